@@ -1,0 +1,212 @@
+//! What a probe saw: versioned, serialisable, and complete enough that a view needs nothing else.
+
+use serde::{Deserialize, Serialize};
+
+use crate::certificate::CertificateFacts;
+
+/// The `schema` of every transcript that this version writes.
+pub const SCHEMA: &str = "ngf-tui/probe/v1";
+
+/// The whole of one probe.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Transcript {
+    /// Always [`SCHEMA`].
+    pub schema: String,
+    /// RFC 3339, when the probe began.
+    pub started_at: String,
+    /// Microseconds from begin to end.
+    pub duration_us: u64,
+    /// What was probed, in the words of the one who asked: `host:port`.
+    pub target: String,
+    /// The address that was connected to, once known: `10.0.3.7:8443`.
+    pub address: Option<String>,
+    /// How the bytes went: `direct`, later `exec` and others.
+    pub via: String,
+    /// The TLS library that judged.
+    pub engine: Engine,
+    /// What NGINX would say of it.
+    pub nginx: NginxVerdict,
+    /// The TLS version agreed upon (`TLSv1.3`), cipher suite and group.
+    pub tls: Option<TlsAgreed>,
+    /// Each call of the verify callback, in order; the last failing one is what NGINX logs.
+    pub verify_trace: Vec<VerifyEvent>,
+    /// What the server asked of the client, and what was sent.
+    pub client_certificate: ClientCertificate,
+    /// The certificates that the server sent, leaf first.
+    pub server_chain: Vec<CertificateFacts>,
+    /// Every step, in order of time.
+    pub steps: Vec<Step>,
+    /// The HTTP answer, if one came.
+    pub http: Option<HttpAnswer>,
+}
+
+/// The TLS library.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Engine {
+    /// `openssl`.
+    pub name: String,
+    /// As the library says it: `OpenSSL 3.6.1 27 Jan 2026`.
+    pub version: String,
+}
+
+/// NGINX's outcome.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct NginxVerdict {
+    /// The class of the outcome.
+    pub outcome: Outcome,
+    /// OpenSSL's verify result (0 is X509_V_OK); `None` where no certificate was judged.
+    pub verify_code: Option<i32>,
+    /// The words that OpenSSL has for the code.
+    pub verify_text: Option<String>,
+    /// The number of the alert that the peer sent, if it sent one other than close_notify.
+    pub alert: Option<u8>,
+    /// What the gateway's client would get; `None` where nothing can be said.
+    pub client_status: Option<u16>,
+    /// The line that NGINX would write to its error log, without time, pid and connection number.
+    pub log_line: Option<String>,
+    /// One sentence for people.
+    pub sentence: String,
+}
+
+/// How a probe ended, as NGINX would class it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// NGINX would pass on the backend's answer, and it is not an error.
+    Ok,
+    /// `upstream SSL certificate verify error: (N:text)`.
+    VerifyError,
+    /// `upstream SSL certificate does not match`.
+    NameMismatch,
+    /// The handshake itself failed, by alert or by bytes that are no TLS.
+    TlsError,
+    /// No connection: refused, unreachable, no such name.
+    ConnectError,
+    /// Nothing came in time.
+    Timeout,
+    /// The peer closed or reset the connection.
+    Closed,
+    /// The backend answered, with a status of 400 or above, or with what is no HTTP.
+    HttpError,
+}
+
+/// What both sides agreed upon.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct TlsAgreed {
+    /// `TLSv1.2`, `TLSv1.3`.
+    pub version: String,
+    /// IANA's name of the suite, as OpenSSL prints it.
+    pub cipher: String,
+    /// Key exchange group, where known.
+    pub group: Option<String>,
+    /// ALPN, where agreed.
+    pub alpn: Option<String>,
+}
+
+/// One call of the verify callback.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VerifyEvent {
+    /// 0 is the leaf.
+    pub depth: u32,
+    /// OpenSSL's X509_V_* number; 0 is fine.
+    pub code: i32,
+    /// OpenSSL's words for it.
+    pub text: String,
+    /// Subject of the certificate at hand.
+    pub subject: Option<String>,
+}
+
+/// The client certificate's part of the handshake.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct ClientCertificate {
+    /// The server sent a CertificateRequest.
+    pub requested: bool,
+    /// The CA names in it, as RFC 4514 text.
+    pub acceptable_cas: Vec<String>,
+    /// A certificate was sent (not an empty Certificate message).
+    pub sent: bool,
+    /// Subject of what was sent.
+    pub subject: Option<String>,
+}
+
+/// One step: a DNS answer, a connection, a TLS message, an HTTP message, a judgement.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Step {
+    /// The field's own name: `DNS`, `TCP connect`, `ClientHello`, `CertificateRequest`,
+    /// `verify certificate`, `HTTP request`, `Alert`.
+    pub name: String,
+    /// What kind of step it is.
+    pub layer: Layer,
+    /// Who sent it.
+    pub direction: Direction,
+    /// Microseconds since the probe began: for a message, when its last byte arrived or left.
+    pub at_us: u64,
+    /// Bytes on that layer; for a TLS message its handshake length with the 4 bytes of header.
+    pub bytes: Option<u64>,
+    /// One line.
+    pub summary: String,
+    /// Whether the step is where it failed.
+    pub status: StepStatus,
+    /// Decoded fields, in order, as name and value; nested names are dotted.
+    pub fields: Vec<Field>,
+}
+
+/// A decoded field of a step.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Field {
+    /// Name as the RFC has it.
+    pub name: String,
+    /// Value, one line, stripped of control characters.
+    pub value: String,
+}
+
+/// The layer of a step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Layer {
+    /// Name resolution.
+    Dns,
+    /// Connection.
+    Tcp,
+    /// A TLS message or alert.
+    Tls,
+    /// A judgement on certificates or names, made here.
+    Verify,
+    /// An HTTP message.
+    Http,
+}
+
+/// Which way a step went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Direction {
+    /// From the gateway to the backend.
+    Sent,
+    /// From the backend to the gateway.
+    Received,
+    /// Within the gateway: a judgement, a look-up.
+    Local,
+}
+
+/// Whether a step went well.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StepStatus {
+    /// Nothing wrong with it.
+    Ok,
+    /// Worth a look, not what broke it.
+    Warning,
+    /// This is where it failed.
+    Failed,
+}
+
+/// The HTTP answer.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct HttpAnswer {
+    /// Status code.
+    pub status: u16,
+    /// The first bytes of the body, stripped of control characters other than line ends.
+    pub body: String,
+    /// `Server` header.
+    pub server: Option<String>,
+}

@@ -1,0 +1,3 @@
+//! `kubectl-ngf`.
+
+fn main() {}

@@ -1,0 +1,3 @@
+//! `ngf-tui`.
+
+fn main() {}
