@@ -1,1 +1,6 @@
-//! What things mean.
+//! `ngf-tui`: finds out why mutual TLS between NGINX Gateway Fabric and a backend breaks.
+//!
+//! This crate knows what things mean; `ngf_probes` measures and `ngf_ui` draws. Data flows one way:
+//! watch → snapshot → diagnosis → view, and key → action → update → effect.
+
+pub mod model;

@@ -1,0 +1,443 @@
+//! What the tool understands of each kind. Field names are the API's; only what some view, rule or
+//! probe needs is here, the rest stays in [`Object::raw`](super::object::Object::raw).
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use ngf_probes::certificate::CertificateFacts;
+
+use super::object::{Condition, ObjectRef};
+
+/// GatewayClass.
+#[derive(Debug, Clone, Default)]
+pub struct GatewayClass {
+    /// `spec.controllerName`.
+    pub controller_name: String,
+    /// `spec.parametersRef`.
+    pub parameters_ref: Option<LocalRef>,
+    /// `status.conditions`.
+    pub conditions: Vec<Condition>,
+}
+
+/// A reference as the Gateway API writes them, defaults not filled in.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct LocalRef {
+    /// `group`; `None` where left out.
+    pub group: Option<String>,
+    /// `kind`; `None` where left out.
+    pub kind: Option<String>,
+    /// `namespace`; `None` where left out or where the type has none.
+    pub namespace: Option<String>,
+    /// `name`.
+    pub name: String,
+    /// `sectionName`.
+    pub section_name: Option<String>,
+    /// `port`.
+    pub port: Option<u16>,
+}
+
+/// Gateway.
+#[derive(Debug, Clone, Default)]
+pub struct Gateway {
+    /// `spec.gatewayClassName`.
+    pub class: String,
+    /// `spec.listeners`.
+    pub listeners: Vec<Listener>,
+    /// `spec.tls.backend.clientCertificateRef`.
+    pub client_certificate_ref: Option<LocalRef>,
+    /// `spec.infrastructure.parametersRef`.
+    pub parameters_ref: Option<LocalRef>,
+    /// `status.addresses[].value`.
+    pub addresses: Vec<String>,
+    /// `status.conditions`.
+    pub conditions: Vec<Condition>,
+    /// `status.listeners`.
+    pub listener_status: Vec<ListenerStatus>,
+}
+
+/// A listener of a Gateway or ListenerSet.
+#[derive(Debug, Clone, Default)]
+pub struct Listener {
+    /// `name`.
+    pub name: String,
+    /// `hostname`.
+    pub hostname: Option<String>,
+    /// `port`.
+    pub port: u16,
+    /// `protocol`: HTTP, HTTPS, TLS, TCP, UDP.
+    pub protocol: String,
+    /// `tls.mode`.
+    pub tls_mode: Option<String>,
+    /// `tls.certificateRefs`.
+    pub certificate_refs: Vec<LocalRef>,
+    /// `allowedRoutes.namespaces.from`.
+    pub allowed_from: Option<String>,
+}
+
+/// `status.listeners[]`.
+#[derive(Debug, Clone, Default)]
+pub struct ListenerStatus {
+    /// `name`.
+    pub name: String,
+    /// `attachedRoutes`.
+    pub attached_routes: i64,
+    /// `conditions`.
+    pub conditions: Vec<Condition>,
+}
+
+/// ListenerSet.
+#[derive(Debug, Clone, Default)]
+pub struct ListenerSet {
+    /// `spec.parentRef`.
+    pub parent_ref: LocalRef,
+    /// `spec.listeners`.
+    pub listeners: Vec<Listener>,
+    /// `status.conditions`.
+    pub conditions: Vec<Condition>,
+    /// `status.listeners`.
+    pub listener_status: Vec<ListenerStatus>,
+}
+
+/// HTTPRoute, GRPCRoute, TLSRoute, TCPRoute, UDPRoute: they differ in what they match, not in how
+/// they refer to parents and backends.
+#[derive(Debug, Clone, Default)]
+pub struct Route {
+    /// `spec.parentRefs`.
+    pub parent_refs: Vec<LocalRef>,
+    /// `spec.hostnames`.
+    pub hostnames: Vec<String>,
+    /// `spec.rules`.
+    pub rules: Vec<RouteRule>,
+    /// `status.parents`.
+    pub parents: Vec<ParentStatus>,
+}
+
+/// A rule of a route.
+#[derive(Debug, Clone, Default)]
+pub struct RouteRule {
+    /// `name`.
+    pub name: Option<String>,
+    /// Each match in a few words: `PathPrefix /`, `GET Exact /x`, `method foo.Bar/Baz`.
+    pub matches: Vec<String>,
+    /// A path that the first match meets; `/` where it names none.
+    pub path: String,
+    /// `backendRefs`.
+    pub backend_refs: Vec<BackendRef>,
+    /// Backend refs inside RequestMirror and ExternalAuth filters.
+    pub filter_backend_refs: Vec<BackendRef>,
+    /// Host name that a URLRewrite filter sets.
+    pub rewrite_hostname: Option<String>,
+}
+
+/// A backend of a rule.
+#[derive(Debug, Clone, Default)]
+pub struct BackendRef {
+    /// What it refers to.
+    pub target: LocalRef,
+    /// `weight`; 1 where left out.
+    pub weight: i64,
+}
+
+/// `status.parents[]` of a route, `status.ancestors[]` of a policy.
+#[derive(Debug, Clone, Default)]
+pub struct ParentStatus {
+    /// `parentRef` or `ancestorRef`.
+    pub parent: LocalRef,
+    /// `controllerName`.
+    pub controller_name: String,
+    /// `conditions`.
+    pub conditions: Vec<Condition>,
+}
+
+/// BackendTLSPolicy.
+#[derive(Debug, Clone, Default)]
+pub struct BackendTLSPolicy {
+    /// `spec.targetRefs`.
+    pub target_refs: Vec<LocalRef>,
+    /// `spec.validation.caCertificateRefs`.
+    pub ca_certificate_refs: Vec<LocalRef>,
+    /// `spec.validation.wellKnownCACertificates`.
+    pub well_known_ca_certificates: Option<String>,
+    /// `spec.validation.hostname`.
+    pub hostname: String,
+    /// `spec.validation.subjectAltNames`, as `type:value`.
+    pub subject_alt_names: Vec<String>,
+    /// `spec.options`.
+    pub options: BTreeMap<String, String>,
+    /// `status.ancestors`.
+    pub ancestors: Vec<ParentStatus>,
+}
+
+/// ReferenceGrant.
+#[derive(Debug, Clone, Default)]
+pub struct ReferenceGrant {
+    /// `spec.from`: group, kind, namespace (in `namespace`).
+    pub from: Vec<LocalRef>,
+    /// `spec.to`: group, kind, and name where given (else empty).
+    pub to: Vec<LocalRef>,
+}
+
+/// Service.
+#[derive(Debug, Clone, Default)]
+pub struct Service {
+    /// `spec.type`.
+    pub service_type: String,
+    /// `spec.clusterIP`.
+    pub cluster_ip: Option<String>,
+    /// `spec.externalName`.
+    pub external_name: Option<String>,
+    /// `spec.selector`.
+    pub selector: BTreeMap<String, String>,
+    /// `spec.ports`.
+    pub ports: Vec<ServicePort>,
+}
+
+/// A port of a Service.
+#[derive(Debug, Clone, Default)]
+pub struct ServicePort {
+    /// `name`; empty where left out.
+    pub name: String,
+    /// `port`.
+    pub port: u16,
+    /// `targetPort`, as written.
+    pub target_port: Option<String>,
+    /// `appProtocol`.
+    pub app_protocol: Option<String>,
+    /// `protocol`.
+    pub protocol: String,
+}
+
+/// EndpointSlice.
+#[derive(Debug, Clone, Default)]
+pub struct EndpointSlice {
+    /// Label `kubernetes.io/service-name`.
+    pub service: Option<String>,
+    /// `addressType`.
+    pub address_type: String,
+    /// `ports`: name (empty where left out) and number.
+    pub ports: Vec<(String, Option<u16>)>,
+    /// `endpoints`.
+    pub endpoints: Vec<Endpoint>,
+}
+
+/// An endpoint of a slice.
+#[derive(Debug, Clone, Default)]
+pub struct Endpoint {
+    /// `addresses`.
+    pub addresses: Vec<String>,
+    /// `conditions.ready`; `None` counts as ready.
+    pub ready: Option<bool>,
+    /// `conditions.terminating`.
+    pub terminating: Option<bool>,
+    /// `targetRef`, where it is a Pod.
+    pub pod: Option<ObjectRef>,
+    /// `nodeName`.
+    pub node: Option<String>,
+}
+
+/// Pod.
+#[derive(Debug, Clone, Default)]
+pub struct Pod {
+    /// `status.phase`.
+    pub phase: String,
+    /// `status.podIP` and `podIPs`.
+    pub ips: Vec<String>,
+    /// `spec.nodeName`.
+    pub node: Option<String>,
+    /// Ready condition is True.
+    pub ready: bool,
+    /// `spec.containers[]` with their state.
+    pub containers: Vec<Container>,
+    /// `spec.volumes[]` that come from Secrets or ConfigMaps.
+    pub volumes: Vec<Volume>,
+    /// `status.conditions`.
+    pub conditions: Vec<Condition>,
+}
+
+/// A container of a pod.
+#[derive(Debug, Clone, Default)]
+pub struct Container {
+    /// `name`.
+    pub name: String,
+    /// `image`.
+    pub image: String,
+    /// `ready` of its status.
+    pub ready: bool,
+    /// `restartCount`.
+    pub restarts: i64,
+    /// `waiting: CrashLoopBackOff`, `running`, `terminated: Error (1)`.
+    pub state: String,
+    /// Volumes mounted, as (volume name, mount path, subPath used).
+    pub mounts: Vec<(String, String, bool)>,
+}
+
+/// A volume that is filled from a Secret or ConfigMap (projected sources included).
+#[derive(Debug, Clone)]
+pub struct Volume {
+    /// `name`.
+    pub name: String,
+    /// The Secret or ConfigMap.
+    pub source: ObjectRef,
+}
+
+/// Deployment or DaemonSet.
+#[derive(Debug, Clone, Default)]
+pub struct Workload {
+    /// `spec.selector.matchLabels`.
+    pub selector: BTreeMap<String, String>,
+    /// Wanted pods.
+    pub desired: i64,
+    /// Ready pods.
+    pub ready: i64,
+    /// `status.conditions`.
+    pub conditions: Vec<Condition>,
+}
+
+/// NginxProxy and NGF's other kinds: only their conditions and where they attach.
+#[derive(Debug, Clone, Default)]
+pub struct NgfResource {
+    /// `spec.targetRef` and `spec.targetRefs`.
+    pub target_refs: Vec<LocalRef>,
+    /// `status.ancestors`, `status.controllers`, or `status.conditions` under an empty parent.
+    pub status: Vec<ParentStatus>,
+}
+
+/// Issuer and ClusterIssuer.
+#[derive(Debug, Clone, Default)]
+pub struct Issuer {
+    /// What issues: `ca`, `selfSigned`, `acme`, `vault`, `venafi`, or an external one's name.
+    pub issuer_type: String,
+    /// `spec.ca.secretName`.
+    pub ca_secret: Option<String>,
+    /// `status.conditions`.
+    pub conditions: Vec<Condition>,
+}
+
+/// cert-manager's Certificate.
+#[derive(Debug, Clone, Default)]
+pub struct Certificate {
+    /// `spec.secretName`.
+    pub secret_name: String,
+    /// `spec.issuerRef`.
+    pub issuer_ref: LocalRef,
+    /// `spec.commonName`.
+    pub common_name: Option<String>,
+    /// `spec.dnsNames`.
+    pub dns_names: Vec<String>,
+    /// `spec.isCA`.
+    pub is_ca: bool,
+    /// `spec.usages`.
+    pub usages: Vec<String>,
+    /// `status.notBefore`.
+    pub not_before: Option<Timestamp>,
+    /// `status.notAfter`.
+    pub not_after: Option<Timestamp>,
+    /// `status.renewalTime`.
+    pub renewal_time: Option<Timestamp>,
+    /// `status.revision`.
+    pub revision: Option<i64>,
+    /// `status.conditions`.
+    pub conditions: Vec<Condition>,
+}
+
+/// CertificateRequest.
+#[derive(Debug, Clone, Default)]
+pub struct CertificateRequest {
+    /// `spec.issuerRef`.
+    pub issuer_ref: LocalRef,
+    /// `status.conditions`.
+    pub conditions: Vec<Condition>,
+}
+
+/// Event.
+#[derive(Debug, Clone, Default)]
+pub struct Event {
+    /// `involvedObject` or `regarding`: kind, namespace, name as text, since any kind may be meant.
+    pub about_kind: String,
+    /// Namespace of it.
+    pub about_namespace: String,
+    /// Name of it.
+    pub about_name: String,
+    /// `Normal`, `Warning`.
+    pub event_type: String,
+    /// `reason`.
+    pub reason: String,
+    /// `message` or `note`.
+    pub message: String,
+    /// `count` or `series.count`.
+    pub count: i64,
+    /// The last time.
+    pub last_seen: Option<Timestamp>,
+}
+
+/// A Secret as facts: no value of it but what its certificates say.
+#[derive(Debug, Clone, Default)]
+pub struct SecretFacts {
+    /// `type`.
+    pub secret_type: String,
+    /// The names of its keys, with each value's length in bytes.
+    pub keys: BTreeMap<String, usize>,
+    /// `tls.crt`.
+    pub certificate: PemFacts,
+    /// `ca.crt`.
+    pub ca: PemFacts,
+    /// `tls.key`.
+    pub key: KeyState,
+}
+
+/// A ConfigMap as facts.
+#[derive(Debug, Clone, Default)]
+pub struct ConfigMapFacts {
+    /// The names of its keys (`data` and `binaryData`), with each value's length in bytes.
+    pub keys: BTreeMap<String, usize>,
+    /// `ca.crt`.
+    pub ca: PemFacts,
+}
+
+/// What a key that should hold PEM certificates holds.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum PemFacts {
+    /// The key is not there.
+    #[default]
+    Missing,
+    /// The key is there and has no bytes.
+    Empty,
+    /// Certificates, in order; `trailing` says what follows or stands between them that is no
+    /// certificate.
+    Certificates {
+        /// What could be read.
+        certificates: Vec<CertificateFacts>,
+        /// What is wrong with the rest, if anything.
+        trailing: Option<String>,
+    },
+    /// Nothing readable: why.
+    Broken(String),
+}
+
+impl PemFacts {
+    /// The certificates; empty unless some could be read.
+    pub fn certificates(&self) -> &[CertificateFacts] {
+        match self {
+            Self::Certificates { certificates, .. } => certificates,
+            _ => &[],
+        }
+    }
+}
+
+/// What is known of a private key; never the key.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum KeyState {
+    /// There is none.
+    #[default]
+    Missing,
+    /// It is the key of the first certificate. The text says what it is: `RSA 2048`.
+    Fits(String),
+    /// It is another key.
+    DoesNotFit(String),
+    /// It is there and encrypted.
+    Encrypted,
+    /// It cannot be read: why.
+    Broken(String),
+    /// It is there, and there is no certificate to compare it with.
+    Unpaired(String),
+}

@@ -1,0 +1,7 @@
+//! What the cluster is: objects as the tool understands them, an immutable snapshot of all of them,
+//! and the topology that they form. No I/O, no clock, no private key.
+
+pub mod kind;
+pub mod kinds;
+pub mod object;
+pub mod snapshot;

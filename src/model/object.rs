@@ -1,0 +1,158 @@
+//! What all objects have in common.
+
+use std::{collections::BTreeMap, fmt, sync::Arc};
+
+use jiff::Timestamp;
+use serde::Serialize;
+use serde_json::Value;
+
+use super::kind::Kind;
+
+/// Names one object: kind, namespace and name. Orders by kind, then namespace, then name.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ObjectRef {
+    /// Its kind.
+    pub kind: Kind,
+    /// Its namespace; empty for a kind that has none.
+    pub namespace: String,
+    /// Its name.
+    pub name: String,
+}
+
+impl ObjectRef {
+    /// Names an object; `namespace` is ignored for a kind that has none.
+    pub fn new(kind: Kind, namespace: impl Into<String>, name: impl Into<String>) -> Self {
+        let namespace = if kind.info().namespaced {
+            namespace.into()
+        } else {
+            String::new()
+        };
+        Self {
+            kind,
+            namespace,
+            name: name.into(),
+        }
+    }
+
+    /// `default/secure-app`, or the bare name where there is no namespace.
+    pub fn path(&self) -> String {
+        if self.namespace.is_empty() {
+            self.name.clone()
+        } else {
+            format!("{}/{}", self.namespace, self.name)
+        }
+    }
+}
+
+/// `Secret default/backend-cert`.
+impl fmt::Display for ObjectRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.kind, self.path())
+    }
+}
+
+impl Serialize for ObjectRef {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        use serde::ser::SerializeStruct;
+        let mut object = serializer.serialize_struct("ObjectRef", 3)?;
+        object.serialize_field("kind", self.kind.name())?;
+        object.serialize_field("namespace", &self.namespace)?;
+        object.serialize_field("name", &self.name)?;
+        object.end()
+    }
+}
+
+/// One object: what is common to all kinds, the object as the API server gave it, and what this
+/// tool understood of it.
+#[derive(Debug, Clone)]
+pub struct Object<T> {
+    /// Its name.
+    pub reference: ObjectRef,
+    /// `metadata`, as far as the tool needs it.
+    pub meta: Meta,
+    /// The object itself, without `managedFields`. For a Secret, and only for a Secret, the values
+    /// under `data` are gone and only the names of its keys remain.
+    pub raw: Arc<Value>,
+    /// What the tool did not understand; it hides nothing else.
+    pub notes: Vec<Note>,
+    /// What the tool understood.
+    pub spec: T,
+}
+
+/// `metadata` of an object.
+#[derive(Debug, Clone, Default)]
+pub struct Meta {
+    /// `uid`; empty in files.
+    pub uid: String,
+    /// `generation`; 0 where the kind has none.
+    pub generation: i64,
+    /// `resourceVersion`.
+    pub resource_version: String,
+    /// `creationTimestamp`.
+    pub created: Option<Timestamp>,
+    /// `deletionTimestamp` is set.
+    pub deleting: bool,
+    /// `labels`.
+    pub labels: BTreeMap<String, String>,
+    /// `annotations`.
+    pub annotations: BTreeMap<String, String>,
+    /// `ownerReferences`.
+    pub owners: Vec<Owner>,
+    /// `apiVersion` that it was read as.
+    pub api_version: String,
+}
+
+/// One of `metadata.ownerReferences`.
+#[derive(Debug, Clone)]
+pub struct Owner {
+    /// `apiVersion`.
+    pub api_version: String,
+    /// `kind`.
+    pub kind: String,
+    /// `name`.
+    pub name: String,
+    /// `uid`.
+    pub uid: String,
+    /// `controller: true`.
+    pub controller: bool,
+}
+
+/// Something in an object that the tool did not understand.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Note {
+    /// Where: `spec.listeners[0].port`.
+    pub path: String,
+    /// What is wrong: `expected a number, found "eighty"`.
+    pub message: String,
+    /// How bad it is.
+    pub kind: NoteKind,
+}
+
+/// What sort of thing was not understood.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NoteKind {
+    /// A required field is missing or has the wrong type.
+    Malformed,
+    /// A value that this version of the tool does not know.
+    UnknownValue,
+    /// A field that this version of the tool does not know.
+    UnknownField,
+}
+
+/// A condition of an object's status.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Condition {
+    /// `type`.
+    pub kind: String,
+    /// `True`, `False` or `Unknown`.
+    pub status: String,
+    /// `reason`.
+    pub reason: String,
+    /// `message`.
+    pub message: String,
+    /// `lastTransitionTime`.
+    pub last_transition: Option<Timestamp>,
+    /// `observedGeneration`.
+    pub observed_generation: Option<i64>,
+}

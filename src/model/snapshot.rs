@@ -1,0 +1,144 @@
+//! Everything that is known of the cluster at one moment; immutable.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use jiff::Timestamp;
+
+use super::{
+    kind::Kind,
+    kinds::{
+        BackendTLSPolicy, Certificate, CertificateRequest, ConfigMapFacts, EndpointSlice, Event,
+        Gateway, GatewayClass, Issuer, ListenerSet, NgfResource, Pod, ReferenceGrant, Route,
+        SecretFacts, Service, Workload,
+    },
+    object::{Note, Object, ObjectRef},
+};
+
+/// The objects of some kinds, by name.
+pub type Table<T> = BTreeMap<ObjectRef, Arc<Object<T>>>;
+
+/// Everything that is known of the cluster at one moment.
+#[derive(Debug, Clone)]
+pub struct Snapshot {
+    /// Where it comes from.
+    pub source: Source,
+    /// Which namespaces were read.
+    pub scope: Scope,
+    /// What is known of each kind that was asked for.
+    pub kinds: BTreeMap<Kind, KindState>,
+    /// GatewayClasses.
+    pub gateway_classes: Table<GatewayClass>,
+    /// Gateways.
+    pub gateways: Table<Gateway>,
+    /// ListenerSets.
+    pub listener_sets: Table<ListenerSet>,
+    /// Routes of all five kinds.
+    pub routes: Table<Route>,
+    /// BackendTLSPolicies.
+    pub policies: Table<BackendTLSPolicy>,
+    /// ReferenceGrants.
+    pub grants: Table<ReferenceGrant>,
+    /// Services.
+    pub services: Table<Service>,
+    /// EndpointSlices.
+    pub endpoint_slices: Table<EndpointSlice>,
+    /// Pods.
+    pub pods: Table<Pod>,
+    /// Deployments and DaemonSets.
+    pub workloads: Table<Workload>,
+    /// NginxProxy and NGF's other kinds.
+    pub ngf: Table<NgfResource>,
+    /// ClusterIssuers and Issuers.
+    pub issuers: Table<Issuer>,
+    /// cert-manager's Certificates.
+    pub certificates: Table<Certificate>,
+    /// CertificateRequests.
+    pub certificate_requests: Table<CertificateRequest>,
+    /// Events about objects above, the newest first.
+    pub events: Vec<Arc<Object<Event>>>,
+    /// Secrets that something refers to.
+    pub secrets: BTreeMap<ObjectRef, Lookup<Arc<Object<SecretFacts>>>>,
+    /// ConfigMaps that something refers to.
+    pub config_maps: BTreeMap<ObjectRef, Lookup<Arc<Object<ConfigMapFacts>>>>,
+    /// What was wrong with an input as a whole: a file that is no YAML, an object without a name.
+    pub problems: Vec<Problem>,
+}
+
+/// Where a snapshot comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Source {
+    /// A cluster.
+    Cluster {
+        /// Context of the kubeconfig; `in-cluster` within a pod.
+        context: String,
+        /// URL of the API server.
+        server: String,
+        /// `major.minor` from `/version`, once known.
+        version: Option<String>,
+    },
+    /// Files.
+    Files {
+        /// As given on the command line.
+        paths: Vec<String>,
+    },
+}
+
+/// Which namespaces are read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Scope {
+    /// All.
+    AllNamespaces,
+    /// One; cluster-scoped kinds are read too, where allowed.
+    Namespace(String),
+}
+
+/// What is known of a kind.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum KindState {
+    /// Asked for, no answer yet.
+    Loading,
+    /// Read and watched.
+    Live {
+        /// `v1`, `v1alpha3`.
+        version: String,
+    },
+    /// Read before; the watch is broken since then, and what is shown may be old.
+    Stale {
+        /// The version.
+        version: String,
+        /// Since when.
+        since: Timestamp,
+        /// Why, in a sentence.
+        why: String,
+    },
+    /// The cluster does not have this kind.
+    NotServed,
+    /// The cluster has the kind, in versions that the tool does not read.
+    UnknownVersions(Vec<String>),
+    /// The user may not read it: the API server's words.
+    Denied(String),
+    /// It could not be read, for another reason.
+    Failed(String),
+}
+
+/// The answer to a `get` by name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Lookup<T> {
+    /// Here it is.
+    Found(T),
+    /// It does not exist.
+    Absent,
+    /// Nobody knows: why.
+    Unknown(String),
+}
+
+/// Something wrong with an input as a whole.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// Where: a file and document, a kind, an object.
+    pub place: String,
+    /// What is wrong and what to do, in a sentence.
+    pub message: String,
+    /// Details, where an object is meant.
+    pub notes: Vec<Note>,
+}
