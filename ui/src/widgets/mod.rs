@@ -1,0 +1,13 @@
+//! The widgets. Each borrows its data and a [`Theme`](crate::Theme), draws at any size without a
+//! panic, and says the same in words by `to_text`.
+//!
+//! Render a reference: `frame.render_widget(&widget, area)`, or with state
+//! `frame.render_stateful_widget(&widget, area, &mut state)`.
+
+pub mod bar;
+pub mod bars;
+pub mod panel;
+pub mod rows;
+pub mod tabs;
+pub mod textview;
+pub mod tree;
