@@ -176,6 +176,15 @@ pub struct Binding<A, C> {
     pub context: Option<C>,
 }
 
+/// A binding that hides another one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shadow<'a, A, C> {
+    /// The binding of one context.
+    pub inner: &'a Binding<A, C>,
+    /// The binding of everywhere that has no effect there.
+    pub hidden: &'a Binding<A, C>,
+}
+
 /// Two actions for one key in one context.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
@@ -267,15 +276,15 @@ where
             .map(|b| b.chord)
     }
 
-    /// Keys of one context that hide another action of everywhere: (inner, hidden).
-    pub fn shadows(&self) -> Vec<(&Binding<A, C>, &Binding<A, C>)> {
+    /// Bindings of one context that hide another action of everywhere.
+    pub fn shadows(&self) -> Vec<Shadow<'_, A, C>> {
         let inner = self.bindings.iter().filter(|b| b.context.is_some());
         inner
             .filter_map(|inner| {
                 let hidden = self.bindings.iter().find(|b| {
                     b.context.is_none() && b.chord == inner.chord && b.action != inner.action
                 })?;
-                Some((inner, hidden))
+                Some(Shadow { inner, hidden })
             })
             .collect()
     }
@@ -392,7 +401,10 @@ mod tests {
         );
         let shadows = map.shadows();
         assert_eq!(shadows.len(), 1);
-        assert_eq!((shadows[0].0.action, shadows[0].1.action), ('b', 'Q'));
+        assert_eq!(
+            (shadows[0].inner.action, shadows[0].hidden.action),
+            ('b', 'Q')
+        );
     }
 
     #[test]

@@ -82,6 +82,17 @@ impl Label {
         self
     }
 
+    /// The same with ordinary text turned into text of this role.
+    #[must_use]
+    pub fn or(mut self, role: Role) -> Self {
+        for run in &mut self.runs {
+            if run.role == Role::Normal {
+                run.role = role;
+            }
+        }
+        self
+    }
+
     /// Whether there is nothing in it.
     pub fn is_empty(&self) -> bool {
         self.runs.iter().all(|run| run.text.is_empty())
@@ -411,4 +422,32 @@ pub(crate) fn highlight(
             }
         }
     }
+}
+
+/// The label wrapped to `width` cells, the first line after `prefix`, the others indented by the
+/// prefix's width. Where that leaves too little room, the text starts below the prefix.
+pub fn hang(prefix: &Label, label: &Label, width: usize) -> Vec<Label> {
+    let indent = prefix.width();
+    if indent > 0 && width < indent + 8 && indent + label.width() > width {
+        let mut lines = vec![prefix.clone()];
+        let indent = usize::from(width > 10) * 2;
+        for line in wrap(label, width - indent) {
+            lines.push(Label::from(" ".repeat(indent)).joined(&line));
+        }
+        return lines;
+    }
+    let mut start = prefix.clone();
+    let mut lines = Vec::new();
+    for line in wrap(label, width.saturating_sub(indent)) {
+        lines.push(start.joined(&line));
+        start = Label::from(" ".repeat(indent));
+    }
+    lines
+}
+
+/// The label followed by blanks up to `width` cells; cut if it is wider.
+pub fn pad(label: &Label, width: usize, ellipsis: &str) -> Label {
+    let label = cut_label(label, width, ellipsis);
+    let blanks = width.saturating_sub(label.width());
+    label.text(" ".repeat(blanks))
 }

@@ -6,8 +6,10 @@
 
 pub mod bar;
 pub mod bars;
+pub mod chain;
 pub mod panel;
 pub mod rows;
+pub mod sequence;
 pub mod tabs;
 pub mod textview;
 pub mod tree;

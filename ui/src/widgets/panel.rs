@@ -104,12 +104,7 @@ impl Widget for &Panel<'_> {
             } else {
                 Role::Title
             };
-            let mut title = self.title.clone();
-            for run in &mut title.runs {
-                if run.role == Role::Normal {
-                    run.role = role;
-                }
-            }
+            let title = self.title.clone().or(role);
             let title = Label::from(" ").joined(&title).text(" ");
             let room = Rect {
                 x: left,

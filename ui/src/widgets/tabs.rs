@@ -47,7 +47,7 @@ impl<'a> Tabs<'a> {
     /// These tabs, of which one is selected.
     pub const fn new(titles: &'a [Tab], selected: usize, theme: &'a Theme) -> Self {
         Self {
-            tabs,
+            titles,
             selected,
             theme,
         }
@@ -64,7 +64,7 @@ impl<'a> Tabs<'a> {
     /// that there are more.
     pub fn label(&self, width: usize) -> Label {
         let labels: Vec<Label> = self
-            .tabs
+            .titles
             .iter()
             .enumerate()
             .map(|(index, tab)| self.tab(index, tab))
