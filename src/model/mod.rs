@@ -1,7 +1,12 @@
 //! What the cluster is: objects as the tool understands them, an immutable snapshot of all of them,
 //! and the topology that they form. No I/O, no clock, no private key.
 
+pub(crate) mod clean;
+pub mod decode;
+mod facts;
+mod fill;
 pub mod kind;
 pub mod kinds;
 pub mod object;
+pub mod references;
 pub mod snapshot;
