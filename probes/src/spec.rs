@@ -65,7 +65,9 @@ pub struct ClientIdentity {
 
 impl std::fmt::Debug for ClientIdentity {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("ClientIdentity").field("origin", &self.origin).finish_non_exhaustive()
+        f.debug_struct("ClientIdentity")
+            .field("origin", &self.origin)
+            .finish_non_exhaustive()
     }
 }
 
