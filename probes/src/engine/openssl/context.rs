@@ -20,7 +20,7 @@ use crate::spec::{ClientIdentity, TlsSpec, Trust};
 use crate::transcript::VerifyEvent;
 
 /// More calls of the verify callback than this are not kept.
-const MOST_EVENTS: usize = 256;
+pub(super) const MOST_EVENTS: usize = 256;
 
 /// A configuration that NGINX would not load.
 #[derive(Debug, thiserror::Error)]
