@@ -59,6 +59,8 @@ pub struct Glyphs {
     pub branch_left: &'static str,
     /// Line that a branch leaves downwards.
     pub branch_down: &'static str,
+    /// Double line that a single line leaves downwards.
+    pub branch_down_double: &'static str,
     /// Crossing of two lines.
     pub cross: &'static str,
     /// Corners: top left, top right, bottom left, bottom right.
@@ -118,6 +120,7 @@ const UNICODE: Glyphs = Glyphs {
     last_branch: "└",
     branch_left: "┤",
     branch_down: "┬",
+    branch_down_double: "╥",
     cross: "┼",
     corners: ["╭", "╮", "╰", "╯"],
     double_vertical: "║",
@@ -158,6 +161,7 @@ const ASCII: Glyphs = Glyphs {
     last_branch: "`",
     branch_left: "|",
     branch_down: "+",
+    branch_down_double: "+",
     cross: "+",
     corners: ["+", "+", "+", "+"],
     double_vertical: "H",
@@ -204,6 +208,7 @@ mod tests {
             g.last_branch,
             g.branch_left,
             g.branch_down,
+            g.branch_down_double,
             g.cross,
             g.double_vertical,
             g.double_horizontal,

@@ -270,10 +270,36 @@ impl Wrapper {
             }
             let width = usize::from(width);
             if self.word_width + width > self.width && self.word_width > 0 {
-                self.end_word();
+                self.break_word();
             }
             append(&mut self.word, grapheme, role);
             self.word_width += width;
+        }
+    }
+
+    /// Ends a line within a word that is too long for any: after the last `/`, `-`, `.`, `,` or
+    /// `:` of its last third, else right here.
+    fn break_word(&mut self) {
+        let tail = self.word.last_mut().and_then(|run| {
+            let cut = run.text.rfind(['/', '-', '.', ',', ':'])? + 1;
+            let tail = run.text[cut..].to_owned();
+            if tail.is_empty() || width(&tail) * 3 > self.width {
+                return None;
+            }
+            run.text.to_mut().truncate(cut);
+            Some(Run {
+                text: Cow::Owned(tail),
+                role: run.role,
+            })
+        });
+        if let Some(tail) = tail {
+            let tail_width = width(&tail.text);
+            self.word_width -= tail_width;
+            self.end_word();
+            self.word.push(tail);
+            self.word_width = tail_width;
+        } else {
+            self.end_word();
         }
     }
 

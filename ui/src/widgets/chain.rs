@@ -520,9 +520,15 @@ impl Drawn<'_> {
             lines.push(side.clone().text(" ").joined(&line).text(" ").joined(&side));
         }
         let mut bottom = Label::of(role, bottom_left);
-        if index + 1 < self.column.boxes.len() {
+        if let Some(next) = self.column.boxes.get(index + 1) {
+            let same = next.link.as_ref().is_some_and(|link| link.same);
+            let branch = if same {
+                glyphs.branch_down_double
+            } else {
+                glyphs.branch_down
+            };
             bottom.push(role, glyphs.horizontal.repeat(LINK_INDENT - 1));
-            bottom.push(role, glyphs.branch_down);
+            bottom.push(role, branch);
             bottom.push(role, glyphs.horizontal.repeat(self.width - 2 - LINK_INDENT));
         } else {
             bottom.push(role, glyphs.horizontal.repeat(self.width - 2));

@@ -15,6 +15,7 @@ pub struct Panel<'a> {
     title: Label,
     right: Label,
     bottom: Label,
+    edge: Option<Role>,
     focused: bool,
 }
 
@@ -26,6 +27,7 @@ impl<'a> Panel<'a> {
             title: title.into(),
             right: Label::new(),
             bottom: Label::new(),
+            edge: None,
             focused: false,
         }
     }
@@ -34,6 +36,13 @@ impl<'a> Panel<'a> {
     #[must_use]
     pub const fn focused(mut self, focused: bool) -> Self {
         self.focused = focused;
+        self
+    }
+
+    /// A role for the frame, other than that of any pane.
+    #[must_use]
+    pub const fn edge(mut self, role: Role) -> Self {
+        self.edge = Some(role);
         self
     }
 

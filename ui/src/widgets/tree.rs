@@ -3,7 +3,7 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
-use ratatui::widgets::{StatefulWidget, Widget};
+use ratatui::widgets::StatefulWidget;
 
 use super::rows::Rows;
 use crate::golden;
@@ -252,23 +252,6 @@ impl StatefulWidget for &Tree<'_> {
             }
         }
         draw_scrollbar(count, state.offset, area, buffer, self.theme);
-    }
-}
-
-impl Widget for &Tree<'_> {
-    fn render(self, area: Rect, buffer: &mut Buffer) {
-        let area = area.intersection(buffer.area);
-        for (y, index) in (area.top()..area.bottom()).zip(0..self.rows.count()) {
-            self.draw_row(
-                &self.rows.row(index),
-                Rect {
-                    y,
-                    height: 1,
-                    ..area
-                },
-                buffer,
-            );
-        }
     }
 }
 
