@@ -4,5 +4,6 @@
 //! watch → snapshot → diagnosis → view, and key → action → update → effect.
 
 pub mod diagnosis;
+pub mod files;
 pub mod model;
 pub mod report;

@@ -45,6 +45,9 @@ pub struct Gateway {
     pub listeners: Vec<Listener>,
     /// `spec.tls.backend.clientCertificateRef`.
     pub client_certificate_ref: Option<LocalRef>,
+    /// `spec.backendTLS.clientCertificateRef`: its place in Gateway API 1.3 (experimental), which
+    /// Gateway API 1.4, and NGF since it reads the field at all, no longer look at.
+    pub old_client_certificate_ref: Option<LocalRef>,
     /// `spec.infrastructure.parametersRef`.
     pub parameters_ref: Option<LocalRef>,
     /// `status.addresses[].value`.
@@ -192,6 +195,18 @@ pub struct Service {
     pub ports: Vec<ServicePort>,
 }
 
+impl Service {
+    /// Whether the selector meets these labels. An empty selector meets none: such a Service has
+    /// endpoints that somebody else writes.
+    pub fn selects(&self, labels: &BTreeMap<String, String>) -> bool {
+        !self.selector.is_empty()
+            && self
+                .selector
+                .iter()
+                .all(|(name, value)| labels.get(name) == Some(value))
+    }
+}
+
 /// A port of a Service.
 #[derive(Debug, Clone, Default)]
 pub struct ServicePort {
@@ -289,8 +304,21 @@ pub struct Workload {
     pub desired: i64,
     /// Ready pods.
     pub ready: i64,
+    /// `spec.template`.
+    pub template: PodTemplate,
     /// `status.conditions`.
     pub conditions: Vec<Condition>,
+}
+
+/// `spec.template` of a workload: what its pods will be.
+#[derive(Debug, Clone, Default)]
+pub struct PodTemplate {
+    /// `metadata.labels`.
+    pub labels: BTreeMap<String, String>,
+    /// `spec.containers[]`, without a state.
+    pub containers: Vec<Container>,
+    /// `spec.volumes[]` that come from Secrets or ConfigMaps.
+    pub volumes: Vec<Volume>,
 }
 
 /// NginxProxy and NGF's other kinds: only their conditions and where they attach.

@@ -3,9 +3,14 @@
 
 pub mod attachment;
 pub mod index;
+pub(crate) mod clean;
+pub mod decode;
+mod facts;
+mod fill;
 pub mod kind;
 pub mod kinds;
 pub mod node_id;
 pub mod object;
+pub mod references;
 pub mod snapshot;
 pub mod topology;

@@ -25,7 +25,10 @@ pub struct Snapshot {
     /// Which namespaces were read.
     pub scope: Scope,
     /// What is known of each kind that was asked for.
+    /// From files, only those that were found are here, each with the version that it was written in.
     pub kinds: BTreeMap<Kind, KindState>,
+    /// Kinds of which the user may read one namespace only, though [`Snapshot::scope`] is wider.
+    pub narrowed: BTreeMap<Kind, String>,
     /// GatewayClasses.
     pub gateway_classes: Table<GatewayClass>,
     /// Gateways.
@@ -60,6 +63,8 @@ pub struct Snapshot {
     pub secrets: BTreeMap<ObjectRef, Lookup<Arc<Object<SecretFacts>>>>,
     /// ConfigMaps that something refers to.
     pub config_maps: BTreeMap<ObjectRef, Lookup<Arc<Object<ConfigMapFacts>>>>,
+    /// Objects in files of kinds that the tool does not read, as `apiVersion kind`, counted.
+    pub ignored: BTreeMap<String, usize>,
     /// What was wrong with an input as a whole: a file that is no YAML, an object without a name.
     pub problems: Vec<Problem>,
 }

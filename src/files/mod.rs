@@ -1,0 +1,280 @@
+//! Reads manifests: files, directories, standard input; YAML or JSON, many documents, `List`
+//! objects; what people write and what `kubectl get -o yaml` prints.
+//!
+//! Files are what somebody gave, not all that there is. So [`Snapshot::kinds`] names only the kinds
+//! that were found, [`Snapshot::holds_all`] says no for every kind, and a Secret or ConfigMap that
+//! something refers to and that is not there is [`Lookup::Unknown`], not [`Lookup::Absent`].
+//! Kinds that the tool does not read are counted in [`Snapshot::ignored`].
+//!
+//! What cannot be read becomes a [`Problem`] that names file, document and line; the rest goes on.
+
+use std::{
+    collections::HashMap,
+    fs,
+    io::{self, Read},
+    path::{Path, PathBuf},
+};
+
+use serde_json::Value;
+
+use crate::model::{
+    clean::clean_line,
+    decode::{self, Decoded, Incoming},
+    kind::Kind,
+    object::ObjectRef,
+    references::references,
+    snapshot::{KindState, Lookup, Problem, Scope, Snapshot, Source},
+};
+use documents::{Document, documents};
+
+mod documents;
+mod walk;
+
+/// Bytes read of one file.
+const MAX_FILE: u64 = 64 << 20;
+/// Bytes read of all files together.
+const MAX_TOTAL: u64 = 512 << 20;
+/// Problems that are listed one by one.
+const MAX_PROBLEMS: usize = 200;
+/// Apart from Kubernetes' own, kinds are named by whoever wrote the file.
+const MAX_IGNORED: usize = 1_000;
+
+/// The path that means standard input.
+const STANDARD_INPUT: &str = "-";
+
+/// Reads files, directories (recursively; `*.yaml`, `*.yml` and `*.json`) and `-`, standard input.
+/// An object that names no namespace is in `default_namespace`.
+pub fn read(paths: &[PathBuf], default_namespace: &str) -> Snapshot {
+    let source = Source::Files {
+        paths: paths
+            .iter()
+            .map(|path| clean_line(&path.to_string_lossy()))
+            .collect(),
+    };
+    let mut reading = Reading {
+        snapshot: Snapshot::new(source, Scope::AllNamespaces),
+        default_namespace,
+        places: HashMap::new(),
+        left: MAX_TOTAL,
+        more_problems: 0,
+    };
+    for path in paths {
+        reading.path(path);
+    }
+    reading.finish()
+}
+
+struct Reading<'n> {
+    snapshot: Snapshot,
+    default_namespace: &'n str,
+    /// Where each object stands.
+    places: HashMap<ObjectRef, String>,
+    /// Bytes that may still be read.
+    left: u64,
+    /// Problems that are only counted.
+    more_problems: usize,
+}
+
+impl Reading<'_> {
+    fn path(&mut self, path: &Path) {
+        if path.as_os_str() == STANDARD_INPUT {
+            let text = self.text(&mut io::stdin().lock());
+            return self.file("standard input", false, text);
+        }
+        if !path.is_dir() {
+            return self.open(path);
+        }
+        let (files, problems) = walk::files(path);
+        for (place, message) in problems {
+            self.problem(&shown(&place), message);
+        }
+        if files.is_empty() {
+            self.problem(
+                &shown(path),
+                "holds no .yaml, .yml or .json file".to_owned(),
+            );
+        }
+        for file in files {
+            self.open(&file);
+        }
+    }
+
+    fn open(&mut self, path: &Path) {
+        let is_json = path
+            .extension()
+            .is_some_and(|extension| extension.eq_ignore_ascii_case("json"));
+        let text = fs::File::open(path).and_then(|mut file| self.text(&mut file));
+        self.file(&shown(path), is_json, text);
+    }
+
+    /// All of a file as text, within the bounds.
+    fn text(&mut self, input: &mut dyn Read) -> io::Result<String> {
+        let limit = MAX_FILE.min(self.left);
+        let mut bytes = Vec::new();
+        let read = input.take(limit + 1).read_to_end(&mut bytes)? as u64;
+        if read > limit {
+            return Err(io::Error::other(format!(
+                "it is too large: {} MiB are read of a file and {} MiB in all; give smaller parts",
+                MAX_FILE >> 20,
+                MAX_TOTAL >> 20
+            )));
+        }
+        self.left -= read;
+        String::from_utf8(bytes).map_err(|_| io::Error::other("it is no UTF-8 text"))
+    }
+
+    fn file(&mut self, place: &str, is_json: bool, text: io::Result<String>) {
+        let text = match text {
+            Ok(text) => text,
+            Err(error) => return self.problem(place, format!("cannot be read: {error}")),
+        };
+        let mut any = false;
+        for Document {
+            number,
+            line,
+            content,
+        } in documents(&text, is_json)
+        {
+            any = true;
+            let place = format!("{place}, document {number}, line {line}");
+            match content {
+                Ok(incoming) => self.document(&place, incoming),
+                Err(message) => self.problem(&place, message),
+            }
+        }
+        if !any {
+            self.problem(place, "holds no object".to_owned());
+        }
+    }
+
+    fn document(&mut self, place: &str, incoming: Incoming) {
+        let Incoming { value, cut } = incoming;
+        match value {
+            Value::Array(items) => {
+                for (index, item) in items.into_iter().enumerate() {
+                    self.object(&format!("{place}, item {}", index + 1), item, cut);
+                }
+            }
+            value => self.object(place, value, cut),
+        }
+    }
+
+    fn object(&mut self, place: &str, mut value: Value, cut: bool) {
+        let (Some(api_version), Some(kind)) = (text(&value, "apiVersion"), text(&value, "kind"))
+        else {
+            let what = match &value {
+                Value::Object(_) => "has no apiVersion or no kind",
+                _ => "is no mapping with apiVersion and kind",
+            };
+            return self.problem(place, format!("is no Kubernetes object: it {what}"));
+        };
+        if let Some(item_kind) = kind.strip_suffix("List")
+            && let Some(Value::Array(items)) = value.get_mut("items").map(Value::take)
+        {
+            for (index, item) in items.into_iter().enumerate() {
+                let item = typed(item, &api_version, item_kind);
+                self.object(&format!("{place}, item {}", index + 1), item, cut);
+            }
+            return;
+        }
+        let Some(known) = Kind::of(&api_version, &kind) else {
+            let name = clean_line(&format!("{api_version} {kind}"));
+            if self.snapshot.ignored.len() < MAX_IGNORED
+                || self.snapshot.ignored.contains_key(&name)
+            {
+                *self.snapshot.ignored.entry(name).or_default() += 1;
+            }
+            return;
+        };
+        match decode::object(known, Incoming { value, cut }, self.default_namespace) {
+            Ok(decoded) => self.put(place, &api_version, decoded),
+            Err(problem) => {
+                self.problem(place, problem.message);
+                if let Some(last) = self.snapshot.problems.last_mut() {
+                    last.notes = problem.notes;
+                }
+            }
+        }
+    }
+
+    fn put(&mut self, place: &str, api_version: &str, decoded: Decoded) {
+        let reference = decoded.reference().clone();
+        let version = api_version.rsplit('/').next().unwrap_or_default();
+        self.snapshot.kinds.insert(
+            reference.kind,
+            KindState::Live {
+                version: clean_line(version),
+            },
+        );
+        self.snapshot.put(decoded);
+        if let Some(before) = self.places.insert(reference.clone(), place.to_owned()) {
+            self.problem(
+                place,
+                format!("{reference} is here again, after {before}; this one is used"),
+            );
+        }
+    }
+
+    fn problem(&mut self, place: &str, message: String) {
+        if self.snapshot.problems.len() < MAX_PROBLEMS {
+            self.snapshot.problems.push(Problem {
+                place: place.to_owned(),
+                message,
+                notes: Vec::new(),
+            });
+        } else {
+            self.more_problems += 1;
+        }
+    }
+
+    fn finish(mut self) -> Snapshot {
+        if self.more_problems > 0 {
+            self.snapshot.problems.push(Problem {
+                place: "all files".to_owned(),
+                message: format!("{} more problems are not listed", self.more_problems),
+                notes: Vec::new(),
+            });
+        }
+        let why = "not among the files";
+        for reference in references(&self.snapshot) {
+            let Snapshot {
+                secrets,
+                config_maps,
+                ..
+            } = &mut self.snapshot;
+            if reference.kind == Kind::Secret {
+                let lookup = secrets.entry(reference);
+                lookup.or_insert_with(|| Lookup::Unknown(why.to_owned()));
+            } else {
+                let lookup = config_maps.entry(reference);
+                lookup.or_insert_with(|| Lookup::Unknown(why.to_owned()));
+            }
+        }
+        self.snapshot
+            .events
+            .sort_by(|a, b| b.spec.last_seen.cmp(&a.spec.last_seen));
+        self.snapshot
+    }
+}
+
+fn shown(path: &Path) -> String {
+    clean_line(&path.to_string_lossy())
+}
+
+fn text(value: &Value, field: &str) -> Option<String> {
+    let text = value.get(field)?.as_str()?;
+    (!text.is_empty()).then(|| text.to_owned())
+}
+
+/// An item of a typed list, such as the API server's `SecretList`, whose items may leave out what
+/// the list says of all.
+fn typed(mut item: Value, api_version: &str, kind: &str) -> Value {
+    if let Value::Object(map) = &mut item
+        && !kind.is_empty()
+        && !map.contains_key("kind")
+    {
+        map.insert("apiVersion".to_owned(), Value::from(api_version));
+        map.insert("kind".to_owned(), Value::from(kind));
+    }
+    item
+}

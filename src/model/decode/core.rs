@@ -1,0 +1,258 @@
+//! Kubernetes' own kinds: Service, EndpointSlice, Pod, Deployment, DaemonSet, Event.
+
+use crate::model::{
+    kind::Kind,
+    kinds::{
+        Container, Endpoint, EndpointSlice, Event, Pod, PodTemplate, Service, ServicePort, Volume,
+        Workload,
+    },
+    object::{Meta, ObjectRef},
+};
+
+use super::{meta::conditions, reader::Field};
+
+const SERVICE_TYPES: &[&str] = &["ClusterIP", "NodePort", "LoadBalancer", "ExternalName"];
+const PROTOCOLS: &[&str] = &["TCP", "UDP", "SCTP"];
+const ADDRESS_TYPES: &[&str] = &["IPv4", "IPv6", "FQDN"];
+
+/// Label that names the Service whose endpoints a slice holds.
+const SERVICE_NAME: &str = "kubernetes.io/service-name";
+
+pub(super) fn service(root: Field<'_>) -> Service {
+    let spec = root.required("spec");
+    Service {
+        service_type: spec
+            .choice("type", SERVICE_TYPES)
+            .unwrap_or_else(|| "ClusterIP".to_owned()),
+        cluster_ip: spec.text("clusterIP"),
+        external_name: spec.text("externalName"),
+        selector: spec.text_map("selector"),
+        ports: spec.objects("ports").map(service_port).collect(),
+    }
+}
+
+fn service_port(field: Field<'_>) -> ServicePort {
+    let target = field.get("targetPort");
+    ServicePort {
+        name: field.text("name").unwrap_or_default(),
+        port: field.required_port("port"),
+        target_port: match target.value().and_then(serde_json::Value::as_i64) {
+            Some(_) => field.port("targetPort").map(|port| port.to_string()),
+            None => target.as_text(),
+        },
+        app_protocol: field.text("appProtocol"),
+        protocol: field
+            .choice("protocol", PROTOCOLS)
+            .unwrap_or_else(|| "TCP".to_owned()),
+    }
+}
+
+pub(super) fn endpoint_slice(root: Field<'_>, reference: &ObjectRef, meta: &Meta) -> EndpointSlice {
+    root.required("addressType");
+    EndpointSlice {
+        service: meta.labels.get(SERVICE_NAME).cloned(),
+        address_type: root
+            .choice("addressType", ADDRESS_TYPES)
+            .unwrap_or_default(),
+        ports: root
+            .objects("ports")
+            .map(|port| (port.text("name").unwrap_or_default(), port.port("port")))
+            .collect(),
+        endpoints: root
+            .objects("endpoints")
+            .map(|field| endpoint(field, &reference.namespace))
+            .collect(),
+    }
+}
+
+fn endpoint(field: Field<'_>, namespace: &str) -> Endpoint {
+    field.required("addresses");
+    let state = field.get("conditions");
+    let target = field.get("targetRef");
+    let is_pod = target.text("kind").as_deref() == Some("Pod");
+    Endpoint {
+        addresses: field.texts("addresses"),
+        ready: state.flag("ready"),
+        terminating: state.flag("terminating"),
+        pod: is_pod.then(|| {
+            ObjectRef::new(
+                Kind::Pod,
+                target
+                    .text("namespace")
+                    .unwrap_or_else(|| namespace.to_owned()),
+                target.required_text("name"),
+            )
+        }),
+        node: field.text("nodeName"),
+    }
+}
+
+pub(super) fn pod(root: Field<'_>, reference: &ObjectRef) -> Pod {
+    let spec = root.required("spec");
+    let status = root.get("status");
+    let conditions = conditions(status, "conditions");
+    let mut ips: Vec<String> = status.text("podIP").into_iter().collect();
+    for ip in status.objects("podIPs").filter_map(|item| item.text("ip")) {
+        if !ips.contains(&ip) {
+            ips.push(ip);
+        }
+    }
+    Pod {
+        phase: status.text("phase").unwrap_or_default(),
+        ips,
+        node: spec.text("nodeName"),
+        ready: conditions
+            .iter()
+            .any(|condition| condition.kind == "Ready" && condition.status == "True"),
+        containers: spec
+            .objects("containers")
+            .map(|field| container(field, status))
+            .collect(),
+        volumes: spec
+            .objects("volumes")
+            .flat_map(|field| volumes(field, &reference.namespace))
+            .collect(),
+        conditions,
+    }
+}
+
+fn container(field: Field<'_>, status: Field<'_>) -> Container {
+    let name = field.required_text("name");
+    let status = status
+        .objects("containerStatuses")
+        .find(|status| status.text("name").as_deref() == Some(name.as_str()));
+    Container {
+        image: field.text("image").unwrap_or_default(),
+        ready: status
+            .and_then(|status| status.flag("ready"))
+            .unwrap_or_default(),
+        restarts: status
+            .and_then(|status| status.number("restartCount"))
+            .unwrap_or_default(),
+        state: status
+            .map(|status| state(status.get("state")))
+            .unwrap_or_default(),
+        mounts: field
+            .objects("volumeMounts")
+            .map(|mount| {
+                let sub_path = mount
+                    .text("subPath")
+                    .or_else(|| mount.text("subPathExpr"))
+                    .is_some_and(|path| !path.is_empty());
+                (
+                    mount.required_text("name"),
+                    mount.required_text("mountPath"),
+                    sub_path,
+                )
+            })
+            .collect(),
+        name,
+    }
+}
+
+/// `running`, `waiting: CrashLoopBackOff`, `terminated: Error (1)`.
+fn state(field: Field<'_>) -> String {
+    let waiting = field.get("waiting");
+    let terminated = field.get("terminated");
+    if field.get("running").is_present() {
+        "running".to_owned()
+    } else if waiting.is_present() {
+        match waiting.text("reason") {
+            Some(reason) => format!("waiting: {reason}"),
+            None => "waiting".to_owned(),
+        }
+    } else if terminated.is_present() {
+        let reason = terminated.text("reason").unwrap_or_default();
+        let code = terminated.number("exitCode").unwrap_or_default();
+        format!("terminated: {reason} ({code})")
+    } else {
+        String::new()
+    }
+}
+
+/// The Secrets and ConfigMaps that fill a volume.
+fn volumes(field: Field<'_>, namespace: &str) -> Vec<Volume> {
+    let name = field.required_text("name");
+    let volume = |kind, source: Option<String>| {
+        source.map(|source| Volume {
+            name: name.clone(),
+            source: ObjectRef::new(kind, namespace, source),
+        })
+    };
+    let mut volumes = Vec::new();
+    volumes.extend(volume(Kind::Secret, field.get("secret").text("secretName")));
+    volumes.extend(volume(Kind::ConfigMap, field.get("configMap").text("name")));
+    for source in field.get("projected").objects("sources") {
+        volumes.extend(volume(Kind::Secret, source.get("secret").text("name")));
+        volumes.extend(volume(
+            Kind::ConfigMap,
+            source.get("configMap").text("name"),
+        ));
+    }
+    volumes
+}
+
+pub(super) fn workload(kind: Kind, root: Field<'_>, reference: &ObjectRef) -> Workload {
+    let spec = root.required("spec");
+    let template = spec.get("template");
+    let status = root.get("status");
+    let (desired, ready) = if kind == Kind::DaemonSet {
+        (
+            status.number("desiredNumberScheduled").unwrap_or_default(),
+            status.number("numberReady").unwrap_or_default(),
+        )
+    } else {
+        (
+            spec.number("replicas").unwrap_or(1),
+            status.number("readyReplicas").unwrap_or_default(),
+        )
+    };
+    Workload {
+        selector: spec.get("selector").text_map("matchLabels"),
+        desired,
+        ready,
+        template: PodTemplate {
+            labels: template.get("metadata").text_map("labels"),
+            containers: template
+                .get("spec")
+                .objects("containers")
+                .map(|field| container(field, status))
+                .collect(),
+            volumes: template
+                .get("spec")
+                .objects("volumes")
+                .flat_map(|field| volumes(field, &reference.namespace))
+                .collect(),
+        },
+        conditions: conditions(status, "conditions"),
+    }
+}
+
+/// `v1` (`involvedObject`, `message`) and `events.k8s.io/v1` (`regarding`, `note`).
+pub(super) fn event(root: Field<'_>) -> Event {
+    let about = match root.get("involvedObject") {
+        about if about.is_present() => about,
+        _ => root.get("regarding"),
+    };
+    let series = root.get("series");
+    Event {
+        about_kind: about.text("kind").unwrap_or_default(),
+        about_namespace: about.text("namespace").unwrap_or_default(),
+        about_name: about.text("name").unwrap_or_default(),
+        event_type: root.text("type").unwrap_or_default(),
+        reason: root.text("reason").unwrap_or_default(),
+        message: root
+            .text("message")
+            .or_else(|| root.text("note"))
+            .unwrap_or_default(),
+        count: series
+            .number("count")
+            .or_else(|| root.number("count"))
+            .unwrap_or(1),
+        last_seen: series
+            .time("lastObservedTime")
+            .or_else(|| root.time("lastTimestamp"))
+            .or_else(|| root.time("eventTime"))
+            .or_else(|| root.get("metadata").time("creationTimestamp")),
+    }
+}

@@ -1,0 +1,95 @@
+//! Which fields a kind has: what is in an object and not in [`FIELDS`] is a slip of the pen, or newer
+//! than this tool.
+
+use std::{collections::HashMap, sync::LazyLock};
+
+use serde_json::Value;
+
+use super::reader::Reader;
+use crate::model::{kind::Kind, object::NoteKind};
+
+/// Paths without indices (`spec.listeners.tls`) with the names of the fields below them.
+type Paths = HashMap<&'static str, Vec<&'static str>>;
+
+static FIELDS: LazyLock<HashMap<Kind, Paths>> = LazyLock::new(|| parse(include_str!("fields.txt")));
+
+fn parse(text: &'static str) -> HashMap<Kind, Paths> {
+    let mut fields: HashMap<Kind, Paths> = HashMap::new();
+    let mut kind = None;
+    for line in text.lines().filter(|line| !line.starts_with('#')) {
+        if let Some(line) = line.strip_prefix("  ") {
+            if let (Some(kind), Some((path, names))) = (kind, line.split_once(": ")) {
+                let names = names.split(' ').collect();
+                fields.entry(kind).or_default().insert(path, names);
+            }
+        } else {
+            kind = Kind::parse(line);
+        }
+    }
+    fields
+}
+
+/// Notes every field under `spec` that the kind does not have.
+pub(super) fn check(kind: Kind, reader: &Reader<'_>) {
+    let (Some(paths), Some(spec)) = (FIELDS.get(&kind), reader.root().get("spec").value()) else {
+        return;
+    };
+    walk(paths, "spec", spec, reader);
+}
+
+fn walk(paths: &Paths, path: &str, value: &Value, reader: &Reader<'_>) {
+    let Some(known) = paths.get(path) else { return };
+    match value {
+        Value::Array(items) => {
+            for item in items {
+                walk(paths, path, item, reader);
+            }
+        }
+        Value::Object(map) => {
+            for (name, below) in map {
+                if known.contains(&name.as_str()) {
+                    walk(paths, &format!("{path}.{name}"), below, reader);
+                } else {
+                    let meant = known.iter().find(|known| known.eq_ignore_ascii_case(name));
+                    let message = match meant {
+                        Some(meant) => format!("is not a field of this object; meant: {meant}"),
+                        None => "is not a field that this tool knows".to_owned(),
+                    };
+                    reader.note(below, None, NoteKind::UnknownField, message);
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_line_of_the_list_belongs_to_a_kind_and_to_a_field_of_the_line_above_it() {
+        let text = include_str!("fields.txt");
+        for line in text.lines().filter(|line| !line.starts_with([' ', '#'])) {
+            assert!(Kind::parse(line).is_some(), "{line} is no kind");
+        }
+        for (kind, paths) in FIELDS.iter() {
+            for path in paths.keys() {
+                let Some((parent, name)) = path.rsplit_once('.') else {
+                    continue;
+                };
+                let siblings = paths
+                    .get(parent)
+                    .unwrap_or_else(|| panic!("{kind} {parent}"));
+                assert!(siblings.contains(&name), "{kind} {path}");
+            }
+        }
+    }
+
+    #[test]
+    fn both_places_of_the_client_certificate_are_known() {
+        let gateway = &FIELDS[&Kind::Gateway];
+        assert!(gateway["spec.tls.backend"].contains(&"clientCertificateRef"));
+        assert!(gateway["spec.backendTLS"].contains(&"clientCertificateRef"));
+    }
+}

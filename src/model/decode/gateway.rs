@@ -1,0 +1,84 @@
+//! GatewayClass, Gateway and ListenerSet.
+
+use crate::model::kinds::{Gateway, GatewayClass, Listener, ListenerSet, ListenerStatus};
+
+use super::{
+    meta::{conditions, reference, references},
+    reader::Field,
+};
+
+const PROTOCOLS: &[&str] = &["HTTP", "HTTPS", "TLS", "TCP", "UDP"];
+const TLS_MODES: &[&str] = &["Terminate", "Passthrough"];
+const FROM: &[&str] = &["All", "Selector", "Same", "None"];
+
+pub(super) fn gateway_class(root: Field<'_>) -> GatewayClass {
+    let spec = root.required("spec");
+    GatewayClass {
+        controller_name: spec.required_text("controllerName"),
+        parameters_ref: reference(spec, "parametersRef"),
+        conditions: conditions(root.get("status"), "conditions"),
+    }
+}
+
+pub(super) fn gateway(root: Field<'_>) -> Gateway {
+    let spec = root.required("spec");
+    let status = root.get("status");
+    Gateway {
+        class: spec.required_text("gatewayClassName"),
+        listeners: listeners(spec),
+        client_certificate_ref: reference(spec.get("tls").get("backend"), "clientCertificateRef"),
+        old_client_certificate_ref: reference(spec.get("backendTLS"), "clientCertificateRef"),
+        parameters_ref: reference(spec.get("infrastructure"), "parametersRef"),
+        addresses: status
+            .objects("addresses")
+            .filter_map(|address| address.text("value"))
+            .collect(),
+        conditions: conditions(status, "conditions"),
+        listener_status: listener_status(status),
+    }
+}
+
+pub(super) fn listener_set(root: Field<'_>) -> ListenerSet {
+    let spec = root.required("spec");
+    spec.required("parentRef");
+    let status = root.get("status");
+    ListenerSet {
+        parent_ref: reference(spec, "parentRef").unwrap_or_default(),
+        listeners: listeners(spec),
+        conditions: conditions(status, "conditions"),
+        listener_status: listener_status(status),
+    }
+}
+
+fn listeners(spec: Field<'_>) -> Vec<Listener> {
+    spec.required("listeners");
+    spec.objects("listeners").map(listener).collect()
+}
+
+fn listener(field: Field<'_>) -> Listener {
+    field.required("protocol");
+    let tls = field.get("tls");
+    Listener {
+        name: field.required_text("name"),
+        hostname: field.text("hostname"),
+        port: field.required_port("port"),
+        protocol: field.choice("protocol", PROTOCOLS).unwrap_or_default(),
+        tls_mode: tls.choice("mode", TLS_MODES),
+        certificate_refs: references(tls, "certificateRefs"),
+        allowed_from: field
+            .get("allowedRoutes")
+            .get("namespaces")
+            .choice("from", FROM),
+    }
+}
+
+fn listener_status(status: Field<'_>) -> Vec<ListenerStatus> {
+    status
+        .objects("listeners")
+        .map(|field| ListenerStatus {
+            name: field.required_text("name"),
+            attached_routes: field.number("attachedRoutes").unwrap_or_default(),
+            conditions: conditions(field, "conditions"),
+        })
+        .collect()
+}

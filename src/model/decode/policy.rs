@@ -1,0 +1,87 @@
+//! BackendTLSPolicy, ReferenceGrant, and NGF's own kinds.
+
+use crate::model::kinds::{BackendTLSPolicy, NgfResource, ParentStatus, ReferenceGrant};
+
+use super::{
+    meta::{conditions, nameless_ref, parents, reference, references},
+    reader::Field,
+};
+
+/// `v1` and `v1alpha3` have the same fields.
+pub(super) fn backend_tls_policy(root: Field<'_>) -> BackendTLSPolicy {
+    let spec = root.required("spec");
+    spec.required("targetRefs");
+    let validation = spec.required("validation");
+    BackendTLSPolicy {
+        target_refs: references(spec, "targetRefs"),
+        ca_certificate_refs: references(validation, "caCertificateRefs"),
+        well_known_ca_certificates: validation.choice("wellKnownCACertificates", &["System"]),
+        hostname: validation.required_text("hostname"),
+        subject_alt_names: validation
+            .objects("subjectAltNames")
+            .map(subject_alt_name)
+            .collect(),
+        options: spec.text_map("options"),
+        ancestors: parents(root.get("status"), "ancestors", "ancestorRef"),
+    }
+}
+
+fn subject_alt_name(field: Field<'_>) -> String {
+    field.required("type");
+    let name_type = field
+        .choice("type", &["Hostname", "URI"])
+        .unwrap_or_default();
+    let value = match name_type.as_str() {
+        "URI" => field.required_text("uri"),
+        "Hostname" => field.required_text("hostname"),
+        _ => field
+            .text("hostname")
+            .or_else(|| field.text("uri"))
+            .unwrap_or_default(),
+    };
+    format!("{name_type}:{value}")
+}
+
+/// `v1` and `v1beta1` have the same fields.
+pub(super) fn reference_grant(root: Field<'_>) -> ReferenceGrant {
+    let spec = root.required("spec");
+    spec.required("from");
+    spec.required("to");
+    ReferenceGrant {
+        from: spec
+            .objects("from")
+            .map(|field| {
+                field.required("kind");
+                field.required("namespace");
+                nameless_ref(field)
+            })
+            .collect(),
+        to: spec
+            .objects("to")
+            .map(|field| {
+                field.required("kind");
+                nameless_ref(field)
+            })
+            .collect(),
+    }
+}
+
+pub(super) fn ngf_resource(root: Field<'_>) -> NgfResource {
+    let spec = root.get("spec");
+    let status = root.get("status");
+    let mut targets = references(spec, "targetRefs");
+    targets.extend(reference(spec, "targetRef"));
+    let mut statuses = parents(status, "ancestors", "ancestorRef");
+    statuses.extend(parents(status, "controllers", "parentRef"));
+    let own = conditions(status, "conditions");
+    if !own.is_empty() {
+        statuses.push(ParentStatus {
+            conditions: own,
+            ..ParentStatus::default()
+        });
+    }
+    NgfResource {
+        target_refs: targets,
+        status: statuses,
+    }
+}

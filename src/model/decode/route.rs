@@ -1,0 +1,169 @@
+//! Routes of all five kinds.
+
+use crate::model::{
+    kind::Kind,
+    kinds::{BackendRef, Route, RouteRule},
+};
+
+use super::{
+    meta::{local_ref, parents, references},
+    reader::Field,
+};
+
+const PATH_TYPES: &[&str] = &["Exact", "PathPrefix", "RegularExpression"];
+const VALUE_TYPES: &[&str] = &["Exact", "RegularExpression"];
+const HTTP_FILTERS: &[&str] = &[
+    "RequestHeaderModifier",
+    "ResponseHeaderModifier",
+    "RequestMirror",
+    "RequestRedirect",
+    "URLRewrite",
+    "ExtensionRef",
+    "CORS",
+    "ExternalAuth",
+];
+const GRPC_FILTERS: &[&str] = &[
+    "RequestHeaderModifier",
+    "ResponseHeaderModifier",
+    "RequestMirror",
+    "ExtensionRef",
+];
+const METHODS: &[&str] = &[
+    "GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH",
+];
+
+pub(super) fn route(kind: Kind, root: Field<'_>) -> Route {
+    let spec = root.required("spec");
+    Route {
+        parent_refs: references(spec, "parentRefs"),
+        hostnames: spec.texts("hostnames"),
+        rules: spec.items("rules").map(|field| rule(kind, field)).collect(),
+        parents: parents(root.get("status"), "parents", "parentRef"),
+    }
+}
+
+/// A rule; one that is no object stays in its place, empty, so that `rules[2]` is still the third.
+fn rule(kind: Kind, field: Field<'_>) -> RouteRule {
+    let mut rule = RouteRule {
+        path: "/".to_owned(),
+        ..RouteRule::default()
+    };
+    if !field.is_object() {
+        return rule;
+    }
+    rule.name = field.text("name");
+    match kind {
+        Kind::HTTPRoute => http_matches(field, &mut rule),
+        Kind::GRPCRoute => grpc_matches(field, &mut rule),
+        _ => {}
+    }
+    filters(kind, field, &mut rule);
+    for backend in field.objects("backendRefs") {
+        rule.backend_refs.push(backend_ref(backend));
+        filters(kind, backend, &mut rule);
+    }
+    rule
+}
+
+fn backend_ref(field: Field<'_>) -> BackendRef {
+    BackendRef {
+        target: local_ref(field),
+        weight: field.number("weight").unwrap_or(1),
+    }
+}
+
+fn http_matches(field: Field<'_>, rule: &mut RouteRule) {
+    for (index, matched) in field.objects("matches").enumerate() {
+        let path = matched.get("path");
+        let path_type = path.choice("type", PATH_TYPES);
+        let path_type = path_type.as_deref().unwrap_or("PathPrefix");
+        let value = path.text("value").unwrap_or_else(|| "/".to_owned());
+        let mut words = Vec::new();
+        words.extend(matched.choice("method", METHODS));
+        words.push(format!("{path_type} {value}"));
+        words.extend(
+            matched
+                .objects("headers")
+                .map(|field| pair("header", field)),
+        );
+        words.extend(
+            matched
+                .objects("queryParams")
+                .map(|field| pair("query", field)),
+        );
+        rule.matches.push(words.join(" "));
+        if index == 0 && path_type != "RegularExpression" && value.starts_with('/') {
+            rule.path = value;
+        }
+    }
+    if !field.get("matches").is_present() {
+        // the CRD's default
+        rule.matches.push("PathPrefix /".to_owned());
+    }
+}
+
+fn grpc_matches(field: Field<'_>, rule: &mut RouteRule) {
+    for (index, matched) in field.objects("matches").enumerate() {
+        let mut words = Vec::new();
+        let method = matched.get("method");
+        if method.is_present() {
+            let exact = method.choice("type", VALUE_TYPES).as_deref() != Some("RegularExpression");
+            let service = method.text("service");
+            let name = method.text("method");
+            if let (true, 0, Some(service), Some(name)) = (exact, index, &service, &name) {
+                rule.path = format!("/{service}/{name}");
+            }
+            words.push(format!(
+                "method {}/{}",
+                service.as_deref().unwrap_or("*"),
+                name.as_deref().unwrap_or("*")
+            ));
+        }
+        words.extend(
+            matched
+                .objects("headers")
+                .map(|field| pair("header", field)),
+        );
+        rule.matches.push(words.join(" "));
+    }
+}
+
+/// `header X-Version=2`, `query a~b.*` for a regular expression.
+fn pair(what: &str, field: Field<'_>) -> String {
+    let sign = match field.choice("type", VALUE_TYPES).as_deref() {
+        Some("RegularExpression") => '~',
+        _ => '=',
+    };
+    format!(
+        "{what} {}{sign}{}",
+        field.required_text("name"),
+        field.required_text("value")
+    )
+}
+
+fn filters(kind: Kind, field: Field<'_>, rule: &mut RouteRule) {
+    let known = match kind {
+        Kind::HTTPRoute => HTTP_FILTERS,
+        Kind::GRPCRoute => GRPC_FILTERS,
+        _ => return,
+    };
+    for filter in field.objects("filters") {
+        filter.required("type");
+        let Some(filter_type) = filter.choice("type", known) else {
+            continue;
+        };
+        let backend = match filter_type.as_str() {
+            "RequestMirror" => filter.required("requestMirror").required("backendRef"),
+            "ExternalAuth" => filter.required("externalAuth").required("backendRef"),
+            "URLRewrite" => {
+                let hostname = filter.get("urlRewrite").text("hostname");
+                rule.rewrite_hostname = rule.rewrite_hostname.take().or(hostname);
+                continue;
+            }
+            _ => continue,
+        };
+        if backend.is_present() && backend.is_object() {
+            rule.filter_backend_refs.push(backend_ref(backend));
+        }
+    }
+}
