@@ -5,6 +5,7 @@ pub mod engine;
 pub mod evidence;
 pub mod finding;
 pub mod health;
+pub mod ngf;
 pub mod plan;
 pub mod registry;
 

@@ -1,9 +1,15 @@
 //! What to probe for a route, a Service, a Gateway or a node of the tree: the connection that nginx
 //! would open, from the objects alone.
 
+mod make;
+mod target;
+
 use serde::Serialize;
 
 use crate::model::object::ObjectRef;
+
+pub use make::{PlanError, Planning, plan, plan_all};
+pub use target::{ProbeTarget, TargetError};
 
 /// One connection that nginx would open, to be tried.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
