@@ -164,7 +164,10 @@ impl Action {
     /// # Panics
     /// Never: a test demands that every action is in the list.
     pub fn info(self) -> &'static ActionInfo {
-        ACTIONS.iter().find(|info| info.action == self).expect("every action is in ACTIONS")
+        ACTIONS
+            .iter()
+            .find(|info| info.action == self)
+            .expect("every action is in ACTIONS")
     }
 }
 
@@ -178,7 +181,10 @@ pub fn keymap() -> Result<Keymap<Action, Context>, KeyConflict> {
         };
         info.keys.iter().flat_map(move |key| {
             let chord: KeyChord = key.parse().expect("a test reads every key of ACTIONS");
-            contexts.clone().into_iter().map(move |context| (chord, info.action, context))
+            contexts
+                .clone()
+                .into_iter()
+                .map(move |context| (chord, info.action, context))
         })
     }))
 }
@@ -196,7 +202,8 @@ mod tests {
     fn every_key_can_be_read() {
         for info in ACTIONS {
             for key in info.keys {
-                key.parse::<KeyChord>().unwrap_or_else(|error| panic!("{}: {error}", info.id));
+                key.parse::<KeyChord>()
+                    .unwrap_or_else(|error| panic!("{}: {error}", info.id));
             }
         }
     }

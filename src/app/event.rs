@@ -5,7 +5,11 @@ use std::sync::Arc;
 use crossterm::event::KeyEvent;
 
 use crate::{
-    diagnosis::{Diagnosis, Evidence, evidence::Probed, plan::ProbePlan},
+    diagnosis::{
+        Diagnosis, Evidence,
+        evidence::Probed,
+        plan::{PlanKey, ProbePlan},
+    },
     model::snapshot::Snapshot,
 };
 
@@ -26,8 +30,8 @@ pub enum Event {
     Diagnosed(Box<Diagnosed>),
     /// A probe ran, or could not.
     Probed(Box<Probed>),
-    /// All probes that were asked for have ended or were cancelled.
-    ProbesEnded,
+    /// These probes have ended or were cancelled.
+    ProbesEnded(Vec<PlanKey>),
     /// The embedded cluster reached a stage of the guide.
     Stage(Stage),
     /// Something that was asked for failed: a sentence.

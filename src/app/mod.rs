@@ -2,6 +2,7 @@
 //! [`run`], which carries the effects out; the clock is part of each event.
 
 pub mod action;
+pub mod edit;
 pub mod event;
 pub mod run;
 pub mod state;

@@ -172,9 +172,14 @@ impl App {
     /// The probes of connections at or below the selected node (or, for an endpoint or a Service,
     /// of that), the worst first.
     pub fn probes_of_selected(&self) -> Vec<&Probed> {
-        let Some((index, _)) = self.selected() else { return Vec::new() };
-        let mut probes: Vec<&Probed> =
-            self.evidence.probes().filter(|probed| self.concerns(index, &probed.plan)).collect();
+        let Some((index, _)) = self.selected() else {
+            return Vec::new();
+        };
+        let mut probes: Vec<&Probed> = self
+            .evidence
+            .probes()
+            .filter(|probed| self.concerns(index, &probed.plan))
+            .collect();
         probes.sort_by_key(|probed| match &probed.result {
             Err(_) => 0,
             Ok(transcript) if transcript.nginx.outcome != ngf_probes::transcript::Outcome::Ok => 1,
@@ -196,33 +201,42 @@ impl App {
         use crate::model::topology::What;
         let topology = &self.diagnosis.topology;
         // From the node upwards every level that the plan names must agree.
-        std::iter::once(index).chain(topology.ancestors(index)).all(|place| {
-            let node = topology.node(place);
-            match &node.what {
-                What::Group(_) | What::Class | What::ListenerSet | What::Policy { .. } => true,
-                What::Gateway => node.object.as_ref() == Some(&plan.gateway),
-                What::Listener { name } => plan
-                    .listener
-                    .as_ref()
-                    .is_none_or(|(owner, listener)| {
-                        listener == name && node.object.as_ref() == Some(owner)
-                    }),
-                What::Route { .. } => node.object.as_ref() == Some(&plan.route),
-                What::Rule { index } => *index == plan.rule,
-                What::Backend(backend) => {
-                    backend.service.as_ref() == Some(&plan.service)
-                        && backend.port.is_none_or(|port| port == plan.port)
+        std::iter::once(index)
+            .chain(topology.ancestors(index))
+            .all(|place| {
+                let node = topology.node(place);
+                match &node.what {
+                    What::Group(_) | What::Class | What::ListenerSet | What::Policy { .. } => true,
+                    What::Gateway => node.object.as_ref() == Some(&plan.gateway),
+                    What::Listener { name } => {
+                        plan.listener.as_ref().is_none_or(|(owner, listener)| {
+                            listener == name && node.object.as_ref() == Some(owner)
+                        })
+                    }
+                    What::Route { .. } => node.object.as_ref() == Some(&plan.route),
+                    What::Rule { index } => *index == plan.rule,
+                    What::Backend(backend) => {
+                        backend.service.as_ref() == Some(&plan.service)
+                            && backend.port.is_none_or(|port| port == plan.port)
+                    }
+                    What::Endpoint(endpoint) => {
+                        endpoint.address == plan.endpoint.address
+                            && endpoint.port == plan.endpoint.port
+                    }
                 }
-                What::Endpoint(endpoint) => {
-                    endpoint.address == plan.endpoint.address && endpoint.port == plan.endpoint.port
-                }
-            }
-        })
+            })
     }
 
     /// Shows a short message for a few seconds.
     pub fn say(&mut self, mark: Mark, text: impl Into<String>) {
-        let until = self.now.saturating_add(SignedDuration::from_secs(6)).unwrap_or(self.now);
-        self.toast = Some(Toast { mark, text: text.into(), until });
+        let until = self
+            .now
+            .saturating_add(SignedDuration::from_secs(6))
+            .unwrap_or(self.now);
+        self.toast = Some(Toast {
+            mark,
+            text: text.into(),
+            until,
+        });
     }
 }

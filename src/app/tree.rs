@@ -64,7 +64,8 @@ impl TreePane {
     /// Moves the selection to a node, and opens the branches above it.
     pub fn reveal(&mut self, node: NodeIx, diagnosis: &Diagnosis) {
         for above in diagnosis.topology.ancestors(node) {
-            self.toggled.insert(diagnosis.topology.node(above).id.clone(), true);
+            self.toggled
+                .insert(diagnosis.topology.node(above).id.clone(), true);
         }
         self.rebuild(diagnosis);
         self.select(Some(node), diagnosis);
@@ -115,7 +116,10 @@ impl TreePane {
     pub fn set_filter(&mut self, filter: &str, diagnosis: &Diagnosis) {
         filter.clone_into(&mut self.filter);
         self.rebuild(diagnosis);
-        let keep = self.selected.as_ref().and_then(|id| diagnosis.topology.find(id));
+        let keep = self
+            .selected
+            .as_ref()
+            .and_then(|id| diagnosis.topology.find(id));
         let first_match = || {
             let matches = |node: &&NodeIx| self.matches(**node, &diagnosis.topology);
             self.visible.iter().find(matches).copied()
@@ -127,7 +131,8 @@ impl TreePane {
 
     fn set_open(&mut self, node: NodeIx, open: bool, diagnosis: &Diagnosis) {
         self.touched = true;
-        self.toggled.insert(diagnosis.topology.node(node).id.clone(), open);
+        self.toggled
+            .insert(diagnosis.topology.node(node).id.clone(), open);
         self.rebuild(diagnosis);
         self.select(Some(node), diagnosis);
     }
@@ -149,7 +154,10 @@ impl TreePane {
         let has = |text: &str| text.to_lowercase().contains(&filter);
         has(&entry.name)
             || entry.note.as_deref().is_some_and(has)
-            || entry.object.as_ref().is_some_and(|object| has(&object.to_string()))
+            || entry
+                .object
+                .as_ref()
+                .is_some_and(|object| has(&object.to_string()))
     }
 
     fn rebuild(&mut self, diagnosis: &Diagnosis) {
@@ -157,8 +165,12 @@ impl TreePane {
         let keep = (!self.filter.is_empty()).then(|| self.filtered(topology));
         self.visible.clear();
         self.rows.clear();
-        let mut stack: Vec<(NodeIx, u16)> =
-            topology.roots().iter().rev().map(|root| (*root, 0)).collect();
+        let mut stack: Vec<(NodeIx, u16)> = topology
+            .roots()
+            .iter()
+            .rev()
+            .map(|root| (*root, 0))
+            .collect();
         while let Some((node, depth)) = stack.pop() {
             if keep.as_ref().is_some_and(|keep| !keep.contains(&node)) {
                 continue;

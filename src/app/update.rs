@@ -8,11 +8,15 @@ use ngf_ui::{
     Mark,
     keymap::KeyChord,
     scroll::{ListState, ScrollState},
-    widgets::{palette::PaletteState, prompt::PromptState},
+    widgets::{
+        palette::{Command, PaletteState},
+        prompt::PromptState,
+    },
 };
 
 use super::{
     action::{ACTIONS, Action, Context},
+    edit::edit,
     event::{Diagnosed, Effect, Event},
     state::{App, Overlay, Pane, Zoom},
 };
@@ -43,12 +47,15 @@ pub fn update(app: &mut App, event: Event, now: Timestamp) -> Vec<Effect> {
             Vec::new()
         }
         Event::Probed(probed) => probed_one(app, *probed),
-        Event::ProbesEnded => {
-            app.running.clear();
+        Event::ProbesEnded(keys) => {
+            app.running.retain(|key| !keys.contains(key));
             Vec::new()
         }
         Event::Stage(stage) => {
-            app.say(Mark::Info, format!("Stage {} of {}: {}", stage.index + 1, stage.of, stage.title));
+            app.say(
+                Mark::Info,
+                format!("Stage {} of {}: {}", stage.index + 1, stage.of, stage.title),
+            );
             app.stage = Some(stage);
             Vec::new()
         }
@@ -61,16 +68,26 @@ pub fn update(app: &mut App, event: Event, now: Timestamp) -> Vec<Effect> {
 }
 
 fn diagnose(app: &App) -> Effect {
-    Effect::Diagnose { snapshot: Arc::clone(&app.latest), evidence: app.evidence.clone() }
+    Effect::Diagnose {
+        snapshot: Arc::clone(&app.latest),
+        evidence: app.evidence.clone(),
+    }
 }
 
 /// Once a minute everything is judged again: certificates expire while nobody touches the cluster.
 fn tick(app: &mut App) -> Vec<Effect> {
-    if app.toast.as_ref().is_some_and(|toast| toast.until <= app.now) {
+    if app
+        .toast
+        .as_ref()
+        .is_some_and(|toast| toast.until <= app.now)
+    {
         app.toast = None;
     }
     let minute = |at: Timestamp| at.as_second() / 60;
-    if app.diagnosed_at.is_some_and(|at| minute(at) != minute(app.now)) {
+    if app
+        .diagnosed_at
+        .is_some_and(|at| minute(at) != minute(app.now))
+    {
         app.diagnosed_at = Some(app.now);
         return vec![diagnose(app)];
     }
@@ -92,11 +109,16 @@ fn take_diagnosis(app: &mut App, diagnosed: Diagnosed) {
 /// else at the first route.
 fn select_something_useful(app: &mut App) {
     let topology = &app.diagnosis.topology;
-    let first_cause = app.diagnosis.findings.first().filter(|finding| {
-        finding.verdict == Verdict::Fail && finding.severity == Severity::Error
-    });
+    let first_cause =
+        app.diagnosis.findings.first().filter(|finding| {
+            finding.verdict == Verdict::Fail && finding.severity == Severity::Error
+        });
     let cause = first_cause.and_then(|_| place_of_finding(app, 0));
-    let route = || topology.iter().find(|(_, node)| matches!(node.what, What::Route { .. }));
+    let route = || {
+        topology
+            .iter()
+            .find(|(_, node)| matches!(node.what, What::Route { .. }))
+    };
     if let Some(node) = cause.or_else(|| route().map(|(index, _)| index)) {
         app.tree.reveal(node, &app.diagnosis);
     }
@@ -114,13 +136,19 @@ fn place_of_finding(app: &App, finding: usize) -> Option<NodeIx> {
 
 fn probed_one(app: &mut App, probed: Probed) -> Vec<Effect> {
     app.running.remove(&probed.plan.key());
-    let endpoint = format!("{}:{}", probed.plan.endpoint.address, probed.plan.endpoint.port);
+    let endpoint = format!(
+        "{}:{}",
+        probed.plan.endpoint.address, probed.plan.endpoint.port
+    );
     match &probed.result {
         Ok(transcript) => {
             let mark = handshake::mark_of(transcript.nginx.outcome);
             app.say(mark, format!("{endpoint}: {}", transcript.nginx.sentence));
         }
-        Err(why) => app.say(Mark::Failed, format!("{endpoint}: the probe could not run: {why}")),
+        Err(why) => app.say(
+            Mark::Failed,
+            format!("{endpoint}: the probe could not run: {why}"),
+        ),
     }
     app.evidence.record(probed);
     vec![diagnose(app)]
@@ -129,7 +157,7 @@ fn probed_one(app: &mut App, probed: Probed) -> Vec<Effect> {
 fn pasted(app: &mut App, text: &str) -> Vec<Effect> {
     match &mut app.overlay {
         Some(Overlay::Filter(prompt, _)) => prompt.insert(text),
-        Some(Overlay::Palette(palette)) => palette.input.insert(text),
+        Some(Overlay::Palette(palette)) => palette.prompt.insert(text),
         _ => return Vec::new(),
     }
     apply_filter(app);
@@ -137,7 +165,9 @@ fn pasted(app: &mut App, text: &str) -> Vec<Effect> {
 }
 
 fn key_pressed(app: &mut App, key: KeyEvent) -> Vec<Effect> {
-    let Some(chord) = KeyChord::pressed(key) else { return Vec::new() };
+    let Some(chord) = KeyChord::pressed(key) else {
+        return Vec::new();
+    };
     // Whatever has the keys: this ends the program.
     if key.code == KeyCode::Char('c') && key.modifiers.contains(KeyModifiers::CONTROL) {
         return vec![Effect::Quit];
@@ -161,7 +191,11 @@ fn contexts(app: &App) -> Vec<Context> {
         }
         Pane::Detail => vec![Context::Detail],
     };
-    contexts.push(if app.stage.is_some() { Context::Demo } else { Context::NotDemo });
+    contexts.push(if app.stage.is_some() {
+        Context::Demo
+    } else {
+        Context::NotDemo
+    });
     contexts
 }
 
@@ -199,12 +233,17 @@ fn scrolled(app: &App, chord: KeyChord, scroll: &mut ScrollState) -> Option<bool
     Some(true)
 }
 
-fn filter_key(app: &mut App, mut prompt: PromptState, before: String, key: KeyEvent) -> Vec<Effect> {
+fn filter_key(
+    app: &mut App,
+    mut prompt: PromptState,
+    before: String,
+    key: KeyEvent,
+) -> Vec<Effect> {
     match key.code {
         KeyCode::Enter => app.pane = Pane::Tree,
         KeyCode::Esc => app.tree.set_filter(&before, &app.diagnosis),
         _ => {
-            prompt.key(key);
+            edit(&mut prompt, key);
             app.overlay = Some(Overlay::Filter(prompt, before));
             apply_filter(app);
         }
@@ -223,13 +262,22 @@ fn palette_key(app: &mut App, mut palette: PaletteState, key: KeyEvent) -> Vec<E
     match key.code {
         KeyCode::Esc => {}
         KeyCode::Enter => {
-            let commands = commands(app);
             if let Some(index) = palette.selected(&entries(app)) {
-                return perform(app, commands[index]);
+                return perform(app, commands(app)[index]);
             }
         }
+        KeyCode::Up => {
+            palette.list.previous();
+            app.overlay = Some(Overlay::Palette(palette));
+        }
+        KeyCode::Down => {
+            palette.list.next();
+            app.overlay = Some(Overlay::Palette(palette));
+        }
         _ => {
-            palette.key(key);
+            if edit(&mut palette.prompt, key) {
+                palette.list.first();
+            }
             app.overlay = Some(Overlay::Palette(palette));
         }
     }
@@ -250,14 +298,17 @@ pub fn commands(app: &App) -> Vec<Action> {
 }
 
 /// What the palette shows of [`commands`].
-pub fn entries(app: &App) -> Vec<ngf_ui::widgets::palette::Entry> {
+pub fn entries(app: &App) -> Vec<Command> {
     commands(app)
         .into_iter()
         .map(|action| {
             let info = action.info();
-            let keys: Vec<String> =
-                app.keymap.chords(action).map(|chord| chord.to_string()).collect();
-            ngf_ui::widgets::palette::Entry::new(info.id, info.help, keys.join(" "))
+            let keys: Vec<String> = app
+                .keymap
+                .chords(action)
+                .map(|chord| chord.to_string())
+                .collect();
+            Command::new(info.id, info.help, keys.join(" "))
         })
         .collect()
 }
@@ -287,7 +338,7 @@ pub fn perform(app: &mut App, action: Action) -> Vec<Effect> {
         Action::FirstCause => go_to_cause(app, 0),
         Action::Filter => {
             let filter = app.tree.filter.clone();
-            app.overlay = Some(Overlay::Filter(PromptState::new(&filter), filter));
+            app.overlay = Some(Overlay::Filter(PromptState::with(&filter), filter));
         }
         Action::Command => app.overlay = Some(Overlay::Palette(PaletteState::default())),
         Action::Help => app.overlay = Some(Overlay::Help(ScrollState::default())),
@@ -305,7 +356,11 @@ pub fn perform(app: &mut App, action: Action) -> Vec<Effect> {
 }
 
 fn move_by(app: &mut App, lines: isize) {
-    on_list(app, |list| list.move_by(lines), |scroll| scroll.scroll_by(lines));
+    on_list(
+        app,
+        |list| list.move_by(lines),
+        |scroll| scroll.scroll_by(lines),
+    );
 }
 
 fn page(app: &mut App, down: bool) {
@@ -353,7 +408,10 @@ fn open(app: &mut App) {
         (Pane::Tree, _) => app.pane = Pane::Detail,
         (Pane::Causes, _) => go_to_cause(app, app.causes.selected),
         (Pane::Detail, ViewId::Handshake) if app.shown_probe().is_some() => {
-            app.overlay = Some(Overlay::Step(app.detail.messages.selected, ScrollState::default()));
+            app.overlay = Some(Overlay::Step(
+                app.detail.messages.selected,
+                ScrollState::default(),
+            ));
         }
         (Pane::Detail, _) => {}
     }
@@ -375,7 +433,10 @@ fn next_pane(app: &App, forwards: bool) -> Pane {
     } else {
         &[Pane::Tree, Pane::Detail, Pane::Causes]
     };
-    let here = panes.iter().position(|pane| *pane == app.pane).unwrap_or_default();
+    let here = panes
+        .iter()
+        .position(|pane| *pane == app.pane)
+        .unwrap_or_default();
     let step = if forwards { 1 } else { panes.len() - 1 };
     panes[(here + step) % panes.len()]
 }
@@ -420,8 +481,10 @@ fn go_to_cause(app: &mut App, finding: usize) {
         app.tree.reveal(node, &app.diagnosis);
         forget_position(app);
         let here = app.diagnosis.findings_below(node);
-        app.detail.findings.selected =
-            here.iter().position(|index| *index == finding).unwrap_or_default();
+        app.detail.findings.selected = here
+            .iter()
+            .position(|index| *index == finding)
+            .unwrap_or_default();
     }
     show_view(app, ViewId::Findings);
 }
@@ -446,7 +509,10 @@ fn probe_gateway(app: &mut App) -> Vec<Effect> {
     match gateway {
         Some(gateway) => probe(app, &ProbeTarget::Gateway(gateway)),
         None => {
-            app.say(Mark::Warning, "Select something below a Gateway to probe all of its endpoints");
+            app.say(
+                Mark::Warning,
+                "Select something below a Gateway to probe all of its endpoints",
+            );
             Vec::new()
         }
     }
@@ -468,14 +534,27 @@ fn probe(app: &mut App, target: &ProbeTarget) -> Vec<Effect> {
 }
 
 fn go_to_stage(app: &mut App, step: isize) -> Vec<Effect> {
-    let Some(stage) = &app.stage else { return Vec::new() };
-    match stage.index.checked_add_signed(step).filter(|index| *index < stage.of) {
+    let Some(stage) = &app.stage else {
+        return Vec::new();
+    };
+    match stage
+        .index
+        .checked_add_signed(step)
+        .filter(|index| *index < stage.of)
+    {
         Some(index) => {
             app.evidence = Evidence::none();
             vec![Effect::CancelProbes, Effect::GoToStage(index)]
         }
         None => {
-            app.say(Mark::Info, if step > 0 { "This is the last stage" } else { "This is the first stage" });
+            app.say(
+                Mark::Info,
+                if step > 0 {
+                    "This is the last stage"
+                } else {
+                    "This is the first stage"
+                },
+            );
             Vec::new()
         }
     }

@@ -8,7 +8,12 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 ///
 /// Without a command it opens the terminal interface on the current cluster.
 #[derive(Debug, Parser)]
-#[command(name = "ngf-tui", version, max_term_width = 100, disable_help_subcommand = true)]
+#[command(
+    name = "ngf-tui",
+    version,
+    max_term_width = 100,
+    disable_help_subcommand = true
+)]
 pub struct Cli {
     /// Where to read from.
     #[command(flatten)]
@@ -28,7 +33,13 @@ pub struct InputArgs {
     #[arg(long, global = true, value_name = "FILE", help_heading = "Cluster")]
     pub kubeconfig: Option<PathBuf>,
     /// Namespace to read (default: the context's)
-    #[arg(short, long, global = true, value_name = "NAME", help_heading = "Cluster")]
+    #[arg(
+        short,
+        long,
+        global = true,
+        value_name = "NAME",
+        help_heading = "Cluster"
+    )]
     pub namespace: Option<String>,
     /// Read all namespaces
     #[arg(
@@ -204,7 +215,9 @@ mod tests {
             ("soon", Err(())),
             ("", Err(())),
         ] {
-            let parsed = duration(text).map(|duration| duration.as_millis()).map_err(|_| ());
+            let parsed = duration(text)
+                .map(|duration| duration.as_millis())
+                .map_err(|_| ());
             assert_eq!(parsed, expected, "{text}");
         }
     }

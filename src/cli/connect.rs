@@ -43,8 +43,9 @@ pub enum ConnectError {
 
 /// The probe that the command line asks for.
 pub fn spec(args: &ProbeArgs, address: &str, server_name: &str) -> Result<ProbeSpec, ConnectError> {
-    let (host, port) = host_and_port(address)
-        .ok_or_else(|| ConnectError::Address { address: address.to_owned() })?;
+    let (host, port) = host_and_port(address).ok_or_else(|| ConnectError::Address {
+        address: address.to_owned(),
+    })?;
     let trust = match &args.ca {
         Some(path) => Trust::Bundle {
             pem: read("--ca", path)?.to_vec(),
@@ -93,15 +94,25 @@ fn host_and_port(address: &str) -> Option<(String, u16)> {
 
 fn read(option: &'static str, path: &Path) -> Result<Zeroizing<Vec<u8>>, ConnectError> {
     use std::io::Read;
-    let failed = |cause| ConnectError::File { option, path: path.to_owned(), cause };
+    let failed = |cause| ConnectError::File {
+        option,
+        path: path.to_owned(),
+        cause,
+    };
     let file = std::fs::File::open(path).map_err(failed)?;
     let size = file.metadata().map_err(failed)?.len();
     if size > MAX_FILE {
-        return Err(ConnectError::TooLarge { option, path: path.to_owned(), size });
+        return Err(ConnectError::TooLarge {
+            option,
+            path: path.to_owned(),
+            size,
+        });
     }
     // Allocated once: growing would leave copies of a key behind.
     let mut bytes = Zeroizing::new(Vec::with_capacity(MAX_FILE as usize));
-    file.take(MAX_FILE).read_to_end(&mut bytes).map_err(failed)?;
+    file.take(MAX_FILE)
+        .read_to_end(&mut bytes)
+        .map_err(failed)?;
     Ok(bytes)
 }
 

@@ -162,7 +162,10 @@ impl Snapshot {
 
     fn look(&self, object: &ObjectRef) -> Option<Common<'_>> {
         fn found<T>(object: &Object<T>) -> Common<'_> {
-            Common { raw: &object.raw, notes: &object.notes }
+            Common {
+                raw: &object.raw,
+                notes: &object.notes,
+            }
         }
         fn table<'a, T>(table: &'a Table<T>, object: &ObjectRef) -> Option<Common<'a>> {
             table.get(object).map(|object| found(object))
@@ -194,7 +197,10 @@ impl Snapshot {
                 Lookup::Absent | Lookup::Unknown(_) => None,
             },
             Kind::Event => {
-                let event = self.events.iter().find(|event| event.reference == *object)?;
+                let event = self
+                    .events
+                    .iter()
+                    .find(|event| event.reference == *object)?;
                 Some(found(event))
             }
             _ => table(&self.ngf, object),

@@ -34,8 +34,13 @@ pub fn height(app: &App, available: u16) -> u16 {
 pub fn draw(app: &mut App, area: Rect, buffer: &mut Buffer) {
     let focused = app.pane == Pane::Causes;
     let count = app.diagnosis.findings.len();
-    let position = format!("{}/{count}", app.causes.selected.min(count.saturating_sub(1)) + 1);
-    (&Panel::new("Causes", &app.theme).right(Label::of(Role::Muted, position)).focused(focused))
+    let position = format!(
+        "{}/{count}",
+        app.causes.selected.min(count.saturating_sub(1)) + 1
+    );
+    (&Panel::new("Causes", &app.theme)
+        .right(Label::of(Role::Muted, position))
+        .focused(focused))
         .render(area, buffer);
     let findings = &app.diagnosis.findings;
     let rows = Lazy::new(count, |index| row(&findings[index]));
@@ -47,7 +52,11 @@ pub fn draw(app: &mut App, area: Rect, buffer: &mut Buffer) {
 }
 
 fn row(finding: &Finding) -> TreeRow {
-    let indent = if finding.caused_by.is_some() { "  └ " } else { "" };
+    let indent = if finding.caused_by.is_some() {
+        "  └ "
+    } else {
+        ""
+    };
     let label = Label::of(Role::Muted, indent)
         .and(Role::Key, finding.code)
         .and(Role::Normal, format!("  {}", finding.title));

@@ -7,8 +7,13 @@ use super::{ViewId, ViewInfo};
 use crate::app::state::App;
 
 /// The tab.
-pub const VIEW: ViewInfo =
-    ViewInfo { id: ViewId::Chain, title: "Chain", draw, describe, mark };
+pub const VIEW: ViewInfo = ViewInfo {
+    id: ViewId::Chain,
+    title: "Chain",
+    draw,
+    describe,
+    mark,
+};
 
 fn mark(_: &App) -> Option<Mark> {
     None

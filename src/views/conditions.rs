@@ -77,22 +77,37 @@ fn condition_lines(condition: &Condition, generation: i64, app: &App, lines: &mu
     }
     if let (Some(observed), true) = (condition.observed_generation, generation > 0) {
         if observed < generation {
-            line.push(Role::Warning, format!("  gen {observed}/{generation}: older than the object"));
+            line.push(
+                Role::Warning,
+                format!("  gen {observed}/{generation}: older than the object"),
+            );
         } else {
             line.push(Role::Muted, format!("  gen {observed}/{generation}"));
         }
     }
     lines.push(line);
     if !condition.message.is_empty() {
-        lines.push(Label::of(Role::Muted, format!("      {}", condition.message)));
+        lines.push(Label::of(
+            Role::Muted,
+            format!("      {}", condition.message),
+        ));
     }
 }
 
 /// Whether a condition is good news: most are when True, a few when False.
 pub fn mark_of(condition: &Condition) -> Mark {
-    const GOOD_WHEN_FALSE: [&str; 5] =
-        ["Conflicted", "OverlappingTLSConfig", "PartiallyInvalid", "Issuing", "Denied"];
-    let good = if GOOD_WHEN_FALSE.contains(&condition.kind.as_str()) { "False" } else { "True" };
+    const GOOD_WHEN_FALSE: [&str; 5] = [
+        "Conflicted",
+        "OverlappingTLSConfig",
+        "PartiallyInvalid",
+        "Issuing",
+        "Denied",
+    ];
+    let good = if GOOD_WHEN_FALSE.contains(&condition.kind.as_str()) {
+        "False"
+    } else {
+        "True"
+    };
     match condition.status.as_str() {
         status if status == good => Mark::Ok,
         "True" | "False" => Mark::Failed,
@@ -102,8 +117,12 @@ pub fn mark_of(condition: &Condition) -> Mark {
 
 /// What controllers say of the selected node.
 fn sections(app: &App) -> Vec<Section> {
-    let Some((index, node)) = app.selected() else { return Vec::new() };
-    let Some(object) = &node.object else { return Vec::new() };
+    let Some((index, node)) = app.selected() else {
+        return Vec::new();
+    };
+    let Some(object) = &node.object else {
+        return Vec::new();
+    };
     match &node.what {
         What::Backend(backend) => {
             let policy = backend.policy.as_ref().map(|policy| of_object(app, policy));
@@ -135,17 +154,24 @@ fn sections(app: &App) -> Vec<Section> {
 
 fn listener(app: &App, owner: &ObjectRef, name: &str) -> Vec<Section> {
     let snapshot = &app.snapshot;
-    let status = match (snapshot.gateways.get(owner), snapshot.listener_sets.get(owner)) {
+    let status = match (
+        snapshot.gateways.get(owner),
+        snapshot.listener_sets.get(owner),
+    ) {
         (Some(gateway), _) => Some((&gateway.spec.listener_status, &gateway.meta)),
         (None, Some(set)) => Some((&set.spec.listener_status, &set.meta)),
         (None, None) => None,
     };
-    let Some((listeners, meta)) = status else { return Vec::new() };
+    let Some((listeners, meta)) = status else {
+        return Vec::new();
+    };
     let found = listeners.iter().find(|listener| listener.name == name);
     let routes = found.map_or(0, |listener| listener.attached_routes);
     vec![Section {
         title: format!("listener {name} of {owner} · {routes} attached"),
-        conditions: found.map(|listener| listener.conditions.clone()).unwrap_or_default(),
+        conditions: found
+            .map(|listener| listener.conditions.clone())
+            .unwrap_or_default(),
         generation: meta.generation,
         none: NO_STATUS,
     }]
@@ -197,8 +223,11 @@ fn parents(object: &ObjectRef, word: &str, parents: &[ParentStatus], meta: &Meta
         .iter()
         .map(|parent| {
             let kind = parent.parent.kind.as_deref().unwrap_or("Gateway");
-            let section =
-                parent.parent.section_name.as_deref().map(|name| format!(" listener {name}"));
+            let section = parent
+                .parent
+                .section_name
+                .as_deref()
+                .map(|name| format!(" listener {name}"));
             Section {
                 title: format!(
                     "{object} {word} {kind} {}{} · by {}",
@@ -249,9 +278,23 @@ fn events(app: &App, object: &ObjectRef, lines: &mut Vec<Label>) {
             lines.push(Label::new());
             lines.push(Label::of(Role::Title, "Events"));
         }
-        let mark = if event.spec.event_type == "Warning" { Mark::Warning } else { Mark::Info };
-        let age = event.spec.last_seen.map(|then| words::age(then, app.now)).unwrap_or_default();
-        lines.push(event_line(mark, &app.theme, &event.spec.reason, &age, &event.spec.message));
+        let mark = if event.spec.event_type == "Warning" {
+            Mark::Warning
+        } else {
+            Mark::Info
+        };
+        let age = event
+            .spec
+            .last_seen
+            .map(|then| words::age(then, app.now))
+            .unwrap_or_default();
+        lines.push(event_line(
+            mark,
+            &app.theme,
+            &event.spec.reason,
+            &age,
+            &event.spec.message,
+        ));
     }
 }
 

@@ -1,17 +1,28 @@
 //! Findings: what is wrong at or below what is selected, why, what shows it, and what to do.
 
-use ngf_ui::{Label, Mark, Role, widgets::textview::TextView};
+use ngf_ui::{
+    Label, Mark, Role,
+    widgets::{
+        findings::{Finding as Item, Findings, Opened},
+        textview::TextView,
+    },
+};
 use ratatui::{buffer::Buffer, layout::Rect, widgets::StatefulWidget};
 
 use super::{ViewId, ViewInfo};
 use crate::{
-    app::state::App,
+    app::state::{App, Pane},
     diagnosis::{Finding, Health, Severity, Verdict},
 };
 
 /// The tab.
-pub const VIEW: ViewInfo =
-    ViewInfo { id: ViewId::Findings, title: "Findings", draw, describe, mark };
+pub const VIEW: ViewInfo = ViewInfo {
+    id: ViewId::Findings,
+    title: "Findings",
+    draw,
+    describe,
+    mark,
+};
 
 fn mark(app: &App) -> Option<Mark> {
     let (index, _) = app.selected()?;
@@ -20,19 +31,28 @@ fn mark(app: &App) -> Option<Mark> {
 }
 
 fn draw(app: &mut App, area: Rect, buffer: &mut Buffer) {
-    let (lines, starts) = lines(app);
-    let scroll = app.detail.scroll.entry(ViewId::Findings).or_default();
-    let list = &mut app.detail.findings;
-    *list = list.of(starts.len());
-    // The selected finding begins at the top; its text is read from there.
-    if let Some(start) = list.selected(starts.len()).and_then(|index| starts.get(index)) {
-        scroll.offset = if list.selected == 0 { 0 } else { *start };
+    let items = items(app);
+    if items.is_empty() {
+        TextView::new(&[nothing(app)], &app.theme).render(
+            area,
+            buffer,
+            app.detail.scroll.entry(ViewId::Findings).or_default(),
+        );
+        return;
     }
-    TextView::new(&lines, &app.theme).render(area, buffer, scroll);
+    let focused = app.pane == Pane::Detail;
+    Findings::new(&items, &app.theme)
+        .focused(focused)
+        .opened(Opened::Selected)
+        .render(area, buffer, &mut app.detail.findings);
 }
 
 fn describe(app: &App, width: u16) -> Vec<String> {
-    TextView::new(&lines(app).0, &app.theme).to_text(width)
+    let items = items(app);
+    if items.is_empty() {
+        return TextView::new(&[nothing(app)], &app.theme).to_text(width);
+    }
+    Findings::new(&items, &app.theme).to_text(width)
 }
 
 /// The sign of a finding.
@@ -55,67 +75,73 @@ pub fn mark_of_health(health: Health) -> Mark {
     }
 }
 
-/// The lines of all findings here, and at which line each begins.
-fn lines(app: &App) -> (Vec<Label>, Vec<usize>) {
+/// What to say where nothing is wrong, as far as anybody knows.
+fn nothing(app: &App) -> Label {
     let Some((index, node)) = app.selected() else {
-        return (vec![Label::of(Role::Muted, "Nothing is selected.")], Vec::new());
+        return Label::of(Role::Muted, "Nothing is selected.");
     };
-    let here = app.diagnosis.findings_below(index);
-    if here.is_empty() {
-        let health = app.diagnosis.health(index);
-        let words = match health {
-            Health::Unknown => "Nothing is known to be wrong here, and not everything is known: press the probe key to run a handshake.",
-            _ => "Nothing is known to be wrong here.",
-        };
-        let line = Label::new().mark(mark_of_health(health), &app.theme).text(format!(" {}: {words}", node.name));
-        return (vec![line], Vec::new());
-    }
-    let (mut lines, mut starts) = (Vec::new(), Vec::new());
-    for index in here {
-        if !lines.is_empty() {
-            lines.push(Label::new());
+    let health = app.diagnosis.health(index);
+    let words = match health {
+        Health::Unknown => {
+            "nothing is known to be wrong here, and not everything is known: press r to run a handshake."
         }
-        starts.push(lines.len());
-        finding_lines(app, &app.diagnosis.findings[index], &mut lines);
-    }
-    (lines, starts)
+        _ => "nothing is known to be wrong here.",
+    };
+    Label::new()
+        .mark(mark_of_health(health), &app.theme)
+        .text(format!(" {}: {words}", node.name))
 }
 
-fn finding_lines(app: &App, finding: &Finding, lines: &mut Vec<Label>) {
-    lines.push(
-        Label::new()
-            .mark(mark_of(finding), &app.theme)
-            .and(Role::Key, format!(" {}", finding.code))
-            .and(Role::Strong, format!("  {}", finding.title)),
-    );
+/// The findings at and below the selected node.
+fn items(app: &App) -> Vec<Item> {
+    let Some((index, _)) = app.selected() else {
+        return Vec::new();
+    };
+    let here = app.diagnosis.findings_below(index);
+    here.into_iter()
+        .map(|index| item(app, &app.diagnosis.findings[index]))
+        .collect()
+}
+
+/// A finding with everything that there is to say of it.
+fn item(app: &App, finding: &Finding) -> Item {
+    let depth = u16::from(finding.caused_by.is_some());
+    let mut item = Item::new(mark_of(finding), finding.code, finding.title.clone()).depth(depth);
     let certainty = match finding.verdict {
         Verdict::Fail => format!("{}", finding.severity),
         Verdict::Unknown => format!("{}, not proven: something is missing", finding.severity),
     };
-    lines.push(Label::of(Role::Muted, format!("  {certainty} · {}", finding.subject)));
-    if let Some(cause) = finding.caused_by.and_then(|cause| app.diagnosis.findings.get(cause)) {
-        lines.push(Label::of(Role::Muted, format!("  because of {}: {}", cause.code, cause.title)));
+    item = item.line(Label::of(
+        Role::Muted,
+        format!("{certainty} · {}", finding.subject),
+    ));
+    if let Some(cause) = finding
+        .caused_by
+        .and_then(|cause| app.diagnosis.findings.get(cause))
+    {
+        let because = format!("because of {}: {}", cause.code, cause.title);
+        item = item.line(Label::of(Role::Muted, because));
     }
     for sentence in &finding.detail {
-        lines.push(Label::from(format!("  {sentence}")));
+        item = item.line(sentence.clone());
     }
     for effect in &finding.effects {
-        lines.push(Label::of(Role::Warning, format!("  breaks: {effect}")));
+        item = item.line(Label::of(Role::Warning, format!("breaks: {effect}")));
     }
     for evidence in &finding.evidence {
-        lines.push(
-            Label::of(Role::Muted, format!("  {}: ", evidence.what))
+        item = item.line(
+            Label::of(Role::Muted, format!("{}: ", evidence.what))
                 .and(Role::Evidence, evidence.value.clone())
                 .and(Role::Muted, format!("  ({})", evidence.place)),
         );
     }
     if let Some(remedy) = &finding.remedy {
-        lines.push(Label::of(Role::Ok, "  fix: ").text(remedy.summary.clone()));
-        if let Some(command) = &remedy.command {
-            lines.extend(command.lines().map(|line| Label::of(Role::Accent, format!("    {line}"))));
-        }
-        if let Some(yaml) = &remedy.yaml {
-            lines.extend(yaml.lines().map(|line| Label::of(Role::Accent, format!("    {line}"))));
+        item = item.line(Label::of(Role::Ok, "fix: ").text(remedy.summary.clone()));
+        for text in [&remedy.command, &remedy.yaml].into_iter().flatten() {
+            for line in text.lines() {
+                item = item.line(Label::of(Role::Accent, format!("  {line}")));
+            }
         }
     }
+    item
 }

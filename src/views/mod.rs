@@ -52,6 +52,9 @@ pub static VIEWS: [ViewInfo; 5] = [
 impl ViewId {
     /// Its place in [`VIEWS`].
     pub fn index(self) -> usize {
-        VIEWS.iter().position(|view| view.id == self).unwrap_or_default()
+        VIEWS
+            .iter()
+            .position(|view| view.id == self)
+            .unwrap_or_default()
     }
 }

@@ -47,7 +47,11 @@ pub fn bytes(bytes: u64) -> String {
 
 /// `1 endpoint`, `3 endpoints`.
 pub fn count(number: usize, what: &str) -> String {
-    if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") }
+    if number == 1 {
+        format!("1 {what}")
+    } else {
+        format!("{number} {what}s")
+    }
 }
 
 #[cfg(test)]

@@ -8,8 +8,13 @@ use super::{ViewId, ViewInfo};
 use crate::app::state::App;
 
 /// The tab.
-pub const VIEW: ViewInfo =
-    ViewInfo { id: ViewId::Yaml, title: "YAML", draw, describe, mark: |_| None };
+pub const VIEW: ViewInfo = ViewInfo {
+    id: ViewId::Yaml,
+    title: "YAML",
+    draw,
+    describe,
+    mark: |_| None,
+};
 
 /// More lines than this are not shown: no object has them, and drawing stays quick.
 const MOST_LINES: usize = 20_000;
@@ -17,11 +22,15 @@ const MOST_LINES: usize = 20_000;
 fn draw(app: &mut App, area: Rect, buffer: &mut Buffer) {
     let lines = lines(app);
     let scroll = app.detail.scroll.entry(ViewId::Yaml).or_default();
-    TextView::new(&lines, &app.theme).wrap(false).render(area, buffer, scroll);
+    TextView::new(&lines, &app.theme)
+        .wrap(false)
+        .render(area, buffer, scroll);
 }
 
 fn describe(app: &App, width: u16) -> Vec<String> {
-    TextView::new(&lines(app), &app.theme).wrap(false).to_text(width)
+    TextView::new(&lines(app), &app.theme)
+        .wrap(false)
+        .to_text(width)
 }
 
 fn lines(app: &App) -> Vec<Label> {
@@ -31,9 +40,14 @@ fn lines(app: &App) -> Vec<Label> {
     let Some(raw) = app.snapshot.raw(object) else {
         return vec![Label::of(Role::Muted, format!("{object} was not read."))];
     };
-    let text = match serde_saphyr::to_string(&raw) {
+    let text = match serde_saphyr::to_string(&*raw) {
         Ok(text) => text,
-        Err(error) => return vec![Label::of(Role::Error, format!("cannot be written as YAML: {error}"))],
+        Err(error) => {
+            return vec![Label::of(
+                Role::Error,
+                format!("cannot be written as YAML: {error}"),
+            )];
+        }
     };
     text.lines().take(MOST_LINES).map(colored).collect()
 }

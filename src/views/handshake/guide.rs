@@ -43,7 +43,11 @@ impl<'a> Guide<'a> {
     }
 
     fn connection(&self) -> Arrow {
-        let scheme = if self.plan.tls.is_some() { "HTTPS" } else { "HTTP" };
+        let scheme = if self.plan.tls.is_some() {
+            "HTTPS"
+        } else {
+            "HTTP"
+        };
         let step = self.find(|step| step.name == tcp::CONNECT);
         let label = match step.map(|(_, step)| step.status) {
             Some(StepStatus::Ok) => format!("{scheme} request · TCP connected"),
@@ -51,7 +55,10 @@ impl<'a> Guide<'a> {
         };
         let dns = self.find(|step| step.layer == Layer::Dns);
         let failed = self.failed(|step| matches!(step.layer, Layer::Dns | Layer::Tcp));
-        arrow(2, GATEWAY, BACKEND, label).of(dns).of(step).failed(failed, self.transcript)
+        arrow(2, GATEWAY, BACKEND, label)
+            .of(dns)
+            .of(step)
+            .failed(failed, self.transcript)
     }
 
     fn client_hello(&self) -> Arrow {
@@ -61,10 +68,13 @@ impl<'a> Guide<'a> {
             Some(tls) => format!("start TLS handshake · SNI {}", tls.hostname),
         };
         let failed = self.failed(|step| {
-            step.layer == Layer::Tls && matches!(step.name.as_str(), "Alert" | tls::NOT_TLS)
+            step.layer == Layer::Tls
+                && matches!(step.name.as_str(), "Alert" | tls::NOT_TLS)
                 && self.tls("ServerHello", Direction::Received).is_none()
         });
-        arrow(3, GATEWAY, BACKEND, label).happened(step).failed(failed, self.transcript)
+        arrow(3, GATEWAY, BACKEND, label)
+            .happened(step)
+            .failed(failed, self.transcript)
     }
 
     fn certificate_request(&self) -> Arrow {
@@ -74,7 +84,10 @@ impl<'a> Guide<'a> {
             (true, []) => "request client certificate · names no CA".to_owned(),
             (true, [ca]) => format!("request client certificate · CA {ca}"),
             (true, [ca, others @ ..]) => {
-                format!("request client certificate · CA {ca} and {} more", others.len())
+                format!(
+                    "request client certificate · CA {ca} and {} more",
+                    others.len()
+                )
             }
             (false, _) if self.handshake_done() => {
                 "does not request a client certificate: no mutual TLS".to_owned()
@@ -82,13 +95,21 @@ impl<'a> Guide<'a> {
             (false, _) => "request client certificate".to_owned(),
         };
         let arrow = arrow(4, BACKEND, GATEWAY, label).happened(step);
-        if step.is_none() && self.handshake_done() { arrow.mark(Mark::Warning) } else { arrow }
+        if step.is_none() && self.handshake_done() {
+            arrow.mark(Mark::Warning)
+        } else {
+            arrow
+        }
     }
 
     fn client_certificate(&self) -> Arrow {
         let client = &self.transcript.client_certificate;
         let step = self.tls("Certificate", Direction::Sent);
-        let secret = self.plan.tls.as_ref().and_then(|tls| tls.client_certificate.as_ref());
+        let secret = self
+            .plan
+            .tls
+            .as_ref()
+            .and_then(|tls| tls.client_certificate.as_ref());
         let label = match (&client.subject, secret) {
             (Some(subject), Some(secret)) => {
                 format!("present client certificate · {subject} from {secret}")
@@ -98,26 +119,43 @@ impl<'a> Guide<'a> {
             (None, _) => "present client certificate".to_owned(),
         };
         let arrow = arrow(5, GATEWAY, BACKEND, label).happened(step);
-        if client.requested && !client.sent { arrow.mark(Mark::Warning) } else { arrow }
+        if client.requested && !client.sent {
+            arrow.mark(Mark::Warning)
+        } else {
+            arrow
+        }
     }
 
     /// What the backend thinks of the client certificate shows in what comes after the handshake.
     fn client_verified(&self) -> Arrow {
         let verdict = &self.transcript.nginx;
         let client = &self.transcript.client_certificate;
-        let body = self.transcript.http.as_ref().map_or("", |http| http.body.as_str());
+        let body = self
+            .transcript
+            .http
+            .as_ref()
+            .map_or("", |http| http.body.as_str());
         let refused = body.contains("SSL certificate") && self.status() == Some(400);
-        let alert = self.failed(|step| step.name == "Alert" && step.direction == Direction::Received);
+        let alert =
+            self.failed(|step| step.name == "Alert" && step.direction == Direction::Received);
         let (label, mark) = match () {
             () if !client.requested => ("validate client certificate".to_owned(), Mark::Muted),
-            () if refused || (alert.is_some() && self.handshake_done()) => {
-                ("validate client certificate · refused".to_owned(), Mark::Failed)
-            }
-            () if !client.sent => ("validate client certificate · there was none".to_owned(), Mark::Warning),
-            () if self.status().is_some() && verdict.outcome == Outcome::Ok => {
-                ("validate client certificate · the backend served the request".to_owned(), Mark::Ok)
-            }
-            () => ("validate client certificate · not known".to_owned(), Mark::Unknown),
+            () if refused || (alert.is_some() && self.handshake_done()) => (
+                "validate client certificate · refused".to_owned(),
+                Mark::Failed,
+            ),
+            () if !client.sent => (
+                "validate client certificate · there was none".to_owned(),
+                Mark::Warning,
+            ),
+            () if self.status().is_some() && verdict.outcome == Outcome::Ok => (
+                "validate client certificate · the backend served the request".to_owned(),
+                Mark::Ok,
+            ),
+            () => (
+                "validate client certificate · not known".to_owned(),
+                Mark::Unknown,
+            ),
         };
         let arrow = arrow(6, BACKEND, BACKEND, label).mark(mark);
         if mark == Mark::Failed {
@@ -153,7 +191,10 @@ impl<'a> Guide<'a> {
             None => "validate backend certificate".to_owned(),
         };
         let mut arrow = arrow(8, GATEWAY, GATEWAY, label);
-        let failed = steps.iter().find(|(_, step)| step.status == StepStatus::Failed).copied();
+        let failed = steps
+            .iter()
+            .find(|(_, step)| step.status == StepStatus::Failed)
+            .copied();
         arrow = match (steps.first(), failed) {
             (None, _) => arrow.mark(Mark::Muted),
             (Some(_), None) => arrow.mark(Mark::Ok),
@@ -182,18 +223,35 @@ impl<'a> Guide<'a> {
     fn answer(&self) -> Arrow {
         let response = self.find(|step| step.name == http::RESPONSE);
         let request = self.find(|step| step.name == http::REQUEST);
-        let scheme = if self.plan.tls.is_some() { "HTTPS" } else { "HTTP" };
+        let scheme = if self.plan.tls.is_some() {
+            "HTTPS"
+        } else {
+            "HTTP"
+        };
         if self.closes_after_verify() {
-            return arrow(10, BACKEND, GATEWAY, format!("{scheme} response · never happens"))
-                .mark(Mark::Muted);
+            return arrow(
+                10,
+                BACKEND,
+                GATEWAY,
+                format!("{scheme} response · never happens"),
+            )
+            .mark(Mark::Muted);
         }
         let label = match &self.transcript.http {
-            Some(answer) => format!("{scheme} response · {} {}", answer.status, first_line(&answer.body)),
+            Some(answer) => format!(
+                "{scheme} response · {} {}",
+                answer.status,
+                first_line(&answer.body)
+            ),
             None => format!("{scheme} response"),
         };
-        let arrow = arrow(10, BACKEND, GATEWAY, label).of(request).happened(response);
+        let arrow = arrow(10, BACKEND, GATEWAY, label)
+            .of(request)
+            .happened(response);
         match self.status() {
-            Some(400..) => arrow.mark(Mark::Failed).reason(&self.transcript.nginx.sentence),
+            Some(400..) => arrow
+                .mark(Mark::Failed)
+                .reason(&self.transcript.nginx.sentence),
             _ => arrow,
         }
     }
@@ -204,7 +262,9 @@ impl<'a> Guide<'a> {
                 let mark = if status < 400 { Mark::Ok } else { Mark::Failed };
                 arrow(11, GATEWAY, CLIENT, format!("Response · {status}")).mark(mark)
             }
-            None => arrow(11, GATEWAY, CLIENT, "Response · not known".to_owned()).mark(Mark::Unknown),
+            None => {
+                arrow(11, GATEWAY, CLIENT, "Response · not known".to_owned()).mark(Mark::Unknown)
+            }
         }
     }
 
@@ -218,11 +278,18 @@ impl<'a> Guide<'a> {
 
     /// NGINX finishes the handshake and judges only then.
     fn closes_after_verify(&self) -> bool {
-        matches!(self.transcript.nginx.outcome, Outcome::VerifyError | Outcome::NameMismatch)
+        matches!(
+            self.transcript.nginx.outcome,
+            Outcome::VerifyError | Outcome::NameMismatch
+        )
     }
 
     fn find(&self, matches: impl Fn(&Step) -> bool) -> Option<(usize, &'a Step)> {
-        self.transcript.steps.iter().enumerate().find(|(_, step)| matches(step))
+        self.transcript
+            .steps
+            .iter()
+            .enumerate()
+            .find(|(_, step)| matches(step))
     }
 
     fn failed(&self, matches: impl Fn(&Step) -> bool) -> Option<(usize, &'a Step)> {
@@ -255,7 +322,11 @@ impl Arrow {
 
     /// Stands for this step, and never happened without it.
     fn happened(self, step: Option<(usize, &Step)>) -> Self {
-        let arrow = if step.is_none() { self.mark(Mark::Muted) } else { self };
+        let arrow = if step.is_none() {
+            self.mark(Mark::Muted)
+        } else {
+            self
+        };
         arrow.of(step)
     }
 
@@ -287,8 +358,19 @@ impl Arrow {
 fn first_line(body: &str) -> String {
     const MOST: usize = 60;
     body.lines()
-        .map(|line| line.trim().trim_start_matches("<center>").trim_start_matches("<head><title>"))
+        .map(|line| {
+            line.trim()
+                .trim_start_matches("<center>")
+                .trim_start_matches("<head><title>")
+        })
         .find(|line| !line.is_empty() && !line.starts_with("<html"))
-        .map(|line| line.split('<').next().unwrap_or_default().chars().take(MOST).collect())
+        .map(|line| {
+            line.split('<')
+                .next()
+                .unwrap_or_default()
+                .chars()
+                .take(MOST)
+                .collect()
+        })
         .unwrap_or_default()
 }

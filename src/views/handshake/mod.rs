@@ -24,8 +24,13 @@ use crate::{
 };
 
 /// The tab.
-pub const VIEW: ViewInfo =
-    ViewInfo { id: ViewId::Handshake, title: "Handshake", draw, describe, mark };
+pub const VIEW: ViewInfo = ViewInfo {
+    id: ViewId::Handshake,
+    title: "Handshake",
+    draw,
+    describe,
+    mark,
+};
 
 /// A message of the diagram, and the transcript's steps that it stands for.
 pub struct Arrow {
@@ -99,7 +104,10 @@ fn describe(app: &App, width: u16) -> Vec<String> {
 fn nothing_yet(app: &App) -> Vec<Label> {
     if app.running.is_empty() {
         vec![
-            Label::of(Role::Muted, "No handshake has been run with what is selected."),
+            Label::of(
+                Role::Muted,
+                "No handshake has been run with what is selected.",
+            ),
             Label::of(Role::Muted, "Press ")
                 .and(Role::Key, "r")
                 .and(Role::Muted, " to run one, or ")
@@ -112,7 +120,10 @@ fn nothing_yet(app: &App) -> Vec<Label> {
 }
 
 fn not_run(probed: &Probed, why: &str) -> Diagram {
-    let mut diagram = Diagram { lanes: lanes(&probed.plan), ..Diagram::default() };
+    let mut diagram = Diagram {
+        lanes: lanes(&probed.plan),
+        ..Diagram::default()
+    };
     diagram.messages.push(
         Message::new(GATEWAY, GATEWAY, "the probe could not be run")
             .mark(Mark::Unknown)
@@ -124,9 +135,12 @@ fn not_run(probed: &Probed, why: &str) -> Diagram {
 fn with_count(mut diagram: Diagram, number: usize, count: usize) -> Diagram {
     if count > 1 {
         diagram.footnote.push(
-            Label::of(Role::Muted, format!("endpoint {} of {count}, the worst first; ", number + 1))
-                .and(Role::Key, "]")
-                .and(Role::Muted, " shows the next"),
+            Label::of(
+                Role::Muted,
+                format!("endpoint {} of {count}, the worst first; ", number + 1),
+            )
+            .and(Role::Key, "]")
+            .and(Role::Muted, " shows the next"),
         );
     }
     diagram
@@ -136,7 +150,10 @@ fn with_count(mut diagram: Diagram, number: usize, count: usize) -> Diagram {
 pub fn diagram(transcript: &Transcript, plan: &ProbePlan, zoom: Zoom) -> Diagram {
     Diagram {
         lanes: lanes(plan),
-        messages: arrows(transcript, plan, zoom).into_iter().map(|arrow| arrow.message).collect(),
+        messages: arrows(transcript, plan, zoom)
+            .into_iter()
+            .map(|arrow| arrow.message)
+            .collect(),
         footnote: footnote(transcript),
     }
 }
@@ -153,21 +170,34 @@ fn lanes(plan: &ProbePlan) -> Vec<Lane> {
     let endpoint = &plan.endpoint;
     vec![
         Lane::new("Client", "C"),
-        Lane::new(format!("NGINX Gateway Fabric ({})", plan.gateway.name), "GW"),
-        Lane::new(format!("{} {}:{}", plan.service.name, endpoint.address, endpoint.port), "APP"),
+        Lane::new(
+            format!("NGINX Gateway Fabric ({})", plan.gateway.name),
+            "GW",
+        ),
+        Lane::new(
+            format!(
+                "{} {}:{}",
+                plan.service.name, endpoint.address, endpoint.port
+            ),
+            "APP",
+        ),
     ]
 }
 
 /// What everything came to, and by which means it was seen.
 fn footnote(transcript: &Transcript) -> Vec<Label> {
     let nginx = &transcript.nginx;
-    let mut lines = vec![
-        Label::of(mark_of(nginx.outcome).role(), nginx.sentence.clone()),
-    ];
+    let mut lines = vec![Label::of(
+        mark_of(nginx.outcome).role(),
+        nginx.sentence.clone(),
+    )];
     if let Some(line) = &nginx.log_line {
         lines.push(Label::of(Role::Muted, "nginx would log: ").and(Role::Evidence, line.clone()));
     }
-    let mut means = vec![format!("via {}", transcript.via), transcript.engine.version.clone()];
+    let mut means = vec![
+        format!("via {}", transcript.via),
+        transcript.engine.version.clone(),
+    ];
     if let Some(tls) = &transcript.tls {
         means.push(format!("{} {}", tls.version, tls.cipher));
     }

@@ -12,7 +12,10 @@ pub fn arrows(transcript: &Transcript) -> Vec<Arrow> {
         .steps
         .iter()
         .enumerate()
-        .map(|(index, step)| Arrow { message: message(step), steps: vec![index] })
+        .map(|(index, step)| Arrow {
+            message: message(step),
+            steps: vec![index],
+        })
         .collect()
 }
 
