@@ -5,8 +5,11 @@
 
 pub mod app;
 pub mod cli;
+pub mod cluster;
 pub mod diagnosis;
 pub mod files;
 pub mod model;
 pub mod report;
+pub mod sandbox;
 pub mod views;
+pub mod world;

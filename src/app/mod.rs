@@ -4,6 +4,7 @@
 pub mod action;
 pub mod edit;
 pub mod event;
+pub mod headless;
 pub mod run;
 pub mod state;
 pub mod tree;
