@@ -23,6 +23,7 @@ pub mod glyphs;
 pub mod golden;
 pub mod keymap;
 pub mod scroll;
+pub mod svg;
 pub mod terminal;
 pub mod text;
 pub mod theme;

@@ -5,7 +5,7 @@ use ratatui::layout::Rect;
 use ratatui::widgets::{Clear, Widget};
 
 use super::panel::Panel;
-use crate::text::Label;
+use crate::text::{Label, width};
 use crate::theme::{Role, Theme};
 
 /// A centred box.
@@ -67,13 +67,17 @@ impl Widget for &Overlay<'_> {
     }
 }
 
+/// No character that people write takes more cells.
+const WIDEST_CHARACTER: u16 = 4;
+
 /// Empties an area; a wide character that reaches into it from the left goes as a whole.
 pub(crate) fn clear(area: Rect, buffer: &mut Buffer) {
     let area = area.intersection(buffer.area);
     for y in area.top()..area.bottom() {
-        if area.x > buffer.area.x && !area.is_empty() {
-            let cell = &mut buffer[(area.x - 1, y)];
-            if crate::text::width(cell.symbol()) > 1 {
+        let left = area.x.saturating_sub(WIDEST_CHARACTER).max(buffer.area.x);
+        for x in left..area.x {
+            let cell = &mut buffer[(x, y)];
+            if width(cell.symbol()) > usize::from(area.x - x) {
                 cell.set_symbol(" ");
             }
         }

@@ -172,7 +172,11 @@ impl<'a> Palette<'a> {
     /// Where the terminal's cursor belongs.
     pub fn cursor(&self, screen: Rect, state: &PaletteState) -> Position {
         let inner = self.overlay(screen).inner(screen);
-        Prompt::new(": ", &state.prompt, self.theme).cursor(inner)
+        let cursor = Prompt::new(": ", &state.prompt, self.theme).cursor(inner);
+        Position {
+            x: cursor.x.min(screen.right().saturating_sub(1)),
+            y: cursor.y.min(screen.bottom().saturating_sub(1)),
+        }
     }
 
     /// The matching commands in words.

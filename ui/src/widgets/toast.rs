@@ -7,6 +7,7 @@ use ratatui::widgets::Widget;
 use super::fields::draw_all;
 use super::overlay::clear;
 use super::panel::Panel;
+use crate::golden;
 use crate::text::{Label, hang};
 use crate::theme::{Mark, Theme};
 
@@ -49,13 +50,13 @@ impl<'a> Toasts<'a> {
 
     /// The messages in words.
     pub fn to_text(&self, width: u16) -> Vec<String> {
-        let lines = self
-            .toasts
-            .iter()
-            .flat_map(|toast| self.lines(toast, usize::from(width)));
-        lines
-            .map(|line| line.plain().trim_end().to_owned())
-            .collect()
+        let toasts = self.toasts.iter();
+        let lines: Vec<Label> = toasts
+            .flat_map(|toast| self.lines(toast, usize::from(width)))
+            .collect();
+        golden::paged(width, lines.len(), |first, area, buffer| {
+            draw_all(&lines[first..], area, buffer, self.theme);
+        })
     }
 
     fn lines(&self, toast: &Toast, width: usize) -> Vec<Label> {
