@@ -3,7 +3,7 @@
 
 pub(crate) mod clean;
 pub mod decode;
-mod facts;
+pub(crate) mod facts;
 mod fill;
 pub mod kind;
 pub mod kinds;
