@@ -83,7 +83,10 @@ impl World for Demo {
         async move {
             let stage = *Stage::ALL.get(index).ok_or("there is no such stage")?;
             let mut sandbox = self.sandbox.lock().await;
-            sandbox.set_stage(stage).await.map_err(|error| error.to_string())?;
+            sandbox
+                .set_stage(stage)
+                .await
+                .map_err(|error| error.to_string())?;
             Ok(stage_event(stage))
         }
         .boxed()
@@ -92,7 +95,10 @@ impl World for Demo {
 
 /// A stage of the guide, as the terminal interface shows it.
 pub fn stage_event(stage: Stage) -> StageEvent {
-    let index = Stage::ALL.iter().position(|known| *known == stage).unwrap_or_default();
+    let index = Stage::ALL
+        .iter()
+        .position(|known| *known == stage)
+        .unwrap_or_default();
     StageEvent {
         index,
         of: Stage::ALL.len(),
@@ -124,22 +130,30 @@ pub async fn run_plan(
         },
         timeout,
     };
-    probe(&spec, &Direct::default(), cancel).await.map_err(|error| in_words(&error))
+    probe(&spec, &Direct::default(), cancel)
+        .await
+        .map_err(|error| in_words(&error))
 }
 
 async fn tls_spec(cluster: &Cluster, tls: &PlannedTls) -> Result<TlsSpec, String> {
     let trust = match &tls.trust {
         TrustSource::System => Trust::System,
         TrustSource::Object { object, key } => Trust::Bundle {
-            pem: cluster.load_bundle(object, key).await.map_err(|error| in_words(&error))?,
+            pem: cluster
+                .load_bundle(object, key)
+                .await
+                .map_err(|error| in_words(&error))?,
             origin: format!("{object}[{key}]"),
         },
     };
     let client_identity = match &tls.client_certificate {
         None => None,
-        Some(secret) => {
-            Some(cluster.load_identity(secret).await.map_err(|error| in_words(&error))?)
-        }
+        Some(secret) => Some(
+            cluster
+                .load_identity(secret)
+                .await
+                .map_err(|error| in_words(&error))?,
+        ),
     };
     Ok(TlsSpec {
         server_name: tls.hostname.clone(),

@@ -39,7 +39,10 @@ fn journey(columns: u16, lines: u16) {
         settings.bind(|| insta::assert_snapshot!(format!("{name}-{columns}x{lines}"), screen));
     };
     let terminal = Terminal::open(&format!("journey-{columns}"), columns, lines);
-    terminal.run(&format!("NO_COLOR=1 {} demo; echo ended with $?", env!("CARGO_BIN_EXE_ngf-tui")));
+    terminal.run(&format!(
+        "NO_COLOR=1 {} demo; echo ended with $?",
+        env!("CARGO_BIN_EXE_ngf-tui")
+    ));
 
     terminal.wait_for(&["live", "secure-app", "guide 1 of 3"]);
     keep("1-start", terminal.settled());
@@ -80,7 +83,10 @@ fn journey(columns: u16, lines: u16) {
 
     terminal.press(&["Escape", "q"]);
     let after = terminal.wait_for(&["ended with 0"]);
-    assert!(!after.contains("Tree"), "the terminal is given back:\n{after}");
+    assert!(
+        !after.contains("Tree"),
+        "the terminal is given back:\n{after}"
+    );
 }
 
 #[test]
@@ -101,7 +107,10 @@ fn the_terminal_is_given_back_after_every_end() {
     }
     for end in ["key q", "key ctrl-c", "TERM", "HUP"] {
         let terminal = Terminal::open(&format!("end-{}", end.replace(' ', "-")), 80, 24);
-        terminal.run(&format!("{} demo; echo ended with $?", env!("CARGO_BIN_EXE_ngf-tui")));
+        terminal.run(&format!(
+            "{} demo; echo ended with $?",
+            env!("CARGO_BIN_EXE_ngf-tui")
+        ));
         terminal.wait_for(&["live", "secure-app"]);
         match end {
             "key q" => terminal.press(&["q"]),
@@ -117,7 +126,13 @@ fn the_terminal_is_given_back_after_every_end() {
         terminal.wait_for(&["ended with"]);
         terminal.run("stty -a | grep -c -- '-icanon'; echo typed");
         let screen = terminal.wait_for(&["typed"]);
-        assert!(!screen.contains("Causes"), "{end}: the screen is given back:\n{screen}");
-        assert!(screen.contains("\n0\n"), "{end}: the line discipline is back:\n{screen}");
+        assert!(
+            !screen.contains("Causes"),
+            "{end}: the screen is given back:\n{screen}"
+        );
+        assert!(
+            screen.contains("\n0\n"),
+            "{end}: the line discipline is back:\n{screen}"
+        );
     }
 }

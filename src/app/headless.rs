@@ -67,7 +67,10 @@ impl Headless {
         match effect {
             Effect::Diagnose { snapshot, evidence } => {
                 let diagnosis = Diagnosis::of(&snapshot, &evidence, Timestamp::now());
-                vec![Event::Diagnosed(Box::new(Diagnosed { snapshot, diagnosis }))]
+                vec![Event::Diagnosed(Box::new(Diagnosed {
+                    snapshot,
+                    diagnosis,
+                }))]
             }
             Effect::Probe(plans) => {
                 let mut events = Vec::new();
@@ -75,7 +78,11 @@ impl Headless {
                 for plan in plans {
                     let at = Timestamp::now();
                     let result = self.world.probe(&plan, &cancel).await.map(Arc::new);
-                    let probed = Probed { plan: Arc::new(plan), at, result };
+                    let probed = Probed {
+                        plan: Arc::new(plan),
+                        at,
+                        result,
+                    };
                     events.push(Event::Probed(Box::new(probed)));
                 }
                 events

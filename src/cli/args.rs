@@ -32,7 +32,7 @@ pub struct InputArgs {
     /// Path of the kubeconfig (default: $KUBECONFIG, then ~/.kube/config, then in-cluster)
     #[arg(long, global = true, value_name = "FILE", help_heading = "Cluster")]
     pub kubeconfig: Option<PathBuf>,
-    /// Namespace to read (default: the context's)
+    /// Namespace to read
     #[arg(
         short,
         long,
@@ -41,7 +41,7 @@ pub struct InputArgs {
         help_heading = "Cluster"
     )]
     pub namespace: Option<String>,
-    /// Read all namespaces
+    /// Read all namespaces that may be read (the default: objects refer across them)
     #[arg(
         short = 'A',
         long,

@@ -30,7 +30,11 @@ pub async fn run(input: &InputArgs, args: &CheckArgs) -> Result<u8, CliError> {
         FailOn::Warning => report::FailOn::Warning,
         FailOn::Never => report::FailOn::Never,
     };
-    Ok(if fail_on.exit_code(&diagnosis) == 0 { EXIT_OK } else { EXIT_FOUND })
+    Ok(if fail_on.exit_code(&diagnosis) == 0 {
+        EXIT_OK
+    } else {
+        EXIT_FOUND
+    })
 }
 
 /// What `check` prints.
@@ -65,7 +69,8 @@ async fn read(input: &InputArgs, args: &CheckArgs) -> Result<Snapshot, CliError>
 
 /// Whether no kind, or no file, could be read, so that silence proves nothing.
 fn nothing_could_be_read(snapshot: &Snapshot) -> bool {
-    let readable = |state: &KindState| matches!(state, KindState::Live { .. } | KindState::NotServed);
+    let readable =
+        |state: &KindState| matches!(state, KindState::Live { .. } | KindState::NotServed);
     match snapshot.source {
         Source::Cluster { .. } => !snapshot.kinds.values().any(readable),
         Source::Files { .. } => !snapshot.problems.is_empty() && snapshot.kinds.is_empty(),

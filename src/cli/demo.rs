@@ -18,17 +18,13 @@ use super::{
     tui::{self, PROBE_TIMEOUT},
 };
 use crate::{
-    cluster::{Cluster, ClusterOptions},
+    cluster::{self, Cluster, ClusterOptions, LogOptions},
     diagnosis::{
         Diagnosis, Evidence,
         evidence::Probed,
         plan::{ProbeTarget, plan},
     },
-    model::{
-        kind::Kind,
-        object::ObjectRef,
-        snapshot::Snapshot,
-    },
+    model::{kind::Kind, object::ObjectRef, snapshot::Snapshot},
     report::probe::Reports,
     sandbox::{SCENARIOS, Sandbox, SandboxOptions, Scenario, Stage},
     world::{Demo, Live, stage_event},
@@ -64,14 +60,21 @@ pub async fn run(args: &DemoArgs) -> Result<u8, CliError> {
     if plain {
         // Without a terminal, and without a wish, the whole guide is walked.
         let every = all || (args.stage.is_none() && args.scenario.is_none());
-        let stages = if every { Stage::ALL.to_vec() } else { vec![stage] };
+        let stages = if every {
+            Stage::ALL.to_vec()
+        } else {
+            vec![stage]
+        };
         return walk(sandbox, &cluster, scenario, &stages).await;
     }
     let cancel = CancellationToken::new();
     let _stop = cancel.clone().drop_guard();
-    let snapshots = cluster.watch(cancel);
+    let snapshots = cluster.watch(&cancel);
     let world = Demo {
-        live: Live { cluster, timeout: PROBE_TIMEOUT },
+        live: Live {
+            cluster,
+            timeout: PROBE_TIMEOUT,
+        },
         sandbox: Arc::new(Mutex::new(sandbox)),
     };
     tui::show(Arc::new(world), snapshots, Some(stage_event(stage))).await
@@ -80,7 +83,11 @@ pub async fn run(args: &DemoArgs) -> Result<u8, CliError> {
 fn list() -> Result<u8, CliError> {
     let mut text = String::new();
     for scenario in SCENARIOS {
-        let _ = writeln!(text, "{}\n  {}\n  shows: {}", scenario.name, scenario.title, scenario.shows);
+        let _ = writeln!(
+            text,
+            "{}\n  {}\n  shows: {}",
+            scenario.name, scenario.title, scenario.shows
+        );
     }
     output::print(&text)?;
     Ok(EXIT_OK)
@@ -88,14 +95,20 @@ fn list() -> Result<u8, CliError> {
 
 /// A client of the embedded cluster: the same as of any cluster.
 pub async fn connect(sandbox: &Sandbox) -> Result<Cluster, CliError> {
-    let options = ClusterOptions { all_namespaces: true, ..ClusterOptions::default() };
-    Ok(Cluster::connect_with(&sandbox.kubeconfig(), options).await?)
+    let options = ClusterOptions {
+        kubeconfig_text: Some(sandbox.kubeconfig()),
+        all_namespaces: true,
+        ..ClusterOptions::default()
+    };
+    Ok(cluster::connect(&options).await?)
 }
 
 /// Prints a kubeconfig and serves until a signal.
 async fn serve(sandbox: Sandbox) -> Result<u8, CliError> {
     output::print(&sandbox.kubeconfig())?;
-    output::say("# The embedded cluster is served until ctrl-c. Save the text above to a file, and: kubectl --kubeconfig FILE get gateways,httproutes,backendtlspolicies -A");
+    output::say(
+        "# The embedded cluster is served until ctrl-c. Save the text above to a file, and: kubectl --kubeconfig FILE get gateways,httproutes,backendtlspolicies -A",
+    );
     wait_for_signal().await?;
     sandbox.shutdown().await;
     Ok(EXIT_OK)
@@ -104,7 +117,10 @@ async fn serve(sandbox: Sandbox) -> Result<u8, CliError> {
 #[cfg(unix)]
 async fn wait_for_signal() -> std::io::Result<()> {
     use tokio::signal::unix::{SignalKind, signal};
-    let (mut terminate, mut hang_up) = (signal(SignalKind::terminate())?, signal(SignalKind::hangup())?);
+    let (mut terminate, mut hang_up) = (
+        signal(SignalKind::terminate())?,
+        signal(SignalKind::hangup())?,
+    );
     tokio::select! {
         result = tokio::signal::ctrl_c() => result,
         _ = terminate.recv() => Ok(()),
@@ -134,7 +150,11 @@ async fn walk(
         let _ = writeln!(text, "{}\n", stage.text());
         let evidence = evidence_of(&reports);
         let diagnosis = Diagnosis::of(&snapshot, &evidence, Timestamp::now());
-        let _ = writeln!(text, "$ ngf-tui check\n{}", check::render(&diagnosis, &snapshot, Output::Text)?);
+        let _ = writeln!(
+            text,
+            "$ ngf-tui check\n{}",
+            check::render(&diagnosis, &snapshot, Output::Text)?
+        );
         let _ = writeln!(text, "$ ngf-tui probe httproute/secure-app");
         for report in &reports.probes {
             let _ = writeln!(text, "{}", report.text());
@@ -211,7 +231,19 @@ async fn logs(cluster: &Cluster, snapshot: &Snapshot) -> Vec<String> {
             continue;
         }
         lines.push(format!("$ kubectl logs {} --tail=1", reference.name));
-        match cluster.pod_log(&reference.namespace, &reference.name, None, Some(1)).await {
+        let container = pod
+            .spec
+            .containers
+            .first()
+            .map_or("", |container| container.name.as_str());
+        let last = LogOptions {
+            tail: Some(1),
+            ..LogOptions::default()
+        };
+        match cluster
+            .pod_log(&reference.namespace, &reference.name, container, &last)
+            .await
+        {
             Ok(log) => lines.extend(log.lines().map(crate::report::clean)),
             Err(error) => lines.push(crate::world::in_words(&error)),
         }

@@ -15,7 +15,7 @@ use clap::{CommandFactory, FromArgMatches};
 
 use self::args::{Cli, Command, InputArgs};
 use crate::{
-    cluster::{Cluster, ClusterError, ClusterOptions},
+    cluster::{self, Cluster, ClusterError, ClusterOptions},
     model::snapshot::Scope,
 };
 
@@ -33,7 +33,10 @@ type CliError = Box<dyn std::error::Error + Send + Sync>;
 pub fn main() -> ExitCode {
     ngf_ui::terminal::install_panic_hook();
     let cli = parse();
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+    {
         Ok(runtime) => runtime,
         Err(error) => {
             output::complain(&error);
@@ -52,7 +55,11 @@ pub fn main() -> ExitCode {
 fn parse() -> Cli {
     let called_by_kubectl = std::env::args_os()
         .next()
-        .and_then(|program| PathBuf::from(program).file_stem().map(std::ffi::OsStr::to_os_string))
+        .and_then(|program| {
+            PathBuf::from(program)
+                .file_stem()
+                .map(std::ffi::OsStr::to_os_string)
+        })
         .is_some_and(|name| name == "kubectl-ngf" || name == "kubectl_ngf");
     let mut command = Cli::command();
     if called_by_kubectl {
@@ -81,12 +88,13 @@ async fn dispatch(cli: Cli) -> Result<u8, CliError> {
 
 /// The cluster that the arguments name.
 async fn connect_to(input: &InputArgs) -> Result<Cluster, ClusterError> {
-    Cluster::connect(options(input)).await
+    cluster::connect(&options(input)).await
 }
 
 fn options(input: &InputArgs) -> ClusterOptions {
     ClusterOptions {
         kubeconfig: input.kubeconfig.clone(),
+        kubeconfig_text: None,
         context: input.context.clone(),
         namespace: input.namespace.clone(),
         all_namespaces: input.all_namespaces,

@@ -25,8 +25,7 @@ pub fn say(sentence: &str) {
 
 /// Whether text output may have colours.
 pub fn colour() -> bool {
-    io::stdout().is_terminal()
-        && ngf_ui::terminal::color_support() != ngf_ui::ColorSupport::None
+    io::stdout().is_terminal() && ngf_ui::terminal::color_support() != ngf_ui::ColorSupport::None
 }
 
 /// How wide text output may be.

@@ -33,17 +33,25 @@ pub async fn run(input: &InputArgs, args: &ProbeArgs) -> Result<u8, CliError> {
             let transcript = run_probe(&spec, &Direct::default(), &cancel).await?;
             Reports {
                 schema: LIST_SCHEMA,
-                probes: vec![Report { transcript, plan: None }],
+                probes: vec![Report {
+                    transcript,
+                    plan: None,
+                }],
                 not_run: Vec::new(),
             }
         }
         (_, _, Some(target)) => {
             if !input.files.is_empty() {
-                return Err("a live probe needs a cluster: leave -f out, or name an address with --connect".into());
+                return Err(
+                    "a live probe needs a cluster: leave -f out, or name an address with --connect"
+                        .into(),
+                );
             }
             probe_target(input, args, target, &cancel).await?
         }
-        _ => return Err("name what to probe, or an address with --connect and --server-name".into()),
+        _ => {
+            return Err("name what to probe, or an address with --connect and --server-name".into());
+        }
     };
     print(&reports, args.output)?;
     let could_not = !reports.not_run.is_empty();
@@ -65,8 +73,16 @@ async fn probe_target(
     let snapshot = cluster.snapshot(READ).await;
     let target = ProbeTarget::parse(target, &default_namespace(&snapshot.scope))?;
     let planning = planning(&snapshot, &target)?;
-    let not_run = planning.refused.iter().map(|(_, why)| why.to_string()).collect();
-    let plans = planning.plans.into_iter().map(|plan| adjusted(plan, args)).collect();
+    let not_run = planning
+        .refused
+        .iter()
+        .map(|(_, why)| why.to_string())
+        .collect();
+    let plans = planning
+        .plans
+        .into_iter()
+        .map(|plan| adjusted(plan, args))
+        .collect();
     let mut reports = run_plans(&cluster, plans, args.timeout, cancel).await;
     reports.not_run.extend::<Vec<String>>(not_run);
     if reports.probes.is_empty() {
@@ -104,12 +120,22 @@ pub async fn run_plans(
         let result = run_plan(cluster, &plan, timeout, cancel).await;
         (plan, result)
     };
-    let results: Vec<_> =
-        futures::stream::iter(plans).map(one).buffered(AT_A_TIME).collect().await;
-    let mut reports = Reports { schema: LIST_SCHEMA, probes: Vec::new(), not_run: Vec::new() };
+    let results: Vec<_> = futures::stream::iter(plans)
+        .map(one)
+        .buffered(AT_A_TIME)
+        .collect()
+        .await;
+    let mut reports = Reports {
+        schema: LIST_SCHEMA,
+        probes: Vec::new(),
+        not_run: Vec::new(),
+    };
     for (plan, result) in results {
         match result {
-            Ok(transcript) => reports.probes.push(Report { transcript, plan: Some(plan) }),
+            Ok(transcript) => reports.probes.push(Report {
+                transcript,
+                plan: Some(plan),
+            }),
             Err(why) => reports.not_run.push(format!(
                 "{} at {}:{}: {why}",
                 plan.service, plan.endpoint.address, plan.endpoint.port
@@ -121,12 +147,18 @@ pub async fn run_plans(
 
 /// One probe is printed as itself, several as a list.
 fn print(reports: &Reports, format: Output) -> Result<(), CliError> {
-    let text = match (format, reports.probes.as_slice(), reports.not_run.as_slice()) {
+    let text = match (
+        format,
+        reports.probes.as_slice(),
+        reports.not_run.as_slice(),
+    ) {
         (Output::Json, [one], []) => serde_json::to_string_pretty(one)? + "\n",
         (Output::Json, ..) => serde_json::to_string_pretty(reports)? + "\n",
-        (Output::Text, probes, _) => {
-            probes.iter().map(Report::text).collect::<Vec<_>>().join("\n────\n\n")
-        }
+        (Output::Text, probes, _) => probes
+            .iter()
+            .map(Report::text)
+            .collect::<Vec<_>>()
+            .join("\n────\n\n"),
     };
     output::print(&text)?;
     if format == Output::Text {

@@ -53,15 +53,27 @@ pub async fn run(folder: &Path) -> Result<u8, CliError> {
 
 async fn take(picture: &Picture) -> Result<String, CliError> {
     let scenario = Scenario::find(picture.scenario)?;
-    let sandbox = Sandbox::start(SandboxOptions { scenario, stage: picture.stage }).await?;
+    let sandbox = Sandbox::start(SandboxOptions {
+        scenario,
+        stage: picture.stage,
+    })
+    .await?;
     let cluster = demo::connect(&sandbox).await?;
     let snapshot = Arc::new(demo::settled(&cluster).await);
     let world = Arc::new(Demo {
-        live: Live { cluster, timeout: PROBE_TIMEOUT },
+        live: Live {
+            cluster,
+            timeout: PROBE_TIMEOUT,
+        },
         sandbox: Arc::new(Mutex::new(sandbox)),
     });
     let stage = (picture.scenario == "guide").then(|| stage_event(picture.stage));
-    let app = App::new(Theme::picture(), Arc::clone(&snapshot), stage, Timestamp::now())?;
+    let app = App::new(
+        Theme::picture(),
+        Arc::clone(&snapshot),
+        stage,
+        Timestamp::now(),
+    )?;
     let mut screen = Headless::new(app, world);
     screen.snapshot(snapshot).await;
     screen.press(picture.keys).await;

@@ -32,8 +32,16 @@ pub async fn run(input: &InputArgs) -> Result<u8, CliError> {
     let cluster = connect_to(input).await?;
     let cancel = CancellationToken::new();
     let _stop = cancel.clone().drop_guard();
-    let snapshots = cluster.watch(cancel);
-    show(Arc::new(Live { cluster, timeout: PROBE_TIMEOUT }), snapshots, None).await
+    let snapshots = cluster.watch(&cancel);
+    show(
+        Arc::new(Live {
+            cluster,
+            timeout: PROBE_TIMEOUT,
+        }),
+        snapshots,
+        None,
+    )
+    .await
 }
 
 /// Shows what a source of snapshots gives.

@@ -44,7 +44,12 @@ impl Report {
         let transcript = &self.transcript;
         let mut out = String::new();
         let address = transcript.address.as_deref().unwrap_or("no address");
-        let _ = writeln!(out, "{} ({address}) via {}", clean(&transcript.target), transcript.via);
+        let _ = writeln!(
+            out,
+            "{} ({address}) via {}",
+            clean(&transcript.target),
+            transcript.via
+        );
         if let Some(plan) = &self.plan {
             for sentence in &plan.because {
                 let _ = writeln!(out, "  {}", clean(sentence));
@@ -59,7 +64,12 @@ impl Report {
 }
 
 fn steps(out: &mut String, transcript: &Transcript) {
-    let width = transcript.steps.iter().map(|step| step.name.len()).max().unwrap_or_default();
+    let width = transcript
+        .steps
+        .iter()
+        .map(|step| step.name.len())
+        .max()
+        .unwrap_or_default();
     for step in &transcript.steps {
         let arrow = match step.direction {
             Direction::Sent => "→",
@@ -84,7 +94,11 @@ fn steps(out: &mut String, transcript: &Transcript) {
 
 fn verdict(out: &mut String, transcript: &Transcript) {
     let nginx = &transcript.nginx;
-    let sign = if nginx.outcome == Outcome::Ok { '✓' } else { '✗' };
+    let sign = if nginx.outcome == Outcome::Ok {
+        '✓'
+    } else {
+        '✗'
+    };
     let _ = writeln!(out, "{sign} {}", clean(&nginx.sentence));
     if let Some(line) = &nginx.log_line {
         let _ = writeln!(out, "  nginx would log: {}", clean(line));
@@ -98,7 +112,11 @@ fn verdict(out: &mut String, transcript: &Transcript) {
         }
     }
     if let Some(tls) = &transcript.tls {
-        let group = tls.group.as_deref().map(|group| format!(", {group}")).unwrap_or_default();
+        let group = tls
+            .group
+            .as_deref()
+            .map(|group| format!(", {group}"))
+            .unwrap_or_default();
         let _ = writeln!(out, "  {} {}{group}", tls.version, clean(&tls.cipher));
     }
     let _ = writeln!(

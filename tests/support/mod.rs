@@ -7,11 +7,17 @@ pub mod terminal;
 /// Whether a program that tests compare with is installed. With CI set a missing one is a failure.
 pub fn has_peer(program: &str) -> bool {
     let found = std::process::Command::new("sh")
-        .args(["-c", &format!("PATH=$PATH:/usr/sbin:/sbin command -v {program} >/dev/null")])
+        .args([
+            "-c",
+            &format!("PATH=$PATH:/usr/sbin:/sbin command -v {program} >/dev/null"),
+        ])
         .status()
         .is_ok_and(|status| status.success());
     if !found {
-        assert!(std::env::var_os("CI").is_none(), "{program} is not installed: run make peers");
+        assert!(
+            std::env::var_os("CI").is_none(),
+            "{program} is not installed: run make peers"
+        );
         println!("skipped: {program} is not installed; make peers installs it");
     }
     found

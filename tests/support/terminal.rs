@@ -19,11 +19,24 @@ impl Terminal {
         let socket = format!("ngf-tui-test-{}-{name}", std::process::id());
         let terminal = Self { socket };
         terminal.tmux(&[
-            "-f", "/dev/null", "new-session", "-d", "-x", &columns.to_string(), "-y", &lines.to_string(),
+            "-f",
+            "/dev/null",
+            "new-session",
+            "-d",
+            "-x",
+            &columns.to_string(),
+            "-y",
+            &lines.to_string(),
             "env PS1='$ ' LC_ALL=C.UTF-8 sh",
         ]);
         terminal.tmux(&["set", "-g", "status", "off"]);
-        terminal.tmux(&["resize-window", "-x", &columns.to_string(), "-y", &lines.to_string()]);
+        terminal.tmux(&[
+            "resize-window",
+            "-x",
+            &columns.to_string(),
+            "-y",
+            &lines.to_string(),
+        ]);
         terminal
     }
 
@@ -96,7 +109,11 @@ impl Terminal {
             .args(["-P", shell.trim(), "-f", program])
             .output()
             .expect("pgrep runs");
-        String::from_utf8_lossy(&output.stdout).lines().next().unwrap_or_default().to_owned()
+        String::from_utf8_lossy(&output.stdout)
+            .lines()
+            .next()
+            .unwrap_or_default()
+            .to_owned()
     }
 }
 
