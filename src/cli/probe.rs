@@ -50,7 +50,9 @@ pub async fn run(input: &InputArgs, args: &ProbeArgs) -> Result<u8, CliError> {
             probe_target(input, args, target, &cancel).await?
         }
         _ => {
-            return Err("name what to probe, or an address with --connect and --server-name".into());
+            return Err(
+                "name what to probe, or an address with --connect and --server-name".into(),
+            );
         }
     };
     print(&reports, args.output)?;
