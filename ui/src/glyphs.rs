@@ -1,5 +1,11 @@
 //! The signs that carry meaning besides colour, in Unicode and in ASCII.
 
+use std::borrow::Cow;
+
+use unicode_segmentation::UnicodeSegmentation;
+
+use crate::text::{clean, width};
+
 /// Which set of signs a terminal can show.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum GlyphSet {
@@ -17,6 +23,36 @@ impl GlyphSet {
             Self::Unicode => &UNICODE,
             Self::Ascii => &ASCII,
         }
+    }
+
+    /// The text as this set can show it, of the same width: in ASCII, other signs are replaced by
+    /// similar ones, and by question marks where there are none. Cleaned as by
+    /// [`clean`](crate::text::clean).
+    pub fn shown(self, text: &str) -> Cow<'_, str> {
+        let text = clean(text);
+        if self == Self::Unicode || text.is_ascii() {
+            return text;
+        }
+        let mut shown = String::with_capacity(text.len());
+        for grapheme in text.graphemes(true) {
+            match grapheme {
+                ascii if ascii.is_ascii() => shown.push_str(ascii),
+                "·" | "–" | "—" | "−" | "─" => shown.push('-'),
+                "…" => shown.push('~'),
+                "→" | "▶" | "▸" | "›" => shown.push('>'),
+                "←" | "◀" | "◂" | "‹" => shown.push('<'),
+                "↑" | "▲" => shown.push('^'),
+                "↓" | "▼" | "▾" => shown.push('v'),
+                "“" | "”" | "„" => shown.push('"'),
+                "‘" | "’" => shown.push('\''),
+                "•" | "●" => shown.push('*'),
+                "✓" => shown.push_str(ASCII.ok),
+                "✗" => shown.push_str(ASCII.failed),
+                "│" => shown.push('|'),
+                other => shown.extend(std::iter::repeat_n('?', width(other))),
+            }
+        }
+        Cow::Owned(shown)
     }
 }
 
@@ -186,7 +222,6 @@ const ASCII: Glyphs = Glyphs {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::text::width;
 
     fn all(glyphs: &Glyphs) -> Vec<&'static str> {
         let g = glyphs;
@@ -237,6 +272,22 @@ mod tests {
             for sign in all(set.glyphs()) {
                 assert_eq!(width(sign), 1, "{sign:?} of {set:?}");
             }
+        }
+    }
+
+    #[test]
+    fn in_ascii_other_signs_are_replaced_and_widths_kept() {
+        for (text, expected) in [
+            ("plain", "plain"),
+            ("a · b → c…", "a - b > c~"),
+            ("“né”", "\"n?\""),
+            ("漢字", "????"),
+            ("✓ e\u{301} 👩\u{200d}🚀", "+ ? ??"),
+            ("\u{1b}[1m\u{202e}x", "[1mx"),
+        ] {
+            assert_eq!(GlyphSet::Ascii.shown(text), expected);
+            assert_eq!(width(expected), width(text), "{text}");
+            assert_eq!(GlyphSet::Unicode.shown(text), clean(text));
         }
     }
 

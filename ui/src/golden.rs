@@ -55,3 +55,36 @@ pub(crate) fn paged(
     }
     text
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ratatui::style::Style;
+
+    #[test]
+    fn rows_are_as_wide_as_what_they_show() {
+        let buffer = draw(8, 3, |_, buffer| {
+            buffer.set_string(0, 0, "漢字 ok", Style::new());
+            buffer.set_string(1, 2, "x", Style::new());
+        });
+        assert_eq!(rows(&buffer), ["漢字 ok", "", " x"]);
+        assert_eq!(screen(&buffer), "漢字 ok\n\n x");
+    }
+
+    #[test]
+    fn long_content_is_drawn_page_by_page() {
+        let mut pages = Vec::new();
+        let text = paged(5, 600, |first, area, buffer| {
+            pages.push((first, area.height));
+            for y in 0..area.height {
+                buffer.set_string(0, y, (first + usize::from(y)).to_string(), Style::new());
+            }
+        });
+        assert_eq!(pages, [(0, 256), (256, 256), (512, 88)]);
+        assert!(
+            text.iter()
+                .enumerate()
+                .all(|(number, line)| *line == number.to_string())
+        );
+    }
+}

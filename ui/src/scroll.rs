@@ -91,7 +91,8 @@ impl ListState {
 
     /// Takes the content's size into account before drawing items of one line each.
     pub(crate) fn fit(&mut self, len: usize, height: usize) {
-        self.fit_lines(len, height, len, self.selected..self.selected + 1);
+        let selected = self.selected.min(len.saturating_sub(1));
+        self.fit_lines(len, height, len, selected..selected + 1);
     }
 
     /// Takes the content's size into account before drawing `len` items in `lines` lines, of
@@ -201,4 +202,69 @@ pub(crate) fn draw_scrollbar(
         .track_style(theme.style(Role::Border))
         .thumb_style(theme.style(Role::Muted))
         .render(area, buffer, &mut state);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_selection_stays_inside_and_visible() {
+        let mut state = ListState::at(0);
+        state.fit(100, 10);
+        state.move_by(15);
+        state.fit(100, 10);
+        assert_eq!((state.selected, state.offset), (15, 6));
+        state.page_up();
+        state.fit(100, 10);
+        assert_eq!((state.selected, state.offset), (6, 6));
+        state.last();
+        state.fit(100, 10);
+        assert_eq!((state.selected, state.offset), (99, 90));
+        state.fit(3, 10);
+        assert_eq!((state.selected, state.offset), (2, 0));
+        state.next();
+        assert_eq!(state.selected, 2);
+        state.first();
+        state.previous();
+        assert_eq!(state.selected, 0);
+        state.fit(0, 10);
+        assert_eq!(state.selected(0), None);
+    }
+
+    #[test]
+    fn keys_before_the_first_drawing_are_not_lost() {
+        let mut state = ListState::default();
+        state.next();
+        state.next();
+        state.fit(10, 5);
+        assert_eq!(state.selected, 2);
+        let mut state = ListState::default();
+        state.last();
+        state.fit(10, 5);
+        assert_eq!(state.selected, 9);
+        assert_eq!(ListState::at(1).of(2).selected(2), Some(1));
+    }
+
+    #[test]
+    fn an_item_higher_than_the_screen_shows_its_start() {
+        let mut state = ListState::at(1);
+        state.fit_lines(3, 4, 30, 10..25);
+        assert_eq!(state.offset, 10);
+    }
+
+    #[test]
+    fn texts_scroll_no_further_than_to_their_ends() {
+        let mut state = ScrollState::default();
+        state.fit(20, 8);
+        state.page_down();
+        assert_eq!(state.offset, 7);
+        state.scroll_by(100);
+        assert_eq!(state.offset, 12);
+        state.scroll_by(-100);
+        assert_eq!(state.offset, 0);
+        state.last();
+        state.fit(5, 8);
+        assert_eq!(state.offset, 0);
+    }
 }

@@ -14,6 +14,12 @@ const CELL_HEIGHT: f64 = 18.0;
 const FONT_SIZE: f64 = 14.0;
 /// From a row's upper edge to its base line.
 const BASE_LINE: f64 = 13.5;
+/// How much higher a row is than the line glyphs of common fonts (1.164 of their size), and a bit.
+const LINE_STRETCH: f64 = 1.12;
+/// How far the stretched glyphs' base line lies below that of letters.
+const LINE_SHIFT: f64 = 0.9;
+/// Viewers that do not know `textLength` drift by less than a pixel in so many cells.
+const LONGEST_RUN: u16 = 24;
 const PADDING: f64 = 14.0;
 const TITLE_BAR: f64 = 34.0;
 const FONTS: &str = "'JetBrains Mono','Cascadia Mono','SF Mono',Menlo,Consolas,'DejaVu Sans Mono','Liberation Mono',monospace";
@@ -147,6 +153,7 @@ fn runs(buffer: &Buffer, row: u16) -> Vec<Run> {
                 if run.look == look
                     && !single
                     && !run.single
+                    && run.cells < LONGEST_RUN
                     && is_line(&run.text) == is_line(symbol) =>
             {
                 run.text.push_str(symbol);
@@ -212,7 +219,17 @@ impl Run {
             return;
         }
         let base = y + BASE_LINE;
-        put!(out, "<text x=\"{:.1}\" y=\"{base:.1}\"", self.x());
+        if is_line(&self.text) {
+            // Rows are higher than letters; lines are stretched so that they meet.
+            let x = self.x();
+            let base = base + LINE_SHIFT;
+            put!(
+                out,
+                "<text transform=\"matrix(1 0 0 {LINE_STRETCH} {x:.1} {base:.1})\""
+            );
+        } else {
+            put!(out, "<text x=\"{:.1}\" y=\"{base:.1}\"", self.x());
+        }
         if self.cells > 1 || self.single {
             put!(
                 out,

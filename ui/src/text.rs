@@ -383,7 +383,8 @@ pub fn draw_label(
     for run in &shown.runs {
         let style = base.patch(theme.style(run.role));
         let room = usize::from(area.right() - x);
-        (x, _) = buffer.set_stringn(x, area.y, clean(&run.text), room, style);
+        let text = theme.glyphs.set.shown(&run.text);
+        (x, _) = buffer.set_stringn(x, area.y, text, room, style);
     }
     x - area.x
 }
@@ -396,6 +397,7 @@ pub fn draw_text(text: &str, role: Role, area: Rect, buffer: &mut Buffer, theme:
     }
     let max = usize::from(area.width);
     let shown = cut(text, max, theme.glyphs.ellipsis);
+    let shown = theme.glyphs.set.shown(&shown);
     let (x, _) = buffer.set_stringn(area.x, area.y, shown, max, theme.style(role));
     x - area.x
 }
@@ -476,4 +478,148 @@ pub fn pad(label: &Label, width: usize, ellipsis: &str) -> Label {
     let label = cut_label(label, width, ellipsis);
     let blanks = width.saturating_sub(label.width());
     label.text(" ".repeat(blanks))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::golden;
+
+    #[test]
+    fn what_is_not_for_the_eye_is_removed() {
+        for (text, expected) in [
+            ("plain", "plain"),
+            ("tab\tand\nline", "tab and line"),
+            ("\u{1b}[31mred\u{1b}]0;title\u{7}", "[31mred]0;title"),
+            ("\u{9b}2J\u{7f}\u{0}", "2J"),
+            ("abc\u{202e}fed\u{2066}x\u{2069}", "abcfedx"),
+            ("zero\u{200b}width\u{feff}", "zerowidth"),
+            ("hidden\u{e0061}\u{e007f}", "hidden"),
+            ("n\u{303}andu", "n\u{303}andu"),
+            ("👩\u{200d}🚀", "👩\u{200d}🚀"),
+        ] {
+            assert_eq!(clean(text), expected);
+        }
+        let joke = format!("Z{}algo", "\u{336}".repeat(500));
+        assert_eq!(clean(&joke).chars().count(), "Zalgo".len() + MAX_COMBINING);
+    }
+
+    #[test]
+    fn widths_are_those_of_cells() {
+        for (text, cells) in [
+            ("", 0),
+            ("abc", 3),
+            ("漢字", 4),
+            ("e\u{301}", 1),
+            ("👩\u{200d}👩\u{200d}👧", 2),
+            ("🇩🇪", 2),
+            ("\u{1b}[0m", 3),
+        ] {
+            assert_eq!(width(text), cells, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn cut_texts_end_with_the_ellipsis_and_fit() {
+        for (text, max, expected) in [
+            ("short", 10, "short"),
+            ("exactly", 7, "exactly"),
+            ("too long", 7, "too lo…"),
+            ("漢字漢字", 5, "漢字…"),
+            ("漢字漢字", 4, "漢…"),
+            ("漢", 1, "…"),
+            ("a", 0, ""),
+            ("ne\u{301}e", 2, "n…"),
+        ] {
+            assert_eq!(cut(text, max, "…"), expected, "{text} in {max}");
+            assert_eq!(
+                cut_label(&text.into(), max, "…").plain(),
+                expected,
+                "{text} in {max}"
+            );
+        }
+        assert_eq!(cut("too long", 6, "..."), "too...");
+        assert_eq!(cut("too long", 2, "..."), "..");
+    }
+
+    fn wrapped(text: &'static str, width: usize) -> Vec<String> {
+        wrap(&text.into(), width).iter().map(Label::plain).collect()
+    }
+
+    #[test]
+    fn text_is_wrapped_at_words_and_long_words_at_their_joints() {
+        assert_eq!(wrapped("one two three", 7), ["one two", "three"]);
+        assert_eq!(wrapped("one  two", 4), ["one", "two"]);
+        assert_eq!(wrapped("  indented text", 10), ["  indented", "text"]);
+        assert_eq!(wrapped("two\nlines", 20), ["two", "lines"]);
+        assert_eq!(wrapped("a\n\nb", 20), ["a", "", "b"]);
+        assert_eq!(wrapped("", 20), [""]);
+        assert_eq!(wrapped("abcdefghij", 4), ["abcd", "efgh", "ij"]);
+        assert_eq!(
+            wrapped("default/gateway-certificate", 20),
+            ["default/gateway-", "certificate"]
+        );
+        assert_eq!(wrapped("漢字漢字", 5), ["漢字", "漢字"]);
+        assert_eq!(wrapped("漢字", 1), ["漢", "字"]);
+    }
+
+    #[test]
+    fn a_word_of_several_roles_is_not_torn_apart() {
+        let label = Label::from("see ").and(Role::Key, "cert").text(".pem now");
+        let lines = wrap(&label, 8);
+        assert_eq!(lines.len(), 3);
+        assert_eq!(lines[1].plain(), "cert.pem");
+        assert_eq!(
+            lines[1].runs[0],
+            Run {
+                text: "cert".into(),
+                role: Role::Key
+            }
+        );
+    }
+
+    #[test]
+    fn the_height_is_that_of_the_wrapped_lines() {
+        for text in [
+            "",
+            "one two three",
+            "a\nb",
+            "漢字 漢字 漢字",
+            "a-very-long-word-that-fits-nowhere",
+        ] {
+            for width in 0..20 {
+                let label = Label::from(text);
+                assert_eq!(
+                    wrapped_height(&label, width),
+                    wrap(&label, width).len(),
+                    "{text} {width}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn hanging_text_is_indented_below_its_prefix() {
+        let lines = hang(&"✗ ".into(), &"a reason in words".into(), 12);
+        let lines: Vec<String> = lines.iter().map(Label::plain).collect();
+        assert_eq!(lines, ["✗ a reason", "  in words"]);
+    }
+
+    #[test]
+    fn matches_are_found_in_any_case_and_beside_wide_characters() {
+        let theme = Theme::plain();
+        let buffer = golden::draw(12, 1, |area, buffer| {
+            let label = Label::from("漢Ab ab");
+            draw_label(&label, area, buffer, &theme, Style::new());
+            highlight("aB", &label, 0, area, buffer, &theme);
+        });
+        let underlined: Vec<u16> = (0..12)
+            .filter(|x| {
+                buffer[(*x, 0)]
+                    .modifier
+                    .contains(ratatui::style::Modifier::UNDERLINED)
+            })
+            .collect();
+        assert_eq!(underlined, [2, 3, 5, 6]);
+    }
 }

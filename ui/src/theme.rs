@@ -335,3 +335,99 @@ fn tinted(role: Role, tints: &Tints) -> Style {
         Role::Bar => style.fg(tints.text).bg(tints.bar),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn all_themes() -> Vec<Theme> {
+        let mut themes = Vec::new();
+        for colors in [
+            ColorSupport::None,
+            ColorSupport::Ansi16,
+            ColorSupport::Ansi256,
+            ColorSupport::TrueColor,
+        ] {
+            for background in [Background::Dark, Background::Light] {
+                themes.push(Theme::new(colors, background, GlyphSet::Unicode));
+            }
+        }
+        themes
+    }
+
+    #[test]
+    fn themes_use_no_more_colours_than_the_terminal_has() {
+        for theme in all_themes() {
+            for role in Role::ALL {
+                let style = theme.style(role);
+                for color in [style.fg, style.bg].into_iter().flatten() {
+                    let needs = match color {
+                        Color::Rgb(..) => ColorSupport::TrueColor,
+                        Color::Indexed(_) => ColorSupport::Ansi256,
+                        _ => ColorSupport::Ansi16,
+                    };
+                    assert!(needs <= theme.colors, "{role:?} in {:?}", theme.colors);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_selection_is_seen_in_every_theme() {
+        for theme in all_themes() {
+            for role in [Role::Selected, Role::SelectedElsewhere, Role::Match] {
+                assert_ne!(
+                    theme.style(role),
+                    Style::new(),
+                    "{role:?} in {:?}",
+                    theme.colors
+                );
+            }
+        }
+    }
+
+    /// Relative luminance, WCAG 2.2.
+    fn luminance(color: Color) -> f64 {
+        let Color::Rgb(red, green, blue) = color else {
+            panic!("{color} is not 24 bits")
+        };
+        let linear = |channel: u8| {
+            let channel = f64::from(channel) / 255.0;
+            if channel <= 0.040_45 {
+                channel / 12.92
+            } else {
+                ((channel + 0.055) / 1.055).powf(2.4)
+            }
+        };
+        0.2126 * linear(red) + 0.7152 * linear(green) + 0.0722 * linear(blue)
+    }
+
+    fn contrast(one: Color, other: Color) -> f64 {
+        let (one, other) = (luminance(one), luminance(other));
+        (one.max(other) + 0.05) / (one.min(other) + 0.05)
+    }
+
+    #[test]
+    fn truecolor_text_has_contrast_on_its_ground_and_on_the_selection() {
+        for (background, ground) in [
+            (Background::Dark, Color::Rgb(0x11, 0x15, 0x1d)),
+            (Background::Light, Color::Rgb(0xff, 0xff, 0xff)),
+        ] {
+            let theme = Theme::new(ColorSupport::TrueColor, background, GlyphSet::Unicode);
+            let selected = theme.style(Role::Selected).bg.unwrap();
+            for role in Role::ALL {
+                let Some(text) = theme.style(role).fg else {
+                    continue;
+                };
+                let line = matches!(role, Role::Border | Role::Lane);
+                let (least, least_selected) = if line { (2.0, 1.2) } else { (4.5, 3.5) };
+                let (plain, marked) = (contrast(text, ground), contrast(text, selected));
+                assert!(plain >= least, "{role:?} on {background:?}: {plain:.1}");
+                assert!(
+                    marked >= least_selected,
+                    "{role:?} selected on {background:?}: {marked:.1}"
+                );
+            }
+        }
+    }
+}

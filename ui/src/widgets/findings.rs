@@ -14,6 +14,9 @@ use crate::theme::{Mark, Role, Theme};
 /// Most lines of one finding that is not opened.
 const MAX_LINES: usize = 24;
 
+/// Below this width, in cells, nothing is indented by the code.
+const NARROW: usize = 60;
+
 /// One finding.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
@@ -173,12 +176,17 @@ impl<'a> Findings<'a> {
             .text(" ".repeat(indent))
             .mark(finding.mark, self.theme)
             .text(" ");
+        let mut title = finding.title.clone().or(Role::Strong);
         if !finding.code.is_empty() {
-            prefix.push(finding.mark.role(), finding.code.clone());
-            prefix.push(Role::Normal, "  ");
+            let code = Label::of(finding.mark.role(), finding.code.clone()).text("  ");
+            // Where it is narrow, the title's further lines use the room below the code too.
+            if width < NARROW {
+                title = code.joined(&title);
+            } else {
+                prefix.extend(code);
+            }
         }
         let age = Label::of(Role::Muted, finding.age.clone());
-        let title = finding.title.clone().or(Role::Strong);
         if !opened {
             return vec![(prefix.joined(&title), age)];
         }

@@ -12,7 +12,7 @@ use crate::text::{Label, hang, pad};
 use crate::theme::{Role, Theme};
 
 /// Least cells of a column.
-const LEAST_COLUMN: usize = 34;
+const LEAST_COLUMN: usize = 38;
 /// Blank cells between columns.
 const BETWEEN: usize = 3;
 /// Widest content, in cells.

@@ -93,11 +93,12 @@ impl Widget for &Panel<'_> {
         if area.is_empty() {
             return;
         }
-        let role = if self.focused {
+        let usual = if self.focused {
             Role::Focus
         } else {
             Role::Border
         };
+        let role = self.edge.unwrap_or(usual);
         Block::new()
             .borders(Borders::ALL)
             .border_set(border_set(self.theme))

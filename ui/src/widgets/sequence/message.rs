@@ -177,7 +177,7 @@ fn reason(message: &Message) -> Label {
 
 /// A message where there is no room for lanes.
 fn listed(message: &Message, diagram: &Diagram, lanes: &Lanes, theme: &Theme) -> Vec<Row> {
-    let room = lanes.width.saturating_sub(1).max(1);
+    let room = lanes.width.saturating_sub(2).max(1);
     let short = |lane: usize| {
         let lane = lane.min(diagram.lanes.len().saturating_sub(1));
         diagram
@@ -219,8 +219,16 @@ fn listed(message: &Message, diagram: &Diagram, lanes: &Lanes, theme: &Theme) ->
 }
 
 impl Row {
-    /// Draws the row. `look` says whether it is selected, and whether the diagram has the keys.
-    pub(super) fn draw(&self, look: Option<bool>, area: Rect, buffer: &mut Buffer, theme: &Theme) {
+    /// Draws the row. `first` says whether it is the message's first one, `look` whether it is
+    /// selected, and whether the diagram has the keys.
+    pub(super) fn draw(
+        &self,
+        first: bool,
+        look: Option<bool>,
+        area: Rect,
+        buffer: &mut Buffer,
+        theme: &Theme,
+    ) {
         let full = usize::from(area.width);
         let (start, end) = (self.start.min(full), self.end.min(full));
         let space = Rect {
@@ -233,7 +241,9 @@ impl Row {
             return;
         }
         match &self.content {
-            Content::Words { left, right } => draw_words(left, right, look, space, buffer, theme),
+            Content::Words { left, right } => {
+                draw_words(left, right, first && look.is_some(), space, buffer, theme)
+            }
             Content::Arrow(arrow) => arrow.draw(space, buffer, theme),
         }
         buffer.set_style(space, selection_style(look, theme));
@@ -243,12 +253,12 @@ impl Row {
 fn draw_words(
     left: &Label,
     right: &Label,
-    look: Option<bool>,
+    cursor: bool,
     space: Rect,
     buffer: &mut Buffer,
     theme: &Theme,
 ) {
-    if look.is_some() {
+    if cursor {
         // The selection is seen without colours too.
         buffer[(space.x, space.y)]
             .set_symbol(theme.glyphs.cursor)

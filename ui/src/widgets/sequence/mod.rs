@@ -230,11 +230,11 @@ impl<'a> Sequence<'a> {
             ..area
         };
         for (index, rows) in layout.messages.iter().enumerate() {
-            for row in rows {
+            for (number, row) in rows.iter().enumerate() {
                 if (first..end).contains(&line) {
                     let look = (selected == Some(index)).then_some(self.focused);
                     layout.lanes.draw_lines(at(line), buffer, self.theme);
-                    row.draw(look, at(line), buffer, self.theme);
+                    row.draw(number == 0, look, at(line), buffer, self.theme);
                 }
                 line += 1;
             }
