@@ -36,8 +36,31 @@ pub struct Transcript {
     pub server_chain: Vec<CertificateFacts>,
     /// Every step, in order of time.
     pub steps: Vec<Step>,
+    /// The TLS records of both directions as they passed on the stream, with their times: where an
+    /// answer stalled. Empty in plain text.
+    #[serde(default)]
+    pub records: Vec<Record>,
     /// The HTTP answer, if one came.
     pub http: Option<HttpAnswer>,
+}
+
+/// One TLS record (RFC 8446 §5.1), as it stood on the stream.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Record {
+    /// Who sent it.
+    pub direction: Direction,
+    /// ContentType as it stands in the header: `handshake`, `alert`, `application_data`, ….
+    pub content_type: String,
+    /// Version as it stands in the header, as hexadecimal number: `0x0303`.
+    pub version: String,
+    /// Length that the header announces, in bytes, without the header's five.
+    pub length: u32,
+    /// Bytes of it that passed, without the header's five; less than `length` where it broke off.
+    pub seen: u32,
+    /// Microseconds from the probe's begin to the first byte of the header.
+    pub first_byte_us: u64,
+    /// Microseconds from the probe's begin to the last byte that passed.
+    pub last_byte_us: u64,
 }
 
 /// The TLS library.
@@ -147,6 +170,10 @@ pub struct Step {
     pub summary: String,
     /// Whether the step is where it failed.
     pub status: StepStatus,
+    /// NGINX would have ended the connection before this step; the probe went on to learn what the
+    /// backend thinks of the gateway.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub beyond_nginx: bool,
     /// Decoded fields, in order, as name and value; nested names are dotted.
     pub fields: Vec<Field>,
 }

@@ -1,0 +1,3 @@
+//! TLS libraries that judge: OpenSSL, whose verdict is NGINX's.
+
+pub mod openssl;

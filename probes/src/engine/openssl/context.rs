@@ -1,0 +1,264 @@
+//! Everything that NGINX does when it loads its configuration: `ngx_ssl_create`,
+//! `ngx_ssl_ciphers`, `ngx_ssl_certificate`, `ngx_ssl_trusted_certificate`. What fails here is an
+//! `[emerg]` of NGINX, not a failed handshake.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use openssl::error::ErrorStack;
+use openssl::pkey::PKey;
+use openssl::ssl::{
+    Ssl, SslContext, SslContextBuilder, SslMethod, SslMode, SslOptions, SslSessionCacheMode,
+    SslVerifyMode, SslVersion,
+};
+use openssl::x509::X509StoreContextRef;
+
+use super::failure::{queue, suffix};
+use super::messages::MessageLog;
+use super::{SECURITY_LEVEL, UpstreamName, ffi};
+use crate::sanitize;
+use crate::spec::{ClientIdentity, TlsSpec, Trust};
+use crate::transcript::VerifyEvent;
+
+/// More calls of the verify callback than this are not kept.
+pub(super) const MOST_EVENTS: usize = 256;
+
+/// A configuration that NGINX would not load.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// A certificate, key or CA bundle that OpenSSL does not take.
+    #[error("{sentence}; NGINX would refuse its configuration: [emerg] {emerg}")]
+    Emerg {
+        /// The line that NGINX would write at `[emerg]`, with the origin in place of the file.
+        emerg: String,
+        /// What is wrong, in words.
+        sentence: String,
+    },
+    /// The system's CA file is not where anybody looks for it.
+    #[error("this system has no CA file ({0}): name a CA bundle instead")]
+    NoSystemTrust(String),
+    /// OpenSSL itself failed.
+    #[error("OpenSSL could not be set up")]
+    OpenSsl(#[from] ErrorStack),
+}
+
+/// A handshake that is ready to begin.
+pub struct Prepared {
+    pub(super) ssl: Ssl,
+    pub(super) name: UpstreamName,
+    pub(super) trace: Arc<Mutex<Vec<VerifyEvent>>>,
+    pub(super) log: Arc<MessageLog>,
+    /// Where the trusted certificates came from, in words.
+    pub trust_origin: String,
+    /// How many there are.
+    pub trusted: usize,
+}
+
+impl std::fmt::Debug for Prepared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Prepared")
+            .field("name", &self.name)
+            .field("trust_origin", &self.trust_origin)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Prepared {
+    /// The name that will be checked and the one that will be sent.
+    pub fn name(&self) -> &UpstreamName {
+        &self.name
+    }
+}
+
+/// Loads what NGINX would load.
+///
+/// # Errors
+/// [`ConfigError`] where NGINX would refuse to start or to reload.
+pub fn prepare(spec: &TlsSpec) -> Result<Prepared, ConfigError> {
+    ffi::initialise();
+    let mut builder = context_as_nginx()?;
+    let chain = match &spec.client_identity {
+        Some(identity) => present(&mut builder, identity)?,
+        None => Vec::new(),
+    };
+    let trace = Arc::new(Mutex::new(Vec::new()));
+    record_verification(&mut builder, spec.verify_depth, Arc::clone(&trace));
+    let (trust_origin, trusted) = trust(&mut builder, &spec.trust)?;
+    let context: SslContext = builder.build();
+
+    let mut ssl = Ssl::new(&context)?;
+    for certificate in chain {
+        ssl.add_chain_cert(certificate).map_err(|errors| {
+            let origin = spec
+                .client_identity
+                .as_ref()
+                .map_or("", |identity| &identity.origin);
+            emerg(
+                format!("SSL_CTX_set0_chain(\"{origin}\") failed"),
+                &errors,
+                format!("a certificate in the chain of {origin} is not acceptable"),
+            )
+        })?;
+    }
+    if let Some(at) = spec.at {
+        ssl.param_mut().set_time(at.as_second());
+    }
+    let log = Arc::new(MessageLog::default());
+    ffi::record_messages(&mut ssl, Arc::clone(&log));
+    let name = UpstreamName::from_proxy_ssl_name(&spec.server_name);
+    Ok(Prepared {
+        ssl,
+        name,
+        trace,
+        log,
+        trust_origin,
+        trusted,
+    })
+}
+
+/// `ngx_ssl_create` with `proxy_ssl_protocols TLSv1.2 TLSv1.3` and `proxy_ssl_ciphers DEFAULT`.
+fn context_as_nginx() -> Result<SslContextBuilder, ErrorStack> {
+    let mut builder = SslContextBuilder::new(SslMethod::tls())?;
+    builder.set_min_proto_version(Some(SslVersion::TLS1_2))?;
+    builder.set_max_proto_version(Some(SslVersion::TLS1_3))?;
+    builder.set_options(SslOptions::NO_COMPRESSION | SslOptions::IGNORE_UNEXPECTED_EOF);
+    // NO_AUTO_CHAIN: the client certificate's chain is what tls.crt holds, and never what the
+    // trusted certificates would add.
+    builder.set_mode(SslMode::RELEASE_BUFFERS | SslMode::NO_AUTO_CHAIN);
+    builder.set_read_ahead(true);
+    builder.set_cipher_list("DEFAULT")?;
+    builder.set_security_level(SECURITY_LEVEL);
+    builder.set_session_cache_mode(SslSessionCacheMode::OFF);
+    Ok(builder)
+}
+
+/// `ngx_ssl_certificate`: the certificate, its chain (returned, to be added to the connection) and
+/// the key.
+fn present(
+    builder: &mut SslContextBuilder,
+    identity: &ClientIdentity,
+) -> Result<Vec<openssl::x509::X509>, ConfigError> {
+    let origin = &identity.origin;
+    let (leaf, chain) = ffi::read_certificate_file(&identity.certificate_pem).map_err(|error| {
+        emerg(
+            format!(
+                "cannot load certificate \"{origin}\": {}() failed",
+                error.call
+            ),
+            &error.errors,
+            format!("the certificate in {origin} cannot be read"),
+        )
+    })?;
+    builder.set_certificate(&leaf).map_err(|errors| {
+        emerg(
+            format!("SSL_CTX_use_certificate(\"{origin}\") failed"),
+            &errors,
+            format!("the certificate in {origin} is not acceptable to OpenSSL"),
+        )
+    })?;
+    // A callback that gives no password: OpenSSL's own would ask on the terminal.
+    let key = PKey::private_key_from_pem_callback(&identity.key_pem, |_| Ok(0));
+    let key = key.map_err(|errors| {
+        emerg(
+            format!("cannot load certificate key \"{origin}\": PEM_read_bio_PrivateKey() failed"),
+            &errors,
+            format!("the key in {origin} cannot be read"),
+        )
+    })?;
+    builder.set_private_key(&key).map_err(|errors| {
+        emerg(
+            format!("SSL_CTX_use_PrivateKey(\"{origin}\") failed"),
+            &errors,
+            format!("the key in {origin} does not belong to the certificate in it"),
+        )
+    })?;
+    Ok(chain)
+}
+
+/// `SSL_VERIFY_NONE` with a callback that goes on, as NGINX has it for upstreams: the handshake
+/// never ends because of the certificate, and the last error stays in the result.
+fn record_verification(
+    builder: &mut SslContextBuilder,
+    depth: u32,
+    trace: Arc<Mutex<Vec<VerifyEvent>>>,
+) {
+    builder.set_verify_callback(SslVerifyMode::NONE, move |ok, context| {
+        let mut trace = trace.lock().unwrap_or_else(PoisonError::into_inner);
+        if trace.len() < MOST_EVENTS {
+            trace.push(verify_event(ok, context));
+        }
+        true
+    });
+    builder.set_verify_depth(depth);
+}
+
+/// One call of a verify callback. Where a certificate is fine, OpenSSL still shows the last error
+/// of another: then the code is 0.
+pub(crate) fn verify_event(ok: bool, context: &X509StoreContextRef) -> VerifyEvent {
+    let error = context.error();
+    VerifyEvent {
+        depth: context.error_depth(),
+        code: if ok { 0 } else { error.as_raw() },
+        text: if ok {
+            "ok".to_owned()
+        } else {
+            error.error_string().to_owned()
+        },
+        subject: context
+            .current_cert()
+            .and_then(|certificate| certificate.to_der().ok())
+            .map(|der| crate::certificate::subject_of(&der)),
+    }
+}
+
+/// `ngx_ssl_trusted_certificate`.
+fn trust(builder: &mut SslContextBuilder, trust: &Trust) -> Result<(String, usize), ConfigError> {
+    let (pem, origin) = match trust {
+        Trust::Bundle { pem, origin } => (pem.clone(), sanitize::line(origin, 200)),
+        Trust::System => system_bundle()?,
+    };
+    let certificates = ffi::read_ca_certificates(&pem).map_err(|errors| {
+        emerg(
+            format!("cannot load certificate \"{origin}\": PEM_read_bio_X509_AUX() failed"),
+            &errors,
+            format!("{origin} holds no CA certificate that can be read"),
+        )
+    })?;
+    let trusted = certificates.len();
+    for certificate in certificates {
+        builder
+            .cert_store_mut()
+            .add_cert(certificate)
+            .map_err(|errors| {
+                emerg(
+                    format!("X509_STORE_add_cert(\"{origin}\") failed"),
+                    &errors,
+                    format!("a certificate in {origin} cannot be trusted"),
+                )
+            })?;
+    }
+    Ok((origin, trusted))
+}
+
+/// The CA file of this system, as NGF's data plane uses `/etc/ssl/cert.pem` of its own.
+fn system_bundle() -> Result<(Vec<u8>, String), ConfigError> {
+    let found = openssl_probe::probe().cert_file;
+    let path = found.ok_or_else(|| ConfigError::NoSystemTrust("none was found".to_owned()))?;
+    match std::fs::read(&path) {
+        Ok(pem) => Ok((pem, format!("this system's CA file {}", path.display()))),
+        Err(error) => Err(ConfigError::NoSystemTrust(format!(
+            "{}: {error}",
+            path.display()
+        ))),
+    }
+}
+
+fn emerg(message: String, errors: &ErrorStack, sentence: String) -> ConfigError {
+    let errors = queue(errors);
+    let reason = errors
+        .last()
+        .map_or_else(String::new, |error| format!(" ({})", error.reason));
+    ConfigError::Emerg {
+        emerg: sanitize::line(&format!("{message}{}", suffix(&errors)), 1_000),
+        sentence: sanitize::line(&format!("{sentence}{reason}"), 500),
+    }
+}

@@ -1,0 +1,512 @@
+//! One probe, from the name to the answer.
+
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio_util::sync::CancellationToken;
+
+use crate::dial::{ByteStream, Dial, DialError, Target};
+use crate::engine::openssl::failure::TlsFailure;
+use crate::engine::openssl::{
+    ConfigError, HandshakeEnd, Prepared, Session, UpstreamName, engine, prepare,
+};
+use crate::recorder::Recorder;
+use crate::sanitize;
+use crate::spec::{HttpSpec, ProbeSpec, TlsSpec};
+use crate::steps::http::{self, BadRequest, Exchange};
+use crate::steps::tcp::os_text;
+use crate::steps::{self, tls};
+use crate::transcript::{
+    Direction, HttpAnswer, Layer, Record, SCHEMA, Step, StepStatus, Transcript,
+};
+use crate::verdict::{self, Ending, Observed, ObservedTls};
+
+/// The probe could not be run, so that nothing can be said of the backend.
+#[derive(Debug, thiserror::Error)]
+pub enum ProbeError {
+    /// NGINX itself would not start with these certificates or keys.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The request cannot be sent as it is.
+    #[error(transparent)]
+    Request(#[from] BadRequest),
+    /// The transport failed, and not the backend.
+    #[error("the transport to the backend failed: {0}")]
+    Transport(String),
+    /// OpenSSL could not set up the connection.
+    #[error("OpenSSL could not set up the connection")]
+    OpenSsl(#[source] openssl::error::ErrorStack),
+    /// Somebody cancelled it.
+    #[error("the probe was cancelled")]
+    Cancelled,
+}
+
+/// Runs one probe: dials, shakes hands as NGINX would, sends the request, reads the answer.
+/// Whatever the backend does ends in a transcript.
+///
+/// # Errors
+/// [`ProbeError`] where the probe could not be run, or was cancelled.
+pub async fn probe(
+    spec: &ProbeSpec,
+    dial: &dyn Dial,
+    cancel: &CancellationToken,
+) -> Result<Transcript, ProbeError> {
+    tokio::select! {
+        biased;
+        () = cancel.cancelled() => Err(ProbeError::Cancelled),
+        result = run(spec, dial) => result,
+    }
+}
+
+/// What is known at the end of a probe.
+struct Seen {
+    address: Option<String>,
+    tls: Option<SeenTls>,
+    ending: Ending,
+    http: Option<HttpAnswer>,
+}
+
+/// TLS's part of it.
+struct SeenTls {
+    name: UpstreamName,
+    trust_origin: String,
+    told: tls::Told,
+    trace: Vec<crate::transcript::VerifyEvent>,
+    records: Vec<Record>,
+    last_thing: String,
+    not_tls: Option<String>,
+}
+
+async fn run(spec: &ProbeSpec, dial: &dyn Dial) -> Result<Transcript, ProbeError> {
+    let request = http::request(&spec.http)?;
+    let prepared = match &spec.tls {
+        Some(tls) => Some(prepare(tls)?),
+        None => None,
+    };
+    let started_at = Timestamp::now();
+    let recorder = Recorder::new();
+    let target = Target {
+        host: spec.host.clone(),
+        port: spec.port,
+        timeout: spec.timeout,
+    };
+    let seen = match dial.dial(&target, &recorder).await {
+        Ok(dialled) => {
+            let mut seen = match prepared {
+                Some(prepared) => {
+                    over_tls(prepared, dialled.stream, spec, &request, &recorder).await?
+                }
+                None => in_plain_text(dialled.stream, spec, &request, &recorder).await,
+            };
+            seen.address = dialled.address;
+            seen
+        }
+        Err(error) => Seen {
+            address: None,
+            tls: prepared.map(|prepared| SeenTls::before_handshake(&prepared)),
+            ending: not_connected(error)?,
+            http: None,
+        },
+    };
+    Ok(transcript(spec, dial.via(), started_at, &recorder, seen))
+}
+
+fn not_connected(error: DialError) -> Result<Ending, ProbeError> {
+    Ok(match error {
+        DialError::Name {
+            reason,
+            is_authoritative,
+            ..
+        } => Ending::NoSuchName {
+            reason,
+            is_authoritative,
+        },
+        DialError::Connect { address, source } => Ending::NotConnected {
+            address,
+            errno: source.raw_os_error(),
+            reason: os_text(&source),
+        },
+        DialError::TimedOut { address } => Ending::ConnectTimedOut { address },
+        DialError::Transport(what) => {
+            return Err(ProbeError::Transport(sanitize::line(&what, 500)));
+        }
+    })
+}
+
+async fn in_plain_text(
+    mut stream: Box<dyn ByteStream>,
+    spec: &ProbeSpec,
+    request: &[u8],
+    recorder: &Recorder,
+) -> Seen {
+    let until = Instant::now() + spec.timeout;
+    let exchange = http::exchange(&mut stream, &spec.http, request, until, recorder).await;
+    let (ending, http) = ending_of(exchange, recorder);
+    Seen {
+        address: None,
+        tls: None,
+        ending,
+        http,
+    }
+}
+
+async fn over_tls(
+    prepared: Prepared,
+    stream: Box<dyn ByteStream>,
+    spec: &ProbeSpec,
+    request: &[u8],
+    recorder: &Recorder,
+) -> Result<Seen, ProbeError> {
+    let trust_origin = prepared.trust_origin.clone();
+    let until = Instant::now() + spec.timeout;
+    let (mut session, end) = prepared
+        .handshake(stream, until)
+        .await
+        .map_err(ProbeError::OpenSsl)?;
+    let mut beyond_nginx_from = None;
+    let mut http = None;
+    let ending = match end {
+        HandshakeEnd::Done => match judge_certificate(&session, &trust_origin, recorder) {
+            None => {
+                let until = Instant::now() + spec.timeout;
+                let exchange =
+                    http::exchange(&mut session.stream, &spec.http, request, until, recorder).await;
+                let (ending, answer) = ending_of(exchange, recorder);
+                http = answer;
+                ending
+            }
+            Some(ending) => {
+                beyond_nginx_from = Some(Instant::now());
+                http =
+                    beyond_nginx(&mut session, &spec.http, request, spec.timeout, recorder).await;
+                ending
+            }
+        },
+        HandshakeEnd::NameRefused(errors) => Ending::NameRefused(errors),
+        HandshakeEnd::Failed(failure) => Ending::HandshakeFailed(failure),
+        HandshakeEnd::TimedOut => Ending::HandshakeTimedOut,
+    };
+    close(&mut session).await;
+    let messages = session.messages();
+    let told = tls::write_down(&messages, &session.tape, recorder, beyond_nginx_from);
+    let seen = SeenTls {
+        name: session.name().clone(),
+        trust_origin,
+        told,
+        trace: session.trace(),
+        records: tls::records(&session.tape, recorder),
+        last_thing: tls::last_thing(&session.tape, &messages),
+        not_tls: tls::not_tls(&session.tape),
+    };
+    write_failure_down(&ending, &seen, recorder);
+    Ok(Seen {
+        address: None,
+        tls: Some(seen),
+        ending,
+        http,
+    })
+}
+
+/// NGINX's two questions after a handshake: the chain, and, where that is fine, the name.
+fn judge_certificate<S>(
+    session: &Session<S>,
+    trust_origin: &str,
+    recorder: &Recorder,
+) -> Option<Ending> {
+    let (code, text) = session.verify_result();
+    let summary = if code == 0 {
+        format!("signed by a CA in {trust_origin}")
+    } else {
+        format!("({code}:{text})")
+    };
+    let mut step = tls::judgement(
+        tls::VERIFY_CERTIFICATE,
+        recorder.now_us(),
+        code == 0,
+        &summary,
+    )
+    .field("verify_result", format!("{code}: {text}"))
+    .field("trusted", trust_origin);
+    for (index, event) in session.trace().iter().enumerate() {
+        let subject = event.subject.as_deref().unwrap_or("?");
+        step = step.field(
+            &format!("verify_trace[{index}]"),
+            format!(
+                "depth {}: {} {} ({subject})",
+                event.depth, event.code, event.text
+            ),
+        );
+    }
+    recorder.push(step);
+    if code != 0 {
+        return Some(Ending::Unverified { code, text });
+    }
+    let name = &session.name().checked;
+    let matches = session.name_matches();
+    let summary = if matches {
+        format!("the certificate is for {name}")
+    } else {
+        format!("the certificate is not for {name}")
+    };
+    recorder.push(
+        tls::judgement(tls::VERIFY_NAME, recorder.now_us(), matches, &summary)
+            .field("proxy_ssl_name", name),
+    );
+    (!matches).then_some(Ending::NameMismatch)
+}
+
+/// Goes on where NGINX stops, to learn what the backend thinks of the client certificate. What
+/// comes of it is in the steps, and never in the verdict.
+async fn beyond_nginx<S: AsyncRead + AsyncWrite + Unpin>(
+    session: &mut Session<S>,
+    spec: &HttpSpec,
+    request: &[u8],
+    timeout: Duration,
+    recorder: &Recorder,
+) -> Option<HttpAnswer> {
+    let until = Instant::now() + timeout;
+    let own = recorder.fork();
+    let exchange = http::exchange(&mut session.stream, spec, request, until, &own).await;
+    for mut step in own.steps() {
+        step.beyond_nginx = true;
+        recorder.push(step);
+    }
+    match exchange {
+        Exchange::Answer(answer) => Some(answer.http),
+        _ => None,
+    }
+}
+
+/// Says goodbye, without waiting for an answer.
+async fn close<S: AsyncRead + AsyncWrite + Unpin>(session: &mut Session<S>) {
+    use tokio::io::AsyncWriteExt as _;
+    const PATIENCE: Duration = Duration::from_millis(50);
+    // What comes of it is of no interest: the peer may be gone.
+    drop(tokio::time::timeout(PATIENCE, session.stream.shutdown()).await);
+}
+
+fn ending_of(exchange: Exchange, recorder: &Recorder) -> (Ending, Option<HttpAnswer>) {
+    let ending = match exchange {
+        Exchange::NotSent(error) => Ending::SendFailed(TlsFailure::from_io(&error)),
+        Exchange::SendTimedOut => Ending::SendTimedOut,
+        Exchange::ReadFailed(error) => Ending::ReadFailed(TlsFailure::from_io(&error)),
+        Exchange::TimedOut { received } => Ending::HeadTimedOut { received },
+        Exchange::Closed { received } => Ending::ClosedBeforeHead { received },
+        Exchange::NoStatusLine { opening } => Ending::NoStatusLine {
+            opening: sanitize::bytes(&opening, 40),
+        },
+        Exchange::InvalidHead(words) => Ending::InvalidHead(sanitize::line(&words, 500)),
+        Exchange::Answer(answer) => {
+            let http = answer.http.clone();
+            return (Ending::Answered(answer), Some(http));
+        }
+    };
+    if let Some(step) = exchange_failure(&ending, recorder.now_us()) {
+        recorder.push(step);
+    }
+    (ending, None)
+}
+
+/// The step that shows where an exchange failed.
+fn exchange_failure(ending: &Ending, at_us: u64) -> Option<Step> {
+    let failed = |name: &str, layer, direction, summary: String| {
+        Some(Step::new(name, layer, direction, at_us, summary).status(StepStatus::Failed))
+    };
+    match ending {
+        Ending::SendTimedOut => failed(
+            steps::TIMEOUT,
+            Layer::Http,
+            Direction::Local,
+            "the request could not be sent in time".to_owned(),
+        ),
+        Ending::HeadTimedOut { received } => failed(
+            steps::TIMEOUT,
+            Layer::Http,
+            Direction::Local,
+            format!("{received} bytes of an answer came in time"),
+        ),
+        Ending::ClosedBeforeHead { received } => failed(
+            steps::tcp::CLOSED,
+            Layer::Tcp,
+            Direction::Received,
+            format!("by the backend, after {received} bytes of an answer"),
+        ),
+        Ending::SendFailed(TlsFailure::Closed { errno })
+        | Ending::ReadFailed(TlsFailure::Closed { errno }) => {
+            let reason = errno.map_or_else(
+                || "by the backend".to_owned(),
+                |errno| os_text(&std::io::Error::from_raw_os_error(errno)),
+            );
+            failed(steps::tcp::CLOSED, Layer::Tcp, Direction::Received, reason)
+        }
+        Ending::NoStatusLine { opening } => failed(
+            http::RESPONSE,
+            Layer::Http,
+            Direction::Received,
+            format!("no HTTP: {opening:?}"),
+        ),
+        Ending::InvalidHead(words) => failed(
+            http::RESPONSE,
+            Layer::Http,
+            Direction::Received,
+            words.clone(),
+        ),
+        _ => None,
+    }
+}
+
+/// The step that shows where a handshake failed, unless an alert is that step.
+fn write_failure_down(ending: &Ending, seen: &SeenTls, recorder: &Recorder) {
+    let at_us = recorder.now_us();
+    let step = match ending {
+        Ending::HandshakeTimedOut => Step::new(
+            steps::TIMEOUT,
+            Layer::Tls,
+            Direction::Local,
+            at_us,
+            &seen.last_thing,
+        ),
+        Ending::HandshakeFailed(_) if seen.not_tls.is_some() => Step::new(
+            tls::NOT_TLS,
+            Layer::Tls,
+            Direction::Received,
+            at_us,
+            seen.not_tls.clone().unwrap_or_default(),
+        ),
+        Ending::HandshakeFailed(TlsFailure::Closed { errno }) => {
+            let step = Step::new(
+                steps::tcp::CLOSED,
+                Layer::Tcp,
+                Direction::Received,
+                at_us,
+                &seen.last_thing,
+            );
+            match errno {
+                Some(errno) => step.field(
+                    "error",
+                    format!(
+                        "{errno}: {}",
+                        os_text(&std::io::Error::from_raw_os_error(*errno))
+                    ),
+                ),
+                None => step,
+            }
+        }
+        _ => return,
+    };
+    recorder.push(step.status(StepStatus::Failed));
+}
+
+impl SeenTls {
+    fn before_handshake(prepared: &Prepared) -> Self {
+        Self {
+            name: prepared.name().clone(),
+            trust_origin: prepared.trust_origin.clone(),
+            told: tls::Told::default(),
+            trace: Vec::new(),
+            records: Vec::new(),
+            last_thing: String::new(),
+            not_tls: None,
+        }
+    }
+}
+
+fn transcript(
+    spec: &ProbeSpec,
+    via: &str,
+    started_at: Timestamp,
+    recorder: &Recorder,
+    seen: Seen,
+) -> Transcript {
+    let duration_us = recorder.now_us();
+    let target = sanitize::line(&target_text(&spec.host, spec.port), 300);
+    let observed = Observed {
+        target: &target,
+        timeout: spec.timeout,
+        tls: seen
+            .tls
+            .as_ref()
+            .map(|tls| observed_tls(tls, spec.tls.as_ref())),
+        ending: &seen.ending,
+    };
+    let nginx = verdict::judge(&observed);
+    let steps = mark_failure(recorder.steps(), &seen.ending);
+    let (told, trace, records) = match seen.tls {
+        Some(tls) => (tls.told, tls.trace, tls.records),
+        None => (tls::Told::default(), Vec::new(), Vec::new()),
+    };
+    Transcript {
+        schema: SCHEMA.to_owned(),
+        started_at: started_at.to_string(),
+        duration_us,
+        target,
+        address: seen.address,
+        via: via.to_owned(),
+        engine: engine(),
+        nginx,
+        tls: told.agreed,
+        verify_trace: trace,
+        client_certificate: told.client_certificate,
+        server_chain: told.server_chain,
+        steps,
+        records,
+        http: seen.http,
+    }
+}
+
+fn observed_tls<'a>(seen: &'a SeenTls, spec: Option<&'a TlsSpec>) -> ObservedTls<'a> {
+    ObservedTls {
+        name: &seen.name,
+        trust_origin: &seen.trust_origin,
+        identity_origin: spec
+            .and_then(|spec| spec.client_identity.as_ref())
+            .map(|identity| identity.origin.as_str()),
+        trace: &seen.trace,
+        server_chain: &seen.told.server_chain,
+        client_certificate: &seen.told.client_certificate,
+        last_thing: &seen.last_thing,
+        not_tls: seen.not_tls.as_deref(),
+    }
+}
+
+/// Marks the message that ended it: the alert that came, or an answer that is an error.
+fn mark_failure(mut steps: Vec<Step>, ending: &Ending) -> Vec<Step> {
+    let is_culprit = |step: &Step| match ending {
+        Ending::HandshakeFailed(TlsFailure::Ssl { .. })
+        | Ending::ReadFailed(TlsFailure::Ssl { .. })
+        | Ending::SendFailed(TlsFailure::Ssl { .. }) => step.name == "Alert",
+        Ending::Answered(answer) => step.name == http::RESPONSE && answer.http.status >= 400,
+        _ => false,
+    };
+    if steps
+        .iter()
+        .all(|step| step.status != StepStatus::Failed || step.layer == Layer::Tcp)
+    {
+        // The last such one: earlier alerts were warnings that OpenSSL passed over.
+        let received = |step: &&mut Step| step.direction == Direction::Received;
+        let last = steps
+            .iter_mut()
+            .rev()
+            .filter(|step| is_culprit(step))
+            .find(received);
+        match last {
+            Some(step) => step.status = StepStatus::Failed,
+            None => {
+                if let Some(step) = steps.iter_mut().rev().find(|step| is_culprit(step)) {
+                    step.status = StepStatus::Failed;
+                }
+            }
+        }
+    }
+    steps
+}
+
+/// `host:port`, an IPv6 address in brackets.
+fn target_text(host: &str, port: u16) -> String {
+    if host.contains(':') && !host.starts_with('[') {
+        format!("[{host}]:{port}")
+    } else {
+        format!("{host}:{port}")
+    }
+}

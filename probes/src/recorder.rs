@@ -1,0 +1,133 @@
+//! The clock of a probe, and the list that its steps are written to.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+use crate::sanitize;
+use crate::transcript::{Direction, Field, Layer, Step, StepStatus};
+
+/// More steps than this are not kept: a peer that sends messages for ever costs no memory.
+const MOST_STEPS: usize = 2_000;
+
+/// Longest value of a field, in characters.
+const LONGEST_VALUE: usize = 4_000;
+
+/// Longest summary, in characters.
+const LONGEST_SUMMARY: usize = 300;
+
+/// Takes the steps of one probe, in any order; cloned handles write to the same list.
+#[derive(Debug, Clone)]
+pub struct Recorder {
+    started: Instant,
+    steps: Arc<Mutex<Vec<Step>>>,
+}
+
+impl Default for Recorder {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Recorder {
+    /// Starts the clock.
+    pub fn new() -> Self {
+        Self {
+            started: Instant::now(),
+            steps: Arc::default(),
+        }
+    }
+
+    /// A list of its own by the same clock.
+    #[must_use]
+    pub fn fork(&self) -> Self {
+        Self {
+            started: self.started,
+            steps: Arc::default(),
+        }
+    }
+
+    /// Microseconds since the probe began.
+    pub fn now_us(&self) -> u64 {
+        self.at_us(Instant::now())
+    }
+
+    /// A moment as microseconds since the probe began; 0 for one before it.
+    pub fn at_us(&self, moment: Instant) -> u64 {
+        u64::try_from(moment.saturating_duration_since(self.started).as_micros())
+            .unwrap_or(u64::MAX)
+    }
+
+    /// Writes a step down.
+    pub fn push(&self, step: Step) {
+        let mut steps = self.steps.lock().unwrap_or_else(PoisonError::into_inner);
+        if steps.len() < MOST_STEPS {
+            steps.push(step);
+        }
+    }
+
+    /// Everything so far, in order of time; steps of one moment keep the order in which they were
+    /// written.
+    pub fn steps(&self) -> Vec<Step> {
+        let mut steps = self
+            .steps
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        steps.sort_by_key(|step| step.at_us);
+        steps
+    }
+}
+
+impl Step {
+    /// A step at `at_us` that went well, with no bytes and no fields yet.
+    pub fn new(
+        name: &str,
+        layer: Layer,
+        direction: Direction,
+        at_us: u64,
+        summary: impl AsRef<str>,
+    ) -> Self {
+        Self {
+            name: sanitize::line(name, 80),
+            layer,
+            direction,
+            at_us,
+            bytes: None,
+            summary: sanitize::line(summary.as_ref(), LONGEST_SUMMARY),
+            status: StepStatus::Ok,
+            beyond_nginx: false,
+            fields: Vec::new(),
+        }
+    }
+
+    /// With so many bytes.
+    #[must_use]
+    pub fn bytes(mut self, bytes: u64) -> Self {
+        self.bytes = Some(bytes);
+        self
+    }
+
+    /// With this status.
+    #[must_use]
+    pub fn status(mut self, status: StepStatus) -> Self {
+        self.status = status;
+        self
+    }
+
+    /// With one more field; the value is stripped of control characters and bounded.
+    #[must_use]
+    pub fn field(mut self, name: &str, value: impl AsRef<str>) -> Self {
+        self.fields.push(Field::new(name, value));
+        self
+    }
+}
+
+impl Field {
+    /// A field whose value is stripped of control characters and bounded.
+    pub fn new(name: &str, value: impl AsRef<str>) -> Self {
+        Self {
+            name: sanitize::line(name, 120),
+            value: sanitize::line(value.as_ref(), LONGEST_VALUE),
+        }
+    }
+}

@@ -1,0 +1,23 @@
+//! The steps of a probe, one module each.
+
+pub mod dns;
+pub mod http;
+pub mod tcp;
+pub mod tls;
+
+/// The names of steps that are no TLS messages, in the order in which they happen. TLS messages
+/// are named by [`crate::messages`].
+pub const STEPS: &[&str] = &[
+    dns::NAME,
+    tcp::CONNECT,
+    tls::VERIFY_CERTIFICATE,
+    tls::VERIFY_NAME,
+    http::REQUEST,
+    http::RESPONSE,
+    tcp::CLOSED,
+    tls::NOT_TLS,
+    TIMEOUT,
+];
+
+/// The time was over while waiting for something.
+pub const TIMEOUT: &str = "timeout";
