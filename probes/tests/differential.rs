@@ -2,6 +2,8 @@
 //! NGINX as NGF configures it, and probed; outcome, verify code, alert, client status and log line
 //! must be equal in all of them.
 
+#[path = "differential/compare.rs"]
+mod compare;
 #[path = "differential/log.rs"]
 mod log;
 #[path = "differential/mint/mod.rs"]
@@ -10,6 +12,8 @@ mod mint;
 mod nginx;
 #[path = "differential/peer.rs"]
 mod peer;
+#[path = "differential/probe.rs"]
+mod probe;
 #[path = "differential/rig.rs"]
 mod rig;
 #[path = "differential/s_server.rs"]
@@ -23,39 +27,26 @@ mod vectors;
 #[path = "differential/verdict.rs"]
 mod verdict;
 
+use tokio::runtime::Runtime;
+
 use crate::rig::Rig;
-use crate::vector::{Expected, Vector};
-use crate::verdict::Verdict;
+use crate::vector::Vector;
 
 #[test]
-fn slow_nginx_answers_as_the_facts_say() {
-    let vectors = vectors::all();
-    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
-    let rig = Rig::start(&vectors, &runtime).expect("the rig starts");
-    let verdicts = rig.ask_nginx().expect("NGINX answers");
-    for (vector, verdict) in vectors.iter().zip(&verdicts) {
-        let mark = if as_expected(vector, verdict) {
-            ' '
-        } else {
-            '!'
-        };
-        println!("{mark} {:60} {verdict}", vector.name);
-    }
-    println!("{} vectors", vectors.len());
+fn slow_server_side_verdicts_are_nginx_own() {
+    compare(&vectors::all());
 }
 
-fn as_expected(vector: &Vector, verdict: &Verdict) -> bool {
-    let Some(Expected {
-        outcome,
-        verify_code,
-        alert,
-        client_status,
-    }) = vector.expected
-    else {
-        return true;
-    };
-    outcome == verdict.outcome
-        && verify_code.is_none_or(|code| verdict.verify_code == Some(code))
-        && alert.is_none_or(|alert| verdict.alert == Some(alert))
-        && client_status.is_none_or(|status| verdict.client_status == Some(status))
+#[test]
+fn slow_client_certificate_verdicts_are_nginx_own() {
+    compare(&vectors::clients::vectors());
+}
+
+fn compare(vectors: &[Vector]) {
+    let runtime = Runtime::new().expect("a runtime");
+    let rig = Rig::start(vectors, &runtime).expect("the rig starts");
+    let nginx = rig.ask_nginx().expect("NGINX answers");
+    let probe = runtime.block_on(probe::all(vectors, &rig.addresses));
+    compare::assert_as_the_facts_say(vectors, &nginx);
+    compare::assert_equal(vectors, &nginx, &probe);
 }

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use ngf_probes::transcript::Outcome;
 
 use crate::nginx::Number;
-use crate::verdict::{Verdict, comparable_line};
+use crate::verdict::{Verdict, comparable_line, unix_lines};
 
 /// What the log says of each vector.
 #[derive(Debug, Default)]
@@ -56,10 +56,16 @@ impl GatewayLog {
         let reached = matches!(outcome, Outcome::Ok | Outcome::HttpError);
         Verdict {
             outcome,
-            // SSL_get_verify_result() is the code that the store's context ends with.
-            verify_code: entry.calls.last().map(|&(_, code, _)| code),
+            // NGINX asks for SSL_get_verify_result() once the handshake is done; the store's context
+            // ends with the code of its last call.
+            verify_code: entry
+                .calls
+                .last()
+                .filter(|_| line.is_none_or(|line| handshake_was_done(line)))
+                .map(|&(_, code, _)| code),
             alert: line.and_then(|line| number_after(line, "SSL alert number ")),
-            client_status: Some(status),
+            // NGINX's own number for an answer that it passes on as HTTP/0.9: no status at all.
+            client_status: Some(status).filter(|&status| status != 9),
             log_line: line.map(|line| comparable_line(line)),
             complaints: entry
                 .calls
@@ -67,7 +73,7 @@ impl GatewayLog {
                 .filter(|(_, _, complaint)| *complaint)
                 .map(|&(depth, code, _)| (depth, code))
                 .collect(),
-            body: reached.then(|| body.to_owned()),
+            body: reached.then(|| unix_lines(body)),
         }
     }
 
@@ -135,6 +141,10 @@ fn outcome(line: &str) -> Outcome {
         .find(|(words, _)| line.starts_with(words))
         .map(|&(_, outcome)| outcome)
         .unwrap_or_else(|| panic!("NGINX logged what this suite has no class for: {line}"))
+}
+
+fn handshake_was_done(line: &str) -> bool {
+    line.starts_with("upstream SSL certificate ") || !line.contains("SSL handshaking to upstream")
 }
 
 fn by_status(status: u16) -> Outcome {

@@ -34,9 +34,14 @@ impl Verdict {
                 .filter(|event| event.code != 0)
                 .map(|event| (event.depth, event.code))
                 .collect(),
-            body: transcript.http.as_ref().map(|http| http.body.clone()),
+            body: transcript.http.as_ref().map(|http| unix_lines(&http.body)),
         }
     }
+}
+
+/// The probe's bodies are for a terminal, which has no use for carriage returns.
+pub(crate) fn unix_lines(text: &str) -> String {
+    text.replace("\r\n", "\n")
 }
 
 impl fmt::Display for Verdict {

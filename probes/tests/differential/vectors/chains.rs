@@ -209,7 +209,12 @@ fn extensions() -> Vec<Vector> {
         })
         .vector("root without BasicConstraints", Some(Expected::verify(26))),
         Scenario::with(|s| s.root.basic_constraints = Some((false, None)))
-            .vector("root with CA:FALSE", Some(Expected::verify(32))),
+            .vector("root with CA:FALSE, KU=keyCertSign", None),
+        Scenario::with(|s| {
+            s.root.basic_constraints = Some((false, None));
+            s.root.key_usage = Some(vec![key_usage::DIGITAL_SIGNATURE]);
+        })
+        .vector("root with CA:FALSE", Some(Expected::verify(32))),
         Scenario::deep(|s| s.intermediate().basic_constraints = Some((false, None)))
             .vector("intermediate with CA:FALSE", None),
         Scenario::deep(|s| s.intermediate().basic_constraints = None)

@@ -92,8 +92,10 @@ fn groups() -> Vec<Vector> {
         ] {
             let protocols = format!("ssl_protocols {version}");
             let curve = format!("ssl_ecdh_curve {group}");
+            // No key exchange but over a group.
+            let ciphers = "ssl_ciphers ECDHE-RSA-AES128-GCM-SHA256";
             vectors.push(
-                rsa(&[&protocols, &curve])
+                rsa(&[&protocols, &curve, ciphers])
                     .vector(&format!("group {group} only, {version}"), expected),
             );
         }

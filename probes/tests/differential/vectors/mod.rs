@@ -1,6 +1,7 @@
 //! The vectors. Those with an expectation are rows of the tables in `facts/tls.md`.
 
 mod chains;
+pub(crate) mod clients;
 mod handshakes;
 mod http;
 mod keys;
