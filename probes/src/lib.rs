@@ -4,11 +4,13 @@
 //! [`probe()`] runs one probe over a [`dial::Dial`]; [`chain::judge`] asks the same engine about
 //! certificates alone.
 
+pub mod capture;
 pub mod certificate;
 pub mod chain;
 pub mod dial;
 pub mod engine;
 pub mod messages;
+mod opinions;
 pub mod pem;
 mod probe;
 mod recorder;
@@ -19,5 +21,5 @@ pub mod steps;
 pub mod transcript;
 pub mod verdict;
 
-pub use probe::{ProbeError, probe};
+pub use probe::{ProbeError, probe, probe_with};
 pub use recorder::Recorder;

@@ -61,7 +61,7 @@ impl Prepared {
             }
             None => None,
         };
-        let tape = Tape::default();
+        let tape = Tape::keeping(self.capture);
         let mut session = Session {
             stream: SslStream::new(self.ssl, Tee::new(stream, tape.clone()))?,
             tape,
