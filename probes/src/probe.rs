@@ -129,15 +129,12 @@ async fn run(
             if let Some(capture) = &options.capture {
                 steps::tcp::begin_capture(capture, &recorder);
             }
-            let mut seen = match prepared {
-                Some(prepared) => {
-                    over_tls(prepared, dialled.stream, spec, &request, &recorder).await?
-                }
-                None => {
-                    let tape = Tape::keeping(options.capture.clone());
-                    let stream = Box::new(Tee::new(dialled.stream, tape));
-                    in_plain_text(stream, spec, &request, &recorder).await
-                }
+            let mut seen = if let Some(prepared) = prepared {
+                over_tls(prepared, dialled.stream, spec, &request, &recorder).await?
+            } else {
+                let tape = Tape::keeping(options.capture.clone());
+                let stream = Box::new(Tee::new(dialled.stream, tape));
+                in_plain_text(stream, spec, &request, &recorder).await
             };
             seen.address = dialled.address;
             seen

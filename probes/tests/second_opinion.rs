@@ -29,10 +29,10 @@ struct Case {
 impl Case {
     /// A leaf below a root of the usual kind.
     fn leaf(change: impl FnOnce(&mut Template)) -> Self {
-        Self::below(Template::ca("LocalCA"), change)
+        Self::below(&Template::ca("LocalCA"), change)
     }
 
-    fn below(root: Template, change: impl FnOnce(&mut Template)) -> Self {
+    fn below(root: &Template, change: impl FnOnce(&mut Template)) -> Self {
         let root = root.self_signed();
         let leaf = Template::server(HOST).with(change).signed_by(&root);
         Self {
@@ -173,7 +173,7 @@ fn rows() -> Vec<(&'static str, Case, (i32, bool), bool)> {
     let mut intermediate_missing = Case::deep(1, |_| {});
     intermediate_missing.sent.truncate(1);
     let mut pinned = Case::leaf(|_| {});
-    pinned.trusted = pinned.sent.clone();
+    pinned.trusted.clone_from(&pinned.sent);
     let mut unknown_root_sent = Case::deep(1, |_| {});
     unknown_root_sent
         .sent
@@ -284,7 +284,7 @@ fn rows() -> Vec<(&'static str, Case, (i32, bool), bool)> {
         ),
         (
             "v1 root",
-            Case::below(Template::ca("LocalCA").with(|t| t.version = 1), |_| {}),
+            Case::below(&Template::ca("LocalCA").with(|t| t.version = 1), |_| {}),
             ok,
             true,
         ),
@@ -330,14 +330,14 @@ fn rows() -> Vec<(&'static str, Case, (i32, bool), bool)> {
         ),
         (
             "CA's KU lacks certSign",
-            Case::below(Template::ca("LocalCA").with(usage(&[CRL_SIGN])), |_| {}),
+            Case::below(&Template::ca("LocalCA").with(usage(&[CRL_SIGN])), |_| {}),
             (32, true),
             true,
         ),
         (
             "root without BasicConstraints",
             Case::below(
-                Template::ca("LocalCA").with(|t| {
+                &Template::ca("LocalCA").with(|t| {
                     t.basic_constraints = None;
                     t.key_usage = None;
                 }),
@@ -349,7 +349,7 @@ fn rows() -> Vec<(&'static str, Case, (i32, bool), bool)> {
         (
             "root CA:FALSE",
             Case::below(
-                Template::ca("LocalCA").with(|t| {
+                &Template::ca("LocalCA").with(|t| {
                     t.basic_constraints = Some((false, None));
                     t.key_usage = Some(vec![CRL_SIGN]);
                 }),
@@ -439,7 +439,7 @@ fn rows() -> Vec<(&'static str, Case, (i32, bool), bool)> {
         (
             "name-constraint violation",
             Case::below(
-                Template::ca("LocalCA")
+                &Template::ca("LocalCA")
                     .with(|t| t.name_constraints = Some((vec!["allowed.test".to_owned()], vec![]))),
                 |_| {},
             ),
@@ -460,7 +460,7 @@ fn rows() -> Vec<(&'static str, Case, (i32, bool), bool)> {
         ),
         (
             "expired root in the store",
-            Case::below(Template::ca("LocalCA").expired(), |_| {}),
+            Case::below(&Template::ca("LocalCA").expired(), |_| {}),
             (10, true),
             true,
         ),
@@ -481,7 +481,7 @@ fn rows() -> Vec<(&'static str, Case, (i32, bool), bool)> {
         (
             "RSA-1024 CA",
             Case::below(
-                Template::ca("LocalCA").with(|t| t.key = KeyKind::Rsa(1024)),
+                &Template::ca("LocalCA").with(|t| t.key = KeyKind::Rsa(1024)),
                 |_| {},
             ),
             (67, true),
@@ -496,7 +496,7 @@ fn rows() -> Vec<(&'static str, Case, (i32, bool), bool)> {
         (
             "SHA-1 signature only on the root",
             Case::below(
-                Template::ca("LocalCA").with(|t| t.digest = MessageDigest::sha1()),
+                &Template::ca("LocalCA").with(|t| t.digest = MessageDigest::sha1()),
                 |_| {},
             ),
             ok,

@@ -127,27 +127,24 @@ fn tcp(
 
 fn ip(from: IpAddr, to: IpAddr, segment: &[u8]) -> Vec<u8> {
     const HOPS: u8 = 64;
-    let mut packet = match (from, to) {
+    let mut packet = if from.is_ipv4() && to.is_ipv4() {
         // RFC 791 §3.1: version and words, service, length, identification, don't fragment,
         // time to live, protocol, checksum.
-        (IpAddr::V4(_), IpAddr::V4(_)) => {
-            let length = (20 + segment.len()) as u16;
-            let mut header = vec![0x45, 0];
-            header.extend(length.to_be_bytes());
-            header.extend([0, 0, 0x40, 0, HOPS, TCP, 0, 0]);
-            header.extend(addresses(from, to));
-            let sum = checksum(&header).to_be_bytes();
-            header[10..12].copy_from_slice(&sum);
-            header
-        }
+        let length = (20 + segment.len()) as u16;
+        let mut header = vec![0x45, 0];
+        header.extend(length.to_be_bytes());
+        header.extend([0, 0, 0x40, 0, HOPS, TCP, 0, 0]);
+        header.extend(addresses(from, to));
+        let sum = checksum(&header).to_be_bytes();
+        header[10..12].copy_from_slice(&sum);
+        header
+    } else {
         // RFC 8200 §3: version, traffic class and flow, length, next header, hop limit.
-        _ => {
-            let mut header = vec![0x60, 0, 0, 0];
-            header.extend((segment.len() as u16).to_be_bytes());
-            header.extend([TCP, HOPS]);
-            header.extend(addresses(from, to));
-            header
-        }
+        let mut header = vec![0x60, 0, 0, 0];
+        header.extend((segment.len() as u16).to_be_bytes());
+        header.extend([TCP, HOPS]);
+        header.extend(addresses(from, to));
+        header
     };
     packet.extend(segment);
     packet

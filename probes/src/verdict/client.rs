@@ -79,12 +79,11 @@ fn word(seen: &ClientCertificate, reaction: &Reaction<'_>) -> Word {
     };
     let evidence = format!("alert {alert} ({})", names::alert(alert));
     match alert {
-        // After the whole of the server's flight, handshake_failure is about the client's answer.
-        40 if !seen.sent && reaction.is_flight_complete => Word::Missing(evidence),
         116 if !seen.sent => Word::Missing(evidence),
-        // A certificate that is no good, by RFC 8446 §6.2; bad_certificate for none at all is what
-        // Go says.
-        42 if !seen.sent && reaction.is_flight_complete => Word::Missing(evidence),
+        // After the whole of the server's flight, handshake_failure is about the client's answer;
+        // bad_certificate for none at all is what Go says.
+        40 | 42 if !seen.sent && reaction.is_flight_complete => Word::Missing(evidence),
+        // A certificate that is no good, by RFC 8446 §6.2.
         42..=46 | 48 | 49 if seen.sent => Word::Refused(evidence),
         _ => Word::Silent,
     }
