@@ -229,6 +229,9 @@ fn transport(error: &(dyn StdError + 'static)) -> Failure {
         if let Some(error) = error.downcast_ref::<rustls::Error>() {
             return Failure::Tls(tls(error));
         }
+        if error.is::<tokio::time::error::Elapsed>() {
+            return Failure::NoAnswer(format!("no connection within {} s", CONNECT.as_secs()));
+        }
         if let Some(error) = error.downcast_ref::<kube::client::AuthError>() {
             return Failure::Credentials(credentials(error));
         }
