@@ -18,7 +18,7 @@ use super::{
 use crate::model::clean::clean_line;
 
 /// Bound on making a TCP and TLS connection to the API server.
-const CONNECT: Duration = Duration::from_secs(10);
+pub(super) const CONNECT: Duration = Duration::from_secs(10);
 /// Contexts that an error names.
 const MAX_NAMED: usize = 20;
 /// What a context is called that is none.
@@ -268,8 +268,11 @@ fn contexts(kubeconfig: &Kubeconfig) -> String {
         names.is_empty(),
         kubeconfig.contexts.len().saturating_sub(MAX_NAMED),
     ) {
-        (true, _) => "none".to_owned(),
-        (false, 0) => names.join(", "),
-        (false, more) => format!("{} and {more} more", names.join(", ")),
+        (true, _) => "it holds none at all".to_owned(),
+        (false, 0) => format!("choose one with --context: {}", names.join(", ")),
+        (false, more) => format!(
+            "choose one with --context: {}, and {more} more",
+            names.join(", ")
+        ),
     }
 }

@@ -32,7 +32,7 @@ use self::{
     delta::Delta,
     discovery::{Served, discover},
     error::Failure,
-    request::{Resource, fetch},
+    request::{Resource, fetch, no_answer},
     store::{Store, is_settled},
     watcher::{Pause, Shared, Watcher},
 };
@@ -104,7 +104,11 @@ pub async fn connect(options: &ClusterOptions) -> Result<Cluster, ClusterError> 
         namespace,
     } = config::connection(options).await?;
     let request = get("/version").map_err(|failure| refused(&server, &context, failure))?;
-    let version = match fetch::<Value>(&client, request).await {
+    let answer = timeout(config::CONNECT, fetch::<Value>(&client, request));
+    let answer = answer
+        .await
+        .unwrap_or_else(|_| Err(no_answer(config::CONNECT)));
+    let version = match answer {
         Ok(answer) => version(&answer),
         // it is there, and keeps its version to itself
         Err(Failure::Denied(_)) => None,
@@ -380,7 +384,7 @@ async fn pulse(shared: Shared, reconnect: watch::Sender<u64>) {
             Err(failure) => Ok(Err(failure)),
         };
         let silence = match answer {
-            Err(_) => Some(request::no_answer(PULSE)),
+            Err(_) => Some(no_answer(PULSE)),
             Ok(Err(
                 failure @ (Failure::NoAnswer(_) | Failure::Tls(_) | Failure::Credentials(_)),
             )) => Some(failure),
