@@ -197,12 +197,7 @@ impl<'a> Findings<'a> {
             .map(|line| (line, Label::new()))
             .collect();
         lines[0].1 = age;
-        let indent = if width < 60 {
-            3 + indent
-        } else {
-            prefix.width()
-        };
-        let indent = Label::from(" ".repeat(indent.min(width / 3)));
+        let indent = Label::from(" ".repeat(prefix.width().min(width / 3)));
         for line in &finding.lines {
             let wrapped = hang(&indent, line, width);
             lines.extend(wrapped.into_iter().map(|line| (line, Label::new())));
