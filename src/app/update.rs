@@ -143,7 +143,7 @@ fn probed_one(app: &mut App, probed: Probed) -> Vec<Effect> {
     match &probed.result {
         Ok(transcript) => {
             let mark = handshake::mark_of(transcript.nginx.outcome);
-            app.say(mark, format!("{endpoint}: {}", transcript.nginx.sentence));
+            app.say(mark, transcript.nginx.sentence.clone());
         }
         Err(why) => app.say(
             Mark::Failed,

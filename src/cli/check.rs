@@ -69,8 +69,7 @@ async fn read(input: &InputArgs, args: &CheckArgs) -> Result<Snapshot, CliError>
 
 /// Whether no kind, or no file, could be read, so that silence proves nothing.
 fn nothing_could_be_read(snapshot: &Snapshot) -> bool {
-    let readable =
-        |state: &KindState| matches!(state, KindState::Live { .. } | KindState::NotServed);
+    let readable = |state: &KindState| matches!(state, KindState::Live { .. });
     match snapshot.source {
         Source::Cluster { .. } => !snapshot.kinds.values().any(readable),
         Source::Files { .. } => !snapshot.problems.is_empty() && snapshot.kinds.is_empty(),
