@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use serde::Serialize;
 
 use super::{
-    engine::Context,
+    context::Context,
     finding::{Finding, Mark, Severity, Verdict},
 };
 use crate::model::topology::{Node, NodeIx, Topology, What};

@@ -1,9 +1,6 @@
 //! The one list of rules.
 
-use super::{
-    engine::{Context, Findings},
-    finding::Severity,
-};
+use super::{context::Context, engine::Findings, finding::Severity};
 
 /// A rule: what it is called, what it looks for, and how.
 #[derive(Debug, Clone, Copy)]

@@ -2,11 +2,11 @@
 //! and the topology that they form. No I/O, no clock, no private key.
 
 pub mod attachment;
-pub mod index;
 pub(crate) mod clean;
 pub mod decode;
 mod facts;
 mod fill;
+pub mod index;
 pub mod kind;
 pub mod kinds;
 pub mod node_id;
