@@ -5,9 +5,11 @@
 //! certificates alone.
 
 pub mod certificate;
+pub mod chain;
 pub mod dial;
 pub mod engine;
 pub mod messages;
+pub mod pem;
 mod probe;
 mod recorder;
 mod records;

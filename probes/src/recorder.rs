@@ -10,7 +10,7 @@ use crate::transcript::{Direction, Field, Layer, Step, StepStatus};
 const MOST_STEPS: usize = 2_000;
 
 /// Longest value of a field, in characters.
-const LONGEST_VALUE: usize = 1_000;
+const LONGEST_VALUE: usize = 4_000;
 
 /// Longest summary, in characters.
 const LONGEST_SUMMARY: usize = 300;

@@ -4,7 +4,7 @@
 use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -13,6 +13,8 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 const MOST_RECORDS: usize = 4_000;
 /// So many of the first bytes are kept, to say what an answer was that is no TLS.
 const OPENING: usize = 64;
+/// So much is taken from the stream at once.
+const AT_ONCE: usize = 16 * 1024;
 /// Length of a record's header (RFC 8446 §5.1).
 const HEADER: usize = 5;
 
@@ -139,33 +141,52 @@ impl Tape {
     }
 }
 
-/// A stream that writes what passes on a [`Tape`].
+/// A stream that writes what passes on a [`Tape`]. It takes all that the stream has at once:
+/// OpenSSL asks for a header first and for its body later, and would make the time of the question
+/// the time of arrival.
 #[derive(Debug)]
 pub struct Tee<S> {
     stream: S,
     tape: Tape,
+    /// What arrived, and was not yet asked for.
+    arrived: Vec<u8>,
+    /// How much of it was handed on.
+    handed_on: usize,
 }
 
 impl<S> Tee<S> {
     /// Wraps a stream.
     pub fn new(stream: S, tape: Tape) -> Self {
-        Self { stream, tape }
+        Self {
+            stream,
+            tape,
+            arrived: Vec::new(),
+            handed_on: 0,
+        }
     }
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for Tee<S> {
     fn poll_read(
-        mut self: Pin<&mut Self>,
+        self: Pin<&mut Self>,
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        let before = buffer.filled().len();
-        let had_room = buffer.remaining() > 0;
-        let result = Pin::new(&mut self.stream).poll_read(context, buffer);
-        if matches!(result, Poll::Ready(Ok(()))) && had_room {
-            self.tape.received(&buffer.filled()[before..]);
+        let this = self.get_mut();
+        if this.handed_on == this.arrived.len() {
+            let mut space = [0; AT_ONCE];
+            let mut read = ReadBuf::new(&mut space);
+            ready!(Pin::new(&mut this.stream).poll_read(context, &mut read))?;
+            this.tape.received(read.filled());
+            this.arrived.clear();
+            this.arrived.extend_from_slice(read.filled());
+            this.handed_on = 0;
         }
-        result
+        let waiting = &this.arrived[this.handed_on..];
+        let taken = waiting.len().min(buffer.remaining());
+        buffer.put_slice(&waiting[..taken]);
+        this.handed_on += taken;
+        Poll::Ready(Ok(()))
     }
 }
 

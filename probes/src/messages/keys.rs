@@ -3,32 +3,35 @@
 use super::reader::{Read, Reader};
 use super::{Draft, Facts, hex, names};
 
-pub(super) fn server_key_exchange(draft: &mut Draft, mut reader: Reader<'_>) -> Read<String> {
-    // Only the suite tells ECDHE from DHE. A named curve begins with 3; a Diffie-Hellman prime of
-    // 768 to 1023 bytes would as well, and is never sent with a valid point behind.
-    let mut peek = reader;
-    if peek.u8("curve_type")? == 3 {
-        let group = names::group(peek.u16("named_curve")?);
-        let public = peek.short("public")?;
-        draft.add("curve_type", "named_curve");
-        draft.add("named_curve", &group);
-        draft.add("public", format!("{} bytes", public.len()));
-        signed(draft, peek)?;
+pub(super) fn server_key_exchange(
+    draft: &mut Draft,
+    mut reader: Reader<'_>,
+    is_finite_field: bool,
+) -> Read<String> {
+    if is_finite_field {
+        let bits = reader.medium("dh_p")?.len() * 8;
+        draft.add("dh_p", format!("{bits} bits"));
+        draft.add("dh_g", hex(reader.medium("dh_g")?));
+        draft.add("dh_Ys", format!("{} bytes", reader.medium("dh_Ys")?.len()));
+        signed(draft, reader)?;
         draft.facts = Facts::ServerKeyExchange {
-            group: Some(group.clone()),
+            group: Some(format!("DHE {bits} bits")),
         };
-        return Ok(format!("ECDHE, {group}"));
+        return Ok(format!("DHE, {bits} bits"));
     }
-    let prime = reader.medium("dh_p")?;
-    let bits = prime.len() * 8;
-    draft.add("dh_p", format!("{bits} bits"));
-    draft.add("dh_g", hex(reader.medium("dh_g")?));
-    draft.add("dh_Ys", format!("{} bytes", reader.medium("dh_Ys")?.len()));
+    let curve_type = reader.u8("curve_type")?;
+    if curve_type != 3 {
+        return Ok(format!("curve type {curve_type}, {} bytes", reader.len()));
+    }
+    let group = names::group(reader.u16("named_curve")?);
+    draft.add("curve_type", "named_curve");
+    draft.add("named_curve", &group);
+    draft.add("public", format!("{} bytes", reader.short("public")?.len()));
     signed(draft, reader)?;
     draft.facts = Facts::ServerKeyExchange {
-        group: Some(format!("DHE {bits} bits")),
+        group: Some(group.clone()),
     };
-    Ok(format!("DHE, {bits} bits"))
+    Ok(format!("ECDHE, {group}"))
 }
 
 /// The signature behind the parameters; anonymous suites have none.
@@ -48,16 +51,16 @@ fn signed(draft: &mut Draft, mut reader: Reader<'_>) -> Read<()> {
     Ok(())
 }
 
-pub(super) fn client_key_exchange(draft: &mut Draft, mut reader: Reader<'_>) -> Read<String> {
+pub(super) fn client_key_exchange(draft: &mut Draft, mut reader: Reader<'_>) -> String {
     let bytes = reader.rest().len();
     draft.add("exchange_keys", format!("{bytes} bytes"));
-    Ok(format!("{bytes} bytes"))
+    format!("{bytes} bytes")
 }
 
-pub(super) fn finished(draft: &mut Draft, mut reader: Reader<'_>) -> Read<String> {
+pub(super) fn finished(draft: &mut Draft, mut reader: Reader<'_>) -> String {
     let bytes = reader.rest().len();
     draft.add("verify_data", format!("{bytes} bytes"));
-    Ok("all messages so far are as the other side saw them".to_owned())
+    "all messages so far are as the other side saw them".to_owned()
 }
 
 pub(super) fn new_session_ticket(

@@ -76,6 +76,7 @@ pub enum Facts {
 #[derive(Debug, Clone, Default)]
 pub struct Decoder {
     is_tls13: bool,
+    is_finite_field: bool,
 }
 
 impl Decoder {
@@ -113,8 +114,12 @@ impl Decoder {
         let result = match kind {
             1 => hello::client_hello(&mut draft, reader),
             2 => hello::server_hello(&mut draft, reader).inspect(|_| {
-                if let Facts::ServerHello { version, .. } = &draft.facts {
+                if let Facts::ServerHello {
+                    version, cipher, ..
+                } = &draft.facts
+                {
                     self.is_tls13 = version == "TLSv1.3";
+                    self.is_finite_field = cipher.starts_with("TLS_DHE_");
                 } else if draft.facts == Facts::HelloRetryRequest {
                     self.is_tls13 = true;
                 }
@@ -122,11 +127,12 @@ impl Decoder {
             4 => keys::new_session_ticket(&mut draft, reader, self.is_tls13),
             8 => hello::encrypted_extensions(&mut draft, reader),
             11 => certificates::certificate(&mut draft, reader, self.is_tls13),
-            12 => keys::server_key_exchange(&mut draft, reader),
+            12 => keys::server_key_exchange(&mut draft, reader, self.is_finite_field),
             13 => certificates::certificate_request(&mut draft, reader, self.is_tls13),
+            14 => Ok("the server's turn is over".to_owned()),
             15 => certificates::certificate_verify(&mut draft, reader),
-            16 => keys::client_key_exchange(&mut draft, reader),
-            20 => keys::finished(&mut draft, reader),
+            16 => Ok(keys::client_key_exchange(&mut draft, reader)),
+            20 => Ok(keys::finished(&mut draft, reader)),
             22 => keys::certificate_status(&mut draft, reader),
             24 => keys::key_update(&mut draft, reader),
             25 => keys::compressed_certificate(&mut draft, reader),
@@ -207,11 +213,7 @@ fn list(items: impl Iterator<Item = String>) -> String {
 
 /// Bytes in hex, no more than can be read.
 fn hex(bytes: &[u8]) -> String {
-    let shown: String = bytes
-        .iter()
-        .take(32)
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+    let shown = crate::certificate::hex(&bytes[..bytes.len().min(32)]).replace(':', "");
     if bytes.len() > 32 {
         format!("{shown}… ({} bytes)", bytes.len())
     } else {

@@ -5,6 +5,8 @@
 //!   does not. A password callback that always refuses is passed, because OpenSSL's own would ask
 //!   on the terminal.
 //! - `X509_check_host`, NGINX's name check, with NGINX's arguments.
+//! - `X509_STORE_CTX_set_default` and `X509_STORE_CTX_set_verify_cb`, with which a chain is judged
+//!   without a connection by the very settings that libssl uses.
 //! - `SSL_set_msg_callback`, which gives each message in plain text; openssl-sys does not declare it.
 //! - `OPENSSL_init_ssl` without the configuration file: the verdict is NGINX's, and must not depend
 //!   on an `openssl.cnf` of the machine that the probe runs on.
@@ -13,7 +15,8 @@
     reason = "calls into OpenSSL that the openssl crate does not wrap"
 )]
 
-use std::ffi::{c_char, c_int, c_uint, c_void};
+use std::cell::RefCell;
+use std::ffi::{CStr, c_char, c_int, c_uint, c_void};
 use std::ptr;
 use std::slice;
 use std::sync::{Arc, LazyLock, Once};
@@ -22,9 +25,11 @@ use foreign_types::{ForeignType, ForeignTypeRef};
 use openssl::error::ErrorStack;
 use openssl::ex_data::Index;
 use openssl::ssl::{Ssl, SslRef};
-use openssl::x509::{X509, X509Ref};
+use openssl::x509::verify::X509VerifyParamRef;
+use openssl::x509::{X509, X509Ref, X509StoreContextRef};
 
 use super::messages::MessageLog;
+use crate::transcript::VerifyEvent;
 
 unsafe extern "C" {
     fn PEM_read_bio_X509_AUX(
@@ -41,6 +46,20 @@ unsafe extern "C" {
         flags: c_uint,
         peer_name: *mut *mut c_char,
     ) -> c_int;
+
+    fn X509_STORE_CTX_get0_param(
+        context: *mut openssl_sys::X509_STORE_CTX,
+    ) -> *mut openssl_sys::X509_VERIFY_PARAM;
+
+    fn X509_STORE_CTX_set_default(
+        context: *mut openssl_sys::X509_STORE_CTX,
+        name: *const c_char,
+    ) -> c_int;
+
+    fn X509_STORE_CTX_set_verify_cb(
+        context: *mut openssl_sys::X509_STORE_CTX,
+        callback: Option<unsafe extern "C" fn(c_int, *mut openssl_sys::X509_STORE_CTX) -> c_int>,
+    );
 
     fn SSL_set_msg_callback(
         ssl: *mut openssl_sys::SSL,
@@ -154,6 +173,65 @@ pub(crate) fn check_host(certificate: &X509Ref, name: &str) -> bool {
         )
     };
     found == 1
+}
+
+/// Settings by which a chain is judged.
+pub(crate) struct ChainSettings {
+    /// The name of libssl's defaults: `ssl_server` judges a server, `ssl_client` a client.
+    pub(crate) defaults: &'static CStr,
+    /// The most intermediates.
+    pub(crate) depth: u32,
+    /// The security level.
+    pub(crate) level: u32,
+    /// Seconds since the epoch, where it is not to be now.
+    pub(crate) at: Option<i64>,
+}
+
+/// Judges the chain that the context was initialised with, in the order of calls of libssl's
+/// `ssl_verify_cert_chain`, by a callback that records and goes on. Returns what it saw.
+pub(crate) fn verify_chain(
+    context: &mut X509StoreContextRef,
+    settings: &ChainSettings,
+) -> Result<Vec<VerifyEvent>, ErrorStack> {
+    // SAFETY: the context is valid and initialised; its parameters belong to it and are not kept.
+    let is_set = unsafe {
+        let param = X509_STORE_CTX_get0_param(context.as_ptr());
+        let param = X509VerifyParamRef::from_ptr_mut(param);
+        param.set_auth_level(c_int::try_from(settings.level).unwrap_or(c_int::MAX));
+        let is_set = X509_STORE_CTX_set_default(context.as_ptr(), settings.defaults.as_ptr()) == 1;
+        param.set_depth(c_int::try_from(settings.depth).unwrap_or(c_int::MAX));
+        if let Some(at) = settings.at {
+            param.set_time(at);
+        }
+        X509_STORE_CTX_set_verify_cb(context.as_ptr(), Some(on_verify));
+        is_set
+    };
+    if !is_set {
+        return Err(ErrorStack::get());
+    }
+    EVENTS.with_borrow_mut(Vec::clear);
+    context.verify_cert()?;
+    Ok(EVENTS.take())
+}
+
+thread_local! {
+    /// What the callback of the chain saw that this thread is judging: OpenSSL calls it on the
+    /// thread that asked.
+    static EVENTS: RefCell<Vec<VerifyEvent>> = const { RefCell::new(Vec::new()) };
+}
+
+unsafe extern "C" fn on_verify(ok: c_int, context: *mut openssl_sys::X509_STORE_CTX) -> c_int {
+    if !context.is_null() {
+        // SAFETY: OpenSSL passes the context that it works on, valid for the call.
+        let context = unsafe { X509StoreContextRef::from_ptr(context) };
+        let event = super::context::verify_event(ok == 1, context);
+        EVENTS.with_borrow_mut(|events| {
+            if events.len() < super::context::MOST_EVENTS {
+                events.push(event);
+            }
+        });
+    }
+    1
 }
 
 /// Has every message of this connection, in both directions, written to `log`.

@@ -10,6 +10,8 @@ const MOST_BYTES: usize = 1 << 20;
 
 /// Pseudo content type: the five bytes of a record's header (`SSL3_RT_HEADER`).
 const RECORD_HEADER: i32 = 256;
+/// ContentType change_cipher_spec.
+const CHANGE_CIPHER_SPEC: u8 = 20;
 
 /// One message as OpenSSL saw it.
 #[derive(Debug, Clone)]
@@ -45,8 +47,13 @@ impl MessageLog {
         if content_type == RECORD_HEADER {
             if sent {
                 inner.records_sent += 1;
-            } else {
-                inner.records_received += 1;
+                return;
+            }
+            inner.records_received += 1;
+            if bytes.first() == Some(&CHANGE_CIPHER_SPEC) {
+                // In TLS 1.2 OpenSSL is silent about the one that it receives; all of them are
+                // this one byte.
+                inner.push(sent, CHANGE_CIPHER_SPEC, &[1]);
             }
             return;
         }
@@ -54,22 +61,9 @@ impl MessageLog {
         let Ok(content_type) = u8::try_from(content_type) else {
             return;
         };
-        if inner.messages.len() >= MOST_MESSAGES || inner.bytes + bytes.len() > MOST_BYTES {
-            return;
+        if sent || content_type != CHANGE_CIPHER_SPEC {
+            inner.push(sent, content_type, bytes);
         }
-        inner.bytes += bytes.len();
-        let records = if sent {
-            inner.records_sent
-        } else {
-            inner.records_received
-        };
-        inner.messages.push(RawMessage {
-            sent,
-            content_type,
-            bytes: bytes.to_vec(),
-            records,
-            processed_at: Instant::now(),
-        });
     }
 
     /// What was seen so far.
@@ -79,5 +73,26 @@ impl MessageLog {
             .unwrap_or_else(PoisonError::into_inner)
             .messages
             .clone()
+    }
+}
+
+impl Inner {
+    fn push(&mut self, sent: bool, content_type: u8, bytes: &[u8]) {
+        if self.messages.len() >= MOST_MESSAGES || self.bytes + bytes.len() > MOST_BYTES {
+            return;
+        }
+        self.bytes += bytes.len();
+        let records = if sent {
+            self.records_sent
+        } else {
+            self.records_received
+        };
+        self.messages.push(RawMessage {
+            sent,
+            content_type,
+            bytes: bytes.to_vec(),
+            records,
+            processed_at: Instant::now(),
+        });
     }
 }

@@ -149,7 +149,6 @@ fn status_line(bytes: &[u8]) -> Line {
                     At::Status(status, count + 1)
                 }
             }
-            (At::AfterStatus, b' ' | b'.', _) => At::Text,
             (At::AfterStatus | At::Text, b'\r', _) => At::LineFeed,
             (At::AfterStatus | At::Text | At::LineFeed, b'\n', _) => {
                 return Line::Done {
@@ -158,7 +157,7 @@ fn status_line(bytes: &[u8]) -> Line {
                     length: index + 1,
                 };
             }
-            (At::Text, _, _) => At::Text,
+            (At::AfterStatus, b' ' | b'.', _) | (At::Text, _, _) => At::Text,
             _ => return Line::Bad,
         };
     }
