@@ -6,13 +6,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 
 use super::{
-    evidence::Evidence,
+    evidence::{Evidence, Probed},
     finding::Mark,
     ngf::{
         BackendDecision, BackendState, ClientCertificate, PolicyDecision, RuleDecision,
         client_certificate, decide_policy, decide_rule, known,
     },
-    plan::TrustSource,
+    plan::{ProbeTarget, TrustSource, plan_all},
 };
 use crate::model::{
     index::Index,
@@ -41,6 +41,8 @@ pub struct Context<'a> {
     pub policies: BTreeMap<&'a ObjectRef, (&'a Object<BackendTLSPolicy>, PolicyDecision)>,
     /// Every rule of every route that one of NGF's Gateways takes.
     pub rules: Vec<RuleInUse<'a>>,
+    /// Probes of connections that nginx would still open as it was tried.
+    pub probes: Vec<&'a Probed>,
     /// For each policy that takes effect on a backend in use: the rules, as indices into
     /// [`Context::rules`], with the backend's index.
     pub policy_users: BTreeMap<&'a ObjectRef, Vec<(usize, usize)>>,
@@ -90,7 +92,9 @@ impl<'a> Context<'a> {
             policies,
             rules: Vec::new(),
             policy_users: BTreeMap::new(),
+            probes: Vec::new(),
         };
+        context.probes = context.current_probes();
         context.rules = context.rules_in_use();
         context.policy_users = context.users();
         context
@@ -142,6 +146,29 @@ impl<'a> Context<'a> {
             }
         }
         users
+    }
+
+    fn current_probes(&self) -> Vec<&'a Probed> {
+        let routes: BTreeSet<&ObjectRef> = self
+            .evidence
+            .probes()
+            .map(|probed| &probed.plan.route)
+            .collect();
+        let mut plans = BTreeMap::new();
+        for route in routes {
+            let target = ProbeTarget::Route(route.clone());
+            if let Ok(planning) = plan_all(self.snapshot, self.index, self.topology, &target) {
+                plans.extend(planning.plans.into_iter().map(|plan| (plan.key(), plan)));
+            }
+        }
+        self.evidence
+            .probes()
+            .filter(|probed| {
+                plans
+                    .get(&probed.plan.key())
+                    .is_some_and(|plan| plan.same_connection(&probed.plan))
+            })
+            .collect()
     }
 
     /// The rules and backends on which a policy takes effect.

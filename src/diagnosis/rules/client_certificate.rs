@@ -18,7 +18,7 @@ use crate::{
 
 macro_rules! refused {
     ($name:ident, $code:literal, $title:literal, $explanation:literal, $remedy:literal) => {
-        pub(in crate::diagnosis) static $name: Rule = Rule {
+        pub(in crate::diagnosis) const $name: Rule = Rule {
             code: $code,
             severity: Severity::Error,
             title: $title,
@@ -118,7 +118,13 @@ fn refused(context: &Context<'_>, findings: &mut Findings, code: &'static str) {
                 message,
                 ..
             } if *found == code => Some(from_objects(
-                context, gateway, code, secret.as_ref(), *fault, message, reported,
+                context,
+                gateway,
+                code,
+                secret.as_ref(),
+                *fault,
+                message,
+                reported,
             )),
             ClientCertificate::Refused { .. } => None,
             ClientCertificate::None => None,
@@ -220,7 +226,8 @@ fn unknown_secret(
         Severity::Warning
     };
     let name = &gateway.reference;
-    let title = format!("Whether NGF takes {secret} as the client certificate of {name} is unknown");
+    let title =
+        format!("Whether NGF takes {secret} as the client certificate of {name} is unknown");
     let mut finding = Finding::new("NGF-G3", severity, name, title)
         .unknown()
         .because(format!("{}.", upper(why)))
@@ -271,7 +278,9 @@ fn remedy(gateway: &Object<Gateway>, code: &str, secret: Option<&ObjectRef>) -> 
     );
     match code {
         "NGF-G3" => Remedy::command(
-            format!("Create Secret {namespace}/{name} from the client certificate and its key, or let cert-manager write it."),
+            format!(
+                "Create Secret {namespace}/{name} from the client certificate and its key, or let cert-manager write it."
+            ),
             create,
         ),
         "NGF-G4" => Remedy::command(
@@ -290,7 +299,13 @@ fn remedy(gateway: &Object<Gateway>, code: &str, secret: Option<&ObjectRef>) -> 
         ),
         "NGF-G7" => Remedy::yaml(
             format!("Allow it with a ReferenceGrant in namespace {namespace}."),
-            grant("Gateway", &gateway.reference.namespace, "Secret", namespace, name),
+            grant(
+                "Gateway",
+                &gateway.reference.namespace,
+                "Secret",
+                namespace,
+                name,
+            ),
         ),
         _ => Remedy::yaml(
             "Name a Secret of the core group.",
@@ -326,7 +341,7 @@ pub(super) fn upper(text: &str) -> String {
     })
 }
 
-pub(in crate::diagnosis) static G10: Rule = Rule {
+pub(in crate::diagnosis) const G10: Rule = Rule {
     code: "NGF-G10",
     severity: Severity::Warning,
     title: "The Gateway has a client certificate, and no backend that it could present it to",
@@ -339,7 +354,10 @@ pub(in crate::diagnosis) static G10: Rule = Rule {
                 continue;
             };
             let name = &gateway.reference;
-            let routed = context.rules.iter().any(|rule| rule.gateways.contains(name));
+            let routed = context
+                .rules
+                .iter()
+                .any(|rule| rule.gateways.contains(name));
             // With a policy that fails for another reason, that reason is the finding.
             let any_policy = context
                 .rules
@@ -347,11 +365,9 @@ pub(in crate::diagnosis) static G10: Rule = Rule {
                 .filter(|rule| rule.gateways.contains(name))
                 .flat_map(|rule| &rule.decision.backends)
                 .any(|backend| backend.state.policy().is_some());
-            let all_known = known::kind_is_known(
-                context.snapshot,
-                crate::model::kind::Kind::BackendTLSPolicy,
-            )
-            .is_ok();
+            let all_known =
+                known::kind_is_known(context.snapshot, crate::model::kind::Kind::BackendTLSPolicy)
+                    .is_ok();
             if !routed || any_policy || !all_known && !context.is_files() {
                 continue;
             }
@@ -371,7 +387,7 @@ pub(in crate::diagnosis) static G10: Rule = Rule {
     },
 };
 
-pub(in crate::diagnosis) static G9: Rule = Rule {
+pub(in crate::diagnosis) const G9: Rule = Rule {
     code: "NGF-G9",
     severity: Severity::Error,
     title: "The Gateway's client certificate is expired, not yet valid, or not made for clients",
@@ -439,7 +455,7 @@ fn unfit(
     );
 }
 
-pub(in crate::diagnosis) static G12: Rule = Rule {
+pub(in crate::diagnosis) const G12: Rule = Rule {
     code: "NGF-G12",
     severity: Severity::Error,
     title: "The Gateway's client certificate has a key that OpenSSL refuses as too weak",
@@ -454,12 +470,17 @@ pub(in crate::diagnosis) static G12: Rule = Rule {
             let Lookup::Found(facts) = known::secret(context.snapshot, secret) else {
                 continue;
             };
-            let weak = facts.spec.certificate.certificates().first().filter(|leaf| {
-                leaf.key
-                    .strip_prefix("RSA ")
-                    .and_then(|bits| bits.parse::<u32>().ok())
-                    .is_some_and(|bits| bits < 2048)
-            });
+            let weak = facts
+                .spec
+                .certificate
+                .certificates()
+                .first()
+                .filter(|leaf| {
+                    leaf.key
+                        .strip_prefix("RSA ")
+                        .and_then(|bits| bits.parse::<u32>().ok())
+                        .is_some_and(|bits| bits < 2048)
+                });
             if let Some(leaf) = weak {
                 let name = &gateway.reference;
                 findings.add(
@@ -480,7 +501,7 @@ pub(in crate::diagnosis) static G12: Rule = Rule {
     },
 };
 
-pub(in crate::diagnosis) static C3: Rule = Rule {
+pub(in crate::diagnosis) const C3: Rule = Rule {
     code: "NGF-C3",
     severity: Severity::Error,
     title: "The client certificate was applied to the Gateway, and the API server dropped the field",

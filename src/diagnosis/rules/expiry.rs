@@ -7,18 +7,13 @@ use ngf_probes::certificate::CertificateFacts;
 use crate::{
     diagnosis::{
         context::Context,
-        engine::Findings,
         finding::{Finding, Mark, Remedy, Severity},
         ngf::{ClientCertificate, PolicyDecision, known},
         plan::TrustSource,
         registry::Rule,
         words,
     },
-    model::{
-        kind::Kind,
-        object::ObjectRef,
-        snapshot::Lookup,
-    },
+    model::{kind::Kind, object::ObjectRef, snapshot::Lookup},
 };
 
 /// Certificates that expire within this many seconds are worth a word.
@@ -92,12 +87,22 @@ fn uses<'a>(context: &'a Context<'_>) -> Vec<Use<'a>> {
         if let PolicyDecision::Valid(TrustSource::Object { object, .. }) = decision
             && context.policy_users.contains_key(name)
         {
-            add(object, "ca.crt", Part::PolicyCa, Mark::Object((*name).clone()));
+            add(
+                object,
+                "ca.crt",
+                Part::PolicyCa,
+                Mark::Object((*name).clone()),
+            );
         }
     }
     for (name, (gateway, certificate)) in &context.gateways {
         if let ClientCertificate::Presented(secret) = certificate {
-            add(secret, "tls.crt", Part::Client, Mark::Object((*name).clone()));
+            add(
+                secret,
+                "tls.crt",
+                Part::Client,
+                Mark::Object((*name).clone()),
+            );
         }
         for listener in &gateway.spec.listeners {
             for reference in &listener.certificate_refs {
@@ -114,7 +119,7 @@ fn uses<'a>(context: &'a Context<'_>) -> Vec<Use<'a>> {
     uses.into_values().collect()
 }
 
-pub(in crate::diagnosis) static E1: Rule = Rule {
+pub(in crate::diagnosis) const E1: Rule = Rule {
     code: "NGF-E1",
     severity: Severity::Error,
     title: "A certificate that traffic depends on has expired",
@@ -127,13 +132,19 @@ pub(in crate::diagnosis) static E1: Rule = Rule {
             // The client certificate has a rule of its own.
             if used.facts.not_after < now && used.part != Part::Client {
                 let ago = words::span(now - used.facts.not_after);
-                findings.add(finding(context, "NGF-E1", Severity::Error, &used, &format!("expired {ago} ago")));
+                findings.add(finding(
+                    context,
+                    "NGF-E1",
+                    Severity::Error,
+                    &used,
+                    &format!("expired {ago} ago"),
+                ));
             }
         }
     },
 };
 
-pub(in crate::diagnosis) static E2: Rule = Rule {
+pub(in crate::diagnosis) const E2: Rule = Rule {
     code: "NGF-E2",
     severity: Severity::Error,
     title: "A certificate that traffic depends on is not valid yet",
@@ -145,13 +156,19 @@ pub(in crate::diagnosis) static E2: Rule = Rule {
         for used in uses(context) {
             if used.facts.not_before > now && used.part != Part::Client {
                 let until = words::span(used.facts.not_before - now);
-                findings.add(finding(context, "NGF-E2", Severity::Error, &used, &format!("is not valid before {until} from now")));
+                findings.add(finding(
+                    context,
+                    "NGF-E2",
+                    Severity::Error,
+                    &used,
+                    &format!("is not valid before {until} from now"),
+                ));
             }
         }
     },
 };
 
-pub(in crate::diagnosis) static E3: Rule = Rule {
+pub(in crate::diagnosis) const E3: Rule = Rule {
     code: "NGF-E3",
     severity: Severity::Warning,
     title: "A certificate that traffic depends on expires soon, and nothing renews it in time",
@@ -199,7 +216,10 @@ fn finding(
         code,
         severity,
         &used.object,
-        format!("{}, {place}, {what}", super::client_certificate::upper(used.part.phrase())),
+        format!(
+            "{}, {place}, {what}",
+            super::client_certificate::upper(used.part.phrase())
+        ),
     )
     .evidence("subject", &used.facts.subject, &place)
     .evidence("valid", validity(used.facts), &place)
@@ -208,7 +228,8 @@ fn finding(
         finding = finding.mark(mark.clone());
     }
     if used.part == Part::PolicyCa && severity == Severity::Error {
-        finding = finding.breaks("nginx refuses every backend certificate under it; clients get 502");
+        finding =
+            finding.breaks("nginx refuses every backend certificate under it; clients get 502");
     }
     finding
 }

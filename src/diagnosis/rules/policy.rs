@@ -22,7 +22,7 @@ use crate::{
     },
 };
 
-pub(in crate::diagnosis) static P1: Rule = Rule {
+pub(in crate::diagnosis) const P1: Rule = Rule {
     code: "NGF-P1",
     severity: Severity::Error,
     title: "A BackendTLSPolicy takes effect on nothing",
@@ -45,7 +45,12 @@ fn loses(context: &Context<'_>, policy: &ObjectRef) -> bool {
         .rules
         .iter()
         .flat_map(|rule| &rule.decision.backends)
-        .any(|backend| backend.losers.iter().any(|loser| loser.reference == *policy))
+        .any(|backend| {
+            backend
+                .losers
+                .iter()
+                .any(|loser| loser.reference == *policy)
+        })
 }
 
 fn unused(context: &Context<'_>, policy: &Object<BackendTLSPolicy>, findings: &mut Findings) {
@@ -123,7 +128,9 @@ fn why_missed(context: &Context<'_>, policy: &ObjectRef, target: &LocalRef) -> M
     let kind = target.kind.as_deref().unwrap_or_default();
     let group = target.group.as_deref().unwrap_or_default();
     if kind != "Service" || !matches!(group, "" | "core") {
-        miss.sentence = format!("it targets a {kind} of group {group:?}, and NGF knows only Services of the core group");
+        miss.sentence = format!(
+            "it targets a {kind} of group {group:?}, and NGF knows only Services of the core group"
+        );
         miss.service = None;
         return miss;
     }
@@ -224,7 +231,7 @@ fn ports_in_use(context: &Context<'_>, service: &ObjectRef) -> BTreeSet<u16> {
 
 macro_rules! invalid {
     ($name:ident, $code:literal, $title:literal, $explanation:literal, $remedy:literal) => {
-        pub(in crate::diagnosis) static $name: Rule = Rule {
+        pub(in crate::diagnosis) const $name: Rule = Rule {
             code: $code,
             severity: Severity::Error,
             title: $title,
@@ -281,8 +288,10 @@ invalid!(
 
 fn invalid(context: &Context<'_>, findings: &mut Findings, code: &'static str) {
     // One finding for a broken CA, however many policies name it.
-    let mut by_culprit: BTreeMap<Option<&ObjectRef>, Vec<(&Object<BackendTLSPolicy>, &PolicyFault)>> =
-        BTreeMap::new();
+    let mut by_culprit: BTreeMap<
+        Option<&ObjectRef>,
+        Vec<(&Object<BackendTLSPolicy>, &PolicyFault)>,
+    > = BTreeMap::new();
     for (name, (policy, decision)) in &context.policies {
         match decision {
             PolicyDecision::Invalid(fault) if fault.code == code => {
@@ -319,7 +328,10 @@ fn add_invalid(
     let [(policy, fault), ..] = policies else {
         return;
     };
-    let names: Vec<&ObjectRef> = policies.iter().map(|(policy, _)| &policy.reference).collect();
+    let names: Vec<&ObjectRef> = policies
+        .iter()
+        .map(|(policy, _)| &policy.reference)
+        .collect();
     let subject = fault
         .culprit
         .as_ref()
@@ -334,14 +346,20 @@ fn add_invalid(
     };
     let title = invalid_title(context, policy, fault, &names);
     let mut finding = Finding::new(fault.code, severity, subject, title)
-        .evidence("NGF says", &fault.message, "by what it checks in the objects")
+        .evidence(
+            "NGF says",
+            &fault.message,
+            "by what it checks in the objects",
+        )
         .mark_objects(names.iter().copied())
         .remedy(invalid_remedy(context, policy, fault));
     if let Some((object, Fault::DoesNotExist)) = &fault.culprit
         && let Some(writer) = writer(context, object)
     {
         finding = finding
-            .because(format!("{writer} is to write it and has not: see its conditions."))
+            .because(format!(
+                "{writer} is to write it and has not: see its conditions."
+            ))
             .scope([&writer]);
     }
     for (policy, _) in policies {
@@ -371,7 +389,9 @@ fn invalid_title(
                 Lookup::Found(secret) => secret.spec.secret_type.clone(),
                 _ => "another type".to_owned(),
             };
-            format!("NGF refuses {object} as the CA of {users}: it is {kind}, not kubernetes.io/tls")
+            format!(
+                "NGF refuses {object} as the CA of {users}: it is {kind}, not kubernetes.io/tls"
+            )
         }
         Some((object, Fault::NoCa)) => {
             let keys = match known::config_map(context.snapshot, object) {
@@ -421,16 +441,20 @@ fn invalid_remedy(
                 policy.reference.name
             ),
         ),
-        Fault::DoesNotExist if writer(context, object).is_some() => {
-            Remedy::say("Find out why cert-manager has not written it; NGF recovers when it appears.")
-        }
+        Fault::DoesNotExist if writer(context, object).is_some() => Remedy::say(
+            "Find out why cert-manager has not written it; NGF recovers when it appears.",
+        ),
         Fault::NoCa => Remedy::command(
             "Put the CA under the key ca.crt.",
-            format!("kubectl -n {namespace} create configmap {name} --from-file=ca.crt --dry-run=client -o yaml | kubectl apply -f -"),
+            format!(
+                "kubectl -n {namespace} create configmap {name} --from-file=ca.crt --dry-run=client -o yaml | kubectl apply -f -"
+            ),
         ),
         _ if object.kind == Kind::ConfigMap => Remedy::command(
             format!("Create {object} with the CA under the key ca.crt."),
-            format!("kubectl -n {namespace} create configmap {name} --from-file=ca.crt --dry-run=client -o yaml | kubectl apply -f -"),
+            format!(
+                "kubectl -n {namespace} create configmap {name} --from-file=ca.crt --dry-run=client -o yaml | kubectl apply -f -"
+            ),
         ),
         _ => Remedy::say(format!(
             "Give {object} the type kubernetes.io/tls, a tls.crt with its tls.key, and the CA as ca.crt; or name a ConfigMap with ca.crt."
@@ -453,8 +477,8 @@ fn unknown_ca(
         only_reported(findings, policy, code_in_words(reported), reported);
         return;
     }
-    let accepted = ancestors_say(policy, "ResolvedRefs")
-        .is_some_and(|condition| condition.status == "True");
+    let accepted =
+        ancestors_say(policy, "ResolvedRefs").is_some_and(|condition| condition.status == "True");
     if accepted {
         return;
     }
@@ -537,7 +561,7 @@ fn code_in_words(condition: &Condition) -> &'static str {
     }
 }
 
-pub(in crate::diagnosis) static P15: Rule = Rule {
+pub(in crate::diagnosis) const P15: Rule = Rule {
     code: "NGF-P15",
     severity: Severity::Error,
     title: "A route's backend has an invalid BackendTLSPolicy, and clients get 500",
@@ -574,7 +598,7 @@ pub(in crate::diagnosis) static P15: Rule = Rule {
     },
 };
 
-pub(in crate::diagnosis) static P8: Rule = Rule {
+pub(in crate::diagnosis) const P8: Rule = Rule {
     code: "NGF-P8",
     severity: Severity::Error,
     title: "The policy's CA Secret has no ca.crt, so nginx cannot load the Gateway's configuration",
@@ -584,7 +608,7 @@ pub(in crate::diagnosis) static P8: Rule = Rule {
     check: |context, findings| unloadable(context, findings, "NGF-P8"),
 };
 
-pub(in crate::diagnosis) static P9: Rule = Rule {
+pub(in crate::diagnosis) const P9: Rule = Rule {
     code: "NGF-P9",
     severity: Severity::Error,
     title: "The policy's CA bundle holds something that nginx cannot load",
@@ -617,7 +641,9 @@ fn unloadable(context: &Context<'_>, findings: &mut Findings, code: &'static str
         };
         let (title, detail) = match (code, ca) {
             ("NGF-P8", PemFacts::Missing) => (
-                format!("{object} has no ca.crt, and nginx cannot load the configuration with the empty bundle"),
+                format!(
+                    "{object} has no ca.crt, and nginx cannot load the configuration with the empty bundle"
+                ),
                 "missing".to_owned(),
             ),
             (
@@ -627,7 +653,9 @@ fn unloadable(context: &Context<'_>, findings: &mut Findings, code: &'static str
                     ..
                 },
             ) => (
-                format!("The ca.crt in {object} holds more than certificates, and nginx cannot load it"),
+                format!(
+                    "The ca.crt in {object} holds more than certificates, and nginx cannot load it"
+                ),
                 trailing.clone(),
             ),
             _ => continue,
@@ -684,7 +712,9 @@ fn ca_remedy(
         format!(" {writer} writes the Secret, and its issuer returns no CA.")
     });
     Remedy::command(
-        format!("Put the CA that signed the backend's certificate into a ConfigMap, and name that.{why}"),
+        format!(
+            "Put the CA that signed the backend's certificate into a ConfigMap, and name that.{why}"
+        ),
         format!(
             "kubectl -n {namespace} create configmap backend-ca --from-file=ca.crt\n\
              kubectl -n {namespace} patch backendtlspolicy {policy} --type=merge -p '{{\"spec\":{{\"validation\":{{\"caCertificateRefs\":[{{\"group\":\"\",\"kind\":\"ConfigMap\",\"name\":\"backend-ca\"}}]}}}}}}'"
@@ -692,7 +722,7 @@ fn ca_remedy(
     )
 }
 
-pub(in crate::diagnosis) static P10: Rule = Rule {
+pub(in crate::diagnosis) const P10: Rule = Rule {
     code: "NGF-P10",
     severity: Severity::Error,
     title: "A Secret and a ConfigMap of one name are both trusted, and NGF writes them to one file",
@@ -737,7 +767,7 @@ pub(in crate::diagnosis) static P10: Rule = Rule {
     },
 };
 
-pub(in crate::diagnosis) static P12: Rule = Rule {
+pub(in crate::diagnosis) const P12: Rule = Rule {
     code: "NGF-P12",
     severity: Severity::Warning,
     title: "NGF ignores fields that the policy sets",
@@ -767,7 +797,9 @@ pub(in crate::diagnosis) static P12: Rule = Rule {
                 format!("NGF ignores {fields} of {name}"),
             )
             .because("nginx checks the certificate's name against validation.hostname alone.")
-            .remedy(Remedy::say("Set validation.hostname to a name that the backend's certificate carries."));
+            .remedy(Remedy::say(
+                "Set validation.hostname to a name that the backend's certificate carries.",
+            ));
             for (field, value) in ignored {
                 finding = finding.evidence(field, value, name.to_string());
             }
@@ -776,7 +808,7 @@ pub(in crate::diagnosis) static P12: Rule = Rule {
     },
 };
 
-pub(in crate::diagnosis) static P13: Rule = Rule {
+pub(in crate::diagnosis) const P13: Rule = Rule {
     code: "NGF-P13",
     severity: Severity::Warning,
     title: "Two BackendTLSPolicies target one Service port, and the older one wins",
@@ -850,7 +882,7 @@ fn created(policy: &Object<BackendTLSPolicy>) -> String {
     )
 }
 
-pub(in crate::diagnosis) static P14: Rule = Rule {
+pub(in crate::diagnosis) const P14: Rule = Rule {
     code: "NGF-P14",
     severity: Severity::Error,
     title: "A policy has more Gateways than its status can list, and nginx speaks plain HTTP for the rest",
@@ -893,7 +925,7 @@ pub(in crate::diagnosis) static P14: Rule = Rule {
     },
 };
 
-pub(in crate::diagnosis) static M6: Rule = Rule {
+pub(in crate::diagnosis) const M6: Rule = Rule {
     code: "NGF-M6",
     severity: Severity::Error,
     title: "The policy's CA bundle holds no root, so that no chain can end in it",
@@ -918,7 +950,9 @@ pub(in crate::diagnosis) static M6: Rule = Rule {
             };
             // A certificate that names itself as issuer may end a chain; others cannot.
             if certificates.is_empty()
-                || certificates.iter().any(|facts| facts.subject == facts.issuer)
+                || certificates
+                    .iter()
+                    .any(|facts| facts.subject == facts.issuer)
             {
                 continue;
             }
@@ -931,11 +965,15 @@ pub(in crate::diagnosis) static M6: Rule = Rule {
                 "NGF-M6",
                 Severity::Error,
                 object,
-                format!("The ca.crt in {object} holds no root: nginx can verify no certificate with it"),
+                format!(
+                    "The ca.crt in {object} holds no root: nginx can verify no certificate with it"
+                ),
             )
             .mark_objects(policies)
             .breaks("every handshake fails with verify code 2, and clients get 502")
-            .remedy(Remedy::say("Add the self-signed root to ca.crt, after or instead of the intermediate."));
+            .remedy(Remedy::say(
+                "Add the self-signed root to ca.crt, after or instead of the intermediate.",
+            ));
             for facts in certificates.iter().take(3) {
                 finding = finding.evidence(
                     "CA",

@@ -12,12 +12,7 @@ use crate::{
         rules::client_certificate::{grant, upper},
         words::{condition, list},
     },
-    model::{
-        index::NoEndpoints,
-        kind::Kind,
-        object::ObjectRef,
-        snapshot::Snapshot,
-    },
+    model::{index::NoEndpoints, kind::Kind, object::ObjectRef, snapshot::Snapshot},
 };
 
 /// Says that the ResolvedRefs condition of a rule's route is explained, for each parent.
@@ -29,7 +24,7 @@ pub(super) fn explain_resolved_refs(
     findings.explain(&rule.route.reference, "ResolvedRefs");
 }
 
-pub(in crate::diagnosis) static R1: Rule = Rule {
+pub(in crate::diagnosis) const R1: Rule = Rule {
     code: "NGF-R1",
     severity: Severity::Error,
     title: "The backends of a rule have different TLS policies, and clients get 500",
@@ -48,11 +43,15 @@ pub(in crate::diagnosis) static R1: Rule = Rule {
             .mark(rule.mark())
             .remedy(Remedy::say("Let one BackendTLSPolicy target all Services of the rule, or give each its own rule."));
             for backend in &rule.decision.backends {
-                let policy = backend
-                    .state
-                    .policy()
-                    .map_or_else(|| "no policy".to_owned(), |policy| policy.reference.to_string());
-                finding = finding.evidence(backend.label(), policy, format!("{name} rule {}", rule.index));
+                let policy = backend.state.policy().map_or_else(
+                    || "no policy".to_owned(),
+                    |policy| policy.reference.to_string(),
+                );
+                finding = finding.evidence(
+                    backend.label(),
+                    policy,
+                    format!("{name} rule {}", rule.index),
+                );
                 finding.marks.extend(backend.mark());
             }
             findings.explain(name, "ResolvedRefs");
@@ -61,7 +60,7 @@ pub(in crate::diagnosis) static R1: Rule = Rule {
     },
 };
 
-pub(in crate::diagnosis) static R2: Rule = Rule {
+pub(in crate::diagnosis) const R2: Rule = Rule {
     code: "NGF-R2",
     severity: Severity::Error,
     title: "A backend without TLS policy shares a rule with one that has one, and nginx speaks TLS to both",
@@ -98,7 +97,7 @@ pub(in crate::diagnosis) static R2: Rule = Rule {
 
 macro_rules! invalid {
     ($name:ident, $code:literal, $title:literal, $explanation:literal, $remedy:literal) => {
-        pub(in crate::diagnosis) static $name: Rule = Rule {
+        pub(in crate::diagnosis) const $name: Rule = Rule {
             code: $code,
             severity: Severity::Error,
             title: $title,
@@ -167,15 +166,21 @@ fn invalid(context: &Context<'_>, findings: &mut Findings, code: &'static str) {
         let BackendState::Invalid(fault) = &backend.state else {
             continue;
         };
-        let routes: BTreeSet<&ObjectRef> =
-            users.iter().map(|(rule, _)| &rule.route.reference).collect();
+        let routes: BTreeSet<&ObjectRef> = users
+            .iter()
+            .map(|(rule, _)| &rule.route.reference)
+            .collect();
         let mut finding = Finding::new(
             code,
             Severity::Error,
             &rule.route.reference,
             invalid_title(context, code, backend, &routes),
         )
-        .evidence("NGF says", &fault.message, "by what it checks in the objects")
+        .evidence(
+            "NGF says",
+            &fault.message,
+            "by what it checks in the objects",
+        )
         .scope(backend.service.iter())
         .mark_objects(routes.iter().copied());
         for (rule, backend) in users {
@@ -240,7 +245,10 @@ fn invalid_remedy(
     let service = backend.service.as_ref()?;
     Some(match code {
         "NGF-R4" => Remedy::yaml(
-            format!("Allow it with a ReferenceGrant in namespace {}.", service.namespace),
+            format!(
+                "Allow it with a ReferenceGrant in namespace {}.",
+                service.namespace
+            ),
             grant(
                 rule.route.reference.kind.name(),
                 &rule.route.reference.namespace,
@@ -249,7 +257,9 @@ fn invalid_remedy(
                 &service.name,
             ),
         ),
-        "NGF-R5" => Remedy::say("Remove the appProtocol, set one that the route can use, or add a BackendTLSPolicy for wss."),
+        "NGF-R5" => Remedy::say(
+            "Remove the appProtocol, set one that the route can use, or add a BackendTLSPolicy for wss.",
+        ),
         _ => match context.index.service(service) {
             Some(found) => Remedy::say(format!(
                 "Use one of its ports: {}.",
@@ -270,7 +280,7 @@ fn invalid_remedy(
     })
 }
 
-pub(in crate::diagnosis) static R3_UNKNOWN: Rule = Rule {
+pub(in crate::diagnosis) const K2: Rule = Rule {
     code: "NGF-K2",
     severity: Severity::Info,
     title: "What a route or Gateway refers to is not known",
@@ -305,9 +315,10 @@ pub(in crate::diagnosis) static R3_UNKNOWN: Rule = Rule {
                     )
                 });
                 routes.insert(&rule.route.reference);
-                *finding = std::mem::replace(finding, Finding::new("NGF-K2", severity, service, ""))
-                    .scope([service])
-                    .mark(rule.mark());
+                *finding =
+                    std::mem::replace(finding, Finding::new("NGF-K2", severity, service, ""))
+                        .scope([service])
+                        .mark(rule.mark());
                 finding.marks.extend(backend.mark());
             }
         }
@@ -317,7 +328,7 @@ pub(in crate::diagnosis) static R3_UNKNOWN: Rule = Rule {
     },
 };
 
-pub(in crate::diagnosis) static R7: Rule = Rule {
+pub(in crate::diagnosis) const R7: Rule = Rule {
     code: "NGF-R7",
     severity: Severity::Error,
     title: "An ExternalName Service needs a DNS resolver in the Gateway's NginxProxy",
@@ -360,7 +371,7 @@ pub(in crate::diagnosis) static R7: Rule = Rule {
     },
 };
 
-pub(in crate::diagnosis) static R8: Rule = Rule {
+pub(in crate::diagnosis) const R8: Rule = Rule {
     code: "NGF-R8",
     severity: Severity::Error,
     title: "A backend with a TLS policy has no ready endpoint, and clients get 502 instead of 503",
@@ -370,7 +381,7 @@ pub(in crate::diagnosis) static R8: Rule = Rule {
     check: |context, findings| no_endpoints(context, findings, "NGF-R8"),
 };
 
-pub(in crate::diagnosis) static N3: Rule = Rule {
+pub(in crate::diagnosis) const N3: Rule = Rule {
     code: "NGF-N3",
     severity: Severity::Error,
     title: "A backend has no ready endpoint, and clients get 503",
@@ -412,8 +423,10 @@ fn no_endpoints(context: &Context<'_>, findings: &mut Findings, code: &'static s
             continue;
         }
         let why = context.index.why_none_ready(service, port);
-        let routes: BTreeSet<&ObjectRef> =
-            users.iter().map(|(rule, _)| &rule.route.reference).collect();
+        let routes: BTreeSet<&ObjectRef> = users
+            .iter()
+            .map(|(rule, _)| &rule.route.reference)
+            .collect();
         let status = if code == "NGF-R8" { 502 } else { 503 };
         let mut finding = Finding::new(
             code,
@@ -475,15 +488,21 @@ fn endpoint_remedy(
                 service.namespace, service.name
             ),
         ),
-        _ if labels.is_empty() => Remedy::say("The Service has no selector: write its EndpointSlices, or give it one."),
+        _ if labels.is_empty() => {
+            Remedy::say("The Service has no selector: write its EndpointSlices, or give it one.")
+        }
         _ => Remedy::command(
             "Look at the pods that the Service selects, and why they are not ready.",
-            format!("kubectl -n {} get pods -l {}", service.namespace, labels.join(",")),
+            format!(
+                "kubectl -n {} get pods -l {}",
+                service.namespace,
+                labels.join(",")
+            ),
         ),
     }
 }
 
-pub(in crate::diagnosis) static R9: Rule = Rule {
+pub(in crate::diagnosis) const R9: Rule = Rule {
     code: "NGF-R9",
     severity: Severity::Warning,
     title: "nginx presents no client certificate to the backends of a GRPCRoute",
@@ -536,7 +555,7 @@ pub(in crate::diagnosis) static R9: Rule = Rule {
     },
 };
 
-pub(in crate::diagnosis) static R11: Rule = Rule {
+pub(in crate::diagnosis) const R11: Rule = Rule {
     code: "NGF-R11",
     severity: Severity::Info,
     title: "A BackendTLSPolicy targets a Service that nginx only passes bytes to",
@@ -560,7 +579,11 @@ pub(in crate::diagnosis) static R11: Rule = Rule {
                 if !passed {
                     continue;
                 }
-                let code = if kind == Kind::TLSRoute { "NGF-R11" } else { "NGF-R13" };
+                let code = if kind == Kind::TLSRoute {
+                    "NGF-R11"
+                } else {
+                    "NGF-R13"
+                };
                 if findings.has(code, name) {
                     continue;
                 }
@@ -569,7 +592,10 @@ pub(in crate::diagnosis) static R11: Rule = Rule {
                         code,
                         Severity::Info,
                         name,
-                        format!("{} has no effect for {name}: nginx passes its bytes on unread", policy.reference),
+                        format!(
+                            "{} has no effect for {name}: nginx passes its bytes on unread",
+                            policy.reference
+                        ),
                     )
                     .scope([&policy.reference, &service.reference]),
                 );
@@ -591,7 +617,7 @@ fn only_passthrough(context: &Context<'_>, rule: &RuleInUse<'_>) -> bool {
     })
 }
 
-pub(in crate::diagnosis) static R16: Rule = Rule {
+pub(in crate::diagnosis) const R16: Rule = Rule {
     code: "NGF-R16",
     severity: Severity::Error,
     title: "No listener takes a route, and clients get 404",
