@@ -150,6 +150,42 @@ impl Snapshot {
         }
     }
 
+    /// The names of all objects of a kind; for Secrets and ConfigMaps, of all that were looked up.
+    pub fn references_of(&self, kind: Kind) -> Box<dyn Iterator<Item = &ObjectRef> + '_> {
+        macro_rules! of {
+            ($table:ident) => {
+                Box::new(
+                    self.$table
+                        .keys()
+                        .filter(move |reference| reference.kind == kind),
+                )
+            };
+        }
+        match kind {
+            Kind::GatewayClass => of!(gateway_classes),
+            Kind::Gateway => of!(gateways),
+            Kind::ListenerSet => of!(listener_sets),
+            Kind::HTTPRoute
+            | Kind::GRPCRoute
+            | Kind::TLSRoute
+            | Kind::TCPRoute
+            | Kind::UDPRoute => of!(routes),
+            Kind::BackendTLSPolicy => of!(policies),
+            Kind::ReferenceGrant => of!(grants),
+            Kind::Service => of!(services),
+            Kind::EndpointSlice => of!(endpoint_slices),
+            Kind::Pod => of!(pods),
+            Kind::Deployment | Kind::DaemonSet => of!(workloads),
+            Kind::ClusterIssuer | Kind::Issuer => of!(issuers),
+            Kind::Certificate => of!(certificates),
+            Kind::CertificateRequest => of!(certificate_requests),
+            Kind::Secret => of!(secrets),
+            Kind::ConfigMap => of!(config_maps),
+            Kind::Event => Box::new(self.events.iter().map(|event| &event.reference)),
+            _ => of!(ngf),
+        }
+    }
+
     /// Whether an object of that name is here; for Secrets and ConfigMaps, whether it was found.
     pub fn contains(&self, reference: &ObjectRef) -> bool {
         match reference.kind {

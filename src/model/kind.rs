@@ -153,6 +153,14 @@ impl Kind {
             .map(|info| info.kind)
     }
 
+    /// The kind that is called so, whatever its group: no two that the tool reads share a name.
+    pub fn named(name: &str) -> Option<Self> {
+        KINDS
+            .iter()
+            .find(|info| info.name == name)
+            .map(|info| info.kind)
+    }
+
     /// The kind that a person means by `httproute`, `httproutes`, `btlspolicy`, `svc`.
     pub fn parse(word: &str) -> Option<Self> {
         let word = word.to_ascii_lowercase();

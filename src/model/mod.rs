@@ -4,7 +4,7 @@
 pub mod attachment;
 pub(crate) mod clean;
 pub mod decode;
-mod facts;
+pub(crate) mod facts;
 mod fill;
 pub mod index;
 pub mod kind;

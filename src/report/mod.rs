@@ -2,6 +2,7 @@
 //! the exit code. Decides nothing by itself.
 
 pub mod json;
+pub mod probe;
 pub mod text;
 
 use crate::diagnosis::{Diagnosis, Severity, Verdict};

@@ -1,26 +1,94 @@
-//! Certificates and keys in PEM, by `ngf_probes`.
+//! Certificates and keys in PEM, as `ngf_probes` reads them with NGINX's own library.
 
+use ngf_probes::{
+    certificate::CertificateFacts,
+    pem::{PemError, key_facts, key_fits, read_bundle},
+};
 use zeroize::Zeroizing;
 
 use crate::model::kinds::{KeyState, PemFacts};
 
+/// Bytes that are looked into: no Secret and no ConfigMap holds more.
+const MAX_BYTES: usize = 1 << 20;
+
+const BEGIN: &[u8] = b"-----BEGIN CERTIFICATE-----";
+
 /// What a key that should hold certificates holds.
 pub(super) fn pem_facts(bytes: Option<&[u8]>) -> PemFacts {
-    match bytes {
-        None => PemFacts::Missing,
-        Some([]) => PemFacts::Empty,
-        Some(_) => PemFacts::Broken("not read".to_owned()),
+    let Some(bytes) = bytes else {
+        return PemFacts::Missing;
+    };
+    if bytes.is_empty() {
+        return PemFacts::Empty;
     }
+    if bytes.len() > MAX_BYTES {
+        let long = bytes.len();
+        return PemFacts::Broken(format!(
+            "it is {long} bytes long, and no Secret or ConfigMap holds more than {MAX_BYTES}"
+        ));
+    }
+    match read_bundle(bytes) {
+        Ok(certificates) => PemFacts::Certificates {
+            certificates,
+            trailing: None,
+        },
+        Err(error) => readable_part(bytes, &error),
+    }
+}
+
+/// The certificates of a bundle that can be read, though NGINX would refuse it as a whole.
+fn readable_part(bytes: &[u8], error: &PemError) -> PemFacts {
+    let certificates: Vec<CertificateFacts> = blocks(bytes)
+        .filter_map(|block| read_bundle(block).ok())
+        .flatten()
+        .collect();
+    if certificates.is_empty() {
+        PemFacts::Broken(error.to_string())
+    } else {
+        PemFacts::Certificates {
+            certificates,
+            trailing: Some(error.to_string()),
+        }
+    }
+}
+
+/// Each part that begins like a certificate, up to the next.
+fn blocks(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let starts: Vec<usize> = bytes
+        .windows(BEGIN.len())
+        .enumerate()
+        .filter(|(_, window)| *window == BEGIN)
+        .map(|(start, _)| start)
+        .collect();
+    let ends: Vec<usize> = starts
+        .iter()
+        .skip(1)
+        .copied()
+        .chain([bytes.len()])
+        .collect();
+    starts
+        .into_iter()
+        .zip(ends)
+        .map(|(start, end)| &bytes[start..end])
 }
 
 /// Whether the key belongs to the first certificate.
 pub(super) fn key_state(
     key: Option<&Zeroizing<Vec<u8>>>,
-    _certificate: Option<&Zeroizing<Vec<u8>>>,
-    _facts: &PemFacts,
+    certificate: Option<&Zeroizing<Vec<u8>>>,
 ) -> KeyState {
-    match key {
-        None => KeyState::Missing,
-        Some(_) => KeyState::Broken("not read".to_owned()),
+    let Some(key) = key else {
+        return KeyState::Missing;
+    };
+    let kind = match key_facts(key) {
+        Ok(facts) if facts.encrypted => return KeyState::Encrypted,
+        Ok(facts) => facts.kind.unwrap_or_default(),
+        Err(error) => return KeyState::Broken(error.to_string()),
+    };
+    let leaf = certificate.map(|bytes| blocks(bytes).next().unwrap_or(bytes));
+    match leaf.map(|leaf| key_fits(leaf, key)) {
+        Some(Ok(true)) => KeyState::Fits(kind),
+        Some(Ok(false)) => KeyState::DoesNotFit(kind),
+        Some(Err(_)) | None => KeyState::Unpaired(kind),
     }
 }

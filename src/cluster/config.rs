@@ -1,0 +1,278 @@
+//! Finds the kubeconfig and makes a client of it.
+
+use std::{
+    env,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use kube::{
+    Client, Config,
+    config::{ExecConfig, KubeConfigOptions, Kubeconfig, KubeconfigError},
+};
+
+use super::{
+    ClusterOptions,
+    error::{ClusterError, Failure, bounded, credentials},
+};
+use crate::model::clean::clean_line;
+
+/// Bound on making a TCP and TLS connection to the API server.
+pub(super) const CONNECT: Duration = Duration::from_secs(10);
+/// Contexts that an error names.
+const MAX_NAMED: usize = 20;
+/// What a context is called that is none.
+const IN_CLUSTER: &str = "in-cluster";
+
+/// A client, and where it leads.
+pub(super) struct Connection {
+    pub(super) client: Client,
+    /// Name of the context.
+    pub(super) context: String,
+    /// URL of the API server.
+    pub(super) server: String,
+    /// Namespace of the context.
+    pub(super) namespace: String,
+}
+
+/// Makes a client. Reads files and runs credential plugins, and sends nothing to the API server.
+pub(super) async fn connection(options: &ClusterOptions) -> Result<Connection, ClusterError> {
+    // Already done is as good as done: whoever came first chose the same provider.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let (context, mut config) = match kubeconfig(options)? {
+        Some(kubeconfig) => of_kubeconfig(kubeconfig, options).await?,
+        None => (IN_CLUSTER.to_owned(), of_pod()?),
+    };
+    config.connect_timeout = Some(CONNECT);
+    let server = bounded(config.cluster_url.to_string().trim_end_matches('/'));
+    let namespace = clean_line(&config.default_namespace);
+    let exec = config.auth_info.exec.clone();
+    let shown = clean_line(&context);
+    let client = tokio::task::spawn_blocking(|| Client::try_from(config))
+        .await
+        .map_err(|_| unusable(&shown, "the client could not be made".to_owned()))?
+        .map_err(|error| client_error(&shown, exec.as_ref(), error))?;
+    Ok(Connection {
+        client,
+        context: shown,
+        server,
+        namespace,
+    })
+}
+
+fn unusable(context: &str, why: String) -> ClusterError {
+    ClusterError::Context {
+        context: context.to_owned(),
+        why,
+    }
+}
+
+fn client_error(context: &str, exec: Option<&ExecConfig>, error: kube::Error) -> ClusterError {
+    let context = context.to_owned();
+    match error {
+        kube::Error::Auth(error) => ClusterError::Credentials {
+            context,
+            why: plugin_error(exec, &error),
+        },
+        error => ClusterError::Context {
+            context,
+            why: match Failure::from(error) {
+                Failure::NoAnswer(words) | Failure::Other(words) => words,
+                other => other.words().to_owned(),
+            },
+        },
+    }
+}
+
+fn plugin_error(exec: Option<&ExecConfig>, error: &kube::client::AuthError) -> String {
+    let command = exec.and_then(|exec| exec.command.as_deref());
+    match (error, command) {
+        (kube::client::AuthError::AuthExecStart(cause), Some(command)) => {
+            let hint = exec
+                .and_then(|exec| exec.install_hint.as_deref())
+                .map(|hint| format!(" ({})", bounded(hint)))
+                .unwrap_or_default();
+            format!(
+                "its plugin {:?} does not start: {cause}; install it or put it in PATH{hint}",
+                clean_line(command)
+            )
+        }
+        (error, Some(command)) => {
+            format!("{} (plugin {:?})", credentials(error), clean_line(command))
+        }
+        (error, None) => credentials(error),
+    }
+}
+
+/// The kubeconfig, merged from all files that there are; `None` within a pod that has none.
+fn kubeconfig(options: &ClusterOptions) -> Result<Option<Kubeconfig>, ClusterError> {
+    if let Some(text) = &options.kubeconfig_text {
+        let kubeconfig = Kubeconfig::from_yaml(text);
+        return kubeconfig
+            .map(Some)
+            .map_err(|error| file_error(Path::new("(built in)"), &error));
+    }
+    if let Some(path) = &options.kubeconfig {
+        return read(path).map(Some);
+    }
+    let listed: Vec<PathBuf> = env::var_os("KUBECONFIG")
+        .map(|list| env::split_paths(&list).collect())
+        .unwrap_or_default();
+    let listed: Vec<PathBuf> = listed
+        .into_iter()
+        .filter(|path| !path.as_os_str().is_empty())
+        .collect();
+    let candidates = if listed.is_empty() {
+        env::home_dir()
+            .map(|home| home.join(".kube").join("config"))
+            .into_iter()
+            .collect()
+    } else {
+        listed.clone()
+    };
+    // as kubectl does, files that do not exist are passed over
+    let present = candidates.iter().filter(|path| path.exists());
+    let merged = present
+        .map(|path| read(path).map(|config| (path, config)))
+        .try_fold(None, |merged: Option<Kubeconfig>, next| {
+            let (path, next) = next?;
+            match merged {
+                None => Ok(Some(next)),
+                Some(merged) => match merged.merge(next) {
+                    Ok(merged) => Ok(Some(merged)),
+                    Err(error) => Err(file_error(path, &error)),
+                },
+            }
+        })?;
+    if merged.is_some() || env::var_os("KUBERNETES_SERVICE_HOST").is_some() {
+        return Ok(merged);
+    }
+    let looked: Vec<String> = candidates
+        .iter()
+        .map(|path| clean_line(&path.to_string_lossy()))
+        .collect();
+    Err(ClusterError::NoKubeconfig {
+        looked: match (listed.is_empty(), looked.is_empty()) {
+            (true, true) => "$KUBECONFIG, which is not set".to_owned(),
+            (true, false) => format!("$KUBECONFIG, which is not set, and {}", looked.join(", ")),
+            (false, _) => format!("{}, which $KUBECONFIG names", looked.join(", ")),
+        },
+    })
+}
+
+fn read(path: &Path) -> Result<Kubeconfig, ClusterError> {
+    Kubeconfig::read_from(path).map_err(|error| file_error(path, &error))
+}
+
+fn file_error(path: &Path, error: &KubeconfigError) -> ClusterError {
+    let why = match error {
+        KubeconfigError::ReadConfig(cause, _) => format!("cannot be read: {cause}"),
+        // without the lines around it, which may hold a token
+        KubeconfigError::Parse(cause) => format!(
+            "is no kubeconfig: {}",
+            bounded(&cause.without_snippet().to_string())
+        ),
+        other => format!("is not usable: {}", bounded(&other.to_string())),
+    };
+    ClusterError::Kubeconfig {
+        path: path.to_owned(),
+        why,
+    }
+}
+
+async fn of_kubeconfig(
+    kubeconfig: Kubeconfig,
+    options: &ClusterOptions,
+) -> Result<(String, Config), ClusterError> {
+    let named = options.context.clone();
+    let current = kubeconfig
+        .current_context
+        .clone()
+        .filter(|name| !name.is_empty());
+    let Some(context) = named.or(current) else {
+        let known = contexts(&kubeconfig);
+        return Err(ClusterError::NoCurrentContext { known });
+    };
+    let Some(found) = kubeconfig
+        .contexts
+        .iter()
+        .find(|known| known.name == context)
+    else {
+        return Err(ClusterError::NoContext {
+            name: clean_line(&context),
+            known: contexts(&kubeconfig),
+        });
+    };
+    let cluster = found
+        .context
+        .as_ref()
+        .map(|context| context.cluster.clone());
+    let user = found
+        .context
+        .as_ref()
+        .and_then(|context| context.user.clone());
+    let kube_options = KubeConfigOptions {
+        context: Some(context.clone()),
+        ..KubeConfigOptions::default()
+    };
+    let config = Config::from_custom_kubeconfig(kubeconfig, &kube_options)
+        .await
+        .map_err(|error| {
+            let cluster = clean_line(cluster.as_deref().unwrap_or_default());
+            let user = clean_line(user.as_deref().unwrap_or_default());
+            unusable(
+                &clean_line(&context),
+                context_error(&cluster, &user, &error),
+            )
+        })?;
+    Ok((context, config))
+}
+
+fn context_error(cluster: &str, user: &str, error: &KubeconfigError) -> String {
+    match error {
+        KubeconfigError::LoadContext(_) => "the kubeconfig says nothing about it".to_owned(),
+        KubeconfigError::LoadClusterOfContext(_) => {
+            format!("the kubeconfig has no cluster {cluster:?}")
+        }
+        KubeconfigError::MissingClusterUrl => format!("cluster {cluster:?} names no server"),
+        KubeconfigError::ParseClusterUrl(cause) => {
+            format!("the server of cluster {cluster:?} is no URL: {cause}")
+        }
+        KubeconfigError::LoadCertificateAuthority(cause) => {
+            let cause = bounded(&cause.to_string());
+            format!("the certificate authority of cluster {cluster:?} cannot be read: {cause}")
+        }
+        KubeconfigError::ParseCertificates(_) => {
+            format!("the certificate authority of cluster {cluster:?} is no PEM")
+        }
+        KubeconfigError::LoadClientCertificate(cause) | KubeconfigError::LoadClientKey(cause) => {
+            let cause = bounded(&cause.to_string());
+            format!("the client certificate of user {user:?} cannot be read: {cause}")
+        }
+        other => bounded(&other.to_string()),
+    }
+}
+
+fn of_pod() -> Result<Config, ClusterError> {
+    Config::incluster().map_err(|error| unusable(IN_CLUSTER, bounded(&error.to_string())))
+}
+
+fn contexts(kubeconfig: &Kubeconfig) -> String {
+    let names: Vec<String> = kubeconfig
+        .contexts
+        .iter()
+        .take(MAX_NAMED)
+        .map(|context| clean_line(&context.name))
+        .collect();
+    match (
+        names.is_empty(),
+        kubeconfig.contexts.len().saturating_sub(MAX_NAMED),
+    ) {
+        (true, _) => "it holds none at all".to_owned(),
+        (false, 0) => format!("choose one with --context: {}", names.join(", ")),
+        (false, more) => format!(
+            "choose one with --context: {}, and {more} more",
+            names.join(", ")
+        ),
+    }
+}

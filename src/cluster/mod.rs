@@ -1,0 +1,410 @@
+//! Reads a cluster: the same client for every cluster, the embedded one included.
+//!
+//! [`connect`] finds the kubeconfig and asks the API server once, [`Cluster::watch`] keeps a
+//! [`Snapshot`] up to date, [`Cluster::snapshot`] waits for one that is complete.
+//!
+//! What is read: every kind of [`KINDS`](crate::model::kind::KINDS) that the cluster serves, each by
+//! its own list and watch, so that one that fails or is denied stops no other; Secrets and ConfigMaps
+//! one by one, only where [`references`](crate::model::references) names them. Whoever may not read a
+//! kind in all namespaces gets it for the context's namespace, and [`Snapshot::narrowed`] says so.
+//! Every minute the tool looks for kinds that came or went.
+//!
+//! Nothing here writes to the cluster. A plugin of the kubeconfig that asks its user something
+//! (`interactiveMode`) does so in `connect`, and again when its token ends: then the screen may
+//! already be drawn on.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+    sync::Arc,
+    time::Duration,
+};
+
+use kube::Client;
+use serde_json::Value;
+use tokio::{
+    sync::{Semaphore, mpsc, watch},
+    time::{sleep, timeout},
+};
+use tokio_util::sync::{CancellationToken, DropGuard};
+
+use self::{
+    delta::Delta,
+    discovery::{Served, discover},
+    error::Failure,
+    request::{Resource, fetch, no_answer},
+    store::{Store, is_settled},
+    watcher::{Pause, Shared, Watcher},
+};
+use crate::model::{
+    kind::{KINDS, Kind, Reading},
+    snapshot::{KindState, Lookup, Scope, Snapshot, Source},
+};
+
+mod by_name;
+mod config;
+mod delta;
+mod discovery;
+mod error;
+mod events;
+mod read;
+mod request;
+mod store;
+mod watcher;
+
+pub use error::ClusterError;
+pub use read::LogOptions;
+
+/// How often the tool looks for kinds that came or went.
+const REDISCOVER: Duration = Duration::from_secs(60);
+/// How often the API server is asked whether it is there.
+const PULSE: Duration = Duration::from_secs(5);
+/// Unanswered pulses in a row after which everything shown counts as stale.
+const MISSED: u32 = 2;
+/// Deltas under way from the readers to the store.
+const CHANNEL: usize = 256;
+/// Lists and gets that run at once.
+const LISTS: usize = 8;
+
+/// Which cluster, and what of it.
+#[derive(Debug, Clone, Default)]
+pub struct ClusterOptions {
+    /// `--kubeconfig`: this file and no other.
+    pub kubeconfig: Option<PathBuf>,
+    /// A kubeconfig that is in no file, before any other: the embedded cluster's.
+    pub kubeconfig_text: Option<String>,
+    /// `--context`.
+    pub context: Option<String>,
+    /// `-n`: this namespace only, and kinds that have none.
+    pub namespace: Option<String>,
+    /// `-A`: all namespaces, whatever `namespace` says. Without either, all are read too.
+    pub all_namespaces: bool,
+}
+
+/// A cluster that answered once.
+#[derive(Clone)]
+pub struct Cluster {
+    client: Client,
+    context: String,
+    server: String,
+    version: Option<String>,
+    namespace: String,
+    scope: Scope,
+}
+
+/// Finds the kubeconfig, makes a client and asks the API server for its version.
+///
+/// # Errors
+/// Each of [`ClusterError`] but [`ClusterError::Object`].
+pub async fn connect(options: &ClusterOptions) -> Result<Cluster, ClusterError> {
+    let config::Connection {
+        client,
+        context,
+        server,
+        namespace,
+    } = config::connection(options).await?;
+    let request = get("/version").map_err(|failure| refused(&server, &context, failure))?;
+    let answer = timeout(config::CONNECT, fetch::<Value>(&client, request));
+    let answer = answer
+        .await
+        .unwrap_or_else(|_| Err(no_answer(config::CONNECT)));
+    let version = match answer {
+        Ok(answer) => version(&answer),
+        // it is there, and keeps its version to itself
+        Err(Failure::Denied(_)) => None,
+        Err(failure) => return Err(refused(&server, &context, failure)),
+    };
+    let scope = match &options.namespace {
+        Some(namespace) if !options.all_namespaces => Scope::Namespace(namespace.clone()),
+        _ => Scope::AllNamespaces,
+    };
+    Ok(Cluster {
+        client,
+        context,
+        server,
+        version,
+        namespace,
+        scope,
+    })
+}
+
+fn get(path: &str) -> Result<http::Request<Vec<u8>>, Failure> {
+    http::Request::get(path)
+        .body(Vec::new())
+        .map_err(|error| Failure::Other(error.to_string()))
+}
+
+/// `1.36`; some builds carry a `gitVersion` that is no version, so it is not looked at.
+fn version(answer: &Value) -> Option<String> {
+    let number = |key: &str| {
+        let text = answer.get(key)?.as_str()?;
+        let digits: String = text.chars().take_while(char::is_ascii_digit).collect();
+        (!digits.is_empty()).then_some(digits)
+    };
+    Some(format!("{}.{}", number("major")?, number("minor")?))
+}
+
+fn refused(server: &str, context: &str, failure: Failure) -> ClusterError {
+    let server = server.to_owned();
+    let context = context.to_owned();
+    match failure {
+        Failure::Unauthorized(why) => ClusterError::Unauthorized {
+            server,
+            context,
+            why,
+        },
+        Failure::Tls(why) => ClusterError::Tls {
+            server,
+            context,
+            why,
+        },
+        Failure::NoAnswer(why) => ClusterError::Unreachable {
+            server,
+            context,
+            why,
+        },
+        Failure::Credentials(why) => ClusterError::Credentials { context, why },
+        failure => ClusterError::Unusable {
+            server,
+            context,
+            why: failure.words().to_owned(),
+        },
+    }
+}
+
+impl Cluster {
+    /// The client, for whatever this type does not do.
+    pub fn client(&self) -> Client {
+        self.client.clone()
+    }
+
+    /// Name of the context; `in-cluster` within a pod.
+    pub fn context(&self) -> &str {
+        &self.context
+    }
+
+    /// URL of the API server.
+    pub fn server(&self) -> &str {
+        &self.server
+    }
+
+    /// Namespace of the context; `default` where it names none.
+    pub fn namespace(&self) -> &str {
+        &self.namespace
+    }
+
+    /// Starts to read, and keeps a snapshot up to date until `cancel` is cancelled or every receiver
+    /// is dropped. In the first snapshot every kind is [`KindState::Loading`]. At most ten snapshots
+    /// come in a second; objects that did not change are shared between them.
+    pub fn watch(&self, cancel: &CancellationToken) -> watch::Receiver<Arc<Snapshot>> {
+        let cancel = cancel.child_token();
+        let (deltas, received) = mpsc::channel(CHANNEL);
+        let (reconnect, reconnected) = watch::channel(0);
+        let (wanted, wanted_received) = watch::channel(Arc::new(BTreeSet::new()));
+        let source = Source::Cluster {
+            context: self.context.clone(),
+            server: self.server.clone(),
+            version: self.version.clone(),
+        };
+        let (store, snapshots) = Store::new(Snapshot::new(source, self.scope.clone()), wanted);
+        let shared = Shared {
+            client: self.client.clone(),
+            deltas,
+            lists: Arc::new(Semaphore::new(LISTS)),
+            reconnect: reconnected,
+        };
+        let supervisor = Supervisor {
+            shared: shared.clone(),
+            scope: self.scope.clone(),
+            fallback: self.namespace.clone(),
+            running: BTreeMap::new(),
+            cancel: cancel.clone(),
+        };
+        spawn(&cancel, supervisor.run());
+        spawn(&cancel, pulse(shared.clone(), reconnect));
+        spawn(
+            &cancel,
+            by_name::run(shared, wanted_received, cancel.clone()),
+        );
+        let guard = cancel.clone().drop_guard();
+        spawn(&cancel, keep(store, received, guard));
+        snapshots
+    }
+
+    /// Reads once: waits until each kind was read or is known not to be readable, and each Secret and
+    /// ConfigMap that something refers to. What has no answer after `limit` says so.
+    pub async fn snapshot(&self, limit: Duration) -> Snapshot {
+        let cancel = CancellationToken::new();
+        let _guard = cancel.clone().drop_guard();
+        let mut snapshots = self.watch(&cancel);
+        let settled = timeout(limit, snapshots.wait_for(|snapshot| is_settled(snapshot))).await;
+        let is_settled = matches!(settled, Ok(Ok(_)));
+        drop(settled);
+        let mut snapshot = Snapshot::clone(&snapshots.borrow());
+        if !is_settled {
+            give_up(&mut snapshot, limit);
+        }
+        snapshot
+    }
+}
+
+/// Says of everything that has no answer that it has none.
+fn give_up(snapshot: &mut Snapshot, limit: Duration) {
+    let why = format!("no answer within {} s", limit.as_secs());
+    for state in snapshot.kinds.values_mut() {
+        if *state == KindState::Loading {
+            *state = KindState::Failed(why.clone());
+        }
+    }
+    for reference in crate::model::references::references(snapshot) {
+        let unknown = why.clone();
+        if reference.kind == Kind::Secret {
+            let secrets = &mut snapshot.secrets;
+            secrets.entry(reference).or_insert(Lookup::Unknown(unknown));
+        } else {
+            let config_maps = &mut snapshot.config_maps;
+            config_maps
+                .entry(reference)
+                .or_insert(Lookup::Unknown(unknown));
+        }
+    }
+}
+
+fn spawn(cancel: &CancellationToken, task: impl Future<Output = ()> + Send + 'static) {
+    let cancel = cancel.clone();
+    tokio::spawn(async move { cancel.run_until_cancelled(task).await });
+}
+
+/// Runs the store; when it ends, because nobody looks any more, everything else ends with it.
+async fn keep(store: Store, deltas: mpsc::Receiver<Delta>, _guard: DropGuard) {
+    store.run(deltas).await;
+}
+
+/// Starts and stops the readers of kinds, as the cluster serves them.
+struct Supervisor {
+    shared: Shared,
+    scope: Scope,
+    /// Namespace for kinds that may not be read in all.
+    fallback: String,
+    /// The version that is read of each kind, and what stops its reader.
+    running: BTreeMap<Kind, (String, CancellationToken)>,
+    cancel: CancellationToken,
+}
+
+impl Supervisor {
+    async fn run(mut self) {
+        let mut pause = Pause::default();
+        loop {
+            match discover(&self.shared.client).await {
+                Ok(served) => {
+                    pause.reset();
+                    for (kind, served) in served {
+                        self.adjust(kind, served).await;
+                    }
+                    sleep(REDISCOVER).await;
+                }
+                Err(failure) => {
+                    let why = failure.words().to_owned();
+                    self.shared.tell(Delta::Undiscovered(why)).await;
+                    pause.after(&failure).await;
+                }
+            }
+        }
+    }
+
+    async fn adjust(&mut self, kind: Kind, served: Served) {
+        match served {
+            Served::Version(version) => {
+                if self
+                    .running
+                    .get(&kind)
+                    .is_none_or(|(now, _)| *now != version)
+                {
+                    self.start(kind, version).await;
+                }
+            }
+            Served::Nothing => {
+                self.stop(kind).await;
+                let delta = Delta::State(kind, KindState::NotServed);
+                self.shared.tell(delta).await;
+            }
+            Served::Unreadable(versions) => {
+                self.stop(kind).await;
+                let delta = Delta::State(kind, KindState::UnknownVersions(versions));
+                self.shared.tell(delta).await;
+            }
+            Served::Unknown(why) => {
+                if !self.running.contains_key(&kind) {
+                    let delta = Delta::State(kind, KindState::Failed(why));
+                    self.shared.tell(delta).await;
+                }
+            }
+        }
+    }
+
+    async fn start(&mut self, kind: Kind, version: String) {
+        let token = self.cancel.child_token();
+        if let Some((_, before)) = self.running.insert(kind, (version.clone(), token.clone())) {
+            before.cancel();
+        }
+        let info = &KINDS[kind as usize];
+        if info.reading == Reading::ByName {
+            let delta = Delta::State(kind, KindState::Live { version });
+            return self.shared.tell(delta).await;
+        }
+        let (namespace, fallback) = match &self.scope {
+            Scope::Namespace(namespace) => (Some(namespace.clone()), None),
+            Scope::AllNamespaces => (None, Some(self.fallback.clone())),
+        };
+        let resource = Resource {
+            info,
+            version,
+            namespace: namespace.filter(|_| info.namespaced),
+        };
+        let watcher = Watcher::new(self.shared.clone(), resource, fallback);
+        spawn(&token, watcher.run());
+    }
+
+    async fn stop(&mut self, kind: Kind) {
+        if let Some((_, token)) = self.running.remove(&kind) {
+            token.cancel();
+            self.shared.tell(Delta::Dropped(kind)).await;
+        }
+    }
+}
+
+/// Asks the API server every few seconds whether it is there, since a connection through which
+/// nothing comes looks the same whether nothing happens or nobody is left.
+async fn pulse(shared: Shared, reconnect: watch::Sender<u64>) {
+    let mut missed = 0;
+    loop {
+        sleep(PULSE).await;
+        let answer = match get("/livez") {
+            Ok(request) => timeout(PULSE, fetch::<Value>(&shared.client, request)).await,
+            Err(failure) => Ok(Err(failure)),
+        };
+        let silence = match answer {
+            Err(_) => Some(no_answer(PULSE)),
+            Ok(Err(
+                failure @ (Failure::NoAnswer(_) | Failure::Tls(_) | Failure::Credentials(_)),
+            )) => Some(failure),
+            // any other answer is an answer: `ok`, or 403, or 404
+            Ok(_) => None,
+        };
+        match silence {
+            Some(failure) => {
+                missed += 1;
+                if missed == MISSED {
+                    shared.tell(Delta::Silent(failure.words().to_owned())).await;
+                }
+            }
+            None => {
+                if missed >= MISSED {
+                    shared.tell(Delta::Answering).await;
+                    reconnect.send_modify(|times| *times += 1);
+                }
+                missed = 0;
+            }
+        }
+    }
+}
