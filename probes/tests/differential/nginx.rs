@@ -14,6 +14,7 @@ use tempfile::TempDir;
 
 use crate::s_server::{free_address, wait_for};
 use crate::vector::{Gateway, Identity, ServerBlock};
+use crate::which_nginx;
 
 /// The file of Diffie-Hellman parameters that backends may name in `ssl_dhparam`.
 pub(crate) const DH_PARAMETERS: &str = "dh2048.pem";
@@ -223,13 +224,11 @@ impl Builder {
             self.directory.path().join("nginx.conf"),
             self.configuration(),
         )?;
-        let mut command = Command::new("nginx");
+        let mut command = which_nginx::command();
         command
             .arg("-p")
             .arg(self.directory.path())
             .args(["-c", "nginx.conf", "-e", "start.log"])
-            // The machine's openssl.cnf must not speak in the verdict.
-            .env("OPENSSL_CONF", "/dev/null")
             .stdin(Stdio::null());
         Ok(command)
     }

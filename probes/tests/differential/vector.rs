@@ -17,6 +17,25 @@ pub(crate) struct Vector {
     pub(crate) gateway: Gateway,
     /// NGINX's answer as `facts/tls.md` has it, where it speaks of this case: a check of the rig.
     pub(crate) expected: Option<Expected>,
+    /// The first NGINX, as major and minor, that answers as NGF's does; `None` for any.
+    pub(crate) since: Option<(u32, u32)>,
+}
+
+impl Vector {
+    pub(crate) fn new(
+        name: &str,
+        backend: Backend,
+        gateway: Gateway,
+        expected: Option<Expected>,
+    ) -> Self {
+        Self {
+            name: name.to_owned(),
+            backend,
+            gateway,
+            expected,
+            since: None,
+        }
+    }
 }
 
 /// Who answers.

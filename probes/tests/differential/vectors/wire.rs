@@ -22,12 +22,7 @@ pub(super) fn vector(name: &str, peer: Peer, expected: Option<Expected>) -> Vect
     if hangs(&peer) {
         gateway.timeout = IMPATIENCE;
     }
-    Vector {
-        name: name.to_owned(),
-        backend: Backend::Peer(peer),
-        gateway,
-        expected,
-    }
+    Vector::new(name, Backend::Peer(peer), gateway, expected)
 }
 
 fn hangs(peer: &Peer) -> bool {
