@@ -294,11 +294,11 @@ fn blocks(pem: &[u8]) -> Vec<Block<'_>> {
                 end: None,
                 text: &pem[begin..],
             });
-        } else if let (Some(open), Some(label)) = (open, label(trimmed, b"-----END ")) {
-            if open.label == label {
-                open.end = Some(index + 1);
-                open.text = &pem[begin..offset + line.len()];
-            }
+        } else if let (Some(open), Some(label)) = (open, label(trimmed, b"-----END "))
+            && open.label == label
+        {
+            open.end = Some(index + 1);
+            open.text = &pem[begin..offset + line.len()];
         }
         offset += line.len();
     }

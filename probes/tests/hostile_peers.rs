@@ -8,7 +8,8 @@ mod support;
 use std::time::{Duration, Instant};
 
 use ngf_probes::dial::Direct;
-use ngf_probes::transcript::{Outcome, StepStatus, Transcript};
+use ngf_probes::transcript::Outcome::{self, Closed, Timeout, TlsError};
+use ngf_probes::transcript::{StepStatus, Transcript};
 use ngf_probes::{ProbeError, probe};
 use support::pki::Template;
 use support::{free_ports, over_tls, plain, raw_peer, run};
@@ -113,6 +114,7 @@ struct Row {
     sentence: &'static str,
 }
 
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn in_the_handshake() -> Vec<Row> {
     let hello = record(22, &server_hello());
     let row = |what, bytes, then, outcome, alert, status, line, sentence| Row {
@@ -125,7 +127,6 @@ fn in_the_handshake() -> Vec<Row> {
         line,
         sentence,
     };
-    use Outcome::{Closed, Timeout, TlsError};
     vec![
         row(
             "silence",
@@ -403,6 +404,7 @@ async fn a_handshake_that_breaks_is_bounded_and_named() {
 }
 
 #[tokio::test]
+#[expect(clippy::too_many_lines, reason = "a table")]
 async fn an_answer_that_breaks_is_bounded_and_named() {
     let endless = b"HTTP/1.1 200 OK\r\nX-Endless: ".to_vec();
     for (what, bytes, then, outcome, status, line) in [
@@ -410,7 +412,7 @@ async fn an_answer_that_breaks_is_bounded_and_named() {
             "silence",
             vec![],
             Then::Silence,
-            Outcome::Timeout,
+            Timeout,
             Some(504),
             Some(
                 "upstream timed out (110: Connection timed out) while reading response header from upstream",
@@ -420,7 +422,7 @@ async fn an_answer_that_breaks_is_bounded_and_named() {
             "end",
             vec![],
             Then::End,
-            Outcome::Closed,
+            Closed,
             Some(502),
             Some(
                 "upstream prematurely closed connection while reading response header from upstream",
@@ -430,7 +432,7 @@ async fn an_answer_that_breaks_is_bounded_and_named() {
             "reset",
             vec![],
             Then::Reset,
-            Outcome::Closed,
+            Closed,
             Some(502),
             Some(
                 "recv() failed (104: Connection reset by peer) while reading response header from upstream",
@@ -440,7 +442,7 @@ async fn an_answer_that_breaks_is_bounded_and_named() {
             "half a head",
             b"HTTP/1.1 200 OK\r\nServ".to_vec(),
             Then::End,
-            Outcome::Closed,
+            Closed,
             Some(502),
             Some(
                 "upstream prematurely closed connection while reading response header from upstream",
@@ -488,7 +490,7 @@ async fn an_answer_that_breaks_is_bounded_and_named() {
             "a short body",
             b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf".to_vec(),
             Then::End,
-            Outcome::Closed,
+            Closed,
             Some(200),
             Some("upstream prematurely closed connection while reading upstream"),
         ),

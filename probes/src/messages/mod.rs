@@ -213,11 +213,7 @@ fn list(items: impl Iterator<Item = String>) -> String {
 
 /// Bytes in hex, no more than can be read.
 fn hex(bytes: &[u8]) -> String {
-    let shown: String = bytes
-        .iter()
-        .take(32)
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+    let shown = crate::certificate::hex(&bytes[..bytes.len().min(32)]).replace(':', "");
     if bytes.len() > 32 {
         format!("{shown}… ({} bytes)", bytes.len())
     } else {

@@ -58,7 +58,8 @@ impl KeyKind {
 
 /// RSA keys take long to make: a few of each size are enough for a test run.
 fn rsa(bits: u32) -> PKey<Private> {
-    static KEYS: LazyLock<Mutex<Vec<(u32, PKey<Private>)>>> = LazyLock::new(Mutex::default);
+    type Made = Vec<(u32, PKey<Private>)>;
+    static KEYS: LazyLock<Mutex<Made>> = LazyLock::new(Mutex::default);
     const OF_EACH: usize = 3;
     static NEXT: Mutex<usize> = Mutex::new(0);
     let mut keys = KEYS.lock().unwrap();

@@ -93,9 +93,9 @@ pub fn prepare(spec: &TlsSpec) -> Result<Prepared, ConfigError> {
                 .as_ref()
                 .map_or("", |identity| &identity.origin);
             emerg(
-                format!("SSL_CTX_set0_chain(\"{origin}\") failed"),
+                &format!("SSL_CTX_set0_chain(\"{origin}\") failed"),
                 &errors,
-                format!("a certificate in the chain of {origin} is not acceptable"),
+                &format!("a certificate in the chain of {origin} is not acceptable"),
             )
         })?;
     }
@@ -140,35 +140,35 @@ fn present(
     let origin = &identity.origin;
     let (leaf, chain) = ffi::read_certificate_file(&identity.certificate_pem).map_err(|error| {
         emerg(
-            format!(
+            &format!(
                 "cannot load certificate \"{origin}\": {}() failed",
                 error.call
             ),
             &error.errors,
-            format!("the certificate in {origin} cannot be read"),
+            &format!("the certificate in {origin} cannot be read"),
         )
     })?;
     builder.set_certificate(&leaf).map_err(|errors| {
         emerg(
-            format!("SSL_CTX_use_certificate(\"{origin}\") failed"),
+            &format!("SSL_CTX_use_certificate(\"{origin}\") failed"),
             &errors,
-            format!("the certificate in {origin} is not acceptable to OpenSSL"),
+            &format!("the certificate in {origin} is not acceptable to OpenSSL"),
         )
     })?;
     // A callback that gives no password: OpenSSL's own would ask on the terminal.
     let key = PKey::private_key_from_pem_callback(&identity.key_pem, |_| Ok(0));
     let key = key.map_err(|errors| {
         emerg(
-            format!("cannot load certificate key \"{origin}\": PEM_read_bio_PrivateKey() failed"),
+            &format!("cannot load certificate key \"{origin}\": PEM_read_bio_PrivateKey() failed"),
             &errors,
-            format!("the key in {origin} cannot be read"),
+            &format!("the key in {origin} cannot be read"),
         )
     })?;
     builder.set_private_key(&key).map_err(|errors| {
         emerg(
-            format!("SSL_CTX_use_PrivateKey(\"{origin}\") failed"),
+            &format!("SSL_CTX_use_PrivateKey(\"{origin}\") failed"),
             &errors,
-            format!("the key in {origin} does not belong to the certificate in it"),
+            &format!("the key in {origin} does not belong to the certificate in it"),
         )
     })?;
     Ok(chain)
@@ -218,9 +218,9 @@ fn trust(builder: &mut SslContextBuilder, trust: &Trust) -> Result<(String, usiz
     };
     let certificates = ffi::read_ca_certificates(&pem).map_err(|errors| {
         emerg(
-            format!("cannot load certificate \"{origin}\": PEM_read_bio_X509_AUX() failed"),
+            &format!("cannot load certificate \"{origin}\": PEM_read_bio_X509_AUX() failed"),
             &errors,
-            format!("{origin} holds no CA certificate that can be read"),
+            &format!("{origin} holds no CA certificate that can be read"),
         )
     })?;
     let trusted = certificates.len();
@@ -230,9 +230,9 @@ fn trust(builder: &mut SslContextBuilder, trust: &Trust) -> Result<(String, usiz
             .add_cert(certificate)
             .map_err(|errors| {
                 emerg(
-                    format!("X509_STORE_add_cert(\"{origin}\") failed"),
+                    &format!("X509_STORE_add_cert(\"{origin}\") failed"),
                     &errors,
-                    format!("a certificate in {origin} cannot be trusted"),
+                    &format!("a certificate in {origin} cannot be trusted"),
                 )
             })?;
     }
@@ -252,7 +252,7 @@ fn system_bundle() -> Result<(Vec<u8>, String), ConfigError> {
     }
 }
 
-fn emerg(message: String, errors: &ErrorStack, sentence: String) -> ConfigError {
+fn emerg(message: &str, errors: &ErrorStack, sentence: &str) -> ConfigError {
     let errors = queue(errors);
     let reason = errors
         .last()

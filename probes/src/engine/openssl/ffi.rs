@@ -197,9 +197,9 @@ pub(crate) fn verify_chain(
     let is_set = unsafe {
         let param = X509_STORE_CTX_get0_param(context.as_ptr());
         let param = X509VerifyParamRef::from_ptr_mut(param);
-        param.set_auth_level(settings.level as c_int);
+        param.set_auth_level(c_int::try_from(settings.level).unwrap_or(c_int::MAX));
         let is_set = X509_STORE_CTX_set_default(context.as_ptr(), settings.defaults.as_ptr()) == 1;
-        param.set_depth(settings.depth as c_int);
+        param.set_depth(c_int::try_from(settings.depth).unwrap_or(c_int::MAX));
         if let Some(at) = settings.at {
             param.set_time(at);
         }

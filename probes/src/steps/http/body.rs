@@ -180,7 +180,7 @@ mod tests {
         let mut open = Body::new(BodyLength::UntilClose);
         assert_eq!(open.take(b"ab"), None);
         assert_eq!(open.closed(), BodyEnd::Complete);
-        assert_eq!(open.take(&[b'x'; MOST_BYTES]), Some(BodyEnd::Enough));
+        assert_eq!(open.take(&vec![b'x'; MOST_BYTES]), Some(BodyEnd::Enough));
         assert_eq!(open.bytes().len(), MOST_BYTES);
         assert_eq!(
             Body::new(BodyLength::Chunked).take(b"zz\r\n"),
