@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 use tokio::runtime::Runtime;
 
@@ -11,7 +12,7 @@ use crate::log::GatewayLog;
 use crate::nginx::{Builder, Nginx, Number};
 use crate::peer;
 use crate::s_server::Running;
-use crate::vector::{Backend, Vector};
+use crate::vector::{Backend, PATIENCE, Vector};
 use crate::verdict::Verdict;
 
 /// How many vectors are tried at once.
@@ -62,18 +63,33 @@ impl Rig {
     pub(crate) fn ask_nginx(&self) -> io::Result<Vec<Verdict>> {
         let bodies = in_parallel(self.addresses.len(), |number| self.nginx.ask(number));
         let bodies: Vec<String> = bodies.into_iter().collect::<io::Result<_>>()?;
+        let statuses = self.all_statuses()?;
         let log = GatewayLog::read(&self.nginx.gateway_log());
-        let statuses = self.nginx.statuses();
-        bodies
+        Ok(bodies
             .iter()
             .enumerate()
             .map(|(number, body)| {
-                let status = statuses.get(&number).ok_or_else(|| {
-                    io::Error::other(format!("NGINX noted no status for vector {number}"))
-                })?;
-                Ok(log.verdict(number, *status, body))
+                let status = statuses.get(&number).copied().unwrap_or_default();
+                log.verdict(number, status, body)
             })
-            .collect()
+            .collect())
+    }
+
+    /// NGINX notes a status when it frees the request, which may be after its client has all of it.
+    fn all_statuses(&self) -> io::Result<HashMap<Number, u16>> {
+        let until = Instant::now() + PATIENCE;
+        loop {
+            let statuses = self.nginx.statuses();
+            if statuses.len() == self.addresses.len() {
+                return Ok(statuses);
+            }
+            if Instant::now() > until {
+                return Err(io::Error::other(
+                    "NGINX has not noted the status of every request",
+                ));
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
     }
 }
 

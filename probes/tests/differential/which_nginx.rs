@@ -28,9 +28,15 @@ pub(crate) fn oracle() -> Option<&'static Oracle> {
             .split_once("running with ")
             .or(text.split_once("built with "))?;
         let same_openssl = library.starts_with(openssl::version::version());
+        let library = library.split([')', '\n']).next()?;
+        let words = if same_openssl {
+            "word for word"
+        } else {
+            "but for the words that differ"
+        };
         println!(
-            "the oracle: {}",
-            text.lines().take(2).collect::<Vec<_>>().join(", ")
+            "the oracle is nginx {}.{} with {library}: compared {words}",
+            version.0, version.1
         );
         Some(Oracle {
             version,
