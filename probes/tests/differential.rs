@@ -2,8 +2,12 @@
 //! NGINX as NGF configures it, and probed; outcome, verify code, alert, client status and log line
 //! must be equal in all of them.
 
+#[path = "limbo/cases.rs"]
+mod cases;
 #[path = "differential/compare.rs"]
 mod compare;
+#[path = "differential/limbo.rs"]
+mod limbo;
 #[path = "differential/log.rs"]
 mod log;
 #[path = "differential/mint/mod.rs"]

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use jiff::Timestamp;
 use openssl::dh::Dh;
 use tempfile::TempDir;
 
@@ -246,6 +247,11 @@ impl Builder {
         Ok(Some(said.to_owned()))
     }
 
+    /// A line of NGINX's without the name of this folder, which is another each time.
+    pub(crate) fn without_folder(&self, line: &str) -> String {
+        line.replace(&format!("{}/", self.directory.path().display()), "")
+    }
+
     /// Starts it; `fake_time` is the moment at which its clock stands still.
     pub(crate) fn start(self, fake_time: Option<&FakeTime>) -> io::Result<Nginx> {
         let mut command = self.command()?;
@@ -274,15 +280,18 @@ impl Builder {
 pub(crate) struct FakeTime {
     /// The library to preload.
     pub(crate) library: PathBuf,
-    /// UTC, as `2024-01-01 00:00:00`.
-    pub(crate) at: String,
+    /// When the clock stands still.
+    pub(crate) at: Timestamp,
 }
 
 impl FakeTime {
     fn apply(&self, command: &mut Command) {
         command
             .env("LD_PRELOAD", &self.library)
-            .env("FAKETIME", &self.at)
+            .env(
+                "FAKETIME",
+                self.at.strftime("%Y-%m-%d %H:%M:%S").to_string(),
+            )
             .env("TZ", "UTC")
             // NGINX's timers go on.
             .env("FAKETIME_DONT_FAKE_MONOTONIC", "1");

@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 
 use tokio::runtime::Runtime;
 
-use crate::log::GatewayLog;
-use crate::nginx::{Builder, Nginx, Number};
+use crate::log::{self, GatewayLog};
+use crate::nginx::{Builder, FakeTime, Nginx, Number};
 use crate::peer;
 use crate::s_server::Running;
 use crate::vector::{Backend, PATIENCE, Vector};
@@ -30,6 +30,15 @@ pub(crate) struct Rig {
 impl Rig {
     /// Starts the backends of all vectors, and the gateway before them.
     pub(crate) fn start(vectors: &[Vector], runtime: &Runtime) -> io::Result<Self> {
+        Self::start_at(vectors, None, runtime)
+    }
+
+    /// The same, with NGINX's clock standing still.
+    pub(crate) fn start_at(
+        vectors: &[Vector],
+        time: Option<&FakeTime>,
+        runtime: &Runtime,
+    ) -> io::Result<Self> {
         let mut builder = Builder::new()?;
         let mut openssl_servers: HashMap<&'static str, Running> = HashMap::new();
         let mut addresses = Vec::with_capacity(vectors.len());
@@ -51,7 +60,7 @@ impl Rig {
             builder.gateway(number, &vector.gateway, address)?;
             addresses.push(address);
         }
-        let nginx = builder.start(None)?;
+        let nginx = builder.start(time)?;
         Ok(Self {
             addresses,
             nginx,
@@ -73,6 +82,11 @@ impl Rig {
                 log.verdict(number, status, body)
             })
             .collect())
+    }
+
+    /// What NGINX backends say of the client certificates that they were not content with.
+    pub(crate) fn client_verify_codes(&self) -> HashMap<Number, i32> {
+        log::client_verify_codes(&self.nginx.backend_log())
     }
 
     /// NGINX notes a status when it frees the request, which may be after its client has all of it.

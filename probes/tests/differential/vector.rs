@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
 use ngf_probes::transcript::Outcome;
 
 use crate::mint::{Issued, bundle};
@@ -87,6 +88,8 @@ pub(crate) struct Gateway {
     pub(crate) host: String,
     /// `proxy_connect_timeout` and `proxy_read_timeout`.
     pub(crate) timeout: Duration,
+    /// The moment at which the probe judges; NGINX's clock is set from outside.
+    pub(crate) at: Option<Timestamp>,
 }
 
 /// The `proxy_ssl_*` directives.
@@ -113,6 +116,7 @@ impl Gateway {
             }),
             host: "app.example.com".to_owned(),
             timeout: PATIENCE,
+            at: None,
         }
     }
 }
