@@ -14,6 +14,7 @@ use ngf_probes::spec::{ClientIdentity, ProbeSpec, Trust};
 use ngf_probes::{ProbeError, probe};
 use openssl::hash::MessageDigest;
 use openssl::symm::Cipher;
+use support::nginx::SecureApp;
 use support::pki::{KeyKind, Template, bundle};
 use support::{HOST, over_tls, plain};
 use tokio_util::sync::CancellationToken;
@@ -182,4 +183,32 @@ async fn a_key_is_in_no_error_and_in_no_debug_text() {
     let secret = pem.lines().nth(1).unwrap();
     let shown = format!("{spec:?} {:?}", refusal(&spec).await);
     assert!(!shown.contains(secret));
+}
+
+#[tokio::test]
+async fn the_system_s_ca_file_is_named_and_does_not_know_a_private_ca() {
+    peer!("nginx");
+    let ca = Template::ca("LocalCA").self_signed();
+    let app = Template::server(HOST).signed_by(&ca);
+    let nginx = SecureApp {
+        verify_client: "off",
+        ..SecureApp::new(&app, &ca)
+    }
+    .start();
+    let mut spec = over_tls(nginx.port, &[&ca]);
+    spec.tls.as_mut().unwrap().trust = Trust::System;
+    match probe(&spec, &Direct, &CancellationToken::new()).await {
+        Ok(seen) => {
+            assert_eq!(seen.nginx.verify_code, Some(21));
+            assert!(
+                seen.nginx.sentence.contains("this system's CA file /"),
+                "{:?}",
+                seen.nginx
+            );
+        }
+        Err(error) => assert!(
+            error.to_string().starts_with("this system has no CA file"),
+            "{error}"
+        ),
+    }
 }
