@@ -83,6 +83,16 @@ impl GatewayLog {
     }
 }
 
+/// The code of `client SSL certificate verify error: (21:…)` in the backends' log, by the request's
+/// path. A probe's request has the same path, and must have had the same answer.
+pub(crate) fn client_verify_codes(text: &str) -> HashMap<Number, i32> {
+    let code = |line: &str| {
+        let code = number_after(line, "client SSL certificate verify error: (")?;
+        Some((number_after(line, "request: \"GET /v/")?, code))
+    };
+    text.lines().filter_map(code).collect()
+}
+
 /// Level, connection and message of a line: `DATE TIME [LEVEL] PID#TID: *CONNECTION MESSAGE`.
 fn parts(line: &str) -> Option<(&str, &str, &str)> {
     let (_, rest) = line.split_once(" [")?;

@@ -143,12 +143,7 @@ impl Scenario {
             client_ca: (self.asks != ClientDemand::Nothing).then(|| client_ca().pem()),
             directives: self.backend_directives(),
         };
-        Vector {
-            name: name.to_owned(),
-            backend: Backend::Nginx(vec![server]),
-            gateway,
-            expected,
-        }
+        Vector::new(name, Backend::Nginx(vec![server]), gateway, expected)
     }
 
     /// The backend must not be stricter than its clients: what OpenSSL would not load by default is

@@ -83,18 +83,20 @@ fn against_nginx(
         ("on" | "optional", fine) => fine,
         _ => None,
     };
-    Vector {
-        name: format!("{}, {}, nginx {demand}", certificate.name, words(version)),
-        backend: Backend::Nginx(vec![block]),
-        gateway: gateway(certificate),
-        expected: served.map(|served| {
-            if served {
-                Expected::OK
-            } else {
-                Expected::http(400)
-            }
-        }),
-    }
+    let name = format!("{}, {}, nginx {demand}", certificate.name, words(version));
+    let expected = served.map(|served| {
+        if served {
+            Expected::OK
+        } else {
+            Expected::http(400)
+        }
+    });
+    Vector::new(
+        &name,
+        Backend::Nginx(vec![block]),
+        gateway(certificate),
+        expected,
+    )
 }
 
 fn against_openssl(
@@ -131,17 +133,14 @@ fn against_openssl(
         (true, _) if certificate.fine == Some(true) => Some(Expected::OK),
         (true, _) => certificate.alert.map(Expected::alert),
     };
-    Vector {
-        name: format!("{}, {}, openssl {demand}", certificate.name, words(version)),
-        backend: Backend::Openssl(OpensslServer {
-            name,
-            identity: server.clone(),
-            client_ca: client_ca().pem(),
-            arguments,
-        }),
-        gateway: gateway(certificate),
-        expected,
-    }
+    let backend = Backend::Openssl(OpensslServer {
+        name,
+        identity: server.clone(),
+        client_ca: client_ca().pem(),
+        arguments,
+    });
+    let name = format!("{}, {}, openssl {demand}", certificate.name, words(version));
+    Vector::new(&name, backend, gateway(certificate), expected)
 }
 
 /// The certificates.

@@ -9,7 +9,13 @@ use crate::scenario::NAME;
 use crate::vector::{Expected, Identity, Vector};
 
 pub(super) fn vectors() -> Vec<Vector> {
-    [statuses(), odd_answers(), no_answers()].concat()
+    [
+        statuses(),
+        odd_answers(),
+        refused_since_1_23(),
+        no_answers(),
+    ]
+    .concat()
 }
 
 /// A sound TLS server that answers 200.
@@ -123,6 +129,22 @@ fn odd_answers() -> Vec<Vector> {
             b"HTTP/1.1 200 OK\r\nX: a\0b\r\n\r\nhello",
         ),
         ("a header of 100 kB", long.as_bytes()),
+        ("204 without a body", b"HTTP/1.1 204 No Content\r\n\r\n"),
+        ("304 without a body", b"HTTP/1.1 304 Not Modified\r\n\r\n"),
+        (
+            "HTTP/2's SETTINGS",
+            &[0, 0, 6, 4, 0, 0, 0, 0, 0, 0, 3, 0, 0, 0, 100],
+        ),
+    ];
+    cases
+        .into_iter()
+        .map(|(words, answer)| odd(words, answer))
+        .collect()
+}
+
+/// Answers that NGINX refuses since 1.23, as NGF's does, and that Debian's 1.22 passes on.
+fn refused_since_1_23() -> Vec<Vector> {
+    let cases: Vec<(&str, &[u8])> = vec![
         (
             "two Content-Lengths",
             b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nhello",
@@ -139,20 +161,19 @@ fn odd_answers() -> Vec<Vector> {
             "an unknown Transfer-Encoding",
             b"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\nhello",
         ),
-        ("204 without a body", b"HTTP/1.1 204 No Content\r\n\r\n"),
-        ("304 without a body", b"HTTP/1.1 304 Not Modified\r\n\r\n"),
-        (
-            "HTTP/2's SETTINGS",
-            &[0, 0, 6, 4, 0, 0, 0, 0, 0, 0, 3, 0, 0, 0, 100],
-        ),
     ];
     cases
         .into_iter()
-        .map(|(words, answer)| {
-            let peer = peer(SslVersion::TLS1_3, answer, End::CloseNotify);
-            vector(&format!("the backend answers with {words}"), peer, None)
+        .map(|(words, answer)| Vector {
+            since: Some((1, 23)),
+            ..odd(words, answer)
         })
         .collect()
+}
+
+fn odd(words: &str, answer: &[u8]) -> Vector {
+    let peer = peer(SslVersion::TLS1_3, answer, End::CloseNotify);
+    vector(&format!("the backend answers with {words}"), peer, None)
 }
 
 fn no_answers() -> Vec<Vector> {
