@@ -1,1 +1,3 @@
 //! What things mean.
+
+pub mod sandbox;
