@@ -249,7 +249,7 @@ fn transport(error: &(dyn StdError + 'static)) -> Failure {
     }
     // the last is the most exact; the rest is "client error (Connect)" and the like
     let exact = words.last().map_or("no answer", String::as_str);
-    if exact.contains("close_notify") {
+    if exact.contains("close_notify") || exact == "tls handshake eof" {
         return Failure::NoAnswer("it closed the connection".to_owned());
     }
     let exact = exact.split(" (os error").next().unwrap_or(exact);
