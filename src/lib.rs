@@ -3,8 +3,6 @@
 //! This crate knows what things mean; `ngf_probes` measures and `ngf_ui` draws. Data flows one way:
 //! watch → snapshot → diagnosis → view, and key → action → update → effect.
 
-//! What things mean.
-
 pub mod app;
 pub mod cli;
 pub mod cluster;
