@@ -28,7 +28,10 @@ use ratatui::{buffer::Buffer, layout::Rect};
 fn main() {
     let small = Measured::with(100);
     let large = Measured::with(10_000);
-    println!("{:<28} {:>12} {:>12} {:>8}", "median of", "100 routes", "10000 routes", "ratio");
+    println!(
+        "{:<28} {:>12} {:>12} {:>8}",
+        "median of", "100 routes", "10000 routes", "ratio"
+    );
     for (what, few, many) in [
         ("diagnosis", small.diagnosis, large.diagnosis),
         ("key down, and the frame", small.key, large.key),
@@ -73,12 +76,21 @@ impl Measured {
         let key = median(200, || press(&mut app, KeyCode::Down, &mut buffer, now));
         press(&mut app, KeyCode::Char('/'), &mut buffer, now);
         let filter = median(5, || press(&mut app, KeyCode::Char('9'), &mut buffer, now));
-        Self { diagnosis, key, snapshot: takes[2], filter }
+        Self {
+            diagnosis,
+            key,
+            snapshot: takes[2],
+            filter,
+        }
     }
 }
 
 fn press(app: &mut App, code: KeyCode, buffer: &mut Buffer, now: Timestamp) {
-    update(app, Event::Key(KeyEvent::new(code, KeyModifiers::NONE)), now);
+    update(
+        app,
+        Event::Key(KeyEvent::new(code, KeyModifiers::NONE)),
+        now,
+    );
     let area = buffer.area;
     screen::draw(app, area, buffer);
 }
@@ -125,6 +137,11 @@ fn cluster(routes: usize) -> Snapshot {
     std::fs::write(&file, text).expect("the manifests can be written");
     let snapshot = files::read(&[file], "default");
     let _ = std::fs::remove_dir_all(&folder);
-    assert_eq!(snapshot.routes.len(), routes, "{:?}", snapshot.problems.first());
+    assert_eq!(
+        snapshot.routes.len(),
+        routes,
+        "{:?}",
+        snapshot.problems.first()
+    );
     snapshot
 }

@@ -74,9 +74,12 @@ fn lines(app: &App) -> Vec<Label> {
 fn condition_lines(condition: &Condition, generation: i64, app: &App, lines: &mut Vec<Label>) {
     let mark = mark_of(condition);
     let mut line = Label::new().text("  ").mark(mark, &app.theme).text(" ");
-    line.push(Role::Strong, format!("{:<14} ", condition.kind));
-    line.push(mark.role(), format!("{:<7} ", condition.status));
-    line.push(Role::Normal, format!("{:<16}", condition.reason));
+    line.push(Role::Strong, format!("{:<13}", condition.kind));
+    line.push(mark.role(), format!("{:<7}", condition.status));
+    // Most good conditions repeat their type as reason.
+    if condition.reason != condition.kind {
+        line.push(Role::Normal, format!(" {}", condition.reason));
+    }
     if let Some(then) = condition.last_transition {
         line.push(Role::Muted, format!("  {}", words::age(then, app.now)));
     }
