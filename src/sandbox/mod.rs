@@ -232,7 +232,7 @@ impl Sandbox {
         let ca = STANDARD.encode(&self.ca_pem);
         format!(
             "apiVersion: v1\nkind: Config\nclusters:\n- name: ngf-demo\n  cluster:\n    server: \
-             {server}\n    certificate-authority-data: {ca}\nusers:\n- name: ngf-demo\n  user:\n    token: {token}\ncontexts:\n- name: \
+             {server}\n    certificate-authority-data: {ca}\nusers:\n- name: ngf-demo\n  user:\n    token: \"{token}\"\ncontexts:\n- name: \
              ngf-demo\n  context:\n    cluster: ngf-demo\n    user: ngf-demo\n    namespace: \
              default\ncurrent-context: ngf-demo\n"
         )

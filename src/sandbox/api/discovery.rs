@@ -120,7 +120,7 @@ fn of_version<'a>(
 
 fn subresource_verbs(subresource: &str) -> &'static [&'static str] {
     match subresource {
-        "status" | "ephemeralcontainers" => &["get", "patch", "update"],
+        "status" | "scale" | "ephemeralcontainers" => &["get", "patch", "update"],
         "exec" | "attach" | "portforward" => &["create", "get"],
         _ => &["get"],
     }
@@ -139,13 +139,19 @@ fn resource_list(group: &str, version: &str) -> Value {
             "categories": kind.categories,
         }));
         resources.extend(kind.subresources().iter().map(|subresource| {
-            json!({
+            let mut entry = json!({
                 "name": format!("{}/{subresource}", kind.plural),
                 "singularName": "",
                 "namespaced": kind.namespaced,
                 "kind": kind.kind,
                 "verbs": subresource_verbs(subresource),
-            })
+            });
+            if *subresource == "scale" {
+                entry["kind"] = json!("Scale");
+                entry["group"] = json!("autoscaling");
+                entry["version"] = json!("v1");
+            }
+            entry
         }));
     }
     resources.extend(review::kinds(group).map(|(kind, plural)| {
@@ -195,9 +201,14 @@ fn aggregated(group: &str, version: &str) -> Value {
                 .subresources()
                 .iter()
                 .map(|s| {
+                    let scale = json!({"group": "autoscaling", "version": "v1", "kind": "Scale"});
+                    let answer = if *s == "scale" {
+                        &scale
+                    } else {
+                        &response_kind
+                    };
                     json!({
-                        "subresource": s, "responseKind": response_kind,
-                        "verbs": subresource_verbs(s),
+                        "subresource": s, "responseKind": answer, "verbs": subresource_verbs(s),
                     })
                 })
                 .collect();

@@ -15,8 +15,10 @@ pub(crate) mod listener;
 mod logs;
 mod openapi;
 mod pages;
+mod protobuf;
 mod resources;
 mod review;
+mod scale;
 mod table;
 mod watch;
 
@@ -122,6 +124,11 @@ impl Call {
             "" | "application/json" => parse_json(&self.body),
             "application/yaml" | "application/apply-patch+yaml" => parse_yaml(&self.body),
             other if other.ends_with("+json") => parse_json(&self.body),
+            "application/vnd.kubernetes.protobuf" => {
+                protobuf::decode(&self.body).ok_or_else(|| {
+                    ApiError::unsupported_media_type("application/json, application/yaml")
+                })
+            }
             _ => Err(ApiError::unsupported_media_type(
                 "application/json, application/yaml",
             )),
@@ -307,6 +314,7 @@ fn subresource(api: &Arc<Api>, call: &Call, target: Target<'_>) -> Result<Respon
     match (target.kind.plural, target.subresource, &call.method) {
         ("pods", "log", &Method::GET) => logs::serve(api, call, target),
         ("pods", "log", _) => Err(ApiError::method_not_allowed()),
+        ("deployments" | "replicasets", "scale", _) => scale::serve(api, call, target),
         _ => Err(ApiError::no_such_path()),
     }
 }

@@ -109,6 +109,9 @@ impl Kind {
         if std::ptr::eq(self, POD) {
             all.push("log");
         }
+        if std::ptr::eq(self, DEPLOYMENT) || std::ptr::eq(self, REPLICA_SET) {
+            all.push("scale");
+        }
         all
     }
 }

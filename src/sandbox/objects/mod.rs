@@ -85,16 +85,32 @@ fn completed(scenario: &Scenario, mut object: Value) -> Value {
     object
 }
 
+/// With the fields in alphabetical order, as `kubectl` writes what it has applied.
+fn sorted(value: &Value) -> Value {
+    match value {
+        Value::Object(map) => {
+            let mut fields: Vec<_> = map.iter().collect();
+            fields.sort_by_key(|(name, _)| *name);
+            fields
+                .into_iter()
+                .map(|(name, value)| (name.clone(), sorted(value)))
+                .collect()
+        }
+        Value::Array(list) => list.iter().map(sorted).collect(),
+        plain => plain.clone(),
+    }
+}
+
 /// Stores an object as `kubectl apply` would leave it.
 fn write(store: &Store, mut object: Value, applied: bool) {
     let Some((kind, key)) = named(&object) else {
         return;
     };
     if applied {
-        let text = format!("{object}\n");
         let metadata = metadata_mut(&mut object);
-        let annotations = metadata.entry("annotations").or_insert_with(|| json!({}));
-        annotations[LAST_APPLIED] = json!(text);
+        metadata.entry("annotations").or_insert_with(|| json!({}));
+        let text = format!("{}\n", sorted(&object));
+        object["metadata"]["annotations"][LAST_APPLIED] = json!(text);
     }
     let status = object.get("status").cloned();
     let stored = store.get(kind, &key.namespace, &key.name);

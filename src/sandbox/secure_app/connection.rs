@@ -160,7 +160,7 @@ impl Connection {
                     self.info(
                         &head,
                         0,
-                        &format!("{} while reading client request line", refusal.log),
+                        &format!("{} while reading {}", refusal.log, refusal.reading),
                     );
                     (head, http::page(refusal.status), 0)
                 }

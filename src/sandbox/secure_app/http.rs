@@ -33,6 +33,8 @@ pub(crate) struct Refusal {
     pub status: u16,
     /// What nginx logs at level info.
     pub log: String,
+    /// What it was reading.
+    pub reading: &'static str,
 }
 
 /// What the bytes read so far are.
@@ -79,12 +81,23 @@ impl Head {
     }
 }
 
+const LINE: &str = "client request line";
+/// What is read after the request line.
+pub(crate) const HEADERS: &str = "client request headers";
+
 fn refused(head: Head, status: u16, log: impl Into<String>) -> Parsed {
+    // Without a request line there is nothing but a request line to be read.
+    let reading = if head.method.is_empty() {
+        LINE
+    } else {
+        HEADERS
+    };
     Parsed::Refused(
         head,
         Refusal {
             status,
             log: log.into(),
+            reading,
         },
     )
 }
@@ -124,6 +137,9 @@ pub(crate) fn parse(bytes: &[u8]) -> Parsed {
         if line.is_empty() {
             break;
         }
+        if line.len() > MAX_LINE || at - start > MAX_HEAD {
+            return refused(head, 494, "client sent too long header line");
+        }
         let Some((name, value)) = split_field(line) else {
             let text = String::from_utf8_lossy(line).into_owned();
             return refused(
@@ -134,22 +150,40 @@ pub(crate) fn parse(bytes: &[u8]) -> Parsed {
         };
         head.fields.push((name, value));
     }
-    let hosts = head
-        .fields
-        .iter()
-        .filter(|(name, _)| name == "host")
-        .count();
-    if hosts == 0 && head.minor == Some(1) {
-        return refused(
-            head,
+    match check_fields(&head) {
+        Some((status, log)) => refused(head, status, log),
+        None => Parsed::Head(head, at),
+    }
+}
+
+/// What `ngx_http_process_request_header` refuses.
+fn check_fields(head: &Head) -> Option<(u16, &'static str)> {
+    let count = |wanted: &str| {
+        head.fields
+            .iter()
+            .filter(|(name, _)| name == wanted)
+            .count()
+    };
+    if count("host") == 0 && head.minor == Some(1) {
+        return Some((400, "client sent HTTP/1.1 request without \"Host\" header"));
+    }
+    if count("host") > 1 {
+        return Some((400, "client sent duplicate header line: \"Host\""));
+    }
+    let length = head.field("content-length");
+    if count("content-length") > 1 || length.is_some_and(|l| l.parse::<i64>().is_err()) {
+        return Some((400, "client sent invalid \"Content-Length\" header"));
+    }
+    match head.field("transfer-encoding") {
+        Some(_) if length.is_some() => Some((
             400,
-            "client sent HTTP/1.1 request without \"Host\" header",
-        );
+            "client sent \"Content-Length\" and \"Transfer-Encoding\" headers at the same time",
+        )),
+        Some(coding) if !coding.eq_ignore_ascii_case("chunked") => {
+            Some((501, "client sent unknown \"Transfer-Encoding\""))
+        }
+        _ => None,
     }
-    if hosts > 1 {
-        return refused(head, 400, "client sent duplicate header line: \"Host\"");
-    }
-    Parsed::Head(head, at)
 }
 
 /// A line without its end, and where the next one starts.
@@ -185,8 +219,10 @@ fn text(bytes: &[u8]) -> String {
 }
 
 fn request_line(line: &[u8]) -> Result<Head, Box<(Head, Refusal)>> {
+    // What cannot be read is answered as HTTP/1.
     let head = Head {
         line: text(line),
+        minor: Some(0),
         ..Head::default()
     };
     let refuse = |head: &Head, status, log: &str| {
@@ -195,6 +231,7 @@ fn request_line(line: &[u8]) -> Result<Head, Box<(Head, Refusal)>> {
             Refusal {
                 status,
                 log: log.to_owned(),
+                reading: LINE,
             },
         )))
     };
@@ -207,7 +244,12 @@ fn request_line(line: &[u8]) -> Result<Head, Box<(Head, Refusal)>> {
         return refuse(&head, 400, "client sent invalid method");
     }
     let target = words.next().unwrap_or_default();
-    if !target.starts_with(b"/") && !target.contains(&b':') && target != b"*" {
+    let absolute = target.split(|b| *b == b':').next().is_some_and(|scheme| {
+        !scheme.is_empty()
+            && scheme.iter().all(u8::is_ascii_alphabetic)
+            && target[scheme.len()..].starts_with(b"://")
+    });
+    if !target.starts_with(b"/") && !absolute {
         return refuse(&head, 400, "client sent invalid request");
     }
     let mut head = Head {
@@ -312,6 +354,7 @@ fn status_line(status: u16) -> &'static str {
         414 => "414 Request-URI Too Large",
         421 => "421 Misdirected Request",
         500 => "500 Internal Server Error",
+        501 => "501 Not Implemented",
         502 => "502 Bad Gateway",
         503 => "503 Service Temporarily Unavailable",
         505 => "505 HTTP Version Not Supported",
