@@ -3,7 +3,13 @@
 //! This crate knows what things mean; `ngf_probes` measures and `ngf_ui` draws. Data flows one way:
 //! watch → snapshot → diagnosis → view, and key → action → update → effect.
 
+pub mod app;
+pub mod cli;
 pub mod cluster;
+pub mod diagnosis;
 pub mod files;
 pub mod model;
+pub mod report;
 pub mod sandbox;
+pub mod views;
+pub mod world;

@@ -1,3 +1,7 @@
-//! `kubectl-ngf`.
+//! `kubectl-ngf`: kubectl runs it as `kubectl ngf`.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    ngf_tui::cli::main()
+}

@@ -1,3 +1,7 @@
 //! `ngf-tui`.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    ngf_tui::cli::main()
+}

@@ -132,6 +132,12 @@ fn kubeconfig(
     options: &ClusterOptions,
     surroundings: &Surroundings,
 ) -> Result<Option<Kubeconfig>, ClusterError> {
+    if let Some(text) = &options.kubeconfig_text {
+        let kubeconfig = Kubeconfig::from_yaml(text);
+        return kubeconfig
+            .map(Some)
+            .map_err(|error| file_error(Path::new("(built in)"), &error));
+    }
     if let Some(path) = &options.kubeconfig {
         return read(path).map(Some);
     }

@@ -73,6 +73,8 @@ const LISTS: usize = 8;
 pub struct ClusterOptions {
     /// `--kubeconfig`: this file and no other.
     pub kubeconfig: Option<PathBuf>,
+    /// A kubeconfig that is in no file, before any other: the embedded cluster's.
+    pub kubeconfig_text: Option<String>,
     /// `--context`.
     pub context: Option<String>,
     /// `-n`: this namespace only, and kinds that have none.

@@ -1,12 +1,16 @@
 //! What the cluster is: objects as the tool understands them, an immutable snapshot of all of them,
 //! and the topology that they form. No I/O, no clock, no private key.
 
+pub mod attachment;
 pub(crate) mod clean;
 pub mod decode;
 pub(crate) mod facts;
 mod fill;
+pub mod index;
 pub mod kind;
 pub mod kinds;
+pub mod node_id;
 pub mod object;
 pub mod references;
 pub mod snapshot;
+pub mod topology;

@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use jiff::Timestamp;
+use serde_json::Value;
 
 use super::{
     kind::Kind,
@@ -146,4 +147,69 @@ pub struct Problem {
     pub message: String,
     /// Details, where an object is meant.
     pub notes: Vec<Note>,
+}
+
+impl Snapshot {
+    /// An object as the API server gave it; of a Secret only what is no secret.
+    pub fn raw(&self, object: &ObjectRef) -> Option<Arc<Value>> {
+        self.look(object).map(|common| Arc::clone(common.raw))
+    }
+
+    /// What the tool did not understand in an object.
+    pub fn notes_of(&self, object: &ObjectRef) -> &[Note] {
+        self.look(object).map_or(&[], |common| common.notes)
+    }
+
+    fn look(&self, object: &ObjectRef) -> Option<Common<'_>> {
+        fn found<T>(object: &Object<T>) -> Common<'_> {
+            Common {
+                raw: &object.raw,
+                notes: &object.notes,
+            }
+        }
+        fn table<'a, T>(table: &'a Table<T>, object: &ObjectRef) -> Option<Common<'a>> {
+            table.get(object).map(|object| found(object))
+        }
+        match object.kind {
+            Kind::GatewayClass => table(&self.gateway_classes, object),
+            Kind::Gateway => table(&self.gateways, object),
+            Kind::ListenerSet => table(&self.listener_sets, object),
+            Kind::HTTPRoute
+            | Kind::GRPCRoute
+            | Kind::TLSRoute
+            | Kind::TCPRoute
+            | Kind::UDPRoute => table(&self.routes, object),
+            Kind::BackendTLSPolicy => table(&self.policies, object),
+            Kind::ReferenceGrant => table(&self.grants, object),
+            Kind::Service => table(&self.services, object),
+            Kind::EndpointSlice => table(&self.endpoint_slices, object),
+            Kind::Pod => table(&self.pods, object),
+            Kind::Deployment | Kind::DaemonSet => table(&self.workloads, object),
+            Kind::ClusterIssuer | Kind::Issuer => table(&self.issuers, object),
+            Kind::Certificate => table(&self.certificates, object),
+            Kind::CertificateRequest => table(&self.certificate_requests, object),
+            Kind::Secret => match self.secrets.get(object)? {
+                Lookup::Found(secret) => Some(found(secret)),
+                Lookup::Absent | Lookup::Unknown(_) => None,
+            },
+            Kind::ConfigMap => match self.config_maps.get(object)? {
+                Lookup::Found(map) => Some(found(map)),
+                Lookup::Absent | Lookup::Unknown(_) => None,
+            },
+            Kind::Event => {
+                let event = self
+                    .events
+                    .iter()
+                    .find(|event| event.reference == *object)?;
+                Some(found(event))
+            }
+            _ => table(&self.ngf, object),
+        }
+    }
+}
+
+/// What objects of all kinds have.
+struct Common<'a> {
+    raw: &'a Arc<Value>,
+    notes: &'a [Note],
 }

@@ -6,7 +6,8 @@ use std::net::Ipv4Addr;
 use serde_json::{Value, json};
 
 use super::kinds::{self, Kind};
-use super::store::{Store, StoreError, meta, metadata_mut, name_suffix, random};
+use super::metadata::{meta, metadata_mut, name_suffix, random};
+use super::store::{Store, StoreError};
 
 type Causes = Vec<(String, String)>;
 

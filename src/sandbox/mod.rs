@@ -21,6 +21,7 @@ mod api;
 mod guide;
 mod kinds;
 mod logs;
+mod metadata;
 mod objects;
 mod patch;
 mod pki;
@@ -291,19 +292,13 @@ impl Drop for Sandbox {
 fn token() -> Result<Zeroizing<String>, openssl::error::ErrorStack> {
     let mut bytes = Zeroizing::new([0u8; 32]);
     openssl::rand::rand_bytes(&mut *bytes)?;
-    let mut text = Zeroizing::new(String::with_capacity(64));
-    for byte in *bytes {
-        for digit in [byte >> 4, byte & 15] {
-            text.extend(char::from_digit(digit.into(), 16));
-        }
-    }
-    Ok(text)
+    Ok(Zeroizing::new(metadata::hex(&*bytes)))
 }
 
 /// A network of loopback addresses that no other embedded cluster on this machine uses.
 fn own_network() -> Network {
     for _ in 0..NETWORK_TRIES {
-        let [x, y] = store::random::<2>();
+        let [x, y] = metadata::random::<2>();
         let network = Network::Own(x.clamp(1, 254), y);
         // Every pod of the guide listens on this port.
         if StdListener::bind((network.address(10), 8443)).is_ok() {

@@ -207,7 +207,7 @@ mod tests {
         }
         assert!(!text.contains("Extended Key Usage"), "{text}");
         assert_eq!(
-            leaf.certificate.issued(&ca.certificate),
+            ca.certificate.issued(&leaf.certificate),
             openssl::x509::X509VerifyResult::OK
         );
         assert!(

@@ -120,9 +120,8 @@ fn of_version<'a>(
 
 fn subresource_verbs(subresource: &str) -> &'static [&'static str] {
     match subresource {
-        "status" => &["get", "patch", "update"],
+        "status" | "ephemeralcontainers" => &["get", "patch", "update"],
         "exec" | "attach" | "portforward" => &["create", "get"],
-        "ephemeralcontainers" => &["get", "patch", "update"],
         _ => &["get"],
     }
 }

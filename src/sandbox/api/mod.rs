@@ -14,6 +14,7 @@ pub(crate) mod error;
 pub(crate) mod listener;
 mod logs;
 mod openapi;
+mod pages;
 mod resources;
 mod review;
 mod table;
@@ -51,7 +52,7 @@ pub(crate) struct Api {
     pub(crate) logs: Arc<Logs>,
     pub(crate) token: Zeroizing<String>,
     pub(crate) denied: Vec<super::Denied>,
-    pub(crate) pages: resources::Pages,
+    pub(crate) pages: pages::Pages,
     pub(crate) requests: Arc<Semaphore>,
     pub(crate) stop: CancellationToken,
 }
@@ -70,7 +71,7 @@ impl Api {
             logs,
             token,
             denied,
-            pages: resources::Pages::default(),
+            pages: pages::Pages::default(),
             requests,
             stop,
         }
@@ -199,9 +200,9 @@ async fn dispatch(api: &Arc<Api>, request: Request) -> Result<Response, ApiError
     match segments.as_slice() {
         ["healthz" | "livez" | "readyz", ..] => Ok("ok".into_response()),
         ["openapi", rest @ ..] => openapi::serve(rest),
-        ["api", "v1", rest @ ..] if !rest.is_empty() => resource(api, &call, "", "v1", rest).await,
+        ["api", "v1", rest @ ..] if !rest.is_empty() => resource(api, &call, "", "v1", rest),
         ["apis", group, version, rest @ ..] if !rest.is_empty() => {
-            resource(api, &call, group, version, rest).await
+            resource(api, &call, group, version, rest)
         }
         other => discovery::serve(&call, other),
     }
@@ -226,22 +227,19 @@ fn authenticate(api: &Api, headers: &HeaderMap) -> Result<(), ApiError> {
 }
 
 fn decode(segment: &str) -> String {
+    let escaped = |rest: &[u8]| {
+        let hex = rest.strip_prefix(b"%")?.get(..2)?;
+        u8::from_str_radix(std::str::from_utf8(hex).ok()?, 16).ok()
+    };
     let mut bytes = Vec::with_capacity(segment.len());
     let mut rest = segment.as_bytes();
     while let Some((first, tail)) = rest.split_first() {
-        let hex = tail.get(..2).and_then(|h| std::str::from_utf8(h).ok());
-        match hex
-            .filter(|_| *first == b'%')
-            .and_then(|h| u8::from_str_radix(h, 16).ok())
-        {
-            Some(byte) => {
-                bytes.push(byte);
-                rest = &tail[2..];
-            }
-            None => {
-                bytes.push(*first);
-                rest = tail;
-            }
+        if let Some(byte) = escaped(rest) {
+            bytes.push(byte);
+            rest = &rest[3..];
+        } else {
+            bytes.push(*first);
+            rest = tail;
         }
     }
     String::from_utf8_lossy(&bytes).into_owned()
@@ -258,7 +256,7 @@ pub(crate) struct Target<'a> {
     pub(crate) subresource: &'a str,
 }
 
-async fn resource(
+fn resource(
     api: &Arc<Api>,
     call: &Call,
     group: &str,
@@ -298,7 +296,7 @@ async fn resource(
     };
     review::authorize(api, call, target)?;
     if subresource.is_empty() || subresource == "status" && kind.status {
-        resources::serve(api, call, target).await
+        resources::serve(api, call, target)
     } else {
         self::subresource(api, call, target)
     }

@@ -1,58 +1,27 @@
 //! Objects: get, list in pages, create, update, patch, delete, and `status`.
 
-use std::collections::VecDeque;
-use std::sync::{Mutex, PoisonError};
-
 use axum::Json;
 use axum::http::{Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 
 use super::error::ApiError;
+use super::pages::{read_token, write_token};
 use super::table::{self, Form};
 use super::{Api, Call, Target, content_type, watch};
 use crate::sandbox::admission;
 use crate::sandbox::kinds::{self, Kind, Origin};
+use crate::sandbox::metadata::{meta, metadata_mut};
 use crate::sandbox::patch;
 use crate::sandbox::selectors::Selector;
-use crate::sandbox::store::{
-    Key, Object, Part, Preconditions, Store, StoreError, meta, metadata_mut,
-};
-
-/// Lists that are being read in pages at the same time; the oldest is given up for a new one.
-const MAX_PAGED_LISTS: usize = 64;
-
-/// Lists that clients are in the middle of reading. Each page of a list is of one version.
-#[derive(Debug, Default)]
-pub(crate) struct Pages(Mutex<PagedLists>);
-
-#[derive(Debug, Default)]
-struct PagedLists {
-    next_id: u64,
-    lists: VecDeque<PagedList>,
-}
-
-#[derive(Debug)]
-struct PagedList {
-    id: u64,
-    revision: u64,
-    resource: String,
-    objects: Vec<Object>,
-}
+use crate::sandbox::store::{Key, Object, Part, Preconditions, Store, StoreError};
 
 /// `GET`, `POST`, … on a collection, an object or its `status`.
-pub(crate) async fn serve(
-    api: &Api,
-    call: &Call,
-    target: Target<'_>,
-) -> Result<Response, ApiError> {
+pub(crate) fn serve(api: &Api, call: &Call, target: Target<'_>) -> Result<Response, ApiError> {
     let collection = target.name.is_empty();
     match (&call.method, collection) {
-        (&Method::GET, true) if call.flag("watch") => watch::serve(api, call, target),
+        (&Method::GET, _) if call.flag("watch") => watch::serve(api, call, target),
         (&Method::GET, true) => list(api, call, target),
-        (&Method::GET, false) if call.flag("watch") => watch::serve(api, call, target),
         (&Method::GET, false) => get(api, call, target),
         (&Method::POST, true) => create(api, call, target),
         (&Method::DELETE, true) => delete_collection(api, call, target),
@@ -172,61 +141,6 @@ fn check_version(store: &Store, call: &Call) -> Result<(), ApiError> {
             ))
         }
         _ => Ok(()),
-    }
-}
-
-fn write_token(id: u64, offset: usize) -> String {
-    URL_SAFE_NO_PAD.encode(format!("{id}/{offset}"))
-}
-
-fn read_token(token: &str) -> Result<(u64, usize), ApiError> {
-    let read = || {
-        let text = String::from_utf8(URL_SAFE_NO_PAD.decode(token).ok()?).ok()?;
-        let (id, offset) = text.split_once('/')?;
-        Some((id.parse().ok()?, offset.parse().ok()?))
-    };
-    read().ok_or_else(|| ApiError::bad_request("continue key is not valid: it cannot be decoded"))
-}
-
-impl Pages {
-    fn with<T>(&self, act: impl FnOnce(&mut PagedLists) -> T) -> T {
-        act(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    fn keep(&self, resource: String, objects: Vec<Object>, revision: u64) -> u64 {
-        self.with(|paged| {
-            paged.next_id += 1;
-            let id = paged.next_id;
-            paged.lists.push_back(PagedList {
-                id,
-                revision,
-                resource,
-                objects,
-            });
-            if paged.lists.len() > MAX_PAGED_LISTS {
-                paged.lists.pop_front();
-            }
-            id
-        })
-    }
-
-    fn get(&self, id: u64, resource: &str) -> Option<(Vec<Object>, u64)> {
-        self.with(|paged| {
-            let list = paged
-                .lists
-                .iter()
-                .find(|l| l.id == id && l.resource == resource)?;
-            Some((list.objects.clone(), list.revision))
-        })
-    }
-
-    fn done(&self, id: u64) {
-        self.with(|paged| paged.lists.retain(|list| list.id != id));
-    }
-
-    /// Gives up every list that is being read: their continue tokens are answered with 410.
-    pub(crate) fn expire(&self) {
-        self.with(|paged| paged.lists.clear());
     }
 }
 

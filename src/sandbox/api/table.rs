@@ -87,7 +87,7 @@ pub(crate) fn one(kind: &Kind, version: &str, object: &Value, form: Form) -> Val
         Form::Partial => partial(object),
         Form::Table(include) => {
             let metadata = json!({"resourceVersion": object["metadata"]["resourceVersion"]});
-            table(kind, version, [object], include, metadata)
+            table(kind, version, [object], include, &metadata)
         }
     }
 }
@@ -120,7 +120,7 @@ pub(crate) fn list<'a>(
 ) -> Vec<u8> {
     let bytes = match form {
         Form::Table(include) => {
-            serde_json::to_vec(&table(kind, version, objects, include, metadata))
+            serde_json::to_vec(&table(kind, version, objects, include, &metadata))
         }
         Form::Partial => serde_json::to_vec(&json!({
             "kind": "PartialObjectMetadataList",
@@ -185,7 +185,7 @@ pub(crate) fn table<'a>(
     version: &str,
     objects: impl IntoIterator<Item = &'a Value>,
     include: Include,
-    metadata: Value,
+    metadata: &Value,
 ) -> Value {
     let now = Timestamp::now();
     let rows: Vec<_> = objects

@@ -22,7 +22,7 @@ use crate::sandbox::store::{Change, Entry, Store};
 /// How often an idle watch says how far it has come. A real API server takes about a minute.
 const BOOKMARK_EVERY: Duration = Duration::from_secs(10);
 /// How long a watch lasts that names no timeout; a real API server takes 30 to 60 minutes.
-const DEFAULT_TIMEOUT: Duration = Duration::from_secs(3600);
+const DEFAULT_TIMEOUT: Duration = Duration::from_hours(1);
 
 /// One watch.
 struct Watch {
@@ -188,7 +188,7 @@ impl Watch {
         let empty: [&Value; 0] = [];
         let object = match self.form {
             Form::Table(_) => {
-                table::table(self.kind, &self.version, empty, Include::None, metadata)
+                table::table(self.kind, &self.version, empty, Include::None, &metadata)
             }
             Form::Plain => json!({
                 "kind": self.kind.kind,

@@ -6,8 +6,9 @@ use serde_json::{Value, json};
 
 use super::guide::{self, Stage};
 use super::kinds::{self, Kind};
+use super::metadata::{meta, metadata_mut};
 use super::scenarios::{Change, Scenario};
-use super::store::{Key, Part, Preconditions, Store, StoreError, meta, metadata_mut};
+use super::store::{Key, Part, Preconditions, Store, StoreError};
 use super::{admission, patch};
 
 const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";

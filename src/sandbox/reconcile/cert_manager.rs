@@ -13,9 +13,10 @@ use zeroize::Zeroizing;
 use super::World;
 use super::write::{Transition, condition, event, own, set_status};
 use crate::sandbox::kinds::{self, Kind};
+use crate::sandbox::metadata::{meta, timestamp};
 use crate::sandbox::pki::{Pair, Wish, other_ca};
 use crate::sandbox::scenarios::Flaw;
-use crate::sandbox::store::{Object, meta, timestamp};
+use crate::sandbox::store::Object;
 
 const CLUSTER_NAMESPACE: &str = "cert-manager";
 
@@ -87,8 +88,23 @@ fn read_pair(secret: &Value) -> Option<Pair> {
     Pair::from_pem(&decoded(secret, "tls.crt")?, &decoded(secret, "tls.key")?)
 }
 
-/// The CA that is to sign; outer `None` when it is not ready, inner `None` for self-signed.
-fn signer(world: &World, certificate: &Value) -> Option<Option<Pair>> {
+/// Who is to sign.
+enum Signer {
+    Itself,
+    Ca(Pair),
+}
+
+impl Signer {
+    fn ca(&self) -> Option<&Pair> {
+        match self {
+            Self::Itself => None,
+            Self::Ca(pair) => Some(pair),
+        }
+    }
+}
+
+/// `None` while the issuer is not ready.
+fn signer(world: &World, certificate: &Value) -> Option<Signer> {
     let reference = certificate.pointer("/spec/issuerRef")?;
     let name = reference["name"].as_str()?;
     let issuer = if reference["kind"] == "ClusterIssuer" {
@@ -99,10 +115,10 @@ fn signer(world: &World, certificate: &Value) -> Option<Option<Pair>> {
             .get(kinds::ISSUER, meta(certificate, "namespace"), name)
     }?;
     if issuer.pointer("/spec/selfSigned").is_some() {
-        return Some(None);
+        return Some(Signer::Itself);
     }
     let (_, secret) = ca_secret(world, &issuer)?;
-    read_pair(&*secret?).map(Some)
+    read_pair(&*secret?).map(Signer::Ca)
 }
 
 fn texts(value: &Value, pointer: &str) -> Vec<String> {
@@ -122,7 +138,7 @@ fn wish(certificate: &Value, flaw: Option<Flaw>, now: Timestamp) -> Wish {
     let duration = spec["duration"]
         .as_str()
         .and_then(|d| d.parse::<SignedDuration>().ok());
-    if let Some(duration) = duration.filter(|d| d.is_positive()) {
+    if let Some(duration) = duration.filter(SignedDuration::is_positive) {
         wish.not_after = now.checked_add(duration).unwrap_or(wish.not_after);
     }
     if flaw == Some(Flaw::Expired) {
@@ -149,7 +165,7 @@ fn issue(world: &World, certificate: &Object) -> bool {
     let flaw = world.scenario.flaw(secret_name);
     let now = Timestamp::now();
     let wish = wish(certificate, flaw, now);
-    let Ok(minted) = mint(&wish, issuer.as_ref(), flaw, now) else {
+    let Ok(minted) = mint(&wish, issuer.ca(), flaw, now) else {
         return false;
     };
     event(

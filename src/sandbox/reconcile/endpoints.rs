@@ -9,8 +9,9 @@ use super::kubelet::served_port;
 use super::workloads::is_ready;
 use super::write::{Transition, own, owned_by, set_status};
 use crate::sandbox::kinds;
+use crate::sandbox::metadata::{meta, name_suffix};
 use crate::sandbox::selectors::labels_match;
-use crate::sandbox::store::{Key, Object, Part, Preconditions, StoreError, meta, name_suffix};
+use crate::sandbox::store::{Key, Object, Part, Preconditions, StoreError};
 
 /// Looks at every Service.
 pub(super) fn run(world: &World) {

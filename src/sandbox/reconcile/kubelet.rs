@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
+use openssl::sha::Sha256;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 use zeroize::Zeroizing;
@@ -14,9 +15,10 @@ use zeroize::Zeroizing;
 use super::write::{Transition, condition, event, set_status};
 use super::{Network, World};
 use crate::sandbox::kinds;
+use crate::sandbox::metadata::{meta, timestamp};
 use crate::sandbox::secure_app::Nginx;
 use crate::sandbox::secure_app::config::Files;
-use crate::sandbox::store::{Object, meta, timestamp};
+use crate::sandbox::store::Object;
 
 /// The last number of the first pod's address.
 const FIRST_ADDRESS: u8 = 10;
@@ -30,6 +32,8 @@ pub(crate) struct Running {
     name: String,
     address: Option<u8>,
     stop: CancellationToken,
+    /// What was mounted when it would not start; something else is worth another try.
+    crashed_with: Option<[u8; 32]>,
 }
 
 /// Starts new pods, ends those that are gone.
@@ -45,10 +49,16 @@ pub(super) fn run(world: &World, running: &mut HashMap<String, Running>) {
         keep
     });
     for pod in &pods {
-        if !running.contains_key(meta(pod, "uid"))
-            && let Some(started) = start(world, pod, running)
+        let uid = meta(pod, "uid");
+        if let Some(before) = running.get(uid)
+            && before
+                .crashed_with
+                .is_none_or(|files| Some(files) == digest(world, pod))
         {
-            running.insert(meta(pod, "uid").to_owned(), started);
+            continue;
+        }
+        if let Some(started) = start(world, pod, running) {
+            running.insert(uid.to_owned(), started);
         }
     }
 }
@@ -68,17 +78,13 @@ pub(super) fn served_port(pod: &Value, port: u64) -> u64 {
 /// `None` while the pod waits for something.
 fn start(world: &World, pod: &Object, running: &HashMap<String, Running>) -> Option<Running> {
     let (namespace, name) = (meta(pod, "namespace"), meta(pod, "name"));
-    let containers = pod.pointer("/spec/containers").and_then(Value::as_array)?;
-    let server = containers.iter().find(|c| {
-        c["image"]
-            .as_str()
-            .is_some_and(|image| image.contains("nginx-unprivileged"))
-    });
+    let server = server_container(pod);
     let mut started = Running {
         namespace: namespace.to_owned(),
         name: name.to_owned(),
         address: None,
         stop: world.stop.child_token(),
+        crashed_with: None,
     };
     let Some(server) = server else {
         started.address = Some(free_address(running)?);
@@ -94,12 +100,39 @@ fn start(world: &World, pod: &Object, running: &HashMap<String, Running>) -> Opt
     };
     let container = server["name"].as_str().unwrap_or_default();
     let log = world.logs.open(namespace, name, container);
-    let outcome = match Nginx::load(&files, log) {
+    let outcome = match Nginx::load(&files, &log) {
         Ok(nginx) => serve(world, pod, &nginx, &mut started, running),
         Err(message) => Outcome::Crashes(message),
     };
+    if matches!(outcome, Outcome::Crashes(_)) {
+        started.crashed_with = Some(digest_of(&files));
+    }
     report(world, pod, &started, &outcome);
     Some(started)
+}
+
+/// The container that is played: nginx's unprivileged image.
+fn server_container(pod: &Value) -> Option<&Value> {
+    let containers = pod.pointer("/spec/containers").and_then(Value::as_array)?;
+    let known = |image: &str| image.contains("nginx-unprivileged");
+    containers
+        .iter()
+        .find(|container| container["image"].as_str().is_some_and(known))
+}
+
+fn digest(world: &World, pod: &Value) -> Option<[u8; 32]> {
+    let files = mounted(world, pod, server_container(pod)?).ok()?;
+    Some(digest_of(&files))
+}
+
+fn digest_of(files: &Files) -> [u8; 32] {
+    let mut hasher = Sha256::new();
+    for (path, bytes) in files {
+        hasher.update(path.as_bytes());
+        hasher.update(&(bytes.len() as u64).to_be_bytes());
+        hasher.update(bytes);
+    }
+    hasher.finish()
 }
 
 enum Outcome {

@@ -8,9 +8,8 @@ use super::World;
 use super::write::{Transition, condition, event, own, owned_by, set_status};
 use crate::sandbox::admission;
 use crate::sandbox::kinds::{self, KINDS};
-use crate::sandbox::store::{
-    Key, Object, Part, Preconditions, StoreError, meta, name_suffix, timestamp,
-};
+use crate::sandbox::metadata::{meta, name_suffix, timestamp};
+use crate::sandbox::store::{Key, Object, Part, Preconditions, StoreError};
 
 /// Pods that one workload may have here, whatever it asks for.
 const MAX_REPLICAS: usize = 50;

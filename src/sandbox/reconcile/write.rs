@@ -4,7 +4,8 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::sandbox::kinds::Kind;
-use crate::sandbox::store::{Key, Object, Part, Store, StoreError, meta, metadata_mut, timestamp};
+use crate::sandbox::metadata::{meta, metadata_mut, timestamp};
+use crate::sandbox::store::{Key, Object, Part, Store, StoreError};
 use crate::sandbox::{admission, patch};
 
 /// Makes sure that an object exists and holds at least what `desired` says.
@@ -212,7 +213,7 @@ pub(super) fn event(
         "apiVersion": "v1",
         "kind": "Event",
         "metadata": {
-            "name": format!("{name}.{:016x}", u64::from_be_bytes(crate::sandbox::store::random())),
+            "name": format!("{name}.{:016x}", u64::from_be_bytes(crate::sandbox::metadata::random())),
             "namespace": namespace,
         },
         "involvedObject": {

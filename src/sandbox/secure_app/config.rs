@@ -148,19 +148,17 @@ fn set(
     let argument = directive.argument().to_owned();
     let invalid = || directive.error(format!("invalid value \"{}\"", directive.argument()));
     match directive.name() {
+        // IPv6 addresses are passed over: the embedded cluster is single-stack.
+        "listen" if argument.starts_with('[') => {}
         "listen" => {
-            // IPv6 addresses are passed over: the embedded cluster is single-stack.
-            if !argument.starts_with('[') {
-                let port = argument.rsplit(':').next().unwrap_or_default();
-                let port = port.parse().map_err(|_| {
-                    directive.error(format!(
-                        "invalid port in \"{argument}\" of the \"listen\" directive"
-                    ))
-                })?;
-                server
-                    .listen
-                    .push((port, directive.words.iter().any(|w| w == "ssl")));
-            }
+            let port = argument.rsplit(':').next().unwrap_or_default();
+            let port = port.parse().map_err(|_| {
+                let message = format!("invalid port in \"{argument}\" of the \"listen\" directive");
+                directive.error(message)
+            })?;
+            server
+                .listen
+                .push((port, directive.words.iter().any(|w| w == "ssl")));
         }
         "server_name" => {
             server.names = directive.words[1..]

@@ -138,7 +138,7 @@ impl Connection {
                 self.early(&format!("{message} while SSL handshaking"));
             }
             Err(_) => {
-                self.early("client timed out (110: Connection timed out) while SSL handshaking")
+                self.early("client timed out (110: Connection timed out) while SSL handshaking");
             }
         }
     }
@@ -282,10 +282,10 @@ impl Connection {
         let server = names.first().map_or("", String::as_str);
         let mut line = format!("{message}, client: {}, server: {server}", self.peer.ip());
         if !head.line.is_empty() {
-            line += &format!(", request: \"{}\"", escape(&head.line));
+            line.extend([", request: \"", &escape(&head.line), "\""]);
         }
         if let Some(host) = head.field("host") {
-            line += &format!(", host: \"{}\"", escape(host));
+            line.extend([", host: \"", &escape(host), "\""]);
         }
         self.nginx.error("info", Some(self.number), &line);
     }
@@ -403,9 +403,9 @@ async fn discard_body<S: AsyncRead + Unpin>(
         return false;
     };
     let length = length as usize;
-    let had = length.min(buffer.len());
-    buffer.drain(..had);
-    let mut left = length - had;
+    let buffered = length.min(buffer.len());
+    buffer.drain(..buffered);
+    let mut left = length - buffered;
     let read = async {
         let mut chunk = [0; 4096];
         while left > 0 {
@@ -420,18 +420,24 @@ async fn discard_body<S: AsyncRead + Unpin>(
     timeout(wait, read).await.unwrap_or(false)
 }
 
-/// nginx's default escaping of variables in logs.
+/// nginx's default escaping of variables in logs. Texts have one char for each byte where they come
+/// from a request line, and UTF-8 where they come from elsewhere.
 fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
+    let hex = |byte: u8, escaped: &mut String| {
+        escaped.push_str("\\x");
+        for digit in [byte >> 4, byte & 15] {
+            escaped.extend(char::from_digit(digit.into(), 16).map(|d| d.to_ascii_uppercase()));
+        }
+    };
     for c in text.chars() {
-        match c {
-            '"' | '\\' => escaped += &format!("\\x{:02X}", c as u32),
-            ' '..='~' => escaped.push(c),
-            c if (c as u32) < 0x100 => escaped += &format!("\\x{:02X}", c as u32),
-            c => {
-                let mut bytes = [0; 4];
-                for byte in c.encode_utf8(&mut bytes).bytes() {
-                    escaped += &format!("\\x{byte:02X}");
+        match (c, u8::try_from(c)) {
+            ('"' | '\\', Ok(byte)) => hex(byte, &mut escaped),
+            (' '..='~', _) => escaped.push(c),
+            (_, Ok(byte)) => hex(byte, &mut escaped),
+            (c, Err(_)) => {
+                for byte in c.encode_utf8(&mut [0; 4]).bytes() {
+                    hex(byte, &mut escaped);
                 }
             }
         }

@@ -4,6 +4,8 @@
 use openssl::nid::Nid;
 use openssl::x509::X509NameRef;
 
+use crate::sandbox::metadata::hex;
+
 /// `CN=gateway,O=Example`; the last part of the name first.
 pub(crate) fn rfc2253(name: &X509NameRef) -> String {
     let mut parts: Vec<String> = name
@@ -30,11 +32,11 @@ fn escape(value: &str) -> String {
     for (index, byte) in value.bytes().enumerate() {
         match byte {
             b',' | b'+' | b'"' | b'\\' | b'<' | b'>' | b';' => {
-                text.extend(['\\', char::from(byte)])
+                text.extend(['\\', char::from(byte)]);
             }
             b'#' if index == 0 => text.push_str("\\#"),
             b' ' if index == 0 || index == last => text.push_str("\\ "),
-            0..0x20 | 0x7f.. => text.push_str(&format!("\\{byte:02X}")),
+            0..0x20 | 0x7f.. => text.extend(["\\", &hex(&[byte]).to_uppercase()]),
             _ => text.push(char::from(byte)),
         }
     }

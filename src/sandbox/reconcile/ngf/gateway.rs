@@ -5,8 +5,9 @@ use serde_json::{Value, json};
 use super::references;
 use super::{deduplicated, name_of};
 use crate::sandbox::kinds;
+use crate::sandbox::metadata::meta;
 use crate::sandbox::reconcile::write::{Transition, condition, set_status};
-use crate::sandbox::store::{Object, Store, meta};
+use crate::sandbox::store::{Object, Store};
 
 /// What NGF knows about one Gateway.
 pub(super) struct GatewayState {

@@ -17,7 +17,8 @@ use self::gateway::GatewayState;
 use super::World;
 use super::write::{Transition, condition, set_status};
 use crate::sandbox::kinds;
-use crate::sandbox::store::{Key, Object, Store, meta};
+use crate::sandbox::metadata::meta;
+use crate::sandbox::store::{Key, Object, Store};
 
 /// `--gateway-ctlr-name`.
 pub(super) const CONTROLLER: &str = "gateway.nginx.org/nginx-gateway-controller";

@@ -7,8 +7,9 @@ use super::references;
 use super::routes::RouteState;
 use super::{CONTROLLER, MAX_ANCESTORS, age_order, deduplicated, name_of};
 use crate::sandbox::kinds;
+use crate::sandbox::metadata::meta;
 use crate::sandbox::reconcile::write::{Transition, condition, set_status};
-use crate::sandbox::store::{Object, Store, meta};
+use crate::sandbox::store::{Object, Store};
 
 /// What NGF knows about one policy.
 pub(super) struct PolicyState {

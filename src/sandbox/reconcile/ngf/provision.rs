@@ -6,9 +6,9 @@ use serde_json::{Map, Value, json};
 
 use super::gateway::GatewayState;
 use crate::sandbox::kinds;
+use crate::sandbox::metadata::{hex, meta};
 use crate::sandbox::reconcile::World;
 use crate::sandbox::reconcile::write::{ensure, own};
-use crate::sandbox::store::meta;
 
 const IMAGE: &str = "ghcr.io/nginx/nginx-gateway-fabric/nginx:2.6.7";
 const CONTROL_PLANE_IMAGE: &str = "ghcr.io/nginx/nginx-gateway-fabric:2.6.7";
@@ -21,11 +21,7 @@ pub(super) fn resource_name(gateway: &str, suffix: &str) -> String {
     if full.len() <= MAX_NAME {
         return full;
     }
-    let hash: String = sha256(full.as_bytes())
-        .iter()
-        .take(4)
-        .map(|b| format!("{b:02x}"))
-        .collect();
+    let hash = hex(&sha256(full.as_bytes())[..4]);
     let budget = MAX_NAME - 2 - hash.len();
     let suffix = &suffix[..suffix.len().min(budget - 1)];
     let name: String = gateway.chars().take(budget - suffix.len()).collect();

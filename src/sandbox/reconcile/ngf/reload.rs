@@ -9,7 +9,8 @@ use super::policies::PolicyState;
 use super::references::{config_map_authority, secret_data};
 use super::routes::RouteState;
 use crate::sandbox::kinds;
-use crate::sandbox::store::{Store, meta};
+use crate::sandbox::metadata::meta;
+use crate::sandbox::store::Store;
 
 /// What NGF reports of the agent's answer, where nginx does not start with the new files.
 pub(super) fn error(

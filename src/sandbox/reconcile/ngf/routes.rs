@@ -9,8 +9,9 @@ use super::gateway::{GatewayState, Listener};
 use super::policies::{self, PolicyState};
 use super::references;
 use crate::sandbox::kinds::{self, Kind};
+use crate::sandbox::metadata::meta;
 use crate::sandbox::reconcile::write::{Transition, condition, set_status};
-use crate::sandbox::store::{Object, Store, meta};
+use crate::sandbox::store::{Object, Store};
 
 /// What NGF knows about one route.
 pub(super) struct RouteState {

@@ -1,0 +1,26 @@
+//! The vectors. Those with an expectation are rows of the tables in `facts/tls.md`.
+
+mod chains;
+pub(crate) mod clients;
+mod handshakes;
+mod http;
+mod keys;
+mod names;
+mod pairs;
+mod wire;
+
+use crate::vector::Vector;
+
+/// All server-side vectors.
+pub(crate) fn all() -> Vec<Vector> {
+    [
+        chains::vectors(),
+        names::vectors(),
+        keys::vectors(),
+        handshakes::vectors(),
+        wire::vectors(),
+        http::vectors(),
+        pairs::vectors(),
+    ]
+    .concat()
+}

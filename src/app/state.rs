@@ -1,0 +1,242 @@
+//! What the terminal interface shows: an owned snapshot, its diagnosis, and where the person is.
+
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::Arc,
+};
+
+use jiff::{SignedDuration, Timestamp};
+use ngf_ui::{
+    Mark, Theme,
+    keymap::{KeyConflict, Keymap},
+    scroll::{ListState, ScrollState},
+};
+
+use super::{
+    action::{Action, Context, keymap},
+    event::Stage,
+    tree::TreePane,
+};
+use crate::{
+    diagnosis::{
+        Diagnosis, Evidence,
+        evidence::Probed,
+        plan::{PlanKey, ProbePlan},
+    },
+    model::{
+        object::ObjectRef,
+        snapshot::Snapshot,
+        topology::{Node, NodeIx},
+    },
+    views::ViewId,
+};
+
+/// All of it.
+pub struct App {
+    /// How things look.
+    pub theme: Theme,
+    /// Which key does what.
+    pub keymap: Keymap<Action, Context>,
+    /// The objects that [`App::diagnosis`] is about.
+    pub snapshot: Arc<Snapshot>,
+    /// The newest objects, of which a diagnosis is being made; the same as `snapshot` otherwise.
+    pub latest: Arc<Snapshot>,
+    /// What they mean.
+    pub diagnosis: Diagnosis,
+    /// What was measured.
+    pub evidence: Evidence,
+    /// When the last event happened.
+    pub now: Timestamp,
+    /// The tree pane.
+    pub tree: TreePane,
+    /// Which pane has the keys.
+    pub pane: Pane,
+    /// The causes pane.
+    pub causes: ListState,
+    /// The tabs.
+    pub detail: Detail,
+    /// What lies over the panes.
+    pub overlay: Option<Overlay>,
+    /// A short message.
+    pub toast: Option<Toast>,
+    /// The probes that run.
+    pub running: BTreeSet<PlanKey>,
+    /// The guide's stage, where this is the embedded cluster.
+    pub stage: Option<Stage>,
+    /// When the diagnosis was made; `None` before the first one.
+    pub diagnosed_at: Option<Timestamp>,
+}
+
+/// A part of the screen that can have the keys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Pane {
+    /// The tree.
+    #[default]
+    Tree,
+    /// The tabs.
+    Detail,
+    /// The causes.
+    Causes,
+}
+
+/// State of the tabs.
+#[derive(Debug, Default)]
+pub struct Detail {
+    /// Which one is on top.
+    pub view: ViewId,
+    /// Where each is scrolled to.
+    pub scroll: HashMap<ViewId, ScrollState>,
+    /// The selected message of the handshake.
+    pub messages: ListState,
+    /// The selected finding.
+    pub findings: ListState,
+    /// Guide or wire.
+    pub zoom: Zoom,
+    /// Which of several probed endpoints the handshake shows.
+    pub endpoint: usize,
+}
+
+/// How close the handshake is looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Zoom {
+    /// The guide's eleven arrows.
+    #[default]
+    Guide,
+    /// The messages on the wire.
+    Wire,
+}
+
+/// What lies over the panes and has the keys.
+#[derive(Debug)]
+pub enum Overlay {
+    /// The help screen.
+    Help(ScrollState),
+    /// The command palette.
+    Palette(ngf_ui::widgets::palette::PaletteState),
+    /// The filter's input, and what it was before.
+    Filter(ngf_ui::widgets::prompt::PromptState, String),
+    /// The decoded fields of a message of the handshake: the message's number in the diagram.
+    Step(usize, ScrollState),
+}
+
+/// A short message that goes by itself.
+#[derive(Debug, Clone)]
+pub struct Toast {
+    /// How it went.
+    pub mark: Mark,
+    /// What it says.
+    pub text: String,
+    /// When it goes.
+    pub until: Timestamp,
+}
+
+impl App {
+    /// Before anything is known.
+    pub fn new(
+        theme: Theme,
+        snapshot: Arc<Snapshot>,
+        stage: Option<Stage>,
+        now: Timestamp,
+    ) -> Result<Self, KeyConflict> {
+        Ok(Self {
+            theme,
+            keymap: keymap()?,
+            latest: Arc::clone(&snapshot),
+            snapshot,
+            diagnosis: Diagnosis::default(),
+            evidence: Evidence::none(),
+            now,
+            tree: TreePane::default(),
+            pane: Pane::default(),
+            causes: ListState::default(),
+            detail: Detail::default(),
+            overlay: None,
+            toast: None,
+            running: BTreeSet::new(),
+            stage,
+            diagnosed_at: None,
+        })
+    }
+
+    /// The selected node of the tree.
+    pub fn selected(&self) -> Option<(NodeIx, &Node)> {
+        let index = self.tree.selected()?;
+        Some((index, self.diagnosis.topology.node(index)))
+    }
+
+    /// The object that the selected node stands for.
+    pub fn selected_object(&self) -> Option<&ObjectRef> {
+        self.selected().and_then(|(_, node)| node.object.as_ref())
+    }
+
+    /// The probes of connections at or below the selected node (or, for an endpoint or a Service,
+    /// of that), the worst first.
+    pub fn probes_of_selected(&self) -> Vec<&Probed> {
+        let Some((index, _)) = self.selected() else {
+            return Vec::new();
+        };
+        let mut probes: Vec<&Probed> = self
+            .evidence
+            .probes()
+            .filter(|probed| self.concerns(index, &probed.plan))
+            .collect();
+        probes.sort_by_key(|probed| match &probed.result {
+            Err(_) => 0,
+            Ok(transcript) if transcript.nginx.outcome != ngf_probes::transcript::Outcome::Ok => 1,
+            Ok(_) => 2,
+        });
+        probes
+    }
+
+    /// The probe that the handshake shows, with its number and how many there are.
+    pub fn shown_probe(&self) -> Option<(&Probed, usize, usize)> {
+        let probes = self.probes_of_selected();
+        let count = probes.len();
+        let number = self.detail.endpoint.checked_rem(count)?;
+        Some((probes[number], number, count))
+    }
+
+    /// Whether a plan's connection is at or below a node.
+    fn concerns(&self, index: NodeIx, plan: &ProbePlan) -> bool {
+        use crate::model::topology::What;
+        let topology = &self.diagnosis.topology;
+        // From the node upwards every level that the plan names must agree.
+        std::iter::once(index)
+            .chain(topology.ancestors(index))
+            .all(|place| {
+                let node = topology.node(place);
+                match &node.what {
+                    What::Group(_) | What::Class | What::ListenerSet | What::Policy { .. } => true,
+                    What::Gateway => node.object.as_ref() == Some(&plan.gateway),
+                    What::Listener { name } => {
+                        plan.listener.as_ref().is_none_or(|(owner, listener)| {
+                            listener == name && node.object.as_ref() == Some(owner)
+                        })
+                    }
+                    What::Route { .. } => node.object.as_ref() == Some(&plan.route),
+                    What::Rule { index } => *index == plan.rule,
+                    What::Backend(backend) => {
+                        backend.service.as_ref() == Some(&plan.service)
+                            && backend.port.is_none_or(|port| port == plan.port)
+                    }
+                    What::Endpoint(endpoint) => {
+                        endpoint.address == plan.endpoint.address
+                            && endpoint.port == plan.endpoint.port
+                    }
+                }
+            })
+    }
+
+    /// Shows a short message for a few seconds.
+    pub fn say(&mut self, mark: Mark, text: impl Into<String>) {
+        let until = self
+            .now
+            .saturating_add(SignedDuration::from_secs(6))
+            .unwrap_or(self.now);
+        self.toast = Some(Toast {
+            mark,
+            text: text.into(),
+            until,
+        });
+    }
+}

@@ -1,0 +1,224 @@
+//! The command line: one definition from which parsing, help and completions derive.
+
+use std::{path::PathBuf, time::Duration};
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Finds out why mutual TLS between NGINX Gateway Fabric and a backend breaks.
+///
+/// Without a command it opens the terminal interface on the current cluster.
+#[derive(Debug, Parser)]
+#[command(
+    name = "ngf-tui",
+    version,
+    max_term_width = 100,
+    disable_help_subcommand = true
+)]
+pub struct Cli {
+    /// Where to read from.
+    #[command(flatten)]
+    pub input: InputArgs,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+/// Where objects come from: a cluster, or files.
+#[derive(Debug, Clone, Default, Args)]
+pub struct InputArgs {
+    /// Context of the kubeconfig to use
+    #[arg(long, global = true, value_name = "NAME", help_heading = "Cluster")]
+    pub context: Option<String>,
+    /// Path of the kubeconfig (default: $KUBECONFIG, then ~/.kube/config, then in-cluster)
+    #[arg(long, global = true, value_name = "FILE", help_heading = "Cluster")]
+    pub kubeconfig: Option<PathBuf>,
+    /// Namespace to read
+    #[arg(
+        short,
+        long,
+        global = true,
+        value_name = "NAME",
+        help_heading = "Cluster"
+    )]
+    pub namespace: Option<String>,
+    /// Read all namespaces that may be read (the default: objects refer across them)
+    #[arg(
+        short = 'A',
+        long,
+        global = true,
+        conflicts_with = "namespace",
+        help_heading = "Cluster"
+    )]
+    pub all_namespaces: bool,
+    /// Read objects from files or folders of YAML or JSON instead of a cluster; - is standard input
+    #[arg(short = 'f', long = "filename", global = true, value_name = "PATH")]
+    pub files: Vec<PathBuf>,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Open the terminal interface (what happens without a command)
+    Debug,
+    /// Print the tree with its health and findings; exit 0, 1 (findings) or 2 (could not look)
+    Check(CheckArgs),
+    /// Run a live handshake as NGINX would; exit 0 (served), 1 (not served) or 2 (could not run)
+    Probe(ProbeArgs),
+    /// Try it on an embedded cluster that needs nothing but this program
+    Demo(DemoArgs),
+    /// Print a completion script for a shell
+    Completions {
+        /// Which shell
+        shell: clap_complete::Shell,
+    },
+    /// Draw the pictures of the documentation from the embedded cluster
+    #[command(hide = true)]
+    Screenshots {
+        /// Folder to write to
+        folder: PathBuf,
+    },
+}
+
+/// How to print.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum Output {
+    /// For people
+    #[default]
+    Text,
+    /// For programs; the `schema` field names its version
+    Json,
+}
+
+/// What makes `check` fail.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum FailOn {
+    /// Findings of severity error
+    #[default]
+    Error,
+    /// Findings of severity error or warning
+    Warning,
+    /// Nothing
+    Never,
+}
+
+/// Arguments of `check`.
+#[derive(Debug, Clone, Args)]
+pub struct CheckArgs {
+    /// How to print
+    #[arg(short, long, value_enum, default_value_t)]
+    pub output: Output,
+    /// Which findings make the exit status 1
+    #[arg(long, value_enum, default_value_t, value_name = "SEVERITY")]
+    pub fail_on: FailOn,
+    /// How long to wait for the cluster's answers
+    #[arg(long, default_value = "15s", value_parser = duration, value_name = "DURATION")]
+    pub timeout: Duration,
+}
+
+/// Arguments of `probe`.
+#[derive(Debug, Clone, Args)]
+#[command(group = clap::ArgGroup::new("what").required(true).args(["target", "connect"]))]
+pub struct ProbeArgs {
+    /// What to probe, as the cluster's objects say: httproute/NAME, service/NAME[:PORT], gateway/NAME
+    #[arg(value_name = "KIND/NAME")]
+    pub target: Option<String>,
+    /// Connect to this address instead
+    #[arg(long, value_name = "HOST:PORT", requires = "server_name")]
+    pub connect: Option<String>,
+    /// Name for SNI and to check, as proxy_ssl_name takes it
+    #[arg(long, value_name = "NAME", requires = "connect")]
+    pub server_name: Option<String>,
+    /// PEM file of the CAs to trust, as proxy_ssl_trusted_certificate (default: the system's)
+    #[arg(long, value_name = "FILE", requires = "connect")]
+    pub ca: Option<PathBuf>,
+    /// PEM file of the client certificate and its intermediates
+    #[arg(long, value_name = "FILE", requires = "connect", requires = "key")]
+    pub cert: Option<PathBuf>,
+    /// PEM file of the client certificate's key
+    #[arg(long, value_name = "FILE", requires = "connect", requires = "cert")]
+    pub key: Option<PathBuf>,
+    /// Host header (default: the server name, or the route's host name)
+    #[arg(long, value_name = "HOST")]
+    pub host: Option<String>,
+    /// Path of the request (default: / or the path that the route matches)
+    #[arg(long, value_name = "PATH")]
+    pub path: Option<String>,
+    /// Bound on each phase: connect, handshake, answer
+    #[arg(long, default_value = "5s", value_parser = duration, value_name = "DURATION")]
+    pub timeout: Duration,
+    /// How to print
+    #[arg(short, long, value_enum, default_value_t)]
+    pub output: Output,
+}
+
+/// Arguments of `demo`.
+#[derive(Debug, Clone, Args)]
+pub struct DemoArgs {
+    /// Stage of the guide to start at: before, client-certificate, policy, or all (with --plain)
+    #[arg(long, value_name = "STAGE")]
+    pub stage: Option<String>,
+    /// Start something broken; --list names the scenarios
+    #[arg(long, value_name = "NAME", conflicts_with = "stage")]
+    pub scenario: Option<String>,
+    /// Name the scenarios and stop
+    #[arg(long)]
+    pub list: bool,
+    /// Print text instead of opening the terminal interface
+    #[arg(long)]
+    pub plain: bool,
+    /// Print a kubeconfig and keep serving the embedded cluster
+    #[arg(long, conflicts_with = "plain")]
+    pub serve: bool,
+}
+
+/// `5s`, `300ms`, `1m`, `1m30s`, or a bare number of seconds.
+fn duration(text: &str) -> Result<Duration, String> {
+    let wrong = || format!("`{text}` is no duration; write 5s, 300ms or 1m");
+    let duration = match text.parse::<u64>() {
+        Ok(seconds) => Duration::from_secs(seconds),
+        Err(_) => text
+            .parse::<jiff::SignedDuration>()
+            .ok()
+            .and_then(|duration| Duration::try_from(duration).ok())
+            .ok_or_else(wrong)?,
+    };
+    let bounds = Duration::from_millis(1)..=Duration::from_secs(3600);
+    if bounds.contains(&duration) {
+        Ok(duration)
+    } else {
+        Err(format!("`{text}` is outside 1ms to 1h"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_definition_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn durations() {
+        for (text, expected) in [
+            ("5s", Ok(5_000)),
+            ("300ms", Ok(300)),
+            ("1m", Ok(60_000)),
+            ("1m30s", Ok(90_000)),
+            ("7", Ok(7_000)),
+            ("0", Err(())),
+            ("-5s", Err(())),
+            ("2h", Err(())),
+            ("soon", Err(())),
+            ("", Err(())),
+        ] {
+            let parsed = duration(text)
+                .map(|duration| duration.as_millis())
+                .map_err(|_| ());
+            assert_eq!(parsed, expected, "{text}");
+        }
+    }
+}

@@ -1,0 +1,252 @@
+//! `demo`: the guide on the embedded cluster, in the terminal interface or in words.
+
+use std::{
+    fmt::Write as _,
+    io::IsTerminal,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use jiff::Timestamp;
+use tokio::sync::Mutex;
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    CliError, EXIT_OK,
+    args::{DemoArgs, Output},
+    check, output, probe,
+    tui::{self, PROBE_TIMEOUT},
+};
+use crate::{
+    cluster::{self, Cluster, ClusterOptions, LogOptions},
+    diagnosis::{
+        Diagnosis, Evidence,
+        evidence::Probed,
+        plan::{ProbeTarget, plan},
+    },
+    model::{kind::Kind, object::ObjectRef, snapshot::Snapshot},
+    report::probe::Reports,
+    sandbox::{SCENARIOS, Sandbox, SandboxOptions, Scenario, Stage},
+    world::{Demo, Live, stage_event},
+};
+
+/// How long the embedded cluster may take to show what was done to it.
+const SETTLE: Duration = Duration::from_secs(15);
+
+/// Runs it.
+pub async fn run(args: &DemoArgs) -> Result<u8, CliError> {
+    if args.list {
+        return list();
+    }
+    let scenario = match &args.scenario {
+        Some(name) => Scenario::find(name)?,
+        None => &SCENARIOS[0],
+    };
+    let all = args.stage.as_deref() == Some("all");
+    let stage = match &args.stage {
+        Some(name) if !all => name.parse()?,
+        None if args.scenario.is_some() => Stage::Policy,
+        _ => Stage::Before,
+    };
+    let plain = args.plain || !std::io::stdout().is_terminal() || !std::io::stdin().is_terminal();
+    if all && !plain {
+        return Err("--stage all walks all stages in words: add --plain, or name one stage".into());
+    }
+    let sandbox = Sandbox::start(SandboxOptions::new(scenario, stage)).await?;
+    if args.serve {
+        return serve(sandbox).await;
+    }
+    let cluster = connect(&sandbox).await?;
+    if plain {
+        // Without a terminal, and without a wish, the whole guide is walked.
+        let every = all || (args.stage.is_none() && args.scenario.is_none());
+        let stages = if every {
+            Stage::ALL.to_vec()
+        } else {
+            vec![stage]
+        };
+        return walk(sandbox, &cluster, scenario, &stages).await;
+    }
+    let cancel = CancellationToken::new();
+    let _stop = cancel.clone().drop_guard();
+    let snapshots = cluster.watch(&cancel);
+    let world = Demo {
+        live: Live {
+            cluster,
+            timeout: PROBE_TIMEOUT,
+        },
+        sandbox: Arc::new(Mutex::new(sandbox)),
+    };
+    tui::show(Arc::new(world), snapshots, Some(stage_event(stage))).await
+}
+
+fn list() -> Result<u8, CliError> {
+    let mut text = String::new();
+    for scenario in SCENARIOS {
+        let _ = writeln!(
+            text,
+            "{}\n  {}\n  shows: {}",
+            scenario.name, scenario.title, scenario.shows
+        );
+    }
+    output::print(&text)?;
+    Ok(EXIT_OK)
+}
+
+/// A client of the embedded cluster: the same as of any cluster.
+pub async fn connect(sandbox: &Sandbox) -> Result<Cluster, CliError> {
+    let options = ClusterOptions {
+        kubeconfig_text: Some(sandbox.kubeconfig()),
+        all_namespaces: true,
+        ..ClusterOptions::default()
+    };
+    Ok(cluster::connect(&options).await?)
+}
+
+/// Prints a kubeconfig and serves until a signal.
+async fn serve(sandbox: Sandbox) -> Result<u8, CliError> {
+    output::print(&sandbox.kubeconfig())?;
+    output::say(
+        "# The embedded cluster is served until ctrl-c. Save the text above to a file, and: kubectl --kubeconfig FILE get gateways,httproutes,backendtlspolicies -A",
+    );
+    wait_for_signal().await?;
+    sandbox.shutdown().await;
+    Ok(EXIT_OK)
+}
+
+#[cfg(unix)]
+async fn wait_for_signal() -> std::io::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (mut terminate, mut hang_up) = (
+        signal(SignalKind::terminate())?,
+        signal(SignalKind::hangup())?,
+    );
+    tokio::select! {
+        result = tokio::signal::ctrl_c() => result,
+        _ = terminate.recv() => Ok(()),
+        _ = hang_up.recv() => Ok(()),
+    }
+}
+
+#[cfg(not(unix))]
+async fn wait_for_signal() -> std::io::Result<()> {
+    tokio::signal::ctrl_c().await
+}
+
+/// Walks stages in words: what was done, what the check says, what the probe saw, what the
+/// application logged.
+async fn walk(
+    mut sandbox: Sandbox,
+    cluster: &Cluster,
+    scenario: &Scenario,
+    stages: &[Stage],
+) -> Result<u8, CliError> {
+    for stage in stages {
+        sandbox.set_stage(*stage).await?;
+        let snapshot = settled(cluster).await;
+        let reports = probe_route(cluster, &snapshot).await?;
+        let mut text = String::new();
+        let _ = writeln!(text, "═══ {} ═══", heading(scenario, *stage));
+        let _ = writeln!(text, "{}\n", stage.text());
+        let evidence = evidence_of(&reports);
+        let diagnosis = Diagnosis::of(&snapshot, &evidence, Timestamp::now());
+        let _ = writeln!(
+            text,
+            "$ ngf-tui check\n{}",
+            check::render(&diagnosis, &snapshot, Output::Text)?
+        );
+        let _ = writeln!(text, "$ ngf-tui probe httproute/secure-app");
+        for report in &reports.probes {
+            let _ = writeln!(text, "{}", report.text());
+        }
+        for why in &reports.not_run {
+            let _ = writeln!(text, "not probed: {why}");
+        }
+        for line in logs(cluster, &snapshot).await {
+            let _ = writeln!(text, "{line}");
+        }
+        text.push('\n');
+        output::print(&text)?;
+    }
+    sandbox.shutdown().await;
+    Ok(EXIT_OK)
+}
+
+fn heading(scenario: &Scenario, stage: Stage) -> String {
+    if scenario.name == SCENARIOS[0].name {
+        format!("{}: {}", stage.name(), stage.title())
+    } else {
+        format!("{}: {}", scenario.name, scenario.title)
+    }
+}
+
+/// A snapshot in which the route has an endpoint; the last one if that takes too long.
+pub async fn settled(cluster: &Cluster) -> Snapshot {
+    let begun = Instant::now();
+    loop {
+        let snapshot = cluster.snapshot(SETTLE).await;
+        let is_settled = plan(&snapshot, &ProbeTarget::Route(guide_route())).is_ok();
+        if is_settled || begun.elapsed() > SETTLE {
+            return snapshot;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}
+
+fn guide_route() -> ObjectRef {
+    ObjectRef::new(Kind::HTTPRoute, "default", "secure-app")
+}
+
+async fn probe_route(cluster: &Cluster, snapshot: &Snapshot) -> Result<Reports, CliError> {
+    let cancel = CancellationToken::new();
+    match plan(snapshot, &ProbeTarget::Route(guide_route())) {
+        Ok(plans) => Ok(probe::run_plans(cluster, plans, PROBE_TIMEOUT, &cancel).await),
+        Err(why) => Ok(Reports {
+            schema: crate::report::probe::LIST_SCHEMA,
+            probes: Vec::new(),
+            not_run: vec![why.to_string()],
+        }),
+    }
+}
+
+fn evidence_of(reports: &Reports) -> Evidence {
+    let mut evidence = Evidence::none();
+    for report in &reports.probes {
+        if let Some(plan) = &report.plan {
+            evidence.record(Probed {
+                plan: Arc::new(plan.clone()),
+                at: Timestamp::now(),
+                result: Ok(Arc::new(report.transcript.clone())),
+            });
+        }
+    }
+    evidence
+}
+
+/// The last line that each pod of the application logged, as `kubectl logs --tail=1` prints it.
+async fn logs(cluster: &Cluster, snapshot: &Snapshot) -> Vec<String> {
+    let mut lines = Vec::new();
+    for (reference, pod) in &snapshot.pods {
+        if pod.meta.labels.get("app").map(String::as_str) != Some("secure-app") {
+            continue;
+        }
+        lines.push(format!("$ kubectl logs {} --tail=1", reference.name));
+        let container = pod
+            .spec
+            .containers
+            .first()
+            .map_or("", |container| container.name.as_str());
+        let last = LogOptions {
+            tail: Some(1),
+            ..LogOptions::default()
+        };
+        match cluster
+            .pod_log(&reference.namespace, &reference.name, container, &last)
+            .await
+        {
+            Ok(log) => lines.extend(log.lines().map(crate::report::clean)),
+            Err(error) => lines.push(crate::world::in_words(&error)),
+        }
+    }
+    lines
+}

@@ -1,0 +1,110 @@
+//! The command line: reads arguments, runs a command, ends with its exit status.
+
+pub mod args;
+mod check;
+pub mod connect;
+mod demo;
+mod output;
+mod probe;
+mod screenshots;
+mod tui;
+
+use std::{path::PathBuf, process::ExitCode};
+
+use clap::{CommandFactory, FromArgMatches};
+
+use self::args::{Cli, Command, InputArgs};
+use crate::{
+    cluster::{self, Cluster, ClusterError, ClusterOptions},
+    model::snapshot::Scope,
+};
+
+/// Everything is as it should be.
+pub const EXIT_OK: u8 = 0;
+/// Something is wrong with what was looked at.
+pub const EXIT_FOUND: u8 = 1;
+/// The command itself could not do its work.
+pub const EXIT_COULD_NOT: u8 = 2;
+
+/// An error of a command: a sentence, with its causes.
+type CliError = Box<dyn std::error::Error + Send + Sync>;
+
+/// Runs the program; both binaries are this.
+pub fn main() -> ExitCode {
+    ngf_ui::terminal::install_panic_hook();
+    let cli = parse();
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+    {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            output::complain(&error);
+            return ExitCode::from(EXIT_COULD_NOT);
+        }
+    };
+    let status = runtime.block_on(dispatch(cli)).unwrap_or_else(|error| {
+        output::complain(error.as_ref());
+        EXIT_COULD_NOT
+    });
+    // A thread that blocks on a dead disk or resolver must not keep the program from ending.
+    runtime.shutdown_background();
+    ExitCode::from(status)
+}
+
+fn parse() -> Cli {
+    let called_by_kubectl = std::env::args_os()
+        .next()
+        .and_then(|program| {
+            PathBuf::from(program)
+                .file_stem()
+                .map(std::ffi::OsStr::to_os_string)
+        })
+        .is_some_and(|name| name == "kubectl-ngf" || name == "kubectl_ngf");
+    let mut command = Cli::command();
+    if called_by_kubectl {
+        command = command.bin_name("kubectl ngf");
+    }
+    let matches = command.get_matches();
+    Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
+}
+
+async fn dispatch(cli: Cli) -> Result<u8, CliError> {
+    match cli.command {
+        None | Some(Command::Debug) => tui::run(&cli.input).await,
+        Some(Command::Check(args)) => check::run(&cli.input, &args).await,
+        Some(Command::Probe(args)) => probe::run(&cli.input, &args).await,
+        Some(Command::Demo(args)) => demo::run(&args).await,
+        Some(Command::Screenshots { folder }) => screenshots::run(&folder).await,
+        Some(Command::Completions { shell }) => {
+            let mut command = Cli::command();
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut command, "ngf-tui", &mut script);
+            output::print(&String::from_utf8_lossy(&script))?;
+            Ok(EXIT_OK)
+        }
+    }
+}
+
+/// The cluster that the arguments name.
+async fn connect_to(input: &InputArgs) -> Result<Cluster, ClusterError> {
+    cluster::connect(&options(input)).await
+}
+
+fn options(input: &InputArgs) -> ClusterOptions {
+    ClusterOptions {
+        kubeconfig: input.kubeconfig.clone(),
+        kubeconfig_text: None,
+        context: input.context.clone(),
+        namespace: input.namespace.clone(),
+        all_namespaces: input.all_namespaces,
+    }
+}
+
+/// The namespace that a name without one is in.
+fn default_namespace(scope: &Scope) -> String {
+    match scope {
+        Scope::AllNamespaces => "default".to_owned(),
+        Scope::Namespace(namespace) => namespace.clone(),
+    }
+}

@@ -1,0 +1,81 @@
+//! `screenshots`: draws the pictures of the documentation from the embedded cluster, so that they
+//! show what the program shows now.
+
+use std::{path::Path, sync::Arc};
+
+use jiff::Timestamp;
+use ngf_ui::{Theme, svg};
+use tokio::sync::Mutex;
+
+use super::{CliError, EXIT_OK, demo, output, tui::PROBE_TIMEOUT};
+use crate::{
+    app::{headless::Headless, state::App},
+    sandbox::{Sandbox, SandboxOptions, Scenario, Stage},
+    world::{Demo, Live, stage_event},
+};
+
+/// One picture.
+struct Picture {
+    /// Its file, without `.svg`.
+    name: &'static str,
+    /// The title of its window.
+    title: &'static str,
+    /// The scenario; `guide` for the healthy one.
+    scenario: &'static str,
+    /// The guide's stage.
+    stage: Stage,
+    /// What is pressed before it is taken.
+    keys: &'static [&'static str],
+    /// Columns and lines.
+    size: (u16, u16),
+}
+
+/// Every picture.
+#[rustfmt::skip]
+const PICTURES: &[Picture] = &[
+    Picture { name: "causes", title: "ngf-tui demo --scenario wrong-ca", scenario: "wrong-ca", stage: Stage::Policy, keys: &["r", "c"], size: (120, 34) },
+    Picture { name: "chain", title: "ngf-tui demo --scenario wrong-ca", scenario: "wrong-ca", stage: Stage::Policy, keys: &["r", "2"], size: (132, 44) },
+    Picture { name: "handshake", title: "ngf-tui demo", scenario: "guide", stage: Stage::Policy, keys: &["r", "3"], size: (132, 44) },
+    Picture { name: "wire", title: "ngf-tui demo", scenario: "guide", stage: Stage::Policy, keys: &["r", "z"], size: (132, 48) },
+    Picture { name: "before", title: "ngf-tui demo", scenario: "guide", stage: Stage::Before, keys: &["r", "3", "esc"], size: (132, 40) },
+];
+
+/// Runs it.
+pub async fn run(folder: &Path) -> Result<u8, CliError> {
+    std::fs::create_dir_all(folder)?;
+    for picture in PICTURES {
+        let path = folder.join(format!("{}.svg", picture.name));
+        std::fs::write(&path, take(picture).await?)?;
+        output::say(&format!("wrote {}", path.display()));
+    }
+    Ok(EXIT_OK)
+}
+
+async fn take(picture: &Picture) -> Result<String, CliError> {
+    let scenario = Scenario::find(picture.scenario)?;
+    let sandbox = Sandbox::start(SandboxOptions::new(scenario, picture.stage))
+    .await?;
+    let cluster = demo::connect(&sandbox).await?;
+    let snapshot = Arc::new(demo::settled(&cluster).await);
+    let world = Arc::new(Demo {
+        live: Live {
+            cluster,
+            timeout: PROBE_TIMEOUT,
+        },
+        sandbox: Arc::new(Mutex::new(sandbox)),
+    });
+    let stage = (picture.scenario == "guide").then(|| stage_event(picture.stage));
+    let app = App::new(
+        Theme::picture(),
+        Arc::clone(&snapshot),
+        stage,
+        Timestamp::now(),
+    )?;
+    let mut screen = Headless::new(app, world);
+    screen.snapshot(snapshot).await;
+    screen.press(picture.keys).await;
+    screen.app.toast = None;
+    let (width, height) = picture.size;
+    let buffer = screen.draw(width, height);
+    Ok(svg::svg(&buffer, &svg::SvgOptions::window(picture.title)))
+}

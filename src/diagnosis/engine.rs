@@ -1,0 +1,133 @@
+//! Runs the rules and puts causes before effects.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+
+use super::{
+    context::Context,
+    evidence::Evidence,
+    finding::{Finding, Severity, Verdict},
+    health::{self, Health},
+    order::in_order,
+    registry::RULES,
+};
+use crate::model::{
+    index::Index,
+    object::ObjectRef,
+    snapshot::Snapshot,
+    topology::{NodeIx, Topology},
+};
+
+/// What the rules found so far.
+#[derive(Debug, Default)]
+pub struct Findings {
+    list: Vec<Finding>,
+    explained: BTreeSet<(ObjectRef, String)>,
+}
+
+impl Findings {
+    /// Adds a finding.
+    pub fn add(&mut self, finding: Finding) {
+        self.list.push(finding);
+    }
+
+    /// Says that a condition of an object is the consequence of something that is reported, so that
+    /// nobody reports it for its own sake. `condition` is its type, with the listener's name before
+    /// it where it is a listener's: `http/Programmed`.
+    pub fn explain(&mut self, object: &ObjectRef, condition: impl Into<String>) {
+        self.explained.insert((object.clone(), condition.into()));
+    }
+
+    /// Whether a condition is explained already.
+    pub fn is_explained(&self, object: &ObjectRef, condition: &str) -> bool {
+        self.explained
+            .contains(&(object.clone(), condition.to_owned()))
+    }
+
+    /// Whether there is a finding of this code about the object.
+    pub fn has(&self, code: &str, object: &ObjectRef) -> bool {
+        self.list
+            .iter()
+            .any(|finding| finding.code == code && finding.subject == *object)
+    }
+
+    /// What was found so far.
+    pub fn iter(&self) -> impl Iterator<Item = &Finding> {
+        self.list.iter()
+    }
+}
+
+/// All that a snapshot and the evidence mean at one moment.
+#[derive(Debug, Clone, Default)]
+pub struct Diagnosis {
+    /// The tree.
+    pub topology: Topology,
+    /// What is wrong: causes by importance, each followed by its effects.
+    pub findings: Vec<Finding>,
+    own: Vec<Health>,
+    worst: Vec<Health>,
+    at_node: Vec<Vec<usize>>,
+}
+
+impl Diagnosis {
+    /// Asks every rule.
+    pub fn of(snapshot: &Snapshot, evidence: &Evidence, now: Timestamp) -> Self {
+        let index = Index::of(snapshot);
+        let topology = Topology::with(snapshot, &index);
+        let context = Context::new(snapshot, evidence, now, &index, &topology);
+        let mut findings = Findings::default();
+        for rule in RULES {
+            (rule.check)(&context, &mut findings);
+        }
+        let findings = in_order(findings.list, RULES);
+        let at_node = health::findings_by_node(&topology, &findings);
+        let own = health::own(&context, &findings, &at_node);
+        let worst = health::worst(&topology, &own);
+        Self {
+            topology,
+            findings,
+            own,
+            worst,
+            at_node,
+        }
+    }
+
+    /// The health of a node together with everything below it.
+    pub fn health(&self, node: NodeIx) -> Health {
+        self.worst.get(node.index()).copied().unwrap_or_default()
+    }
+
+    /// The health of a node alone.
+    pub fn own_health(&self, node: NodeIx) -> Health {
+        self.own.get(node.index()).copied().unwrap_or_default()
+    }
+
+    /// The findings that are shown at a node, as indices into [`Diagnosis::findings`].
+    pub fn findings_at(&self, node: NodeIx) -> &[usize] {
+        self.at_node.get(node.index()).map_or(&[], Vec::as_slice)
+    }
+
+    /// Findings at a node or anywhere below it, each once, in order of importance.
+    pub fn findings_below(&self, node: NodeIx) -> Vec<usize> {
+        let below: BTreeSet<usize> = self
+            .topology
+            .subtree(node)
+            .flat_map(|node| self.findings_at(node).iter().copied())
+            .collect();
+        below.into_iter().collect()
+    }
+
+    /// How many findings are of that severity and proven.
+    pub fn count(&self, severity: Severity) -> usize {
+        self.findings
+            .iter()
+            .filter(|finding| finding.severity == severity && finding.verdict == Verdict::Fail)
+            .count()
+    }
+}
+
+/// What is wrong: causes by importance, each followed by its effects.
+pub fn diagnose(snapshot: &Snapshot, evidence: &Evidence, now: Timestamp) -> Vec<Finding> {
+    Diagnosis::of(snapshot, evidence, now).findings
+}

@@ -1,0 +1,68 @@
+//! What was measured, beside what the objects say.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use jiff::Timestamp;
+use ngf_probes::transcript::Transcript;
+
+use super::plan::{PlanKey, ProbePlan};
+
+/// What was measured: the last probe of each connection that nginx would open.
+#[derive(Debug, Clone, Default)]
+pub struct Evidence {
+    probes: BTreeMap<PlanKey, Probed>,
+}
+
+/// A probe that ran.
+#[derive(Debug, Clone)]
+pub struct Probed {
+    /// What was tried.
+    pub plan: Arc<ProbePlan>,
+    /// When it began.
+    pub at: Timestamp,
+    /// What came of it: a transcript, or why the probe itself could not be run (a denied Secret, a
+    /// transport that failed), in a sentence.
+    pub result: Result<Arc<Transcript>, String>,
+}
+
+impl Evidence {
+    /// Nothing was measured.
+    pub fn none() -> Self {
+        Self::default()
+    }
+
+    /// Keeps the result of a probe; the newest of each connection counts.
+    pub fn record(&mut self, probed: Probed) {
+        let key = probed.plan.key();
+        if self
+            .probes
+            .get(&key)
+            .is_none_or(|known| known.at <= probed.at)
+        {
+            self.probes.insert(key, probed);
+        }
+    }
+
+    /// All probes, in the order of their names.
+    pub fn probes(&self) -> impl Iterator<Item = &Probed> {
+        self.probes.values()
+    }
+
+    /// The last probe of that connection.
+    pub fn probe(&self, key: &PlanKey) -> Option<&Probed> {
+        self.probes.get(key)
+    }
+
+    /// The last probe by a plan that would still do the same; one that was made under another
+    /// policy, host or path proves nothing about now.
+    pub fn current(&self, plan: &ProbePlan) -> Option<&Probed> {
+        self.probes
+            .get(&plan.key())
+            .filter(|probed| probed.plan.same_connection(plan))
+    }
+
+    /// Forgets everything about connections that `keep` does not name.
+    pub fn retain(&mut self, keep: impl Fn(&PlanKey) -> bool) {
+        self.probes.retain(|key, _| keep(key));
+    }
+}

@@ -1,0 +1,283 @@
+//! What a rule found.
+
+use serde::Serialize;
+
+use crate::model::object::ObjectRef;
+
+/// How bad a finding is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Severity {
+    /// Requests fail, or would.
+    Error,
+    /// Requests work and something is wrong all the same, or soon will be.
+    Warning,
+    /// Worth knowing.
+    Info,
+}
+
+/// How sure it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// The evidence shows it.
+    Fail,
+    /// Evidence is missing: denied, not probed, not in the files. Never shown as healthy.
+    Unknown,
+}
+
+/// One thing that is wrong, or that cannot be known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// Stable code: `NGF-T1`.
+    pub code: &'static str,
+    /// How bad.
+    pub severity: Severity,
+    /// How sure.
+    pub verdict: Verdict,
+    /// The object to look at first.
+    pub subject: ObjectRef,
+    /// One sentence, with the names of this cluster.
+    pub title: String,
+    /// The reasoning, a sentence each.
+    pub detail: Vec<String>,
+    /// What shows it.
+    pub evidence: Vec<EvidenceLine>,
+    /// What to do.
+    pub remedy: Option<Remedy>,
+    /// What breaks because of it, a sentence each; findings that it causes point here with
+    /// [`Finding::caused_by`] and are not repeated.
+    pub effects: Vec<String>,
+    /// The nodes of the tree that it makes unhealthy.
+    pub marks: Vec<Mark>,
+    /// Further objects that it is about; causes and effects meet in them.
+    pub scope: Vec<ObjectRef>,
+    /// Index of the finding that causes this one, in the list that both are in.
+    pub caused_by: Option<usize>,
+}
+
+/// One piece of evidence.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct EvidenceLine {
+    /// What it is: `condition ResolvedRefs`, `ca.crt`, `nginx would log`.
+    pub what: String,
+    /// Its value.
+    pub value: String,
+    /// Where it stands: `Gateway default/gateway status.conditions`, `probe of 10.0.3.7:8443`.
+    #[serde(rename = "where")]
+    pub place: String,
+}
+
+/// What to do about a finding.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Remedy {
+    /// In one sentence.
+    pub summary: String,
+    /// A command that does it.
+    pub command: Option<String>,
+    /// A patch or manifest, as YAML.
+    pub yaml: Option<String>,
+}
+
+/// A node of the tree, or several, that a finding is shown at.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Mark {
+    /// Wherever the object stands.
+    Object(ObjectRef),
+    /// A listener of a Gateway or ListenerSet.
+    Listener {
+        /// The Gateway or ListenerSet.
+        owner: ObjectRef,
+        /// Its name.
+        name: String,
+    },
+    /// A rule of a route.
+    Rule {
+        /// The route.
+        route: ObjectRef,
+        /// From 0.
+        index: usize,
+    },
+    /// A Service's port, wherever a rule refers to it.
+    Backend {
+        /// The Service.
+        service: ObjectRef,
+        /// Its port; `None` for all.
+        port: Option<u16>,
+    },
+    /// An endpoint of a Service's port.
+    Endpoint {
+        /// The Service.
+        service: ObjectRef,
+        /// The Service's port.
+        port: u16,
+        /// The endpoint's address.
+        address: String,
+        /// The endpoint's port.
+        endpoint_port: u16,
+    },
+}
+
+impl Finding {
+    /// A finding that is shown at its subject.
+    pub fn new(
+        code: &'static str,
+        severity: Severity,
+        subject: &ObjectRef,
+        title: impl Into<String>,
+    ) -> Self {
+        Self {
+            code,
+            severity,
+            verdict: Verdict::Fail,
+            subject: subject.clone(),
+            title: title.into(),
+            detail: Vec::new(),
+            evidence: Vec::new(),
+            remedy: None,
+            effects: Vec::new(),
+            marks: vec![Mark::Object(subject.clone())],
+            scope: Vec::new(),
+            caused_by: None,
+        }
+    }
+
+    /// The same, but evidence is missing.
+    #[must_use]
+    pub fn unknown(mut self) -> Self {
+        self.verdict = Verdict::Unknown;
+        self
+    }
+
+    /// Adds a sentence of reasoning.
+    #[must_use]
+    pub fn because(mut self, sentence: impl Into<String>) -> Self {
+        self.detail.push(sentence.into());
+        self
+    }
+
+    /// Adds a piece of evidence.
+    #[must_use]
+    pub fn evidence(
+        mut self,
+        what: impl Into<String>,
+        value: impl Into<String>,
+        place: impl Into<String>,
+    ) -> Self {
+        self.evidence.push(EvidenceLine {
+            what: what.into(),
+            value: value.into(),
+            place: place.into(),
+        });
+        self
+    }
+
+    /// Says what to do.
+    #[must_use]
+    pub fn remedy(mut self, remedy: Remedy) -> Self {
+        self.remedy = Some(remedy);
+        self
+    }
+
+    /// Adds a sentence that says what breaks.
+    #[must_use]
+    pub fn breaks(mut self, sentence: impl Into<String>) -> Self {
+        self.effects.push(sentence.into());
+        self
+    }
+
+    /// Shows it at a node of the tree, too.
+    #[must_use]
+    pub fn mark(mut self, mark: Mark) -> Self {
+        if !self.marks.contains(&mark) {
+            self.marks.push(mark);
+        }
+        self
+    }
+
+    /// Shows it wherever these objects stand, too.
+    #[must_use]
+    pub fn mark_objects<'a>(mut self, objects: impl IntoIterator<Item = &'a ObjectRef>) -> Self {
+        for object in objects {
+            self = self.mark(Mark::Object(object.clone()));
+        }
+        self
+    }
+
+    /// Adds objects that it is about.
+    #[must_use]
+    pub fn scope<'a>(mut self, objects: impl IntoIterator<Item = &'a ObjectRef>) -> Self {
+        for object in objects {
+            if !self.scope.contains(object) {
+                self.scope.push(object.clone());
+            }
+        }
+        self
+    }
+
+    /// Every object that it is about: subject, marks and scope.
+    pub fn objects(&self) -> impl Iterator<Item = &ObjectRef> {
+        let marked = self.marks.iter().map(Mark::object);
+        std::iter::once(&self.subject)
+            .chain(marked)
+            .chain(&self.scope)
+    }
+}
+
+impl Mark {
+    /// The object of the marked node.
+    pub fn object(&self) -> &ObjectRef {
+        match self {
+            Self::Object(object) => object,
+            Self::Listener { owner, .. } => owner,
+            Self::Rule { route, .. } => route,
+            Self::Backend { service, .. } | Self::Endpoint { service, .. } => service,
+        }
+    }
+}
+
+impl Remedy {
+    /// Something to do in words alone.
+    pub fn say(summary: impl Into<String>) -> Self {
+        Self {
+            summary: summary.into(),
+            command: None,
+            yaml: None,
+        }
+    }
+
+    /// A command that does it.
+    pub fn command(summary: impl Into<String>, command: impl Into<String>) -> Self {
+        Self {
+            command: Some(command.into()),
+            ..Self::say(summary)
+        }
+    }
+
+    /// A patch or manifest that does it.
+    pub fn yaml(summary: impl Into<String>, yaml: impl Into<String>) -> Self {
+        Self {
+            yaml: Some(yaml.into()),
+            ..Self::say(summary)
+        }
+    }
+}
+
+impl std::fmt::Display for Severity {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(match self {
+            Self::Error => "error",
+            Self::Warning => "warning",
+            Self::Info => "info",
+        })
+    }
+}
+
+impl std::fmt::Display for Verdict {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.pad(match self {
+            Self::Fail => "fail",
+            Self::Unknown => "unknown",
+        })
+    }
+}

@@ -1,0 +1,360 @@
+//! How nginx speaks to each backend of a rule (`state/graph/backend_refs.go`,
+//! `nginx/config/servers.go`).
+
+use super::{
+    gateway::grant_allows,
+    known,
+    policy::{PolicyDecision, PolicyFault, decide_policy},
+};
+use crate::{
+    diagnosis::plan::TrustSource,
+    model::{
+        index::{Index, service_port},
+        kind::Kind,
+        kinds::{BackendRef, BackendTLSPolicy, Route, RouteRule, Service, ServicePort},
+        object::{Object, ObjectRef},
+        snapshot::Snapshot,
+        topology::service_of,
+    },
+};
+
+/// What NGF makes of the backends of one rule.
+#[derive(Debug, Clone)]
+pub struct RuleDecision<'a> {
+    /// Those of the rule, then those of its filters.
+    pub backends: Vec<BackendDecision<'a>>,
+    /// R1: the policies of the backends differ, so that each is answered with 500.
+    pub mismatch: bool,
+    /// R2: a backend without policy stands before one with, and is spoken TLS to all the same.
+    pub spills: bool,
+}
+
+/// What NGF makes of one backend.
+#[derive(Debug, Clone)]
+pub struct BackendDecision<'a> {
+    /// The reference.
+    pub reference: &'a BackendRef,
+    /// It comes from a filter.
+    pub filter: bool,
+    /// The Service; `None` for other kinds.
+    pub service: Option<ObjectRef>,
+    /// The Service and its port, where both exist.
+    pub port: Option<(&'a Object<Service>, &'a ServicePort)>,
+    /// How nginx speaks to it.
+    pub state: BackendState<'a>,
+    /// Policies that lose against the effective one.
+    pub losers: Vec<&'a Object<BackendTLSPolicy>>,
+}
+
+/// How nginx speaks to a backend.
+#[derive(Debug, Clone)]
+pub enum BackendState<'a> {
+    /// In plain text.
+    Plain,
+    /// With TLS, as this policy says.
+    Tls {
+        /// The effective policy.
+        policy: &'a Object<BackendTLSPolicy>,
+        /// The CA.
+        trust: TrustSource,
+        /// Why it is not certain that NGF takes the policy.
+        doubt: Option<String>,
+    },
+    /// Not at all: clients get 500.
+    Invalid(BackendFault<'a>),
+    /// Nobody knows: why.
+    Unknown(String),
+}
+
+/// Why clients get 500.
+#[derive(Debug, Clone)]
+pub struct BackendFault<'a> {
+    /// The catalogue's code.
+    pub code: &'static str,
+    /// NGF's reason for `ResolvedRefs: False`.
+    pub reason: &'static str,
+    /// NGF's words.
+    pub message: String,
+    /// The policy that is invalid.
+    pub policy: Option<(&'a Object<BackendTLSPolicy>, PolicyFault)>,
+}
+
+impl<'a> BackendState<'a> {
+    /// The effective policy, valid or not.
+    pub fn policy(&self) -> Option<&'a Object<BackendTLSPolicy>> {
+        match self {
+            Self::Tls { policy, .. } => Some(policy),
+            Self::Invalid(fault) => fault.policy.as_ref().map(|(policy, _)| *policy),
+            Self::Plain | Self::Unknown(_) => None,
+        }
+    }
+}
+
+/// What NGF makes of the backends of a rule.
+pub fn decide_rule<'a>(
+    snapshot: &'a Snapshot,
+    index: &Index<'a>,
+    route: &Object<Route>,
+    rule_index: usize,
+    rule: &'a RouteRule,
+) -> RuleDecision<'a> {
+    let of = |(place, reference, filter): (usize, &'a BackendRef, bool)| {
+        let path = format!(
+            "spec.rules[{rule_index}].{}[{place}]",
+            if filter { "filters" } else { "backendRefs" }
+        );
+        decide_backend(snapshot, index, route, reference, filter, &path)
+    };
+    let plain = rule.backend_refs.iter().enumerate();
+    let filters = rule.filter_backend_refs.iter().enumerate();
+    let backends: Vec<_> = plain
+        .map(|(place, reference)| (place, reference, false))
+        .chain(filters.map(|(place, reference)| (place, reference, true)))
+        .map(of)
+        .collect();
+    let mismatch = policies_differ(&backends);
+    let spills = !mismatch && spills(&backends);
+    RuleDecision {
+        backends,
+        mismatch,
+        spills,
+    }
+}
+
+fn decide_backend<'a>(
+    snapshot: &'a Snapshot,
+    index: &Index<'a>,
+    route: &Object<Route>,
+    reference: &'a BackendRef,
+    filter: bool,
+    path: &str,
+) -> BackendDecision<'a> {
+    let service = service_of(&reference.target, &route.reference.namespace);
+    let mut decision = BackendDecision {
+        reference,
+        filter,
+        service: service.clone(),
+        port: None,
+        state: BackendState::Plain,
+        losers: Vec::new(),
+    };
+    decision.state = match &service {
+        None => other_kind(route, reference, path),
+        Some(service) => decide_service(snapshot, index, route, service, path, &mut decision)
+            .unwrap_or_else(|state| state),
+    };
+    decision
+}
+
+fn other_kind<'a>(route: &Object<Route>, reference: &BackendRef, path: &str) -> BackendState<'a> {
+    let kind = reference.target.kind.as_deref().unwrap_or_default();
+    if kind == "InferencePool" && route.reference.kind == Kind::HTTPRoute {
+        // R10: `proxy_pass http://` is fixed for them.
+        return BackendState::Plain;
+    }
+    BackendState::Invalid(BackendFault {
+        code: "NGF-R17",
+        reason: "InvalidKind",
+        message: format!(
+            "{path}.kind: Unsupported value: \"{kind}\": supported values: \"Service\""
+        ),
+        policy: None,
+    })
+}
+
+fn decide_service<'a>(
+    snapshot: &'a Snapshot,
+    index: &Index<'a>,
+    route: &Object<Route>,
+    service: &ObjectRef,
+    path: &str,
+    decision: &mut BackendDecision<'a>,
+) -> Result<BackendState<'a>, BackendState<'a>> {
+    let kind = route.reference.kind;
+    let namespace = &route.reference.namespace;
+    if service.namespace != *namespace {
+        match grant_allows(snapshot, kind.name(), namespace, service) {
+            Ok(true) => {}
+            Ok(false) => {
+                return Err(refused(
+                    "NGF-R4",
+                    "RefNotPermitted",
+                    format!(
+                        "{path}.namespace: Forbidden: Backend ref to Service {} not permitted by any ReferenceGrant",
+                        service.path()
+                    ),
+                ));
+            }
+            Err(why) => return Err(BackendState::Unknown(why)),
+        }
+    }
+    let Some(number) = decision.reference.target.port else {
+        return Err(refused(
+            "NGF-R3",
+            "UnsupportedValue",
+            format!("{path}.port: Required value: port cannot be nil"),
+        ));
+    };
+    let Some(found) = index.service(service) else {
+        return Err(match known::absence_is_proven(snapshot, service) {
+            Ok(()) => refused(
+                "NGF-R3",
+                "BackendNotFound",
+                format!("{path}.name: Not found: \"{}\"", service.name),
+            ),
+            Err(why) => BackendState::Unknown(why),
+        });
+    };
+    let Some(port) = service_port(&found.spec, number) else {
+        return Err(refused(
+            "NGF-R3",
+            "BackendNotFound",
+            format!(
+                "No matching port for Service {} and port {number}",
+                service.name
+            ),
+        ));
+    };
+    decision.port = Some((found, port));
+    if matches!(kind, Kind::TCPRoute | Kind::UDPRoute) {
+        return Ok(BackendState::Plain);
+    }
+    let mut policies = index.policies(service, &port.name).into_iter();
+    let effective = policies.next();
+    decision.losers = policies.collect();
+    let state = match effective {
+        None => without_policy(snapshot, service),
+        Some(policy) => with_policy(snapshot, policy),
+    };
+    Ok(app_protocol(kind, port, state))
+}
+
+/// Without a policy nginx speaks plain text; but policies that are not read may exist.
+fn without_policy<'a>(snapshot: &Snapshot, service: &ObjectRef) -> BackendState<'a> {
+    let any = ObjectRef::new(Kind::BackendTLSPolicy, &service.namespace, "");
+    match known::absence_is_proven(snapshot, &any) {
+        // In files a policy that is not there is not asked for.
+        Err(why)
+            if !matches!(
+                snapshot.source,
+                crate::model::snapshot::Source::Files { .. }
+            ) =>
+        {
+            BackendState::Unknown(why)
+        }
+        _ => BackendState::Plain,
+    }
+}
+
+fn with_policy<'a>(snapshot: &Snapshot, policy: &'a Object<BackendTLSPolicy>) -> BackendState<'a> {
+    match decide_policy(snapshot, policy) {
+        PolicyDecision::Valid(trust) => BackendState::Tls {
+            policy,
+            trust,
+            doubt: None,
+        },
+        PolicyDecision::Unknown {
+            trust: Some(trust),
+            why,
+        } => BackendState::Tls {
+            policy,
+            trust,
+            doubt: Some(why),
+        },
+        PolicyDecision::Unknown { trust: None, why } => BackendState::Unknown(why),
+        PolicyDecision::Invalid(fault) => BackendState::Invalid(BackendFault {
+            code: "NGF-P15",
+            reason: "UnsupportedValue",
+            message: format!("The BackendTLSPolicy is invalid: {}", fault.message),
+            policy: Some((policy, fault)),
+        }),
+    }
+}
+
+/// `validateRouteBackendRefAppProtocol`: only the protocols of KEP-3726 matter, and `https` is none
+/// of them.
+fn app_protocol<'a>(kind: Kind, port: &ServicePort, state: BackendState<'a>) -> BackendState<'a> {
+    let Some(protocol) = port.app_protocol.as_deref() else {
+        return state;
+    };
+    if matches!(state, BackendState::Invalid(_) | BackendState::Unknown(_)) {
+        return state;
+    }
+    let route_type = match kind {
+        Kind::HTTPRoute => "http",
+        Kind::GRPCRoute => "grpc",
+        _ => "tls",
+    };
+    let has_policy = state.policy().is_some();
+    let (supported, suffix) = match (protocol, kind) {
+        ("kubernetes.io/h2c", Kind::HTTPRoute | Kind::GRPCRoute)
+        | ("kubernetes.io/ws", Kind::HTTPRoute)
+        | ("kubernetes.io/wss", Kind::TLSRoute) => (true, ""),
+        ("kubernetes.io/wss", Kind::HTTPRoute) => {
+            (has_policy, "; missing corresponding BackendTLSPolicy")
+        }
+        ("kubernetes.io/h2c" | "kubernetes.io/ws" | "kubernetes.io/wss", _) => (false, ""),
+        _ => (true, ""),
+    };
+    if supported {
+        return state;
+    }
+    refused(
+        "NGF-R5",
+        "UnsupportedProtocol",
+        format!(
+            "The Route type {route_type} does not support service port appProtocol {protocol}{suffix}"
+        ),
+    )
+}
+
+fn refused<'a>(code: &'static str, reason: &'static str, message: String) -> BackendState<'a> {
+    BackendState::Invalid(BackendFault {
+        code,
+        reason,
+        message,
+        policy: None,
+    })
+}
+
+/// R1, `validateBackendTLSPolicyMatchingAllBackends`, with its order: a backend without policy
+/// counts only after one with. Two `System` policies differ although they say the same, because NGF
+/// compares pointers.
+fn policies_differ(backends: &[BackendDecision<'_>]) -> bool {
+    let mut first: Option<&Object<BackendTLSPolicy>> = None;
+    if backends.len() < 2 {
+        return false;
+    }
+    for backend in backends {
+        // NGF keeps no policy on a backend that it refused before it came to compare them.
+        let policy = match &backend.state {
+            BackendState::Tls { policy, .. } => Some(*policy),
+            _ => None,
+        };
+        match (first, policy) {
+            (Some(_), None) => return true,
+            (None, _) => first = policy,
+            (Some(first), Some(policy)) => {
+                if first.reference != policy.reference && !same_validation(first, policy) {
+                    return true;
+                }
+            }
+        }
+    }
+    false
+}
+
+fn same_validation(a: &Object<BackendTLSPolicy>, b: &Object<BackendTLSPolicy>) -> bool {
+    a.spec.ca_certificate_refs == b.spec.ca_certificate_refs
+        && a.spec.well_known_ca_certificates.is_none()
+        && b.spec.well_known_ca_certificates.is_none()
+        && a.spec.hostname == b.spec.hostname
+}
+
+/// R2, `createProxyTLSFromBackends`: one backend with TLS makes the whole location `https`.
+fn spills(backends: &[BackendDecision<'_>]) -> bool {
+    let mut own = backends.iter().filter(|backend| !backend.filter);
+    own.clone()
+        .any(|backend| matches!(backend.state, BackendState::Tls { .. }))
+        && own.any(|backend| matches!(backend.state, BackendState::Plain))
+}

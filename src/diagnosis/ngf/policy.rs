@@ -1,0 +1,231 @@
+//! Whether NGF takes a BackendTLSPolicy (`state/graph/backend_tls_policy.go`).
+
+use super::{
+    Predicted,
+    resolve::{Fault, Resolved, resolve_config_map, resolve_secret},
+};
+use crate::{
+    diagnosis::plan::TrustSource,
+    model::{
+        kind::Kind,
+        kinds::{BackendTLSPolicy, LocalRef},
+        object::{Object, ObjectRef},
+        snapshot::Snapshot,
+    },
+};
+
+/// What NGF makes of a policy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PolicyDecision {
+    /// It is valid; whether a route uses it is another matter.
+    Valid(TrustSource),
+    /// It is not, and a backend that it takes effect on is answered with 500.
+    Invalid(PolicyFault),
+    /// Nobody knows: why.
+    Unknown {
+        /// Where the CA would come from, if it is usable.
+        trust: Option<TrustSource>,
+        /// Why nobody knows.
+        why: String,
+    },
+}
+
+/// Why a policy is invalid.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PolicyFault {
+    /// The catalogue's code.
+    pub code: &'static str,
+    /// The first condition's message: what routes repeat.
+    pub message: String,
+    /// What NGF would write into each ancestor's conditions, if a route uses the policy.
+    pub conditions: Vec<Predicted>,
+    /// The CA Secret or ConfigMap that is to blame, with what is wrong with it.
+    pub culprit: Option<(ObjectRef, Fault)>,
+}
+
+/// What NGF makes of a policy (`validateBackendTLSPolicy`).
+pub fn decide_policy(snapshot: &Snapshot, policy: &Object<BackendTLSPolicy>) -> PolicyDecision {
+    let spec = &policy.spec;
+    if let Some(problem) = hostname_problem(&spec.hostname) {
+        return invalid(
+            "NGF-P2",
+            format!(
+                "Invalid hostname: validation.hostname: Invalid value: \"{}\": {problem}",
+                spec.hostname
+            ),
+        );
+    }
+    let system = spec.well_known_ca_certificates.as_deref();
+    match (spec.ca_certificate_refs.as_slice(), system) {
+        ([_, ..], Some(_)) => invalid(
+            "NGF-P3",
+            "CACertificateRefs and WellKnownCACertificates are mutually exclusive",
+        ),
+        ([], None) => invalid(
+            "NGF-P3",
+            "Either CACertificateRefs or WellKnownCACertificates must be specified",
+        ),
+        ([], Some("System")) => PolicyDecision::Valid(TrustSource::System),
+        ([], Some(other)) => invalid(
+            "NGF-P3",
+            format!("invalid WellKnownCACertificates: \"{other}\" is not supported"),
+        ),
+        ([reference], None) => ca_reference(snapshot, policy, reference),
+        (several, None) => invalid(
+            "NGF-P4",
+            format!(
+                "validation.caCertificateRefs: Too many: {}: must have at most 1 items",
+                several.len()
+            ),
+        ),
+    }
+}
+
+fn ca_reference(
+    snapshot: &Snapshot,
+    policy: &Object<BackendTLSPolicy>,
+    reference: &LocalRef,
+) -> PolicyDecision {
+    let kind = reference.kind.as_deref().unwrap_or_default();
+    let group = reference.group.as_deref().unwrap_or_default();
+    let namespace = &policy.reference.namespace;
+    let (object, resolved) = match kind {
+        _ if !matches!(group, "" | "core") => {
+            return unsupported("group", group, "\"\", \"core\"");
+        }
+        "Secret" => {
+            let object = ObjectRef::new(Kind::Secret, namespace, &reference.name);
+            let resolved = resolve_secret(snapshot, &object);
+            (object, resolved)
+        }
+        "ConfigMap" => {
+            let object = ObjectRef::new(Kind::ConfigMap, namespace, &reference.name);
+            let resolved = resolve_config_map(snapshot, &object);
+            (object, resolved)
+        }
+        _ => return unsupported("kind", kind, "\"ConfigMap\", \"Secret\""),
+    };
+    let trust = TrustSource::Object {
+        object: object.clone(),
+        key: "ca.crt".to_owned(),
+    };
+    match resolved {
+        Resolved::Usable => PolicyDecision::Valid(trust),
+        Resolved::Unknown(why) => PolicyDecision::Unknown {
+            trust: Some(trust),
+            why,
+        },
+        Resolved::Refused(fault, text) => {
+            let message = format!(
+                "validation.caCertificateRefs[0]: Invalid value: {{\"group\":\"{group}\",\"kind\":\"{kind}\",\"name\":\"{}\"}}: {text}",
+                reference.name
+            );
+            let code = match fault {
+                Fault::WrongType => "NGF-P7",
+                _ => "NGF-P6",
+            };
+            PolicyDecision::Invalid(PolicyFault {
+                code,
+                conditions: refused_ca("InvalidCACertificateRef", &message),
+                message,
+                culprit: Some((object, fault)),
+            })
+        }
+    }
+}
+
+fn unsupported(field: &str, value: &str, supported: &str) -> PolicyDecision {
+    let message = format!(
+        "validation.caCertificateRefs[0].{field}: Unsupported value: \"{value}\": supported values: {supported}"
+    );
+    PolicyDecision::Invalid(PolicyFault {
+        code: "NGF-P5",
+        conditions: refused_ca("InvalidKind", &message),
+        message,
+        culprit: None,
+    })
+}
+
+fn refused_ca(reason: &'static str, message: &str) -> Vec<Predicted> {
+    vec![
+        Predicted {
+            kind: "ResolvedRefs",
+            status: "False",
+            reason,
+            message: message.to_owned(),
+        },
+        Predicted {
+            kind: "Accepted",
+            status: "False",
+            reason: "NoValidCACertificate",
+            message: "No valid CACertificateRef found".to_owned(),
+        },
+    ]
+}
+
+fn invalid(code: &'static str, message: impl Into<String>) -> PolicyDecision {
+    let message = message.into();
+    PolicyDecision::Invalid(PolicyFault {
+        code,
+        conditions: vec![Predicted {
+            kind: "Accepted",
+            status: "False",
+            reason: "Invalid",
+            message: message.clone(),
+        }],
+        message,
+        culprit: None,
+    })
+}
+
+/// What is wrong with a policy's host name: `validateHostname` takes an RFC 1123 subdomain, with
+/// `*.` before it if need be.
+pub fn hostname_problem(hostname: &str) -> Option<&'static str> {
+    if hostname.is_empty() {
+        return Some("cannot be empty string");
+    }
+    let rest = hostname.strip_prefix("*.").unwrap_or(hostname);
+    let label = |label: &str| {
+        let edge =
+            |c: Option<char>| c.is_some_and(|c| c.is_ascii_lowercase() || c.is_ascii_digit());
+        edge(label.chars().next())
+            && edge(label.chars().next_back())
+            && label
+                .chars()
+                .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')
+    };
+    if hostname.len() > 253 {
+        Some("must be no more than 253 characters")
+    } else if !rest.split('.').all(label) {
+        Some(
+            "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character",
+        )
+    } else {
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::hostname_problem;
+
+    #[test]
+    fn host_names_are_rfc_1123_subdomains_in_lower_case() {
+        for good in ["a", "app.default.svc", "*.example.com", "10.0.0.1", "a-b.c"] {
+            assert_eq!(hostname_problem(good), None, "{good}");
+        }
+        for bad in [
+            "",
+            "App",
+            "a_b",
+            "a.",
+            "-a",
+            "*",
+            "a:443",
+            "ä.example.com",
+            "*.*.a",
+        ] {
+            assert!(hostname_problem(bad).is_some(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! What NGF's resolver says of a Secret or ConfigMap (`state/resolver/{secrets,configmaps}.go`,
+//! `state/graph/shared/secrets/secrets.go`). Texts in double quotes are NGF's or Go's own.
+
+use super::known;
+use crate::model::{
+    kinds::{KeyState, PemFacts},
+    object::ObjectRef,
+    snapshot::{Lookup, Snapshot},
+};
+
+/// What the resolver says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Resolved {
+    /// It can be used.
+    Usable,
+    /// It cannot: how, and NGF's words for it.
+    Refused(Fault, String),
+    /// Nobody knows: why.
+    Unknown(String),
+}
+
+/// What is wrong with a Secret or ConfigMap.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// It does not exist.
+    DoesNotExist,
+    /// A Secret of another type than `kubernetes.io/tls`.
+    WrongType,
+    /// `tls.crt` and `tls.key` are no pair, or cannot be read.
+    KeyPair,
+    /// `ca.crt` cannot be read.
+    BrokenCa,
+    /// A ConfigMap without `ca.crt`.
+    NoCa,
+}
+
+/// Resolves a Secret as NGF does where no particular key is expected, that is for client
+/// certificates and for CAs of BackendTLSPolicies: a TLS Secret without `ca.crt` passes.
+pub fn resolve_secret(snapshot: &Snapshot, name: &ObjectRef) -> Resolved {
+    let secret = match known::secret(snapshot, name) {
+        Lookup::Found(secret) => secret,
+        Lookup::Absent => {
+            return Resolved::Refused(
+                Fault::DoesNotExist,
+                format!("Secret {} does not exist", name.path()),
+            );
+        }
+        Lookup::Unknown(why) => return Resolved::Unknown(why),
+    };
+    if secret.spec.secret_type != "kubernetes.io/tls" {
+        return Resolved::Refused(
+            Fault::WrongType,
+            format!("unsupported secret type \"{}\"", secret.spec.secret_type),
+        );
+    }
+    if let Some(problem) = key_pair_problem(&secret.spec.certificate, &secret.spec.key) {
+        return Resolved::Refused(Fault::KeyPair, format!("tls secret is invalid: {problem}"));
+    }
+    match &secret.spec.ca {
+        PemFacts::Missing => Resolved::Usable,
+        ca => ca_problem(ca).map_or(Resolved::Usable, |problem| {
+            Resolved::Refused(Fault::BrokenCa, problem)
+        }),
+    }
+}
+
+/// Resolves a ConfigMap as NGF does for the CA of a BackendTLSPolicy.
+pub fn resolve_config_map(snapshot: &Snapshot, name: &ObjectRef) -> Resolved {
+    let config_map = match known::config_map(snapshot, name) {
+        Lookup::Found(config_map) => config_map,
+        Lookup::Absent => {
+            return Resolved::Refused(
+                Fault::DoesNotExist,
+                format!(
+                    "ConfigMap {} does not exist, or is missing an expected key",
+                    name.path()
+                ),
+            );
+        }
+        Lookup::Unknown(why) => return Resolved::Unknown(why),
+    };
+    match &config_map.spec.ca {
+        // NGF caches only ConfigMaps that have the key, but says this one where it is empty.
+        PemFacts::Missing | PemFacts::Empty => Resolved::Refused(
+            Fault::NoCa,
+            "ConfigMap does not have the data or binaryData field ca.crt".to_owned(),
+        ),
+        ca => ca_problem(ca).map_or(Resolved::Usable, |problem| {
+            Resolved::Refused(Fault::BrokenCa, problem)
+        }),
+    }
+}
+
+/// What Go's `tls.X509KeyPair` would say, as far as the facts carry it.
+fn key_pair_problem(certificate: &PemFacts, key: &KeyState) -> Option<String> {
+    match certificate {
+        PemFacts::Missing | PemFacts::Empty => {
+            return Some("tls: failed to find any PEM data in certificate input".to_owned());
+        }
+        PemFacts::Broken(why) => return Some(format!("tls.crt: {why}")),
+        PemFacts::Certificates { .. } => {}
+    }
+    match key {
+        KeyState::Fits(_) => None,
+        KeyState::Missing => Some("tls: failed to find any PEM data in key input".to_owned()),
+        KeyState::DoesNotFit(_) => Some("tls: private key does not match public key".to_owned()),
+        KeyState::Encrypted => {
+            Some("tls: failed to parse private key (it is encrypted)".to_owned())
+        }
+        KeyState::Broken(why) => Some(format!("tls.key: {why}")),
+        KeyState::Unpaired(_) => Some("tls.crt holds no certificate".to_owned()),
+    }
+}
+
+/// What `ValidateCA` would say: only the first PEM block counts.
+fn ca_problem(ca: &PemFacts) -> Option<String> {
+    match ca {
+        PemFacts::Missing | PemFacts::Empty => {
+            Some("the data field \"ca.crt\" must hold a valid CERTIFICATE PEM block".to_owned())
+        }
+        PemFacts::Broken(why) => Some(format!(
+            "the data field \"ca.crt\" must hold a valid CERTIFICATE PEM block ({why})"
+        )),
+        PemFacts::Certificates { .. } => None,
+    }
+}

@@ -1,0 +1,160 @@
+//! `check -o json`: schema `ngf-tui/check/v1`.
+
+use serde::Serialize;
+
+use super::clean;
+use crate::{
+    diagnosis::{
+        Diagnosis, Finding, Health, Severity, Verdict,
+        finding::{EvidenceLine, Remedy},
+    },
+    model::{object::ObjectRef, topology::NodeIx},
+};
+
+/// The `schema` of every report that this version writes.
+pub const SCHEMA: &str = "ngf-tui/check/v1";
+
+#[derive(Serialize)]
+struct Report<'a> {
+    schema: &'static str,
+    summary: Summary,
+    findings: Vec<JsonFinding<'a>>,
+    tree: Vec<JsonNode<'a>>,
+}
+
+#[derive(Serialize)]
+struct Summary {
+    health: Health,
+    errors: usize,
+    warnings: usize,
+    infos: usize,
+    unknown: usize,
+    causes: usize,
+}
+
+#[derive(Serialize)]
+struct JsonFinding<'a> {
+    code: &'static str,
+    severity: Severity,
+    verdict: Verdict,
+    subject: &'a ObjectRef,
+    title: String,
+    detail: Vec<String>,
+    evidence: Vec<EvidenceLine>,
+    remedy: Option<String>,
+    remedy_command: Option<&'a str>,
+    remedy_yaml: Option<&'a str>,
+    effects: Vec<String>,
+    /// The code of the finding that causes this one; `caused_by_index` is its place in the list.
+    caused_by: Option<&'static str>,
+    caused_by_index: Option<usize>,
+}
+
+#[derive(Serialize)]
+struct JsonNode<'a> {
+    id: String,
+    what: &'static str,
+    name: String,
+    note: Option<String>,
+    object: Option<&'a ObjectRef>,
+    health: Health,
+    findings: &'a [usize],
+    children: Vec<JsonNode<'a>>,
+}
+
+/// The report as indented JSON with a line end.
+///
+/// # Errors
+/// Never for the types at hand; serde wants it said.
+pub fn render(diagnosis: &Diagnosis) -> Result<String, serde_json::Error> {
+    let findings = &diagnosis.findings;
+    let report = Report {
+        schema: SCHEMA,
+        summary: summary(diagnosis),
+        findings: findings
+            .iter()
+            .map(|finding| json_finding(finding, findings))
+            .collect(),
+        tree: nodes(diagnosis, diagnosis.topology.roots()),
+    };
+    serde_json::to_string_pretty(&report).map(|text| text + "\n")
+}
+
+fn summary(diagnosis: &Diagnosis) -> Summary {
+    let findings = &diagnosis.findings;
+    let health = diagnosis
+        .topology
+        .roots()
+        .iter()
+        .map(|root| diagnosis.health(*root))
+        .max()
+        .unwrap_or_default();
+    Summary {
+        health,
+        errors: diagnosis.count(Severity::Error),
+        warnings: diagnosis.count(Severity::Warning),
+        infos: diagnosis.count(Severity::Info),
+        unknown: findings
+            .iter()
+            .filter(|finding| finding.verdict == Verdict::Unknown)
+            .count(),
+        causes: findings
+            .iter()
+            .filter(|finding| finding.caused_by.is_none())
+            .count(),
+    }
+}
+
+fn json_finding<'a>(finding: &'a Finding, all: &[Finding]) -> JsonFinding<'a> {
+    let remedy: Option<&'a Remedy> = finding.remedy.as_ref();
+    JsonFinding {
+        code: finding.code,
+        severity: finding.severity,
+        verdict: finding.verdict,
+        subject: &finding.subject,
+        title: clean(&finding.title),
+        detail: finding.detail.iter().map(|line| clean(line)).collect(),
+        evidence: finding
+            .evidence
+            .iter()
+            .map(|line| EvidenceLine {
+                what: clean(&line.what),
+                value: clean(&line.value),
+                place: clean(&line.place),
+            })
+            .collect(),
+        remedy: remedy.map(|remedy| clean(&remedy.summary)),
+        remedy_command: remedy.and_then(|remedy| remedy.command.as_deref()),
+        remedy_yaml: remedy.and_then(|remedy| remedy.yaml.as_deref()),
+        effects: finding.effects.iter().map(|line| clean(line)).collect(),
+        caused_by: finding
+            .caused_by
+            .and_then(|cause| all.get(cause))
+            .map(|cause| cause.code),
+        caused_by_index: finding.caused_by,
+    }
+}
+
+fn nodes<'a>(diagnosis: &'a Diagnosis, places: &[NodeIx]) -> Vec<JsonNode<'a>> {
+    places
+        .iter()
+        .map(|place| {
+            let node = diagnosis.topology.node(*place);
+            JsonNode {
+                id: clean(&node.id.to_string()),
+                what: node.object.as_ref().map_or(node.what.word(), |object| {
+                    match node.what.word() {
+                        "route" => object.kind.name(),
+                        word => word,
+                    }
+                }),
+                name: clean(&node.name),
+                note: node.note.as_deref().map(clean),
+                object: node.object.as_ref(),
+                health: diagnosis.health(*place),
+                findings: diagnosis.findings_at(*place),
+                children: nodes(diagnosis, &node.children),
+            }
+        })
+        .collect()
+}

@@ -1,0 +1,147 @@
+//! Findings: what is wrong at or below what is selected, why, what shows it, and what to do.
+
+use ngf_ui::{
+    Label, Mark, Role,
+    widgets::{
+        findings::{Finding as Item, Findings, Opened},
+        textview::TextView,
+    },
+};
+use ratatui::{buffer::Buffer, layout::Rect, widgets::StatefulWidget};
+
+use super::{ViewId, ViewInfo};
+use crate::{
+    app::state::{App, Pane},
+    diagnosis::{Finding, Health, Severity, Verdict},
+};
+
+/// The tab.
+pub const VIEW: ViewInfo = ViewInfo {
+    id: ViewId::Findings,
+    title: "Findings",
+    draw,
+    describe,
+    mark,
+};
+
+fn mark(app: &App) -> Option<Mark> {
+    let (index, _) = app.selected()?;
+    let worst = app.diagnosis.findings_below(index).first().copied()?;
+    Some(mark_of(&app.diagnosis.findings[worst]))
+}
+
+fn draw(app: &mut App, area: Rect, buffer: &mut Buffer) {
+    let items = items(app);
+    if items.is_empty() {
+        TextView::new(&[nothing(app)], &app.theme).render(
+            area,
+            buffer,
+            app.detail.scroll.entry(ViewId::Findings).or_default(),
+        );
+        return;
+    }
+    let focused = app.pane == Pane::Detail;
+    Findings::new(&items, &app.theme)
+        .focused(focused)
+        .opened(Opened::Selected)
+        .render(area, buffer, &mut app.detail.findings);
+}
+
+fn describe(app: &App, width: u16) -> Vec<String> {
+    let items = items(app);
+    if items.is_empty() {
+        return TextView::new(&[nothing(app)], &app.theme).to_text(width);
+    }
+    Findings::new(&items, &app.theme).to_text(width)
+}
+
+/// The sign of a finding.
+pub fn mark_of(finding: &Finding) -> Mark {
+    match (finding.verdict, finding.severity) {
+        (Verdict::Unknown, _) => Mark::Unknown,
+        (Verdict::Fail, Severity::Error) => Mark::Failed,
+        (Verdict::Fail, Severity::Warning) => Mark::Warning,
+        (Verdict::Fail, Severity::Info) => Mark::Info,
+    }
+}
+
+/// The sign of a node's health.
+pub fn mark_of_health(health: Health) -> Mark {
+    match health {
+        Health::Ok => Mark::Ok,
+        Health::Unknown => Mark::Unknown,
+        Health::Warning => Mark::Warning,
+        Health::Broken => Mark::Failed,
+    }
+}
+
+/// What to say where nothing is wrong, as far as anybody knows.
+fn nothing(app: &App) -> Label {
+    let Some((index, node)) = app.selected() else {
+        return Label::of(Role::Muted, "Nothing is selected.");
+    };
+    let health = app.diagnosis.health(index);
+    let words = match health {
+        Health::Unknown => {
+            "nothing is known to be wrong here, and not everything is known: press r to run a handshake."
+        }
+        _ => "nothing is known to be wrong here.",
+    };
+    Label::new()
+        .mark(mark_of_health(health), &app.theme)
+        .text(format!(" {}: {words}", node.name))
+}
+
+/// The findings at and below the selected node.
+fn items(app: &App) -> Vec<Item> {
+    let Some((index, _)) = app.selected() else {
+        return Vec::new();
+    };
+    let here = app.diagnosis.findings_below(index);
+    here.into_iter()
+        .map(|index| item(app, &app.diagnosis.findings[index]))
+        .collect()
+}
+
+/// A finding with everything that there is to say of it.
+fn item(app: &App, finding: &Finding) -> Item {
+    let depth = u16::from(finding.caused_by.is_some());
+    let mut item = Item::new(mark_of(finding), finding.code, finding.title.clone()).depth(depth);
+    let certainty = match finding.verdict {
+        Verdict::Fail => format!("{}", finding.severity),
+        Verdict::Unknown => format!("{}, not proven: something is missing", finding.severity),
+    };
+    item = item.line(Label::of(
+        Role::Muted,
+        format!("{certainty} · {}", finding.subject),
+    ));
+    if let Some(cause) = finding
+        .caused_by
+        .and_then(|cause| app.diagnosis.findings.get(cause))
+    {
+        let because = format!("because of {}: {}", cause.code, cause.title);
+        item = item.line(Label::of(Role::Muted, because));
+    }
+    for sentence in &finding.detail {
+        item = item.line(sentence.clone());
+    }
+    for effect in &finding.effects {
+        item = item.line(Label::of(Role::Warning, format!("breaks: {effect}")));
+    }
+    for evidence in &finding.evidence {
+        item = item.line(
+            Label::of(Role::Muted, format!("{}: ", evidence.what))
+                .and(Role::Evidence, evidence.value.clone())
+                .and(Role::Muted, format!("  ({})", evidence.place)),
+        );
+    }
+    if let Some(remedy) = &finding.remedy {
+        item = item.line(Label::of(Role::Ok, "fix: ").text(remedy.summary.clone()));
+        for text in [&remedy.command, &remedy.yaml].into_iter().flatten() {
+            for line in text.lines() {
+                item = item.line(Label::of(Role::Accent, format!("  {line}")));
+            }
+        }
+    }
+    item
+}

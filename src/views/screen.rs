@@ -1,0 +1,331 @@
+//! The whole screen: header, causes, tree beside tabs, footer, and what lies over them.
+
+use ngf_ui::{
+    Label, Mark, Role,
+    widgets::{
+        bars::{Footer, Header, Hint},
+        help::{Help, Section},
+        overlay::Overlay as Frame,
+        palette::Palette,
+        panel::Panel,
+        prompt::Prompt,
+        rows::Lazy,
+        tabs::{Tab, Tabs},
+        textview::TextView,
+        toast::{Toast, Toasts},
+        tree::Tree,
+    },
+};
+use ratatui::{
+    buffer::Buffer,
+    layout::{Constraint, Layout, Position, Rect},
+    widgets::{StatefulWidget, Widget},
+};
+
+use super::{VIEWS, causes, findings::mark_of_health, handshake};
+use crate::{
+    app::{
+        action::{ACTIONS, Context},
+        state::{App, Overlay, Pane},
+        update,
+    },
+    diagnosis::{Severity, Verdict},
+    model::{
+        snapshot::{KindState, Scope, Source},
+        topology::{Node, What},
+    },
+    views::words,
+};
+
+/// Below this width the tabs take the whole width while they have the keys.
+const NARROW: u16 = 110;
+
+/// Draws everything; where the cursor belongs, if somewhere.
+pub fn draw(app: &mut App, area: Rect, buffer: &mut Buffer) -> Option<Position> {
+    let causes_height = causes::height(app, area.height);
+    let [top, strip, main, bottom] = Layout::vertical([
+        Constraint::Length(1),
+        Constraint::Length(causes_height),
+        Constraint::Min(0),
+        Constraint::Length(1),
+    ])
+    .areas(area);
+    header(app, top, buffer);
+    if causes_height > 0 {
+        causes::draw(app, strip, buffer);
+    }
+    panes(app, main, buffer);
+    let cursor = footer(app, bottom, buffer);
+    toast(app, main, buffer);
+    overlay(app, area, buffer).or(cursor)
+}
+
+fn header(app: &App, area: Rect, buffer: &mut Buffer) {
+    let place = match &app.snapshot.source {
+        Source::Cluster { context, .. } => context.clone(),
+        Source::Files { paths } => words::count(paths.len(), "file"),
+    };
+    let scope = match &app.snapshot.scope {
+        Scope::AllNamespaces => "all namespaces".to_owned(),
+        Scope::Namespace(namespace) => namespace.clone(),
+    };
+    let mut left = Label::of(Role::Title, "ngf-tui").and(Role::Normal, format!("  {place} "));
+    left.push(Role::Muted, app.theme.glyphs.collapsed);
+    left.push(Role::Normal, format!(" {scope}"));
+    let middle = match &app.stage {
+        Some(stage) => Label::of(
+            Role::Accent,
+            format!("guide {} of {}: {}", stage.index + 1, stage.of, stage.title),
+        ),
+        None => Label::new(),
+    };
+    Header::new(left, middle, counts(app), &app.theme).render(area, buffer);
+}
+
+/// How fresh it is, and how much of what there is.
+fn counts(app: &App) -> Label {
+    let mut right = freshness(app);
+    if app.diagnosed_at.is_none() {
+        return right;
+    }
+    let unknown = app
+        .diagnosis
+        .findings
+        .iter()
+        .filter(|found| found.verdict == Verdict::Unknown)
+        .count();
+    for (mark, count) in [
+        (Mark::Failed, app.diagnosis.count(Severity::Error)),
+        (Mark::Warning, app.diagnosis.count(Severity::Warning)),
+        (Mark::Unknown, unknown),
+    ] {
+        if count > 0 {
+            right = right
+                .text("  ")
+                .mark(mark, &app.theme)
+                .text(format!(" {count}"));
+        }
+    }
+    if app.diagnosis.findings.is_empty() {
+        right = right
+            .text("  ")
+            .mark(Mark::Ok, &app.theme)
+            .text(" no findings");
+    }
+    right
+}
+
+/// `live`, `loading`, or how long ago the connection broke.
+fn freshness(app: &App) -> Label {
+    if matches!(app.snapshot.source, Source::Files { .. }) {
+        return Label::of(Role::Muted, "from files");
+    }
+    let states = || app.snapshot.kinds.values();
+    let oldest = states().filter_map(|state| match state {
+        KindState::Stale { since, .. } => Some(*since),
+        _ => None,
+    });
+    if let Some(since) = oldest.min() {
+        return Label::of(
+            Role::Error,
+            format!("stale for {}", words::age(since, app.now)),
+        );
+    }
+    let loading = states()
+        .filter(|state| matches!(state, KindState::Loading))
+        .count();
+    if loading > 0 || app.diagnosed_at.is_none() {
+        return Label::of(Role::Warning, "loading");
+    }
+    let denied = states()
+        .filter(|state| matches!(state, KindState::Denied(_)))
+        .count();
+    let failed = states()
+        .filter(|state| matches!(state, KindState::Failed(_)))
+        .count();
+    match (denied, failed) {
+        (0, 0) => Label::of(Role::Ok, "live"),
+        (denied, 0) => Label::of(Role::Warning, format!("live, {denied} kinds denied")),
+        (_, failed) => Label::of(Role::Error, format!("{failed} kinds unreadable")),
+    }
+}
+
+fn panes(app: &mut App, area: Rect, buffer: &mut Buffer) {
+    let detail_alone = area.width < NARROW && app.pane == Pane::Detail;
+    if detail_alone {
+        detail(app, area, buffer);
+        return;
+    }
+    let share = if area.width < NARROW {
+        Constraint::Percentage(50)
+    } else {
+        Constraint::Percentage(38)
+    };
+    let [left, right] = Layout::horizontal([share, Constraint::Min(0)]).areas(area);
+    tree(app, left, buffer);
+    detail(app, right, buffer);
+}
+
+fn tree(app: &mut App, area: Rect, buffer: &mut Buffer) {
+    let focused = app.pane == Pane::Tree;
+    let mut panel = Panel::new("Tree", &app.theme).focused(focused);
+    if !app.tree.filter.is_empty() {
+        panel = panel.right(Label::of(Role::Accent, format!("/{}", app.tree.filter)));
+    }
+    (&panel).render(area, buffer);
+    let mut state = app.tree.state;
+    let (skeleton, nodes) = (app.tree.rows(), app.tree.visible());
+    let diagnosis = &app.diagnosis;
+    let rows = Lazy::new(skeleton.len(), |index: usize| {
+        let (node, mut row) = (nodes[index], skeleton[index].clone());
+        row.label = label(diagnosis.topology.node(node));
+        row.mark = Some(mark_of_health(diagnosis.health(node)));
+        row
+    });
+    let empty = empty_words(app);
+    Tree::new(&rows, &app.theme)
+        .focused(focused)
+        .filter(&app.tree.filter)
+        .empty(empty)
+        .render(Panel::inner(area), buffer, &mut state);
+    app.tree.state = state;
+}
+
+fn empty_words(app: &App) -> &'static str {
+    if !app.tree.filter.is_empty() {
+        "Nothing matches the filter."
+    } else if app.diagnosed_at.is_none() {
+        "Reading…"
+    } else {
+        "No GatewayClass, Gateway or route was found here. Try -A for all namespaces."
+    }
+}
+
+fn label(node: &Node) -> Label {
+    let mut label = Label::of(Role::Normal, node.name.clone());
+    let kind = match (&node.what, &node.object) {
+        (What::Route { .. } | What::Policy { .. }, Some(object)) => Some(object.kind.name()),
+        (What::Class | What::Gateway | What::ListenerSet, _) => Some(node.what.word()),
+        _ => None,
+    };
+    if let Some(note) = &node.note {
+        label.push(Role::Muted, format!(" {note}"));
+    }
+    if let Some(kind) = kind {
+        label.push(Role::Muted, format!(" ({kind})"));
+    }
+    label
+}
+
+fn detail(app: &mut App, area: Rect, buffer: &mut Buffer) {
+    let focused = app.pane == Pane::Detail;
+    let name = app
+        .selected()
+        .map(|(_, node)| format!("{} {}", node.what.word(), node.name))
+        .unwrap_or_default();
+    let tabs: Vec<Tab> = VIEWS
+        .iter()
+        .map(|view| {
+            let tab = Tab::new(view.title);
+            (view.mark)(app).map_or(tab.clone(), |mark| tab.mark(mark))
+        })
+        .collect();
+    let selected = app.detail.view.index();
+    Panel::new(Label::of(Role::Title, name), &app.theme)
+        .focused(focused)
+        .render(area, buffer);
+    let inner = Panel::inner(area);
+    let [bar, body] = Layout::vertical([Constraint::Length(1), Constraint::Min(0)]).areas(inner);
+    Tabs::new(&tabs, selected, &app.theme).render(bar, buffer);
+    (VIEWS[selected].draw)(app, body, buffer);
+}
+
+/// The footer's hints, or the filter's input.
+fn footer(app: &App, area: Rect, buffer: &mut Buffer) -> Option<Position> {
+    if let Some(Overlay::Filter(prompt, _)) = &app.overlay {
+        let prompt = Prompt::new("/ ", prompt, &app.theme).placeholder("part of a name");
+        prompt.render(area, buffer);
+        return Some(prompt.cursor(area));
+    }
+    let in_demo = app.stage.is_some();
+    let mut shown: Vec<_> = ACTIONS
+        .iter()
+        .filter(|info| info.footer > 0)
+        .filter(|info| in_demo || !info.contexts.contains(&Context::Demo))
+        .collect();
+    shown.sort_by_key(|info| info.footer);
+    let hints: Vec<Hint> = shown
+        .iter()
+        .map(|info| {
+            let hint = Hint::new(info.keys[0], info.short);
+            if matches!(info.id, "help" | "quit") {
+                hint.keep()
+            } else {
+                hint
+            }
+        })
+        .collect();
+    Footer::new(&hints, &app.theme).render(area, buffer);
+    None
+}
+
+fn toast(app: &App, area: Rect, buffer: &mut Buffer) {
+    let mut toasts = Vec::new();
+    if !app.running.is_empty() {
+        let running = words::count(app.running.len(), "probe");
+        toasts.push(Toast::new(
+            Mark::Info,
+            format!("{running} running; ctrl-x cancels"),
+        ));
+    }
+    if let Some(toast) = &app.toast {
+        toasts.push(Toast::new(toast.mark, toast.text.clone()));
+    }
+    Toasts::new(&toasts, &app.theme).render(area, buffer);
+}
+
+fn overlay(app: &mut App, area: Rect, buffer: &mut Buffer) -> Option<Position> {
+    let mut overlay = app.overlay.take()?;
+    let mut cursor = None;
+    match &mut overlay {
+        Overlay::Help(scroll) => {
+            Help::new("Keys", &help_sections(), &app.theme).render(area, buffer, scroll);
+        }
+        Overlay::Palette(state) => {
+            let commands = update::entries(app);
+            let palette = Palette::new("Command", &commands, &app.theme);
+            (&palette).render(area, buffer, state);
+            cursor = Some(palette.cursor(area, state));
+        }
+        Overlay::Step(message, scroll) => {
+            let lines = handshake::fields(app, *message);
+            let title = handshake::step_title(app, *message);
+            let frame = Frame::new(title, area.width.min(110), area.height, &app.theme)
+                .bottom(Label::of(Role::Key, "esc").and(Role::Muted, " back"));
+            (&frame).render(area, buffer);
+            StatefulWidget::render(
+                &TextView::new(&lines, &app.theme),
+                frame.inner(area),
+                buffer,
+                scroll,
+            );
+        }
+        Overlay::Filter(..) => {}
+    }
+    app.overlay = Some(overlay);
+    cursor
+}
+
+/// The help screen's sections, from the list of actions.
+pub fn help_sections() -> Vec<Section> {
+    crate::app::action::Section::ALL
+        .into_iter()
+        .map(|heading| {
+            let mut section = Section::new(heading.title());
+            for info in ACTIONS.iter().filter(|info| info.section == heading) {
+                section = section.key(info.keys.join(" "), info.help);
+            }
+            section
+        })
+        .collect()
+}

@@ -1,0 +1,181 @@
+//! What the terminal interface and `probe` act on: files, a cluster, or the embedded cluster.
+
+use std::{sync::Arc, time::Duration};
+
+use futures::{FutureExt, future::BoxFuture};
+use ngf_probes::{
+    dial::Direct,
+    probe,
+    spec::{HttpSpec, ProbeSpec, TlsSpec, Trust},
+    transcript::Transcript,
+};
+use tokio::sync::Mutex;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    app::{event::Stage as StageEvent, run::World},
+    cluster::Cluster,
+    diagnosis::plan::{PlannedTls, ProbePlan, TrustSource},
+    sandbox::{Sandbox, Stage},
+};
+
+/// NGF renders `proxy_ssl_verify_depth 4`.
+const VERIFY_DEPTH: u32 = 4;
+
+/// Objects from files: nothing to connect to.
+pub struct Files;
+
+impl World for Files {
+    fn probe<'a>(
+        &'a self,
+        _: &'a ProbePlan,
+        _: &'a CancellationToken,
+    ) -> BoxFuture<'a, Result<Transcript, String>> {
+        let why = "a live probe needs a cluster, and these objects come from files";
+        futures::future::ready(Err(why.to_owned())).boxed()
+    }
+
+    fn go_to_stage(&self, _: usize) -> BoxFuture<'_, Result<StageEvent, String>> {
+        futures::future::ready(Err("only the demo has stages".to_owned())).boxed()
+    }
+}
+
+/// A cluster.
+pub struct Live {
+    /// The cluster.
+    pub cluster: Cluster,
+    /// Bound on each phase of a probe.
+    pub timeout: Duration,
+}
+
+impl World for Live {
+    fn probe<'a>(
+        &'a self,
+        plan: &'a ProbePlan,
+        cancel: &'a CancellationToken,
+    ) -> BoxFuture<'a, Result<Transcript, String>> {
+        run_plan(&self.cluster, plan, self.timeout, cancel).boxed()
+    }
+
+    fn go_to_stage(&self, _: usize) -> BoxFuture<'_, Result<StageEvent, String>> {
+        futures::future::ready(Err("only the demo has stages".to_owned())).boxed()
+    }
+}
+
+/// The embedded cluster.
+pub struct Demo {
+    /// As a client sees it.
+    pub live: Live,
+    /// The thing itself.
+    pub sandbox: Arc<Mutex<Sandbox>>,
+}
+
+impl World for Demo {
+    fn probe<'a>(
+        &'a self,
+        plan: &'a ProbePlan,
+        cancel: &'a CancellationToken,
+    ) -> BoxFuture<'a, Result<Transcript, String>> {
+        self.live.probe(plan, cancel)
+    }
+
+    fn go_to_stage(&self, index: usize) -> BoxFuture<'_, Result<StageEvent, String>> {
+        async move {
+            let stage = *Stage::ALL.get(index).ok_or("there is no such stage")?;
+            let mut sandbox = self.sandbox.lock().await;
+            sandbox
+                .set_stage(stage)
+                .await
+                .map_err(|error| error.to_string())?;
+            Ok(stage_event(stage))
+        }
+        .boxed()
+    }
+}
+
+/// A stage of the guide, as the terminal interface shows it.
+pub fn stage_event(stage: Stage) -> StageEvent {
+    let index = Stage::ALL
+        .iter()
+        .position(|known| *known == stage)
+        .unwrap_or_default();
+    StageEvent {
+        index,
+        of: Stage::ALL.len(),
+        title: stage.title().to_owned(),
+        text: stage.text().to_owned(),
+    }
+}
+
+/// Runs the probe that a plan describes: reads the CA and the client certificate by name, and
+/// connects directly.
+pub async fn run_plan(
+    cluster: &Cluster,
+    plan: &ProbePlan,
+    timeout: Duration,
+    cancel: &CancellationToken,
+) -> Result<Transcript, String> {
+    let tls = match &plan.tls {
+        Some(tls) => Some(tls_spec(cluster, tls).await?),
+        None => None,
+    };
+    let spec = ProbeSpec {
+        host: plan.endpoint.address.clone(),
+        port: plan.endpoint.port,
+        tls,
+        http: HttpSpec {
+            method: "GET".to_owned(),
+            host: plan.host.clone(),
+            path: plan.path.clone(),
+        },
+        timeout,
+    };
+    probe(&spec, &Direct::default(), cancel)
+        .await
+        .map_err(|error| in_words(&error))
+}
+
+async fn tls_spec(cluster: &Cluster, tls: &PlannedTls) -> Result<TlsSpec, String> {
+    let trust = match &tls.trust {
+        TrustSource::System => Trust::System,
+        TrustSource::Object { object, key } => Trust::Bundle {
+            pem: cluster
+                .load_bundle(object, key)
+                .await
+                .map_err(|error| in_words(&error))?,
+            origin: format!("{object}[{key}]"),
+        },
+    };
+    let client_identity = match &tls.client_certificate {
+        None => None,
+        Some(secret) => Some(
+            cluster
+                .load_identity(secret)
+                .await
+                .map_err(|error| in_words(&error))?,
+        ),
+    };
+    Ok(TlsSpec {
+        server_name: tls.hostname.clone(),
+        trust,
+        client_identity,
+        verify_depth: VERIFY_DEPTH,
+        at: None,
+    })
+}
+
+/// An error with its causes, in one sentence.
+pub fn in_words(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let words = error.to_string();
+        // Many errors repeat their cause in their own words.
+        if !text.contains(&words) {
+            text.push_str(": ");
+            text.push_str(&words);
+        }
+        cause = error.source();
+    }
+    text
+}

@@ -1,0 +1,349 @@
+//! The terminal: what it can show, taking it over, and giving it back whatever happens.
+
+use std::io::{self, IsTerminal, Stdout, Write};
+use std::ops::{Deref, DerefMut};
+use std::sync::Once;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crossterm::event::{DisableBracketedPaste, EnableBracketedPaste};
+use crossterm::terminal::{
+    BeginSynchronizedUpdate, EndSynchronizedUpdate, EnterAlternateScreen, LeaveAlternateScreen,
+    disable_raw_mode, enable_raw_mode,
+};
+use crossterm::{cursor, execute, queue};
+use ratatui::backend::CrosstermBackend;
+use ratatui::{Frame, Terminal};
+
+use crate::glyphs::GlyphSet;
+use crate::theme::{Background, ColorSupport, Theme};
+
+/// Why the terminal could not be used.
+#[derive(Debug, thiserror::Error)]
+pub enum TerminalError {
+    /// Input or output goes elsewhere.
+    #[error("{0} is not a terminal, and the full-screen display needs one")]
+    NotATerminal(&'static str),
+    /// It was given back, after a panic or a signal, while somebody still wanted to draw.
+    #[error("the terminal was already given back")]
+    GivenBack,
+    /// An operation on it failed.
+    #[error("could not {operation} the terminal")]
+    Io {
+        /// What was tried.
+        operation: &'static str,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+fn failed(operation: &'static str) -> impl FnOnce(io::Error) -> TerminalError {
+    move |source| TerminalError::Io { operation, source }
+}
+
+/// Whether the terminal is ours: raw mode, alternate screen.
+static ENTERED: AtomicBool = AtomicBool::new(false);
+static HOOK: Once = Once::new();
+
+/// The terminal, taken over: raw mode, alternate screen, bracketed paste, no mouse. Given back
+/// when dropped, and by the panic hook that [`Screen::enter`] installs.
+pub struct Screen {
+    terminal: Terminal<CrosstermBackend<Stdout>>,
+}
+
+impl Screen {
+    /// Takes the terminal over.
+    pub fn enter() -> Result<Self, TerminalError> {
+        if !io::stdin().is_terminal() {
+            return Err(TerminalError::NotATerminal("standard input"));
+        }
+        if !io::stdout().is_terminal() {
+            return Err(TerminalError::NotATerminal("standard output"));
+        }
+        install_panic_hook();
+        // Under NO_COLOR, crossterm writes an empty SGR sequence for each colour, which resets
+        // bold and reverse as well. A theme without colours sends none of its own.
+        crossterm::style::force_color_output(true);
+        take()?;
+        let terminal = Terminal::new(CrosstermBackend::new(io::stdout()))
+            .map_err(failed("set up"))
+            .inspect_err(|_| restore())?;
+        Ok(Self { terminal })
+    }
+
+    /// Draws one frame; the terminal shows it at once as a whole, where it knows how to.
+    pub fn draw(&mut self, render: impl FnOnce(&mut Frame<'_>)) -> Result<(), TerminalError> {
+        if !ENTERED.load(Ordering::SeqCst) {
+            return Err(TerminalError::GivenBack);
+        }
+        queue!(io::stdout(), BeginSynchronizedUpdate).map_err(failed("draw on"))?;
+        let drawn = self
+            .terminal
+            .draw(render)
+            .map(|_| ())
+            .map_err(failed("draw on"));
+        execute!(io::stdout(), EndSynchronizedUpdate).map_err(failed("draw on"))?;
+        drawn
+    }
+
+    /// Gives the terminal back while `work` runs (a pager, an editor, a stopped process), then
+    /// takes it over again and draws everything anew with the next frame.
+    pub fn suspend<T>(&mut self, work: impl FnOnce() -> T) -> Result<T, TerminalError> {
+        restore();
+        let result = work();
+        take()?;
+        self.terminal.clear().map_err(failed("clear"))?;
+        Ok(result)
+    }
+}
+
+impl Deref for Screen {
+    type Target = Terminal<CrosstermBackend<Stdout>>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.terminal
+    }
+}
+
+impl DerefMut for Screen {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        &mut self.terminal
+    }
+}
+
+impl Drop for Screen {
+    fn drop(&mut self) {
+        restore();
+    }
+}
+
+fn take() -> Result<(), TerminalError> {
+    ENTERED.store(true, Ordering::SeqCst);
+    enable_raw_mode()
+        .and_then(|()| execute!(io::stdout(), EnterAlternateScreen, EnableBracketedPaste))
+        .map_err(failed("take over"))
+        .inspect_err(|_| restore())
+}
+
+/// Gives the terminal back as it was: cursor, main screen, cooked mode. Does nothing the second
+/// time, and nothing when it was never taken. To be called from any thread, one that waits for
+/// signals included (not from within a signal handler, which may not allocate or lock).
+pub fn restore() {
+    if !ENTERED.swap(false, Ordering::SeqCst) {
+        return;
+    }
+    // Best effort on purpose: the terminal may be gone (SIGHUP), and every step is worth a try.
+    let mut out = io::stdout();
+    let _ = execute!(out, EndSynchronizedUpdate, DisableBracketedPaste);
+    let _ = execute!(out, LeaveAlternateScreen, cursor::Show);
+    let _ = disable_raw_mode();
+    let _ = out.flush();
+}
+
+/// Whether the terminal is taken over now. False after a panic on any thread: whoever draws
+/// should then end.
+pub fn is_entered() -> bool {
+    ENTERED.load(Ordering::SeqCst)
+}
+
+/// Before a panic is reported, the terminal is given back, so that the report can be read.
+pub fn install_panic_hook() {
+    HOOK.call_once(|| {
+        let report = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |panic| {
+            restore();
+            report(panic);
+        }));
+    });
+}
+
+/// How many colours standard output shows, from NO_COLOR, COLORTERM, TERM, and whether it is a
+/// terminal at all.
+pub fn color_support() -> ColorSupport {
+    color_support_of(io::stdout().is_terminal(), variable)
+}
+
+/// The rules of [`color_support`] for any environment.
+pub fn color_support_of(
+    is_terminal: bool,
+    variable: impl Fn(&str) -> Option<String>,
+) -> ColorSupport {
+    let get = |name: &str| variable(name).unwrap_or_default().to_ascii_lowercase();
+    let term = get("TERM");
+    // <https://no-color.org>: present and not empty.
+    if !is_terminal || !get("NO_COLOR").is_empty() || term == "dumb" {
+        return ColorSupport::None;
+    }
+    let claims_true_color = matches!(get("COLORTERM").as_str(), "truecolor" | "24bit")
+        || term.ends_with("-direct")
+        || ["kitty", "alacritty", "ghostty", "wezterm", "foot"]
+            .iter()
+            .any(|name| term.contains(name))
+        || !get("WT_SESSION").is_empty();
+    // GNU screen hands COLORTERM on and knows no 24-bit colours.
+    let in_screen = !get("STY").is_empty();
+    if claims_true_color && !in_screen {
+        ColorSupport::TrueColor
+    } else if term.contains("256color") || claims_true_color {
+        ColorSupport::Ansi256
+    } else if term.is_empty() && !cfg!(windows) {
+        ColorSupport::None
+    } else {
+        ColorSupport::Ansi16
+    }
+}
+
+/// Which signs the terminal shows: Unicode where the locale is UTF-8, but not on the Linux
+/// console, whose font has no check marks.
+pub fn glyph_set() -> GlyphSet {
+    glyph_set_of(variable)
+}
+
+/// The rules of [`glyph_set`] for any environment.
+pub fn glyph_set_of(variable: impl Fn(&str) -> Option<String>) -> GlyphSet {
+    if cfg!(windows) {
+        return GlyphSet::Unicode;
+    }
+    // POSIX: the first of these that is set and not empty decides.
+    let locale = ["LC_ALL", "LC_CTYPE", "LANG"]
+        .iter()
+        .find_map(|name| variable(name).filter(|value| !value.is_empty()))
+        .unwrap_or_default()
+        .to_ascii_lowercase();
+    let utf8 = locale.contains("utf-8") || locale.contains("utf8");
+    if utf8 && variable("TERM").as_deref() != Some("linux") {
+        GlyphSet::Unicode
+    } else {
+        GlyphSet::Ascii
+    }
+}
+
+/// Whether the ground is dark or light, from COLORFGBG (`foreground;background`, set by rxvt,
+/// Konsole, iTerm2 and others); dark where it is not set.
+pub fn background() -> Background {
+    background_of(variable)
+}
+
+/// The rules of [`background`] for any environment.
+pub fn background_of(variable: impl Fn(&str) -> Option<String>) -> Background {
+    let value = variable("COLORFGBG").unwrap_or_default();
+    match value.rsplit(';').next() {
+        Some("7" | "15") => Background::Light,
+        _ => Background::Dark,
+    }
+}
+
+/// The theme for the terminal that standard output is.
+pub fn theme() -> Theme {
+    Theme::new(color_support(), background(), glyph_set())
+}
+
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn environment<'a>(
+        pairs: &'a [(&'a str, &'a str)],
+    ) -> impl Fn(&str) -> Option<String> + use<'a> {
+        move |name| {
+            pairs
+                .iter()
+                .find(|(key, _)| *key == name)
+                .map(|(_, value)| (*value).to_owned())
+        }
+    }
+
+    #[test]
+    fn colours_follow_the_environment() {
+        use ColorSupport::{Ansi16, Ansi256, None, TrueColor};
+        for (is_terminal, pairs, expected) in [
+            (
+                false,
+                &[("TERM", "xterm-256color"), ("COLORTERM", "truecolor")][..],
+                None,
+            ),
+            (
+                true,
+                &[("TERM", "xterm-256color"), ("COLORTERM", "truecolor")],
+                TrueColor,
+            ),
+            (
+                true,
+                &[("TERM", "xterm-256color"), ("COLORTERM", "24bit")],
+                TrueColor,
+            ),
+            (true, &[("TERM", "xterm-256color")], Ansi256),
+            (true, &[("TERM", "tmux-256color")], Ansi256),
+            (true, &[("TERM", "xterm-kitty")], TrueColor),
+            (true, &[("TERM", "xterm-direct")], TrueColor),
+            (true, &[("TERM", "xterm")], Ansi16),
+            (true, &[("TERM", "linux")], Ansi16),
+            (true, &[("TERM", "dumb"), ("COLORTERM", "truecolor")], None),
+            (true, &[], None),
+            (true, &[("TERM", "xterm"), ("NO_COLOR", "1")], None),
+            (true, &[("TERM", "xterm"), ("NO_COLOR", "")], Ansi16),
+            (
+                true,
+                &[
+                    ("TERM", "screen"),
+                    ("STY", "1.pts"),
+                    ("COLORTERM", "truecolor"),
+                ],
+                Ansi256,
+            ),
+        ] {
+            assert_eq!(
+                color_support_of(is_terminal, environment(pairs)),
+                expected,
+                "{pairs:?}"
+            );
+        }
+    }
+
+    #[cfg(not(windows))]
+    #[test]
+    fn signs_follow_the_locale() {
+        use GlyphSet::{Ascii, Unicode};
+        for (pairs, expected) in [
+            (&[("LANG", "en_US.UTF-8")][..], Unicode),
+            (&[("LANG", "C.utf8")], Unicode),
+            (&[("LANG", "en_US.UTF-8"), ("LC_ALL", "C")], Ascii),
+            (&[("LANG", "en_US.UTF-8"), ("LC_ALL", "")], Unicode),
+            (
+                &[("LANG", "de_DE.ISO-8859-1"), ("LC_CTYPE", "de_DE.UTF-8")],
+                Unicode,
+            ),
+            (&[("LANG", "C")], Ascii),
+            (&[], Ascii),
+            (&[("LANG", "en_US.UTF-8"), ("TERM", "linux")], Ascii),
+        ] {
+            assert_eq!(glyph_set_of(environment(pairs)), expected, "{pairs:?}");
+        }
+    }
+
+    #[test]
+    fn ground_follows_colorfgbg() {
+        for (value, expected) in [
+            ("0;15", Background::Light),
+            ("0;default;15", Background::Light),
+            ("15;0", Background::Dark),
+            ("", Background::Dark),
+        ] {
+            assert_eq!(
+                background_of(environment(&[("COLORFGBG", value)])),
+                expected,
+                "{value}"
+            );
+        }
+    }
+
+    #[test]
+    fn giving_back_what_was_never_taken_does_nothing() {
+        restore();
+        restore();
+        assert!(!is_entered());
+    }
+}

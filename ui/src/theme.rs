@@ -1,0 +1,433 @@
+//! What a piece of text means, and how that looks: semantic roles to styles.
+//!
+//! Widgets and views speak of a [`Role`] or a [`Mark`], never of a colour. A [`Theme`] turns them
+//! into styles that the terminal can show, down to none but bold, dim, underlined and reverse.
+
+use ratatui::style::{Color, Modifier, Style};
+
+use crate::glyphs::{GlyphSet, Glyphs};
+
+/// How many colours the terminal shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ColorSupport {
+    /// None: bold, dim, underlined and reverse only.
+    None,
+    /// The sixteen named colours, as the terminal's own theme defines them.
+    Ansi16,
+    /// The indexed palette.
+    Ansi256,
+    /// 24 bits.
+    TrueColor,
+}
+
+/// Whether the terminal's background is dark or light.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Background {
+    /// Light text on dark ground; assumed when nothing is known.
+    #[default]
+    Dark,
+    /// Dark text on light ground.
+    Light,
+}
+
+/// What a piece of text is, for the one who reads it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+pub enum Role {
+    /// Ordinary text.
+    #[default]
+    Normal,
+    /// Ordinary text that weighs more.
+    Strong,
+    /// Secondary text: ages, counts, what never happened.
+    Muted,
+    /// Title of a pane, heading.
+    Title,
+    /// Frame of a pane.
+    Border,
+    /// Frame of the pane that has the keys.
+    Focus,
+    /// The selected row in the pane that has the keys. Laid over other roles.
+    Selected,
+    /// The selected row in a pane that does not have the keys. Laid over other roles.
+    SelectedElsewhere,
+    /// Good.
+    Ok,
+    /// Needs a look.
+    Warning,
+    /// Bad.
+    Error,
+    /// Not known.
+    Unknown,
+    /// What the eye should find: names, the active tab.
+    Accent,
+    /// A key to press.
+    Key,
+    /// Lifelines and connecting lines.
+    Lane,
+    /// Quoted evidence: log lines, values.
+    Evidence,
+    /// The part of a text that matches a filter. Laid over other roles.
+    Match,
+    /// Header and footer bars.
+    Bar,
+}
+
+impl Role {
+    /// All roles.
+    pub const ALL: [Self; 18] = [
+        Self::Normal,
+        Self::Strong,
+        Self::Muted,
+        Self::Title,
+        Self::Border,
+        Self::Focus,
+        Self::Selected,
+        Self::SelectedElsewhere,
+        Self::Ok,
+        Self::Warning,
+        Self::Error,
+        Self::Unknown,
+        Self::Accent,
+        Self::Key,
+        Self::Lane,
+        Self::Evidence,
+        Self::Match,
+        Self::Bar,
+    ];
+}
+
+/// A judgement: a sign and a role together, so that colour never speaks alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Mark {
+    /// Good, verified.
+    Ok,
+    /// Needs a look.
+    Warning,
+    /// Failed, broken.
+    Failed,
+    /// Not known.
+    Unknown,
+    /// Never happened, does not apply.
+    Muted,
+    /// A note.
+    Info,
+}
+
+impl Mark {
+    /// The role of a text with this mark.
+    pub const fn role(self) -> Role {
+        match self {
+            Self::Ok => Role::Ok,
+            Self::Warning => Role::Warning,
+            Self::Failed => Role::Error,
+            Self::Unknown => Role::Unknown,
+            Self::Muted => Role::Muted,
+            Self::Info => Role::Accent,
+        }
+    }
+
+    /// The sign of this mark, one cell wide.
+    pub const fn glyph(self, glyphs: &Glyphs) -> &'static str {
+        match self {
+            Self::Ok => glyphs.ok,
+            Self::Warning => glyphs.warning,
+            Self::Failed => glyphs.failed,
+            Self::Unknown => glyphs.unknown,
+            Self::Muted => glyphs.muted,
+            Self::Info => glyphs.info,
+        }
+    }
+}
+
+/// Styles for every role, and the signs that go with them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Theme {
+    /// How many colours the styles use.
+    pub colors: ColorSupport,
+    /// Which ground the colours were chosen for.
+    pub background: Background,
+    /// The signs.
+    pub glyphs: &'static Glyphs,
+}
+
+impl Theme {
+    /// A theme for a terminal of these abilities.
+    pub const fn new(colors: ColorSupport, background: Background, glyphs: GlyphSet) -> Self {
+        Self {
+            colors,
+            background,
+            glyphs: glyphs.glyphs(),
+        }
+    }
+
+    /// No colours, Unicode signs: for text output and tests.
+    pub const fn plain() -> Self {
+        Self::new(ColorSupport::None, Background::Dark, GlyphSet::Unicode)
+    }
+
+    /// The dark truecolor theme with Unicode signs: for pictures.
+    pub const fn picture() -> Self {
+        Self::new(ColorSupport::TrueColor, Background::Dark, GlyphSet::Unicode)
+    }
+
+    /// How text of this role looks.
+    pub fn style(&self, role: Role) -> Style {
+        match self.colors {
+            ColorSupport::None => modifiers(role),
+            ColorSupport::Ansi16 => ansi16(role),
+            ColorSupport::Ansi256 => tinted(role, &Tints::indexed(self.background)),
+            ColorSupport::TrueColor => tinted(role, &Tints::true_color(self.background)),
+        }
+    }
+
+    /// The sign of a mark.
+    pub const fn sign(&self, mark: Mark) -> &'static str {
+        mark.glyph(self.glyphs)
+    }
+}
+
+/// Modifiers only. NO_COLOR asks for no colour; bold, dim and reverse stay.
+fn modifiers(role: Role) -> Style {
+    let style = Style::new();
+    match role {
+        Role::Strong | Role::Title | Role::Focus | Role::Accent | Role::Key | Role::Error => {
+            style.add_modifier(Modifier::BOLD)
+        }
+        Role::Muted | Role::Border | Role::Lane => style.add_modifier(Modifier::DIM),
+        Role::Selected => style.add_modifier(Modifier::REVERSED),
+        Role::SelectedElsewhere | Role::Match => style.add_modifier(Modifier::UNDERLINED),
+        Role::Normal | Role::Ok | Role::Warning | Role::Unknown | Role::Evidence | Role::Bar => {
+            style
+        }
+    }
+}
+
+/// Named colours: readable on the terminal's own theme, dark or light, so neither black nor white.
+fn ansi16(role: Role) -> Style {
+    let style = Style::new();
+    let bold = Modifier::BOLD;
+    match role {
+        Role::Normal | Role::Bar => style,
+        Role::Strong | Role::Title => style.add_modifier(bold),
+        Role::Muted | Role::Border | Role::Lane => style.fg(Color::DarkGray),
+        Role::Focus | Role::Accent => style.fg(Color::Cyan),
+        Role::Selected => style.add_modifier(Modifier::REVERSED),
+        Role::SelectedElsewhere => style.add_modifier(Modifier::UNDERLINED),
+        Role::Ok => style.fg(Color::Green),
+        Role::Warning => style.fg(Color::Yellow),
+        Role::Error => style.fg(Color::Red).add_modifier(bold),
+        Role::Unknown | Role::Evidence => style.fg(Color::Magenta),
+        Role::Key => style.fg(Color::Cyan).add_modifier(bold),
+        Role::Match => style.add_modifier(Modifier::UNDERLINED).add_modifier(bold),
+    }
+}
+
+/// The hues of one palette.
+struct Tints {
+    text: Color,
+    strong: Color,
+    muted: Color,
+    faint: Color,
+    selected: Color,
+    selected_elsewhere: Color,
+    bar: Color,
+    blue: Color,
+    green: Color,
+    yellow: Color,
+    red: Color,
+    purple: Color,
+    sand: Color,
+}
+
+impl Tints {
+    /// The ground is the terminal's own, so every hue keeps a contrast of at least 4.5 to 1
+    /// (frames 2 to 1) against black-blue and white grounds respectively.
+    const fn true_color(background: Background) -> Self {
+        match background {
+            Background::Dark => Self {
+                text: Color::Rgb(0xd3, 0xdb, 0xe8),
+                strong: Color::Rgb(0xf3, 0xf6, 0xfb),
+                muted: Color::Rgb(0x8a, 0x96, 0xab),
+                faint: Color::Rgb(0x55, 0x60, 0x76),
+                selected: Color::Rgb(0x28, 0x3a, 0x5c),
+                selected_elsewhere: Color::Rgb(0x22, 0x29, 0x38),
+                bar: Color::Rgb(0x1b, 0x22, 0x31),
+                blue: Color::Rgb(0x6c, 0xb6, 0xff),
+                green: Color::Rgb(0x5f, 0xd3, 0x8d),
+                yellow: Color::Rgb(0xf2, 0xc0, 0x5c),
+                red: Color::Rgb(0xff, 0x7b, 0x7b),
+                purple: Color::Rgb(0xc3, 0x9b, 0xf5),
+                sand: Color::Rgb(0xd9, 0xc3, 0x9a),
+            },
+            Background::Light => Self {
+                text: Color::Rgb(0x24, 0x29, 0x33),
+                strong: Color::Rgb(0x00, 0x00, 0x00),
+                muted: Color::Rgb(0x5d, 0x67, 0x78),
+                faint: Color::Rgb(0xa2, 0xab, 0xb9),
+                selected: Color::Rgb(0xcf, 0xe0, 0xfa),
+                selected_elsewhere: Color::Rgb(0xe4, 0xe8, 0xef),
+                bar: Color::Rgb(0xe9, 0xed, 0xf3),
+                blue: Color::Rgb(0x0b, 0x5f, 0xc4),
+                green: Color::Rgb(0x14, 0x74, 0x3c),
+                yellow: Color::Rgb(0x8a, 0x5a, 0x00),
+                red: Color::Rgb(0xbf, 0x1f, 0x2c),
+                purple: Color::Rgb(0x6f, 0x3c, 0xb5),
+                sand: Color::Rgb(0x6b, 0x55, 0x2a),
+            },
+        }
+    }
+
+    /// The nearest of the 240 fixed colours of the indexed palette.
+    const fn indexed(background: Background) -> Self {
+        match background {
+            Background::Dark => Self {
+                text: Color::Indexed(253),
+                strong: Color::Indexed(231),
+                muted: Color::Indexed(245),
+                faint: Color::Indexed(240),
+                selected: Color::Indexed(24),
+                selected_elsewhere: Color::Indexed(236),
+                bar: Color::Indexed(235),
+                blue: Color::Indexed(75),
+                green: Color::Indexed(78),
+                yellow: Color::Indexed(221),
+                red: Color::Indexed(210),
+                purple: Color::Indexed(141),
+                sand: Color::Indexed(180),
+            },
+            Background::Light => Self {
+                text: Color::Indexed(235),
+                strong: Color::Indexed(16),
+                muted: Color::Indexed(241),
+                faint: Color::Indexed(248),
+                selected: Color::Indexed(153),
+                selected_elsewhere: Color::Indexed(254),
+                bar: Color::Indexed(255),
+                blue: Color::Indexed(25),
+                green: Color::Indexed(22),
+                yellow: Color::Indexed(94),
+                red: Color::Indexed(124),
+                purple: Color::Indexed(55),
+                sand: Color::Indexed(58),
+            },
+        }
+    }
+}
+
+fn tinted(role: Role, tints: &Tints) -> Style {
+    let style = Style::new();
+    let bold = Modifier::BOLD;
+    match role {
+        Role::Normal => style.fg(tints.text),
+        Role::Muted => style.fg(tints.muted),
+        Role::Strong | Role::Title => style.fg(tints.strong).add_modifier(bold),
+        Role::Border | Role::Lane => style.fg(tints.faint),
+        Role::Focus | Role::Accent => style.fg(tints.blue),
+        Role::Selected => style.bg(tints.selected).add_modifier(bold),
+        Role::SelectedElsewhere => style.bg(tints.selected_elsewhere),
+        Role::Ok => style.fg(tints.green),
+        Role::Warning => style.fg(tints.yellow),
+        Role::Error => style.fg(tints.red).add_modifier(bold),
+        Role::Unknown => style.fg(tints.purple),
+        Role::Key => style.fg(tints.blue).add_modifier(bold),
+        Role::Evidence => style.fg(tints.sand),
+        Role::Match => style.add_modifier(Modifier::UNDERLINED).add_modifier(bold),
+        Role::Bar => style.fg(tints.text).bg(tints.bar),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn all_themes() -> Vec<Theme> {
+        let mut themes = Vec::new();
+        for colors in [
+            ColorSupport::None,
+            ColorSupport::Ansi16,
+            ColorSupport::Ansi256,
+            ColorSupport::TrueColor,
+        ] {
+            for background in [Background::Dark, Background::Light] {
+                themes.push(Theme::new(colors, background, GlyphSet::Unicode));
+            }
+        }
+        themes
+    }
+
+    #[test]
+    fn themes_use_no_more_colours_than_the_terminal_has() {
+        for theme in all_themes() {
+            for role in Role::ALL {
+                let style = theme.style(role);
+                for color in [style.fg, style.bg].into_iter().flatten() {
+                    let needs = match color {
+                        Color::Rgb(..) => ColorSupport::TrueColor,
+                        Color::Indexed(_) => ColorSupport::Ansi256,
+                        _ => ColorSupport::Ansi16,
+                    };
+                    assert!(needs <= theme.colors, "{role:?} in {:?}", theme.colors);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_selection_is_seen_in_every_theme() {
+        for theme in all_themes() {
+            for role in [Role::Selected, Role::SelectedElsewhere, Role::Match] {
+                assert_ne!(
+                    theme.style(role),
+                    Style::new(),
+                    "{role:?} in {:?}",
+                    theme.colors
+                );
+            }
+        }
+    }
+
+    /// Relative luminance, WCAG 2.2.
+    fn luminance(color: Color) -> f64 {
+        let Color::Rgb(red, green, blue) = color else {
+            panic!("{color} is not 24 bits")
+        };
+        let linear = |channel: u8| {
+            let channel = f64::from(channel) / 255.0;
+            if channel <= 0.040_45 {
+                channel / 12.92
+            } else {
+                ((channel + 0.055) / 1.055).powf(2.4)
+            }
+        };
+        0.2126 * linear(red) + 0.7152 * linear(green) + 0.0722 * linear(blue)
+    }
+
+    fn contrast(one: Color, other: Color) -> f64 {
+        let (one, other) = (luminance(one), luminance(other));
+        (one.max(other) + 0.05) / (one.min(other) + 0.05)
+    }
+
+    #[test]
+    fn truecolor_text_has_contrast_on_its_ground_and_on_the_selection() {
+        for (background, ground) in [
+            (Background::Dark, Color::Rgb(0x11, 0x15, 0x1d)),
+            (Background::Light, Color::Rgb(0xff, 0xff, 0xff)),
+        ] {
+            let theme = Theme::new(ColorSupport::TrueColor, background, GlyphSet::Unicode);
+            let selected = theme.style(Role::Selected).bg.unwrap();
+            for role in Role::ALL {
+                let Some(text) = theme.style(role).fg else {
+                    continue;
+                };
+                let line = matches!(role, Role::Border | Role::Lane);
+                let (least, least_selected) = if line { (2.0, 1.2) } else { (4.5, 3.5) };
+                let (plain, marked) = (contrast(text, ground), contrast(text, selected));
+                assert!(plain >= least, "{role:?} on {background:?}: {plain:.1}");
+                assert!(
+                    marked >= least_selected,
+                    "{role:?} selected on {background:?}: {marked:.1}"
+                );
+            }
+        }
+    }
+}

@@ -1,0 +1,268 @@
+//! A list of commands over the screen, narrowed down by what is typed.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::{Position, Rect};
+use ratatui::style::Style;
+use ratatui::widgets::{StatefulWidget, Widget};
+
+use super::overlay::Overlay;
+use super::prompt::{Prompt, PromptState};
+use super::tree::select;
+use crate::golden;
+use crate::scroll::{ListState, beside_scrollbar, draw_scrollbar};
+use crate::text::{Label, draw_label, draw_right, line_of};
+use crate::theme::{Role, Theme};
+
+/// Content size, in cells.
+const SIZE: (u16, u16) = (72, 16);
+
+/// One command.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Command {
+    /// What is typed.
+    pub name: String,
+    /// What it does.
+    pub words: String,
+    /// Its key as printed, if it has one.
+    pub key: String,
+}
+
+impl Command {
+    /// A command.
+    pub fn new(name: impl Into<String>, words: impl Into<String>, key: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            words: words.into(),
+            key: key.into(),
+        }
+    }
+}
+
+/// A command that matches what was typed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Match {
+    /// Its place in the list of all commands.
+    pub index: usize,
+    /// How well it matches; higher is better.
+    pub score: i64,
+    /// Which characters of its name matched, by number.
+    pub characters: Vec<usize>,
+}
+
+/// The commands that match, the best first. All of them, in their order, if nothing was typed.
+///
+/// A name matches when it has the typed characters in their order; starts of words and runs count
+/// more. Where no name matches so, the words that describe the command are searched as they are.
+pub fn matches(typed: &str, commands: &[Command]) -> Vec<Match> {
+    let typed = typed.trim();
+    let mut found: Vec<Match> = commands
+        .iter()
+        .enumerate()
+        .filter_map(|(index, command)| {
+            if let Some((score, characters)) = score(typed, &command.name) {
+                return Some(Match {
+                    index,
+                    score,
+                    characters,
+                });
+            }
+            let described = command.words.to_lowercase().contains(&typed.to_lowercase());
+            described.then(|| Match {
+                index,
+                score: i64::MIN,
+                characters: Vec::new(),
+            })
+        })
+        .collect();
+    found.sort_by_key(|found| std::cmp::Reverse(found.score));
+    found
+}
+
+/// How well `name` matches, and which of its characters do.
+fn score(typed: &str, name: &str) -> Option<(i64, Vec<usize>)> {
+    let name: Vec<char> = name.chars().collect();
+    let lower = |c: char| c.to_lowercase().next().unwrap_or(c);
+    let starts_word = |at: usize| at == 0 || !name[at - 1].is_alphanumeric();
+    let mut best: Option<(i64, Vec<usize>)> = None;
+    let typed: Vec<char> = typed
+        .chars()
+        .filter(|c| !c.is_whitespace())
+        .map(lower)
+        .collect();
+    let Some(first) = typed.first() else {
+        return Some((0, Vec::new()));
+    };
+    // Each place where the first character stands is tried, and the best way kept.
+    for start in (0..name.len()).filter(|at| lower(name[*at]) == *first) {
+        let mut places: Vec<usize> = Vec::new();
+        let mut score = 0;
+        let mut at = start;
+        for wanted in &typed {
+            let rest = at..name.len();
+            let next = rest.clone().find(|at| lower(name[*at]) == *wanted);
+            let Some(plain) = next else { break };
+            // The start of a word is worth a jump, unless the run goes on right here.
+            let place = if plain == at {
+                plain
+            } else {
+                let word = rest
+                    .into_iter()
+                    .find(|at| starts_word(*at) && lower(name[*at]) == *wanted);
+                word.unwrap_or(plain)
+            };
+            let runs_on = places.last().is_some_and(|last| last + 1 == place);
+            score += 1 + i64::from(runs_on) * 6 + i64::from(starts_word(place)) * 5;
+            at = place + 1;
+            places.push(place);
+        }
+        if places.len() < typed.len() {
+            continue;
+        }
+        // Early and in short names is better.
+        score = score * 100 - (start * 10 + name.len()).min(99_999).cast_signed() as i64;
+        if best.as_ref().is_none_or(|(other, _)| score > *other) {
+            best = Some((score, places));
+        }
+    }
+    best
+}
+
+/// What was typed, and which command is selected.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct PaletteState {
+    /// What was typed.
+    pub prompt: PromptState,
+    /// Selection among the matching commands.
+    pub list: ListState,
+}
+
+impl PaletteState {
+    /// The place of the selected command in the list of all commands.
+    pub fn selected(&self, commands: &[Command]) -> Option<usize> {
+        let found = matches(self.prompt.text(), commands);
+        self.list
+            .selected(found.len())
+            .map(|selected| found[selected].index)
+    }
+}
+
+/// Draws the palette over the screen.
+#[derive(Clone, Copy, Debug)]
+pub struct Palette<'a> {
+    title: &'a str,
+    commands: &'a [Command],
+    theme: &'a Theme,
+}
+
+impl<'a> Palette<'a> {
+    /// These commands.
+    pub const fn new(title: &'a str, commands: &'a [Command], theme: &'a Theme) -> Self {
+        Self {
+            title,
+            commands,
+            theme,
+        }
+    }
+
+    fn overlay(&self, screen: Rect) -> Overlay<'a> {
+        let width = SIZE.0.min(screen.width.saturating_sub(6));
+        Overlay::new(self.title.to_owned(), width, SIZE.1, self.theme)
+    }
+
+    /// Where the terminal's cursor belongs.
+    pub fn cursor(&self, screen: Rect, state: &PaletteState) -> Position {
+        let inner = self.overlay(screen).inner(screen);
+        let cursor = Prompt::new(": ", &state.prompt, self.theme).cursor(inner);
+        Position {
+            x: cursor.x.min(screen.right().saturating_sub(1)),
+            y: cursor.y.min(screen.bottom().saturating_sub(1)),
+        }
+    }
+
+    /// The matching commands in words.
+    pub fn to_text(&self, typed: &str, width: u16) -> Vec<String> {
+        let found = matches(typed, self.commands);
+        golden::paged(width, found.len(), |first, area, buffer| {
+            for (y, found) in (area.top()..area.bottom()).zip(&found[first..]) {
+                self.draw_match(found, line_of(area, y), buffer);
+            }
+        })
+    }
+
+    fn draw_match(&self, found: &Match, area: Rect, buffer: &mut Buffer) {
+        let command = &self.commands[found.index];
+        let key = Label::of(Role::Key, command.key.clone());
+        let used = draw_right(&key, area, buffer, self.theme);
+        let room = area.width.saturating_sub(used + u16::from(used > 0) * 2);
+        let widest = self
+            .commands
+            .iter()
+            .map(|c| crate::text::width(&c.name))
+            .max()
+            .unwrap_or(0);
+        let names = (widest as u16).min(room / 2).max(room.min(8));
+        let name_area = Rect {
+            width: names,
+            ..area
+        };
+        let name = Label::of(Role::Strong, command.name.clone());
+        draw_label(&name, name_area, buffer, self.theme, Style::new());
+        let name: Vec<char> = command.name.chars().collect();
+        for at in &found.characters {
+            let before: String = name[..*at].iter().collect();
+            let x = crate::text::width(&before) as u16;
+            let cells = crate::text::width(&name[*at].to_string()) as u16;
+            if x + cells <= names {
+                let place = Rect {
+                    x: area.x + x,
+                    width: cells,
+                    ..area
+                };
+                buffer.set_style(place, self.theme.style(Role::Match));
+            }
+        }
+        let words = Label::of(Role::Muted, command.words.clone());
+        let x = area.x + names + 2;
+        let place = Rect {
+            x,
+            width: room.saturating_sub(names + 2),
+            ..area
+        };
+        draw_label(&words, place, buffer, self.theme, Style::new());
+    }
+}
+
+impl StatefulWidget for &Palette<'_> {
+    type State = PaletteState;
+
+    fn render(self, screen: Rect, buffer: &mut Buffer, state: &mut PaletteState) {
+        let screen = screen.intersection(buffer.area);
+        let overlay = self.overlay(screen);
+        overlay.render(screen, buffer);
+        let inner = overlay.inner(screen).intersection(buffer.area);
+        if inner.is_empty() {
+            return;
+        }
+        let found = matches(state.prompt.text(), self.commands);
+        let count = format!("{} of {}", found.len(), self.commands.len());
+        Prompt::new(": ", &state.prompt, self.theme)
+            .placeholder("type a command")
+            .right(&count)
+            .render(inner, buffer);
+        let list = Rect {
+            y: inner.y + 1,
+            height: inner.height - 1,
+            ..inner
+        };
+        state.list.fit(found.len(), usize::from(list.height));
+        let rows = beside_scrollbar(found.len(), list);
+        for (y, index) in (rows.top()..rows.bottom()).zip(state.list.offset..found.len()) {
+            let line = line_of(rows, y);
+            self.draw_match(&found[index], line, buffer);
+            if index == state.list.selected {
+                select(line, true, buffer, self.theme);
+            }
+        }
+        draw_scrollbar(found.len(), state.list.offset, list, buffer, self.theme);
+    }
+}
