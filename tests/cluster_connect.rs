@@ -159,7 +159,10 @@ async fn what_is_no_api_server_is_said_to_be_none() {
             b"HTTP/1.1 404 Not Found\r\nContent-Length: 13\r\nConnection: close\r\n\r\n<html></html>",
         );
     });
-    let hanging_up = server(|_| {});
+    let hanging_up = server(|stream| {
+        let mut request = [0; 4096];
+        let _ = stream.read(&mut request);
+    });
     for (server, expected) in [
         (
             format!("https://{closed_address}"),
