@@ -1,5 +1,6 @@
 //! The vectors. Those with an expectation are rows of the tables in `facts/tls.md`.
 
+mod alerts;
 mod chains;
 pub(crate) mod clients;
 mod handshakes;
@@ -18,6 +19,7 @@ pub(crate) fn all() -> Vec<Vector> {
         names::vectors(),
         keys::vectors(),
         handshakes::vectors(),
+        alerts::vectors(),
         wire::vectors(),
         http::vectors(),
         pairs::vectors(),
