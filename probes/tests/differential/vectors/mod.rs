@@ -1,12 +1,14 @@
 //! The vectors. Those with an expectation are rows of the tables in `facts/tls.md`.
 
 mod alerts;
+mod bundles;
 mod chains;
 pub(crate) mod clients;
 mod handshakes;
 mod http;
 mod keys;
 mod names;
+mod oddities;
 mod pairs;
 mod wire;
 
@@ -16,6 +18,8 @@ use crate::vector::Vector;
 pub(crate) fn all() -> Vec<Vector> {
     [
         chains::vectors(),
+        bundles::vectors(),
+        oddities::vectors(),
         names::vectors(),
         keys::vectors(),
         handshakes::vectors(),
