@@ -24,7 +24,7 @@ pub(crate) struct Rig {
     /// Where each vector's backend listens.
     pub(crate) addresses: Vec<SocketAddr>,
     nginx: Nginx,
-    _openssl_servers: HashMap<&'static str, Running>,
+    _openssl_servers: HashMap<String, Running>,
 }
 
 impl Rig {
@@ -40,18 +40,18 @@ impl Rig {
         runtime: &Runtime,
     ) -> io::Result<Self> {
         let mut builder = Builder::new()?;
-        let mut openssl_servers: HashMap<&'static str, Running> = HashMap::new();
+        let mut openssl_servers: HashMap<String, Running> = HashMap::new();
         let mut addresses = Vec::with_capacity(vectors.len());
         for (number, vector) in vectors.iter().enumerate() {
             let address = match &vector.backend {
                 Backend::Nginx(servers) => builder.backend(number, servers)?,
                 Backend::Peer(peer) => runtime.block_on(peer::start(peer.clone()))?,
-                Backend::Openssl(server) => match openssl_servers.get(server.name) {
+                Backend::Openssl(server) => match openssl_servers.get(&server.name) {
                     Some(running) => running.address,
                     None => {
                         let running = server.start(builder.directory())?;
                         openssl_servers
-                            .entry(server.name)
+                            .entry(server.name.clone())
                             .or_insert(running)
                             .address
                     }

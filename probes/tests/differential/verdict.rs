@@ -14,6 +14,8 @@ pub(crate) struct Verdict {
     pub(crate) alert: Option<u8>,
     pub(crate) client_status: Option<u16>,
     pub(crate) log_line: Option<String>,
+    /// Server Name Indication; `None` where there was no handshake, or no name in it.
+    pub(crate) sni: Option<String>,
     /// Depth and code of each complaint that the verify callback heard.
     pub(crate) complaints: Vec<(u32, i32)>,
     /// The backend's answer, where one came: NGINX backends write into it what they saw of TLS.
@@ -30,6 +32,7 @@ impl Verdict {
             alert: nginx.alert,
             client_status: nginx.client_status,
             log_line: nginx.log_line.as_deref().map(comparable_line),
+            sni: sni(transcript),
             complaints: transcript
                 .verify_trace
                 .iter()
@@ -39,6 +42,18 @@ impl Verdict {
             body: transcript.http.as_ref().map(|http| unix_lines(&http.body)),
         }
     }
+}
+
+fn sni(transcript: &Transcript) -> Option<String> {
+    let hello = transcript
+        .steps
+        .iter()
+        .find(|step| step.name == "ClientHello")?;
+    let field = hello
+        .fields
+        .iter()
+        .find(|field| field.name.ends_with("server_name"))?;
+    Some(field.value.clone())
 }
 
 /// The probe's bodies are for a terminal, which has no use for carriage returns.
@@ -58,6 +73,9 @@ impl fmt::Display for Verdict {
         match self.client_status {
             Some(status) => write!(f, " status {status}")?,
             None => write!(f, " no status")?,
+        }
+        if let Some(sni) = &self.sni {
+            write!(f, " sni {sni}")?;
         }
         if !self.complaints.is_empty() {
             write!(f, " trace")?;
