@@ -77,7 +77,7 @@ fn journey(columns: u16, lines: u16) {
     terminal.press(&["5"]);
     terminal.wait_for(&["apiVersion"]);
     terminal.press(&["?"]);
-    terminal.wait_for(&["Program"]);
+    terminal.wait_for(&["Keys", "Move"]);
     keep("7-help", terminal.settled());
 
     terminal.press(&["Escape", "q"]);
