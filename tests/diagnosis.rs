@@ -29,5 +29,10 @@ fn every_scenario_gives_what_it_names_in_that_order() {
             ));
         }
     }
-    assert!(wrong.is_empty(), "{} scenarios:\n{}", wrong.len(), wrong.join("\n"));
+    assert!(
+        wrong.is_empty(),
+        "{} scenarios:\n{}",
+        wrong.len(),
+        wrong.join("\n")
+    );
 }

@@ -70,7 +70,10 @@ pub(crate) fn mint(wanted: &BTreeMap<String, Wanted>, now: Timestamp) -> BTreeMa
                 minted.insert(name.clone(), one);
             }
         }
-        assert!(minted.len() > before, "an issuer is missing or issues itself");
+        assert!(
+            minted.len() > before,
+            "an issuer is missing or issues itself"
+        );
     }
     minted
 }
@@ -87,7 +90,9 @@ fn certificate(wish: &Wanted, issuer: Option<&Minted>, now: Timestamp) -> Minted
     name.append_entry_by_text("CN", &wish.cn).expect("CN");
     let name = name.build();
     let mut serial = BigNum::new().expect("number");
-    serial.rand(127, MsbOption::MAYBE_ZERO, false).expect("random");
+    serial
+        .rand(127, MsbOption::MAYBE_ZERO, false)
+        .expect("random");
     let (from, to) = wish.days.unwrap_or((-30, 335));
     let at = |days: i64| Asn1Time::from_unix(now.as_second() + days * 86_400).expect("time");
 
@@ -126,7 +131,9 @@ fn certificate(wish: &Wanted, issuer: Option<&Minted>, now: Timestamp) -> Minted
             .expect("extension");
     }
     let signer = issuer.map_or(&key, |issuer| &issuer.key);
-    builder.sign(signer, MessageDigest::sha256()).expect("signature");
+    builder
+        .sign(signer, MessageDigest::sha256())
+        .expect("signature");
     Minted {
         certificate: builder.build(),
         key,

@@ -12,8 +12,7 @@ use jiff::Timestamp;
 use ngf_probes::{
     certificate::CertificateFacts,
     transcript::{
-        ClientCertificate, Engine, HttpAnswer, NginxVerdict, Outcome, SCHEMA, TlsAgreed,
-        Transcript,
+        ClientCertificate, Engine, HttpAnswer, NginxVerdict, Outcome, SCHEMA, TlsAgreed, Transcript,
     },
 };
 use ngf_tui::{
@@ -115,7 +114,12 @@ pub(crate) fn all() -> Vec<String> {
         .expect("tests/scenarios")
         .map(|entry| entry.expect("entry").path())
         .filter(|path| path.join("scenario.yaml").exists())
-        .map(|path| path.file_name().expect("name").to_string_lossy().into_owned())
+        .map(|path| {
+            path.file_name()
+                .expect("name")
+                .to_string_lossy()
+                .into_owned()
+        })
         .collect();
     names.sort();
     names
@@ -193,7 +197,10 @@ fn collect(name: &str, wanted: &mut BTreeMap<String, Wanted>, objects: &mut Vec<
     for path in &description.without {
         let before = objects.len();
         objects.retain(|object| path_of(object) != *path);
-        assert!(objects.len() < before, "{name}: there is no {path} to take away");
+        assert!(
+            objects.len() < before,
+            "{name}: there is no {path} to take away"
+        );
     }
     for (path, patch) in &description.patch {
         let object = objects
@@ -244,10 +251,20 @@ fn read(name: &str, objects: &[Value], minted: &BTreeMap<String, Minted>) -> Sna
             quoted.trim_matches('"').to_owned()
         };
         text = text
-            .replace(&format!("{{{{{certificate}.crt}}}}"), &escaped(pair.certificate_pem()))
-            .replace(&format!("{{{{{certificate}.key}}}}"), &escaped(pair.key_pem()));
+            .replace(
+                &format!("{{{{{certificate}.crt}}}}"),
+                &escaped(pair.certificate_pem()),
+            )
+            .replace(
+                &format!("{{{{{certificate}.key}}}}"),
+                &escaped(pair.key_pem()),
+            );
     }
-    assert!(!text.contains("{{"), "{name}: a certificate is missing: {}", unfilled(&text));
+    assert!(
+        !text.contains("{{"),
+        "{name}: a certificate is missing: {}",
+        unfilled(&text)
+    );
     let folder = tempfile::tempdir().expect("folder");
     let path = folder.path().join("objects.json");
     fs::write(&path, text).expect("file");
@@ -301,7 +318,8 @@ fn evidence(
     let mut evidence = Evidence::none();
     for seen in &description.probes {
         let target = ProbeTarget::parse(&seen.target, "default").expect("a target");
-        let plans = plan(snapshot, &target).unwrap_or_else(|error| panic!("{}: {error}", seen.target));
+        let plans =
+            plan(snapshot, &target).unwrap_or_else(|error| panic!("{}: {error}", seen.target));
         for plan in plans {
             let wanted = seen.address.as_ref();
             if wanted.is_none_or(|address| *address == plan.endpoint.address) {

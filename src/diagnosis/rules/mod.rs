@@ -6,6 +6,5 @@ pub(super) mod condition;
 pub(super) mod expiry;
 pub(super) mod handshake;
 pub(super) mod knowledge;
-pub(super) mod mounted;
 pub(super) mod policy;
 pub(super) mod route;
