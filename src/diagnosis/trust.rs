@@ -18,30 +18,51 @@ use crate::model::{
     snapshot::{Lookup, Snapshot},
 };
 
-/// Certificates of a Secret's or ConfigMap's key, or why there are none, in a sentence.
+/// Why there are no certificates to judge by.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NoCertificates {
+    /// It is certain that there are none: why, in a sentence.
+    Wrong(String),
+    /// Nobody knows: why.
+    Unknown(String),
+}
+
+impl NoCertificates {
+    /// The sentence.
+    pub fn why(&self) -> &str {
+        match self {
+            Self::Wrong(why) | Self::Unknown(why) => why,
+        }
+    }
+}
+
+/// Certificates of a Secret's or ConfigMap's key, or why there are none.
 pub fn certificates<'a>(
     snapshot: &'a Snapshot,
     object: &ObjectRef,
     key: &str,
-) -> Result<&'a [CertificateFacts], String> {
+) -> Result<&'a [CertificateFacts], NoCertificates> {
+    use NoCertificates::{Unknown, Wrong};
     let facts = if object.kind == Kind::Secret {
         match known::secret(snapshot, object) {
             Lookup::Found(secret) if key == "ca.crt" => &secret.spec.ca,
             Lookup::Found(secret) => &secret.spec.certificate,
-            Lookup::Absent => return Err(format!("{object} does not exist")),
-            Lookup::Unknown(why) => return Err(why),
+            Lookup::Absent => return Err(Wrong(format!("{object} does not exist"))),
+            Lookup::Unknown(why) => return Err(Unknown(why)),
         }
     } else {
         match known::config_map(snapshot, object) {
             Lookup::Found(map) => &map.spec.ca,
-            Lookup::Absent => return Err(format!("{object} does not exist")),
-            Lookup::Unknown(why) => return Err(why),
+            Lookup::Absent => return Err(Wrong(format!("{object} does not exist"))),
+            Lookup::Unknown(why) => return Err(Unknown(why)),
         }
     };
     match facts {
-        PemFacts::Missing => Err(format!("{object} has no {key}")),
-        PemFacts::Empty => Err(format!("the {key} in {object} is empty")),
-        PemFacts::Broken(why) => Err(format!("the {key} in {object} cannot be read: {why}")),
+        PemFacts::Missing => Err(Wrong(format!("{object} has no {key}"))),
+        PemFacts::Empty => Err(Wrong(format!("the {key} in {object} is empty"))),
+        PemFacts::Broken(why) => Err(Wrong(format!(
+            "the {key} in {object} cannot be read: {why}"
+        ))),
         PemFacts::Certificates { certificates, .. } => Ok(certificates),
     }
 }
@@ -50,12 +71,12 @@ pub fn certificates<'a>(
 pub fn trusted<'a>(
     snapshot: &'a Snapshot,
     trust: &TrustSource,
-) -> Result<&'a [CertificateFacts], String> {
+) -> Result<&'a [CertificateFacts], NoCertificates> {
     match trust {
         TrustSource::Object { object, key } => certificates(snapshot, object, key),
-        TrustSource::System => {
-            Err("what the CA file of the data plane's image holds is not known".to_owned())
-        }
+        TrustSource::System => Err(NoCertificates::Unknown(
+            "what the CA file of the data plane's image holds is not known".to_owned(),
+        )),
     }
 }
 

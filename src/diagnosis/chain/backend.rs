@@ -11,7 +11,7 @@ use crate::{
     diagnosis::{
         mounted::Mounted,
         plan::{PlannedTls, TrustSource},
-        trust,
+        trust::{self, NoCertificates},
         words::list,
     },
     model::topology::host_and_port,
@@ -80,12 +80,7 @@ fn known<'a>(subject: &'a Subject<'_>) -> Known<'a> {
 
 fn first_box(subject: &Subject<'_>, tls: &PlannedTls, known: &Known<'_>) -> ChainBox {
     let (caption, title, presented, note): (_, _, &[CertificateFacts], _) = match known {
-        Known::Served(presented, served) => {
-            let title = presented
-                .first()
-                .map_or_else(String::new, |leaf| leaf.subject.clone());
-            ("presents", title, presented, Some(served.clone()))
-        }
+        Known::Served(presented, served) => ("presents", served.clone(), presented, None),
         Known::Mounted(mounted, presented) => (
             "presents, probably",
             format!("{}[tls.crt]", mounted.source),
@@ -136,7 +131,7 @@ fn last_box(
     known: &Known<'_>,
     presented: &[CertificateFacts],
     signer: Option<&CertificateFacts>,
-    trusted: &Result<&[CertificateFacts], String>,
+    trusted: &Result<&[CertificateFacts], NoCertificates>,
 ) -> ChainBox {
     let title = match &tls.trust {
         TrustSource::Object { object, key } => format!("{object}[{key}]"),
@@ -148,7 +143,8 @@ fn last_box(
             Known::Nothing(_) => (trusted, unknown("what is presented is not known")),
             _ => (trusted, is_trusted(signer, issuer, trusted)),
         },
-        Err(why) => (&[], unknown(why)),
+        Err(NoCertificates::Wrong(why)) => (&[], Link::is(Trust::Broken(why.clone()))),
+        Err(NoCertificates::Unknown(why)) => (&[], unknown(why)),
     };
     let mut last = trust_box(title, "trusts", facts, link, subject.now);
     last.details
@@ -157,11 +153,7 @@ fn last_box(
 }
 
 fn unknown(missing: &str) -> Link {
-    Link {
-        trust: Trust::Unknown(missing.to_owned()),
-        words: "is".to_owned(),
-        same: true,
-    }
+    Link::is(Trust::Unknown(missing.to_owned()))
 }
 
 fn conclude(
@@ -169,12 +161,12 @@ fn conclude(
     tls: &PlannedTls,
     known: &Known<'_>,
     presented: &[CertificateFacts],
-    trusted: &Result<&[CertificateFacts], String>,
+    trusted: &Result<&[CertificateFacts], NoCertificates>,
 ) -> (Trust, String) {
-    let judged = trusted
-        .as_ref()
-        .map_err(Clone::clone)
-        .and_then(|trusted| trust::judge_backend(presented, trusted, &tls.hostname, subject.now));
+    let judged = match trusted {
+        Ok(trusted) => trust::judge_backend(presented, trusted, &tls.hostname, subject.now),
+        Err(none) => Err(none.why().to_owned()),
+    };
     match (known, judged) {
         (Known::Served(..), Ok(judgement)) => match trust::complaint(&judgement, &tls.hostname) {
             None => (Trust::Verified, "holds in this direction".to_owned()),

@@ -158,10 +158,10 @@ pub(super) fn upwards<'a>(
         let trust = if trust::signed(below, above) {
             Trust::Verified
         } else {
-            Trust::Broken("not by this one's key".to_owned())
+            Trust::Broken("another key made its signature".to_owned())
         };
         boxes.push(ChainBox {
-            link: Some(signed_by(trust)),
+            link: Some(Link::signed_by(trust)),
             caption: "sends with it".to_owned(),
             title: above.subject.clone(),
             details: ca_details(above, subject.now),
@@ -176,7 +176,7 @@ pub(super) fn upwards<'a>(
     let Some((place, ca)) = known else {
         if !trust::signed(last, last) {
             boxes.push(ChainBox {
-                link: Some(signed_by(Trust::Unknown(
+                link: Some(Link::signed_by(Trust::Unknown(
                     "its certificate is not known".to_owned(),
                 ))),
                 caption: "CA".to_owned(),
@@ -191,20 +191,12 @@ pub(super) fn upwards<'a>(
         details.push(Detail::Plain(format!("known from {place}")));
     }
     boxes.push(ChainBox {
-        link: Some(signed_by(Trust::Verified)),
+        link: Some(Link::signed_by(Trust::Verified)),
         caption: "CA".to_owned(),
         title: ca.subject.clone(),
         details,
     });
     Some(ca)
-}
-
-fn signed_by(trust: Trust) -> Link {
-    Link {
-        trust,
-        words: "signed by".to_owned(),
-        same: false,
-    }
 }
 
 /// The link from the CA that signed to the CA that is trusted: the same key, or not.
@@ -221,22 +213,18 @@ pub(super) fn is_trusted(
             {
                 Trust::Verified
             } else if trusted.iter().any(|ca| ca.subject == signer.subject) {
-                Trust::Broken("is not: same name, another key".to_owned())
+                Trust::Broken("same name, another key".to_owned())
             } else {
-                Trust::Broken("is not: another CA".to_owned())
+                Trust::Broken("another CA".to_owned())
             }
         }
         // Nothing that is trusted signed it, though the signer's own certificate is not known.
         None if trusted.iter().any(|ca| Some(ca.subject.as_str()) == issuer) => {
-            Trust::Broken("is not: same name, another key".to_owned())
+            Trust::Broken("same name, another key".to_owned())
         }
-        None => Trust::Broken("is not: another CA".to_owned()),
+        None => Trust::Broken("another CA".to_owned()),
     };
-    Link {
-        words: "is".to_owned(),
-        same: true,
-        trust,
-    }
+    Link::is(trust)
 }
 
 /// The box of what is trusted.

@@ -1,6 +1,6 @@
 //! The first column: the gateway proves itself to the backend.
 
-use ngf_probes::transcript::Outcome;
+use ngf_probes::{certificate::CertificateFacts, transcript::Outcome};
 
 use super::{
     ChainBox, Column, Detail, Link, Trust,
@@ -26,7 +26,8 @@ pub(super) fn column(subject: &Subject<'_>, tls: &PlannedTls) -> Column {
     let mut first = object_box("presents", secret, "tls.crt", None);
     let presented = match trust::certificates(subject.snapshot, secret, "tls.crt") {
         Ok(presented) => presented,
-        Err(why) => {
+        Err(none) => {
+            let why = none.why().to_owned();
             first.details.push(Detail::Plain(why.clone()));
             return Column {
                 heading,
@@ -48,20 +49,20 @@ pub(super) fn column(subject: &Subject<'_>, tls: &PlannedTls) -> Column {
     };
     let signer = upwards(subject, presented, trusted, &mut boxes);
     let issuer = presented.last().map(|last| last.issuer.as_str());
-    let mut judged = None;
-    match candidates.as_slice() {
-        [(mounted, trusted)] => {
-            let title = format!("{}[ca.crt]", mounted.source);
-            let link = is_trusted(signer, issuer, trusted);
-            let mut last = trust_box(title, "trusts, probably", trusted, link, subject.now);
-            last.details.push(Detail::Plain(mounted_words(mounted)));
-            add_asked(subject, &mut last);
-            boxes.push(last);
-            judged = trust::judge_client(presented, trusted, subject.now).ok();
-        }
-        several => boxes.push(unknown_trust(subject, several.len())),
+    let complaint = match trusted {
+        [] => None,
+        trusted => trust::judge_client(presented, trusted, subject.now)
+            .ok()
+            .map(|judgement| trust::complaint(&judgement, "")),
+    };
+    let (trust, conclusion) = conclude(subject, complaint.as_ref(), &candidates);
+    let mut link = is_trusted(signer, issuer, trusted);
+    if matches!(trust, Trust::Broken(_)) && complaint == Some(None) {
+        link = Link::is(Trust::Unknown(
+            "the backend refused what this CA would take: it trusts another file, or has not loaded this one".to_owned(),
+        ));
     }
-    let (trust, conclusion) = conclude(subject, judged.as_ref(), &candidates);
+    boxes.push(trust_of(subject, &candidates, link));
     Column {
         heading,
         boxes,
@@ -69,6 +70,35 @@ pub(super) fn column(subject: &Subject<'_>, tls: &PlannedTls) -> Column {
         conclusion,
     }
 }
+
+/// Whom the backend trusts: what its pods mount, if that is one thing, and what it asked for.
+fn trust_of(subject: &Subject<'_>, candidates: &[Candidate<'_>], link: Link) -> ChainBox {
+    let mut last = match candidates {
+        [(mounted, trusted)] => {
+            let title = format!("{}[ca.crt]", mounted.source);
+            let mut one = trust_box(title, "trusts, probably", trusted, link, subject.now);
+            one.details.push(Detail::Plain(mounted_words(mounted)));
+            one
+        }
+        several => ChainBox {
+            link: Some(Link::is(Trust::Unknown(
+                if several.is_empty() {
+                    "no mounted ca.crt is known"
+                } else {
+                    "its pods mount several, and only its configuration says which it uses"
+                }
+                .to_owned(),
+            ))),
+            caption: "trusts".to_owned(),
+            title: "not known".to_owned(),
+            details: Vec::new(),
+        },
+    };
+    add_asked(subject, &mut last);
+    last
+}
+
+type Candidate<'a> = (Mounted, &'a [CertificateFacts]);
 
 fn presents_nothing(subject: &Subject<'_>, heading: String) -> Column {
     let gateway = &subject.connection.gateway;
@@ -93,7 +123,11 @@ fn presents_nothing(subject: &Subject<'_>, heading: String) -> Column {
             title: "no certificate".to_owned(),
             details: vec![Detail::Plain(why)],
         },
-        unknown_trust(subject, subject.mounted_with("ca.crt").len()),
+        trust_of(
+            subject,
+            &subject.mounted_with("ca.crt"),
+            Link::is(Trust::Unknown("nothing is presented".to_owned())),
+        ),
     ];
     let (trust, conclusion) = match &subject.probe {
         Some((probed, transcript)) if transcript.client_certificate.requested => {
@@ -176,52 +210,26 @@ fn add_asked(subject: &Subject<'_>, last: &mut ChainBox) {
     }
 }
 
-fn unknown_trust(subject: &Subject<'_>, candidates: usize) -> ChainBox {
-    let missing = match candidates {
-        0 => "no mounted ca.crt is known",
-        _ => "its pods mount several, and only its configuration says which it uses",
-    };
-    let mut one = ChainBox {
-        link: Some(Link {
-            trust: Trust::Unknown(missing.to_owned()),
-            words: "is".to_owned(),
-            same: true,
-        }),
-        caption: "trusts".to_owned(),
-        title: "not known".to_owned(),
-        details: Vec::new(),
-    };
-    add_asked(subject, &mut one);
-    one
-}
-
 /// What the backend did, if it was probed; else what it would say.
 fn conclude(
     subject: &Subject<'_>,
-    judged: Option<&ngf_probes::chain::ChainJudgement>,
-    candidates: &[(Mounted, &[ngf_probes::certificate::CertificateFacts])],
+    complaint: Option<&Option<String>>,
+    candidates: &[Candidate<'_>],
 ) -> (Trust, String) {
-    let complaint = judged.and_then(|judgement| trust::complaint(judgement, ""));
-    if let Some(measured) = measured(subject, complaint.as_deref()) {
+    if let Some(measured) = measured(subject, complaint.and_then(Option::as_deref)) {
         return measured;
     }
     let place = candidates
         .first()
         .map_or_else(String::new, |(mounted, _)| mounted.source.to_string());
-    match (judged.is_some(), complaint) {
-        (true, None) => (
-            Trust::Unknown("not probed".to_owned()),
-            format!("would hold, if the backend trusts {place}: probe it to know"),
-        ),
-        (true, Some(complaint)) => (
-            Trust::Unknown("not probed".to_owned()),
-            format!("would not hold, if the backend trusts {place}: {complaint}"),
-        ),
-        (false, _) => (
-            Trust::Unknown("not probed".to_owned()),
-            "whom the backend trusts only a probe can say".to_owned(),
-        ),
-    }
+    let words = match complaint {
+        Some(None) => format!("would hold, if the backend trusts {place}: probe it to know"),
+        Some(Some(complaint)) => {
+            format!("would not hold, if the backend trusts {place}: {complaint}")
+        }
+        None => "whom the backend trusts only a probe can say".to_owned(),
+    };
+    (Trust::Unknown("not probed".to_owned()), words)
 }
 
 fn measured(subject: &Subject<'_>, complaint: Option<&str>) -> Option<(Trust, String)> {

@@ -61,7 +61,7 @@ pub struct ChainBox {
 pub struct Link {
     /// Whether it holds.
     pub trust: Trust,
-    /// What it claims: `signed by`, `is`.
+    /// What it claims: `signed by`, `is`; where it is broken, what holds instead: `is not`.
     pub words: String,
     /// Both boxes should be one and the same.
     pub same: bool,
@@ -182,7 +182,7 @@ impl ChainPicture {
             lines.push(format!("{}:", column.heading));
             for one in &column.boxes {
                 if let Some(link) = &one.link {
-                    lines.push(format!("  {} {}", link.words, link.trust.words()));
+                    lines.push(format!("  {}", link.sentence()));
                 }
                 lines.push(format!("  {}: {}", one.caption, one.title));
                 lines.extend(
@@ -201,13 +201,51 @@ impl ChainPicture {
     }
 }
 
+impl Link {
+    /// `✓ signed by`, `✗ is not: same name, another key`, `? is (not probed)`.
+    pub fn sentence(&self) -> String {
+        let glyph = self.trust.glyph();
+        match &self.trust {
+            Trust::Verified => format!("{glyph} {}", self.words),
+            Trust::Broken(why) => format!("{glyph} {}: {why}", self.words),
+            Trust::Unknown(missing) => format!("{glyph} {} ({missing})", self.words),
+        }
+    }
+
+    /// A claim that one certificate's key signed the one above.
+    fn signed_by(trust: Trust) -> Self {
+        let words = match trust {
+            Trust::Broken(_) => "is not signed by",
+            _ => "signed by",
+        };
+        Self {
+            trust,
+            words: words.to_owned(),
+            same: false,
+        }
+    }
+
+    /// A claim that both boxes are one and the same CA.
+    fn is(trust: Trust) -> Self {
+        let words = match trust {
+            Trust::Broken(_) => "is not",
+            _ => "is",
+        };
+        Self {
+            trust,
+            words: words.to_owned(),
+            same: true,
+        }
+    }
+}
+
 impl Trust {
-    /// `✓`, `✗ another key`, `? not probed`.
-    pub fn words(&self) -> String {
+    /// Why it is broken, or what is missing to know; empty where it is verified.
+    pub fn reason(&self) -> &str {
         match self {
-            Self::Verified => "✓".to_owned(),
-            Self::Broken(why) => format!("✗ {why}"),
-            Self::Unknown(missing) => format!("? {missing}"),
+            Self::Verified => "",
+            Self::Broken(why) => why,
+            Self::Unknown(missing) => missing,
         }
     }
 

@@ -3,6 +3,7 @@
 pub(super) mod cert_manager;
 pub(super) mod client_certificate;
 pub(super) mod condition;
+pub(super) mod expected;
 pub(super) mod expiry;
 pub(super) mod handshake;
 pub(super) mod knowledge;
