@@ -1,6 +1,26 @@
-//! What several tests of the diagnosis share.
+//! What integration tests share.
 
 #![allow(dead_code)] // each test file uses a part of it
 
 pub(crate) mod pki;
 pub(crate) mod scenario;
+pub(crate) mod terminal;
+
+/// Whether a program that tests compare with is installed. With CI set a missing one is a failure.
+pub(crate) fn has_peer(program: &str) -> bool {
+    let found = std::process::Command::new("sh")
+        .args([
+            "-c",
+            &format!("PATH=$PATH:/usr/sbin:/sbin command -v {program} >/dev/null"),
+        ])
+        .status()
+        .is_ok_and(|status| status.success());
+    if !found {
+        assert!(
+            std::env::var_os("CI").is_none(),
+            "{program} is not installed: run make peers"
+        );
+        println!("skipped: {program} is not installed; make peers installs it");
+    }
+    found
+}
