@@ -13,7 +13,10 @@ use openssl::{
     rsa::Rsa,
     x509::{
         X509, X509NameBuilder,
-        extension::{BasicConstraints, ExtendedKeyUsage, SubjectAlternativeName},
+        extension::{
+            AuthorityKeyIdentifier, BasicConstraints, ExtendedKeyUsage, SubjectAlternativeName,
+            SubjectKeyIdentifier,
+        },
     },
 };
 use serde::Deserialize;
@@ -129,6 +132,18 @@ fn certificate(wish: &Wanted, issuer: Option<&Minted>, now: Timestamp) -> Minted
         builder
             .append_extension(usage.build().expect("EKU"))
             .expect("extension");
+    }
+    // As cert-manager does; without them OpenSSL tells a rotated CA by another code.
+    let context = builder.x509v3_context(issuer.map(|issuer| &*issuer.certificate), None);
+    let subject_key = SubjectKeyIdentifier::new().build(&context).expect("SKI");
+    builder.append_extension(subject_key).expect("extension");
+    if let Some(issuer) = issuer {
+        let context = builder.x509v3_context(Some(&issuer.certificate), None);
+        let authority = AuthorityKeyIdentifier::new()
+            .keyid(true)
+            .build(&context)
+            .expect("AKI");
+        builder.append_extension(authority).expect("extension");
     }
     let signer = issuer.map_or(&key, |issuer| &issuer.key);
     builder
