@@ -143,7 +143,7 @@ fn probed_one(app: &mut App, probed: Probed) -> Vec<Effect> {
     match &probed.result {
         Ok(transcript) => {
             let mark = handshake::mark_of(transcript.nginx.outcome);
-            app.say(mark, format!("{endpoint}: {}", transcript.nginx.sentence));
+            app.say(mark, transcript.nginx.sentence.clone());
         }
         Err(why) => app.say(
             Mark::Failed,
@@ -522,8 +522,8 @@ fn probe(app: &mut App, target: &ProbeTarget) -> Vec<Effect> {
     match plan(&app.snapshot, target) {
         Ok(plans) => {
             app.running.extend(plans.iter().map(ProbePlan::key));
-            app.detail.view = ViewId::Handshake;
             app.detail.endpoint = 0;
+            show_view(app, ViewId::Handshake);
             vec![Effect::Probe(plans)]
         }
         Err(error) => {

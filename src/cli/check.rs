@@ -10,7 +10,10 @@ use super::{
 use crate::{
     diagnosis::{Diagnosis, Evidence},
     files,
-    model::snapshot::{KindState, Snapshot, Source},
+    model::{
+        kind::Kind,
+        snapshot::{KindState, Snapshot, Source},
+    },
     report,
 };
 
@@ -67,12 +70,16 @@ async fn read(input: &InputArgs, args: &CheckArgs) -> Result<Snapshot, CliError>
     Ok(files::read(&input.files, namespace))
 }
 
-/// Whether no kind, or no file, could be read, so that silence proves nothing.
+/// Whether neither Gateways nor routes, or no file, could be read, so that silence proves nothing.
 fn nothing_could_be_read(snapshot: &Snapshot) -> bool {
-    let readable =
-        |state: &KindState| matches!(state, KindState::Live { .. } | KindState::NotServed);
+    let unreadable = |kind: &Kind| {
+        matches!(
+            snapshot.kinds.get(kind),
+            Some(KindState::Denied(_) | KindState::Failed(_) | KindState::UnknownVersions(_))
+        )
+    };
     match snapshot.source {
-        Source::Cluster { .. } => !snapshot.kinds.values().any(readable),
+        Source::Cluster { .. } => [Kind::Gateway, Kind::HTTPRoute].iter().all(unreadable),
         Source::Files { .. } => !snapshot.problems.is_empty() && snapshot.kinds.is_empty(),
     }
 }

@@ -53,11 +53,7 @@ pub async fn run(folder: &Path) -> Result<u8, CliError> {
 
 async fn take(picture: &Picture) -> Result<String, CliError> {
     let scenario = Scenario::find(picture.scenario)?;
-    let sandbox = Sandbox::start(SandboxOptions {
-        scenario,
-        stage: picture.stage,
-    })
-    .await?;
+    let sandbox = Sandbox::start(SandboxOptions::new(scenario, picture.stage)).await?;
     let cluster = demo::connect(&sandbox).await?;
     let snapshot = Arc::new(demo::settled(&cluster).await);
     let world = Arc::new(Demo {

@@ -4,6 +4,7 @@ use std::{error::Error as StdError, io, path::PathBuf};
 
 use thiserror::Error;
 
+use super::config::CONNECT;
 use crate::model::{clean::clean_line, object::ObjectRef};
 
 /// Why the cluster, or something in it, cannot be read. The text of each says what, where and what
@@ -27,17 +28,17 @@ pub enum ClusterError {
         why: String,
     },
     /// The context that was asked for is not there.
-    #[error("the kubeconfig has no context {name:?}; it has {known}")]
+    #[error("the kubeconfig has no context {name:?}; {known}")]
     NoContext {
         /// The context.
         name: String,
-        /// The contexts that exist, in words.
+        /// What to choose instead, in words.
         known: String,
     },
     /// Nobody said which context.
-    #[error("the kubeconfig names no current context; choose one with --context: it has {known}")]
+    #[error("the kubeconfig names no current context; {known}")]
     NoCurrentContext {
-        /// The contexts that exist, in words.
+        /// What to choose, in words.
         known: String,
     },
     /// The context leads nowhere: its cluster, its CA file, its client certificate.
@@ -57,7 +58,9 @@ pub enum ClusterError {
         why: String,
     },
     /// No connection to the API server.
-    #[error("the API server {server} of context {context:?} cannot be reached: {why}")]
+    #[error(
+        "the API server {server} of context {context:?} cannot be reached: {why}; check the address and the network, or choose another cluster with --context"
+    )]
     Unreachable {
         /// Its URL.
         server: String,
@@ -80,7 +83,7 @@ pub enum ClusterError {
     },
     /// The API server does not know the user (401).
     #[error(
-        "the API server {server} does not accept the credentials of context {context:?}: {why}"
+        "the API server {server} does not accept the credentials of context {context:?} ({why}); log in again, or choose another with --context"
     )]
     Unauthorized {
         /// Its URL.
@@ -152,7 +155,11 @@ impl Failure {
 
     /// What the API server said in a watch, or instead of an answer.
     pub(super) fn from_status(status: &kube::core::Status) -> Self {
-        let words = bounded(&status.message);
+        let words = if status.message.trim_start().starts_with('<') {
+            "a web page, where a Kubernetes API was expected".to_owned()
+        } else {
+            bounded(&status.message)
+        };
         match status.code {
             401 => Self::Unauthorized(or(words, "401 Unauthorized")),
             403 => Self::Denied(or(words, "403 Forbidden")),
@@ -222,6 +229,9 @@ fn transport(error: &(dyn StdError + 'static)) -> Failure {
         if let Some(error) = error.downcast_ref::<rustls::Error>() {
             return Failure::Tls(tls(error));
         }
+        if error.is::<tokio::time::error::Elapsed>() {
+            return Failure::NoAnswer(format!("no connection within {} s", CONNECT.as_secs()));
+        }
         if let Some(error) = error.downcast_ref::<kube::client::AuthError>() {
             return Failure::Credentials(credentials(error));
         }
@@ -238,7 +248,12 @@ fn transport(error: &(dyn StdError + 'static)) -> Failure {
         next = error.source();
     }
     // the last is the most exact; the rest is "client error (Connect)" and the like
-    Failure::NoAnswer(bounded(words.last().map_or("no answer", String::as_str)))
+    let exact = words.last().map_or("no answer", String::as_str);
+    if exact.contains("close_notify") || exact == "tls handshake eof" {
+        return Failure::NoAnswer("it closed the connection".to_owned());
+    }
+    let exact = exact.split(" (os error").next().unwrap_or(exact);
+    Failure::NoAnswer(bounded(exact))
 }
 
 fn tls(error: &rustls::Error) -> String {
@@ -253,6 +268,7 @@ fn tls(error: &rustls::Error) -> String {
             | AlertDescription::CertificateRequired
             | AlertDescription::UnknownCA),
         ) => format!("it does not accept the client certificate (alert {alert:?})"),
+        Error::InvalidMessage(_) => "what listens there does not speak TLS".to_owned(),
         other => bounded(&other.to_string()),
     }
 }

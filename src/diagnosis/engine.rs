@@ -5,10 +5,12 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 
 use super::{
+    context::Context,
     evidence::Evidence,
     finding::{Finding, Severity, Verdict},
     health::{self, Health},
-    registry::{RULES, Rule},
+    order::in_order,
+    registry::RULES,
 };
 use crate::model::{
     index::Index,
@@ -16,20 +18,6 @@ use crate::model::{
     snapshot::Snapshot,
     topology::{NodeIx, Topology},
 };
-
-/// Everything that a rule may look at.
-pub struct Context<'a> {
-    /// The objects.
-    pub snapshot: &'a Snapshot,
-    /// What was measured.
-    pub evidence: &'a Evidence,
-    /// Now.
-    pub now: Timestamp,
-    /// Look-ups.
-    pub index: &'a Index<'a>,
-    /// The tree.
-    pub topology: &'a Topology,
-}
 
 /// What the rules found so far.
 #[derive(Debug, Default)]
@@ -87,13 +75,7 @@ impl Diagnosis {
     pub fn of(snapshot: &Snapshot, evidence: &Evidence, now: Timestamp) -> Self {
         let index = Index::of(snapshot);
         let topology = Topology::with(snapshot, &index);
-        let context = Context {
-            snapshot,
-            evidence,
-            now,
-            index: &index,
-            topology: &topology,
-        };
+        let context = Context::new(snapshot, evidence, now, &index, &topology);
         let mut findings = Findings::default();
         for rule in RULES {
             (rule.check)(&context, &mut findings);
@@ -148,114 +130,4 @@ impl Diagnosis {
 /// What is wrong: causes by importance, each followed by its effects.
 pub fn diagnose(snapshot: &Snapshot, evidence: &Evidence, now: Timestamp) -> Vec<Finding> {
     Diagnosis::of(snapshot, evidence, now).findings
-}
-
-/// Finds the cause of each finding and puts roots first, by severity, certainty and reach; effects
-/// follow their cause.
-fn in_order(found: Vec<Finding>, rules: &[Rule]) -> Vec<Finding> {
-    let causes: Vec<Option<usize>> = (0..found.len())
-        .map(|effect| cause_of(effect, &found, rules))
-        .collect();
-    let root_of = |mut index: usize| {
-        // A cause is never its own effect, however long the chain: the list is finite.
-        for _ in 0..found.len() {
-            match causes[index] {
-                Some(cause) => index = cause,
-                None => break,
-            }
-        }
-        index
-    };
-    let rank = |index: usize| {
-        let finding = &found[index];
-        let reach = found
-            .iter()
-            .enumerate()
-            .filter(|(other, _)| *other != index && root_of(*other) == index)
-            .count()
-            + finding.marks.len();
-        // A cause is as bad as the worst that comes of it.
-        let severity = (0..found.len())
-            .filter(|other| root_of(*other) == index)
-            .map(|other| (found[other].severity, found[other].verdict))
-            .min()
-            .unwrap_or((finding.severity, finding.verdict));
-        (
-            severity.0,
-            severity.1,
-            std::cmp::Reverse(reach),
-            finding.code,
-            finding.subject.clone(),
-        )
-    };
-    let mut roots: Vec<usize> = (0..found.len()).filter(|i| root_of(*i) == *i).collect();
-    roots.sort_by_cached_key(|root| rank(*root));
-    let mut order = Vec::with_capacity(found.len());
-    for root in roots {
-        push_with_effects(root, &causes, &found, &mut order);
-    }
-    let place_of: Vec<Option<usize>> = (0..found.len())
-        .map(|index| order.iter().position(|placed| *placed == index))
-        .collect();
-    let mut by_index: Vec<Option<Finding>> = found.into_iter().map(Some).collect();
-    order
-        .iter()
-        .filter_map(|index| {
-            let mut finding = by_index[*index].take()?;
-            finding.caused_by = causes[*index].and_then(|cause| place_of[cause]);
-            Some(finding)
-        })
-        .collect()
-}
-
-fn push_with_effects(
-    index: usize,
-    causes: &[Option<usize>],
-    found: &[Finding],
-    order: &mut Vec<usize>,
-) {
-    order.push(index);
-    let mut effects: Vec<usize> = (0..causes.len())
-        .filter(|other| causes[*other] == Some(index) && !order.contains(other))
-        .collect();
-    effects.sort_by_key(|effect| {
-        let finding = &found[*effect];
-        (
-            finding.severity,
-            finding.verdict,
-            finding.code,
-            finding.subject.clone(),
-        )
-    });
-    for effect in effects {
-        if !order.contains(&effect) {
-            push_with_effects(effect, causes, found, order);
-        }
-    }
-}
-
-/// The finding whose rule says that it causes findings of this code, and which is about an object
-/// that this one is about, too. A proven cause before a supposed one; never one that is itself
-/// (by way of others) an effect of this.
-fn cause_of(effect: usize, found: &[Finding], rules: &[Rule]) -> Option<usize> {
-    let finding = &found[effect];
-    let objects: BTreeSet<&ObjectRef> = finding.objects().collect();
-    found
-        .iter()
-        .enumerate()
-        .filter(|(index, cause)| {
-            *index != effect
-                && may_cause(cause.code, finding.code, rules)
-                && !may_cause(finding.code, cause.code, rules)
-                && (objects.contains(&cause.subject)
-                    || cause.objects().any(|object| *object == finding.subject))
-        })
-        .min_by_key(|(index, cause)| (cause.verdict, cause.severity, *index))
-        .map(|(index, _)| index)
-}
-
-fn may_cause(cause: &str, effect: &str, rules: &[Rule]) -> bool {
-    rules
-        .iter()
-        .any(|rule| rule.code == cause && rule.causes.contains(&effect))
 }

@@ -1,14 +1,19 @@
 //! How each node of the tree is: from the findings, and from what nobody knows.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use serde::Serialize;
 
 use super::{
-    engine::Context,
+    context::Context,
     finding::{Finding, Mark, Severity, Verdict},
+    ngf::known::kind_is_known,
 };
-use crate::model::topology::{Node, NodeIx, Topology, What};
+use crate::model::{
+    kind::Kind,
+    object::ObjectRef,
+    topology::{Node, NodeIx, Topology, What},
+};
 
 /// How a node is. Orders from best to worst, so that the worst of several is their maximum.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize)]
@@ -136,6 +141,21 @@ pub(super) fn own(
     findings: &[Finding],
     at_node: &[Vec<usize>],
 ) -> Vec<Health> {
+    let probed: BTreeSet<_> = context
+        .probes
+        .iter()
+        .filter(|probed| probed.result.is_ok())
+        .map(|probed| {
+            let plan = &probed.plan;
+            let endpoint = &plan.endpoint;
+            (
+                &plan.service,
+                plan.port,
+                endpoint.address.as_str(),
+                endpoint.port,
+            )
+        })
+        .collect();
     context
         .topology
         .iter()
@@ -145,30 +165,45 @@ pub(super) fn own(
                 .map(|index| Health::of_finding(&findings[*index]))
                 .max()
                 .unwrap_or(Health::Ok);
-            found.max(unknown_by_nature(context, place))
+            found.max(unknown_by_nature(context, &probed, place))
         })
         .collect()
 }
 
 /// An endpoint that is spoken TLS to is unknown until a probe has tried it: no condition tests a
-/// backend's certificate, and readiness says nothing of it.
-fn unknown_by_nature(context: &Context<'_>, place: NodeIx) -> Health {
+/// backend's certificate, and readiness says nothing of it. So is a backend whose endpoints nobody
+/// knows.
+fn unknown_by_nature(
+    context: &Context<'_>,
+    probed: &BTreeSet<(&ObjectRef, u16, &str, u16)>,
+    place: NodeIx,
+) -> Health {
     let node = context.topology.node(place);
-    if let What::Endpoint(endpoint) = &node.what {
-        let encrypted = context.topology.above(place, |node| match &node.what {
-            What::Backend(backend) => Some(backend.policy.is_some()),
-            _ => None,
-        });
-        let probed = context.evidence.probes().any(|probed| {
-            probed.plan.endpoint.address == endpoint.address
-                && probed.plan.endpoint.port == endpoint.port
-                && probed.result.is_ok()
-        });
-        if encrypted == Some(true) && !probed {
-            return Health::Unknown;
+    let unknown = match &node.what {
+        What::Endpoint(endpoint) if endpoint.ready => {
+            let backend = context.topology.above(place, |node| match &node.what {
+                What::Backend(backend) => Some(backend),
+                _ => None,
+            });
+            backend
+                .filter(|backend| backend.policy.is_some())
+                .and_then(|backend| backend.service.as_ref().zip(backend.port))
+                .is_some_and(|(service, port)| {
+                    let key = (service, port, endpoint.address.as_str(), endpoint.port);
+                    !probed.contains(&key)
+                })
         }
-    }
-    Health::Ok
+        What::Backend(backend) => {
+            let endpoints = node
+                .children
+                .iter()
+                .any(|child| matches!(context.topology.node(*child).what, What::Endpoint(_)));
+            let known = kind_is_known(context.snapshot, Kind::EndpointSlice).is_ok();
+            !endpoints && !known && (backend.policy.is_some() || !context.is_files())
+        }
+        _ => false,
+    };
+    if unknown { Health::Unknown } else { Health::Ok }
 }
 
 /// The worst of each node and everything below it.

@@ -430,12 +430,12 @@ pub enum PemFacts {
     Missing,
     /// The key is there and has no bytes.
     Empty,
-    /// Certificates, in order; `trailing` says what follows or stands between them that is no
-    /// certificate.
+    /// Certificates, in order. Text and other blocks between them, which NGINX passes over, are not
+    /// mentioned.
     Certificates {
         /// What could be read.
         certificates: Vec<CertificateFacts>,
-        /// What is wrong with the rest, if anything.
+        /// Why NGINX refuses to load it all the same: what is wrong with the rest.
         trailing: Option<String>,
     },
     /// Nothing readable: why.

@@ -195,7 +195,7 @@ impl Topology {
     }
 
     /// The nearest node above (or this one) for which `of` gives something.
-    pub fn above<T>(&self, index: NodeIx, of: impl Fn(&Node) -> Option<T>) -> Option<T> {
+    pub fn above<'t, T>(&'t self, index: NodeIx, of: impl Fn(&'t Node) -> Option<T>) -> Option<T> {
         std::iter::once(index)
             .chain(self.ancestors(index))
             .find_map(|place| of(self.node(place)))

@@ -9,11 +9,13 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use jiff::Timestamp;
 use openssl::dh::Dh;
 use tempfile::TempDir;
 
 use crate::s_server::{free_address, wait_for};
 use crate::vector::{Gateway, Identity, ServerBlock};
+use crate::which_nginx;
 
 /// The file of Diffie-Hellman parameters that backends may name in `ssl_dhparam`.
 pub(crate) const DH_PARAMETERS: &str = "dh2048.pem";
@@ -223,13 +225,11 @@ impl Builder {
             self.directory.path().join("nginx.conf"),
             self.configuration(),
         )?;
-        let mut command = Command::new("nginx");
+        let mut command = which_nginx::command();
         command
             .arg("-p")
             .arg(self.directory.path())
             .args(["-c", "nginx.conf", "-e", "start.log"])
-            // The machine's openssl.cnf must not speak in the verdict.
-            .env("OPENSSL_CONF", "/dev/null")
             .stdin(Stdio::null());
         Ok(command)
     }
@@ -245,6 +245,11 @@ impl Builder {
         let said = emergency.map_or(text.as_str(), |(_, said)| said);
         let said = said.split_once(": ").map_or(said, |(_process, said)| said);
         Ok(Some(said.to_owned()))
+    }
+
+    /// A line of NGINX's without the name of this folder, which is another each time.
+    pub(crate) fn without_folder(&self, line: &str) -> String {
+        line.replace(&format!("{}/", self.directory.path().display()), "")
     }
 
     /// Starts it; `fake_time` is the moment at which its clock stands still.
@@ -275,15 +280,18 @@ impl Builder {
 pub(crate) struct FakeTime {
     /// The library to preload.
     pub(crate) library: PathBuf,
-    /// UTC, as `2024-01-01 00:00:00`.
-    pub(crate) at: String,
+    /// When the clock stands still.
+    pub(crate) at: Timestamp,
 }
 
 impl FakeTime {
     fn apply(&self, command: &mut Command) {
         command
             .env("LD_PRELOAD", &self.library)
-            .env("FAKETIME", &self.at)
+            .env(
+                "FAKETIME",
+                self.at.strftime("%Y-%m-%d %H:%M:%S").to_string(),
+            )
             .env("TZ", "UTC")
             // NGINX's timers go on.
             .env("FAKETIME_DONT_FAKE_MONOTONIC", "1");

@@ -4,6 +4,7 @@
 use std::net::SocketAddr;
 
 use futures::StreamExt as _;
+use jiff::Timestamp;
 use ngf_probes::dial::Direct;
 use ngf_probes::spec::{ClientIdentity, HttpSpec, ProbeSpec, TlsSpec, Trust};
 use ngf_probes::transcript::Transcript;
@@ -39,7 +40,7 @@ pub(crate) fn spec(gateway: &Gateway, number: Number, address: SocketAddr) -> Pr
     ProbeSpec {
         host: address.ip().to_string(),
         port: address.port(),
-        tls: gateway.tls.as_ref().map(tls_spec),
+        tls: gateway.tls.as_ref().map(|tls| tls_spec(tls, gateway.at)),
         http: HttpSpec {
             method: "GET".to_owned(),
             host: gateway.host.clone(),
@@ -49,7 +50,7 @@ pub(crate) fn spec(gateway: &Gateway, number: Number, address: SocketAddr) -> Pr
     }
 }
 
-fn tls_spec(tls: &GatewayTls) -> TlsSpec {
+fn tls_spec(tls: &GatewayTls, at: Option<Timestamp>) -> TlsSpec {
     TlsSpec {
         server_name: tls.server_name.clone(),
         trust: Trust::Bundle {
@@ -58,7 +59,7 @@ fn tls_spec(tls: &GatewayTls) -> TlsSpec {
         },
         client_identity: tls.identity.as_ref().map(client_identity),
         verify_depth: 4,
-        at: None,
+        at,
     }
 }
 

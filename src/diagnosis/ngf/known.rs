@@ -13,24 +13,29 @@ pub fn absence_is_proven(snapshot: &Snapshot, object: &ObjectRef) -> Result<(), 
     if let Source::Files { .. } = snapshot.source {
         return Err(format!("{object} is not in the files"));
     }
-    if let Scope::Namespace(namespace) = &snapshot.scope
-        && object.kind.info().namespaced
-        && *namespace != object.namespace
-    {
-        return Err(format!(
-            "namespace {} is not read (only {namespace} is)",
-            object.namespace
-        ));
+    if snapshot.holds_all(object.kind, &object.namespace) {
+        return Ok(());
     }
-    kind_is_known(snapshot, object.kind)
+    kind_is_known(snapshot, object.kind)?;
+    Err(format!(
+        "namespace {} is not read, so that nobody knows of {object}",
+        object.namespace
+    ))
+}
+
+/// The namespace that alone is read of a kind, if so.
+pub fn narrowed_to(snapshot: &Snapshot, kind: Kind) -> Option<&str> {
+    match (snapshot.narrowed.get(&kind), &snapshot.scope) {
+        (Some(only), _) | (None, Scope::Namespace(only)) => Some(only),
+        (None, Scope::AllNamespaces) => None,
+    }
 }
 
 /// Whether all objects of a kind were read: an error says in a sentence why not.
 pub fn kind_is_known(snapshot: &Snapshot, kind: Kind) -> Result<(), String> {
     let plural = kind.info().plural;
     match snapshot.kinds.get(&kind) {
-        Some(KindState::Live { .. } | KindState::NotServed) => Ok(()),
-        Some(KindState::Stale { why, .. }) => Err(format!("{plural} may be out of date: {why}")),
+        Some(KindState::Live { .. } | KindState::Stale { .. } | KindState::NotServed) => Ok(()),
         Some(KindState::Loading) => Err(format!("{plural} are not read yet")),
         Some(KindState::UnknownVersions(versions)) => Err(format!(
             "the cluster serves {plural} only as {}, which this tool does not read",

@@ -55,7 +55,6 @@ pub(crate) fn secret(value: &mut Value) -> (SecretFacts, Vec<Wrong>) {
             }
         }
     }
-    let certificate = pem_facts(values.get("tls.crt").map(|value| value.as_slice()));
     let facts = SecretFacts {
         secret_type: value
             .get("type")
@@ -63,9 +62,9 @@ pub(crate) fn secret(value: &mut Value) -> (SecretFacts, Vec<Wrong>) {
             .filter(|name| !name.is_empty())
             .map_or_else(|| "Opaque".to_owned(), clean_line),
         keys: lengths(&values),
-        key: key_state(values.get("tls.key"), values.get("tls.crt"), &certificate),
+        certificate: pem_facts(values.get("tls.crt").map(|value| value.as_slice())),
         ca: pem_facts(values.get("ca.crt").map(|value| value.as_slice())),
-        certificate,
+        key: key_state(values.get("tls.key"), values.get("tls.crt")),
     };
     (facts, wrong)
 }

@@ -1,4 +1,4 @@
-//! Certificates and keys in PEM, by `ngf_probes`.
+//! Certificates and keys in PEM, as `ngf_probes` reads them with NGINX's own library.
 
 use ngf_probes::{
     certificate::CertificateFacts,
@@ -6,60 +6,76 @@ use ngf_probes::{
 };
 use zeroize::Zeroizing;
 
-use crate::model::{
-    clean::clean_line,
-    kinds::{KeyState, PemFacts},
-};
+use crate::model::kinds::{KeyState, PemFacts};
 
-/// The line that ends a certificate.
-const END: &[u8] = b"-----END CERTIFICATE-----";
-/// Up to so many certificates are told apart from what is wrong behind them.
-const MOST_BEFORE_BROKEN: usize = 64;
+/// Bytes that are looked into: no Secret and no ConfigMap holds more.
+const MAX_BYTES: usize = 1 << 20;
 
-/// What a key that should hold certificates holds. Where nginx would refuse the whole, what stands
-/// before the break is told apart, because NGF itself looks at the first block only.
+const BEGIN: &[u8] = b"-----BEGIN CERTIFICATE-----";
+
+/// What a key that should hold certificates holds.
 pub(super) fn pem_facts(bytes: Option<&[u8]>) -> PemFacts {
-    match bytes {
-        None => PemFacts::Missing,
-        Some([]) => PemFacts::Empty,
-        Some(pem) => match read_bundle(pem) {
-            Ok(certificates) => PemFacts::Certificates {
-                certificates,
-                trailing: None,
-            },
-            Err(error) => match before_the_break(pem) {
-                Some(certificates) => PemFacts::Certificates {
-                    certificates,
-                    trailing: Some(clean_line(&error.to_string())),
-                },
-                None => PemFacts::Broken(clean_line(&error.to_string())),
-            },
+    let Some(bytes) = bytes else {
+        return PemFacts::Missing;
+    };
+    if bytes.is_empty() {
+        return PemFacts::Empty;
+    }
+    if bytes.len() > MAX_BYTES {
+        let long = bytes.len();
+        return PemFacts::Broken(format!(
+            "it is {long} bytes long, and no Secret or ConfigMap holds more than {MAX_BYTES}"
+        ));
+    }
+    match read_bundle(bytes) {
+        Ok(certificates) => PemFacts::Certificates {
+            certificates,
+            trailing: None,
         },
+        Err(error) => readable_part(bytes, &error),
     }
 }
 
-/// The certificates of the longest readable beginning; `None` where there is none.
-fn before_the_break(pem: &[u8]) -> Option<Vec<CertificateFacts>> {
-    let ends = pem
-        .windows(END.len())
-        .enumerate()
-        .filter(|(_, window)| *window == END)
-        .map(|(start, _)| start + END.len());
-    let mut readable = None;
-    for end in ends.take(MOST_BEFORE_BROKEN) {
-        match read_bundle(&pem[..end]) {
-            Ok(certificates) => readable = Some(certificates),
-            Err(_) => break,
+/// The certificates of a bundle that can be read, though NGINX would refuse it as a whole.
+fn readable_part(bytes: &[u8], error: &PemError) -> PemFacts {
+    let certificates: Vec<CertificateFacts> = blocks(bytes)
+        .filter_map(|block| read_bundle(block).ok())
+        .flatten()
+        .collect();
+    if certificates.is_empty() {
+        PemFacts::Broken(error.to_string())
+    } else {
+        PemFacts::Certificates {
+            certificates,
+            trailing: Some(error.to_string()),
         }
     }
-    readable
+}
+
+/// Each part that begins like a certificate, up to the next.
+fn blocks(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let starts: Vec<usize> = bytes
+        .windows(BEGIN.len())
+        .enumerate()
+        .filter(|(_, window)| *window == BEGIN)
+        .map(|(start, _)| start)
+        .collect();
+    let ends: Vec<usize> = starts
+        .iter()
+        .skip(1)
+        .copied()
+        .chain([bytes.len()])
+        .collect();
+    starts
+        .into_iter()
+        .zip(ends)
+        .map(|(start, end)| &bytes[start..end])
 }
 
 /// Whether the key belongs to the first certificate.
 pub(super) fn key_state(
     key: Option<&Zeroizing<Vec<u8>>>,
     certificate: Option<&Zeroizing<Vec<u8>>>,
-    facts: &PemFacts,
 ) -> KeyState {
     let Some(key) = key else {
         return KeyState::Missing;
@@ -67,15 +83,12 @@ pub(super) fn key_state(
     let kind = match key_facts(key) {
         Ok(facts) if facts.encrypted => return KeyState::Encrypted,
         Ok(facts) => facts.kind.unwrap_or_default(),
-        Err(error) => return KeyState::Broken(clean_line(&error.to_string())),
+        Err(error) => return KeyState::Broken(error.to_string()),
     };
-    match certificate {
-        Some(certificate) if !facts.certificates().is_empty() => match key_fits(certificate, key) {
-            Ok(true) => KeyState::Fits(kind),
-            Ok(false) => KeyState::DoesNotFit(kind),
-            Err(PemError::EncryptedKey) => KeyState::Encrypted,
-            Err(_) => KeyState::Unpaired(kind),
-        },
-        _ => KeyState::Unpaired(kind),
+    let leaf = certificate.map(|bytes| blocks(bytes).next().unwrap_or(bytes));
+    match leaf.map(|leaf| key_fits(leaf, key)) {
+        Some(Ok(true)) => KeyState::Fits(kind),
+        Some(Ok(false)) => KeyState::DoesNotFit(kind),
+        Some(Err(_)) | None => KeyState::Unpaired(kind),
     }
 }

@@ -357,15 +357,14 @@ fn crossings() -> Vec<Vector> {
         key: Key::new(Kind::P256, "New Root"),
         ..Certificate::leaf(NAME)
     };
-    let case = |name: &str, sent: &[&Issued], trusted: &[&Issued], expected| Vector {
-        name: name.to_owned(),
-        backend: Backend::Nginx(vec![ServerBlock {
+    let case = |name: &str, sent: &[&Issued], trusted: &[&Issued], expected| {
+        let server = ServerBlock {
             identity: Some(Identity::new(sent)),
             directives: vec!["ssl_protocols TLSv1.2 TLSv1.3".to_owned()],
             ..ServerBlock::default()
-        }]),
-        gateway: Gateway::new(NAME, bundle(trusted)),
-        expected,
+        };
+        let gateway = Gateway::new(NAME, bundle(trusted));
+        Vector::new(name, Backend::Nginx(vec![server]), gateway, expected)
     };
     vec![
         case(

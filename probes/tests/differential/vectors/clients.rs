@@ -83,18 +83,20 @@ fn against_nginx(
         ("on" | "optional", fine) => fine,
         _ => None,
     };
-    Vector {
-        name: format!("{}, {}, nginx {demand}", certificate.name, words(version)),
-        backend: Backend::Nginx(vec![block]),
-        gateway: gateway(certificate),
-        expected: served.map(|served| {
-            if served {
-                Expected::OK
-            } else {
-                Expected::http(400)
-            }
-        }),
-    }
+    let name = format!("{}, {}, nginx {demand}", certificate.name, words(version));
+    let expected = served.map(|served| {
+        if served {
+            Expected::OK
+        } else {
+            Expected::http(400)
+        }
+    });
+    Vector::new(
+        &name,
+        Backend::Nginx(vec![block]),
+        gateway(certificate),
+        expected,
+    )
 }
 
 fn against_openssl(
@@ -103,24 +105,7 @@ fn against_openssl(
     demand: &'static str,
     server: &Identity,
 ) -> Vector {
-    let (name, arguments): (_, &'static [&'static str]) = match (version, demand) {
-        (SslVersion::TLS1_2, "-Verify") => (
-            "required-1.2",
-            &["-tls1_2", "-Verify", "1", "-verify_return_error"],
-        ),
-        (SslVersion::TLS1_2, _) => (
-            "optional-1.2",
-            &["-tls1_2", "-verify", "1", "-verify_return_error"],
-        ),
-        (_, "-Verify") => (
-            "required-1.3",
-            &["-tls1_3", "-Verify", "1", "-verify_return_error"],
-        ),
-        (_, _) => (
-            "optional-1.3",
-            &["-tls1_3", "-verify", "1", "-verify_return_error"],
-        ),
-    };
+    let server = openssl_server("sound", version, demand, server);
     let expected = match (certificate.identity.is_some(), demand) {
         (false, "-verify") => Some(Expected::OK),
         (false, _) => Some(Expected::alert(if version == SslVersion::TLS1_2 {
@@ -131,16 +116,29 @@ fn against_openssl(
         (true, _) if certificate.fine == Some(true) => Some(Expected::OK),
         (true, _) => certificate.alert.map(Expected::alert),
     };
-    Vector {
-        name: format!("{}, {}, openssl {demand}", certificate.name, words(version)),
-        backend: Backend::Openssl(OpensslServer {
-            name,
-            identity: server.clone(),
-            client_ca: client_ca().pem(),
-            arguments,
-        }),
-        gateway: gateway(certificate),
-        expected,
+    let backend = Backend::Openssl(server);
+    let name = format!("{}, {}, openssl {demand}", certificate.name, words(version));
+    Vector::new(&name, backend, gateway(certificate), expected)
+}
+
+/// `openssl s_server` with a certificate of its own, which answers a bad client certificate with an
+/// alert.
+pub(super) fn openssl_server(
+    name: &str,
+    version: SslVersion,
+    demand: &'static str,
+    identity: &Identity,
+) -> OpensslServer {
+    let protocol = if version == SslVersion::TLS1_2 {
+        "-tls1_2"
+    } else {
+        "-tls1_3"
+    };
+    OpensslServer {
+        name: format!("{name}{protocol}{demand}"),
+        identity: identity.clone(),
+        client_ca: client_ca().pem(),
+        arguments: vec![protocol, demand, "1", "-verify_return_error"],
     }
 }
 

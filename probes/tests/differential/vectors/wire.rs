@@ -11,7 +11,7 @@ use crate::scenario::NAME;
 use crate::vector::{Backend, Expected, Gateway, Vector};
 
 /// The gateway's patience with peers that hang.
-pub(super) const IMPATIENCE: Duration = Duration::from_millis(1000);
+pub(super) const IMPATIENCE: Duration = Duration::from_secs(2);
 
 pub(super) fn vectors() -> Vec<Vector> {
     [connections(), nonsense(), alerts(), cuts()].concat()
@@ -22,12 +22,7 @@ pub(super) fn vector(name: &str, peer: Peer, expected: Option<Expected>) -> Vect
     if hangs(&peer) {
         gateway.timeout = IMPATIENCE;
     }
-    Vector {
-        name: name.to_owned(),
-        backend: Backend::Peer(peer),
-        gateway,
-        expected,
-    }
+    Vector::new(name, Backend::Peer(peer), gateway, expected)
 }
 
 fn hangs(peer: &Peer) -> bool {

@@ -242,7 +242,7 @@ impl Row {
         }
         match &self.content {
             Content::Words { left, right } => {
-                draw_words(left, right, first && look.is_some(), space, buffer, theme)
+                draw_words(left, right, first && look.is_some(), space, buffer, theme);
             }
             Content::Arrow(arrow) => arrow.draw(space, buffer, theme),
         }

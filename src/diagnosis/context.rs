@@ -1,0 +1,290 @@
+//! What a rule may look at: the snapshot, what was measured, and what NGF makes of it, worked out
+//! once.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+
+use super::{
+    evidence::{Evidence, Probed},
+    finding::Mark,
+    ngf::{
+        BackendDecision, BackendState, ClientCertificate, PolicyDecision, RuleDecision,
+        client_certificate, decide_policy, decide_rule, known,
+    },
+    plan::{ProbeTarget, TrustSource, plan_all},
+};
+use crate::model::{
+    index::Index,
+    kind::Kind,
+    kinds::{BackendTLSPolicy, Gateway, Route, RouteRule},
+    object::{Object, ObjectRef},
+    snapshot::{Snapshot, Source},
+    topology::{Group, Topology, What, is_ngf_controller},
+};
+
+/// What a rule may look at.
+pub struct Context<'a> {
+    /// The objects.
+    pub snapshot: &'a Snapshot,
+    /// What was measured.
+    pub evidence: &'a Evidence,
+    /// Now.
+    pub now: Timestamp,
+    /// Look-ups.
+    pub index: &'a Index<'a>,
+    /// The tree.
+    pub topology: &'a Topology,
+    /// NGF's Gateways, each with the client certificate that its nginx presents.
+    pub gateways: BTreeMap<&'a ObjectRef, (&'a Object<Gateway>, ClientCertificate)>,
+    /// What NGF makes of each policy, were it used.
+    pub policies: BTreeMap<&'a ObjectRef, (&'a Object<BackendTLSPolicy>, PolicyDecision)>,
+    /// Every rule of every route that one of NGF's Gateways takes.
+    pub rules: Vec<RuleInUse<'a>>,
+    /// Probes of connections that nginx would still open as it was tried.
+    pub probes: Vec<&'a Probed>,
+    /// For each policy that takes effect on a backend in use: the rules, as indices into
+    /// [`Context::rules`], with the backend's index.
+    pub policy_users: BTreeMap<&'a ObjectRef, Vec<(usize, usize)>>,
+}
+
+/// A rule that one of NGF's Gateways takes.
+pub struct RuleInUse<'a> {
+    /// Its route.
+    pub route: &'a Object<Route>,
+    /// From 0.
+    pub index: usize,
+    /// Itself.
+    pub rule: &'a RouteRule,
+    /// What NGF makes of its backends.
+    pub decision: RuleDecision<'a>,
+    /// The Gateways that take the route.
+    pub gateways: BTreeSet<&'a ObjectRef>,
+}
+
+impl<'a> Context<'a> {
+    /// Works out what NGF makes of a snapshot.
+    pub fn new(
+        snapshot: &'a Snapshot,
+        evidence: &'a Evidence,
+        now: Timestamp,
+        index: &'a Index<'a>,
+        topology: &'a Topology,
+    ) -> Self {
+        let gateways: BTreeMap<_, _> = snapshot
+            .gateways
+            .iter()
+            .filter(|(_, gateway)| is_ngf(snapshot, gateway))
+            .map(|(name, gateway)| (name, (&**gateway, client_certificate(snapshot, gateway))))
+            .collect();
+        let policies = snapshot
+            .policies
+            .iter()
+            .map(|(name, policy)| (name, (&**policy, decide_policy(snapshot, policy))))
+            .collect();
+        let mut context = Self {
+            snapshot,
+            evidence,
+            now,
+            index,
+            topology,
+            gateways,
+            policies,
+            rules: Vec::new(),
+            policy_users: BTreeMap::new(),
+            probes: Vec::new(),
+        };
+        context.probes = context.current_probes();
+        context.rules = context.rules_in_use();
+        context.policy_users = context.users();
+        context
+    }
+
+    fn rules_in_use(&self) -> Vec<RuleInUse<'a>> {
+        let mut rules = Vec::new();
+        for (name, route) in &self.snapshot.routes {
+            let gateways = self.gateways_of_route(name);
+            if gateways.is_empty() {
+                continue;
+            }
+            for (index, rule) in route.spec.rules.iter().enumerate() {
+                rules.push(RuleInUse {
+                    route,
+                    index,
+                    rule,
+                    decision: decide_rule(self.snapshot, self.index, route, index, rule),
+                    gateways: gateways.clone(),
+                });
+            }
+        }
+        rules
+    }
+
+    fn gateways_of_route(&self, route: &ObjectRef) -> BTreeSet<&'a ObjectRef> {
+        self.topology
+            .places(route)
+            .iter()
+            .filter(|place| matches!(self.topology.node(**place).what, What::Route { .. }))
+            .filter_map(|place| {
+                self.topology.above(*place, |node| match node.what {
+                    What::Gateway => node.object.as_ref(),
+                    _ => None,
+                })
+            })
+            .filter_map(|gateway| self.gateways.get_key_value(gateway).map(|(name, _)| *name))
+            .collect()
+    }
+
+    fn users(&self) -> BTreeMap<&'a ObjectRef, Vec<(usize, usize)>> {
+        let mut users: BTreeMap<&'a ObjectRef, Vec<(usize, usize)>> = BTreeMap::new();
+        for (rule_place, rule) in self.rules.iter().enumerate() {
+            for (place, backend) in rule.decision.backends.iter().enumerate() {
+                if let Some(policy) = backend.state.policy() {
+                    let places = users.entry(&policy.reference).or_default();
+                    places.push((rule_place, place));
+                }
+            }
+        }
+        users
+    }
+
+    fn current_probes(&self) -> Vec<&'a Probed> {
+        let routes: BTreeSet<&ObjectRef> = self
+            .evidence
+            .probes()
+            .map(|probed| &probed.plan.route)
+            .collect();
+        let mut plans = BTreeMap::new();
+        for route in routes {
+            let target = ProbeTarget::Route(route.clone());
+            if let Ok(planning) = plan_all(self.snapshot, self.index, self.topology, &target) {
+                plans.extend(planning.plans.into_iter().map(|plan| (plan.key(), plan)));
+            }
+        }
+        self.evidence
+            .probes()
+            .filter(|probed| {
+                plans
+                    .get(&probed.plan.key())
+                    .is_some_and(|plan| plan.same_connection(&probed.plan))
+            })
+            .collect()
+    }
+
+    /// The rules and backends on which a policy takes effect.
+    pub fn users_of(
+        &self,
+        policy: &ObjectRef,
+    ) -> impl Iterator<Item = (&RuleInUse<'a>, &BackendDecision<'a>)> {
+        self.policy_users
+            .get(policy)
+            .into_iter()
+            .flatten()
+            .map(|(rule, backend)| {
+                let rule = &self.rules[*rule];
+                (rule, &rule.decision.backends[*backend])
+            })
+    }
+
+    /// The Gateways whose nginx speaks TLS as a policy says.
+    pub fn gateways_using(&self, policy: &ObjectRef) -> BTreeSet<&'a ObjectRef> {
+        self.users_of(policy)
+            .flat_map(|(rule, _)| rule.gateways.iter().copied())
+            .collect()
+    }
+
+    /// The policies in use whose CA comes from a Secret or ConfigMap.
+    pub fn policies_trusting(&self, object: &ObjectRef) -> Vec<&'a Object<BackendTLSPolicy>> {
+        self.policies
+            .values()
+            .filter(|(policy, decision)| {
+                let trust = match decision {
+                    PolicyDecision::Valid(trust) => Some(trust),
+                    PolicyDecision::Unknown { trust, .. } => trust.as_ref(),
+                    PolicyDecision::Invalid(_) => None,
+                };
+                self.policy_users.contains_key(&policy.reference)
+                    && matches!(trust, Some(TrustSource::Object { object: named, .. }) if named == object)
+            })
+            .map(|(policy, _)| *policy)
+            .collect()
+    }
+
+    /// Whether a Gateway has any backend that its nginx speaks TLS to.
+    pub fn speaks_tls(&self, gateway: &ObjectRef) -> bool {
+        self.rules
+            .iter()
+            .filter(|rule| rule.gateways.contains(gateway))
+            .flat_map(|rule| &rule.decision.backends)
+            .any(|backend| matches!(backend.state, BackendState::Tls { .. }))
+    }
+
+    /// Whether the snapshot comes from files: what is not in it may exist all the same, and what
+    /// people write has no status.
+    pub fn is_files(&self) -> bool {
+        matches!(self.snapshot.source, Source::Files { .. })
+    }
+
+    /// Whether an object is old enough for a controller to have looked at it.
+    pub fn is_settled(&self, created: Option<Timestamp>) -> bool {
+        created.is_none_or(|created| self.now.as_second() - created.as_second() > SETTLE_SECONDS)
+    }
+
+    /// Routes that no listener takes, with the reason.
+    pub fn unattached(&self) -> impl Iterator<Item = (&'a ObjectRef, &'a str)> {
+        self.topology
+            .roots()
+            .iter()
+            .map(|root| self.topology.node(*root))
+            .filter(|node| matches!(node.what, What::Group(Group::UnattachedRoutes)))
+            .flat_map(|node| &node.children)
+            .map(|child| self.topology.node(*child))
+            .filter_map(|node| Some((node.object.as_ref()?, node.note.as_deref()?)))
+    }
+}
+
+/// How long a controller may take to look at a new object, in seconds.
+const SETTLE_SECONDS: i64 = 30;
+
+impl RuleInUse<'_> {
+    /// The mark of this rule.
+    pub fn mark(&self) -> Mark {
+        Mark::Rule {
+            route: self.route.reference.clone(),
+            index: self.index,
+        }
+    }
+}
+
+impl BackendDecision<'_> {
+    /// The mark of this backend, where it is a Service.
+    pub fn mark(&self) -> Option<Mark> {
+        self.service.as_ref().map(|service| Mark::Backend {
+            service: service.clone(),
+            port: self.reference.target.port,
+        })
+    }
+
+    /// `Service app/secure-app:8443`.
+    pub fn label(&self) -> String {
+        let port = self
+            .reference
+            .target
+            .port
+            .map_or_else(String::new, |port| format!(":{port}"));
+        match &self.service {
+            Some(service) => format!("{service}{port}"),
+            None => format!("{}{port}", self.reference.target.name),
+        }
+    }
+}
+
+/// Whether NGF looks after a Gateway; in files, where the class is usually not given, it is taken
+/// for NGF's.
+pub fn is_ngf(snapshot: &Snapshot, gateway: &Object<Gateway>) -> bool {
+    let class = ObjectRef::new(Kind::GatewayClass, "", &gateway.spec.class);
+    match snapshot.gateway_classes.get(&class) {
+        Some(class) => is_ngf_controller(&class.spec.controller_name),
+        None => known::absence_is_proven(snapshot, &class).is_err(),
+    }
+}

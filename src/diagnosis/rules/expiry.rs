@@ -1,0 +1,273 @@
+//! E: certificates that are expired, not valid yet, or soon will expire, by the part they play.
+
+use std::collections::BTreeMap;
+
+use ngf_probes::certificate::CertificateFacts;
+
+use crate::{
+    diagnosis::{
+        context::Context,
+        finding::{Finding, Mark, Remedy, Severity},
+        ngf::{ClientCertificate, PolicyDecision, known},
+        plan::TrustSource,
+        registry::Rule,
+        words,
+    },
+    model::{kind::Kind, object::ObjectRef, snapshot::Lookup},
+};
+
+/// Certificates that expire within this many seconds are worth a word.
+const SOON: i64 = 14 * 86_400;
+
+/// A certificate that some path depends on.
+struct Use<'a> {
+    /// Where it stands.
+    object: ObjectRef,
+    key: &'static str,
+    facts: &'a CertificateFacts,
+    part: Part,
+    /// What shows it in the tree.
+    marks: Vec<Mark>,
+}
+
+/// The part that a certificate plays.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Part {
+    /// The CA of a policy in use: nginx refuses every backend when it is not valid.
+    PolicyCa,
+    /// What the Gateway presents to backends.
+    Client,
+    /// What a listener presents to clients.
+    Listener,
+}
+
+impl Part {
+    fn phrase(self) -> &'static str {
+        match self {
+            Self::PolicyCa => "the CA that backends are checked against",
+            Self::Client => "the Gateway's client certificate",
+            Self::Listener => "a listener's certificate",
+        }
+    }
+}
+
+fn uses<'a>(context: &'a Context<'_>) -> Vec<Use<'a>> {
+    let mut uses: BTreeMap<(ObjectRef, &'static str, Part), Use<'a>> = BTreeMap::new();
+    let mut add = |object: &ObjectRef, key, part, mark: Mark| {
+        let certificates = match (key, object.kind) {
+            ("ca.crt", Kind::ConfigMap) => match known::config_map(context.snapshot, object) {
+                Lookup::Found(found) => found.spec.ca.certificates(),
+                _ => return,
+            },
+            (key, _) => match known::secret(context.snapshot, object) {
+                Lookup::Found(found) if key == "ca.crt" => found.spec.ca.certificates(),
+                Lookup::Found(found) => found.spec.certificate.certificates(),
+                _ => return,
+            },
+        };
+        // Of a bundle the one that lasts longest decides; of a chain the leaf is looked at.
+        let facts = match part {
+            Part::PolicyCa => certificates.iter().max_by_key(|facts| facts.not_after),
+            Part::Client | Part::Listener => certificates.first(),
+        };
+        if let Some(facts) = facts {
+            uses.entry((object.clone(), key, part))
+                .or_insert_with(|| Use {
+                    object: object.clone(),
+                    key,
+                    facts,
+                    part,
+                    marks: Vec::new(),
+                })
+                .marks
+                .push(mark);
+        }
+    };
+    for (name, (_, decision)) in &context.policies {
+        if let PolicyDecision::Valid(TrustSource::Object { object, .. }) = decision
+            && context.policy_users.contains_key(name)
+        {
+            add(
+                object,
+                "ca.crt",
+                Part::PolicyCa,
+                Mark::Object((*name).clone()),
+            );
+        }
+    }
+    for (name, (gateway, certificate)) in &context.gateways {
+        if let ClientCertificate::Presented(secret) = certificate {
+            add(
+                secret,
+                "tls.crt",
+                Part::Client,
+                Mark::Object((*name).clone()),
+            );
+        }
+        for listener in &gateway.spec.listeners {
+            for reference in &listener.certificate_refs {
+                let namespace = reference.namespace.as_deref().unwrap_or(&name.namespace);
+                let secret = ObjectRef::new(Kind::Secret, namespace, &reference.name);
+                let mark = Mark::Listener {
+                    owner: (*name).clone(),
+                    name: listener.name.clone(),
+                };
+                add(&secret, "tls.crt", Part::Listener, mark);
+            }
+        }
+    }
+    uses.into_values().collect()
+}
+
+pub(in crate::diagnosis) const E1: Rule = Rule {
+    code: "NGF-E1",
+    severity: Severity::Error,
+    title: "A certificate that traffic depends on has expired",
+    explanation: "An expired CA in a policy's bundle makes nginx refuse every backend certificate under it (verify code 10), and clients get 502. An expired listener certificate is refused by clients. Conditions stay True: NGF does not look at validity.",
+    remedy: "Reissue the certificate; with cert-manager find out why it was not renewed.",
+    causes: &["NGF-T5", "NGF-X1"],
+    check: |context, findings| {
+        let now = context.now.as_second();
+        for used in uses(context) {
+            // The client certificate has a rule of its own.
+            if used.facts.not_after < now && used.part != Part::Client {
+                let ago = words::span(now - used.facts.not_after);
+                findings.add(finding(
+                    context,
+                    "NGF-E1",
+                    Severity::Error,
+                    &used,
+                    &format!("expired {ago} ago"),
+                ));
+            }
+        }
+    },
+};
+
+pub(in crate::diagnosis) const E2: Rule = Rule {
+    code: "NGF-E2",
+    severity: Severity::Error,
+    title: "A certificate that traffic depends on is not valid yet",
+    explanation: "nginx refuses what is not valid yet (verify code 9), as clients do with a listener's certificate. A clock that is off does the same.",
+    remedy: "Wait, reissue it, or set the clock.",
+    causes: &["NGF-T6", "NGF-X1"],
+    check: |context, findings| {
+        let now = context.now.as_second();
+        for used in uses(context) {
+            if used.facts.not_before > now && used.part != Part::Client {
+                let until = words::span(used.facts.not_before - now);
+                findings.add(finding(
+                    context,
+                    "NGF-E2",
+                    Severity::Error,
+                    &used,
+                    &format!("is not valid before {until} from now"),
+                ));
+            }
+        }
+    },
+};
+
+pub(in crate::diagnosis) const E3: Rule = Rule {
+    code: "NGF-E3",
+    severity: Severity::Warning,
+    title: "A certificate that traffic depends on expires soon, and nothing renews it in time",
+    explanation: "Within two weeks traffic breaks unless somebody renews it. A certificate that cert-manager will renew before is no finding.",
+    remedy: "Renew it, or let cert-manager do so.",
+    causes: &[],
+    check: |context, findings| {
+        let now = context.now.as_second();
+        for used in uses(context) {
+            let left = used.facts.not_after - now;
+            if used.facts.not_before > now || !(0..SOON).contains(&left) {
+                continue;
+            }
+            let lifetime = used.facts.not_after - used.facts.not_before;
+            let renewed = renewal(context, &used.object);
+            if renewed.is_some_and(|renewal| renewal < used.facts.not_after && renewal > now) {
+                continue;
+            }
+            // What lives for hours is made to be replaced often.
+            if lifetime <= SOON && left > lifetime / 3 {
+                continue;
+            }
+            let what = format!("expires in {}", words::span(left));
+            let finding = finding(context, "NGF-E3", Severity::Warning, &used, &what);
+            findings.add(match renewed {
+                Some(renewal) => finding.because(format!(
+                    "cert-manager was to renew it at {}, and has not.",
+                    words::moment(renewal)
+                )),
+                None => finding.because("No cert-manager Certificate renews it."),
+            });
+        }
+    },
+};
+
+fn finding(
+    context: &Context<'_>,
+    code: &'static str,
+    severity: Severity,
+    used: &Use<'_>,
+    what: &str,
+) -> Finding {
+    let place = format!("{}[{}]", used.object, used.key);
+    let mut finding = Finding::new(
+        code,
+        severity,
+        &used.object,
+        format!(
+            "{}, {place}, {what}",
+            super::client_certificate::upper(used.part.phrase())
+        ),
+    )
+    .evidence("subject", &used.facts.subject, &place)
+    .evidence("valid", validity(used.facts), &place)
+    .remedy(reissue(context, &used.object));
+    for mark in &used.marks {
+        finding = finding.mark(mark.clone());
+    }
+    if used.part == Part::PolicyCa && severity == Severity::Error {
+        finding =
+            finding.breaks("nginx refuses every backend certificate under it; clients get 502");
+    }
+    finding
+}
+
+/// When cert-manager renews what it writes into a Secret, in seconds since 1970.
+fn renewal(context: &Context<'_>, secret: &ObjectRef) -> Option<i64> {
+    let writer = super::client_certificate::writer(context, secret)?;
+    let certificate = context.snapshot.certificates.get(&writer)?;
+    certificate.spec.renewal_time.map(|time| time.as_second())
+}
+
+/// How to get a Secret's certificate issued anew.
+pub(super) fn reissue(context: &Context<'_>, secret: &ObjectRef) -> Remedy {
+    match super::client_certificate::writer(context, secret) {
+        Some(writer) => Remedy::command(
+            format!("Let cert-manager issue {writer} anew."),
+            format!("cmctl renew -n {} {}", writer.namespace, writer.name),
+        ),
+        None => Remedy::say(format!(
+            "Issue the certificate in {secret} anew; no cert-manager Certificate that is known writes it."
+        )),
+    }
+}
+
+/// `2026-01-01 … to 2026-04-01 …`.
+pub(super) fn validity(facts: &CertificateFacts) -> String {
+    format!(
+        "{} to {}",
+        words::moment(facts.not_before),
+        words::moment(facts.not_after)
+    )
+}
+
+/// Whether a certificate's extended key usage allows a use; without the extension everything is.
+pub(super) fn may(facts: &CertificateFacts, usage: &str) -> bool {
+    facts.extended_key_usage.is_empty()
+        || facts
+            .extended_key_usage
+            .iter()
+            .any(|allowed| allowed == usage)
+}
