@@ -7,13 +7,14 @@ use openssl::x509::X509;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_util::sync::CancellationToken;
 
+use crate::certificate::CertificateFacts;
 use crate::chain::ChainError;
 use crate::dial::{ByteStream, Dial, DialError, Target};
 use crate::engine::openssl::failure::TlsFailure;
 use crate::engine::openssl::{
     ConfigError, HandshakeEnd, Prepared, Session, UpstreamName, engine, prepare_with,
 };
-use crate::opinions;
+use crate::opinions::{self, Ground};
 use crate::recorder::Recorder;
 use crate::records::{Tape, Tee};
 use crate::sanitize;
@@ -97,6 +98,7 @@ struct SeenTls {
     name: UpstreamName,
     trust_origin: String,
     roots: Vec<X509>,
+    path: Vec<CertificateFacts>,
     told: tls::Told,
     trace: Vec<crate::transcript::VerifyEvent>,
     records: Vec<Record>,
@@ -252,6 +254,7 @@ async fn over_tls(
         name: session.name().clone(),
         trust_origin,
         roots,
+        path: session.path(),
         told,
         trace: session.trace(),
         records: tls::records(&session.tape, recorder),
@@ -373,6 +376,7 @@ impl SeenTls {
             name: prepared.name().clone(),
             trust_origin: prepared.trust_origin.clone(),
             roots: Vec::new(),
+            path: Vec::new(),
             told: tls::Told::default(),
             trace: Vec::new(),
             records: Vec::new(),
@@ -413,6 +417,16 @@ fn transcript(
             tls.told.agreed.as_ref(),
         )
     });
+    let expires_first = seen.tls.as_ref().and_then(|tls| {
+        opinions::expires_first(&Ground {
+            presented: &tls.told.server_chain,
+            path: &tls.path,
+            roots: &tls.roots,
+            depth: spec.tls.as_ref().map_or(0, |spec| spec.verify_depth),
+            client: &tls.told.client_chain,
+            at,
+        })
+    });
     let (mut told, trace, records) = match seen.tls {
         Some(tls) => (tls.told, tls.trace, tls.records),
         None => (tls::Told::default(), Vec::new(), Vec::new()),
@@ -435,6 +449,7 @@ fn transcript(
         engine: engine(),
         nginx,
         judged_at: at.map(|at| at.to_string()),
+        expires_first,
         second_opinion,
         tls: told.agreed,
         verify_trace: trace,

@@ -29,6 +29,9 @@ pub struct Transcript {
     /// RFC 3339: the moment at which validity was judged, where it is not when the probe ran.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub judged_at: Option<String>,
+    /// What expires first of all that this connection rests on.
+    #[serde(default)]
+    pub expires_first: Option<Expiry>,
     /// Whether a stricter client would accept the same certificates: a note, never the verdict.
     /// `None` where no certificate came.
     #[serde(default)]
@@ -118,6 +121,33 @@ pub enum Outcome {
     Closed,
     /// The backend answered, with a status of 400 or above, or with what is no HTTP.
     HttpError,
+}
+
+/// What of this connection expires first, of what is still valid at the moment that was judged.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Expiry {
+    /// Subject of the certificate.
+    pub subject: String,
+    /// What it is in this connection.
+    pub part: Part,
+    /// Seconds since the epoch.
+    pub not_after: i64,
+    /// What happens then, one sentence.
+    pub then: String,
+}
+
+/// The part that a certificate plays in a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Part {
+    /// The backend's own.
+    Server,
+    /// Of a CA between it and the trusted one.
+    Intermediate,
+    /// Of the CA that is trusted.
+    Root,
+    /// The gateway's own.
+    Client,
 }
 
 /// What rustls, with webpki, makes of the certificates that the server sent, by the same roots,

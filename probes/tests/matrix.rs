@@ -104,9 +104,11 @@ async fn a_backend_of_old_versions_lies_outside_and_both_sets_are_named() {
     assert!(accepted(&matrix, Axis::Cipher).is_empty());
     assert_eq!(
         matrix.sentence,
-        "NGINX's defaults lie outside of what the backend accepts: of versions it takes TLSv1.0, TLSv1.1, and NGINX offers TLSv1.2, TLSv1.3."
+        "NGINX's defaults lie outside of what the backend accepts: of versions it takes TLSv1.0, TLSv1.1, and NGINX offers TLSv1.2, TLSv1.3. \
+         As things are, the gateway's client gets 502."
     );
     assert_eq!(matrix.rows[0].alert, Some(70));
+    assert_eq!(matrix.rows[0].note, "alert 70 (protocol_version)");
 }
 
 #[tokio::test]

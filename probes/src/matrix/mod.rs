@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::dial::Dial;
 use crate::engine::openssl::{ConfigError, engine};
+use crate::messages::names;
 use crate::probe::{ProbeError, probe_with};
 use crate::spec::{Offer, Options, ProbeSpec, TlsSpec, TlsVersion};
 use crate::transcript::{Demand, Direction, Engine, Layer, Outcome, Step, TlsAgreed, Transcript};
@@ -366,8 +367,9 @@ fn parameters(offer: &Offer, seen: &Transcript, is_one: impl Fn(&TlsAgreed) -> b
 }
 
 fn row(axis: Axis, name: &str, nginx: bool, answer: Answer, seen: &Transcript) -> Row {
-    let note = match (&seen.tls, answer) {
-        (Some(agreed), Answer::Accepted) => agreed_text(agreed),
+    let note = match (&seen.tls, answer, seen.nginx.alert) {
+        (Some(agreed), Answer::Accepted, _) => agreed_text(agreed),
+        (_, _, Some(alert)) => format!("alert {alert} ({})", names::alert(alert)),
         _ => seen.nginx.sentence.clone(),
     };
     Row {

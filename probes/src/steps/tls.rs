@@ -25,6 +25,8 @@ pub struct Told {
     pub server_chain: Vec<CertificateFacts>,
     /// The client certificate's part.
     pub client_certificate: ClientCertificate,
+    /// The certificates that were sent to it.
+    pub client_chain: Vec<CertificateFacts>,
     /// The server had its say: a CertificateRequest that did not come will not come.
     pub is_flight_complete: bool,
     /// The last fatal alert that the server sent.
@@ -106,6 +108,10 @@ impl Told {
             }
             Facts::Certificate(chain) if sent => {
                 self.client_certificate.sent = !chain.is_empty();
+                self.client_chain = chain
+                    .iter()
+                    .filter_map(|der| CertificateFacts::from_der(der).ok())
+                    .collect();
                 self.client_certificate.subject = chain
                     .first()
                     .map(|leaf| crate::certificate::subject_of(leaf));
