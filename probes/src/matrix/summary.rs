@@ -39,10 +39,12 @@ pub(super) fn sentence(
         }
     };
     let mutual = mutual.map_or_else(String::new, |text| format!(" {text}"));
-    sanitize::line(
-        &format!("{}.{mutual}", inside.trim_end_matches('.')),
-        LONGEST,
-    )
+    let status = own.nginx.client_status.filter(|_| nginx_inside.is_some());
+    let status = status.map_or_else(String::new, |status| {
+        format!(" As things are, the gateway's client gets {status}.")
+    });
+    let inside = inside.trim_end_matches('.');
+    sanitize::line(&format!("{inside}.{mutual}{status}"), LONGEST)
 }
 
 /// The axes in which nothing that NGINX offers is accepted.
