@@ -5,6 +5,8 @@ mod sandbox_support;
 use std::time::Duration;
 
 use futures::{StreamExt as _, TryStreamExt as _};
+use k8s_openapi::api::core::v1::{ConfigMap, Pod, Secret};
+use k8s_openapi::api::discovery::v1::EndpointSlice;
 use kube::api::{
     ApiResource, DynamicObject, ListParams, LogParams, Patch, PatchParams, PostParams, WatchEvent,
     WatchParams,
@@ -13,8 +15,6 @@ use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::discovery::Discovery;
 use kube::runtime::watcher::{Config, Event, watcher};
 use kube::{Api, Client, Config as ClientConfig};
-use k8s_openapi::api::core::v1::{ConfigMap, Pod, Secret};
-use k8s_openapi::api::discovery::v1::EndpointSlice;
 use ngf_tui::sandbox::Stage;
 use sandbox_support::Cluster;
 
@@ -23,7 +23,9 @@ async fn client(cluster: &Cluster) -> Client {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let kubeconfig = Kubeconfig::from_yaml(&cluster.sandbox.kubeconfig()).unwrap();
     let options = KubeConfigOptions::default();
-    let config = ClientConfig::from_custom_kubeconfig(kubeconfig, &options).await.unwrap();
+    let config = ClientConfig::from_custom_kubeconfig(kubeconfig, &options)
+        .await
+        .unwrap();
     Client::try_from(config).unwrap()
 }
 
@@ -68,15 +70,25 @@ async fn lists_are_read_in_pages_of_one_version() {
     sorted.sort();
     sorted.dedup();
     assert_eq!(names, sorted);
-    assert!(versions.iter().all(|version| *version == versions[0]), "{versions:?}");
+    assert!(
+        versions.iter().all(|version| *version == versions[0]),
+        "{versions:?}"
+    );
 
     let first = maps.list(&ListParams::default().limit(3)).await.unwrap();
-    assert_eq!(first.metadata.remaining_item_count, Some(i64::try_from(whole).unwrap()));
+    assert_eq!(
+        first.metadata.remaining_item_count,
+        Some(i64::try_from(whole).unwrap())
+    );
     cluster.sandbox.compact();
     let token = first.metadata.continue_.unwrap();
-    let expired = maps.list(&ListParams::default().limit(3).continue_token(&token)).await;
+    let expired = maps
+        .list(&ListParams::default().limit(3).continue_token(&token))
+        .await;
     match expired {
-        Err(kube::Error::Api(status)) => assert_eq!((status.code, status.reason.as_str()), (410, "Expired")),
+        Err(kube::Error::Api(status)) => {
+            assert_eq!((status.code, status.reason.as_str()), (410, "Expired"))
+        }
         other => panic!("{other:?}"),
     }
     cluster.sandbox.shutdown().await;
@@ -107,11 +119,18 @@ async fn a_watcher_with_small_pages_sees_everything_once_and_then_every_change()
         let expected = maps.list(&ListParams::default()).await.unwrap().items.len();
         assert_eq!(initial.len(), expected, "streaming: {streaming}");
 
-        let added = maps.create(&PostParams::default(), &config_map("new")).await.unwrap();
+        let added = maps
+            .create(&PostParams::default(), &config_map("new"))
+            .await
+            .unwrap();
         assert_eq!(added.metadata.uid.as_deref().map(str::len), Some(36));
         let label = serde_json::json!({"metadata": {"labels": {"app": "x"}}});
-        maps.patch("map-001", &PatchParams::default(), &Patch::Merge(&label)).await.unwrap();
-        maps.delete("map-002", &kube::api::DeleteParams::default()).await.unwrap();
+        maps.patch("map-001", &PatchParams::default(), &Patch::Merge(&label))
+            .await
+            .unwrap();
+        maps.delete("map-002", &kube::api::DeleteParams::default())
+            .await
+            .unwrap();
         let mut seen = Vec::new();
         while seen.len() < 3 {
             let next = tokio::time::timeout(Duration::from_secs(10), events.try_next()).await;
@@ -132,18 +151,39 @@ async fn a_watch_from_a_forgotten_version_is_told_410_and_a_watcher_starts_again
     let cluster = Cluster::start("guide", Stage::Before).await;
     let client = client(&cluster).await;
     let maps = fill(&client, 3).await;
-    let old = maps.list(&ListParams::default()).await.unwrap().metadata.resource_version.unwrap();
-    maps.create(&PostParams::default(), &config_map("later")).await.unwrap();
-    let first = maps.watch(&WatchParams::default().timeout(5), &old).await.unwrap();
+    let old = maps
+        .list(&ListParams::default())
+        .await
+        .unwrap()
+        .metadata
+        .resource_version
+        .unwrap();
+    maps.create(&PostParams::default(), &config_map("later"))
+        .await
+        .unwrap();
+    let first = maps
+        .watch(&WatchParams::default().timeout(5), &old)
+        .await
+        .unwrap();
     let first = first.boxed().try_next().await.unwrap().unwrap();
-    assert!(matches!(first, WatchEvent::Added(map) if map.metadata.name.as_deref() == Some("later")));
+    assert!(
+        matches!(first, WatchEvent::Added(map) if map.metadata.name.as_deref() == Some("later"))
+    );
 
     cluster.sandbox.compact();
-    let mut expired = maps.watch(&WatchParams::default().timeout(5), &old).await.unwrap().boxed();
+    let mut expired = maps
+        .watch(&WatchParams::default().timeout(5), &old)
+        .await
+        .unwrap()
+        .boxed();
     match expired.try_next().await.unwrap() {
         Some(WatchEvent::Error(status)) => {
             assert_eq!((status.code, status.reason.as_str()), (410, "Expired"));
-            assert!(status.message.starts_with("too old resource version: "), "{}", status.message);
+            assert!(
+                status.message.starts_with("too old resource version: "),
+                "{}",
+                status.message
+            );
         }
         other => panic!("{other:?}"),
     }
@@ -161,8 +201,13 @@ async fn a_watch_ends_when_it_is_told_to_with_a_bookmark_of_where_it_is() {
     // Another kind's change moves the version, and bookmarks say so.
     fill(&client, 2).await;
     let parameters = WatchParams::default().timeout(1);
-    let events: Vec<_> =
-        slices.watch(&parameters, &version).await.unwrap().try_collect().await.unwrap();
+    let events: Vec<_> = slices
+        .watch(&parameters, &version)
+        .await
+        .unwrap()
+        .try_collect()
+        .await
+        .unwrap();
     let bookmarks: Vec<u64> = events
         .iter()
         .filter_map(|event| match event {
@@ -170,7 +215,10 @@ async fn a_watch_ends_when_it_is_told_to_with_a_bookmark_of_where_it_is() {
             _ => None,
         })
         .collect();
-    assert!(bookmarks.last() > version.parse().ok().as_ref(), "{bookmarks:?} after {version}");
+    assert!(
+        bookmarks.last() > version.parse().ok().as_ref(),
+        "{bookmarks:?} after {version}"
+    );
     cluster.sandbox.shutdown().await;
 }
 
@@ -180,16 +228,34 @@ async fn discovery_finds_what_is_served_and_not_what_is_left_out() {
     let client = client(&cluster).await;
     for aggregated in [false, true] {
         let discovery = Discovery::new(client.clone());
-        let discovery =
-            if aggregated { discovery.run_aggregated().await } else { discovery.run().await }.unwrap();
-        let group = discovery.get("gateway.networking.k8s.io").expect("the Gateway API");
+        let discovery = if aggregated {
+            discovery.run_aggregated().await
+        } else {
+            discovery.run().await
+        }
+        .unwrap();
+        let group = discovery
+            .get("gateway.networking.k8s.io")
+            .expect("the Gateway API");
         assert_eq!(group.preferred_version_or_latest(), "v1");
-        let kinds: Vec<String> =
-            group.recommended_resources().into_iter().map(|(resource, _)| resource.kind).collect();
-        for kind in ["Gateway", "HTTPRoute", "BackendTLSPolicy", "ListenerSet", "TLSRoute"] {
+        let kinds: Vec<String> = group
+            .recommended_resources()
+            .into_iter()
+            .map(|(resource, _)| resource.kind)
+            .collect();
+        for kind in [
+            "Gateway",
+            "HTTPRoute",
+            "BackendTLSPolicy",
+            "ListenerSet",
+            "TLSRoute",
+        ] {
             assert!(kinds.iter().any(|k| k == kind), "{kind} in {kinds:?}");
         }
-        assert!(!kinds.iter().any(|k| k == "TCPRoute" || k == "UDPRoute"), "{kinds:?}");
+        assert!(
+            !kinds.iter().any(|k| k == "TCPRoute" || k == "UDPRoute"),
+            "{kinds:?}"
+        );
     }
     let missing = ApiResource {
         group: "gateway.networking.k8s.io".into(),
@@ -212,8 +278,15 @@ async fn metadata_alone_one_secret_by_name_and_logs_can_be_followed() {
     let client = client(&cluster).await;
     let secrets: Api<Secret> = Api::default_namespaced(client.clone());
     let metadata = secrets.list_metadata(&ListParams::default()).await.unwrap();
-    assert!(metadata.items.iter().any(|m| m.metadata.name.as_deref() == Some("backend-cert")));
-    let by_name = Config::default().fields("metadata.name=backend-cert").timeout(20);
+    assert!(
+        metadata
+            .items
+            .iter()
+            .any(|m| m.metadata.name.as_deref() == Some("backend-cert"))
+    );
+    let by_name = Config::default()
+        .fields("metadata.name=backend-cert")
+        .timeout(20);
     let mut events = watcher(secrets.clone(), by_name).boxed();
     let mut names = Vec::new();
     loop {
@@ -226,11 +299,18 @@ async fn metadata_alone_one_secret_by_name_and_logs_can_be_followed() {
     assert_eq!(names, ["backend-cert"]);
 
     let pods: Api<Pod> = Api::default_namespaced(client);
-    let list = pods.list(&ListParams::default().labels("app=secure-app")).await.unwrap();
+    let list = pods
+        .list(&ListParams::default().labels("app=secure-app"))
+        .await
+        .unwrap();
     let pod = &list.items[0];
     let address = pod.status.as_ref().unwrap().pod_ip.clone().unwrap();
     let name = pod.metadata.name.clone().unwrap();
-    let follow = LogParams { follow: true, timestamps: true, ..LogParams::default() };
+    let follow = LogParams {
+        follow: true,
+        timestamps: true,
+        ..LogParams::default()
+    };
     let mut lines = futures::AsyncBufReadExt::lines(pods.log_stream(&name, &follow).await.unwrap());
     let asked = tokio::task::spawn_blocking(move || {
         use std::io::{Read as _, Write as _};
@@ -240,15 +320,27 @@ async fn metadata_alone_one_secret_by_name_and_logs_can_be_followed() {
         stream.read_to_string(&mut answer).unwrap();
         answer
     });
-    assert!(asked.await.unwrap().contains("The plain HTTP request was sent to HTTPS port"));
+    assert!(
+        asked
+            .await
+            .unwrap()
+            .contains("The plain HTTP request was sent to HTTPS port")
+    );
     let mut seen = Vec::new();
-    while !seen.iter().any(|line: &String| line.ends_with("ssl_client_verify=- ssl_client_subject=-")) {
+    while !seen
+        .iter()
+        .any(|line: &String| line.ends_with("ssl_client_verify=- ssl_client_subject=-"))
+    {
         let line = tokio::time::timeout(Duration::from_secs(10), lines.try_next()).await;
         seen.push(line.expect("a line").unwrap().unwrap());
     }
     let (time, _) = seen[0].split_once(' ').unwrap();
     time.parse::<jiff::Timestamp>().unwrap();
-    let last = LogParams { tail_lines: Some(1), limit_bytes: Some(9), ..LogParams::default() };
+    let last = LogParams {
+        tail_lines: Some(1),
+        limit_bytes: Some(9),
+        ..LogParams::default()
+    };
     assert_eq!(pods.logs(&name, &last).await.unwrap(), "127.0.0.1");
     cluster.sandbox.shutdown().await;
 }
@@ -258,9 +350,18 @@ async fn a_cluster_that_stops_ends_its_watches() {
     let cluster = Cluster::start("guide", Stage::Before).await;
     let client = client(&cluster).await;
     let maps: Api<ConfigMap> = Api::default_namespaced(client);
-    let mut events = maps.watch(&WatchParams::default(), "0").await.unwrap().boxed();
+    let mut events = maps
+        .watch(&WatchParams::default(), "0")
+        .await
+        .unwrap()
+        .boxed();
     events.try_next().await.unwrap().unwrap();
     let ended = tokio::spawn(async move { while let Ok(Some(_)) = events.try_next().await {} });
-    tokio::time::timeout(Duration::from_secs(5), cluster.sandbox.shutdown()).await.unwrap();
-    tokio::time::timeout(Duration::from_secs(5), ended).await.unwrap().unwrap();
+    tokio::time::timeout(Duration::from_secs(5), cluster.sandbox.shutdown())
+        .await
+        .unwrap();
+    tokio::time::timeout(Duration::from_secs(5), ended)
+        .await
+        .unwrap()
+        .unwrap();
 }
