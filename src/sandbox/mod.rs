@@ -230,11 +230,27 @@ impl Sandbox {
         let server = self.server_url();
         let token = &*self.token;
         let ca = STANDARD.encode(&self.ca_pem);
+        // Quoted: a token may look like a number.
         format!(
-            "apiVersion: v1\nkind: Config\nclusters:\n- name: ngf-demo\n  cluster:\n    server: \
-             {server}\n    certificate-authority-data: {ca}\nusers:\n- name: ngf-demo\n  user:\n    token: \"{token}\"\ncontexts:\n- name: \
-             ngf-demo\n  context:\n    cluster: ngf-demo\n    user: ngf-demo\n    namespace: \
-             default\ncurrent-context: ngf-demo\n"
+            r#"apiVersion: v1
+kind: Config
+clusters:
+- name: ngf-demo
+  cluster:
+    server: {server}
+    certificate-authority-data: {ca}
+users:
+- name: ngf-demo
+  user:
+    token: "{token}"
+contexts:
+- name: ngf-demo
+  context:
+    cluster: ngf-demo
+    user: ngf-demo
+    namespace: default
+current-context: ngf-demo
+"#
         )
     }
 
