@@ -8,6 +8,8 @@ mod cases;
 mod compare;
 #[path = "differential/limbo.rs"]
 mod limbo;
+#[path = "differential/load.rs"]
+mod load;
 #[path = "differential/log.rs"]
 mod log;
 #[path = "differential/mint/mod.rs"]

@@ -242,9 +242,11 @@ impl Builder {
         }
         let text = String::from_utf8_lossy(&output.stderr).into_owned();
         let emergency = text.lines().find_map(|line| line.split_once("[emerg] "));
-        let said = emergency.map_or(text.as_str(), |(_, said)| said);
-        let said = said.split_once(": ").map_or(said, |(_process, said)| said);
-        Ok(Some(said.to_owned()))
+        Ok(Some(
+            emergency
+                .map_or(text.as_str(), |(_, said)| without_process(said))
+                .to_owned(),
+        ))
     }
 
     /// A line of NGINX's without the name of this folder, which is another each time.
@@ -351,6 +353,14 @@ impl Drop for Nginx {
         // It may have ended by itself; there is nobody to tell.
         let _ = self.process.kill();
         let _ = self.process.wait();
+    }
+}
+
+/// What NGINX said, without `PID#TID: ` before it, which only a log has.
+fn without_process(said: &str) -> &str {
+    match said.split_once(": ") {
+        Some((process, rest)) if process.bytes().all(|b| b.is_ascii_digit() || b == b'#') => rest,
+        _ => said,
     }
 }
 

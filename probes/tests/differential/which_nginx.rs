@@ -1,4 +1,4 @@
-//! Which NGINX is the oracle: Debian's, or the one that the variable `NGINX` names.
+//! Which NGINX is the oracle: Debian's, or the one that the variable `NGINX_BINARY` names.
 //!
 //! `NGINX_LIBRARIES` names a folder with shared libraries for it to load first: `same-openssl.sh`
 //! makes the OpenSSL that the probe links into such. `current-nginx.sh` builds a current NGINX.
@@ -62,7 +62,7 @@ pub(crate) fn oracle_or_skip() -> Option<&'static Oracle> {
 /// The binary, with its libraries, and without this machine's `openssl.cnf`, which must not speak in
 /// the verdict.
 pub(crate) fn command() -> Command {
-    let binary = std::env::var_os("NGINX").unwrap_or_else(|| OsString::from("nginx"));
+    let binary = std::env::var_os("NGINX_BINARY").unwrap_or_else(|| OsString::from("nginx"));
     let mut command = Command::new(binary);
     command.env("OPENSSL_CONF", "/dev/null");
     if let Some(libraries) = std::env::var_os("NGINX_LIBRARIES") {
