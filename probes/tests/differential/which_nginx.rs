@@ -50,13 +50,25 @@ pub(crate) fn oracle() -> Option<&'static Oracle> {
 pub(crate) fn oracle_or_skip() -> Option<&'static Oracle> {
     let oracle = oracle();
     if oracle.is_none() {
-        assert!(
-            std::env::var_os("CI").is_none(),
-            "nginx is not installed, and CI is set"
-        );
-        println!("skipped: nginx is not installed (apt-get install nginx-light)");
+        skip("nginx");
     }
     oracle
+}
+
+/// Whether the `openssl` command is there, for backends that send alerts.
+pub(crate) fn openssl_or_skip() -> bool {
+    let is_there = Command::new("openssl").arg("version").output().is_ok();
+    if !is_there {
+        skip("openssl");
+    }
+    is_there
+}
+
+/// Says that something is missing, which is a failure where CI is set.
+pub(crate) fn skip(package: &str) {
+    let is_ci = std::env::var_os("CI").is_some();
+    assert!(!is_ci, "{package} is not installed, and CI is set");
+    println!("skipped: {package} is not installed (apt-get install {package})");
 }
 
 /// The binary, with its libraries, and without this machine's `openssl.cnf`, which must not speak in
