@@ -63,8 +63,11 @@ fn differences<'a>(
                     let ours = Verdict::of_probe(transcript);
                     let mut rows = format!("{name}\n  nginx: {theirs}\n  probe: {ours}\n");
                     if theirs.body != ours.body {
-                        rows +=
-                            &format!("  bodies: {:?}\n          {:?}\n", theirs.body, ours.body);
+                        let _ = writeln!(
+                            rows,
+                            "  bodies: {:?}\n          {:?}",
+                            theirs.body, ours.body
+                        );
                     }
                     (!agree(vector, theirs, &ours)).then_some((name, rows))
                 }

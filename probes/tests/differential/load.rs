@@ -396,7 +396,7 @@ fn explicit_key() -> Vec<u8> {
 fn revocation_list() -> Vec<u8> {
     let algorithm = key::algorithm(Kind::P256, Digest::Sha256);
     let name = der::sequence(&[der::set(&[der::sequence(&[
-        der::oid(crate::mint::COMMON_NAME),
+        der::oid(mint::COMMON_NAME),
         der::utf8_string("Root"),
     ])])]);
     let body = der::sequence(&[algorithm.clone(), name, der::time(jiff::Timestamp::now())]);

@@ -201,10 +201,14 @@ impl Builder {
             locations,
             ..
         } = self;
-        let paths: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
-            .iter()
-            .map(|kind| format!("  {kind}_temp_path temp;\n"))
-            .collect();
+        let paths = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
+            .map(|kind| {
+                format!(
+                    "  {kind}_temp_path temp;
+"
+                )
+            })
+            .concat();
         format!(
             "daemon off;\nmaster_process off;\npid nginx.pid;\nlock_file nginx.lock;\n\
              error_log backend.log info;\n\
@@ -304,7 +308,7 @@ impl Nginx {
     /// Asks the gateway for a vector's location, and gives the body of its answer.
     pub(crate) fn ask(&self, number: Number) -> io::Result<String> {
         let mut stream = TcpStream::connect(self.gateway)?;
-        stream.set_read_timeout(Some(Duration::from_secs(60)))?;
+        stream.set_read_timeout(Some(Duration::from_mins(1)))?;
         // HTTP/1.0, so that the body comes without chunks and the end is the end.
         let path = path(number);
         stream.write_all(format!("GET {path} HTTP/1.0\r\n\r\n").as_bytes())?;
