@@ -83,11 +83,6 @@ impl GatewayLog {
             body: reached.then(|| unix_lines(body)),
         }
     }
-
-    /// All lines on a vector, for a person who wonders.
-    pub(crate) fn lines(&self, number: Number) -> &[String] {
-        self.vectors.get(&number).map_or(&[], |entry| &entry.lines)
-    }
 }
 
 /// The code of `client SSL certificate verify error: (21:…)` in the backends' log, by the request's
@@ -156,8 +151,10 @@ fn outcome(line: &str) -> Outcome {
     classes
         .iter()
         .find(|(words, _)| line.starts_with(words))
-        .map(|&(_, outcome)| outcome)
-        .unwrap_or_else(|| panic!("NGINX logged what this suite has no class for: {line}"))
+        .map_or_else(
+            || panic!("NGINX logged what this suite has no class for: {line}"),
+            |&(_, outcome)| outcome,
+        )
 }
 
 fn handshake_was_done(line: &str) -> bool {
