@@ -130,7 +130,7 @@ pub async fn run_plan(
         },
         timeout,
     };
-    probe(&spec, &Direct::default(), cancel)
+    probe(&spec, &Direct, cancel)
         .await
         .map_err(|error| in_words(&error))
 }

@@ -136,7 +136,7 @@ async fn wait_for_signal() -> std::io::Result<()> {
 /// Walks stages in words: what was done, what the check says, what the probe saw, what the
 /// application logged.
 async fn walk(
-    mut sandbox: Sandbox,
+    sandbox: Sandbox,
     cluster: &Cluster,
     scenario: &Scenario,
     stages: &[Stage],

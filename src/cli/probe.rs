@@ -30,7 +30,7 @@ pub(super) async fn run(input: &InputArgs, args: &ProbeArgs) -> Result<u8, CliEr
     let reports = match (&args.connect, &args.server_name, &args.target) {
         (Some(address), Some(name), _) => {
             let spec = connect::spec(args, address, name)?;
-            let transcript = run_probe(&spec, &Direct::default(), &cancel).await?;
+            let transcript = run_probe(&spec, &Direct, &cancel).await?;
             Reports {
                 schema: LIST_SCHEMA,
                 probes: vec![Report {
