@@ -261,7 +261,11 @@ fn time(bytes: &[u8]) -> Option<Value> {
             seconds = Some(number.cast_signed());
         }
     }
-    Some(json!(seconds.and_then(|s| Timestamp::from_second(s).ok()).map(timestamp)))
+    Some(json!(
+        seconds
+            .and_then(|s| Timestamp::from_second(s).ok())
+            .map(timestamp)
+    ))
 }
 
 /// Reads fields off the front.
