@@ -49,6 +49,7 @@ fn send(cluster: &Cluster, head: &str, body: &[u8]) -> (u16, String) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+#[allow(clippy::too_many_lines, reason = "one table")]
 async fn every_bad_request_is_answered_with_a_status() {
     let cluster = Cluster::start("guide", Stage::Policy).await;
     let maps = "/api/v1/namespaces/default/configmaps";

@@ -3,6 +3,7 @@
 
 mod sandbox_support;
 
+use std::io::Write as _;
 use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -353,7 +354,6 @@ async fn connections_that_hang_or_talk_nonsense_hold_nobody_up() {
     if !peers(&["kubectl", "curl"]) {
         return;
     }
-    use std::io::Write as _;
     let cluster = Cluster::start("guide", Stage::Policy).await;
     cluster.save_secret("gateway-presents-this-cert-for-validation", "good");
     cluster.save_secret("app-tls-secret", "app");
