@@ -1,17 +1,23 @@
 //! Reads the embedded cluster as any other.
 
-use std::{sync::Arc, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use ngf_tui::{
     cluster::{Cluster, ClusterError, ClusterOptions, LogOptions, connect},
     model::{
         kind::{KINDS, Kind},
         object::ObjectRef,
-        snapshot::{KindState, Lookup, Snapshot, Source},
+        snapshot::{KindState, Lookup, Scope, Snapshot, Source},
     },
     sandbox::{Denied, Sandbox, SandboxOptions, Scenario, Stage},
 };
-use tokio::{sync::watch::Receiver, time::timeout};
+use tokio::{
+    io::copy_bidirectional,
+    net::{TcpListener, TcpStream},
+    sync::watch::Receiver,
+    task::{JoinHandle, JoinSet},
+    time::timeout,
+};
 use tokio_util::sync::CancellationToken;
 
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -24,19 +30,29 @@ fn denied(verb: &str, resource: &str) -> Denied {
 }
 
 async fn start(stage: Stage, denied: Vec<Denied>) -> (Sandbox, Cluster, tempfile::TempDir) {
+    let (sandbox, folder) = sandbox(stage, denied).await;
+    let cluster = connect(&options(&folder, None))
+        .await
+        .expect("a connection");
+    (sandbox, cluster, folder)
+}
+
+fn options(folder: &tempfile::TempDir, namespace: Option<&str>) -> ClusterOptions {
+    ClusterOptions {
+        kubeconfig: Some(folder.path().join("config")),
+        namespace: namespace.map(Into::into),
+        ..ClusterOptions::default()
+    }
+}
+
+async fn sandbox(stage: Stage, denied: Vec<Denied>) -> (Sandbox, tempfile::TempDir) {
     let guide = Scenario::find("guide").expect("the guide");
     let mut options = SandboxOptions::new(guide, stage);
     options.denied = denied;
     let sandbox = Sandbox::start(options).await.expect("the embedded cluster");
     let folder = tempfile::tempdir().expect("a folder");
-    let kubeconfig = folder.path().join("config");
-    std::fs::write(&kubeconfig, sandbox.kubeconfig()).expect("a kubeconfig");
-    let options = ClusterOptions {
-        kubeconfig: Some(kubeconfig),
-        ..ClusterOptions::default()
-    };
-    let cluster = connect(&options).await.expect("a connection");
-    (sandbox, cluster, folder)
+    std::fs::write(folder.path().join("config"), sandbox.kubeconfig()).expect("a kubeconfig");
+    (sandbox, folder)
 }
 
 /// Waits for a snapshot of which something is true.
@@ -45,11 +61,9 @@ async fn until(
     what: &str,
     is_true: impl FnMut(&Arc<Snapshot>) -> bool,
 ) -> Arc<Snapshot> {
-    match timeout(PATIENCE, snapshots.wait_for(is_true)).await {
-        Ok(Ok(snapshot)) => Arc::clone(&snapshot),
-        Ok(Err(_)) => panic!("nobody reads any more; waited for: {what}"),
-        Err(_) => panic!("waited {PATIENCE:?} for: {what}"),
-    }
+    let waited = timeout(PATIENCE, snapshots.wait_for(is_true)).await;
+    let snapshot = waited.unwrap_or_else(|_| panic!("waited {PATIENCE:?} for: {what}"));
+    Arc::clone(&snapshot.unwrap_or_else(|_| panic!("nobody reads any more; waited for: {what}")))
 }
 
 fn reference(kind: Kind, name: &str) -> ObjectRef {
@@ -295,6 +309,131 @@ async fn logs_are_read_bounded() {
             .to_string()
             .starts_with("Pod default/absent container \"x\": its log"),
         "{absent}"
+    );
+    sandbox.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_namespace_is_read_where_one_is_asked_for() {
+    let (sandbox, folder) = sandbox(Stage::Policy, Vec::new()).await;
+    let read = async |namespace| {
+        let cluster = connect(&options(&folder, Some(namespace)))
+            .await
+            .expect("a connection");
+        cluster.snapshot(PATIENCE).await
+    };
+    let default = read("default").await;
+    assert_eq!(default.scope, Scope::Namespace("default".into()));
+    assert_eq!(default.gateways.len(), 1);
+    assert_eq!(default.gateway_classes.len(), 1);
+    assert!(default.holds_all(Kind::Gateway, "default"));
+    assert!(!default.holds_all(Kind::Gateway, "other"));
+    let elsewhere = read("nginx-gateway").await;
+    assert_eq!((elsewhere.gateways.len(), elsewhere.problems.len()), (0, 0));
+    let absent = read("no-such-namespace").await;
+    assert_eq!(absent.problems[0].place, "namespace no-such-namespace");
+    let impossible = connect(&options(&folder, Some("a/b"))).await;
+    let error = impossible
+        .map(|_| ())
+        .expect_err("no namespace can be called so");
+    assert!(
+        error
+            .to_string()
+            .starts_with("\"a/b\" is no name of a namespace"),
+        "{error}"
+    );
+    sandbox.shutdown().await;
+}
+
+/// A wire between the tool and the API server that can be cut and mended.
+struct Wire {
+    address: SocketAddr,
+    to: SocketAddr,
+    task: Option<JoinHandle<()>>,
+}
+
+impl Wire {
+    async fn to(to: SocketAddr) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("an address");
+        let task = Some(tokio::spawn(carry(listener, to)));
+        Self { address, to, task }
+    }
+
+    /// Breaks every connection, and takes no new ones.
+    async fn cut(&mut self) {
+        if let Some(task) = self.task.take() {
+            task.abort();
+            assert!(task.await.is_err(), "it carries for ever");
+        }
+    }
+
+    async fn mend(&mut self) {
+        let listener = TcpListener::bind(self.address).await.expect("the port");
+        self.task = Some(tokio::spawn(carry(listener, self.to)));
+    }
+}
+
+async fn carry(listener: TcpListener, to: SocketAddr) {
+    // dropped with the task, which ends every connection
+    let mut connections = JoinSet::new();
+    while let Ok((mut near, _)) = listener.accept().await {
+        connections.spawn(async move {
+            let mut far = TcpStream::connect(to).await?;
+            copy_bidirectional(&mut near, &mut far).await
+        });
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_broken_wire_is_noticed_and_what_happened_meanwhile_is_made_up_for() {
+    let (sandbox, folder) = sandbox(Stage::Before, Vec::new()).await;
+    let server = sandbox.server_url();
+    let address = server.trim_start_matches("https://").parse();
+    let mut wire = Wire::to(address.expect("an address")).await;
+    let through_wire = sandbox
+        .kubeconfig()
+        .replace(&server, &format!("https://{}", wire.address));
+    std::fs::write(folder.path().join("config"), through_wire).expect("a kubeconfig");
+    let cluster = connect(&options(&folder, None))
+        .await
+        .expect("a connection");
+    let mut snapshots = cluster.watch(&CancellationToken::new());
+    let is_live = |snapshot: &Arc<Snapshot>| {
+        let mut states = snapshot.kinds.values();
+        states.all(|state| matches!(state, KindState::Live { .. } | KindState::NotServed))
+    };
+    let before = until(&mut snapshots, "everything to be live", is_live).await;
+
+    wire.cut().await;
+    let stale =
+        |snapshot: &Snapshot, kind| matches!(snapshot.kinds[&kind], KindState::Stale { .. });
+    until(&mut snapshots, "the break to be noticed", |s| {
+        stale(s, Kind::Gateway) && stale(s, Kind::GatewayClass) && s.gateways.len() == 1
+    })
+    .await;
+    sandbox
+        .set_stage(Stage::Policy)
+        .await
+        .expect("the last stage");
+    // the API server no longer knows what happened since the break: a new list is needed
+    sandbox.compact();
+    wire.mend().await;
+
+    let after = until(
+        &mut snapshots,
+        "the policy, its Secret and live kinds",
+        |s| s.policies.len() == 1 && found(s, "backend-cert") && is_live(s),
+    )
+    .await;
+    let class = ObjectRef::new(Kind::GatewayClass, "", "nginx");
+    let is_shared = Arc::ptr_eq(
+        &before.gateway_classes[&class],
+        &after.gateway_classes[&class],
+    );
+    assert!(
+        is_shared,
+        "what a new list holds unchanged is not read again"
     );
     sandbox.shutdown().await;
 }

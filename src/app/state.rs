@@ -20,13 +20,14 @@ use super::{
 use crate::{
     diagnosis::{
         Diagnosis, Evidence,
+        chain::ChainPicture,
         evidence::Probed,
         plan::{PlanKey, ProbePlan},
     },
     model::{
         object::ObjectRef,
         snapshot::Snapshot,
-        topology::{Node, NodeIx},
+        topology::{Node, NodeId, NodeIx},
     },
     views::ViewId,
 };
@@ -92,8 +93,19 @@ pub struct Detail {
     pub findings: ListState,
     /// Guide or wire.
     pub zoom: Zoom,
+    /// The picture of the chain as it was drawn last.
+    pub chain: Option<DrawnChain>,
     /// Which of several probed endpoints the handshake shows.
     pub endpoint: usize,
+}
+
+/// The picture of a chain, kept for as long as it is right.
+#[derive(Debug)]
+pub struct DrawnChain {
+    /// The selection and the diagnosis that it was made for.
+    pub made_for: Option<(NodeId, Timestamp)>,
+    /// The picture, or why there is none.
+    pub picture: Result<ChainPicture, String>,
 }
 
 /// How close the handshake is looked at.
@@ -138,7 +150,7 @@ impl App {
         stage: Option<Stage>,
         now: Timestamp,
     ) -> Result<Self, KeyConflict> {
-        Ok(Self {
+        let mut app = Self {
             theme,
             keymap: keymap()?,
             latest: Arc::clone(&snapshot),
@@ -155,7 +167,11 @@ impl App {
             running: BTreeSet::new(),
             stage,
             diagnosed_at: None,
-        })
+        };
+        if let Some(stage) = app.stage.clone() {
+            app.explain(&stage);
+        }
+        Ok(app)
     }
 
     /// The selected node of the tree.
@@ -229,14 +245,19 @@ impl App {
 
     /// Shows a short message for a few seconds.
     pub fn say(&mut self, mark: Mark, text: impl Into<String>) {
+        self.say_for(6, mark, text.into());
+    }
+
+    /// Says what a stage of the guide is about, for as long as reading it takes.
+    pub fn explain(&mut self, stage: &Stage) {
+        self.say_for(30, Mark::Info, format!("{}. {}", stage.title, stage.text));
+    }
+
+    fn say_for(&mut self, seconds: i64, mark: Mark, text: String) {
         let until = self
             .now
-            .saturating_add(SignedDuration::from_secs(6))
+            .saturating_add(SignedDuration::from_secs(seconds))
             .unwrap_or(self.now);
-        self.toast = Some(Toast {
-            mark,
-            text: text.into(),
-            until,
-        });
+        self.toast = Some(Toast { mark, text, until });
     }
 }

@@ -52,10 +52,7 @@ pub fn update(app: &mut App, event: Event, now: Timestamp) -> Vec<Effect> {
             Vec::new()
         }
         Event::Stage(stage) => {
-            app.say(
-                Mark::Info,
-                format!("Stage {} of {}: {}", stage.index + 1, stage.of, stage.title),
-            );
+            app.explain(&stage);
             app.stage = Some(stage);
             Vec::new()
         }
@@ -141,6 +138,8 @@ fn probed_one(app: &mut App, probed: Probed) -> Vec<Effect> {
         probed.plan.endpoint.address, probed.plan.endpoint.port
     );
     match &probed.result {
+        // Where the handshake is on the screen, it says so itself.
+        Ok(_) if app.pane == Pane::Detail && app.detail.view == ViewId::Handshake => {}
         Ok(transcript) => {
             let mark = handshake::mark_of(transcript.nginx.outcome);
             app.say(mark, transcript.nginx.sentence.clone());
@@ -202,15 +201,13 @@ fn contexts(app: &App) -> Vec<Context> {
 fn overlay_key(app: &mut App, overlay: Overlay, key: KeyEvent, chord: KeyChord) -> Vec<Effect> {
     match overlay {
         Overlay::Help(mut scroll) => {
-            if let Some(overlay) = scrolled(app, chord, &mut scroll) {
-                app.overlay = overlay.then_some(Overlay::Help(scroll));
-            }
+            let stays = scrolled(app, chord, &mut scroll);
+            app.overlay = stays.then_some(Overlay::Help(scroll));
             Vec::new()
         }
         Overlay::Step(message, mut scroll) => {
-            if let Some(overlay) = scrolled(app, chord, &mut scroll) {
-                app.overlay = overlay.then_some(Overlay::Step(message, scroll));
-            }
+            let stays = scrolled(app, chord, &mut scroll);
+            app.overlay = stays.then_some(Overlay::Step(message, scroll));
             Vec::new()
         }
         Overlay::Filter(prompt, before) => filter_key(app, prompt, before, key),
@@ -219,7 +216,7 @@ fn overlay_key(app: &mut App, overlay: Overlay, key: KeyEvent, chord: KeyChord) 
 }
 
 /// Keys of an overlay that only scrolls: whether it stays open.
-fn scrolled(app: &App, chord: KeyChord, scroll: &mut ScrollState) -> Option<bool> {
+fn scrolled(app: &App, chord: KeyChord, scroll: &mut ScrollState) -> bool {
     match app.keymap.action(chord, &[]) {
         Some(Action::Up) => scroll.scroll_by(-1),
         Some(Action::Down) => scroll.scroll_by(1),
@@ -227,10 +224,10 @@ fn scrolled(app: &App, chord: KeyChord, scroll: &mut ScrollState) -> Option<bool
         Some(Action::PageDown) => scroll.page_down(),
         Some(Action::First) => scroll.first(),
         Some(Action::Last) => scroll.last(),
-        Some(Action::Back | Action::Quit | Action::Open | Action::Help) => return Some(false),
+        Some(Action::Back | Action::Quit | Action::Open | Action::Help) => return false,
         _ => {}
     }
-    Some(true)
+    true
 }
 
 fn filter_key(
@@ -418,7 +415,7 @@ fn open(app: &mut App) {
 }
 
 fn back(app: &mut App) {
-    if app.toast.take().is_some() && app.pane == Pane::Tree {
+    if app.toast.take().is_some() {
         return;
     }
     if app.pane == Pane::Tree && !app.tree.filter.is_empty() {

@@ -49,7 +49,7 @@ pub(super) async fn run(input: &InputArgs, args: &ProbeArgs) -> Result<u8, CliEr
 
 async fn of(spec: &ProbeSpec, options: &Options) -> Result<Matrix, ProbeError> {
     let cancel = CancellationToken::new();
-    measure(spec, options, &Direct::default(), &cancel).await
+    measure(spec, options, &Direct, &cancel).await
 }
 
 async fn of_target(

@@ -79,7 +79,7 @@ impl Extras {
 }
 
 /// Runs it.
-pub async fn run(input: &InputArgs, args: &ProbeArgs) -> Result<u8, CliError> {
+pub(super) async fn run(input: &InputArgs, args: &ProbeArgs) -> Result<u8, CliError> {
     if args.matrix {
         return matrix::run(input, args).await;
     }
@@ -89,7 +89,7 @@ pub async fn run(input: &InputArgs, args: &ProbeArgs) -> Result<u8, CliError> {
     let reports = match (&args.connect, &args.server_name, &args.target) {
         (Some(address), Some(name), _) => {
             let spec = connect::spec(args, address, name)?;
-            let transcript = extras.probe(spec, &Direct::default(), &cancel).await?;
+            let transcript = extras.probe(spec, &Direct, &cancel).await?;
             Reports {
                 schema: LIST_SCHEMA,
                 probes: vec![Report {
@@ -176,7 +176,7 @@ fn adjusted(mut plan: ProbePlan, args: &ProbeArgs) -> ProbePlan {
 }
 
 /// Runs plans, several at a time; results are in the order of the plans.
-pub async fn run_plans(
+pub(super) async fn run_plans(
     cluster: &Cluster,
     plans: Vec<ProbePlan>,
     timeout: Duration,
@@ -194,7 +194,7 @@ async fn run_plans_with(
 ) -> Reports {
     let run = async |plan: &ProbePlan| {
         let spec = probe_spec(cluster, plan, timeout).await?;
-        let result = extras.probe(spec, &Direct::default(), cancel).await;
+        let result = extras.probe(spec, &Direct, cancel).await;
         result.map_err(|error| in_words(&error))
     };
     let one = |plan: ProbePlan| async {

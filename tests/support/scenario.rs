@@ -384,8 +384,11 @@ fn transcript(
             requested: seen.asks.is_some(),
             acceptable_cas: seen.asks.clone().unwrap_or_default(),
             sent: seen.asks.is_some() && has_identity,
-            subject: None,
+            ..ClientCertificate::default()
         },
+        judged_at: None,
+        expires_first: None,
+        second_opinion: None,
         server_chain: chain,
         steps: Vec::new(),
         records: Vec::new(),
