@@ -239,7 +239,7 @@ fn unknown_secret(
 }
 
 /// The cert-manager Certificate that writes a Secret.
-pub(super) fn writer(context: &Context<'_>, secret: &ObjectRef) -> Option<ObjectRef> {
+pub(in crate::diagnosis) fn writer(context: &Context<'_>, secret: &ObjectRef) -> Option<ObjectRef> {
     context
         .snapshot
         .certificates
