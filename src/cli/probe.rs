@@ -9,12 +9,16 @@ use tokio_util::sync::CancellationToken;
 use super::{
     CliError, EXIT_COULD_NOT, EXIT_FOUND, EXIT_OK,
     args::{InputArgs, Output, ProbeArgs},
-    connect, connect_to, default_namespace, output,
+    connect, connect_to, output,
 };
 use crate::{
     cluster::Cluster,
     diagnosis::plan::{Planning, ProbePlan, ProbeTarget, plan_all},
-    model::{index::Index, snapshot::Snapshot, topology::Topology},
+    model::{
+        index::Index,
+        snapshot::{Scope, Snapshot},
+        topology::Topology,
+    },
     report::probe::{LIST_SCHEMA, Report, Reports},
     world::run_plan,
 };
@@ -73,7 +77,7 @@ async fn probe_target(
 ) -> Result<Reports, CliError> {
     let cluster = connect_to(input).await?;
     let snapshot = cluster.snapshot(READ).await;
-    let target = ProbeTarget::parse(target, &default_namespace(&snapshot.scope))?;
+    let target = ProbeTarget::parse(target, namespace_of(&snapshot.scope, &cluster))?;
     let planning = planning(&snapshot, &target)?;
     let not_run = planning
         .refused
@@ -91,6 +95,14 @@ async fn probe_target(
         return Err(reports.not_run.join("; ").into());
     }
     Ok(reports)
+}
+
+/// The namespace of a name without one: the one that is read, or else the context's.
+fn namespace_of<'a>(scope: &'a Scope, cluster: &'a Cluster) -> &'a str {
+    match scope {
+        Scope::AllNamespaces => cluster.namespace(),
+        Scope::Namespace(namespace) => namespace,
+    }
 }
 
 /// The connections that nginx would open, and why there are not more.

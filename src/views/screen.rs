@@ -148,6 +148,13 @@ fn freshness(app: &App) -> Label {
         .filter(|state| matches!(state, KindState::Failed(_)))
         .count();
     match (denied, failed) {
+        (0, 0) if !app.snapshot.narrowed.is_empty() => {
+            let kinds = words::count(app.snapshot.narrowed.len(), "kind");
+            Label::of(
+                Role::Warning,
+                format!("live, {kinds} of one namespace only"),
+            )
+        }
         (0, 0) => Label::of(Role::Ok, "live"),
         (denied, 0) => Label::of(Role::Warning, format!("live, {denied} kinds denied")),
         (_, failed) => Label::of(Role::Error, format!("{failed} kinds unreadable")),
