@@ -4,14 +4,13 @@
 
 mod build;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use super::{
-    attachment::{self, Refusal, Restriction},
-    index::{self, Endpoint, Index},
+    index::{Endpoint, Index},
     kind::Kind,
-    kinds::{BackendRef, BackendTLSPolicy, Gateway, Listener, ListenerSet, LocalRef, Route},
-    object::{Object, ObjectRef},
+    kinds::LocalRef,
+    object::ObjectRef,
     snapshot::{KindState, Snapshot, Source},
 };
 

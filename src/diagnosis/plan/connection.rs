@@ -2,10 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use thiserror::Error;
-
 use super::places::unattached;
-use super::{PlanError, PlannedEndpoint, PlannedTls, ProbePlan, ProbeTarget, TrustSource};
+use super::{PlanError, PlannedEndpoint, PlannedTls, ProbePlan, TrustSource};
 use crate::{
     diagnosis::ngf::{
         self, BackendDecision, BackendState, ClientCertificate, RuleDecision, client_certificate,
@@ -17,7 +15,7 @@ use crate::{
         kinds::{BackendTLSPolicy, Gateway, PemFacts, Route, Service, ServicePort},
         object::{Object, ObjectRef},
         snapshot::{Lookup, Snapshot},
-        topology::{Backend, Group, NodeIx, Topology, What, host_and_port, is_ngf_controller},
+        topology::{Backend, NodeIx, Topology, What, host_and_port, is_ngf_controller},
     },
 };
 
@@ -87,7 +85,11 @@ pub(super) struct Place<'a> {
 }
 
 impl<'a> Planner<'a> {
-    pub(super) fn new(snapshot: &'a Snapshot, index: &'a Index<'a>, topology: &'a Topology) -> Self {
+    pub(super) fn new(
+        snapshot: &'a Snapshot,
+        index: &'a Index<'a>,
+        topology: &'a Topology,
+    ) -> Self {
         Self {
             snapshot,
             index,
@@ -437,7 +439,11 @@ impl<'a> Planner<'a> {
 
 /// The Host header that nginx passes on (`createBaseProxySetHeaders`, `generateProxySetHeaders`),
 /// and why it is that.
-pub(super) fn host(at: &Place<'_>, service: &Object<Service>, tls: Option<&PlannedTls>) -> (String, String) {
+pub(super) fn host(
+    at: &Place<'_>,
+    service: &Object<Service>,
+    tls: Option<&PlannedTls>,
+) -> (String, String) {
     let rule = at.route.spec.rules.get(at.rule);
     if let Some(host) = rule.and_then(|rule| rule.rewrite_hostname.as_ref()) {
         let why = format!("A URLRewrite filter sets the Host header to {host}.");

@@ -1,24 +1,6 @@
 //! Why there is nothing to probe.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use thiserror::Error;
-
-use super::{PlannedEndpoint, PlannedTls, ProbePlan, ProbeTarget, TrustSource};
-use crate::{
-    diagnosis::ngf::{
-        self, BackendDecision, BackendState, ClientCertificate, RuleDecision, client_certificate,
-        decide_rule, known,
-    },
-    model::{
-        index::{Endpoint, Index, NoEndpoints},
-        kind::Kind,
-        kinds::{BackendTLSPolicy, Gateway, PemFacts, Route, Service, ServicePort},
-        object::{Object, ObjectRef},
-        snapshot::{Lookup, Snapshot},
-        topology::{Backend, Group, NodeIx, Topology, What, host_and_port, is_ngf_controller},
-    },
-};
 
 /// Why there is nothing to probe, in a sentence.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]

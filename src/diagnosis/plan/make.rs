@@ -1,25 +1,12 @@
 //! From a target to the connections that nginx would open.
 
-use std::collections::{BTreeMap, BTreeSet};
-
-use thiserror::Error;
-
-use super::places::backends_of;
 use super::connection::Planner;
-use super::{Connection, PlanError, PlannedEndpoint, PlannedTls, ProbePlan, ProbeTarget, TrustSource};
-use crate::{
-    diagnosis::ngf::{
-        self, BackendDecision, BackendState, ClientCertificate, RuleDecision, client_certificate,
-        decide_rule, known,
-    },
-    model::{
-        index::{Endpoint, Index, NoEndpoints},
-        kind::Kind,
-        kinds::{BackendTLSPolicy, Gateway, PemFacts, Route, Service, ServicePort},
-        object::{Object, ObjectRef},
-        snapshot::{Lookup, Snapshot},
-        topology::{Backend, Group, NodeIx, Topology, What, host_and_port, is_ngf_controller},
-    },
+use super::places::backends_of;
+use super::{Connection, PlanError, ProbePlan, ProbeTarget};
+use crate::model::{
+    index::Index,
+    snapshot::Snapshot,
+    topology::{NodeIx, Topology},
 };
 
 /// What there is to probe, and what there is not.

@@ -1,22 +1,12 @@
 //! From a target to the backends in the tree that it means.
 
-use std::collections::{BTreeMap, BTreeSet};
-
-use thiserror::Error;
-
-use super::{PlanError, PlannedEndpoint, PlannedTls, ProbePlan, ProbeTarget, TrustSource};
+use super::{PlanError, ProbeTarget};
 use crate::{
-    diagnosis::ngf::{
-        self, BackendDecision, BackendState, ClientCertificate, RuleDecision, client_certificate,
-        decide_rule, known,
-    },
+    diagnosis::ngf::known,
     model::{
-        index::{Endpoint, Index, NoEndpoints},
-        kind::Kind,
-        kinds::{BackendTLSPolicy, Gateway, PemFacts, Route, Service, ServicePort},
-        object::{Object, ObjectRef},
-        snapshot::{Lookup, Snapshot},
-        topology::{Backend, Group, NodeIx, Topology, What, host_and_port, is_ngf_controller},
+        object::ObjectRef,
+        snapshot::Snapshot,
+        topology::{Group, NodeIx, Topology, What},
     },
 };
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use ngf_probes::certificate::CertificateFacts;
 
 use crate::{
@@ -238,7 +239,7 @@ fn finding(
 fn renewal(context: &Context<'_>, secret: &ObjectRef) -> Option<i64> {
     let writer = super::shared::writer(context, secret)?;
     let certificate = context.snapshot.certificates.get(&writer)?;
-    certificate.spec.renewal_time.map(|time| time.as_second())
+    certificate.spec.renewal_time.map(Timestamp::as_second)
 }
 
 /// How to get a Secret's certificate issued anew.

@@ -1,20 +1,6 @@
 //! What rules of several families need.
 
-use crate::{
-    diagnosis::{
-        context::Context,
-        engine::Findings,
-        finding::{Finding, Mark, Remedy, Severity},
-        ngf::{self, ClientCertificate, known, resolve::Fault},
-        registry::Rule,
-        words::{self, condition, says},
-    },
-    model::{
-        kinds::Gateway,
-        object::{Condition, Object, ObjectRef},
-        snapshot::Lookup,
-    },
-};
+use crate::{diagnosis::context::Context, model::object::ObjectRef};
 
 /// The cert-manager Certificate that writes a Secret.
 pub(super) fn writer(context: &Context<'_>, secret: &ObjectRef) -> Option<ObjectRef> {

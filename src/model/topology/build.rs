@@ -8,10 +8,13 @@ use crate::model::{
     kind::Kind,
     kinds::{BackendRef, BackendTLSPolicy, Gateway, Listener, ListenerSet, LocalRef, Route},
     object::{Object, ObjectRef},
-    snapshot::{KindState, Snapshot, Source},
+    snapshot::Snapshot,
 };
 
-use super::{Backend, Group, Node, NodeIx, Step, Topology, What, is_ngf_controller, classes_are_known, service_of, host_and_port};
+use super::{
+    Backend, Group, NodeIx, Step, Topology, What, classes_are_known, host_and_port,
+    is_ngf_controller, service_of,
+};
 
 /// What a new node says.
 pub(super) struct Label {
@@ -336,7 +339,7 @@ impl<'a> Builder<'a> {
             policy: policies.first().map(|policy| policy.reference.clone()),
             filter,
         });
-        let step = self.free_backend_step(above, &service, &name, target.port);
+        let step = self.free_backend_step(above, service.as_ref(), &name, target.port);
         let label = Label {
             what,
             name: match target.port {
@@ -370,7 +373,7 @@ impl<'a> Builder<'a> {
     fn free_backend_step(
         &self,
         above: NodeIx,
-        service: &Option<ObjectRef>,
+        service: Option<&ObjectRef>,
         name: &str,
         port: Option<u16>,
     ) -> Step {
@@ -378,7 +381,7 @@ impl<'a> Builder<'a> {
         let mut occurrence = 0;
         loop {
             let step = Step::Backend {
-                service: service.clone(),
+                service: service.cloned(),
                 name: name.to_owned(),
                 port,
                 occurrence,

@@ -4,14 +4,14 @@ use crate::{
     diagnosis::{
         context::Context,
         engine::Findings,
-        finding::{Finding, Mark, Remedy, Severity},
-        ngf::{self, ClientCertificate, known, resolve::Fault},
+        finding::{Finding, Mark, Severity},
+        ngf::{self, ClientCertificate, known},
         registry::Rule,
-        words::{self, condition, says},
+        words::{self},
     },
     model::{
         kinds::Gateway,
-        object::{Condition, Object, ObjectRef},
+        object::{Object, ObjectRef},
         snapshot::Lookup,
     },
 };

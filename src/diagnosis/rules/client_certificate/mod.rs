@@ -8,10 +8,10 @@ use crate::{
     diagnosis::{
         context::Context,
         engine::Findings,
-        finding::{Finding, Mark, Remedy, Severity},
-        ngf::{self, ClientCertificate, known, resolve::Fault},
+        finding::{Finding, Remedy, Severity},
+        ngf::{ClientCertificate, known, resolve::Fault},
         registry::Rule,
-        words::{self, condition, says},
+        words::{condition, says},
     },
     model::{
         kinds::Gateway,
@@ -136,8 +136,7 @@ fn refused(context: &Context<'_>, findings: &mut Findings, code: &'static str) {
                 message,
                 reported,
             )),
-            ClientCertificate::Refused { .. } => None,
-            ClientCertificate::None => None,
+            ClientCertificate::Refused { .. } | ClientCertificate::None => None,
             ClientCertificate::Presented(secret) => reported
                 .filter(|condition| code_in_words(condition) == code)
                 .map(|condition| only_reported(gateway, code, secret, condition)),

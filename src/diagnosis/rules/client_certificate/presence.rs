@@ -1,19 +1,9 @@
 //! G10 and C3: client certificates that are never presented.
 
-use crate::{
-    diagnosis::{
-        context::Context,
-        engine::Findings,
-        finding::{Finding, Mark, Remedy, Severity},
-        ngf::{self, ClientCertificate, known, resolve::Fault},
-        registry::Rule,
-        words::{self, condition, says},
-    },
-    model::{
-        kinds::Gateway,
-        object::{Condition, Object, ObjectRef},
-        snapshot::Lookup,
-    },
+use crate::diagnosis::{
+    finding::{Finding, Remedy, Severity},
+    ngf::{ClientCertificate, known},
+    registry::Rule,
 };
 
 pub(in crate::diagnosis) const G10: Rule = Rule {

@@ -1,21 +1,14 @@
 //! C: GatewayClasses, their CRDs and parameters.
 
-use std::collections::BTreeMap;
-
 use crate::{
     diagnosis::{
         context::Context,
         engine::Findings,
-        finding::{Finding, Mark, Remedy, Severity},
+        finding::{Finding, Remedy, Severity},
         registry::Rule,
-        words::{condition, count, list},
+        words::{condition, list},
     },
-    model::{
-        kind::Kind,
-        kinds::{ListenerStatus, ParentStatus},
-        object::{Condition, Meta, ObjectRef},
-        topology::is_ngf_controller,
-    },
+    model::{kind::Kind, object::ObjectRef, topology::is_ngf_controller},
 };
 
 pub(in crate::diagnosis) const C1: Rule = Rule {

@@ -1,21 +1,9 @@
 //! D: the data plane, as far as objects tell.
 
-use std::collections::BTreeMap;
-
-use crate::{
-    diagnosis::{
-        context::Context,
-        engine::Findings,
-        finding::{Finding, Mark, Remedy, Severity},
-        registry::Rule,
-        words::{condition, count, list},
-    },
-    model::{
-        kind::Kind,
-        kinds::{ListenerStatus, ParentStatus},
-        object::{Condition, Meta, ObjectRef},
-        topology::is_ngf_controller,
-    },
+use crate::diagnosis::{
+    finding::{Finding, Mark, Remedy, Severity},
+    registry::Rule,
+    words::{condition, count},
 };
 
 pub(in crate::diagnosis) const D1: Rule = Rule {

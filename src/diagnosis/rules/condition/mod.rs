@@ -10,9 +10,8 @@ use crate::{
     diagnosis::{
         context::Context,
         engine::Findings,
-        finding::{Finding, Mark, Remedy, Severity},
+        finding::{Finding, Mark, Severity},
         registry::Rule,
-        words::{condition, count, list},
     },
     model::{
         kind::Kind,

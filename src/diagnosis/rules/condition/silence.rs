@@ -5,18 +5,11 @@ use std::collections::BTreeMap;
 use super::told;
 use crate::{
     diagnosis::{
-        context::Context,
-        engine::Findings,
-        finding::{Finding, Mark, Remedy, Severity},
+        finding::{Finding, Remedy, Severity},
         registry::Rule,
-        words::{condition, count, list},
+        words::list,
     },
-    model::{
-        kind::Kind,
-        kinds::{ListenerStatus, ParentStatus},
-        object::{Condition, Meta, ObjectRef},
-        topology::is_ngf_controller,
-    },
+    model::{kind::Kind, object::ObjectRef, topology::is_ngf_controller},
 };
 
 pub(in crate::diagnosis) const S7: Rule = Rule {

@@ -1,6 +1,6 @@
 //! Which code of the catalogue a transcript means.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use ngf_probes::{
     certificate::CertificateFacts,
@@ -8,18 +8,8 @@ use ngf_probes::{
 };
 
 use crate::{
-    diagnosis::{
-        context::Context,
-        engine::Findings,
-        evidence::Probed,
-        finding::{Finding, Mark, Remedy, Severity},
-        ngf::known,
-        plan::{PlannedTls, ProbePlan, TrustSource},
-        registry::Rule,
-        rules::expiry,
-        words::{self, list},
-    },
-    model::{kind::Kind, object::ObjectRef, snapshot::Lookup, topology::host_and_port},
+    diagnosis::{context::Context, evidence::Probed, ngf::known, plan::ProbePlan, rules::expiry},
+    model::{object::ObjectRef, snapshot::Lookup},
 };
 
 /// What a probe showed; `None` where all was well.
@@ -74,10 +64,8 @@ pub(super) fn tls_error(transcript: &Transcript, asked: bool) -> &'static str {
     let line = transcript.nginx.log_line.as_deref().unwrap_or_default();
     match transcript.nginx.alert {
         Some(112) => "NGF-T10",
-        Some(70) => "NGF-T11",
-        Some(40 | 116) if asked => refused,
-        Some(40) => "NGF-T11",
-        Some(42 | 43 | 44 | 45 | 46 | 48 | 49) if asked => refused,
+        Some(40 | 42..=46 | 48 | 49 | 116) if asked => refused,
+        Some(40 | 70) => "NGF-T11",
         None if line.contains("wrong version number") => "NGF-T12",
         _ => "NGF-T21",
     }
@@ -98,7 +86,9 @@ pub(super) fn http_error(probed: &Probed, transcript: &Transcript) -> Option<&'s
 }
 
 /// Services that a probe showed to want TLS, and to which nginx speaks plain HTTP (B9).
-pub(in crate::diagnosis::rules) fn wanting_tls<'a>(context: &'a Context<'_>) -> BTreeSet<&'a ObjectRef> {
+pub(in crate::diagnosis::rules) fn wanting_tls<'a>(
+    context: &'a Context<'_>,
+) -> BTreeSet<&'a ObjectRef> {
     context
         .probes
         .iter()
@@ -120,7 +110,10 @@ pub(super) fn refused_why(context: &Context<'_>, plan: &ProbePlan) -> &'static s
     }
 }
 
-pub(super) fn client_leaf<'a>(context: &'a Context<'_>, plan: &ProbePlan) -> Option<&'a CertificateFacts> {
+pub(super) fn client_leaf<'a>(
+    context: &'a Context<'_>,
+    plan: &ProbePlan,
+) -> Option<&'a CertificateFacts> {
     let secret = plan.tls.as_ref()?.client_certificate.as_ref()?;
     match known::secret(context.snapshot, secret) {
         Lookup::Found(secret) => secret.spec.certificate.certificates().first(),

@@ -2,25 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use ngf_probes::{
-    certificate::CertificateFacts,
-    transcript::{Outcome, Transcript},
-};
-
 use super::code::code_of;
 use crate::{
     diagnosis::{
-        context::Context,
-        engine::Findings,
         evidence::Probed,
         finding::{Finding, Mark, Remedy, Severity},
-        ngf::known,
-        plan::{PlannedTls, ProbePlan, TrustSource},
         registry::Rule,
-        rules::expiry,
-        words::{self, list},
     },
-    model::{kind::Kind, object::ObjectRef, snapshot::Lookup, topology::host_and_port},
+    model::{kind::Kind, object::ObjectRef},
 };
 
 pub(in crate::diagnosis) const G8: Rule = Rule {

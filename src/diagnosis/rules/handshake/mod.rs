@@ -1,10 +1,10 @@
 //! T and B: what probes showed, in both directions.
 
-pub(in crate::diagnosis) mod demanded;
 mod code;
+pub(in crate::diagnosis) mod demanded;
 mod remedy;
-mod shown;
 mod sentence;
+mod shown;
 
 pub(super) use code::wanting_tls;
 use code::{code_of, refused_why};
@@ -13,24 +13,18 @@ use sentence::{answer_text, effect, objects, subject, title};
 use shown::explain;
 use std::collections::{BTreeMap, BTreeSet};
 
-use ngf_probes::{
-    certificate::CertificateFacts,
-    transcript::{Outcome, Transcript},
-};
+use ngf_probes::transcript::{Outcome, Transcript};
 
 use crate::{
     diagnosis::{
         context::Context,
         engine::Findings,
         evidence::Probed,
-        finding::{Finding, Mark, Remedy, Severity},
-        ngf::known,
-        plan::{PlannedTls, ProbePlan, TrustSource},
+        finding::{Finding, Mark, Severity},
         registry::Rule,
-        rules::expiry,
         words::{self, list},
     },
-    model::{kind::Kind, object::ObjectRef, snapshot::Lookup, topology::host_and_port},
+    model::topology::host_and_port,
 };
 
 macro_rules! probed {
@@ -276,8 +270,7 @@ type Seen<'a> = (&'a Probed, &'a Transcript);
 
 /// Probes of one Service port from one Gateway that ended alike make one finding.
 fn probed(context: &Context<'_>, findings: &mut Findings, code: &'static str) {
-    let mut groups: BTreeMap<(&ObjectRef, &ObjectRef, u16), (Vec<Seen<'_>>, BTreeSet<String>)> =
-        BTreeMap::new();
+    let mut groups: BTreeMap<_, (Vec<Seen<'_>>, BTreeSet<String>)> = BTreeMap::new();
     for probed in &context.probes {
         let Ok(transcript) = &probed.result else {
             continue;

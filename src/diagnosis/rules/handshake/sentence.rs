@@ -1,28 +1,22 @@
 //! What a probe showed, in a sentence with names.
 
-use std::collections::{BTreeMap, BTreeSet};
-
-use ngf_probes::{
-    certificate::CertificateFacts,
-    transcript::{Outcome, Transcript},
-};
+use ngf_probes::transcript::{Outcome, Transcript};
 
 use crate::{
     diagnosis::{
         context::Context,
-        engine::Findings,
-        evidence::Probed,
-        finding::{Finding, Mark, Remedy, Severity},
-        ngf::known,
         plan::{PlannedTls, ProbePlan, TrustSource},
-        registry::Rule,
-        rules::expiry,
-        words::{self, list},
+        words::{self},
     },
-    model::{kind::Kind, object::ObjectRef, snapshot::Lookup, topology::host_and_port},
+    model::object::ObjectRef,
 };
 
-pub(super) fn effect(plan: &ProbePlan, transcript: &Transcript, failing: usize, endpoints: usize) -> String {
+pub(super) fn effect(
+    plan: &ProbePlan,
+    transcript: &Transcript,
+    failing: usize,
+    endpoints: usize,
+) -> String {
     let status = transcript
         .nginx
         .client_status
@@ -82,7 +76,12 @@ pub(super) fn subject<'a>(code: &str, plan: &'a ProbePlan) -> &'a ObjectRef {
     }
 }
 
-pub(super) fn title(context: &Context<'_>, code: &str, plan: &ProbePlan, transcript: &Transcript) -> String {
+pub(super) fn title(
+    context: &Context<'_>,
+    code: &str,
+    plan: &ProbePlan,
+    transcript: &Transcript,
+) -> String {
     let service = format!("{}:{}", plan.service, plan.port);
     let nginx = &transcript.nginx;
     let leaf = transcript.server_chain.first();
@@ -127,10 +126,6 @@ pub(super) fn title(context: &Context<'_>, code: &str, plan: &ProbePlan, transcr
             "{service} demands a client certificate, and {} presents none",
             plan.gateway
         ),
-        "NGF-B2" => format!(
-            "{service} refuses the client certificate of {}",
-            plan.gateway
-        ),
         "NGF-B3" => format!(
             "{service} refuses the client certificate of {}, which is not valid now",
             plan.gateway
@@ -152,7 +147,7 @@ pub(super) fn title(context: &Context<'_>, code: &str, plan: &ProbePlan, transcr
             "{service} demands a client certificate, and {} presents none",
             plan.gateway
         ),
-        "NGF-B10" | "NGF-B11" => format!(
+        "NGF-B2" | "NGF-B10" | "NGF-B11" => format!(
             "{service} refuses the client certificate of {}",
             plan.gateway
         ),

@@ -1,26 +1,18 @@
 //! The certificates and names that explain what a probe showed.
 
-use std::collections::{BTreeMap, BTreeSet};
-
-use ngf_probes::{
-    certificate::CertificateFacts,
-    transcript::{Outcome, Transcript},
-};
+use ngf_probes::{certificate::CertificateFacts, transcript::Transcript};
 
 use super::code::client_leaf;
 use crate::{
     diagnosis::{
         context::Context,
-        engine::Findings,
-        evidence::Probed,
-        finding::{Finding, Mark, Remedy, Severity},
+        finding::Finding,
         ngf::known,
-        plan::{PlannedTls, ProbePlan, TrustSource},
-        registry::Rule,
+        plan::{ProbePlan, TrustSource},
         rules::expiry,
-        words::{self, list},
+        words::list,
     },
-    model::{kind::Kind, object::ObjectRef, snapshot::Lookup, topology::host_and_port},
+    model::{kind::Kind, snapshot::Lookup},
 };
 
 pub(super) fn explain(

@@ -8,25 +8,21 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     diagnosis::{
-        context::Context,
-        engine::Findings,
-        finding::{Finding, Mark, Remedy, Severity},
-        ngf::{self, BackendState, PolicyDecision, PolicyFault, known, resolve::Fault},
-        plan::TrustSource,
+        finding::{Finding, Remedy, Severity},
+        ngf::BackendState,
         registry::Rule,
-        rules::shared::{upper, writer},
         words::{self, condition, list},
     },
     model::{
-        index::service_port,
-        kind::Kind,
-        kinds::{BackendTLSPolicy, LocalRef, PemFacts},
+        kinds::BackendTLSPolicy,
         object::{Condition, Object, ObjectRef},
-        snapshot::Lookup,
     },
 };
 
-pub(super) fn ancestors_say<'a>(policy: &'a Object<BackendTLSPolicy>, kind: &str) -> Option<&'a Condition> {
+pub(super) fn ancestors_say<'a>(
+    policy: &'a Object<BackendTLSPolicy>,
+    kind: &str,
+) -> Option<&'a Condition> {
     policy
         .spec
         .ancestors

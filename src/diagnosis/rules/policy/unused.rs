@@ -1,24 +1,22 @@
 //! P1: policies that miss what they were made for.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use crate::{
     diagnosis::{
         context::Context,
         engine::Findings,
         finding::{Finding, Mark, Remedy, Severity},
-        ngf::{self, BackendState, PolicyDecision, PolicyFault, known, resolve::Fault},
-        plan::TrustSource,
+        ngf::known,
         registry::Rule,
-        rules::shared::{upper, writer},
-        words::{self, condition, list},
+        rules::shared::upper,
+        words::list,
     },
     model::{
         index::service_port,
         kind::Kind,
-        kinds::{BackendTLSPolicy, LocalRef, PemFacts},
-        object::{Condition, Object, ObjectRef},
-        snapshot::Lookup,
+        kinds::{BackendTLSPolicy, LocalRef},
+        object::{Object, ObjectRef},
     },
 };
 

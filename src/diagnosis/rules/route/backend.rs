@@ -7,13 +7,13 @@ use crate::{
     diagnosis::{
         context::{Context, RuleInUse},
         engine::Findings,
-        finding::{Finding, Mark, Remedy, Severity},
-        ngf::{BackendDecision, BackendState, ClientCertificate, known},
+        finding::{Finding, Remedy, Severity},
+        ngf::{BackendDecision, BackendState, known},
         registry::Rule,
         rules::shared::{grant, upper},
         words::{condition, list},
     },
-    model::{index::NoEndpoints, kind::Kind, object::ObjectRef, snapshot::Snapshot},
+    model::{kind::Kind, object::ObjectRef},
 };
 
 macro_rules! invalid {

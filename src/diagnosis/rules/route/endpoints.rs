@@ -6,11 +6,10 @@ use crate::{
     diagnosis::{
         context::{Context, RuleInUse},
         engine::Findings,
-        finding::{Finding, Mark, Remedy, Severity},
-        ngf::{BackendDecision, BackendState, ClientCertificate, known},
+        finding::{Finding, Remedy, Severity},
+        ngf::{BackendDecision, BackendState, known},
         registry::Rule,
-        rules::shared::{grant, upper},
-        words::{condition, list},
+        words::list,
     },
     model::{index::NoEndpoints, kind::Kind, object::ObjectRef, snapshot::Snapshot},
 };

@@ -12,10 +12,9 @@ use crate::{
         finding::{Finding, Mark, Remedy, Severity},
         ngf::{BackendDecision, BackendState, ClientCertificate, known},
         registry::Rule,
-        rules::shared::{grant, upper},
-        words::{condition, list},
+        words::list,
     },
-    model::{index::NoEndpoints, kind::Kind, object::ObjectRef, snapshot::Snapshot},
+    model::{kind::Kind, object::ObjectRef},
 };
 
 /// Says that the ResolvedRefs condition of a rule's route is explained, for each parent.
