@@ -182,7 +182,7 @@ fn duration(text: &str) -> Result<Duration, String> {
             .and_then(|duration| Duration::try_from(duration).ok())
             .ok_or_else(wrong)?,
     };
-    let bounds = Duration::from_millis(1)..=Duration::from_secs(3600);
+    let bounds = Duration::from_millis(1)..=Duration::from_hours(1);
     if bounds.contains(&duration) {
         Ok(duration)
     } else {

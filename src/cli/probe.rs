@@ -25,12 +25,12 @@ const AT_A_TIME: usize = 16;
 const READ: Duration = Duration::from_secs(15);
 
 /// Runs it.
-pub async fn run(input: &InputArgs, args: &ProbeArgs) -> Result<u8, CliError> {
+pub(super) async fn run(input: &InputArgs, args: &ProbeArgs) -> Result<u8, CliError> {
     let cancel = CancellationToken::new();
     let reports = match (&args.connect, &args.server_name, &args.target) {
         (Some(address), Some(name), _) => {
             let spec = connect::spec(args, address, name)?;
-            let transcript = run_probe(&spec, &Direct::default(), &cancel).await?;
+            let transcript = run_probe(&spec, &Direct, &cancel).await?;
             Reports {
                 schema: LIST_SCHEMA,
                 probes: vec![Report {
@@ -112,7 +112,7 @@ fn adjusted(mut plan: ProbePlan, args: &ProbeArgs) -> ProbePlan {
 }
 
 /// Runs plans, several at a time; results are in the order of the plans.
-pub async fn run_plans(
+pub(super) async fn run_plans(
     cluster: &Cluster,
     plans: Vec<ProbePlan>,
     timeout: Duration,

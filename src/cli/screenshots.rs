@@ -34,14 +34,14 @@ struct Picture {
 #[rustfmt::skip]
 const PICTURES: &[Picture] = &[
     Picture { name: "causes", title: "ngf-tui demo --scenario wrong-ca", scenario: "wrong-ca", stage: Stage::Policy, keys: &["r", "c"], size: (120, 34) },
-    Picture { name: "chain", title: "ngf-tui demo --scenario wrong-ca", scenario: "wrong-ca", stage: Stage::Policy, keys: &["r", "2"], size: (132, 44) },
+    Picture { name: "chain", title: "ngf-tui demo --scenario wrong-ca", scenario: "wrong-ca", stage: Stage::Policy, keys: &["r", "2"], size: (172, 42) },
     Picture { name: "handshake", title: "ngf-tui demo", scenario: "guide", stage: Stage::Policy, keys: &["r", "3"], size: (132, 44) },
     Picture { name: "wire", title: "ngf-tui demo", scenario: "guide", stage: Stage::Policy, keys: &["r", "z"], size: (132, 48) },
     Picture { name: "before", title: "ngf-tui demo", scenario: "guide", stage: Stage::Before, keys: &["r", "3", "esc"], size: (132, 40) },
 ];
 
 /// Runs it.
-pub async fn run(folder: &Path) -> Result<u8, CliError> {
+pub(super) async fn run(folder: &Path) -> Result<u8, CliError> {
     std::fs::create_dir_all(folder)?;
     for picture in PICTURES {
         let path = folder.join(format!("{}.svg", picture.name));

@@ -230,11 +230,27 @@ impl Sandbox {
         let server = self.server_url();
         let token = &*self.token;
         let ca = STANDARD.encode(&self.ca_pem);
+        // Quoted: a token may look like a number.
         format!(
-            "apiVersion: v1\nkind: Config\nclusters:\n- name: ngf-demo\n  cluster:\n    server: \
-             {server}\n    certificate-authority-data: {ca}\nusers:\n- name: ngf-demo\n  user:\n    token: \"{token}\"\ncontexts:\n- name: \
-             ngf-demo\n  context:\n    cluster: ngf-demo\n    user: ngf-demo\n    namespace: \
-             default\ncurrent-context: ngf-demo\n"
+            r#"apiVersion: v1
+kind: Config
+clusters:
+- name: ngf-demo
+  cluster:
+    server: {server}
+    certificate-authority-data: {ca}
+users:
+- name: ngf-demo
+  user:
+    token: "{token}"
+contexts:
+- name: ngf-demo
+  context:
+    cluster: ngf-demo
+    user: ngf-demo
+    namespace: default
+current-context: ngf-demo
+"#
         )
     }
 
@@ -299,7 +315,8 @@ fn token() -> Result<Zeroizing<String>, openssl::error::ErrorStack> {
 fn own_network() -> Network {
     for _ in 0..NETWORK_TRIES {
         let [x, y] = metadata::random::<2>();
-        let network = Network::Own(x.clamp(1, 254), y);
+        // Three digits each, so that what is drawn of it is as wide in every run.
+        let network = Network::Own(100 + x % 155, 100 + y % 155);
         // Every pod of the guide listens on this port.
         if StdListener::bind((network.address(10), 8443)).is_ok() {
             return network;

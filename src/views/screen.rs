@@ -4,6 +4,7 @@ use ngf_ui::{
     Label, Mark, Role,
     widgets::{
         bars::{Footer, Header, Hint},
+        fields::Fields,
         help::{Help, Section},
         overlay::Overlay as Frame,
         palette::Palette,
@@ -11,7 +12,6 @@ use ngf_ui::{
         prompt::Prompt,
         rows::Lazy,
         tabs::{Tab, Tabs},
-        textview::TextView,
         toast::{Toast, Toasts},
         tree::Tree,
     },
@@ -302,13 +302,13 @@ fn overlay(app: &mut App, area: Rect, buffer: &mut Buffer) -> Option<Position> {
             cursor = Some(palette.cursor(area, state));
         }
         Overlay::Step(message, scroll) => {
-            let lines = handshake::fields(app, *message);
+            let fields = handshake::fields(app, *message);
             let title = handshake::step_title(app, *message);
             let frame = Frame::new(title, area.width.min(110), area.height, &app.theme)
                 .bottom(Label::of(Role::Key, "esc").and(Role::Muted, " back"));
             (&frame).render(area, buffer);
             StatefulWidget::render(
-                &TextView::new(&lines, &app.theme),
+                &Fields::new(&fields, &app.theme),
                 frame.inner(area),
                 buffer,
                 scroll,

@@ -3,7 +3,7 @@
 # is years ahead of Debian's. Needs nginx's source, a C compiler and libpcre2-dev; takes a minute.
 #
 #   probes/tests/differential/current-nginx.sh NGINX-SOURCE /tmp/nginx
-#   NGINX=/tmp/nginx cargo test -p ngf-probes --features slow-tests --test differential
+#   NGINX_BINARY=/tmp/nginx cargo test -p ngf-probes --features slow-tests --test differential
 #
 # NGINX-SOURCE is a git directory or an unpacked archive of github.com/nginx/nginx.
 set -eu

@@ -21,11 +21,24 @@ pub(crate) async fn all(
     vectors: &[Vector],
     addresses: &[SocketAddr],
 ) -> Vec<Result<Transcript, ProbeError>> {
+    all_with(vectors, addresses, |_| {}).await
+}
+
+/// The same, with something changed that NGINX does not hear of.
+pub(crate) async fn all_with(
+    vectors: &[Vector],
+    addresses: &[SocketAddr],
+    change: impl Fn(&mut ProbeSpec),
+) -> Vec<Result<Transcript, ProbeError>> {
     let specs: Vec<ProbeSpec> = vectors
         .iter()
         .zip(addresses)
         .enumerate()
-        .map(|(number, (vector, address))| spec(&vector.gateway, number, *address))
+        .map(|(number, (vector, address))| {
+            let mut spec = spec(&vector.gateway, number, *address);
+            change(&mut spec);
+            spec
+        })
         .collect();
     let cancel = CancellationToken::new();
     futures::stream::iter(&specs)

@@ -46,16 +46,17 @@ impl Rig {
             let address = match &vector.backend {
                 Backend::Nginx(servers) => builder.backend(number, servers)?,
                 Backend::Peer(peer) => runtime.block_on(peer::start(peer.clone()))?,
-                Backend::Openssl(server) => match openssl_servers.get(&server.name) {
-                    Some(running) => running.address,
-                    None => {
+                Backend::Openssl(server) => {
+                    if let Some(running) = openssl_servers.get(&server.name) {
+                        running.address
+                    } else {
                         let running = server.start(builder.directory())?;
                         openssl_servers
                             .entry(server.name.clone())
                             .or_insert(running)
                             .address
                     }
-                },
+                }
             };
             builder.gateway(number, &vector.gateway, address)?;
             addresses.push(address);

@@ -3,7 +3,7 @@
 # built already), so that the differential suite can compare log lines word for word:
 #
 #   probes/tests/differential/same-openssl.sh /tmp/openssl
-#   NGINX_OPENSSL=/tmp/openssl cargo test -p ngf-probes --features slow-tests --test differential
+#   NGINX_LIBRARIES=/tmp/openssl cargo test -p ngf-probes --features slow-tests --test differential
 set -eu
 out=${1:?"usage: $0 DIRECTORY"}
 top=$(git rev-parse --show-toplevel)

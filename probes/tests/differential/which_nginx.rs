@@ -1,4 +1,4 @@
-//! Which NGINX is the oracle: Debian's, or the one that the variable `NGINX` names.
+//! Which NGINX is the oracle: Debian's, or the one that the variable `NGINX_BINARY` names.
 //!
 //! `NGINX_LIBRARIES` names a folder with shared libraries for it to load first: `same-openssl.sh`
 //! makes the OpenSSL that the probe links into such. `current-nginx.sh` builds a current NGINX.
@@ -50,19 +50,31 @@ pub(crate) fn oracle() -> Option<&'static Oracle> {
 pub(crate) fn oracle_or_skip() -> Option<&'static Oracle> {
     let oracle = oracle();
     if oracle.is_none() {
-        assert!(
-            std::env::var_os("CI").is_none(),
-            "nginx is not installed, and CI is set"
-        );
-        println!("skipped: nginx is not installed (apt-get install nginx-light)");
+        skip("nginx");
     }
     oracle
+}
+
+/// Whether the `openssl` command is there, for backends that send alerts.
+pub(crate) fn openssl_or_skip() -> bool {
+    let is_there = Command::new("openssl").arg("version").output().is_ok();
+    if !is_there {
+        skip("openssl");
+    }
+    is_there
+}
+
+/// Says that something is missing, which is a failure where CI is set.
+pub(crate) fn skip(package: &str) {
+    let is_ci = std::env::var_os("CI").is_some();
+    assert!(!is_ci, "{package} is not installed, and CI is set");
+    println!("skipped: {package} is not installed (apt-get install {package})");
 }
 
 /// The binary, with its libraries, and without this machine's `openssl.cnf`, which must not speak in
 /// the verdict.
 pub(crate) fn command() -> Command {
-    let binary = std::env::var_os("NGINX").unwrap_or_else(|| OsString::from("nginx"));
+    let binary = std::env::var_os("NGINX_BINARY").unwrap_or_else(|| OsString::from("nginx"));
     let mut command = Command::new(binary);
     command.env("OPENSSL_CONF", "/dev/null");
     if let Some(libraries) = std::env::var_os("NGINX_LIBRARIES") {

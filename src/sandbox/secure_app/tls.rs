@@ -3,8 +3,8 @@
 use openssl::error::ErrorStack;
 use openssl::pkey::PKey;
 use openssl::ssl::{
-    AlpnError, NameType, SniError, SslAlert, SslContext, SslContextBuilder, SslMethod, SslOptions,
-    SslRef, SslVerifyMode, SslVersion,
+    AlpnError, NameType, SniError, SslAlert, SslContext, SslContextBuilder, SslMethod, SslMode,
+    SslOptions, SslRef, SslVerifyMode, SslVersion,
 };
 use openssl::stack::Stack;
 use openssl::x509::X509;
@@ -85,6 +85,8 @@ fn base(server: &Server) -> Result<SslContextBuilder, ErrorStack> {
             | SslOptions::NO_COMPRESSION
             | SslOptions::IGNORE_UNEXPECTED_EOF,
     );
+    // nginx sends the chain of its certificate file, and nothing that it happens to trust.
+    builder.set_mode(SslMode::NO_AUTO_CHAIN);
     builder.set_session_id_context(b"HTTP")?;
     builder.set_alpn_select_callback(|_, offered| {
         openssl::ssl::select_next_proto(b"\x08http/1.1\x08http/1.0\x08http/0.9", offered)

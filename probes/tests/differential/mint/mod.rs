@@ -212,7 +212,7 @@ impl Certificate {
                 oid,
                 critical,
                 content,
-            })
+            });
         };
         if let Some((ca, path_length)) = self.basic_constraints {
             let mut parts = Vec::new();

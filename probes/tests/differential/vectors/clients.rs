@@ -2,7 +2,7 @@
 
 use openssl::ssl::SslVersion;
 
-use crate::mint::{Certificate, Digest, Extension, Issued, Key, Kind, der, key_usage, purpose};
+use crate::mint::{Certificate, Digest, Issued, Key, Kind, key_usage, purpose};
 use crate::s_server::OpensslServer;
 use crate::scenario::{NAME, client_ca};
 use crate::vector::{Backend, Expected, Gateway, Identity, ServerBlock, Vector};
@@ -77,14 +77,14 @@ fn against_nginx(
             format!("ssl_protocols {}", words(version)),
         ],
     };
-    let served = match (demand, certificate.fine) {
+    let is_served = match (demand, certificate.fine) {
         ("off", _) => Some(true),
         ("optional" | "optional_no_ca", _) if certificate.identity.is_none() => Some(true),
         ("on" | "optional", fine) => fine,
         _ => None,
     };
     let name = format!("{}, {}, nginx {demand}", certificate.name, words(version));
-    let expected = served.map(|served| {
+    let expected = is_served.map(|served| {
         if served {
             Expected::OK
         } else {
@@ -239,14 +239,10 @@ fn faulty() -> Vec<ClientCertificate> {
             leaf.key_usage = Some(vec![key_usage::KEY_ENCIPHERMENT]);
         }),
         of_client_ca("unknown critical extension", None, bad, |leaf| {
-            leaf.extensions.push(Extension {
-                oid: super::chains::UNKNOWN_EXTENSION,
-                critical: true,
-                content: der::null(),
-            });
+            leaf.extensions.push(super::extensions::unknown(true));
         }),
         of_client_ca("signature broken", None, bad, |leaf| {
-            leaf.broken_signature = true
+            leaf.broken_signature = true;
         }),
         of_client_ca("expired, EKU serverAuth only", None, bad, |leaf| {
             leaf.expired();

@@ -162,7 +162,7 @@ fn server_blocks() -> Vec<Vector> {
     let client = Identity::new(&[&Certificate::leaf("gateway").issued_by(&client_ca())]);
     let vector = |name: &str, servers: Vec<ServerBlock>, host: &str, expected| {
         let mut gateway = Gateway::new(NAME, root.pem());
-        gateway.host = host.to_owned();
+        host.clone_into(&mut gateway.host);
         if let Some(tls) = &mut gateway.tls {
             tls.identity = Some(client.clone());
         }

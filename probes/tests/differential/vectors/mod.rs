@@ -4,6 +4,7 @@ mod alerts;
 mod bundles;
 mod chains;
 pub(crate) mod clients;
+mod extensions;
 mod handshakes;
 mod http;
 mod keys;
@@ -18,6 +19,7 @@ use crate::vector::Vector;
 pub(crate) fn all() -> Vec<Vector> {
     [
         chains::vectors(),
+        extensions::vectors(),
         bundles::vectors(),
         oddities::vectors(),
         names::vectors(),

@@ -94,28 +94,28 @@ type Replacement = (
 
 const IN_PLACE: &[Replacement] = &[
     ("SAN", "2.5.29.17", b"what", |leaf| {
-        leaf.alternative_names.clear()
+        leaf.alternative_names.clear();
     }),
     ("empty SAN", "2.5.29.17", &[0x30, 0], |leaf| {
-        leaf.alternative_names.clear()
+        leaf.alternative_names.clear();
     }),
     ("KeyUsage", "2.5.29.15", b"what", |leaf| {
-        leaf.key_usage = None
+        leaf.key_usage = None;
     }),
     ("empty KeyUsage", "2.5.29.15", &[3, 1, 0], |leaf| {
-        leaf.key_usage = None
+        leaf.key_usage = None;
     }),
     ("ExtendedKeyUsage", "2.5.29.37", b"what", |leaf| {
-        leaf.extended_key_usage = None
+        leaf.extended_key_usage = None;
     }),
     ("BasicConstraints", "2.5.29.19", b"what", |leaf| {
-        leaf.basic_constraints = None
+        leaf.basic_constraints = None;
     }),
     ("SubjectKeyIdentifier", "2.5.29.14", b"what", |leaf| {
-        leaf.subject_key_id = false
+        leaf.subject_key_id = false;
     }),
     ("AuthorityKeyIdentifier", "2.5.29.35", b"what", |leaf| {
-        leaf.authority_key_id = false
+        leaf.authority_key_id = false;
     }),
     (
         "empty AuthorityKeyIdentifier",
