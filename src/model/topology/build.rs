@@ -49,6 +49,8 @@ pub(super) struct Builder<'a> {
     refused_sets: HashSet<&'a ObjectRef>,
     unattached: Vec<(&'a Object<Route>, Option<Refusal>)>,
     used_policies: HashSet<&'a ObjectRef>,
+    /// The listener at hand passes TLS on unread.
+    passthrough: bool,
     pub(super) tree: Topology,
 }
 
@@ -78,6 +80,7 @@ impl<'a> Builder<'a> {
             refused_sets,
             unattached: Vec::new(),
             used_policies: HashSet::new(),
+            passthrough: false,
             tree: Topology::default(),
         }
     }
@@ -262,9 +265,11 @@ impl<'a> Builder<'a> {
             let place = self
                 .tree
                 .push(Some(above), Step::Listener(listener.name.clone()), label);
+            self.passthrough = listener.tls_mode.as_deref() == Some("Passthrough");
             for (route, hostnames) in routes {
                 self.route(place, route, hostnames, None);
             }
+            self.passthrough = false;
         }
     }
 
@@ -315,12 +320,17 @@ impl<'a> Builder<'a> {
         let port = found
             .zip(target.port)
             .and_then(|(service, port)| index::service_port(&service.spec, port));
-        let policies = match (&service, port) {
+        let mut policies = match (&service, port) {
             (Some(service), Some(port)) if consults_policies(route.reference.kind) => {
                 self.index.policies(service, &port.name)
             }
             _ => Vec::new(),
         };
+        if self.passthrough {
+            // NGF accepts the policies, and they have no effect.
+            self.used_policies
+                .extend(policies.drain(..).map(|policy| &policy.reference));
+        }
         let note = if let Some(policy) = policies.first() {
             Some(format!("← {}", policy.reference.name))
         } else if service.is_none() {
@@ -329,6 +339,8 @@ impl<'a> Builder<'a> {
             Some("no such Service is known".to_owned())
         } else if port.is_none() {
             Some("the Service has no such port".to_owned())
+        } else if self.passthrough {
+            Some("passed on unread".to_owned())
         } else {
             filter.then(|| "of a filter".to_owned())
         };

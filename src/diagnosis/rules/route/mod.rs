@@ -153,51 +153,54 @@ pub(in crate::diagnosis) const R9: Rule = Rule {
 pub(in crate::diagnosis) const R11: Rule = Rule {
     code: "NGF-R11",
     severity: Severity::Info,
-    title: "A BackendTLSPolicy targets a Service that nginx only passes bytes to",
-    explanation: "On a Passthrough listener, and for TCPRoutes and UDPRoutes, nginx takes no part in the TLS between client and backend. The policy is Accepted all the same for a TLSRoute, and never consulted for TCP and UDP.",
-    remedy: "Nothing, if that is meant; else use an HTTPRoute or a listener that terminates TLS.",
+    title: "A BackendTLSPolicy targets the backend of a TLSRoute on a Passthrough listener",
+    explanation: "nginx passes the bytes on and takes no part in the TLS between client and backend. The policy is Accepted all the same, and has no effect there.",
+    remedy: "Nothing, if that is meant; else use a listener that terminates TLS.",
     causes: &[],
-    check: |context, findings| {
-        for rule in &context.rules {
-            let kind = rule.route.reference.kind;
-            let name = &rule.route.reference;
-            for backend in &rule.decision.backends {
-                let Some((service, port)) = backend.port else {
-                    continue;
-                };
-                let policies = context.index.policies(&service.reference, &port.name);
-                let Some(policy) = policies.first() else {
-                    continue;
-                };
-                let passed = matches!(kind, Kind::TCPRoute | Kind::UDPRoute)
-                    || kind == Kind::TLSRoute && only_passthrough(context, rule);
-                if !passed {
-                    continue;
-                }
-                let code = if kind == Kind::TLSRoute {
-                    "NGF-R11"
-                } else {
-                    "NGF-R13"
-                };
-                if findings.has(code, name) {
-                    continue;
-                }
-                findings.add(
-                    Finding::new(
-                        code,
-                        Severity::Info,
-                        name,
-                        format!(
-                            "{} has no effect for {name}: nginx passes its bytes on unread",
-                            policy.reference
-                        ),
-                    )
-                    .scope([&policy.reference, &service.reference]),
-                );
-            }
-        }
-    },
+    check: |context, findings| passed_on(context, findings, "NGF-R11"),
 };
+
+pub(in crate::diagnosis) const R13: Rule = Rule {
+    code: "NGF-R13",
+    severity: Severity::Info,
+    title: "A BackendTLSPolicy targets the backend of a TCPRoute or UDPRoute",
+    explanation: "NGF never consults policies for them: nginx passes the bytes on as they come.",
+    remedy: "Nothing, if that is meant; else use an HTTPRoute or a TLSRoute on a listener that terminates TLS.",
+    causes: &[],
+    check: |context, findings| passed_on(context, findings, "NGF-R13"),
+};
+
+fn passed_on(context: &Context<'_>, findings: &mut Findings, code: &'static str) {
+    for rule in &context.rules {
+        let name = &rule.route.reference;
+        let passed = match name.kind {
+            Kind::TLSRoute => code == "NGF-R11" && only_passthrough(context, rule),
+            Kind::TCPRoute | Kind::UDPRoute => code == "NGF-R13",
+            _ => false,
+        };
+        if !passed || findings.has(code, name) {
+            continue;
+        }
+        let policy = rule.decision.backends.iter().find_map(|backend| {
+            let (service, port) = backend.port?;
+            let policies = context.index.policies(&service.reference, &port.name);
+            policies
+                .first()
+                .map(|policy| (&policy.reference, &service.reference))
+        });
+        if let Some((policy, service)) = policy {
+            findings.add(
+                Finding::new(
+                    code,
+                    Severity::Info,
+                    name,
+                    format!("{policy} has no effect for {name}: nginx passes its bytes on unread"),
+                )
+                .scope([policy, service]),
+            );
+        }
+    }
+}
 
 fn only_passthrough(context: &Context<'_>, rule: &RuleInUse<'_>) -> bool {
     rule.gateways.iter().all(|gateway| {
