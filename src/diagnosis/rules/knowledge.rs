@@ -5,7 +5,7 @@ use crate::{
         context::Context,
         finding::{Finding, Remedy, Severity},
         registry::Rule,
-        rules::client_certificate::upper,
+        rules::shared::upper,
         words::count,
     },
     model::{
