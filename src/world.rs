@@ -115,11 +115,26 @@ pub async fn run_plan(
     timeout: Duration,
     cancel: &CancellationToken,
 ) -> Result<Transcript, String> {
+    let spec = probe_spec(cluster, plan, timeout).await?;
+    probe(&spec, &Direct, cancel)
+        .await
+        .map_err(|error| in_words(&error))
+}
+
+/// The probe that a plan describes, with the CA and the client certificate that it names.
+///
+/// # Errors
+/// A sentence, where one of them cannot be read.
+pub async fn probe_spec(
+    cluster: &Cluster,
+    plan: &ProbePlan,
+    timeout: Duration,
+) -> Result<ProbeSpec, String> {
     let tls = match &plan.tls {
         Some(tls) => Some(tls_spec(cluster, tls).await?),
         None => None,
     };
-    let spec = ProbeSpec {
+    Ok(ProbeSpec {
         host: plan.endpoint.address.clone(),
         port: plan.endpoint.port,
         tls,
@@ -129,10 +144,7 @@ pub async fn run_plan(
             path: plan.path.clone(),
         },
         timeout,
-    };
-    probe(&spec, &Direct, cancel)
-        .await
-        .map_err(|error| in_words(&error))
+    })
 }
 
 async fn tls_spec(cluster: &Cluster, tls: &PlannedTls) -> Result<TlsSpec, String> {

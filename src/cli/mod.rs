@@ -1,10 +1,13 @@
 //! The command line: reads arguments, runs a command, ends with its exit status.
 
 pub mod args;
+mod chain;
 mod check;
 pub mod connect;
 mod demo;
+mod matrix;
 mod output;
+mod pcap;
 mod probe;
 mod screenshots;
 mod tui;
@@ -71,6 +74,7 @@ async fn dispatch(cli: Cli) -> Result<u8, CliError> {
         None | Some(Command::Debug) => tui::run(&cli.input).await,
         Some(Command::Check(args)) => check::run(&cli.input, &args).await,
         Some(Command::Probe(args)) => probe::run(&cli.input, &args).await,
+        Some(Command::Chain(args)) => chain::run(&cli.input, &args).await,
         Some(Command::Demo(args)) => demo::run(&args).await,
         Some(Command::Screenshots { folder }) => screenshots::run(&folder).await,
         Some(Command::Completions { shell }) => {
