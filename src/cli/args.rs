@@ -64,7 +64,7 @@ pub enum Command {
     /// Print the tree with its health and findings; exit 0, 1 (findings) or 2 (could not look)
     Check(CheckArgs),
     /// Run a live handshake as NGINX would; exit 0 (served), 1 (not served) or 2 (could not run)
-    Probe(ProbeArgs),
+    Probe(Box<ProbeArgs>),
     /// Print every certificate that traffic depends on: what expires first, and what breaks then;
     /// exit 0, 1 (something has expired) or 2 (could not look)
     Chain(ChainArgs),
