@@ -77,7 +77,12 @@ pub(super) async fn run(args: &DemoArgs) -> Result<u8, CliError> {
         },
         sandbox: Arc::new(Mutex::new(sandbox)),
     };
-    tui::show(Arc::new(world), snapshots, Some(stage_event(stage))).await
+    tui::show(
+        Arc::new(world),
+        snapshots,
+        Some(stage_event(scenario, stage)),
+    )
+    .await
 }
 
 fn list() -> Result<u8, CliError> {

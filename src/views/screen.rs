@@ -70,7 +70,8 @@ fn header(app: &App, area: Rect, buffer: &mut Buffer) {
 /// Which cluster and namespaces these are, or which stage of the guide.
 fn place(app: &App) -> Label {
     if let Some(stage) = &app.stage {
-        let words = format!("guide {} of {}: {}", stage.index + 1, stage.of, stage.title);
+        let (number, of) = (stage.index + 1, stage.of);
+        let words = format!("{} {number} of {of}: {}", stage.walk, stage.title);
         return Label::of(Role::Accent, words);
     }
     let source = match &app.snapshot.source {
