@@ -103,7 +103,12 @@ fn targets_without_a_connection_are_answered_in_a_sentence() {
     let mut text = String::new();
     for (name, target) in cases {
         let scenario = Scenario::load(name);
-        write!(text, "{name}, {target}: {}", planned(&scenario.snapshot, target)).expect("text");
+        write!(
+            text,
+            "{name}, {target}: {}",
+            planned(&scenario.snapshot, target)
+        )
+        .expect("text");
     }
     assert_snapshot!(text);
 }
@@ -120,7 +125,12 @@ fn what_nginx_would_do_is_planned_where_it_surprises() {
         ("topology", "httproute/wild"),
     ] {
         let scenario = Scenario::load(name);
-        writeln!(text, "{name}, {target}:\n{}", planned(&scenario.snapshot, target)).expect("text");
+        writeln!(
+            text,
+            "{name}, {target}:\n{}",
+            planned(&scenario.snapshot, target)
+        )
+        .expect("text");
     }
     assert_snapshot!(text);
 }

@@ -1,10 +1,13 @@
 //! The command line: reads arguments, runs a command, ends with its exit status.
 
 pub mod args;
+mod chain;
 mod check;
 pub mod connect;
 mod demo;
+mod matrix;
 mod output;
+mod pcap;
 mod probe;
 mod screenshots;
 mod tui;
@@ -14,10 +17,7 @@ use std::{path::PathBuf, process::ExitCode};
 use clap::{CommandFactory, FromArgMatches};
 
 use self::args::{Cli, Command, InputArgs};
-use crate::{
-    cluster::{self, Cluster, ClusterError, ClusterOptions},
-    model::snapshot::Scope,
-};
+use crate::cluster::{self, Cluster, ClusterError, ClusterOptions};
 
 /// Everything is as it should be.
 pub const EXIT_OK: u8 = 0;
@@ -74,6 +74,7 @@ async fn dispatch(cli: Cli) -> Result<u8, CliError> {
         None | Some(Command::Debug) => tui::run(&cli.input).await,
         Some(Command::Check(args)) => check::run(&cli.input, &args).await,
         Some(Command::Probe(args)) => probe::run(&cli.input, &args).await,
+        Some(Command::Chain(args)) => chain::run(&cli.input, &args).await,
         Some(Command::Demo(args)) => demo::run(&args).await,
         Some(Command::Screenshots { folder }) => screenshots::run(&folder).await,
         Some(Command::Completions { shell }) => {
@@ -98,13 +99,5 @@ fn options(input: &InputArgs) -> ClusterOptions {
         context: input.context.clone(),
         namespace: input.namespace.clone(),
         all_namespaces: input.all_namespaces,
-    }
-}
-
-/// The namespace that a name without one is in.
-fn default_namespace(scope: &Scope) -> String {
-    match scope {
-        Scope::AllNamespaces => "default".to_owned(),
-        Scope::Namespace(namespace) => namespace.clone(),
     }
 }

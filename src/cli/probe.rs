@@ -1,22 +1,39 @@
 //! `probe`: a live handshake, from the command line's own words or from the cluster's objects.
 
-use std::time::Duration;
+use std::{
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
 
 use futures::StreamExt;
-use ngf_probes::{dial::Direct, probe as run_probe};
+use jiff::Timestamp;
+use ngf_probes::{
+    ProbeError,
+    capture::Capture,
+    dial::{Dial, Direct},
+    probe_with,
+    spec::{Options, ProbeSpec},
+    transcript::Transcript,
+};
 use tokio_util::sync::CancellationToken;
 
 use super::{
     CliError, EXIT_COULD_NOT, EXIT_FOUND, EXIT_OK,
     args::{InputArgs, Output, ProbeArgs},
-    connect, connect_to, default_namespace, output,
+    connect::{self, ConnectError},
+    connect_to, matrix, output,
+    pcap::PcapFile,
 };
 use crate::{
     cluster::Cluster,
     diagnosis::plan::{Planning, ProbePlan, ProbeTarget, plan_all},
-    model::{index::Index, snapshot::Snapshot, topology::Topology},
+    model::{
+        index::Index,
+        snapshot::{Scope, Snapshot},
+        topology::Topology,
+    },
     report::probe::{LIST_SCHEMA, Report, Reports},
-    world::run_plan,
+    world::{in_words, probe_spec},
 };
 
 /// How many probes run at a time.
@@ -24,13 +41,59 @@ const AT_A_TIME: usize = 16;
 /// How long to wait for the cluster's answers before planning.
 const READ: Duration = Duration::from_secs(15);
 
+/// What probes do beside their verdict, as the command line asks.
+#[derive(Default)]
+pub(super) struct Extras {
+    options: Options,
+    at: Option<Timestamp>,
+    /// A capture of each probe, where they are asked for.
+    captures: Option<Mutex<Vec<Capture>>>,
+}
+
+impl Extras {
+    fn new(args: &ProbeArgs) -> Result<Self, ConnectError> {
+        Ok(Self {
+            options: connect::options(args)?,
+            at: args.at,
+            captures: args.pcap.is_some().then(Mutex::default),
+        })
+    }
+
+    /// Runs a probe with them.
+    async fn probe(
+        &self,
+        mut spec: ProbeSpec,
+        dial: &dyn Dial,
+        cancel: &CancellationToken,
+    ) -> Result<Transcript, ProbeError> {
+        if let (Some(tls), Some(at)) = (&mut spec.tls, self.at) {
+            tls.at = Some(at);
+        }
+        let mut options = self.options.clone();
+        if let Some(captures) = &self.captures {
+            let capture = Capture::new();
+            options.capture = Some(capture.clone());
+            captures
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .push(capture);
+        }
+        probe_with(&spec, &options, dial, cancel).await
+    }
+}
+
 /// Runs it.
 pub(super) async fn run(input: &InputArgs, args: &ProbeArgs) -> Result<u8, CliError> {
+    if args.matrix {
+        return matrix::run(input, args).await;
+    }
     let cancel = CancellationToken::new();
+    let extras = Extras::new(args)?;
+    let file = args.pcap.as_deref().map(PcapFile::create).transpose()?;
     let reports = match (&args.connect, &args.server_name, &args.target) {
         (Some(address), Some(name), _) => {
             let spec = connect::spec(args, address, name)?;
-            let transcript = run_probe(&spec, &Direct, &cancel).await?;
+            let transcript = extras.probe(spec, &Direct, &cancel).await?;
             Reports {
                 schema: LIST_SCHEMA,
                 probes: vec![Report {
@@ -40,22 +103,14 @@ pub(super) async fn run(input: &InputArgs, args: &ProbeArgs) -> Result<u8, CliEr
                 not_run: Vec::new(),
             }
         }
-        (_, _, Some(target)) => {
-            if !input.files.is_empty() {
-                return Err(
-                    "a live probe needs a cluster: leave -f out, or name an address with --connect"
-                        .into(),
-                );
-            }
-            probe_target(input, args, target, &cancel).await?
-        }
-        _ => {
-            return Err(
-                "name what to probe, or an address with --connect and --server-name".into(),
-            );
-        }
+        (_, _, Some(target)) => probe_target(input, args, target, &extras, &cancel).await?,
+        _ => return Err(NAME_SOMETHING.into()),
     };
-    print(&reports, args.output)?;
+    print(&reports, args)?;
+    if let (Some(file), Some(captures)) = (file, &extras.captures) {
+        let captures = captures.lock().unwrap_or_else(PoisonError::into_inner);
+        output::say(&file.write(&captures)?);
+    }
     let could_not = !reports.not_run.is_empty();
     let all_served = reports.probes.iter().all(Report::is_served);
     Ok(match (all_served, could_not) {
@@ -65,35 +120,56 @@ pub(super) async fn run(input: &InputArgs, args: &ProbeArgs) -> Result<u8, CliEr
     })
 }
 
+/// What is said where nothing is named.
+pub(super) const NAME_SOMETHING: &str =
+    "name what to probe, or an address with --connect and --server-name";
+
 async fn probe_target(
     input: &InputArgs,
     args: &ProbeArgs,
     target: &str,
+    extras: &Extras,
     cancel: &CancellationToken,
 ) -> Result<Reports, CliError> {
-    let cluster = connect_to(input).await?;
-    let snapshot = cluster.snapshot(READ).await;
-    let target = ProbeTarget::parse(target, &default_namespace(&snapshot.scope))?;
-    let planning = planning(&snapshot, &target)?;
-    let not_run = planning
-        .refused
-        .iter()
-        .map(|(_, why)| why.to_string())
-        .collect();
-    let plans = planning
-        .plans
-        .into_iter()
-        .map(|plan| adjusted(plan, args))
-        .collect();
-    let mut reports = run_plans(&cluster, plans, args.timeout, cancel).await;
-    reports.not_run.extend::<Vec<String>>(not_run);
+    let (cluster, plans, not_run) = plans_of(input, args, target).await?;
+    let mut reports = run_plans_with(&cluster, plans, args.timeout, extras, cancel).await;
+    reports.not_run.extend(not_run);
     if reports.probes.is_empty() {
         return Err(reports.not_run.join("; ").into());
     }
     Ok(reports)
 }
 
-/// The connections that nginx would open, and why there are not more.
+/// The namespace of a name without one: the one that is read, or else the context's.
+fn namespace_of<'a>(scope: &'a Scope, cluster: &'a Cluster) -> &'a str {
+    match scope {
+        Scope::AllNamespaces => cluster.namespace(),
+        Scope::Namespace(namespace) => namespace,
+    }
+}
+
+/// The connections that nginx would open for a target, and why there are not more.
+pub(super) async fn plans_of(
+    input: &InputArgs,
+    args: &ProbeArgs,
+    target: &str,
+) -> Result<(Cluster, Vec<ProbePlan>, Vec<String>), CliError> {
+    if !input.files.is_empty() {
+        return Err(
+            "a live probe needs a cluster: leave -f out, or name an address with --connect".into(),
+        );
+    }
+    let cluster = connect_to(input).await?;
+    let snapshot = cluster.snapshot(READ).await;
+    let target = ProbeTarget::parse(target, namespace_of(&snapshot.scope, &cluster))?;
+    let planning = planning(&snapshot, &target)?;
+    let refused = planning.refused.iter();
+    let not_run = refused.map(|(_, why)| why.to_string()).collect();
+    let plans = planning.plans.into_iter();
+    let plans = plans.map(|plan| adjusted(plan, args)).collect();
+    Ok((cluster, plans, not_run))
+}
+
 fn planning(snapshot: &Snapshot, target: &ProbeTarget) -> Result<Planning, CliError> {
     let index = Index::of(snapshot);
     let topology = Topology::with(snapshot, &index);
@@ -118,8 +194,23 @@ pub(super) async fn run_plans(
     timeout: Duration,
     cancel: &CancellationToken,
 ) -> Reports {
-    let one = |plan: ProbePlan| async move {
-        let result = run_plan(cluster, &plan, timeout, cancel).await;
+    run_plans_with(cluster, plans, timeout, &Extras::default(), cancel).await
+}
+
+async fn run_plans_with(
+    cluster: &Cluster,
+    plans: Vec<ProbePlan>,
+    timeout: Duration,
+    extras: &Extras,
+    cancel: &CancellationToken,
+) -> Reports {
+    let run = async |plan: &ProbePlan| {
+        let spec = probe_spec(cluster, plan, timeout).await?;
+        let result = extras.probe(spec, &Direct, cancel).await;
+        result.map_err(|error| in_words(&error))
+    };
+    let one = |plan: ProbePlan| async {
+        let result = run(&plan).await;
         (plan, result)
     };
     let results: Vec<_> = futures::stream::iter(plans)
@@ -148,9 +239,9 @@ pub(super) async fn run_plans(
 }
 
 /// One probe is printed as itself, several as a list.
-fn print(reports: &Reports, format: Output) -> Result<(), CliError> {
+fn print(reports: &Reports, args: &ProbeArgs) -> Result<(), CliError> {
     let text = match (
-        format,
+        args.output,
         reports.probes.as_slice(),
         reports.not_run.as_slice(),
     ) {
@@ -158,12 +249,18 @@ fn print(reports: &Reports, format: Output) -> Result<(), CliError> {
         (Output::Json, ..) => serde_json::to_string_pretty(reports)? + "\n",
         (Output::Text, probes, _) => probes
             .iter()
-            .map(Report::text)
+            .map(|report| {
+                if args.records {
+                    report.text_with_records()
+                } else {
+                    report.text()
+                }
+            })
             .collect::<Vec<_>>()
             .join("\n────\n\n"),
     };
     output::print(&text)?;
-    if format == Output::Text {
+    if args.output == Output::Text {
         for why in &reports.not_run {
             output::say(&format!("not probed: {why}"));
         }

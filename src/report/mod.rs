@@ -2,6 +2,8 @@
 //! the exit code. Decides nothing by itself.
 
 pub mod json;
+pub mod matrix;
+mod notes;
 pub mod probe;
 pub mod text;
 

@@ -4,6 +4,8 @@
 //! The store knows the rules that every kind shares (versions, generations, subresources,
 //! finalizers) and nothing of what a kind means.
 
+mod rules;
+
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -12,6 +14,7 @@ use serde_json::{Value, json};
 use thiserror::Error;
 use tokio::sync::watch;
 
+use self::rules::{check_size, has_finalizers, merge_parts};
 use super::kinds::Kind;
 use super::metadata::{meta, metadata_mut, timestamp, uid};
 
@@ -22,8 +25,6 @@ pub(crate) type Object = Arc<Value>;
 const LOG_LENGTH: usize = 8192;
 /// Objects that the store takes; far above what a demonstration or a load test needs.
 const MAX_OBJECTS: usize = 100_000;
-/// Bytes of JSON that one object may have, as etcd's default request limit bounds it.
-const MAX_OBJECT_BYTES: usize = 1_572_864;
 
 /// Namespace (empty for cluster-scoped kinds) and name.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -60,7 +61,7 @@ pub(crate) enum Change {
 }
 
 /// One entry of the log.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) struct Entry {
     /// The version that this change made.
     pub revision: u64,
@@ -121,13 +122,12 @@ pub(crate) enum StoreError {
 }
 
 /// The store. Cheap to share; every method locks for as long as it takes to copy pointers.
-#[derive(Debug)]
 pub(crate) struct Store {
     inner: Mutex<Inner>,
     changed: watch::Sender<u64>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Inner {
     objects: HashMap<(&'static str, &'static str), BTreeMap<Key, Object>>,
     count: usize,
@@ -135,6 +135,15 @@ struct Inner {
     log: VecDeque<Entry>,
     /// Version before the oldest entry of the log.
     compacted: u64,
+}
+
+/// Objects hold private keys: none is printed.
+impl std::fmt::Debug for Store {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Store")
+            .field("revision", &self.revision())
+            .finish_non_exhaustive()
+    }
 }
 
 impl Store {
@@ -427,92 +436,4 @@ impl Preconditions {
         }
         Ok(())
     }
-}
-
-/// What is stored after a write of `part`: the other part and the metadata that no writer sets stay.
-fn merge_parts(kind: &Kind, stored: &Value, mut changed: Value, part: Part) -> Value {
-    if part == Part::Status {
-        let status = changed.get("status").cloned();
-        changed = stored.clone();
-        set_or_remove(&mut changed, "status", status);
-    } else if part == Part::Main && kind.status {
-        set_or_remove(&mut changed, "status", stored.get("status").cloned());
-    }
-    let old = stored
-        .get("metadata")
-        .and_then(Value::as_object)
-        .cloned()
-        .unwrap_or_default();
-    let metadata = metadata_mut(&mut changed);
-    metadata.remove("managedFields");
-    for field in [
-        "name",
-        "namespace",
-        "uid",
-        "creationTimestamp",
-        "resourceVersion",
-        "generation",
-        "deletionTimestamp",
-        "deletionGracePeriodSeconds",
-    ] {
-        match old.get(field) {
-            Some(value) => metadata.insert(field.into(), value.clone()),
-            None => metadata.remove(field),
-        };
-    }
-    if kind.generation && content(stored) != content(&changed) {
-        let generation = old.get("generation").and_then(Value::as_i64).unwrap_or(0) + 1;
-        metadata_mut(&mut changed).insert("generation".into(), json!(generation));
-    }
-    changed
-}
-
-/// What `metadata.generation` counts changes of.
-fn content(object: &Value) -> BTreeMap<&str, &Value> {
-    object
-        .as_object()
-        .into_iter()
-        .flatten()
-        .map(|(field, value)| (field.as_str(), value))
-        .filter(|(field, _)| !["metadata", "status", "apiVersion", "kind"].contains(field))
-        .collect()
-}
-
-fn set_or_remove(object: &mut Value, field: &str, value: Option<Value>) {
-    if let Some(map) = object.as_object_mut() {
-        match value {
-            Some(value) => map.insert(field.to_owned(), value),
-            None => map.remove(field),
-        };
-    }
-}
-
-fn has_finalizers(object: &Value) -> bool {
-    object
-        .pointer("/metadata/finalizers")
-        .and_then(Value::as_array)
-        .is_some_and(|f| !f.is_empty())
-}
-
-fn check_size(object: &Value) -> Result<(), StoreError> {
-    // Counts without building the text: objects are written far more often than they are too large.
-    struct Counter(usize);
-    impl std::io::Write for Counter {
-        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-            self.0 += bytes.len();
-            Ok(bytes.len())
-        }
-        fn flush(&mut self) -> std::io::Result<()> {
-            Ok(())
-        }
-    }
-    let mut counter = Counter(0);
-    let written = serde_json::to_writer(&mut counter, object);
-    if written.is_err() || counter.0 > MAX_OBJECT_BYTES {
-        return Err(StoreError::Full(format!(
-            "the object has {} bytes, more than the {MAX_OBJECT_BYTES} that are stored",
-            counter.0
-        )));
-    }
-    Ok(())
 }

@@ -1,0 +1,113 @@
+//! `probe --matrix`: what a backend accepts, and whether nginx's defaults lie inside.
+
+use ngf_probes::{
+    ProbeError,
+    dial::Direct,
+    matrix::{Matrix, measure},
+    spec::{Options, ProbeSpec},
+};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    CliError, EXIT_COULD_NOT, EXIT_FOUND, EXIT_OK,
+    args::{InputArgs, Output, ProbeArgs},
+    connect, output, probe,
+};
+use crate::{
+    report::matrix::{LIST_SCHEMA, Report, Reports},
+    world::{in_words, probe_spec},
+};
+
+/// Runs it; backends one after the other, each at several offers at a time.
+pub(super) async fn run(input: &InputArgs, args: &ProbeArgs) -> Result<u8, CliError> {
+    let options = connect::options(args)?;
+    let reports = match (&args.connect, &args.server_name, &args.target) {
+        (Some(address), Some(name), _) => {
+            let spec = connect::spec(args, address, name)?;
+            Reports {
+                schema: LIST_SCHEMA,
+                matrices: vec![Report {
+                    matrix: of(&spec, &options).await?,
+                    plan: None,
+                }],
+                not_run: Vec::new(),
+            }
+        }
+        (_, _, Some(target)) => of_target(input, args, target, &options).await?,
+        _ => return Err(probe::NAME_SOMETHING.into()),
+    };
+    print(&reports, args.output)?;
+    let served: Vec<Option<bool>> = reports.matrices.iter().map(Report::is_served).collect();
+    Ok(if served.contains(&Some(false)) {
+        EXIT_FOUND
+    } else if served.contains(&None) || !reports.not_run.is_empty() {
+        EXIT_COULD_NOT
+    } else {
+        EXIT_OK
+    })
+}
+
+async fn of(spec: &ProbeSpec, options: &Options) -> Result<Matrix, ProbeError> {
+    let cancel = CancellationToken::new();
+    measure(spec, options, &Direct, &cancel).await
+}
+
+async fn of_target(
+    input: &InputArgs,
+    args: &ProbeArgs,
+    target: &str,
+    options: &Options,
+) -> Result<Reports, CliError> {
+    let (cluster, plans, not_run) = probe::plans_of(input, args, target).await?;
+    let mut reports = Reports {
+        schema: LIST_SCHEMA,
+        matrices: Vec::new(),
+        not_run,
+    };
+    for plan in plans {
+        let name = format!(
+            "{} at {}:{}",
+            plan.service, plan.endpoint.address, plan.endpoint.port
+        );
+        if plan.tls.is_none() {
+            let why = "nginx speaks plain HTTP to it, so there is nothing to offer";
+            reports.not_run.push(format!("{name}: {why}"));
+            continue;
+        }
+        let measured = match probe_spec(&cluster, &plan, args.timeout).await {
+            Ok(spec) => of(&spec, options).await.map_err(|error| in_words(&error)),
+            Err(why) => Err(why),
+        };
+        match measured {
+            Ok(matrix) => reports.matrices.push(Report {
+                matrix,
+                plan: Some(plan),
+            }),
+            Err(why) => reports.not_run.push(format!("{name}: {why}")),
+        }
+    }
+    if reports.matrices.is_empty() {
+        return Err(reports.not_run.join("; ").into());
+    }
+    Ok(reports)
+}
+
+/// One matrix is printed as itself, several as a list.
+fn print(reports: &Reports, format: Output) -> Result<(), CliError> {
+    let text = match (format, &*reports.matrices, &*reports.not_run) {
+        (Output::Json, [one], []) => serde_json::to_string_pretty(one)? + "\n",
+        (Output::Json, ..) => serde_json::to_string_pretty(reports)? + "\n",
+        (Output::Text, matrices, _) => matrices
+            .iter()
+            .map(Report::text)
+            .collect::<Vec<_>>()
+            .join("\n────\n\n"),
+    };
+    output::print(&text)?;
+    if format == Output::Text {
+        for why in &reports.not_run {
+            output::say(&format!("not measured: {why}"));
+        }
+    }
+    Ok(())
+}

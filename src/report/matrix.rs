@@ -1,0 +1,111 @@
+//! What `ngf-tui probe --matrix` prints.
+
+use std::fmt::Write as _;
+
+use ngf_probes::matrix::{Answer, Axis, Matrix, Row};
+use ngf_probes::transcript::Outcome;
+use serde::Serialize;
+
+use super::clean;
+use crate::{diagnosis::plan::ProbePlan, views::words};
+
+/// The `schema` of a list of matrices.
+pub const LIST_SCHEMA: &str = "ngf-tui/matrices/v1";
+
+/// A matrix that was measured, and the plan that it followed, if the cluster's objects made one.
+#[derive(Debug, Serialize)]
+pub struct Report {
+    /// What was measured.
+    #[serde(flatten)]
+    pub matrix: Matrix,
+    /// What the cluster's objects say.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub plan: Option<ProbePlan>,
+}
+
+/// The matrices of a target, and what could not be measured.
+#[derive(Debug, Serialize)]
+pub struct Reports {
+    /// Always [`LIST_SCHEMA`].
+    pub schema: &'static str,
+    /// One for each endpoint.
+    pub matrices: Vec<Report>,
+    /// Why others could not be measured, a sentence each.
+    pub not_run: Vec<String>,
+}
+
+impl Report {
+    /// Whether nginx would serve the request by its own offer; `None` where nothing could be
+    /// measured.
+    pub fn is_served(&self) -> Option<bool> {
+        self.matrix.nginx_inside?;
+        let own = self.matrix.rows.first()?;
+        Some(own.outcome == Some(Outcome::Ok))
+    }
+
+    /// The report as text.
+    pub fn text(&self) -> String {
+        let matrix = &self.matrix;
+        let mut out = String::new();
+        let address = matrix.address.as_deref().unwrap_or("no address");
+        let _ = writeln!(out, "{} ({address})", clean(&matrix.target));
+        let width = matrix
+            .rows
+            .iter()
+            .map(|row| row.name.len())
+            .max()
+            .unwrap_or_default();
+        let mut axis = None;
+        for row in &matrix.rows {
+            if axis != Some(row.axis) {
+                let _ = writeln!(out, "\n{}", heading(row.axis));
+                axis = Some(row.axis);
+            }
+            let _ = writeln!(out, "{}", line(row, width).trim_end());
+        }
+        let _ = writeln!(out, "\n* nginx offers it, too\n");
+        let sign = match matrix.nginx_inside {
+            Some(true) => '✓',
+            Some(false) => '✗',
+            None => '?',
+        };
+        let _ = writeln!(out, "{sign} {}", clean(&matrix.sentence));
+        let _ = writeln!(
+            out,
+            "  offered by {}, in {}",
+            matrix.engine.version,
+            words::micros(matrix.duration_us)
+        );
+        out
+    }
+}
+
+fn heading(axis: Axis) -> &'static str {
+    match axis {
+        Axis::Nginx => "All that nginx offers, at once",
+        Axis::Version => "Versions, each offered alone",
+        Axis::Cipher => "Cipher suites of TLS 1.3, and families of TLS 1.2, each offered alone",
+        Axis::Group => "Key exchange groups, each offered alone",
+        Axis::ClientCertificate => "Client certificate",
+        Axis::ServerName => "Server Name Indication",
+    }
+}
+
+fn line(row: &Row, width: usize) -> String {
+    let star = if row.nginx { '*' } else { ' ' };
+    let answer = match row.answer {
+        Answer::Accepted => "yes",
+        Answer::Refused => "no",
+        Answer::Unknown => "?",
+        Answer::NotOffered => "-",
+    };
+    let status = row
+        .client_status
+        .filter(|_| row.answer == Answer::Accepted)
+        .map_or_else(String::new, |status| status.to_string());
+    format!(
+        "{star} {:<width$}  {answer:<3}  {status:>3}  {}",
+        clean(&row.name),
+        clean(&row.note)
+    )
+}
