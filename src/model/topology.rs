@@ -4,7 +4,10 @@
 
 mod build;
 
-use std::collections::HashMap;
+use std::{
+    collections::HashMap,
+    hash::{BuildHasherDefault, DefaultHasher, Hash as _, Hasher},
+};
 
 use super::{
     index::{Endpoint, Index},
@@ -33,8 +36,9 @@ impl NodeIx {
 pub struct Topology {
     nodes: Vec<Node>,
     roots: Vec<NodeIx>,
-    by_id: HashMap<NodeId, NodeIx>,
-    by_object: HashMap<ObjectRef, Vec<NodeIx>>,
+    by_id: HashMap<NodeId, NodeIx, BuildHasherDefault<Hashed>>,
+    /// By the hash of the object: the nodes themselves hold its name.
+    by_object: HashMap<u64, Vec<NodeIx>, BuildHasherDefault<Hashed>>,
 }
 
 /// A node of the tree.
@@ -178,7 +182,16 @@ impl Topology {
 
     /// Every place where an object stands in the tree.
     pub fn places(&self, object: &ObjectRef) -> &[NodeIx] {
-        self.by_object.get(object).map_or(&[], Vec::as_slice)
+        let places = self
+            .by_object
+            .get(&hash_of(object))
+            .map_or(&[][..], Vec::as_slice);
+        let same = |place: &NodeIx| self.node(*place).object.as_ref() == Some(object);
+        // All nodes of one entry stand for one object, but for a collision of 64 bits.
+        match places.first() {
+            Some(first) if same(first) => places,
+            _ => &[],
+        }
     }
 
     /// The nodes above, the nearest first.
@@ -203,6 +216,15 @@ impl Topology {
             .find_map(|place| of(self.node(place)))
     }
 
+    fn with_room(nodes: usize) -> Self {
+        Self {
+            nodes: Vec::with_capacity(nodes),
+            roots: Vec::new(),
+            by_id: HashMap::with_capacity_and_hasher(nodes, BuildHasherDefault::default()),
+            by_object: HashMap::with_hasher(BuildHasherDefault::default()),
+        }
+    }
+
     fn push(&mut self, parent: Option<NodeIx>, step: Step, label: Label) -> NodeIx {
         let index = NodeIx(self.nodes.len() as u32);
         let id = match parent {
@@ -215,12 +237,10 @@ impl Topology {
         }
         self.by_id.insert(id.clone(), index);
         if let Some(object) = &label.object {
-            match self.by_object.get_mut(object) {
-                Some(places) => places.push(index),
-                None => {
-                    self.by_object.insert(object.clone(), vec![index]);
-                }
-            }
+            self.by_object
+                .entry(hash_of(object))
+                .or_default()
+                .push(index);
         }
         self.nodes.push(Node {
             id,
@@ -232,6 +252,32 @@ impl Topology {
             children: Vec::new(),
         });
         index
+    }
+}
+
+fn hash_of(object: &ObjectRef) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    object.hash(&mut hasher);
+    hasher.finish()
+}
+
+/// Takes the hash that a key already has.
+#[derive(Default)]
+struct Hashed(u64);
+
+impl Hasher for Hashed {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
+        }
+    }
+
+    fn write_u64(&mut self, hash: u64) {
+        self.0 = hash;
     }
 }
 

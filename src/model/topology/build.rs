@@ -1,6 +1,9 @@
 //! Builds the tree: attaches routes to listeners, then writes it down from the roots.
 
-use std::collections::{HashMap, HashSet};
+use std::{
+    collections::{HashMap, HashSet},
+    rc::Rc,
+};
 
 use crate::model::{
     attachment::{self, Refusal, Restriction},
@@ -15,6 +18,10 @@ use super::{
     Backend, Group, NodeIx, Step, Topology, What, classes_are_known, host_and_port,
     is_ngf_controller, service_of,
 };
+
+/// A route, its rule, its backend with a policy, two endpoints: room for what is usual, so that a
+/// large tree is not copied as it grows.
+const NODES_A_ROUTE: usize = 6;
 
 /// What a new node says.
 pub(super) struct Label {
@@ -49,6 +56,8 @@ pub(super) struct Builder<'a> {
     refused_sets: HashSet<&'a ObjectRef>,
     unattached: Vec<(&'a Object<Route>, Option<Refusal>)>,
     used_policies: HashSet<&'a ObjectRef>,
+    /// Many routes refer to one Service.
+    endpoints: HashMap<(&'a ObjectRef, u16), Rc<[Endpoint]>>,
     /// The listener at hand passes TLS on unread.
     passthrough: bool,
     pub(super) tree: Topology,
@@ -80,8 +89,9 @@ impl<'a> Builder<'a> {
             refused_sets,
             unattached: Vec::new(),
             used_policies: HashSet::new(),
+            endpoints: HashMap::new(),
             passthrough: false,
-            tree: Topology::default(),
+            tree: Topology::with_room(snapshot.routes.len() * NODES_A_ROUTE),
         }
     }
 
@@ -351,7 +361,12 @@ impl<'a> Builder<'a> {
             policy: policies.first().map(|policy| policy.reference.clone()),
             filter,
         });
-        let step = self.free_backend_step(above, service.as_ref(), &name, target.port);
+        let step = Step::Backend {
+            occurrence: self.occurrence(above, &name, target.port),
+            service: service.clone(),
+            name: name.clone(),
+            port: target.port,
+        };
         let label = Label {
             what,
             name: match target.port {
@@ -364,8 +379,14 @@ impl<'a> Builder<'a> {
         let place = self.tree.push(Some(above), step, label);
         self.policies_of_backend(place, &policies);
         if let (Some(service), Some(port)) = (found, port) {
-            for endpoint in self.index.endpoints(service, port) {
-                self.endpoint(place, endpoint);
+            let index = self.index;
+            let endpoints = Rc::clone(
+                self.endpoints
+                    .entry((&service.reference, port.port))
+                    .or_insert_with(|| index.endpoints(service, port).into()),
+            );
+            for endpoint in &*endpoints {
+                self.endpoint(place, endpoint.clone());
             }
         }
     }
@@ -382,27 +403,16 @@ impl<'a> Builder<'a> {
     }
 
     /// A rule may refer to the same port twice.
-    fn free_backend_step(
-        &self,
-        above: NodeIx,
-        service: Option<&ObjectRef>,
-        name: &str,
-        port: Option<u16>,
-    ) -> Step {
-        let parent = &self.tree.node(above).id;
-        let mut occurrence = 0;
-        loop {
-            let step = Step::Backend {
-                service: service.cloned(),
-                name: name.to_owned(),
-                port,
-                occurrence,
-            };
-            if self.tree.find(&parent.child(step.clone())).is_none() {
-                return step;
-            }
-            occurrence += 1;
-        }
+    fn occurrence(&self, above: NodeIx, name: &str, port: Option<u16>) -> u32 {
+        let siblings = &self.tree.node(above).children;
+        let same = siblings.iter().filter(|sibling| {
+            matches!(
+                self.tree.node(**sibling).id.step(),
+                Step::Backend { name: other, port: other_port, .. }
+                    if other == name && *other_port == port
+            )
+        });
+        same.count() as u32
     }
 
     fn endpoint(&mut self, above: NodeIx, endpoint: Endpoint) {
