@@ -16,7 +16,7 @@ use crate::{
     app::{event::Stage as StageEvent, run::World},
     cluster::Cluster,
     diagnosis::plan::{PlannedTls, ProbePlan, TrustSource},
-    sandbox::{Sandbox, Stage},
+    sandbox::{SCENARIOS, Sandbox, Scenario, Stage},
 };
 
 /// NGF renders `proxy_ssl_verify_depth 4`.
@@ -87,23 +87,33 @@ impl World for Demo {
                 .set_stage(stage)
                 .await
                 .map_err(|error| error.to_string())?;
-            Ok(stage_event(stage))
+            Ok(stage_event(sandbox.scenario(), stage))
         }
         .boxed()
     }
 }
 
-/// A stage of the guide, as the terminal interface shows it.
-pub fn stage_event(stage: Stage) -> StageEvent {
-    let index = Stage::ALL
-        .iter()
-        .position(|known| *known == stage)
-        .unwrap_or_default();
+/// A stage of the guide, as the terminal interface shows it; the last one of a scenario is what the
+/// scenario is about.
+pub fn stage_event(scenario: &Scenario, stage: Stage) -> StageEvent {
+    let position = Stage::ALL.iter().position(|known| *known == stage);
+    let is_guide = scenario.name == SCENARIOS[0].name;
+    let (title, text) = if is_guide || stage != Stage::Policy {
+        (stage.title().to_owned(), stage.text().to_owned())
+    } else {
+        let text = format!("{}. Shows: {}.", scenario.differs, scenario.shows);
+        (scenario.title.to_owned(), text)
+    };
     StageEvent {
-        index,
+        index: position.unwrap_or_default(),
         of: Stage::ALL.len(),
-        title: stage.title().to_owned(),
-        text: stage.text().to_owned(),
+        walk: if is_guide {
+            "guide".to_owned()
+        } else {
+            format!("scenario {}", scenario.name)
+        },
+        title,
+        text,
     }
 }
 

@@ -123,8 +123,11 @@ pub struct CheckArgs {
 #[derive(Debug, Clone, Args)]
 #[command(group = clap::ArgGroup::new("what").required(true).args(["target", "connect"]))]
 pub struct ProbeArgs {
-    /// What to probe, as the cluster's objects say: httproute/NAME, service/NAME[:PORT], gateway/NAME
-    #[arg(value_name = "KIND/NAME")]
+    /// What to probe, by the cluster's objects.
+    #[arg(
+        value_name = "KIND/NAME",
+        help = "What to probe, as the cluster's objects say: httproute/NAME, service/NAME[:PORT], gateway/NAME"
+    )]
     pub target: Option<String>,
     /// Connect to this address instead
     #[arg(long, value_name = "HOST:PORT", requires = "server_name")]

@@ -17,10 +17,7 @@ use std::{path::PathBuf, process::ExitCode};
 use clap::{CommandFactory, FromArgMatches};
 
 use self::args::{Cli, Command, InputArgs};
-use crate::{
-    cluster::{self, Cluster, ClusterError, ClusterOptions},
-    model::snapshot::Scope,
-};
+use crate::cluster::{self, Cluster, ClusterError, ClusterOptions};
 
 /// Everything is as it should be.
 pub const EXIT_OK: u8 = 0;
@@ -102,13 +99,5 @@ fn options(input: &InputArgs) -> ClusterOptions {
         context: input.context.clone(),
         namespace: input.namespace.clone(),
         all_namespaces: input.all_namespaces,
-    }
-}
-
-/// The namespace that a name without one is in.
-fn default_namespace(scope: &Scope) -> String {
-    match scope {
-        Scope::AllNamespaces => "default".to_owned(),
-        Scope::Namespace(namespace) => namespace.clone(),
     }
 }

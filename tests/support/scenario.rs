@@ -373,6 +373,9 @@ fn transcript(
             log_line: seen.log.clone(),
             sentence: String::new(),
         },
+        judged_at: None,
+        expires_first: None,
+        second_opinion: None,
         tls: (plan.tls.is_some() && seen.version.as_deref() != Some("none")).then(|| TlsAgreed {
             version: seen.version.clone().unwrap_or_else(|| "TLSv1.3".to_owned()),
             cipher: "TLS_AES_256_GCM_SHA384".to_owned(),
@@ -386,9 +389,6 @@ fn transcript(
             sent: seen.asks.is_some() && has_identity,
             ..ClientCertificate::default()
         },
-        judged_at: None,
-        expires_first: None,
-        second_opinion: None,
         server_chain: chain,
         steps: Vec::new(),
         records: Vec::new(),

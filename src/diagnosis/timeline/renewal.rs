@@ -70,7 +70,7 @@ pub(super) fn of(
 }
 
 fn writer<'a>(context: &Context<'a>, secret: &ObjectRef) -> Option<&'a Object<Certificate>> {
-    let writer = crate::diagnosis::rules::client_certificate::writer(context, secret)?;
+    let writer = crate::diagnosis::rules::shared::writer(context, secret)?;
     let certificate = context.snapshot.certificates.get(&writer)?;
     Some(certificate)
 }

@@ -61,7 +61,7 @@ pub(crate) enum Change {
 }
 
 /// One entry of the log.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) struct Entry {
     /// The version that this change made.
     pub revision: u64,
@@ -122,13 +122,12 @@ pub(crate) enum StoreError {
 }
 
 /// The store. Cheap to share; every method locks for as long as it takes to copy pointers.
-#[derive(Debug)]
 pub(crate) struct Store {
     inner: Mutex<Inner>,
     changed: watch::Sender<u64>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Inner {
     objects: HashMap<(&'static str, &'static str), BTreeMap<Key, Object>>,
     count: usize,
@@ -136,6 +135,15 @@ struct Inner {
     log: VecDeque<Entry>,
     /// Version before the oldest entry of the log.
     compacted: u64,
+}
+
+/// Objects hold private keys: none is printed.
+impl std::fmt::Debug for Store {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Store")
+            .field("revision", &self.revision())
+            .finish_non_exhaustive()
+    }
 }
 
 impl Store {
