@@ -380,7 +380,7 @@ impl Certificates {
                 host: NAME.to_owned(),
                 path: "/".to_owned(),
             },
-            timeout: Duration::from_secs(60),
+            timeout: Duration::from_mins(1),
         }
     }
 }
