@@ -9,4 +9,4 @@ pub(super) mod handshake;
 pub(super) mod knowledge;
 pub(super) mod policy;
 pub(super) mod route;
-mod shared;
+pub(in crate::diagnosis) mod shared;
