@@ -57,7 +57,9 @@ fn thirty_broken_sets_at_once_are_a_wall_that_one_can_read() {
     let too_wide: Vec<&str> = text
         .lines()
         // A command is to be copied, and so is never broken.
-        .filter(|line| line.chars().count() > 80 && !line.contains("kubectl") && !line.contains("cmctl"))
+        .filter(|line| {
+            line.chars().count() > 80 && !line.contains("kubectl") && !line.contains("cmctl")
+        })
         .collect();
     assert!(too_wide.is_empty(), "{}", too_wide.join("\n"));
     with_settings!({filters => vec![(r"[0-9a-f]{2}:[0-9a-f]{2}:…:[0-9a-f]{2}", "…")]}, {
@@ -72,7 +74,9 @@ fn a_healthy_set_is_short() {
 
 #[test]
 fn causes_stand_before_their_effects() {
-    assert_snapshot!(printed(&Scenario::load("p8-ca-secret-without-ca").diagnose()));
+    assert_snapshot!(printed(
+        &Scenario::load("p8-ca-secret-without-ca").diagnose()
+    ));
 }
 
 #[test]

@@ -60,6 +60,9 @@ pub(crate) struct Description {
     /// Kinds that may not be read.
     #[serde(default)]
     pub(crate) denied: Vec<String>,
+    /// Versions in which the cluster serves kinds, where they are not the preferred ones.
+    #[serde(default)]
+    pub(crate) versions: BTreeMap<String, String>,
     /// What probes saw.
     #[serde(default)]
     pub(crate) probes: Vec<SeenByProbe>,
@@ -149,6 +152,13 @@ impl Scenario {
         let mut snapshot = read(name, &objects, &minted);
         if !description.files {
             as_cluster(&mut snapshot, &description.denied);
+            for (name, version) in &description.versions {
+                let info = KINDS.iter().find(|info| info.name == name).expect("a kind");
+                let version = version.clone();
+                snapshot
+                    .kinds
+                    .insert(info.kind, KindState::Live { version });
+            }
         }
         let evidence = evidence(&description, &snapshot, &minted, now);
         Self {
@@ -171,10 +181,12 @@ impl Scenario {
             let mut objects = Vec::new();
             collect(name, &mut wanted, &mut objects);
             let minted = pki::mint(&wanted, now);
-            let text = filled(name, &objects, &minted).replace(
-                "\"namespace\": \"default\"",
-                &format!("\"namespace\": \"{name}\""),
-            );
+            let text = filled(name, &objects, &minted)
+                .replace(
+                    "\"namespace\": \"default\"",
+                    &format!("\"namespace\": \"{name}\""),
+                )
+                .replace("local-ca", &format!("{name}-ca"));
             let list: Value = serde_json::from_str(&text).expect("JSON");
             for object in list["items"].as_array().expect("a list") {
                 let known = all.iter().any(|known| path_of(known) == path_of(object));
@@ -201,23 +213,24 @@ impl Scenario {
 
 /// A finding as scenarios write it.
 pub(crate) fn line(finding: &Finding, all: &[Finding]) -> String {
-    let mut line = finding.code.to_owned();
+    let mut words = vec![finding.code.to_owned()];
     if finding.severity != Severity::Error {
-        line += &format!(" {}", finding.severity);
+        words.push(finding.severity.to_string());
     }
     if finding.verdict == Verdict::Unknown {
-        line += " unknown";
+        words.push("unknown".to_owned());
     }
     if let Some(cause) = finding.caused_by {
-        line += &format!(" by {}", all[cause].code);
+        words.push(format!("by {}", all[cause].code));
     }
-    line
+    words.join(" ")
 }
 
 fn description(name: &str) -> Description {
     let path = root().join(name).join("scenario.yaml");
-    let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path:?}: {error}"));
-    serde_saphyr::from_str(&text).unwrap_or_else(|error| panic!("{path:?}: {error}"))
+    let text =
+        fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    serde_saphyr::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
 /// Objects and certificates of the base first, then what the scenario changes.
