@@ -1,6 +1,7 @@
 //! What `ngf-tui check` prints: the tree with its health and the findings, as text or as JSON, and
 //! the exit code. Decides nothing by itself.
 
+pub mod chain;
 pub mod json;
 pub mod matrix;
 mod notes;

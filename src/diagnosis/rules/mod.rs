@@ -10,4 +10,4 @@ pub(super) mod knowledge;
 pub(super) mod policy;
 pub(super) mod route;
 pub(super) mod served;
-mod shared;
+pub(in crate::diagnosis) mod shared;

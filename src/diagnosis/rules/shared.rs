@@ -3,7 +3,7 @@
 use crate::{diagnosis::context::Context, model::object::ObjectRef};
 
 /// The cert-manager Certificate that writes a Secret.
-pub(super) fn writer(context: &Context<'_>, secret: &ObjectRef) -> Option<ObjectRef> {
+pub(in crate::diagnosis) fn writer(context: &Context<'_>, secret: &ObjectRef) -> Option<ObjectRef> {
     context
         .snapshot
         .certificates
