@@ -58,13 +58,13 @@ async fn of_target(
     target: &str,
     options: &Options,
 ) -> Result<Reports, CliError> {
-    let (cluster, plans, not_run) = probe::plans_of(input, args, target).await?;
+    let found = probe::plans_of(input, args, target).await?;
     let mut reports = Reports {
         schema: LIST_SCHEMA,
         matrices: Vec::new(),
-        not_run,
+        not_run: found.not_run,
     };
-    for plan in plans {
+    for plan in found.plans {
         let name = format!(
             "{} at {}:{}",
             plan.service, plan.endpoint.address, plan.endpoint.port
@@ -74,7 +74,7 @@ async fn of_target(
             reports.not_run.push(format!("{name}: {why}"));
             continue;
         }
-        let measured = match probe_spec(&cluster, &plan, args.timeout).await {
+        let measured = match probe_spec(&found.cluster, &plan, args.timeout).await {
             Ok(spec) => of(&spec, options).await.map_err(|error| in_words(&error)),
             Err(why) => Err(why),
         };

@@ -1,6 +1,7 @@
 //! `probe`: a live handshake, from the command line's own words or from the cluster's objects.
 
 use std::{
+    collections::{BTreeMap, BTreeSet},
     sync::{Mutex, PoisonError},
     time::Duration,
 };
@@ -10,9 +11,10 @@ use jiff::Timestamp;
 use ngf_probes::{
     ProbeError,
     capture::Capture,
+    chain::{Certificates, NGINX_SERVER_DEPTH},
     dial::{Dial, Direct},
     probe_with,
-    spec::{Options, ProbeSpec},
+    spec::{BackendTrust, Options, ProbeSpec},
     transcript::Transcript,
 };
 use tokio_util::sync::CancellationToken;
@@ -26,9 +28,13 @@ use super::{
 };
 use crate::{
     cluster::Cluster,
-    diagnosis::plan::{Planning, ProbePlan, ProbeTarget, plan_all},
+    diagnosis::{
+        mounted::with_certificates,
+        plan::{Planning, ProbePlan, ProbeTarget, plan_all},
+    },
     model::{
         index::Index,
+        object::ObjectRef,
         snapshot::{Scope, Snapshot},
         topology::Topology,
     },
@@ -46,6 +52,8 @@ const READ: Duration = Duration::from_secs(15);
 pub(super) struct Extras {
     options: Options,
     at: Option<Timestamp>,
+    /// Whom each Service's pods probably trust, where they mount one CA.
+    mounted: BTreeMap<ObjectRef, BackendTrust>,
     /// A capture of each probe, where they are asked for.
     captures: Option<Mutex<Vec<Capture>>>,
 }
@@ -55,14 +63,16 @@ impl Extras {
         Ok(Self {
             options: connect::options(args)?,
             at: args.at,
+            mounted: BTreeMap::new(),
             captures: args.pcap.is_some().then(Mutex::default),
         })
     }
 
-    /// Runs a probe with them.
+    /// Runs a probe with them; of a Service, where the cluster's objects say so.
     async fn probe(
         &self,
         mut spec: ProbeSpec,
+        service: Option<&ObjectRef>,
         dial: &dyn Dial,
         cancel: &CancellationToken,
     ) -> Result<Transcript, ProbeError> {
@@ -70,6 +80,8 @@ impl Extras {
             tls.at = Some(at);
         }
         let mut options = self.options.clone();
+        let mounted = service.and_then(|service| self.mounted.get(service));
+        options.backend_trust = options.backend_trust.or_else(|| mounted.cloned());
         if let Some(captures) = &self.captures {
             let capture = Capture::new();
             options.capture = Some(capture.clone());
@@ -88,12 +100,12 @@ pub(super) async fn run(input: &InputArgs, args: &ProbeArgs) -> Result<u8, CliEr
         return matrix::run(input, args).await;
     }
     let cancel = CancellationToken::new();
-    let extras = Extras::new(args)?;
+    let mut extras = Extras::new(args)?;
     let file = args.pcap.as_deref().map(PcapFile::create).transpose()?;
     let reports = match (&args.connect, &args.server_name, &args.target) {
         (Some(address), Some(name), _) => {
             let spec = connect::spec(args, address, name)?;
-            let transcript = extras.probe(spec, &Direct, &cancel).await?;
+            let transcript = extras.probe(spec, None, &Direct, &cancel).await?;
             Reports {
                 schema: LIST_SCHEMA,
                 probes: vec![Report {
@@ -103,7 +115,7 @@ pub(super) async fn run(input: &InputArgs, args: &ProbeArgs) -> Result<u8, CliEr
                 not_run: Vec::new(),
             }
         }
-        (_, _, Some(target)) => probe_target(input, args, target, &extras, &cancel).await?,
+        (_, _, Some(target)) => probe_target(input, args, target, &mut extras, &cancel).await?,
         _ => return Err(NAME_SOMETHING.into()),
     };
     print(&reports, args)?;
@@ -128,12 +140,14 @@ async fn probe_target(
     input: &InputArgs,
     args: &ProbeArgs,
     target: &str,
-    extras: &Extras,
+    extras: &mut Extras,
     cancel: &CancellationToken,
 ) -> Result<Reports, CliError> {
-    let (cluster, plans, not_run) = plans_of(input, args, target).await?;
-    let mut reports = run_plans_with(&cluster, plans, args.timeout, extras, cancel).await;
-    reports.not_run.extend(not_run);
+    let found = plans_of(input, args, target).await?;
+    extras.mounted = found.mounted;
+    let mut reports =
+        run_plans_with(&found.cluster, found.plans, args.timeout, extras, cancel).await;
+    reports.not_run.extend(found.not_run);
     if reports.probes.is_empty() {
         return Err(reports.not_run.join("; ").into());
     }
@@ -148,12 +162,24 @@ fn namespace_of<'a>(scope: &'a Scope, cluster: &'a Cluster) -> &'a str {
     }
 }
 
-/// The connections that nginx would open for a target, and why there are not more.
+/// What there is to probe for a target.
+pub(super) struct Found {
+    /// Where it is.
+    pub(super) cluster: Cluster,
+    /// The connections that nginx would open.
+    pub(super) plans: Vec<ProbePlan>,
+    /// Why there are not more.
+    pub(super) not_run: Vec<String>,
+    /// Whom each Service's pods probably trust.
+    pub(super) mounted: BTreeMap<ObjectRef, BackendTrust>,
+}
+
+/// The connections that nginx would open for a target.
 pub(super) async fn plans_of(
     input: &InputArgs,
     args: &ProbeArgs,
     target: &str,
-) -> Result<(Cluster, Vec<ProbePlan>, Vec<String>), CliError> {
+) -> Result<Found, CliError> {
     if !input.files.is_empty() {
         return Err(
             "a live probe needs a cluster: leave -f out, or name an address with --connect".into(),
@@ -166,8 +192,33 @@ pub(super) async fn plans_of(
     let refused = planning.refused.iter();
     let not_run = refused.map(|(_, why)| why.to_string()).collect();
     let plans = planning.plans.into_iter();
-    let plans = plans.map(|plan| adjusted(plan, args)).collect();
-    Ok((cluster, plans, not_run))
+    let plans: Vec<ProbePlan> = plans.map(|plan| adjusted(plan, args)).collect();
+    let services: BTreeSet<&ObjectRef> = plans.iter().map(|plan| &plan.service).collect();
+    let mounted = services
+        .into_iter()
+        .filter_map(|service| Some((service.clone(), mounted_trust(&snapshot, service)?)))
+        .collect();
+    Ok(Found {
+        cluster,
+        plans,
+        not_run,
+        mounted,
+    })
+}
+
+/// The CAs by which a Service's pods probably check clients: the one `ca.crt` that they mount.
+fn mounted_trust(snapshot: &Snapshot, service: &ObjectRef) -> Option<BackendTrust> {
+    let service = snapshot.services.get(service)?;
+    let mounted = with_certificates(snapshot, service, "ca.crt");
+    let [(mounted, facts)] = mounted.as_slice() else {
+        return None;
+    };
+    let der = facts.iter().map(|facts| facts.der.clone());
+    Some(BackendTrust {
+        trusted: Certificates::Der(der.collect()),
+        origin: format!("{}[ca.crt], which its pods mount,", mounted.source),
+        depth: NGINX_SERVER_DEPTH,
+    })
 }
 
 fn planning(snapshot: &Snapshot, target: &ProbeTarget) -> Result<Planning, CliError> {
@@ -206,7 +257,8 @@ async fn run_plans_with(
 ) -> Reports {
     let run = async |plan: &ProbePlan| {
         let spec = probe_spec(cluster, plan, timeout).await?;
-        let result = extras.probe(spec, &Direct, cancel).await;
+        let service = Some(&plan.service);
+        let result = extras.probe(spec, service, &Direct, cancel).await;
         result.map_err(|error| in_words(&error))
     };
     let one = |plan: ProbePlan| async {
