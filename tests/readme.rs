@@ -23,12 +23,19 @@ fn table() -> String {
 fn the_table_of_keys_is_the_list_of_actions() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/README.md");
     let readme = std::fs::read_to_string(path).expect("README.md is there");
-    let begin = readme.find(BEGIN).expect("README.md has a place for the keys") + BEGIN.len();
+    let begin = readme
+        .find(BEGIN)
+        .expect("README.md has a place for the keys")
+        + BEGIN.len();
     let end = readme.find(END).expect("README.md says where the keys end");
     if std::env::var_os("UPDATE_README").is_some() {
         let new = format!("{}{}{}", &readme[..begin], table(), &readme[end..]);
         std::fs::write(path, new).expect("README.md can be written");
         return;
     }
-    assert_eq!(&readme[begin..end], table(), "run UPDATE_README=1 cargo test --test readme");
+    assert_eq!(
+        &readme[begin..end],
+        table(),
+        "run UPDATE_README=1 cargo test --test readme"
+    );
 }
