@@ -82,7 +82,7 @@ impl World for Demo {
     fn go_to_stage(&self, index: usize) -> BoxFuture<'_, Result<StageEvent, String>> {
         async move {
             let stage = *Stage::ALL.get(index).ok_or("there is no such stage")?;
-            let mut sandbox = self.sandbox.lock().await;
+            let sandbox = self.sandbox.lock().await;
             sandbox
                 .set_stage(stage)
                 .await

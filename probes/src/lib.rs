@@ -3,6 +3,28 @@
 //!
 //! [`probe()`] runs one probe over a [`dial::Dial`]; [`chain::judge`] asks the same engine about
 //! certificates alone.
+//!
+//! ```no_run
+//! use std::time::Duration;
+//!
+//! use ngf_probes::dial::Direct;
+//! use ngf_probes::spec::{HttpSpec, ProbeSpec};
+//! use tokio_util::sync::CancellationToken;
+//!
+//! # async fn example() -> Result<(), ngf_probes::ProbeError> {
+//! let host = "secure-app.example.com".to_owned();
+//! let spec = ProbeSpec {
+//!     host: "10.0.3.7".to_owned(),
+//!     port: 8443,
+//!     tls: None,
+//!     http: HttpSpec { method: "GET".to_owned(), host, path: "/".to_owned() },
+//!     timeout: Duration::from_secs(5),
+//! };
+//! let transcript = ngf_probes::probe(&spec, &Direct, &CancellationToken::new()).await?;
+//! println!("{}", transcript.nginx.sentence);
+//! # Ok(())
+//! # }
+//! ```
 
 pub mod certificate;
 pub mod chain;

@@ -16,10 +16,8 @@ use crate::sanitize;
 use crate::spec::{HttpSpec, ProbeSpec, TlsSpec};
 use crate::steps::http::{self, BadRequest, Exchange};
 use crate::steps::tcp::os_text;
-use crate::steps::{self, tls};
-use crate::transcript::{
-    Direction, HttpAnswer, Layer, Record, SCHEMA, Step, StepStatus, Transcript,
-};
+use crate::steps::{failure, tls};
+use crate::transcript::{HttpAnswer, Record, SCHEMA, Transcript};
 use crate::verdict::{self, Ending, Observed, ObservedTls};
 
 /// The probe could not be run, so that nothing can be said of the backend.
@@ -211,7 +209,7 @@ async fn over_tls(
         last_thing: tls::last_thing(&session.tape, &messages),
         not_tls: tls::not_tls(&session.tape),
     };
-    write_failure_down(&ending, &seen, recorder);
+    failure::write_down(&ending, &seen.last_thing, seen.not_tls.as_deref(), recorder);
     Ok(Seen {
         address: None,
         tls: Some(seen),
@@ -314,100 +312,10 @@ fn ending_of(exchange: Exchange, recorder: &Recorder) -> (Ending, Option<HttpAns
             return (Ending::Answered(answer), Some(http));
         }
     };
-    if let Some(step) = exchange_failure(&ending, recorder.now_us()) {
+    if let Some(step) = failure::of_exchange(&ending, recorder.now_us()) {
         recorder.push(step);
     }
     (ending, None)
-}
-
-/// The step that shows where an exchange failed.
-fn exchange_failure(ending: &Ending, at_us: u64) -> Option<Step> {
-    let failed = |name: &str, layer, direction, summary: String| {
-        Some(Step::new(name, layer, direction, at_us, summary).status(StepStatus::Failed))
-    };
-    match ending {
-        Ending::SendTimedOut => failed(
-            steps::TIMEOUT,
-            Layer::Http,
-            Direction::Local,
-            "the request could not be sent in time".to_owned(),
-        ),
-        Ending::HeadTimedOut { received } => failed(
-            steps::TIMEOUT,
-            Layer::Http,
-            Direction::Local,
-            format!("{received} bytes of an answer came in time"),
-        ),
-        Ending::ClosedBeforeHead { received } => failed(
-            steps::tcp::CLOSED,
-            Layer::Tcp,
-            Direction::Received,
-            format!("by the backend, after {received} bytes of an answer"),
-        ),
-        Ending::SendFailed(TlsFailure::Closed { errno })
-        | Ending::ReadFailed(TlsFailure::Closed { errno }) => {
-            let reason = errno.map_or_else(
-                || "by the backend".to_owned(),
-                |errno| os_text(&std::io::Error::from_raw_os_error(errno)),
-            );
-            failed(steps::tcp::CLOSED, Layer::Tcp, Direction::Received, reason)
-        }
-        Ending::NoStatusLine { opening } => failed(
-            http::RESPONSE,
-            Layer::Http,
-            Direction::Received,
-            format!("no HTTP: {opening:?}"),
-        ),
-        Ending::InvalidHead(words) => failed(
-            http::RESPONSE,
-            Layer::Http,
-            Direction::Received,
-            words.clone(),
-        ),
-        _ => None,
-    }
-}
-
-/// The step that shows where a handshake failed, unless an alert is that step.
-fn write_failure_down(ending: &Ending, seen: &SeenTls, recorder: &Recorder) {
-    let at_us = recorder.now_us();
-    let step = match ending {
-        Ending::HandshakeTimedOut => Step::new(
-            steps::TIMEOUT,
-            Layer::Tls,
-            Direction::Local,
-            at_us,
-            &seen.last_thing,
-        ),
-        Ending::HandshakeFailed(_) if seen.not_tls.is_some() => Step::new(
-            tls::NOT_TLS,
-            Layer::Tls,
-            Direction::Received,
-            at_us,
-            seen.not_tls.clone().unwrap_or_default(),
-        ),
-        Ending::HandshakeFailed(TlsFailure::Closed { errno }) => {
-            let step = Step::new(
-                steps::tcp::CLOSED,
-                Layer::Tcp,
-                Direction::Received,
-                at_us,
-                &seen.last_thing,
-            );
-            match errno {
-                Some(errno) => step.field(
-                    "error",
-                    format!(
-                        "{errno}: {}",
-                        os_text(&std::io::Error::from_raw_os_error(*errno))
-                    ),
-                ),
-                None => step,
-            }
-        }
-        _ => return,
-    };
-    recorder.push(step.status(StepStatus::Failed));
 }
 
 impl SeenTls {
@@ -443,7 +351,7 @@ fn transcript(
         ending: &seen.ending,
     };
     let nginx = verdict::judge(&observed);
-    let steps = mark_failure(recorder.steps(), &seen.ending);
+    let steps = failure::mark(recorder.steps(), &seen.ending);
     let (told, trace, records) = match seen.tls {
         Some(tls) => (tls.told, tls.trace, tls.records),
         None => (tls::Told::default(), Vec::new(), Vec::new()),
@@ -480,38 +388,6 @@ fn observed_tls<'a>(seen: &'a SeenTls, spec: Option<&'a TlsSpec>) -> ObservedTls
         last_thing: &seen.last_thing,
         not_tls: seen.not_tls.as_deref(),
     }
-}
-
-/// Marks the message that ended it: the alert that came, or an answer that is an error.
-fn mark_failure(mut steps: Vec<Step>, ending: &Ending) -> Vec<Step> {
-    let is_culprit = |step: &Step| match ending {
-        Ending::HandshakeFailed(TlsFailure::Ssl { .. })
-        | Ending::ReadFailed(TlsFailure::Ssl { .. })
-        | Ending::SendFailed(TlsFailure::Ssl { .. }) => step.name == "Alert",
-        Ending::Answered(answer) => step.name == http::RESPONSE && answer.http.status >= 400,
-        _ => false,
-    };
-    if steps
-        .iter()
-        .all(|step| step.status != StepStatus::Failed || step.layer == Layer::Tcp)
-    {
-        // The last such one: earlier alerts were warnings that OpenSSL passed over.
-        let received = |step: &&mut Step| step.direction == Direction::Received;
-        let last = steps
-            .iter_mut()
-            .rev()
-            .filter(|step| is_culprit(step))
-            .find(received);
-        match last {
-            Some(step) => step.status = StepStatus::Failed,
-            None => {
-                if let Some(step) = steps.iter_mut().rev().find(|step| is_culprit(step)) {
-                    step.status = StepStatus::Failed;
-                }
-            }
-        }
-    }
-    steps
 }
 
 /// `host:port`, an IPv6 address in brackets.

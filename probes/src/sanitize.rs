@@ -8,12 +8,12 @@ pub fn line(text: &str, max_chars: usize) -> String {
     strip(text, max_chars, false)
 }
 
-/// As [`line`], but line feeds stay (carriage returns go), for bodies and log excerpts.
+/// As [`line()`], but line feeds stay (carriage returns go), for bodies and log excerpts.
 pub fn block(text: &str, max_chars: usize) -> String {
     strip(text, max_chars, true)
 }
 
-/// [`line`] for bytes that may not be UTF-8; what is not becomes U+FFFD.
+/// [`line()`] for bytes that may not be UTF-8; what is not becomes U+FFFD.
 pub fn bytes(text: &[u8], max_chars: usize) -> String {
     // Four bytes are the most that one character takes: what lies behind cannot be shown.
     let bound = max_chars

@@ -20,13 +20,14 @@ use super::{
 use crate::{
     diagnosis::{
         Diagnosis, Evidence,
+        chain::ChainPicture,
         evidence::Probed,
         plan::{PlanKey, ProbePlan},
     },
     model::{
         object::ObjectRef,
         snapshot::Snapshot,
-        topology::{Node, NodeIx},
+        topology::{Node, NodeId, NodeIx},
     },
     views::ViewId,
 };
@@ -92,6 +93,9 @@ pub struct Detail {
     pub findings: ListState,
     /// Guide or wire.
     pub zoom: Zoom,
+    /// The picture of the chain, or why there is none, and for which selection and diagnosis it
+    /// was made.
+    pub chain: Option<(Option<(NodeId, Timestamp)>, Result<ChainPicture, String>)>,
     /// Which of several probed endpoints the handshake shows.
     pub endpoint: usize,
 }

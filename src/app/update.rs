@@ -522,8 +522,8 @@ fn probe(app: &mut App, target: &ProbeTarget) -> Vec<Effect> {
     match plan(&app.snapshot, target) {
         Ok(plans) => {
             app.running.extend(plans.iter().map(ProbePlan::key));
-            app.detail.view = ViewId::Handshake;
             app.detail.endpoint = 0;
+            show_view(app, ViewId::Handshake);
             vec![Effect::Probe(plans)]
         }
         Err(error) => {

@@ -52,7 +52,7 @@ pub async fn run(args: &DemoArgs) -> Result<u8, CliError> {
     if all && !plain {
         return Err("--stage all walks all stages in words: add --plain, or name one stage".into());
     }
-    let sandbox = Sandbox::start(SandboxOptions { scenario, stage }).await?;
+    let sandbox = Sandbox::start(SandboxOptions::new(scenario, stage)).await?;
     if args.serve {
         return serve(sandbox).await;
     }

@@ -34,7 +34,7 @@ struct Picture {
 #[rustfmt::skip]
 const PICTURES: &[Picture] = &[
     Picture { name: "causes", title: "ngf-tui demo --scenario wrong-ca", scenario: "wrong-ca", stage: Stage::Policy, keys: &["r", "c"], size: (120, 34) },
-    Picture { name: "chain", title: "ngf-tui demo --scenario wrong-ca", scenario: "wrong-ca", stage: Stage::Policy, keys: &["r", "2"], size: (132, 44) },
+    Picture { name: "chain", title: "ngf-tui demo --scenario wrong-ca", scenario: "wrong-ca", stage: Stage::Policy, keys: &["r", "2"], size: (172, 42) },
     Picture { name: "handshake", title: "ngf-tui demo", scenario: "guide", stage: Stage::Policy, keys: &["r", "3"], size: (132, 44) },
     Picture { name: "wire", title: "ngf-tui demo", scenario: "guide", stage: Stage::Policy, keys: &["r", "z"], size: (132, 48) },
     Picture { name: "before", title: "ngf-tui demo", scenario: "guide", stage: Stage::Before, keys: &["r", "3", "esc"], size: (132, 40) },
@@ -53,11 +53,7 @@ pub async fn run(folder: &Path) -> Result<u8, CliError> {
 
 async fn take(picture: &Picture) -> Result<String, CliError> {
     let scenario = Scenario::find(picture.scenario)?;
-    let sandbox = Sandbox::start(SandboxOptions {
-        scenario,
-        stage: picture.stage,
-    })
-    .await?;
+    let sandbox = Sandbox::start(SandboxOptions::new(scenario, picture.stage)).await?;
     let cluster = demo::connect(&sandbox).await?;
     let snapshot = Arc::new(demo::settled(&cluster).await);
     let world = Arc::new(Demo {

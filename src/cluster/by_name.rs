@@ -36,7 +36,7 @@ const MAX_WATCHES: usize = 100;
 /// Objects that are read at all.
 const MAX_OBJECTS: usize = 5_000;
 /// How often an object is read that cannot be watched.
-const AGAIN: Duration = Duration::from_secs(60);
+const AGAIN: Duration = Duration::from_mins(1);
 /// Seconds after which the API server ends a watch.
 const WATCH_SECONDS: u32 = 290;
 /// How long a watch may say nothing.
@@ -145,12 +145,12 @@ impl Reader {
                             Ok(()) => pause.reset(),
                             // may be read and not watched
                             Err(Failure::Denied(_)) => sleep(AGAIN).await,
-                            Err(failure) => pause.after(&failure).await,
+                            Err(failure) => pause.after(&failure, &self.shared).await,
                         },
                         Err(_) => sleep(AGAIN).await,
                     }
                 }
-                Err(failure) => pause.after(&failure).await,
+                Err(failure) => pause.after(&failure, &self.shared).await,
             }
         }
     }

@@ -39,7 +39,7 @@ pub(super) struct Connection {
 pub(super) async fn connection(options: &ClusterOptions) -> Result<Connection, ClusterError> {
     // Already done is as good as done: whoever came first chose the same provider.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let (context, mut config) = match kubeconfig(options)? {
+    let (context, mut config) = match kubeconfig(options, &Surroundings::read())? {
         Some(kubeconfig) => of_kubeconfig(kubeconfig, options).await?,
         None => (IN_CLUSTER.to_owned(), of_pod()?),
     };
@@ -104,8 +104,34 @@ fn plugin_error(exec: Option<&ExecConfig>, error: &kube::client::AuthError) -> S
     }
 }
 
+/// What the environment says about where to look.
+struct Surroundings {
+    /// `$KUBECONFIG`: a list of files.
+    listed: Vec<PathBuf>,
+    /// The user's folder.
+    home: Option<PathBuf>,
+    /// Whether this is a pod.
+    is_pod: bool,
+}
+
+impl Surroundings {
+    fn read() -> Self {
+        let listed = env::var_os("KUBECONFIG").unwrap_or_default();
+        Self {
+            listed: env::split_paths(&listed)
+                .filter(|path| !path.as_os_str().is_empty())
+                .collect(),
+            home: env::home_dir(),
+            is_pod: env::var_os("KUBERNETES_SERVICE_HOST").is_some(),
+        }
+    }
+}
+
 /// The kubeconfig, merged from all files that there are; `None` within a pod that has none.
-fn kubeconfig(options: &ClusterOptions) -> Result<Option<Kubeconfig>, ClusterError> {
+fn kubeconfig(
+    options: &ClusterOptions,
+    surroundings: &Surroundings,
+) -> Result<Option<Kubeconfig>, ClusterError> {
     if let Some(text) = &options.kubeconfig_text {
         let kubeconfig = Kubeconfig::from_yaml(text);
         return kubeconfig
@@ -115,36 +141,27 @@ fn kubeconfig(options: &ClusterOptions) -> Result<Option<Kubeconfig>, ClusterErr
     if let Some(path) = &options.kubeconfig {
         return read(path).map(Some);
     }
-    let listed: Vec<PathBuf> = env::var_os("KUBECONFIG")
-        .map(|list| env::split_paths(&list).collect())
-        .unwrap_or_default();
-    let listed: Vec<PathBuf> = listed
-        .into_iter()
-        .filter(|path| !path.as_os_str().is_empty())
-        .collect();
+    let listed = &surroundings.listed;
     let candidates = if listed.is_empty() {
-        env::home_dir()
-            .map(|home| home.join(".kube").join("config"))
+        let home = surroundings.home.as_ref();
+        home.map(|home| home.join(".kube").join("config"))
             .into_iter()
             .collect()
     } else {
         listed.clone()
     };
     // as kubectl does, files that do not exist are passed over
-    let present = candidates.iter().filter(|path| path.exists());
-    let merged = present
-        .map(|path| read(path).map(|config| (path, config)))
-        .try_fold(None, |merged: Option<Kubeconfig>, next| {
-            let (path, next) = next?;
-            match merged {
-                None => Ok(Some(next)),
-                Some(merged) => match merged.merge(next) {
-                    Ok(merged) => Ok(Some(merged)),
-                    Err(error) => Err(file_error(path, &error)),
-                },
-            }
-        })?;
-    if merged.is_some() || env::var_os("KUBERNETES_SERVICE_HOST").is_some() {
+    let mut merged: Option<Kubeconfig> = None;
+    for path in candidates.iter().filter(|path| path.exists()) {
+        let next = read(path)?;
+        merged = Some(match merged {
+            None => next,
+            Some(merged) => merged
+                .merge(next)
+                .map_err(|error| file_error(path, &error))?,
+        });
+    }
+    if merged.is_some() || surroundings.is_pod {
         return Ok(merged);
     }
     let looked: Vec<String> = candidates
@@ -274,5 +291,95 @@ fn contexts(kubeconfig: &Kubeconfig) -> String {
             "choose one with --context: {}, and {more} more",
             names.join(", ")
         ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    fn config(context: &str) -> String {
+        format!(
+            "apiVersion: v1\nkind: Config\ncurrent-context: {context}\n\
+             contexts: [{{name: {context}, context: {{cluster: c, user: u}}}}]\n"
+        )
+    }
+
+    fn around(listed: &[&Path], home: Option<&Path>, is_pod: bool) -> Surroundings {
+        Surroundings {
+            listed: listed.iter().map(|path| path.to_path_buf()).collect(),
+            home: home.map(Path::to_path_buf),
+            is_pod,
+        }
+    }
+
+    fn names(kubeconfig: &Kubeconfig) -> Vec<&str> {
+        let contexts = kubeconfig.contexts.iter();
+        contexts.map(|context| context.name.as_str()).collect()
+    }
+
+    #[test]
+    fn files_of_the_list_are_merged_and_absent_ones_passed_over() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let [a, b, absent] = ["a", "b", "absent"].map(|name| folder.path().join(name));
+        fs::write(&a, config("first")).expect("a file");
+        fs::write(&b, config("second")).expect("a file");
+        let options = ClusterOptions::default();
+        let found = kubeconfig(&options, &around(&[&absent, &a, &b], None, false));
+        let found = found.expect("readable").expect("a kubeconfig");
+        assert_eq!(names(&found), ["first", "second"]);
+        assert_eq!(found.current_context.as_deref(), Some("first"));
+
+        let only_b = ClusterOptions {
+            kubeconfig: Some(b),
+            ..ClusterOptions::default()
+        };
+        let found = kubeconfig(&only_b, &around(&[&a], None, true));
+        assert_eq!(
+            names(&found.expect("readable").expect("a kubeconfig")),
+            ["second"]
+        );
+    }
+
+    #[test]
+    fn without_a_list_the_home_folder_is_looked_at_and_then_the_pod() {
+        let home = tempfile::tempdir().expect("a folder");
+        let options = ClusterOptions::default();
+        let in_pod = kubeconfig(&options, &around(&[], Some(home.path()), true));
+        assert!(in_pod.expect("no error").is_none());
+        fs::create_dir(home.path().join(".kube")).expect("a folder");
+        fs::write(home.path().join(".kube/config"), config("home")).expect("a file");
+        let found = kubeconfig(&options, &around(&[], Some(home.path()), true));
+        assert_eq!(
+            names(&found.expect("readable").expect("a kubeconfig")),
+            ["home"]
+        );
+    }
+
+    #[test]
+    fn where_there_is_none_it_says_where_it_looked() {
+        let options = ClusterOptions::default();
+        for (surroundings, looked) in [
+            (
+                around(&[Path::new("/no/a"), Path::new("/no/b")], None, false),
+                "/no/a, /no/b, which $KUBECONFIG names",
+            ),
+            (
+                around(&[], Some(Path::new("/no")), false),
+                "$KUBECONFIG, which is not set, and /no/.kube/config",
+            ),
+            (around(&[], None, false), "$KUBECONFIG, which is not set"),
+        ] {
+            let error = kubeconfig(&options, &surroundings).expect_err("there is none");
+            assert_eq!(
+                error.to_string(),
+                format!(
+                    "no kubeconfig found: looked for {looked}, and this is no pod; name one with \
+                     --kubeconfig, or read manifests with -f"
+                )
+            );
+        }
     }
 }

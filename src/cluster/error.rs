@@ -248,7 +248,12 @@ fn transport(error: &(dyn StdError + 'static)) -> Failure {
         next = error.source();
     }
     // the last is the most exact; the rest is "client error (Connect)" and the like
-    Failure::NoAnswer(bounded(words.last().map_or("no answer", String::as_str)))
+    let exact = words.last().map_or("no answer", String::as_str);
+    if exact.contains("close_notify") || exact == "tls handshake eof" {
+        return Failure::NoAnswer("it closed the connection".to_owned());
+    }
+    let exact = exact.split(" (os error").next().unwrap_or(exact);
+    Failure::NoAnswer(bounded(exact))
 }
 
 fn tls(error: &rustls::Error) -> String {

@@ -1,6 +1,7 @@
 //! Events that matter: about objects of the snapshot, the newest first, bounded.
 
 use std::{
+    cmp::Reverse,
     collections::{BTreeMap, HashSet},
     sync::Arc,
 };
@@ -37,7 +38,7 @@ impl Events {
         self.changed = true;
         if self.held.len() > HELD + HELD / 4 {
             let mut events: Vec<_> = std::mem::take(&mut self.held).into_iter().collect();
-            events.sort_by(|(_, a), (_, b)| b.spec.last_seen.cmp(&a.spec.last_seen));
+            events.sort_by_key(|(_, event)| Reverse(event.spec.last_seen));
             events.truncate(HELD);
             self.held = events.into_iter().collect();
         }

@@ -57,9 +57,11 @@ pub use error::ClusterError;
 pub use read::LogOptions;
 
 /// How often the tool looks for kinds that came or went.
-const REDISCOVER: Duration = Duration::from_secs(60);
+const REDISCOVER: Duration = Duration::from_mins(1);
 /// How often the API server is asked whether it is there.
 const PULSE: Duration = Duration::from_secs(5);
+/// How often it is asked while it does not answer.
+const FAST_PULSE: Duration = Duration::from_secs(1);
 /// Unanswered pulses in a row after which everything shown counts as stale.
 const MISSED: u32 = 2;
 /// Deltas under way from the readers to the store.
@@ -307,7 +309,7 @@ impl Supervisor {
                 Err(failure) => {
                     let why = failure.words().to_owned();
                     self.shared.tell(Delta::Undiscovered(why)).await;
-                    pause.after(&failure).await;
+                    pause.after(&failure, &self.shared).await;
                 }
             }
         }
@@ -379,7 +381,7 @@ impl Supervisor {
 async fn pulse(shared: Shared, reconnect: watch::Sender<u64>) {
     let mut missed = 0;
     loop {
-        sleep(PULSE).await;
+        sleep(if missed == 0 { PULSE } else { FAST_PULSE }).await;
         let answer = match get("/livez") {
             Ok(request) => timeout(PULSE, fetch::<Value>(&shared.client, request)).await,
             Err(failure) => Ok(Err(failure)),
@@ -392,20 +394,17 @@ async fn pulse(shared: Shared, reconnect: watch::Sender<u64>) {
             // any other answer is an answer: `ok`, or 403, or 404
             Ok(_) => None,
         };
-        match silence {
-            Some(failure) => {
-                missed += 1;
-                if missed == MISSED {
-                    shared.tell(Delta::Silent(failure.words().to_owned())).await;
-                }
+        if let Some(failure) = silence {
+            missed += 1;
+            if missed == MISSED {
+                shared.tell(Delta::Silent(failure.words().to_owned())).await;
             }
-            None => {
-                if missed >= MISSED {
-                    shared.tell(Delta::Answering).await;
-                    reconnect.send_modify(|times| *times += 1);
-                }
-                missed = 0;
+        } else {
+            if missed >= MISSED {
+                shared.tell(Delta::Answering).await;
+                reconnect.send_modify(|times| *times += 1);
             }
+            missed = 0;
         }
     }
 }

@@ -42,7 +42,7 @@ const WATCH_SECONDS: u32 = 290;
 /// How long a watch may say nothing before it counts as broken: the server's own end, and a margin.
 const WATCH_SILENCE: Duration = Duration::from_secs(WATCH_SECONDS as u64 + 10);
 /// When a kind that may not be read is asked for again.
-const DENIED: Duration = Duration::from_secs(60);
+const DENIED: Duration = Duration::from_mins(1);
 /// A watch that ends sooner without having said anything is not started again at once.
 const SHORT: Duration = Duration::from_secs(1);
 
@@ -76,13 +76,19 @@ impl Pause {
         self.failures = 0;
     }
 
-    pub(super) async fn after(&mut self, failure: &Failure) {
+    /// Waits, or until the API server answers again.
+    pub(super) async fn after(&mut self, failure: &Failure, shared: &Shared) {
         self.failures = (self.failures + 1).min(6);
         let wait = match failure {
             Failure::Denied(_) => DENIED,
             _ => Duration::from_millis(250 << self.failures).min(Duration::from_secs(15)),
         };
-        sleep(wait.mul_f64(jitter())).await;
+        let mut reconnect = shared.reconnect.clone();
+        reconnect.mark_unchanged();
+        tokio::select! {
+            () = sleep(wait.mul_f64(jitter())) => {}
+            _ = reconnect.changed() => {}
+        }
     }
 }
 
@@ -149,7 +155,7 @@ impl Watcher {
                 }
                 Err(failure) => {
                     self.failed(&failure).await;
-                    pause.after(&failure).await;
+                    pause.after(&failure, &self.shared).await;
                 }
             }
         }
@@ -270,11 +276,11 @@ impl Watcher {
             let before = version.clone();
             match self.watch(resource, &mut version).await {
                 Ok(()) if started.elapsed() > SHORT || version != before => pause.reset(),
-                Ok(()) => pause.after(&Failure::Gone).await,
+                Ok(()) => pause.after(&Failure::Gone, &self.shared).await,
                 Err(Failure::Gone) => return,
                 Err(failure) => {
                     self.failed(&failure).await;
-                    pause.after(&failure).await;
+                    pause.after(&failure, &self.shared).await;
                     if matches!(failure, Failure::Denied(_) | Failure::NotFound(_)) {
                         return;
                     }

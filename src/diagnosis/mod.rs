@@ -1,16 +1,19 @@
 //! What the snapshot means: what NGF decides from it, what to probe, who trusts whom, what is
 //! wrong, why, and what to do. Pure: no I/O, no clock, no drawing.
 
+pub mod chain;
 pub mod context;
 pub mod engine;
 pub mod evidence;
 pub mod finding;
 pub mod health;
+pub mod mounted;
 pub mod ngf;
 mod order;
 pub mod plan;
 pub mod registry;
 mod rules;
+pub mod trust;
 pub mod words;
 
 pub use engine::{Diagnosis, diagnose};

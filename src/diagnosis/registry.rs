@@ -5,7 +5,8 @@ use super::{
     engine::Findings,
     finding::Severity,
     rules::{
-        cert_manager, client_certificate, condition, expiry, handshake, knowledge, policy, route,
+        cert_manager, client_certificate, condition, expected, expiry, handshake, knowledge,
+        policy, route,
     },
 };
 
@@ -48,6 +49,7 @@ pub static RULES: &[Rule] = &[
     handshake::T13, handshake::T14, handshake::T20, handshake::T21,
     handshake::B1, handshake::B2, handshake::B3, handshake::B4, handshake::B7, handshake::B8,
     handshake::B9, handshake::B10, handshake::B11,
+    expected::X1,
     condition::S1, condition::S2, condition::S3, condition::S4, condition::S5, condition::S6,
     condition::S7, condition::S8,
     knowledge::K1, route::K2, knowledge::K3, knowledge::K4, handshake::K5, knowledge::K6,

@@ -111,6 +111,9 @@ fn yaml(chunk: &str, first_line: usize) -> Option<Result<Incoming, String>> {
     let options = serde_saphyr::options! {
         // without the text around it, which may be a Secret's
         with_snippet: false,
+        alias_limits: serde_saphyr::alias_limits! {
+            max_total_replayed_events: 100_000,
+        },
         // what `kubectl get -A -o yaml` prints of ten thousand routes is one document
         budget: serde_saphyr::budget! {
             max_depth: 120,
@@ -123,18 +126,25 @@ fn yaml(chunk: &str, first_line: usize) -> Option<Result<Incoming, String>> {
         Ok(None) => None,
         Ok(Some(incoming)) if incoming.value.is_null() => None,
         Ok(Some(incoming)) => Some(Ok(incoming)),
-        Err(error) => {
-            let line = error
-                .location()
-                .and_then(|location| usize::try_from(location.line()).ok())
-                .filter(|line| *line > 0)
-                .map_or(String::new(), |line| {
-                    format!(" in line {}", first_line + line - 1)
-                });
-            let what = clean_line(&error.without_snippet().to_string());
-            Some(Err(format!("is no YAML{line}: {what}")))
-        }
+        Err(error) => Some(Err(in_words(&error, first_line))),
     }
+}
+
+/// What is wrong with a YAML document, and in which line of the file.
+fn in_words(error: &serde_saphyr::Error, first_line: usize) -> String {
+    let line = error
+        .location()
+        .and_then(|location| usize::try_from(location.line()).ok())
+        .filter(|line| *line > 0)
+        .map_or(String::new(), |line| {
+            format!(" in line {}", first_line + line - 1)
+        });
+    let words = error
+        .without_snippet()
+        .render_with_formatter(&serde_saphyr::UserMessageFormatter);
+    // the position within the document, which the line above says better
+    let words = words.split(" at line ").next().unwrap_or(&words);
+    format!("is no YAML{line}: {}", clean_line(words))
 }
 
 #[cfg(test)]

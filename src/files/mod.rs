@@ -9,6 +9,7 @@
 //! What cannot be read becomes a [`Problem`] that names file, document and line; the rest goes on.
 
 use std::{
+    cmp::Reverse,
     collections::HashMap,
     fs,
     io::{self, Read},
@@ -252,7 +253,7 @@ impl Reading<'_> {
         }
         self.snapshot
             .events
-            .sort_by(|a, b| b.spec.last_seen.cmp(&a.spec.last_seen));
+            .sort_by_key(|event| Reverse(event.spec.last_seen));
         self.snapshot
     }
 }

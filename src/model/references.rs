@@ -12,12 +12,12 @@
 //!
 //! Left out is `kube-root-ca.crt`, which every pod mounts.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use super::{
     kind::Kind,
-    kinds::{Listener, LocalRef, Volume},
-    object::ObjectRef,
+    kinds::{Certificate, EndpointSlice, Listener, LocalRef, Pod, Volume},
+    object::{Object, ObjectRef},
     snapshot::Snapshot,
 };
 
@@ -57,8 +57,9 @@ pub fn references(snapshot: &Snapshot) -> BTreeSet<ObjectRef> {
             ));
         }
     }
+    let slices = slices(snapshot);
     for service in tls_services(snapshot) {
-        for volume in mounted(snapshot, &service) {
+        for volume in mounted(snapshot, &slices, &service) {
             if volume.source.name != ROOT_CA {
                 wanted.insert(volume.source.clone());
             }
@@ -133,43 +134,52 @@ fn tls_services(snapshot: &Snapshot) -> BTreeSet<ObjectRef> {
     services
 }
 
-/// Volumes of the pods behind a Service: those that its EndpointSlices name, those that its selector
-/// meets, and templates of workloads that it would meet (files hold those, and no pods).
-fn mounted<'s>(snapshot: &'s Snapshot, service: &ObjectRef) -> Vec<&'s Volume> {
-    let namespace = service.namespace.as_str();
-    let mut volumes = Vec::new();
+/// EndpointSlices by namespace and name of their Service.
+type Slices<'s> = HashMap<(&'s str, &'s str), Vec<&'s EndpointSlice>>;
+
+fn slices(snapshot: &Snapshot) -> Slices<'_> {
+    let mut slices = Slices::new();
     for slice in snapshot.endpoint_slices.values() {
-        if slice.reference.namespace == namespace
-            && slice.spec.service.as_deref() == Some(service.name.as_str())
-        {
-            for pod in slice
-                .spec
-                .endpoints
-                .iter()
-                .filter_map(|end| end.pod.as_ref())
-            {
-                if let Some(pod) = snapshot.pods.get(pod) {
-                    volumes.extend(&pod.spec.volumes);
-                }
-            }
+        if let Some(service) = slice.spec.service.as_deref() {
+            let service = (slice.reference.namespace.as_str(), service);
+            slices.entry(service).or_default().push(&slice.spec);
         }
     }
+    slices
+}
+
+/// Volumes of the pods behind a Service: those that its EndpointSlices name, or else those that its
+/// selector meets, and templates of workloads that it would meet (files hold those, and no pods).
+fn mounted<'s>(
+    snapshot: &'s Snapshot,
+    slices: &Slices<'_>,
+    service: &ObjectRef,
+) -> Vec<&'s Volume> {
+    let named = slices.get(&(service.namespace.as_str(), service.name.as_str()));
+    let pods: Vec<&Pod> = named
+        .into_iter()
+        .flatten()
+        .flat_map(|slice| &slice.endpoints)
+        .filter_map(|endpoint| snapshot.pods.get(endpoint.pod.as_ref()?))
+        .map(|pod| &pod.spec)
+        .collect();
+    let has_pods = !pods.is_empty();
+    let mut volumes: Vec<&Volume> = pods.into_iter().flat_map(|pod| &pod.volumes).collect();
     let Some(service) = snapshot.services.get(service) else {
         return volumes;
     };
-    if service.spec.selector.is_empty() {
-        return volumes;
-    }
-    for pod in snapshot.pods.values() {
-        if pod.reference.namespace == namespace && service.spec.selects(&pod.meta.labels) {
-            volumes.extend(&pod.spec.volumes);
+    let namespace = &service.reference.namespace;
+    if !has_pods {
+        for pod in snapshot.pods.values() {
+            if pod.reference.namespace == *namespace && service.spec.selects(&pod.meta.labels) {
+                volumes.extend(&pod.spec.volumes);
+            }
         }
     }
     for workload in snapshot.workloads.values() {
-        if workload.reference.namespace == namespace
-            && service.spec.selects(&workload.spec.template.labels)
-        {
-            volumes.extend(&workload.spec.template.volumes);
+        let template = &workload.spec.template;
+        if workload.reference.namespace == *namespace && service.spec.selects(&template.labels) {
+            volumes.extend(&template.volumes);
         }
     }
     volumes
@@ -177,15 +187,22 @@ fn mounted<'s>(snapshot: &'s Snapshot, service: &ObjectRef) -> Vec<&'s Volume> {
 
 /// Adds the Secrets of the CA issuers behind the Secrets that are wanted.
 fn issuers(snapshot: &Snapshot, wanted: &mut BTreeSet<ObjectRef>) {
-    let mut next: Vec<ObjectRef> = wanted.iter().cloned().collect();
+    let mut writers: HashMap<(&str, &str), Vec<&Object<Certificate>>> = HashMap::new();
+    for certificate in snapshot.certificates.values() {
+        let secret = (
+            certificate.reference.namespace.as_str(),
+            certificate.spec.secret_name.as_str(),
+        );
+        writers.entry(secret).or_default().push(certificate);
+    }
+    let mut next: Vec<ObjectRef> = wanted
+        .iter()
+        .filter(|reference| reference.kind == Kind::Secret)
+        .cloned()
+        .collect();
     while let Some(secret) = next.pop() {
-        for certificate in snapshot.certificates.values() {
-            if secret.kind != Kind::Secret
-                || certificate.reference.namespace != secret.namespace
-                || certificate.spec.secret_name != secret.name
-            {
-                continue;
-            }
+        let written = (secret.namespace.as_str(), secret.name.as_str());
+        for certificate in writers.get(&written).into_iter().flatten() {
             let namespace = certificate.reference.namespace.as_str();
             let Some(secret) = issuer_secret(snapshot, &certificate.spec.issuer_ref, namespace)
             else {
@@ -232,4 +249,181 @@ pub fn cluster_resource_namespace(snapshot: &Snapshot) -> &str {
         .map_or(CERT_MANAGER, |workload| {
             workload.reference.namespace.as_str()
         })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::model::{
+        decode::{self, Incoming},
+        snapshot::{Scope, Source},
+    };
+
+    fn snapshot(objects: &[Value]) -> Snapshot {
+        let source = Source::Files { paths: Vec::new() };
+        let mut snapshot = Snapshot::new(source, Scope::AllNamespaces);
+        for value in objects {
+            let text = |key: &str| value[key].as_str().unwrap_or_default().to_owned();
+            let kind = Kind::of(&text("apiVersion"), &text("kind")).expect("a known kind");
+            let incoming = Incoming {
+                value: value.clone(),
+                cut: false,
+            };
+            let decoded = decode::object(kind, incoming, "apps").expect("an object");
+            snapshot.put(decoded);
+        }
+        snapshot
+    }
+
+    fn wanted(objects: &[Value]) -> Vec<String> {
+        let references = references(&snapshot(objects));
+        references.iter().map(ToString::to_string).collect()
+    }
+
+    fn object(api_version: &str, kind: &str, name: &str, spec: &Value) -> Value {
+        json!({"apiVersion": api_version, "kind": kind, "metadata": {"name": name}, "spec": spec})
+    }
+
+    fn gateway_api(kind: &str, name: &str, spec: &Value) -> Value {
+        object("gateway.networking.k8s.io/v1", kind, name, spec)
+    }
+
+    fn policy(service: &str) -> Value {
+        gateway_api(
+            "BackendTLSPolicy",
+            "tls",
+            &json!({"targetRefs": [{"group": "", "kind": "Service", "name": service}],
+                "validation": {"hostname": "a", "caCertificateRefs": [{"group": "", "kind": "ConfigMap", "name": "ca"}]}}),
+        )
+    }
+
+    fn service(name: &str) -> Value {
+        object(
+            "v1",
+            "Service",
+            name,
+            &json!({"selector": {"app": name}, "ports": []}),
+        )
+    }
+
+    /// A Deployment whose pods mount the Secret `NAME-tls`, and what all pods mount.
+    fn deployment(name: &str) -> Value {
+        object(
+            "apps/v1",
+            "Deployment",
+            name,
+            &json!({"template": {"metadata": {"labels": {"app": name}}, "spec": {"volumes": [
+                {"name": "tls", "secret": {"secretName": format!("{name}-tls")}},
+                {"name": "api", "projected": {"sources": [{"configMap": {"name": "kube-root-ca.crt"}}]}},
+            ]}}}),
+        )
+    }
+
+    fn issued(secret: &str, issuer_kind: &str, issuer: &str) -> Value {
+        object(
+            "cert-manager.io/v1",
+            "Certificate",
+            secret,
+            &json!({"secretName": secret, "issuerRef": {"kind": issuer_kind, "name": issuer}}),
+        )
+    }
+
+    #[test]
+    fn what_gateways_and_policies_name_is_wanted_and_nothing_else() {
+        let gateway = gateway_api(
+            "Gateway",
+            "gateway",
+            &json!({
+                "gatewayClassName": "nginx",
+                "listeners": [{"name": "a", "port": 1, "protocol": "HTTPS", "tls": {"certificateRefs": [
+                    {"name": "here"}, {"name": "there", "namespace": "infra"},
+                    {"name": "not-a-secret", "group": "example.com", "kind": "Thing"}, {"name": ""},
+                ]}}],
+                "tls": {"backend": {"clientCertificateRef": {"name": "client"}}},
+                "backendTLS": {"clientCertificateRef": {"name": "old-client"}},
+            }),
+        );
+        assert_eq!(
+            wanted(&[gateway, policy("none"), service("app"), deployment("app")]),
+            [
+                "Secret apps/client",
+                "Secret apps/here",
+                "Secret apps/old-client",
+                "Secret infra/there",
+                "ConfigMap apps/ca",
+            ]
+        );
+    }
+
+    #[test]
+    fn what_pods_behind_tls_services_mount_is_wanted() {
+        let route = |backends: &[&str]| {
+            let backends: Vec<Value> = backends.iter().map(|name| json!({"name": name})).collect();
+            gateway_api(
+                "HTTPRoute",
+                "route",
+                &json!({"rules": [{"backendRefs": backends}]}),
+            )
+        };
+        let mut objects = vec![
+            service("app"),
+            service("other"),
+            deployment("app"),
+            deployment("other"),
+            route(&["other"]),
+        ];
+        assert_eq!(wanted(&objects), [""; 0]);
+        objects.push(policy("app"));
+        assert_eq!(
+            wanted(&objects),
+            ["Secret apps/app-tls", "ConfigMap apps/ca"]
+        );
+        objects[4] = route(&["other", "app"]);
+        assert_eq!(
+            wanted(&objects),
+            [
+                "Secret apps/app-tls",
+                "Secret apps/other-tls",
+                "ConfigMap apps/ca"
+            ]
+        );
+    }
+
+    #[test]
+    fn issuers_are_followed_to_the_root_and_circles_end() {
+        let issuer = |kind: &str, name: &str, secret: &str| {
+            object(
+                "cert-manager.io/v1",
+                kind,
+                name,
+                &json!({"ca": {"secretName": secret}}),
+            )
+        };
+        let mut root = issued("cluster-ca", "ClusterIssuer", "self");
+        root["metadata"]["namespace"] = json!("cert-manager");
+        let objects = [
+            service("app"),
+            deployment("app"),
+            policy("app"),
+            issued("app-tls", "Issuer", "team"),
+            issuer("Issuer", "team", "team-ca"),
+            issued("team-ca", "ClusterIssuer", "cluster"),
+            issuer("ClusterIssuer", "cluster", "cluster-ca"),
+            root,
+            issuer("ClusterIssuer", "self", "cluster-ca"),
+            issued("unrelated", "Issuer", "unrelated"),
+            issuer("Issuer", "unrelated", "unrelated-ca"),
+        ];
+        assert_eq!(
+            wanted(&objects),
+            [
+                "Secret apps/app-tls",
+                "Secret apps/team-ca",
+                "Secret cert-manager/cluster-ca",
+                "ConfigMap apps/ca",
+            ]
+        );
+    }
 }

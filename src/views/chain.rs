@@ -1,10 +1,26 @@
 //! Chain: both directions of trust side by side, every link verified, broken or unknown.
 
-use ngf_ui::{Label, Mark, Role, widgets::textview::TextView};
+use ngf_ui::{
+    Label, Mark, Role,
+    widgets::{
+        bar::Bar,
+        chain::{
+            Argument, Chain, Column as ColumnWidget, Detail as DetailLine, Link as LinkLine, Node,
+        },
+        textview::TextView,
+    },
+};
 use ratatui::{buffer::Buffer, layout::Rect, widgets::StatefulWidget};
 
 use super::{ViewId, ViewInfo};
-use crate::app::state::App;
+use crate::{
+    app::state::App,
+    diagnosis::{
+        chain::{ChainBox, ChainPicture, Column, Detail, Link, Trust},
+        plan::ProbeTarget,
+    },
+    model::index::Index,
+};
 
 /// The tab.
 pub const VIEW: ViewInfo = ViewInfo {
@@ -15,16 +31,151 @@ pub const VIEW: ViewInfo = ViewInfo {
     mark,
 };
 
-fn mark(_: &App) -> Option<Mark> {
-    None
+/// The worst of both directions, once the picture was looked at.
+fn mark(app: &App) -> Option<Mark> {
+    let (_, picture) = app.detail.chain.as_ref()?;
+    picture.as_ref().ok().map(|picture| {
+        let marks = || picture.columns.iter().map(|column| mark_of(&column.trust));
+        let first = [Mark::Failed, Mark::Unknown, Mark::Ok];
+        first
+            .into_iter()
+            .find(|mark| marks().any(|column| column == *mark))
+            .unwrap_or(Mark::Unknown)
+    })
 }
 
 fn draw(app: &mut App, area: Rect, buffer: &mut Buffer) {
-    let lines = vec![Label::of(Role::Muted, "…")];
+    let argument = argument(app);
+    let theme = app.theme.clone();
     let scroll = app.detail.scroll.entry(ViewId::Chain).or_default();
-    TextView::new(&lines, &app.theme).render(area, buffer, scroll);
+    match argument {
+        Ok(argument) => Chain::new(&argument, &theme).render(area, buffer, scroll),
+        Err(why) => TextView::new(&[why], &theme).render(area, buffer, scroll),
+    }
 }
 
-fn describe(_: &App, _: u16) -> Vec<String> {
-    Vec::new()
+fn describe(app: &App, width: u16) -> Vec<String> {
+    match picture(app) {
+        Ok(picture) => picture.describe(),
+        Err(why) => TextView::new(&[Label::from(why)], &app.theme).to_text(width),
+    }
+}
+
+/// The picture for what is selected.
+fn picture(app: &App) -> Result<ChainPicture, String> {
+    let Some((_, node)) = app.selected() else {
+        return Err("Nothing is selected.".to_owned());
+    };
+    let index = Index::of(&app.snapshot);
+    let target = ProbeTarget::Node(node.id.clone());
+    let topology = &app.diagnosis.topology;
+    ChainPicture::for_target(
+        &app.snapshot,
+        &index,
+        topology,
+        &app.evidence,
+        &target,
+        app.now,
+    )
+    .map_err(|error| error.to_string())
+}
+
+/// The picture of what is selected. Signatures are checked once for each selection and diagnosis,
+/// not for each frame.
+fn argument(app: &mut App) -> Result<Argument, Label> {
+    let key = app
+        .selected()
+        .map(|(_, node)| node.id.clone())
+        .zip(app.diagnosed_at);
+    if app
+        .detail
+        .chain
+        .as_ref()
+        .is_none_or(|(drawn, _)| *drawn != key)
+    {
+        app.detail.chain = Some((key, picture(app)));
+    }
+    match &app.detail.chain {
+        Some((_, Ok(picture))) => {
+            let mut footnote = vec![Label::of(Role::Muted, picture.title.clone())];
+            footnote.extend(
+                picture
+                    .notes
+                    .iter()
+                    .map(|note| Label::of(Role::Muted, note.clone())),
+            );
+            Ok(Argument {
+                columns: picture.columns.iter().map(column).collect(),
+                footer: footnote,
+            })
+        }
+        Some((_, Err(why))) => Err(Label::of(Role::Muted, why.clone())),
+        None => Err(Label::new()),
+    }
+}
+
+fn column(column: &Column) -> ColumnWidget {
+    let mark = mark_of(&column.trust);
+    column.boxes.iter().fold(
+        ColumnWidget::new(column.heading.clone(), mark, column.conclusion.clone()),
+        |widget, one| widget.node(node(one)),
+    )
+}
+
+fn node(one: &ChainBox) -> Node {
+    let mut node = Node::new(
+        one.caption.clone(),
+        Label::of(Role::Strong, one.title.clone()),
+    );
+    if let Some(joined) = &one.link {
+        node = node.link(link(joined));
+    }
+    one.details
+        .iter()
+        .fold(node, |node, detail| node.detail(line(detail)))
+}
+
+fn link(link: &Link) -> LinkLine {
+    let mark = mark_of(&link.trust);
+    let line = if link.same {
+        LinkLine::same(mark, link.words.clone())
+    } else {
+        LinkLine::new(mark, link.words.clone())
+    };
+    line.reason(link.trust.reason().to_owned())
+}
+
+fn line(detail: &Detail) -> DetailLine {
+    match detail {
+        Detail::Plain(text) => DetailLine::new(text.clone()),
+        Detail::Good(text) => DetailLine::marked(Mark::Ok, text.clone()),
+        Detail::Worrying(text) => DetailLine::marked(Mark::Warning, text.clone()),
+        Detail::Bad(text) => DetailLine::marked(Mark::Failed, text.clone()),
+        Detail::Validity {
+            not_before,
+            not_after,
+            now,
+            text,
+        } => DetailLine::bar(validity(*not_before, *not_after, *now, text)),
+    }
+}
+
+/// How much of the validity has passed.
+fn validity(not_before: i64, not_after: i64, now: i64, text: &str) -> Bar {
+    let whole = (not_after.saturating_sub(not_before)).max(1) as f64;
+    let passed = now.saturating_sub(not_before) as f64 / whole;
+    let mark = match passed {
+        _ if !(0.0..1.0).contains(&passed) => Mark::Failed,
+        passed if passed > 0.9 => Mark::Warning,
+        _ => Mark::Ok,
+    };
+    Bar::new(passed, mark, text.to_owned())
+}
+
+fn mark_of(trust: &Trust) -> Mark {
+    match trust {
+        Trust::Verified => Mark::Ok,
+        Trust::Broken(_) => Mark::Failed,
+        Trust::Unknown(_) => Mark::Unknown,
+    }
 }

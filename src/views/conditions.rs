@@ -28,6 +28,8 @@ struct Section {
     title: String,
     conditions: Vec<Condition>,
     generation: i64,
+    /// Who says so, where several may.
+    controller: Option<String>,
     /// What to say where there are none.
     none: &'static str,
 }
@@ -52,6 +54,9 @@ fn lines(app: &App) -> Vec<Label> {
             lines.push(Label::new());
         }
         lines.push(Label::of(Role::Title, section.title));
+        if let Some(controller) = &section.controller {
+            lines.push(Label::of(Role::Muted, format!("  by {controller}")));
+        }
         if section.conditions.is_empty() {
             lines.push(Label::of(Role::Muted, format!("  {}", section.none)));
         }
@@ -69,9 +74,12 @@ fn lines(app: &App) -> Vec<Label> {
 fn condition_lines(condition: &Condition, generation: i64, app: &App, lines: &mut Vec<Label>) {
     let mark = mark_of(condition);
     let mut line = Label::new().text("  ").mark(mark, &app.theme).text(" ");
-    line.push(Role::Strong, format!("{:<14} ", condition.kind));
-    line.push(mark.role(), format!("{:<7} ", condition.status));
-    line.push(Role::Normal, format!("{:<16}", condition.reason));
+    line.push(Role::Strong, format!("{:<13}", condition.kind));
+    line.push(mark.role(), format!("{:<7}", condition.status));
+    // Most good conditions repeat their type as reason.
+    if condition.reason != condition.kind {
+        line.push(Role::Normal, format!(" {}", condition.reason));
+    }
     if let Some(then) = condition.last_transition {
         line.push(Role::Muted, format!("  {}", words::age(then, app.now)));
     }
@@ -131,6 +139,7 @@ fn sections(app: &App) -> Vec<Section> {
                     title: object.to_string(),
                     conditions: Vec::new(),
                     generation: 0,
+                    controller: None,
                     none: "A Service has no conditions, and no BackendTLSPolicy takes effect on it: nginx speaks plain HTTP to it.",
                 }]
             })
@@ -173,6 +182,7 @@ fn listener(app: &App, owner: &ObjectRef, name: &str) -> Vec<Section> {
             .map(|listener| listener.conditions.clone())
             .unwrap_or_default(),
         generation: meta.generation,
+        controller: None,
         none: NO_STATUS,
     }]
 }
@@ -186,6 +196,7 @@ fn of_object(app: &App, object: &ObjectRef) -> Vec<Section> {
             title: object.to_string(),
             conditions: conditions.to_vec(),
             generation: meta.generation,
+            controller: None,
             none: NO_STATUS,
         }]
     };
@@ -216,6 +227,7 @@ fn parents(object: &ObjectRef, word: &str, parents: &[ParentStatus], meta: &Meta
             title: object.to_string(),
             conditions: Vec::new(),
             generation: meta.generation,
+            controller: None,
             none: NO_STATUS,
         }];
     }
@@ -230,13 +242,13 @@ fn parents(object: &ObjectRef, word: &str, parents: &[ParentStatus], meta: &Meta
                 .map(|name| format!(" listener {name}"));
             Section {
                 title: format!(
-                    "{object} {word} {kind} {}{} · by {}",
+                    "{object} {word} {kind} {}{}",
                     parent.parent.name,
                     section.unwrap_or_default(),
-                    parent.controller_name
                 ),
                 conditions: parent.conditions.clone(),
                 generation: meta.generation,
+                controller: Some(parent.controller_name.clone()),
                 none: NO_STATUS,
             }
         })

@@ -4,6 +4,7 @@ use ngf_ui::{
     Label, Mark, Role,
     widgets::{
         bars::{Footer, Header, Hint},
+        fields::Fields,
         help::{Help, Section},
         overlay::Overlay as Frame,
         palette::Palette,
@@ -11,7 +12,6 @@ use ngf_ui::{
         prompt::Prompt,
         rows::Lazy,
         tabs::{Tab, Tabs},
-        textview::TextView,
         toast::{Toast, Toasts},
         tree::Tree,
     },
@@ -61,7 +61,19 @@ pub fn draw(app: &mut App, area: Rect, buffer: &mut Buffer) -> Option<Position> 
 }
 
 fn header(app: &App, area: Rect, buffer: &mut Buffer) {
-    let place = match &app.snapshot.source {
+    let left = Label::of(Role::Title, "ngf-tui")
+        .text("  ")
+        .joined(&place(app));
+    Header::new(left, Label::new(), counts(app), &app.theme).render(area, buffer);
+}
+
+/// Which cluster and namespaces these are, or which stage of the guide.
+fn place(app: &App) -> Label {
+    if let Some(stage) = &app.stage {
+        let words = format!("guide {} of {}: {}", stage.index + 1, stage.of, stage.title);
+        return Label::of(Role::Accent, words);
+    }
+    let source = match &app.snapshot.source {
         Source::Cluster { context, .. } => context.clone(),
         Source::Files { paths } => words::count(paths.len(), "file"),
     };
@@ -69,17 +81,9 @@ fn header(app: &App, area: Rect, buffer: &mut Buffer) {
         Scope::AllNamespaces => "all namespaces".to_owned(),
         Scope::Namespace(namespace) => namespace.clone(),
     };
-    let mut left = Label::of(Role::Title, "ngf-tui").and(Role::Normal, format!("  {place} "));
-    left.push(Role::Muted, app.theme.glyphs.collapsed);
-    left.push(Role::Normal, format!(" {scope}"));
-    let middle = match &app.stage {
-        Some(stage) => Label::of(
-            Role::Accent,
-            format!("guide {} of {}: {}", stage.index + 1, stage.of, stage.title),
-        ),
-        None => Label::new(),
-    };
-    Header::new(left, middle, counts(app), &app.theme).render(area, buffer);
+    Label::of(Role::Normal, format!("{source} "))
+        .and(Role::Muted, app.theme.glyphs.collapsed)
+        .text(format!(" {scope}"))
 }
 
 /// How fresh it is, and how much of what there is.
@@ -157,7 +161,7 @@ fn panes(app: &mut App, area: Rect, buffer: &mut Buffer) {
         return;
     }
     let share = if area.width < NARROW {
-        Constraint::Percentage(50)
+        Constraint::Percentage(58)
     } else {
         Constraint::Percentage(38)
     };
@@ -298,13 +302,13 @@ fn overlay(app: &mut App, area: Rect, buffer: &mut Buffer) -> Option<Position> {
             cursor = Some(palette.cursor(area, state));
         }
         Overlay::Step(message, scroll) => {
-            let lines = handshake::fields(app, *message);
+            let fields = handshake::fields(app, *message);
             let title = handshake::step_title(app, *message);
             let frame = Frame::new(title, area.width.min(110), area.height, &app.theme)
                 .bottom(Label::of(Role::Key, "esc").and(Role::Muted, " back"));
             (&frame).render(area, buffer);
             StatefulWidget::render(
-                &TextView::new(&lines, &app.theme),
+                &Fields::new(&fields, &app.theme),
                 frame.inner(area),
                 buffer,
                 scroll,

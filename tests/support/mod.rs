@@ -1,11 +1,13 @@
-//! What integration tests share: peers that must be there, and a real terminal.
+//! What integration tests share.
 
-#![allow(dead_code)] // each test file uses a part
+#![allow(dead_code)] // each test file uses a part of it
 
-pub mod terminal;
+pub(crate) mod pki;
+pub(crate) mod scenario;
+pub(crate) mod terminal;
 
 /// Whether a program that tests compare with is installed. With CI set a missing one is a failure.
-pub fn has_peer(program: &str) -> bool {
+pub(crate) fn has_peer(program: &str) -> bool {
     let found = std::process::Command::new("sh")
         .args([
             "-c",
@@ -21,11 +23,4 @@ pub fn has_peer(program: &str) -> bool {
         println!("skipped: {program} is not installed; make peers installs it");
     }
     found
-}
-
-/// The program under test.
-pub fn ngf_tui() -> std::process::Command {
-    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_ngf-tui"));
-    command.env_remove("KUBECONFIG").env("NO_COLOR", "1");
-    command
 }

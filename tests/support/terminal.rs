@@ -9,13 +9,13 @@ use std::{
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A tmux server of its own with one window; ends with the value.
-pub struct Terminal {
+pub(crate) struct Terminal {
     socket: String,
 }
 
 impl Terminal {
     /// Opens a shell of this size, in which `command` is on the screen's first line.
-    pub fn open(name: &str, columns: u16, lines: u16) -> Self {
+    pub(crate) fn open(name: &str, columns: u16, lines: u16) -> Self {
         let socket = format!("ngf-tui-test-{}-{name}", std::process::id());
         let terminal = Self { socket };
         terminal.tmux(&[
@@ -50,13 +50,13 @@ impl Terminal {
     }
 
     /// Types text and enter.
-    pub fn run(&self, line: &str) {
+    pub(crate) fn run(&self, line: &str) {
         self.tmux(&["send-keys", "-l", line]);
         self.tmux(&["send-keys", "Enter"]);
     }
 
     /// Presses keys, in tmux's names.
-    pub fn press(&self, keys: &[&str]) {
+    pub(crate) fn press(&self, keys: &[&str]) {
         for key in keys {
             self.tmux(&["send-keys", key]);
             // One key at a time, as a person does: escape alone is told from a sequence by time.
@@ -65,12 +65,12 @@ impl Terminal {
     }
 
     /// What is on the screen.
-    pub fn screen(&self) -> String {
+    pub(crate) fn screen(&self) -> String {
         self.tmux(&["capture-pane", "-p"])
     }
 
     /// Waits until the screen contains all of these texts, and returns it.
-    pub fn wait_for(&self, texts: &[&str]) -> String {
+    pub(crate) fn wait_for(&self, texts: &[&str]) -> String {
         let begun = Instant::now();
         loop {
             let screen = self.screen();
@@ -86,7 +86,7 @@ impl Terminal {
     }
 
     /// Waits until the screen stays the same for a moment, and returns it.
-    pub fn settled(&self) -> String {
+    pub(crate) fn settled(&self) -> String {
         let begun = Instant::now();
         let mut before = self.screen();
         let mut since = Instant::now();
@@ -103,7 +103,7 @@ impl Terminal {
     }
 
     /// The process id of the program that runs in the window.
-    pub fn pid_of(&self, program: &str) -> String {
+    pub(crate) fn pid_of(&self, program: &str) -> String {
         let shell = self.tmux(&["display", "-p", "#{pane_pid}"]);
         let output = Command::new("pgrep")
             .args(["-P", shell.trim(), "-f", program])

@@ -27,7 +27,7 @@ impl GlyphSet {
 
     /// The text as this set can show it, of the same width: in ASCII, other signs are replaced by
     /// similar ones, and by question marks where there are none. Cleaned as by
-    /// [`clean`](crate::text::clean).
+    /// [`clean`].
     pub fn shown(self, text: &str) -> Cow<'_, str> {
         let text = clean(text);
         if self == Self::Unicode || text.is_ascii() {

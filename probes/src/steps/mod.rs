@@ -1,6 +1,7 @@
 //! The steps of a probe, one module each.
 
 pub mod dns;
+pub(crate) mod failure;
 pub mod http;
 pub mod tcp;
 pub mod tls;

@@ -14,39 +14,65 @@ pub(crate) fn assert_equal(
     nginx: &[Verdict],
     probe: &[Result<Transcript, ProbeError>],
 ) {
-    let mut table = String::new();
-    let mut equal = 0;
-    for ((vector, theirs), ours) in vectors.iter().zip(nginx).zip(probe) {
-        let ours = match ours {
-            Ok(transcript) => Verdict::of_probe(transcript),
-            Err(error) => {
-                let _ = writeln!(
-                    table,
-                    "{}\n  nginx: {theirs}\n  probe: {error:?}",
-                    vector.name
-                );
-                continue;
-            }
-        };
-        if agree(vector, theirs, &ours) {
-            equal += 1;
-        } else {
-            let _ = writeln!(table, "{}\n  nginx: {theirs}\n  probe: {ours}", vector.name);
-            if theirs.body != ours.body {
-                let _ = writeln!(
-                    table,
-                    "  bodies: {:?}\n          {:?}",
-                    theirs.body, ours.body
-                );
-            }
-        }
-    }
-    println!("{equal} of {} equal", vectors.len());
-    assert!(
-        equal == vectors.len(),
-        "{equal} of {} equal; these differ:\n{table}",
+    let differing: Vec<String> = differences(vectors, nginx, probe)
+        .map(|(_, rows)| rows)
+        .collect();
+    let equal = format!(
+        "{} of {} equal",
+        vectors.len() - differing.len(),
         vectors.len()
     );
+    println!("{equal}");
+    assert!(
+        differing.is_empty(),
+        "{equal}; these differ:\n{}",
+        differing.concat()
+    );
+}
+
+/// The names of the vectors that the two do not agree upon.
+pub(crate) fn differing<'a>(
+    vectors: &'a [Vector],
+    nginx: &[Verdict],
+    probe: &[Result<Transcript, ProbeError>],
+) -> Vec<&'a str> {
+    differences(vectors, nginx, probe)
+        .map(|(name, _)| name)
+        .collect()
+}
+
+/// Name and rows of the table for each vector that the two do not agree upon.
+fn differences<'a>(
+    vectors: &'a [Vector],
+    nginx: &[Verdict],
+    probe: &[Result<Transcript, ProbeError>],
+) -> impl Iterator<Item = (&'a str, String)> {
+    assert_eq!((vectors.len(), vectors.len()), (nginx.len(), probe.len()));
+    vectors
+        .iter()
+        .zip(nginx)
+        .zip(probe)
+        .filter_map(|((vector, theirs), probe)| {
+            let name = vector.name.as_str();
+            match probe {
+                Err(error) => Some((
+                    name,
+                    format!("{name}\n  nginx: {theirs}\n  probe: {error:?}\n"),
+                )),
+                Ok(transcript) => {
+                    let ours = Verdict::of_probe(transcript);
+                    let mut rows = format!("{name}\n  nginx: {theirs}\n  probe: {ours}\n");
+                    if theirs.body != ours.body {
+                        let _ = writeln!(
+                            rows,
+                            "  bodies: {:?}\n          {:?}",
+                            theirs.body, ours.body
+                        );
+                    }
+                    (!agree(vector, theirs, &ours)).then_some((name, rows))
+                }
+            }
+        })
 }
 
 /// What NGINX backends write into their answers says what they saw of TLS, so that it must be equal

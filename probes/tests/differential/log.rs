@@ -18,6 +18,8 @@ pub(crate) struct GatewayLog {
 struct Entry {
     /// Lines of level `info` and above, without what is before and behind the message.
     lines: Vec<String>,
+    /// `upstream SSL server name: "…"`.
+    sni: Option<String>,
     /// Depth, code, and whether it was a complaint, of each call of the verify callback.
     calls: Vec<(u32, i32, bool)>,
 }
@@ -37,6 +39,8 @@ impl GatewayLog {
                     .next()
                     .and_then(|number| number.parse().ok());
                 asked.extend(number.map(|number| (connection, number)));
+            } else if let Some(name) = message.strip_prefix("upstream SSL server name: \"") {
+                entry.sni = name.strip_suffix('"').map(str::to_owned);
             } else if let Some(call) = verify_call(message) {
                 entry.calls.push(call);
             }
@@ -52,7 +56,9 @@ impl GatewayLog {
     pub(crate) fn verdict(&self, number: Number, status: u16, body: &str) -> Verdict {
         let entry = self.vectors.get(&number).cloned().unwrap_or_default();
         let line = entry.lines.first();
-        let outcome = line.map_or_else(|| by_status(status), |line| outcome(line));
+        // What breaks while the body is passed on comes after the status.
+        let spoilt = line.filter(|line| status < 400 || !line.ends_with("while reading upstream"));
+        let outcome = spoilt.map_or_else(|| by_status(status), |line| outcome(line));
         let reached = matches!(outcome, Outcome::Ok | Outcome::HttpError);
         Verdict {
             outcome,
@@ -67,6 +73,7 @@ impl GatewayLog {
             // NGINX's own number for an answer that it passes on as HTTP/0.9: no status at all.
             client_status: Some(status).filter(|&status| status != 9),
             log_line: line.map(|line| comparable_line(line)),
+            sni: entry.sni.clone(),
             complaints: entry
                 .calls
                 .iter()
@@ -76,11 +83,16 @@ impl GatewayLog {
             body: reached.then(|| unix_lines(body)),
         }
     }
+}
 
-    /// All lines on a vector, for a person who wonders.
-    pub(crate) fn lines(&self, number: Number) -> &[String] {
-        self.vectors.get(&number).map_or(&[], |entry| &entry.lines)
-    }
+/// The code of `client SSL certificate verify error: (21:…)` in the backends' log, by the request's
+/// path. A probe's request has the same path, and must have had the same answer.
+pub(crate) fn client_verify_codes(text: &str) -> HashMap<Number, i32> {
+    let code = |line: &str| {
+        let code = number_after(line, "client SSL certificate verify error: (")?;
+        Some((number_after(line, "request: \"GET /v/")?, code))
+    };
+    text.lines().filter_map(code).collect()
 }
 
 /// Level, connection and message of a line: `DATE TIME [LEVEL] PID#TID: *CONNECTION MESSAGE`.
@@ -139,8 +151,10 @@ fn outcome(line: &str) -> Outcome {
     classes
         .iter()
         .find(|(words, _)| line.starts_with(words))
-        .map(|&(_, outcome)| outcome)
-        .unwrap_or_else(|| panic!("NGINX logged what this suite has no class for: {line}"))
+        .map_or_else(
+            || panic!("NGINX logged what this suite has no class for: {line}"),
+            |&(_, outcome)| outcome,
+        )
 }
 
 fn handshake_was_done(line: &str) -> bool {

@@ -9,11 +9,13 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use jiff::Timestamp;
 use openssl::dh::Dh;
 use tempfile::TempDir;
 
 use crate::s_server::{free_address, wait_for};
 use crate::vector::{Gateway, Identity, ServerBlock};
+use crate::which_nginx;
 
 /// The file of Diffie-Hellman parameters that backends may name in `ssl_dhparam`.
 pub(crate) const DH_PARAMETERS: &str = "dh2048.pem";
@@ -199,10 +201,14 @@ impl Builder {
             locations,
             ..
         } = self;
-        let paths: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
-            .iter()
-            .map(|kind| format!("  {kind}_temp_path temp;\n"))
-            .collect();
+        let paths = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
+            .map(|kind| {
+                format!(
+                    "  {kind}_temp_path temp;
+"
+                )
+            })
+            .concat();
         format!(
             "daemon off;\nmaster_process off;\npid nginx.pid;\nlock_file nginx.lock;\n\
              error_log backend.log info;\n\
@@ -223,13 +229,11 @@ impl Builder {
             self.directory.path().join("nginx.conf"),
             self.configuration(),
         )?;
-        let mut command = Command::new("nginx");
+        let mut command = which_nginx::command();
         command
             .arg("-p")
             .arg(self.directory.path())
             .args(["-c", "nginx.conf", "-e", "start.log"])
-            // The machine's openssl.cnf must not speak in the verdict.
-            .env("OPENSSL_CONF", "/dev/null")
             .stdin(Stdio::null());
         Ok(command)
     }
@@ -242,9 +246,16 @@ impl Builder {
         }
         let text = String::from_utf8_lossy(&output.stderr).into_owned();
         let emergency = text.lines().find_map(|line| line.split_once("[emerg] "));
-        let said = emergency.map_or(text.as_str(), |(_, said)| said);
-        let said = said.split_once(": ").map_or(said, |(_process, said)| said);
-        Ok(Some(said.to_owned()))
+        Ok(Some(
+            emergency
+                .map_or(text.as_str(), |(_, said)| without_process(said))
+                .to_owned(),
+        ))
+    }
+
+    /// A line of NGINX's without the name of this folder, which is another each time.
+    pub(crate) fn without_folder(&self, line: &str) -> String {
+        line.replace(&format!("{}/", self.directory.path().display()), "")
     }
 
     /// Starts it; `fake_time` is the moment at which its clock stands still.
@@ -275,15 +286,18 @@ impl Builder {
 pub(crate) struct FakeTime {
     /// The library to preload.
     pub(crate) library: PathBuf,
-    /// UTC, as `2024-01-01 00:00:00`.
-    pub(crate) at: String,
+    /// When the clock stands still.
+    pub(crate) at: Timestamp,
 }
 
 impl FakeTime {
     fn apply(&self, command: &mut Command) {
         command
             .env("LD_PRELOAD", &self.library)
-            .env("FAKETIME", &self.at)
+            .env(
+                "FAKETIME",
+                self.at.strftime("%Y-%m-%d %H:%M:%S").to_string(),
+            )
             .env("TZ", "UTC")
             // NGINX's timers go on.
             .env("FAKETIME_DONT_FAKE_MONOTONIC", "1");
@@ -294,7 +308,7 @@ impl Nginx {
     /// Asks the gateway for a vector's location, and gives the body of its answer.
     pub(crate) fn ask(&self, number: Number) -> io::Result<String> {
         let mut stream = TcpStream::connect(self.gateway)?;
-        stream.set_read_timeout(Some(Duration::from_secs(60)))?;
+        stream.set_read_timeout(Some(Duration::from_mins(1)))?;
         // HTTP/1.0, so that the body comes without chunks and the end is the end.
         let path = path(number);
         stream.write_all(format!("GET {path} HTTP/1.0\r\n\r\n").as_bytes())?;
@@ -343,6 +357,14 @@ impl Drop for Nginx {
         // It may have ended by itself; there is nobody to tell.
         let _ = self.process.kill();
         let _ = self.process.wait();
+    }
+}
+
+/// What NGINX said, without `PID#TID: ` before it, which only a log has.
+fn without_process(said: &str) -> &str {
+    match said.split_once(": ") {
+        Some((process, rest)) if process.bytes().all(|b| b.is_ascii_digit() || b == b'#') => rest,
+        _ => said,
     }
 }
 

@@ -4,6 +4,7 @@
 use std::net::SocketAddr;
 
 use futures::StreamExt as _;
+use jiff::Timestamp;
 use ngf_probes::dial::Direct;
 use ngf_probes::spec::{ClientIdentity, HttpSpec, ProbeSpec, TlsSpec, Trust};
 use ngf_probes::transcript::Transcript;
@@ -20,11 +21,24 @@ pub(crate) async fn all(
     vectors: &[Vector],
     addresses: &[SocketAddr],
 ) -> Vec<Result<Transcript, ProbeError>> {
+    all_with(vectors, addresses, |_| {}).await
+}
+
+/// The same, with something changed that NGINX does not hear of.
+pub(crate) async fn all_with(
+    vectors: &[Vector],
+    addresses: &[SocketAddr],
+    change: impl Fn(&mut ProbeSpec),
+) -> Vec<Result<Transcript, ProbeError>> {
     let specs: Vec<ProbeSpec> = vectors
         .iter()
         .zip(addresses)
         .enumerate()
-        .map(|(number, (vector, address))| spec(&vector.gateway, number, *address))
+        .map(|(number, (vector, address))| {
+            let mut spec = spec(&vector.gateway, number, *address);
+            change(&mut spec);
+            spec
+        })
         .collect();
     let cancel = CancellationToken::new();
     futures::stream::iter(&specs)
@@ -39,7 +53,7 @@ pub(crate) fn spec(gateway: &Gateway, number: Number, address: SocketAddr) -> Pr
     ProbeSpec {
         host: address.ip().to_string(),
         port: address.port(),
-        tls: gateway.tls.as_ref().map(tls_spec),
+        tls: gateway.tls.as_ref().map(|tls| tls_spec(tls, gateway.at)),
         http: HttpSpec {
             method: "GET".to_owned(),
             host: gateway.host.clone(),
@@ -49,7 +63,7 @@ pub(crate) fn spec(gateway: &Gateway, number: Number, address: SocketAddr) -> Pr
     }
 }
 
-fn tls_spec(tls: &GatewayTls) -> TlsSpec {
+fn tls_spec(tls: &GatewayTls, at: Option<Timestamp>) -> TlsSpec {
     TlsSpec {
         server_name: tls.server_name.clone(),
         trust: Trust::Bundle {
@@ -58,7 +72,7 @@ fn tls_spec(tls: &GatewayTls) -> TlsSpec {
         },
         client_identity: tls.identity.as_ref().map(client_identity),
         verify_depth: 4,
-        at: None,
+        at,
     }
 }
 

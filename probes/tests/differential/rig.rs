@@ -4,14 +4,15 @@ use std::collections::HashMap;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 use tokio::runtime::Runtime;
 
-use crate::log::GatewayLog;
-use crate::nginx::{Builder, Nginx, Number};
+use crate::log::{self, GatewayLog};
+use crate::nginx::{Builder, FakeTime, Nginx, Number};
 use crate::peer;
 use crate::s_server::Running;
-use crate::vector::{Backend, Vector};
+use crate::vector::{Backend, PATIENCE, Vector};
 use crate::verdict::Verdict;
 
 /// How many vectors are tried at once.
@@ -23,34 +24,44 @@ pub(crate) struct Rig {
     /// Where each vector's backend listens.
     pub(crate) addresses: Vec<SocketAddr>,
     nginx: Nginx,
-    _openssl_servers: HashMap<&'static str, Running>,
+    _openssl_servers: HashMap<String, Running>,
 }
 
 impl Rig {
     /// Starts the backends of all vectors, and the gateway before them.
     pub(crate) fn start(vectors: &[Vector], runtime: &Runtime) -> io::Result<Self> {
+        Self::start_at(vectors, None, runtime)
+    }
+
+    /// The same, with NGINX's clock standing still.
+    pub(crate) fn start_at(
+        vectors: &[Vector],
+        time: Option<&FakeTime>,
+        runtime: &Runtime,
+    ) -> io::Result<Self> {
         let mut builder = Builder::new()?;
-        let mut openssl_servers: HashMap<&'static str, Running> = HashMap::new();
+        let mut openssl_servers: HashMap<String, Running> = HashMap::new();
         let mut addresses = Vec::with_capacity(vectors.len());
         for (number, vector) in vectors.iter().enumerate() {
             let address = match &vector.backend {
                 Backend::Nginx(servers) => builder.backend(number, servers)?,
                 Backend::Peer(peer) => runtime.block_on(peer::start(peer.clone()))?,
-                Backend::Openssl(server) => match openssl_servers.get(server.name) {
-                    Some(running) => running.address,
-                    None => {
+                Backend::Openssl(server) => {
+                    if let Some(running) = openssl_servers.get(&server.name) {
+                        running.address
+                    } else {
                         let running = server.start(builder.directory())?;
                         openssl_servers
-                            .entry(server.name)
+                            .entry(server.name.clone())
                             .or_insert(running)
                             .address
                     }
-                },
+                }
             };
             builder.gateway(number, &vector.gateway, address)?;
             addresses.push(address);
         }
-        let nginx = builder.start(None)?;
+        let nginx = builder.start(time)?;
         Ok(Self {
             addresses,
             nginx,
@@ -62,18 +73,38 @@ impl Rig {
     pub(crate) fn ask_nginx(&self) -> io::Result<Vec<Verdict>> {
         let bodies = in_parallel(self.addresses.len(), |number| self.nginx.ask(number));
         let bodies: Vec<String> = bodies.into_iter().collect::<io::Result<_>>()?;
+        let statuses = self.all_statuses()?;
         let log = GatewayLog::read(&self.nginx.gateway_log());
-        let statuses = self.nginx.statuses();
-        bodies
+        Ok(bodies
             .iter()
             .enumerate()
             .map(|(number, body)| {
-                let status = statuses.get(&number).ok_or_else(|| {
-                    io::Error::other(format!("NGINX noted no status for vector {number}"))
-                })?;
-                Ok(log.verdict(number, *status, body))
+                let status = statuses.get(&number).copied().unwrap_or_default();
+                log.verdict(number, status, body)
             })
-            .collect()
+            .collect())
+    }
+
+    /// What NGINX backends say of the client certificates that they were not content with.
+    pub(crate) fn client_verify_codes(&self) -> HashMap<Number, i32> {
+        log::client_verify_codes(&self.nginx.backend_log())
+    }
+
+    /// NGINX notes a status when it frees the request, which may be after its client has all of it.
+    fn all_statuses(&self) -> io::Result<HashMap<Number, u16>> {
+        let until = Instant::now() + PATIENCE;
+        loop {
+            let statuses = self.nginx.statuses();
+            if statuses.len() == self.addresses.len() {
+                return Ok(statuses);
+            }
+            if Instant::now() > until {
+                return Err(io::Error::other(
+                    "NGINX has not noted the status of every request",
+                ));
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
     }
 }
 

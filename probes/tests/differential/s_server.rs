@@ -12,12 +12,12 @@ use crate::vector::Identity;
 #[derive(Debug, Clone)]
 pub(crate) struct OpensslServer {
     /// Vectors that name the same server share one process.
-    pub(crate) name: &'static str,
+    pub(crate) name: String,
     pub(crate) identity: Identity,
     /// `-CAfile`.
     pub(crate) client_ca: Vec<u8>,
     /// Further arguments: `-tls1_2`, `-Verify 1`, ….
-    pub(crate) arguments: &'static [&'static str],
+    pub(crate) arguments: Vec<&'static str>,
 }
 
 /// A running one; ends when dropped.
@@ -38,7 +38,7 @@ impl Drop for Running {
 impl OpensslServer {
     pub(crate) fn start(&self, directory: &Path) -> io::Result<Running> {
         let file = |kind: &str, content: &[u8]| {
-            let path = directory.join(format!("{}.{kind}.pem", self.name));
+            let path = directory.join(format!("{}.{kind}.pem", self.name.replace(' ', "-")));
             std::fs::write(&path, content).map(|()| path)
         };
         let address = free_address()?;
@@ -57,7 +57,7 @@ impl OpensslServer {
             .arg(file("key", &self.identity.key)?)
             .arg("-CAfile")
             .arg(file("client-ca", &self.client_ca)?)
-            .args(self.arguments)
+            .args(&self.arguments)
             .env("OPENSSL_CONF", "/dev/null")
             .stdin(Stdio::null())
             .stdout(Stdio::null())

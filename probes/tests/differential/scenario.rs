@@ -18,6 +18,8 @@ pub(crate) struct Scenario {
     pub(crate) sends_intermediates: bool,
     pub(crate) sends_root: bool,
     pub(crate) trust: Trust,
+    /// In place of [`Scenario::trust`].
+    pub(crate) bundler: Option<Bundler>,
     pub(crate) server_name: String,
     pub(crate) host: String,
     /// What the backend asks of its client.
@@ -45,6 +47,9 @@ pub(crate) enum Trust {
     RootAndIntermediates,
     Leaf,
 }
+
+/// Changes the bundle that the gateway gets: root, intermediates, leaf in; PEM out.
+pub(crate) type Bundler = fn(chain: &[Issued], leaf: &Issued) -> Vec<u8>;
 
 /// `ssl_verify_client` of the backend.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,6 +79,7 @@ impl Scenario {
             sends_intermediates: true,
             sends_root: false,
             trust: Trust::Root,
+            bundler: None,
             server_name: NAME.to_owned(),
             host: "app.example.com".to_owned(),
             asks: ClientDemand::Nothing,
@@ -132,7 +138,11 @@ impl Scenario {
         if self.sends_root {
             sent.push(&root);
         }
-        let mut gateway = Gateway::new(&self.server_name, self.trusted(&chain, &leaf));
+        let trusted = match self.bundler {
+            Some(bundler) => bundler(&chain, &leaf),
+            None => self.trusted(&chain, &leaf),
+        };
+        let mut gateway = Gateway::new(&self.server_name, trusted);
         gateway.host.clone_from(&self.host);
         if let Some(tls) = &mut gateway.tls {
             tls.identity = self.client_identity(&chain);
@@ -143,12 +153,7 @@ impl Scenario {
             client_ca: (self.asks != ClientDemand::Nothing).then(|| client_ca().pem()),
             directives: self.backend_directives(),
         };
-        Vector {
-            name: name.to_owned(),
-            backend: Backend::Nginx(vec![server]),
-            gateway,
-            expected,
-        }
+        Vector::new(name, Backend::Nginx(vec![server]), gateway, expected)
     }
 
     /// The backend must not be stricter than its clients: what OpenSSL would not load by default is

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
 use ngf_probes::transcript::Outcome;
 
 use crate::mint::{Issued, bundle};
@@ -17,6 +18,25 @@ pub(crate) struct Vector {
     pub(crate) gateway: Gateway,
     /// NGINX's answer as `facts/tls.md` has it, where it speaks of this case: a check of the rig.
     pub(crate) expected: Option<Expected>,
+    /// The first NGINX, as major and minor, that answers as NGF's does; `None` for any.
+    pub(crate) since: Option<(u32, u32)>,
+}
+
+impl Vector {
+    pub(crate) fn new(
+        name: &str,
+        backend: Backend,
+        gateway: Gateway,
+        expected: Option<Expected>,
+    ) -> Self {
+        Self {
+            name: name.to_owned(),
+            backend,
+            gateway,
+            expected,
+            since: None,
+        }
+    }
 }
 
 /// Who answers.
@@ -68,6 +88,8 @@ pub(crate) struct Gateway {
     pub(crate) host: String,
     /// `proxy_connect_timeout` and `proxy_read_timeout`.
     pub(crate) timeout: Duration,
+    /// The moment at which the probe judges; NGINX's clock is set from outside.
+    pub(crate) at: Option<Timestamp>,
 }
 
 /// The `proxy_ssl_*` directives.
@@ -94,6 +116,7 @@ impl Gateway {
             }),
             host: "app.example.com".to_owned(),
             timeout: PATIENCE,
+            at: None,
         }
     }
 }

@@ -13,7 +13,7 @@ use crate::{
     model::{
         index::{Endpoint, Index, NoEndpoints},
         kind::Kind,
-        kinds::{BackendTLSPolicy, Gateway, PemFacts, Route},
+        kinds::{BackendTLSPolicy, Gateway, PemFacts, Route, Service, ServicePort},
         object::{Object, ObjectRef},
         snapshot::{Lookup, Snapshot},
         topology::{Backend, Group, NodeIx, Topology, What, host_and_port, is_ngf_controller},
@@ -116,13 +116,7 @@ pub fn plan_all(
     target: &ProbeTarget,
 ) -> Result<Planning, PlanError> {
     let places = backends_of(snapshot, topology, target)?;
-    let mut planner = Planner {
-        snapshot,
-        index,
-        topology,
-        rules: BTreeMap::new(),
-        seen: BTreeSet::new(),
-    };
+    let mut planner = Planner::new(snapshot, index, topology);
     let mut planning = Planning::default();
     for (place, endpoint) in places {
         match planner.backend(place, endpoint) {
@@ -131,6 +125,80 @@ pub fn plan_all(
         }
     }
     Ok(planning)
+}
+
+/// How nginx would speak to each backend of a target, whether or not there is an endpoint to speak
+/// to: what the picture of the chain is drawn from.
+///
+/// # Errors
+/// One sentence, where there is no such connection at all.
+pub fn connections(
+    snapshot: &Snapshot,
+    index: &Index<'_>,
+    topology: &Topology,
+    target: &ProbeTarget,
+) -> Result<Vec<Connection>, PlanError> {
+    let places = backends_of(snapshot, topology, target)?;
+    let mut planner = Planner::new(snapshot, index, topology);
+    let mut first_error = None;
+    let mut found: Vec<Connection> = Vec::new();
+    for (place, _) in places {
+        match planner.connection(place) {
+            Ok((connection, _, _)) => found.push(connection),
+            Err(why) => first_error = first_error.or(Some(why)),
+        }
+    }
+    match first_error {
+        Some(why) if found.is_empty() => Err(why),
+        _ => Ok(found),
+    }
+}
+
+/// How nginx would speak to a backend.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Connection {
+    /// The Gateway whose nginx it is.
+    pub gateway: ObjectRef,
+    /// The listener by which the route is reached: its Gateway or ListenerSet, and its name.
+    pub listener: Option<(ObjectRef, String)>,
+    /// The route.
+    pub route: ObjectRef,
+    /// The rule, from 0.
+    pub rule: usize,
+    /// The Service.
+    pub service: ObjectRef,
+    /// The Service's port.
+    pub port: u16,
+    /// How it speaks TLS; `None` for plain HTTP.
+    pub tls: Option<PlannedTls>,
+    /// The Host header that nginx passes on.
+    pub host: String,
+    /// A path that the rule meets.
+    pub path: String,
+    /// Why it is so, a sentence each.
+    pub because: Vec<String>,
+}
+
+impl Connection {
+    fn to(&self, endpoint: Endpoint) -> ProbePlan {
+        ProbePlan {
+            gateway: self.gateway.clone(),
+            listener: self.listener.clone(),
+            route: self.route.clone(),
+            rule: self.rule,
+            service: self.service.clone(),
+            port: self.port,
+            because: with_endpoint(&self.because, &endpoint),
+            endpoint: PlannedEndpoint {
+                address: endpoint.address,
+                port: endpoint.port,
+                pod: endpoint.pod,
+            },
+            tls: self.tls.clone(),
+            host: self.host.clone(),
+            path: self.path.clone(),
+        }
+    }
 }
 
 /// The backends that a target means, each with the endpoint where only one is meant.
@@ -275,32 +343,61 @@ struct Place<'a> {
 }
 
 impl<'a> Planner<'a> {
+    fn new(snapshot: &'a Snapshot, index: &'a Index<'a>, topology: &'a Topology) -> Self {
+        Self {
+            snapshot,
+            index,
+            topology,
+            rules: BTreeMap::new(),
+            seen: BTreeSet::new(),
+        }
+    }
+
     fn backend(
         &mut self,
         place: NodeIx,
         only: Option<NodeIx>,
     ) -> Result<Vec<ProbePlan>, PlanError> {
         let topology = self.topology;
-        let What::Backend(backend) = &topology.node(place).what else {
-            return Ok(Vec::new());
+        let (connection, service, port) = self.connection(place)?;
+        if let Some(tls) = &connection.tls {
+            self.loadable(tls)?;
+        }
+        let endpoints = match only.map(|place| &topology.node(place).what) {
+            Some(What::Endpoint(endpoint)) => vec![endpoint.clone()],
+            _ => self.ready_endpoints(service, port, connection.tls.is_some())?,
+        };
+        let plans: Vec<ProbePlan> = endpoints
+            .into_iter()
+            .map(|endpoint| connection.to(endpoint))
+            .filter(|plan| self.seen.insert(plan.key()))
+            .collect();
+        Ok(plans)
+    }
+
+    fn connection(
+        &mut self,
+        place: NodeIx,
+    ) -> Result<(Connection, &'a Object<Service>, &'a ServicePort), PlanError> {
+        let node = self.topology.node(place);
+        let What::Backend(backend) = &node.what else {
+            return Err(PlanError::NoBackends(node.name.clone()));
         };
         let at = self.place(place)?;
         not_spoken(&at)?;
         let (decision, rule) = self.decision(&at, backend)?;
         let label = match (&decision.service, backend.port) {
             (Some(service), Some(port)) => format!("{service}:{port}"),
-            _ => topology.node(place).name.clone(),
+            _ => node.name.clone(),
         };
         let mut because = vec![how_reached(&at)];
         let tls = self.tls(&at, &decision, &rule, &label, &mut because)?;
         let Some((service, port)) = decision.port else {
-            return Err(PlanError::NotKnown(format!("{label} is not known")));
+            return Err(PlanError::NotSpoken(format!(
+                "{label} is no Service: nginx speaks plain HTTP to it"
+            )));
         };
-        let endpoints = match only.map(|place| &topology.node(place).what) {
-            Some(What::Endpoint(endpoint)) => vec![endpoint.clone()],
-            _ => self.ready_endpoints(service, port, &label, tls.is_some())?,
-        };
-        let (host, host_why) = self.host(&at, service, tls.as_ref());
+        let (host, host_why) = host(&at, service, tls.as_ref());
         because.push(host_why);
         let path = at
             .route
@@ -308,30 +405,19 @@ impl<'a> Planner<'a> {
             .rules
             .get(at.rule)
             .map_or_else(|| "/".to_owned(), |rule| rule.path.clone());
-        let mut plans = Vec::new();
-        for endpoint in endpoints {
-            let plan = ProbePlan {
-                gateway: at.gateway.reference.clone(),
-                listener: at.listener.clone(),
-                route: at.route.reference.clone(),
-                rule: at.rule,
-                service: service.reference.clone(),
-                port: port.port,
-                because: with_endpoint(&because, &endpoint),
-                endpoint: PlannedEndpoint {
-                    address: endpoint.address,
-                    port: endpoint.port,
-                    pod: endpoint.pod,
-                },
-                tls: tls.clone(),
-                host: host.clone(),
-                path: path.clone(),
-            };
-            if self.seen.insert(plan.key()) {
-                plans.push(plan);
-            }
-        }
-        Ok(plans)
+        let connection = Connection {
+            gateway: at.gateway.reference.clone(),
+            listener: at.listener,
+            route: at.route.reference.clone(),
+            rule: at.rule,
+            service: service.reference.clone(),
+            port: port.port,
+            tls,
+            host,
+            path,
+            because,
+        };
+        Ok((connection, service, port))
     }
 
     fn place(&self, place: NodeIx) -> Result<Place<'a>, PlanError> {
@@ -507,7 +593,6 @@ impl<'a> Planner<'a> {
             ));
             return Ok(None);
         }
-        self.loadable(policy, trust)?;
         because.push(format!(
             "nginx checks the backend's certificate against {trust}, to a depth of {}, and its name against {}.",
             ngf::VERIFY_DEPTH, policy.spec.hostname
@@ -521,12 +606,8 @@ impl<'a> Planner<'a> {
     }
 
     /// P8: a TLS Secret without `ca.crt` passes NGF, and nginx cannot load the empty bundle.
-    fn loadable(
-        &self,
-        policy: &Object<BackendTLSPolicy>,
-        trust: &TrustSource,
-    ) -> Result<(), PlanError> {
-        let TrustSource::Object { object, .. } = trust else {
+    fn loadable(&self, tls: &PlannedTls) -> Result<(), PlanError> {
+        let TrustSource::Object { object, .. } = &tls.trust else {
             return Ok(());
         };
         if object.kind == Kind::Secret
@@ -535,7 +616,7 @@ impl<'a> Planner<'a> {
         {
             return Err(PlanError::NeverLoaded(format!(
                 "{object}, which {} names, has no ca.crt, and nginx refuses the empty bundle with the whole configuration (NGF-P8)",
-                policy.reference
+                tls.policy
             )));
         }
         Ok(())
@@ -578,9 +659,8 @@ impl<'a> Planner<'a> {
 
     fn ready_endpoints(
         &self,
-        service: &Object<crate::model::kinds::Service>,
-        port: &crate::model::kinds::ServicePort,
-        label: &str,
+        service: &Object<Service>,
+        port: &ServicePort,
         encrypted: bool,
     ) -> Result<Vec<Endpoint>, PlanError> {
         let ready: Vec<_> = self
@@ -592,67 +672,60 @@ impl<'a> Planner<'a> {
         if !ready.is_empty() {
             return Ok(ready);
         }
-        let slices = ObjectRef::new(Kind::EndpointSlice, &service.reference.namespace, "");
-        if let Err(why) = known::absence_is_proven(self.snapshot, &slices)
-            && matches!(
-                self.index.why_none_ready(service, port),
-                NoEndpoints::NoSlices
-            )
-        {
-            let why = why.replace("EndpointSlice default/", "an EndpointSlice");
-            return Err(PlanError::NotKnown(format!(
+        let label = format!("{}:{}", service.reference, port.port);
+        let why = self.index.why_none_ready(service, port);
+        let slices = ObjectRef::new(Kind::EndpointSlice, &service.reference.namespace, "*");
+        match known::absence_is_proven(self.snapshot, &slices) {
+            Err(unknown) if why == NoEndpoints::NoSlices => Err(PlanError::NotKnown(format!(
                 "the endpoints of {label} are not known: {}",
                 known::kind_is_known(self.snapshot, Kind::EndpointSlice)
                     .err()
-                    .unwrap_or(why)
-            )));
+                    .unwrap_or(unknown)
+            ))),
+            _ => Err(PlanError::NoEndpoints {
+                service: label,
+                why: no_endpoints(&why, service),
+                status: if encrypted { 502 } else { 503 },
+            }),
         }
-        Err(PlanError::NoEndpoints {
-            service: label.to_owned(),
-            why: no_endpoints(&self.index.why_none_ready(service, port), service),
-            status: if encrypted { 502 } else { 503 },
-        })
     }
+}
 
-    fn host(
-        &self,
-        at: &Place<'a>,
-        service: &Object<crate::model::kinds::Service>,
-        tls: Option<&PlannedTls>,
-    ) -> (String, String) {
-        let rule = at.route.spec.rules.get(at.rule);
-        if let Some(host) = rule.and_then(|rule| rule.rewrite_hostname.as_ref()) {
-            let why = format!("A URLRewrite filter sets the Host header to {host}.");
-            return (host.clone(), why);
+/// The Host header that nginx passes on (`createBaseProxySetHeaders`, `generateProxySetHeaders`),
+/// and why it is that.
+fn host(at: &Place<'_>, service: &Object<Service>, tls: Option<&PlannedTls>) -> (String, String) {
+    let rule = at.route.spec.rules.get(at.rule);
+    if let Some(host) = rule.and_then(|rule| rule.rewrite_hostname.as_ref()) {
+        let why = format!("A URLRewrite filter sets the Host header to {host}.");
+        return (host.clone(), why);
+    }
+    if let Some(name) = &service.spec.external_name
+        && service.spec.service_type == "ExternalName"
+    {
+        let why = format!("The Host header is the ExternalName's own name, {name}.");
+        return (name.clone(), why);
+    }
+    match at.hostnames.first() {
+        Some(host) if host.starts_with("*.") => {
+            let host = host.replacen('*', "any", 1);
+            let why = format!(
+                "nginx passes the client's Host header on; {host} stands for the route's wildcard."
+            );
+            (host, why)
         }
-        if let Some(name) = &service.spec.external_name
-            && service.spec.service_type == "ExternalName"
-        {
-            let why = format!("The Host header is the ExternalName's own name, {name}.");
-            return (name.clone(), why);
-        }
-        match at.hostnames.first() {
-            Some(host) if host.starts_with("*.") => {
-                let host = host.replacen('*', "any", 1);
-                let why = format!(
-                    "nginx passes the client's Host header on; {host} stands for the route's wildcard."
-                );
-                (host, why)
-            }
-            Some(host) => (
-                host.clone(),
-                format!("nginx passes the client's Host header on: {host}."),
-            ),
-            None => {
-                let host = tls.map_or_else(
-                    || format!("{}.{}", service.reference.name, service.reference.namespace),
-                    |tls| tls.hostname.trim_start_matches("*.").to_owned(),
-                );
-                let why = format!(
-                    "nginx passes the client's Host header on; the route takes any, so {host} stands for it."
-                );
-                (host, why)
-            }
+        Some(host) => (
+            host.clone(),
+            format!("nginx passes the client's Host header on: {host}."),
+        ),
+        None => {
+            let host = tls.map_or_else(
+                || format!("{}.{}", service.reference.name, service.reference.namespace),
+                |tls| tls.hostname.trim_start_matches("*.").to_owned(),
+            );
+            let why = format!(
+                "nginx passes the client's Host header on; the route takes any, so {host} stands for it."
+            );
+            (host, why)
         }
     }
 }
@@ -705,7 +778,7 @@ fn limit_reached(gateway: &Object<Gateway>, policy: &Object<BackendTLSPolicy>) -
     })
 }
 
-fn no_endpoints(why: &NoEndpoints, service: &Object<crate::model::kinds::Service>) -> String {
+fn no_endpoints(why: &NoEndpoints, service: &Object<Service>) -> String {
     match why {
         NoEndpoints::NoSlices if service.spec.selector.is_empty() => {
             "the Service has no selector, and nobody wrote EndpointSlices for it".to_owned()

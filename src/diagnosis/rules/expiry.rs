@@ -125,7 +125,7 @@ pub(in crate::diagnosis) const E1: Rule = Rule {
     title: "A certificate that traffic depends on has expired",
     explanation: "An expired CA in a policy's bundle makes nginx refuse every backend certificate under it (verify code 10), and clients get 502. An expired listener certificate is refused by clients. Conditions stay True: NGF does not look at validity.",
     remedy: "Reissue the certificate; with cert-manager find out why it was not renewed.",
-    causes: &["NGF-T5"],
+    causes: &["NGF-T5", "NGF-X1"],
     check: |context, findings| {
         let now = context.now.as_second();
         for used in uses(context) {
@@ -150,7 +150,7 @@ pub(in crate::diagnosis) const E2: Rule = Rule {
     title: "A certificate that traffic depends on is not valid yet",
     explanation: "nginx refuses what is not valid yet (verify code 9), as clients do with a listener's certificate. A clock that is off does the same.",
     remedy: "Wait, reissue it, or set the clock.",
-    causes: &["NGF-T6"],
+    causes: &["NGF-T6", "NGF-X1"],
     check: |context, findings| {
         let now = context.now.as_second();
         for used in uses(context) {

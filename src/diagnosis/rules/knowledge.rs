@@ -51,7 +51,7 @@ pub(in crate::diagnosis) const K1: Rule = Rule {
                 "NGF-K1",
                 importance(info.kind),
                 &subject,
-                format!("{} could not be read", upper(info.plural)),
+                format!("Objects of kind {} could not be read", info.name),
             )
             .unknown()
             .because(format!("{}.", upper(&why)));

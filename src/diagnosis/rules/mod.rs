@@ -3,9 +3,9 @@
 pub(super) mod cert_manager;
 pub(super) mod client_certificate;
 pub(super) mod condition;
+pub(super) mod expected;
 pub(super) mod expiry;
 pub(super) mod handshake;
 pub(super) mod knowledge;
-pub(super) mod mounted;
 pub(super) mod policy;
 pub(super) mod route;

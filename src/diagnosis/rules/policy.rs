@@ -73,6 +73,7 @@ fn unused(context: &Context<'_>, policy: &Object<BackendTLSPolicy>, findings: &m
             .scope(miss.service.iter())
             .scope(&miss.elsewhere);
         for service in miss.elsewhere.iter().chain(&miss.service) {
+            finding = finding.scope(gateways_routing_to(context, service));
             if context.index.service(service).is_some() && miss.is_mistake {
                 finding = finding.mark(Mark::Backend {
                     service: service.clone(),
@@ -217,6 +218,20 @@ fn services_elsewhere(context: &Context<'_>, service: &ObjectRef) -> Vec<ObjectR
         .filter(|other| context.index.claims(other).is_empty())
         .collect();
     found.into_iter().cloned().collect()
+}
+
+fn gateways_routing_to<'a>(context: &Context<'a>, service: &ObjectRef) -> BTreeSet<&'a ObjectRef> {
+    context
+        .rules
+        .iter()
+        .filter(|rule| {
+            rule.decision
+                .backends
+                .iter()
+                .any(|backend| backend.service.as_ref() == Some(service))
+        })
+        .flat_map(|rule| rule.gateways.iter().copied())
+        .collect()
 }
 
 fn ports_in_use(context: &Context<'_>, service: &ObjectRef) -> BTreeSet<u16> {
@@ -931,7 +946,7 @@ pub(in crate::diagnosis) const M6: Rule = Rule {
     title: "The policy's CA bundle holds no root, so that no chain can end in it",
     explanation: "nginx does not accept partial chains: the bundle must hold the self-signed root. With an intermediate alone every handshake fails with verify code 2. cert-manager's ca.crt may be the highest intermediate that its issuer returned.",
     remedy: "Add the root to ca.crt.",
-    causes: &["NGF-T3"],
+    causes: &["NGF-T3", "NGF-X1"],
     check: |context, findings| {
         let mut seen = BTreeSet::new();
         for (name, (_, decision)) in &context.policies {

@@ -303,12 +303,18 @@ pub(in crate::diagnosis) const K2: Rule = Rule {
                     Severity::Warning
                 };
                 let (finding, routes) = unknown.entry(why.clone()).or_insert_with(|| {
+                    let unread = [Kind::Service, Kind::BackendTLSPolicy, Kind::ReferenceGrant]
+                        .into_iter()
+                        .filter(|kind| known::kind_is_known(context.snapshot, *kind).is_err())
+                        .map(|kind| ObjectRef::new(kind, "", "*"))
+                        .collect::<Vec<_>>();
                     let finding = Finding::new(
                         "NGF-K2",
                         severity,
                         &rule.route.reference,
                         format!("How nginx speaks to {service} is unknown"),
-                    );
+                    )
+                    .scope(&unread);
                     (
                         finding.unknown().because(format!("{}.", upper(why))),
                         BTreeSet::new(),

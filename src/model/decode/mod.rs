@@ -33,6 +33,8 @@ mod meta;
 mod policy;
 mod reader;
 mod route;
+#[cfg(test)]
+mod tests;
 
 pub use incoming::Incoming;
 
@@ -103,11 +105,13 @@ pub fn object(
     let reader = Reader::new(&value);
     let root = reader.root();
     if !root.is_object() {
-        return Err(unnamed(kind, "is no object", reader.into_notes()));
+        let problem = unnamed(kind, "is no object", reader.into_notes());
+        return Err(Box::new(problem));
     }
     let meta = meta::meta(root);
     let Some((namespace, name)) = meta::name(root) else {
-        return Err(unnamed(kind, "has no metadata.name", reader.into_notes()));
+        let problem = unnamed(kind, "has no metadata.name", reader.into_notes());
+        return Err(Box::new(problem));
     };
     let namespace = namespace.unwrap_or_else(|| default_namespace.to_owned());
     let reference = ObjectRef::new(kind, namespace, name);
@@ -199,13 +203,13 @@ fn noted<T>(root: Field<'_>, (spec, wrong): (T, Vec<facts::Wrong>)) -> T {
     spec
 }
 
-fn unnamed(kind: Kind, what: &str, notes: Vec<Note>) -> Box<Problem> {
-    Box::new(Problem {
+fn unnamed(kind: Kind, what: &str, notes: Vec<Note>) -> Problem {
+    Problem {
         place: kind.to_string(),
         message: format!("a {kind} {what}; it is left out"),
         notes: notes
             .into_iter()
             .filter(|note| note.kind == NoteKind::Malformed)
             .collect(),
-    })
+    }
 }

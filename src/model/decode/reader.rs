@@ -1,7 +1,7 @@
 //! Reads a JSON value leniently: what is wrong becomes a [`Note`] with its exact path, and everything
 //! else is read all the same.
 
-use std::{cell::RefCell, collections::BTreeMap, ops::RangeInclusive};
+use std::{cell::RefCell, collections::BTreeMap, fmt::Write, ops::RangeInclusive};
 
 use jiff::Timestamp;
 use serde_json::Value;
@@ -96,7 +96,7 @@ fn find(root: &Value, wanted: &Value, path: &mut String) -> bool {
         }
         Value::Array(items) => {
             for (index, value) in items.iter().enumerate() {
-                path.push_str(&format!("[{index}]"));
+                let _ = write!(path, "[{index}]");
                 if find(value, wanted, path) {
                     return true;
                 }
@@ -119,7 +119,7 @@ fn push_key(path: &mut String, key: &str) {
         }
         path.push_str(key);
     } else {
-        path.push_str(&format!("[{:?}]", shorten(key)));
+        let _ = write!(path, "[{:?}]", shorten(key));
     }
 }
 
@@ -215,13 +215,11 @@ impl<'a> Field<'a> {
 
     /// This as text, on one line and bounded.
     pub(super) fn as_text(self) -> Option<String> {
-        match self.value? {
-            Value::String(text) => Some(self.bounded(text)),
-            _ => {
-                self.wrong("text");
-                None
-            }
+        let text = self.value?.as_str();
+        if text.is_none() {
+            self.wrong("text");
         }
+        text.map(|text| self.bounded(text))
     }
 
     fn bounded(self, text: &str) -> String {
@@ -267,13 +265,11 @@ impl<'a> Field<'a> {
     /// The truth value under `key`.
     pub(super) fn flag(self, key: &str) -> Option<bool> {
         let field = self.get(key);
-        match field.value? {
-            Value::Bool(value) => Some(*value),
-            _ => {
-                field.wrong("true or false");
-                None
-            }
+        let flag = field.value?.as_bool();
+        if flag.is_none() {
+            field.wrong("true or false");
         }
+        flag
     }
 
     /// The whole number under `key`.
@@ -316,13 +312,11 @@ impl<'a> Field<'a> {
     pub(super) fn time(self, key: &str) -> Option<Timestamp> {
         let field = self.get(key);
         let text = field.as_text()?;
-        match text.parse() {
-            Ok(time) => Some(time),
-            Err(_) => {
-                field.wrong("a time such as 2026-01-31T12:00:00Z");
-                None
-            }
+        let time = text.parse().ok();
+        if time.is_none() {
+            field.wrong("a time such as 2026-01-31T12:00:00Z");
         }
+        time
     }
 
     /// The items of the list under `key`, whatever each of them is.
@@ -355,13 +349,11 @@ impl<'a> Field<'a> {
 
     /// Whether it is an object; noted where it is something else.
     pub(super) fn is_object(self) -> bool {
-        match self.value {
-            Some(Value::Object(_)) => true,
-            _ => {
-                self.wrong("an object");
-                false
-            }
+        let is_object = self.value.is_some_and(Value::is_object);
+        if !is_object {
+            self.wrong("an object");
         }
+        is_object
     }
 
     /// The texts in the list under `key`.

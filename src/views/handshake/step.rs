@@ -1,6 +1,6 @@
 //! One message of the diagram, opened: the decoded fields of its steps.
 
-use ngf_ui::{Label, Role};
+use ngf_ui::{Label, Role, widgets::fields::Field};
 
 use super::arrows;
 use crate::{app::state::App, views::words};
@@ -23,23 +23,23 @@ pub fn title(app: &App, message: usize) -> String {
         .unwrap_or_default()
 }
 
-/// Its lines: for each step name, time, size, summary and fields.
-pub fn fields(app: &App, message: usize) -> Vec<Label> {
+/// What there is to say of it: for each step name, time, size, summary and decoded fields.
+pub fn fields(app: &App, message: usize) -> Vec<Field> {
     let Some((probed, ..)) = app.shown_probe() else {
         return Vec::new();
     };
     let transcript = match &probed.result {
         Ok(transcript) => transcript,
-        Err(why) => return vec![Label::from(why.clone())],
+        Err(why) => return vec![Field::Text(Label::from(why.clone()))],
     };
     let arrows = arrows(transcript, &probed.plan, app.detail.zoom);
     let Some(arrow) = arrows.get(message) else {
         return Vec::new();
     };
-    let mut lines = Vec::new();
+    let mut fields = Vec::new();
     for text in [&arrow.message.reason, &arrow.message.evidence] {
         if !text.is_empty() {
-            lines.push(text.clone());
+            fields.push(Field::Text(text.clone()));
         }
     }
     for step in arrow
@@ -47,36 +47,26 @@ pub fn fields(app: &App, message: usize) -> Vec<Label> {
         .iter()
         .filter_map(|index| transcript.steps.get(*index))
     {
-        if !lines.is_empty() {
-            lines.push(Label::new());
+        if !fields.is_empty() {
+            fields.push(Field::Gap);
         }
         let size = step
             .bytes
             .map(|bytes| format!(" · {bytes} bytes"))
             .unwrap_or_default();
-        lines.push(Label::of(Role::Title, step.name.clone()).and(
-            Role::Muted,
-            format!("  at {}{size}", words::micros(step.at_us)),
+        fields.push(Field::heading(
+            Label::of(Role::Title, step.name.clone()).and(
+                Role::Muted,
+                format!("  at {}{size}", words::micros(step.at_us)),
+            ),
         ));
-        lines.push(Label::from(step.summary.clone()));
-        let width = step
-            .fields
-            .iter()
-            .map(|field| field.name.len())
-            .max()
-            .unwrap_or_default();
-        for field in &step.fields {
-            lines.push(
-                Label::of(Role::Accent, format!("  {:<width$}  ", field.name))
-                    .and(Role::Normal, field.value.clone()),
-            );
-        }
+        fields.push(Field::Text(Label::from(step.summary.clone())));
+        let decoded = step.fields.iter();
+        fields.extend(decoded.map(|field| Field::new(field.name.clone(), field.value.clone())));
     }
     if arrow.steps.is_empty() {
-        lines.push(Label::of(
-            Role::Muted,
-            "Nothing passed on the wire for this arrow.",
-        ));
+        let nothing = "Nothing passed on the wire for this arrow.";
+        fields.push(Field::Text(Label::of(Role::Muted, nothing)));
     }
-    lines
+    fields
 }

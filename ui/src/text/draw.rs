@@ -45,6 +45,15 @@ pub fn draw_text(text: &str, role: Role, area: Rect, buffer: &mut Buffer, theme:
     x - area.x
 }
 
+/// The part of an area that is the row `y`.
+pub(crate) fn line_of(area: Rect, y: u16) -> Rect {
+    Rect {
+        y,
+        height: 1,
+        ..area
+    }
+}
+
 /// Draws a label with its end at the right edge of the area's first row; see [`draw_label`].
 pub(crate) fn draw_right(label: &Label, area: Rect, buffer: &mut Buffer, theme: &Theme) -> u16 {
     let width = u16::try_from(label.width())

@@ -14,7 +14,7 @@ use unicode_segmentation::UnicodeSegmentation;
 use unicode_width::UnicodeWidthChar;
 
 pub use self::draw::{draw_label, draw_text};
-pub(crate) use self::draw::{draw_right, highlight};
+pub(crate) use self::draw::{draw_right, highlight, line_of};
 pub use self::label::{Label, Run, cut_label, pad};
 pub use self::wrap::{hang, wrap, wrapped_height};
 

@@ -7,7 +7,7 @@ use ratatui::widgets::{StatefulWidget, Widget};
 
 use crate::golden;
 use crate::scroll::{ScrollState, beside_scrollbar, draw_scrollbar};
-use crate::text::{Label, cut_label, draw_label, hang, pad};
+use crate::text::{Label, cut_label, draw_label, hang, line_of, pad};
 use crate::theme::{Mark, Role, Theme};
 
 /// The names take at most this part of the width.
@@ -155,17 +155,7 @@ impl<'a> Fields<'a> {
 /// Draws lines from the top of an area.
 pub(crate) fn draw_all(lines: &[Label], area: Rect, buffer: &mut Buffer, theme: &Theme) {
     for (y, line) in (area.top()..area.bottom()).zip(lines) {
-        draw_label(
-            line,
-            Rect {
-                y,
-                height: 1,
-                ..area
-            },
-            buffer,
-            theme,
-            Style::new(),
-        );
+        draw_label(line, line_of(area, y), buffer, theme, Style::new());
     }
 }
 

@@ -8,7 +8,7 @@ use ratatui::widgets::StatefulWidget;
 use super::tree::select;
 use crate::golden;
 use crate::scroll::{ListState, beside_scrollbar, draw_scrollbar};
-use crate::text::{Label, draw_label, draw_right, hang};
+use crate::text::{Label, draw_label, draw_right, hang, line_of};
 use crate::theme::{Mark, Role, Theme};
 
 /// Most lines of one finding that is not opened.
@@ -134,15 +134,7 @@ impl<'a> Findings<'a> {
             let lines = self.lines(finding, true, false, width);
             text.extend(golden::paged(width, lines.len(), |first, area, buffer| {
                 for (y, line) in (area.top()..area.bottom()).zip(&lines[first..]) {
-                    self.draw_line(
-                        line,
-                        Rect {
-                            y,
-                            height: 1,
-                            ..area
-                        },
-                        buffer,
-                    );
+                    self.draw_line(line, line_of(area, y), buffer);
                 }
             }));
         }
@@ -215,21 +207,32 @@ impl<'a> Findings<'a> {
         draw_label(left, place, buffer, self.theme, Style::new());
     }
 
-    /// All lines, and where each finding starts.
-    fn layout(&self, selected: usize, width: u16) -> (Vec<(Label, Label)>, Vec<usize>) {
-        let mut lines = Vec::new();
-        let mut starts = Vec::new();
-        for (index, finding) in self.items.iter().enumerate() {
-            starts.push(lines.len());
-            let selected = index == selected;
-            let mut own = self.lines(finding, self.is_opened(selected), selected, width);
-            if !selected {
-                own.truncate(MAX_LINES);
-            }
-            lines.extend(own);
+    /// A finding's lines as they stand in the list.
+    fn lines_in_list(&self, index: usize, selected: usize, width: u16) -> Vec<(Label, Label)> {
+        let is_selected = index == selected;
+        let opened = self.is_opened(is_selected);
+        let mut lines = self.lines(&self.items[index], opened, is_selected, width);
+        if !is_selected {
+            lines.truncate(MAX_LINES);
         }
-        starts.push(lines.len());
-        (lines, starts)
+        lines
+    }
+
+    /// The line at which each finding starts, and that after the last. Those that are not opened
+    /// have one line, and are not looked at.
+    fn starts(&self, selected: usize, width: u16) -> Vec<usize> {
+        let mut starts = Vec::with_capacity(self.items.len() + 1);
+        let mut line = 0;
+        for index in 0..self.items.len() {
+            starts.push(line);
+            line += if self.is_opened(index == selected) {
+                self.lines_in_list(index, selected, width).len()
+            } else {
+                1
+            };
+        }
+        starts.push(line);
+        starts
     }
 }
 
@@ -246,32 +249,40 @@ impl StatefulWidget for &Findings<'_> {
             return;
         }
         let selected = state.selected.min(count - 1);
-        let (mut lines, mut starts) = self.layout(selected, area.width);
-        let inner = beside_scrollbar(lines.len(), area);
+        let mut starts = self.starts(selected, area.width);
+        let inner = beside_scrollbar(starts[count], area);
         if inner != area {
-            (lines, starts) = self.layout(selected, inner.width);
+            starts = self.starts(selected, inner.width);
         }
+        let lines = starts[count];
         let selection = starts[selected]..starts[selected + 1];
-        state.fit_lines(
-            count,
-            usize::from(area.height),
-            lines.len(),
-            selection.clone(),
-        );
-        let visible = lines.iter().enumerate().skip(state.offset);
-        for (y, (index, line)) in (inner.top()..inner.bottom()).zip(visible) {
-            let place = Rect {
-                y,
-                height: 1,
-                ..inner
-            };
-            self.draw_line(line, place, buffer);
-            if selection.contains(&index) {
-                select(place, self.focused, buffer, self.theme);
+        state.fit_lines(count, usize::from(area.height), lines, selection);
+        let first = starts.partition_point(|start| *start <= state.offset) - 1;
+        let mut skip = state.offset - starts[first];
+        let mut y = inner.y;
+        for index in first..count {
+            for line in self
+                .lines_in_list(index, selected, inner.width)
+                .iter()
+                .skip(skip)
+            {
+                if y >= inner.bottom() {
+                    break;
+                }
+                let place = line_of(inner, y);
+                self.draw_line(line, place, buffer);
+                if index == selected {
+                    select(place, self.focused, buffer, self.theme);
+                }
+                y += 1;
+            }
+            skip = 0;
+            if y >= inner.bottom() {
+                break;
             }
         }
         if inner != area {
-            draw_scrollbar(lines.len(), state.offset, area, buffer, self.theme);
+            draw_scrollbar(lines, state.offset, area, buffer, self.theme);
         }
     }
 }

@@ -10,7 +10,7 @@ use super::prompt::{Prompt, PromptState};
 use super::tree::select;
 use crate::golden;
 use crate::scroll::{ListState, beside_scrollbar, draw_scrollbar};
-use crate::text::{Label, draw_label, draw_right};
+use crate::text::{Label, draw_label, draw_right, line_of};
 use crate::theme::{Role, Theme};
 
 /// Content size, in cells.
@@ -184,15 +184,7 @@ impl<'a> Palette<'a> {
         let found = matches(typed, self.commands);
         golden::paged(width, found.len(), |first, area, buffer| {
             for (y, found) in (area.top()..area.bottom()).zip(&found[first..]) {
-                self.draw_match(
-                    found,
-                    Rect {
-                        y,
-                        height: 1,
-                        ..area
-                    },
-                    buffer,
-                );
+                self.draw_match(found, line_of(area, y), buffer);
             }
         })
     }
@@ -265,11 +257,7 @@ impl StatefulWidget for &Palette<'_> {
         state.list.fit(found.len(), usize::from(list.height));
         let rows = beside_scrollbar(found.len(), list);
         for (y, index) in (rows.top()..rows.bottom()).zip(state.list.offset..found.len()) {
-            let line = Rect {
-                y,
-                height: 1,
-                ..rows
-            };
+            let line = line_of(rows, y);
             self.draw_match(&found[index], line, buffer);
             if index == state.list.selected {
                 select(line, true, buffer, self.theme);

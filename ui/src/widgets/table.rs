@@ -10,7 +10,7 @@ use super::rows::Rows;
 use super::tree::select;
 use crate::golden;
 use crate::scroll::{ListState, beside_scrollbar, draw_scrollbar};
-use crate::text::{Label, draw_label, draw_right, highlight, wrap};
+use crate::text::{Label, draw_label, draw_right, highlight, line_of, wrap};
 use crate::theme::{Mark, Role, Theme};
 
 /// Selection and scroll position of a table.
@@ -319,11 +319,7 @@ impl<'a> Table<'a> {
                 vec![cell.clone()]
             };
             for (y, line) in (area.top()..area.bottom()).zip(lines.iter().skip(first)) {
-                let line_area = Rect {
-                    y,
-                    height: 1,
-                    ..area
-                };
+                let line_area = line_of(area, y);
                 self.draw_cell(line, column.right, *x, *width, line_area, buffer);
             }
         }
@@ -334,11 +330,7 @@ impl<'a> Table<'a> {
         if !self.wraps() {
             state.fit(count, usize::from(area.height));
             for (y, index) in (area.top()..area.bottom()).zip(state.offset..count) {
-                let line = Rect {
-                    y,
-                    height: 1,
-                    ..area
-                };
+                let line = line_of(area, y);
                 self.draw_row(&self.rows.row(index), places, 0, line, buffer);
                 if index == state.selected {
                     select(line, self.focused, buffer, self.theme);

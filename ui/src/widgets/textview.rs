@@ -7,7 +7,7 @@ use ratatui::widgets::{StatefulWidget, Widget};
 
 use crate::golden;
 use crate::scroll::{ScrollState, beside_scrollbar, draw_scrollbar};
-use crate::text::{Label, draw_label, wrap, wrapped_height};
+use crate::text::{Label, draw_label, line_of, wrap, wrapped_height};
 use crate::theme::Theme;
 
 /// Draws lines of text.
@@ -76,11 +76,7 @@ impl<'a> TextView<'a> {
                 wrap(line, width)
             };
             for part in parts.iter().skip(skip) {
-                let row = Rect {
-                    y,
-                    height: 1,
-                    ..area
-                };
+                let row = line_of(area, y);
                 if y < area.bottom() {
                     draw_label(part, row, buffer, self.theme, Style::new());
                 }

@@ -8,7 +8,7 @@ use ratatui::widgets::StatefulWidget;
 use super::rows::Rows;
 use crate::golden;
 use crate::scroll::{ListState, beside_scrollbar, draw_scrollbar};
-use crate::text::{Label, cut_label, draw_label, highlight};
+use crate::text::{Label, cut_label, draw_label, highlight, line_of};
 use crate::theme::{Mark, Role, Theme};
 
 /// Selection and scroll position of a tree.
@@ -147,15 +147,7 @@ impl<'a> Tree<'a> {
         golden::paged(width, self.rows.count(), |first, area, buffer| {
             for y in 0..area.height {
                 let row = self.rows.row(first + usize::from(y));
-                self.draw_row(
-                    &row,
-                    Rect {
-                        y,
-                        height: 1,
-                        ..area
-                    },
-                    buffer,
-                );
+                self.draw_row(&row, line_of(area, y), buffer);
             }
         })
     }
@@ -241,11 +233,7 @@ impl StatefulWidget for &Tree<'_> {
         }
         let inner = beside_scrollbar(count, area);
         for (y, index) in (inner.top()..inner.bottom()).zip(state.offset..count) {
-            let line = Rect {
-                y,
-                height: 1,
-                ..inner
-            };
+            let line = line_of(inner, y);
             self.draw_row(&self.rows.row(index), line, buffer);
             if index == state.selected {
                 select(line, self.focused, buffer, self.theme);

@@ -29,6 +29,7 @@ use openssl::x509::verify::X509VerifyParamRef;
 use openssl::x509::{X509, X509Ref, X509StoreContextRef};
 
 use super::messages::MessageLog;
+use crate::pem::as_a_file;
 use crate::transcript::VerifyEvent;
 
 unsafe extern "C" {
@@ -110,7 +111,8 @@ pub(crate) fn initialise() {
 /// OpenSSL's errors where a block is broken or no certificate is there: what NGINX would log after
 /// `PEM_read_bio_X509_AUX() failed`.
 pub(crate) fn read_ca_certificates(pem: &[u8]) -> Result<Vec<X509>, ErrorStack> {
-    let mut reader = PemReader::new(pem)?;
+    let text = as_a_file(pem);
+    let mut reader = PemReader::new(&text)?;
     let mut certificates = Vec::new();
     loop {
         match reader.next_with_settings() {
@@ -136,7 +138,8 @@ pub(crate) fn read_certificate_file(pem: &[u8]) -> Result<(X509, Vec<X509>), Cer
         call: "PEM_read_bio_X509_AUX",
         errors,
     };
-    let mut reader = PemReader::new(pem).map_err(first)?;
+    let text = as_a_file(pem);
+    let mut reader = PemReader::new(&text).map_err(first)?;
     let leaf = reader
         .next_with_settings()
         .map_err(|end| first(end.errors))?;

@@ -56,6 +56,10 @@ pub(crate) struct Certificate {
     pub(crate) authority_key_id: bool,
     /// Further extensions, as they stand.
     pub(crate) extensions: Vec<Extension>,
+    /// notBefore as it stands, whatever [`Certificate::not_before`] says.
+    pub(crate) raw_not_before: Option<Vec<u8>>,
+    /// Another AlgorithmIdentifier outside than inside.
+    pub(crate) outer_algorithm: Option<Vec<u8>>,
     /// A bit of the signature is wrong.
     pub(crate) broken_signature: bool,
 }
@@ -108,6 +112,8 @@ impl Certificate {
             subject_key_id: true,
             authority_key_id: true,
             extensions: Vec::new(),
+            raw_not_before: None,
+            outer_algorithm: None,
             broken_signature: false,
         }
     }
@@ -163,7 +169,8 @@ impl Certificate {
         if self.broken_signature {
             *signature.last_mut().expect("a signature has octets") ^= 1;
         }
-        let der = der::sequence(&[body, algorithm, der::bit_string(&signature)]);
+        let outer = self.outer_algorithm.clone().unwrap_or(algorithm);
+        let der = der::sequence(&[body, outer, der::bit_string(&signature)]);
         Issued {
             certificate: self.clone(),
             der,
@@ -181,7 +188,9 @@ impl Certificate {
         parts.push(name(self.issuer.as_ref().unwrap_or(&issuer.subject)));
         let now = Timestamp::now();
         parts.push(der::sequence(&[
-            der::time(now + SignedDuration::from_hours(self.not_before)),
+            self.raw_not_before
+                .clone()
+                .unwrap_or_else(|| der::time(now + SignedDuration::from_hours(self.not_before))),
             der::time(now + SignedDuration::from_hours(self.not_after)),
         ]));
         parts.push(name(&self.subject));
@@ -203,7 +212,7 @@ impl Certificate {
                 oid,
                 critical,
                 content,
-            })
+            });
         };
         if let Some((ca, path_length)) = self.basic_constraints {
             let mut parts = Vec::new();
@@ -289,17 +298,25 @@ impl Extension {
 
 impl Issued {
     pub(crate) fn pem(&self) -> Vec<u8> {
-        let text = openssl::base64::encode_block(&self.der);
-        let lines: Vec<&str> = text
-            .as_bytes()
-            .chunks(64)
-            .map(|line| std::str::from_utf8(line).expect("base64 is ASCII"))
-            .collect();
-        format!(
-            "-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n",
-            lines.join("\n")
+        pem("CERTIFICATE", &self.der)
+    }
+
+    /// With OpenSSL's own settings for trust, as `openssl x509 -trustout` writes them: the purposes
+    /// that it is an anchor for, and those that it is none for.
+    pub(crate) fn pem_with_settings(&self, trusted: &[&str], rejected: &[&str]) -> Vec<u8> {
+        let oids =
+            |oids: &[&str]| -> Vec<u8> { oids.iter().flat_map(|oid| der::oid(oid)).collect() };
+        let mut settings = Vec::new();
+        if !trusted.is_empty() {
+            settings.push(der::value(0x30, &oids(trusted)));
+        }
+        if !rejected.is_empty() {
+            settings.push(der::value(0xa0, &oids(rejected)));
+        }
+        pem(
+            "TRUSTED CERTIFICATE",
+            &[self.der.clone(), der::sequence(&settings)].concat(),
         )
-        .into_bytes()
     }
 
     pub(crate) fn key_pem(&self) -> Vec<u8> {
@@ -309,6 +326,21 @@ impl Issued {
             .private_key_to_pem_pkcs8()
             .expect("a key in PEM")
     }
+}
+
+/// A PEM block (RFC 7468).
+pub(crate) fn pem(label: &str, der: &[u8]) -> Vec<u8> {
+    let text = openssl::base64::encode_block(der);
+    let lines: Vec<&str> = text
+        .as_bytes()
+        .chunks(64)
+        .map(|line| std::str::from_utf8(line).expect("base64 is ASCII"))
+        .collect();
+    format!(
+        "-----BEGIN {label}-----\n{}\n-----END {label}-----\n",
+        lines.join("\n")
+    )
+    .into_bytes()
 }
 
 /// A PEM bundle of several certificates.

@@ -1,16 +1,18 @@
-//! Chains: who signed whom, who is trusted, what the extensions allow.
+//! Chains: who signed whom, who is trusted, and for how long.
 
-use crate::mint::{
-    AlternativeName, Certificate, Extension, Issued, Key, Kind, bundle, der, key_usage, purpose,
-};
+use crate::mint::{Certificate, Issued, Key, Kind, bundle};
 use crate::scenario::{NAME, Scenario, Trust};
 use crate::vector::{Backend, Expected, Gateway, Identity, ServerBlock, Vector};
 
-/// An extension that nobody knows.
-pub(super) const UNKNOWN_EXTENSION: &str = "1.3.6.1.4.1.99999.1";
-
 pub(super) fn vectors() -> Vec<Vector> {
-    [trust(), extensions(), validity(), lengths(), crossings()].concat()
+    [
+        trust(),
+        keys_and_signatures(),
+        validity(),
+        lengths(),
+        crossings(),
+    ]
+    .concat()
 }
 
 fn trust() -> Vec<Vector> {
@@ -85,6 +87,12 @@ fn trust() -> Vec<Vector> {
         Scenario::with(|s| s.trust = Trust::Unrelated)
             .vector("unknown root, leaf alone sent", None),
         Scenario::deep(|s| s.sends_root = true).vector("root sent too", Some(Expected::OK)),
+    ]
+}
+
+/// Who has signed, by name and by key.
+fn keys_and_signatures() -> Vec<Vector> {
+    vec![
         Scenario::with(|s| s.trust = Trust::Rekeyed).vector(
             "root re-keyed under one name, with AKI",
             Some(Expected::verify(21)),
@@ -126,7 +134,7 @@ fn trust() -> Vec<Vector> {
         Scenario::deep(|s| s.root.broken_signature = true)
             .vector("root's own signature broken", None),
         Scenario::deep(|s| {
-            s.leaf.issuer = Some(vec![(crate::mint::COMMON_NAME, "Somebody".to_owned())])
+            s.leaf.issuer = Some(named("Somebody"));
         })
         .vector("leaf names an issuer that is not there", None),
     ]
@@ -135,144 +143,6 @@ fn trust() -> Vec<Vector> {
 pub(super) fn self_signed_leaf(s: &mut Scenario) {
     s.leaf_self_signed = true;
     s.trust = Trust::Leaf;
-}
-
-fn extensions() -> Vec<Vector> {
-    let unknown = |critical| Extension {
-        oid: UNKNOWN_EXTENSION,
-        critical,
-        content: der::utf8_string("what is this"),
-    };
-    vec![
-        Scenario::with(|s| {
-            s.leaf.basic_constraints = Some((true, None));
-            s.leaf.key_usage = Some(vec![key_usage::KEY_CERT_SIGN]);
-        })
-        .vector(
-            "CA:TRUE leaf with KU=keyCertSign only",
-            Some(Expected::verify(26)),
-        ),
-        Scenario::with(|s| s.leaf.key_usage = Some(vec![key_usage::KEY_CERT_SIGN])).vector(
-            "CA:FALSE leaf with KU=keyCertSign only",
-            Some(Expected::verify(26)),
-        ),
-        Scenario::with(|s| s.leaf.basic_constraints = Some((true, None)))
-            .vector("CA:TRUE leaf", None),
-        Scenario::with(|s| s.leaf.key_usage = Some(vec![key_usage::DIGITAL_SIGNATURE]))
-            .vector("leaf with KU=digitalSignature only", None),
-        Scenario::with(|s| s.leaf.key_usage = Some(vec![key_usage::KEY_ENCIPHERMENT]))
-            .vector("leaf with KU=keyEncipherment only", None),
-        Scenario::with(|s| s.leaf.key_usage = Some(vec![key_usage::KEY_AGREEMENT]))
-            .vector("leaf with KU=keyAgreement only", None),
-        Scenario::with(|s| {
-            s.leaf.key_usage = None;
-            s.leaf.extended_key_usage = None;
-        })
-        .vector("no EKU and no KU", Some(Expected::OK)),
-        Scenario::with(|s| s.leaf.basic_constraints = None)
-            .vector("leaf without BasicConstraints", None),
-        Scenario::with(|s| s.root.version = 1).vector("v1 root", Some(Expected::OK)),
-        Scenario::deep(|s| s.intermediate().version = 1)
-            .vector("v1 intermediate", Some(Expected::verify(26))),
-        Scenario::with(|s| s.leaf.version = 1).vector("v1 leaf", Some(Expected::OK)),
-        Scenario::with(|s| s.leaf.extended_key_usage = Some(vec![purpose::CLIENT_AUTH]))
-            .vector("leaf's EKU client only", Some(Expected::verify(26))),
-        Scenario::with(|s| s.leaf.extended_key_usage = Some(vec![purpose::ANY]))
-            .vector("leaf's EKU anyEKU only", Some(Expected::verify(26))),
-        Scenario::with(|s| s.leaf.extended_key_usage = Some(vec![purpose::CODE_SIGNING]))
-            .vector("leaf's EKU codeSigning only", None),
-        Scenario::with(|s| {
-            s.leaf.extended_key_usage = Some(vec![purpose::SERVER_AUTH, purpose::ANY])
-        })
-        .vector("leaf's EKU serverAuth and anyEKU", None),
-        Scenario::with(|s| s.leaf.extended_key_usage = Some(Vec::new()))
-            .vector("leaf's EKU empty", None),
-        Scenario::deep(|s| s.intermediate().extended_key_usage = Some(vec![purpose::CLIENT_AUTH]))
-            .vector("intermediate's EKU client only", Some(Expected::verify(26))),
-        Scenario::deep(|s| s.intermediate().extended_key_usage = Some(vec![purpose::SERVER_AUTH]))
-            .vector("intermediate's EKU server only", None),
-        Scenario::with(|s| s.root.extended_key_usage = Some(vec![purpose::CLIENT_AUTH]))
-            .vector("root's EKU client only", None),
-        Scenario::with(|s| s.root.key_usage = Some(vec![key_usage::CRL_SIGN]))
-            .vector("root's KU lacks certSign", Some(Expected::verify(32))),
-        Scenario::deep(|s| s.intermediate().key_usage = Some(vec![key_usage::CRL_SIGN])).vector(
-            "intermediate's KU lacks certSign",
-            Some(Expected::verify(32)),
-        ),
-        Scenario::deep(|s| s.intermediate().key_usage = None)
-            .vector("intermediate without KU", None),
-        Scenario::with(|s| s.root.basic_constraints = None)
-            .vector("root without BasicConstraints, KU=keyCertSign", None),
-        Scenario::with(|s| {
-            s.root.basic_constraints = None;
-            s.root.key_usage = None;
-        })
-        .vector("root without BasicConstraints", Some(Expected::verify(26))),
-        Scenario::with(|s| s.root.basic_constraints = Some((false, None)))
-            .vector("root with CA:FALSE, KU=keyCertSign", None),
-        Scenario::with(|s| {
-            s.root.basic_constraints = Some((false, None));
-            s.root.key_usage = Some(vec![key_usage::DIGITAL_SIGNATURE]);
-        })
-        .vector("root with CA:FALSE", Some(Expected::verify(32))),
-        Scenario::deep(|s| s.intermediate().basic_constraints = Some((false, None)))
-            .vector("intermediate with CA:FALSE", None),
-        Scenario::deep(|s| s.intermediate().basic_constraints = None)
-            .vector("intermediate without BasicConstraints", None),
-        Scenario::deep(|s| s.root.basic_constraints = Some((true, Some(0))))
-            .vector("pathlen 0 on the root exceeded", Some(Expected::verify(25))),
-        Scenario::deep(|s| s.intermediate().basic_constraints = Some((true, Some(0))))
-            .vector("pathlen 0 on the intermediate kept", None),
-        Scenario::deep(|s| s.root.basic_constraints = Some((true, Some(1))))
-            .vector("pathlen 1 on the root kept", None),
-        Scenario::with(|s| s.leaf.extensions.push(unknown(true)))
-            .vector("unknown critical extension", Some(Expected::verify(34))),
-        Scenario::with(|s| s.leaf.extensions.push(unknown(false)))
-            .vector("unknown extension that is not critical", None),
-        Scenario::deep(|s| s.intermediate().extensions.push(unknown(true)))
-            .vector("unknown critical extension on the intermediate", None),
-        Scenario::with(|s| s.root.extensions.push(unknown(true)))
-            .vector("unknown critical extension on the root", None),
-        Scenario::deep(|s| s.intermediate().extensions.push(permitting("other.svc")))
-            .vector("name-constraint violation", Some(Expected::verify(47))),
-        Scenario::deep(|s| s.intermediate().extensions.push(permitting("ns.svc")))
-            .vector("name constraint kept", None),
-        Scenario::deep(|s| s.root.extensions.push(permitting("other.svc")))
-            .vector("name-constraint violation, the root's", None),
-        Scenario::deep(|s| s.intermediate().extensions.push(excluding("ns.svc")))
-            .vector("name excluded by the intermediate", None),
-        Scenario::deep(|s| {
-            s.intermediate().extensions.push(permitting("other.svc"));
-            s.leaf.alternative_names.clear();
-        })
-        .vector("name-constraint violation by the CN alone", None),
-        Scenario::deep(|s| {
-            s.intermediate().extensions.push(permitting("ns.svc"));
-            s.leaf
-                .alternative_names
-                .push(AlternativeName::Email("a@example.com".to_owned()));
-        })
-        .vector("name constraint on another kind of name", None),
-        Scenario::with(|s| {
-            s.leaf.subject_key_id = false;
-            s.leaf.authority_key_id = false;
-        })
-        .vector("leaf without key identifiers", None),
-        Scenario::with(|s| s.root.subject_key_id = false)
-            .vector("root without SKI, leaf with AKI", None),
-    ]
-}
-
-fn dns(name: &str) -> Vec<u8> {
-    AlternativeName::Dns(name.to_owned()).der()
-}
-
-pub(super) fn permitting(name: &str) -> Extension {
-    Extension::name_constraints(&[dns(name)], &[])
-}
-
-fn excluding(name: &str) -> Extension {
-    Extension::name_constraints(&[], &[dns(name)])
 }
 
 fn validity() -> Vec<Vector> {
@@ -339,11 +209,11 @@ fn crossings() -> Vec<Vector> {
     let below = Certificate::leaf(NAME).issued_by(&second);
     let looping = {
         let a = Certificate {
-            issuer: named("Loop B"),
+            issuer: Some(named("Loop B")),
             ..Certificate::ca("Loop A")
         };
         let b = Certificate {
-            issuer: named("Loop A"),
+            issuer: Some(named("Loop A")),
             ..Certificate::ca("Loop B")
         };
         let signer = |name: &str| Certificate::ca(name).self_signed();
@@ -357,15 +227,14 @@ fn crossings() -> Vec<Vector> {
         key: Key::new(Kind::P256, "New Root"),
         ..Certificate::leaf(NAME)
     };
-    let case = |name: &str, sent: &[&Issued], trusted: &[&Issued], expected| Vector {
-        name: name.to_owned(),
-        backend: Backend::Nginx(vec![ServerBlock {
+    let case = |name: &str, sent: &[&Issued], trusted: &[&Issued], expected| {
+        let server = ServerBlock {
             identity: Some(Identity::new(sent)),
             directives: vec!["ssl_protocols TLSv1.2 TLSv1.3".to_owned()],
             ..ServerBlock::default()
-        }]),
-        gateway: Gateway::new(NAME, bundle(trusted)),
-        expected,
+        };
+        let gateway = Gateway::new(NAME, bundle(trusted));
+        Vector::new(name, Backend::Nginx(vec![server]), gateway, expected)
     };
     vec![
         case(
@@ -426,6 +295,6 @@ fn crossings() -> Vec<Vector> {
     ]
 }
 
-fn named(name: &str) -> Option<Vec<(&'static str, String)>> {
-    Some(vec![(crate::mint::COMMON_NAME, name.to_owned())])
+fn named(name: &str) -> Vec<(&'static str, String)> {
+    vec![(crate::mint::COMMON_NAME, name.to_owned())]
 }

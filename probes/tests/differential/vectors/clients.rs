@@ -2,7 +2,7 @@
 
 use openssl::ssl::SslVersion;
 
-use crate::mint::{Certificate, Digest, Extension, Issued, Key, Kind, der, key_usage, purpose};
+use crate::mint::{Certificate, Digest, Issued, Key, Kind, key_usage, purpose};
 use crate::s_server::OpensslServer;
 use crate::scenario::{NAME, client_ca};
 use crate::vector::{Backend, Expected, Gateway, Identity, ServerBlock, Vector};
@@ -77,24 +77,26 @@ fn against_nginx(
             format!("ssl_protocols {}", words(version)),
         ],
     };
-    let served = match (demand, certificate.fine) {
+    let is_served = match (demand, certificate.fine) {
         ("off", _) => Some(true),
         ("optional" | "optional_no_ca", _) if certificate.identity.is_none() => Some(true),
         ("on" | "optional", fine) => fine,
         _ => None,
     };
-    Vector {
-        name: format!("{}, {}, nginx {demand}", certificate.name, words(version)),
-        backend: Backend::Nginx(vec![block]),
-        gateway: gateway(certificate),
-        expected: served.map(|served| {
-            if served {
-                Expected::OK
-            } else {
-                Expected::http(400)
-            }
-        }),
-    }
+    let name = format!("{}, {}, nginx {demand}", certificate.name, words(version));
+    let expected = is_served.map(|served| {
+        if served {
+            Expected::OK
+        } else {
+            Expected::http(400)
+        }
+    });
+    Vector::new(
+        &name,
+        Backend::Nginx(vec![block]),
+        gateway(certificate),
+        expected,
+    )
 }
 
 fn against_openssl(
@@ -103,24 +105,7 @@ fn against_openssl(
     demand: &'static str,
     server: &Identity,
 ) -> Vector {
-    let (name, arguments): (_, &'static [&'static str]) = match (version, demand) {
-        (SslVersion::TLS1_2, "-Verify") => (
-            "required-1.2",
-            &["-tls1_2", "-Verify", "1", "-verify_return_error"],
-        ),
-        (SslVersion::TLS1_2, _) => (
-            "optional-1.2",
-            &["-tls1_2", "-verify", "1", "-verify_return_error"],
-        ),
-        (_, "-Verify") => (
-            "required-1.3",
-            &["-tls1_3", "-Verify", "1", "-verify_return_error"],
-        ),
-        (_, _) => (
-            "optional-1.3",
-            &["-tls1_3", "-verify", "1", "-verify_return_error"],
-        ),
-    };
+    let server = openssl_server("sound", version, demand, server);
     let expected = match (certificate.identity.is_some(), demand) {
         (false, "-verify") => Some(Expected::OK),
         (false, _) => Some(Expected::alert(if version == SslVersion::TLS1_2 {
@@ -131,16 +116,29 @@ fn against_openssl(
         (true, _) if certificate.fine == Some(true) => Some(Expected::OK),
         (true, _) => certificate.alert.map(Expected::alert),
     };
-    Vector {
-        name: format!("{}, {}, openssl {demand}", certificate.name, words(version)),
-        backend: Backend::Openssl(OpensslServer {
-            name,
-            identity: server.clone(),
-            client_ca: client_ca().pem(),
-            arguments,
-        }),
-        gateway: gateway(certificate),
-        expected,
+    let backend = Backend::Openssl(server);
+    let name = format!("{}, {}, openssl {demand}", certificate.name, words(version));
+    Vector::new(&name, backend, gateway(certificate), expected)
+}
+
+/// `openssl s_server` with a certificate of its own, which answers a bad client certificate with an
+/// alert.
+pub(super) fn openssl_server(
+    name: &str,
+    version: SslVersion,
+    demand: &'static str,
+    identity: &Identity,
+) -> OpensslServer {
+    let protocol = if version == SslVersion::TLS1_2 {
+        "-tls1_2"
+    } else {
+        "-tls1_3"
+    };
+    OpensslServer {
+        name: format!("{name}{protocol}{demand}"),
+        identity: identity.clone(),
+        client_ca: client_ca().pem(),
+        arguments: vec![protocol, demand, "1", "-verify_return_error"],
     }
 }
 
@@ -241,14 +239,10 @@ fn faulty() -> Vec<ClientCertificate> {
             leaf.key_usage = Some(vec![key_usage::KEY_ENCIPHERMENT]);
         }),
         of_client_ca("unknown critical extension", None, bad, |leaf| {
-            leaf.extensions.push(Extension {
-                oid: super::chains::UNKNOWN_EXTENSION,
-                critical: true,
-                content: der::null(),
-            });
+            leaf.extensions.push(super::extensions::unknown(true));
         }),
         of_client_ca("signature broken", None, bad, |leaf| {
-            leaf.broken_signature = true
+            leaf.broken_signature = true;
         }),
         of_client_ca("expired, EKU serverAuth only", None, bad, |leaf| {
             leaf.expired();

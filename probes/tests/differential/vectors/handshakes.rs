@@ -64,7 +64,6 @@ fn ciphers() -> Vec<Vector> {
         ecdsa("ECDHE-ECDSA-AES128-CCM").vector("TLS 1.2 CCM only", refused),
         ecdsa("ECDHE-ECDSA-NULL-SHA").vector("TLS 1.2 NULL only", refused),
         ecdsa("AECDH-AES128-SHA").vector("TLS 1.2 anonymous only", refused),
-        rsa("CAMELLIA128-SHA").vector("TLS 1.2 Camellia only", None),
         ecdsa("ECDHE-RSA-AES128-GCM-SHA256").vector("TLS 1.2 RSA ciphers with an EC key", refused),
         directives(&[
             "ssl_protocols TLSv1.3",
@@ -163,16 +162,11 @@ fn server_blocks() -> Vec<Vector> {
     let client = Identity::new(&[&Certificate::leaf("gateway").issued_by(&client_ca())]);
     let vector = |name: &str, servers: Vec<ServerBlock>, host: &str, expected| {
         let mut gateway = Gateway::new(NAME, root.pem());
-        gateway.host = host.to_owned();
+        host.clone_into(&mut gateway.host);
         if let Some(tls) = &mut gateway.tls {
             tls.identity = Some(client.clone());
         }
-        Vector {
-            name: name.to_owned(),
-            backend: Backend::Nginx(servers),
-            gateway,
-            expected,
-        }
+        Vector::new(name, Backend::Nginx(servers), gateway, expected)
     };
     let verifying = &["ssl_verify_client on"][..];
     vec![
@@ -232,11 +226,8 @@ fn plain() -> Vec<Vector> {
         tls: None,
         ..Gateway::new(NAME, Vec::new())
     };
-    let vector = |name: &str, servers, gateway, expected| Vector {
-        name: name.to_owned(),
-        backend: Backend::Nginx(servers),
-        gateway,
-        expected,
+    let vector = |name: &str, servers, gateway, expected| {
+        Vector::new(name, Backend::Nginx(servers), gateway, expected)
     };
     vec![
         vector(

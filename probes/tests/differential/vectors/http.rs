@@ -9,7 +9,7 @@ use crate::scenario::NAME;
 use crate::vector::{Expected, Identity, Vector};
 
 pub(super) fn vectors() -> Vec<Vector> {
-    [statuses(), odd_answers(), no_answers()].concat()
+    [statuses(), odd_answers(), of_newer_versions(), no_answers()].concat()
 }
 
 /// A sound TLS server that answers 200.
@@ -124,6 +124,63 @@ fn odd_answers() -> Vec<Vector> {
         ),
         ("a header of 100 kB", long.as_bytes()),
         (
+            "a header with a space in its name",
+            b"HTTP/1.1 200 OK\r\nbad header: x\r\n\r\nhello",
+        ),
+        (
+            "a header without a name",
+            b"HTTP/1.1 200 OK\r\n: x\r\n\r\nhello",
+        ),
+        (
+            "a folded header",
+            b"HTTP/1.1 200 OK\r\nX: a\r\n b\r\n\r\nhello",
+        ),
+        (
+            "half a body",
+            b"HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\nhello",
+        ),
+        (
+            "half a chunk",
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n50\r\nhello",
+        ),
+        (
+            "a chunk of no size",
+            b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\nhello",
+        ),
+        (
+            "an empty line first",
+            b"\r\nHTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello",
+        ),
+        (
+            "100 Continue first",
+            b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n\r\nhello",
+        ),
+        (
+            "an error and half a body",
+            b"HTTP/1.1 500 Oops\r\nContent-Length: 50\r\n\r\nhello",
+        ),
+        ("204 without a body", b"HTTP/1.1 204 No Content\r\n\r\n"),
+        ("304 without a body", b"HTTP/1.1 304 Not Modified\r\n\r\n"),
+        (
+            "HTTP/2's SETTINGS",
+            &[0, 0, 6, 4, 0, 0, 0, 0, 0, 0, 3, 0, 0, 0, 100],
+        ),
+    ];
+    cases
+        .into_iter()
+        .map(|(words, answer)| odd(words, answer))
+        .collect()
+}
+
+/// Answers that newer versions of NGINX, NGF's among them, take otherwise than Debian's 1.22: four
+/// are refused since 1.23, and an interim answer is no final one since 1.29.
+fn of_newer_versions() -> Vec<Vector> {
+    let cases: Vec<(&str, &[u8])> = vec![
+        (
+            "103 Early Hints first",
+            b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 200 OK\r\n\r\nhello",
+        ),
+        (
             "two Content-Lengths",
             b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nhello",
         ),
@@ -139,20 +196,26 @@ fn odd_answers() -> Vec<Vector> {
             "an unknown Transfer-Encoding",
             b"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\nhello",
         ),
-        ("204 without a body", b"HTTP/1.1 204 No Content\r\n\r\n"),
-        ("304 without a body", b"HTTP/1.1 304 Not Modified\r\n\r\n"),
-        (
-            "HTTP/2's SETTINGS",
-            &[0, 0, 6, 4, 0, 0, 0, 0, 0, 0, 3, 0, 0, 0, 100],
-        ),
     ];
     cases
         .into_iter()
         .map(|(words, answer)| {
-            let peer = peer(SslVersion::TLS1_3, answer, End::CloseNotify);
-            vector(&format!("the backend answers with {words}"), peer, None)
+            let since = if words.contains("Early Hints") {
+                (1, 29)
+            } else {
+                (1, 23)
+            };
+            Vector {
+                since: Some(since),
+                ..odd(words, answer)
+            }
         })
         .collect()
+}
+
+fn odd(words: &str, answer: &[u8]) -> Vector {
+    let peer = peer(SslVersion::TLS1_3, answer, End::CloseNotify);
+    vector(&format!("the backend answers with {words}"), peer, None)
 }
 
 fn no_answers() -> Vec<Vector> {

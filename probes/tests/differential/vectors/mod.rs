@@ -1,11 +1,15 @@
 //! The vectors. Those with an expectation are rows of the tables in `facts/tls.md`.
 
+mod alerts;
+mod bundles;
 mod chains;
 pub(crate) mod clients;
+mod extensions;
 mod handshakes;
 mod http;
 mod keys;
 mod names;
+mod oddities;
 mod pairs;
 mod wire;
 
@@ -15,9 +19,13 @@ use crate::vector::Vector;
 pub(crate) fn all() -> Vec<Vector> {
     [
         chains::vectors(),
+        extensions::vectors(),
+        bundles::vectors(),
+        oddities::vectors(),
         names::vectors(),
         keys::vectors(),
         handshakes::vectors(),
+        alerts::vectors(),
         wire::vectors(),
         http::vectors(),
         pairs::vectors(),

@@ -1,6 +1,6 @@
 //! Two faults at once: every pair of faults that do not touch the same thing.
 
-use crate::mint::{Digest, Extension, Kind, der, key_usage, purpose};
+use crate::mint::{Digest, Kind, key_usage, purpose};
 use crate::scenario::{Client, ClientDemand, Scenario, Trust};
 use crate::vector::Vector;
 
@@ -22,7 +22,7 @@ const fn fault(touches: &'static str, name: &'static str, inflict: fn(&mut Scena
 const FAULTS: &[Fault] = &[
     fault("leaf's validity", "leaf expired", |s| s.leaf.expired()),
     fault("leaf's validity", "leaf not yet valid", |s| {
-        s.leaf.not_yet_valid()
+        s.leaf.not_yet_valid();
     }),
     fault("leaf's purpose", "leaf for clients only", |s| {
         s.leaf.extended_key_usage = Some(vec![purpose::CLIENT_AUTH]);
@@ -31,38 +31,34 @@ const FAULTS: &[Fault] = &[
         s.leaf.key_usage = Some(vec![key_usage::KEY_CERT_SIGN]);
     }),
     fault("leaf's names", "another name", |s| {
-        s.leaf.dns_names(&["other.ns.svc"])
+        s.leaf.dns_names(&["other.ns.svc"]);
     }),
     fault("leaf's names", "CN only", |s| {
-        s.leaf.alternative_names.clear()
+        s.leaf.alternative_names.clear();
     }),
     fault("leaf's extensions", "unknown critical extension", |s| {
-        s.leaf.extensions.push(Extension {
-            oid: super::chains::UNKNOWN_EXTENSION,
-            critical: true,
-            content: der::null(),
-        });
+        s.leaf.extensions.push(super::extensions::unknown(true));
     }),
     fault("leaf's key", "RSA-1024 leaf", |s| {
-        super::keys::set_key(&mut s.leaf, Kind::Rsa1024)
+        super::keys::set_key(&mut s.leaf, Kind::Rsa1024);
     }),
     fault("leaf's signature", "SHA-1 on the leaf", |s| {
-        s.leaf.digest = Digest::Sha1
+        s.leaf.digest = Digest::Sha1;
     }),
     fault("leaf's signature", "leaf's signature broken", |s| {
-        s.leaf.broken_signature = true
+        s.leaf.broken_signature = true;
     }),
     fault("sent", "intermediate missing", |s| {
-        s.sends_intermediates = false
+        s.sends_intermediates = false;
     }),
     fault("sent", "root sent", |s| s.sends_root = true),
     fault("trust", "unknown root", |s| s.trust = Trust::Unrelated),
     fault("trust", "root re-keyed", |s| s.trust = Trust::Rekeyed),
     fault("trust", "only the intermediate trusted", |s| {
-        s.trust = Trust::Intermediate
+        s.trust = Trust::Intermediate;
     }),
     fault("intermediate's validity", "intermediate expired", |s| {
-        s.intermediate().expired()
+        s.intermediate().expired();
     }),
     fault("intermediate's constraints", "intermediate CA:FALSE", |s| {
         s.intermediate().basic_constraints = Some((false, None));
@@ -84,14 +80,14 @@ const FAULTS: &[Fault] = &[
     fault("intermediate's extensions", "name constraint broken", |s| {
         s.intermediate()
             .extensions
-            .push(super::chains::permitting("other.svc"));
+            .push(super::extensions::permitting("other.svc"));
     }),
     fault("root's validity", "root expired", |s| s.root.expired()),
     fault("root's constraints", "pathlen 0 on the root", |s| {
         s.root.basic_constraints = Some((true, Some(0)));
     }),
     fault("root's key", "RSA-1024 root", |s| {
-        super::keys::set_key(&mut s.root, Kind::Rsa1024)
+        super::keys::set_key(&mut s.root, Kind::Rsa1024);
     }),
     fault("asks", "client certificate required, none held", |s| {
         s.asks = ClientDemand::Required;
@@ -100,7 +96,7 @@ const FAULTS: &[Fault] = &[
         (s.asks, s.client) = (ClientDemand::Required, Client::Stranger);
     }),
     fault("protocols", "TLS 1.1 only", |s| {
-        s.directive("ssl_protocols TLSv1.1")
+        s.directive("ssl_protocols TLSv1.1");
     }),
     fault("name", "trailing dot", |s| s.server_name.push('.')),
 ];

@@ -11,10 +11,17 @@ use crate::scenario::NAME;
 use crate::vector::{Backend, Expected, Gateway, Vector};
 
 /// The gateway's patience with peers that hang.
-pub(super) const IMPATIENCE: Duration = Duration::from_millis(1000);
+pub(super) const IMPATIENCE: Duration = Duration::from_secs(2);
 
 pub(super) fn vectors() -> Vec<Vector> {
-    [connections(), nonsense(), alerts(), cuts()].concat()
+    [
+        connections(),
+        nonsense(),
+        broken_records(),
+        alerts(),
+        cuts(),
+    ]
+    .concat()
 }
 
 pub(super) fn vector(name: &str, peer: Peer, expected: Option<Expected>) -> Vector {
@@ -22,12 +29,7 @@ pub(super) fn vector(name: &str, peer: Peer, expected: Option<Expected>) -> Vect
     if hangs(&peer) {
         gateway.timeout = IMPATIENCE;
     }
-    Vector {
-        name: name.to_owned(),
-        backend: Backend::Peer(peer),
-        gateway,
-        expected,
-    }
+    Vector::new(name, Backend::Peer(peer), gateway, expected)
 }
 
 fn hangs(peer: &Peer) -> bool {
@@ -101,16 +103,25 @@ fn connections() -> Vec<Vector> {
     ]
 }
 
+/// A TLS record, whatever its header announces.
+fn record(content_type: u8, version: u16, length: u16, content: &[u8]) -> Vec<u8> {
+    let mut bytes = vec![content_type];
+    bytes.extend(version.to_be_bytes());
+    bytes.extend(length.to_be_bytes());
+    bytes.extend_from_slice(content);
+    bytes
+}
+
+fn answered(cases: Vec<(&str, Vec<u8>, End)>) -> Vec<Vector> {
+    cases
+        .into_iter()
+        .map(|(name, writes, end)| vector(name, bytes(true, &writes, end), None))
+        .collect()
+}
+
 fn nonsense() -> Vec<Vector> {
-    let record = |content_type: u8, version: u16, length: u16, content: &[u8]| {
-        let mut bytes = vec![content_type];
-        bytes.extend(version.to_be_bytes());
-        bytes.extend(length.to_be_bytes());
-        bytes.extend_from_slice(content);
-        bytes
-    };
     let http = b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n";
-    let cases: Vec<(&str, Vec<u8>, End)> = vec![
+    answered(vec![
         ("plain HTTP answer", http.to_vec(), End::Fin),
         (
             "SSH banner",
@@ -132,6 +143,11 @@ fn nonsense() -> Vec<Vector> {
         ("one byte, then silence", vec![0x16], End::Silence),
         ("one byte, then RST", vec![0x16], End::Reset),
         ("noise", (0..255_u8).rev().collect(), End::Fin),
+    ])
+}
+
+fn broken_records() -> Vec<Vector> {
+    answered(vec![
         (
             "empty handshake record",
             record(0x16, 0x0303, 0, b""),
@@ -211,11 +227,7 @@ fn nonsense() -> Vec<Vector> {
             End::Fin,
         ),
         ("alert, header only", record(0x15, 0x0303, 2, b""), End::Fin),
-    ];
-    cases
-        .into_iter()
-        .map(|(name, writes, end)| vector(name, bytes(true, &writes, end), None))
-        .collect()
+    ])
 }
 
 fn alerts() -> Vec<Vector> {
@@ -293,7 +305,13 @@ fn cuts() -> Vec<Vector> {
                     ..whole
                 };
                 let name = format!("TLS {words}, {how} after record {count}");
-                vectors.push(vector(&name, Peer::Tls(peer), None));
+                vectors.push(vector(&name, Peer::Tls(peer.clone()), None));
+                // NGINX has heard the complaint, but never came to judge.
+                let mut unknown = vector(&format!("{name}, unknown root"), Peer::Tls(peer), None);
+                if let Some(tls) = &mut unknown.gateway.tls {
+                    tls.trusted = Certificate::ca("Unrelated Root").self_signed().pem();
+                }
+                vectors.push(unknown);
             }
         }
     }

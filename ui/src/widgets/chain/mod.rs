@@ -12,7 +12,7 @@ use self::column::Drawn;
 use super::bar::Bar;
 use crate::golden;
 use crate::scroll::{ScrollState, beside_scrollbar, draw_scrollbar};
-use crate::text::{Label, draw_label, hang, pad};
+use crate::text::{Label, draw_label, hang, line_of, pad};
 use crate::theme::{Mark, Role, Theme};
 
 /// From this width on, two columns stand side by side; more need as much room each.
@@ -236,17 +236,7 @@ impl<'a> Chain<'a> {
 
     fn draw_lines(&self, lines: &[Label], area: Rect, buffer: &mut Buffer) {
         for (y, line) in (area.top()..area.bottom()).zip(lines) {
-            draw_label(
-                line,
-                Rect {
-                    y,
-                    height: 1,
-                    ..area
-                },
-                buffer,
-                self.theme,
-                Style::new(),
-            );
+            draw_label(line, line_of(area, y), buffer, self.theme, Style::new());
         }
     }
 

@@ -5,7 +5,7 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 
 use super::{Diagram, Message};
-use crate::text::{Label, cut, draw_label, draw_text, width, wrap};
+use crate::text::{Label, cut, draw_label, draw_text, line_of, width, wrap};
 use crate::theme::{Role, Theme};
 
 /// Up to this width the lanes' short titles are used.
@@ -113,17 +113,7 @@ impl Lanes {
         let titles_height = u16::from(!self.titles.is_empty());
         let legend_height = area.height.saturating_sub(titles_height);
         for (y, line) in (area.y..area.y + legend_height).zip(&self.legend) {
-            draw_label(
-                line,
-                Rect {
-                    y,
-                    height: 1,
-                    ..area
-                },
-                buffer,
-                theme,
-                Style::new(),
-            );
+            draw_label(line, line_of(area, y), buffer, theme, Style::new());
         }
         if area.height == 0 {
             return;

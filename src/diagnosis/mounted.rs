@@ -3,34 +3,30 @@
 
 use std::collections::BTreeSet;
 
-use crate::{
-    diagnosis::context::Context,
-    model::{
-        kind::Kind,
-        kinds::{Container, Service, Volume},
-        object::{Object, ObjectRef},
-    },
+use super::{context::Context, ngf::BackendState};
+use crate::model::{
+    kind::Kind,
+    kinds::{Container, Service, Volume},
+    object::{Object, ObjectRef},
+    snapshot::Snapshot,
 };
 
 /// A Secret or ConfigMap that a Service's pods mount.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(in crate::diagnosis) struct Mounted {
+pub struct Mounted {
     /// The Secret or ConfigMap.
-    pub(in crate::diagnosis) source: ObjectRef,
+    pub source: ObjectRef,
     /// Where it is mounted, in the first container that does.
-    pub(in crate::diagnosis) path: String,
+    pub path: String,
     /// Mounted by subPath, so that it is never updated.
-    pub(in crate::diagnosis) sub_path: bool,
+    pub sub_path: bool,
     /// A pod, or the workload whose template says so.
-    pub(in crate::diagnosis) by: ObjectRef,
+    pub by: ObjectRef,
 }
 
 /// What the pods of a Service mount, each source once; where there are no pods (files), what the
 /// templates of workloads say that the Service selects.
-pub(in crate::diagnosis) fn by_service(
-    context: &Context<'_>,
-    service: &Object<Service>,
-) -> Vec<Mounted> {
+pub fn by_service(snapshot: &Snapshot, service: &Object<Service>) -> Vec<Mounted> {
     let namespace = &service.reference.namespace;
     let mut found = BTreeSet::new();
     let mut seen = BTreeSet::new();
@@ -52,8 +48,7 @@ pub(in crate::diagnosis) fn by_service(
             }
         }
     };
-    let pods = context
-        .snapshot
+    let pods = snapshot
         .pods
         .values()
         .filter(|pod| pod.reference.namespace == *namespace)
@@ -64,7 +59,7 @@ pub(in crate::diagnosis) fn by_service(
         take(&pod.reference, &pod.spec.volumes, &pod.spec.containers);
     }
     if !any {
-        for workload in context.snapshot.workloads.values() {
+        for workload in snapshot.workloads.values() {
             let template = &workload.spec.template;
             if workload.reference.namespace == *namespace && service.spec.selects(&template.labels)
             {
@@ -76,19 +71,19 @@ pub(in crate::diagnosis) fn by_service(
 }
 
 /// The Secrets that backends with TLS mount, each with the Service.
-pub(in crate::diagnosis) fn of_backends(context: &Context<'_>) -> BTreeSet<(ObjectRef, ObjectRef)> {
+pub fn of_backends(context: &Context<'_>) -> BTreeSet<(ObjectRef, ObjectRef)> {
     let services: BTreeSet<&ObjectRef> = context
         .rules
         .iter()
         .flat_map(|rule| &rule.decision.backends)
-        .filter(|backend| super::policy::is_tls(&backend.state))
+        .filter(|backend| matches!(backend.state, BackendState::Tls { .. }))
         .filter_map(|backend| backend.port.map(|(service, _)| &service.reference))
         .collect();
     services
         .into_iter()
         .filter_map(|service| context.index.service(service))
         .flat_map(|service| {
-            by_service(context, service)
+            by_service(context.snapshot, service)
                 .into_iter()
                 .filter(|mounted| mounted.source.kind == Kind::Secret)
                 .map(|mounted| (service.reference.clone(), mounted.source))

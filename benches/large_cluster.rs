@@ -1,0 +1,147 @@
+//! How the interface behaves with ten thousand routes, as ratios to a hundred within the same run:
+//! a key and a frame must not depend on the size of the cluster.
+//!
+//!     cargo bench --bench large_cluster
+
+use std::{
+    fmt::Write as _,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use jiff::Timestamp;
+use ngf_tui::{
+    app::{
+        event::{Diagnosed, Event},
+        state::App,
+        update::update,
+    },
+    diagnosis::{Diagnosis, Evidence},
+    files,
+    model::snapshot::Snapshot,
+    views::screen,
+};
+use ngf_ui::Theme;
+use ratatui::{buffer::Buffer, layout::Rect};
+
+fn main() {
+    let small = Measured::with(100);
+    let large = Measured::with(10_000);
+    println!(
+        "{:<28} {:>12} {:>12} {:>8}",
+        "median of", "100 routes", "10000 routes", "ratio"
+    );
+    for (what, few, many) in [
+        ("diagnosis", small.diagnosis, large.diagnosis),
+        ("key down, and the frame", small.key, large.key),
+        ("a new snapshot taken in", small.snapshot, large.snapshot),
+        ("a letter typed as filter", small.filter, large.filter),
+    ] {
+        let ratio = many.as_secs_f64() / few.as_secs_f64();
+        println!("{what:<28} {few:>12.1?} {many:>12.1?} {ratio:>8.1}");
+    }
+}
+
+struct Measured {
+    diagnosis: Duration,
+    key: Duration,
+    snapshot: Duration,
+    filter: Duration,
+}
+
+impl Measured {
+    fn with(routes: usize) -> Self {
+        let snapshot = Arc::new(cluster(routes));
+        let now = Timestamp::now();
+        let evidence = Evidence::none();
+        let diagnosis = median(5, || {
+            std::hint::black_box(Diagnosis::of(&snapshot, &evidence, now));
+        });
+        let mut app = App::new(Theme::plain(), Arc::clone(&snapshot), None, now).expect("an app");
+        let mut buffer = Buffer::empty(Rect::new(0, 0, 160, 45));
+        let mut take = |app: &mut App| {
+            let diagnosis = Diagnosis::of(&snapshot, &evidence, now);
+            let event = Event::Diagnosed(Box::new(Diagnosed {
+                snapshot: Arc::clone(&snapshot),
+                diagnosis,
+            }));
+            let begun = Instant::now();
+            update(app, event, now);
+            screen::draw(app, buffer.area, &mut buffer);
+            begun.elapsed()
+        };
+        let mut takes: Vec<Duration> = (0..5).map(|_| take(&mut app)).collect();
+        takes.sort();
+        let key = median(200, || press(&mut app, KeyCode::Down, &mut buffer, now));
+        press(&mut app, KeyCode::Char('/'), &mut buffer, now);
+        let filter = median(5, || press(&mut app, KeyCode::Char('9'), &mut buffer, now));
+        Self {
+            diagnosis,
+            key,
+            snapshot: takes[2],
+            filter,
+        }
+    }
+}
+
+fn press(app: &mut App, code: KeyCode, buffer: &mut Buffer, now: Timestamp) {
+    update(
+        app,
+        Event::Key(KeyEvent::new(code, KeyModifiers::NONE)),
+        now,
+    );
+    let area = buffer.area;
+    screen::draw(app, area, buffer);
+}
+
+fn median(runs: usize, mut work: impl FnMut()) -> Duration {
+    let mut times: Vec<Duration> = (0..runs)
+        .map(|_| {
+            let begun = Instant::now();
+            work();
+            begun.elapsed()
+        })
+        .collect();
+    times.sort();
+    times[runs / 2]
+}
+
+/// A Gateway with so many routes, each to a Service of its own; every tenth Service has a policy.
+fn cluster(routes: usize) -> Snapshot {
+    let mut text = String::from(
+        "apiVersion: gateway.networking.k8s.io/v1\nkind: GatewayClass\nmetadata: {name: nginx}\n\
+         spec: {controllerName: gateway.nginx.org/nginx-gateway-controller}\n---\n\
+         apiVersion: gateway.networking.k8s.io/v1\nkind: Gateway\nmetadata: {name: gateway}\n\
+         spec: {gatewayClassName: nginx, listeners: [{name: http, port: 80, protocol: HTTP}]}\n",
+    );
+    for n in 0..routes {
+        let _ = write!(
+            text,
+            "---\napiVersion: gateway.networking.k8s.io/v1\nkind: HTTPRoute\nmetadata: {{name: route-{n}}}\n\
+             spec: {{parentRefs: [{{name: gateway}}], hostnames: [h{n}.example.com], rules: [{{backendRefs: [{{name: app-{n}, port: 8443}}]}}]}}\n\
+             ---\napiVersion: v1\nkind: Service\nmetadata: {{name: app-{n}}}\n\
+             spec: {{ports: [{{name: https, port: 8443}}]}}\n"
+        );
+        if n % 10 == 0 {
+            let _ = write!(
+                text,
+                "---\napiVersion: gateway.networking.k8s.io/v1\nkind: BackendTLSPolicy\nmetadata: {{name: tls-{n}}}\n\
+                 spec: {{targetRefs: [{{group: '', kind: Service, name: app-{n}}}], validation: {{hostname: h{n}.example.com, wellKnownCACertificates: System}}}}\n"
+            );
+        }
+    }
+    let folder = std::env::temp_dir().join(format!("ngf-tui-bench-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).expect("a folder for the manifests");
+    let file = folder.join(format!("{routes}.yaml"));
+    std::fs::write(&file, text).expect("the manifests can be written");
+    let snapshot = files::read(&[file], "default");
+    let _ = std::fs::remove_dir_all(&folder);
+    assert_eq!(
+        snapshot.routes.len(),
+        routes,
+        "{:?}",
+        snapshot.problems.first()
+    );
+    snapshot
+}

@@ -1,0 +1,332 @@
+//! The Kubernetes API of the embedded cluster: HTTP on loopback (see [`listener`]), one bearer token.
+//!
+//! A request is told apart by its path alone, as Kubernetes' own server does it:
+//! `/api/v1/…` or `/apis/GROUP/VERSION/…`, then `namespaces/NS/`, then `PLURAL/NAME/SUBRESOURCE`.
+//! What each segment may be comes from the list in [`super::kinds`].
+//!
+//! Subresources are served by [`subresource`]. `exec`, `attach`, `portforward` (a GET or POST that
+//! upgrades to a websocket: take [`axum::extract::ws::WebSocketUpgrade`] from [`Call::parts`]) and
+//! `ephemeralcontainers` (a PATCH of the pod) have their place there, and in
+//! [`super::kinds::Kind::subresources`], from which discovery tells clients that they exist.
+
+mod discovery;
+pub(crate) mod error;
+pub(crate) mod listener;
+mod logs;
+mod openapi;
+mod pages;
+mod protobuf;
+mod resources;
+mod review;
+mod scale;
+mod table;
+mod watch;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::{Body, Bytes, HttpBody as _};
+use axum::extract::{Query, Request, State};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, Method, header};
+use axum::response::{IntoResponse, Response};
+use futures::StreamExt as _;
+use serde_json::Value;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_util::sync::CancellationToken;
+use zeroize::Zeroizing;
+
+use self::error::ApiError;
+use super::kinds::{self, Kind};
+use super::logs::Logs;
+use super::store::Store;
+
+/// Bytes of a request's body, Kubernetes' own limit.
+const MAX_BODY: usize = 3 * 1024 * 1024;
+/// Requests that are served at once, watches included.
+const MAX_REQUESTS: usize = 512;
+
+/// What the handlers share.
+#[derive(Debug)]
+pub(crate) struct Api {
+    pub(crate) store: Arc<Store>,
+    pub(crate) logs: Arc<Logs>,
+    pub(crate) token: Zeroizing<String>,
+    pub(crate) denied: Vec<super::Denied>,
+    pub(crate) pages: pages::Pages,
+    pub(crate) requests: Arc<Semaphore>,
+    pub(crate) stop: CancellationToken,
+}
+
+impl Api {
+    pub(crate) fn new(
+        store: Arc<Store>,
+        logs: Arc<Logs>,
+        token: Zeroizing<String>,
+        denied: Vec<super::Denied>,
+        stop: CancellationToken,
+    ) -> Self {
+        let requests = Arc::new(Semaphore::new(MAX_REQUESTS));
+        Self {
+            store,
+            logs,
+            token,
+            denied,
+            pages: pages::Pages::default(),
+            requests,
+            stop,
+        }
+    }
+}
+
+/// The API as a service.
+pub(crate) fn router(api: Arc<Api>) -> Router {
+    Router::new().fallback(serve).with_state(api)
+}
+
+/// A request, taken apart.
+#[derive(Debug)]
+pub(crate) struct Call {
+    pub(crate) method: Method,
+    pub(crate) query: HashMap<String, String>,
+    pub(crate) body: Bytes,
+    /// The rest of the request; an upgrade to a websocket is taken from here.
+    pub(crate) parts: Parts,
+}
+
+impl Call {
+    /// A query parameter, empty where it is not given.
+    pub(crate) fn param(&self, name: &str) -> &str {
+        self.query.get(name).map_or("", String::as_str)
+    }
+
+    /// A boolean query parameter.
+    pub(crate) fn flag(&self, name: &str) -> bool {
+        matches!(self.param(name), "true" | "1")
+    }
+
+    /// Whether nothing is to be kept; an unknown value of `dryRun` is an error.
+    pub(crate) fn keep(&self) -> Result<bool, ApiError> {
+        match self.param("dryRun") {
+            "" => Ok(true),
+            "All" => Ok(false),
+            other => Err(ApiError::bad_request(format!(
+                "dryRun: Unsupported value: \"{other}\": supported values: \"All\""
+            ))),
+        }
+    }
+
+    /// The body as JSON, or as YAML where the content type says so.
+    pub(crate) fn object(&self) -> Result<Value, ApiError> {
+        let kind = content_type(&self.parts.headers);
+        match kind {
+            "" | "application/json" => parse_json(&self.body),
+            "application/yaml" | "application/apply-patch+yaml" => parse_yaml(&self.body),
+            other if other.ends_with("+json") => parse_json(&self.body),
+            "application/vnd.kubernetes.protobuf" => {
+                protobuf::decode(&self.body).ok_or_else(|| {
+                    ApiError::unsupported_media_type("application/json, application/yaml")
+                })
+            }
+            _ => Err(ApiError::unsupported_media_type(
+                "application/json, application/yaml",
+            )),
+        }
+    }
+}
+
+/// The media type of the body, without parameters.
+pub(crate) fn content_type(headers: &HeaderMap) -> &str {
+    let value = headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|v| v.to_str().ok())
+        .unwrap_or("");
+    value.split(';').next().unwrap_or("").trim()
+}
+
+fn parse_json(bytes: &[u8]) -> Result<Value, ApiError> {
+    serde_json::from_slice(bytes)
+        .map_err(|e| ApiError::bad_request(format!("the body is not valid JSON: {e}")))
+}
+
+fn parse_yaml(bytes: &[u8]) -> Result<Value, ApiError> {
+    let text = std::str::from_utf8(bytes)
+        .map_err(|e| ApiError::bad_request(format!("the body is not UTF-8: {e}")))?;
+    serde_saphyr::from_str(text)
+        .map_err(|e| ApiError::bad_request(format!("the body is not valid YAML: {e}")))
+}
+
+async fn serve(State(api): State<Arc<Api>>, request: Request) -> Response {
+    let Ok(permit) = api.requests.clone().try_acquire_owned() else {
+        return ApiError::too_many_requests().into_response();
+    };
+    let response = match dispatch(&api, request).await {
+        Ok(response) => response,
+        Err(error) => error.into_response(),
+    };
+    response.map(|body| {
+        if body.size_hint().exact().is_some() {
+            body
+        } else {
+            hold(body, &api, permit)
+        }
+    })
+}
+
+/// A body that may go on for ever (a watch, a followed log) ends with the cluster, and counts as a
+/// request for as long as it is read.
+fn hold(body: Body, api: &Api, permit: OwnedSemaphorePermit) -> Body {
+    let stop = api.stop.clone();
+    let chunks = body
+        .into_data_stream()
+        .take_until(async move { stop.cancelled().await });
+    Body::from_stream(chunks.map(move |chunk| {
+        let _counted = &permit;
+        chunk
+    }))
+}
+
+async fn dispatch(api: &Arc<Api>, request: Request) -> Result<Response, ApiError> {
+    let (parts, body) = request.into_parts();
+    authenticate(api, &parts.headers)?;
+    let Query(query) = Query::try_from_uri(&parts.uri)
+        .map_err(|e| ApiError::bad_request(format!("the query cannot be read: {e}")))?;
+    let body = axum::body::to_bytes(body, MAX_BODY)
+        .await
+        .map_err(|_| ApiError::too_large(MAX_BODY))?;
+    let path = parts.uri.path().trim_matches('/').to_owned();
+    let segments: Vec<String> = path.split('/').map(decode).collect();
+    let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
+    let call = Call {
+        method: parts.method.clone(),
+        query,
+        body,
+        parts,
+    };
+    match segments.as_slice() {
+        ["healthz" | "livez" | "readyz", ..] => Ok("ok".into_response()),
+        ["openapi", rest @ ..] => openapi::serve(rest),
+        ["api", "v1", rest @ ..] if !rest.is_empty() => resource(api, &call, "", "v1", rest),
+        ["apis", group, version, rest @ ..] if !rest.is_empty() => {
+            resource(api, &call, group, version, rest)
+        }
+        other => discovery::serve(&call, other),
+    }
+}
+
+/// `Authorization: Bearer TOKEN`, compared in constant time.
+fn authenticate(api: &Api, headers: &HeaderMap) -> Result<(), ApiError> {
+    let given = headers
+        .get(header::AUTHORIZATION)
+        .map(header::HeaderValue::as_bytes)
+        .and_then(|value| {
+            let (scheme, token) = value.split_at_checked("Bearer ".len())?;
+            scheme.eq_ignore_ascii_case(b"Bearer ").then_some(token)
+        })
+        .ok_or_else(ApiError::unauthorized)?;
+    let token = api.token.as_bytes();
+    if given.len() == token.len() && openssl::memcmp::eq(given, token) {
+        Ok(())
+    } else {
+        Err(ApiError::unauthorized())
+    }
+}
+
+fn decode(segment: &str) -> String {
+    let escaped = |rest: &[u8]| {
+        let hex = rest.strip_prefix(b"%")?.get(..2)?;
+        u8::from_str_radix(std::str::from_utf8(hex).ok()?, 16).ok()
+    };
+    let mut bytes = Vec::with_capacity(segment.len());
+    let mut rest = segment.as_bytes();
+    while let Some((first, tail)) = rest.split_first() {
+        if let Some(byte) = escaped(rest) {
+            bytes.push(byte);
+            rest = &rest[3..];
+        } else {
+            bytes.push(*first);
+            rest = tail;
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+/// What a resource path names.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Target<'a> {
+    pub(crate) kind: &'static Kind,
+    pub(crate) version: &'a str,
+    /// `None` for all namespaces, and for kinds that have none.
+    pub(crate) namespace: Option<&'a str>,
+    pub(crate) name: &'a str,
+    pub(crate) subresource: &'a str,
+}
+
+fn resource(
+    api: &Arc<Api>,
+    call: &Call,
+    group: &str,
+    version: &str,
+    path: &[&str],
+) -> Result<Response, ApiError> {
+    if let Some(answer) = review::serve(api, call, group, version, path) {
+        return answer;
+    }
+    let (namespace, path) = match path {
+        ["namespaces", namespace, rest @ ..] if !matches!(rest, [] | ["status" | "finalize"]) => {
+            (Some(*namespace), rest)
+        }
+        all => (None, all),
+    };
+    let (plural, name, subresource) = match path {
+        [plural] => (*plural, "", ""),
+        [plural, name] => (*plural, *name, ""),
+        [plural, name, subresource] => (*plural, *name, *subresource),
+        _ => return Err(ApiError::no_such_path()),
+    };
+    let kind = kinds::find(group, version, plural).ok_or_else(ApiError::no_such_path)?;
+    let misplaced = if kind.namespaced {
+        namespace.is_none() && !name.is_empty()
+    } else {
+        namespace.is_some()
+    };
+    if misplaced {
+        return Err(ApiError::no_such_path());
+    }
+    let target = Target {
+        kind,
+        version,
+        namespace,
+        name,
+        subresource,
+    };
+    review::authorize(api, call, target)?;
+    if subresource.is_empty() || subresource == "status" && kind.status {
+        resources::serve(api, call, target)
+    } else {
+        self::subresource(api, call, target)
+    }
+}
+
+/// The subresources besides `status`.
+fn subresource(api: &Arc<Api>, call: &Call, target: Target<'_>) -> Result<Response, ApiError> {
+    match (target.kind.plural, target.subresource, &call.method) {
+        ("pods", "log", &Method::GET) => logs::serve(api, call, target),
+        ("pods", "log", _) => Err(ApiError::method_not_allowed()),
+        ("deployments" | "replicasets", "scale", _) => scale::serve(api, call, target),
+        _ => Err(ApiError::no_such_path()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::decode;
+
+    #[test]
+    fn path_segments_are_decoded_and_broken_escapes_are_left_alone() {
+        assert_eq!(decode("system%3Anode"), "system:node");
+        assert_eq!(decode("a%2"), "a%2");
+        assert_eq!(decode("%zz"), "%zz");
+    }
+}

@@ -1,0 +1,155 @@
+//! Who may do what. The bearer of the token may do everything, except what
+//! [`super::super::SandboxOptions::denied`] takes away; the reviews say the same as the requests.
+
+use axum::Json;
+use axum::http::{Method, StatusCode};
+use axum::response::{IntoResponse, Response};
+use serde_json::{Value, json};
+
+use super::error::ApiError;
+use super::{Api, Call, Target};
+use crate::sandbox::Denied;
+
+/// The name that the cluster knows the bearer of the token by.
+pub(crate) const USER: &str = "ngf-tui-demo";
+
+/// The groups of reviews, with kind and plural of each.
+pub(super) const GROUPS: &[(&str, &[(&str, &str)])] = &[
+    (
+        "authorization.k8s.io",
+        &[
+            ("SelfSubjectAccessReview", "selfsubjectaccessreviews"),
+            ("SelfSubjectRulesReview", "selfsubjectrulesreviews"),
+        ],
+    ),
+    (
+        "authentication.k8s.io",
+        &[("SelfSubjectReview", "selfsubjectreviews")],
+    ),
+];
+
+/// The reviews of a group.
+pub(super) fn kinds(group: &str) -> impl Iterator<Item = (&'static str, &'static str)> {
+    let found = GROUPS.iter().find(|(g, _)| *g == group);
+    found
+        .into_iter()
+        .flat_map(|(_, kinds)| kinds.iter().copied())
+}
+
+/// Answers a review, if the path is one.
+pub(super) fn serve(
+    api: &Api,
+    call: &Call,
+    group: &str,
+    version: &str,
+    path: &[&str],
+) -> Option<Result<Response, ApiError>> {
+    let [plural] = path else { return None };
+    let (kind, _) = kinds(group)
+        .find(|(_, p)| p == plural)
+        .filter(|_| version == "v1")?;
+    Some(review(api, call, kind))
+}
+
+fn review(api: &Api, call: &Call, kind: &str) -> Result<Response, ApiError> {
+    if call.method != Method::POST {
+        return Err(ApiError::method_not_allowed());
+    }
+    let mut review = call.object()?;
+    if !review.is_object() {
+        return Err(ApiError::bad_request("the body is not an object"));
+    }
+    review["status"] = match kind {
+        "SelfSubjectAccessReview" => access(api, &review["spec"])?,
+        "SelfSubjectRulesReview" => rules(api),
+        _ => json!({"userInfo": {"username": USER, "groups": ["system:authenticated"]}}),
+    };
+    Ok((StatusCode::CREATED, Json(review)).into_response())
+}
+
+fn access(api: &Api, spec: &Value) -> Result<Value, ApiError> {
+    let text =
+        |attributes: &Value, field: &str| attributes[field].as_str().unwrap_or_default().to_owned();
+    if spec["nonResourceAttributes"].is_object() {
+        return Ok(json!({"allowed": true}));
+    }
+    let attributes = &spec["resourceAttributes"];
+    if !attributes.is_object() {
+        return Err(ApiError::bad_request(
+            "spec: exactly one of nonResourceAttributes or resourceAttributes must be specified",
+        ));
+    }
+    let resource = resource_name(
+        &text(attributes, "resource"),
+        &text(attributes, "group"),
+        &text(attributes, "subresource"),
+    );
+    let denied = is_denied(&api.denied, &text(attributes, "verb"), &resource);
+    Ok(json!({"allowed": !denied}))
+}
+
+/// Everything; a review of rules cannot express what is taken away, so it says that it is incomplete.
+fn rules(api: &Api) -> Value {
+    json!({
+        "resourceRules": [{"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]}],
+        "nonResourceRules": [{"verbs": ["*"], "nonResourceURLs": ["*"]}],
+        "incomplete": !api.denied.is_empty(),
+    })
+}
+
+fn resource_name(resource: &str, group: &str, subresource: &str) -> String {
+    let subresource = if subresource.is_empty() {
+        String::new()
+    } else {
+        format!("/{subresource}")
+    };
+    let group = if group.is_empty() {
+        String::new()
+    } else {
+        format!(".{group}")
+    };
+    format!("{resource}{group}{subresource}")
+}
+
+fn is_denied(denied: &[Denied], verb: &str, resource: &str) -> bool {
+    denied
+        .iter()
+        .any(|d| (d.verb == "*" || d.verb == verb) && d.resource == resource)
+}
+
+/// 403 for a request that is denied.
+pub(super) fn authorize(api: &Api, call: &Call, target: Target<'_>) -> Result<(), ApiError> {
+    let collection = target.name.is_empty();
+    let verb = match (&call.method, collection) {
+        (&Method::GET, _) if call.flag("watch") => "watch",
+        (&Method::GET, true) => "list",
+        (&Method::GET, false) => "get",
+        (&Method::POST, _) => "create",
+        (&Method::PUT, _) => "update",
+        (&Method::PATCH, _) => "patch",
+        (&Method::DELETE, true) => "deletecollection",
+        (&Method::DELETE, false) => "delete",
+        _ => return Ok(()),
+    };
+    let kind = target.kind;
+    let resource = resource_name(kind.plural, kind.group, target.subresource);
+    if !is_denied(&api.denied, verb, &resource) {
+        return Ok(());
+    }
+    let name = if collection {
+        String::new()
+    } else {
+        format!(" \"{}\"", target.name)
+    };
+    let place = match target.namespace {
+        Some(namespace) => format!("in the namespace \"{namespace}\""),
+        None => "at the cluster scope".to_owned(),
+    };
+    let plain = resource_name(kind.plural, "", target.subresource);
+    Err(ApiError::forbidden(format!(
+        "{}{name} is forbidden: User \"{USER}\" cannot {verb} resource \"{plain}\" in API group \
+         \"{}\" {place}",
+        kind.resource(),
+        kind.group
+    )))
+}

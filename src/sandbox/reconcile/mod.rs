@@ -1,0 +1,102 @@
+//! The controllers of the embedded cluster: what cert-manager, the built-in controllers, a kubelet and
+//! NGF's control plane would do, as far as the guide and the scenarios need it.
+//!
+//! Each controller is a function that looks at the whole store and writes what should be different.
+//! [`World::settle`] runs them until none of them writes anything.
+
+mod cert_manager;
+mod endpoints;
+mod kubelet;
+mod ngf;
+mod workloads;
+mod write;
+
+use std::collections::HashMap;
+use std::net::Ipv4Addr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::runtime::Handle;
+use tokio_util::sync::CancellationToken;
+
+use super::logs::Logs;
+use super::scenarios::Scenario;
+use super::store::Store;
+
+/// Rounds after which [`World::settle`] gives up on controllers that undo each other's work.
+const MAX_ROUNDS: usize = 24;
+/// How long changes are gathered before the controllers look at them.
+const GATHER: Duration = Duration::from_millis(15);
+
+/// What the controllers act on.
+#[derive(Debug)]
+pub(crate) struct World {
+    pub(crate) store: Arc<Store>,
+    pub(crate) logs: Arc<Logs>,
+    pub(crate) scenario: &'static Scenario,
+    pub(crate) network: Network,
+    pub(crate) stop: CancellationToken,
+    /// Where servers of pods are run.
+    pub(crate) runtime: Handle,
+    /// One settling at a time; also keeps the pods that run, by UID.
+    pub(crate) running: Mutex<HashMap<String, kubelet::Running>>,
+}
+
+/// Which addresses pods get.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Network {
+    /// 127.x.y.0/24, a network of this cluster's own: ports are as the containers say.
+    Own(u8, u8),
+    /// 127.0.0.1 for all, where the system gives out no other loopback addresses: servers take
+    /// whatever ports are free.
+    Shared,
+}
+
+impl Network {
+    /// The address of the `number`th pod.
+    pub(crate) fn address(self, number: u8) -> Ipv4Addr {
+        match self {
+            Self::Own(x, y) => Ipv4Addr::new(127, x, y, number),
+            Self::Shared => Ipv4Addr::LOCALHOST,
+        }
+    }
+}
+
+impl World {
+    /// Runs the controllers until nothing changes any more.
+    pub(crate) fn settle(&self) {
+        let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        for _ in 0..MAX_ROUNDS {
+            let before = self.store.revision();
+            cert_manager::run(self);
+            ngf::run(self);
+            workloads::run(self);
+            kubelet::run(self, &mut running);
+            endpoints::run(self);
+            if self.store.revision() == before {
+                return;
+            }
+        }
+    }
+
+    /// Settles whenever something has changed, until the cluster stops.
+    pub(crate) async fn keep_settling(self: Arc<Self>) {
+        let mut changed = self.store.subscribe();
+        loop {
+            tokio::select! {
+                () = self.stop.cancelled() => return,
+                woken = changed.changed() => if woken.is_err() { return },
+            }
+            tokio::time::sleep(GATHER).await;
+            changed.borrow_and_update();
+            let world = self.clone();
+            // Minting keys takes long enough to hold up the API.
+            if tokio::task::spawn_blocking(move || world.settle())
+                .await
+                .is_err()
+            {
+                return;
+            }
+        }
+    }
+}

@@ -1,0 +1,156 @@
+//! Certificates minted for a scenario, so that none of them ever grows old.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use openssl::{
+    asn1::Asn1Time,
+    bn::{BigNum, MsbOption},
+    ec::{EcGroup, EcKey},
+    hash::MessageDigest,
+    nid::Nid,
+    pkey::{PKey, Private},
+    rsa::Rsa,
+    x509::{
+        X509, X509NameBuilder,
+        extension::{
+            AuthorityKeyIdentifier, BasicConstraints, ExtendedKeyUsage, SubjectAlternativeName,
+            SubjectKeyIdentifier,
+        },
+    },
+};
+use serde::Deserialize;
+
+/// A certificate as a scenario asks for it.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Wanted {
+    /// Common name.
+    pub(crate) cn: String,
+    /// DNS names.
+    #[serde(default)]
+    pub(crate) names: Vec<String>,
+    /// It is a CA.
+    #[serde(default)]
+    pub(crate) ca: bool,
+    /// Who signs it; itself where left out.
+    pub(crate) by: Option<String>,
+    /// Validity in days from the scenario's now.
+    pub(crate) days: Option<(i64, i64)>,
+    /// `serverAuth`, `clientAuth`.
+    #[serde(default)]
+    pub(crate) usage: Vec<String>,
+    /// RSA bits; P-256 where left out.
+    pub(crate) rsa: Option<u32>,
+}
+
+/// What was minted.
+pub(crate) struct Minted {
+    pub(crate) certificate: X509,
+    pub(crate) key: PKey<Private>,
+}
+
+impl Minted {
+    pub(crate) fn certificate_pem(&self) -> String {
+        String::from_utf8(self.certificate.to_pem().expect("PEM")).expect("PEM is ASCII")
+    }
+
+    pub(crate) fn key_pem(&self) -> String {
+        String::from_utf8(self.key.private_key_to_pem_pkcs8().expect("PEM")).expect("ASCII")
+    }
+}
+
+/// Mints all, issuers first.
+pub(crate) fn mint(wanted: &BTreeMap<String, Wanted>, now: Timestamp) -> BTreeMap<String, Minted> {
+    let mut minted: BTreeMap<String, Minted> = BTreeMap::new();
+    while minted.len() < wanted.len() {
+        let before = minted.len();
+        for (name, wish) in wanted {
+            let ready = wish.by.as_ref().is_none_or(|by| minted.contains_key(by));
+            if ready && !minted.contains_key(name) {
+                let issuer = wish.by.as_ref().map(|by| &minted[by]);
+                let one = certificate(wish, issuer, now);
+                minted.insert(name.clone(), one);
+            }
+        }
+        assert!(
+            minted.len() > before,
+            "an issuer is missing or issues itself"
+        );
+    }
+    minted
+}
+
+fn certificate(wish: &Wanted, issuer: Option<&Minted>, now: Timestamp) -> Minted {
+    let key = match wish.rsa {
+        Some(bits) => PKey::from_rsa(Rsa::generate(bits).expect("RSA key")).expect("key"),
+        None => {
+            let group = EcGroup::from_curve_name(Nid::X9_62_PRIME256V1).expect("P-256");
+            PKey::from_ec_key(EcKey::generate(&group).expect("EC key")).expect("key")
+        }
+    };
+    let mut name = X509NameBuilder::new().expect("name");
+    name.append_entry_by_text("CN", &wish.cn).expect("CN");
+    let name = name.build();
+    let mut serial = BigNum::new().expect("number");
+    serial
+        .rand(127, MsbOption::MAYBE_ZERO, false)
+        .expect("random");
+    let (from, to) = wish.days.unwrap_or((-30, 335));
+    let at = |days: i64| Asn1Time::from_unix(now.as_second() + days * 86_400).expect("time");
+
+    let mut builder = X509::builder().expect("builder");
+    builder.set_version(2).expect("version");
+    builder
+        .set_serial_number(&serial.to_asn1_integer().expect("serial"))
+        .expect("serial");
+    builder.set_subject_name(&name).expect("subject");
+    builder
+        .set_issuer_name(issuer.map_or(&name, |issuer| issuer.certificate.subject_name()))
+        .expect("issuer");
+    builder.set_pubkey(&key).expect("key");
+    builder.set_not_before(&at(from)).expect("not before");
+    builder.set_not_after(&at(to)).expect("not after");
+    if wish.ca {
+        let extension = BasicConstraints::new().critical().ca().build().expect("CA");
+        builder.append_extension(extension).expect("extension");
+    }
+    if !wish.names.is_empty() {
+        let mut names = SubjectAlternativeName::new();
+        for name in &wish.names {
+            names.dns(name);
+        }
+        let context = builder.x509v3_context(None, None);
+        let extension = names.build(&context).expect("SAN");
+        builder.append_extension(extension).expect("extension");
+    }
+    if !wish.usage.is_empty() {
+        let mut usage = ExtendedKeyUsage::new();
+        for one in &wish.usage {
+            usage.other(one);
+        }
+        builder
+            .append_extension(usage.build().expect("EKU"))
+            .expect("extension");
+    }
+    // As cert-manager does; without them OpenSSL tells a rotated CA by another code.
+    let context = builder.x509v3_context(issuer.map(|issuer| &*issuer.certificate), None);
+    let subject_key = SubjectKeyIdentifier::new().build(&context).expect("SKI");
+    builder.append_extension(subject_key).expect("extension");
+    if let Some(issuer) = issuer {
+        let context = builder.x509v3_context(Some(&issuer.certificate), None);
+        let authority = AuthorityKeyIdentifier::new()
+            .keyid(true)
+            .build(&context)
+            .expect("AKI");
+        builder.append_extension(authority).expect("extension");
+    }
+    let signer = issuer.map_or(&key, |issuer| &issuer.key);
+    builder
+        .sign(signer, MessageDigest::sha256())
+        .expect("signature");
+    Minted {
+        certificate: builder.build(),
+        key,
+    }
+}

@@ -1,0 +1,398 @@
+//! Scenarios as data: objects, certificates, changes, what probes saw, and which findings are right.
+//! CONTRIBUTING.md says how to write one.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use jiff::Timestamp;
+use ngf_probes::{
+    certificate::CertificateFacts,
+    transcript::{
+        ClientCertificate, Engine, HttpAnswer, NginxVerdict, Outcome, SCHEMA, TlsAgreed, Transcript,
+    },
+};
+use ngf_tui::{
+    diagnosis::{
+        Diagnosis, Evidence, Finding, Severity, Verdict,
+        evidence::Probed,
+        plan::{ProbePlan, ProbeTarget, plan},
+    },
+    files,
+    model::{
+        kind::KINDS,
+        snapshot::{KindState, Lookup, Scope, Snapshot, Source},
+    },
+};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::pki::{self, Minted, Wanted};
+
+/// `scenario.yaml`.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Description {
+    /// What it is about, in a sentence.
+    pub(crate) about: String,
+    /// The scenario whose objects and certificates it starts from.
+    pub(crate) base: Option<String>,
+    /// The objects come from files, so that what is missing may exist all the same.
+    #[serde(default)]
+    pub(crate) files: bool,
+    /// The moment of the diagnosis.
+    pub(crate) now: Option<Timestamp>,
+    /// Certificates by name; `{{name.crt}}` and `{{name.key}}` in the objects mean them.
+    #[serde(default)]
+    pub(crate) certificates: BTreeMap<String, Wanted>,
+    /// Objects that are taken away, as `Kind/namespace/name`.
+    #[serde(default)]
+    pub(crate) without: Vec<String>,
+    /// JSON merge patches by `Kind/namespace/name`.
+    #[serde(default)]
+    pub(crate) patch: BTreeMap<String, Value>,
+    /// Objects that are added.
+    #[serde(default)]
+    pub(crate) add: Vec<Value>,
+    /// Kinds that may not be read.
+    #[serde(default)]
+    pub(crate) denied: Vec<String>,
+    /// What probes saw.
+    #[serde(default)]
+    pub(crate) probes: Vec<SeenByProbe>,
+    /// The findings in order, as `CODE [warning|info] [unknown] [by CODE]`.
+    pub(crate) expect: Vec<String>,
+}
+
+/// What a probe of each endpoint of a target saw.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SeenByProbe {
+    /// `httproute/NAME`.
+    pub(crate) target: String,
+    /// Only the endpoint of this address.
+    pub(crate) address: Option<String>,
+    /// `ok`, `verify_error`, ….
+    pub(crate) outcome: Outcome,
+    /// OpenSSL's number.
+    pub(crate) verify_code: Option<i32>,
+    /// Alert number.
+    pub(crate) alert: Option<u8>,
+    /// What nginx would log.
+    pub(crate) log: Option<String>,
+    /// TLS version; TLS 1.3 where left out, none where the handshake never came about.
+    pub(crate) version: Option<String>,
+    /// Certificates that the server sent, by name.
+    #[serde(default)]
+    pub(crate) served: Vec<String>,
+    /// The CA names in its CertificateRequest; left out where it sent none.
+    pub(crate) asks: Option<Vec<String>>,
+    /// HTTP status.
+    pub(crate) status: Option<u16>,
+    /// HTTP body.
+    #[serde(default)]
+    pub(crate) body: String,
+    /// What the gateway's client would get.
+    pub(crate) client_status: Option<u16>,
+}
+
+/// A scenario, ready to be diagnosed.
+pub(crate) struct Scenario {
+    pub(crate) name: String,
+    pub(crate) description: Description,
+    pub(crate) now: Timestamp,
+    pub(crate) snapshot: Snapshot,
+    pub(crate) evidence: Evidence,
+}
+
+/// The names of all scenarios.
+pub(crate) fn all() -> Vec<String> {
+    let mut names: Vec<String> = fs::read_dir(root())
+        .expect("tests/scenarios")
+        .map(|entry| entry.expect("entry").path())
+        .filter(|path| path.join("scenario.yaml").exists())
+        .map(|path| {
+            path.file_name()
+                .expect("name")
+                .to_string_lossy()
+                .into_owned()
+        })
+        .collect();
+    names.sort();
+    names
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/scenarios")
+}
+
+impl Scenario {
+    pub(crate) fn load(name: &str) -> Self {
+        let description = description(name);
+        let now = description
+            .now
+            .unwrap_or_else(|| "2026-06-01T12:00:00Z".parse().expect("a moment"));
+        let mut wanted = BTreeMap::new();
+        let mut objects = Vec::new();
+        collect(name, &mut wanted, &mut objects);
+        let minted = pki::mint(&wanted, now);
+        let mut snapshot = read(name, &objects, &minted);
+        if !description.files {
+            as_cluster(&mut snapshot, &description.denied);
+        }
+        let evidence = evidence(&description, &snapshot, &minted, now);
+        Self {
+            name: name.to_owned(),
+            description,
+            now,
+            snapshot,
+            evidence,
+        }
+    }
+
+    pub(crate) fn diagnose(&self) -> Diagnosis {
+        Diagnosis::of(&self.snapshot, &self.evidence, self.now)
+    }
+}
+
+/// A finding as scenarios write it.
+pub(crate) fn line(finding: &Finding, all: &[Finding]) -> String {
+    let mut line = finding.code.to_owned();
+    if finding.severity != Severity::Error {
+        line += &format!(" {}", finding.severity);
+    }
+    if finding.verdict == Verdict::Unknown {
+        line += " unknown";
+    }
+    if let Some(cause) = finding.caused_by {
+        line += &format!(" by {}", all[cause].code);
+    }
+    line
+}
+
+fn description(name: &str) -> Description {
+    let path = root().join(name).join("scenario.yaml");
+    let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path:?}: {error}"));
+    serde_saphyr::from_str(&text).unwrap_or_else(|error| panic!("{path:?}: {error}"))
+}
+
+/// Objects and certificates of the base first, then what the scenario changes.
+fn collect(name: &str, wanted: &mut BTreeMap<String, Wanted>, objects: &mut Vec<Value>) {
+    let description = description(name);
+    if let Some(base) = &description.base {
+        collect(base, wanted, objects);
+    }
+    wanted.extend(description.certificates);
+    let file = root().join(name).join("objects.yaml");
+    if let Ok(text) = fs::read_to_string(&file) {
+        for part in text.split("\n---") {
+            let value: Option<Value> = serde_saphyr::from_str(part)
+                .unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+            objects.extend(value.filter(|value| !value.is_null()));
+        }
+    }
+    for path in &description.without {
+        let before = objects.len();
+        objects.retain(|object| path_of(object) != *path);
+        assert!(
+            objects.len() < before,
+            "{name}: there is no {path} to take away"
+        );
+    }
+    for (path, patch) in &description.patch {
+        let object = objects
+            .iter_mut()
+            .find(|object| path_of(object) == *path)
+            .unwrap_or_else(|| panic!("{name}: there is no {path} to patch"));
+        merge(object, patch);
+    }
+    objects.extend(description.add);
+}
+
+fn path_of(object: &Value) -> String {
+    let text = |pointer| object.pointer(pointer).and_then(Value::as_str);
+    let kind = text("/kind").unwrap_or_default();
+    let name = text("/metadata/name").unwrap_or_default();
+    match text("/metadata/namespace") {
+        Some(namespace) => format!("{kind}/{namespace}/{name}"),
+        None => format!("{kind}/{name}"),
+    }
+}
+
+/// RFC 7386.
+fn merge(target: &mut Value, patch: &Value) {
+    match patch {
+        Value::Object(fields) => {
+            if !target.is_object() {
+                *target = json!({});
+            }
+            let map = target.as_object_mut().expect("made an object above");
+            for (name, value) in fields {
+                if value.is_null() {
+                    map.shift_remove(name);
+                } else {
+                    merge(map.entry(name.clone()).or_insert(Value::Null), value);
+                }
+            }
+        }
+        other => *target = other.clone(),
+    }
+}
+
+fn read(name: &str, objects: &[Value], minted: &BTreeMap<String, Minted>) -> Snapshot {
+    let list = json!({"apiVersion": "v1", "kind": "List", "items": objects});
+    let mut text = serde_json::to_string_pretty(&list).expect("JSON");
+    for (certificate, pair) in minted {
+        let escaped = |pem: String| {
+            let quoted = serde_json::to_string(&pem).expect("JSON");
+            quoted.trim_matches('"').to_owned()
+        };
+        text = text
+            .replace(
+                &format!("{{{{{certificate}.crt}}}}"),
+                &escaped(pair.certificate_pem()),
+            )
+            .replace(
+                &format!("{{{{{certificate}.key}}}}"),
+                &escaped(pair.key_pem()),
+            );
+    }
+    assert!(
+        !text.contains("{{"),
+        "{name}: a certificate is missing: {}",
+        unfilled(&text)
+    );
+    let folder = tempfile::tempdir().expect("folder");
+    let path = folder.path().join("objects.json");
+    fs::write(&path, text).expect("file");
+    files::read(&[path], "default")
+}
+
+fn unfilled(text: &str) -> &str {
+    text.split_once("{{")
+        .map_or("", |(_, rest)| &rest[..rest.len().min(30)])
+}
+
+/// What was read is all that there is.
+fn as_cluster(snapshot: &mut Snapshot, denied: &[String]) {
+    snapshot.source = Source::Cluster {
+        context: "test".to_owned(),
+        server: "https://127.0.0.1:6443".to_owned(),
+        version: Some("1.36".to_owned()),
+    };
+    snapshot.scope = Scope::AllNamespaces;
+    for info in KINDS {
+        let state = if denied.iter().any(|kind| kind == info.name) {
+            KindState::Denied(format!("{} is forbidden", info.plural))
+        } else {
+            KindState::Live {
+                version: info.versions[0].to_owned(),
+            }
+        };
+        snapshot.kinds.insert(info.kind, state);
+    }
+    let denied_secrets = denied.iter().any(|kind| kind == "Secret");
+    for lookup in snapshot.secrets.values_mut() {
+        if denied_secrets {
+            *lookup = Lookup::Unknown("secrets is forbidden".to_owned());
+        } else if matches!(lookup, Lookup::Unknown(_)) {
+            *lookup = Lookup::Absent;
+        }
+    }
+    for lookup in snapshot.config_maps.values_mut() {
+        if matches!(lookup, Lookup::Unknown(_)) {
+            *lookup = Lookup::Absent;
+        }
+    }
+}
+
+fn evidence(
+    description: &Description,
+    snapshot: &Snapshot,
+    minted: &BTreeMap<String, Minted>,
+    now: Timestamp,
+) -> Evidence {
+    let mut evidence = Evidence::none();
+    for seen in &description.probes {
+        let target = ProbeTarget::parse(&seen.target, "default").expect("a target");
+        let plans =
+            plan(snapshot, &target).unwrap_or_else(|error| panic!("{}: {error}", seen.target));
+        for plan in plans {
+            let wanted = seen.address.as_ref();
+            if wanted.is_none_or(|address| *address == plan.endpoint.address) {
+                let transcript = transcript(seen, &plan, minted, now);
+                evidence.record(Probed {
+                    plan: Arc::new(plan),
+                    at: now,
+                    result: Ok(Arc::new(transcript)),
+                });
+            }
+        }
+    }
+    evidence
+}
+
+fn transcript(
+    seen: &SeenByProbe,
+    plan: &ProbePlan,
+    minted: &BTreeMap<String, Minted>,
+    now: Timestamp,
+) -> Transcript {
+    let chain = seen
+        .served
+        .iter()
+        .map(|name| {
+            let der = minted[name].certificate.to_der().expect("DER");
+            CertificateFacts::from_der(&der).expect("facts")
+        })
+        .collect();
+    let has_identity = plan
+        .tls
+        .as_ref()
+        .is_some_and(|tls| tls.client_certificate.is_some());
+    Transcript {
+        schema: SCHEMA.to_owned(),
+        started_at: now.to_string(),
+        duration_us: 2_900,
+        target: format!("{}:{}", plan.endpoint.address, plan.endpoint.port),
+        address: Some(format!("{}:{}", plan.endpoint.address, plan.endpoint.port)),
+        via: "direct".to_owned(),
+        engine: Engine {
+            name: "openssl".to_owned(),
+            version: "OpenSSL 3.5.5".to_owned(),
+        },
+        nginx: NginxVerdict {
+            outcome: seen.outcome,
+            verify_code: seen.verify_code,
+            verify_text: None,
+            alert: seen.alert,
+            client_status: seen.client_status.or(seen.status),
+            log_line: seen.log.clone(),
+            sentence: String::new(),
+        },
+        tls: (plan.tls.is_some() && seen.version.as_deref() != Some("none")).then(|| TlsAgreed {
+            version: seen.version.clone().unwrap_or_else(|| "TLSv1.3".to_owned()),
+            cipher: "TLS_AES_256_GCM_SHA384".to_owned(),
+            group: None,
+            alpn: None,
+        }),
+        verify_trace: Vec::new(),
+        client_certificate: ClientCertificate {
+            requested: seen.asks.is_some(),
+            acceptable_cas: seen.asks.clone().unwrap_or_default(),
+            sent: seen.asks.is_some() && has_identity,
+            subject: None,
+        },
+        server_chain: chain,
+        steps: Vec::new(),
+        records: Vec::new(),
+        http: seen.status.map(|status| HttpAnswer {
+            status,
+            body: seen.body.clone(),
+            server: None,
+        }),
+    }
+}
