@@ -4,6 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use futures::{FutureExt, future::BoxFuture};
 use ngf_probes::{
+    ProbeError,
     dial::Direct,
     probe,
     spec::{HttpSpec, ProbeSpec, TlsSpec, Trust},
@@ -14,7 +15,10 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     app::{event::Stage as StageEvent, run::World},
-    cluster::Cluster,
+    cluster::{
+        Cluster,
+        transport::{WayTaken, Ways},
+    },
     diagnosis::plan::{PlannedTls, ProbePlan, TrustSource},
     sandbox::{Sandbox, Stage},
 };
@@ -115,11 +119,26 @@ pub async fn run_plan(
     timeout: Duration,
     cancel: &CancellationToken,
 ) -> Result<Transcript, String> {
+    let spec = probe_spec(cluster, plan, timeout).await?;
+    probe(&spec, &Direct::default(), cancel)
+        .await
+        .map_err(|error| in_words(&error))
+}
+
+/// The probe that a plan describes, with the CA and the client certificate that it names.
+///
+/// # Errors
+/// A sentence, where one of them cannot be read.
+pub async fn probe_spec(
+    cluster: &Cluster,
+    plan: &ProbePlan,
+    timeout: Duration,
+) -> Result<ProbeSpec, String> {
     let tls = match &plan.tls {
         Some(tls) => Some(tls_spec(cluster, tls).await?),
         None => None,
     };
-    let spec = ProbeSpec {
+    Ok(ProbeSpec {
         host: plan.endpoint.address.clone(),
         port: plan.endpoint.port,
         tls,
@@ -129,10 +148,42 @@ pub async fn run_plan(
             path: plan.path.clone(),
         },
         timeout,
-    };
-    probe(&spec, &Direct::default(), cancel)
-        .await
-        .map_err(|error| in_words(&error))
+    })
+}
+
+/// A probe that ran, and the way that it went.
+pub struct Sighting {
+    /// What was seen.
+    pub transcript: Transcript,
+    /// The way.
+    pub way: WayTaken,
+}
+
+/// Runs a probe by the first of these ways whose transport does not fail.
+///
+/// # Errors
+/// A sentence, where all of them fail, or the probe itself could not be run.
+pub async fn run_over(
+    ways: &Ways,
+    spec: &ProbeSpec,
+    cancel: &CancellationToken,
+) -> Result<Sighting, String> {
+    let mut not_taken = ways.not_taken.clone();
+    for way in &ways.ways {
+        match probe(spec, &*way.dial, cancel).await {
+            Ok(transcript) => {
+                let way = WayTaken {
+                    via: way.via.to_string(),
+                    because: way.because.clone(),
+                    not_taken,
+                };
+                return Ok(Sighting { transcript, way });
+            }
+            Err(error @ ProbeError::Transport(_)) => not_taken.push(in_words(&error)),
+            Err(error) => return Err(in_words(&error)),
+        }
+    }
+    Err(not_taken.join("; "))
 }
 
 async fn tls_spec(cluster: &Cluster, tls: &PlannedTls) -> Result<TlsSpec, String> {

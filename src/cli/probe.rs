@@ -36,6 +36,7 @@ pub async fn run(input: &InputArgs, args: &ProbeArgs) -> Result<u8, CliError> {
                 probes: vec![Report {
                     transcript,
                     plan: None,
+                    way: None,
                 }],
                 not_run: Vec::new(),
             }
@@ -137,6 +138,7 @@ pub async fn run_plans(
             Ok(transcript) => reports.probes.push(Report {
                 transcript,
                 plan: Some(plan),
+                way: None,
             }),
             Err(why) => reports.not_run.push(format!(
                 "{} at {}:{}: {why}",

@@ -6,7 +6,7 @@ use ngf_probes::transcript::{Direction, Outcome, StepStatus, Transcript};
 use serde::Serialize;
 
 use super::clean;
-use crate::{diagnosis::plan::ProbePlan, views::words};
+use crate::{cluster::transport::WayTaken, diagnosis::plan::ProbePlan, views::words};
 
 /// The `schema` of a list of probes.
 pub const LIST_SCHEMA: &str = "ngf-tui/probes/v1";
@@ -20,6 +20,9 @@ pub struct Report {
     /// What the cluster's objects say.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub plan: Option<ProbePlan>,
+    /// How the bytes went, and why so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub way: Option<WayTaken>,
 }
 
 /// The probes of a target, and what could not be probed.
@@ -53,6 +56,12 @@ impl Report {
         if let Some(plan) = &self.plan {
             for sentence in &plan.because {
                 let _ = writeln!(out, "  {}", clean(sentence));
+            }
+        }
+        if let Some(way) = &self.way {
+            let _ = writeln!(out, "  {}", clean(&way.because));
+            for why in &way.not_taken {
+                let _ = writeln!(out, "  {}", clean(why));
             }
         }
         out.push('\n');

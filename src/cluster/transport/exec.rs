@@ -15,7 +15,11 @@ use ngf_probes::{
     dial::{Dial, DialError, Dialled, Target},
     transcript::{Direction, Layer, Step, StepStatus},
 };
-use tokio::{sync::watch, time::timeout_at};
+use tokio::{
+    io::AsyncReadExt,
+    sync::watch,
+    time::{timeout, timeout_at},
+};
 
 use super::{
     access,
@@ -118,6 +122,38 @@ impl Exec {
             "v4.channel.k8s.io"
         };
         Ok((stream, side, protocol))
+    }
+
+    /// Runs a command to its end, and returns what it wrote to standard output.
+    ///
+    /// # Errors
+    /// A sentence, where it does not run, fails, takes longer than 20 s or writes more than `most`
+    /// bytes.
+    pub(super) async fn output(&self, command: &[&str], most: usize) -> Result<Vec<u8>, String> {
+        let words: Vec<String> = command.iter().map(|word| (*word).to_owned()).collect();
+        let running = async {
+            let (mut stream, side, _) = self
+                .start(&words)
+                .await
+                .map_err(|failure| self.not_started(&failure).to_string())?;
+            let fault = stream.fault();
+            let mut read = Vec::new();
+            let done = (&mut stream)
+                .take(most as u64 + 1)
+                .read_to_end(&mut read)
+                .await;
+            if read.len() > most {
+                return Err(format!("{} writes more than {most} bytes", words.join(" ")));
+            }
+            match (done, fault.get()) {
+                (Ok(_), _) => Ok(read),
+                (Err(_), Some(why)) => Err(why.to_owned()),
+                (Err(_), None) => Err(side.borrow().words()),
+            }
+        };
+        timeout(START, running)
+            .await
+            .unwrap_or_else(|_| Err(too_slow()))
     }
 
     /// What to say of an API server that does not start anything.
