@@ -120,7 +120,7 @@ pub async fn run_plan(
     cancel: &CancellationToken,
 ) -> Result<Transcript, String> {
     let spec = probe_spec(cluster, plan, timeout).await?;
-    probe(&spec, &Direct::default(), cancel)
+    probe(&spec, &Direct, cancel)
         .await
         .map_err(|error| in_words(&error))
 }

@@ -7,7 +7,7 @@ use ngf_tui::{
     model::{
         kind::{KINDS, Kind},
         object::ObjectRef,
-        snapshot::{KindState, Lookup, Snapshot, Source},
+        snapshot::{KindState, Lookup, Scope, Snapshot, Source},
     },
     sandbox::{Denied, Sandbox, SandboxOptions, Scenario, Stage},
 };
@@ -24,19 +24,29 @@ fn denied(verb: &str, resource: &str) -> Denied {
 }
 
 async fn start(stage: Stage, denied: Vec<Denied>) -> (Sandbox, Cluster, tempfile::TempDir) {
+    let (sandbox, folder) = sandbox(stage, denied).await;
+    let cluster = connect(&options(&folder, None))
+        .await
+        .expect("a connection");
+    (sandbox, cluster, folder)
+}
+
+fn options(folder: &tempfile::TempDir, namespace: Option<&str>) -> ClusterOptions {
+    ClusterOptions {
+        kubeconfig: Some(folder.path().join("config")),
+        namespace: namespace.map(Into::into),
+        ..ClusterOptions::default()
+    }
+}
+
+async fn sandbox(stage: Stage, denied: Vec<Denied>) -> (Sandbox, tempfile::TempDir) {
     let guide = Scenario::find("guide").expect("the guide");
     let mut options = SandboxOptions::new(guide, stage);
     options.denied = denied;
     let sandbox = Sandbox::start(options).await.expect("the embedded cluster");
     let folder = tempfile::tempdir().expect("a folder");
-    let kubeconfig = folder.path().join("config");
-    std::fs::write(&kubeconfig, sandbox.kubeconfig()).expect("a kubeconfig");
-    let options = ClusterOptions {
-        kubeconfig: Some(kubeconfig),
-        ..ClusterOptions::default()
-    };
-    let cluster = connect(&options).await.expect("a connection");
-    (sandbox, cluster, folder)
+    std::fs::write(folder.path().join("config"), sandbox.kubeconfig()).expect("a kubeconfig");
+    (sandbox, folder)
 }
 
 /// Waits for a snapshot of which something is true.
@@ -295,6 +305,38 @@ async fn logs_are_read_bounded() {
             .to_string()
             .starts_with("Pod default/absent container \"x\": its log"),
         "{absent}"
+    );
+    sandbox.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_namespace_is_read_where_one_is_asked_for() {
+    let (sandbox, folder) = sandbox(Stage::Policy, Vec::new()).await;
+    let read = async |namespace| {
+        let cluster = connect(&options(&folder, Some(namespace)))
+            .await
+            .expect("a connection");
+        cluster.snapshot(PATIENCE).await
+    };
+    let default = read("default").await;
+    assert_eq!(default.scope, Scope::Namespace("default".into()));
+    assert_eq!(default.gateways.len(), 1);
+    assert_eq!(default.gateway_classes.len(), 1);
+    assert!(default.holds_all(Kind::Gateway, "default"));
+    assert!(!default.holds_all(Kind::Gateway, "other"));
+    let elsewhere = read("nginx-gateway").await;
+    assert_eq!((elsewhere.gateways.len(), elsewhere.problems.len()), (0, 0));
+    let absent = read("no-such-namespace").await;
+    assert_eq!(absent.problems[0].place, "namespace no-such-namespace");
+    let impossible = connect(&options(&folder, Some("a/b"))).await;
+    let error = impossible
+        .map(|_| ())
+        .expect_err("no namespace can be called so");
+    assert!(
+        error
+            .to_string()
+            .starts_with("\"a/b\" is no name of a namespace"),
+        "{error}"
     );
     sandbox.shutdown().await;
 }

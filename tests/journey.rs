@@ -11,13 +11,15 @@ fn filters() -> insta::Settings {
     settings.set_snapshot_path("golden");
     for (pattern, same) in [
         (r"127\.\d+\.\d+\.\d+", "127.x.y.z"),
-        (r"secure-app-[0-9a-z]+-[0-9a-z]+", "secure-app-POD"),
+        (r"secure-app-[0-9a-z]+-([0-9a-z]+|…)", "secure-app-POD"),
         (r"gateway-nginx-[0-9a-z]+-[0-9a-z]+", "gateway-nginx-POD"),
         (r"[─ ]*\d+(\.\d+)? (B|kB) +\d+\.\d+ m?s", " SIZE TIME"),
         (r"[─ ]*\d+\.\d+ m?s\b", " TIME"),
         (r"([0-9a-f]{2}:){3,}[0-9a-f]{2}", "FINGERPRINT"),
         (r"[0-9a-f]{2}:[0-9a-f]{2}:?…:?[0-9a-f:]+", "FINGERPRINT"),
         (r"\b\d+(s|m)\b", "AGE"),
+        (r"\d+d( \d+h)? of \d+d left", "VALIDITY"),
+        (r"[▓░]+", "BAR"),
         (r"20\d\d-\d\d-\d\d[T ]\d\d:\d\d(:\d\d)?Z?", "DATE"),
         (r"20\d\d-\d\d-\d\d", "DATE"),
         (r"OpenSSL \d+\.\d+\.\d+ +\d+ \w+ \d+", "OpenSSL VERSION"),

@@ -93,11 +93,19 @@ pub struct Detail {
     pub findings: ListState,
     /// Guide or wire.
     pub zoom: Zoom,
-    /// The picture of the chain, or why there is none, and for which selection and diagnosis it
-    /// was made.
-    pub chain: Option<(Option<(NodeId, Timestamp)>, Result<ChainPicture, String>)>,
+    /// The picture of the chain as it was drawn last.
+    pub chain: Option<DrawnChain>,
     /// Which of several probed endpoints the handshake shows.
     pub endpoint: usize,
+}
+
+/// The picture of a chain, kept for as long as it is right.
+#[derive(Debug)]
+pub struct DrawnChain {
+    /// The selection and the diagnosis that it was made for.
+    pub made_for: Option<(NodeId, Timestamp)>,
+    /// The picture, or why there is none.
+    pub picture: Result<ChainPicture, String>,
 }
 
 /// How close the handshake is looked at.

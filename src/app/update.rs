@@ -202,15 +202,13 @@ fn contexts(app: &App) -> Vec<Context> {
 fn overlay_key(app: &mut App, overlay: Overlay, key: KeyEvent, chord: KeyChord) -> Vec<Effect> {
     match overlay {
         Overlay::Help(mut scroll) => {
-            if let Some(overlay) = scrolled(app, chord, &mut scroll) {
-                app.overlay = overlay.then_some(Overlay::Help(scroll));
-            }
+            let stays = scrolled(app, chord, &mut scroll);
+            app.overlay = stays.then_some(Overlay::Help(scroll));
             Vec::new()
         }
         Overlay::Step(message, mut scroll) => {
-            if let Some(overlay) = scrolled(app, chord, &mut scroll) {
-                app.overlay = overlay.then_some(Overlay::Step(message, scroll));
-            }
+            let stays = scrolled(app, chord, &mut scroll);
+            app.overlay = stays.then_some(Overlay::Step(message, scroll));
             Vec::new()
         }
         Overlay::Filter(prompt, before) => filter_key(app, prompt, before, key),
@@ -219,7 +217,7 @@ fn overlay_key(app: &mut App, overlay: Overlay, key: KeyEvent, chord: KeyChord) 
 }
 
 /// Keys of an overlay that only scrolls: whether it stays open.
-fn scrolled(app: &App, chord: KeyChord, scroll: &mut ScrollState) -> Option<bool> {
+fn scrolled(app: &App, chord: KeyChord, scroll: &mut ScrollState) -> bool {
     match app.keymap.action(chord, &[]) {
         Some(Action::Up) => scroll.scroll_by(-1),
         Some(Action::Down) => scroll.scroll_by(1),
@@ -227,10 +225,10 @@ fn scrolled(app: &App, chord: KeyChord, scroll: &mut ScrollState) -> Option<bool
         Some(Action::PageDown) => scroll.page_down(),
         Some(Action::First) => scroll.first(),
         Some(Action::Last) => scroll.last(),
-        Some(Action::Back | Action::Quit | Action::Open | Action::Help) => return Some(false),
+        Some(Action::Back | Action::Quit | Action::Open | Action::Help) => return false,
         _ => {}
     }
-    Some(true)
+    true
 }
 
 fn filter_key(

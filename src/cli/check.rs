@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// Runs it.
-pub async fn run(input: &InputArgs, args: &CheckArgs) -> Result<u8, CliError> {
+pub(super) async fn run(input: &InputArgs, args: &CheckArgs) -> Result<u8, CliError> {
     let snapshot = read(input, args).await?;
     let diagnosis = Diagnosis::of(&snapshot, &Evidence::none(), Timestamp::now());
     output::print(&render(&diagnosis, &snapshot, args.output)?)?;
@@ -41,7 +41,7 @@ pub async fn run(input: &InputArgs, args: &CheckArgs) -> Result<u8, CliError> {
 }
 
 /// What `check` prints.
-pub fn render(
+pub(super) fn render(
     diagnosis: &Diagnosis,
     _: &Snapshot,
     format: Output,

@@ -34,7 +34,7 @@ use crate::{
 const SETTLE: Duration = Duration::from_secs(15);
 
 /// Runs it.
-pub async fn run(args: &DemoArgs) -> Result<u8, CliError> {
+pub(super) async fn run(args: &DemoArgs) -> Result<u8, CliError> {
     if args.list {
         return list();
     }
@@ -94,7 +94,7 @@ fn list() -> Result<u8, CliError> {
 }
 
 /// A client of the embedded cluster: the same as of any cluster.
-pub async fn connect(sandbox: &Sandbox) -> Result<Cluster, CliError> {
+pub(super) async fn connect(sandbox: &Sandbox) -> Result<Cluster, CliError> {
     let options = ClusterOptions {
         kubeconfig_text: Some(sandbox.kubeconfig()),
         all_namespaces: true,
@@ -136,7 +136,7 @@ async fn wait_for_signal() -> std::io::Result<()> {
 /// Walks stages in words: what was done, what the check says, what the probe saw, what the
 /// application logged.
 async fn walk(
-    mut sandbox: Sandbox,
+    sandbox: Sandbox,
     cluster: &Cluster,
     scenario: &Scenario,
     stages: &[Stage],
@@ -181,7 +181,7 @@ fn heading(scenario: &Scenario, stage: Stage) -> String {
 }
 
 /// A snapshot in which the route has an endpoint; the last one if that takes too long.
-pub async fn settled(cluster: &Cluster) -> Snapshot {
+pub(super) async fn settled(cluster: &Cluster) -> Snapshot {
     let begun = Instant::now();
     loop {
         let snapshot = cluster.snapshot(SETTLE).await;

@@ -2,10 +2,14 @@
 
 pub mod args;
 mod check;
+mod cleanup;
 pub mod connect;
 mod demo;
+mod live;
+mod matrix;
 mod output;
 mod probe;
+mod relay;
 mod screenshots;
 mod tui;
 
@@ -74,6 +78,9 @@ async fn dispatch(cli: Cli) -> Result<u8, CliError> {
         None | Some(Command::Debug) => tui::run(&cli.input).await,
         Some(Command::Check(args)) => check::run(&cli.input, &args).await,
         Some(Command::Probe(args)) => probe::run(&cli.input, &args).await,
+        Some(Command::Cleanup(args)) => cleanup::run(&cli.input, &args).await,
+        Some(Command::Relay(args)) => relay::run(&args).await,
+        Some(Command::Sleep { seconds }) => relay::sleep(seconds).await,
         Some(Command::Demo(args)) => demo::run(&args).await,
         Some(Command::Screenshots { folder }) => screenshots::run(&folder).await,
         Some(Command::Completions { shell }) => {

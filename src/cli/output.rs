@@ -4,7 +4,7 @@
 use std::io::{self, ErrorKind, IsTerminal, Write};
 
 /// Prints text as it is; a reader that has gone (`| head`) is no error.
-pub fn print(text: &str) -> io::Result<()> {
+pub(super) fn print(text: &str) -> io::Result<()> {
     let mut out = io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
@@ -13,23 +13,23 @@ pub fn print(text: &str) -> io::Result<()> {
 }
 
 /// Prints one sentence about what went wrong, with its causes, cleaned of control characters.
-pub fn complain(error: &dyn std::error::Error) {
+pub(super) fn complain(error: &dyn std::error::Error) {
     let text = crate::world::in_words(error);
     say(&format!("ngf-tui: {text}"));
 }
 
 /// Prints a sentence to standard error, cleaned of control characters.
-pub fn say(sentence: &str) {
+pub(super) fn say(sentence: &str) {
     let _ = writeln!(io::stderr(), "{}", crate::report::clean(sentence));
 }
 
 /// Whether text output may have colours.
-pub fn colour() -> bool {
+pub(super) fn colour() -> bool {
     io::stdout().is_terminal() && ngf_ui::terminal::color_support() != ngf_ui::ColorSupport::None
 }
 
 /// How wide text output may be.
-pub fn width() -> u16 {
+pub(super) fn width() -> u16 {
     if !io::stdout().is_terminal() {
         return 80;
     }

@@ -9,28 +9,25 @@ use tokio_util::sync::CancellationToken;
 use super::{
     CliError, EXIT_COULD_NOT, EXIT_FOUND, EXIT_OK,
     args::{InputArgs, Output, ProbeArgs},
-    connect, connect_to, default_namespace, output,
+    connect, live, output,
 };
 use crate::{
     cluster::Cluster,
-    diagnosis::plan::{Planning, ProbePlan, ProbeTarget, plan_all},
-    model::{index::Index, snapshot::Snapshot, topology::Topology},
+    diagnosis::plan::ProbePlan,
     report::probe::{LIST_SCHEMA, Report, Reports},
     world::run_plan,
 };
 
 /// How many probes run at a time.
 const AT_A_TIME: usize = 16;
-/// How long to wait for the cluster's answers before planning.
-const READ: Duration = Duration::from_secs(15);
 
 /// Runs it.
-pub async fn run(input: &InputArgs, args: &ProbeArgs) -> Result<u8, CliError> {
+pub(super) async fn run(input: &InputArgs, args: &ProbeArgs) -> Result<u8, CliError> {
     let cancel = CancellationToken::new();
     let reports = match (&args.connect, &args.server_name, &args.target) {
         (Some(address), Some(name), _) => {
             let spec = connect::spec(args, address, name)?;
-            let transcript = run_probe(&spec, &Direct::default(), &cancel).await?;
+            let transcript = run_probe(&spec, &Direct, &cancel).await?;
             Reports {
                 schema: LIST_SCHEMA,
                 probes: vec![Report {
@@ -48,7 +45,7 @@ pub async fn run(input: &InputArgs, args: &ProbeArgs) -> Result<u8, CliError> {
                         .into(),
                 );
             }
-            probe_target(input, args, target, &cancel).await?
+            return live::run(input, args, target).await;
         }
         _ => {
             return Err(
@@ -56,7 +53,12 @@ pub async fn run(input: &InputArgs, args: &ProbeArgs) -> Result<u8, CliError> {
             );
         }
     };
-    print(&reports, args.output)?;
+    finish(&reports, args.output)
+}
+
+/// Prints what was seen, and says what the program's exit status is.
+pub(super) fn finish(reports: &Reports, format: Output) -> Result<u8, CliError> {
+    print(reports, format)?;
     let could_not = !reports.not_run.is_empty();
     let all_served = reports.probes.iter().all(Report::is_served);
     Ok(match (all_served, could_not) {
@@ -66,43 +68,8 @@ pub async fn run(input: &InputArgs, args: &ProbeArgs) -> Result<u8, CliError> {
     })
 }
 
-async fn probe_target(
-    input: &InputArgs,
-    args: &ProbeArgs,
-    target: &str,
-    cancel: &CancellationToken,
-) -> Result<Reports, CliError> {
-    let cluster = connect_to(input).await?;
-    let snapshot = cluster.snapshot(READ).await;
-    let target = ProbeTarget::parse(target, &default_namespace(&snapshot.scope))?;
-    let planning = planning(&snapshot, &target)?;
-    let not_run = planning
-        .refused
-        .iter()
-        .map(|(_, why)| why.to_string())
-        .collect();
-    let plans = planning
-        .plans
-        .into_iter()
-        .map(|plan| adjusted(plan, args))
-        .collect();
-    let mut reports = run_plans(&cluster, plans, args.timeout, cancel).await;
-    reports.not_run.extend::<Vec<String>>(not_run);
-    if reports.probes.is_empty() {
-        return Err(reports.not_run.join("; ").into());
-    }
-    Ok(reports)
-}
-
-/// The connections that nginx would open, and why there are not more.
-fn planning(snapshot: &Snapshot, target: &ProbeTarget) -> Result<Planning, CliError> {
-    let index = Index::of(snapshot);
-    let topology = Topology::with(snapshot, &index);
-    Ok(plan_all(snapshot, &index, &topology, target)?)
-}
-
 /// A plan with what the command line says otherwise.
-fn adjusted(mut plan: ProbePlan, args: &ProbeArgs) -> ProbePlan {
+pub(super) fn adjusted(mut plan: ProbePlan, args: &ProbeArgs) -> ProbePlan {
     if let Some(host) = &args.host {
         plan.host.clone_from(host);
     }
@@ -113,7 +80,7 @@ fn adjusted(mut plan: ProbePlan, args: &ProbeArgs) -> ProbePlan {
 }
 
 /// Runs plans, several at a time; results are in the order of the plans.
-pub async fn run_plans(
+pub(super) async fn run_plans(
     cluster: &Cluster,
     plans: Vec<ProbePlan>,
     timeout: Duration,

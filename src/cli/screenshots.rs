@@ -41,7 +41,7 @@ const PICTURES: &[Picture] = &[
 ];
 
 /// Runs it.
-pub async fn run(folder: &Path) -> Result<u8, CliError> {
+pub(super) async fn run(folder: &Path) -> Result<u8, CliError> {
     std::fs::create_dir_all(folder)?;
     for picture in PICTURES {
         let path = folder.join(format!("{}.svg", picture.name));

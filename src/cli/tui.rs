@@ -19,10 +19,10 @@ use crate::{
 };
 
 /// Bound on each phase of a probe that is run by a key.
-pub const PROBE_TIMEOUT: Duration = Duration::from_secs(5);
+pub(super) const PROBE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Runs it.
-pub async fn run(input: &InputArgs) -> Result<u8, CliError> {
+pub(super) async fn run(input: &InputArgs) -> Result<u8, CliError> {
     if !input.files.is_empty() {
         let namespace = input.namespace.as_deref().unwrap_or("default");
         let snapshot = Arc::new(files::read(&input.files, namespace));
@@ -45,7 +45,7 @@ pub async fn run(input: &InputArgs) -> Result<u8, CliError> {
 }
 
 /// Shows what a source of snapshots gives.
-pub async fn show(
+pub(super) async fn show(
     world: Arc<dyn World>,
     snapshots: watch::Receiver<Arc<Snapshot>>,
     stage: Option<Stage>,

@@ -22,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     delta::Delta,
     error::Failure,
-    request::{Resource, events, fetch},
+    request::{Resource, events, fetch, is_name},
     watcher::{Pause, Shared},
 };
 use crate::model::{
@@ -68,11 +68,8 @@ pub(super) async fn get(client: &kube::Client, reference: &ObjectRef) -> Result<
 
 /// Whether name and namespace are DNS subdomains (RFC 1123). What is not, the API server would not
 /// have taken, and it must not become part of a path.
-fn can_exist(reference: &ObjectRef) -> bool {
-    let is_inner = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit() || b"-.".contains(&c);
-    [&reference.name, &reference.namespace].iter().all(|name| {
-        (1..=253).contains(&name.len()) && name.bytes().all(is_inner) && !name.starts_with('.')
-    })
+pub(super) fn can_exist(reference: &ObjectRef) -> bool {
+    is_name(&reference.name) && is_name(&reference.namespace)
 }
 
 /// Keeps reading whatever `wanted` names.

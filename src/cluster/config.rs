@@ -44,6 +44,8 @@ pub(super) async fn connection(options: &ClusterOptions) -> Result<Connection, C
         None => (IN_CLUSTER.to_owned(), of_pod()?),
     };
     config.connect_timeout = Some(CONNECT);
+    // the readers try again by themselves, and say what the server answered
+    config.default_retry = false;
     let server = bounded(config.cluster_url.to_string().trim_end_matches('/'));
     let namespace = clean_line(&config.default_namespace);
     let exec = config.auth_info.exec.clone();

@@ -41,6 +41,14 @@ pub enum ClusterError {
         /// What to choose, in words.
         known: String,
     },
+    /// No namespace can have this name.
+    #[error(
+        "{name:?} is no name of a namespace: a-z, 0-9 and - are allowed; check -n and the context"
+    )]
+    Namespace {
+        /// The name.
+        name: String,
+    },
     /// The context leads nowhere: its cluster, its CA file, its client certificate.
     #[error("the context {context:?} is not usable: {why}")]
     Context {

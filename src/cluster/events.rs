@@ -89,3 +89,85 @@ fn subject(event: &Event) -> Option<ObjectRef> {
     let namespace = event.about_namespace.as_str();
     Some(ObjectRef::new(kind, namespace, event.about_name.as_str()))
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::model::{
+        decode::{self, Decoded, Incoming},
+        snapshot::{Scope, Source},
+    };
+
+    fn decoded(kind: Kind, value: serde_json::Value) -> Decoded {
+        let incoming = Incoming { value, cut: false };
+        decode::object(kind, incoming, "apps").expect("an object")
+    }
+
+    fn event(name: &str, about: (&str, &str), second: usize) -> Object<Event> {
+        let time = format!(
+            "2026-01-01T{:02}:{:02}:{:02}Z",
+            second / 3600,
+            second / 60 % 60,
+            second % 60
+        );
+        let value = json!({
+            "apiVersion": "v1", "kind": "Event", "metadata": {"name": name},
+            "involvedObject": {"kind": about.0, "namespace": "apps", "name": about.1},
+            "lastTimestamp": time,
+        });
+        match decoded(Kind::Event, value) {
+            Decoded::Event(event) => event,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn snapshot() -> Snapshot {
+        let source = Source::Files { paths: Vec::new() };
+        let mut snapshot = Snapshot::new(source, Scope::AllNamespaces);
+        for (kind, name) in [(Kind::Pod, "app"), (Kind::Gateway, "gateway")] {
+            snapshot.put(decoded(
+                kind,
+                json!({"metadata": {"name": name}, "spec": {}}),
+            ));
+        }
+        snapshot
+    }
+
+    #[test]
+    fn events_about_what_is_here_come_newest_first() {
+        let mut events = Events::default();
+        events.put(event("old", ("Gateway", "gateway"), 1));
+        events.put(event("new", ("Pod", "app"), 2));
+        events.put(event("elsewhere", ("Pod", "other"), 3));
+        events.put(event("unread", ("ReplicaSet", "app"), 4));
+        assert!(events.changed());
+        let shown = events.about(&snapshot());
+        let names: Vec<&str> = shown
+            .iter()
+            .map(|event| event.reference.name.as_str())
+            .collect();
+        assert_eq!(names, ["new", "old"]);
+        assert!(!events.changed());
+    }
+
+    #[test]
+    fn many_events_are_bounded_and_pods_leave_room_for_others() {
+        let mut events = Events::default();
+        events.put(event("gateway", ("Gateway", "gateway"), 5_000));
+        for second in 0..10_000 {
+            events.put(event(&format!("pod-{second}"), ("Pod", "app"), second));
+        }
+        assert!(events.held.len() <= HELD + HELD / 4);
+        let shown = events.about(&snapshot());
+        assert_eq!(shown.len(), SHOWN_OF_PODS);
+        assert_eq!(shown[0].reference.name, "pod-9999");
+        events.put(event("late", ("Gateway", "gateway"), 3));
+        let shown = events.about(&snapshot());
+        assert_eq!(
+            shown.last().map(|event| event.reference.name.as_str()),
+            Some("late")
+        );
+    }
+}

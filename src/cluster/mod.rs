@@ -3,7 +3,7 @@
 //! [`connect`] finds the kubeconfig and asks the API server once, [`Cluster::watch`] keeps a
 //! [`Snapshot`] up to date, [`Cluster::snapshot`] waits for one that is complete.
 //!
-//! What is read: every kind of [`KINDS`](crate::model::kind::KINDS) that the cluster serves, each by
+//! What is read: every kind of [`KINDS`] that the cluster serves, each by
 //! its own list and watch, so that one that fails or is denied stops no other; Secrets and ConfigMaps
 //! one by one, only where [`references`](crate::model::references) names them. Whoever may not read a
 //! kind in all namespaces gets it for the context's namespace, and [`Snapshot::narrowed`] says so.
@@ -38,7 +38,7 @@ use self::{
 };
 use crate::model::{
     kind::{KINDS, Kind, Reading},
-    snapshot::{KindState, Lookup, Scope, Snapshot, Source},
+    snapshot::{KindState, Lookup, Problem, Scope, Snapshot, Source},
 };
 
 mod by_name;
@@ -106,6 +106,12 @@ pub async fn connect(options: &ClusterOptions) -> Result<Cluster, ClusterError> 
         server,
         namespace,
     } = config::connection(options).await?;
+    for name in options.namespace.iter().chain([&namespace]) {
+        if !request::is_name(name) {
+            let name = crate::model::clean::clean_line(name);
+            return Err(ClusterError::Namespace { name });
+        }
+    }
     let request = get("/version").map_err(|failure| refused(&server, &context, failure))?;
     let answer = timeout(config::CONNECT, fetch::<Value>(&client, request));
     let answer = answer
@@ -296,6 +302,7 @@ struct Supervisor {
 
 impl Supervisor {
     async fn run(mut self) {
+        self.check_namespace().await;
         let mut pause = Pause::default();
         loop {
             match discover(&self.shared.client).await {
@@ -312,6 +319,25 @@ impl Supervisor {
                     pause.after(&failure, &self.shared).await;
                 }
             }
+        }
+    }
+
+    /// A namespace that does not exist looks like an empty one.
+    async fn check_namespace(&self) {
+        let Scope::Namespace(namespace) = &self.scope else {
+            return;
+        };
+        let Ok(request) = get(&format!("/api/v1/namespaces/{namespace}")) else {
+            return;
+        };
+        if let Err(Failure::NotFound(_)) = fetch::<Value>(&self.shared.client, request).await {
+            let problem = Problem {
+                place: format!("namespace {namespace}"),
+                message: "does not exist in this cluster; choose another with -n, or all with -A"
+                    .to_owned(),
+                notes: Vec::new(),
+            };
+            self.shared.tell(Delta::Problem(Box::new(problem))).await;
         }
     }
 

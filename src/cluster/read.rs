@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 
 use super::{
     Cluster, ClusterError,
-    by_name::get,
+    by_name::{can_exist, get},
     error::Failure,
     request::{ANSWER, no_answer},
 };
@@ -94,6 +94,9 @@ impl Cluster {
         options: &LogOptions,
     ) -> Result<String, ClusterError> {
         let reference = ObjectRef::new(Kind::Pod, namespace, pod);
+        if !can_exist(&reference) {
+            return Err(object_error(&reference, "does not exist".to_owned()));
+        }
         let limit = options.limit.unwrap_or(LOG_BYTES).min(64 << 20);
         let params = LogParams {
             container: Some(container.to_owned()),

@@ -7,10 +7,10 @@ use jiff::Timestamp;
 use super::{
     context::Context,
     evidence::Evidence,
-    finding::{Finding, Severity, Verdict},
+    finding::{Finding, Remedy, Severity, Verdict},
     health::{self, Health},
     order::in_order,
-    registry::RULES,
+    registry::{RULES, rule},
 };
 use crate::model::{
     index::Index,
@@ -80,7 +80,12 @@ impl Diagnosis {
         for rule in RULES {
             (rule.check)(&context, &mut findings);
         }
-        let findings = in_order(findings.list, RULES);
+        let mut findings = in_order(findings.list, RULES);
+        for finding in &mut findings {
+            if finding.remedy.is_none() {
+                finding.remedy = rule(finding.code).map(|rule| Remedy::say(rule.remedy));
+            }
+        }
         let at_node = health::findings_by_node(&topology, &findings);
         let own = health::own(&context, &findings, &at_node);
         let worst = health::worst(&topology, &own);

@@ -35,8 +35,10 @@ pub struct Finding {
     pub severity: Severity,
     /// How sure.
     pub verdict: Verdict,
-    /// The object to look at first.
+    /// The object to look at first; where `input` is given, of no meaning.
     pub subject: ObjectRef,
+    /// The file or document that it is about, where it is about no object.
+    pub input: Option<String>,
     /// One sentence, with the names of this cluster.
     pub title: String,
     /// The reasoning, a sentence each.
@@ -131,6 +133,7 @@ impl Finding {
             severity,
             verdict: Verdict::Fail,
             subject: subject.clone(),
+            input: None,
             title: title.into(),
             detail: Vec::new(),
             evidence: Vec::new(),

@@ -45,8 +45,8 @@ impl Health {
         match (finding.verdict, finding.severity) {
             (Verdict::Fail, Severity::Error) => Self::Broken,
             (Verdict::Fail, Severity::Warning) => Self::Warning,
-            (Verdict::Unknown, Severity::Error | Severity::Warning) => Self::Unknown,
-            (_, Severity::Info) => Self::Ok,
+            (Verdict::Unknown, _) => Self::Unknown,
+            (Verdict::Fail, Severity::Info) => Self::Ok,
         }
     }
 }

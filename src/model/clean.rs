@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 /// Replaces by U+FFFD what would steer a terminal or hide from a reader. Replaced rather than left
 /// out, so that two names which differ still differ. Line feeds and tabs stay.
 pub(crate) fn clean(text: &str) -> Option<String> {
-    if !text.chars().any(is_unsafe) {
+    if !is_dirty(text) {
         return None;
     }
     Some(
@@ -36,7 +36,7 @@ pub(crate) fn clean_value(value: &mut Value) -> bool {
             .iter_mut()
             .fold(false, |any, item| clean_value(item) | any),
         Value::Object(map) => {
-            let names = map.keys().any(|key| key.chars().any(is_unsafe));
+            let names = map.keys().any(|key| is_dirty(key));
             if names {
                 *map = std::mem::take(map)
                     .into_iter()
@@ -48,6 +48,11 @@ pub(crate) fn clean_value(value: &mut Value) -> bool {
         }
         _ => false,
     }
+}
+
+fn is_dirty(text: &str) -> bool {
+    let is_plain = |byte: &u8| matches!(byte, b' '..=b'~' | b'\n' | b'\t');
+    !text.as_bytes().iter().all(is_plain) && text.chars().any(is_unsafe)
 }
 
 /// C0 without line feed and tab, DEL, C1, line and paragraph separators, and what a terminal shows

@@ -11,6 +11,7 @@ pub mod kind;
 pub mod kinds;
 pub mod node_id;
 pub mod object;
+pub mod raw;
 pub mod references;
 pub mod snapshot;
 pub mod topology;

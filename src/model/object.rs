@@ -4,9 +4,8 @@ use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use jiff::Timestamp;
 use serde::Serialize;
-use serde_json::Value;
 
-use super::kind::Kind;
+use super::{kind::Kind, raw::Raw};
 
 /// Names one object: kind, namespace and name. Orders by kind, then namespace, then name.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -72,7 +71,7 @@ pub struct Object<T> {
     pub meta: Meta,
     /// The object itself, without `managedFields`. For a Secret, and only for a Secret, the values
     /// under `data` are gone and only the names of its keys remain.
-    pub raw: Arc<Value>,
+    pub raw: Arc<Raw>,
     /// What the tool did not understand; it hides nothing else.
     pub notes: Vec<Note>,
     /// What the tool understood.

@@ -3,7 +3,6 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use jiff::Timestamp;
-use serde_json::Value;
 
 use super::{
     kind::Kind,
@@ -13,6 +12,7 @@ use super::{
         SecretFacts, Service, Workload,
     },
     object::{Note, Object, ObjectRef},
+    raw::Raw,
 };
 
 /// The objects of some kinds, by name.
@@ -151,7 +151,7 @@ pub struct Problem {
 
 impl Snapshot {
     /// An object as the API server gave it; of a Secret only what is no secret.
-    pub fn raw(&self, object: &ObjectRef) -> Option<Arc<Value>> {
+    pub fn raw(&self, object: &ObjectRef) -> Option<Arc<Raw>> {
         self.look(object).map(|common| Arc::clone(common.raw))
     }
 
@@ -210,6 +210,6 @@ impl Snapshot {
 
 /// What objects of all kinds have.
 struct Common<'a> {
-    raw: &'a Arc<Value>,
+    raw: &'a Arc<Raw>,
     notes: &'a [Note],
 }

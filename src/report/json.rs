@@ -37,7 +37,7 @@ struct JsonFinding<'a> {
     code: &'static str,
     severity: Severity,
     verdict: Verdict,
-    subject: &'a ObjectRef,
+    subject: Subject<'a>,
     title: String,
     detail: Vec<String>,
     evidence: Vec<EvidenceLine>,
@@ -48,6 +48,18 @@ struct JsonFinding<'a> {
     /// The code of the finding that causes this one; `caused_by_index` is its place in the list.
     caused_by: Option<&'static str>,
     caused_by_index: Option<usize>,
+}
+
+/// `kind`, `namespace` and `name` of an object, or of an input under the kind `Input`.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Subject<'a> {
+    Object(&'a ObjectRef),
+    Input {
+        kind: &'static str,
+        namespace: &'static str,
+        name: String,
+    },
 }
 
 #[derive(Serialize)]
@@ -111,7 +123,14 @@ fn json_finding<'a>(finding: &'a Finding, all: &[Finding]) -> JsonFinding<'a> {
         code: finding.code,
         severity: finding.severity,
         verdict: finding.verdict,
-        subject: &finding.subject,
+        subject: match &finding.input {
+            None => Subject::Object(&finding.subject),
+            Some(input) => Subject::Input {
+                kind: "Input",
+                namespace: "",
+                name: clean(input),
+            },
+        },
         title: clean(&finding.title),
         detail: finding.detail.iter().map(|line| clean(line)).collect(),
         evidence: finding

@@ -2,6 +2,7 @@
 //! the exit code. Decides nothing by itself.
 
 pub mod json;
+pub mod matrix;
 pub mod probe;
 pub mod text;
 

@@ -60,14 +60,10 @@ impl Printer {
         let indent = "  ".repeat(depth);
         let glyph = self.paint(glyph_of(finding), severity_colour(finding));
         let arrow = if depth > 0 { "so: " } else { "" };
-        let unknown = match finding.verdict {
-            Verdict::Fail => "",
-            Verdict::Unknown => " (unknown)",
-        };
         let lead = format!("{indent}{glyph} {}  ", finding.code);
         let hanging = indent.len() + 2;
         let first = indent.len() + 2 + finding.code.len() + 2;
-        let text = format!("{arrow}{}{unknown}", clean(&finding.title));
+        let text = format!("{arrow}{}", clean(&finding.title));
         self.wrapped(&lead, first, hanging + 2, &text);
         let pad = " ".repeat(hanging + 2);
         for line in &finding.detail {

@@ -14,7 +14,7 @@ use ratatui::{buffer::Buffer, layout::Rect, widgets::StatefulWidget};
 
 use super::{ViewId, ViewInfo};
 use crate::{
-    app::state::App,
+    app::state::{App, DrawnChain},
     diagnosis::{
         chain::{ChainBox, ChainPicture, Column, Detail, Link, Trust},
         plan::ProbeTarget,
@@ -33,8 +33,8 @@ pub const VIEW: ViewInfo = ViewInfo {
 
 /// The worst of both directions, once the picture was looked at.
 fn mark(app: &App) -> Option<Mark> {
-    let (_, picture) = app.detail.chain.as_ref()?;
-    picture.as_ref().ok().map(|picture| {
+    let drawn = app.detail.chain.as_ref()?;
+    drawn.picture.as_ref().ok().map(|picture| {
         let marks = || picture.columns.iter().map(|column| mark_of(&column.trust));
         let first = [Mark::Failed, Mark::Unknown, Mark::Ok];
         first
@@ -83,22 +83,22 @@ fn picture(app: &App) -> Result<ChainPicture, String> {
 /// The picture of what is selected. Signatures are checked once for each selection and diagnosis,
 /// not for each frame.
 fn argument(app: &mut App) -> Result<Argument, Label> {
-    let key = app
+    let made_for = app
         .selected()
         .map(|(_, node)| node.id.clone())
         .zip(app.diagnosed_at);
-    if app
-        .detail
-        .chain
-        .as_ref()
-        .is_none_or(|(drawn, _)| *drawn != key)
-    {
-        app.detail.chain = Some((key, picture(app)));
-    }
-    match &app.detail.chain {
-        Some((_, Ok(picture))) => {
-            let mut footnote = vec![Label::of(Role::Muted, picture.title.clone())];
-            footnote.extend(
+    let drawn = match app.detail.chain.take() {
+        Some(drawn) if drawn.made_for == made_for => drawn,
+        _ => DrawnChain {
+            made_for,
+            picture: picture(app),
+        },
+    };
+    let drawn = app.detail.chain.insert(drawn);
+    match &drawn.picture {
+        Ok(picture) => {
+            let mut footer = vec![Label::of(Role::Muted, picture.title.clone())];
+            footer.extend(
                 picture
                     .notes
                     .iter()
@@ -106,11 +106,10 @@ fn argument(app: &mut App) -> Result<Argument, Label> {
             );
             Ok(Argument {
                 columns: picture.columns.iter().map(column).collect(),
-                footer: footnote,
+                footer,
             })
         }
-        Some((_, Err(why))) => Err(Label::of(Role::Muted, why.clone())),
-        None => Err(Label::new()),
+        Err(why) => Err(Label::of(Role::Muted, why.clone())),
     }
 }
 
@@ -127,22 +126,22 @@ fn node(one: &ChainBox) -> Node {
         one.caption.clone(),
         Label::of(Role::Strong, one.title.clone()),
     );
-    if let Some(joined) = &one.link {
-        node = node.link(link(joined));
+    if let Some(link) = &one.link {
+        node = node.link(joined(link));
     }
     one.details
         .iter()
         .fold(node, |node, detail| node.detail(line(detail)))
 }
 
-fn link(link: &Link) -> LinkLine {
+fn joined(link: &Link) -> LinkLine {
     let mark = mark_of(&link.trust);
-    let line = if link.same {
+    let claim = if link.same {
         LinkLine::same(mark, link.words.clone())
     } else {
         LinkLine::new(mark, link.words.clone())
     };
-    line.reason(link.trust.reason().to_owned())
+    claim.reason(link.trust.reason().to_owned())
 }
 
 fn line(detail: &Detail) -> DetailLine {

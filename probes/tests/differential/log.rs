@@ -73,7 +73,11 @@ impl GatewayLog {
             // NGINX's own number for an answer that it passes on as HTTP/0.9: no status at all.
             client_status: Some(status).filter(|&status| status != 9),
             log_line: line.map(|line| comparable_line(line)),
-            sni: entry.sni.clone(),
+            // The name is logged before OpenSSL has taken it.
+            sni: entry
+                .sni
+                .clone()
+                .filter(|_| line.is_none_or(|line| !line.starts_with("SSL_set_tlsext_host_name("))),
             complaints: entry
                 .calls
                 .iter()
@@ -135,6 +139,7 @@ fn outcome(line: &str) -> Outcome {
             "upstream SSL certificate does not match",
             Outcome::NameMismatch,
         ),
+        ("SSL_set_tlsext_host_name(", Outcome::TlsError),
         ("SSL_do_handshake() failed", Outcome::TlsError),
         ("SSL_read() failed (SSL:", Outcome::TlsError),
         ("SSL_write() failed (SSL:", Outcome::TlsError),

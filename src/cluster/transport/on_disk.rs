@@ -46,8 +46,16 @@ impl Transports {
 
 /// Whether two bundles hold the same certificates, in the same order, whatever stands between them.
 pub fn same_certificates(a: &[u8], b: &[u8]) -> bool {
-    let certificates = |text: &[u8]| pem::certificates(text).ok();
-    match (certificates(a), certificates(b)) {
+    let fingerprints = |text: &[u8]| {
+        let certificates = pem::read_bundle(text).ok()?;
+        Some(
+            certificates
+                .into_iter()
+                .map(|certificate| certificate.fingerprint_sha256)
+                .collect::<Vec<_>>(),
+        )
+    };
+    match (fingerprints(a), fingerprints(b)) {
         (Some(a), Some(b)) => a == b,
         _ => a == b,
     }

@@ -173,6 +173,24 @@ impl Transports {
         }
     }
 
+    /// All data-plane pods in which something can be started, ready or not; or the one of that name.
+    ///
+    /// # Errors
+    /// A sentence, where there is none.
+    pub fn data_plane_pods(
+        &self,
+        gateway: &ObjectRef,
+        name: Option<&str>,
+    ) -> Result<Vec<DataPlanePod>, String> {
+        if name.is_some() {
+            return self.data_plane_pod(gateway, name).map(|pod| vec![pod]);
+        }
+        let data_plane = data_plane(&self.snapshot, gateway).map_err(words)?;
+        data_plane.usable().map_err(words)?;
+        let running = |pod: &DataPlanePod| pod.running && !pod.deleting;
+        Ok(data_plane.pods.into_iter().filter(running).collect())
+    }
+
     /// The data-plane pod of that name, or the first that is ready.
     ///
     /// # Errors
@@ -214,7 +232,7 @@ fn words(why: NoDataPlane) -> String {
 fn direct() -> Way {
     Way {
         via: Via::Direct,
-        dial: Arc::new(Direct::default()),
+        dial: Arc::new(Direct),
         because: "The bytes leave from this machine, directly: what lies between the gateway's pod and the backend, NetworkPolicies included, is not proven.".to_owned(),
     }
 }

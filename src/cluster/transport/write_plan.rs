@@ -24,7 +24,7 @@ use super::{
 };
 use crate::{
     cluster::error::Failure,
-    model::object::ObjectRef,
+    model::{object::ObjectRef, raw::Raw},
 };
 
 /// Bound on one request.
@@ -134,7 +134,7 @@ impl Transports {
         })))
     }
 
-    fn raw(&self, pod: &ObjectRef) -> Result<Arc<serde_json::Value>, String> {
+    fn raw(&self, pod: &ObjectRef) -> Result<Arc<Raw>, String> {
         let gone = || format!("{pod} is gone; probe again");
         self.snapshot().raw(pod).ok_or_else(gone)
     }

@@ -115,8 +115,30 @@ pub fn plan_all(
     topology: &Topology,
     target: &ProbeTarget,
 ) -> Result<Planning, PlanError> {
+    planning(snapshot, index, topology, target, false)
+}
+
+/// As [`plan_all`], with the endpoints that are not ready beside those that are: nginx is not given
+/// them, and a probe may show why they are not ready.
+///
+/// # Errors
+/// One sentence, where the target does not exist or has no backends.
+pub fn plan_every(snapshot: &Snapshot, target: &ProbeTarget) -> Result<Planning, PlanError> {
+    let index = Index::of(snapshot);
+    let topology = Topology::with(snapshot, &index);
+    planning(snapshot, &index, &topology, target, true)
+}
+
+fn planning(
+    snapshot: &Snapshot,
+    index: &Index<'_>,
+    topology: &Topology,
+    target: &ProbeTarget,
+    unready_too: bool,
+) -> Result<Planning, PlanError> {
     let places = backends_of(snapshot, topology, target)?;
     let mut planner = Planner::new(snapshot, index, topology);
+    planner.unready_too = unready_too;
     let mut planning = Planning::default();
     for (place, endpoint) in places {
         match planner.backend(place, endpoint) {
@@ -328,6 +350,7 @@ struct Planner<'a> {
     snapshot: &'a Snapshot,
     index: &'a Index<'a>,
     topology: &'a Topology,
+    unready_too: bool,
     rules: BTreeMap<(ObjectRef, usize), RuleDecision<'a>>,
     seen: BTreeSet<super::PlanKey>,
 }
@@ -348,6 +371,7 @@ impl<'a> Planner<'a> {
             snapshot,
             index,
             topology,
+            unready_too: false,
             rules: BTreeMap::new(),
             seen: BTreeSet::new(),
         }
@@ -667,7 +691,7 @@ impl<'a> Planner<'a> {
             .index
             .endpoints(service, port)
             .into_iter()
-            .filter(|endpoint| endpoint.ready)
+            .filter(|endpoint| endpoint.ready || self.unready_too)
             .collect();
         if !ready.is_empty() {
             return Ok(ready);

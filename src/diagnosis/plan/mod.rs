@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::model::object::ObjectRef;
 
-pub use make::{Connection, PlanError, Planning, connections, plan, plan_all};
+pub use make::{Connection, PlanError, Planning, connections, plan, plan_all, plan_every};
 pub use target::{ProbeTarget, TargetError};
 
 /// One connection that nginx would open, to be tried.

@@ -304,7 +304,7 @@ pub(in crate::diagnosis) const M3: Rule = Rule {
 pub(in crate::diagnosis) const M4: Rule = Rule {
     code: "NGF-M4",
     severity: Severity::Warning,
-    title: "A Secret's ca.crt is older than the CA of the issuer that writes it",
+    title: "A Secret's ca.crt is not the CA that its issuer signs with",
     explanation: "Renewing a CA does not reissue what it signed, nor the ca.crt beside it; rotationPolicy Always gives the CA a new key. Certificates that are issued from then on do not verify against the old ca.crt.",
     remedy: "Reissue the Certificates of that issuer.",
     causes: &["NGF-T1", "NGF-B2", "NGF-B10", "NGF-B11", "NGF-X1"],
@@ -364,9 +364,9 @@ pub(in crate::diagnosis) const M4: Rule = Rule {
                     "NGF-M4",
                     Severity::Warning,
                     &issuer,
-                    format!("The ca.crt in {} is older than the CA of {issuer}", list(&secrets, 3)),
+                    format!("The ca.crt in {} is not the CA that {issuer} signs with", list(&secrets, 3)),
                 )
-                .because("The CA has the same name and another key: what it signs now does not verify against the old one.")
+                .because("It has the same name and another key: the CA was renewed since, and what it signs now does not verify against the old one.")
                 .scope(secrets)
                 .scope(stale.iter().map(|(_, certificate)| *certificate))
                 .mark_objects(marks)

@@ -8,6 +8,7 @@ use crate::{
         finding::{Finding, Remedy, Severity},
         mounted,
         ngf::BackendState,
+        plan::TrustSource,
         registry::Rule,
         trust, words,
     },
@@ -74,6 +75,10 @@ pub(in crate::diagnosis) const X1: Rule = Rule {
                     continue;
                 };
                 let place = format!("{}[tls.crt]", mounted.source);
+                let trusted_object = match trust {
+                    TrustSource::Object { object, .. } => Some(object),
+                    TrustSource::System => None,
+                };
                 findings.add(
                     Finding::new(
                         "NGF-X1",
@@ -93,6 +98,7 @@ pub(in crate::diagnosis) const X1: Rule = Rule {
                     .evidence("valid", super::expiry::validity(leaf), &place)
                     .evidence("trusted", words::list(trusted.iter().map(|ca| &ca.subject), 3), trust.to_string())
                     .scope([&policy.reference, &mounted.source])
+                    .scope(trusted_object)
                     .remedy(Remedy::say("Probe the backend: it shows what is presented.")),
                 );
             }

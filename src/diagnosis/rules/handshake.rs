@@ -312,6 +312,18 @@ fn http_error(probed: &Probed, transcript: &Transcript) -> Option<&'static str> 
     }
 }
 
+/// Services that a probe showed to want TLS, and to which nginx speaks plain HTTP (B9).
+pub(super) fn wanting_tls<'a>(context: &'a Context<'_>) -> BTreeSet<&'a ObjectRef> {
+    context
+        .probes
+        .iter()
+        .filter_map(|probed| {
+            let transcript = probed.result.as_ref().ok()?;
+            (code_of(probed, transcript) == Some("NGF-B9")).then_some(&probed.plan.service)
+        })
+        .collect()
+}
+
 /// B2, told apart by what is known of the client certificate.
 fn refused_why(context: &Context<'_>, plan: &ProbePlan) -> &'static str {
     let leaf = client_leaf(context, plan);
@@ -411,8 +423,9 @@ fn finding(
     if let Some(line) = &transcript.nginx.log_line {
         finding = finding.evidence("nginx would log", line, &place);
     }
+    // After a bad certificate nginx never sees the answer that the probe waits for.
     if let Some(answer) = &transcript.http
-        && code != "NGF-B7"
+        && transcript.nginx.outcome == Outcome::HttpError
     {
         finding = finding.evidence("answer", answer_text(answer.status, &answer.body), &place);
     }

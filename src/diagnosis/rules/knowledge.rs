@@ -174,7 +174,7 @@ pub(in crate::diagnosis) const K4: Rule = Rule {
     check: |context, findings| {
         let problems = &context.snapshot.problems;
         for problem in problems.iter().take(MOST_PROBLEMS) {
-            // There is no object to name: the place stands for it.
+            // The subject must be something; the input says what is meant.
             let subject = ObjectRef::new(Kind::ConfigMap, "", &problem.place);
             let mut finding = Finding::new(
                 "NGF-K4",
@@ -184,6 +184,7 @@ pub(in crate::diagnosis) const K4: Rule = Rule {
             )
             .unknown();
             finding.marks.clear();
+            finding.input = Some(problem.place.clone());
             for note in problem.notes.iter().take(8) {
                 finding = finding.evidence(&note.path, &note.message, &problem.place);
             }

@@ -143,7 +143,9 @@ fn why_missed(context: &Context<'_>, policy: &ObjectRef, target: &LocalRef) -> M
             miss.sentence = format!("there is no {service}");
         }
         miss.elsewhere = services_elsewhere(context, &service);
-        if let [one] = miss.elsewhere.as_slice() {
+        if miss.elsewhere.is_empty() && miss.is_proven {
+            wants_it(context, policy, &mut miss);
+        } else if let [one] = miss.elsewhere.as_slice() {
             miss.sentence = format!(
                 "{}; routes use {one}, and a policy must stand in its Service's namespace",
                 miss.sentence
@@ -205,6 +207,28 @@ fn why_missed(context: &Context<'_>, policy: &ObjectRef, target: &LocalRef) -> M
     miss.is_mistake = false;
     miss.sentence = format!("no route that a listener takes refers to {service}");
     miss
+}
+
+/// A probe may have shown which Service of the namespace wants the TLS that the policy is for.
+fn wants_it(context: &Context<'_>, policy: &ObjectRef, miss: &mut Miss) {
+    let wanting: Vec<&ObjectRef> = super::handshake::wanting_tls(context)
+        .into_iter()
+        .filter(|service| service.namespace == policy.namespace)
+        .collect();
+    if let [one] = wanting.as_slice() {
+        miss.sentence = format!(
+            "{}; {one} wants TLS, as a probe shows, and no policy targets it",
+            miss.sentence
+        );
+        miss.elsewhere = vec![(*one).clone()];
+        miss.remedy = Some(Remedy::command(
+            format!("Target {one}, if the policy is meant for it."),
+            format!(
+                "kubectl -n {} patch backendtlspolicy {} --type=merge -p '{{\"spec\":{{\"targetRefs\":[{{\"group\":\"\",\"kind\":\"Service\",\"name\":\"{}\"}}]}}}}'",
+                policy.namespace, policy.name, one.name
+            ),
+        ));
+    }
 }
 
 /// Services of that name in other namespaces that routes use and no policy targets.

@@ -20,6 +20,7 @@ use super::{
         SecretFacts, Service, Workload,
     },
     object::{Meta, Note, NoteKind, Object, ObjectRef},
+    raw::Raw,
     snapshot::Problem,
 };
 use reader::{Field, Reader};
@@ -100,8 +101,6 @@ pub fn object(
     let secret = (kind == Kind::Secret).then(|| facts::secret(&mut value));
     let config_map = (kind == Kind::ConfigMap).then(|| facts::config_map(&value));
     let cleaned = clean::clean_value(&mut value);
-    let value = Arc::new(value);
-
     let reader = Reader::new(&value);
     let root = reader.root();
     if !root.is_object() {
@@ -128,7 +127,7 @@ pub fn object(
         ($variant:ident, $spec:expr) => {{
             let spec = $spec;
             let notes = reader.into_notes();
-            Decoded::$variant(finish(reference, meta, Arc::clone(&value), notes, spec))
+            Decoded::$variant(finish(reference, meta, &value, notes, spec))
         }};
     }
     Ok(match kind {
@@ -173,14 +172,14 @@ pub fn object(
 fn finish<T>(
     reference: ObjectRef,
     meta: Meta,
-    raw: Arc<Value>,
+    raw: &Value,
     notes: Vec<Note>,
     spec: T,
 ) -> Object<T> {
     Object {
         reference,
         meta,
-        raw,
+        raw: Arc::new(Raw::from(raw)),
         notes,
         spec,
     }

@@ -14,7 +14,7 @@ use super::{Arrow, BACKEND, CLIENT, GATEWAY, wire};
 use crate::diagnosis::plan::ProbePlan;
 
 /// The eleven arrows.
-pub fn arrows(transcript: &Transcript, plan: &ProbePlan) -> Vec<Arrow> {
+pub(super) fn arrows(transcript: &Transcript, plan: &ProbePlan) -> Vec<Arrow> {
     let guide = Guide { transcript, plan };
     vec![
         guide.request(),

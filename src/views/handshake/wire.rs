@@ -7,7 +7,7 @@ use super::{Arrow, BACKEND, GATEWAY, mark_of_step};
 use crate::views::words;
 
 /// The arrows, one for each step.
-pub fn arrows(transcript: &Transcript) -> Vec<Arrow> {
+pub(super) fn arrows(transcript: &Transcript) -> Vec<Arrow> {
     transcript
         .steps
         .iter()

@@ -10,6 +10,8 @@ mod provision;
 mod references;
 mod reload;
 mod routes;
+#[cfg(test)]
+mod tests;
 
 use serde_json::{Value, json};
 

@@ -58,23 +58,21 @@ pub(super) fn config_map_authority(map: &Value) -> Option<Vec<u8>> {
 }
 
 /// The types of the PEM blocks of a text, with the text of each block.
-fn pem_blocks(text: &[u8]) -> Vec<(String, String)> {
-    let text = String::from_utf8_lossy(text);
+fn pem_blocks(text: &[u8]) -> Vec<(String, Zeroizing<String>)> {
     let mut blocks = Vec::new();
-    let mut rest = &*text;
-    while let Some((_, after)) = rest.split_once("-----BEGIN ") {
-        let Some((kind, after)) = after.split_once("-----") else {
+    let mut rest = std::str::from_utf8(text).unwrap_or_default();
+    while let Some(start) = rest.find("-----BEGIN ") {
+        let block = &rest[start..];
+        let Some((kind, _)) = block["-----BEGIN ".len()..].split_once("-----") else {
             break;
         };
         let end = format!("-----END {kind}-----");
-        let Some((inside, remaining)) = after.split_once(&end) else {
+        let Some(length) = block.find(&end).map(|at| at + end.len()) else {
             break;
         };
-        blocks.push((
-            kind.to_owned(),
-            format!("-----BEGIN {kind}-----{inside}{end}\n"),
-        ));
-        rest = remaining;
+        // One allocation of the right size: no copy of a key is left behind.
+        blocks.push((kind.to_owned(), Zeroizing::new(block[..length].to_owned())));
+        rest = &block[length..];
     }
     blocks
 }
@@ -120,7 +118,6 @@ fn key_pair(certificate: &[u8], key: &[u8]) -> Result<(), String> {
             ),
         });
     };
-    let key_pem = Zeroizing::new(key_pem.clone());
     let certificate =
         X509::from_pem(pem.as_bytes()).map_err(|_| "x509: malformed certificate".to_owned())?;
     // An encrypted key is not asked a passphrase for.
