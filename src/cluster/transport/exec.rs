@@ -32,7 +32,7 @@ use crate::{
 };
 
 /// The step of the relay's start.
-pub const STEP: &str = "exec";
+pub(super) const STEP: &str = "exec";
 /// How long the API server, the kubelet and the container runtime may take to start a relay.
 const START: Duration = Duration::from_secs(20);
 /// Seconds that a relay lives beyond the phases of its probe, so that none stays for ever.
@@ -75,6 +75,12 @@ impl Exec {
             pod.node.as_deref(),
             format!("exec in {}", pod.pod.name),
         )
+    }
+
+    /// Relays in any container.
+    pub fn in_container(cluster: &Cluster, pod: &ObjectRef, container: &str) -> Self {
+        let via = format!("exec in {}", pod.name);
+        Self::new(cluster.client(), pod, container, None, via)
     }
 
     /// The pod that the bytes leave from.

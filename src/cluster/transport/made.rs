@@ -18,13 +18,13 @@ use crate::model::{
 };
 
 /// Label of what the tool made; `kubectl get pods -l app.kubernetes.io/managed-by=ngf-tui`.
-pub const MANAGED_BY: (&str, &str) = ("app.kubernetes.io/managed-by", "ngf-tui");
+pub(super) const MANAGED_BY: (&str, &str) = ("app.kubernetes.io/managed-by", "ngf-tui");
 /// Label of every debug pod, whatever its other labels are.
-pub const DEBUG_POD: (&str, &str) = ("ngf-tui/debug-pod", "true");
+pub(super) const DEBUG_POD: (&str, &str) = ("ngf-tui/debug-pod", "true");
 /// Begins the name of what the tool makes.
-pub const PREFIX: &str = "ngf-tui-";
+pub(super) const PREFIX: &str = "ngf-tui-";
 /// The container of a debug pod.
-pub const RELAY: &str = "relay";
+pub(super) const RELAY: &str = "relay";
 /// The image where nobody names another.
 pub const IMAGE: &str = "busybox";
 /// A readiness gate that nothing meets: the pod is never ready, and so never an endpoint.

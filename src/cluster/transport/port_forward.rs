@@ -29,9 +29,9 @@ use crate::{
 };
 
 /// The step of the forwarding.
-pub const STEP: &str = "port-forward";
+pub(super) const STEP: &str = "port-forward";
 /// What a probe this way proves.
-pub const PROVES: &str = "TLS content valid, network path not proven";
+pub(super) const PROVES: &str = "TLS content valid, network path not proven";
 /// How long the API server and the kubelet may take.
 const START: Duration = Duration::from_secs(20);
 
