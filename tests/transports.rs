@@ -25,16 +25,41 @@ const PLAIN: &str = "}]}}";
 const ECHO: &[&str] = &["nc", "-ll", "-p", "7000", "-e", "cat"];
 const SLEEP: &[&str] = &["sleep", "3600"];
 
-/// A pod that has bash and coreutils of the node, and no nc.
-const BASH: &str = r#","command":["/bin/sleep"],"volumeMounts":[
-    {"name":"lib","mountPath":"/lib"},{"name":"lib64","mountPath":"/lib64"},{"name":"usrlib","mountPath":"/usr/lib"},
-    {"name":"sh","mountPath":"/bin/sh"},{"name":"bash","mountPath":"/bin/bash"},{"name":"cat","mountPath":"/bin/cat"},
-    {"name":"sleep","mountPath":"/bin/sleep"},{"name":"grep","mountPath":"/bin/grep"},{"name":"readlink","mountPath":"/bin/readlink"}
-    ]}],"volumes":[
-    {"name":"lib","hostPath":{"path":"/lib"}},{"name":"lib64","hostPath":{"path":"/lib64"}},{"name":"usrlib","hostPath":{"path":"/usr/lib"}},
-    {"name":"sh","hostPath":{"path":"/bin/sh"}},{"name":"bash","hostPath":{"path":"/bin/bash"}},{"name":"cat","hostPath":{"path":"/bin/cat"}},
-    {"name":"sleep","hostPath":{"path":"/bin/sleep"}},{"name":"grep","hostPath":{"path":"/bin/grep"}},{"name":"readlink","hostPath":{"path":"/bin/readlink"}}
-    ]}}"#;
+/// The end of the manifest of a pod that holds these programs of the node and no others: the image's
+/// own shell is busybox's, which is every program at once.
+fn with_programs(programs: &[&str], more_volumes: &str) -> String {
+    let (mut mounts, mut volumes) = (Vec::new(), Vec::new());
+    let folders = ["/lib", "/lib64", "/usr/lib"];
+    for (index, path) in folders.iter().chain(programs).enumerate() {
+        mounts.push(format!(r#"{{"name":"v{index}","mountPath":"{path}"}}"#));
+        volumes.push(format!(r#"{{"name":"v{index}","hostPath":{{"path":"{path}"}}}}"#));
+    }
+    if !more_volumes.is_empty() {
+        mounts.push(r#"{"name":"nc","mountPath":"/bin/nc","subPath":"nc"}"#.to_owned());
+        volumes.push(more_volumes.to_owned());
+    }
+    format!(
+        r#","command":["/bin/sleep"],"volumeMounts":[{}]}}],"volumes":[{}]}}}}"#,
+        mounts.join(","),
+        volumes.join(",")
+    )
+}
+
+/// With bash and coreutils, and no nc.
+const BASH: &[&str] = &["/bin/sh", "/bin/bash", "/bin/cat", "/bin/sleep", "/bin/grep", "/bin/readlink"];
+/// With a shell, and neither nc nor bash.
+const NEITHER: &[&str] = &["/bin/sh", "/bin/sleep"];
+/// A container in which no program is found, not even a shell.
+const NO_SHELL: &str = r#","command":["/bin/sleep"],"env":[{"name":"PATH","value":"/nowhere"}]}]}}"#;
+
+/// An nc that writes a megabyte to standard error once it is connected.
+const NOISY: &str = r#"#!/bin/bash
+exec 3<>"/dev/tcp/$1/$2"
+printf 'x%.0s' {1..1000000} >&2
+cat <&3 &
+cat >&3
+wait
+"#;
 
 fn target(host: &str, port: u16) -> Target {
     Target {
@@ -95,6 +120,7 @@ async fn there_and_back(dialled: Dialled, passes_the_end_on: bool) {
 async fn slow_exec_by_nc_is_byte_exact_and_leaves_no_process() {
     let Some(lab) = Lab::namespace("nc") else { return };
     lab.pod("echo", "lab/busybox:1", ECHO, PLAIN);
+    lab.listens("echo", 7000);
     lab.pod("relay", "lab/busybox:1", SLEEP, PLAIN);
     let exec = exec(&lab, "diag", "relay").await;
     let dialled = dial(&exec, &lab.ip("echo"), 7000).await.expect("a stream");
@@ -115,7 +141,8 @@ async fn slow_exec_by_nc_is_byte_exact_and_leaves_no_process() {
 async fn slow_exec_by_bash_is_byte_exact_and_tells_a_reset() {
     let Some(lab) = Lab::namespace("bash") else { return };
     lab.pod("echo", "lab/busybox:1", ECHO, PLAIN);
-    lab.pod("relay", "lab/pause:1", &["3600"], BASH);
+    lab.listens("echo", 7000);
+    lab.pod("relay", "lab/pause:1", &["3600"], &with_programs(BASH, ""));
     let exec = exec(&lab, "diag", "relay").await;
     let recorder = Recorder::new();
     let dialled = exec
@@ -136,10 +163,11 @@ async fn slow_exec_by_bash_is_byte_exact_and_tells_a_reset() {
 async fn slow_exec_says_why_there_is_no_connection() {
     let Some(lab) = Lab::namespace("why") else { return };
     lab.pod("relay", "lab/busybox:1", SLEEP, PLAIN);
-    lab.pod("bare", "lab/pause:1", &[], PLAIN);
+    lab.pod("neither", "lab/pause:1", &["3600"], &with_programs(NEITHER, ""));
+    lab.pod("no-shell", "lab/busybox:1", &["3600"], NO_SHELL);
     let relay = exec(&lab, "diag", "relay").await;
 
-    let refused = dial(&relay, &lab.ip("bare"), 7001).await;
+    let refused = dial(&relay, &lab.ip("neither"), 7001).await;
     assert!(
         matches!(refused, Err(DialError::Remote { errno: Some(111), .. })),
         "{refused:?}"
@@ -152,9 +180,11 @@ async fn slow_exec_says_why_there_is_no_connection() {
         "{nameless:?}"
     );
 
-    let bare = exec(&lab, "diag", "bare").await;
-    let why = said(dial(&bare, "10.0.0.1", 80).await);
-    assert!(why.contains("neither nc nor bash"), "{why}");
+    for pod in ["neither", "no-shell"] {
+        let bare = exec(&lab, "diag", pod).await;
+        let why = said(dial(&bare, "10.0.0.1", 80).await);
+        assert!(why.contains("neither nc nor bash"), "{why}");
+    }
     let gone = exec(&lab, "diag", "no-such-pod").await;
     let why = said(dial(&gone, "10.0.0.1", 80).await);
     assert!(why.contains("the pod is gone"), "{why}");
@@ -172,19 +202,28 @@ async fn slow_a_megabyte_on_stderr_stalls_nothing() {
     let Some(lab) = Lab::namespace("stderr") else { return };
     lab.apply(&serde_json::json!({
         "apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "nc"},
-        "data": {"nc": "#!/bin/sh\n(head -c 1000000 /dev/zero | tr '\\0' x >&2)\nexec /bin/nc \"$@\"\n"},
+        "data": {"nc": NOISY},
     }).to_string());
     lab.pod("echo", "lab/busybox:1", ECHO, PLAIN);
-    lab.pod("relay", "lab/busybox:1", SLEEP, r#","volumeMounts":[{"name":"nc","mountPath":"/usr/local/bin"}]}],"volumes":[{"name":"nc","configMap":{"name":"nc","defaultMode":493}}]}}"#);
+    lab.listens("echo", 7000);
+    let volume = r#"{"name":"nc","configMap":{"name":"nc","defaultMode":493}}"#;
+    lab.pod("relay", "lab/pause:1", &["3600"], &with_programs(BASH, volume));
     let exec = exec(&lab, "diag", "relay").await;
-    let dialled = dial(&exec, &lab.ip("echo"), 7000).await.expect("a stream");
-    there_and_back(dialled, true).await;
+    let recorder = Recorder::new();
+    let dialled = exec
+        .dial(&target(&lab.ip("echo"), 7000), &recorder)
+        .await
+        .expect("a stream");
+    let relay = recorder.steps().iter().any(|step| step.summary.starts_with("nc started"));
+    assert!(relay, "{:?}", recorder.steps());
+    there_and_back(dialled, false).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn slow_a_pod_that_goes_in_the_middle_is_no_verdict() {
     let Some(lab) = Lab::namespace("gone") else { return };
     lab.pod("echo", "lab/busybox:1", ECHO, PLAIN);
+    lab.listens("echo", 7000);
     lab.pod("relay", "lab/busybox:1", SLEEP, PLAIN);
     let exec = exec(&lab, "diag", "relay").await;
     let mut dialled = dial(&exec, &lab.ip("echo"), 7000).await.expect("a stream");
@@ -202,6 +241,7 @@ async fn slow_a_pod_that_goes_in_the_middle_is_no_verdict() {
 async fn slow_port_forward_is_byte_exact_and_says_why_not() {
     let Some(lab) = Lab::namespace("forward") else { return };
     lab.pod("echo", "lab/busybox:1", ECHO, PLAIN);
+    lab.listens("echo", 7000);
     let pod = |name: &str| ObjectRef::new(Kind::Pod, &lab.namespace, name);
     let cluster = lab.connect("diag").await;
     let forward = PortForward::new(&cluster, &pod("echo"));

@@ -148,6 +148,16 @@ impl Lab {
         self.run(&["wait", "--for=condition=Ready", &format!("pod/{name}"), "--timeout=60s"]);
     }
 
+    /// Waits until something in the pod listens on this port.
+    pub(crate) fn listens(&self, pod: &str, port: u16) {
+        let port = format!(":{port:04X}");
+        self.wait("it listens", || {
+            self.run(&["exec", pod, "--", "cat", "/proc/net/tcp", "/proc/net/tcp6"])
+                .lines()
+                .any(|line| line.contains(&port) && line.contains(" 0A "))
+        });
+    }
+
     /// The IP of a pod.
     pub(crate) fn ip(&self, pod: &str) -> String {
         self.run(&["get", "pod", pod, "-o", "jsonpath={.status.podIP}"])
