@@ -208,8 +208,8 @@ pub async fn run(
         bundles: bundles(&matrix, columns),
     };
     // Column by column within a row, so that the load is spread over the pods.
-    let places = (0..matrix.rows.len())
-        .flat_map(|row| (0..columns.len()).map(move |column| (row, column)));
+    let places =
+        (0..matrix.rows.len()).flat_map(|row| (0..columns.len()).map(move |column| (row, column)));
     let plans: Vec<_> = matrix.rows.iter().map(|row| row.plan.clone()).collect();
     let of = plans.len() * columns.len();
     let (run, plans) = (&run, &plans);
@@ -369,7 +369,11 @@ pub fn findings(matrix: &Matrix) -> Vec<String> {
     let rows: Vec<usize> = (0..matrix.rows.len())
         .filter(|row| {
             let cells = &matrix.rows[*row].cells;
-            cells.iter().any(known) && cells.iter().filter(|c| known(c)).all(|c| c.fault().is_some())
+            cells.iter().any(known)
+                && cells
+                    .iter()
+                    .filter(|c| known(c))
+                    .all(|c| c.fault().is_some())
         })
         .collect();
     let mut found = Vec::new();

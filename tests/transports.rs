@@ -32,7 +32,9 @@ fn with_programs(programs: &[&str], more_volumes: &str) -> String {
     let folders = ["/lib", "/lib64", "/usr/lib"];
     for (index, path) in folders.iter().chain(programs).enumerate() {
         mounts.push(format!(r#"{{"name":"v{index}","mountPath":"{path}"}}"#));
-        volumes.push(format!(r#"{{"name":"v{index}","hostPath":{{"path":"{path}"}}}}"#));
+        volumes.push(format!(
+            r#"{{"name":"v{index}","hostPath":{{"path":"{path}"}}}}"#
+        ));
     }
     if !more_volumes.is_empty() {
         mounts.push(r#"{"name":"nc","mountPath":"/bin/nc","subPath":"nc"}"#.to_owned());
@@ -46,11 +48,19 @@ fn with_programs(programs: &[&str], more_volumes: &str) -> String {
 }
 
 /// With bash and coreutils, and no nc.
-const BASH: &[&str] = &["/bin/sh", "/bin/bash", "/bin/cat", "/bin/sleep", "/bin/grep", "/bin/readlink"];
+const BASH: &[&str] = &[
+    "/bin/sh",
+    "/bin/bash",
+    "/bin/cat",
+    "/bin/sleep",
+    "/bin/grep",
+    "/bin/readlink",
+];
 /// With a shell, and neither nc nor bash.
 const NEITHER: &[&str] = &["/bin/sh", "/bin/sleep"];
 /// A container in which no program is found, not even a shell.
-const NO_SHELL: &str = r#","command":["/bin/sleep"],"env":[{"name":"PATH","value":"/nowhere"}]}]}}"#;
+const NO_SHELL: &str =
+    r#","command":["/bin/sleep"],"env":[{"name":"PATH","value":"/nowhere"}]}]}}"#;
 
 /// An nc that writes a megabyte to standard error once it is connected.
 const NOISY: &str = r#"#!/bin/bash
@@ -89,7 +99,9 @@ fn said(result: Result<Dialled, DialError>) -> String {
 /// 10 MB there and back at once, compared byte by byte, and the end is passed on where it can be.
 async fn there_and_back(dialled: Dialled, passes_the_end_on: bool) {
     const SIZE: usize = 10 << 20;
-    let bytes: Vec<u8> = (0..SIZE as u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
+    let bytes: Vec<u8> = (0..SIZE as u32)
+        .map(|n| (n.wrapping_mul(2_654_435_761) >> 13) as u8)
+        .collect();
     let (mut from, mut to) = tokio::io::split(dialled.stream);
     let up = async {
         to.write_all(&bytes).await.expect("it is taken");
@@ -100,7 +112,9 @@ async fn there_and_back(dialled: Dialled, passes_the_end_on: bool) {
     };
     let down = async {
         let mut back = vec![0; SIZE];
-        from.read_exact(&mut back).await.expect("all of it comes back");
+        from.read_exact(&mut back)
+            .await
+            .expect("all of it comes back");
         if passes_the_end_on {
             let mut rest = Vec::new();
             from.read_to_end(&mut rest).await.expect("an orderly end");
@@ -118,7 +132,9 @@ async fn there_and_back(dialled: Dialled, passes_the_end_on: bool) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn slow_exec_by_nc_is_byte_exact_and_leaves_no_process() {
-    let Some(lab) = Lab::namespace("nc") else { return };
+    let Some(lab) = Lab::namespace("nc") else {
+        return;
+    };
     lab.pod("echo", "lab/busybox:1", ECHO, PLAIN);
     lab.listens("echo", 7000);
     lab.pod("relay", "lab/busybox:1", SLEEP, PLAIN);
@@ -130,7 +146,10 @@ async fn slow_exec_by_nc_is_byte_exact_and_leaves_no_process() {
     let dialled = dial(&exec, &lab.ip("echo"), 7000).await.expect("a stream");
     drop(dialled);
     let hangs = dial(&exec, "192.0.2.1", 7000).await;
-    assert!(matches!(hangs, Err(DialError::TimedOut { .. })), "{hangs:?}");
+    assert!(
+        matches!(hangs, Err(DialError::TimedOut { .. })),
+        "{hangs:?}"
+    );
     lab.wait("no relay is left", || {
         let processes = lab.run(&["exec", "relay", "--", "ps"]);
         !processes.contains("nc ") && !processes.contains("ngf-tui")
@@ -139,7 +158,9 @@ async fn slow_exec_by_nc_is_byte_exact_and_leaves_no_process() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn slow_exec_by_bash_is_byte_exact_and_tells_a_reset() {
-    let Some(lab) = Lab::namespace("bash") else { return };
+    let Some(lab) = Lab::namespace("bash") else {
+        return;
+    };
     lab.pod("echo", "lab/busybox:1", ECHO, PLAIN);
     lab.listens("echo", 7000);
     lab.pod("relay", "lab/pause:1", &["3600"], &with_programs(BASH, ""));
@@ -149,34 +170,62 @@ async fn slow_exec_by_bash_is_byte_exact_and_tells_a_reset() {
         .dial(&target(&lab.ip("echo"), 7000), &recorder)
         .await
         .expect("a stream");
-    let relay = recorder.steps().iter().any(|step| step.summary.starts_with("bash started"));
+    let relay = recorder
+        .steps()
+        .iter()
+        .any(|step| step.summary.starts_with("bash started"));
     assert!(relay, "{:?}", recorder.steps());
     there_and_back(dialled, false).await;
     let refused = dial(&exec, &lab.ip("echo"), 7001).await;
     assert!(
-        matches!(refused, Err(DialError::Remote { errno: Some(111), .. })),
+        matches!(
+            refused,
+            Err(DialError::Remote {
+                errno: Some(111),
+                ..
+            })
+        ),
         "{refused:?}"
     );
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn slow_exec_says_why_there_is_no_connection() {
-    let Some(lab) = Lab::namespace("why") else { return };
+    let Some(lab) = Lab::namespace("why") else {
+        return;
+    };
     lab.pod("relay", "lab/busybox:1", SLEEP, PLAIN);
-    lab.pod("neither", "lab/pause:1", &["3600"], &with_programs(NEITHER, ""));
+    lab.pod(
+        "neither",
+        "lab/pause:1",
+        &["3600"],
+        &with_programs(NEITHER, ""),
+    );
     lab.pod("no-shell", "lab/busybox:1", &["3600"], NO_SHELL);
     let relay = exec(&lab, "diag", "relay").await;
 
     let refused = dial(&relay, &lab.ip("neither"), 7001).await;
     assert!(
-        matches!(refused, Err(DialError::Remote { errno: Some(111), .. })),
+        matches!(
+            refused,
+            Err(DialError::Remote {
+                errno: Some(111),
+                ..
+            })
+        ),
         "{refused:?}"
     );
     let silent = dial(&relay, "192.0.2.1", 7001).await;
-    assert!(matches!(silent, Err(DialError::TimedOut { .. })), "{silent:?}");
+    assert!(
+        matches!(silent, Err(DialError::TimedOut { .. })),
+        "{silent:?}"
+    );
     let nameless = dial(&relay, "no-such-name.invalid", 7001).await;
     assert!(
-        matches!(nameless, Err(DialError::Name { .. } | DialError::TimedOut { .. })),
+        matches!(
+            nameless,
+            Err(DialError::Name { .. } | DialError::TimedOut { .. })
+        ),
         "{nameless:?}"
     );
 
@@ -191,7 +240,10 @@ async fn slow_exec_says_why_there_is_no_connection() {
     for context in ["viewer", "oldexec"] {
         let denied = exec(&lab, context, "relay").await;
         let why = said(dial(&denied, "10.0.0.1", 80).await);
-        assert!(why.contains("resources: [pods/exec], verbs: [get, create]"), "{why}");
+        assert!(
+            why.contains("resources: [pods/exec], verbs: [get, create]"),
+            "{why}"
+        );
     }
     let hostile = said(dial(&relay, "-e/bin/sh", 80).await);
     assert!(hostile.contains("no name or address"), "{hostile}");
@@ -199,35 +251,54 @@ async fn slow_exec_says_why_there_is_no_connection() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn slow_a_megabyte_on_stderr_stalls_nothing() {
-    let Some(lab) = Lab::namespace("stderr") else { return };
-    lab.apply(&serde_json::json!({
-        "apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "nc"},
-        "data": {"nc": NOISY},
-    }).to_string());
+    let Some(lab) = Lab::namespace("stderr") else {
+        return;
+    };
+    lab.apply(
+        &serde_json::json!({
+            "apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "nc"},
+            "data": {"nc": NOISY},
+        })
+        .to_string(),
+    );
     lab.pod("echo", "lab/busybox:1", ECHO, PLAIN);
     lab.listens("echo", 7000);
     let volume = r#"{"name":"nc","configMap":{"name":"nc","defaultMode":493}}"#;
-    lab.pod("relay", "lab/pause:1", &["3600"], &with_programs(BASH, volume));
+    lab.pod(
+        "relay",
+        "lab/pause:1",
+        &["3600"],
+        &with_programs(BASH, volume),
+    );
     let exec = exec(&lab, "diag", "relay").await;
     let recorder = Recorder::new();
     let dialled = exec
         .dial(&target(&lab.ip("echo"), 7000), &recorder)
         .await
         .expect("a stream");
-    let relay = recorder.steps().iter().any(|step| step.summary.starts_with("nc started"));
+    let relay = recorder
+        .steps()
+        .iter()
+        .any(|step| step.summary.starts_with("nc started"));
     assert!(relay, "{:?}", recorder.steps());
     there_and_back(dialled, false).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn slow_a_pod_that_goes_in_the_middle_is_no_verdict() {
-    let Some(lab) = Lab::namespace("gone") else { return };
+    let Some(lab) = Lab::namespace("gone") else {
+        return;
+    };
     lab.pod("echo", "lab/busybox:1", ECHO, PLAIN);
     lab.listens("echo", 7000);
     lab.pod("relay", "lab/busybox:1", SLEEP, PLAIN);
     let exec = exec(&lab, "diag", "relay").await;
     let mut dialled = dial(&exec, &lab.ip("echo"), 7000).await.expect("a stream");
-    dialled.stream.write_all(b"hello").await.expect("it is taken");
+    dialled
+        .stream
+        .write_all(b"hello")
+        .await
+        .expect("it is taken");
     let mut back = [0; 5];
     dialled.stream.read_exact(&mut back).await.expect("an echo");
     lab.run(&["delete", "pod", "relay", "--force", "--grace-period=0"]);
@@ -239,7 +310,9 @@ async fn slow_a_pod_that_goes_in_the_middle_is_no_verdict() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn slow_port_forward_is_byte_exact_and_says_why_not() {
-    let Some(lab) = Lab::namespace("forward") else { return };
+    let Some(lab) = Lab::namespace("forward") else {
+        return;
+    };
     lab.pod("echo", "lab/busybox:1", ECHO, PLAIN);
     lab.listens("echo", 7000);
     let pod = |name: &str| ObjectRef::new(Kind::Pod, &lab.namespace, name);
@@ -266,5 +339,8 @@ async fn slow_port_forward_is_byte_exact_and_says_why_not() {
     let viewer = lab.connect("viewer").await;
     let denied = PortForward::new(&viewer, &pod("echo"));
     let why = said(dial(&denied, "10.0.0.1", 7000).await);
-    assert!(why.contains("resources: [pods/portforward], verbs: [get, create]"), "{why}");
+    assert!(
+        why.contains("resources: [pods/portforward], verbs: [get, create]"),
+        "{why}"
+    );
 }

@@ -14,7 +14,17 @@ use crate::{
 pub(super) async fn run(input: &InputArgs, args: &CleanupArgs) -> Result<u8, CliError> {
     let cluster = connect_to(input).await?;
     let namespace = input.namespace.as_deref().filter(|_| !input.all_namespaces);
-    let leftovers = find_leftovers(&cluster, namespace).await?;
+    let leftovers = match find_leftovers(&cluster, namespace).await {
+        // Whoever may not list everywhere may list where their context is.
+        Err(why) if namespace.is_none() && !input.all_namespaces => {
+            output::say(&format!(
+                "{why}; looking in namespace {} only",
+                cluster.namespace()
+            ));
+            find_leftovers(&cluster, Some(cluster.namespace())).await?
+        }
+        found => found?,
+    };
     let mut status = EXIT_OK;
     for leftover in &leftovers {
         let what = clean(&format!("{}: {}", leftover.pod, leftover.words));

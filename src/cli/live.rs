@@ -28,11 +28,7 @@ const ONCE: Duration = Duration::from_secs(300);
 const WATCHING: Duration = Duration::from_hours(1);
 
 /// Runs it. What it made in the cluster is removed however it ends.
-pub(super) async fn run(
-    input: &InputArgs,
-    args: &ProbeArgs,
-    target: &str,
-) -> Result<u8, CliError> {
+pub(super) async fn run(input: &InputArgs, args: &ProbeArgs, target: &str) -> Result<u8, CliError> {
     let cancel = CancellationToken::new();
     let leftovers = Leftovers::new();
     let signals = tokio::spawn(cancel_on_signals(cancel.clone()));
@@ -61,7 +57,10 @@ async fn cancel_on_signals(cancel: CancellationToken) {
         SignalKind::terminate(),
         SignalKind::hangup(),
     ];
-    let mut signals: Vec<_> = kinds.into_iter().filter_map(|kind| signal(kind).ok()).collect();
+    let mut signals: Vec<_> = kinds
+        .into_iter()
+        .filter_map(|kind| signal(kind).ok())
+        .collect();
     for ends in [false, true] {
         let waiting = signals.iter_mut().map(|signal| Box::pin(signal.recv()));
         futures::future::select_all(waiting).await;
@@ -190,11 +189,7 @@ impl Job<'_> {
     }
 
     /// Makes what the way needs: shown first, and only with `--yes`.
-    async fn make(
-        &self,
-        transports: &Transports,
-        plans: &[ProbePlan],
-    ) -> Result<Made, CliError> {
+    async fn make(&self, transports: &Transports, plans: &[ProbePlan]) -> Result<Made, CliError> {
         let way = &self.args.way;
         let mut made = Made::new();
         if !way.via.writes() {

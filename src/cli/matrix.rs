@@ -194,7 +194,15 @@ async fn watch(
             let changes = changes
                 .into_iter()
                 .map(|change| format!("{} {change}", now.strftime("%H:%M:%S")));
-            show(&last, &history, &mut log, changes.collect(), on_screen, first, job.args.output)?;
+            show(
+                &last,
+                &history,
+                &mut log,
+                changes.collect(),
+                on_screen,
+                first,
+                job.args.output,
+            )?;
             first = false;
         }
         let pause = every.saturating_sub(began.elapsed());
@@ -204,9 +212,10 @@ async fn watch(
         }
         // The watch has had a round's time to begin; where it has nothing, the objects of before count.
         let ready = |snapshot: &Arc<crate::model::snapshot::Snapshot>| {
-            snapshot.kinds.values().all(|state| {
-                *state != crate::model::snapshot::KindState::Loading
-            })
+            snapshot
+                .kinds
+                .values()
+                .all(|state| *state != crate::model::snapshot::KindState::Loading)
         };
         let newest = tokio::time::timeout(READ, snapshots.wait_for(ready)).await;
         if let Ok(Ok(snapshot)) = newest {
@@ -217,7 +226,15 @@ async fn watch(
             Err(why) => {
                 let line = format!("{} {why}", Timestamp::now().strftime("%H:%M:%S"));
                 if log.last().is_none_or(|last| last[8..] != line[8..]) {
-                    show(&[], &history, &mut log, vec![line], on_screen, false, job.args.output)?;
+                    show(
+                        &[],
+                        &history,
+                        &mut log,
+                        vec![line],
+                        on_screen,
+                        false,
+                        job.args.output,
+                    )?;
                 }
             }
         }

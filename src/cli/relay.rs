@@ -10,7 +10,9 @@ use tokio::{
     time::timeout,
 };
 
-use super::{CliError, EXIT_FOUND, EXIT_OK, args::RelayArgs, connect::host_and_port, output as out};
+use super::{
+    CliError, EXIT_FOUND, EXIT_OK, args::RelayArgs, connect::host_and_port, output as out,
+};
 
 /// Bytes that are moved at a time.
 const CHUNK: usize = 32 << 10;

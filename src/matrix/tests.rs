@@ -1,8 +1,5 @@
 use super::*;
-use crate::{
-    diagnosis::plan::PlannedEndpoint,
-    model::kind::Kind,
-};
+use crate::{diagnosis::plan::PlannedEndpoint, model::kind::Kind};
 
 fn plan(endpoint: &str) -> ProbePlan {
     let named = |kind, name: &str| ObjectRef::new(kind, "shop", name);
@@ -102,7 +99,9 @@ fn one_cause_for_all_is_one_sentence() {
 fn a_single_cell_is_named_with_both_its_sides() {
     assert_eq!(
         found(&[&[0, 0], &[0, 10]]),
-        [format!("{E1} fails from pod-1, and not from everywhere: expired")]
+        [format!(
+            "{E1} fails from pod-1, and not from everywhere: expired"
+        )]
     );
 }
 
@@ -140,9 +139,6 @@ fn a_round_says_what_changed() {
         [format!("{E1} from pod-0: expired")]
     );
     let smaller = matrix(&[&[0]]);
-    assert_eq!(
-        history.take(&smaller),
-        [format!("{E1} from pod-0 is gone")]
-    );
+    assert_eq!(history.take(&smaller), [format!("{E1} from pod-0 is gone")]);
     assert_eq!(history.rounds(&smaller.rows[0].plan, "pod-0").len(), 4);
 }

@@ -7,7 +7,10 @@ use std::{
     io::Write,
     path::{Path, PathBuf},
     process::{Command, Output, Stdio},
-    sync::atomic::{AtomicU32, Ordering},
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU32, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -29,11 +32,19 @@ pub(crate) fn kubeconfig() -> Option<PathBuf> {
 pub(crate) struct Lab {
     pub(crate) kubeconfig: PathBuf,
     pub(crate) namespace: String,
+    /// Those with a Gateway come one after the other: NGF is played for all of them at once.
+    turn: Option<MutexGuard<'static, ()>>,
 }
+
+static TURN: Mutex<()> = Mutex::new(());
 
 impl Lab {
     /// An empty namespace; `None` where there is no lab.
     pub(crate) fn namespace(what: &str) -> Option<Self> {
+        Self::new(what, None)
+    }
+
+    fn new(what: &str, turn: Option<MutexGuard<'static, ()>>) -> Option<Self> {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let kubeconfig = kubeconfig()?;
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
@@ -41,14 +52,16 @@ impl Lab {
         let lab = Self {
             kubeconfig,
             namespace,
+            turn,
         };
         lab.run(&["create", "namespace", &lab.namespace]);
         Some(lab)
     }
 
-    /// A namespace with the guide in it, at its end: mutual TLS works, with so many data-plane pods.
-    pub(crate) fn guide(what: &str, data_planes: u32) -> Option<Self> {
-        let lab = Self::namespace(what)?;
+    /// A namespace with the guide in it, at its end: mutual TLS works.
+    pub(crate) fn guide(what: &str) -> Option<Self> {
+        let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
+        let lab = Self::new(what, Some(turn))?;
         let folder = lab.folder();
         for secret in [
             "app-tls-secret",
@@ -69,21 +82,19 @@ impl Lab {
             let path = folder.join("guide").join(file);
             lab.run(&["apply", "-f", path.to_str().expect("a path")]);
         }
-        lab.run(&["rollout", "status", "deployment/secure-app", "--timeout=60s"]);
+        lab.run(&[
+            "rollout",
+            "status",
+            "deployment/secure-app",
+            "--timeout=60s",
+        ]);
         lab.reconcile();
-        if data_planes > 1 {
-            let replicas = format!("--replicas={data_planes}");
-            lab.run(&["scale", "deployment/gateway-nginx", &replicas]);
-            lab.wait("as many data-plane pods run", || {
-                let phases = lab.run(&[
-                    "get", "pods", "-l", "app.kubernetes.io/name=gateway-nginx",
-                    "-o", "jsonpath={.items[*].status.containerStatuses[0].state.running.startedAt}",
-                ]);
-                phases.split_whitespace().count() == data_planes as usize
-            });
-            lab.reconcile();
-        }
-        lab.run(&["rollout", "status", "deployment/gateway-nginx", "--timeout=60s"]);
+        lab.run(&[
+            "rollout",
+            "status",
+            "deployment/gateway-nginx",
+            "--timeout=60s",
+        ]);
         Some(lab)
     }
 
@@ -91,12 +102,20 @@ impl Lab {
         self.kubeconfig.parent().expect("a folder")
     }
 
-    /// Plays NGF's control plane once.
+    /// Plays NGF's control plane once, for all namespaces: one that goes meanwhile makes it fail.
     pub(crate) fn reconcile(&self) {
-        let output = Command::new(self.folder().join("ngf.py"))
-            .output()
-            .expect("ngf.py runs");
-        assert!(output.status.success(), "ngf.py: {output:?}");
+        let mut last = None;
+        for _ in 0..5 {
+            let output = Command::new(self.folder().join("ngf.py"))
+                .output()
+                .expect("ngf.py runs");
+            if output.status.success() {
+                return;
+            }
+            last = Some(said(&output));
+            std::thread::sleep(Duration::from_secs(2));
+        }
+        panic!("ngf.py: {last:?}");
     }
 
     fn kubectl(&self) -> Command {
@@ -111,7 +130,11 @@ impl Lab {
     /// Runs kubectl in the namespace, and returns what it prints; the later `-n` wins.
     pub(crate) fn run(&self, arguments: &[&str]) -> String {
         let output = self.kubectl().args(arguments).output().expect("kubectl");
-        assert!(output.status.success(), "kubectl {arguments:?}: {}", said(&output));
+        assert!(
+            output.status.success(),
+            "kubectl {arguments:?}: {}",
+            said(&output)
+        );
         String::from_utf8_lossy(&output.stdout).into_owned()
     }
 
@@ -130,11 +153,28 @@ impl Lab {
         assert!(child.wait().expect("it ends").success(), "{manifests}");
     }
 
+    /// Gives the data plane so many pods, and returns their names. Those that are new run, and have no
+    /// configuration: NGF is not played again.
+    pub(crate) fn scale(&self, data_planes: usize) -> Vec<String> {
+        let replicas = format!("--replicas={data_planes}");
+        self.run(&["scale", "deployment/gateway-nginx", &replicas]);
+        let label = "app.kubernetes.io/name=gateway-nginx";
+        let since = "jsonpath={.items[*].status.containerStatuses[0].state.running.startedAt}";
+        self.wait("as many data-plane pods run", || {
+            let since = self.run(&["get", "pods", "-l", label, "-o", since]);
+            since.split_whitespace().count() == data_planes
+        });
+        self.pods(label)
+    }
+
     /// Waits up to a minute.
     pub(crate) fn wait(&self, what: &str, is_so: impl Fn() -> bool) {
         let until = Instant::now() + Duration::from_secs(60);
         while !is_so() {
-            assert!(Instant::now() < until, "after a minute it is not so that {what}");
+            assert!(
+                Instant::now() < until,
+                "after a minute it is not so that {what}"
+            );
             std::thread::sleep(Duration::from_millis(300));
         }
     }
@@ -145,7 +185,12 @@ impl Lab {
             r#"{{"apiVersion":"v1","kind":"Pod","metadata":{{"name":"{name}"}},"spec":{{"terminationGracePeriodSeconds":0,"containers":[{{"name":"main","image":"{image}","args":{}{spec}"#,
             serde_json::to_string(args).expect("JSON"),
         ));
-        self.run(&["wait", "--for=condition=Ready", &format!("pod/{name}"), "--timeout=60s"]);
+        self.run(&[
+            "wait",
+            "--for=condition=Ready",
+            &format!("pod/{name}"),
+            "--timeout=60s",
+        ]);
     }
 
     /// Waits until something in the pod listens on this port.
@@ -165,7 +210,14 @@ impl Lab {
 
     /// Names of the namespace's pods that have this label.
     pub(crate) fn pods(&self, label: &str) -> Vec<String> {
-        let names = self.run(&["get", "pods", "-l", label, "-o", "jsonpath={.items[*].metadata.name}"]);
+        let names = self.run(&[
+            "get",
+            "pods",
+            "-l",
+            label,
+            "-o",
+            "jsonpath={.items[*].metadata.name}",
+        ]);
         names.split_whitespace().map(str::to_owned).collect()
     }
 
@@ -182,12 +234,22 @@ impl Lab {
 
     /// The program, on this namespace, as this context's user.
     pub(crate) fn ngf_tui(&self, context: &str, arguments: &[&str]) -> Command {
+        self.ngf_tui_with(&self.kubeconfig, context, arguments)
+    }
+
+    /// As [`Lab::ngf_tui`], by another kubeconfig.
+    pub(crate) fn ngf_tui_with(
+        &self,
+        kubeconfig: &Path,
+        context: &str,
+        arguments: &[&str],
+    ) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_ngf-tui"));
         command
             .env_remove("KUBECONFIG")
             .env("NO_COLOR", "1")
             .arg("--kubeconfig")
-            .arg(&self.kubeconfig)
+            .arg(kubeconfig)
             .args(["--context", context, "-n", &self.namespace])
             .args(arguments);
         command
@@ -196,9 +258,16 @@ impl Lab {
 
 impl Drop for Lab {
     fn drop(&mut self) {
+        let wait = format!("--wait={}", self.turn.is_some());
         let _ = self
             .kubectl()
-            .args(["delete", "namespace", &self.namespace, "--wait=false"])
+            .args([
+                "delete",
+                "namespace",
+                &self.namespace,
+                &wait,
+                "--timeout=90s",
+            ])
             .output();
     }
 }

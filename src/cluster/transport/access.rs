@@ -11,10 +11,7 @@ use futures::future::join_all;
 use k8s_openapi::api::authorization::v1::{
     ResourceAttributes, SelfSubjectAccessReview, SelfSubjectAccessReviewSpec,
 };
-use kube::{
-    Api, Client,
-    api::PostParams,
-};
+use kube::{Api, Client, api::PostParams};
 use ngf_probes::sanitize;
 use tokio::time::timeout;
 
@@ -216,8 +213,14 @@ mod tests {
         for (via, expected) in [
             (Via::Direct, ""),
             (Via::PortForward, "get pods/portforward"),
-            (Via::Ephemeral, "get pods, patch pods/ephemeralcontainers, get pods/exec"),
-            (Via::Pod, "create pods, get pods, delete pods, get pods/exec"),
+            (
+                Via::Ephemeral,
+                "get pods, patch pods/ephemeralcontainers, get pods/exec",
+            ),
+            (
+                Via::Pod,
+                "create pods, get pods, delete pods, get pods/exec",
+            ),
         ] {
             assert_eq!(listed(via, Some("1.34")), expected);
         }

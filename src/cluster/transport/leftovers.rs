@@ -111,9 +111,7 @@ async fn remove(client: &Client, pod: &ObjectRef, uid: Option<&str>) -> Result<(
     ))
 }
 
-async fn answered<T>(
-    request: impl Future<Output = Result<T, kube::Error>>,
-) -> Result<T, Failure> {
+async fn answered<T>(request: impl Future<Output = Result<T, kube::Error>>) -> Result<T, Failure> {
     match timeout(ANSWER, request).await {
         Ok(answer) => answer.map_err(Failure::from),
         Err(_) => Err(Failure::NoAnswer(format!(
@@ -244,16 +242,8 @@ fn ephemeral_containers(pod: &Pod) -> Vec<Leftover> {
 }
 
 /// When a container that sleeps ends; `None` where it does not run.
-pub(super) fn runs_until(
-    pod: &Pod,
-    name: &str,
-    args: &Option<Vec<String>>,
-) -> Option<Timestamp> {
-    let statuses = pod
-        .status
-        .as_ref()?
-        .ephemeral_container_statuses
-        .as_ref()?;
+pub(super) fn runs_until(pod: &Pod, name: &str, args: &Option<Vec<String>>) -> Option<Timestamp> {
+    let statuses = pod.status.as_ref()?.ephemeral_container_statuses.as_ref()?;
     let status = statuses.iter().find(|status| status.name == name)?;
     let running = status.state.as_ref()?.running.as_ref()?;
     let since = running.started_at.as_ref()?.0;

@@ -11,11 +11,7 @@ use k8s_openapi::api::core::v1::{EphemeralContainer, Pod};
 use serde_json::{Map, Value, json};
 
 use super::{CONTAINER, DataPlanePod};
-use crate::model::{
-    kinds::Gateway,
-    object::Object,
-    snapshot::Snapshot,
-};
+use crate::model::{kinds::Gateway, object::Object, snapshot::Snapshot};
 
 /// Label of what the tool made; `kubectl get pods -l app.kubernetes.io/managed-by=ngf-tui`.
 pub(super) const MANAGED_BY: (&str, &str) = ("app.kubernetes.io/managed-by", "ngf-tui");
@@ -263,7 +259,10 @@ fn publishes_unready(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{files, model::{kind::Kind, object::ObjectRef}};
+    use crate::{
+        files,
+        model::{kind::Kind, object::ObjectRef},
+    };
 
     const OBJECTS: &str = "
 apiVersion: gateway.networking.k8s.io/v1
@@ -363,8 +362,14 @@ spec:
         let pod = made(OBJECTS, true).expect("a pod");
         let labels = &pod["metadata"]["labels"];
         assert_eq!(labels["app.kubernetes.io/name"], "gateway-nginx");
-        assert_eq!(labels[MANAGED_BY.0], "ngf-nginx", "NetworkPolicies see the same");
-        assert_eq!(labels[DEBUG_POD.0], DEBUG_POD.1, "cleanup finds it all the same");
+        assert_eq!(
+            labels[MANAGED_BY.0], "ngf-nginx",
+            "NetworkPolicies see the same"
+        );
+        assert_eq!(
+            labels[DEBUG_POD.0], DEBUG_POD.1,
+            "cleanup finds it all the same"
+        );
         assert_eq!(labels["pod-template-hash"], Value::Null);
         assert_eq!(
             pod["spec"]["readinessGates"],
@@ -383,7 +388,10 @@ spec:
         );
         let why = made(&publishes, true).unwrap_err();
         assert!(why.contains("Service shop/gateway-nginx"), "{why}");
-        assert!(made(&publishes, false).is_ok(), "without the labels it is not taken");
+        assert!(
+            made(&publishes, false).is_ok(),
+            "without the labels it is not taken"
+        );
     }
 
     #[test]

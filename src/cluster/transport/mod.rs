@@ -22,10 +22,10 @@ use std::fmt;
 pub use access::{Access, Need, needs};
 pub use data_plane::{CONTAINER, DataPlane, DataPlanePod, NoDataPlane, data_plane};
 pub use exec::Exec;
-#[allow(unused_imports)] // for the text above
-use ngf_probes::dial::Dial;
 pub use leftovers::{Leftover, Leftovers, find_leftovers, remove_leftover};
 pub use made::{IMAGE, MakeOptions};
+#[allow(unused_imports)] // for the text above
+use ngf_probes::dial::Dial;
 pub use on_disk::{OnDisk, same_certificates};
 pub use port_forward::PortForward;
 pub use ways::{Transports, Way, WayTaken, Ways};
@@ -34,9 +34,7 @@ pub use write_plan::{Confirmation, Prepared, WritePlan};
 use super::error::Failure;
 
 /// A way to a backend.
-#[derive(
-    Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, clap::ValueEnum,
-)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, clap::ValueEnum)]
 pub enum Via {
     /// The most faithful way that you may go and that writes nothing: exec, port-forward, direct
     #[default]

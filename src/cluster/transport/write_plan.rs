@@ -274,7 +274,10 @@ impl Transports {
         if let Err(why) = result {
             return Err(match leftovers.remove(&reference).await {
                 Ok(()) => format!("{}: {why}", plan.object),
-                Err(left) => format!("{}: {why}; and it could not be removed: {left}", plan.object),
+                Err(left) => format!(
+                    "{}: {why}; and it could not be removed: {left}",
+                    plan.object
+                ),
             });
         }
         let because = format!(
@@ -366,9 +369,7 @@ impl Transports {
     }
 }
 
-async fn answered<T>(
-    request: impl Future<Output = Result<T, kube::Error>>,
-) -> Result<T, Failure> {
+async fn answered<T>(request: impl Future<Output = Result<T, kube::Error>>) -> Result<T, Failure> {
     match timeout(ANSWER, request).await {
         Ok(answer) => answer.map_err(Failure::from),
         Err(_) => Err(Failure::NoAnswer(format!(
