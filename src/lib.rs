@@ -8,7 +8,7 @@ pub mod cli;
 pub mod cluster;
 pub mod diagnosis;
 pub mod files;
-pub mod matrix;
+pub mod grid;
 pub mod model;
 pub mod report;
 pub mod sandbox;

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use futures::{FutureExt, future::BoxFuture};
 use ngf_probes::{
     ProbeError,
-    dial::Direct,
+    dial::{Dial, Direct},
     probe,
     spec::{HttpSpec, ProbeSpec, TlsSpec, Trust},
     transcript::Transcript,
@@ -20,7 +20,7 @@ use crate::{
         transport::{WayTaken, Ways},
     },
     diagnosis::plan::{PlannedTls, ProbePlan, TrustSource},
-    sandbox::{Sandbox, Stage},
+    sandbox::{SCENARIOS, Sandbox, Scenario, Stage},
 };
 
 /// NGF renders `proxy_ssl_verify_depth 4`.
@@ -91,23 +91,33 @@ impl World for Demo {
                 .set_stage(stage)
                 .await
                 .map_err(|error| error.to_string())?;
-            Ok(stage_event(stage))
+            Ok(stage_event(sandbox.scenario(), stage))
         }
         .boxed()
     }
 }
 
-/// A stage of the guide, as the terminal interface shows it.
-pub fn stage_event(stage: Stage) -> StageEvent {
-    let index = Stage::ALL
-        .iter()
-        .position(|known| *known == stage)
-        .unwrap_or_default();
+/// A stage of the guide, as the terminal interface shows it; the last one of a scenario is what the
+/// scenario is about.
+pub fn stage_event(scenario: &Scenario, stage: Stage) -> StageEvent {
+    let position = Stage::ALL.iter().position(|known| *known == stage);
+    let is_guide = scenario.name == SCENARIOS[0].name;
+    let (title, text) = if is_guide || stage != Stage::Policy {
+        (stage.title().to_owned(), stage.text().to_owned())
+    } else {
+        let text = format!("{}. Shows: {}.", scenario.differs, scenario.shows);
+        (scenario.title.to_owned(), text)
+    };
     StageEvent {
-        index,
+        index: position.unwrap_or_default(),
         of: Stage::ALL.len(),
-        title: stage.title().to_owned(),
-        text: stage.text().to_owned(),
+        walk: if is_guide {
+            "guide".to_owned()
+        } else {
+            format!("scenario {}", scenario.name)
+        },
+        title,
+        text,
     }
 }
 
@@ -151,33 +161,27 @@ pub async fn probe_spec(
     })
 }
 
-/// A probe that ran, and the way that it went.
-pub struct Sighting {
-    /// What was seen.
-    pub transcript: Transcript,
-    /// The way.
-    pub way: WayTaken,
-}
-
 /// Runs a probe by the first of these ways whose transport does not fail.
 ///
 /// # Errors
 /// A sentence, where all of them fail, or the probe itself could not be run.
-pub async fn run_over(
+pub async fn run_over<T, P>(
     ways: &Ways,
-    spec: &ProbeSpec,
-    cancel: &CancellationToken,
-) -> Result<Sighting, String> {
+    run: impl Fn(Arc<dyn Dial>) -> P,
+) -> Result<(T, WayTaken), String>
+where
+    P: Future<Output = Result<T, ProbeError>>,
+{
     let mut not_taken = ways.not_taken.clone();
     for way in &ways.ways {
-        match probe(spec, &*way.dial, cancel).await {
-            Ok(transcript) => {
+        match run(Arc::clone(&way.dial)).await {
+            Ok(seen) => {
                 let way = WayTaken {
                     via: way.via.to_string(),
                     because: way.because.clone(),
                     not_taken,
                 };
-                return Ok(Sighting { transcript, way });
+                return Ok((seen, way));
             }
             Err(error @ ProbeError::Transport(_)) => not_taken.push(in_words(&error)),
             Err(error) => return Err(in_words(&error)),

@@ -1,6 +1,6 @@
 //! Reads the embedded cluster as any other.
 
-use std::{sync::Arc, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use ngf_tui::{
     cluster::{Cluster, ClusterError, ClusterOptions, LogOptions, connect},
@@ -11,7 +11,13 @@ use ngf_tui::{
     },
     sandbox::{Denied, Sandbox, SandboxOptions, Scenario, Stage},
 };
-use tokio::{sync::watch::Receiver, time::timeout};
+use tokio::{
+    io::copy_bidirectional,
+    net::{TcpListener, TcpStream},
+    sync::watch::Receiver,
+    task::{JoinHandle, JoinSet},
+    time::timeout,
+};
 use tokio_util::sync::CancellationToken;
 
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -55,11 +61,9 @@ async fn until(
     what: &str,
     is_true: impl FnMut(&Arc<Snapshot>) -> bool,
 ) -> Arc<Snapshot> {
-    match timeout(PATIENCE, snapshots.wait_for(is_true)).await {
-        Ok(Ok(snapshot)) => Arc::clone(&snapshot),
-        Ok(Err(_)) => panic!("nobody reads any more; waited for: {what}"),
-        Err(_) => panic!("waited {PATIENCE:?} for: {what}"),
-    }
+    let waited = timeout(PATIENCE, snapshots.wait_for(is_true)).await;
+    let snapshot = waited.unwrap_or_else(|_| panic!("waited {PATIENCE:?} for: {what}"));
+    Arc::clone(&snapshot.unwrap_or_else(|_| panic!("nobody reads any more; waited for: {what}")))
 }
 
 fn reference(kind: Kind, name: &str) -> ObjectRef {
@@ -337,6 +341,99 @@ async fn one_namespace_is_read_where_one_is_asked_for() {
             .to_string()
             .starts_with("\"a/b\" is no name of a namespace"),
         "{error}"
+    );
+    sandbox.shutdown().await;
+}
+
+/// A wire between the tool and the API server that can be cut and mended.
+struct Wire {
+    address: SocketAddr,
+    to: SocketAddr,
+    task: Option<JoinHandle<()>>,
+}
+
+impl Wire {
+    async fn to(to: SocketAddr) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("an address");
+        let task = Some(tokio::spawn(carry(listener, to)));
+        Self { address, to, task }
+    }
+
+    /// Breaks every connection, and takes no new ones.
+    async fn cut(&mut self) {
+        if let Some(task) = self.task.take() {
+            task.abort();
+            assert!(task.await.is_err(), "it carries for ever");
+        }
+    }
+
+    async fn mend(&mut self) {
+        let listener = TcpListener::bind(self.address).await.expect("the port");
+        self.task = Some(tokio::spawn(carry(listener, self.to)));
+    }
+}
+
+async fn carry(listener: TcpListener, to: SocketAddr) {
+    // dropped with the task, which ends every connection
+    let mut connections = JoinSet::new();
+    while let Ok((mut near, _)) = listener.accept().await {
+        connections.spawn(async move {
+            let mut far = TcpStream::connect(to).await?;
+            copy_bidirectional(&mut near, &mut far).await
+        });
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_broken_wire_is_noticed_and_what_happened_meanwhile_is_made_up_for() {
+    let (sandbox, folder) = sandbox(Stage::Before, Vec::new()).await;
+    let server = sandbox.server_url();
+    let address = server.trim_start_matches("https://").parse();
+    let mut wire = Wire::to(address.expect("an address")).await;
+    let through_wire = sandbox
+        .kubeconfig()
+        .replace(&server, &format!("https://{}", wire.address));
+    std::fs::write(folder.path().join("config"), through_wire).expect("a kubeconfig");
+    let cluster = connect(&options(&folder, None))
+        .await
+        .expect("a connection");
+    let mut snapshots = cluster.watch(&CancellationToken::new());
+    let is_live = |snapshot: &Arc<Snapshot>| {
+        let mut states = snapshot.kinds.values();
+        states.all(|state| matches!(state, KindState::Live { .. } | KindState::NotServed))
+    };
+    let before = until(&mut snapshots, "everything to be live", is_live).await;
+
+    wire.cut().await;
+    let stale =
+        |snapshot: &Snapshot, kind| matches!(snapshot.kinds[&kind], KindState::Stale { .. });
+    until(&mut snapshots, "the break to be noticed", |s| {
+        stale(s, Kind::Gateway) && stale(s, Kind::GatewayClass) && s.gateways.len() == 1
+    })
+    .await;
+    sandbox
+        .set_stage(Stage::Policy)
+        .await
+        .expect("the last stage");
+    // the API server no longer knows what happened since the break: a new list is needed
+    sandbox.compact();
+    wire.mend().await;
+
+    let after = until(
+        &mut snapshots,
+        "the policy, its Secret and live kinds",
+        |s| s.policies.len() == 1 && found(s, "backend-cert") && is_live(s),
+    )
+    .await;
+    let class = ObjectRef::new(Kind::GatewayClass, "", "nginx");
+    let is_shared = Arc::ptr_eq(
+        &before.gateway_classes[&class],
+        &after.gateway_classes[&class],
+    );
+    assert!(
+        is_shared,
+        "what a new list holds unchanged is not read again"
     );
     sandbox.shutdown().await;
 }

@@ -365,6 +365,28 @@ async fn edits_are_admitted_refused_and_tried_dry() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_status_is_written_apart_from_the_object() {
+    let cluster = cluster!("guide", Stage::Policy);
+    // Nobody's kind: no controller writes its status.
+    let policy = "apiVersion: gateway.nginx.org/v1alpha1\nkind: ClientSettingsPolicy\n\
+                  metadata: {name: p}\nspec: {a: b}\nstatus: {set: by-apply}\n";
+    cluster.kubectl_with("apply -f -", policy).fine();
+    let shown = "get cspolicy p -o jsonpath={.metadata.generation}/{.status.set}/{.spec.a}";
+    assert_eq!(cluster.kubectl(shown).fine(), "1//b");
+    let status = r#"{"spec":{"a":"c"},"status":{"set":"by-status"}}"#;
+    let arguments = format!("patch cspolicy p --type=merge -p {status}");
+    cluster
+        .kubectl(&format!("{arguments} --subresource=status"))
+        .fine();
+    assert_eq!(cluster.kubectl(shown).fine(), "1/by-status/b");
+    cluster.kubectl(&arguments).fine();
+    assert_eq!(cluster.kubectl(shown).fine(), "2/by-status/c");
+    cluster.kubectl("label cspolicy p x=y").fine();
+    assert_eq!(cluster.kubectl(shown).fine(), "2/by-status/c");
+    cluster.sandbox.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_stale_write_is_a_conflict() {
     let cluster = cluster!("guide", Stage::Policy);
     let yaml = cluster.kubectl("get cm secure-config -o yaml").fine();
@@ -489,67 +511,4 @@ async fn rights_are_asked_for_and_missing_ones_are_said() {
     );
     assert!(said.out.contains("\"reason\":\"Unauthorized\""), "{said:?}");
     cluster.sandbox.shutdown().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn stages_can_be_walked_forth_and_back() {
-    let cluster = cluster!("guide", Stage::Before);
-    let names = "get btlspolicy,certificates,secrets -o name";
-    let before = cluster.kubectl(names).fine();
-    assert!(
-        !before.contains("backend-tls") && !before.contains("gateway-client-cert"),
-        "{before}"
-    );
-    cluster.sandbox.set_stage(Stage::Policy).await.unwrap();
-    let last = cluster.kubectl(names).fine();
-    assert!(
-        last.contains("backend-tls") && last.contains("secret/backend-cert"),
-        "{last}"
-    );
-    cluster
-        .sandbox
-        .set_stage(Stage::ClientCertificate)
-        .await
-        .unwrap();
-    let middle = cluster.kubectl(names).fine();
-    assert!(
-        !middle.contains("backend-tls") && middle.contains("gateway-client-cert"),
-        "{middle}"
-    );
-    cluster.sandbox.set_stage(Stage::Before).await.unwrap();
-    assert_eq!(cluster.kubectl(names).fine(), before);
-    let tls = cluster
-        .kubectl("get gateway gateway -o jsonpath={.spec.tls}")
-        .fine();
-    assert_eq!(tls, "");
-    cluster.sandbox.shutdown().await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn two_clusters_run_side_by_side_and_pods_share_an_address_where_they_must() {
-    let first = cluster!("guide", Stage::Policy);
-    let second = Cluster::start("guide", Stage::Policy).await;
-    let mut options = SandboxOptions::new(Scenario::find("guide").unwrap(), Stage::Policy);
-    options.own_network = false;
-    let third = Cluster::with(options).await;
-    third.kubectl("scale deploy/secure-app --replicas=2").fine();
-    third.kubectl_until("get deploy secure-app", "2/2");
-    let mut all = first.endpoints("secure-app");
-    all.extend(second.endpoints("secure-app"));
-    all.extend(third.endpoints("secure-app"));
-    assert_eq!(all.len(), 4);
-    for (index, endpoint) in all.iter().enumerate() {
-        assert!(!all[..index].contains(endpoint), "{all:?}");
-        std::net::TcpStream::connect((endpoint.0.as_str(), endpoint.1)).unwrap();
-    }
-    assert!(all[..2].iter().all(|(_, port)| *port == 8443), "{all:?}");
-    for cluster in [first, second, third] {
-        cluster.sandbox.shutdown().await;
-    }
-    for (address, port) in all {
-        assert!(
-            std::net::TcpStream::connect((address.as_str(), port)).is_err(),
-            "still listening"
-        );
-    }
 }

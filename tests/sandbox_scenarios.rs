@@ -311,14 +311,14 @@ async fn the_chain_that_secure_app_sends_is_the_one_that_nginx_sends() {
             .args(["s_client", "-showcerts", version, "-connect"])
             .arg(format!("{address}:{port}"));
         let said = run(&mut client).out;
-        let part = |start: &str, end: &str| {
+        let between = |start: &str, end: &str| {
             let from = said.find(start).unwrap_or(said.len());
             let text = &said[from..];
             text[..text.find(end).unwrap_or(text.len())].to_owned()
         };
         (
-            part("Certificate chain", "---\nServer certificate"),
-            part("Acceptable client", "Requested"),
+            between("Certificate chain", "---\nServer certificate"),
+            between("Acceptable client", "Requested"),
         )
     };
     let (address, pod_port) = cluster.endpoints("secure-app").remove(0);

@@ -87,7 +87,7 @@ async fn lists_are_read_in_pages_of_one_version() {
         .await;
     match expired {
         Err(kube::Error::Api(status)) => {
-            assert_eq!((status.code, status.reason.as_str()), (410, "Expired"))
+            assert_eq!((status.code, status.reason.as_str()), (410, "Expired"));
         }
         other => panic!("{other:?}"),
     }
@@ -336,12 +336,12 @@ async fn metadata_alone_one_secret_by_name_and_logs_can_be_followed() {
     }
     let (time, _) = seen[0].split_once(' ').unwrap();
     time.parse::<jiff::Timestamp>().unwrap();
-    let last = LogParams {
+    let shortened = LogParams {
         tail_lines: Some(1),
         limit_bytes: Some(9),
         ..LogParams::default()
     };
-    assert_eq!(pods.logs(&name, &last).await.unwrap(), "127.0.0.1");
+    assert_eq!(pods.logs(&name, &shortened).await.unwrap(), "127.0.0.1");
     cluster.sandbox.shutdown().await;
 }
 

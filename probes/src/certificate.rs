@@ -190,6 +190,14 @@ pub(crate) fn subject_of(der: &[u8]) -> String {
     }
 }
 
+/// The issuer of a certificate in DER, or what is wrong with it.
+pub(crate) fn issuer_of(der: &[u8]) -> String {
+    match X509Certificate::from_der(der) {
+        Ok((_, certificate)) => name_text(certificate.issuer()),
+        Err(_) => "(unreadable)".to_owned(),
+    }
+}
+
 /// A distinguished name in DER as RFC 4514 text; `None` where it is none.
 pub(crate) fn name_from_der(der: &[u8]) -> Option<String> {
     X509Name::from_der(der)

@@ -26,20 +26,24 @@
 //! # }
 //! ```
 
+pub mod capture;
 pub mod certificate;
 pub mod chain;
 pub mod dial;
 pub mod engine;
+pub mod matrix;
 pub mod messages;
+mod opinions;
 pub mod pem;
 mod probe;
 mod recorder;
 mod records;
 pub mod sanitize;
 pub mod spec;
+pub mod stall;
 pub mod steps;
 pub mod transcript;
 pub mod verdict;
 
-pub use probe::{ProbeError, probe};
+pub use probe::{ProbeError, probe, probe_with};
 pub use recorder::Recorder;

@@ -3,21 +3,27 @@
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
+use openssl::x509::X509;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_util::sync::CancellationToken;
 
+use crate::certificate::CertificateFacts;
+use crate::chain::ChainError;
 use crate::dial::{ByteStream, Dial, DialError, Target};
 use crate::engine::openssl::failure::TlsFailure;
 use crate::engine::openssl::{
-    ConfigError, HandshakeEnd, Prepared, Session, UpstreamName, engine, prepare,
+    ConfigError, HandshakeEnd, Prepared, Session, UpstreamName, engine, prepare_with,
 };
+use crate::opinions::{self, Ground};
 use crate::recorder::Recorder;
+use crate::records::{Tape, Tee};
 use crate::sanitize;
-use crate::spec::{HttpSpec, ProbeSpec, TlsSpec};
+use crate::spec::{HttpSpec, Options, ProbeSpec, TlsSpec};
 use crate::steps::http::{self, BadRequest, Exchange};
 use crate::steps::tcp::os_text;
-use crate::steps::{failure, tls};
-use crate::transcript::{HttpAnswer, Record, SCHEMA, Transcript};
+use crate::steps::{self, failure, tls};
+use crate::transcript::{HttpAnswer, JudgedAsBackend, Record, SCHEMA, Transcript};
+use crate::verdict::client::Reaction;
 use crate::verdict::{self, Ending, Observed, ObservedTls};
 
 /// The probe could not be run, so that nothing can be said of the backend.
@@ -32,6 +38,15 @@ pub enum ProbeError {
     /// The transport failed, and not the backend.
     #[error("the transport to the backend failed: {0}")]
     Transport(String),
+    /// The backend's CA, by which the client certificate was to be judged, cannot be used.
+    #[error("the CA that the backend trusts, {origin}, cannot be used")]
+    BackendTrust {
+        /// Where it comes from.
+        origin: String,
+        /// What is wrong.
+        #[source]
+        source: ChainError,
+    },
     /// OpenSSL could not set up the connection.
     #[error("OpenSSL could not set up the connection")]
     OpenSsl(#[source] openssl::error::ErrorStack),
@@ -50,10 +65,23 @@ pub async fn probe(
     dial: &dyn Dial,
     cancel: &CancellationToken,
 ) -> Result<Transcript, ProbeError> {
+    probe_with(spec, &Options::default(), dial, cancel).await
+}
+
+/// The same with something else to offer, to keep, or to judge.
+///
+/// # Errors
+/// As for [`probe()`], and where OpenSSL cannot offer what it should.
+pub async fn probe_with(
+    spec: &ProbeSpec,
+    options: &Options,
+    dial: &dyn Dial,
+    cancel: &CancellationToken,
+) -> Result<Transcript, ProbeError> {
     tokio::select! {
         biased;
         () = cancel.cancelled() => Err(ProbeError::Cancelled),
-        result = run(spec, dial) => result,
+        result = run(spec, options, dial) => result,
     }
 }
 
@@ -69,6 +97,8 @@ struct Seen {
 struct SeenTls {
     name: UpstreamName,
     trust_origin: String,
+    roots: Vec<X509>,
+    path: Vec<CertificateFacts>,
     told: tls::Told,
     trace: Vec<crate::transcript::VerifyEvent>,
     records: Vec<Record>,
@@ -76,12 +106,17 @@ struct SeenTls {
     not_tls: Option<String>,
 }
 
-async fn run(spec: &ProbeSpec, dial: &dyn Dial) -> Result<Transcript, ProbeError> {
+async fn run(
+    spec: &ProbeSpec,
+    options: &Options,
+    dial: &dyn Dial,
+) -> Result<Transcript, ProbeError> {
     let request = http::request(&spec.http)?;
     let prepared = match &spec.tls {
-        Some(tls) => Some(prepare(tls)?),
+        Some(tls) => Some(prepare_with(tls, options)?),
         None => None,
     };
+    let judged_as_backend = judged_as_backend(spec, options)?;
     let started_at = Timestamp::now();
     let recorder = Recorder::new();
     let target = Target {
@@ -89,13 +124,17 @@ async fn run(spec: &ProbeSpec, dial: &dyn Dial) -> Result<Transcript, ProbeError
         port: spec.port,
         timeout: spec.timeout,
     };
-    let seen = match dial.dial(&target, &recorder).await {
+    let mut seen = match dial.dial(&target, &recorder).await {
         Ok(dialled) => {
-            let mut seen = match prepared {
-                Some(prepared) => {
-                    over_tls(prepared, dialled.stream, spec, &request, &recorder).await?
-                }
-                None => in_plain_text(dialled.stream, spec, &request, &recorder).await,
+            if let Some(capture) = &options.capture {
+                steps::tcp::begin_capture(capture, &recorder);
+            }
+            let mut seen = if let Some(prepared) = prepared {
+                over_tls(prepared, dialled.stream, spec, &request, &recorder).await?
+            } else {
+                let tape = Tape::keeping(options.capture.clone());
+                let stream = Box::new(Tee::new(dialled.stream, tape));
+                in_plain_text(stream, spec, &request, &recorder).await
             };
             if let Some(what) = dialled.fault.get() {
                 return Err(ProbeError::Transport(sanitize::line(what, 500)));
@@ -110,7 +149,29 @@ async fn run(spec: &ProbeSpec, dial: &dyn Dial) -> Result<Transcript, ProbeError
             http: None,
         },
     };
+    if let Some(tls) = &mut seen.tls {
+        tls.told.client_certificate.judged_as_backend = judged_as_backend;
+    }
     Ok(transcript(spec, dial.via(), started_at, &recorder, seen))
+}
+
+/// The client certificate by the backend's own measure, where that is known.
+fn judged_as_backend(
+    spec: &ProbeSpec,
+    options: &Options,
+) -> Result<Option<JudgedAsBackend>, ProbeError> {
+    let tls = spec.tls.as_ref();
+    let identity = tls.and_then(|tls| tls.client_identity.as_ref());
+    let (Some(identity), Some(trust)) = (identity, &options.backend_trust) else {
+        return Ok(None);
+    };
+    let at = tls.and_then(|tls| tls.at);
+    opinions::of_backend(identity, trust, at)
+        .map(Some)
+        .map_err(|source| ProbeError::BackendTrust {
+            origin: sanitize::line(&trust.origin, 200),
+            source,
+        })
 }
 
 fn not_connected(error: DialError) -> Result<Ending, ProbeError> {
@@ -169,6 +230,7 @@ async fn over_tls(
     recorder: &Recorder,
 ) -> Result<Seen, ProbeError> {
     let trust_origin = prepared.trust_origin.clone();
+    let roots = prepared.roots.clone();
     let until = Instant::now() + spec.timeout;
     let (mut session, end) = prepared
         .handshake(stream, until)
@@ -203,6 +265,8 @@ async fn over_tls(
     let seen = SeenTls {
         name: session.name().clone(),
         trust_origin,
+        roots,
+        path: session.path(),
         told,
         trace: session.trace(),
         records: tls::records(&session.tape, recorder),
@@ -323,6 +387,8 @@ impl SeenTls {
         Self {
             name: prepared.name().clone(),
             trust_origin: prepared.trust_origin.clone(),
+            roots: Vec::new(),
+            path: Vec::new(),
             told: tls::Told::default(),
             trace: Vec::new(),
             records: Vec::new(),
@@ -352,10 +418,39 @@ fn transcript(
     };
     let nginx = verdict::judge(&observed);
     let steps = failure::mark(recorder.steps(), &seen.ending);
-    let (told, trace, records) = match seen.tls {
+    let at = spec.tls.as_ref().and_then(|tls| tls.at);
+    let second_opinion = seen.tls.as_ref().and_then(|tls| {
+        opinions::strict(
+            &tls.told.server_chain,
+            &tls.roots,
+            &tls.trust_origin,
+            &tls.name,
+            at,
+            tls.told.agreed.as_ref(),
+        )
+    });
+    let expires_first = seen.tls.as_ref().and_then(|tls| {
+        opinions::expires_first(&Ground {
+            presented: &tls.told.server_chain,
+            path: &tls.path,
+            roots: &tls.roots,
+            depth: spec.tls.as_ref().map_or(0, |spec| spec.verify_depth),
+            client: &tls.told.client_chain,
+            at,
+        })
+    });
+    let (mut told, trace, records) = match seen.tls {
         Some(tls) => (tls.told, tls.trace, tls.records),
         None => (tls::Told::default(), Vec::new(), Vec::new()),
     };
+    if spec.tls.is_some() {
+        let reaction = Reaction {
+            is_flight_complete: told.is_flight_complete,
+            alert: told.alert,
+            http: seen.http.as_ref(),
+        };
+        verdict::client::judge(&mut told.client_certificate, &reaction);
+    }
     Transcript {
         schema: SCHEMA.to_owned(),
         started_at: started_at.to_string(),
@@ -365,6 +460,9 @@ fn transcript(
         via: via.to_owned(),
         engine: engine(),
         nginx,
+        judged_at: at.map(|at| at.to_string()),
+        expires_first,
+        second_opinion,
         tls: told.agreed,
         verify_trace: trace,
         client_certificate: told.client_certificate,

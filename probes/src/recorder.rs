@@ -1,7 +1,7 @@
 //! The clock of a probe, and the list that its steps are written to.
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::sanitize;
 use crate::transcript::{Direction, Field, Layer, Step, StepStatus};
@@ -55,6 +55,11 @@ impl Recorder {
     pub fn at_us(&self, moment: Instant) -> u64 {
         u64::try_from(moment.saturating_duration_since(self.started).as_micros())
             .unwrap_or(u64::MAX)
+    }
+
+    /// The moment so many microseconds after the probe began.
+    pub(crate) fn moment(&self, at_us: u64) -> Instant {
+        self.started + Duration::from_micros(at_us)
     }
 
     /// Writes a step down.

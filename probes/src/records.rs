@@ -9,6 +9,8 @@ use std::time::Instant;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use crate::capture::{self, Capture};
+
 /// Records past this number are counted, not kept.
 const MOST_RECORDS: usize = 4_000;
 /// So many of the first bytes are kept, to say what an answer was that is no TLS.
@@ -118,26 +120,61 @@ impl Passed {
 
 /// What passed in both directions.
 #[derive(Debug, Clone, Default)]
-pub struct Tape(Arc<Mutex<(Passed, Passed)>>);
+pub struct Tape {
+    passed: Arc<Mutex<(Passed, Passed)>>,
+    capture: Option<Capture>,
+}
 
 impl Tape {
+    /// A tape that keeps all bytes as well, where there is a capture to keep them in.
+    pub fn keeping(capture: Option<Capture>) -> Self {
+        Self {
+            capture,
+            ..Self::default()
+        }
+    }
+
     /// Looks at what was sent and what was received so far.
     pub fn with<T>(&self, look: impl FnOnce(&Passed, &Passed) -> T) -> T {
-        let both = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let both = self.passed.lock().unwrap_or_else(PoisonError::into_inner);
         look(&both.0, &both.1)
     }
 
     fn sent(&self, bytes: &[u8]) {
-        let mut both = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        both.0.take(bytes, Instant::now());
+        let now = Instant::now();
+        let mut both = self.passed.lock().unwrap_or_else(PoisonError::into_inner);
+        both.0.take(bytes, now);
+        if let Some(capture) = &self.capture {
+            capture.passed(true, bytes, now);
+        }
     }
 
     fn received(&self, bytes: &[u8]) {
-        let mut both = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = Instant::now();
+        let mut both = self.passed.lock().unwrap_or_else(PoisonError::into_inner);
         if bytes.is_empty() {
             both.1.ended = true;
         }
-        both.1.take(bytes, Instant::now());
+        both.1.take(bytes, now);
+        match &self.capture {
+            Some(capture) if bytes.is_empty() => capture.ended(false),
+            Some(capture) => capture.passed(false, bytes, now),
+            None => {}
+        }
+    }
+
+    fn shut_down(&self) {
+        if let Some(capture) = &self.capture {
+            capture.ended(true);
+        }
+    }
+
+    fn failed(&self, error: &io::Error) {
+        if let Some(capture) = &self.capture
+            && capture::is_reset(error)
+        {
+            capture.reset();
+        }
     }
 }
 
@@ -176,7 +213,8 @@ impl<S: AsyncRead + Unpin> AsyncRead for Tee<S> {
         if this.handed_on == this.arrived.len() {
             let mut space = [0; AT_ONCE];
             let mut read = ReadBuf::new(&mut space);
-            ready!(Pin::new(&mut this.stream).poll_read(context, &mut read))?;
+            ready!(Pin::new(&mut this.stream).poll_read(context, &mut read))
+                .inspect_err(|error| this.tape.failed(error))?;
             this.tape.received(read.filled());
             this.arrived.clear();
             this.arrived.extend_from_slice(read.filled());
@@ -197,8 +235,10 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Tee<S> {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         let result = Pin::new(&mut self.stream).poll_write(context, bytes);
-        if let Poll::Ready(Ok(written)) = result {
-            self.tape.sent(&bytes[..written]);
+        match &result {
+            Poll::Ready(Ok(written)) => self.tape.sent(&bytes[..*written]),
+            Poll::Ready(Err(error)) => self.tape.failed(error),
+            Poll::Pending => {}
         }
         result
     }
@@ -208,7 +248,11 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Tee<S> {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(context)
+        let result = Pin::new(&mut self.stream).poll_shutdown(context);
+        if let Poll::Ready(Ok(())) = result {
+            self.tape.shut_down();
+        }
+        result
     }
 }
 

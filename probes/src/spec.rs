@@ -5,6 +5,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 use zeroize::Zeroizing;
 
+use crate::capture::Capture;
+
 /// One probe: an address, how to speak TLS to it, and the HTTP request to send.
 #[derive(Debug, Clone)]
 pub struct ProbeSpec {
@@ -35,6 +37,70 @@ pub struct TlsSpec {
     pub verify_depth: u32,
     /// Judge validity at this moment instead of now.
     pub at: Option<Timestamp>,
+}
+
+/// What a probe does beside, or other than, what NGINX does. The default is to do nothing else.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// What the ClientHello offers.
+    pub offer: Offer,
+    /// Keeps what passes, with the session's secrets: only where somebody asked for a capture.
+    pub capture: Option<Capture>,
+    /// Whom the backend trusts, where that is known: judges the client certificate as the backend
+    /// would.
+    pub backend_trust: Option<BackendTrust>,
+}
+
+/// What the ClientHello offers, where it is to differ from NGINX's. The default is NGINX's.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Offer {
+    /// This version only, instead of TLS 1.2 and 1.3. The versions before TLS 1.2 are offered at
+    /// OpenSSL's security level 0, below which it would not speak them.
+    pub version: Option<TlsVersion>,
+    /// Cipher suites up to TLS 1.2 as OpenSSL's cipher list has them, instead of `DEFAULT`.
+    pub ciphers: Option<String>,
+    /// Cipher suites of TLS 1.3 as OpenSSL has them, instead of its default.
+    pub suites: Option<String>,
+    /// Key exchange groups as OpenSSL's list has them, instead of its default.
+    pub groups: Option<String>,
+    /// Sends no Server Name Indication. The name is still checked.
+    pub without_sni: bool,
+}
+
+/// A version of TLS.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum TlsVersion {
+    /// RFC 2246.
+    Tls10,
+    /// RFC 4346.
+    Tls11,
+    /// RFC 5246.
+    Tls12,
+    /// RFC 8446.
+    Tls13,
+}
+
+impl TlsVersion {
+    /// As a transcript has it: `TLSv1.3`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Tls10 => "TLSv1.0",
+            Self::Tls11 => "TLSv1.1",
+            Self::Tls12 => "TLSv1.2",
+            Self::Tls13 => "TLSv1.3",
+        }
+    }
+}
+
+/// Whom the backend trusts: `ssl_client_certificate` and `ssl_verify_depth` of an nginx backend.
+#[derive(Debug, Clone)]
+pub struct BackendTrust {
+    /// PEM text.
+    pub pem: Vec<u8>,
+    /// Where it comes from, for messages.
+    pub origin: String,
+    /// The most intermediates; nginx's default is 1.
+    pub depth: u32,
 }
 
 /// Whom the client trusts.

@@ -26,6 +26,16 @@ pub struct Transcript {
     pub engine: Engine,
     /// What NGINX would say of it.
     pub nginx: NginxVerdict,
+    /// RFC 3339: the moment at which validity was judged, where it is not when the probe ran.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub judged_at: Option<String>,
+    /// What expires first of all that this connection rests on.
+    #[serde(default)]
+    pub expires_first: Option<Expiry>,
+    /// Whether a stricter client would accept the same certificates: a note, never the verdict.
+    /// `None` where no certificate came.
+    #[serde(default)]
+    pub second_opinion: Option<SecondOpinion>,
     /// The TLS version agreed upon (`TLSv1.3`), cipher suite and group.
     pub tls: Option<TlsAgreed>,
     /// Each call of the verify callback, in order; the last failing one is what NGINX logs.
@@ -113,6 +123,49 @@ pub enum Outcome {
     HttpError,
 }
 
+/// What of this connection expires first, of what is still valid at the moment that was judged.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Expiry {
+    /// Subject of the certificate.
+    pub subject: String,
+    /// What it is in this connection.
+    pub part: Part,
+    /// Seconds since the epoch.
+    pub not_after: i64,
+    /// What happens then, one sentence.
+    pub then: String,
+}
+
+/// The part that a certificate plays in a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Part {
+    /// The backend's own.
+    Server,
+    /// Of a CA between it and the trusted one.
+    Intermediate,
+    /// Of the CA that is trusted.
+    Root,
+    /// The gateway's own.
+    Client,
+}
+
+/// What rustls, with webpki, makes of the certificates that the server sent, by the same roots,
+/// name and moment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SecondOpinion {
+    /// `rustls 0.23 / webpki, ring`.
+    pub engine: String,
+    /// It would accept chain, name and key.
+    pub would_accept: bool,
+    /// Why, or why not; several reasons are joined by semicolons.
+    pub reason: String,
+    /// What it does not speak of what was agreed upon, a sentence each. The backend may offer other
+    /// things, which it would speak.
+    #[serde(default)]
+    pub not_spoken: Vec<String>,
+}
+
 /// What both sides agreed upon.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct TlsAgreed {
@@ -139,7 +192,7 @@ pub struct VerifyEvent {
     pub subject: Option<String>,
 }
 
-/// The client certificate's part of the handshake.
+/// The client certificate's part of the handshake, and what the backend thinks of it.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct ClientCertificate {
     /// The server sent a CertificateRequest.
@@ -150,6 +203,56 @@ pub struct ClientCertificate {
     pub sent: bool,
     /// Subject of what was sent.
     pub subject: Option<String>,
+    /// Issuers of the certificates that were sent, the leaf's first.
+    #[serde(default)]
+    pub issuers: Vec<String>,
+    /// Whether `acceptable_cas` names one of `issuers`; `None` where the server names no CA, or
+    /// nothing was sent.
+    #[serde(default)]
+    pub issuer_named: Option<bool>,
+    /// How much the backend wants a certificate, as far as this probe proves it.
+    #[serde(default)]
+    pub demand: Demand,
+    /// Whether the backend took what was sent; `None` where nothing was sent, or its answer does
+    /// not tell.
+    #[serde(default)]
+    pub accepted: Option<bool>,
+    /// What verifying the certificate as the backend would gives, where its CA is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub judged_as_backend: Option<JudgedAsBackend>,
+    /// All that in one sentence.
+    #[serde(default)]
+    pub sentence: String,
+}
+
+/// How much a backend wants a client certificate.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Demand {
+    /// The handshake did not get far enough to tell.
+    #[default]
+    Unknown,
+    /// It did not ask for one: no mutual TLS.
+    NotRequested,
+    /// It asked for one. Whether it would go on without, this probe does not prove.
+    Requested,
+    /// It asked for one, got none, and served the request: no mutual TLS.
+    Optional,
+    /// It asked for one, got none, and refused for that.
+    Required,
+}
+
+/// The client certificate, judged here as the backend would judge it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct JudgedAsBackend {
+    /// Where the backend's CA comes from.
+    pub trusted: String,
+    /// `ssl_verify_depth`: the most intermediates.
+    pub depth: u32,
+    /// OpenSSL's verify result; 0 is X509_V_OK.
+    pub code: i32,
+    /// OpenSSL's words for it.
+    pub text: String,
 }
 
 /// One step: a DNS answer, a connection, a TLS message, an HTTP message, a judgement.

@@ -1,6 +1,13 @@
 //! The proof that the probe's verdict is NGINX's own: every vector is served, proxied by Debian's
-//! NGINX as NGF configures it, and probed; outcome, verify code, alert, client status and log line
-//! must be equal in all of them.
+//! NGINX as NGF configures it, and probed; outcome, verify code, alert, client status, log line, SNI
+//! and the verify callback's complaints must be equal in all of them.
+//!
+//! `cargo test -p ngf-probes --features slow-tests --test differential -- --nocapture`
+//!
+//! One process of NGINX is all NGINX backends and the gateway: `nginx.rs` writes its configuration,
+//! `log.rs` reads its verdict. A new vector is one line in a file of `vectors/`. With
+//! `current-nginx.sh` or `same-openssl.sh` the oracle has the probe's own OpenSSL, and then not one
+//! word of a log line may differ.
 
 #[path = "differential/backends.rs"]
 mod backends;

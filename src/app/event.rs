@@ -76,6 +76,8 @@ pub struct Stage {
     pub index: usize,
     /// How many there are.
     pub of: usize,
+    /// What is walked: `guide`, or `scenario wrong-ca`.
+    pub walk: String,
     /// A few words.
     pub title: String,
     /// What has just been done to the cluster, in a sentence or two.

@@ -150,7 +150,7 @@ impl App {
         stage: Option<Stage>,
         now: Timestamp,
     ) -> Result<Self, KeyConflict> {
-        Ok(Self {
+        let mut app = Self {
             theme,
             keymap: keymap()?,
             latest: Arc::clone(&snapshot),
@@ -167,7 +167,11 @@ impl App {
             running: BTreeSet::new(),
             stage,
             diagnosed_at: None,
-        })
+        };
+        if let Some(stage) = app.stage.clone() {
+            app.explain(&stage);
+        }
+        Ok(app)
     }
 
     /// The selected node of the tree.
@@ -241,14 +245,19 @@ impl App {
 
     /// Shows a short message for a few seconds.
     pub fn say(&mut self, mark: Mark, text: impl Into<String>) {
+        self.say_for(6, mark, text.into());
+    }
+
+    /// Says what a stage of the guide is about, for as long as reading it takes.
+    pub fn explain(&mut self, stage: &Stage) {
+        self.say_for(30, Mark::Info, format!("{}. {}", stage.title, stage.text));
+    }
+
+    fn say_for(&mut self, seconds: i64, mark: Mark, text: String) {
         let until = self
             .now
-            .saturating_add(SignedDuration::from_secs(6))
+            .saturating_add(SignedDuration::from_secs(seconds))
             .unwrap_or(self.now);
-        self.toast = Some(Toast {
-            mark,
-            text: text.into(),
-            until,
-        });
+        self.toast = Some(Toast { mark, text, until });
     }
 }

@@ -20,7 +20,7 @@ pub struct TreePane {
     pub state: TreeState,
     /// The filter; empty for none.
     pub filter: String,
-    /// What a person opened (true) or closed (false); the rest follows the rule of [`Self::open`].
+    /// What a person opened (true) or closed (false); the rest follows the rule of [`Self::is_open`].
     toggled: HashMap<NodeId, bool>,
     selected: Option<NodeId>,
     /// A person moved the selection: do not move it for them.

@@ -52,10 +52,7 @@ pub fn update(app: &mut App, event: Event, now: Timestamp) -> Vec<Effect> {
             Vec::new()
         }
         Event::Stage(stage) => {
-            app.say(
-                Mark::Info,
-                format!("Stage {} of {}: {}", stage.index + 1, stage.of, stage.title),
-            );
+            app.explain(&stage);
             app.stage = Some(stage);
             Vec::new()
         }
@@ -141,6 +138,8 @@ fn probed_one(app: &mut App, probed: Probed) -> Vec<Effect> {
         probed.plan.endpoint.address, probed.plan.endpoint.port
     );
     match &probed.result {
+        // Where the handshake is on the screen, it says so itself.
+        Ok(_) if app.pane == Pane::Detail && app.detail.view == ViewId::Handshake => {}
         Ok(transcript) => {
             let mark = handshake::mark_of(transcript.nginx.outcome);
             app.say(mark, transcript.nginx.sentence.clone());
@@ -416,7 +415,7 @@ fn open(app: &mut App) {
 }
 
 fn back(app: &mut App) {
-    if app.toast.take().is_some() && app.pane == Pane::Tree {
+    if app.toast.take().is_some() {
         return;
     }
     if app.pane == Pane::Tree && !app.tree.filter.is_empty() {

@@ -3,6 +3,7 @@
 use std::{path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use jiff::{Timestamp, civil::Date, tz::TimeZone};
 
 use crate::cluster::transport::{IMAGE, Via};
 
@@ -65,7 +66,10 @@ pub enum Command {
     /// Print the tree with its health and findings; exit 0, 1 (findings) or 2 (could not look)
     Check(CheckArgs),
     /// Run a live handshake as NGINX would; exit 0 (served), 1 (not served) or 2 (could not run)
-    Probe(ProbeArgs),
+    Probe(Box<ProbeArgs>),
+    /// Print every certificate that traffic depends on: what expires first, and what breaks then;
+    /// exit 0, 1 (something has expired) or 2 (could not look)
+    Chain(ChainArgs),
     /// Find what the tool made in the cluster and could not remove (after kill -9), and remove it
     Cleanup(CleanupArgs),
     /// Relay standard input and output to a TCP connection: what the tool's own image does in a pod
@@ -132,8 +136,11 @@ pub struct CheckArgs {
 #[derive(Debug, Clone, Args)]
 #[command(group = clap::ArgGroup::new("what").required(true).args(["target", "connect"]))]
 pub struct ProbeArgs {
-    /// What to probe, as the cluster's objects say: httproute/NAME, service/NAME[:PORT], gateway/NAME
-    #[arg(value_name = "KIND/NAME")]
+    /// What to probe, by the cluster's objects.
+    #[arg(
+        value_name = "KIND/NAME",
+        help = "What to probe, as the cluster's objects say: httproute/NAME, service/NAME[:PORT], gateway/NAME"
+    )]
     pub target: Option<String>,
     /// Connect to this address instead
     #[arg(long, value_name = "HOST:PORT", requires = "server_name")]
@@ -159,6 +166,22 @@ pub struct ProbeArgs {
     /// Bound on each phase: connect, handshake, answer
     #[arg(long, default_value = "5s", value_parser = duration, value_name = "DURATION")]
     pub timeout: Duration,
+    /// PEM file of the CAs that the backend trusts: judges the client certificate as nginx would there
+    #[arg(long, value_name = "FILE")]
+    pub client_ca: Option<PathBuf>,
+    /// Judge validity at this moment instead of now: 2027-01-01, or RFC 3339
+    #[arg(long, value_parser = moment, value_name = "TIME")]
+    pub at: Option<Timestamp>,
+    /// Try each TLS version, cipher family and group, with and without client certificate and SNI:
+    /// what the backend accepts, and whether nginx's defaults lie inside
+    #[arg(long, conflicts_with_all = ["pcap", "records", "at"])]
+    pub matrix: bool,
+    /// Write what passed, with the session's secrets, as pcapng for Wireshark; never over a file
+    #[arg(long, value_name = "FILE")]
+    pub pcap: Option<PathBuf>,
+    /// Print the TLS records as well, with their times
+    #[arg(long)]
+    pub records: bool,
     /// How to print
     #[arg(short, long, value_enum, default_value_t)]
     pub output: Output,
@@ -197,15 +220,15 @@ pub struct WayArgs {
     /// Make what the way needs without asking again
     #[arg(long, help_heading = "Way")]
     pub yes: bool,
-    /// Probe every endpoint, ready or not, from every data-plane pod: a matrix
-    #[arg(long, conflicts_with = "connect", help_heading = "Way")]
+    /// Probe every endpoint, ready or not, from every data-plane pod
+    #[arg(long, conflicts_with_all = ["connect", "matrix", "pcap"], help_heading = "Way")]
     pub all: bool,
     /// Probe again and again, with this time between; shows what changes until ctrl-c
     #[arg(
         long,
         value_parser = duration,
         value_name = "DURATION",
-        conflicts_with = "connect",
+        conflicts_with_all = ["connect", "matrix", "pcap"],
         help_heading = "Way"
     )]
     pub watch: Option<Duration>,
@@ -234,6 +257,20 @@ pub struct RelayArgs {
     /// Seconds after which the relay ends by itself
     #[arg(long, default_value = "300", value_parser = seconds, value_name = "SECONDS")]
     pub life: u64,
+}
+
+/// Arguments of `chain`.
+#[derive(Debug, Clone, Args)]
+pub struct ChainArgs {
+    /// Look at this moment instead of now: 2027-01-01, or RFC 3339
+    #[arg(long, value_parser = moment, value_name = "TIME")]
+    pub at: Option<Timestamp>,
+    /// How to print
+    #[arg(short, long, value_enum, default_value_t)]
+    pub output: Output,
+    /// How long to wait for the cluster's answers
+    #[arg(long, default_value = "15s", value_parser = duration, value_name = "DURATION")]
+    pub timeout: Duration,
 }
 
 /// Arguments of `demo`.
@@ -291,6 +328,21 @@ fn duration(text: &str) -> Result<Duration, String> {
     }
 }
 
+/// A date (its first moment in UTC) or a moment in RFC 3339.
+fn moment(text: &str) -> Result<Timestamp, String> {
+    let wrong = || format!("`{text}` is no moment; write 2027-01-01 or 2027-01-01T12:00:00Z");
+    if let Ok(moment) = text.parse::<Timestamp>() {
+        return Ok(moment);
+    }
+    if text.contains(['T', ' ', ':']) {
+        return Err(wrong());
+    }
+    let date: Date = text.parse().map_err(|_| wrong())?;
+    date.to_zoned(TimeZone::UTC)
+        .map(|midnight| midnight.timestamp())
+        .map_err(|_| wrong())
+}
+
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory;
@@ -300,6 +352,23 @@ mod tests {
     #[test]
     fn the_definition_is_consistent() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn moments() {
+        for (text, expected) in [
+            ("2027-01-01", Some("2027-01-01T00:00:00Z")),
+            ("2027-01-01T12:30:00Z", Some("2027-01-01T12:30:00Z")),
+            ("2027-01-01T12:30:00+02:00", Some("2027-01-01T10:30:00Z")),
+            ("2027-02-30", None),
+            ("2027-01-01T12:30:00", None),
+            ("1.1.2027", None),
+            ("tomorrow", None),
+            ("", None),
+        ] {
+            let parsed = moment(text).ok().map(|moment| moment.to_string());
+            assert_eq!(parsed.as_deref(), expected, "{text}");
+        }
     }
 
     #[test]

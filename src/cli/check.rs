@@ -1,5 +1,7 @@
 //! `check`: the tree with its health and findings, without a terminal.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 
 use super::{
@@ -19,7 +21,7 @@ use crate::{
 
 /// Runs it.
 pub(super) async fn run(input: &InputArgs, args: &CheckArgs) -> Result<u8, CliError> {
-    let snapshot = read(input, args).await?;
+    let snapshot = read(input, args.timeout).await?;
     let diagnosis = Diagnosis::of(&snapshot, &Evidence::none(), Timestamp::now());
     output::print(&render(&diagnosis, &snapshot, args.output)?)?;
     for problem in &snapshot.problems {
@@ -61,17 +63,18 @@ pub(super) fn render(
     }
 }
 
-async fn read(input: &InputArgs, args: &CheckArgs) -> Result<Snapshot, CliError> {
+/// The objects of a cluster or of files.
+pub(super) async fn read(input: &InputArgs, timeout: Duration) -> Result<Snapshot, CliError> {
     if input.files.is_empty() {
         let cluster = connect_to(input).await?;
-        return Ok(cluster.snapshot(args.timeout).await);
+        return Ok(cluster.snapshot(timeout).await);
     }
     let namespace = input.namespace.as_deref().unwrap_or("default");
     Ok(files::read(&input.files, namespace))
 }
 
 /// Whether neither Gateways nor routes, or no file, could be read, so that silence proves nothing.
-fn nothing_could_be_read(snapshot: &Snapshot) -> bool {
+pub(super) fn nothing_could_be_read(snapshot: &Snapshot) -> bool {
     let unreadable = |kind: &Kind| {
         matches!(
             snapshot.kinds.get(kind),

@@ -2,7 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use ngf_probes::spec::{ClientIdentity, HttpSpec, ProbeSpec, TlsSpec, Trust};
+use ngf_probes::chain::NGINX_SERVER_DEPTH;
+use ngf_probes::spec::{
+    BackendTrust, ClientIdentity, HttpSpec, Options, ProbeSpec, TlsSpec, Trust,
+};
 use zeroize::Zeroizing;
 
 use super::args::ProbeArgs;
@@ -69,7 +72,7 @@ pub fn spec(args: &ProbeArgs, address: &str, server_name: &str) -> Result<ProbeS
             trust,
             client_identity,
             verify_depth: 4,
-            at: None,
+            at: args.at,
         }),
         http: HttpSpec {
             method: "GET".to_owned(),
@@ -77,6 +80,22 @@ pub fn spec(args: &ProbeArgs, address: &str, server_name: &str) -> Result<ProbeS
             path: args.path.clone().unwrap_or_else(|| "/".to_owned()),
         },
         timeout: args.timeout,
+    })
+}
+
+/// What the probe does beside: for now, judging the client certificate as the backend would.
+pub fn options(args: &ProbeArgs) -> Result<Options, ConnectError> {
+    let backend_trust = match &args.client_ca {
+        None => None,
+        Some(path) => Some(BackendTrust {
+            pem: read("--client-ca", path)?.to_vec(),
+            origin: format!("file {}", path.display()),
+            depth: NGINX_SERVER_DEPTH,
+        }),
+    };
+    Ok(Options {
+        backend_trust,
+        ..Options::default()
     })
 }
 

@@ -77,7 +77,12 @@ pub(super) async fn run(args: &DemoArgs) -> Result<u8, CliError> {
         },
         sandbox: Arc::new(Mutex::new(sandbox)),
     };
-    tui::show(Arc::new(world), snapshots, Some(stage_event(stage))).await
+    tui::show(
+        Arc::new(world),
+        snapshots,
+        Some(stage_event(scenario, stage)),
+    )
+    .await
 }
 
 fn list() -> Result<u8, CliError> {
@@ -147,7 +152,7 @@ async fn walk(
         let reports = probe_route(cluster, &snapshot).await?;
         let mut text = String::new();
         let _ = writeln!(text, "═══ {} ═══", heading(scenario, *stage));
-        let _ = writeln!(text, "{}\n", stage.text());
+        let _ = writeln!(text, "{}\n", explanation(scenario, *stage));
         let evidence = evidence_of(&reports);
         let diagnosis = Diagnosis::of(&snapshot, &evidence, Timestamp::now());
         let _ = writeln!(
@@ -170,6 +175,17 @@ async fn walk(
     }
     sandbox.shutdown().await;
     Ok(EXIT_OK)
+}
+
+fn explanation(scenario: &Scenario, stage: Stage) -> String {
+    if scenario.name == SCENARIOS[0].name {
+        stage.text().to_owned()
+    } else {
+        format!(
+            "As the guide's last stage, but: {}. Shows: {}.",
+            scenario.differs, scenario.shows
+        )
+    }
 }
 
 fn heading(scenario: &Scenario, stage: Stage) -> String {

@@ -3,21 +3,27 @@
 
 use std::{collections::BTreeMap, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
-use futures::{FutureExt, StreamExt, future::join_all, stream};
+use futures::{FutureExt, future::join_all};
 use tokio_util::sync::CancellationToken;
 
 use super::{
     CliError,
     args::{InputArgs, ProbeArgs},
-    connect_to, default_namespace, matrix, output, probe,
+    connect_to, grid, output,
+    probe::{self, Extras},
 };
 use crate::{
     cluster::transport::{
         Confirmation, DataPlanePod, Leftovers, MakeOptions, Prepared, Transports, Via, Way, Ways,
     },
     diagnosis::plan::{Planning, ProbePlan, ProbeTarget, plan_all, plan_every},
-    model::{index::Index, object::ObjectRef, snapshot::Snapshot, topology::Topology},
-    report::probe::{LIST_SCHEMA, Report, Reports},
+    model::{
+        index::Index,
+        object::ObjectRef,
+        snapshot::{Scope, Snapshot},
+        topology::Topology,
+    },
+    report::probe::Reports,
     world::{probe_spec, run_over},
 };
 
@@ -27,8 +33,54 @@ pub(super) const READ: Duration = Duration::from_secs(15);
 const ONCE: Duration = Duration::from_secs(300);
 const WATCHING: Duration = Duration::from_hours(1);
 
-/// Runs it. What it made in the cluster is removed however it ends.
-pub(super) async fn run(input: &InputArgs, args: &ProbeArgs, target: &str) -> Result<u8, CliError> {
+/// Probes what a target means, one endpoint after the other.
+pub(super) async fn probe_target(
+    input: &InputArgs,
+    args: &ProbeArgs,
+    target: &str,
+    extras: &Extras,
+) -> Result<Reports, CliError> {
+    guarded(args, async |job| {
+        let found = job.find(input, target).await?;
+        let run = async |plan: &ProbePlan| {
+            let ways = job.ways(&found, plan).await?;
+            let spec = probe_spec(found.transports.cluster(), plan, args.timeout).await?;
+            let spec = &spec;
+            let (transcript, way) = run_over(&ways, |dial| async move {
+                extras.probe(spec.clone(), &*dial, job.cancel).await
+            })
+            .await?;
+            Ok((transcript, Some(way)))
+        };
+        let plans = found.planning.plans.clone();
+        let mut reports = probe::collect(plans, args.way.parallel, run).await;
+        reports.not_run.extend(found.refused());
+        if reports.probes.is_empty() {
+            return Err(reports.not_run.join("; ").into());
+        }
+        Ok(reports)
+    })
+    .await
+}
+
+/// Probes every endpoint from every data-plane pod, once or again and again.
+pub(super) async fn grid(
+    input: &InputArgs,
+    args: &ProbeArgs,
+    target: &str,
+) -> Result<u8, CliError> {
+    guarded(args, async |job| {
+        let found = job.find(input, target).await?;
+        grid::run(job, found).await
+    })
+    .await
+}
+
+/// Works with a job. What it made in the cluster is removed however it ends.
+pub(super) async fn guarded<T>(
+    args: &ProbeArgs,
+    work: impl AsyncFnOnce(&Job<'_>) -> Result<T, CliError>,
+) -> Result<T, CliError> {
     let cancel = CancellationToken::new();
     let leftovers = Leftovers::new();
     let signals = tokio::spawn(cancel_on_signals(cancel.clone()));
@@ -38,9 +90,7 @@ pub(super) async fn run(input: &InputArgs, args: &ProbeArgs, target: &str) -> Re
         leftovers: &leftovers,
     };
     // A panic is caught so that it, too, leaves nothing behind; it goes on afterwards.
-    let result = AssertUnwindSafe(job.run(input, target))
-        .catch_unwind()
-        .await;
+    let result = AssertUnwindSafe(work(&job)).catch_unwind().await;
     for why in leftovers.remove_all().await {
         output::say(&format!("ngf-tui: {why}"));
     }
@@ -88,8 +138,30 @@ pub(super) struct Job<'a> {
 /// What was made, by Gateway.
 pub(super) type Made = BTreeMap<ObjectRef, Vec<(DataPlanePod, Way)>>;
 
+/// What a target means, and how to get there.
+pub(super) struct Found {
+    pub(super) target: ProbeTarget,
+    pub(super) planning: Planning,
+    pub(super) transports: Arc<Transports>,
+    pub(super) made: Made,
+}
+
+impl Found {
+    /// Backends that cannot be probed, and why.
+    pub(super) fn refused(&self) -> impl Iterator<Item = String> {
+        self.planning.refused.iter().map(|(_, why)| why.to_string())
+    }
+}
+
 impl Job<'_> {
-    async fn run(&self, input: &InputArgs, target: &str) -> Result<u8, CliError> {
+    /// Reads the cluster, plans, and makes what the way needs.
+    pub(super) async fn find(&self, input: &InputArgs, target: &str) -> Result<Found, CliError> {
+        if !input.files.is_empty() {
+            return Err(
+                "a live probe needs a cluster: leave -f out, or name an address with --connect"
+                    .into(),
+            );
+        }
         let reading = async {
             let cluster = connect_to(input).await?;
             let snapshot = cluster.snapshot(READ).await;
@@ -100,14 +172,33 @@ impl Job<'_> {
             .run_until_cancelled(reading)
             .await
             .ok_or("cancelled before anything was probed")??;
-        let target = ProbeTarget::parse(target, &default_namespace(&snapshot.scope))?;
+        // A name without a namespace is in the one that is read, or else in the context's.
+        let namespace = match &snapshot.scope {
+            Scope::AllNamespaces => cluster.namespace(),
+            Scope::Namespace(namespace) => namespace,
+        };
+        let target = ProbeTarget::parse(target, namespace)?;
         let planning = self.planning(&snapshot, &target)?;
         let transports = Arc::new(Transports::new(cluster, Arc::new(snapshot)));
         let made = self.make(&transports, &planning.plans).await?;
-        if self.args.way.all || self.args.way.watch.is_some() {
-            return matrix::run(self, &transports, &target, planning, &made).await;
+        Ok(Found {
+            target,
+            planning,
+            transports,
+            made,
+        })
+    }
+
+    /// The ways for a planned connection.
+    pub(super) async fn ways(&self, found: &Found, plan: &ProbePlan) -> Result<Ways, String> {
+        let way = &self.args.way;
+        match found.made.get(&plan.gateway).and_then(|made| made.first()) {
+            Some((_, way)) => Ok(only(way)),
+            None => {
+                let pod = way.pod.as_deref();
+                found.transports.ways(plan, way.via, pod).await
+            }
         }
-        self.one_by_one(&transports, planning, &made).await
     }
 
     /// The connections that nginx would open, with what the command line says otherwise.
@@ -129,63 +220,6 @@ impl Job<'_> {
             .map(|plan| probe::adjusted(plan, self.args))
             .collect();
         Ok(planning)
-    }
-
-    async fn one_by_one(
-        &self,
-        transports: &Transports,
-        planning: Planning,
-        made: &Made,
-    ) -> Result<u8, CliError> {
-        let one = |plan: ProbePlan| async move {
-            let result = self.one(transports, &plan, made).await;
-            (plan, result)
-        };
-        let results: Vec<_> = stream::iter(planning.plans)
-            .map(one)
-            .buffered(self.args.way.parallel)
-            .collect()
-            .await;
-        let mut reports = Reports {
-            schema: LIST_SCHEMA,
-            probes: Vec::new(),
-            not_run: Vec::new(),
-        };
-        for (plan, result) in results {
-            match result {
-                Ok(report) => reports.probes.push(report),
-                Err(why) => reports.not_run.push(format!(
-                    "{} at {}:{}: {why}",
-                    plan.service, plan.endpoint.address, plan.endpoint.port
-                )),
-            }
-        }
-        let refused = planning.refused.iter().map(|(_, why)| why.to_string());
-        reports.not_run.extend(refused);
-        if reports.probes.is_empty() {
-            return Err(reports.not_run.join("; ").into());
-        }
-        probe::finish(&reports, self.args.output)
-    }
-
-    async fn one(
-        &self,
-        transports: &Transports,
-        plan: &ProbePlan,
-        made: &Made,
-    ) -> Result<Report, String> {
-        let way = &self.args.way;
-        let ways = match made.get(&plan.gateway).and_then(|made| made.first()) {
-            Some((_, way)) => only(way),
-            None => transports.ways(plan, way.via, way.pod.as_deref()).await?,
-        };
-        let spec = probe_spec(transports.cluster(), plan, self.args.timeout).await?;
-        let sighting = run_over(&ways, &spec, self.cancel).await?;
-        Ok(Report {
-            transcript: sighting.transcript,
-            plan: Some(plan.clone()),
-            way: Some(sighting.way),
-        })
     }
 
     /// Makes what the way needs: shown first, and only with `--yes`.

@@ -1,283 +1,125 @@
-//! `probe --all` and `probe --watch`: every endpoint from every data-plane pod, once or again and
-//! again.
+//! `probe --matrix`: what a backend accepts, and whether nginx's defaults lie inside.
 
-use std::{
-    io::{IsTerminal, Write},
-    sync::Arc,
-    time::{Duration, Instant},
+use ngf_probes::{
+    dial::Direct,
+    matrix::{Matrix, measure},
+    spec::Options,
 };
-
-use jiff::Timestamp;
+use tokio_util::sync::CancellationToken;
 
 use super::{
     CliError, EXIT_COULD_NOT, EXIT_FOUND, EXIT_OK,
-    args::Output,
-    live::{Job, Made, READ, only},
-    output,
+    args::{InputArgs, Output, ProbeArgs},
+    connect,
+    live::{self, Found, Job},
+    output, probe,
 };
 use crate::{
-    cluster::transport::{Transports, Via},
-    diagnosis::plan::{Planning, ProbePlan, ProbeTarget},
-    matrix::{self, Cell, Column, From, History, Matrix, Progress},
-    model::object::ObjectRef,
-    report,
+    diagnosis::plan::ProbePlan,
+    report::matrix::{LIST_SCHEMA, Report, Reports},
+    world::{probe_spec, run_over},
 };
 
-/// Lines of what changed that a screen shows.
-const LOG: usize = 12;
-
-/// Runs it.
-pub(super) async fn run(
-    job: &Job<'_>,
-    transports: &Arc<Transports>,
-    target: &ProbeTarget,
-    planning: Planning,
-    made: &Made,
-) -> Result<u8, CliError> {
-    let Some(every) = job.args.way.watch else {
-        let matrices = round(job, transports, planning, made).await?;
-        print(&matrices, job.args.output)?;
-        return Ok(status(&matrices));
-    };
-    watch(job, transports, target, planning, made, every).await
-}
-
-/// One matrix for each Gateway: their data planes are others.
-async fn round(
-    job: &Job<'_>,
-    transports: &Arc<Transports>,
-    planning: Planning,
-    made: &Made,
-) -> Result<Vec<Matrix>, CliError> {
-    let mut gateways: Vec<ObjectRef> = Vec::new();
-    for plan in &planning.plans {
-        if !gateways.contains(&plan.gateway) {
-            gateways.push(plan.gateway.clone());
+/// Runs it; backends one after the other, each at several offers at a time.
+pub(super) async fn run(input: &InputArgs, args: &ProbeArgs) -> Result<u8, CliError> {
+    let options = connect::options(args)?;
+    let reports = match (&args.connect, &args.server_name, &args.target) {
+        (Some(address), Some(name), _) => {
+            let spec = connect::spec(args, address, name)?;
+            Reports {
+                schema: LIST_SCHEMA,
+                matrices: vec![Report {
+                    matrix: measure(&spec, &options, &Direct, &CancellationToken::new()).await?,
+                    plan: None,
+                }],
+                not_run: Vec::new(),
+            }
         }
-    }
-    let mut matrices = Vec::new();
-    for gateway in gateways {
-        let plans: Vec<ProbePlan> = planning
-            .plans
-            .iter()
-            .filter(|plan| plan.gateway == gateway)
-            .cloned()
-            .collect();
-        let (columns, notes) = columns(job, transports, &gateway, made).await?;
-        let mut matrix = matrix::run(
-            transports,
-            plans,
-            &columns,
-            job.args.timeout,
-            job.args.way.parallel,
-            job.cancel,
-            show_progress(job.args.way.watch.is_none()),
-        )
-        .await;
-        matrix.notes.splice(0..0, notes);
-        matrices.push(matrix);
-    }
-    let refused = planning.refused.iter().map(|(_, why)| why.to_string());
-    match matrices.last_mut() {
-        Some(last) => last.notes.extend(refused),
-        None => return Err(refused.collect::<Vec<_>>().join("; ").into()),
-    }
-    Ok(matrices)
-}
-
-async fn columns(
-    job: &Job<'_>,
-    transports: &Arc<Transports>,
-    gateway: &ObjectRef,
-    made: &Made,
-) -> Result<(Vec<Column>, Vec<String>), String> {
-    let way = &job.args.way;
-    if let Some(made) = made.get(gateway) {
-        let columns = made.iter().map(|(pod, way)| Column {
-            name: format!("{} beside {}", way.via, pod.pod.name),
-            from: From::Made(only(way)),
-        });
-        return Ok((columns.collect(), Vec::new()));
-    }
-    // Without --all, one place is enough.
-    let one = if way.all || way.pod.is_some() || !matches!(way.via, Via::Auto | Via::Exec) {
-        way.pod.clone()
-    } else {
-        let pod = transports.data_plane_pod(gateway, None);
-        pod.ok().map(|pod| pod.pod.name)
+        (_, _, Some(target)) => of_target(input, args, target, &options).await?,
+        _ => return Err(probe::NAME_SOMETHING.into()),
     };
-    matrix::columns(transports, gateway, way.via, one.as_deref()).await
-}
-
-/// On a terminal, a line that says how far it is.
-fn show_progress(shown: bool) -> impl FnMut(Progress) {
-    let shown = shown && std::io::stderr().is_terminal();
-    let mut last = Instant::now();
-    move |progress: Progress| {
-        let is_end = progress.done == progress.of;
-        if !shown || (!is_end && last.elapsed() < Duration::from_millis(100)) {
-            return;
-        }
-        last = Instant::now();
-        let mut err = std::io::stderr();
-        let Progress { done, of, faults } = progress;
-        let line = format!("\r{done} of {of} probed, {faults} at fault; ctrl-c ends it ");
-        let line = if is_end {
-            format!("\r{:width$}\r", "", width = line.len())
-        } else {
-            line
-        };
-        let _ = err.write_all(line.as_bytes()).and_then(|()| err.flush());
-    }
-}
-
-fn print(matrices: &[Matrix], format: Output) -> Result<(), CliError> {
-    let text = match (format, matrices) {
-        (Output::Json, [one]) => serde_json::to_string_pretty(one)? + "\n",
-        (Output::Json, several) => serde_json::to_string_pretty(several)? + "\n",
-        (Output::Text, matrices) => matrices
-            .iter()
-            .map(|matrix| report::matrix::text(matrix, None))
-            .collect::<Vec<_>>()
-            .join("\n"),
-    };
-    Ok(output::print(&text)?)
-}
-
-fn status(matrices: &[Matrix]) -> u8 {
-    let cells = || {
-        matrices
-            .iter()
-            .flat_map(|matrix| matrix.rows.iter().flat_map(|row| &row.cells))
-    };
-    let probed = |cell: &Cell| matches!(cell, Cell::Probed { .. });
-    if cells().any(|cell| probed(cell) && !cell.is_served()) {
+    print(&reports, args.output)?;
+    let served: Vec<Option<bool>> = reports.matrices.iter().map(Report::is_served).collect();
+    Ok(if served.contains(&Some(false)) {
         EXIT_FOUND
-    } else if cells().all(probed) {
-        EXIT_OK
-    } else {
+    } else if served.contains(&None) || !reports.not_run.is_empty() {
         EXIT_COULD_NOT
-    }
+    } else {
+        EXIT_OK
+    })
 }
 
-/// Again and again, until it is cancelled.
-async fn watch(
-    job: &Job<'_>,
-    transports: &Arc<Transports>,
-    target: &ProbeTarget,
-    planning: Planning,
-    made: &Made,
-    every: Duration,
-) -> Result<u8, CliError> {
-    let cluster = transports.cluster().clone();
-    let mut snapshots = cluster.watch(job.cancel);
-    let mut history = History::default();
-    let mut log: Vec<String> = Vec::new();
-    let on_screen = job.args.output == Output::Text && std::io::stdout().is_terminal();
-    let mut transports = Arc::clone(transports);
-    let mut next = Some(planning);
-    let mut last = Vec::new();
-    let mut first = true;
-    while !job.cancel.is_cancelled() {
-        let began = Instant::now();
-        if let Some(planning) = next.take() {
-            let matrices = round(job, &transports, planning, made).await?;
-            if job.cancel.is_cancelled() {
-                break;
-            }
-            let mut changes = Vec::new();
-            for matrix in &matrices {
-                changes.extend(history.take(matrix));
-            }
-            last = matrices;
-            let now = Timestamp::now();
-            let changes = changes
-                .into_iter()
-                .map(|change| format!("{} {change}", now.strftime("%H:%M:%S")));
-            show(
-                &last,
-                &history,
-                &mut log,
-                changes.collect(),
-                on_screen,
-                first,
-                job.args.output,
-            )?;
-            first = false;
-        }
-        let pause = every.saturating_sub(began.elapsed());
-        let waited = job.cancel.run_until_cancelled(tokio::time::sleep(pause));
-        if waited.await.is_none() {
-            break;
-        }
-        // The watch has had a round's time to begin; where it has nothing, the objects of before count.
-        let ready = |snapshot: &Arc<crate::model::snapshot::Snapshot>| {
-            snapshot
-                .kinds
-                .values()
-                .all(|state| *state != crate::model::snapshot::KindState::Loading)
+async fn of_target(
+    input: &InputArgs,
+    args: &ProbeArgs,
+    target: &str,
+    options: &Options,
+) -> Result<Reports, CliError> {
+    live::guarded(args, async |job| {
+        let found = job.find(input, target).await?;
+        let mut reports = Reports {
+            schema: LIST_SCHEMA,
+            matrices: Vec::new(),
+            not_run: found.refused().collect(),
         };
-        let newest = tokio::time::timeout(READ, snapshots.wait_for(ready)).await;
-        if let Ok(Ok(snapshot)) = newest {
-            transports = Arc::new(Transports::new(cluster.clone(), Arc::clone(&snapshot)));
-        }
-        match job.planning(transports.snapshot(), target) {
-            Ok(planning) => next = Some(planning),
-            Err(why) => {
-                let line = format!("{} {why}", Timestamp::now().strftime("%H:%M:%S"));
-                if log.last().is_none_or(|last| last[8..] != line[8..]) {
-                    show(
-                        &[],
-                        &history,
-                        &mut log,
-                        vec![line],
-                        on_screen,
-                        false,
-                        job.args.output,
-                    )?;
-                }
+        for plan in &found.planning.plans {
+            let name = format!(
+                "{} at {}:{}",
+                plan.service, plan.endpoint.address, plan.endpoint.port
+            );
+            if plan.tls.is_none() {
+                let why = "nginx speaks plain HTTP to it, so there is nothing to offer";
+                reports.not_run.push(format!("{name}: {why}"));
+                continue;
+            }
+            match of(job, &found, plan, options).await {
+                Ok(matrix) => reports.matrices.push(Report {
+                    matrix,
+                    plan: Some(plan.clone()),
+                }),
+                Err(why) => reports.not_run.push(format!("{name}: {why}")),
             }
         }
-    }
-    Ok(status(&last))
+        if reports.matrices.is_empty() {
+            return Err(reports.not_run.join("; ").into());
+        }
+        Ok(reports)
+    })
+    .await
 }
 
-/// On a terminal the whole picture, drawn over the one before; elsewhere the first picture, and then
-/// what changes. As JSON, a line a round.
-#[allow(clippy::fn_params_excessive_bools)] // each says where it is shown
-fn show(
-    matrices: &[Matrix],
-    history: &History,
-    log: &mut Vec<String>,
-    changes: Vec<String>,
-    on_screen: bool,
-    first: bool,
-    format: Output,
-) -> Result<(), CliError> {
-    let mut text = String::new();
-    if format == Output::Json {
-        for matrix in matrices {
-            text.push_str(&serde_json::to_string(matrix)?);
-            text.push('\n');
+async fn of(
+    job: &Job<'_>,
+    found: &Found,
+    plan: &ProbePlan,
+    options: &Options,
+) -> Result<Matrix, String> {
+    let ways = job.ways(found, plan).await?;
+    let spec = probe_spec(found.transports.cluster(), plan, job.args.timeout).await?;
+    let spec = &spec;
+    let (matrix, _) = run_over(&ways, |dial| async move {
+        measure(spec, options, &*dial, job.cancel).await
+    })
+    .await?;
+    Ok(matrix)
+}
+
+/// One matrix is printed as itself, several as a list.
+fn print(reports: &Reports, format: Output) -> Result<(), CliError> {
+    let text = match (format, &*reports.matrices, &*reports.not_run) {
+        (Output::Json, [one], []) => serde_json::to_string_pretty(one)? + "\n",
+        (Output::Json, ..) => serde_json::to_string_pretty(reports)? + "\n",
+        (Output::Text, matrices, _) => matrices
+            .iter()
+            .map(Report::text)
+            .collect::<Vec<_>>()
+            .join("\n────\n\n"),
+    };
+    output::print(&text)?;
+    if format == Output::Text {
+        for why in &reports.not_run {
+            output::say(&format!("not measured: {why}"));
         }
-        return Ok(output::print(&text)?);
     }
-    if on_screen || first {
-        for matrix in matrices {
-            text.push_str(&report::matrix::text(matrix, Some(history)));
-        }
-    }
-    log.extend(changes.iter().cloned());
-    let kept = log.len().saturating_sub(LOG);
-    log.drain(..kept);
-    let lines = if on_screen { &*log } else { &changes };
-    for line in lines {
-        text.push_str(&report::clean(line));
-        text.push('\n');
-    }
-    if on_screen {
-        // From the top left, and nothing of the picture before.
-        text.insert_str(0, "\x1b[H\x1b[2J");
-    }
-    Ok(output::print(&text)?)
+    Ok(())
 }

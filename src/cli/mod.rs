@@ -1,13 +1,16 @@
 //! The command line: reads arguments, runs a command, ends with its exit status.
 
 pub mod args;
+mod chain;
 mod check;
 mod cleanup;
 pub mod connect;
 mod demo;
+mod grid;
 mod live;
 mod matrix;
 mod output;
+mod pcap;
 mod probe;
 mod relay;
 mod screenshots;
@@ -18,10 +21,7 @@ use std::{path::PathBuf, process::ExitCode};
 use clap::{CommandFactory, FromArgMatches};
 
 use self::args::{Cli, Command, InputArgs};
-use crate::{
-    cluster::{self, Cluster, ClusterError, ClusterOptions},
-    model::snapshot::Scope,
-};
+use crate::cluster::{self, Cluster, ClusterError, ClusterOptions};
 
 /// Everything is as it should be.
 pub const EXIT_OK: u8 = 0;
@@ -78,6 +78,7 @@ async fn dispatch(cli: Cli) -> Result<u8, CliError> {
         None | Some(Command::Debug) => tui::run(&cli.input).await,
         Some(Command::Check(args)) => check::run(&cli.input, &args).await,
         Some(Command::Probe(args)) => probe::run(&cli.input, &args).await,
+        Some(Command::Chain(args)) => chain::run(&cli.input, &args).await,
         Some(Command::Cleanup(args)) => cleanup::run(&cli.input, &args).await,
         Some(Command::Relay(args)) => relay::run(&args).await,
         Some(Command::Sleep { seconds }) => relay::sleep(seconds).await,
@@ -105,13 +106,5 @@ fn options(input: &InputArgs) -> ClusterOptions {
         context: input.context.clone(),
         namespace: input.namespace.clone(),
         all_namespaces: input.all_namespaces,
-    }
-}
-
-/// The namespace that a name without one is in.
-fn default_namespace(scope: &Scope) -> String {
-    match scope {
-        Scope::AllNamespaces => "default".to_owned(),
-        Scope::Namespace(namespace) => namespace.clone(),
     }
 }

@@ -1,18 +1,31 @@
 //! `probe`: a live handshake, from the command line's own words or from the cluster's objects.
 
-use std::time::Duration;
+use std::{
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
 
 use futures::StreamExt;
-use ngf_probes::{dial::Direct, probe as run_probe};
+use jiff::Timestamp;
+use ngf_probes::{
+    ProbeError,
+    capture::Capture,
+    dial::{Dial, Direct},
+    probe_with,
+    spec::{Options, ProbeSpec},
+    transcript::Transcript,
+};
 use tokio_util::sync::CancellationToken;
 
 use super::{
     CliError, EXIT_COULD_NOT, EXIT_FOUND, EXIT_OK,
     args::{InputArgs, Output, ProbeArgs},
-    connect, live, output,
+    connect::{self, ConnectError},
+    live, matrix, output,
+    pcap::PcapFile,
 };
 use crate::{
-    cluster::Cluster,
+    cluster::{Cluster, transport::WayTaken},
     diagnosis::plan::ProbePlan,
     report::probe::{LIST_SCHEMA, Report, Reports},
     world::run_plan,
@@ -21,13 +34,59 @@ use crate::{
 /// How many probes run at a time.
 const AT_A_TIME: usize = 16;
 
+/// What probes do beside their verdict, as the command line asks.
+#[derive(Default)]
+pub(super) struct Extras {
+    options: Options,
+    at: Option<Timestamp>,
+    /// A capture of each probe, where they are asked for.
+    captures: Option<Mutex<Vec<Capture>>>,
+}
+
+impl Extras {
+    fn new(args: &ProbeArgs) -> Result<Self, ConnectError> {
+        Ok(Self {
+            options: connect::options(args)?,
+            at: args.at,
+            captures: args.pcap.is_some().then(Mutex::default),
+        })
+    }
+
+    /// Runs a probe with them.
+    pub(super) async fn probe(
+        &self,
+        mut spec: ProbeSpec,
+        dial: &dyn Dial,
+        cancel: &CancellationToken,
+    ) -> Result<Transcript, ProbeError> {
+        if let (Some(tls), Some(at)) = (&mut spec.tls, self.at) {
+            tls.at = Some(at);
+        }
+        let mut options = self.options.clone();
+        if let Some(captures) = &self.captures {
+            let capture = Capture::new();
+            options.capture = Some(capture.clone());
+            captures
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .push(capture);
+        }
+        probe_with(&spec, &options, dial, cancel).await
+    }
+}
+
 /// Runs it.
 pub(super) async fn run(input: &InputArgs, args: &ProbeArgs) -> Result<u8, CliError> {
+    if args.matrix {
+        return matrix::run(input, args).await;
+    }
     let cancel = CancellationToken::new();
+    let extras = Extras::new(args)?;
+    let file = args.pcap.as_deref().map(PcapFile::create).transpose()?;
     let reports = match (&args.connect, &args.server_name, &args.target) {
         (Some(address), Some(name), _) => {
             let spec = connect::spec(args, address, name)?;
-            let transcript = run_probe(&spec, &Direct, &cancel).await?;
+            let transcript = extras.probe(spec, &Direct, &cancel).await?;
             Reports {
                 schema: LIST_SCHEMA,
                 probes: vec![Report {
@@ -38,27 +97,17 @@ pub(super) async fn run(input: &InputArgs, args: &ProbeArgs) -> Result<u8, CliEr
                 not_run: Vec::new(),
             }
         }
-        (_, _, Some(target)) => {
-            if !input.files.is_empty() {
-                return Err(
-                    "a live probe needs a cluster: leave -f out, or name an address with --connect"
-                        .into(),
-                );
-            }
-            return live::run(input, args, target).await;
+        (_, _, Some(target)) if args.way.all || args.way.watch.is_some() => {
+            return live::grid(input, args, target).await;
         }
-        _ => {
-            return Err(
-                "name what to probe, or an address with --connect and --server-name".into(),
-            );
-        }
+        (_, _, Some(target)) => live::probe_target(input, args, target, &extras).await?,
+        _ => return Err(NAME_SOMETHING.into()),
     };
-    finish(&reports, args.output)
-}
-
-/// Prints what was seen, and says what the program's exit status is.
-pub(super) fn finish(reports: &Reports, format: Output) -> Result<u8, CliError> {
-    print(reports, format)?;
+    print(&reports, args)?;
+    if let (Some(file), Some(captures)) = (file, &extras.captures) {
+        let captures = captures.lock().unwrap_or_else(PoisonError::into_inner);
+        output::say(&file.write(&captures)?);
+    }
     let could_not = !reports.not_run.is_empty();
     let all_served = reports.probes.iter().all(Report::is_served);
     Ok(match (all_served, could_not) {
@@ -67,6 +116,10 @@ pub(super) fn finish(reports: &Reports, format: Output) -> Result<u8, CliError> 
         (true, false) => EXIT_OK,
     })
 }
+
+/// What is said where nothing is named.
+pub(super) const NAME_SOMETHING: &str =
+    "name what to probe, or an address with --connect and --server-name";
 
 /// A plan with what the command line says otherwise.
 pub(super) fn adjusted(mut plan: ProbePlan, args: &ProbeArgs) -> ProbePlan {
@@ -79,20 +132,34 @@ pub(super) fn adjusted(mut plan: ProbePlan, args: &ProbeArgs) -> ProbePlan {
     plan
 }
 
-/// Runs plans, several at a time; results are in the order of the plans.
+/// Runs plans directly, several at a time; results are in the order of the plans.
 pub(super) async fn run_plans(
     cluster: &Cluster,
     plans: Vec<ProbePlan>,
     timeout: Duration,
     cancel: &CancellationToken,
 ) -> Reports {
+    collect(plans, AT_A_TIME, async |plan| {
+        let transcript = run_plan(cluster, plan, timeout, cancel).await?;
+        Ok((transcript, None))
+    })
+    .await
+}
+
+/// Runs plans, so many at a time; results are in the order of the plans.
+pub(super) async fn collect(
+    plans: Vec<ProbePlan>,
+    at_a_time: usize,
+    run: impl AsyncFn(&ProbePlan) -> Result<(Transcript, Option<WayTaken>), String>,
+) -> Reports {
+    let run = &run;
     let one = |plan: ProbePlan| async move {
-        let result = run_plan(cluster, &plan, timeout, cancel).await;
+        let result = run(&plan).await;
         (plan, result)
     };
     let results: Vec<_> = futures::stream::iter(plans)
         .map(one)
-        .buffered(AT_A_TIME)
+        .buffered(at_a_time)
         .collect()
         .await;
     let mut reports = Reports {
@@ -102,10 +169,10 @@ pub(super) async fn run_plans(
     };
     for (plan, result) in results {
         match result {
-            Ok(transcript) => reports.probes.push(Report {
+            Ok((transcript, way)) => reports.probes.push(Report {
                 transcript,
                 plan: Some(plan),
-                way: None,
+                way,
             }),
             Err(why) => reports.not_run.push(format!(
                 "{} at {}:{}: {why}",
@@ -117,9 +184,9 @@ pub(super) async fn run_plans(
 }
 
 /// One probe is printed as itself, several as a list.
-fn print(reports: &Reports, format: Output) -> Result<(), CliError> {
+fn print(reports: &Reports, args: &ProbeArgs) -> Result<(), CliError> {
     let text = match (
-        format,
+        args.output,
         reports.probes.as_slice(),
         reports.not_run.as_slice(),
     ) {
@@ -127,12 +194,18 @@ fn print(reports: &Reports, format: Output) -> Result<(), CliError> {
         (Output::Json, ..) => serde_json::to_string_pretty(reports)? + "\n",
         (Output::Text, probes, _) => probes
             .iter()
-            .map(Report::text)
+            .map(|report| {
+                if args.records {
+                    report.text_with_records()
+                } else {
+                    report.text()
+                }
+            })
             .collect::<Vec<_>>()
             .join("\n────\n\n"),
     };
     output::print(&text)?;
-    if format == Output::Text {
+    if args.output == Output::Text {
         for why in &reports.not_run {
             output::say(&format!("not probed: {why}"));
         }

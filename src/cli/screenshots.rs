@@ -63,7 +63,7 @@ async fn take(picture: &Picture) -> Result<String, CliError> {
         },
         sandbox: Arc::new(Mutex::new(sandbox)),
     });
-    let stage = (picture.scenario == "guide").then(|| stage_event(picture.stage));
+    let stage = (picture.scenario == "guide").then(|| stage_event(scenario, picture.stage));
     let app = App::new(
         Theme::picture(),
         Arc::clone(&snapshot),

@@ -170,9 +170,9 @@ pub(super) fn own(
         .collect()
 }
 
-/// An endpoint that is spoken TLS to is unknown until a probe has tried it: no condition tests a
-/// backend's certificate, and readiness says nothing of it. So is a backend whose endpoints nobody
-/// knows.
+/// An endpoint is unknown until a probe has tried it: no condition tests a backend's certificate, nor
+/// whether the port speaks TLS where nginx speaks plain HTTP to it, and readiness says nothing of
+/// either. So is a backend whose endpoints nobody knows.
 fn unknown_by_nature(
     context: &Context<'_>,
     probed: &BTreeSet<(&ObjectRef, u16, &str, u16)>,
@@ -186,7 +186,6 @@ fn unknown_by_nature(
                 _ => None,
             });
             backend
-                .filter(|backend| backend.policy.is_some())
                 .and_then(|backend| backend.service.as_ref().zip(backend.port))
                 .is_some_and(|(service, port)| {
                     let key = (service, port, endpoint.address.as_str(), endpoint.port);

@@ -13,6 +13,7 @@ mod order;
 pub mod plan;
 pub mod registry;
 mod rules;
+pub mod timeline;
 pub mod trust;
 pub mod words;
 

@@ -33,17 +33,17 @@ pub struct Rule {
 /// those that only repeat it.
 #[rustfmt::skip]
 pub static RULES: &[Rule] = &[
-    condition::C1, condition::C2, client_certificate::C3, condition::C5, condition::C7,
+    condition::class::C1, condition::class::C2, client_certificate::presence::C3, condition::class::C5, condition::class::C7,
     client_certificate::G1, client_certificate::G2, client_certificate::G3, client_certificate::G4,
-    client_certificate::G5, client_certificate::G6, client_certificate::G7, handshake::G8,
-    client_certificate::G9, client_certificate::G10, client_certificate::G12,
-    policy::P1, policy::P2, policy::P3, policy::P4, policy::P5, policy::P6, policy::P7, policy::P8,
-    policy::P9, policy::P10, policy::P12, policy::P13, policy::P14, policy::P15,
-    route::R1, route::R2, route::R3, route::R4, route::R5, route::R7, route::R8, route::R9,
-    route::R11, route::R16, route::R17, route::N3,
-    cert_manager::M1, cert_manager::M2, cert_manager::M3, cert_manager::M4, policy::M6,
+    client_certificate::G5, client_certificate::G6, client_certificate::G7, handshake::demanded::G8,
+    client_certificate::fitness::G9, client_certificate::presence::G10, client_certificate::fitness::G12,
+    policy::unused::P1, policy::invalid::P2, policy::invalid::P3, policy::invalid::P4, policy::invalid::P5, policy::invalid::P6, policy::invalid::P7, policy::bundle::P8,
+    policy::bundle::P9, policy::bundle::P10, policy::P12, policy::P13, policy::P14, policy::invalid::P15,
+    route::R1, route::R2, route::backend::R3, route::backend::R4, route::backend::R5, route::backend::R7, route::endpoints::R8, route::R9,
+    route::R11, route::R13, route::R16, route::backend::R17, route::endpoints::N3,
+    cert_manager::M1, cert_manager::M2, cert_manager::M3, cert_manager::M4, policy::bundle::M6,
     expiry::E1, expiry::E2, expiry::E3,
-    condition::D1, condition::D2,
+    condition::data_plane::D1, condition::data_plane::D2,
     handshake::T1, handshake::T2, handshake::T3, handshake::T4, handshake::T5, handshake::T6,
     handshake::T7, handshake::T8, handshake::T9, handshake::T10, handshake::T11, handshake::T12,
     handshake::T13, handshake::T14, handshake::T20, handshake::T21,
@@ -51,8 +51,8 @@ pub static RULES: &[Rule] = &[
     handshake::B9, handshake::B10, handshake::B11,
     expected::X1,
     condition::S1, condition::S2, condition::S3, condition::S4, condition::S5, condition::S6,
-    condition::S7, condition::S8,
-    knowledge::K1, route::K2, knowledge::K3, knowledge::K4, handshake::K5, knowledge::K6,
+    condition::silence::S7, condition::silence::S8,
+    knowledge::K1, route::backend::K2, knowledge::K3, knowledge::K4, handshake::demanded::K5, knowledge::K6,
 ];
 
 /// The rule of that code, with or without `NGF-`, whatever the case.

@@ -87,7 +87,7 @@ pub fn judge_backend(
     hostname: &str,
     now: Timestamp,
 ) -> Result<ChainJudgement, String> {
-    ask(ChainQuestion {
+    ask(&ChainQuestion {
         presented: der(presented),
         trusted: der(trusted),
         purpose: Purpose::Server,
@@ -103,7 +103,7 @@ pub fn judge_client(
     trusted: &[CertificateFacts],
     now: Timestamp,
 ) -> Result<ChainJudgement, String> {
-    ask(ChainQuestion {
+    ask(&ChainQuestion {
         presented: der(presented),
         trusted: der(trusted),
         purpose: Purpose::Client,
@@ -113,7 +113,7 @@ pub fn judge_client(
     })
 }
 
-fn ask(question: ChainQuestion) -> Result<ChainJudgement, String> {
+fn ask(question: &ChainQuestion) -> Result<ChainJudgement, String> {
     let any = |certificates: &Certificates| match certificates {
         Certificates::Pem(text) => !text.is_empty(),
         Certificates::Der(all) => !all.is_empty() && all.iter().all(|der| !der.is_empty()),
@@ -121,7 +121,7 @@ fn ask(question: ChainQuestion) -> Result<ChainJudgement, String> {
     if !any(&question.presented) || !any(&question.trusted) {
         return Err("the certificates themselves are not at hand".to_owned());
     }
-    judge(&question).map_err(|error| {
+    judge(question).map_err(|error| {
         let cause = std::error::Error::source(&error)
             .map_or_else(String::new, |cause| format!(": {cause}"));
         format!("{error}{cause}")

@@ -314,7 +314,12 @@ mod tests {
 
     #[test]
     fn host_names_meet_as_ngf_lets_them() {
-        let cases: &[(Option<&str>, &[&str], Option<&[&str]>)] = &[
+        type Case = (
+            Option<&'static str>,
+            &'static [&'static str],
+            Option<&'static [&'static str]>,
+        );
+        let cases: &[Case] = &[
             (None, &[], Some(&[])),
             (Some("a.example.com"), &[], Some(&["a.example.com"])),
             (None, &["a.example.com"], Some(&["a.example.com"])),
@@ -344,12 +349,9 @@ mod tests {
         for (listener, route, expected) in cases {
             let route: Vec<String> = route.iter().map(|host| (*host).to_owned()).collect();
             let accepted = accepted_hostnames(*listener, &route);
-            let accepted = accepted.as_ref().map(|hosts| {
-                hosts
-                    .iter()
-                    .map(std::string::String::as_str)
-                    .collect::<Vec<_>>()
-            });
+            let accepted = accepted
+                .as_ref()
+                .map(|hosts| hosts.iter().map(String::as_str).collect::<Vec<_>>());
             assert_eq!(
                 accepted.as_deref(),
                 *expected,

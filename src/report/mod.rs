@@ -1,8 +1,11 @@
 //! What `ngf-tui check` prints: the tree with its health and the findings, as text or as JSON, and
 //! the exit code. Decides nothing by itself.
 
+pub mod chain;
+pub mod grid;
 pub mod json;
 pub mod matrix;
+mod notes;
 pub mod probe;
 pub mod text;
 

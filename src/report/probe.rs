@@ -67,7 +67,15 @@ impl Report {
         out.push('\n');
         steps(&mut out, transcript);
         out.push('\n');
+        super::notes::moment(&mut out, transcript);
         verdict(&mut out, transcript);
+        out
+    }
+
+    /// The same with the TLS records as they passed on the stream.
+    pub fn text_with_records(&self) -> String {
+        let mut out = self.text();
+        super::notes::records(&mut out, &self.transcript);
         out
     }
 }
@@ -128,6 +136,7 @@ fn verdict(out: &mut String, transcript: &Transcript) {
             .unwrap_or_default();
         let _ = writeln!(out, "  {} {}{group}", tls.version, clean(&tls.cipher));
     }
+    super::notes::notes(out, transcript);
     let _ = writeln!(
         out,
         "  judged by {}, in {}",

@@ -220,7 +220,7 @@ fn plural(count: usize, noun: &str) -> String {
 }
 
 /// Breaks text at spaces; a word longer than the line is broken where it must be.
-fn wrap(text: &str, width: usize, first: usize, hanging: usize) -> Vec<String> {
+pub(super) fn wrap(text: &str, width: usize, first: usize, hanging: usize) -> Vec<String> {
     let mut lines = Vec::new();
     let mut line = String::new();
     let mut used = 0;

@@ -6,7 +6,7 @@ use std::net::Ipv4Addr;
 use serde_json::{Value, json};
 
 use super::kinds::{self, Kind};
-use super::metadata::{meta, metadata_mut, name_suffix, random};
+use super::metadata::{meta, metadata_mut, name_suffix, place, random};
 use super::store::{Store, StoreError};
 
 type Causes = Vec<(String, String)>;
@@ -33,13 +33,14 @@ pub(crate) fn admit(
 ) -> Result<(), StoreError> {
     let mut causes = Causes::new();
     check_name(object, &mut causes);
+    check_texts(object, &mut causes);
     let is = |other: &Kind| std::ptr::eq(kind, other);
     if is(kinds::SECRET) {
         secret(object, stored, &mut causes);
     } else if is(kinds::SERVICE) {
         service(object, stored, store, &mut causes);
     } else if is(kinds::NAMESPACE) {
-        object["spec"]["finalizers"] = json!(["kubernetes"]);
+        *place(object, &["spec", "finalizers"]) = json!(["kubernetes"]);
         if stored.is_none() {
             object["status"] = json!({"phase": "Active"});
         }
@@ -96,6 +97,23 @@ fn check_name(object: &Value, causes: &mut Causes) {
                  character"
             ),
         ));
+    }
+}
+
+/// Labels and annotations are maps of texts.
+fn check_texts(object: &Value, causes: &mut Causes) {
+    for field in ["labels", "annotations"] {
+        let fine = match object.pointer(&format!("/metadata/{field}")) {
+            None | Some(Value::Null) => true,
+            Some(Value::Object(map)) => map.values().all(Value::is_string),
+            Some(_) => false,
+        };
+        if !fine {
+            causes.push((
+                format!("metadata.{field}"),
+                "Invalid value: not a map of texts".into(),
+            ));
+        }
     }
 }
 
@@ -308,13 +326,15 @@ fn gateway(object: &mut Value, causes: &mut Causes) {
         causes,
     );
     for listener in each(&mut object["spec"], "listeners") {
-        default(listener, "allowedRoutes", json!({}));
-        default(&mut listener["allowedRoutes"], "namespaces", json!({}));
-        default(
-            &mut listener["allowedRoutes"]["namespaces"],
-            "from",
-            json!("Same"),
-        );
+        for (at, field, value) in [
+            ("", "allowedRoutes", json!({})),
+            ("/allowedRoutes", "namespaces", json!({})),
+            ("/allowedRoutes/namespaces", "from", json!("Same")),
+        ] {
+            if let Some(place) = listener.pointer_mut(at) {
+                default(place, field, value);
+            }
+        }
     }
     if let Some(reference) = object.pointer_mut("/spec/tls/backend/clientCertificateRef") {
         default(reference, "group", json!(""));

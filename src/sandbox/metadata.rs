@@ -27,6 +27,17 @@ pub(crate) fn metadata_mut(object: &mut Value) -> &mut Map<String, Value> {
     }
 }
 
+/// The place at a path of fields, made where there is none. What is no map on the way is replaced by
+/// one: indexing into it would panic.
+pub(crate) fn place<'a>(value: &'a mut Value, path: &[&str]) -> &'a mut Value {
+    path.iter().fold(value, |value, field| {
+        if !value.is_object() {
+            *value = json!({});
+        }
+        &mut value[*field]
+    })
+}
+
 /// A moment as Kubernetes writes it: UTC, whole seconds.
 pub(crate) fn timestamp(time: Timestamp) -> String {
     time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()

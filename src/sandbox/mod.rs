@@ -140,7 +140,6 @@ fn scenario_names() -> String {
 }
 
 /// A running embedded cluster. It stops when it is dropped; [`Sandbox::shutdown`] also waits for it.
-#[derive(Debug)]
 pub struct Sandbox {
     address: SocketAddr,
     token: Zeroizing<String>,
@@ -150,6 +149,16 @@ pub struct Sandbox {
     stage: Mutex<Stage>,
     tasks: Vec<JoinHandle<()>>,
     stop: CancellationToken,
+}
+
+impl std::fmt::Debug for Sandbox {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Sandbox")
+            .field("server_url", &self.server_url())
+            .field("scenario", &self.scenario().name)
+            .field("stage", &self.stage())
+            .finish_non_exhaustive()
+    }
 }
 
 impl Sandbox {

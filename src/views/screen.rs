@@ -70,7 +70,8 @@ fn header(app: &App, area: Rect, buffer: &mut Buffer) {
 /// Which cluster and namespaces these are, or which stage of the guide.
 fn place(app: &App) -> Label {
     if let Some(stage) = &app.stage {
-        let words = format!("guide {} of {}: {}", stage.index + 1, stage.of, stage.title);
+        let (number, of) = (stage.index + 1, stage.of);
+        let words = format!("{} {number} of {of}: {}", stage.walk, stage.title);
         return Label::of(Role::Accent, words);
     }
     let source = match &app.snapshot.source {
@@ -148,6 +149,13 @@ fn freshness(app: &App) -> Label {
         .filter(|state| matches!(state, KindState::Failed(_)))
         .count();
     match (denied, failed) {
+        (0, 0) if !app.snapshot.narrowed.is_empty() => {
+            let kinds = words::count(app.snapshot.narrowed.len(), "kind");
+            Label::of(
+                Role::Warning,
+                format!("live, {kinds} of one namespace only"),
+            )
+        }
         (0, 0) => Label::of(Role::Ok, "live"),
         (denied, 0) => Label::of(Role::Warning, format!("live, {denied} kinds denied")),
         (_, failed) => Label::of(Role::Error, format!("{failed} kinds unreadable")),

@@ -12,7 +12,7 @@ use tempfile::TempDir;
 
 /// Whether these programs are there. Where `CI` is set a missing one is a failure, elsewhere the test
 /// says that it did not run.
-pub fn peers(programs: &[&str]) -> bool {
+pub(crate) fn peers(programs: &[&str]) -> bool {
     let missing: Vec<_> = programs
         .iter()
         .filter(|program| {
@@ -35,29 +35,29 @@ pub fn peers(programs: &[&str]) -> bool {
 
 /// What a program said.
 #[derive(Debug)]
-pub struct Said {
-    pub ok: bool,
-    pub out: String,
-    pub err: String,
+pub(crate) struct Said {
+    pub(crate) ok: bool,
+    pub(crate) out: String,
+    pub(crate) err: String,
 }
 
 impl Said {
     /// The output of a command that must succeed.
     #[track_caller]
-    pub fn fine(self) -> String {
+    pub(crate) fn fine(self) -> String {
         assert!(self.ok, "failed: {self:?}");
         self.out
     }
 
     /// The error of a command that must fail.
     #[track_caller]
-    pub fn refused(self) -> String {
+    pub(crate) fn refused(self) -> String {
         assert!(!self.ok, "did not fail: {self:?}");
         self.err
     }
 }
 
-pub fn run(command: &mut Command) -> Said {
+pub(crate) fn run(command: &mut Command) -> Said {
     let output = command
         .stdin(Stdio::null())
         .output()
@@ -70,7 +70,7 @@ pub fn run(command: &mut Command) -> Said {
 }
 
 /// Runs a program with something to read.
-pub fn run_with(command: &mut Command, input: &[u8]) -> Said {
+pub(crate) fn run_with(command: &mut Command, input: &[u8]) -> Said {
     use std::io::Write as _;
     let mut child = command
         .stdin(Stdio::piped())
@@ -89,18 +89,18 @@ pub fn run_with(command: &mut Command, input: &[u8]) -> Said {
 }
 
 /// An embedded cluster with its kubeconfig in a file.
-pub struct Cluster {
-    pub sandbox: Sandbox,
-    pub folder: TempDir,
+pub(crate) struct Cluster {
+    pub(crate) sandbox: Sandbox,
+    pub(crate) folder: TempDir,
 }
 
 impl Cluster {
-    pub async fn start(scenario: &str, stage: Stage) -> Self {
+    pub(crate) async fn start(scenario: &str, stage: Stage) -> Self {
         let scenario = Scenario::find(scenario).expect("the scenario");
         Self::with(SandboxOptions::new(scenario, stage)).await
     }
 
-    pub async fn with(options: SandboxOptions) -> Self {
+    pub(crate) async fn with(options: SandboxOptions) -> Self {
         let sandbox = Sandbox::start(options).await.expect("the cluster starts");
         let folder = tempfile::tempdir().expect("a folder");
         let cluster = Self { sandbox, folder };
@@ -108,11 +108,11 @@ impl Cluster {
         cluster
     }
 
-    pub fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
-    pub fn kubectl_command(&self, arguments: &str) -> Command {
+    pub(crate) fn kubectl_command(&self, arguments: &str) -> Command {
         let mut command = Command::new("kubectl");
         command
             .arg("--kubeconfig")
@@ -125,18 +125,18 @@ impl Cluster {
     }
 
     /// `kubectl` with arguments that hold no spaces.
-    pub fn kubectl(&self, arguments: &str) -> Said {
+    pub(crate) fn kubectl(&self, arguments: &str) -> Said {
         run(&mut self.kubectl_command(arguments))
     }
 
     /// `kubectl … -f -`.
-    pub fn kubectl_with(&self, arguments: &str, input: &str) -> Said {
+    pub(crate) fn kubectl_with(&self, arguments: &str, input: &str) -> Said {
         run_with(&mut self.kubectl_command(arguments), input.as_bytes())
     }
 
     /// Waits until `kubectl` prints something; the controllers need a moment.
     #[track_caller]
-    pub fn kubectl_until(&self, arguments: &str, wanted: &str) -> String {
+    pub(crate) fn kubectl_until(&self, arguments: &str, wanted: &str) -> String {
         let started = Instant::now();
         loop {
             let said = self.kubectl(arguments);
@@ -152,7 +152,7 @@ impl Cluster {
     }
 
     /// The decoded value of a Secret's key.
-    pub fn secret(&self, name: &str, key: &str) -> Vec<u8> {
+    pub(crate) fn secret(&self, name: &str, key: &str) -> Vec<u8> {
         let path = format!("jsonpath={{.data['{}']}}", key.replace('.', "\\."));
         let text = self.kubectl(&format!("get secret {name} -o {path}")).fine();
         base64::engine::general_purpose::STANDARD
@@ -161,7 +161,7 @@ impl Cluster {
     }
 
     /// Writes keys of a Secret into files named `<prefix>.<key>`.
-    pub fn save_secret(&self, name: &str, prefix: &str) {
+    pub(crate) fn save_secret(&self, name: &str, prefix: &str) {
         for key in ["ca.crt", "tls.crt", "tls.key"] {
             let bytes = self.secret(name, key);
             std::fs::write(self.path(&format!("{prefix}.{key}")), bytes).expect("written");
@@ -169,7 +169,7 @@ impl Cluster {
     }
 
     /// Addresses and ports of the Service's endpoints.
-    pub fn endpoints(&self, service: &str) -> Vec<(String, u16)> {
+    pub(crate) fn endpoints(&self, service: &str) -> Vec<(String, u16)> {
         let text = self
             .kubectl(&format!(
                 "get endpointslices -l kubernetes.io/service-name={service} -o json"
@@ -189,19 +189,19 @@ impl Cluster {
 }
 
 /// Debian's nginx in a folder of its own, ended when dropped.
-pub struct DebianNginx {
+pub(crate) struct DebianNginx {
     child: std::process::Child,
-    pub folder: TempDir,
+    pub(crate) folder: TempDir,
 }
 
 impl DebianNginx {
     /// Starts nginx with what goes into its `http` block, and waits until it listens on `port`.
-    pub fn start(http: &str, port: u16) -> Self {
+    pub(crate) fn start(http: &str, port: u16) -> Self {
         Self::start_in(tempfile::tempdir().expect("a folder"), http, port)
     }
 
     /// The same in a folder that holds files which the configuration names as `@FOLDER@/…`.
-    pub fn start_in(folder: TempDir, http: &str, port: u16) -> Self {
+    pub(crate) fn start_in(folder: TempDir, http: &str, port: u16) -> Self {
         let at = folder.path().display().to_string();
         let http = http.replace("@FOLDER@", &at);
         let configuration = format!(
@@ -240,7 +240,7 @@ impl DebianNginx {
         nginx
     }
 
-    pub fn log(&self, name: &str) -> String {
+    pub(crate) fn log(&self, name: &str) -> String {
         std::fs::read_to_string(self.folder.path().join(name)).unwrap_or_default()
     }
 }
@@ -253,7 +253,7 @@ impl Drop for DebianNginx {
 }
 
 /// A port that was free a moment ago.
-pub fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("a port");
     listener.local_addr().expect("an address").port()
 }

@@ -26,3 +26,10 @@ pub(crate) fn has_peer(program: &str) -> bool {
     }
     found
 }
+
+/// The program under test, without the environment of whoever runs the tests.
+pub(crate) fn ngf_tui() -> std::process::Command {
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_ngf-tui"));
+    command.env_remove("KUBECONFIG").env("HOME", "/nonexistent");
+    command
+}

@@ -40,6 +40,8 @@ pub(crate) struct Wanted {
     /// `serverAuth`, `clientAuth`.
     #[serde(default)]
     pub(crate) usage: Vec<String>,
+    /// Whose key it has; a fresh one where left out.
+    pub(crate) key_of: Option<String>,
     /// RSA bits; P-256 where left out.
     pub(crate) rsa: Option<u32>,
 }
@@ -66,10 +68,12 @@ pub(crate) fn mint(wanted: &BTreeMap<String, Wanted>, now: Timestamp) -> BTreeMa
     while minted.len() < wanted.len() {
         let before = minted.len();
         for (name, wish) in wanted {
-            let ready = wish.by.as_ref().is_none_or(|by| minted.contains_key(by));
+            let mut needed = wish.by.iter().chain(&wish.key_of);
+            let ready = needed.all(|other| minted.contains_key(other));
             if ready && !minted.contains_key(name) {
                 let issuer = wish.by.as_ref().map(|by| &minted[by]);
-                let one = certificate(wish, issuer, now);
+                let key = wish.key_of.as_ref().map(|of| minted[of].key.clone());
+                let one = certificate(wish, issuer, key, now);
                 minted.insert(name.clone(), one);
             }
         }
@@ -81,10 +85,16 @@ pub(crate) fn mint(wanted: &BTreeMap<String, Wanted>, now: Timestamp) -> BTreeMa
     minted
 }
 
-fn certificate(wish: &Wanted, issuer: Option<&Minted>, now: Timestamp) -> Minted {
-    let key = match wish.rsa {
-        Some(bits) => PKey::from_rsa(Rsa::generate(bits).expect("RSA key")).expect("key"),
-        None => {
+fn certificate(
+    wish: &Wanted,
+    issuer: Option<&Minted>,
+    key: Option<PKey<Private>>,
+    now: Timestamp,
+) -> Minted {
+    let key = match (key, wish.rsa) {
+        (Some(key), _) => key,
+        (None, Some(bits)) => PKey::from_rsa(Rsa::generate(bits).expect("RSA key")).expect("key"),
+        (None, None) => {
             let group = EcGroup::from_curve_name(Nid::X9_62_PRIME256V1).expect("P-256");
             PKey::from_ec_key(EcKey::generate(&group).expect("EC key")).expect("key")
         }

@@ -373,6 +373,9 @@ fn transcript(
             log_line: seen.log.clone(),
             sentence: String::new(),
         },
+        judged_at: None,
+        expires_first: None,
+        second_opinion: None,
         tls: (plan.tls.is_some() && seen.version.as_deref() != Some("none")).then(|| TlsAgreed {
             version: seen.version.clone().unwrap_or_else(|| "TLSv1.3".to_owned()),
             cipher: "TLS_AES_256_GCM_SHA384".to_owned(),
@@ -384,7 +387,7 @@ fn transcript(
             requested: seen.asks.is_some(),
             acceptable_cas: seen.asks.clone().unwrap_or_default(),
             sent: seen.asks.is_some() && has_identity,
-            subject: None,
+            ..ClientCertificate::default()
         },
         server_chain: chain,
         steps: Vec::new(),

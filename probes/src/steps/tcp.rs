@@ -1,11 +1,12 @@
 //! The TCP connection.
 
 use std::net::SocketAddr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 
+use crate::capture::Capture;
 use crate::dial::DialError;
 use crate::recorder::Recorder;
 use crate::transcript::{Direction, Layer, Step, StepStatus};
@@ -63,6 +64,27 @@ pub async fn connect(
             })
         }
     }
+}
+
+/// Tells a capture where its connection begins: by the step of the connection that was made, where
+/// the transport wrote one down.
+pub(crate) fn begin_capture(capture: &Capture, recorder: &Recorder) {
+    let steps = recorder.steps();
+    let made = steps
+        .iter()
+        .rev()
+        .find(|step| step.name == CONNECT && step.status == StepStatus::Ok);
+    let value = |name: &str| {
+        let field = made?.fields.iter().find(|field| field.name == name)?;
+        Some(field.value.as_str())
+    };
+    let end = |name| value(name).and_then(|text| text.parse::<SocketAddr>().ok());
+    let took = value("took_us").and_then(|text| text.parse().ok());
+    let made_at = made.map_or_else(Instant::now, |step| recorder.moment(step.at_us));
+    let asked_at = made_at
+        .checked_sub(Duration::from_micros(took.unwrap_or_default()))
+        .unwrap_or(made_at);
+    capture.connected(end("local").zip(end("address")), asked_at, made_at);
 }
 
 /// The operating system's words for an error, as `strerror` has them: without Rust's `(os error N)`.

@@ -25,6 +25,12 @@ pub struct Told {
     pub server_chain: Vec<CertificateFacts>,
     /// The client certificate's part.
     pub client_certificate: ClientCertificate,
+    /// The certificates that were sent to it.
+    pub client_chain: Vec<CertificateFacts>,
+    /// The server had its say: a CertificateRequest that did not come will not come.
+    pub is_flight_complete: bool,
+    /// The last fatal alert that the server sent.
+    pub alert: Option<u8>,
 }
 
 /// Writes each message down as a step, and sums them up. `beyond_nginx_from` is the moment from
@@ -102,9 +108,17 @@ impl Told {
             }
             Facts::Certificate(chain) if sent => {
                 self.client_certificate.sent = !chain.is_empty();
+                self.client_chain = chain
+                    .iter()
+                    .filter_map(|der| CertificateFacts::from_der(der).ok())
+                    .collect();
                 self.client_certificate.subject = chain
                     .first()
                     .map(|leaf| crate::certificate::subject_of(leaf));
+                self.client_certificate.issuers = chain
+                    .iter()
+                    .map(|der| crate::certificate::issuer_of(der))
+                    .collect();
             }
             Facts::Certificate(chain) => {
                 self.server_chain = chain
@@ -121,7 +135,15 @@ impl Told {
                     .acceptable_cas
                     .clone_from(acceptable_cas);
             }
-            Facts::None | Facts::HelloRetryRequest | Facts::Alert { .. } => {}
+            Facts::Alert {
+                level: 2,
+                description,
+            } if !sent => self.alert = Some(*description),
+            Facts::None | Facts::HelloRetryRequest | Facts::Alert { .. } => {
+                // TLS 1.2's flight ends with the one, TLS 1.3's with the other.
+                let ends_flight = matches!(message.name.as_str(), "ServerHelloDone" | "Finished");
+                self.is_flight_complete |= ends_flight && !sent;
+            }
         }
     }
 }

@@ -3,6 +3,7 @@
 //! Sources: nginx 1.31 `ngx_http_upstream.c` (`ngx_http_upstream_next`, `…_ssl_handshake`,
 //! `…_process_header`), `ngx_event_openssl.c`.
 
+pub mod client;
 mod log_line;
 mod sentence;
 

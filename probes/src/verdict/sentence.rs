@@ -1,5 +1,6 @@
 //! The verdict in one sentence for people: who did what, and what it comes from.
 
+use super::client::{BAD_CERTIFICATE_PAGE, NO_CERTIFICATE_PAGE};
 use super::{Ending, Observed, ObservedTls};
 use crate::certificate::CertificateFacts;
 use crate::engine::openssl::failure::TlsFailure;
@@ -302,9 +303,7 @@ fn failure_words(failure: &TlsFailure) -> String {
     }
 }
 
-/// The pages by which an nginx backend says what it thinks of the client.
-const NO_CERTIFICATE_PAGE: &str = "No required SSL certificate was sent";
-const BAD_CERTIFICATE_PAGE: &str = "The SSL certificate error";
+/// The page by which an nginx backend says that it expects TLS.
 const PLAIN_HTTP_PAGE: &str = "The plain HTTP request was sent to HTTPS port";
 
 fn answered_words(observed: &Observed<'_>, answer: &Answer) -> String {

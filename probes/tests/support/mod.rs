@@ -37,7 +37,10 @@ macro_rules! peer {
 }
 
 pub fn is_installed(program: &str) -> bool {
-    let argument = if program == "nginx" { "-v" } else { "version" };
+    let argument = match program {
+        "nginx" | "tshark" => "-v",
+        _ => "version",
+    };
     Command::new(program)
         .arg(argument)
         .stdin(Stdio::null())

@@ -10,7 +10,7 @@ mod provenance;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use ngf_probes::transcript::Transcript;
+use ngf_probes::{certificate::CertificateFacts, transcript::Transcript};
 
 use super::{
     evidence::{Evidence, Probed},
@@ -288,6 +288,16 @@ fn probe_of<'a>(evidence: &'a Evidence, connection: &Connection) -> Option<Seen<
         })
         .filter_map(|probed| Some((probed, Arc::clone(probed.result.as_ref().ok()?))))
         .min_by_key(|(probed, transcript)| (is_fine(transcript), std::cmp::Reverse(probed.at)))
+}
+
+/// What a probe of the connection saw the backend present; `None` where none did.
+pub(super) fn served(
+    evidence: &Evidence,
+    connection: &Connection,
+) -> Option<Vec<CertificateFacts>> {
+    probe_of(evidence, connection)
+        .map(|(_, transcript)| transcript.server_chain.clone())
+        .filter(|chain| !chain.is_empty())
 }
 
 fn is_fine(transcript: &Transcript) -> bool {

@@ -1,5 +1,7 @@
 //! Where certificates come from: cert-manager's Certificate, its issuer, the issuer's CA, and so on.
 
+use std::fmt::Write as _;
+
 use super::build::Subject;
 use crate::{
     diagnosis::{
@@ -52,11 +54,11 @@ fn note(snapshot: &Snapshot, secret: &ObjectRef) -> Option<String> {
             break;
         }
         seen.push(certificate.reference.clone());
-        words += &format!(" ← {}", certificate.reference);
+        let _ = write!(words, " ← {}", certificate.reference);
         let Some(issuer) = issuer_name(certificate) else {
             break;
         };
-        words += &format!(" ← {issuer}");
+        let _ = write!(words, " ← {issuer}");
         let Some(next) = snapshot
             .issuers
             .get(&issuer)

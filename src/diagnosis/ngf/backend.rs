@@ -13,7 +13,7 @@ use crate::{
         kind::Kind,
         kinds::{BackendRef, BackendTLSPolicy, Route, RouteRule, Service, ServicePort},
         object::{Object, ObjectRef},
-        snapshot::Snapshot,
+        snapshot::{Snapshot, Source},
         topology::service_of,
     },
 };
@@ -140,8 +140,7 @@ fn decide_backend<'a>(
     };
     decision.state = match &service {
         None => other_kind(route, reference, path),
-        Some(service) => decide_service(snapshot, index, route, service, path, &mut decision)
-            .unwrap_or_else(|state| state),
+        Some(service) => decide_service(snapshot, index, route, service, path, &mut decision),
     };
     decision
 }
@@ -169,55 +168,55 @@ fn decide_service<'a>(
     service: &ObjectRef,
     path: &str,
     decision: &mut BackendDecision<'a>,
-) -> Result<BackendState<'a>, BackendState<'a>> {
+) -> BackendState<'a> {
     let kind = route.reference.kind;
     let namespace = &route.reference.namespace;
     if service.namespace != *namespace {
         match grant_allows(snapshot, kind.name(), namespace, service) {
             Ok(true) => {}
             Ok(false) => {
-                return Err(refused(
+                return refused(
                     "NGF-R4",
                     "RefNotPermitted",
                     format!(
                         "{path}.namespace: Forbidden: Backend ref to Service {} not permitted by any ReferenceGrant",
                         service.path()
                     ),
-                ));
+                );
             }
-            Err(why) => return Err(BackendState::Unknown(why)),
+            Err(why) => return BackendState::Unknown(why),
         }
     }
     let Some(number) = decision.reference.target.port else {
-        return Err(refused(
+        return refused(
             "NGF-R3",
             "UnsupportedValue",
             format!("{path}.port: Required value: port cannot be nil"),
-        ));
+        );
     };
     let Some(found) = index.service(service) else {
-        return Err(match known::absence_is_proven(snapshot, service) {
+        return match known::absence_is_proven(snapshot, service) {
             Ok(()) => refused(
                 "NGF-R3",
                 "BackendNotFound",
                 format!("{path}.name: Not found: \"{}\"", service.name),
             ),
             Err(why) => BackendState::Unknown(why),
-        });
+        };
     };
     let Some(port) = service_port(&found.spec, number) else {
-        return Err(refused(
+        return refused(
             "NGF-R3",
             "BackendNotFound",
             format!(
                 "No matching port for Service {} and port {number}",
                 service.name
             ),
-        ));
+        );
     };
     decision.port = Some((found, port));
     if matches!(kind, Kind::TCPRoute | Kind::UDPRoute) {
-        return Ok(BackendState::Plain);
+        return BackendState::Plain;
     }
     let mut policies = index.policies(service, &port.name).into_iter();
     let effective = policies.next();
@@ -226,7 +225,7 @@ fn decide_service<'a>(
         None => without_policy(snapshot, service),
         Some(policy) => with_policy(snapshot, policy),
     };
-    Ok(app_protocol(kind, port, state))
+    app_protocol(kind, port, state)
 }
 
 /// Without a policy nginx speaks plain text; but policies that are not read may exist.
@@ -234,14 +233,7 @@ fn without_policy<'a>(snapshot: &Snapshot, service: &ObjectRef) -> BackendState<
     let any = ObjectRef::new(Kind::BackendTLSPolicy, &service.namespace, "");
     match known::absence_is_proven(snapshot, &any) {
         // In files a policy that is not there is not asked for.
-        Err(why)
-            if !matches!(
-                snapshot.source,
-                crate::model::snapshot::Source::Files { .. }
-            ) =>
-        {
-            BackendState::Unknown(why)
-        }
+        Err(why) if !matches!(snapshot.source, Source::Files { .. }) => BackendState::Unknown(why),
         _ => BackendState::Plain,
     }
 }

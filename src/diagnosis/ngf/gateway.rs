@@ -9,7 +9,7 @@ use crate::model::{
     kind::Kind,
     kinds::Gateway,
     object::{Object, ObjectRef},
-    snapshot::Snapshot,
+    snapshot::{Snapshot, Source},
 };
 
 /// The client certificate of a Gateway.
@@ -143,16 +143,9 @@ pub fn grant_allows(
     let anything = ObjectRef::new(Kind::ReferenceGrant, &to.namespace, "");
     match known::absence_is_proven(snapshot, &anything) {
         Ok(()) => Ok(false),
-        Err(_) if snapshot_is_files(snapshot) => Err(format!(
+        Err(_) if matches!(snapshot.source, Source::Files { .. }) => Err(format!(
             "no ReferenceGrant in the files lets namespace {namespace} refer to {to}"
         )),
         Err(why) => Err(why),
     }
-}
-
-fn snapshot_is_files(snapshot: &Snapshot) -> bool {
-    matches!(
-        snapshot.source,
-        crate::model::snapshot::Source::Files { .. }
-    )
 }

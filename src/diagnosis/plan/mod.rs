@@ -1,14 +1,19 @@
 //! What to probe for a route, a Service, a Gateway or a node of the tree: the connection that nginx
 //! would open, from the objects alone.
 
+mod connection;
+mod error;
 mod make;
+mod places;
 mod target;
 
 use serde::Serialize;
 
 use crate::model::object::ObjectRef;
 
-pub use make::{Connection, PlanError, Planning, connections, plan, plan_all, plan_every};
+pub use connection::Connection;
+pub use error::PlanError;
+pub use make::{Planning, connections, plan, plan_all, plan_every};
 pub use target::{ProbeTarget, TargetError};
 
 /// One connection that nginx would open, to be tried.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use ngf_probes::certificate::CertificateFacts;
 
 use crate::{
@@ -218,7 +219,7 @@ fn finding(
         &used.object,
         format!(
             "{}, {place}, {what}",
-            super::client_certificate::upper(used.part.phrase())
+            super::shared::upper(used.part.phrase())
         ),
     )
     .evidence("subject", &used.facts.subject, &place)
@@ -236,14 +237,14 @@ fn finding(
 
 /// When cert-manager renews what it writes into a Secret, in seconds since 1970.
 fn renewal(context: &Context<'_>, secret: &ObjectRef) -> Option<i64> {
-    let writer = super::client_certificate::writer(context, secret)?;
+    let writer = super::shared::writer(context, secret)?;
     let certificate = context.snapshot.certificates.get(&writer)?;
-    certificate.spec.renewal_time.map(|time| time.as_second())
+    certificate.spec.renewal_time.map(Timestamp::as_second)
 }
 
 /// How to get a Secret's certificate issued anew.
 pub(super) fn reissue(context: &Context<'_>, secret: &ObjectRef) -> Remedy {
-    match super::client_certificate::writer(context, secret) {
+    match super::shared::writer(context, secret) {
         Some(writer) => Remedy::command(
             format!("Let cert-manager issue {writer} anew."),
             format!("cmctl renew -n {} {}", writer.namespace, writer.name),

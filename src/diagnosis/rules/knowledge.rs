@@ -1,15 +1,17 @@
 //! K: what is not known, said so that nobody takes it for health.
 
+use std::collections::BTreeMap;
+
 use crate::{
     diagnosis::{
         context::Context,
         finding::{Finding, Remedy, Severity},
         registry::Rule,
-        rules::client_certificate::upper,
+        rules::shared::upper,
         words::count,
     },
     model::{
-        kind::{KINDS, Kind},
+        kind::{KINDS, Kind, KindInfo},
         object::{Note, NoteKind, ObjectRef},
         snapshot::KindState,
     },
@@ -26,43 +28,75 @@ pub(in crate::diagnosis) const K1: Rule = Rule {
     remedy: "Grant list and watch on it.",
     causes: &["NGF-K2", "NGF-K5"],
     check: |context, findings| {
+        for severity in [Severity::Warning, Severity::Info] {
+            if let Some(finding) = denied(context, severity) {
+                findings.add(finding);
+            }
+        }
         for info in KINDS {
             let Some(state) = context.snapshot.kinds.get(&info.kind) else {
                 continue;
             };
-            let (why, remedy) = match state {
-                KindState::Denied(why) => (
-                    format!("the API server says: {why}"),
-                    Some(allow(info.group, info.plural)),
-                ),
-                KindState::Failed(why) => (why.clone(), None),
-                KindState::UnknownVersions(versions) => (
-                    format!("the cluster serves it only as {}", versions.join(", ")),
-                    None,
-                ),
-                KindState::Stale { why, .. } => (
-                    format!("what is known may be old, since the watch broke: {why}"),
-                    None,
-                ),
-                KindState::Loading | KindState::Live { .. } | KindState::NotServed => continue,
+            let why = match state {
+                KindState::Failed(why) => why.clone(),
+                KindState::UnknownVersions(versions) => {
+                    format!("the cluster serves it only as {}", versions.join(", "))
+                }
+                KindState::Stale { why, .. } => {
+                    format!("what is known may be old, since the watch broke: {why}")
+                }
+                KindState::Denied(_)
+                | KindState::Loading
+                | KindState::Live { .. }
+                | KindState::NotServed => continue,
             };
-            let subject = ObjectRef::new(info.kind, "", "*");
-            let mut finding = Finding::new(
-                "NGF-K1",
-                importance(info.kind),
-                &subject,
-                format!("Objects of kind {} could not be read", info.name),
-            )
-            .unknown()
-            .because(format!("{}.", upper(&why)));
+            let title = format!("Objects of kind {} could not be read", info.name);
+            let mut finding =
+                Finding::new("NGF-K1", importance(info.kind), &any_of(info.kind), title)
+                    .unknown()
+                    .because(format!("{}.", upper(&why)));
             finding.marks.clear();
-            if let Some(remedy) = remedy {
-                finding = finding.remedy(remedy);
-            }
             findings.add(finding);
         }
     },
 };
+
+/// What may not be read, all in one, with the one rule that would allow it.
+fn denied(context: &Context<'_>, severity: Severity) -> Option<Finding> {
+    let kinds: Vec<(&KindInfo, &str)> = KINDS
+        .iter()
+        .filter(|info| importance(info.kind) == severity)
+        .filter_map(|info| match context.snapshot.kinds.get(&info.kind) {
+            Some(KindState::Denied(why)) => Some((info, why.as_str())),
+            _ => None,
+        })
+        .collect();
+    let (first, why) = kinds.first()?;
+    let title = match kinds.as_slice() {
+        [_] => format!("Objects of kind {} may not be read", first.name),
+        _ => {
+            let names: Vec<&str> = kinds.iter().map(|(info, _)| info.name).collect();
+            format!(
+                "Objects of {} kinds may not be read: {}",
+                names.len(),
+                names.join(", ")
+            )
+        }
+    };
+    let others: Vec<ObjectRef> = kinds.iter().map(|(info, _)| any_of(info.kind)).collect();
+    let mut finding = Finding::new("NGF-K1", severity, &any_of(first.kind), title)
+        .unknown()
+        .because(format!("The API server says: {why}."))
+        .scope(&others)
+        .remedy(allow(&kinds));
+    finding.marks.clear();
+    Some(finding)
+}
+
+/// All objects of a kind.
+fn any_of(kind: Kind) -> ObjectRef {
+    ObjectRef::new(kind, "", "*")
+}
 
 /// What the path of a request depends on is worth a warning.
 fn importance(kind: Kind) -> Severity {
@@ -80,12 +114,23 @@ fn importance(kind: Kind) -> Severity {
     }
 }
 
-fn allow(group: &str, plural: &str) -> Remedy {
-    Remedy::yaml(
-        "Add this rule to the role of whoever runs the tool.",
+fn allow(kinds: &[(&KindInfo, &str)]) -> Remedy {
+    let mut by_group: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for (info, _) in kinds {
+        by_group
+            .entry(info.group)
+            .or_default()
+            .push(format!("\"{}\"", info.plural));
+    }
+    let rules = by_group.into_iter().map(|(group, plurals)| {
         format!(
-            "- apiGroups: [\"{group}\"]\n  resources: [\"{plural}\"]\n  verbs: [\"get\", \"list\", \"watch\"]\n"
-        ),
+            "- apiGroups: [\"{group}\"]\n  resources: [{}]\n  verbs: [\"get\", \"list\", \"watch\"]\n",
+            plurals.join(", ")
+        )
+    });
+    Remedy::yaml(
+        "Add this to the role of whoever runs the tool.",
+        rules.collect::<String>(),
     )
 }
 

@@ -9,3 +9,4 @@ pub(super) mod handshake;
 pub(super) mod knowledge;
 pub(super) mod policy;
 pub(super) mod route;
+pub(in crate::diagnosis) mod shared;

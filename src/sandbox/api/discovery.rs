@@ -10,7 +10,7 @@ use super::{Call, review};
 use crate::sandbox::kinds::{self, KINDS, Kind};
 
 /// The version that the embedded cluster says it is.
-const VERSION: (&str, &str, &str) = ("1", "34", "v1.34.0+ngf-tui");
+const VERSION: (&str, &str, &str) = ("1", "33", "v1.33.0+ngf-tui");
 
 const VERBS: &[&str] = &[
     "create",

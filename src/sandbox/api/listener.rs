@@ -117,7 +117,7 @@ fn certificate(
     Ok((key, builder.build()))
 }
 
-/// Connections whose handshakes are done, for [`axum::serve`].
+/// Connections whose handshakes are done, for [`axum::serve()`].
 pub(crate) struct Listener {
     local: SocketAddr,
     ready: mpsc::Receiver<(Stream, SocketAddr)>,

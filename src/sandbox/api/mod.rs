@@ -48,7 +48,6 @@ const MAX_BODY: usize = 3 * 1024 * 1024;
 const MAX_REQUESTS: usize = 512;
 
 /// What the handlers share.
-#[derive(Debug)]
 pub(crate) struct Api {
     pub(crate) store: Arc<Store>,
     pub(crate) logs: Arc<Logs>,
@@ -86,7 +85,6 @@ pub(crate) fn router(api: Arc<Api>) -> Router {
 }
 
 /// A request, taken apart.
-#[derive(Debug)]
 pub(crate) struct Call {
     pub(crate) method: Method,
     pub(crate) query: HashMap<String, String>,

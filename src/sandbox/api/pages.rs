@@ -13,16 +13,15 @@ use crate::sandbox::store::Object;
 const MAX_PAGED_LISTS: usize = 64;
 
 /// Lists that clients are in the middle of reading. Each page of a list is of one version.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Pages(Mutex<PagedLists>);
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct PagedLists {
     next_id: u64,
     lists: VecDeque<PagedList>,
 }
 
-#[derive(Debug)]
 struct PagedList {
     id: u64,
     revision: u64,

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::error::ApiError;
 use super::{Api, Call, Target};
-use crate::sandbox::metadata::meta;
+use crate::sandbox::metadata::{meta, place};
 use crate::sandbox::patch;
 use crate::sandbox::store::{Key, Part, Preconditions, StoreError};
 
@@ -38,7 +38,7 @@ pub(super) fn serve(api: &Api, call: &Call, target: Target<'_>) -> Result<Respon
         .modify(target.kind, &key, Part::Main, call.keep()?, |stored| {
             Preconditions::of(&wanted).check(stored)?;
             let mut object = stored.clone();
-            object["spec"]["replicas"] = json!(replicas);
+            *place(&mut object, &["spec", "replicas"]) = json!(replicas);
             Ok(object)
         });
     let changed = changed

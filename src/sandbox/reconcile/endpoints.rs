@@ -9,7 +9,7 @@ use super::kubelet::served_port;
 use super::workloads::is_ready;
 use super::write::{Transition, own, owned_by, set_status};
 use crate::sandbox::kinds;
-use crate::sandbox::metadata::{meta, name_suffix};
+use crate::sandbox::metadata::{meta, name_suffix, place};
 use crate::sandbox::selectors::labels_match;
 use crate::sandbox::store::{Key, Object, Part, Preconditions, StoreError};
 
@@ -137,7 +137,7 @@ fn update(world: &World, slice: &Object, ports: &Value, endpoints: &[Value]) {
 fn create(world: &World, service: &Object, ports: &Value, endpoints: &[Value]) {
     let name = meta(service, "name");
     let mut labels = service["metadata"]["labels"].clone();
-    labels["kubernetes.io/service-name"] = json!(name);
+    *place(&mut labels, &["kubernetes.io/service-name"]) = json!(name);
     labels["endpointslice.kubernetes.io/managed-by"] = json!("endpointslice-controller.k8s.io");
     let mut slice = json!({
         "apiVersion": "discovery.k8s.io/v1",

@@ -15,7 +15,7 @@ use zeroize::Zeroizing;
 use super::write::{Transition, condition, event, set_status};
 use super::{Network, World};
 use crate::sandbox::kinds;
-use crate::sandbox::metadata::{meta, timestamp};
+use crate::sandbox::metadata::{meta, place, timestamp};
 use crate::sandbox::secure_app::Nginx;
 use crate::sandbox::secure_app::config::Files;
 use crate::sandbox::store::Object;
@@ -193,7 +193,7 @@ fn annotate(world: &World, pod: &Object, container: u16, served: u16) {
     let _: Result<_, crate::sandbox::store::StoreError> =
         world.store.modify(kinds::POD, &key, part, true, |stored| {
             let mut object = stored.clone();
-            object["metadata"]["annotations"][PORT_ANNOTATION] =
+            *place(&mut object, &["metadata", "annotations", PORT_ANNOTATION]) =
                 json!(format!("{container}={served}"));
             let containers = object["spec"]["containers"].as_array_mut();
             for port in containers

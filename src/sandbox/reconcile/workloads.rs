@@ -8,7 +8,7 @@ use super::World;
 use super::write::{Transition, condition, event, own, owned_by, set_status};
 use crate::sandbox::admission;
 use crate::sandbox::kinds::{self, KINDS};
-use crate::sandbox::metadata::{meta, name_suffix, timestamp};
+use crate::sandbox::metadata::{meta, name_suffix, place, timestamp};
 use crate::sandbox::store::{Key, Object, Part, Preconditions, StoreError};
 
 /// Pods that one workload may have here, whatever it asks for.
@@ -117,7 +117,7 @@ fn roll(world: &World, deployment: &Object) {
                 true,
                 |stored| {
                     let mut object = stored.clone();
-                    object["spec"]["replicas"] = wanted;
+                    *place(&mut object, &["spec", "replicas"]) = wanted;
                     Ok(object)
                 },
             );
@@ -127,9 +127,9 @@ fn roll(world: &World, deployment: &Object) {
         return;
     }
     let mut template = template.clone();
-    template["metadata"]["labels"]["pod-template-hash"] = json!(hash);
+    *place(&mut template, &["metadata", "labels", "pod-template-hash"]) = json!(hash);
     let mut selector = deployment["spec"]["selector"].clone();
-    selector["matchLabels"]["pod-template-hash"] = json!(hash);
+    *place(&mut selector, &["matchLabels", "pod-template-hash"]) = json!(hash);
     let mut set = json!({
         "apiVersion": "apps/v1",
         "kind": "ReplicaSet",
@@ -221,10 +221,10 @@ fn create_pod(world: &World, owner: &Object, from: &str) {
         "spec": template["spec"],
     });
     let name = format!("{}-{}", meta(owner, "name"), name_suffix(5));
-    pod["metadata"]["name"] = json!(name);
+    *place(&mut pod, &["metadata", "name"]) = json!(name);
     pod["metadata"]["generateName"] = json!(format!("{}-", meta(owner, "name")));
     pod["metadata"]["namespace"] = owner["metadata"]["namespace"].clone();
-    pod["spec"]["nodeName"] = json!("ngf-demo");
+    *place(&mut pod, &["spec", "nodeName"]) = json!("ngf-demo");
     own(&mut pod, owner);
     let admitted = admission::admit(kinds::POD, &mut pod, None, &world.store);
     if admitted.is_ok() && world.store.create(kinds::POD, pod, true).is_ok() {

@@ -3,9 +3,12 @@
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use crate::sandbox::kinds::Kind;
+use crate::sandbox::kinds::{self, Kind};
 use crate::sandbox::metadata::{meta, metadata_mut, timestamp};
-use crate::sandbox::store::{Key, Object, Part, Store, StoreError};
+use crate::sandbox::store::{Key, Object, Part, Preconditions, Store, StoreError};
+
+/// Events that are kept.
+const MAX_EVENTS: usize = 1000;
 use crate::sandbox::{admission, patch};
 
 /// Makes sure that an object exists and holds at least what `desired` says.
@@ -234,8 +237,27 @@ pub(super) fn event(
         "lastTimestamp": now,
         "count": 1,
     });
+    forget_old_events(store);
     // An Event that cannot be stored is not worth failing for.
-    let _ = store.create(crate::sandbox::kinds::EVENT, event, true);
+    let _ = store.create(kinds::EVENT, event, true);
+}
+
+/// Real clusters forget Events after an hour; here the oldest go when there are too many.
+fn forget_old_events(store: &Store) {
+    let (mut events, _) = store.list(kinds::EVENT, None);
+    if events.len() < MAX_EVENTS {
+        return;
+    }
+    let version = |event: &Object| meta(event, "resourceVersion").parse::<u64>().unwrap_or(0);
+    events.sort_by_key(version);
+    for event in &events[..MAX_EVENTS / 10] {
+        let _ = store.delete(
+            kinds::EVENT,
+            &Key::of(event),
+            &Preconditions::default(),
+            true,
+        );
+    }
 }
 
 #[cfg(test)]

@@ -244,7 +244,12 @@ impl Connection {
                            was negotiated";
             let block = sni.map_or(0, |(index, _)| *index);
             self.info(head, block, &format!("{message} {reading}"));
-            return (http::page(421), block);
+            // Refused before nginx has looked at whether to keep the connection.
+            let answer = Answer {
+                close: true,
+                ..http::page(421)
+            };
+            return (answer, block);
         }
         if self.nginx.tls.is_some() && !client.tls {
             self.info(

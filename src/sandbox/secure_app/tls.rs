@@ -147,7 +147,8 @@ pub(super) fn front(blocks: &[Block]) -> Result<Option<SslContext>, ErrorStack> 
         {
             return Err(SniError::ALERT_FATAL);
         }
-        // A connection keeps the mode that it was made with unless it is told otherwise.
+        // A connection keeps the mode and depth that it was made with unless it is told otherwise.
+        ssl.param_mut().set_depth(server.depth.cast_signed());
         if server.verify == Verify::Off {
             ssl.set_verify(SslVerifyMode::NONE);
         } else {

@@ -10,13 +10,14 @@ use openssl::ssl::{
     Ssl, SslContext, SslContextBuilder, SslMethod, SslMode, SslOptions, SslSessionCacheMode,
     SslVerifyMode, SslVersion,
 };
-use openssl::x509::X509StoreContextRef;
+use openssl::x509::{X509, X509StoreContextRef};
 
 use super::failure::{queue, suffix};
 use super::messages::MessageLog;
 use super::{SECURITY_LEVEL, UpstreamName, ffi};
+use crate::capture::Capture;
 use crate::sanitize;
-use crate::spec::{ClientIdentity, TlsSpec, Trust};
+use crate::spec::{ClientIdentity, Offer, Options, TlsSpec, TlsVersion, Trust};
 use crate::transcript::VerifyEvent;
 
 /// More calls of the verify callback than this are not kept.
@@ -36,6 +37,16 @@ pub enum ConfigError {
     /// The system's CA file is not where anybody looks for it.
     #[error("this system has no CA file ({0}): name a CA bundle instead")]
     NoSystemTrust(String),
+    /// This OpenSSL cannot offer what it was told to, as a version or cipher that it was built
+    /// without.
+    #[error("this OpenSSL cannot offer {what}")]
+    Offer {
+        /// What it was told, in OpenSSL's words.
+        what: String,
+        /// OpenSSL's reason.
+        #[source]
+        source: ErrorStack,
+    },
     /// OpenSSL itself failed.
     #[error("OpenSSL could not be set up")]
     OpenSsl(#[from] ErrorStack),
@@ -47,6 +58,9 @@ pub struct Prepared {
     pub(super) name: UpstreamName,
     pub(super) trace: Arc<Mutex<Vec<VerifyEvent>>>,
     pub(super) log: Arc<MessageLog>,
+    pub(super) capture: Option<Capture>,
+    /// The trusted certificates.
+    pub(crate) roots: Vec<X509>,
     /// Where the trusted certificates came from, in words.
     pub trust_origin: String,
     /// How many there are.
@@ -74,15 +88,27 @@ impl Prepared {
 /// # Errors
 /// [`ConfigError`] where NGINX would refuse to start or to reload.
 pub fn prepare(spec: &TlsSpec) -> Result<Prepared, ConfigError> {
+    prepare_with(spec, &Options::default())
+}
+
+/// The same, with another offer or a capture.
+///
+/// # Errors
+/// As for [`prepare`], and where OpenSSL cannot offer what it should.
+pub fn prepare_with(spec: &TlsSpec, options: &Options) -> Result<Prepared, ConfigError> {
     ffi::initialise();
     let mut builder = context_as_nginx()?;
+    make_offer(&mut builder, &options.offer)?;
+    if let Some(capture) = options.capture.clone() {
+        builder.set_keylog_callback(move |_, line| capture.secret(line));
+    }
     let chain = match &spec.client_identity {
         Some(identity) => present(&mut builder, identity)?,
         None => Vec::new(),
     };
     let trace = Arc::new(Mutex::new(Vec::new()));
     record_verification(&mut builder, spec.verify_depth, Arc::clone(&trace));
-    let (trust_origin, trusted) = trust(&mut builder, &spec.trust)?;
+    let (trust_origin, roots) = trust(&mut builder, &spec.trust)?;
     let context: SslContext = builder.build();
 
     let mut ssl = Ssl::new(&context)?;
@@ -104,14 +130,19 @@ pub fn prepare(spec: &TlsSpec) -> Result<Prepared, ConfigError> {
     }
     let log = Arc::new(MessageLog::default());
     ffi::record_messages(&mut ssl, Arc::clone(&log));
-    let name = UpstreamName::from_proxy_ssl_name(&spec.server_name);
+    let mut name = UpstreamName::from_proxy_ssl_name(&spec.server_name);
+    if options.offer.without_sni {
+        name.sni = None;
+    }
     Ok(Prepared {
         ssl,
         name,
         trace,
         log,
+        capture: options.capture.clone(),
+        trusted: roots.len(),
+        roots,
         trust_origin,
-        trusted,
     })
 }
 
@@ -131,12 +162,49 @@ fn context_as_nginx() -> Result<SslContextBuilder, ErrorStack> {
     Ok(builder)
 }
 
+/// Changes NGINX's offer to another.
+fn make_offer(builder: &mut SslContextBuilder, offer: &Offer) -> Result<(), ConfigError> {
+    let cannot = |what: &str| {
+        let what = what.to_owned();
+        move |source| ConfigError::Offer { what, source }
+    };
+    if let Some(version) = offer.version {
+        if version < TlsVersion::Tls12 {
+            builder.set_security_level(0);
+        }
+        let (number, name) = (ssl_version(version), version.name());
+        builder
+            .set_min_proto_version(Some(number))
+            .and_then(|()| builder.set_max_proto_version(Some(number)))
+            .map_err(cannot(name))?;
+    }
+    if let Some(ciphers) = &offer.ciphers {
+        builder.set_cipher_list(ciphers).map_err(cannot(ciphers))?;
+    }
+    if let Some(suites) = &offer.suites {
+        builder.set_ciphersuites(suites).map_err(cannot(suites))?;
+    }
+    if let Some(groups) = &offer.groups {
+        builder.set_groups_list(groups).map_err(cannot(groups))?;
+    }
+    Ok(())
+}
+
+fn ssl_version(version: TlsVersion) -> SslVersion {
+    match version {
+        TlsVersion::Tls10 => SslVersion::TLS1,
+        TlsVersion::Tls11 => SslVersion::TLS1_1,
+        TlsVersion::Tls12 => SslVersion::TLS1_2,
+        TlsVersion::Tls13 => SslVersion::TLS1_3,
+    }
+}
+
 /// `ngx_ssl_certificate`: the certificate, its chain (returned, to be added to the connection) and
 /// the key.
 fn present(
     builder: &mut SslContextBuilder,
     identity: &ClientIdentity,
-) -> Result<Vec<openssl::x509::X509>, ConfigError> {
+) -> Result<Vec<X509>, ConfigError> {
     let origin = &identity.origin;
     let (leaf, chain) = ffi::read_certificate_file(&identity.certificate_pem).map_err(|error| {
         emerg(
@@ -211,7 +279,10 @@ pub(crate) fn verify_event(ok: bool, context: &X509StoreContextRef) -> VerifyEve
 }
 
 /// `ngx_ssl_trusted_certificate`.
-fn trust(builder: &mut SslContextBuilder, trust: &Trust) -> Result<(String, usize), ConfigError> {
+fn trust(
+    builder: &mut SslContextBuilder,
+    trust: &Trust,
+) -> Result<(String, Vec<X509>), ConfigError> {
     let (pem, origin) = match trust {
         Trust::Bundle { pem, origin } => (pem.clone(), sanitize::line(origin, 200)),
         Trust::System => system_bundle()?,
@@ -223,11 +294,10 @@ fn trust(builder: &mut SslContextBuilder, trust: &Trust) -> Result<(String, usiz
             &format!("{origin} holds no CA certificate that can be read"),
         )
     })?;
-    let trusted = certificates.len();
-    for certificate in certificates {
+    for certificate in &certificates {
         builder
             .cert_store_mut()
-            .add_cert(certificate)
+            .add_cert(certificate.clone())
             .map_err(|errors| {
                 emerg(
                     &format!("X509_STORE_add_cert(\"{origin}\") failed"),
@@ -236,7 +306,7 @@ fn trust(builder: &mut SslContextBuilder, trust: &Trust) -> Result<(String, usiz
                 )
             })?;
     }
-    Ok((origin, trusted))
+    Ok((origin, certificates))
 }
 
 /// The CA file of this system, as NGF's data plane uses `/etc/ssl/cert.pem` of its own.

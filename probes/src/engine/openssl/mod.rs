@@ -9,7 +9,7 @@ pub mod messages;
 mod name;
 mod session;
 
-pub use context::{ConfigError, Prepared, prepare};
+pub use context::{ConfigError, Prepared, prepare, prepare_with};
 pub use name::UpstreamName;
 pub use session::{HandshakeEnd, Session};
 

@@ -13,6 +13,7 @@ use tokio_openssl::SslStream;
 use super::failure::{QueuedError, TlsFailure, queue};
 use super::messages::{MessageLog, RawMessage};
 use super::{Prepared, UpstreamName, ffi};
+use crate::certificate::CertificateFacts;
 use crate::records::{Tape, Tee};
 use crate::transcript::VerifyEvent;
 
@@ -61,7 +62,7 @@ impl Prepared {
             }
             None => None,
         };
-        let tape = Tape::default();
+        let tape = Tape::keeping(self.capture);
         let mut session = Session {
             stream: SslStream::new(self.ssl, Tee::new(stream, tape.clone()))?,
             tape,
@@ -87,6 +88,13 @@ impl<S> Session<S> {
     pub fn verify_result(&self) -> (i32, String) {
         let result = self.ssl().verify_result();
         (result.as_raw(), result.error_string().to_owned())
+    }
+
+    /// The path that OpenSSL built, leaf first; it ends early where it found no issuer.
+    pub(crate) fn path(&self) -> Vec<CertificateFacts> {
+        self.ssl()
+            .verified_chain()
+            .map_or_else(Vec::new, crate::opinions::facts_of)
     }
 
     /// `ngx_ssl_check_host` on the server's certificate.

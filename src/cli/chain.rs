@@ -1,0 +1,42 @@
+//! `chain`: what expires first of all that traffic depends on, and what breaks then.
+
+use jiff::Timestamp;
+
+use super::{
+    CliError, EXIT_COULD_NOT, EXIT_FOUND, EXIT_OK,
+    args::{ChainArgs, InputArgs, Output},
+    check::{nothing_could_be_read, read},
+    output,
+};
+use crate::{
+    diagnosis::{Evidence, timeline::Timeline},
+    report::{chain, text::Style},
+};
+
+/// Runs it.
+pub(super) async fn run(input: &InputArgs, args: &ChainArgs) -> Result<u8, CliError> {
+    let snapshot = read(input, args.timeout).await?;
+    let now = Timestamp::now();
+    let timeline = Timeline::of(&snapshot, &Evidence::none(), now, args.at.unwrap_or(now));
+    let text = match args.output {
+        Output::Text => {
+            let style = Style {
+                colour: output::colour(),
+                width: usize::from(output::width()),
+            };
+            chain::text(&timeline, now, style)
+        }
+        Output::Json => chain::json(&timeline)?,
+    };
+    output::print(&text)?;
+    for problem in &snapshot.problems {
+        output::say(&format!("{}: {}", problem.place, problem.message));
+    }
+    Ok(if nothing_could_be_read(&snapshot) {
+        EXIT_COULD_NOT
+    } else if timeline.is_anything_invalid() {
+        EXIT_FOUND
+    } else {
+        EXIT_OK
+    })
+}

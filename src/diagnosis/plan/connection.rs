@@ -1,0 +1,552 @@
+//! From a backend in the tree to the connection that nginx would open.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::places::unattached;
+use super::{PlanError, PlannedEndpoint, PlannedTls, ProbePlan, TrustSource};
+use crate::{
+    diagnosis::ngf::{
+        self, BackendDecision, BackendState, ClientCertificate, RuleDecision, client_certificate,
+        decide_rule, known,
+    },
+    model::{
+        index::{Endpoint, Index, NoEndpoints},
+        kind::Kind,
+        kinds::{BackendTLSPolicy, Gateway, PemFacts, Route, Service, ServicePort},
+        object::{Object, ObjectRef},
+        snapshot::{Lookup, Snapshot},
+        topology::{Backend, NodeIx, Topology, What, host_and_port, is_ngf_controller},
+    },
+};
+
+/// How nginx would speak to a backend.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Connection {
+    /// The Gateway whose nginx it is.
+    pub gateway: ObjectRef,
+    /// The listener by which the route is reached: its Gateway or ListenerSet, and its name.
+    pub listener: Option<(ObjectRef, String)>,
+    /// The route.
+    pub route: ObjectRef,
+    /// The rule, from 0.
+    pub rule: usize,
+    /// The Service.
+    pub service: ObjectRef,
+    /// The Service's port.
+    pub port: u16,
+    /// How it speaks TLS; `None` for plain HTTP.
+    pub tls: Option<PlannedTls>,
+    /// The Host header that nginx passes on.
+    pub host: String,
+    /// A path that the rule meets.
+    pub path: String,
+    /// Why it is so, a sentence each.
+    pub because: Vec<String>,
+}
+
+impl Connection {
+    fn to(&self, endpoint: Endpoint) -> ProbePlan {
+        ProbePlan {
+            gateway: self.gateway.clone(),
+            listener: self.listener.clone(),
+            route: self.route.clone(),
+            rule: self.rule,
+            service: self.service.clone(),
+            port: self.port,
+            because: with_endpoint(&self.because, &endpoint),
+            endpoint: PlannedEndpoint {
+                address: endpoint.address,
+                port: endpoint.port,
+                pod: endpoint.pod,
+            },
+            tls: self.tls.clone(),
+            host: self.host.clone(),
+            path: self.path.clone(),
+        }
+    }
+}
+
+pub(super) struct Planner<'a> {
+    snapshot: &'a Snapshot,
+    index: &'a Index<'a>,
+    topology: &'a Topology,
+    /// Endpoints that are not ready are planned, too.
+    pub(super) unready_too: bool,
+    rules: BTreeMap<(ObjectRef, usize), RuleDecision<'a>>,
+    seen: BTreeSet<super::PlanKey>,
+}
+
+/// Where a backend stands: what is above it in the tree.
+pub(super) struct Place<'a> {
+    gateway: &'a Object<Gateway>,
+    listener: Option<(ObjectRef, String)>,
+    passthrough: bool,
+    route: &'a Object<Route>,
+    hostnames: &'a [String],
+    rule: usize,
+}
+
+impl<'a> Planner<'a> {
+    pub(super) fn new(
+        snapshot: &'a Snapshot,
+        index: &'a Index<'a>,
+        topology: &'a Topology,
+    ) -> Self {
+        Self {
+            snapshot,
+            index,
+            topology,
+            unready_too: false,
+            rules: BTreeMap::new(),
+            seen: BTreeSet::new(),
+        }
+    }
+
+    pub(super) fn topology(&self) -> &'a Topology {
+        self.topology
+    }
+
+    pub(super) fn backend(
+        &mut self,
+        place: NodeIx,
+        only: Option<NodeIx>,
+    ) -> Result<Vec<ProbePlan>, PlanError> {
+        let topology = self.topology;
+        let (connection, service, port) = self.connection(place)?;
+        if let Some(tls) = &connection.tls {
+            self.loadable(tls)?;
+        }
+        let endpoints = match only.map(|place| &topology.node(place).what) {
+            Some(What::Endpoint(endpoint)) => vec![endpoint.clone()],
+            _ => self.ready_endpoints(service, port, connection.tls.is_some())?,
+        };
+        let plans: Vec<ProbePlan> = endpoints
+            .into_iter()
+            .map(|endpoint| connection.to(endpoint))
+            .filter(|plan| self.seen.insert(plan.key()))
+            .collect();
+        Ok(plans)
+    }
+
+    pub(super) fn connection(
+        &mut self,
+        place: NodeIx,
+    ) -> Result<(Connection, &'a Object<Service>, &'a ServicePort), PlanError> {
+        let node = self.topology.node(place);
+        let What::Backend(backend) = &node.what else {
+            return Err(PlanError::NoBackends(node.name.clone()));
+        };
+        let at = self.place(place)?;
+        not_spoken(&at)?;
+        let (decision, rule) = self.decision(&at, backend)?;
+        let label = match (&decision.service, backend.port) {
+            (Some(service), Some(port)) => format!("{service}:{port}"),
+            _ => node.name.clone(),
+        };
+        let mut because = vec![how_reached(&at)];
+        let tls = self.tls(&at, &decision, &rule, &label, &mut because)?;
+        let Some((service, port)) = decision.port else {
+            return Err(PlanError::NotSpoken(format!(
+                "{label} is no Service: nginx speaks plain HTTP to it"
+            )));
+        };
+        let (host, host_why) = host(&at, service, tls.as_ref());
+        because.push(host_why);
+        let path = at
+            .route
+            .spec
+            .rules
+            .get(at.rule)
+            .map_or_else(|| "/".to_owned(), |rule| rule.path.clone());
+        let connection = Connection {
+            gateway: at.gateway.reference.clone(),
+            listener: at.listener,
+            route: at.route.reference.clone(),
+            rule: at.rule,
+            service: service.reference.clone(),
+            port: port.port,
+            tls,
+            host,
+            path,
+            because,
+        };
+        Ok((connection, service, port))
+    }
+
+    fn place(&self, place: NodeIx) -> Result<Place<'a>, PlanError> {
+        if let Some(why) = unattached(self.topology, place) {
+            return Err(why);
+        }
+        let (mut listener_name, mut owner, mut route, mut rule) = (None, None, None, 0);
+        let mut hostnames: &[String] = &[];
+        let mut gateway = None;
+        for above in self.topology.ancestors(place) {
+            let node = self.topology.node(above);
+            match &node.what {
+                What::Rule { index } => rule = *index,
+                What::Route { hostnames: hosts } => {
+                    route = node.object.as_ref();
+                    hostnames = hosts;
+                }
+                What::Listener { name } => {
+                    listener_name = Some(name.clone());
+                    owner = node.object.as_ref();
+                }
+                What::Gateway => gateway = node.object.as_ref(),
+                _ => {}
+            }
+        }
+        let gone = || PlanError::NodeGone(self.topology.node(place).id.to_string());
+        let gateway = gateway
+            .and_then(|name| self.snapshot.gateways.get(name))
+            .ok_or_else(gone)?;
+        self.is_ngf(gateway)?;
+        let route = route
+            .and_then(|name| self.snapshot.routes.get(name))
+            .ok_or_else(gone)?;
+        Ok(Place {
+            gateway,
+            passthrough: self.passthrough(owner, listener_name.as_deref()),
+            listener: owner.cloned().zip(listener_name),
+            route,
+            hostnames,
+            rule,
+        })
+    }
+
+    fn is_ngf(&self, gateway: &Object<Gateway>) -> Result<(), PlanError> {
+        let class = ObjectRef::new(Kind::GatewayClass, "", &gateway.spec.class);
+        let why = match self.snapshot.gateway_classes.get(&class) {
+            Some(class) if is_ngf_controller(&class.spec.controller_name) => return Ok(()),
+            Some(other) => format!("{class} is {}'s", other.spec.controller_name),
+            None if known::absence_is_proven(self.snapshot, &class).is_err() => return Ok(()),
+            None => format!("there is no {class}"),
+        };
+        Err(PlanError::NotNgf {
+            gateway: gateway.reference.to_string(),
+            why,
+        })
+    }
+
+    fn passthrough(&self, owner: Option<&ObjectRef>, name: Option<&str>) -> bool {
+        let listeners = owner.and_then(|owner| match owner.kind {
+            Kind::Gateway => self
+                .snapshot
+                .gateways
+                .get(owner)
+                .map(|gateway| &gateway.spec.listeners),
+            _ => self
+                .snapshot
+                .listener_sets
+                .get(owner)
+                .map(|set| &set.spec.listeners),
+        });
+        listeners.into_iter().flatten().any(|listener| {
+            Some(listener.name.as_str()) == name
+                && listener.tls_mode.as_deref() == Some("Passthrough")
+        })
+    }
+
+    fn decision(
+        &mut self,
+        at: &Place<'a>,
+        backend: &Backend,
+    ) -> Result<(BackendDecision<'a>, RuleDecision<'a>), PlanError> {
+        let key = (at.route.reference.clone(), at.rule);
+        let gone = || PlanError::NodeGone(at.route.reference.to_string());
+        if !self.rules.contains_key(&key) {
+            let rule = at.route.spec.rules.get(at.rule).ok_or_else(gone)?;
+            let decision = decide_rule(self.snapshot, self.index, at.route, at.rule, rule);
+            self.rules.insert(key.clone(), decision);
+        }
+        let rule = self.rules.get(&key).ok_or_else(gone)?;
+        let decision = rule
+            .backends
+            .iter()
+            .find(|candidate| {
+                candidate.service == backend.service
+                    && candidate.reference.target.port == backend.port
+                    && candidate.filter == backend.filter
+            })
+            .ok_or_else(gone)?;
+        Ok((decision.clone(), rule.clone()))
+    }
+
+    fn tls(
+        &self,
+        at: &Place<'a>,
+        decision: &BackendDecision<'a>,
+        rule: &RuleDecision<'a>,
+        label: &str,
+        because: &mut Vec<String>,
+    ) -> Result<Option<PlannedTls>, PlanError> {
+        if rule.mismatch {
+            return Err(PlanError::Refused {
+                service: label.to_owned(),
+                message: "the backends of the rule have different TLS policies".to_owned(),
+                code: "NGF-R1",
+            });
+        }
+        let spilled = || {
+            rule.backends
+                .iter()
+                .filter(|backend| !backend.filter)
+                .find_map(|backend| match &backend.state {
+                    BackendState::Tls { policy, trust, .. } => Some((*policy, trust)),
+                    _ => None,
+                })
+                .filter(|_| rule.spills && !decision.filter)
+        };
+        let (policy, trust) = match &decision.state {
+            BackendState::Invalid(fault) => {
+                return Err(PlanError::Refused {
+                    service: label.to_owned(),
+                    message: fault.message.clone(),
+                    code: fault.code,
+                });
+            }
+            BackendState::Unknown(why) => {
+                return Err(PlanError::NotKnown(format!(
+                    "how nginx speaks to {label} is not known: {why}"
+                )));
+            }
+            BackendState::Plain => match spilled() {
+                None => {
+                    because.push(format!(
+                        "nginx speaks plain HTTP to {label}: no BackendTLSPolicy takes effect on it."
+                    ));
+                    return Ok(None);
+                }
+                Some(tls) => {
+                    because.push(format!(
+                        "no BackendTLSPolicy takes effect on {label}, but {} does on another backend of this rule, and NGF renders one https:// for all of them (NGF-R2).",
+                        tls.0.reference
+                    ));
+                    tls
+                }
+            },
+            BackendState::Tls {
+                policy,
+                trust,
+                doubt,
+            } => {
+                because.push(format!("{} takes effect on {label}.", policy.reference));
+                if let Some(doubt) = doubt {
+                    because.push(format!(
+                        "Whether NGF takes the policy is not known: {doubt}."
+                    ));
+                }
+                (*policy, trust)
+            }
+        };
+        if limit_reached(at.gateway, policy) {
+            because.push(format!(
+                "{} has too many ancestors for {}: nginx speaks plain HTTP here (NGF-P14).",
+                policy.reference, at.gateway.reference
+            ));
+            return Ok(None);
+        }
+        because.push(format!(
+            "nginx checks the backend's certificate against {trust}, to a depth of {}, and its name against {}.",
+            ngf::VERIFY_DEPTH, policy.spec.hostname
+        ));
+        Ok(Some(PlannedTls {
+            hostname: policy.spec.hostname.clone(),
+            policy: policy.reference.clone(),
+            trust: trust.clone(),
+            client_certificate: self.client_certificate(at, because),
+        }))
+    }
+
+    /// P8: a TLS Secret without `ca.crt` passes NGF, and nginx cannot load the empty bundle.
+    fn loadable(&self, tls: &PlannedTls) -> Result<(), PlanError> {
+        let TrustSource::Object { object, .. } = &tls.trust else {
+            return Ok(());
+        };
+        if object.kind == Kind::Secret
+            && let Lookup::Found(secret) = known::secret(self.snapshot, object)
+            && secret.spec.ca == PemFacts::Missing
+        {
+            return Err(PlanError::NeverLoaded(format!(
+                "{object}, which {} names, has no ca.crt, and nginx refuses the empty bundle with the whole configuration (NGF-P8)",
+                tls.policy
+            )));
+        }
+        Ok(())
+    }
+
+    fn client_certificate(&self, at: &Place<'a>, because: &mut Vec<String>) -> Option<ObjectRef> {
+        let gateway = &at.gateway.reference;
+        if at.route.reference.kind == Kind::GRPCRoute {
+            because.push(
+                "nginx presents no client certificate: NGF renders none for GRPCRoutes (NGF-R9)."
+                    .to_owned(),
+            );
+            return None;
+        }
+        let (sentence, secret) = match client_certificate(self.snapshot, at.gateway) {
+            ClientCertificate::None => (
+                format!("nginx presents no client certificate: {gateway} names none."),
+                None,
+            ),
+            ClientCertificate::Presented(secret) => (
+                format!("nginx presents the certificate of {secret}, as {gateway} says."),
+                Some(secret),
+            ),
+            ClientCertificate::Refused { message, code, .. } => (
+                format!(
+                    "nginx presents no client certificate: NGF does not take the one of {gateway}: {message} ({code})."
+                ),
+                None,
+            ),
+            ClientCertificate::Unknown { secret, why } => (
+                format!(
+                    "{gateway} names {secret} as its client certificate; whether NGF takes it is not known: {why}."
+                ),
+                Some(secret),
+            ),
+        };
+        because.push(sentence);
+        secret
+    }
+
+    fn ready_endpoints(
+        &self,
+        service: &Object<Service>,
+        port: &ServicePort,
+        encrypted: bool,
+    ) -> Result<Vec<Endpoint>, PlanError> {
+        let ready: Vec<_> = self
+            .index
+            .endpoints(service, port)
+            .into_iter()
+            .filter(|endpoint| endpoint.ready || self.unready_too)
+            .collect();
+        if !ready.is_empty() {
+            return Ok(ready);
+        }
+        let label = format!("{}:{}", service.reference, port.port);
+        let why = self.index.why_none_ready(service, port);
+        let slices = ObjectRef::new(Kind::EndpointSlice, &service.reference.namespace, "*");
+        match known::absence_is_proven(self.snapshot, &slices) {
+            Err(unknown) if why == NoEndpoints::NoSlices => Err(PlanError::NotKnown(format!(
+                "the endpoints of {label} are not known: {}",
+                known::kind_is_known(self.snapshot, Kind::EndpointSlice)
+                    .err()
+                    .unwrap_or(unknown)
+            ))),
+            _ => Err(PlanError::NoEndpoints {
+                service: label,
+                why: no_endpoints(&why, service),
+                status: if encrypted { 502 } else { 503 },
+            }),
+        }
+    }
+}
+
+/// The Host header that nginx passes on (`createBaseProxySetHeaders`, `generateProxySetHeaders`),
+/// and why it is that.
+pub(super) fn host(
+    at: &Place<'_>,
+    service: &Object<Service>,
+    tls: Option<&PlannedTls>,
+) -> (String, String) {
+    let rule = at.route.spec.rules.get(at.rule);
+    if let Some(host) = rule.and_then(|rule| rule.rewrite_hostname.as_ref()) {
+        let why = format!("A URLRewrite filter sets the Host header to {host}.");
+        return (host.clone(), why);
+    }
+    if let Some(name) = &service.spec.external_name
+        && service.spec.service_type == "ExternalName"
+    {
+        let why = format!("The Host header is the ExternalName's own name, {name}.");
+        return (name.clone(), why);
+    }
+    match at.hostnames.first() {
+        Some(host) if host.starts_with("*.") => {
+            let host = host.replacen('*', "any", 1);
+            let why = format!(
+                "nginx passes the client's Host header on; {host} stands for the route's wildcard."
+            );
+            (host, why)
+        }
+        Some(host) => (
+            host.clone(),
+            format!("nginx passes the client's Host header on: {host}."),
+        ),
+        None => {
+            let host = tls.map_or_else(
+                || format!("{}.{}", service.reference.name, service.reference.namespace),
+                |tls| tls.hostname.trim_start_matches("*.").to_owned(),
+            );
+            let why = format!(
+                "nginx passes the client's Host header on; the route takes any, so {host} stands for it."
+            );
+            (host, why)
+        }
+    }
+}
+
+pub(super) fn how_reached(at: &Place<'_>) -> String {
+    match &at.listener {
+        Some((owner, name)) => format!(
+            "{} takes {} by listener {name} of {owner}.",
+            at.gateway.reference, at.route.reference
+        ),
+        None => format!("{} takes {}.", at.gateway.reference, at.route.reference),
+    }
+}
+
+pub(super) fn with_endpoint(because: &[String], endpoint: &Endpoint) -> Vec<String> {
+    let mut because = because.to_vec();
+    let address = host_and_port(&endpoint.address, endpoint.port);
+    because.push(match (&endpoint.pod, endpoint.ready) {
+        (_, false) => format!("{address} is not ready: nginx is not given it."),
+        (Some(pod), true) => {
+            format!("nginx connects to {address}, the address of {pod}, not to the Service's.")
+        }
+        (None, true) => format!("nginx connects to {address}."),
+    });
+    because
+}
+
+/// R11, R13: nginx passes bytes on, and what is said in them is between the client and the backend.
+pub(super) fn not_spoken(at: &Place<'_>) -> Result<(), PlanError> {
+    let route = &at.route.reference;
+    match route.kind {
+        Kind::TCPRoute | Kind::UDPRoute => Err(PlanError::NotSpoken(format!(
+            "nginx passes the bytes of {route} on unread: it speaks neither HTTP nor TLS to the backend, and no BackendTLSPolicy is consulted"
+        ))),
+        Kind::TLSRoute if at.passthrough => Err(PlanError::NotSpoken(format!(
+            "{route} is on a Passthrough listener: the TLS is between the client and the backend, and nginx takes no part in it"
+        ))),
+        _ => Ok(()),
+    }
+}
+
+/// P14: NGF says so in the Gateway's conditions, with the policies' names.
+pub(super) fn limit_reached(gateway: &Object<Gateway>, policy: &Object<BackendTLSPolicy>) -> bool {
+    gateway.spec.conditions.iter().any(|condition| {
+        condition.reason == "AncestorLimitReached"
+            && condition
+                .message
+                .split([' ', ','])
+                .any(|word| word == policy.reference.path())
+    })
+}
+
+pub(super) fn no_endpoints(why: &NoEndpoints, service: &Object<Service>) -> String {
+    match why {
+        NoEndpoints::NoSlices if service.spec.selector.is_empty() => {
+            "the Service has no selector, and nobody wrote EndpointSlices for it".to_owned()
+        }
+        NoEndpoints::NoSlices => "there is no EndpointSlice for the Service".to_owned(),
+        NoEndpoints::NoSuchPort { name, found } => format!(
+            "its EndpointSlices have no port named {name:?} but {}: the Service's targetPort names no port of the pods",
+            found.join(", ")
+        ),
+        NoEndpoints::NoneReady(1) => "its only endpoint is not ready".to_owned(),
+        NoEndpoints::NoneReady(count) => format!("none of its {count} endpoints is ready"),
+        NoEndpoints::NoAddresses => "no pod meets its selector".to_owned(),
+    }
+}

@@ -1,0 +1,65 @@
+//! Why there is nothing to probe.
+
+use thiserror::Error;
+
+/// Why there is nothing to probe, in a sentence.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum PlanError {
+    /// The target does not exist.
+    #[error("there is no {0}")]
+    NoSuchObject(String),
+    /// The target is not known.
+    #[error("{0}")]
+    NotKnown(String),
+    /// The node is gone from the tree.
+    #[error("{0} is no longer there")]
+    NodeGone(String),
+    /// No listener takes the route.
+    #[error("no listener takes {route}: {why}; clients get 404")]
+    NotAttached {
+        /// The route.
+        route: String,
+        /// Why.
+        why: String,
+    },
+    /// The target has no backend below it.
+    #[error("{0} has no backends: there is nothing that nginx would connect to")]
+    NoBackends(String),
+    /// No route refers to the Service.
+    #[error("no route refers to {0}: nginx never connects to it")]
+    Unrouted(String),
+    /// The Gateway is another controller's.
+    #[error("{gateway} is not NGINX Gateway Fabric's: {why}")]
+    NotNgf {
+        /// The Gateway.
+        gateway: String,
+        /// Whose it is.
+        why: String,
+    },
+    /// NGF answers for the backend.
+    #[error("nginx would not connect to {service}: it answers 500, because {message} ({code})")]
+    Refused {
+        /// The Service and port.
+        service: String,
+        /// NGF's words.
+        message: String,
+        /// The finding's code.
+        code: &'static str,
+    },
+    /// nginx cannot load the configuration.
+    #[error("nginx never gets that far: {0}")]
+    NeverLoaded(String),
+    /// No endpoint.
+    #[error("nginx has nowhere to connect to for {service}: {why}; clients get {status}")]
+    NoEndpoints {
+        /// The Service and port.
+        service: String,
+        /// Why.
+        why: String,
+        /// 503, or 502 where TLS is spoken.
+        status: u16,
+    },
+    /// nginx does not speak to the backend in HTTP or TLS.
+    #[error("{0}")]
+    NotSpoken(String),
+}

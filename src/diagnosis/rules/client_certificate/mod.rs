@@ -1,0 +1,313 @@
+//! G1 to G7: client certificates that NGF does not take.
+
+pub(in crate::diagnosis) mod fitness;
+pub(in crate::diagnosis) mod presence;
+
+use super::shared::{grant, upper, writer};
+use crate::{
+    diagnosis::{
+        context::Context,
+        engine::Findings,
+        finding::{Finding, Remedy, Severity},
+        ngf::{ClientCertificate, known, resolve::Fault},
+        registry::Rule,
+        words::{condition, says},
+    },
+    model::{
+        kinds::Gateway,
+        object::{Condition, Object, ObjectRef},
+        snapshot::Lookup,
+    },
+};
+
+macro_rules! refused {
+    ($name:ident, $code:literal, $title:literal, $explanation:literal, $remedy:literal) => {
+        pub(in crate::diagnosis) const $name: Rule = Rule {
+            code: $code,
+            severity: Severity::Error,
+            title: $title,
+            explanation: $explanation,
+            remedy: $remedy,
+            causes: &["NGF-B1", "NGF-B10", "NGF-B11"],
+            check: |context, findings| refused(context, findings, $code),
+        };
+    };
+}
+
+refused!(
+    G1,
+    "NGF-G1",
+    "The Gateway's client certificate reference names a kind other than Secret",
+    "NGF takes only Secrets as spec.tls.backend.clientCertificateRef. The Gateway stays Accepted and Programmed, and nginx runs without a client certificate.",
+    "Set the reference's kind to Secret."
+);
+
+refused!(
+    G2,
+    "NGF-G2",
+    "The Gateway's client certificate reference names a group other than the core one",
+    "NGF takes only Secrets of the core group as spec.tls.backend.clientCertificateRef. The Gateway stays Accepted and Programmed, and nginx runs without a client certificate.",
+    "Leave the reference's group out, or set it to \"\"."
+);
+
+refused!(
+    G3,
+    "NGF-G3",
+    "The Gateway's client certificate Secret does not exist",
+    "The Gateway stays Accepted and Programmed, and nginx runs without a client certificate. NGF recovers by itself when the Secret appears.",
+    "Create the Secret, or name the one that exists."
+);
+
+refused!(
+    G4,
+    "NGF-G4",
+    "The Gateway's client certificate Secret is not of type kubernetes.io/tls",
+    "NGF reads tls.crt and tls.key of TLS Secrets only; an Opaque one with the same keys is refused. The Gateway stays Accepted and Programmed, and nginx runs without a client certificate.",
+    "Create the Secret anew as kubernetes.io/tls: a Secret's type cannot be changed."
+);
+
+refused!(
+    G5,
+    "NGF-G5",
+    "The certificate and key in the Gateway's client certificate Secret are no usable pair",
+    "NGF parses both and refuses what does not fit together, is truncated, or is encrypted. The Gateway stays Accepted and Programmed, and nginx runs without a client certificate.",
+    "Put a matching certificate and unencrypted key into the Secret."
+);
+
+refused!(
+    G6,
+    "NGF-G6",
+    "A broken ca.crt in the client certificate Secret makes NGF refuse a good pair",
+    "NGF validates ca.crt wherever it stands in a TLS Secret, although a client certificate does not need it.",
+    "Repair ca.crt, or remove it from the Secret."
+);
+
+refused!(
+    G7,
+    "NGF-G7",
+    "No ReferenceGrant lets the Gateway use the client certificate Secret of another namespace",
+    "A Gateway may refer to a Secret of another namespace only where a ReferenceGrant there allows it. The Gateway stays Accepted and Programmed, and nginx runs without a client certificate.",
+    "Create the ReferenceGrant in the Secret's namespace."
+);
+
+/// The condition in which NGF reports all of these.
+fn reported(gateway: &Object<Gateway>) -> Option<&Condition> {
+    condition(&gateway.spec.conditions, "ResolvedRefs").filter(|condition| {
+        let reason = condition.reason.as_str();
+        condition.status == "False"
+            && (reason == "InvalidClientCertificateRef"
+                || reason == "RefNotPermitted" && condition.message.starts_with("secret ref "))
+    })
+}
+
+/// Which of the codes NGF's words mean.
+fn code_in_words(condition: &Condition) -> &'static str {
+    let message = condition.message.as_str();
+    match () {
+        () if condition.reason == "RefNotPermitted" => "NGF-G7",
+        () if message.contains("clientCertificateRef.kind") => "NGF-G1",
+        () if message.contains("clientCertificateRef.group") => "NGF-G2",
+        () if message.contains("unsupported secret type") => "NGF-G4",
+        () if message.contains("tls secret is invalid") => "NGF-G5",
+        () if message.contains("ca.crt") || message.contains("failed to validate certificate") => {
+            "NGF-G6"
+        }
+        () => "NGF-G3",
+    }
+}
+
+/// What the objects say first; what NGF reported where they say nothing.
+fn refused(context: &Context<'_>, findings: &mut Findings, code: &'static str) {
+    for (gateway, certificate) in context.gateways.values() {
+        let reported = reported(gateway);
+        let finding = match certificate {
+            ClientCertificate::Refused {
+                code: found,
+                secret,
+                fault,
+                message,
+                ..
+            } if *found == code => Some(from_objects(
+                context,
+                gateway,
+                code,
+                secret.as_ref(),
+                *fault,
+                message,
+                reported,
+            )),
+            ClientCertificate::Refused { .. } | ClientCertificate::None => None,
+            ClientCertificate::Presented(secret) => reported
+                .filter(|condition| code_in_words(condition) == code)
+                .map(|condition| only_reported(gateway, code, secret, condition)),
+            ClientCertificate::Unknown { secret, why } => match reported {
+                Some(condition) if code_in_words(condition) == code => {
+                    Some(only_reported(gateway, code, secret, condition))
+                }
+                None if code == "NGF-G3" => unknown_secret(context, gateway, secret, why),
+                _ => None,
+            },
+        };
+        if let Some(finding) = finding {
+            if reported.is_some() {
+                findings.explain(&gateway.reference, "ResolvedRefs");
+            }
+            findings.add(finding);
+        }
+    }
+}
+
+fn from_objects(
+    context: &Context<'_>,
+    gateway: &Object<Gateway>,
+    code: &'static str,
+    secret: Option<&ObjectRef>,
+    fault: Option<Fault>,
+    message: &str,
+    reported: Option<&Condition>,
+) -> Finding {
+    let name = &gateway.reference;
+    let what = secret.map_or_else(|| "what it names".to_owned(), ToString::to_string);
+    let title = match (code, fault) {
+        ("NGF-G3", _) => format!("{what}, the client certificate of {name}, does not exist"),
+        ("NGF-G4", _) => format!(
+            "{what}, the client certificate of {name}, is of type {}, not kubernetes.io/tls",
+            secret.map_or_else(String::new, |secret| secret_type(context, secret))
+        ),
+        ("NGF-G5", _) => format!(
+            "{what}, the client certificate of {name}, holds no usable pair of certificate and key"
+        ),
+        ("NGF-G6", _) => format!(
+            "A broken ca.crt in {what} keeps {name} from presenting the good certificate beside it"
+        ),
+        ("NGF-G7", _) => format!("No ReferenceGrant lets {name} use {what} as client certificate"),
+        _ => format!("{name} names something other than a Secret as client certificate"),
+    };
+    let mut finding = Finding::new(code, Severity::Error, name, title)
+        .because("Accepted and Programmed stay True, and nginx presents no client certificate.")
+        .evidence("NGF says", message, "by what it checks in the objects")
+        .condition_if(name, reported)
+        .scope(secret)
+        .remedy(remedy(gateway, code, secret));
+    if reported.is_none() && !context.is_files() && context.is_settled(gateway.meta.created) {
+        finding = finding.because(
+            "NGF's status does not say so (yet): it looks at a Secret again when something changes.",
+        );
+    }
+    with_effects(context, gateway, finding)
+}
+
+fn only_reported(
+    gateway: &Object<Gateway>,
+    code: &'static str,
+    secret: &ObjectRef,
+    condition: &Condition,
+) -> Finding {
+    let name = &gateway.reference;
+    Finding::new(
+        code,
+        Severity::Error,
+        name,
+        format!("NGF does not take {secret} as the client certificate of {name}"),
+    )
+    .because("nginx presents no client certificate, whatever Accepted and Programmed say.")
+    .condition(name, condition)
+    .scope([secret])
+    .remedy(remedy(gateway, code, Some(secret)))
+    .mark_objects([name])
+}
+
+/// A Secret that nobody read is worth a word only where a backend may ask for it.
+fn unknown_secret(
+    context: &Context<'_>,
+    gateway: &Object<Gateway>,
+    secret: &ObjectRef,
+    why: &str,
+) -> Option<Finding> {
+    let resolved = condition(&gateway.spec.conditions, "ResolvedRefs");
+    if says(resolved, "True", &["ResolvedRefs"]) {
+        // NGF read it and was content.
+        return None;
+    }
+    let severity = if context.is_files() {
+        Severity::Info
+    } else {
+        Severity::Warning
+    };
+    let name = &gateway.reference;
+    let title =
+        format!("Whether NGF takes {secret} as the client certificate of {name} is unknown");
+    let mut finding = Finding::new("NGF-G3", severity, name, title)
+        .unknown()
+        .because(format!("{}.", upper(why)))
+        .scope([secret]);
+    if let Some(writer) = writer(context, secret) {
+        finding = finding.because(format!("{writer} writes it."));
+    }
+    Some(finding)
+}
+
+fn secret_type(context: &Context<'_>, secret: &ObjectRef) -> String {
+    match known::secret(context.snapshot, secret) {
+        Lookup::Found(secret) => secret.spec.secret_type.clone(),
+        _ => "unknown".to_owned(),
+    }
+}
+
+fn with_effects(context: &Context<'_>, gateway: &Object<Gateway>, finding: Finding) -> Finding {
+    if context.speaks_tls(&gateway.reference) {
+        finding.breaks(format!(
+            "every backend of {} that demands a client certificate answers 400 or closes",
+            gateway.reference
+        ))
+    } else {
+        finding
+    }
+}
+
+fn remedy(gateway: &Object<Gateway>, code: &str, secret: Option<&ObjectRef>) -> Remedy {
+    let (namespace, name) = secret.map_or(("NAMESPACE", "SECRET"), |secret| {
+        (secret.namespace.as_str(), secret.name.as_str())
+    });
+    let create = format!(
+        "kubectl -n {namespace} create secret tls {name} --cert=client.crt --key=client.key"
+    );
+    match code {
+        "NGF-G3" => Remedy::command(
+            format!(
+                "Create Secret {namespace}/{name} from the client certificate and its key, or let cert-manager write it."
+            ),
+            create,
+        ),
+        "NGF-G4" => Remedy::command(
+            "Create the Secret anew with type kubernetes.io/tls; the type of a Secret cannot be changed.",
+            format!("kubectl -n {namespace} delete secret {name}\n{create}"),
+        ),
+        "NGF-G5" => Remedy::command(
+            "Replace the pair by one that fits.",
+            format!("{create} --dry-run=client -o yaml | kubectl apply -f -"),
+        ),
+        "NGF-G6" => Remedy::command(
+            "Remove ca.crt from the Secret, if nothing else needs it, or repair it.",
+            format!(
+                "kubectl -n {namespace} patch secret {name} --type=json -p '[{{\"op\":\"remove\",\"path\":\"/data/ca.crt\"}}]'"
+            ),
+        ),
+        "NGF-G7" => Remedy::yaml(
+            format!("Allow it with a ReferenceGrant in namespace {namespace}."),
+            grant(
+                "Gateway",
+                &gateway.reference.namespace,
+                "Secret",
+                namespace,
+                name,
+            ),
+        ),
+        _ => Remedy::yaml(
+            "Name a Secret of the core group.",
+            format!(
+                "spec:\n  tls:\n    backend:\n      clientCertificateRef:\n        kind: Secret\n        name: {name}\n"
+            ),
+        ),
+    }
+}

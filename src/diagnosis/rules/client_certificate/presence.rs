@@ -1,0 +1,111 @@
+//! G10 and C3: client certificates that are never presented.
+
+use crate::diagnosis::{
+    finding::{Finding, Remedy, Severity},
+    ngf::{ClientCertificate, known},
+    registry::Rule,
+};
+
+pub(in crate::diagnosis) const G10: Rule = Rule {
+    code: "NGF-G10",
+    severity: Severity::Warning,
+    title: "The Gateway has a client certificate, and no backend that it could present it to",
+    explanation: "nginx presents the client certificate only in TLS connections, and speaks TLS only to backends on which a BackendTLSPolicy takes effect. Without one it speaks plain HTTP, whatever the port is named.",
+    remedy: "Create a BackendTLSPolicy that targets the backend's Service in the Service's namespace, or drop the client certificate.",
+    causes: &[],
+    check: |context, findings| {
+        for (gateway, certificate) in context.gateways.values() {
+            let ClientCertificate::Presented(secret) = certificate else {
+                continue;
+            };
+            let name = &gateway.reference;
+            let routed = context
+                .rules
+                .iter()
+                .any(|rule| rule.gateways.contains(name));
+            // With a policy that fails for another reason, that reason is the finding.
+            let any_policy = context
+                .rules
+                .iter()
+                .filter(|rule| rule.gateways.contains(name))
+                .flat_map(|rule| &rule.decision.backends)
+                .any(|backend| backend.state.policy().is_some());
+            let all_known =
+                known::kind_is_known(context.snapshot, crate::model::kind::Kind::BackendTLSPolicy)
+                    .is_ok();
+            if !routed || any_policy || !all_known && !context.is_files() {
+                continue;
+            }
+            findings.add(
+                Finding::new(
+                    "NGF-G10",
+                    Severity::Warning,
+                    name,
+                    format!("{name} has a client certificate, and speaks TLS to none of its backends"),
+                )
+                .because("No BackendTLSPolicy takes effect on any Service behind it, so nginx speaks plain HTTP to all of them.")
+                .evidence("spec.tls.backend.clientCertificateRef", secret.path(), name.to_string())
+                .scope([secret])
+                .remedy(Remedy::say("Create a BackendTLSPolicy for the backend's Service (NGF-P1 names policies that miss theirs).")),
+            );
+        }
+    },
+};
+
+pub(in crate::diagnosis) const C3: Rule = Rule {
+    code: "NGF-C3",
+    severity: Severity::Error,
+    title: "The client certificate was applied to the Gateway, and the API server dropped the field",
+    explanation: "spec.tls.backend is in the standard CRDs only from Gateway API v1.5.0 on (v1.4: experimental only; v1.3 experimental: spec.backendTLS). An API server with older CRDs drops it without a word.",
+    remedy: "Upgrade the Gateway API CRDs and apply the Gateway again.",
+    causes: &["NGF-B1", "NGF-B10", "NGF-B11", "NGF-G8"],
+    check: |context, findings| {
+        for (gateway, _) in context.gateways.values() {
+            if gateway.spec.client_certificate_ref.is_some() {
+                continue;
+            }
+            let name = &gateway.reference;
+            let applied = gateway
+                .meta
+                .annotations
+                .get("kubectl.kubernetes.io/last-applied-configuration")
+                .and_then(|text| serde_json::from_str::<serde_json::Value>(text).ok());
+            let dropped = applied.is_some_and(|applied| {
+                applied
+                    .pointer("/spec/tls/backend/clientCertificateRef/name")
+                    .is_some()
+            });
+            let old = gateway.spec.old_client_certificate_ref.as_ref();
+            if !dropped && old.is_none() {
+                continue;
+            }
+            let (what, value, place) = if dropped {
+                (
+                    "applied, and not in the object",
+                    "spec.tls.backend.clientCertificateRef".to_owned(),
+                    "annotation kubectl.kubernetes.io/last-applied-configuration",
+                )
+            } else {
+                (
+                    "spec.backendTLS.clientCertificateRef",
+                    old.map_or_else(String::new, |old| old.name.clone()),
+                    "the place of Gateway API 1.3, which NGF does not read",
+                )
+            };
+            findings.add(
+                Finding::new(
+                    "NGF-C3",
+                    Severity::Error,
+                    name,
+                    format!("{name} was given a client certificate in a field that this cluster's Gateway API does not have"),
+                )
+                .because("nginx presents no client certificate, and every condition stays True.")
+                .evidence(what, value, place)
+                .remedy(Remedy::command(
+                    "Upgrade the Gateway API CRDs to v1.5 or later, then apply the Gateway again.",
+                    "kubectl get crd gateways.gateway.networking.k8s.io -o jsonpath='{.metadata.annotations.gateway\\.networking\\.k8s\\.io/bundle-version}'",
+                )),
+            );
+        }
+    },
+};

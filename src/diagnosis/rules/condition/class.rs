@@ -1,0 +1,193 @@
+//! C: GatewayClasses, their CRDs and parameters.
+
+use crate::{
+    diagnosis::{
+        context::Context,
+        engine::Findings,
+        finding::{Finding, Remedy, Severity},
+        registry::Rule,
+        words::{condition, list},
+    },
+    model::{kind::Kind, object::ObjectRef, topology::is_ngf_controller},
+};
+
+pub(in crate::diagnosis) const C1: Rule = Rule {
+    code: "NGF-C1",
+    severity: Severity::Error,
+    title: "NGF does not support the installed Gateway API CRDs",
+    explanation: "The major version of the CRDs' bundle is another than NGF was built for: NGF accepts no Gateway of the class.",
+    remedy: "Install the version that the message names.",
+    causes: &["NGF-S2", "NGF-S3", "NGF-S4"],
+    check: |context, findings| crd_version(context, findings, "NGF-C1"),
+};
+
+pub(in crate::diagnosis) const C2: Rule = Rule {
+    code: "NGF-C2",
+    severity: Severity::Warning,
+    title: "NGF recommends another version of the Gateway API CRDs",
+    explanation: "The minor version of the CRDs' bundle is another than NGF was built for. NGF goes on; fields may be missing, and those that the API server does not know it drops.",
+    remedy: "Install the version that the message names.",
+    causes: &[],
+    check: |context, findings| crd_version(context, findings, "NGF-C2"),
+};
+
+fn crd_version(context: &Context<'_>, findings: &mut Findings, code: &'static str) {
+    for (name, class) in &context.snapshot.gateway_classes {
+        let version = condition(&class.spec.conditions, "SupportedVersion")
+            .filter(|version| version.status == "False");
+        let Some(version) = version else { continue };
+        let refused = condition(&class.spec.conditions, "Accepted").is_some_and(|accepted| {
+            accepted.status == "False" && accepted.reason == "UnsupportedVersion"
+        });
+        if refused != (code == "NGF-C1") || !is_ngf_controller(&class.spec.controller_name) {
+            continue;
+        }
+        findings.explain(name, "SupportedVersion");
+        let severity = if refused {
+            findings.explain(name, "Accepted");
+            Severity::Error
+        } else {
+            Severity::Warning
+        };
+        let title = if refused {
+            "NGF does not support the installed Gateway API CRDs, and accepts no Gateway"
+        } else {
+            "NGF recommends another version of the Gateway API CRDs"
+        };
+        let gateways: Vec<&ObjectRef> = context
+            .gateways
+            .values()
+            .filter(|(gateway, _)| gateway.spec.class == name.name)
+            .map(|(gateway, _)| &gateway.reference)
+            .collect();
+        findings.add(
+            Finding::new(code, severity, name, title)
+                .condition(name, version)
+                .scope(gateways)
+                .remedy(Remedy::command(
+                    "Install the version that the message names.",
+                    "kubectl get crd gateways.gateway.networking.k8s.io -o jsonpath='{.metadata.annotations.gateway\\.networking\\.k8s\\.io/bundle-version}'",
+                )),
+        );
+    }
+}
+
+pub(in crate::diagnosis) const C5: Rule = Rule {
+    code: "NGF-C5",
+    severity: Severity::Error,
+    title: "No controller looks after a Gateway",
+    explanation: "NGF looks after the Gateways of one GatewayClass, the one it was installed with. A Gateway whose class does not exist, or that another class of NGF's controller claims, gets no status and no data plane.",
+    remedy: "Name the class that NGF was installed with (usually nginx).",
+    causes: &["NGF-S2", "NGF-S8"],
+    check: |context, findings| {
+        for (name, gateway) in &context.snapshot.gateways {
+            let class = ObjectRef::new(Kind::GatewayClass, "", &gateway.spec.class);
+            let found = context.snapshot.gateway_classes.get(&class);
+            let conflict = found.and_then(|class| {
+                condition(&class.spec.conditions, "Accepted")
+                    .filter(|accepted| accepted.reason == "GatewayClassConflict")
+            });
+            let missing = found.is_none()
+                && crate::diagnosis::ngf::known::absence_is_proven(context.snapshot, &class)
+                    .is_ok();
+            if conflict.is_none() && !missing {
+                continue;
+            }
+            let classes: Vec<&str> = context
+                .snapshot
+                .gateway_classes
+                .values()
+                .filter(|class| is_ngf_controller(&class.spec.controller_name))
+                .map(|class| class.reference.name.as_str())
+                .filter(|name| *name != gateway.spec.class)
+                .collect();
+            let title = if missing {
+                format!("Nobody looks after {name}: there is no {class}")
+            } else {
+                findings.explain(&class, "Accepted");
+                format!("NGF does not look after {name}: it ignores {class}")
+            };
+            let remedy = if classes.is_empty() {
+                Remedy::say("Create the GatewayClass, or name one that exists.")
+            } else {
+                Remedy::command(
+                    format!("Name NGF's own class: {}.", list(&classes, 3)),
+                    format!(
+                        "kubectl -n {} patch gateway {} --type=merge -p '{{\"spec\":{{\"gatewayClassName\":\"{}\"}}}}'",
+                        name.namespace, name.name, classes[0]
+                    ),
+                )
+            };
+            findings.add(
+                Finding::new("NGF-C5", Severity::Error, name, title)
+                    .condition_if(&class, conflict)
+                    .scope([&class])
+                    .breaks("it gets no status, no data plane and no address")
+                    .remedy(remedy),
+            );
+        }
+    },
+};
+
+pub(in crate::diagnosis) const C7: Rule = Rule {
+    code: "NGF-C7",
+    severity: Severity::Error,
+    title: "The NginxProxy that a Gateway or GatewayClass names is missing or invalid",
+    explanation: "NGF goes on without it: what it should have set (logging, DNS resolver, IP family, the data plane's Deployment) does not take effect.",
+    remedy: "Create or correct the NginxProxy.",
+    causes: &["NGF-R7", "NGF-S6"],
+    check: |context, findings| {
+        let classes = context
+            .snapshot
+            .gateway_classes
+            .values()
+            .map(|class| (&class.reference, &class.spec.conditions));
+        let gateways = context
+            .gateways
+            .values()
+            .map(|(gateway, _)| (&gateway.reference, &gateway.spec.conditions));
+        for (name, conditions) in classes.chain(gateways) {
+            let bad = conditions.iter().find(|condition| {
+                condition.status == "False"
+                    && matches!(
+                        condition.reason.as_str(),
+                        "InvalidParameters" | "ParametersRefInvalid" | "ParametersRefNotFound"
+                    )
+            });
+            let Some(bad) = bad else { continue };
+            for condition in conditions {
+                if matches!(
+                    condition.reason.as_str(),
+                    "InvalidParameters" | "ParametersRefInvalid" | "ParametersRefNotFound"
+                ) {
+                    findings.explain(name, &condition.kind);
+                }
+            }
+            let proxies: Vec<&ObjectRef> = context
+                .snapshot
+                .ngf
+                .keys()
+                .filter(|object| {
+                    object.kind == Kind::NginxProxy && bad.message.contains(&object.name)
+                })
+                .collect();
+            findings.add(
+                Finding::new(
+                    "NGF-C7",
+                    Severity::Error,
+                    name,
+                    format!(
+                        "NGF does not take the NginxProxy of {name}: {}",
+                        bad.message
+                    ),
+                )
+                .condition(name, bad)
+                .scope(proxies)
+                .remedy(Remedy::command(
+                    "Create the NginxProxy that parametersRef names, or correct it.",
+                    "kubectl get nginxproxies -A",
+                )),
+            );
+        }
+    },
+};

@@ -1,0 +1,117 @@
+//! D: the data plane, as far as objects tell.
+
+use crate::diagnosis::{
+    finding::{Finding, Mark, Remedy, Severity},
+    registry::Rule,
+    words::{condition, count},
+};
+
+pub(in crate::diagnosis) const D1: Rule = Rule {
+    code: "NGF-D1",
+    severity: Severity::Error,
+    title: "nginx could not load the Gateway's configuration, and keeps the old one",
+    explanation: "NGF wrote a configuration that nginx refuses: Programmed is False/Invalid for the Gateway and its listeners. What was configured before still works; nothing that changed since takes effect, for any route of the Gateway.",
+    remedy: "Find what nginx refuses in the message or in the data plane's log ([emerg]).",
+    causes: &["NGF-S2", "NGF-S3"],
+    check: |context, findings| {
+        for (name, (gateway, _)) in &context.gateways {
+            let programmed =
+                condition(&gateway.spec.conditions, "Programmed").filter(|condition| {
+                    condition.status == "False"
+                        && (condition.message.contains("reload")
+                            || condition.message.contains("Config apply failed"))
+                });
+            let Some(programmed) = programmed else {
+                continue;
+            };
+            findings.explain(name, "Programmed");
+            let mut finding = Finding::new(
+                "NGF-D1",
+                Severity::Error,
+                name,
+                format!("nginx of {name} could not load its configuration, and keeps the old one"),
+            )
+            .condition(name, programmed)
+            .breaks("nothing that changed since takes effect, for any route of the Gateway")
+            .remedy(Remedy::command(
+                "Read what nginx refuses in the data plane's log.",
+                format!(
+                    "kubectl -n {} logs -l gateway.networking.k8s.io/gateway-name={} -c nginx --tail=200 | grep emerg",
+                    name.namespace, name.name
+                ),
+            ));
+            for listener in &gateway.spec.listener_status {
+                let failed = condition(&listener.conditions, "Programmed")
+                    .is_some_and(|condition| condition.status == "False");
+                if failed {
+                    findings.explain(name, format!("{}/Programmed", listener.name));
+                    finding = finding.mark(Mark::Listener {
+                        owner: (*name).clone(),
+                        name: listener.name.clone(),
+                    });
+                }
+            }
+            findings.add(finding);
+        }
+    },
+};
+
+pub(in crate::diagnosis) const D2: Rule = Rule {
+    code: "NGF-D2",
+    severity: Severity::Error,
+    title: "The Gateway's data plane has no ready pod",
+    explanation: "NGF makes a Deployment or DaemonSet for each Gateway. Programmed stays True without a pod: nothing answers at the Gateway's address all the same.",
+    remedy: "Look at the pods of the data plane.",
+    causes: &[],
+    check: |context, findings| {
+        for (name, (gateway, _)) in &context.gateways {
+            let data_plane = context.snapshot.workloads.values().find(|workload| {
+                workload.reference.namespace == name.namespace
+                    && workload.meta.owners.iter().any(|owner| {
+                        owner.controller
+                            && owner.kind == "Gateway"
+                            && (owner.uid == gateway.meta.uid && !owner.uid.is_empty()
+                                || owner.uid.is_empty() && owner.name == name.name)
+                    })
+            });
+            let Some(workload) = data_plane else { continue };
+            if workload.spec.ready > 0 || !context.is_settled(workload.meta.created) {
+                continue;
+            }
+            let what = &workload.reference;
+            let pods = if workload.spec.desired == 0 {
+                "is scaled to 0".to_owned()
+            } else {
+                format!(
+                    "has 0 of {} ready",
+                    count(workload.spec.desired.max(0) as usize, "pod")
+                )
+            };
+            let selector: Vec<String> = workload
+                .spec
+                .selector
+                .iter()
+                .map(|(name, value)| format!("{name}={value}"))
+                .collect();
+            findings.add(
+                Finding::new(
+                    "NGF-D2",
+                    Severity::Error,
+                    name,
+                    format!("The data plane of {name} has no ready pod: {what} {pods}"),
+                )
+                .because("Programmed stays True without a pod.")
+                .scope([what])
+                .breaks("nothing answers at the Gateway's address")
+                .remedy(Remedy::command(
+                    "Look at its pods.",
+                    format!(
+                        "kubectl -n {} get pods -l {}",
+                        name.namespace,
+                        selector.join(",")
+                    ),
+                )),
+            );
+        }
+    },
+};

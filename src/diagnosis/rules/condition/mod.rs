@@ -1,0 +1,360 @@
+//! S1 to S6: what conditions say that no other rule explains.
+
+pub(in crate::diagnosis) mod class;
+pub(in crate::diagnosis) mod data_plane;
+pub(in crate::diagnosis) mod silence;
+
+use std::collections::BTreeMap;
+
+use crate::{
+    diagnosis::{
+        context::Context,
+        engine::Findings,
+        finding::{Finding, Mark, Severity},
+        registry::Rule,
+    },
+    model::{
+        kind::Kind,
+        kinds::{ListenerStatus, ParentStatus},
+        object::{Condition, Meta, ObjectRef},
+        topology::is_ngf_controller,
+    },
+};
+
+/// A condition with the object that has it, and where in its status.
+struct Told<'a> {
+    object: &'a ObjectRef,
+    meta: &'a Meta,
+    condition: &'a Condition,
+    /// The listener, where it is one's.
+    listener: Option<&'a str>,
+    family: Family,
+}
+
+/// Objects whose conditions are alike.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Family {
+    Class,
+    Gateway,
+    Listener,
+    Route,
+    Policy,
+    Other,
+}
+
+impl Family {
+    fn code(self) -> &'static str {
+        match self {
+            Self::Class => "NGF-S1",
+            Self::Gateway => "NGF-S2",
+            Self::Listener => "NGF-S3",
+            Self::Route => "NGF-S4",
+            Self::Policy => "NGF-S5",
+            Self::Other => "NGF-S6",
+        }
+    }
+}
+
+impl Told<'_> {
+    /// As findings name a condition that they explain.
+    fn name(&self) -> String {
+        match self.listener {
+            Some(listener) => format!("{listener}/{}", self.condition.kind),
+            None => self.condition.kind.clone(),
+        }
+    }
+
+    fn mark(&self) -> Mark {
+        match self.listener {
+            Some(name) => Mark::Listener {
+                owner: self.object.clone(),
+                name: name.to_owned(),
+            },
+            None => Mark::Object(self.object.clone()),
+        }
+    }
+
+    /// Whether it says that something is wrong: most conditions are good when True.
+    fn is_bad(&self) -> bool {
+        match self.condition.kind.as_str() {
+            "Conflicted" | "PartiallyInvalid" | "OverlappingTLSConfig" => {
+                self.condition.status == "True"
+            }
+            "Accepted" | "Programmed" | "ResolvedRefs" | "SupportedVersion" | "Ready" => {
+                self.condition.status != "True"
+            }
+            _ => false,
+        }
+    }
+}
+
+/// Every condition that NGF wrote, or should have.
+fn told<'a>(context: &Context<'a>) -> Vec<Told<'a>> {
+    let snapshot = context.snapshot;
+    let mut all = Vec::new();
+    for (object, class) in &snapshot.gateway_classes {
+        if is_ngf_controller(&class.spec.controller_name) {
+            push(
+                &mut all,
+                object,
+                &class.meta,
+                &class.spec.conditions,
+                None,
+                Family::Class,
+            );
+        }
+    }
+    for (object, (gateway, _)) in &context.gateways {
+        let (meta, spec) = (&gateway.meta, &gateway.spec);
+        push(
+            &mut all,
+            object,
+            meta,
+            &spec.conditions,
+            None,
+            Family::Gateway,
+        );
+        listeners(&mut all, object, meta, &spec.listener_status);
+    }
+    for (object, set) in &snapshot.listener_sets {
+        push(
+            &mut all,
+            object,
+            &set.meta,
+            &set.spec.conditions,
+            None,
+            Family::Gateway,
+        );
+        listeners(&mut all, object, &set.meta, &set.spec.listener_status);
+    }
+    for (object, route) in &snapshot.routes {
+        parents(
+            &mut all,
+            object,
+            &route.meta,
+            &route.spec.parents,
+            Family::Route,
+        );
+    }
+    for (object, policy) in &snapshot.policies {
+        parents(
+            &mut all,
+            object,
+            &policy.meta,
+            &policy.spec.ancestors,
+            Family::Policy,
+        );
+    }
+    for (object, other) in &snapshot.ngf {
+        parents(
+            &mut all,
+            object,
+            &other.meta,
+            &other.spec.status,
+            Family::Other,
+        );
+    }
+    all
+}
+
+fn push<'a>(
+    all: &mut Vec<Told<'a>>,
+    object: &'a ObjectRef,
+    meta: &'a Meta,
+    conditions: &'a [Condition],
+    listener: Option<&'a str>,
+    family: Family,
+) {
+    all.extend(conditions.iter().map(|condition| Told {
+        object,
+        meta,
+        condition,
+        listener,
+        family,
+    }));
+}
+
+fn listeners<'a>(
+    all: &mut Vec<Told<'a>>,
+    object: &'a ObjectRef,
+    meta: &'a Meta,
+    status: &'a [ListenerStatus],
+) {
+    for listener in status {
+        let name = Some(listener.name.as_str());
+        push(
+            all,
+            object,
+            meta,
+            &listener.conditions,
+            name,
+            Family::Listener,
+        );
+    }
+}
+
+fn parents<'a>(
+    all: &mut Vec<Told<'a>>,
+    object: &'a ObjectRef,
+    meta: &'a Meta,
+    status: &'a [ParentStatus],
+    family: Family,
+) {
+    for parent in status {
+        // Another controller's words about another controller's Gateway are none of ours.
+        if parent.controller_name.is_empty() || is_ngf_controller(&parent.controller_name) {
+            push(all, object, meta, &parent.conditions, None, family);
+        }
+    }
+}
+
+macro_rules! repeats {
+    ($name:ident, $family:ident, $code:literal, $title:literal, $causes:expr) => {
+        pub(in crate::diagnosis) const $name: Rule = Rule {
+            code: $code,
+            severity: Severity::Error,
+            title: $title,
+            explanation: "The object's own status says so, in the controller's words, and no other rule explains it.",
+            remedy: "Follow the message.",
+            causes: $causes,
+            check: |context, findings| repeat(context, findings, Family::$family),
+        };
+    };
+}
+
+repeats!(
+    S1,
+    Class,
+    "NGF-S1",
+    "A condition of the GatewayClass says that something is wrong",
+    &["NGF-S2", "NGF-S3", "NGF-S4", "NGF-S5", "NGF-D1"]
+);
+
+repeats!(
+    S2,
+    Gateway,
+    "NGF-S2",
+    "A condition of the Gateway says that something is wrong",
+    &["NGF-S3", "NGF-S4"]
+);
+
+repeats!(
+    S3,
+    Listener,
+    "NGF-S3",
+    "A condition of a listener says that something is wrong",
+    &["NGF-S4"]
+);
+
+repeats!(
+    S4,
+    Route,
+    "NGF-S4",
+    "A condition of a route says that something is wrong",
+    &[]
+);
+
+repeats!(
+    S5,
+    Policy,
+    "NGF-S5",
+    "A condition of a BackendTLSPolicy says that something is wrong",
+    &["NGF-S4"]
+);
+
+repeats!(
+    S6,
+    Other,
+    "NGF-S6",
+    "A condition of one of NGF's own objects says that something is wrong",
+    &["NGF-S1", "NGF-S2"]
+);
+
+/// What no other rule explained, one finding for each cause: the same words about several objects
+/// have one.
+fn repeat(context: &Context<'_>, findings: &mut Findings, family: Family) {
+    let mut alike: BTreeMap<(&str, &str, &str, &str), Vec<Told<'_>>> = BTreeMap::new();
+    for told in told(context) {
+        if told.family == family
+            && told.is_bad()
+            && !findings.is_explained(told.object, &told.name())
+        {
+            let condition = told.condition;
+            let key = (
+                condition.kind.as_str(),
+                condition.status.as_str(),
+                condition.reason.as_str(),
+                condition.message.as_str(),
+            );
+            alike.entry(key).or_default().push(told);
+        }
+    }
+    for told in alike.values() {
+        let Some(first) = told.first() else { continue };
+        let mut objects: Vec<&ObjectRef> = told.iter().map(|told| told.object).collect();
+        objects.dedup();
+        let whom = match (objects.as_slice(), first.listener) {
+            ([one], Some(listener)) => format!("Listener {listener} of {one}"),
+            ([one], None) => one.to_string(),
+            (several, _) => format!("{} and {} more", first.object, several.len() - 1),
+        };
+        let said = &first.condition;
+        let mut finding = Finding::new(
+            family.code(),
+            severity(first),
+            first.object,
+            format!("{whom}: {}", sentence(said)),
+        )
+        .condition(first.object, said)
+        .scope(related(context, first.object).iter());
+        finding.marks.clear();
+        for told in told {
+            finding = finding.mark(told.mark());
+        }
+        if said.status == "Unknown" {
+            finding = finding.unknown();
+        }
+        findings.add(finding);
+    }
+}
+
+fn severity(told: &Told<'_>) -> Severity {
+    match told.condition.kind.as_str() {
+        "OverlappingTLSConfig" | "SupportedVersion" | "PartiallyInvalid" => Severity::Warning,
+        _ if told.condition.status == "Unknown" => Severity::Warning,
+        _ if told.family == Family::Other => Severity::Warning,
+        _ => Severity::Error,
+    }
+}
+
+fn sentence(condition: &Condition) -> String {
+    if condition.message.is_empty() {
+        format!(
+            "{} is {} ({})",
+            condition.kind, condition.status, condition.reason
+        )
+    } else {
+        format!("{} ({})", condition.message, condition.reason)
+    }
+}
+
+/// What an object's condition may be the consequence of.
+fn related(context: &Context<'_>, object: &ObjectRef) -> Vec<ObjectRef> {
+    match object.kind {
+        Kind::Gateway => context
+            .snapshot
+            .gateways
+            .get(object)
+            .map(|gateway| ObjectRef::new(Kind::GatewayClass, "", &gateway.spec.class))
+            .into_iter()
+            .collect(),
+        _ if context.snapshot.routes.contains_key(object) => context
+            .topology
+            .places(object)
+            .iter()
+            .flat_map(|place| context.topology.ancestors(*place))
+            .filter_map(|above| context.topology.node(above).object.clone())
+            .collect(),
+        _ => Vec::new(),
+    }
+}

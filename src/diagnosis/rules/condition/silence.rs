@@ -1,0 +1,123 @@
+//! S7 and S8: what conditions should have said by now.
+
+use std::collections::BTreeMap;
+
+use super::told;
+use crate::{
+    diagnosis::{
+        finding::{Finding, Remedy, Severity},
+        registry::Rule,
+        words::list,
+    },
+    model::{kind::Kind, object::ObjectRef, topology::is_ngf_controller},
+};
+
+pub(in crate::diagnosis) const S7: Rule = Rule {
+    code: "NGF-S7",
+    severity: Severity::Warning,
+    title: "NGF has not looked at the last change of an object",
+    explanation: "observedGeneration of its conditions is behind the object's generation: what they say is about an older spec. The controller is down, restarting, overloaded, or does not watch the namespace.",
+    remedy: "Look at the controller's pod and log.",
+    causes: &[],
+    check: |context, findings| {
+        let mut stale: BTreeMap<&ObjectRef, (i64, i64)> = BTreeMap::new();
+        for told in told(context) {
+            if let Some(observed) = told.condition.observed_generation
+                && observed < told.meta.generation
+            {
+                stale.insert(told.object, (observed, told.meta.generation));
+            }
+        }
+        let Some((first, (observed, generation))) = stale.first_key_value() else {
+            return;
+        };
+        let whom = match stale.len() {
+            1 => first.to_string(),
+            several => format!("{first} and {} more", several - 1),
+        };
+        findings.add(
+            Finding::new(
+                "NGF-S7",
+                Severity::Warning,
+                first,
+                format!("NGF has not looked at the last change of {whom}"),
+            )
+            .because("What the conditions say is about an older generation.")
+            .evidence(
+                "observedGeneration",
+                format!("{observed}, generation is {generation}"),
+                format!("{first} status"),
+            )
+            .mark_objects(stale.keys().copied())
+            .remedy(controller()),
+        );
+    },
+};
+
+pub(in crate::diagnosis) const S8: Rule = Rule {
+    code: "NGF-S8",
+    severity: Severity::Warning,
+    title: "NGF has written no status into objects that it should look after",
+    explanation: "A Gateway of its class, a route that one of its Gateways takes, or a policy on such a route's backend gets a status within a second. Without one the controller is down, does not watch the namespace, or started before the kind's CRD was installed (BackendTLSPolicy v1: upgrade the CRDs, then restart NGF).",
+    remedy: "Look at the controller's pod and log; restart it after installing CRDs.",
+    causes: &[],
+    check: |context, findings| {
+        if context.is_files() {
+            return;
+        }
+        let mut silent: Vec<&ObjectRef> = Vec::new();
+        for (name, (gateway, _)) in &context.gateways {
+            if gateway.spec.conditions.is_empty() && context.is_settled(gateway.meta.created) {
+                silent.push(name);
+            }
+        }
+        for rule in context.rules.iter().filter(|rule| rule.index == 0) {
+            let ours = rule
+                .route
+                .spec
+                .parents
+                .iter()
+                .any(|parent| is_ngf_controller(&parent.controller_name));
+            if !ours && context.is_settled(rule.route.meta.created) {
+                silent.push(&rule.route.reference);
+            }
+        }
+        for name in context.policy_users.keys() {
+            if let Some((policy, _)) = context.policies.get(*name)
+                && !policy
+                    .spec
+                    .ancestors
+                    .iter()
+                    .any(|ancestor| is_ngf_controller(&ancestor.controller_name))
+                && context.is_settled(policy.meta.created)
+            {
+                silent.push(name);
+            }
+        }
+        let Some(first) = silent.first() else { return };
+        let whom = list(&silent, 3);
+        let only_policies = silent
+            .iter()
+            .all(|name| name.kind == Kind::BackendTLSPolicy);
+        let mut finding = Finding::new(
+            "NGF-S8",
+            Severity::Warning,
+            first,
+            format!("NGF has written no status into {whom}"),
+        )
+        .unknown()
+        .mark_objects(silent.iter().copied())
+        .remedy(controller());
+        if only_policies {
+            finding = finding.because("Gateways and routes have one: the CRD of BackendTLSPolicy may have been installed after NGF started, or in a version that it does not watch (NGF-C4).");
+        }
+        findings.add(finding);
+    },
+};
+
+pub(super) fn controller() -> Remedy {
+    Remedy::command(
+        "Look at the controller's pod and log.",
+        "kubectl get pods -A -l app.kubernetes.io/name=nginx-gateway-fabric",
+    )
+}

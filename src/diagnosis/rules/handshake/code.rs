@@ -1,0 +1,122 @@
+//! Which code of the catalogue a transcript means.
+
+use std::collections::BTreeSet;
+
+use ngf_probes::{
+    certificate::CertificateFacts,
+    transcript::{Outcome, Transcript},
+};
+
+use crate::{
+    diagnosis::{context::Context, evidence::Probed, ngf::known, plan::ProbePlan, rules::expiry},
+    model::{object::ObjectRef, snapshot::Lookup},
+};
+
+/// What a probe showed; `None` where all was well.
+pub(super) fn code_of(probed: &Probed, transcript: &Transcript) -> Option<&'static str> {
+    let nginx = &transcript.nginx;
+    let asked = transcript.client_certificate.requested;
+    match nginx.outcome {
+        Outcome::Ok => {
+            let mutual = asked && transcript.client_certificate.sent;
+            (probed.plan.tls.is_some() && !mutual).then_some("NGF-B7")
+        }
+        Outcome::VerifyError => Some(verify_code(transcript)),
+        Outcome::NameMismatch => {
+            let hostname = probed.plan.tls.as_ref().map(|tls| tls.hostname.as_str());
+            let is_address = hostname.is_some_and(|name| name.parse::<std::net::IpAddr>().is_ok());
+            Some(if is_address { "NGF-T9" } else { "NGF-T8" })
+        }
+        Outcome::TlsError => Some(tls_error(transcript, asked)),
+        Outcome::ConnectError | Outcome::Timeout => Some("NGF-T14"),
+        Outcome::Closed if transcript.tls.is_some() && asked => Some("NGF-B11"),
+        Outcome::Closed if probed.plan.tls.is_some() => Some("NGF-T13"),
+        Outcome::Closed => Some("NGF-B9"),
+        Outcome::HttpError => http_error(probed, transcript),
+    }
+}
+
+pub(super) fn verify_code(transcript: &Transcript) -> &'static str {
+    match transcript.nginx.verify_code {
+        // Five intermediates and the leaf; with fewer it is the root that is unknown.
+        Some(20) if transcript.server_chain.len() > 5 => "NGF-T2",
+        Some(7 | 19 | 20 | 21) => "NGF-T1",
+        Some(2) => "NGF-T3",
+        Some(18) => "NGF-T4",
+        Some(10) => "NGF-T5",
+        Some(9) => "NGF-T6",
+        Some(26) => "NGF-T7",
+        _ => "NGF-T20",
+    }
+}
+
+/// Alert numbers of RFC 8446 §6, as the facts of OpenSSL backends have them.
+pub(super) fn tls_error(transcript: &Transcript, asked: bool) -> &'static str {
+    let after_handshake = transcript
+        .tls
+        .as_ref()
+        .is_some_and(|tls| tls.version == "TLSv1.3");
+    let refused = if after_handshake {
+        "NGF-B11"
+    } else {
+        "NGF-B10"
+    };
+    let line = transcript.nginx.log_line.as_deref().unwrap_or_default();
+    match transcript.nginx.alert {
+        Some(112) => "NGF-T10",
+        Some(40 | 42..=46 | 48 | 49 | 116) if asked => refused,
+        Some(40 | 70) => "NGF-T11",
+        None if line.contains("wrong version number") => "NGF-T12",
+        _ => "NGF-T21",
+    }
+}
+
+/// The 400 pages of nginx (`ngx_http_special_response.c`); what else a backend answers is its own
+/// affair.
+pub(super) fn http_error(probed: &Probed, transcript: &Transcript) -> Option<&'static str> {
+    let answer = transcript.http.as_ref()?;
+    let body = answer.body.as_str();
+    match answer.status {
+        400 if body.contains("No required SSL certificate was sent") => Some("NGF-B1"),
+        400 if body.contains("The SSL certificate error") => Some("NGF-B2"),
+        400 if body.contains("plain HTTP request was sent to HTTPS port") => Some("NGF-B9"),
+        421 if probed.plan.tls.is_some() => Some("NGF-B8"),
+        _ => None,
+    }
+}
+
+/// Services that a probe showed to want TLS, and to which nginx speaks plain HTTP (B9).
+pub(in crate::diagnosis::rules) fn wanting_tls<'a>(
+    context: &'a Context<'_>,
+) -> BTreeSet<&'a ObjectRef> {
+    context
+        .probes
+        .iter()
+        .filter_map(|probed| {
+            let transcript = probed.result.as_ref().ok()?;
+            (code_of(probed, transcript) == Some("NGF-B9")).then_some(&probed.plan.service)
+        })
+        .collect()
+}
+
+/// B2, told apart by what is known of the client certificate.
+pub(super) fn refused_why(context: &Context<'_>, plan: &ProbePlan) -> &'static str {
+    let leaf = client_leaf(context, plan);
+    let now = context.now.as_second();
+    match leaf {
+        Some(leaf) if leaf.not_after < now || leaf.not_before > now => "NGF-B3",
+        Some(leaf) if !expiry::may(leaf, "clientAuth") => "NGF-B4",
+        _ => "NGF-B2",
+    }
+}
+
+pub(super) fn client_leaf<'a>(
+    context: &'a Context<'_>,
+    plan: &ProbePlan,
+) -> Option<&'a CertificateFacts> {
+    let secret = plan.tls.as_ref()?.client_certificate.as_ref()?;
+    match known::secret(context.snapshot, secret) {
+        Lookup::Found(secret) => secret.spec.certificate.certificates().first(),
+        _ => None,
+    }
+}

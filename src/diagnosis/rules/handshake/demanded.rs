@@ -1,0 +1,106 @@
+//! What probes say about the Gateway, and probes that could not be run.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::code::code_of;
+use crate::{
+    diagnosis::{
+        evidence::Probed,
+        finding::{Finding, Mark, Remedy, Severity},
+        registry::Rule,
+    },
+    model::{kind::Kind, object::ObjectRef},
+};
+
+pub(in crate::diagnosis) const G8: Rule = Rule {
+    code: "NGF-G8",
+    severity: Severity::Error,
+    title: "The Gateway names no client certificate, and a backend demands one",
+    explanation: "Without spec.tls.backend.clientCertificateRef nginx presents none, and no condition says that a backend wants one.",
+    remedy: "Set spec.tls.backend.clientCertificateRef.",
+    causes: &["NGF-B1", "NGF-B10", "NGF-B11"],
+    check: |context, findings| {
+        let mut seen = BTreeSet::new();
+        for probed in &context.probes {
+            let Ok(transcript) = &probed.result else {
+                continue;
+            };
+            let plan = &probed.plan;
+            let Some((gateway, _)) = context.gateways.get(&plan.gateway) else {
+                continue;
+            };
+            let demanded = matches!(
+                code_of(probed, transcript),
+                Some("NGF-B1" | "NGF-B10" | "NGF-B11")
+            ) && !transcript.client_certificate.sent;
+            let names_none = gateway.spec.client_certificate_ref.is_none();
+            if demanded
+                && names_none
+                && plan.route.kind != Kind::GRPCRoute
+                && seen.insert(&plan.gateway)
+            {
+                findings.add(
+                    Finding::new(
+                        "NGF-G8",
+                        Severity::Error,
+                        &plan.gateway,
+                        format!(
+                            "{} names no client certificate, and {}:{} demands one",
+                            plan.gateway, plan.service, plan.port
+                        ),
+                    )
+                    .because("No condition says so: NGF does not know what a backend asks for.")
+                    .evidence(
+                        "spec.tls.backend.clientCertificateRef",
+                        "not set",
+                        plan.gateway.to_string(),
+                    )
+                    .remedy(Remedy::yaml(
+                        format!("Name a TLS Secret in {} whose certificate the backend trusts.", plan.gateway),
+                        "spec:\n  tls:\n    backend:\n      clientCertificateRef:\n        kind: Secret\n        name: gateway-client-cert\n",
+                    )),
+                );
+            }
+        }
+    },
+};
+
+pub(in crate::diagnosis) const K5: Rule = Rule {
+    code: "NGF-K5",
+    severity: Severity::Warning,
+    title: "A probe could not be run",
+    explanation: "What the backend would do is not known: the tool could not read what it needs, or the way to the backend failed.",
+    remedy: "See what the sentence asks for.",
+    causes: &[],
+    check: |context, findings| {
+        let mut by_reason: BTreeMap<(&str, &ObjectRef), Vec<&Probed>> = BTreeMap::new();
+        for probed in &context.probes {
+            if let Err(why) = &probed.result {
+                by_reason
+                    .entry((why, &probed.plan.service))
+                    .or_default()
+                    .push(probed);
+            }
+        }
+        for ((why, service), probes) in by_reason {
+            let mut finding = Finding::new(
+                "NGF-K5",
+                Severity::Warning,
+                service,
+                format!("{service} could not be probed: {why}"),
+            )
+            .unknown();
+            finding.marks.clear();
+            for probed in probes {
+                let plan = &probed.plan;
+                finding = finding.mark(Mark::Endpoint {
+                    service: plan.service.clone(),
+                    port: plan.port,
+                    address: plan.endpoint.address.clone(),
+                    endpoint_port: plan.endpoint.port,
+                });
+            }
+            findings.add(finding);
+        }
+    },
+};

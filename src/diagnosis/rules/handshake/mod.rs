@@ -1,0 +1,361 @@
+//! T and B: what probes showed, in both directions.
+
+mod code;
+pub(in crate::diagnosis) mod demanded;
+mod remedy;
+mod sentence;
+mod shown;
+
+pub(super) use code::wanting_tls;
+use code::{code_of, refused_why};
+use remedy::remedy;
+use sentence::{answer_text, effect, objects, subject, title};
+use shown::explain;
+use std::collections::{BTreeMap, BTreeSet};
+
+use ngf_probes::transcript::{Outcome, Transcript};
+
+use crate::{
+    diagnosis::{
+        context::Context,
+        engine::Findings,
+        evidence::Probed,
+        finding::{Finding, Mark, Severity},
+        registry::Rule,
+        words::{self, list},
+    },
+    model::topology::host_and_port,
+};
+
+macro_rules! probed {
+    ($name:ident, $code:literal, $severity:ident, $title:literal, $explanation:literal, $remedy:literal) => {
+        pub(in crate::diagnosis) const $name: Rule = Rule {
+            code: $code,
+            severity: Severity::$severity,
+            title: $title,
+            explanation: $explanation,
+            remedy: $remedy,
+            causes: &[],
+            check: |context, findings| probed(context, findings, $code),
+        };
+    };
+}
+
+probed!(
+    T1,
+    "NGF-T1",
+    Error,
+    "The CA that the policy names did not sign what the backend presents",
+    "nginx builds a chain from the presented certificates to a root in the bundle, and finds none: another CA, a CA that was rotated (same name, another key), or a missing intermediate. It logs verify code 21, 20, 19 or 7; clients get 502.",
+    "Name the CA that signed the backend's certificate, reissue the certificate from the CA that is named, or let the backend send its intermediates."
+);
+
+probed!(
+    T2,
+    "NGF-T2",
+    Error,
+    "The backend's chain has more intermediates than nginx follows",
+    "NGF renders proxy_ssl_verify_depth 4: four intermediates pass, five do not (verify code 20). Clients get 502.",
+    "Shorten the chain, or put a nearer CA that is self-signed into the bundle."
+);
+
+probed!(
+    T3,
+    "NGF-T3",
+    Error,
+    "The policy's bundle holds only an intermediate",
+    "nginx does not accept partial chains: the self-signed root must be in the bundle (verify code 2). Clients get 502.",
+    "Add the root to ca.crt."
+);
+
+probed!(
+    T4,
+    "NGF-T4",
+    Error,
+    "The backend presents a self-signed certificate that is not trusted",
+    "Verify code 18. Using that very certificate as ca.crt would make nginx accept it. Clients get 502.",
+    "Name that certificate as the policy's CA, or let the backend present one that the CA signed."
+);
+
+probed!(
+    T5,
+    "NGF-T5",
+    Error,
+    "The backend's certificate, or one in its chain, has expired",
+    "Verify code 10; it hides other faults, because nginx reports the last one. Requests on connections that are kept alive, or that resume a session, may still pass for a while. Clients get 502.",
+    "Renew the certificate, and let the backend load it."
+);
+
+probed!(
+    T6,
+    "NGF-T6",
+    Error,
+    "The backend's certificate is not valid yet",
+    "Verify code 9. The clocks of issuer and node differ, or it was issued for later. Clients get 502.",
+    "Check the clocks, or wait."
+);
+
+probed!(
+    T7,
+    "NGF-T7",
+    Error,
+    "The backend's certificate is not made for servers",
+    "Verify code 26: its extended key usage lacks serverAuth, or a CA certificate is used as a leaf. Clients get 502.",
+    "Reissue it with the usage server auth."
+);
+
+probed!(
+    T8,
+    "NGF-T8",
+    Error,
+    "The backend's certificate is for another name than the policy's hostname",
+    "nginx checks the leaf against validation.hostname alone: its DNS names, or its common name where it has none. subjectAltNames of the policy are ignored by NGF. Clients get 502.",
+    "Set validation.hostname to a name in the certificate, or reissue the certificate with the name."
+);
+
+probed!(
+    T9,
+    "NGF-T9",
+    Error,
+    "The policy's hostname is an IP address, which nginx never finds in an IP SAN",
+    "OpenSSL's X509_check_host, which nginx uses, looks at DNS names and common names only.",
+    "Use a DNS name that the certificate carries."
+);
+
+probed!(
+    T10,
+    "NGF-T10",
+    Error,
+    "The backend does not know the server name that nginx sends",
+    "nginx sends validation.hostname as server name, and the backend answers with alert 112 (unrecognized_name). Clients get 502.",
+    "Set validation.hostname to a name that the backend serves."
+);
+
+probed!(
+    T11,
+    "NGF-T11",
+    Error,
+    "nginx and the backend have no TLS version or cipher in common",
+    "Alert 70 for the version, 40 for the cipher. Clients get 502.",
+    "Let the backend speak TLS 1.2 or 1.3 with a cipher that OpenSSL's defaults hold."
+);
+
+probed!(
+    T12,
+    "NGF-T12",
+    Error,
+    "The port does not speak TLS",
+    "A policy takes effect on it, so nginx sends a ClientHello, and gets plain text (`wrong version number`). Clients get 502.",
+    "Point the route at the TLS port, or remove the policy from this one with a sectionName."
+);
+
+probed!(
+    T13,
+    "NGF-T13",
+    Error,
+    "The backend closes the connection during the handshake",
+    "Without an alert. A server that waits for the PROXY protocol does so, and a sidecar with strict mutual TLS. Clients get 502.",
+    "Look at the backend's log of that moment."
+);
+
+probed!(
+    T14,
+    "NGF-T14",
+    Error,
+    "nginx cannot connect to the backend, or gets no answer in time",
+    "Refused or unreachable gives 502, a time-out 504. A NetworkPolicy that drops packets looks like a time-out, and only from where it applies.",
+    "See whether the process listens on that port and whether a NetworkPolicy stands between."
+);
+
+probed!(
+    T20,
+    "NGF-T20",
+    Error,
+    "nginx refuses the backend's certificate",
+    "OpenSSL reports a verify error that has no entry of its own here. Clients get 502.",
+    "See what the code says."
+);
+
+probed!(
+    T21,
+    "NGF-T21",
+    Error,
+    "The TLS handshake with the backend fails",
+    "With an alert or an error that has no entry of its own here. Clients get 502.",
+    "See what the log line says."
+);
+
+probed!(
+    B1,
+    "NGF-B1",
+    Error,
+    "The backend demands a client certificate, and nginx presents none",
+    "An nginx backend finishes the handshake and answers 400 `No required SSL certificate was sent`, in TLS 1.2 and 1.3 alike. The gateway passes it on.",
+    "Give the Gateway a client certificate that the backend trusts: spec.tls.backend.clientCertificateRef."
+);
+
+probed!(
+    B2,
+    "NGF-B2",
+    Error,
+    "The backend refuses the client certificate that nginx presents",
+    "An nginx backend answers 400 `The SSL certificate error`; its log, at level info, says why: another CA, a missing intermediate (its ssl_verify_depth is 1), the wrong usage.",
+    "Issue the Gateway's client certificate from the CA that the backend trusts."
+);
+
+probed!(
+    B3,
+    "NGF-B3",
+    Error,
+    "The backend refuses the client certificate, which is expired or not yet valid",
+    "An nginx backend answers 400 `The SSL certificate error`. NGF presents the certificate whatever its dates.",
+    "Renew the client certificate."
+);
+
+probed!(
+    B4,
+    "NGF-B4",
+    Error,
+    "The backend refuses the client certificate, which is not made for clients",
+    "Its extended key usage lacks clientAuth; an nginx backend answers 400 `The SSL certificate error`.",
+    "Reissue it with the usage client auth."
+);
+
+probed!(
+    B7,
+    "NGF-B7",
+    Info,
+    "The backend does not enforce mutual TLS",
+    "It asks for no client certificate, or takes requests without one. TLS holds in one direction only.",
+    "If mutual TLS is meant, let the backend demand a certificate (nginx: ssl_verify_client on)."
+);
+
+probed!(
+    B8,
+    "NGF-B8",
+    Error,
+    "The Host header selects another server than the TLS server name did",
+    "nginx sends validation.hostname as server name, and passes the client's Host on. A backend whose server for the one verifies clients and differs from the other answers 421.",
+    "Let the policy's hostname be the route's, or set the Host with a URLRewrite filter."
+);
+
+probed!(
+    B9,
+    "NGF-B9",
+    Error,
+    "nginx speaks plain HTTP to a port that wants TLS",
+    "No BackendTLSPolicy takes effect on the port. An nginx backend answers 400 `The plain HTTP request was sent to HTTPS port`; others close the connection.",
+    "Create a BackendTLSPolicy that targets the Service, in the Service's namespace."
+);
+
+probed!(
+    B10,
+    "NGF-B10",
+    Error,
+    "The backend refuses the client certificate, or its absence, with an alert",
+    "Alert 40 or 116: none was sent; 48: unknown CA; 45: expired; 42 or 43: not fit. nginx logs it at the handshake in TLS 1.2. Clients get 502.",
+    "Give the Gateway a client certificate that the backend trusts."
+);
+
+probed!(
+    B11,
+    "NGF-B11",
+    Error,
+    "The backend refuses the client certificate, or its absence, after the handshake",
+    "In TLS 1.3 the server judges the client's certificate when the client believes the handshake is done: nginx logs the alert, or a bare reset, while reading the response header. Clients get 502.",
+    "Give the Gateway a client certificate that the backend trusts."
+);
+
+type Seen<'a> = (&'a Probed, &'a Transcript);
+
+/// Probes of one Service port from one Gateway that ended alike make one finding.
+fn probed(context: &Context<'_>, findings: &mut Findings, code: &'static str) {
+    let mut groups: BTreeMap<_, (Vec<Seen<'_>>, BTreeSet<String>)> = BTreeMap::new();
+    for probed in &context.probes {
+        let Ok(transcript) = &probed.result else {
+            continue;
+        };
+        let plan = &probed.plan;
+        let (alike, all) = groups
+            .entry((&plan.gateway, &plan.service, plan.port))
+            .or_default();
+        all.insert(host_and_port(&plan.endpoint.address, plan.endpoint.port));
+        let found = code_of(probed, transcript).map(|found| match found {
+            "NGF-B2" => refused_why(context, plan),
+            found => found,
+        });
+        if found == Some(code) {
+            alike.push((probed, transcript));
+        }
+    }
+    for (alike, all) in groups.values() {
+        if let Some(finding) = finding(context, code, alike, all.len()) {
+            findings.add(finding);
+        }
+    }
+}
+
+fn finding(
+    context: &Context<'_>,
+    code: &'static str,
+    alike: &[Seen<'_>],
+    endpoints: usize,
+) -> Option<Finding> {
+    let (probed, transcript) = *alike.first()?;
+    let plan = &probed.plan;
+    let failing: BTreeSet<String> = alike
+        .iter()
+        .map(|(probed, _)| {
+            let endpoint = &probed.plan.endpoint;
+            host_and_port(&endpoint.address, endpoint.port)
+        })
+        .collect();
+    let severity = match code {
+        "NGF-B7" => Severity::Info,
+        // T16: nginx tries the next endpoint, and clients mostly get 200.
+        _ if failing.len() < endpoints => Severity::Warning,
+        _ => Severity::Error,
+    };
+    let subject = subject(code, plan);
+    let mut finding = Finding::new(
+        code,
+        severity,
+        subject,
+        title(context, code, plan, transcript),
+    )
+    .scope(objects(plan).iter());
+    if severity != Severity::Info {
+        finding.marks.clear();
+        for (probed, _) in alike {
+            let plan = &probed.plan;
+            finding = finding.mark(Mark::Endpoint {
+                service: plan.service.clone(),
+                port: plan.port,
+                address: plan.endpoint.address.clone(),
+                endpoint_port: plan.endpoint.port,
+            });
+        }
+    }
+    finding = explain(context, code, plan, transcript, finding);
+    let place = format!(
+        "probe of {} {} ago",
+        list(&failing, 2),
+        words::span(context.now.as_second() - probed.at.as_second())
+    );
+    if let Some(line) = &transcript.nginx.log_line {
+        finding = finding.evidence("nginx would log", line, &place);
+    }
+    // After a bad certificate nginx never sees the answer that the probe waits for.
+    if let Some(answer) = &transcript.http
+        && transcript.nginx.outcome == Outcome::HttpError
+    {
+        finding = finding.evidence("answer", answer_text(answer.status, &answer.body), &place);
+    }
+    if code != "NGF-B7" {
+        finding = finding.breaks(effect(plan, transcript, failing.len(), endpoints));
+    }
+    Some(match remedy(context, code, plan, transcript) {
+        Some(remedy) => finding.remedy(remedy),
+        None => finding,
+    })
+}

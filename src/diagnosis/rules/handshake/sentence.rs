@@ -1,0 +1,167 @@
+//! What a probe showed, in a sentence with names.
+
+use ngf_probes::transcript::{Outcome, Transcript};
+
+use crate::{
+    diagnosis::{
+        context::Context,
+        plan::{PlannedTls, ProbePlan, TrustSource},
+        words::{self},
+    },
+    model::object::ObjectRef,
+};
+
+pub(super) fn effect(
+    plan: &ProbePlan,
+    transcript: &Transcript,
+    failing: usize,
+    endpoints: usize,
+) -> String {
+    let status = transcript
+        .nginx
+        .client_status
+        .map_or_else(|| "an error".to_owned(), |status| status.to_string());
+    let share = format!("{failing} of {endpoints} endpoints");
+    if failing < endpoints {
+        format!(
+            "{share}: nginx tries the next one, so that clients of {} mostly get an answer, later",
+            plan.route
+        )
+    } else {
+        format!("{share}: clients of {} get {status}", plan.route)
+    }
+}
+
+/// `400 No required SSL certificate was sent`.
+pub(super) fn answer_text(status: u16, body: &str) -> String {
+    let title = body
+        .split_once("<title>")
+        .and_then(|(_, rest)| rest.split_once("</title>"))
+        .map_or_else(
+            || body.lines().next().unwrap_or_default(),
+            |(title, _)| title,
+        );
+    let title: String = title.chars().take(120).collect();
+    if title.starts_with(&status.to_string()) {
+        title
+    } else {
+        format!("{status} {title}")
+    }
+}
+
+/// All that a connection depends on.
+pub(super) fn objects(plan: &ProbePlan) -> Vec<ObjectRef> {
+    let mut objects = vec![
+        plan.gateway.clone(),
+        plan.route.clone(),
+        plan.service.clone(),
+    ];
+    if let Some(tls) = &plan.tls {
+        objects.push(tls.policy.clone());
+        objects.extend(tls.client_certificate.clone());
+        if let TrustSource::Object { object, .. } = &tls.trust {
+            objects.push(object.clone());
+        }
+    }
+    objects
+}
+
+/// Where to look first.
+pub(super) fn subject<'a>(code: &str, plan: &'a ProbePlan) -> &'a ObjectRef {
+    let policy = plan.tls.as_ref().map_or(&plan.service, |tls| &tls.policy);
+    match code {
+        "NGF-T1" | "NGF-T3" | "NGF-T8" | "NGF-T9" | "NGF-T10" | "NGF-T12" | "NGF-B8" => policy,
+        "NGF-B1" | "NGF-B2" | "NGF-B3" | "NGF-B4" | "NGF-B10" | "NGF-B11" => &plan.gateway,
+        _ => &plan.service,
+    }
+}
+
+pub(super) fn title(
+    context: &Context<'_>,
+    code: &str,
+    plan: &ProbePlan,
+    transcript: &Transcript,
+) -> String {
+    let service = format!("{}:{}", plan.service, plan.port);
+    let nginx = &transcript.nginx;
+    let leaf = transcript.server_chain.first();
+    let tls = plan.tls.as_ref();
+    let hostname = tls.map_or("", |tls| tls.hostname.as_str());
+    let trust = tls.map_or_else(String::new, trust_text);
+    let now = context.now.as_second();
+    match code {
+        "NGF-T1" => format!("{trust} did not sign the certificate that {service} presents"),
+        "NGF-T2" => format!(
+            "{service} sends {} intermediates, and nginx follows four",
+            transcript.server_chain.len().saturating_sub(1)
+        ),
+        "NGF-T3" => format!("{trust} holds no root for the certificate that {service} presents"),
+        "NGF-T4" => {
+            format!("{service} presents a self-signed certificate that {trust} does not hold")
+        }
+        "NGF-T5" => match leaf.filter(|leaf| leaf.not_after < now) {
+            Some(leaf) => format!(
+                "The certificate that {service} presents expired {} ago",
+                words::span(now - leaf.not_after)
+            ),
+            None => format!("A certificate above the one that {service} presents has expired"),
+        },
+        "NGF-T6" => format!("The certificate that {service} presents is not valid yet"),
+        "NGF-T7" => format!("The certificate that {service} presents is not made for servers"),
+        "NGF-T8" => format!(
+            "The certificate that {service} presents is not for {hostname}, which the policy asks for"
+        ),
+        "NGF-T9" => format!(
+            "The policy's hostname {hostname} is an IP address, which nginx finds in no certificate's IP SAN"
+        ),
+        "NGF-T10" => format!("{service} does not know the name {hostname}"),
+        "NGF-T11" => format!("nginx and {service} have no TLS version or cipher in common"),
+        "NGF-T12" => format!("{service} does not speak TLS, and a policy makes nginx speak it"),
+        "NGF-T13" => format!("{service} closes the connection during the handshake"),
+        "NGF-T14" if nginx.outcome == Outcome::Timeout => {
+            format!("{service} does not answer in time")
+        }
+        "NGF-T14" => format!("nginx cannot connect to {service}"),
+        "NGF-B1" => format!(
+            "{service} demands a client certificate, and {} presents none",
+            plan.gateway
+        ),
+        "NGF-B3" => format!(
+            "{service} refuses the client certificate of {}, which is not valid now",
+            plan.gateway
+        ),
+        "NGF-B4" => format!(
+            "{service} refuses the client certificate of {}, which is not made for clients",
+            plan.gateway
+        ),
+        "NGF-B7" if transcript.client_certificate.requested => {
+            format!("{service} asks for a client certificate and does not insist on one")
+        }
+        "NGF-B7" => format!("{service} never asks for a client certificate: this is no mutual TLS"),
+        "NGF-B8" => format!(
+            "{service} has another server for the Host {} than for the name {hostname}",
+            plan.host
+        ),
+        "NGF-B9" => format!("nginx speaks plain HTTP to {service}, which wants TLS"),
+        "NGF-B10" | "NGF-B11" if !transcript.client_certificate.sent => format!(
+            "{service} demands a client certificate, and {} presents none",
+            plan.gateway
+        ),
+        "NGF-B2" | "NGF-B10" | "NGF-B11" => format!(
+            "{service} refuses the client certificate of {}",
+            plan.gateway
+        ),
+        "NGF-T20" => format!(
+            "nginx refuses the certificate that {service} presents: {}",
+            nginx.verify_text.as_deref().unwrap_or("verify error")
+        ),
+        _ => format!("The TLS handshake with {service} fails"),
+    }
+}
+
+pub(super) fn trust_text(tls: &PlannedTls) -> String {
+    match &tls.trust {
+        TrustSource::Object { object, .. } => format!("The CA in {object}"),
+        TrustSource::System => "No CA of the data plane's system".to_owned(),
+    }
+}

@@ -1,0 +1,170 @@
+//! The certificates and names that explain what a probe showed.
+
+use ngf_probes::{certificate::CertificateFacts, transcript::Transcript};
+
+use super::code::client_leaf;
+use crate::{
+    diagnosis::{
+        context::Context,
+        finding::Finding,
+        ngf::known,
+        plan::{ProbePlan, TrustSource},
+        rules::expiry,
+        words::list,
+    },
+    model::{kind::Kind, snapshot::Lookup},
+};
+
+pub(super) fn explain(
+    context: &Context<'_>,
+    code: &str,
+    plan: &ProbePlan,
+    transcript: &Transcript,
+    mut finding: Finding,
+) -> Finding {
+    let presented = format!("presented by {}:{}", plan.service.path(), plan.port);
+    let leaf = transcript.server_chain.first();
+    match code {
+        "NGF-T1" | "NGF-T2" | "NGF-T3" | "NGF-T4" | "NGF-T20" => {
+            for facts in transcript.server_chain.iter().take(2) {
+                finding = finding.evidence(
+                    "certificate",
+                    format!("{}, issued by {}", facts.subject, facts.issuer),
+                    &presented,
+                );
+            }
+            for facts in trusted(context, plan).iter().take(2) {
+                finding = finding.evidence(
+                    "trusted CA",
+                    format!(
+                        "{} {}",
+                        facts.subject,
+                        short_print(&facts.fingerprint_sha256)
+                    ),
+                    plan.tls
+                        .as_ref()
+                        .map_or_else(String::new, |tls| tls.trust.to_string()),
+                );
+            }
+            if code == "NGF-T1" {
+                finding = same_name_other_key(context, plan, transcript, finding);
+            }
+            finding
+        }
+        "NGF-T5" | "NGF-T6" => match leaf {
+            Some(leaf) => finding.evidence("valid", expiry::validity(leaf), presented),
+            None => finding,
+        },
+        "NGF-T7" => match leaf {
+            Some(leaf) => finding.evidence(
+                "extended key usage",
+                list(&leaf.extended_key_usage, 6),
+                presented,
+            ),
+            None => finding,
+        },
+        "NGF-T8" => match leaf {
+            Some(leaf) if leaf.dns_names.is_empty() => {
+                finding.evidence("subject (it has no DNS names)", &leaf.subject, presented)
+            }
+            Some(leaf) => finding.evidence("DNS names", list(&leaf.dns_names, 8), presented),
+            None => finding,
+        },
+        "NGF-B1" | "NGF-B2" | "NGF-B3" | "NGF-B4" | "NGF-B10" | "NGF-B11" => {
+            client_side(context, plan, transcript, finding)
+        }
+        _ => finding,
+    }
+}
+
+/// A rotated CA: the name is the one that is trusted, and the key is not.
+pub(super) fn same_name_other_key(
+    context: &Context<'_>,
+    plan: &ProbePlan,
+    transcript: &Transcript,
+    finding: Finding,
+) -> Finding {
+    let Some(last) = transcript.server_chain.last() else {
+        return finding;
+    };
+    let namesake = trusted(context, plan)
+        .iter()
+        .find(|facts| facts.subject == last.issuer);
+    match namesake {
+        Some(ca) if !ngf_probes::chain::signed_by(&last.der, &ca.der) && !last.der.is_empty() => {
+            finding.because(format!(
+                "The CA has the issuer's name, {}, and another key: it was rotated, or made twice.",
+                last.issuer
+            ))
+        }
+        Some(_) => finding,
+        None => finding.because(format!(
+            "The issuer {} is not among the trusted CAs, and the backend sends no certificate of it that one of them signed.",
+            last.issuer
+        )),
+    }
+}
+
+pub(super) fn trusted<'a>(context: &'a Context<'_>, plan: &ProbePlan) -> &'a [CertificateFacts] {
+    let Some(TrustSource::Object { object, .. }) = plan.tls.as_ref().map(|tls| &tls.trust) else {
+        return &[];
+    };
+    if object.kind == Kind::Secret {
+        match known::secret(context.snapshot, object) {
+            Lookup::Found(secret) => secret.spec.ca.certificates(),
+            _ => &[],
+        }
+    } else {
+        match known::config_map(context.snapshot, object) {
+            Lookup::Found(map) => map.spec.ca.certificates(),
+            _ => &[],
+        }
+    }
+}
+
+pub(super) fn client_side(
+    context: &Context<'_>,
+    plan: &ProbePlan,
+    transcript: &Transcript,
+    mut finding: Finding,
+) -> Finding {
+    let asked = &transcript.client_certificate;
+    let service = format!("{}:{}", plan.service.path(), plan.port);
+    if asked.acceptable_cas.is_empty() {
+        finding = finding.because("The backend named no CA in its request.");
+    } else {
+        finding = finding.evidence(
+            "CAs that the backend names",
+            list(&asked.acceptable_cas, 4),
+            format!("CertificateRequest of {service}"),
+        );
+    }
+    if let (Some(leaf), Some(secret)) = (
+        client_leaf(context, plan),
+        plan.tls
+            .as_ref()
+            .and_then(|tls| tls.client_certificate.as_ref()),
+    ) {
+        finding = finding.evidence(
+            "client certificate",
+            format!("{}, issued by {}", leaf.subject, leaf.issuer),
+            format!("{secret}[tls.crt]"),
+        );
+        if !asked.acceptable_cas.is_empty() && !asked.acceptable_cas.contains(&leaf.issuer) {
+            finding = finding.because(format!(
+                "Its issuer, {}, is none of the CAs that the backend names.",
+                leaf.issuer
+            ));
+        }
+    }
+    finding
+}
+
+/// `ab:12:…:9f`.
+pub(super) fn short_print(fingerprint: &str) -> String {
+    let parts: Vec<&str> = fingerprint.split(':').collect();
+    match parts.as_slice() {
+        [first, second, .., last] => format!("{first}:{second}:…:{last}"),
+        _ => fingerprint.to_owned(),
+    }
+}

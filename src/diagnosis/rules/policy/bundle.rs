@@ -1,0 +1,252 @@
+//! P8 to P10 and M6: CA bundles that NGF takes, and nginx cannot use.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::{
+    diagnosis::{
+        context::Context,
+        engine::Findings,
+        finding::{Finding, Mark, Remedy, Severity},
+        ngf::{self, PolicyDecision, known},
+        plan::TrustSource,
+        registry::Rule,
+        rules::shared::writer,
+        words::list,
+    },
+    model::{
+        kind::Kind,
+        kinds::{BackendTLSPolicy, PemFacts},
+        object::{Object, ObjectRef},
+        snapshot::Lookup,
+    },
+};
+
+pub(in crate::diagnosis) const P8: Rule = Rule {
+    code: "NGF-P8",
+    severity: Severity::Error,
+    title: "The policy's CA Secret has no ca.crt, so nginx cannot load the Gateway's configuration",
+    explanation: "NGF takes a TLS Secret without ca.crt and writes an empty bundle. nginx refuses it with the whole configuration (`[emerg] SSL_CTX_load_verify_locations … no certificate or crl found`): the Gateway keeps its old configuration, for every route, while all conditions of the policy are True. Issuers that return no CA (ACME) make such Secrets.",
+    remedy: "Give the Secret a ca.crt, or name a ConfigMap that has one.",
+    causes: &["NGF-D1"],
+    check: |context, findings| unloadable(context, findings, "NGF-P8"),
+};
+
+pub(in crate::diagnosis) const P9: Rule = Rule {
+    code: "NGF-P9",
+    severity: Severity::Error,
+    title: "The policy's CA bundle holds something that nginx cannot load",
+    explanation: "NGF parses only the first PEM block. nginx reads the whole file, and garbage after the first certificate makes it refuse the whole configuration of the Gateway.",
+    remedy: "Leave only CERTIFICATE blocks in ca.crt.",
+    causes: &["NGF-D1"],
+    check: |context, findings| unloadable(context, findings, "NGF-P9"),
+};
+
+/// CAs that NGF takes and nginx does not.
+fn unloadable(context: &Context<'_>, findings: &mut Findings, code: &'static str) {
+    let mut objects: BTreeSet<&ObjectRef> = BTreeSet::new();
+    for (name, (_, decision)) in &context.policies {
+        if let PolicyDecision::Valid(TrustSource::Object { object, .. }) = decision
+            && context.policy_users.contains_key(name)
+        {
+            objects.insert(object);
+        }
+    }
+    for object in objects {
+        let ca = match object.kind {
+            Kind::Secret => match known::secret(context.snapshot, object) {
+                Lookup::Found(secret) => &secret.spec.ca,
+                _ => continue,
+            },
+            _ => match known::config_map(context.snapshot, object) {
+                Lookup::Found(map) => &map.spec.ca,
+                _ => continue,
+            },
+        };
+        let (title, detail) = match (code, ca) {
+            ("NGF-P8", PemFacts::Missing) => (
+                format!(
+                    "{object} has no ca.crt, and nginx cannot load the configuration with the empty bundle"
+                ),
+                "missing".to_owned(),
+            ),
+            (
+                "NGF-P9",
+                PemFacts::Certificates {
+                    trailing: Some(trailing),
+                    ..
+                },
+            ) => (
+                format!(
+                    "The ca.crt in {object} holds more than certificates, and nginx cannot load it"
+                ),
+                trailing.clone(),
+            ),
+            _ => continue,
+        };
+        add_unloadable(context, findings, code, object, &title, &detail);
+    }
+}
+
+fn add_unloadable(
+    context: &Context<'_>,
+    findings: &mut Findings,
+    code: &'static str,
+    object: &ObjectRef,
+    title: &str,
+    detail: &str,
+) {
+    let policies = context.policies_trusting(object);
+    let mut gateways = BTreeSet::new();
+    let mut finding = Finding::new(code, Severity::Error, object, title)
+        .because("Every condition of the policy is True: NGF does not check this.")
+        .evidence("ca.crt", detail, object.to_string())
+        .evidence(
+            "file",
+            ngf::bundle_file(&object.namespace, &object.name),
+            "in the data plane",
+        );
+    for policy in &policies {
+        gateways.extend(context.gateways_using(&policy.reference));
+        finding = finding.mark_objects([&policy.reference]);
+    }
+    let affected = list(&gateways, 3);
+    finding = finding
+        .scope(gateways.iter().copied())
+        .breaks(format!(
+            "the configuration of {affected} does not load any more: nothing that changes takes effect, for any route"
+        ))
+        .remedy(ca_remedy(context, object, &policies));
+    for gateway in gateways {
+        finding = finding.mark(Mark::Object(gateway.clone()));
+    }
+    findings.add(finding);
+}
+
+fn ca_remedy(
+    context: &Context<'_>,
+    object: &ObjectRef,
+    policies: &[&Object<BackendTLSPolicy>],
+) -> Remedy {
+    let policy = policies
+        .first()
+        .map_or("POLICY", |policy| policy.reference.name.as_str());
+    let namespace = &object.namespace;
+    let why = writer(context, object).map_or_else(String::new, |writer| {
+        format!(" {writer} writes the Secret, and its issuer returns no CA.")
+    });
+    Remedy::command(
+        format!(
+            "Put the CA that signed the backend's certificate into a ConfigMap, and name that.{why}"
+        ),
+        format!(
+            "kubectl -n {namespace} create configmap backend-ca --from-file=ca.crt\n\
+             kubectl -n {namespace} patch backendtlspolicy {policy} --type=merge -p '{{\"spec\":{{\"validation\":{{\"caCertificateRefs\":[{{\"group\":\"\",\"kind\":\"ConfigMap\",\"name\":\"backend-ca\"}}]}}}}}}'"
+        ),
+    )
+}
+
+pub(in crate::diagnosis) const P10: Rule = Rule {
+    code: "NGF-P10",
+    severity: Severity::Error,
+    title: "A Secret and a ConfigMap of one name are both trusted, and NGF writes them to one file",
+    explanation: "The file is cert_bundle_<namespace>_<name>.crt, without the kind. Of the two the last one written is what nginx trusts for both policies.",
+    remedy: "Give one of them another name.",
+    causes: &["NGF-T1"],
+    check: |context, findings| {
+        let mut kinds: BTreeMap<(&str, &str), BTreeSet<&ObjectRef>> = BTreeMap::new();
+        for (name, (_, decision)) in &context.policies {
+            if let PolicyDecision::Valid(TrustSource::Object { object, .. }) = decision
+                && context.policy_users.contains_key(name)
+            {
+                kinds
+                    .entry((&object.namespace, &object.name))
+                    .or_default()
+                    .insert(object);
+            }
+        }
+        for ((namespace, name), objects) in kinds {
+            let mut objects = objects.into_iter();
+            let (Some(first), Some(second)) = (objects.next(), objects.next()) else {
+                continue;
+            };
+            let policies: Vec<_> = [first, second]
+                .into_iter()
+                .flat_map(|object| context.policies_trusting(object))
+                .map(|policy| &policy.reference)
+                .collect();
+            findings.add(
+                Finding::new(
+                    "NGF-P10",
+                    Severity::Error,
+                    first,
+                    format!("{first} and {second} are written to one file, and nginx trusts only one of them"),
+                )
+                .evidence("file", ngf::bundle_file(namespace, name), "in the data plane")
+                .scope([second])
+                .mark_objects(policies)
+                .remedy(Remedy::say("Give one of them another name, and name it in its policy.")),
+            );
+        }
+    },
+};
+
+pub(in crate::diagnosis) const M6: Rule = Rule {
+    code: "NGF-M6",
+    severity: Severity::Error,
+    title: "The policy's CA bundle holds no root, so that no chain can end in it",
+    explanation: "nginx does not accept partial chains: the bundle must hold the self-signed root. With an intermediate alone every handshake fails with verify code 2. cert-manager's ca.crt may be the highest intermediate that its issuer returned.",
+    remedy: "Add the root to ca.crt.",
+    causes: &["NGF-T3", "NGF-X1"],
+    check: |context, findings| {
+        let mut seen = BTreeSet::new();
+        for (name, (_, decision)) in &context.policies {
+            let PolicyDecision::Valid(TrustSource::Object { object, .. }) = decision else {
+                continue;
+            };
+            if !context.policy_users.contains_key(name) || !seen.insert(object) {
+                continue;
+            }
+            let certificates = match (object.kind, known::secret(context.snapshot, object)) {
+                (Kind::Secret, Lookup::Found(secret)) => secret.spec.ca.certificates(),
+                _ => match known::config_map(context.snapshot, object) {
+                    Lookup::Found(map) => map.spec.ca.certificates(),
+                    _ => continue,
+                },
+            };
+            // A certificate that names itself as issuer may end a chain; others cannot.
+            if certificates.is_empty()
+                || certificates
+                    .iter()
+                    .any(|facts| facts.subject == facts.issuer)
+            {
+                continue;
+            }
+            let policies: Vec<_> = context
+                .policies_trusting(object)
+                .into_iter()
+                .map(|policy| &policy.reference)
+                .collect();
+            let mut finding = Finding::new(
+                "NGF-M6",
+                Severity::Error,
+                object,
+                format!(
+                    "The ca.crt in {object} holds no root: nginx can verify no certificate with it"
+                ),
+            )
+            .mark_objects(policies)
+            .breaks("every handshake fails with verify code 2, and clients get 502")
+            .remedy(Remedy::say(
+                "Add the self-signed root to ca.crt, after or instead of the intermediate.",
+            ));
+            for facts in certificates.iter().take(3) {
+                finding = finding.evidence(
+                    "CA",
+                    format!("{}, issued by {}", facts.subject, facts.issuer),
+                    format!("{object}[ca.crt]"),
+                );
+            }
+            findings.add(finding);
+        }
+    },
+};

@@ -1,0 +1,389 @@
+//! P2 to P7 and P15: policies that NGF does not take.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::ancestors_say;
+use crate::{
+    diagnosis::{
+        context::Context,
+        engine::Findings,
+        finding::{Finding, Remedy, Severity},
+        ngf::{PolicyDecision, PolicyFault, known, resolve::Fault},
+        plan::TrustSource,
+        registry::Rule,
+        rules::shared::{upper, writer},
+        words::list,
+    },
+    model::{
+        kind::Kind,
+        kinds::BackendTLSPolicy,
+        object::{Condition, Object, ObjectRef},
+        snapshot::Lookup,
+    },
+};
+
+macro_rules! invalid {
+    ($name:ident, $code:literal, $title:literal, $explanation:literal, $remedy:literal) => {
+        pub(in crate::diagnosis) const $name: Rule = Rule {
+            code: $code,
+            severity: Severity::Error,
+            title: $title,
+            explanation: $explanation,
+            remedy: $remedy,
+            causes: &["NGF-P15"],
+            check: |context, findings| invalid(context, findings, $code),
+        };
+    };
+}
+
+invalid!(
+    P2,
+    "NGF-P2",
+    "The policy's hostname is none that NGF takes",
+    "NGF wants a lower-case RFC 1123 name, with *. before it if need be: no port, no underscore, no trailing dot. A backend that the policy takes effect on is answered with 500.",
+    "Write the name that the backend's certificate carries, in lower case and without a port."
+);
+
+invalid!(
+    P3,
+    "NGF-P3",
+    "The policy names both or neither of CA references and well-known CAs",
+    "Exactly one of caCertificateRefs and wellKnownCACertificates must be given, and the latter must be System. A backend that the policy takes effect on is answered with 500.",
+    "Keep one of them."
+);
+
+invalid!(
+    P4,
+    "NGF-P4",
+    "The policy names more than one CA",
+    "NGF takes one caCertificateRef. A backend that the policy takes effect on is answered with 500.",
+    "Put all CAs into one ConfigMap's ca.crt and name that."
+);
+
+invalid!(
+    P5,
+    "NGF-P5",
+    "The policy's CA reference names a kind that NGF does not take",
+    "NGF takes ConfigMaps and Secrets of the core group. A backend that the policy takes effect on is answered with 500.",
+    "Name a ConfigMap or a Secret."
+);
+
+invalid!(
+    P6,
+    "NGF-P6",
+    "The CA that the policy names does not exist or cannot be read",
+    "NGF wants the key ca.crt in a ConfigMap, or a Secret of type kubernetes.io/tls, in the policy's namespace. A backend that the policy takes effect on is answered with 500.",
+    "Create what is missing, or repair it."
+);
+
+invalid!(
+    P7,
+    "NGF-P7",
+    "The policy's CA is in a Secret that is not of type kubernetes.io/tls",
+    "NGF refuses Opaque Secrets as CA, even with a good ca.crt. A backend that the policy takes effect on is answered with 500.",
+    "Put the CA into a ConfigMap under the key ca.crt."
+);
+
+fn invalid(context: &Context<'_>, findings: &mut Findings, code: &'static str) {
+    // One finding for a broken CA, however many policies name it.
+    let mut by_culprit: BTreeMap<
+        Option<&ObjectRef>,
+        Vec<(&Object<BackendTLSPolicy>, &PolicyFault)>,
+    > = BTreeMap::new();
+    for (name, (policy, decision)) in &context.policies {
+        match decision {
+            PolicyDecision::Invalid(fault) if fault.code == code => {
+                let culprit = fault.culprit.as_ref().map(|(object, _)| object);
+                match culprit {
+                    Some(_) => by_culprit.entry(culprit).or_default().push((policy, fault)),
+                    None => add_invalid(context, findings, &[(policy, fault)]),
+                }
+            }
+            PolicyDecision::Unknown { why, trust } if code == "NGF-P6" => {
+                unknown_ca(context, findings, policy, trust.as_ref(), why);
+            }
+            PolicyDecision::Valid(_) => {
+                if let Some(reported) = reported(policy)
+                    && code_in_words(reported) == code
+                    && context.policy_users.contains_key(name)
+                {
+                    only_reported(findings, policy, code, reported);
+                }
+            }
+            _ => {}
+        }
+    }
+    for policies in by_culprit.values() {
+        add_invalid(context, findings, policies);
+    }
+}
+
+fn add_invalid(
+    context: &Context<'_>,
+    findings: &mut Findings,
+    policies: &[(&Object<BackendTLSPolicy>, &PolicyFault)],
+) {
+    let [(policy, fault), ..] = policies else {
+        return;
+    };
+    let names: Vec<&ObjectRef> = policies
+        .iter()
+        .map(|(policy, _)| &policy.reference)
+        .collect();
+    let subject = fault
+        .culprit
+        .as_ref()
+        .map_or(&policy.reference, |(object, _)| object);
+    let in_use = names
+        .iter()
+        .any(|name| context.policy_users.contains_key(*name));
+    let severity = if in_use {
+        Severity::Error
+    } else {
+        Severity::Warning
+    };
+    let title = invalid_title(context, policy, fault, &names);
+    let mut finding = Finding::new(fault.code, severity, subject, title)
+        .evidence(
+            "NGF says",
+            &fault.message,
+            "by what it checks in the objects",
+        )
+        .mark_objects(names.iter().copied())
+        .remedy(invalid_remedy(context, policy, fault));
+    if let Some((object, Fault::DoesNotExist)) = &fault.culprit
+        && let Some(writer) = writer(context, object)
+    {
+        finding = finding
+            .because(format!(
+                "{writer} is to write it and has not: see its conditions."
+            ))
+            .scope([&writer]);
+    }
+    for (policy, _) in policies {
+        if let Some(reported) = reported(policy) {
+            finding = finding.condition(&policy.reference, reported);
+        }
+        for kind in ["ResolvedRefs", "Accepted"] {
+            findings.explain(&policy.reference, kind);
+        }
+    }
+    findings.add(finding);
+}
+
+fn invalid_title(
+    context: &Context<'_>,
+    policy: &Object<BackendTLSPolicy>,
+    fault: &PolicyFault,
+    names: &[&ObjectRef],
+) -> String {
+    let users = list(names, 2);
+    match &fault.culprit {
+        Some((object, Fault::DoesNotExist)) => {
+            format!("{object}, the CA of {users}, does not exist")
+        }
+        Some((object, Fault::WrongType)) => {
+            let kind = match known::secret(context.snapshot, object) {
+                Lookup::Found(secret) => secret.spec.secret_type.clone(),
+                _ => "another type".to_owned(),
+            };
+            format!(
+                "NGF refuses {object} as the CA of {users}: it is {kind}, not kubernetes.io/tls"
+            )
+        }
+        Some((object, Fault::NoCa)) => {
+            let keys = match known::config_map(context.snapshot, object) {
+                Lookup::Found(map) if !map.spec.keys.is_empty() => {
+                    format!(", only {}", list(map.spec.keys.keys(), 3))
+                }
+                _ => String::new(),
+            };
+            format!("{object}, the CA of {users}, has no key ca.crt{keys}")
+        }
+        Some((object, Fault::KeyPair)) => format!(
+            "NGF refuses {object} as the CA of {users}, because its tls.crt and tls.key are no usable pair"
+        ),
+        Some((object, Fault::BrokenCa)) => {
+            format!("The ca.crt in {object}, the CA of {users}, cannot be read")
+        }
+        None => format!("NGF does not take {}: {}", policy.reference, fault.message),
+    }
+}
+
+fn invalid_remedy(
+    context: &Context<'_>,
+    policy: &Object<BackendTLSPolicy>,
+    fault: &PolicyFault,
+) -> Remedy {
+    let namespace = &policy.reference.namespace;
+    let Some((object, what)) = &fault.culprit else {
+        return match fault.code {
+            "NGF-P2" => Remedy::yaml(
+                "Name what the backend's certificate carries.",
+                "spec:\n  validation:\n    hostname: NAME.IN.THE.CERTIFICATE\n",
+            ),
+            _ => Remedy::yaml(
+                "Name one ConfigMap or TLS Secret.",
+                "spec:\n  validation:\n    caCertificateRefs:\n    - group: \"\"\n      kind: ConfigMap\n      name: backend-ca\n",
+            ),
+        };
+    };
+    let name = &object.name;
+    match what {
+        Fault::WrongType => Remedy::command(
+            "Copy the CA into a ConfigMap and name that in the policy.",
+            format!(
+                "kubectl -n {namespace} get secret {name} -o jsonpath='{{.data.ca\\.crt}}' | base64 -d > ca.crt\n\
+                 kubectl -n {namespace} create configmap {name} --from-file=ca.crt\n\
+                 kubectl -n {namespace} patch backendtlspolicy {} --type=merge -p '{{\"spec\":{{\"validation\":{{\"caCertificateRefs\":[{{\"group\":\"\",\"kind\":\"ConfigMap\",\"name\":\"{name}\"}}]}}}}}}'",
+                policy.reference.name
+            ),
+        ),
+        Fault::DoesNotExist if writer(context, object).is_some() => Remedy::say(
+            "Find out why cert-manager has not written it; NGF recovers when it appears.",
+        ),
+        Fault::NoCa => Remedy::command(
+            "Put the CA under the key ca.crt.",
+            format!(
+                "kubectl -n {namespace} create configmap {name} --from-file=ca.crt --dry-run=client -o yaml | kubectl apply -f -"
+            ),
+        ),
+        _ if object.kind == Kind::ConfigMap => Remedy::command(
+            format!("Create {object} with the CA under the key ca.crt."),
+            format!(
+                "kubectl -n {namespace} create configmap {name} --from-file=ca.crt --dry-run=client -o yaml | kubectl apply -f -"
+            ),
+        ),
+        _ => Remedy::say(format!(
+            "Give {object} the type kubernetes.io/tls, a tls.crt with its tls.key, and the CA as ca.crt; or name a ConfigMap with ca.crt."
+        )),
+    }
+}
+
+fn unknown_ca(
+    context: &Context<'_>,
+    findings: &mut Findings,
+    policy: &Object<BackendTLSPolicy>,
+    trust: Option<&TrustSource>,
+    why: &str,
+) {
+    let name = &policy.reference;
+    if !context.policy_users.contains_key(name) {
+        return;
+    }
+    if let Some(reported) = reported(policy) {
+        only_reported(findings, policy, code_in_words(reported), reported);
+        return;
+    }
+    let accepted =
+        ancestors_say(policy, "ResolvedRefs").is_some_and(|condition| condition.status == "True");
+    if accepted {
+        return;
+    }
+    let what = trust.map_or_else(|| "its CA".to_owned(), ToString::to_string);
+    let severity = if context.is_files() {
+        Severity::Info
+    } else {
+        Severity::Warning
+    };
+    let mut finding = Finding::new(
+        "NGF-P6",
+        severity,
+        name,
+        format!("Whether NGF takes {what} as the CA of {name} is unknown"),
+    )
+    .unknown()
+    .because(format!("{}.", upper(why)));
+    if let Some(TrustSource::Object { object, .. }) = trust {
+        finding = finding.scope([object]);
+        if let Some(writer) = writer(context, object) {
+            finding = finding.because(format!("{writer} writes it."));
+        }
+    }
+    findings.add(finding);
+}
+
+fn only_reported(
+    findings: &mut Findings,
+    policy: &Object<BackendTLSPolicy>,
+    code: &'static str,
+    reported: &Condition,
+) {
+    let name = &policy.reference;
+    for kind in ["ResolvedRefs", "Accepted"] {
+        findings.explain(name, kind);
+    }
+    findings.add(
+        Finding::new(
+            code,
+            Severity::Error,
+            name,
+            format!("NGF does not take {name}: {}", reported.message),
+        )
+        .because("The objects that are known show no fault: NGF may be behind, or not see what the policy names.")
+        .condition(name, reported)
+        .remedy(Remedy::say(
+            "Compare the message with the object it names, and the controller's --watch-namespaces with its namespace.",
+        )),
+    );
+}
+
+/// The condition in which NGF says why it does not take a policy.
+fn reported(policy: &Object<BackendTLSPolicy>) -> Option<&Condition> {
+    let refused = |kind, reasons: &'static [&'static str]| {
+        ancestors_say(policy, kind).filter(move |condition| {
+            condition.status == "False" && reasons.contains(&condition.reason.as_str())
+        })
+    };
+    refused("ResolvedRefs", &["InvalidCACertificateRef", "InvalidKind"])
+        .or_else(|| refused("Accepted", &["Invalid", "NoValidCACertificate"]))
+}
+
+fn code_in_words(condition: &Condition) -> &'static str {
+    let message = condition.message.as_str();
+    match () {
+        () if condition.reason == "InvalidKind" => "NGF-P5",
+        () if message.contains("unsupported secret type") => "NGF-P7",
+        () if message.contains("Invalid hostname") => "NGF-P2",
+        () if message.contains("Too many") => "NGF-P4",
+        () if condition.reason == "Invalid" => "NGF-P3",
+        () => "NGF-P6",
+    }
+}
+
+pub(in crate::diagnosis) const P15: Rule = Rule {
+    code: "NGF-P15",
+    severity: Severity::Error,
+    title: "A route's backend has an invalid BackendTLSPolicy, and clients get 500",
+    explanation: "NGF never falls back to plain text where a policy takes effect and is invalid: it answers 500 for the backend and says so in the route's ResolvedRefs.",
+    remedy: "Repair the policy.",
+    causes: &[],
+    check: |context, findings| {
+        for (name, (policy, decision)) in &context.policies {
+            let PolicyDecision::Invalid(fault) = decision else {
+                continue;
+            };
+            let mut routes = BTreeSet::new();
+            let mut finding = Finding::new("NGF-P15", Severity::Error, &policy.reference, "")
+                .scope(fault.culprit.iter().map(|(object, _)| object));
+            for (rule, backend) in context.users_of(name) {
+                routes.insert(&rule.route.reference);
+                finding = finding.mark(rule.mark());
+                finding.marks.extend(backend.mark());
+                crate::diagnosis::rules::route::explain_resolved_refs(context, findings, rule);
+            }
+            if routes.is_empty() {
+                continue;
+            }
+            finding.title = format!(
+                "Clients of {} get 500, because {name} is invalid",
+                list(&routes, 3)
+            );
+            findings.add(finding.evidence(
+                "NGF says",
+                format!("The BackendTLSPolicy is invalid: {}", fault.message),
+                "route status ResolvedRefs",
+            ));
+        }
+    },
+};

@@ -1,0 +1,302 @@
+//! R3 to R7 and R17: backends that NGF answers for with 500.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::explain_resolved_refs;
+use crate::{
+    diagnosis::{
+        context::{Context, RuleInUse},
+        engine::Findings,
+        finding::{Finding, Remedy, Severity},
+        ngf::{BackendDecision, BackendState, known},
+        registry::Rule,
+        rules::shared::{grant, upper},
+        words::{condition, list},
+    },
+    model::{kind::Kind, object::ObjectRef},
+};
+
+macro_rules! invalid {
+    ($name:ident, $code:literal, $title:literal, $explanation:literal, $remedy:literal) => {
+        pub(in crate::diagnosis) const $name: Rule = Rule {
+            code: $code,
+            severity: Severity::Error,
+            title: $title,
+            explanation: $explanation,
+            remedy: $remedy,
+            causes: &[],
+            check: |context, findings| invalid(context, findings, $code),
+        };
+    };
+}
+
+invalid!(
+    R3,
+    "NGF-R3",
+    "A route's backend does not exist, or has no such port",
+    "NGF keeps the route and answers 500 for the backend.",
+    "Create the Service, or correct its name, namespace or port in the route."
+);
+
+invalid!(
+    R4,
+    "NGF-R4",
+    "No ReferenceGrant lets the route use a Service of another namespace",
+    "A route may refer to a Service of another namespace only where a ReferenceGrant there allows it. NGF answers 500 for the backend.",
+    "Create the ReferenceGrant in the Service's namespace."
+);
+
+invalid!(
+    R5,
+    "NGF-R5",
+    "The Service port's appProtocol is none that this kind of route takes",
+    "NGF knows kubernetes.io/h2c, ws and wss; wss needs a BackendTLSPolicy. `appProtocol: https` means nothing to it and does not turn TLS on. NGF answers 500 for the backend.",
+    "Correct the appProtocol, or add the BackendTLSPolicy."
+);
+
+invalid!(
+    R17,
+    "NGF-R17",
+    "A route's backend is of a kind that NGF does not take",
+    "NGF takes Services, and InferencePools in HTTPRoutes. It answers 500 for anything else.",
+    "Refer to a Service."
+);
+
+/// One finding for each missing Service, port or grant, however many rules refer to it.
+fn invalid(context: &Context<'_>, findings: &mut Findings, code: &'static str) {
+    type Users<'c, 'a> = Vec<(&'c RuleInUse<'a>, &'c BackendDecision<'a>)>;
+    let mut by_backend: BTreeMap<(String, &str, &str), Users<'_, '_>> = BTreeMap::new();
+    for rule in &context.rules {
+        for backend in &rule.decision.backends {
+            if let BackendState::Invalid(fault) = &backend.state
+                && fault.code == code
+            {
+                let from = if code == "NGF-R4" {
+                    rule.route.reference.namespace.as_str()
+                } else {
+                    ""
+                };
+                let kind = rule.route.reference.kind.name();
+                let kind = if code == "NGF-R3" { "" } else { kind };
+                let key = (backend.label(), from, kind);
+                by_backend.entry(key).or_default().push((rule, backend));
+            }
+        }
+    }
+    for users in by_backend.values() {
+        let Some((rule, backend)) = users.first() else {
+            continue;
+        };
+        let BackendState::Invalid(fault) = &backend.state else {
+            continue;
+        };
+        let routes: BTreeSet<&ObjectRef> = users
+            .iter()
+            .map(|(rule, _)| &rule.route.reference)
+            .collect();
+        let mut finding = Finding::new(
+            code,
+            Severity::Error,
+            &rule.route.reference,
+            invalid_title(context, code, backend, &routes),
+        )
+        .evidence(
+            "NGF says",
+            &fault.message,
+            "by what it checks in the objects",
+        )
+        .scope(backend.service.iter())
+        .mark_objects(routes.iter().copied());
+        for (rule, backend) in users {
+            finding = finding.mark(rule.mark());
+            finding.marks.extend(backend.mark());
+            explain_resolved_refs(context, findings, rule);
+            for parent in &rule.route.spec.parents {
+                finding = match condition(&parent.conditions, "ResolvedRefs") {
+                    Some(reported) if reported.status == "False" && finding.evidence.len() < 3 => {
+                        finding.condition(&rule.route.reference, reported)
+                    }
+                    _ => finding,
+                };
+            }
+        }
+        if let Some(remedy) = invalid_remedy(context, code, rule, backend) {
+            finding = finding.remedy(remedy);
+        }
+        findings.add(finding.breaks(format!("clients of {} get 500 for it", list(&routes, 3))));
+    }
+}
+
+fn invalid_title(
+    context: &Context<'_>,
+    code: &str,
+    backend: &BackendDecision<'_>,
+    routes: &BTreeSet<&ObjectRef>,
+) -> String {
+    let users = list(routes, 2);
+    let label = backend.label();
+    let Some(service) = &backend.service else {
+        return format!("{users} refers to {label}, which is no Service");
+    };
+    match code {
+        "NGF-R4" => format!("No ReferenceGrant lets {users} use {service}"),
+        "NGF-R5" => {
+            let protocol = backend
+                .port
+                .and_then(|(_, port)| port.app_protocol.clone())
+                .unwrap_or_default();
+            format!("{users} cannot use {label}: its appProtocol is {protocol}")
+        }
+        _ if context.index.service(service).is_none() => {
+            format!("{users} refers to {service}, which does not exist")
+        }
+        _ if backend.reference.target.port.is_none() => {
+            format!("{users} refers to {service} without a port")
+        }
+        _ => {
+            let port = backend.reference.target.port.unwrap_or_default();
+            format!("{users} refers to port {port} of {service}, which has no such port")
+        }
+    }
+}
+
+fn invalid_remedy(
+    context: &Context<'_>,
+    code: &str,
+    rule: &RuleInUse<'_>,
+    backend: &BackendDecision<'_>,
+) -> Option<Remedy> {
+    let service = backend.service.as_ref()?;
+    Some(match code {
+        "NGF-R4" => Remedy::yaml(
+            format!(
+                "Allow it with a ReferenceGrant in namespace {}.",
+                service.namespace
+            ),
+            grant(
+                rule.route.reference.kind.name(),
+                &rule.route.reference.namespace,
+                "Service",
+                &service.namespace,
+                &service.name,
+            ),
+        ),
+        "NGF-R5" => Remedy::say(
+            "Remove the appProtocol, set one that the route can use, or add a BackendTLSPolicy for wss.",
+        ),
+        _ => match context.index.service(service) {
+            Some(found) => Remedy::say(format!(
+                "Use one of its ports: {}.",
+                list(
+                    found.spec.ports.iter().map(|port| if port.name.is_empty() {
+                        port.port.to_string()
+                    } else {
+                        format!("{} ({})", port.port, port.name)
+                    }),
+                    8
+                )
+            )),
+            None => Remedy::command(
+                format!("Create {service}, or correct the name in the route."),
+                format!("kubectl -n {} get services", service.namespace),
+            ),
+        },
+    })
+}
+
+pub(in crate::diagnosis) const K2: Rule = Rule {
+    code: "NGF-K2",
+    severity: Severity::Info,
+    title: "What a route or Gateway refers to is not known",
+    explanation: "The object could not be read, or is not in the files: what nginx does with it cannot be said.",
+    remedy: "Grant read access to it, or add it to the files.",
+    causes: &[],
+    check: |context, findings| {
+        let mut unknown: BTreeMap<String, (Finding, BTreeSet<&ObjectRef>)> = BTreeMap::new();
+        for rule in &context.rules {
+            for backend in &rule.decision.backends {
+                let BackendState::Unknown(why) = &backend.state else {
+                    continue;
+                };
+                let Some(service) = &backend.service else {
+                    continue;
+                };
+                let severity = if context.is_files() {
+                    Severity::Info
+                } else {
+                    Severity::Warning
+                };
+                let (finding, routes) = unknown.entry(why.clone()).or_insert_with(|| {
+                    let unread = [Kind::Service, Kind::BackendTLSPolicy, Kind::ReferenceGrant]
+                        .into_iter()
+                        .filter(|kind| known::kind_is_known(context.snapshot, *kind).is_err())
+                        .map(|kind| ObjectRef::new(kind, "", "*"))
+                        .collect::<Vec<_>>();
+                    let finding = Finding::new(
+                        "NGF-K2",
+                        severity,
+                        &rule.route.reference,
+                        format!("How nginx speaks to {service} is unknown"),
+                    )
+                    .scope(&unread);
+                    (
+                        finding.unknown().because(format!("{}.", upper(why))),
+                        BTreeSet::new(),
+                    )
+                });
+                routes.insert(&rule.route.reference);
+                *finding =
+                    std::mem::replace(finding, Finding::new("NGF-K2", severity, service, ""))
+                        .scope([service])
+                        .mark(rule.mark());
+                finding.marks.extend(backend.mark());
+            }
+        }
+        for (finding, _) in unknown.into_values() {
+            findings.add(finding);
+        }
+    },
+};
+
+pub(in crate::diagnosis) const R7: Rule = Rule {
+    code: "NGF-R7",
+    severity: Severity::Error,
+    title: "An ExternalName Service needs a DNS resolver in the Gateway's NginxProxy",
+    explanation: "nginx resolves an ExternalName at run time, and NGF wants to be told by which server: without NginxProxy's dnsResolver it answers 500.",
+    remedy: "Set spec.dnsResolver in the NginxProxy.",
+    causes: &[],
+    check: |context, findings| {
+        for rule in &context.rules {
+            let name = &rule.route.reference;
+            let reported = rule
+                .route
+                .spec
+                .parents
+                .iter()
+                .flat_map(|parent| &parent.conditions)
+                .find(|condition| {
+                    condition.status == "False"
+                        && condition.message.contains("DNS resolver configuration")
+                });
+            if let Some(reported) = reported
+                && rule.index == 0
+            {
+                findings.explain(name, &reported.kind);
+                findings.add(
+                    Finding::new(
+                        "NGF-R7",
+                        Severity::Error,
+                        name,
+                        format!("Clients of {name} get 500: its ExternalName Service needs a DNS resolver in the NginxProxy"),
+                    )
+                    .condition(name, reported)
+                    .mark(rule.mark())
+                    .remedy(Remedy::yaml(
+                        "Name a resolver in the Gateway's NginxProxy.",
+                        "spec:\n  dnsResolver:\n    addresses:\n    - type: IPAddress\n      value: 10.96.0.10\n",
+                    )),
+                );
+            }
+        }
+    },
+};

@@ -1,0 +1,146 @@
+//! R8 and N3: backends without a ready endpoint.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::{
+    diagnosis::{
+        context::{Context, RuleInUse},
+        engine::Findings,
+        finding::{Finding, Remedy, Severity},
+        ngf::{BackendDecision, BackendState, known},
+        registry::Rule,
+        words::list,
+    },
+    model::{index::NoEndpoints, kind::Kind, object::ObjectRef, snapshot::Snapshot},
+};
+
+pub(in crate::diagnosis) const R8: Rule = Rule {
+    code: "NGF-R8",
+    severity: Severity::Error,
+    title: "A backend with a TLS policy has no ready endpoint, and clients get 502 instead of 503",
+    explanation: "NGF sends the request to a plain 503 server of its own, but with https://: nginx logs `wrong version number`, and clients get 502.",
+    remedy: "Make an endpoint ready.",
+    causes: &[],
+    check: |context, findings| no_endpoints(context, findings, "NGF-R8"),
+};
+
+pub(in crate::diagnosis) const N3: Rule = Rule {
+    code: "NGF-N3",
+    severity: Severity::Error,
+    title: "A backend has no ready endpoint, and clients get 503",
+    explanation: "nginx is given ready endpoints only. A Service without any has no pods that meet its selector, none that is ready, or a targetPort that names no port of the pods.",
+    remedy: "Make an endpoint ready: look at the pods, the selector and the targetPort.",
+    causes: &[],
+    check: |context, findings| no_endpoints(context, findings, "NGF-N3"),
+};
+
+fn no_endpoints(context: &Context<'_>, findings: &mut Findings, code: &'static str) {
+    let mut by_port: BTreeMap<(&ObjectRef, u16), Vec<(&RuleInUse<'_>, &BackendDecision<'_>)>> =
+        BTreeMap::new();
+    for rule in &context.rules {
+        for backend in &rule.decision.backends {
+            let Some((service, port)) = backend.port else {
+                continue;
+            };
+            let encrypted = crate::diagnosis::rules::policy::is_tls(&backend.state)
+                || rule.decision.spills && matches!(backend.state, BackendState::Plain);
+            let speaks = encrypted || matches!(backend.state, BackendState::Plain);
+            if speaks && encrypted == (code == "NGF-R8") {
+                by_port
+                    .entry((&service.reference, port.port))
+                    .or_default()
+                    .push((rule, backend));
+            }
+        }
+    }
+    for ((name, number), users) in by_port {
+        let Some((service, port)) = users.first().and_then(|(_, backend)| backend.port) else {
+            continue;
+        };
+        let ready = context
+            .index
+            .endpoints(service, port)
+            .iter()
+            .any(|endpoint| endpoint.ready);
+        if ready || !endpoints_are_known(context.snapshot, name) {
+            continue;
+        }
+        let why = context.index.why_none_ready(service, port);
+        let routes: BTreeSet<&ObjectRef> = users
+            .iter()
+            .map(|(rule, _)| &rule.route.reference)
+            .collect();
+        let status = if code == "NGF-R8" { 502 } else { 503 };
+        let mut finding = Finding::new(
+            code,
+            Severity::Error,
+            name,
+            format!("{name}:{number} has no ready endpoint: {}", reason(&why)),
+        )
+        .scope(routes.iter().copied())
+        .breaks(format!("clients of {} get {status}", list(&routes, 3)))
+        .remedy(endpoint_remedy(name, &service.spec.selector, &why));
+        if code == "NGF-R8" {
+            finding = finding.because("NGF sends the request with https:// to its own plain 503 server, so the log says `wrong version number`: it is not the backend's TLS that fails.");
+        }
+        for (rule, backend) in users {
+            finding = finding.mark(rule.mark());
+            finding.marks.extend(backend.mark());
+        }
+        findings.add(finding);
+    }
+}
+
+fn endpoints_are_known(snapshot: &Snapshot, service: &ObjectRef) -> bool {
+    let slice = ObjectRef::new(Kind::EndpointSlice, &service.namespace, "");
+    known::absence_is_proven(snapshot, &slice).is_ok()
+        // Whoever gives the slices of a Service in files gives all of them.
+        || snapshot.endpoint_slices.values().any(|slice| {
+            slice.reference.namespace == service.namespace
+                && slice.spec.service.as_deref() == Some(&service.name)
+        })
+}
+
+fn reason(why: &NoEndpoints) -> String {
+    match why {
+        NoEndpoints::NoSlices => "it has no EndpointSlice".to_owned(),
+        NoEndpoints::NoSuchPort { name, found } => format!(
+            "its targetPort names no port of the pods (no EndpointSlice has a port {name:?}, only {})",
+            list(found.iter().map(|name| format!("{name:?}")), 4)
+        ),
+        NoEndpoints::NoneReady(1) => "its only endpoint is not ready".to_owned(),
+        NoEndpoints::NoneReady(count) => format!("none of its {count} endpoints is ready"),
+        NoEndpoints::NoAddresses => "no pod meets its selector".to_owned(),
+    }
+}
+
+fn endpoint_remedy(
+    service: &ObjectRef,
+    selector: &BTreeMap<String, String>,
+    why: &NoEndpoints,
+) -> Remedy {
+    let labels: Vec<String> = selector
+        .iter()
+        .map(|(name, value)| format!("{name}={value}"))
+        .collect();
+    match why {
+        NoEndpoints::NoSuchPort { .. } => Remedy::command(
+            "Correct the Service's targetPort: a name must be that of a container's port.",
+            format!(
+                "kubectl -n {} get service {} -o jsonpath='{{.spec.ports}}'",
+                service.namespace, service.name
+            ),
+        ),
+        _ if labels.is_empty() => {
+            Remedy::say("The Service has no selector: write its EndpointSlices, or give it one.")
+        }
+        _ => Remedy::command(
+            "Look at the pods that the Service selects, and why they are not ready.",
+            format!(
+                "kubectl -n {} get pods -l {}",
+                service.namespace,
+                labels.join(",")
+            ),
+        ),
+    }
+}

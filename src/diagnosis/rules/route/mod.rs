@@ -1,0 +1,295 @@
+//! R: routes.
+
+pub(in crate::diagnosis) mod backend;
+pub(in crate::diagnosis) mod endpoints;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::{
+    diagnosis::{
+        context::{Context, RuleInUse},
+        engine::Findings,
+        finding::{Finding, Mark, Remedy, Severity},
+        ngf::{BackendDecision, BackendState, ClientCertificate, known},
+        registry::Rule,
+        words::list,
+    },
+    model::{kind::Kind, object::ObjectRef},
+};
+
+/// Says that the ResolvedRefs condition of a rule's route is explained, for each parent.
+pub(in crate::diagnosis::rules) fn explain_resolved_refs(
+    _context: &Context<'_>,
+    findings: &mut Findings,
+    rule: &RuleInUse<'_>,
+) {
+    findings.explain(&rule.route.reference, "ResolvedRefs");
+}
+
+pub(in crate::diagnosis) const R1: Rule = Rule {
+    code: "NGF-R1",
+    severity: Severity::Error,
+    title: "The backends of a rule have different TLS policies, and clients get 500",
+    explanation: "NGF renders one set of proxy_ssl_* directives for a rule. It compares CA references and hostnames of the backends' policies, filters' backends included; two policies with wellKnownCACertificates never count as equal. Where they differ, it answers 500 for all backends of the rule.",
+    remedy: "Use one policy with several targetRefs, or split the rule.",
+    causes: &[],
+    check: |context, findings| {
+        for rule in context.rules.iter().filter(|rule| rule.decision.mismatch) {
+            let name = &rule.route.reference;
+            let mut finding = Finding::new(
+                "NGF-R1",
+                Severity::Error,
+                name,
+                format!("Clients of {name} get 500: the backends of rule {} have different TLS policies", rule.index),
+            )
+            .mark(rule.mark())
+            .remedy(Remedy::say("Let one BackendTLSPolicy target all Services of the rule, or give each its own rule."));
+            for backend in &rule.decision.backends {
+                let policy = backend.state.policy().map_or_else(
+                    || "no policy".to_owned(),
+                    |policy| policy.reference.to_string(),
+                );
+                finding = finding.evidence(
+                    backend.label(),
+                    policy,
+                    format!("{name} rule {}", rule.index),
+                );
+                finding.marks.extend(backend.mark());
+            }
+            findings.explain(name, "ResolvedRefs");
+            findings.add(finding);
+        }
+    },
+};
+
+pub(in crate::diagnosis) const R2: Rule = Rule {
+    code: "NGF-R2",
+    severity: Severity::Error,
+    title: "A backend without TLS policy shares a rule with one that has one, and nginx speaks TLS to both",
+    explanation: "NGF's comparison of policies looks only at what follows the first backend with a policy. With a plain backend before it, the rule passes, and one https:// is rendered for all: the plain backend gets a ClientHello.",
+    remedy: "Give the plain backend a rule of its own, or a policy.",
+    causes: &["NGF-T12"],
+    check: |context, findings| {
+        for rule in context.rules.iter().filter(|rule| rule.decision.spills) {
+            let name = &rule.route.reference;
+            let plain: Vec<&BackendDecision<'_>> = rule
+                .decision
+                .backends
+                .iter()
+                .filter(|backend| !backend.filter && matches!(backend.state, BackendState::Plain))
+                .collect();
+            let labels = list(plain.iter().map(|backend| backend.label()), 3);
+            let mut finding = Finding::new(
+                "NGF-R2",
+                Severity::Error,
+                name,
+                format!("nginx speaks TLS to {labels}, which has no policy, because another backend of the rule has one"),
+            )
+            .because("NGF compares the policies of a rule's backends only from the first one that has a policy on.")
+            .mark(rule.mark())
+            .breaks(format!("requests for {labels} fail with 502, unless it speaks TLS with the same name and CA"))
+            .remedy(Remedy::say("Give the backend without policy a rule of its own, or target it with the same policy."));
+            for backend in plain {
+                finding.marks.extend(backend.mark());
+            }
+            findings.add(finding);
+        }
+    },
+};
+
+pub(in crate::diagnosis) const R9: Rule = Rule {
+    code: "NGF-R9",
+    severity: Severity::Warning,
+    title: "nginx presents no client certificate to the backends of a GRPCRoute",
+    explanation: "NGF renders proxy_ssl_certificate for the Gateway, which grpc_pass does not look at, and never grpc_ssl_certificate. A backend that demands a client certificate answers 400.",
+    remedy: "None within NGF but a SnippetsFilter with grpc_ssl_certificate; or let the backend not demand one.",
+    causes: &["NGF-B1", "NGF-B10", "NGF-B11"],
+    check: |context, findings| {
+        let mut by_gateway: BTreeMap<&ObjectRef, Vec<&RuleInUse<'_>>> = BTreeMap::new();
+        for rule in &context.rules {
+            let encrypted = rule
+                .decision
+                .backends
+                .iter()
+                .any(|backend| crate::diagnosis::rules::policy::is_tls(&backend.state));
+            if rule.route.reference.kind == Kind::GRPCRoute && encrypted {
+                for gateway in &rule.gateways {
+                    by_gateway.entry(gateway).or_default().push(rule);
+                }
+            }
+        }
+        for (name, rules) in by_gateway {
+            let Some((_, ClientCertificate::Presented(secret))) = context.gateways.get(name) else {
+                continue;
+            };
+            let routes: BTreeSet<&ObjectRef> =
+                rules.iter().map(|rule| &rule.route.reference).collect();
+            let mut finding = Finding::new(
+                "NGF-R9",
+                Severity::Warning,
+                &rules[0].route.reference,
+                format!("nginx presents no client certificate to the backends of {}", list(&routes, 3)),
+            )
+            .because(format!("{name} names {secret}, but NGF renders it for proxy_pass only, not for grpc_pass."))
+            .scope([name, secret])
+            .remedy(Remedy::yaml(
+                "A SnippetsFilter can add it, where snippets are allowed.",
+                format!(
+                    "apiVersion: gateway.nginx.org/v1alpha1\nkind: SnippetsFilter\nmetadata:\n  name: grpc-client-certificate\n  namespace: {}\nspec:\n  snippets:\n  - context: http.server.location\n    value: |\n      grpc_ssl_certificate {file};\n      grpc_ssl_certificate_key {file};\n",
+                    rules[0].route.reference.namespace,
+                    file = crate::diagnosis::ngf::key_pair_file(&secret.namespace, &secret.name)
+                ),
+            ));
+            for rule in rules {
+                finding = finding
+                    .mark(Mark::Object(rule.route.reference.clone()))
+                    .mark(rule.mark());
+            }
+            findings.add(finding);
+        }
+    },
+};
+
+pub(in crate::diagnosis) const R11: Rule = Rule {
+    code: "NGF-R11",
+    severity: Severity::Info,
+    title: "A BackendTLSPolicy targets the backend of a TLSRoute on a Passthrough listener",
+    explanation: "nginx passes the bytes on and takes no part in the TLS between client and backend. The policy is Accepted all the same, and has no effect there.",
+    remedy: "Nothing, if that is meant; else use a listener that terminates TLS.",
+    causes: &[],
+    check: |context, findings| passed_on(context, findings, "NGF-R11"),
+};
+
+pub(in crate::diagnosis) const R13: Rule = Rule {
+    code: "NGF-R13",
+    severity: Severity::Info,
+    title: "A BackendTLSPolicy targets the backend of a TCPRoute or UDPRoute",
+    explanation: "NGF never consults policies for them: nginx passes the bytes on as they come.",
+    remedy: "Nothing, if that is meant; else use an HTTPRoute or a TLSRoute on a listener that terminates TLS.",
+    causes: &[],
+    check: |context, findings| passed_on(context, findings, "NGF-R13"),
+};
+
+fn passed_on(context: &Context<'_>, findings: &mut Findings, code: &'static str) {
+    for rule in &context.rules {
+        let name = &rule.route.reference;
+        let passed = match name.kind {
+            Kind::TLSRoute => code == "NGF-R11" && only_passthrough(context, rule),
+            Kind::TCPRoute | Kind::UDPRoute => code == "NGF-R13",
+            _ => false,
+        };
+        if !passed || findings.has(code, name) {
+            continue;
+        }
+        let policy = rule.decision.backends.iter().find_map(|backend| {
+            let (service, port) = backend.port?;
+            let policies = context.index.policies(&service.reference, &port.name);
+            policies
+                .first()
+                .map(|policy| (&policy.reference, &service.reference))
+        });
+        if let Some((policy, service)) = policy {
+            findings.add(
+                Finding::new(
+                    code,
+                    Severity::Info,
+                    name,
+                    format!("{policy} has no effect for {name}: nginx passes its bytes on unread"),
+                )
+                .scope([policy, service]),
+            );
+        }
+    }
+}
+
+fn only_passthrough(context: &Context<'_>, rule: &RuleInUse<'_>) -> bool {
+    rule.gateways.iter().all(|gateway| {
+        context.gateways.get(*gateway).is_some_and(|(gateway, _)| {
+            gateway
+                .spec
+                .listeners
+                .iter()
+                .filter(|listener| listener.protocol == "TLS")
+                .all(|listener| listener.tls_mode.as_deref() == Some("Passthrough"))
+        })
+    })
+}
+
+pub(in crate::diagnosis) const R16: Rule = Rule {
+    code: "NGF-R16",
+    severity: Severity::Error,
+    title: "No listener takes a route, and clients get 404",
+    explanation: "A route attaches where a parentRef names a listener that exists, allows its kind and namespace, and shares a host name with it.",
+    remedy: "Correct the parentRef, the host names or the listener's allowedRoutes.",
+    causes: &[],
+    check: |context, findings| {
+        for (name, why) in context.unattached() {
+            let Some(route) = context.snapshot.routes.get(name) else {
+                continue;
+            };
+            let (ours, proven) = parents_are_ours(context, route);
+            if !ours {
+                continue;
+            }
+            let reported = route
+                .spec
+                .parents
+                .iter()
+                .flat_map(|parent| &parent.conditions)
+                .find(|condition| condition.kind == "Accepted" && condition.status == "False");
+            let mut finding = Finding::new(
+                "NGF-R16",
+                Severity::Error,
+                name,
+                format!("No listener takes {name}: {why}"),
+            )
+            .condition_if(name, reported)
+            .breaks("clients get 404")
+            .remedy(Remedy::command(
+                "Compare the route's parentRefs and host names with the Gateway's listeners.",
+                format!(
+                    "kubectl -n {} get {} {} -o yaml",
+                    name.namespace,
+                    name.kind.info().plural,
+                    name.name
+                ),
+            ));
+            if !proven && reported.is_none() {
+                finding.severity = if context.is_files() {
+                    Severity::Info
+                } else {
+                    Severity::Warning
+                };
+                finding = finding.unknown();
+            }
+            findings.explain(name, "Accepted");
+            findings.add(finding);
+        }
+    },
+};
+
+/// Whether a route means one of NGF's Gateways, or one that does not exist; and whether that is
+/// certain.
+fn parents_are_ours(
+    context: &Context<'_>,
+    route: &crate::model::object::Object<crate::model::kinds::Route>,
+) -> (bool, bool) {
+    let mut ours = false;
+    let mut proven = true;
+    for reference in &route.spec.parent_refs {
+        let Some(parent) =
+            crate::model::attachment::parent_of(reference, &route.reference.namespace)
+        else {
+            continue;
+        };
+        if parent.kind == Kind::Gateway && context.snapshot.gateways.contains_key(&parent) {
+            ours |= context.gateways.contains_key(&parent);
+        } else if context.snapshot.listener_sets.contains_key(&parent) {
+            ours = true;
+        } else {
+            ours = true;
+            proven &= known::absence_is_proven(context.snapshot, &parent).is_ok();
+        }
+    }
+    (ours, proven)
+}

@@ -1,0 +1,148 @@
+//! What `ngf-tui probe` says beside the verdict: what the backend thinks of the client certificate,
+//! what a stricter client would make of it, what expires first, where it stalled; and the records.
+
+use std::fmt::Write as _;
+
+use jiff::Timestamp;
+use ngf_probes::{
+    stall,
+    transcript::{Direction, Expiry, Outcome, Part, Record, SecondOpinion, Transcript},
+};
+
+use super::clean;
+use crate::{diagnosis::words, views::words::micros};
+
+/// The moment that was judged, where it is not now: it stands before the verdict.
+pub(super) fn moment(out: &mut String, transcript: &Transcript) {
+    if let Some(at) = &transcript.judged_at {
+        let _ = writeln!(out, "judged as of {}, and not of now:", clean(at));
+    }
+}
+
+/// The notes, a line each.
+pub(super) fn notes(out: &mut String, transcript: &Transcript) {
+    let lines = [
+        stall::longest(transcript).map(|stall| stall.to_string()),
+        client(transcript),
+        transcript
+            .expires_first
+            .as_ref()
+            .map(|expiry| expires_first(expiry, judged_at(transcript))),
+        transcript
+            .second_opinion
+            .as_ref()
+            .and_then(|opinion| strict(opinion, transcript)),
+    ];
+    for line in lines.into_iter().flatten() {
+        let _ = writeln!(out, "  {}", clean(&line));
+    }
+    let not_spoken = transcript.second_opinion.iter().flat_map(|opinion| {
+        opinion
+            .not_spoken
+            .iter()
+            .map(|note| (note, &opinion.engine))
+    });
+    for (note, engine) in not_spoken {
+        let _ = writeln!(
+            out,
+            "  of a strict client: {} ({engine}); --matrix tells whether the backend takes anything else",
+            clean(note)
+        );
+    }
+}
+
+fn client(transcript: &Transcript) -> Option<String> {
+    let sentence = &transcript.client_certificate.sentence;
+    (transcript.tls.is_some() && !sentence.is_empty()).then(|| format!("of the client: {sentence}"))
+}
+
+fn judged_at(transcript: &Transcript) -> Option<Timestamp> {
+    let at = transcript.judged_at.as_ref();
+    at.unwrap_or(&transcript.started_at).parse().ok()
+}
+
+fn expires_first(expiry: &Expiry, at: Option<Timestamp>) -> String {
+    let part = match expiry.part {
+        Part::Server => "the backend's certificate",
+        Part::Intermediate => "the intermediate",
+        Part::Root => "the trusted CA",
+        Part::Client => "the client certificate",
+    };
+    let left = at.map_or_else(String::new, |at| {
+        let left = expiry.not_after.saturating_sub(at.as_second());
+        format!(", {} later", words::span(left))
+    });
+    format!(
+        "next to expire: {part} {}, on {}{left}; then {}",
+        expiry.subject,
+        words::moment(expiry.not_after),
+        expiry.then
+    )
+}
+
+/// Nothing is said where a stricter client agrees that all is well.
+fn strict(opinion: &SecondOpinion, transcript: &Transcript) -> Option<String> {
+    let nginx_accepts = !matches!(
+        transcript.nginx.outcome,
+        Outcome::VerifyError | Outcome::NameMismatch
+    );
+    let (engine, reason) = (&opinion.engine, &opinion.reason);
+    match (nginx_accepts, opinion.would_accept) {
+        (true, true) => None,
+        (true, false) => Some(format!(
+            "a strict client would refuse this: {reason} ({engine})"
+        )),
+        (false, false) => Some(format!(
+            "a strict client would refuse this, too: {reason} ({engine})"
+        )),
+        (false, true) => Some(format!(
+            "a strict client would accept this: {reason} ({engine})"
+        )),
+    }
+}
+
+/// The records of both directions, a line each, with the time since the one before.
+pub(super) fn records(out: &mut String, transcript: &Transcript) {
+    if transcript.records.is_empty() {
+        out.push_str("\nNo TLS record passed.\n");
+        return;
+    }
+    out.push_str("\nRecords (begin, time since the one before, time within, type, bytes)\n");
+    let mut before = None;
+    for record in &transcript.records {
+        let _ = writeln!(out, "{}", line(record, before).trim_end());
+        before = Some(record.last_byte_us);
+    }
+    match stall::longest(transcript) {
+        Some(stall) => {
+            let _ = writeln!(out, "  {}", clean(&stall.to_string()));
+        }
+        None => out.push_str("  no wait was most of the time\n"),
+    }
+}
+
+fn line(record: &Record, before: Option<u64>) -> String {
+    let arrow = match record.direction {
+        Direction::Received => "←",
+        _ => "→",
+    };
+    let since = before.map_or_else(String::new, |before| {
+        format!("+{}", micros(record.first_byte_us.saturating_sub(before)))
+    });
+    let within = record.last_byte_us.saturating_sub(record.first_byte_us);
+    let within = if within == 0 {
+        String::new()
+    } else {
+        micros(within)
+    };
+    let bytes = if record.seen < record.length {
+        format!("{} of {}", record.seen, record.length)
+    } else {
+        record.length.to_string()
+    };
+    format!(
+        "  {:>10} {since:>11} {within:>10} {arrow} {:<19} {bytes:>6}",
+        micros(record.first_byte_us),
+        clean(&record.content_type),
+    )
+}
