@@ -1,6 +1,7 @@
 //! Scenarios as data: objects, certificates, changes, what probes saw, and which findings are right.
 //! CONTRIBUTING.md says how to write one.
 
+use std::fmt::Write as _;
 use std::{
     collections::BTreeMap,
     fs,
@@ -162,21 +163,22 @@ impl Scenario {
 pub(crate) fn line(finding: &Finding, all: &[Finding]) -> String {
     let mut line = finding.code.to_owned();
     if finding.severity != Severity::Error {
-        line += &format!(" {}", finding.severity);
+        let _ = write!(line, " {}", finding.severity);
     }
     if finding.verdict == Verdict::Unknown {
         line += " unknown";
     }
     if let Some(cause) = finding.caused_by {
-        line += &format!(" by {}", all[cause].code);
+        let _ = write!(line, " by {}", all[cause].code);
     }
     line
 }
 
 fn description(name: &str) -> Description {
     let path = root().join(name).join("scenario.yaml");
-    let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path:?}: {error}"));
-    serde_saphyr::from_str(&text).unwrap_or_else(|error| panic!("{path:?}: {error}"))
+    let text =
+        fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    serde_saphyr::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
 /// Objects and certificates of the base first, then what the scenario changes.
