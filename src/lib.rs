@@ -4,6 +4,7 @@
 //! watch → snapshot → diagnosis → view, and key → action → update → effect.
 
 pub mod app;
+pub mod beside;
 pub mod cli;
 pub mod cluster;
 pub mod diagnosis;

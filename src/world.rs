@@ -179,6 +179,7 @@ where
                 let way = WayTaken {
                     via: way.via.to_string(),
                     because: way.because.clone(),
+                    seen_from: way.seen_from,
                     not_taken,
                 };
                 return Ok((seen, way));

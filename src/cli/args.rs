@@ -5,7 +5,10 @@ use std::{path::PathBuf, time::Duration};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
 
-use crate::cluster::transport::{IMAGE, Via};
+use crate::{
+    beside::Address,
+    cluster::transport::{IMAGE, Via},
+};
 
 /// Finds out why mutual TLS between NGINX Gateway Fabric and a backend breaks.
 ///
@@ -232,6 +235,18 @@ pub struct WayArgs {
         help_heading = "Way"
     )]
     pub watch: Option<Duration>,
+    /// Where to ask as the gateway's client (default: the Gateway's status, then port-forward)
+    #[arg(
+        long,
+        value_name = "HOST[:PORT]",
+        value_parser = gateway_address,
+        conflicts_with_all = ["connect", "matrix", "backend_only"],
+        help_heading = "Way"
+    )]
+    pub gateway_address: Option<Address>,
+    /// Neither ask as the gateway's client nor read logs beside the probe
+    #[arg(long, help_heading = "Way")]
+    pub backend_only: bool,
     /// How many probes run at a time
     #[arg(long, default_value_t = 16, value_name = "NUMBER", value_parser = parallel, help_heading = "Way")]
     pub parallel: usize,
@@ -299,6 +314,23 @@ fn seconds(text: &str) -> Result<u64, String> {
         .ok()
         .filter(|seconds| (1..=86_400).contains(seconds))
         .ok_or_else(|| format!("`{text}` is no number of seconds from 1 to 86400"))
+}
+
+/// `gateway.example.com`, `10.0.0.1:8080`, `[fd00::1]:80`.
+fn gateway_address(text: &str) -> Result<Address, String> {
+    if let Some((host, port)) = super::connect::host_and_port(text) {
+        let port = Some(port);
+        return Ok(Address { host, port });
+    }
+    let bare = text.trim_start_matches('[').trim_end_matches(']');
+    let is_address = bare.parse::<std::net::IpAddr>().is_ok();
+    if bare.is_empty() || (bare.contains(':') && !is_address) {
+        return Err(format!("`{text}` is no address; write HOST or HOST:PORT"));
+    }
+    Ok(Address {
+        host: bare.to_owned(),
+        port: None,
+    })
 }
 
 /// How many at a time.

@@ -4,6 +4,7 @@
 use std::{collections::BTreeMap, panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use futures::{FutureExt, future::join_all};
+use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -13,6 +14,7 @@ use super::{
     probe::{self, Extras},
 };
 use crate::{
+    beside::{Asked, beside},
     cluster::transport::{
         Confirmation, DataPlanePod, Leftovers, MakeOptions, Prepared, Transports, Via, Way, Ways,
     },
@@ -23,12 +25,14 @@ use crate::{
         snapshot::{Scope, Snapshot},
         topology::Topology,
     },
-    report::probe::Reports,
+    report::probe::{Report, Reports},
     world::{probe_spec, run_over},
 };
 
 /// How long to wait for the cluster's answers before planning.
 pub(super) const READ: Duration = Duration::from_secs(15);
+/// With more endpoints than this, logs are not read and the gateway is not asked beside each.
+const BESIDE: usize = 4;
 /// How long something that is made lives: for one probe, and where probes repeat.
 const ONCE: Duration = Duration::from_secs(300);
 const WATCHING: Duration = Duration::from_hours(1);
@@ -46,11 +50,28 @@ pub(super) async fn probe_target(
             let ways = job.ways(&found, plan).await?;
             let spec = probe_spec(found.transports.cluster(), plan, args.timeout).await?;
             let spec = &spec;
+            let began = Timestamp::now();
             let (transcript, way) = run_over(&ways, |dial| async move {
                 extras.probe(spec.clone(), &*dial, job.cancel).await
             })
             .await?;
-            Ok((transcript, Some(way)))
+            let beside = if args.way.backend_only || found.planning.plans.len() > BESIDE {
+                None
+            } else {
+                let asked = Asked {
+                    address: args.way.gateway_address.as_ref(),
+                    seen_from: way.seen_from,
+                    timeout: args.timeout,
+                    cancel: job.cancel,
+                };
+                Some(beside(&found.transports, plan, &asked, began, &transcript).await)
+            };
+            Ok(Report {
+                transcript,
+                plan: Some(plan.clone()),
+                way: Some(way),
+                beside,
+            })
         };
         let plans = found.planning.plans.clone();
         let mut reports = probe::collect(plans, args.way.parallel, run).await;

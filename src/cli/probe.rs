@@ -25,7 +25,7 @@ use super::{
     pcap::PcapFile,
 };
 use crate::{
-    cluster::{Cluster, transport::WayTaken},
+    cluster::Cluster,
     diagnosis::plan::ProbePlan,
     report::probe::{LIST_SCHEMA, Report, Reports},
     world::run_plan,
@@ -93,6 +93,7 @@ pub(super) async fn run(input: &InputArgs, args: &ProbeArgs) -> Result<u8, CliEr
                     transcript,
                     plan: None,
                     way: None,
+                    beside: None,
                 }],
                 not_run: Vec::new(),
             }
@@ -140,8 +141,12 @@ pub(super) async fn run_plans(
     cancel: &CancellationToken,
 ) -> Reports {
     collect(plans, AT_A_TIME, async |plan| {
-        let transcript = run_plan(cluster, plan, timeout, cancel).await?;
-        Ok((transcript, None))
+        Ok(Report {
+            transcript: run_plan(cluster, plan, timeout, cancel).await?,
+            plan: Some(plan.clone()),
+            way: None,
+            beside: None,
+        })
     })
     .await
 }
@@ -150,7 +155,7 @@ pub(super) async fn run_plans(
 pub(super) async fn collect(
     plans: Vec<ProbePlan>,
     at_a_time: usize,
-    run: impl AsyncFn(&ProbePlan) -> Result<(Transcript, Option<WayTaken>), String>,
+    run: impl AsyncFn(&ProbePlan) -> Result<Report, String>,
 ) -> Reports {
     let run = &run;
     let one = |plan: ProbePlan| async move {
@@ -169,11 +174,7 @@ pub(super) async fn collect(
     };
     for (plan, result) in results {
         match result {
-            Ok((transcript, way)) => reports.probes.push(Report {
-                transcript,
-                plan: Some(plan),
-                way,
-            }),
+            Ok(report) => reports.probes.push(report),
             Err(why) => reports.not_run.push(format!(
                 "{} at {}:{}: {why}",
                 plan.service, plan.endpoint.address, plan.endpoint.port

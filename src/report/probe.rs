@@ -6,7 +6,9 @@ use ngf_probes::transcript::{Direction, Outcome, StepStatus, Transcript};
 use serde::Serialize;
 
 use super::clean;
-use crate::{cluster::transport::WayTaken, diagnosis::plan::ProbePlan, views::words};
+use crate::{
+    beside::Beside, cluster::transport::WayTaken, diagnosis::plan::ProbePlan, views::words,
+};
 
 /// The `schema` of a list of probes.
 pub const LIST_SCHEMA: &str = "ngf-tui/probes/v1";
@@ -23,6 +25,9 @@ pub struct Report {
     /// How the bytes went, and why so.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub way: Option<WayTaken>,
+    /// What the gateway's client gets, and what both sides logged at that moment.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub beside: Option<Beside>,
 }
 
 /// The probes of a target, and what could not be probed.
@@ -69,6 +74,9 @@ impl Report {
         out.push('\n');
         super::notes::moment(&mut out, transcript);
         verdict(&mut out, transcript);
+        if let Some(beside) = &self.beside {
+            super::notes::beside(&mut out, beside);
+        }
         out
     }
 

@@ -170,9 +170,7 @@ impl Exec {
                 "the API server forbids it ({words}); let an administrator {}, or use --via port-forward or --via direct",
                 rule()
             ),
-            Failure::NotFound(_) => {
-                "the pod is gone; probe again, and another one is taken".to_owned()
-            }
+            Failure::NotFound(words) => super::not_found(words, &self.pod),
             other => super::no_websocket(other),
         })
     }

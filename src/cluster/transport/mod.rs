@@ -32,6 +32,7 @@ pub use ways::{Transports, Way, WayTaken, Ways};
 pub use write_plan::{Confirmation, Prepared, WritePlan};
 
 use super::error::Failure;
+use crate::model::object::ObjectRef;
 
 /// A way to a backend.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, clap::ValueEnum)]
@@ -68,6 +69,15 @@ impl fmt::Display for Via {
             Self::Ephemeral => "ephemeral",
             Self::Pod => "pod",
         })
+    }
+}
+
+/// What to say of a 404: the pod is gone, or the API server has no such subresource.
+fn not_found(words: &str, pod: &ObjectRef) -> String {
+    if words.contains(&format!("{:?} not found", pod.name)) {
+        "the pod is gone; probe again, and another one is taken".to_owned()
+    } else {
+        format!("the API server does not know it ({words}); use --via direct")
     }
 }
 

@@ -150,7 +150,7 @@ impl PortForward {
                 "the API server forbids it ({words}); let an administrator {}, or use --via direct",
                 access::rule(&self.pod.namespace, "pods/portforward", &["get", "create"])
             ),
-            Failure::NotFound(_) => "the pod is gone; probe again".to_owned(),
+            Failure::NotFound(words) => super::not_found(words, &self.pod),
             other => super::no_websocket(other),
         })
     }

@@ -1,6 +1,6 @@
 //! Which way a probe goes: what was asked for, or the most faithful one that the user may go.
 
-use std::sync::Arc;
+use std::{net::IpAddr, sync::Arc};
 
 use ngf_probes::dial::{Dial, Direct};
 
@@ -26,6 +26,8 @@ pub struct Way {
     pub dial: Arc<dyn Dial>,
     /// Why this one, and what it proves, in a sentence.
     pub because: String,
+    /// The address that the backend sees, where it is known.
+    pub seen_from: Option<IpAddr>,
 }
 
 /// The ways that a probe may go.
@@ -46,6 +48,9 @@ pub struct WayTaken {
     pub because: String,
     /// Why better ones were not taken, a sentence each.
     pub not_taken: Vec<String>,
+    /// The address that the backend sees, where it is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub seen_from: Option<IpAddr>,
 }
 
 /// Finds ways through one cluster, as it stands in one snapshot.
@@ -140,7 +145,14 @@ impl Transports {
                 "The bytes leave from the gateway's own {}, by exec: the way that nginx itself goes.",
                 pod.pod
             ),
+            seen_from: self.ip(&pod.pod),
         }
+    }
+
+    /// The address of a pod, where it has one.
+    pub(super) fn ip(&self, pod: &ObjectRef) -> Option<IpAddr> {
+        let pod = self.snapshot.pods.get(pod)?;
+        pod.spec.ips.first()?.parse().ok()
     }
 
     async fn port_forward(&self, plan: &ProbePlan) -> Result<Way, String> {
@@ -157,6 +169,7 @@ impl Transports {
             because: format!(
                 "The bytes go through the API server to localhost in {pod}, by port-forward: {PROVES}."
             ),
+            seen_from: Some(IpAddr::from([127, 0, 0, 1])),
         })
     }
 
@@ -234,5 +247,6 @@ fn direct() -> Way {
         via: Via::Direct,
         dial: Arc::new(Direct),
         because: "The bytes leave from this machine, directly: what lies between the gateway's pod and the backend, NetworkPolicies included, is not proven.".to_owned(),
+        seen_from: None,
     }
 }

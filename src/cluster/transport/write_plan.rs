@@ -232,6 +232,11 @@ impl Transports {
                 name,
             )),
             because: because.to_owned(),
+            seen_from: if via == Via::Ephemeral {
+                self.ip(pod)
+            } else {
+                None
+            },
         }
     }
 
