@@ -322,12 +322,8 @@ impl Run<'_> {
             return;
         };
         let read = || self.transports.bundle_on_disk(pod, object);
-        if let Ok(on_disk) = cell.get_or_init(read).await
-            && let Trust::Bundle { pem, origin } = &mut tls.trust
-            && !same_certificates(pem, &on_disk.pem)
-        {
-            pem.clone_from(&on_disk.pem);
-            *origin = format!("{} (not what {origin} holds now)", on_disk.origin);
+        if let Ok(on_disk) = cell.get_or_init(read).await {
+            on_disk.replace(&mut tls.trust);
         }
     }
 

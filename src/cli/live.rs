@@ -26,7 +26,7 @@ use crate::{
         topology::Topology,
     },
     report::probe::{Report, Reports},
-    world::{probe_spec, run_over},
+    world::{run_over, spec_for},
 };
 
 /// How long to wait for the cluster's answers before planning.
@@ -48,13 +48,14 @@ pub(super) async fn probe_target(
         let found = job.find(input, target).await?;
         let run = async |plan: &ProbePlan| {
             let ways = job.ways(&found, plan).await?;
-            let spec = probe_spec(found.transports.cluster(), plan, args.timeout).await?;
+            let (spec, note) = spec_for(&found.transports, plan, &ways, args.timeout).await?;
             let spec = &spec;
             let began = Timestamp::now();
-            let (transcript, way) = run_over(&ways, |dial| async move {
+            let (transcript, mut way) = run_over(&ways, |dial| async move {
                 extras.probe(spec.clone(), &*dial, job.cancel).await
             })
             .await?;
+            way.not_taken.extend(note);
             let beside = if args.way.backend_only || found.planning.plans.len() > BESIDE {
                 None
             } else {

@@ -17,7 +17,7 @@ use super::{
 use crate::{
     diagnosis::plan::ProbePlan,
     report::matrix::{LIST_SCHEMA, Report, Reports},
-    world::{probe_spec, run_over},
+    world::{run_over, spec_for},
 };
 
 /// Runs it; backends one after the other, each at several offers at a time.
@@ -95,7 +95,7 @@ async fn of(
     options: &Options,
 ) -> Result<Matrix, String> {
     let ways = job.ways(found, plan).await?;
-    let spec = probe_spec(found.transports.cluster(), plan, job.args.timeout).await?;
+    let (spec, _) = spec_for(&found.transports, plan, &ways, job.args.timeout).await?;
     let spec = &spec;
     let (matrix, _) = run_over(&ways, |dial| async move {
         measure(spec, options, &*dial, job.cancel).await

@@ -4,7 +4,7 @@
 use std::{
     collections::BTreeMap,
     sync::{Mutex, PoisonError},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use futures::future::join_all;
@@ -121,8 +121,11 @@ pub(super) fn rule(namespace: &str, resource: &str, verbs: &[&str]) -> String {
 pub(super) struct Reviewer {
     client: Client,
     version: Option<String>,
-    answers: Mutex<BTreeMap<(Via, String), Access>>,
+    answers: Mutex<BTreeMap<(Via, String), (Access, Instant)>>,
 }
+
+/// After this time one asks again: somebody may have been given the right meanwhile.
+const GOOD_FOR: Duration = Duration::from_mins(1);
 
 impl Reviewer {
     pub(super) fn new(client: Client, version: Option<String>) -> Self {
@@ -137,7 +140,9 @@ impl Reviewer {
     pub(super) async fn may(&self, via: Via, namespace: &str) -> Access {
         let key = (via, namespace.to_owned());
         let answers = || self.answers.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = answers().get(&key) {
+        if let Some((known, since)) = answers().get(&key)
+            && since.elapsed() < GOOD_FOR
+        {
             return known.clone();
         }
         let needs = needs(via, self.version.as_deref());
@@ -150,7 +155,7 @@ impl Reviewer {
                 Err(why) => access.unknown = Some(why),
             }
         }
-        answers().insert(key, access.clone());
+        answers().insert(key, (access.clone(), Instant::now()));
         access
     }
 

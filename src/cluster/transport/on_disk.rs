@@ -1,7 +1,7 @@
 //! The CA that nginx really uses: the file in the data-plane pod, which may be older than the Secret.
 //! Only CA bundles are read, which hold no secret; a key never leaves the pod.
 
-use ngf_probes::pem;
+use ngf_probes::{pem, spec::Trust};
 
 use super::{DataPlanePod, Exec, Transports};
 use crate::model::object::ObjectRef;
@@ -18,6 +18,26 @@ pub struct OnDisk {
     pub origin: String,
     /// PEM text.
     pub pem: Vec<u8>,
+}
+
+impl OnDisk {
+    /// Lets a probe trust this instead of what the Secret or ConfigMap holds now, where they differ;
+    /// says so then.
+    pub fn replace(&self, trust: &mut Trust) -> Option<String> {
+        let Trust::Bundle { pem, origin } = trust else {
+            return None;
+        };
+        if same_certificates(pem, &self.pem) {
+            return None;
+        }
+        let note = format!(
+            "{} is not what {origin} holds now: nginx there trusts the older one until NGF's agent writes the new one and nginx reloads.",
+            self.origin
+        );
+        pem.clone_from(&self.pem);
+        *origin = format!("{} (not what {origin} holds now)", self.origin);
+        Some(note)
+    }
 }
 
 impl Transports {

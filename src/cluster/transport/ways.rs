@@ -28,6 +28,8 @@ pub struct Way {
     pub because: String,
     /// The address that the backend sees, where it is known.
     pub seen_from: Option<IpAddr>,
+    /// The data-plane pod whose own container the bytes leave from.
+    pub data_plane: Option<DataPlanePod>,
 }
 
 /// The ways that a probe may go.
@@ -57,7 +59,7 @@ pub struct WayTaken {
 pub struct Transports {
     cluster: Cluster,
     snapshot: Arc<Snapshot>,
-    reviewer: Reviewer,
+    reviewer: Arc<Reviewer>,
 }
 
 impl Transports {
@@ -68,9 +70,19 @@ impl Transports {
             Source::Files { .. } => None,
         };
         Self {
-            reviewer: Reviewer::new(cluster.client(), version),
+            reviewer: Arc::new(Reviewer::new(cluster.client(), version)),
             cluster,
             snapshot,
+        }
+    }
+
+    /// The same at another moment; what the user may do is asked again only after a while.
+    #[must_use]
+    pub fn at(&self, snapshot: Arc<Snapshot>) -> Self {
+        Self {
+            cluster: self.cluster.clone(),
+            snapshot,
+            reviewer: Arc::clone(&self.reviewer),
         }
     }
 
@@ -146,6 +158,7 @@ impl Transports {
                 pod.pod
             ),
             seen_from: self.ip(&pod.pod),
+            data_plane: Some(pod.clone()),
         }
     }
 
@@ -170,6 +183,7 @@ impl Transports {
                 "The bytes go through the API server to localhost in {pod}, by port-forward: {PROVES}."
             ),
             seen_from: Some(IpAddr::from([127, 0, 0, 1])),
+            data_plane: None,
         })
     }
 
@@ -248,5 +262,6 @@ fn direct() -> Way {
         dial: Arc::new(Direct),
         because: "The bytes leave from this machine, directly: what lies between the gateway's pod and the backend, NetworkPolicies included, is not proven.".to_owned(),
         seen_from: None,
+        data_plane: None,
     }
 }

@@ -237,6 +237,7 @@ impl Transports {
             } else {
                 None
             },
+            data_plane: None,
         }
     }
 
