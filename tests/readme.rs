@@ -1,5 +1,7 @@
 //! The README says what is true.
 
+use std::fmt::Write as _;
+
 use ngf_tui::app::action::{ACTIONS, Section};
 
 const BEGIN: &str =
@@ -12,7 +14,7 @@ fn table() -> String {
     for section in Section::ALL {
         for info in ACTIONS.iter().filter(|info| info.section == section) {
             let keys: Vec<String> = info.keys.iter().map(|key| format!("`{key}`")).collect();
-            table.push_str(&format!("| {} | {} |\n", keys.join(" "), info.help));
+            let _ = writeln!(table, "| {} | {} |", keys.join(" "), info.help);
         }
     }
     table

@@ -100,7 +100,7 @@ pub fn options(args: &ProbeArgs) -> Result<Options, ConnectError> {
 }
 
 /// `host:port`, `1.2.3.4:443`, `[::1]:443`.
-fn host_and_port(address: &str) -> Option<(String, u16)> {
+pub(super) fn host_and_port(address: &str) -> Option<(String, u16)> {
     let (host, port) = address.rsplit_once(':')?;
     let port: u16 = port.parse().ok().filter(|port| *port != 0)?;
     let host = match host.strip_prefix('[') {

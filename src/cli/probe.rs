@@ -1,7 +1,6 @@
 //! `probe`: a live handshake, from the command line's own words or from the cluster's objects.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
     sync::{Mutex, PoisonError},
     time::Duration,
 };
@@ -23,37 +22,25 @@ use super::{
     CliError, EXIT_COULD_NOT, EXIT_FOUND, EXIT_OK,
     args::{InputArgs, Output, ProbeArgs},
     connect::{self, ConnectError},
-    connect_to, matrix, output,
+    live, matrix, output,
     pcap::PcapFile,
 };
 use crate::{
     cluster::Cluster,
-    diagnosis::{
-        mounted::with_certificates,
-        plan::{Planning, ProbePlan, ProbeTarget, plan_all},
-    },
-    model::{
-        index::Index,
-        object::ObjectRef,
-        snapshot::{Scope, Snapshot},
-        topology::Topology,
-    },
+    diagnosis::{mounted::with_certificates, plan::ProbePlan},
+    model::{object::ObjectRef, snapshot::Snapshot},
     report::probe::{LIST_SCHEMA, Report, Reports},
-    world::{in_words, probe_spec},
+    world::run_plan,
 };
 
 /// How many probes run at a time.
 const AT_A_TIME: usize = 16;
-/// How long to wait for the cluster's answers before planning.
-const READ: Duration = Duration::from_secs(15);
 
 /// What probes do beside their verdict, as the command line asks.
 #[derive(Default)]
 pub(super) struct Extras {
     options: Options,
     at: Option<Timestamp>,
-    /// Whom each Service's pods probably trust, where they mount one CA.
-    mounted: BTreeMap<ObjectRef, BackendTrust>,
     /// A capture of each probe, where they are asked for.
     captures: Option<Mutex<Vec<Capture>>>,
 }
@@ -63,16 +50,15 @@ impl Extras {
         Ok(Self {
             options: connect::options(args)?,
             at: args.at,
-            mounted: BTreeMap::new(),
             captures: args.pcap.is_some().then(Mutex::default),
         })
     }
 
-    /// Runs a probe with them; of a Service, where the cluster's objects say so.
-    async fn probe(
+    /// Runs a probe with them; `trust` is whom the backend probably trusts, where objects say so.
+    pub(super) async fn probe(
         &self,
         mut spec: ProbeSpec,
-        service: Option<&ObjectRef>,
+        trust: Option<BackendTrust>,
         dial: &dyn Dial,
         cancel: &CancellationToken,
     ) -> Result<Transcript, ProbeError> {
@@ -80,8 +66,7 @@ impl Extras {
             tls.at = Some(at);
         }
         let mut options = self.options.clone();
-        let mounted = service.and_then(|service| self.mounted.get(service));
-        options.backend_trust = options.backend_trust.or_else(|| mounted.cloned());
+        options.backend_trust = options.backend_trust.or(trust);
         if let Some(captures) = &self.captures {
             let capture = Capture::new();
             options.capture = Some(capture.clone());
@@ -100,7 +85,7 @@ pub(super) async fn run(input: &InputArgs, args: &ProbeArgs) -> Result<u8, CliEr
         return matrix::run(input, args).await;
     }
     let cancel = CancellationToken::new();
-    let mut extras = Extras::new(args)?;
+    let extras = Extras::new(args)?;
     let file = args.pcap.as_deref().map(PcapFile::create).transpose()?;
     let reports = match (&args.connect, &args.server_name, &args.target) {
         (Some(address), Some(name), _) => {
@@ -111,11 +96,16 @@ pub(super) async fn run(input: &InputArgs, args: &ProbeArgs) -> Result<u8, CliEr
                 probes: vec![Report {
                     transcript,
                     plan: None,
+                    way: None,
+                    beside: None,
                 }],
                 not_run: Vec::new(),
             }
         }
-        (_, _, Some(target)) => probe_target(input, args, target, &mut extras, &cancel).await?,
+        (_, _, Some(target)) if args.way.all || args.way.watch.is_some() => {
+            return live::grid(input, args, target).await;
+        }
+        (_, _, Some(target)) => live::probe_target(input, args, target, &extras).await?,
         _ => return Err(NAME_SOMETHING.into()),
     };
     print(&reports, args)?;
@@ -136,78 +126,8 @@ pub(super) async fn run(input: &InputArgs, args: &ProbeArgs) -> Result<u8, CliEr
 pub(super) const NAME_SOMETHING: &str =
     "name what to probe, or an address with --connect and --server-name";
 
-async fn probe_target(
-    input: &InputArgs,
-    args: &ProbeArgs,
-    target: &str,
-    extras: &mut Extras,
-    cancel: &CancellationToken,
-) -> Result<Reports, CliError> {
-    let found = plans_of(input, args, target).await?;
-    extras.mounted = found.mounted;
-    let mut reports =
-        run_plans_with(&found.cluster, found.plans, args.timeout, extras, cancel).await;
-    reports.not_run.extend(found.not_run);
-    if reports.probes.is_empty() {
-        return Err(reports.not_run.join("; ").into());
-    }
-    Ok(reports)
-}
-
-/// The namespace of a name without one: the one that is read, or else the context's.
-fn namespace_of<'a>(scope: &'a Scope, cluster: &'a Cluster) -> &'a str {
-    match scope {
-        Scope::AllNamespaces => cluster.namespace(),
-        Scope::Namespace(namespace) => namespace,
-    }
-}
-
-/// What there is to probe for a target.
-pub(super) struct Found {
-    /// Where it is.
-    pub(super) cluster: Cluster,
-    /// The connections that nginx would open.
-    pub(super) plans: Vec<ProbePlan>,
-    /// Why there are not more.
-    pub(super) not_run: Vec<String>,
-    /// Whom each Service's pods probably trust.
-    pub(super) mounted: BTreeMap<ObjectRef, BackendTrust>,
-}
-
-/// The connections that nginx would open for a target.
-pub(super) async fn plans_of(
-    input: &InputArgs,
-    args: &ProbeArgs,
-    target: &str,
-) -> Result<Found, CliError> {
-    if !input.files.is_empty() {
-        return Err(
-            "a live probe needs a cluster: leave -f out, or name an address with --connect".into(),
-        );
-    }
-    let cluster = connect_to(input).await?;
-    let snapshot = cluster.snapshot(READ).await;
-    let target = ProbeTarget::parse(target, namespace_of(&snapshot.scope, &cluster))?;
-    let planning = planning(&snapshot, &target)?;
-    let refused = planning.refused.iter();
-    let not_run = refused.map(|(_, why)| why.to_string()).collect();
-    let plans = planning.plans.into_iter();
-    let plans: Vec<ProbePlan> = plans.map(|plan| adjusted(plan, args)).collect();
-    let services: BTreeSet<&ObjectRef> = plans.iter().map(|plan| &plan.service).collect();
-    let mounted = services
-        .into_iter()
-        .filter_map(|service| Some((service.clone(), mounted_trust(&snapshot, service)?)))
-        .collect();
-    Ok(Found {
-        cluster,
-        plans,
-        not_run,
-        mounted,
-    })
-}
-
 /// The CAs by which a Service's pods probably check clients: the one `ca.crt` that they mount.
-fn mounted_trust(snapshot: &Snapshot, service: &ObjectRef) -> Option<BackendTrust> {
+pub(super) fn mounted_trust(snapshot: &Snapshot, service: &ObjectRef) -> Option<BackendTrust> {
     let service = snapshot.services.get(service)?;
     let mounted = with_certificates(snapshot, service, "ca.crt");
     let [(mounted, facts)] = mounted.as_slice() else {
@@ -221,14 +141,8 @@ fn mounted_trust(snapshot: &Snapshot, service: &ObjectRef) -> Option<BackendTrus
     })
 }
 
-fn planning(snapshot: &Snapshot, target: &ProbeTarget) -> Result<Planning, CliError> {
-    let index = Index::of(snapshot);
-    let topology = Topology::with(snapshot, &index);
-    Ok(plan_all(snapshot, &index, &topology, target)?)
-}
-
 /// A plan with what the command line says otherwise.
-fn adjusted(mut plan: ProbePlan, args: &ProbeArgs) -> ProbePlan {
+pub(super) fn adjusted(mut plan: ProbePlan, args: &ProbeArgs) -> ProbePlan {
     if let Some(host) = &args.host {
         plan.host.clone_from(host);
     }
@@ -238,36 +152,38 @@ fn adjusted(mut plan: ProbePlan, args: &ProbeArgs) -> ProbePlan {
     plan
 }
 
-/// Runs plans, several at a time; results are in the order of the plans.
+/// Runs plans directly, several at a time; results are in the order of the plans.
 pub(super) async fn run_plans(
     cluster: &Cluster,
     plans: Vec<ProbePlan>,
     timeout: Duration,
     cancel: &CancellationToken,
 ) -> Reports {
-    run_plans_with(cluster, plans, timeout, &Extras::default(), cancel).await
+    collect(plans, AT_A_TIME, async |plan| {
+        Ok(Report {
+            transcript: run_plan(cluster, plan, timeout, cancel).await?,
+            plan: Some(plan.clone()),
+            way: None,
+            beside: None,
+        })
+    })
+    .await
 }
 
-async fn run_plans_with(
-    cluster: &Cluster,
+/// Runs plans, so many at a time; results are in the order of the plans.
+pub(super) async fn collect(
     plans: Vec<ProbePlan>,
-    timeout: Duration,
-    extras: &Extras,
-    cancel: &CancellationToken,
+    at_a_time: usize,
+    run: impl AsyncFn(&ProbePlan) -> Result<Report, String>,
 ) -> Reports {
-    let run = async |plan: &ProbePlan| {
-        let spec = probe_spec(cluster, plan, timeout).await?;
-        let service = Some(&plan.service);
-        let result = extras.probe(spec, service, &Direct, cancel).await;
-        result.map_err(|error| in_words(&error))
-    };
-    let one = |plan: ProbePlan| async {
+    let run = &run;
+    let one = |plan: ProbePlan| async move {
         let result = run(&plan).await;
         (plan, result)
     };
     let results: Vec<_> = futures::stream::iter(plans)
         .map(one)
-        .buffered(AT_A_TIME)
+        .buffered(at_a_time)
         .collect()
         .await;
     let mut reports = Reports {
@@ -277,10 +193,7 @@ async fn run_plans_with(
     };
     for (plan, result) in results {
         match result {
-            Ok(transcript) => reports.probes.push(Report {
-                transcript,
-                plan: Some(plan),
-            }),
+            Ok(report) => reports.probes.push(report),
             Err(why) => reports.not_run.push(format!(
                 "{} at {}:{}: {why}",
                 plan.service, plan.endpoint.address, plan.endpoint.port
