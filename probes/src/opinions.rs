@@ -10,27 +10,28 @@ use crate::engine::openssl::UpstreamName;
 use crate::engine::second_opinion::{self, StrictQuestion};
 use crate::sanitize;
 use crate::spec::{BackendTrust, ClientIdentity};
-use crate::transcript::{Expiry, JudgedAsBackend, Part, SecondOpinion, TlsAgreed};
+use crate::steps::tls::Told;
+use crate::transcript::{Expiry, JudgedAsBackend, Part, SecondOpinion};
 
-/// What rustls makes of the certificates that the server sent.
+/// What rustls makes of the certificates that the server sent, and of what was agreed upon.
 pub(crate) fn strict(
-    presented: &[CertificateFacts],
+    told: &Told,
     roots: &[X509],
     trust_origin: &str,
     name: &UpstreamName,
     at: Option<Timestamp>,
-    agreed: Option<&TlsAgreed>,
 ) -> Option<SecondOpinion> {
-    if presented.is_empty() {
+    if told.server_chain.is_empty() {
         return None;
     }
     second_opinion::ask(&StrictQuestion {
-        presented,
+        presented: &told.server_chain,
         roots: &second_opinion::roots_of(roots),
         trust_origin,
         name: &name.checked,
         at: at.unwrap_or_else(Timestamp::now),
-        agreed,
+        agreed: told.agreed.as_ref(),
+        signature_scheme: told.signature_scheme.as_deref(),
     })
 }
 

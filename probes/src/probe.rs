@@ -419,16 +419,10 @@ fn transcript(
     let nginx = verdict::judge(&observed);
     let steps = failure::mark(recorder.steps(), &seen.ending);
     let at = spec.tls.as_ref().and_then(|tls| tls.at);
-    let second_opinion = seen.tls.as_ref().and_then(|tls| {
-        opinions::strict(
-            &tls.told.server_chain,
-            &tls.roots,
-            &tls.trust_origin,
-            &tls.name,
-            at,
-            tls.told.agreed.as_ref(),
-        )
-    });
+    let second_opinion = seen
+        .tls
+        .as_ref()
+        .and_then(|tls| opinions::strict(&tls.told, &tls.roots, &tls.trust_origin, &tls.name, at));
     let expires_first = seen.tls.as_ref().and_then(|tls| {
         opinions::expires_first(&Ground {
             presented: &tls.told.server_chain,

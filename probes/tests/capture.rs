@@ -192,3 +192,34 @@ async fn nothing_is_kept_of_a_connection_that_was_refused() {
     .unwrap();
     assert!(capture.is_empty());
 }
+
+#[tokio::test]
+async fn over_ipv6_and_by_a_reset_the_packets_are_sound_too() {
+    use tokio::io::AsyncReadExt as _;
+    peer!("tshark");
+    let Ok(listener) = tokio::net::TcpListener::bind("[::1]:0").await else {
+        eprintln!("skipped: this machine has no IPv6");
+        return;
+    };
+    let port = listener.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let mut request = [0; 1024];
+        let _ = stream.read(&mut request).await.unwrap();
+        // So that the reset is one, and not an end.
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        stream.set_zero_linger().unwrap();
+    });
+    let mut spec = plain(port);
+    spec.host = "::1".to_owned();
+    let (_, file) = captured(&[spec]).await;
+    assert_packets_are_sound(&file);
+    assert_eq!(
+        tshark(&file, "tcp.flags.reset == 1", &["ipv6.src", "tcp.srcport"]),
+        [format!("::1 {port}")]
+    );
+    assert_eq!(
+        tshark(&file, "http.request", &["http.host"]),
+        [HOST.to_owned()]
+    );
+}

@@ -1,6 +1,7 @@
 //! The rustls column of the facts' table: what a stricter client makes of the certificates that
 //! NGINX judges.
 
+#[macro_use]
 #[expect(unreachable_pub, reason = "shared by several test crates")]
 mod support;
 
@@ -10,14 +11,15 @@ use jiff::Timestamp;
 use ngf_probes::certificate::CertificateFacts;
 use ngf_probes::chain::{Certificates, ChainQuestion, Purpose, judge};
 use ngf_probes::engine::second_opinion::{ENGINE, StrictQuestion, ask};
-use ngf_probes::transcript::{SecondOpinion, TlsAgreed};
+use ngf_probes::transcript::{Outcome, SecondOpinion, TlsAgreed};
 use openssl::hash::MessageDigest;
 use openssl::nid::Nid;
-use support::HOST;
+use support::nginx::SecureApp;
 use support::pki::{
     ANY_EKU, Authority, CLIENT_AUTH, CRL_SIGN, Issued, KEY_CERT_SIGN, KeyKind, SERVER_AUTH,
     Template,
 };
+use support::{HOST, over_tls, run};
 
 /// What is presented, and who is trusted.
 struct Case {
@@ -93,6 +95,7 @@ impl Case {
             name: self.name,
             at: Timestamp::now(),
             agreed: None,
+            signature_scheme: None,
         })
         .unwrap()
     }
@@ -645,11 +648,92 @@ fn what_rustls_does_not_speak_is_noted_beside() {
             name: HOST,
             at: Timestamp::now(),
             agreed: Some(&agreed),
+            signature_scheme: None,
         })
         .unwrap();
         assert_eq!(opinion.not_spoken, expected, "{cipher}");
         assert!(opinion.would_accept, "the note is none on the certificate");
     }
+}
+
+#[test]
+fn a_scheme_of_the_servers_signature_that_rustls_does_not_take_is_noted() {
+    let case = Case::leaf(|_| {});
+    let presented = vec![CertificateFacts::from_der(&case.sent[0].der()).unwrap()];
+    let roots = vec![case.trusted[0].der()];
+    let agreed = TlsAgreed {
+        version: "TLSv1.2".to_owned(),
+        cipher: "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256".to_owned(),
+        group: None,
+        alpn: None,
+    };
+    for (scheme, expected) in [
+        ("rsa_pss_rsae_sha256", &[][..]),
+        ("ecdsa_secp256r1_sha256", &[]),
+        ("rsa_pkcs1_sha512", &[]),
+        ("ed25519", &[]),
+        (
+            "rsa_pkcs1_sha224",
+            &["it takes no signature by rsa_pkcs1_sha224"],
+        ),
+        (
+            "rsa_pss_pss_sha256",
+            &["it takes no signature by rsa_pss_pss_sha256"],
+        ),
+        (
+            "ecdsa_secp521r1_sha512",
+            &["it takes no signature by ecdsa_secp521r1_sha512"],
+        ),
+    ] {
+        let opinion = ask(&StrictQuestion {
+            presented: &presented,
+            roots: &roots,
+            trust_origin: "the bundle",
+            name: HOST,
+            at: Timestamp::now(),
+            agreed: Some(&agreed),
+            signature_scheme: Some(scheme),
+        });
+        assert_eq!(opinion.unwrap().not_spoken, expected, "{scheme}");
+    }
+}
+
+#[tokio::test]
+async fn a_probe_notes_what_a_strict_client_would_refuse_and_its_verdict_stays_nginx_own() {
+    peer!("nginx");
+    let ca = Template::ca("LocalCA").self_signed();
+    let app = Template::server(HOST)
+        .with(|t| {
+            t.dns.clear();
+            t.key = KeyKind::Rsa(2048);
+        })
+        .signed_by(&ca);
+    let nginx = SecureApp {
+        verify_client: "off",
+        protocols: "TLSv1.2",
+        more: "ssl_ciphers AES128-SHA;",
+        ..SecureApp::new(&app, &ca)
+    }
+    .start();
+    let seen = run(&over_tls(nginx.port, &[&ca])).await;
+    assert_eq!(seen.nginx.outcome, Outcome::Ok, "{}", seen.nginx.sentence);
+    let opinion = seen.second_opinion.unwrap();
+    assert!(!opinion.would_accept);
+    assert!(opinion.reason.starts_with("no SAN"), "{}", opinion.reason);
+    assert_eq!(
+        opinion.not_spoken,
+        [
+            "it does not speak TLS_RSA_WITH_AES_128_CBC_SHA: it has no forward secrecy (RSA key exchange)"
+        ]
+    );
+    // It rests on the same moment as the verdict does.
+    let mut later = over_tls(nginx.port, &[&ca]);
+    later.tls.as_mut().unwrap().at = Some("2090-01-01T00:00:00Z".parse().unwrap());
+    let seen = run(&later).await;
+    assert_eq!(seen.nginx.verify_code, Some(10));
+    assert_eq!(seen.judged_at.as_deref(), Some("2090-01-01T00:00:00Z"));
+    assert!(seen.second_opinion.unwrap().reason.contains("expired"));
+    assert_eq!(seen.expires_first, None, "all of it has expired by then");
 }
 
 #[test]

@@ -225,14 +225,14 @@ pub struct WayArgs {
     #[arg(long, help_heading = "Way")]
     pub yes: bool,
     /// Probe every endpoint, ready or not, from every data-plane pod
-    #[arg(long, conflicts_with_all = ["connect", "matrix", "pcap"], help_heading = "Way")]
+    #[arg(long, conflicts_with_all = ["connect", "matrix", "pcap", "records", "at", "client_ca"], help_heading = "Way")]
     pub all: bool,
     /// Probe again and again, with this time between; shows what changes until ctrl-c
     #[arg(
         long,
         value_parser = duration,
         value_name = "DURATION",
-        conflicts_with_all = ["connect", "matrix", "pcap"],
+        conflicts_with_all = ["connect", "matrix", "pcap", "records", "at", "client_ca"],
         help_heading = "Way"
     )]
     pub watch: Option<Duration>,

@@ -13,6 +13,7 @@ use rustls::{CertificateError, Error, RootCertStore};
 use x509_parser::der_parser::asn1_rs::{FromDer as _, Sequence};
 
 use crate::certificate::CertificateFacts;
+use crate::messages::names;
 use crate::sanitize;
 use crate::transcript::{SecondOpinion, TlsAgreed};
 
@@ -40,6 +41,8 @@ pub struct StrictQuestion<'a> {
     pub at: Timestamp,
     /// What was agreed upon, where it is known.
     pub agreed: Option<&'a TlsAgreed>,
+    /// By which scheme the server signed the handshake, by the RFC's name, where it is known.
+    pub signature_scheme: Option<&'a str>,
 }
 
 /// Asks rustls; `None` where there is no certificate to ask about.
@@ -59,9 +62,9 @@ pub fn ask(question: &StrictQuestion<'_>) -> Option<SecondOpinion> {
         engine: ENGINE.to_owned(),
         would_accept: refusals.is_empty(),
         reason: sanitize::line(&reason, LONGEST),
-        not_spoken: question
-            .agreed
-            .map_or_else(Vec::new, |agreed| not_spoken(agreed, &provider)),
+        not_spoken: question.agreed.map_or_else(Vec::new, |agreed| {
+            not_spoken(agreed, question.signature_scheme, &provider)
+        }),
     })
 }
 
@@ -239,7 +242,11 @@ fn date(time: UnixTime) -> String {
 }
 
 /// What rustls would not have agreed to.
-fn not_spoken(agreed: &TlsAgreed, provider: &CryptoProvider) -> Vec<String> {
+fn not_spoken(
+    agreed: &TlsAgreed,
+    signature_scheme: Option<&str>,
+    provider: &CryptoProvider,
+) -> Vec<String> {
     let mut notes = Vec::new();
     if !matches!(agreed.version.as_str(), "TLSv1.2" | "TLSv1.3") {
         notes.push(format!("it does not speak {}", agreed.version));
@@ -266,6 +273,17 @@ fn not_spoken(agreed: &TlsAgreed, provider: &CryptoProvider) -> Vec<String> {
     let group = agreed.group.as_ref();
     if let Some(group) = group.filter(|group| !group.contains("MLKEM") && !speaks_group(group)) {
         notes.push(format!("it does no key exchange by {group}"));
+    }
+    let schemes = provider
+        .signature_verification_algorithms
+        .supported_schemes();
+    let takes = |scheme: &str| {
+        schemes
+            .iter()
+            .any(|known| names::signature_scheme(u16::from(*known)) == scheme)
+    };
+    if let Some(scheme) = signature_scheme.filter(|scheme| !takes(scheme)) {
+        notes.push(format!("it takes no signature by {scheme}"));
     }
     notes
 }

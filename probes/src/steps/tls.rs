@@ -27,6 +27,8 @@ pub struct Told {
     pub client_certificate: ClientCertificate,
     /// The certificates that were sent to it.
     pub client_chain: Vec<CertificateFacts>,
+    /// By which scheme the server signed the handshake.
+    pub signature_scheme: Option<String>,
     /// The server had its say: a CertificateRequest that did not come will not come.
     pub is_flight_complete: bool,
     /// The last fatal alert that the server sent.
@@ -82,6 +84,18 @@ fn moment_of(raw: &RawMessage, tape: &Tape) -> Instant {
 
 impl Told {
     fn take(&mut self, sent: bool, message: &Message) {
+        if !sent
+            && matches!(
+                message.name.as_str(),
+                "CertificateVerify" | "ServerKeyExchange"
+            )
+        {
+            let field = message
+                .fields
+                .iter()
+                .find(|field| field.name == "algorithm");
+            self.signature_scheme = field.map(|field| field.value.clone());
+        }
         match &message.facts {
             Facts::ServerHello {
                 version,
