@@ -29,7 +29,11 @@ fn gist(spec: &HttpSpec, answer: &[u8], at_once: usize) -> Gist {
     match result {
         Exchange::Answer(answer) => {
             assert_lines_fit_to_show(&answer.http.body);
-            answer.http.server.iter().for_each(|name| assert_fit_to_show(name));
+            answer
+                .http
+                .server
+                .iter()
+                .for_each(|name| assert_fit_to_show(name));
             assert_fit_to_show(&answer.end.to_string());
             Gist::Answer(answer.http.status)
         }

@@ -66,7 +66,11 @@ fn check(transcript: &Transcript) {
     assert!(transcript.steps.len() <= 2_000 && transcript.records.len() <= 8_000);
     assert!(!transcript.nginx.sentence.is_empty());
     assert_fit_to_show(&transcript.nginx.sentence);
-    transcript.nginx.log_line.iter().for_each(|line| assert_fit_to_show(line));
+    transcript
+        .nginx
+        .log_line
+        .iter()
+        .for_each(|line| assert_fit_to_show(line));
     assert_fit_to_show(&transcript.client_certificate.sentence);
     for name in &transcript.client_certificate.acceptable_cas {
         assert_fit_to_show(name);
