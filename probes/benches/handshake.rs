@@ -89,22 +89,26 @@ async fn compare(version: &str, material: &Material, port: u16) {
         let bare_first = round % 2 == 0;
         let fresh = || material.context();
         let bare_one = bare(&fresh, port, &spec, Until::Handshake);
-        let probe_one = handshake(&spec, false);
+        let probe_one = Box::pin(handshake(&spec, false));
         handshakes.push(bare_first, bare_one, probe_one).await;
 
         let prepared = material.context();
         let before = || prepared.clone();
         let bare_one = bare(&before, port, &spec, Until::Handshake);
         ready
-            .push(bare_first, bare_one, handshake(&spec, true))
+            .push(bare_first, bare_one, Box::pin(handshake(&spec, true)))
             .await;
 
         let bare_one = bare(&fresh, port, &spec, Until::Answer);
-        requests.push(bare_first, bare_one, whole(&spec)).await;
+        requests
+            .push(bare_first, bare_one, Box::pin(whole(&spec)))
+            .await;
 
         let once = || context.clone();
         let bare_one = bare(&once, port, &spec, Until::Answer);
-        reused.push(bare_first, bare_one, whole(&spec)).await;
+        reused
+            .push(bare_first, bare_one, Box::pin(whole(&spec)))
+            .await;
     }
     println!(
         "\n{version}, mutual:                                              bare      probe  ratio"
@@ -327,7 +331,7 @@ impl Material {
                 host: HOST.to_owned(),
                 path: "/".to_owned(),
             },
-            timeout: Duration::from_secs(60),
+            timeout: Duration::from_mins(1),
         }
     }
 
