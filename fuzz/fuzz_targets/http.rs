@@ -22,7 +22,7 @@ enum Gist {
 fn gist(spec: &HttpSpec, answer: &[u8], at_once: usize) -> Gist {
     let recorder = Recorder::new();
     let request = request(spec).expect("the request can be sent");
-    let until = Instant::now() + Duration::from_secs(60);
+    let until = Instant::now() + Duration::from_mins(1);
     let mut peer = Peer::new(answer, at_once);
     let result = block_on(exchange(&mut peer, spec, &request, until, &recorder));
     recorder.steps().iter().for_each(assert_step);

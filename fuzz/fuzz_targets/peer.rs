@@ -1,4 +1,4 @@
-//! A whole probe of a peer that answers the ClientHello with the input: alerts above all, records
+//! A whole probe of a peer that answers the `ClientHello` with the input: alerts above all, records
 //! that are cut off, and what is no TLS at all. The first byte says how many bytes come at a time.
 #![no_main]
 
