@@ -1,4 +1,4 @@
-//! A real single-node Kubernetes (`/work/shared/lab/kube`, or one like it) with the guide played on
+//! A real single-node Kubernetes (`../shared/lab/kube`, or one like it) with the guide played on
 //! it, named by `NGF_TUI_LAB_KUBECONFIG`: the contexts admin, viewer, diag, dev, oldexec, the images
 //! lab/busybox:1, lab/nginx:1 and lab/pause:1, and beside the kubeconfig `ngf.py`, which plays NGF
 //! once. Each test has a namespace of its own, which is deleted at its end.

@@ -112,13 +112,13 @@ fn failed_event(name: &str, events: &[Event]) -> Option<String> {
 
 fn hint(reason: &str, said: &str, image: &str) -> String {
     let image = sanitize::line(image, 100);
+    if said.contains("runAsNonRoot") || said.contains("non-root") {
+        return format!("{said}; the data plane's pods may not run as root");
+    }
     if reason.contains("mage") || reason.contains("pull") {
         return format!(
             "the image {image} cannot be had ({said}); name one that this cluster can pull with --image"
         );
-    }
-    if said.contains("runAsNonRoot") || said.contains("non-root") {
-        return format!("{said}; the data plane's pods may not run as root");
     }
     said.to_owned()
 }
