@@ -18,6 +18,7 @@ use super::{
 };
 
 pub use super::node_id::{Group, NodeId, Step};
+pub use build::gateway_of;
 use build::{Builder, Label};
 
 /// The place of a node in its [`Topology`]; worth nothing in another one.

@@ -481,7 +481,8 @@ fn backend_name(target: &LocalRef, route_namespace: &str) -> String {
     }
 }
 
-fn gateway_of(set: &Object<ListenerSet>) -> ObjectRef {
+/// The Gateway that a ListenerSet adds listeners to.
+pub fn gateway_of(set: &Object<ListenerSet>) -> ObjectRef {
     let reference = &set.spec.parent_ref;
     let namespace = reference
         .namespace
