@@ -4,10 +4,12 @@
 //! watch → snapshot → diagnosis → view, and key → action → update → effect.
 
 pub mod app;
+pub mod beside;
 pub mod cli;
 pub mod cluster;
 pub mod diagnosis;
 pub mod files;
+pub mod grid;
 pub mod model;
 pub mod report;
 pub mod sandbox;

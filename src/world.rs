@@ -4,18 +4,23 @@ use std::{sync::Arc, time::Duration};
 
 use futures::{FutureExt, future::BoxFuture};
 use ngf_probes::{
-    dial::Direct,
+    ProbeError,
+    dial::{Dial, Direct},
     probe,
     spec::{HttpSpec, ProbeSpec, TlsSpec, Trust},
     transcript::Transcript,
 };
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     app::{event::Stage as StageEvent, run::World},
-    cluster::Cluster,
+    cluster::{
+        Cluster,
+        transport::{Transports, Via, WayTaken, Ways},
+    },
     diagnosis::plan::{PlannedTls, ProbePlan, TrustSource},
+    model::snapshot::Snapshot,
     sandbox::{SCENARIOS, Sandbox, Scenario, Stage},
 };
 
@@ -42,10 +47,47 @@ impl World for Files {
 
 /// A cluster.
 pub struct Live {
-    /// The cluster.
-    pub cluster: Cluster,
-    /// Bound on each phase of a probe.
-    pub timeout: Duration,
+    transports: Transports,
+    snapshots: watch::Receiver<Arc<Snapshot>>,
+    via: Via,
+    timeout: Duration,
+}
+
+impl Live {
+    /// A cluster, of which `snapshots` holds the newest; `timeout` bounds each phase of a probe. Probes
+    /// go this way, which must be one that writes nothing.
+    pub fn new(
+        cluster: Cluster,
+        snapshots: watch::Receiver<Arc<Snapshot>>,
+        via: Via,
+        timeout: Duration,
+    ) -> Self {
+        let snapshot = Arc::clone(&snapshots.borrow());
+        Self {
+            transports: Transports::new(cluster, snapshot),
+            snapshots,
+            via,
+            timeout,
+        }
+    }
+
+    async fn run(
+        &self,
+        plan: &ProbePlan,
+        cancel: &CancellationToken,
+    ) -> Result<Transcript, String> {
+        let snapshot = Arc::clone(&self.snapshots.borrow());
+        let transports = self.transports.at(snapshot);
+        let ways = transports.ways(plan, self.via, None).await?;
+        let (spec, _) = spec_for(&transports, plan, &ways, self.timeout).await?;
+        let spec = &spec;
+        let (transcript, _) = run_over(
+            &ways,
+            |dial| async move { probe(spec, &*dial, cancel).await },
+        )
+        .await?;
+        Ok(transcript)
+    }
 }
 
 impl World for Live {
@@ -54,7 +96,7 @@ impl World for Live {
         plan: &'a ProbePlan,
         cancel: &'a CancellationToken,
     ) -> BoxFuture<'a, Result<Transcript, String>> {
-        run_plan(&self.cluster, plan, self.timeout, cancel).boxed()
+        self.run(plan, cancel).boxed()
     }
 
     fn go_to_stage(&self, _: usize) -> BoxFuture<'_, Result<StageEvent, String>> {
@@ -155,6 +197,66 @@ pub async fn probe_spec(
         },
         timeout,
     })
+}
+
+/// The probe that a plan describes, for these ways: from the data plane's own container it trusts the
+/// CA on that pod's disk, as nginx does, which the Secret may have left behind. Says so then.
+///
+/// # Errors
+/// A sentence, where something that it names cannot be read.
+pub async fn spec_for(
+    transports: &Transports,
+    plan: &ProbePlan,
+    ways: &Ways,
+    timeout: Duration,
+) -> Result<(ProbeSpec, Option<String>), String> {
+    let on_disk = async {
+        let pod = ways.ways.first()?.data_plane.as_ref()?;
+        match &plan.tls.as_ref()?.trust {
+            // Where the file cannot be read, the Secret is the next best.
+            TrustSource::Object { object, .. } => transports.bundle_on_disk(pod, object).await.ok(),
+            TrustSource::System => None,
+        }
+    };
+    let spec = probe_spec(transports.cluster(), plan, timeout);
+    let (spec, on_disk) = futures::join!(spec, on_disk);
+    let mut spec = spec?;
+    let note = spec
+        .tls
+        .as_mut()
+        .zip(on_disk)
+        .and_then(|(tls, on_disk)| on_disk.replace(&mut tls.trust));
+    Ok((spec, note))
+}
+
+/// Runs a probe by the first of these ways whose transport does not fail.
+///
+/// # Errors
+/// A sentence, where all of them fail, or the probe itself could not be run.
+pub async fn run_over<T, P>(
+    ways: &Ways,
+    run: impl Fn(Arc<dyn Dial>) -> P,
+) -> Result<(T, WayTaken), String>
+where
+    P: Future<Output = Result<T, ProbeError>>,
+{
+    let mut not_taken = ways.not_taken.clone();
+    for way in &ways.ways {
+        match run(Arc::clone(&way.dial)).await {
+            Ok(seen) => {
+                let way = WayTaken {
+                    via: way.via.to_string(),
+                    because: way.because.clone(),
+                    seen_from: way.seen_from,
+                    not_taken,
+                };
+                return Ok((seen, way));
+            }
+            Err(error @ ProbeError::Transport(_)) => not_taken.push(in_words(&error)),
+            Err(error) => return Err(in_words(&error)),
+        }
+    }
+    Err(not_taken.join("; "))
 }
 
 async fn tls_spec(cluster: &Cluster, tls: &PlannedTls) -> Result<TlsSpec, String> {

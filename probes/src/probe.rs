@@ -136,6 +136,9 @@ async fn run(
                 let stream = Box::new(Tee::new(dialled.stream, tape));
                 in_plain_text(stream, spec, &request, &recorder).await
             };
+            if let Some(what) = dialled.fault.get() {
+                return Err(ProbeError::Transport(sanitize::line(what, 500)));
+            }
             seen.address = dialled.address;
             seen
         }
@@ -185,6 +188,15 @@ fn not_connected(error: DialError) -> Result<Ending, ProbeError> {
             address,
             errno: source.raw_os_error(),
             reason: os_text(&source),
+        },
+        DialError::Remote {
+            address,
+            errno,
+            reason,
+        } => Ending::NotConnected {
+            address,
+            errno,
+            reason,
         },
         DialError::TimedOut { address } => Ending::ConnectTimedOut { address },
         DialError::Transport(what) => {

@@ -5,6 +5,11 @@ use std::{path::PathBuf, time::Duration};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
 
+use crate::{
+    beside::Address,
+    cluster::transport::{IMAGE, Via},
+};
+
 /// Finds out why mutual TLS between NGINX Gateway Fabric and a backend breaks.
 ///
 /// Without a command it opens the terminal interface on the current cluster.
@@ -68,6 +73,17 @@ pub enum Command {
     /// Print every certificate that traffic depends on: what expires first, and what breaks then;
     /// exit 0, 1 (something has expired) or 2 (could not look)
     Chain(ChainArgs),
+    /// Find what the tool made in the cluster and could not remove (after kill -9), and remove it
+    Cleanup(CleanupArgs),
+    /// Relay standard input and output to a TCP connection: what the tool's own image does in a pod
+    Relay(RelayArgs),
+    /// Sleep: what the tool's own image does in a debug pod until it is asked to relay
+    #[command(hide = true)]
+    Sleep {
+        /// For how long
+        #[arg(value_parser = seconds)]
+        seconds: u64,
+    },
     /// Try it on an embedded cluster that needs nothing but this program
     Demo(DemoArgs),
     /// Print a completion script for a shell
@@ -172,6 +188,91 @@ pub struct ProbeArgs {
     /// How to print
     #[arg(short, long, value_enum, default_value_t)]
     pub output: Output,
+    /// How the bytes go to a backend, and from where
+    #[command(flatten)]
+    pub way: WayArgs,
+}
+
+/// How the bytes of a probe go.
+#[derive(Debug, Clone, Args)]
+#[allow(clippy::struct_excessive_bools)] // flags of a command line are bools
+pub struct WayArgs {
+    /// From where the bytes leave
+    #[arg(
+        long,
+        value_enum,
+        default_value_t,
+        value_name = "WAY",
+        conflicts_with = "connect",
+        help_heading = "Way"
+    )]
+    pub via: Via,
+    /// The data-plane pod to probe from (default: one that is ready)
+    #[arg(
+        long,
+        value_name = "NAME",
+        conflicts_with = "connect",
+        help_heading = "Way"
+    )]
+    pub pod: Option<String>,
+    /// Image of a debug pod or ephemeral container: one that holds sleep and nc, or the tool's own
+    #[arg(long, value_name = "IMAGE", default_value = IMAGE, help_heading = "Way")]
+    pub image: String,
+    /// Give a debug pod the data plane's labels, so that NetworkPolicies see the same pod
+    #[arg(long, help_heading = "Way")]
+    pub like_data_plane: bool,
+    /// Make what the way needs without asking again
+    #[arg(long, help_heading = "Way")]
+    pub yes: bool,
+    /// Probe every endpoint, ready or not, from every data-plane pod
+    #[arg(long, conflicts_with_all = ["connect", "matrix", "pcap"], help_heading = "Way")]
+    pub all: bool,
+    /// Probe again and again, with this time between; shows what changes until ctrl-c
+    #[arg(
+        long,
+        value_parser = duration,
+        value_name = "DURATION",
+        conflicts_with_all = ["connect", "matrix", "pcap"],
+        help_heading = "Way"
+    )]
+    pub watch: Option<Duration>,
+    /// Where to ask as the gateway's client (default: the Gateway's status, then port-forward)
+    #[arg(
+        long,
+        value_name = "HOST[:PORT]",
+        value_parser = gateway_address,
+        conflicts_with_all = ["connect", "matrix", "backend_only"],
+        help_heading = "Way"
+    )]
+    pub gateway_address: Option<Address>,
+    /// Neither ask as the gateway's client nor read logs beside the probe
+    #[arg(long, help_heading = "Way")]
+    pub backend_only: bool,
+    /// How many probes run at a time
+    #[arg(long, default_value_t = 16, value_name = "NUMBER", value_parser = parallel, help_heading = "Way")]
+    pub parallel: usize,
+}
+
+/// Arguments of `cleanup`.
+#[derive(Debug, Clone, Args)]
+pub struct CleanupArgs {
+    /// Only say what would be removed
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// Arguments of `relay`.
+#[derive(Debug, Clone, Args)]
+pub struct RelayArgs {
+    /// Where to connect to
+    #[arg(value_name = "HOST:PORT")]
+    pub address: String,
+    /// Seconds that the connection may take
+    #[arg(long, default_value = "10", value_parser = seconds, value_name = "SECONDS")]
+    pub timeout: u64,
+    /// Seconds after which the relay ends by itself
+    #[arg(long, default_value = "300", value_parser = seconds, value_name = "SECONDS")]
+    pub life: u64,
 }
 
 /// Arguments of `chain`.
@@ -206,6 +307,39 @@ pub struct DemoArgs {
     /// Print a kubeconfig and keep serving the embedded cluster
     #[arg(long, conflicts_with = "plain")]
     pub serve: bool,
+}
+
+/// A number of seconds, up to a day.
+fn seconds(text: &str) -> Result<u64, String> {
+    text.parse()
+        .ok()
+        .filter(|seconds| (1..=86_400).contains(seconds))
+        .ok_or_else(|| format!("`{text}` is no number of seconds from 1 to 86400"))
+}
+
+/// `gateway.example.com`, `10.0.0.1:8080`, `[fd00::1]:80`.
+fn gateway_address(text: &str) -> Result<Address, String> {
+    if let Some((host, port)) = super::connect::host_and_port(text) {
+        let port = Some(port);
+        return Ok(Address { host, port });
+    }
+    let bare = text.trim_start_matches('[').trim_end_matches(']');
+    let is_address = bare.parse::<std::net::IpAddr>().is_ok();
+    if bare.is_empty() || (bare.contains(':') && !is_address) {
+        return Err(format!("`{text}` is no address; write HOST or HOST:PORT"));
+    }
+    Ok(Address {
+        host: bare.to_owned(),
+        port: None,
+    })
+}
+
+/// How many at a time.
+fn parallel(text: &str) -> Result<usize, String> {
+    text.parse()
+        .ok()
+        .filter(|number| (1..=256).contains(number))
+        .ok_or_else(|| format!("`{text}` is no number from 1 to 256"))
 }
 
 /// `5s`, `300ms`, `1m`, `1m30s`, or a bare number of seconds.

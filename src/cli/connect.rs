@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use ngf_probes::chain::NGINX_SERVER_DEPTH;
+use ngf_probes::chain::{Certificates, NGINX_SERVER_DEPTH};
 use ngf_probes::spec::{
     BackendTrust, ClientIdentity, HttpSpec, Options, ProbeSpec, TlsSpec, Trust,
 };
@@ -88,7 +88,7 @@ pub fn options(args: &ProbeArgs) -> Result<Options, ConnectError> {
     let backend_trust = match &args.client_ca {
         None => None,
         Some(path) => Some(BackendTrust {
-            pem: read("--client-ca", path)?.to_vec(),
+            trusted: Certificates::Pem(read("--client-ca", path)?.to_vec()),
             origin: format!("file {}", path.display()),
             depth: NGINX_SERVER_DEPTH,
         }),
@@ -100,7 +100,7 @@ pub fn options(args: &ProbeArgs) -> Result<Options, ConnectError> {
 }
 
 /// `host:port`, `1.2.3.4:443`, `[::1]:443`.
-fn host_and_port(address: &str) -> Option<(String, u16)> {
+pub(super) fn host_and_port(address: &str) -> Option<(String, u16)> {
     let (host, port) = address.rsplit_once(':')?;
     let port: u16 = port.parse().ok().filter(|port| *port != 0)?;
     let host = match host.strip_prefix('[') {

@@ -18,7 +18,7 @@ use super::{
     tui::{self, PROBE_TIMEOUT},
 };
 use crate::{
-    cluster::{self, Cluster, ClusterOptions, LogOptions},
+    cluster::{self, Cluster, ClusterOptions, LogOptions, transport::Via},
     diagnosis::{
         Diagnosis, Evidence,
         evidence::Probed,
@@ -71,10 +71,8 @@ pub(super) async fn run(args: &DemoArgs) -> Result<u8, CliError> {
     let _stop = cancel.clone().drop_guard();
     let snapshots = cluster.watch(&cancel);
     let world = Demo {
-        live: Live {
-            cluster,
-            timeout: PROBE_TIMEOUT,
-        },
+        // The embedded cluster's addresses are this machine's own.
+        live: Live::new(cluster, snapshots.clone(), Via::Direct, PROBE_TIMEOUT),
         sandbox: Arc::new(Mutex::new(sandbox)),
     };
     tui::show(

@@ -1,21 +1,23 @@
 //! `probe --matrix`: what a backend accepts, and whether nginx's defaults lie inside.
 
 use ngf_probes::{
-    ProbeError,
     dial::Direct,
     matrix::{Matrix, measure},
-    spec::{Options, ProbeSpec},
+    spec::Options,
 };
 use tokio_util::sync::CancellationToken;
 
 use super::{
     CliError, EXIT_COULD_NOT, EXIT_FOUND, EXIT_OK,
     args::{InputArgs, Output, ProbeArgs},
-    connect, output, probe,
+    connect,
+    live::{self, Found, Job},
+    output, probe,
 };
 use crate::{
+    diagnosis::plan::ProbePlan,
     report::matrix::{LIST_SCHEMA, Report, Reports},
-    world::{in_words, probe_spec},
+    world::{run_over, spec_for},
 };
 
 /// Runs it; backends one after the other, each at several offers at a time.
@@ -27,7 +29,7 @@ pub(super) async fn run(input: &InputArgs, args: &ProbeArgs) -> Result<u8, CliEr
             Reports {
                 schema: LIST_SCHEMA,
                 matrices: vec![Report {
-                    matrix: of(&spec, &options).await?,
+                    matrix: measure(&spec, &options, &Direct, &CancellationToken::new()).await?,
                     plan: None,
                 }],
                 not_run: Vec::new(),
@@ -47,49 +49,59 @@ pub(super) async fn run(input: &InputArgs, args: &ProbeArgs) -> Result<u8, CliEr
     })
 }
 
-async fn of(spec: &ProbeSpec, options: &Options) -> Result<Matrix, ProbeError> {
-    let cancel = CancellationToken::new();
-    measure(spec, options, &Direct, &cancel).await
-}
-
 async fn of_target(
     input: &InputArgs,
     args: &ProbeArgs,
     target: &str,
     options: &Options,
 ) -> Result<Reports, CliError> {
-    let (cluster, plans, not_run) = probe::plans_of(input, args, target).await?;
-    let mut reports = Reports {
-        schema: LIST_SCHEMA,
-        matrices: Vec::new(),
-        not_run,
-    };
-    for plan in plans {
-        let name = format!(
-            "{} at {}:{}",
-            plan.service, plan.endpoint.address, plan.endpoint.port
-        );
-        if plan.tls.is_none() {
-            let why = "nginx speaks plain HTTP to it, so there is nothing to offer";
-            reports.not_run.push(format!("{name}: {why}"));
-            continue;
-        }
-        let measured = match probe_spec(&cluster, &plan, args.timeout).await {
-            Ok(spec) => of(&spec, options).await.map_err(|error| in_words(&error)),
-            Err(why) => Err(why),
+    live::guarded(args, async |job| {
+        let found = job.find(input, target).await?;
+        let mut reports = Reports {
+            schema: LIST_SCHEMA,
+            matrices: Vec::new(),
+            not_run: found.refused().collect(),
         };
-        match measured {
-            Ok(matrix) => reports.matrices.push(Report {
-                matrix,
-                plan: Some(plan),
-            }),
-            Err(why) => reports.not_run.push(format!("{name}: {why}")),
+        for plan in &found.planning.plans {
+            let name = format!(
+                "{} at {}:{}",
+                plan.service, plan.endpoint.address, plan.endpoint.port
+            );
+            if plan.tls.is_none() {
+                let why = "nginx speaks plain HTTP to it, so there is nothing to offer";
+                reports.not_run.push(format!("{name}: {why}"));
+                continue;
+            }
+            match of(job, &found, plan, options).await {
+                Ok(matrix) => reports.matrices.push(Report {
+                    matrix,
+                    plan: Some(plan.clone()),
+                }),
+                Err(why) => reports.not_run.push(format!("{name}: {why}")),
+            }
         }
-    }
-    if reports.matrices.is_empty() {
-        return Err(reports.not_run.join("; ").into());
-    }
-    Ok(reports)
+        if reports.matrices.is_empty() {
+            return Err(reports.not_run.join("; ").into());
+        }
+        Ok(reports)
+    })
+    .await
+}
+
+async fn of(
+    job: &Job<'_>,
+    found: &Found,
+    plan: &ProbePlan,
+    options: &Options,
+) -> Result<Matrix, String> {
+    let ways = job.ways(found, plan).await?;
+    let (spec, _) = spec_for(&found.transports, plan, &ways, job.args.timeout).await?;
+    let spec = &spec;
+    let (matrix, _) = run_over(&ways, |dial| async move {
+        measure(spec, options, &*dial, job.cancel).await
+    })
+    .await?;
+    Ok(matrix)
 }
 
 /// One matrix is printed as itself, several as a list.

@@ -3,12 +3,16 @@
 pub mod args;
 mod chain;
 mod check;
+mod cleanup;
 pub mod connect;
 mod demo;
+mod grid;
+mod live;
 mod matrix;
 mod output;
 mod pcap;
 mod probe;
+mod relay;
 mod screenshots;
 mod tui;
 
@@ -75,6 +79,9 @@ async fn dispatch(cli: Cli) -> Result<u8, CliError> {
         Some(Command::Check(args)) => check::run(&cli.input, &args).await,
         Some(Command::Probe(args)) => probe::run(&cli.input, &args).await,
         Some(Command::Chain(args)) => chain::run(&cli.input, &args).await,
+        Some(Command::Cleanup(args)) => cleanup::run(&cli.input, &args).await,
+        Some(Command::Relay(args)) => relay::run(&args).await,
+        Some(Command::Sleep { seconds }) => relay::sleep(seconds).await,
         Some(Command::Demo(args)) => demo::run(&args).await,
         Some(Command::Screenshots { folder }) => screenshots::run(&folder).await,
         Some(Command::Completions { shell }) => {

@@ -10,9 +10,10 @@ use jiff::Timestamp;
 use ngf_probes::{
     ProbeError,
     capture::Capture,
+    chain::{Certificates, NGINX_SERVER_DEPTH},
     dial::{Dial, Direct},
     probe_with,
-    spec::{Options, ProbeSpec},
+    spec::{BackendTrust, Options, ProbeSpec},
     transcript::Transcript,
 };
 use tokio_util::sync::CancellationToken;
@@ -21,25 +22,19 @@ use super::{
     CliError, EXIT_COULD_NOT, EXIT_FOUND, EXIT_OK,
     args::{InputArgs, Output, ProbeArgs},
     connect::{self, ConnectError},
-    connect_to, matrix, output,
+    live, matrix, output,
     pcap::PcapFile,
 };
 use crate::{
     cluster::Cluster,
-    diagnosis::plan::{Planning, ProbePlan, ProbeTarget, plan_all},
-    model::{
-        index::Index,
-        snapshot::{Scope, Snapshot},
-        topology::Topology,
-    },
+    diagnosis::{mounted::with_certificates, plan::ProbePlan},
+    model::{object::ObjectRef, snapshot::Snapshot},
     report::probe::{LIST_SCHEMA, Report, Reports},
-    world::{in_words, probe_spec},
+    world::run_plan,
 };
 
 /// How many probes run at a time.
 const AT_A_TIME: usize = 16;
-/// How long to wait for the cluster's answers before planning.
-const READ: Duration = Duration::from_secs(15);
 
 /// What probes do beside their verdict, as the command line asks.
 #[derive(Default)]
@@ -59,10 +54,11 @@ impl Extras {
         })
     }
 
-    /// Runs a probe with them.
-    async fn probe(
+    /// Runs a probe with them; `trust` is whom the backend probably trusts, where objects say so.
+    pub(super) async fn probe(
         &self,
         mut spec: ProbeSpec,
+        trust: Option<BackendTrust>,
         dial: &dyn Dial,
         cancel: &CancellationToken,
     ) -> Result<Transcript, ProbeError> {
@@ -70,6 +66,7 @@ impl Extras {
             tls.at = Some(at);
         }
         let mut options = self.options.clone();
+        options.backend_trust = options.backend_trust.or(trust);
         if let Some(captures) = &self.captures {
             let capture = Capture::new();
             options.capture = Some(capture.clone());
@@ -93,17 +90,22 @@ pub(super) async fn run(input: &InputArgs, args: &ProbeArgs) -> Result<u8, CliEr
     let reports = match (&args.connect, &args.server_name, &args.target) {
         (Some(address), Some(name), _) => {
             let spec = connect::spec(args, address, name)?;
-            let transcript = extras.probe(spec, &Direct, &cancel).await?;
+            let transcript = extras.probe(spec, None, &Direct, &cancel).await?;
             Reports {
                 schema: LIST_SCHEMA,
                 probes: vec![Report {
                     transcript,
                     plan: None,
+                    way: None,
+                    beside: None,
                 }],
                 not_run: Vec::new(),
             }
         }
-        (_, _, Some(target)) => probe_target(input, args, target, &extras, &cancel).await?,
+        (_, _, Some(target)) if args.way.all || args.way.watch.is_some() => {
+            return live::grid(input, args, target).await;
+        }
+        (_, _, Some(target)) => live::probe_target(input, args, target, &extras).await?,
         _ => return Err(NAME_SOMETHING.into()),
     };
     print(&reports, args)?;
@@ -124,60 +126,23 @@ pub(super) async fn run(input: &InputArgs, args: &ProbeArgs) -> Result<u8, CliEr
 pub(super) const NAME_SOMETHING: &str =
     "name what to probe, or an address with --connect and --server-name";
 
-async fn probe_target(
-    input: &InputArgs,
-    args: &ProbeArgs,
-    target: &str,
-    extras: &Extras,
-    cancel: &CancellationToken,
-) -> Result<Reports, CliError> {
-    let (cluster, plans, not_run) = plans_of(input, args, target).await?;
-    let mut reports = run_plans_with(&cluster, plans, args.timeout, extras, cancel).await;
-    reports.not_run.extend(not_run);
-    if reports.probes.is_empty() {
-        return Err(reports.not_run.join("; ").into());
-    }
-    Ok(reports)
-}
-
-/// The namespace of a name without one: the one that is read, or else the context's.
-fn namespace_of<'a>(scope: &'a Scope, cluster: &'a Cluster) -> &'a str {
-    match scope {
-        Scope::AllNamespaces => cluster.namespace(),
-        Scope::Namespace(namespace) => namespace,
-    }
-}
-
-/// The connections that nginx would open for a target, and why there are not more.
-pub(super) async fn plans_of(
-    input: &InputArgs,
-    args: &ProbeArgs,
-    target: &str,
-) -> Result<(Cluster, Vec<ProbePlan>, Vec<String>), CliError> {
-    if !input.files.is_empty() {
-        return Err(
-            "a live probe needs a cluster: leave -f out, or name an address with --connect".into(),
-        );
-    }
-    let cluster = connect_to(input).await?;
-    let snapshot = cluster.snapshot(READ).await;
-    let target = ProbeTarget::parse(target, namespace_of(&snapshot.scope, &cluster))?;
-    let planning = planning(&snapshot, &target)?;
-    let refused = planning.refused.iter();
-    let not_run = refused.map(|(_, why)| why.to_string()).collect();
-    let plans = planning.plans.into_iter();
-    let plans = plans.map(|plan| adjusted(plan, args)).collect();
-    Ok((cluster, plans, not_run))
-}
-
-fn planning(snapshot: &Snapshot, target: &ProbeTarget) -> Result<Planning, CliError> {
-    let index = Index::of(snapshot);
-    let topology = Topology::with(snapshot, &index);
-    Ok(plan_all(snapshot, &index, &topology, target)?)
+/// The CAs by which a Service's pods probably check clients: the one `ca.crt` that they mount.
+pub(super) fn mounted_trust(snapshot: &Snapshot, service: &ObjectRef) -> Option<BackendTrust> {
+    let service = snapshot.services.get(service)?;
+    let mounted = with_certificates(snapshot, service, "ca.crt");
+    let [(mounted, facts)] = mounted.as_slice() else {
+        return None;
+    };
+    let der = facts.iter().map(|facts| facts.der.clone());
+    Some(BackendTrust {
+        trusted: Certificates::Der(der.collect()),
+        origin: format!("{}[ca.crt], which its pods mount,", mounted.source),
+        depth: NGINX_SERVER_DEPTH,
+    })
 }
 
 /// A plan with what the command line says otherwise.
-fn adjusted(mut plan: ProbePlan, args: &ProbeArgs) -> ProbePlan {
+pub(super) fn adjusted(mut plan: ProbePlan, args: &ProbeArgs) -> ProbePlan {
     if let Some(host) = &args.host {
         plan.host.clone_from(host);
     }
@@ -187,35 +152,38 @@ fn adjusted(mut plan: ProbePlan, args: &ProbeArgs) -> ProbePlan {
     plan
 }
 
-/// Runs plans, several at a time; results are in the order of the plans.
+/// Runs plans directly, several at a time; results are in the order of the plans.
 pub(super) async fn run_plans(
     cluster: &Cluster,
     plans: Vec<ProbePlan>,
     timeout: Duration,
     cancel: &CancellationToken,
 ) -> Reports {
-    run_plans_with(cluster, plans, timeout, &Extras::default(), cancel).await
+    collect(plans, AT_A_TIME, async |plan| {
+        Ok(Report {
+            transcript: run_plan(cluster, plan, timeout, cancel).await?,
+            plan: Some(plan.clone()),
+            way: None,
+            beside: None,
+        })
+    })
+    .await
 }
 
-async fn run_plans_with(
-    cluster: &Cluster,
+/// Runs plans, so many at a time; results are in the order of the plans.
+pub(super) async fn collect(
     plans: Vec<ProbePlan>,
-    timeout: Duration,
-    extras: &Extras,
-    cancel: &CancellationToken,
+    at_a_time: usize,
+    run: impl AsyncFn(&ProbePlan) -> Result<Report, String>,
 ) -> Reports {
-    let run = async |plan: &ProbePlan| {
-        let spec = probe_spec(cluster, plan, timeout).await?;
-        let result = extras.probe(spec, &Direct, cancel).await;
-        result.map_err(|error| in_words(&error))
-    };
-    let one = |plan: ProbePlan| async {
+    let run = &run;
+    let one = |plan: ProbePlan| async move {
         let result = run(&plan).await;
         (plan, result)
     };
     let results: Vec<_> = futures::stream::iter(plans)
         .map(one)
-        .buffered(AT_A_TIME)
+        .buffered(at_a_time)
         .collect()
         .await;
     let mut reports = Reports {
@@ -225,10 +193,7 @@ async fn run_plans_with(
     };
     for (plan, result) in results {
         match result {
-            Ok(transcript) => reports.probes.push(Report {
-                transcript,
-                plan: Some(plan),
-            }),
+            Ok(report) => reports.probes.push(report),
             Err(why) => reports.not_run.push(format!(
                 "{} at {}:{}: {why}",
                 plan.service, plan.endpoint.address, plan.endpoint.port

@@ -5,11 +5,12 @@ use std::{path::Path, sync::Arc};
 
 use jiff::Timestamp;
 use ngf_ui::{Theme, svg};
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, watch};
 
 use super::{CliError, EXIT_OK, demo, output, tui::PROBE_TIMEOUT};
 use crate::{
     app::{headless::Headless, state::App},
+    cluster::transport::Via,
     sandbox::{Sandbox, SandboxOptions, Scenario, Stage},
     world::{Demo, Live, stage_event},
 };
@@ -56,11 +57,10 @@ async fn take(picture: &Picture) -> Result<String, CliError> {
     let sandbox = Sandbox::start(SandboxOptions::new(scenario, picture.stage)).await?;
     let cluster = demo::connect(&sandbox).await?;
     let snapshot = Arc::new(demo::settled(&cluster).await);
+    let (_sender, snapshots) = watch::channel(Arc::clone(&snapshot));
     let world = Arc::new(Demo {
-        live: Live {
-            cluster,
-            timeout: PROBE_TIMEOUT,
-        },
+        // The embedded cluster's addresses are this machine's own.
+        live: Live::new(cluster, snapshots, Via::Direct, PROBE_TIMEOUT),
         sandbox: Arc::new(Mutex::new(sandbox)),
     });
     let stage = (picture.scenario == "guide").then(|| stage_event(scenario, picture.stage));

@@ -13,6 +13,7 @@ use crate::{
         run::{World, run as run_app},
         state::App,
     },
+    cluster::transport::Via,
     files,
     model::snapshot::Snapshot,
     world::{Files, Live},
@@ -33,15 +34,8 @@ pub(super) async fn run(input: &InputArgs) -> Result<u8, CliError> {
     let cancel = CancellationToken::new();
     let _stop = cancel.clone().drop_guard();
     let snapshots = cluster.watch(&cancel);
-    show(
-        Arc::new(Live {
-            cluster,
-            timeout: PROBE_TIMEOUT,
-        }),
-        snapshots,
-        None,
-    )
-    .await
+    let live = Live::new(cluster, snapshots.clone(), Via::Auto, PROBE_TIMEOUT);
+    show(Arc::new(live), snapshots, None).await
 }
 
 /// Shows what a source of snapshots gives.

@@ -50,6 +50,7 @@ mod events;
 mod read;
 mod request;
 mod store;
+pub mod transport;
 mod watcher;
 
 pub use error::ClusterError;

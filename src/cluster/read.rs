@@ -24,6 +24,8 @@ const LOG_BYTES: u32 = 1 << 20;
 pub struct LogOptions {
     /// Lines from this moment on.
     pub since: Option<Timestamp>,
+    /// Lines of the last so many seconds, by the node's clock, whatever this machine's says.
+    pub seconds: Option<u32>,
     /// The last so many lines.
     pub tail: Option<u32>,
     /// At most so many bytes; 1 MiB where not said, and never more than 64 MiB.
@@ -100,7 +102,8 @@ impl Cluster {
         let limit = options.limit.unwrap_or(LOG_BYTES).min(64 << 20);
         let params = LogParams {
             container: Some(container.to_owned()),
-            since_time: options.since,
+            since_time: options.since.filter(|_| options.seconds.is_none()),
+            since_seconds: options.seconds.map(i64::from),
             tail_lines: options.tail.map(i64::from),
             limit_bytes: Some(i64::from(limit)),
             timestamps: options.timestamps,

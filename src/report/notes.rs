@@ -10,7 +10,7 @@ use ngf_probes::{
 };
 
 use super::clean;
-use crate::{diagnosis::words, views::words::micros};
+use crate::{beside::Beside, diagnosis::words, views::words::micros};
 
 /// The moment that was judged, where it is not now: it stands before the verdict.
 pub(super) fn moment(out: &mut String, transcript: &Transcript) {
@@ -145,4 +145,42 @@ fn line(record: &Record, before: Option<u64>) -> String {
         micros(record.first_byte_us),
         clean(&record.content_type),
     )
+}
+
+/// What stands beside a probe: the gateway's client, and the lines of both logs.
+pub(super) fn beside(out: &mut String, beside: &Beside) {
+    if let Some(client) = &beside.client {
+        let status = client
+            .status
+            .map_or_else(|| "no answer".to_owned(), |status| status.to_string());
+        let _ = writeln!(
+            out,
+            "\nAs the gateway's client: {} ({}): {status} {}",
+            clean(&client.request),
+            clean(&client.via),
+            clean(&client.answer)
+        );
+        let _ = writeln!(out, "  {}", clean(&client.sentence));
+    }
+    let mut from = "";
+    for line in &beside.log_lines {
+        if line.from != from {
+            let _ = writeln!(out, "\nLogged by {}", clean(&line.from));
+            from = &line.from;
+        }
+        let _ = writeln!(out, "  {}", clean(&line.line));
+        if let Some(means) = &line.means {
+            let step = line
+                .step
+                .map(|step| format!(" ({step})"))
+                .unwrap_or_default();
+            let _ = writeln!(out, "    = {}{step}", clean(means));
+        }
+    }
+    if !beside.missing.is_empty() {
+        out.push('\n');
+    }
+    for why in &beside.missing {
+        let _ = writeln!(out, "  not known: {}", clean(why));
+    }
 }

@@ -6,7 +6,9 @@ use ngf_probes::transcript::{Direction, Outcome, StepStatus, Transcript};
 use serde::Serialize;
 
 use super::clean;
-use crate::{diagnosis::plan::ProbePlan, views::words};
+use crate::{
+    beside::Beside, cluster::transport::WayTaken, diagnosis::plan::ProbePlan, views::words,
+};
 
 /// The `schema` of a list of probes.
 pub const LIST_SCHEMA: &str = "ngf-tui/probes/v1";
@@ -20,6 +22,12 @@ pub struct Report {
     /// What the cluster's objects say.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub plan: Option<ProbePlan>,
+    /// How the bytes went, and why so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub way: Option<WayTaken>,
+    /// What the gateway's client gets, and what both sides logged at that moment.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub beside: Option<Beside>,
 }
 
 /// The probes of a target, and what could not be probed.
@@ -55,11 +63,20 @@ impl Report {
                 let _ = writeln!(out, "  {}", clean(sentence));
             }
         }
+        if let Some(way) = &self.way {
+            let _ = writeln!(out, "  {}", clean(&way.because));
+            for why in &way.not_taken {
+                let _ = writeln!(out, "  {}", clean(why));
+            }
+        }
         out.push('\n');
         steps(&mut out, transcript);
         out.push('\n');
         super::notes::moment(&mut out, transcript);
         verdict(&mut out, transcript);
+        if let Some(beside) = &self.beside {
+            super::notes::beside(&mut out, beside);
+        }
         out
     }
 

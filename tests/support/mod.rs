@@ -2,6 +2,8 @@
 
 #![allow(dead_code)] // each test file uses a part of it
 
+#[cfg(feature = "slow-tests")]
+pub(crate) mod lab;
 pub(crate) mod pki;
 pub(crate) mod scenario;
 pub(crate) mod terminal;

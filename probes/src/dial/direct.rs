@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 
-use super::{Dial, DialError, Dialled, Target};
+use super::{Dial, DialError, Dialled, Fault, Target};
 use crate::recorder::Recorder;
 use crate::steps::{dns, tcp};
 
@@ -43,6 +43,7 @@ impl Dial for Direct {
                         return Ok(Dialled {
                             stream: Box::new(stream),
                             address: Some(address.to_string()),
+                            fault: Fault::default(),
                         });
                     }
                     Err(error) => last = Some(error),

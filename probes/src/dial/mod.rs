@@ -4,6 +4,7 @@
 mod direct;
 
 use std::io;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use futures::future::BoxFuture;
@@ -25,7 +26,8 @@ pub struct Target {
     pub host: String,
     /// TCP port.
     pub port: u16,
-    /// Bound on all of it: the name, and each address that is tried.
+    /// Bound on all of it: the name, and each address that is tried. A transport that must be set up
+    /// first (an exec, a pod) has its own bound on that, since NGINX does not wait for it.
     pub timeout: Duration,
 }
 
@@ -35,6 +37,26 @@ pub struct Dialled {
     pub stream: Box<dyn ByteStream>,
     /// The address at the other end, as `10.0.3.7:8443`, where it is known.
     pub address: Option<String>,
+    /// Where the transport says that it broke under the stream.
+    pub fault: Fault,
+}
+
+/// What broke under a stream, set once by its transport: an end of the stream is then not the
+/// backend's doing, and nothing can be said of the backend.
+#[derive(Debug, Clone, Default)]
+pub struct Fault(Arc<OnceLock<String>>);
+
+impl Fault {
+    /// Says what broke; what was said first counts.
+    pub fn set(&self, what: impl Into<String>) {
+        // Set before: that is the cause, and this is its effect.
+        let _ = self.0.set(what.into());
+    }
+
+    /// What broke, if anything did.
+    pub fn get(&self) -> Option<&str> {
+        self.0.get().map(String::as_str)
+    }
 }
 
 impl std::fmt::Debug for Dialled {
@@ -79,6 +101,17 @@ pub enum DialError {
         /// The operating system's reason.
         #[source]
         source: io::Error,
+    },
+    /// As [`DialError::Connect`], where another machine tried: its error number is Linux's, and may
+    /// mean something else here.
+    #[error("connecting to {address} failed: {reason}")]
+    Remote {
+        /// The address, with its port.
+        address: String,
+        /// Linux's number.
+        errno: Option<i32>,
+        /// The other machine's words.
+        reason: String,
     },
     /// The time was over before anything answered.
     #[error("connecting to {address} timed out")]

@@ -70,6 +70,8 @@ pub(super) struct Planner<'a> {
     snapshot: &'a Snapshot,
     index: &'a Index<'a>,
     topology: &'a Topology,
+    /// Endpoints that are not ready are planned, too.
+    pub(super) unready_too: bool,
     rules: BTreeMap<(ObjectRef, usize), RuleDecision<'a>>,
     seen: BTreeSet<super::PlanKey>,
 }
@@ -94,9 +96,14 @@ impl<'a> Planner<'a> {
             snapshot,
             index,
             topology,
+            unready_too: false,
             rules: BTreeMap::new(),
             seen: BTreeSet::new(),
         }
+    }
+
+    pub(super) fn topology(&self) -> &'a Topology {
+        self.topology
     }
 
     pub(super) fn backend(
@@ -413,7 +420,7 @@ impl<'a> Planner<'a> {
             .index
             .endpoints(service, port)
             .into_iter()
-            .filter(|endpoint| endpoint.ready)
+            .filter(|endpoint| endpoint.ready || self.unready_too)
             .collect();
         if !ready.is_empty() {
             return Ok(ready);

@@ -42,8 +42,28 @@ pub fn plan_all(
     topology: &Topology,
     target: &ProbeTarget,
 ) -> Result<Planning, PlanError> {
-    let places = backends_of(snapshot, topology, target)?;
-    let mut planner = Planner::new(snapshot, index, topology);
+    planning(snapshot, target, Planner::new(snapshot, index, topology))
+}
+
+/// As [`plan_all`], with the endpoints that are not ready beside those that are: nginx is not given
+/// them, and a probe may show why they are not ready.
+///
+/// # Errors
+/// One sentence, where the target does not exist or has no backends.
+pub fn plan_every(snapshot: &Snapshot, target: &ProbeTarget) -> Result<Planning, PlanError> {
+    let index = Index::of(snapshot);
+    let topology = Topology::with(snapshot, &index);
+    let mut planner = Planner::new(snapshot, &index, &topology);
+    planner.unready_too = true;
+    planning(snapshot, target, planner)
+}
+
+fn planning(
+    snapshot: &Snapshot,
+    target: &ProbeTarget,
+    mut planner: Planner<'_>,
+) -> Result<Planning, PlanError> {
+    let places = backends_of(snapshot, planner.topology(), target)?;
     let mut planning = Planning::default();
     for (place, endpoint) in places {
         match planner.backend(place, endpoint) {

@@ -13,7 +13,7 @@ use crate::model::object::ObjectRef;
 
 pub use connection::Connection;
 pub use error::PlanError;
-pub use make::{Planning, connections, plan, plan_all};
+pub use make::{Planning, connections, plan, plan_all, plan_every};
 pub use target::{ProbeTarget, TargetError};
 
 /// One connection that nginx would open, to be tried.
