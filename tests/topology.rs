@@ -6,8 +6,12 @@ use std::fmt::Write as _;
 
 use insta::assert_snapshot;
 use ngf_tui::{
-    diagnosis::plan::{PlannedTls, ProbeTarget, plan},
+    diagnosis::{
+        ngf::directives,
+        plan::{PlannedTls, ProbeTarget, connections, plan},
+    },
     model::{
+        index::Index,
         snapshot::Snapshot,
         topology::{NodeIx, Topology},
     },
@@ -139,6 +143,34 @@ fn what_nginx_would_do_is_planned_where_it_surprises() {
             planned(&scenario.snapshot, target)
         )
         .expect("text");
+    }
+    assert_snapshot!(text);
+}
+
+#[test]
+fn directives_are_those_that_ngf_renders() {
+    let mut text = String::new();
+    for (name, target) in [
+        ("guide", "httproute/secure-app"),
+        ("r9-grpc", "grpcroute/grpc"),
+        ("p11-near-miss-not-probed", "httproute/secure-app"),
+        (
+            "g10-client-certificate-without-policy",
+            "httproute/secure-app",
+        ),
+    ] {
+        let scenario = Scenario::load(name);
+        let index = Index::of(&scenario.snapshot);
+        let topology = Topology::with(&scenario.snapshot, &index);
+        let target = ProbeTarget::parse(target, "default").expect("a target");
+        writeln!(text, "{name}:").expect("text");
+        for connection in
+            connections(&scenario.snapshot, &index, &topology, &target).expect("a connection")
+        {
+            for directive in directives(&connection) {
+                writeln!(text, "  {directive}").expect("text");
+            }
+        }
     }
     assert_snapshot!(text);
 }

@@ -31,17 +31,15 @@ pub enum Step {
     /// What hangs nowhere else.
     Group(Group),
     /// A Gateway, ListenerSet, route or policy.
-    Object(ObjectRef),
+    Object(Arc<ObjectRef>),
     /// A listener by name.
     Listener(String),
     /// A rule of the route above, from 0.
     Rule(u32),
     /// A backend of the rule above.
     Backend {
-        /// The Service, or another kind's name where `service` is `None`.
-        service: Option<ObjectRef>,
-        /// What the reference names, in full.
-        name: String,
+        /// What the reference names, with its namespace where that is another than the route's.
+        name: Arc<str>,
         /// Its port.
         port: Option<u16>,
         /// From 0: which of the equal references of that rule it is.
@@ -50,7 +48,7 @@ pub enum Step {
     /// An endpoint of the backend above.
     Endpoint {
         /// IP address or, for an ExternalName Service, a host name.
-        address: String,
+        address: Arc<str>,
         /// Port.
         port: u16,
     },

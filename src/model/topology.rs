@@ -7,6 +7,7 @@ mod build;
 use std::{
     collections::HashMap,
     hash::{BuildHasherDefault, DefaultHasher, Hash as _, Hasher},
+    sync::Arc,
 };
 
 use super::{
@@ -18,6 +19,7 @@ use super::{
 };
 
 pub use super::node_id::{Group, NodeId, Step};
+pub use build::gateway_of;
 use build::{Builder, Label};
 
 /// The place of a node in its [`Topology`]; worth nothing in another one.
@@ -87,14 +89,14 @@ pub enum What {
         index: usize,
     },
     /// A Service's port that the rule above refers to.
-    Backend(Backend),
+    Backend(Box<Backend>),
     /// A BackendTLSPolicy.
     Policy {
         /// It is the one that counts, not one that loses against it.
         effective: bool,
     },
     /// An endpoint of the backend above.
-    Endpoint(Endpoint),
+    Endpoint(Arc<Endpoint>),
 }
 
 /// A backend of a rule.

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::clean;
+use super::{clean, clean_lines};
 use crate::{
     diagnosis::{
         Diagnosis, Finding, Health, Severity, Verdict,
@@ -42,8 +42,8 @@ struct JsonFinding<'a> {
     detail: Vec<String>,
     evidence: Vec<EvidenceLine>,
     remedy: Option<String>,
-    remedy_command: Option<&'a str>,
-    remedy_yaml: Option<&'a str>,
+    remedy_command: Option<String>,
+    remedy_yaml: Option<String>,
     effects: Vec<String>,
     /// The code of the finding that causes this one; `caused_by_index` is its place in the list.
     caused_by: Option<&'static str>,
@@ -143,8 +143,8 @@ fn json_finding<'a>(finding: &'a Finding, all: &[Finding]) -> JsonFinding<'a> {
             })
             .collect(),
         remedy: remedy.map(|remedy| clean(&remedy.summary)),
-        remedy_command: remedy.and_then(|remedy| remedy.command.as_deref()),
-        remedy_yaml: remedy.and_then(|remedy| remedy.yaml.as_deref()),
+        remedy_command: remedy.and_then(|remedy| remedy.command.as_deref().map(clean_lines)),
+        remedy_yaml: remedy.and_then(|remedy| remedy.yaml.as_deref().map(clean_lines)),
         effects: finding.effects.iter().map(|line| clean(line)).collect(),
         caused_by: finding
             .caused_by

@@ -40,22 +40,16 @@ impl FailOn {
     }
 }
 
-/// Text from outside made safe for a terminal: control characters (C0, C1, DEL), line and paragraph
-/// separators and bidirectional overrides become the replacement character; a line end becomes a
-/// space.
+/// Text from outside made safe for a terminal, on one line. What comes from the cluster was cleaned
+/// when it was decoded, and what comes from a peer when it was recorded; this is the last gate.
 pub fn clean(text: &str) -> String {
-    text.chars()
-        .map(|c| match c {
-            '\n' | '\t' => ' ',
-            c if c.is_control() || is_invisible(c) => '\u{fffd}',
-            c => c,
-        })
-        .collect()
+    crate::model::clean::clean_line(text)
 }
 
-fn is_invisible(c: char) -> bool {
-    matches!(c,
-        '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}' | '\u{061c}')
+/// The same, line by line.
+fn clean_lines(text: &str) -> String {
+    let lines: Vec<String> = text.lines().map(clean).collect();
+    lines.join("\n")
 }
 
 #[cfg(test)]

@@ -3,12 +3,14 @@
 //! Facts come from NGF's source, named at each function by its path under `internal/controller/`.
 
 pub mod backend;
+pub mod directives;
 pub mod gateway;
 pub mod known;
 pub mod policy;
 pub mod resolve;
 
 pub use backend::{BackendDecision, BackendState, RuleDecision, decide_rule};
+pub use directives::{Directive, directives};
 pub use gateway::{ClientCertificate, client_certificate};
 pub use policy::{PolicyDecision, PolicyFault, decide_policy};
 pub use resolve::{Resolved, resolve_config_map, resolve_secret};

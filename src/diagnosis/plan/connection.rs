@@ -117,7 +117,7 @@ impl<'a> Planner<'a> {
             self.loadable(tls)?;
         }
         let endpoints = match only.map(|place| &topology.node(place).what) {
-            Some(What::Endpoint(endpoint)) => vec![endpoint.clone()],
+            Some(What::Endpoint(endpoint)) => vec![Endpoint::clone(endpoint)],
             _ => self.ready_endpoints(service, port, connection.tls.is_some())?,
         };
         let plans: Vec<ProbePlan> = endpoints

@@ -3,6 +3,7 @@
 use std::{
     collections::{HashMap, HashSet},
     rc::Rc,
+    sync::Arc,
 };
 
 use crate::model::{
@@ -31,6 +32,32 @@ pub(super) struct Label {
     pub(super) object: Option<ObjectRef>,
 }
 
+/// What the nodes of one endpoint say, wherever it stands.
+struct EndpointLabel {
+    endpoint: Arc<Endpoint>,
+    address: Arc<str>,
+    name: String,
+    note: Option<String>,
+}
+
+impl EndpointLabel {
+    fn new(endpoint: Endpoint) -> Self {
+        let note = if endpoint.ready {
+            endpoint.pod.as_ref().map(|pod| pod.name.clone())
+        } else if endpoint.terminating {
+            Some("terminating".to_owned())
+        } else {
+            Some("not ready".to_owned())
+        };
+        Self {
+            address: endpoint.address.as_str().into(),
+            name: host_and_port(&endpoint.address, endpoint.port),
+            note,
+            endpoint: Arc::new(endpoint),
+        }
+    }
+}
+
 /// A Gateway or ListenerSet with what attaches to each of its listeners.
 pub(super) struct Parent<'a> {
     listeners: &'a [Listener],
@@ -56,8 +83,10 @@ pub(super) struct Builder<'a> {
     refused_sets: HashSet<&'a ObjectRef>,
     unattached: Vec<(&'a Object<Route>, Option<Refusal>)>,
     used_policies: HashSet<&'a ObjectRef>,
-    /// Many routes refer to one Service.
-    endpoints: HashMap<(&'a ObjectRef, u16), Rc<[Endpoint]>>,
+    /// Many routes refer to one Service: what its nodes say is worked out once.
+    endpoints: HashMap<(&'a ObjectRef, u16), Rc<[EndpointLabel]>>,
+    /// Names that several nodes bear.
+    names: HashMap<&'a ObjectRef, Arc<ObjectRef>>,
     /// The listener at hand passes TLS on unread.
     passthrough: bool,
     pub(super) tree: Topology,
@@ -90,6 +119,7 @@ impl<'a> Builder<'a> {
             unattached: Vec::new(),
             used_policies: HashSet::new(),
             endpoints: HashMap::new(),
+            names: HashMap::new(),
             passthrough: false,
             tree: Topology::with_room(snapshot.routes.len() * NODES_A_ROUTE),
         }
@@ -244,7 +274,7 @@ impl<'a> Builder<'a> {
     fn object(
         &mut self,
         parent: NodeIx,
-        object: &ObjectRef,
+        object: &'a ObjectRef,
         what: What,
         note: Option<String>,
     ) -> NodeIx {
@@ -254,8 +284,12 @@ impl<'a> Builder<'a> {
             note,
             object: Some(object.clone()),
         };
-        self.tree
-            .push(Some(parent), Step::Object(object.clone()), label)
+        let name = self
+            .names
+            .entry(object)
+            .or_insert_with(|| Arc::new(object.clone()));
+        let step = Step::Object(Arc::clone(name));
+        self.tree.push(Some(parent), step, label)
     }
 
     fn listeners(&mut self, above: NodeIx, owner: &'a ObjectRef) {
@@ -354,17 +388,16 @@ impl<'a> Builder<'a> {
         } else {
             filter.then(|| "of a filter".to_owned())
         };
-        let what = What::Backend(Backend {
+        let what = What::Backend(Box::new(Backend {
             service: service.clone(),
             port: target.port,
             port_name: port.map(|port| port.name.clone()),
             policy: policies.first().map(|policy| policy.reference.clone()),
             filter,
-        });
+        }));
         let step = Step::Backend {
             occurrence: self.occurrence(above, &name, target.port),
-            service: service.clone(),
-            name: name.clone(),
+            name: name.as_str().into(),
             port: target.port,
         };
         let label = Label {
@@ -383,10 +416,23 @@ impl<'a> Builder<'a> {
             let endpoints = Rc::clone(
                 self.endpoints
                     .entry((&service.reference, port.port))
-                    .or_insert_with(|| index.endpoints(service, port).into()),
+                    .or_insert_with(|| {
+                        let all = index.endpoints(service, port).into_iter();
+                        all.map(EndpointLabel::new).collect()
+                    }),
             );
             for endpoint in &*endpoints {
-                self.endpoint(place, endpoint.clone());
+                let label = Label {
+                    what: What::Endpoint(Arc::clone(&endpoint.endpoint)),
+                    name: endpoint.name.clone(),
+                    note: endpoint.note.clone(),
+                    object: endpoint.endpoint.pod.clone(),
+                };
+                let step = Step::Endpoint {
+                    address: Arc::clone(&endpoint.address),
+                    port: endpoint.endpoint.port,
+                };
+                self.tree.push(Some(place), step, label);
             }
         }
     }
@@ -409,31 +455,10 @@ impl<'a> Builder<'a> {
             matches!(
                 self.tree.node(**sibling).id.step(),
                 Step::Backend { name: other, port: other_port, .. }
-                    if other == name && *other_port == port
+                    if **other == *name && *other_port == port
             )
         });
         same.count() as u32
-    }
-
-    fn endpoint(&mut self, above: NodeIx, endpoint: Endpoint) {
-        let note = if endpoint.ready {
-            endpoint.pod.as_ref().map(|pod| pod.name.clone())
-        } else if endpoint.terminating {
-            Some("terminating".to_owned())
-        } else {
-            Some("not ready".to_owned())
-        };
-        let label = Label {
-            name: host_and_port(&endpoint.address, endpoint.port),
-            note,
-            object: endpoint.pod.clone(),
-            what: What::Endpoint(endpoint.clone()),
-        };
-        let step = Step::Endpoint {
-            address: endpoint.address,
-            port: endpoint.port,
-        };
-        self.tree.push(Some(above), step, label);
     }
 
     fn unattached_routes(&mut self) {
@@ -481,7 +506,8 @@ fn backend_name(target: &LocalRef, route_namespace: &str) -> String {
     }
 }
 
-fn gateway_of(set: &Object<ListenerSet>) -> ObjectRef {
+/// The Gateway that a ListenerSet adds listeners to.
+pub fn gateway_of(set: &Object<ListenerSet>) -> ObjectRef {
     let reference = &set.spec.parent_ref;
     let namespace = reference
         .namespace

@@ -18,7 +18,7 @@ use crate::{
         kind::Kind,
         kinds::{ListenerStatus, ParentStatus},
         object::{Condition, Meta, ObjectRef},
-        topology::is_ngf_controller,
+        topology::{gateway_of, is_ngf_controller},
     },
 };
 
@@ -118,6 +118,9 @@ fn told<'a>(context: &Context<'a>) -> Vec<Told<'a>> {
         listeners(&mut all, object, meta, &spec.listener_status);
     }
     for (object, set) in &snapshot.listener_sets {
+        if !context.gateways.contains_key(&gateway_of(set)) {
+            continue;
+        }
         push(
             &mut all,
             object,

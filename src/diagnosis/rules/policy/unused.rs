@@ -17,6 +17,7 @@ use crate::{
         kind::Kind,
         kinds::{BackendTLSPolicy, LocalRef},
         object::{Object, ObjectRef},
+        topology::{What, is_ngf_controller},
     },
 };
 
@@ -29,13 +30,42 @@ pub(in crate::diagnosis) const P1: Rule = Rule {
     causes: &["NGF-B9", "NGF-G10"],
     check: |context, findings| {
         for (name, (policy, _)) in &context.policies {
-            let used = context.policy_users.contains_key(name) || loses(context, name);
+            let used = context.policy_users.contains_key(name)
+                || loses(context, name)
+                || is_anothers(context, policy);
             if !used {
                 unused(context, policy, findings);
             }
         }
     },
 };
+
+/// Whether another controller looks after a policy: it said so, or one of its Gateways has a route to
+/// the Service.
+fn is_anothers(context: &Context<'_>, policy: &Object<BackendTLSPolicy>) -> bool {
+    let told = policy
+        .spec
+        .ancestors
+        .iter()
+        .any(|ancestor| !is_ngf_controller(&ancestor.controller_name));
+    let targets = policy
+        .spec
+        .target_refs
+        .iter()
+        .map(|target| ObjectRef::new(Kind::Service, &policy.reference.namespace, &target.name));
+    let routed = |service: ObjectRef| {
+        let places = context.topology.places(&service).iter();
+        places
+            .filter_map(|place| {
+                context.topology.above(*place, |node| match node.what {
+                    What::Gateway => node.object.as_ref(),
+                    _ => None,
+                })
+            })
+            .any(|gateway| !context.gateways.contains_key(gateway))
+    };
+    told || targets.into_iter().any(routed)
+}
 
 /// Whether a policy targets a backend in use, and an older one takes effect on it.
 fn loses(context: &Context<'_>, policy: &ObjectRef) -> bool {

@@ -284,8 +284,10 @@ fn parents_are_ours(
         };
         if parent.kind == Kind::Gateway && context.snapshot.gateways.contains_key(&parent) {
             ours |= context.gateways.contains_key(&parent);
-        } else if context.snapshot.listener_sets.contains_key(&parent) {
-            ours = true;
+        } else if let Some(set) = context.snapshot.listener_sets.get(&parent) {
+            ours |= context
+                .gateways
+                .contains_key(&crate::model::topology::gateway_of(set));
         } else {
             ours = true;
             proven &= known::absence_is_proven(context.snapshot, &parent).is_ok();
