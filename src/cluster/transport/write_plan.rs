@@ -222,15 +222,11 @@ impl Transports {
             _ => format!("ephemeral {container} in {}", pod.name),
         };
         let client = self.cluster().client();
+        let exec = Exec::new(client, pod, container, from.node.as_deref(), name);
         Way {
             via,
-            dial: Arc::new(Exec::new(
-                client,
-                pod,
-                container,
-                from.node.as_deref(),
-                name,
-            )),
+            dial: Arc::new(exec.clone()),
+            exec: Some(exec),
             because: because.to_owned(),
             seen_from: if via == Via::Ephemeral {
                 self.ip(pod)
