@@ -47,7 +47,7 @@ pub struct NameView {
 
 /// The names that a plan's backend has: an ExternalName's own, and, where `all` are asked for, the
 /// Service's.
-pub fn names_of(plan: &ProbePlan, all: bool) -> Vec<String> {
+pub(super) fn names_of(plan: &ProbePlan, all: bool) -> Vec<String> {
     let mut names = Vec::new();
     let address = &plan.endpoint.address;
     if address.parse::<IpAddr>().is_err() {
@@ -65,7 +65,7 @@ pub fn names_of(plan: &ProbePlan, all: bool) -> Vec<String> {
 ///
 /// # Errors
 /// A sentence, where the pod's files cannot be read.
-pub async fn look_up(name: &str, exec: &Exec, within: Duration) -> Result<NameView, String> {
+pub(super) async fn look_up(name: &str, exec: &Exec, within: Duration) -> Result<NameView, String> {
     let resolv_conf = exec.file("/etc/resolv.conf").await?;
     // A container without it has no names of its own.
     let hosts = exec.file("/etc/hosts").await.unwrap_or_default();
