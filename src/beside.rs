@@ -9,7 +9,6 @@ use std::{collections::BTreeSet, net::IpAddr, sync::Arc, time::Duration};
 use futures::future::join_all;
 use jiff::Timestamp;
 use ngf_probes::{
-    ProbeError,
     dial::{Dial, Direct},
     probe, sanitize,
     spec::{HttpSpec, ProbeSpec, TlsSpec, Trust},
@@ -38,7 +37,7 @@ const CONNECT: Duration = Duration::from_secs(2);
 const FLUSH: [Duration; 3] = [
     Duration::from_millis(150),
     Duration::from_millis(350),
-    Duration::from_millis(1_000),
+    Duration::from_secs(1),
 ];
 /// Lines that are kept of each log.
 const LINES: usize = 12;
@@ -237,7 +236,6 @@ pub async fn client_view(
     {
         Ok(transcript) if reached(&transcript) => Ok(transcript),
         Ok(transcript) => Err(transcript.nginx.sentence),
-        Err(error @ ProbeError::Cancelled) => Err(in_words(&error)),
         Err(error) => Err(in_words(&error)),
     };
     // An address that somebody names is meant; one of the status may be behind a firewall.
@@ -269,8 +267,11 @@ pub async fn client_view(
 
 /// Something came from the other side.
 fn reached(transcript: &Transcript) -> bool {
-    !matches!(transcript.nginx.outcome, Outcome::ConnectError)
-        && !(transcript.nginx.outcome == Outcome::Timeout && transcript.address.is_none())
+    match transcript.nginx.outcome {
+        Outcome::ConnectError => false,
+        Outcome::Timeout => transcript.address.is_some(),
+        _ => true,
+    }
 }
 
 fn view(request: String, via: String, transcript: &Transcript) -> ClientView {

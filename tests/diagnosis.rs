@@ -2,6 +2,9 @@
 
 mod support;
 
+use std::collections::BTreeSet;
+
+use ngf_tui::diagnosis::registry::{self, RULES};
 use support::scenario::{self, Scenario};
 
 #[test]
@@ -35,4 +38,64 @@ fn every_scenario_gives_what_it_names_in_that_order() {
         wrong.len(),
         wrong.join("\n")
     );
+}
+
+/// The codes that a scenario names, with those of its near misses left out.
+fn codes_that_fire() -> BTreeSet<String> {
+    scenario::all()
+        .iter()
+        .flat_map(|name| scenario::expected(name))
+        .filter_map(|line| line.split(' ').next().map(str::to_owned))
+        .collect()
+}
+
+#[test]
+fn every_rule_has_a_code_of_its_own_words_and_a_scenario_that_fires_it() {
+    let fired = codes_that_fire();
+    let mut seen = BTreeSet::new();
+    let mut wrong = Vec::new();
+    for rule in RULES {
+        if !seen.insert(rule.code) {
+            wrong.push(format!("{} is there twice", rule.code));
+        }
+        if !fired.contains(rule.code) {
+            wrong.push(format!("{} fires in no scenario", rule.code));
+        }
+        for (what, text) in [
+            ("title", rule.title),
+            ("explanation", rule.explanation),
+            ("remedy", rule.remedy),
+        ] {
+            if text.trim().is_empty() {
+                wrong.push(format!("{} has no {what}", rule.code));
+            }
+        }
+        for effect in rule.causes {
+            if registry::rule(effect).is_none() {
+                wrong.push(format!("{} causes {effect}, which is no rule", rule.code));
+            }
+        }
+    }
+    for code in &fired {
+        if registry::rule(code).is_none() {
+            wrong.push(format!("{code} is expected somewhere, and is no rule"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn every_finding_says_what_to_do_and_points_at_a_cause_before_it() {
+    for name in scenario::all() {
+        let diagnosis = Scenario::load(&name).diagnose();
+        for (index, finding) in diagnosis.findings.iter().enumerate() {
+            assert!(finding.remedy.is_some(), "{name}: {}", finding.code);
+            assert!(!finding.title.is_empty(), "{name}: {}", finding.code);
+            assert!(
+                finding.caused_by.is_none_or(|cause| cause < index),
+                "{name}: {} stands before its cause",
+                finding.code
+            );
+        }
+    }
 }

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 
 use insta::assert_snapshot;
 use ngf_tui::{
-    diagnosis::plan::{ProbeTarget, plan},
+    diagnosis::plan::{PlannedTls, ProbeTarget, plan},
     model::{
         snapshot::Snapshot,
         topology::{NodeIx, Topology},
@@ -36,35 +36,43 @@ fn tree(topology: &Topology) -> String {
 
 fn planned(snapshot: &Snapshot, target: &str) -> String {
     let target = ProbeTarget::parse(target, "default").expect("a target");
+    let mut text = String::new();
     match plan(snapshot, &target) {
-        Ok(plans) => plans
-            .iter()
-            .map(|plan| {
-                let tls = plan.tls.as_ref().map_or_else(
-                    || "plain".to_owned(),
-                    |tls| {
-                        format!(
-                            "TLS for {} trusting {} presenting {}",
-                            tls.hostname,
-                            tls.trust,
-                            tls.client_certificate
-                                .as_ref()
-                                .map_or_else(|| "nothing".to_owned(), ToString::to_string)
-                        )
-                    },
-                );
-                format!(
-                    "{}:{} {tls}, Host {} {}\n  {}\n",
-                    plan.endpoint.address,
-                    plan.endpoint.port,
+        Ok(plans) => {
+            for plan in plans {
+                let endpoint = &plan.endpoint;
+                writeln!(
+                    text,
+                    "{}:{} {}, Host {} {}\n  {}",
+                    endpoint.address,
+                    endpoint.port,
+                    spoken(plan.tls.as_ref()),
                     plan.host,
                     plan.path,
                     plan.because.join("\n  ")
                 )
-            })
-            .collect(),
-        Err(error) => format!("error: {error}\n"),
+                .expect("text");
+            }
+        }
+        Err(error) => writeln!(text, "error: {error}").expect("text"),
     }
+    text
+}
+
+fn spoken(tls: Option<&PlannedTls>) -> String {
+    tls.map_or_else(
+        || "plain".to_owned(),
+        |tls| {
+            let client = tls
+                .client_certificate
+                .as_ref()
+                .map_or_else(|| "nothing".to_owned(), ToString::to_string);
+            format!(
+                "TLS for {} trusting {} presenting {client}",
+                tls.hostname, tls.trust
+            )
+        },
+    )
 }
 
 #[test]

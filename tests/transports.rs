@@ -2,6 +2,7 @@
 //! `slow-tests` and a lab: `NGF_TUI_LAB_KUBECONFIG=/opt/lab/kubeconfig cargo test --features
 //! slow-tests --test transports` (see `tests/support/lab.rs`).
 
+#![allow(clippy::pedantic)] // a script against a real node
 #![cfg(feature = "slow-tests")]
 
 mod support;

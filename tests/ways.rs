@@ -3,6 +3,7 @@
 //! `NGF_TUI_LAB_KUBECONFIG=/opt/lab/kubeconfig cargo test --features slow-tests --test ways` (see
 //! `tests/support/lab.rs`).
 
+#![allow(clippy::pedantic)] // a script against a real node
 #![cfg(feature = "slow-tests")]
 
 mod support;

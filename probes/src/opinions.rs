@@ -42,7 +42,7 @@ pub(crate) fn of_backend(
 ) -> Result<JudgedAsBackend, ChainError> {
     let judgement = chain::judge(&ChainQuestion {
         presented: Certificates::Pem(identity.certificate_pem.clone()),
-        trusted: Certificates::Pem(trust.pem.clone()),
+        trusted: trust.trusted.clone(),
         purpose: Purpose::Client,
         depth: trust.depth,
         name: None,

@@ -203,6 +203,13 @@ impl<S> Tee<S> {
     }
 }
 
+impl<S> Drop for Tee<S> {
+    /// The connection ends with the stream.
+    fn drop(&mut self) {
+        self.tape.shut_down();
+    }
+}
+
 impl<S: AsyncRead + Unpin> AsyncRead for Tee<S> {
     fn poll_read(
         self: Pin<&mut Self>,

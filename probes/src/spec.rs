@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use zeroize::Zeroizing;
 
 use crate::capture::Capture;
+use crate::chain::Certificates;
 
 /// One probe: an address, how to speak TLS to it, and the HTTP request to send.
 #[derive(Debug, Clone)]
@@ -95,9 +96,9 @@ impl TlsVersion {
 /// Whom the backend trusts: `ssl_client_certificate` and `ssl_verify_depth` of an nginx backend.
 #[derive(Debug, Clone)]
 pub struct BackendTrust {
-    /// PEM text.
-    pub pem: Vec<u8>,
-    /// Where it comes from, for messages.
+    /// The CAs.
+    pub trusted: Certificates,
+    /// Where they come from, for messages.
     pub origin: String,
     /// The most intermediates; nginx's default is 1.
     pub depth: u32,

@@ -4,6 +4,7 @@
 #[expect(unreachable_pub, reason = "shared by several test crates")]
 mod support;
 
+use ngf_probes::chain::Certificates;
 use ngf_probes::dial::Direct;
 use ngf_probes::spec::{BackendTrust, Options, ProbeSpec};
 use ngf_probes::transcript::{ClientCertificate, Demand};
@@ -116,7 +117,7 @@ async fn where_the_backends_ca_is_known_the_certificate_is_judged_as_nginx_judge
     ] {
         let options = Options {
             backend_trust: Some(BackendTrust {
-                pem: ca.pem(),
+                trusted: Certificates::Pem(ca.pem()),
                 origin: "Secret default/backend-cert[ca.crt]".to_owned(),
                 depth: 1,
             }),
@@ -142,7 +143,7 @@ async fn a_ca_of_the_backend_that_cannot_be_read_ends_the_probe_with_its_name() 
     let gateway = Template::client("gateway").signed_by(&ca);
     let options = Options {
         backend_trust: Some(BackendTrust {
-            pem: b"nothing".to_vec(),
+            trusted: Certificates::Pem(b"nothing".to_vec()),
             origin: "file ca.crt".to_owned(),
             depth: 1,
         }),

@@ -195,6 +195,7 @@ pub struct ProbeArgs {
 
 /// How the bytes of a probe go.
 #[derive(Debug, Clone, Args)]
+#[allow(clippy::struct_excessive_bools)] // flags of a command line are bools
 pub struct WayArgs {
     /// From where the bytes leave
     #[arg(

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use ngf_probes::chain::NGINX_SERVER_DEPTH;
+use ngf_probes::chain::{Certificates, NGINX_SERVER_DEPTH};
 use ngf_probes::spec::{
     BackendTrust, ClientIdentity, HttpSpec, Options, ProbeSpec, TlsSpec, Trust,
 };
@@ -88,7 +88,7 @@ pub fn options(args: &ProbeArgs) -> Result<Options, ConnectError> {
     let backend_trust = match &args.client_ca {
         None => None,
         Some(path) => Some(BackendTrust {
-            pem: read("--client-ca", path)?.to_vec(),
+            trusted: Certificates::Pem(read("--client-ca", path)?.to_vec()),
             origin: format!("file {}", path.display()),
             depth: NGINX_SERVER_DEPTH,
         }),

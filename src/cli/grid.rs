@@ -191,14 +191,15 @@ async fn watch(
             }
             last = grids;
             let now = Timestamp::now();
-            let changes = changes
+            let changes: Vec<String> = changes
                 .into_iter()
-                .map(|change| format!("{} {change}", now.strftime("%H:%M:%S")));
+                .map(|change| format!("{} {change}", now.strftime("%H:%M:%S")))
+                .collect();
             show(
                 &last,
                 &history,
                 &mut log,
-                changes.collect(),
+                &changes,
                 on_screen,
                 first,
                 job.args.output,
@@ -230,7 +231,7 @@ async fn watch(
                         &[],
                         &history,
                         &mut log,
-                        vec![line],
+                        &[line],
                         on_screen,
                         false,
                         job.args.output,
@@ -249,7 +250,7 @@ fn show(
     grids: &[Grid],
     history: &History,
     log: &mut Vec<String>,
-    changes: Vec<String>,
+    changes: &[String],
     on_screen: bool,
     first: bool,
     format: Output,
@@ -270,7 +271,7 @@ fn show(
     log.extend(changes.iter().cloned());
     let kept = log.len().saturating_sub(LOG);
     log.drain(..kept);
-    let lines = if on_screen { &*log } else { &changes };
+    let lines: &[String] = if on_screen { log } else { changes };
     for line in lines {
         text.push_str(&report::clean(line));
         text.push('\n');

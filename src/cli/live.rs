@@ -34,7 +34,7 @@ pub(super) const READ: Duration = Duration::from_secs(15);
 /// With more endpoints than this, logs are not read and the gateway is not asked beside each.
 const BESIDE: usize = 4;
 /// How long something that is made lives: for one probe, and where probes repeat.
-const ONCE: Duration = Duration::from_secs(300);
+const ONCE: Duration = Duration::from_mins(5);
 const WATCHING: Duration = Duration::from_hours(1);
 
 /// Probes what a target means, one endpoint after the other.
@@ -51,8 +51,12 @@ pub(super) async fn probe_target(
             let (spec, note) = spec_for(&found.transports, plan, &ways, args.timeout).await?;
             let spec = &spec;
             let began = Timestamp::now();
+            let trust = probe::mounted_trust(found.transports.snapshot(), &plan.service);
+            let trust = &trust;
             let (transcript, mut way) = run_over(&ways, |dial| async move {
-                extras.probe(spec.clone(), &*dial, job.cancel).await
+                extras
+                    .probe(spec.clone(), trust.clone(), &*dial, job.cancel)
+                    .await
             })
             .await?;
             way.not_taken.extend(note);

@@ -87,8 +87,13 @@ impl PcapFile {
         } else {
             ""
         };
+        let secrets = if made.iter().any(Capture::has_secrets) {
+            " and the session's secrets"
+        } else {
+            ""
+        };
         Ok(format!(
-            "{path} holds what passed and the session's secrets: who reads it reads the traffic, so delete it when you are done{cut}"
+            "{path} holds what passed{secrets}: who reads it reads the traffic, so delete it when you are done{cut}"
         ))
     }
 }

@@ -10,9 +10,10 @@ use jiff::Timestamp;
 use ngf_probes::{
     ProbeError,
     capture::Capture,
+    chain::{Certificates, NGINX_SERVER_DEPTH},
     dial::{Dial, Direct},
     probe_with,
-    spec::{Options, ProbeSpec},
+    spec::{BackendTrust, Options, ProbeSpec},
     transcript::Transcript,
 };
 use tokio_util::sync::CancellationToken;
@@ -26,7 +27,8 @@ use super::{
 };
 use crate::{
     cluster::Cluster,
-    diagnosis::plan::ProbePlan,
+    diagnosis::{mounted::with_certificates, plan::ProbePlan},
+    model::{object::ObjectRef, snapshot::Snapshot},
     report::probe::{LIST_SCHEMA, Report, Reports},
     world::run_plan,
 };
@@ -52,10 +54,11 @@ impl Extras {
         })
     }
 
-    /// Runs a probe with them.
+    /// Runs a probe with them; `trust` is whom the backend probably trusts, where objects say so.
     pub(super) async fn probe(
         &self,
         mut spec: ProbeSpec,
+        trust: Option<BackendTrust>,
         dial: &dyn Dial,
         cancel: &CancellationToken,
     ) -> Result<Transcript, ProbeError> {
@@ -63,6 +66,7 @@ impl Extras {
             tls.at = Some(at);
         }
         let mut options = self.options.clone();
+        options.backend_trust = options.backend_trust.or(trust);
         if let Some(captures) = &self.captures {
             let capture = Capture::new();
             options.capture = Some(capture.clone());
@@ -86,7 +90,7 @@ pub(super) async fn run(input: &InputArgs, args: &ProbeArgs) -> Result<u8, CliEr
     let reports = match (&args.connect, &args.server_name, &args.target) {
         (Some(address), Some(name), _) => {
             let spec = connect::spec(args, address, name)?;
-            let transcript = extras.probe(spec, &Direct, &cancel).await?;
+            let transcript = extras.probe(spec, None, &Direct, &cancel).await?;
             Reports {
                 schema: LIST_SCHEMA,
                 probes: vec![Report {
@@ -121,6 +125,21 @@ pub(super) async fn run(input: &InputArgs, args: &ProbeArgs) -> Result<u8, CliEr
 /// What is said where nothing is named.
 pub(super) const NAME_SOMETHING: &str =
     "name what to probe, or an address with --connect and --server-name";
+
+/// The CAs by which a Service's pods probably check clients: the one `ca.crt` that they mount.
+pub(super) fn mounted_trust(snapshot: &Snapshot, service: &ObjectRef) -> Option<BackendTrust> {
+    let service = snapshot.services.get(service)?;
+    let mounted = with_certificates(snapshot, service, "ca.crt");
+    let [(mounted, facts)] = mounted.as_slice() else {
+        return None;
+    };
+    let der = facts.iter().map(|facts| facts.der.clone());
+    Some(BackendTrust {
+        trusted: Certificates::Der(der.collect()),
+        origin: format!("{}[ca.crt], which its pods mount,", mounted.source),
+        depth: NGINX_SERVER_DEPTH,
+    })
+}
 
 /// A plan with what the command line says otherwise.
 pub(super) fn adjusted(mut plan: ProbePlan, args: &ProbeArgs) -> ProbePlan {

@@ -202,7 +202,12 @@ fn unknown_by_nature(
         }
         _ => false,
     };
-    if unknown { Health::Unknown } else { Health::Ok }
+    match &node.what {
+        _ if unknown => Health::Unknown,
+        // nginx is not given it; one that is going away is nobody's worry.
+        What::Endpoint(endpoint) if !endpoint.ready && !endpoint.terminating => Health::Warning,
+        _ => Health::Ok,
+    }
 }
 
 /// The worst of each node and everything below it.

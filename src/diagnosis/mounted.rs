@@ -3,7 +3,9 @@
 
 use std::collections::BTreeSet;
 
-use super::{context::Context, ngf::BackendState};
+use ngf_probes::certificate::CertificateFacts;
+
+use super::{context::Context, ngf::BackendState, trust};
 use crate::model::{
     kind::Kind,
     kinds::{Container, Service, Volume},
@@ -68,6 +70,23 @@ pub fn by_service(snapshot: &Snapshot, service: &Object<Service>) -> Vec<Mounted
         }
     }
     found.into_iter().collect()
+}
+
+/// The Secrets, and for `ca.crt` the ConfigMaps, with certificates under this key that the pods of a
+/// Service mount.
+pub fn with_certificates<'a>(
+    snapshot: &'a Snapshot,
+    service: &Object<Service>,
+    key: &str,
+) -> Vec<(Mounted, &'a [CertificateFacts])> {
+    by_service(snapshot, service)
+        .into_iter()
+        .filter(|mounted| key == "ca.crt" || mounted.source.kind == Kind::Secret)
+        .filter_map(|mounted| {
+            let facts = trust::certificates(snapshot, &mounted.source, key).ok()?;
+            (!facts.is_empty()).then_some((mounted, facts))
+        })
+        .collect()
 }
 
 /// The Secrets that backends with TLS mount, each with the Service.

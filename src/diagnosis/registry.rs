@@ -6,7 +6,7 @@ use super::{
     finding::Severity,
     rules::{
         cert_manager, client_certificate, condition, expected, expiry, handshake, knowledge,
-        policy, route,
+        policy, route, served,
     },
 };
 
@@ -33,7 +33,7 @@ pub struct Rule {
 /// those that only repeat it.
 #[rustfmt::skip]
 pub static RULES: &[Rule] = &[
-    condition::class::C1, condition::class::C2, client_certificate::presence::C3, condition::class::C5, condition::class::C7,
+    condition::class::C1, condition::class::C2, client_certificate::presence::C3, condition::blind::C4, condition::class::C5, condition::blind::C6, condition::class::C7,
     client_certificate::G1, client_certificate::G2, client_certificate::G3, client_certificate::G4,
     client_certificate::G5, client_certificate::G6, client_certificate::G7, handshake::demanded::G8,
     client_certificate::fitness::G9, client_certificate::presence::G10, client_certificate::fitness::G12,
@@ -44,6 +44,7 @@ pub static RULES: &[Rule] = &[
     cert_manager::M1, cert_manager::M2, cert_manager::M3, cert_manager::M4, policy::bundle::M6,
     expiry::E1, expiry::E2, expiry::E3,
     condition::data_plane::D1, condition::data_plane::D2,
+    served::P11, served::B13,
     handshake::T1, handshake::T2, handshake::T3, handshake::T4, handshake::T5, handshake::T6,
     handshake::T7, handshake::T8, handshake::T9, handshake::T10, handshake::T11, handshake::T12,
     handshake::T13, handshake::T14, handshake::T20, handshake::T21,

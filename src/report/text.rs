@@ -161,14 +161,20 @@ impl Printer {
             .count();
         let errors = diagnosis.count(Severity::Error);
         let warnings = diagnosis.count(Severity::Warning);
+        let causes = diagnosis
+            .findings
+            .iter()
+            .filter(|finding| finding.caused_by.is_none() && finding.severity != Severity::Info)
+            .count();
         if !diagnosis.topology.is_empty() {
             self.out.push('\n');
         }
         let _ = writeln!(
             self.out,
-            "{}, {}, {unknown} unknown",
+            "{}, {}, {unknown} unknown; {} in all",
             plural(errors, "error"),
-            plural(warnings, "warning")
+            plural(warnings, "warning"),
+            plural(causes, "cause")
         );
     }
 
@@ -176,7 +182,7 @@ impl Printer {
         let pad = " ".repeat(hanging);
         for (index, line) in wrap(text, self.width, first, hanging).iter().enumerate() {
             let lead = if index == 0 { lead } else { &pad };
-            let _ = writeln!(self.out, "{lead}{line}");
+            let _ = writeln!(self.out, "{}", format!("{lead}{line}").trim_end());
         }
     }
 
@@ -189,7 +195,7 @@ impl Printer {
         );
         for (index, line) in wrap(text, self.width, width, width + 2).iter().enumerate() {
             let lead = if index == 0 { lead } else { &pad };
-            let _ = writeln!(self.out, "{lead}{line}");
+            let _ = writeln!(self.out, "{}", format!("{lead}{line}").trim_end());
         }
     }
 

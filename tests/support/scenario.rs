@@ -1,7 +1,6 @@
 //! Scenarios as data: objects, certificates, changes, what probes saw, and which findings are right.
 //! CONTRIBUTING.md says how to write one.
 
-use std::fmt::Write as _;
 use std::{
     collections::BTreeMap,
     fs,
@@ -61,6 +60,9 @@ pub(crate) struct Description {
     /// Kinds that may not be read.
     #[serde(default)]
     pub(crate) denied: Vec<String>,
+    /// Versions in which the cluster serves kinds, where they are not the preferred ones.
+    #[serde(default)]
+    pub(crate) versions: BTreeMap<String, String>,
     /// What probes saw.
     #[serde(default)]
     pub(crate) probes: Vec<SeenByProbe>,
@@ -82,6 +84,8 @@ pub(crate) struct SeenByProbe {
     pub(crate) verify_code: Option<i32>,
     /// Alert number.
     pub(crate) alert: Option<u8>,
+    /// The probe itself could not be run, for this reason.
+    pub(crate) failed: Option<String>,
     /// What nginx would log.
     pub(crate) log: Option<String>,
     /// TLS version; TLS 1.3 where left out, none where the handshake never came about.
@@ -126,6 +130,11 @@ pub(crate) fn all() -> Vec<String> {
     names
 }
 
+/// The findings that a scenario names.
+pub(crate) fn expected(name: &str) -> Vec<String> {
+    description(name).expect
+}
+
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/scenarios")
 }
@@ -143,6 +152,13 @@ impl Scenario {
         let mut snapshot = read(name, &objects, &minted);
         if !description.files {
             as_cluster(&mut snapshot, &description.denied);
+            for (name, version) in &description.versions {
+                let info = KINDS.iter().find(|info| info.name == name).expect("a kind");
+                let version = version.clone();
+                snapshot
+                    .kinds
+                    .insert(info.kind, KindState::Live { version });
+            }
         }
         let evidence = evidence(&description, &snapshot, &minted, now);
         Self {
@@ -154,6 +170,42 @@ impl Scenario {
         }
     }
 
+    /// Several scenarios in one cluster, each in a namespace of its own named after it; what is no
+    /// namespace's is taken from the first. Probes are left out.
+    pub(crate) fn together(names: &[&str]) -> Self {
+        let description = description(names[0]);
+        let now: Timestamp = "2026-06-01T12:00:00Z".parse().expect("a moment");
+        let mut all: Vec<Value> = Vec::new();
+        for name in names {
+            let mut wanted = BTreeMap::new();
+            let mut objects = Vec::new();
+            collect(name, &mut wanted, &mut objects);
+            let minted = pki::mint(&wanted, now);
+            let text = filled(name, &objects, &minted)
+                .replace(
+                    "\"namespace\": \"default\"",
+                    &format!("\"namespace\": \"{name}\""),
+                )
+                .replace("local-ca", &format!("{name}-ca"));
+            let list: Value = serde_json::from_str(&text).expect("JSON");
+            for object in list["items"].as_array().expect("a list") {
+                let known = all.iter().any(|known| path_of(known) == path_of(object));
+                if !known {
+                    all.push(object.clone());
+                }
+            }
+        }
+        let mut snapshot = read("together", &all, &BTreeMap::new());
+        as_cluster(&mut snapshot, &[]);
+        Self {
+            name: "together".to_owned(),
+            description,
+            now,
+            snapshot,
+            evidence: Evidence::none(),
+        }
+    }
+
     pub(crate) fn diagnose(&self) -> Diagnosis {
         Diagnosis::of(&self.snapshot, &self.evidence, self.now)
     }
@@ -161,17 +213,17 @@ impl Scenario {
 
 /// A finding as scenarios write it.
 pub(crate) fn line(finding: &Finding, all: &[Finding]) -> String {
-    let mut line = finding.code.to_owned();
+    let mut words = vec![finding.code.to_owned()];
     if finding.severity != Severity::Error {
-        let _ = write!(line, " {}", finding.severity);
+        words.push(finding.severity.to_string());
     }
     if finding.verdict == Verdict::Unknown {
-        line += " unknown";
+        words.push("unknown".to_owned());
     }
     if let Some(cause) = finding.caused_by {
-        let _ = write!(line, " by {}", all[cause].code);
+        words.push(format!("by {}", all[cause].code));
     }
-    line
+    words.join(" ")
 }
 
 fn description(name: &str) -> Description {
@@ -245,6 +297,15 @@ fn merge(target: &mut Value, patch: &Value) {
 }
 
 fn read(name: &str, objects: &[Value], minted: &BTreeMap<String, Minted>) -> Snapshot {
+    let text = filled(name, objects, minted);
+    let folder = tempfile::tempdir().expect("folder");
+    let path = folder.path().join("objects.json");
+    fs::write(&path, text).expect("file");
+    files::read(&[path], "default")
+}
+
+/// The objects as a list, with the certificates in place.
+fn filled(name: &str, objects: &[Value], minted: &BTreeMap<String, Minted>) -> String {
     let list = json!({"apiVersion": "v1", "kind": "List", "items": objects});
     let mut text = serde_json::to_string_pretty(&list).expect("JSON");
     for (certificate, pair) in minted {
@@ -267,10 +328,7 @@ fn read(name: &str, objects: &[Value], minted: &BTreeMap<String, Minted>) -> Sna
         "{name}: a certificate is missing: {}",
         unfilled(&text)
     );
-    let folder = tempfile::tempdir().expect("folder");
-    let path = folder.path().join("objects.json");
-    fs::write(&path, text).expect("file");
-    files::read(&[path], "default")
+    text
 }
 
 fn unfilled(text: &str) -> &str {
@@ -325,11 +383,14 @@ fn evidence(
         for plan in plans {
             let wanted = seen.address.as_ref();
             if wanted.is_none_or(|address| *address == plan.endpoint.address) {
-                let transcript = transcript(seen, &plan, minted, now);
+                let result = match &seen.failed {
+                    Some(why) => Err(why.clone()),
+                    None => Ok(Arc::new(transcript(seen, &plan, minted, now))),
+                };
                 evidence.record(Probed {
                     plan: Arc::new(plan),
                     at: now,
-                    result: Ok(Arc::new(transcript)),
+                    result,
                 });
             }
         }

@@ -108,6 +108,11 @@ impl Capture {
         self.inner().connection.is_none()
     }
 
+    /// Whether it holds secrets of a TLS session.
+    pub fn has_secrets(&self) -> bool {
+        !self.inner().secrets.is_empty()
+    }
+
     /// Whether more passed than is kept.
     pub fn is_cut(&self) -> bool {
         self.inner().is_cut

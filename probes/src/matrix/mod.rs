@@ -345,7 +345,10 @@ fn client_certificate(tls: &TlsSpec, own: &Transcript) -> Row {
         None => Answer::Unknown,
     };
     let mut row = row(Axis::ClientCertificate, NAME, true, answer, own);
-    row.note.clone_from(&seen.sentence);
+    row.note = match (answer, &seen.subject) {
+        (Answer::Accepted, Some(subject)) => format!("the backend takes {subject}"),
+        _ => seen.sentence.clone(),
+    };
     row
 }
 

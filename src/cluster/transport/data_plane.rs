@@ -146,7 +146,7 @@ pub fn data_plane(snapshot: &Snapshot, gateway: &ObjectRef) -> Result<DataPlane,
         Some(workload) => {
             let pods = in_namespace(snapshot, gateway)
                 .filter(|pod| belongs_to(pod, workload))
-                .map(|pod| data_plane_pod(pod))
+                .map(data_plane_pod)
                 .collect::<Vec<_>>();
             if pods.is_empty() {
                 return Err(NoDataPlane::NoPods {
@@ -163,7 +163,7 @@ pub fn data_plane(snapshot: &Snapshot, gateway: &ObjectRef) -> Result<DataPlane,
             };
             let pods = in_namespace(snapshot, gateway)
                 .filter(|pod| is_labelled(pod, gateway))
-                .map(|pod| data_plane_pod(pod))
+                .map(data_plane_pod)
                 .collect::<Vec<_>>();
             if pods.is_empty() {
                 return Err(not_known(format!(
@@ -242,7 +242,7 @@ fn belongs_to(pod: &Object<Pod>, workload: &Object<Workload>) -> bool {
         return false;
     };
     let name = &workload.reference.name;
-    let controlled = match workload.reference.kind {
+    let owned = match workload.reference.kind {
         Kind::DaemonSet => {
             controller.kind == "DaemonSet" && same(controller, name, &workload.meta.uid)
         }
@@ -252,7 +252,7 @@ fn belongs_to(pod: &Object<Pod>, workload: &Object<Workload>) -> bool {
                 && hash.is_some_and(|hash| controller.name == format!("{name}-{hash}"))
         }
     };
-    selected && controlled
+    selected && owned
 }
 
 /// Whether a pod says that it is a Gateway's, and has a controller and nginx's container: a debug pod

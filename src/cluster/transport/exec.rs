@@ -225,16 +225,13 @@ impl Exec {
                 began,
                 protocol,
             };
-            match attempt.connected(side, until).await? {
-                Some(address) => {
-                    return Ok(Dialled {
-                        fault: stream.fault(),
-                        stream: Box::new(stream),
-                        address,
-                    });
-                }
-                // Its program is missing.
-                None => {}
+            // Without an address its program is missing: the next is tried.
+            if let Some(address) = attempt.connected(side, until).await? {
+                return Ok(Dialled {
+                    fault: stream.fault(),
+                    stream: Box::new(stream),
+                    address,
+                });
             }
         }
         Err(self.failed(

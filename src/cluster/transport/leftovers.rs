@@ -227,7 +227,7 @@ fn ephemeral_containers(pod: &Pod) -> Vec<Leftover> {
     containers
         .filter(|container| container.name.starts_with(PREFIX))
         .map(|container| {
-            let runs = runs_until(pod, &container.name, &container.args).map_or_else(
+            let runs = runs_until(pod, &container.name, container.args.as_ref()).map_or_else(
                 || "it does not run".to_owned(),
                 |until| format!("it runs until {until}"),
             );
@@ -242,12 +242,12 @@ fn ephemeral_containers(pod: &Pod) -> Vec<Leftover> {
 }
 
 /// When a container that sleeps ends; `None` where it does not run.
-pub(super) fn runs_until(pod: &Pod, name: &str, args: &Option<Vec<String>>) -> Option<Timestamp> {
+pub(super) fn runs_until(pod: &Pod, name: &str, args: Option<&Vec<String>>) -> Option<Timestamp> {
     let statuses = pod.status.as_ref()?.ephemeral_container_statuses.as_ref()?;
     let status = statuses.iter().find(|status| status.name == name)?;
     let running = status.state.as_ref()?.running.as_ref()?;
     let since = running.started_at.as_ref()?.0;
-    let seconds: i64 = args.as_ref()?.get(1)?.parse().ok()?;
+    let seconds: i64 = args?.get(1)?.parse().ok()?;
     since
         .checked_add(jiff::SignedDuration::from_secs(seconds))
         .ok()

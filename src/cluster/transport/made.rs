@@ -51,7 +51,7 @@ impl Default for MakeOptions {
     fn default() -> Self {
         Self {
             image: IMAGE.to_owned(),
-            lives: Duration::from_secs(300),
+            lives: Duration::from_mins(5),
             like_data_plane: false,
         }
     }

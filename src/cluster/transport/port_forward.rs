@@ -74,10 +74,10 @@ impl PortForward {
             );
         })?;
         // Both channels begin with the port's number; an error may be there as soon.
-        let begun = side.wait_for(|side| {
+        let started = side.wait_for(|side| {
             side.begun == 0b11 || side.ended.is_some() || !side.words().is_empty()
         });
-        let ready = match timeout_at(until.into(), begun).await {
+        let ready = match timeout_at(until.into(), started).await {
             Ok(Ok(side)) => match end(&side) {
                 End::Broken(why) if side.begun != 0b11 || !side.words().is_empty() => Err(why),
                 _ => Ok(()),

@@ -327,6 +327,11 @@ impl AsyncWrite for ChannelStream {
 }
 
 #[cfg(test)]
+#[allow(
+    clippy::unnecessary_wraps,
+    clippy::large_stack_arrays,
+    clippy::needless_pass_by_value
+)] // test data
 mod tests {
     use std::collections::VecDeque;
 

@@ -137,6 +137,11 @@ fn line(parts: &[Option<&str>]) -> String {
 }
 
 #[cfg(test)]
+#[allow(
+    clippy::unnecessary_wraps,
+    clippy::large_stack_arrays,
+    clippy::needless_pass_by_value
+)] // test data
 mod tests {
     use serde_json::{Value, json};
 

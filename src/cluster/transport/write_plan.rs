@@ -30,11 +30,11 @@ use crate::{
 /// Bound on one request.
 const ANSWER: Duration = Duration::from_secs(15);
 /// How long a container may take to run: its image may have to be pulled.
-const RUNNING: Duration = Duration::from_secs(60);
+const RUNNING: Duration = Duration::from_mins(1);
 /// How often one looks.
 const LOOK: Duration = Duration::from_millis(300);
 /// A container that ends sooner than this is not used again.
-const ENOUGH: Duration = Duration::from_secs(60);
+const ENOUGH: Duration = Duration::from_mins(1);
 
 /// What a probe would write to the cluster, to be shown before.
 #[derive(Debug, Clone)]
@@ -192,7 +192,7 @@ impl Transports {
         let mut containers = containers.filter(|container| {
             container.name.starts_with(PREFIX)
                 && container.image.as_deref() == Some(options.image.as_str())
-                && runs_until(&pod, &container.name, &container.args)
+                && runs_until(&pod, &container.name, container.args.as_ref())
                     .is_some_and(|until| until > soon)
         });
         Ok(containers.next().map(|container| {

@@ -6,7 +6,7 @@ use ngf_probes::certificate::CertificateFacts;
 use super::{ChainBox, Column, Detail, Link, Seen, Trust};
 use crate::{
     diagnosis::{mounted::Mounted, plan::Connection, trust, words},
-    model::{index::Index, kind::Kind, object::ObjectRef, snapshot::Snapshot},
+    model::{index::Index, object::ObjectRef, snapshot::Snapshot},
 };
 
 /// What a picture is about.
@@ -34,14 +34,12 @@ impl Subject<'_> {
 
     /// The Secrets and ConfigMaps with this key that the backend's pods mount.
     pub(super) fn mounted_with(&self, key: &str) -> Vec<(Mounted, &[CertificateFacts])> {
-        self.mounted()
-            .into_iter()
-            .filter(|mounted| key == "ca.crt" || mounted.source.kind == Kind::Secret)
-            .filter_map(|mounted| {
-                let facts = trust::certificates(self.snapshot, &mounted.source, key).ok()?;
-                (!facts.is_empty()).then_some((mounted, facts))
+        self.index
+            .service(&self.connection.service)
+            .map(|service| {
+                crate::diagnosis::mounted::with_certificates(self.snapshot, service, key)
             })
-            .collect()
+            .unwrap_or_default()
     }
 }
 

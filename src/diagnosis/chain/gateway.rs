@@ -268,7 +268,15 @@ fn measured(subject: &Subject<'_>, complaint: Option<&str>) -> Option<(Trust, St
         Outcome::TlsError if asked.requested && transcript.nginx.alert.is_some() => {
             refused("the backend answered with an alert")
         }
-        _ => None,
+        // The probe goes on where nginx would close, and so learns what the backend thinks.
+        _ => match asked.accepted {
+            Some(true) => Some((
+                Trust::Verified,
+                format!("the backend took it, had nginx gone on ({when})"),
+            )),
+            Some(false) => refused("the backend refused it, had nginx gone on"),
+            None => None,
+        },
     }
 }
 

@@ -9,4 +9,5 @@ pub(super) mod handshake;
 pub(super) mod knowledge;
 pub(super) mod policy;
 pub(super) mod route;
+pub(super) mod served;
 pub(in crate::diagnosis) mod shared;

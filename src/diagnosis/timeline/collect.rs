@@ -111,17 +111,10 @@ fn mounted_with<'a>(
     connection: &Connection,
     key: &str,
 ) -> Vec<(Mounted, &'a [CertificateFacts])> {
-    let Some(service) = context.index.service(&connection.service) else {
-        return Vec::new();
-    };
-    mounted::by_service(context.snapshot, service)
-        .into_iter()
-        .filter(|mounted| key == "ca.crt" || mounted.source.kind == Kind::Secret)
-        .filter_map(|mounted| {
-            let facts = trust::certificates(context.snapshot, &mounted.source, key).ok()?;
-            (!facts.is_empty()).then_some((mounted, facts))
-        })
-        .collect()
+    match context.index.service(&connection.service) {
+        Some(service) => mounted::with_certificates(context.snapshot, service, key),
+        None => Vec::new(),
+    }
 }
 
 /// All certificates, each once.

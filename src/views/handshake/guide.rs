@@ -140,16 +140,21 @@ impl<'a> Guide<'a> {
             self.failed(|step| step.name == "Alert" && step.direction == Direction::Received);
         let (label, mark) = match () {
             () if !client.requested => ("validate client certificate".to_owned(), Mark::Muted),
-            () if refused || (alert.is_some() && self.handshake_done()) => (
-                "validate client certificate · refused".to_owned(),
-                Mark::Failed,
-            ),
+            () if client.accepted == Some(false)
+                || refused
+                || (alert.is_some() && self.handshake_done()) =>
+            {
+                (
+                    "validate client certificate · refused".to_owned(),
+                    Mark::Failed,
+                )
+            }
             () if !client.sent => (
                 "validate client certificate · there was none".to_owned(),
                 Mark::Warning,
             ),
-            () if self.status().is_some() && verdict.outcome == Outcome::Ok => (
-                "validate client certificate · the backend served the request".to_owned(),
+            () if client.accepted == Some(true) => (
+                "validate client certificate · the backend took it".to_owned(),
                 Mark::Ok,
             ),
             () => (
@@ -158,10 +163,10 @@ impl<'a> Guide<'a> {
             ),
         };
         let arrow = arrow(6, BACKEND, BACKEND, label).mark(mark);
-        if mark == Mark::Failed {
-            arrow.of(alert).reason(&verdict.sentence)
-        } else {
-            arrow
+        match mark {
+            Mark::Failed if client.sentence.is_empty() => arrow.of(alert).reason(&verdict.sentence),
+            Mark::Failed => arrow.of(alert).reason(&client.sentence),
+            _ => arrow,
         }
     }
 

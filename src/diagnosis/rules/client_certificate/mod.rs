@@ -3,7 +3,10 @@
 pub(in crate::diagnosis) mod fitness;
 pub(in crate::diagnosis) mod presence;
 
-use super::shared::{grant, upper, writer};
+use super::{
+    condition::blind::is_blind_to,
+    shared::{grant, upper, writer},
+};
 use crate::{
     diagnosis::{
         context::Context,
@@ -139,6 +142,7 @@ fn refused(context: &Context<'_>, findings: &mut Findings, code: &'static str) {
             ClientCertificate::Refused { .. } | ClientCertificate::None => None,
             ClientCertificate::Presented(secret) => reported
                 .filter(|condition| code_in_words(condition) == code)
+                .filter(|_| !is_blind_to(findings, &gateway.reference))
                 .map(|condition| only_reported(gateway, code, secret, condition)),
             ClientCertificate::Unknown { secret, why } => match reported {
                 Some(condition) if code_in_words(condition) == code => {
@@ -185,10 +189,12 @@ fn from_objects(
     };
     let mut finding = Finding::new(code, Severity::Error, name, title)
         .because("Accepted and Programmed stay True, and nginx presents no client certificate.")
-        .evidence("NGF says", message, "by what it checks in the objects")
         .condition_if(name, reported)
         .scope(secret)
         .remedy(remedy(gateway, code, secret));
+    if reported.is_none() {
+        finding = finding.evidence("NGF says", message, "predicted from the objects");
+    }
     if reported.is_none() && !context.is_files() && context.is_settled(gateway.meta.created) {
         finding = finding.because(
             "NGF's status does not say so (yet): it looks at a Secret again when something changes.",
@@ -266,9 +272,15 @@ fn with_effects(context: &Context<'_>, gateway: &Object<Gateway>, finding: Findi
 }
 
 fn remedy(gateway: &Object<Gateway>, code: &str, secret: Option<&ObjectRef>) -> Remedy {
-    let (namespace, name) = secret.map_or(("NAMESPACE", "SECRET"), |secret| {
-        (secret.namespace.as_str(), secret.name.as_str())
-    });
+    let named = gateway
+        .spec
+        .client_certificate_ref
+        .as_ref()
+        .map_or("SECRET", |reference| reference.name.as_str());
+    let (namespace, name) = secret
+        .map_or((gateway.reference.namespace.as_str(), named), |secret| {
+            (secret.namespace.as_str(), secret.name.as_str())
+        });
     let create = format!(
         "kubectl -n {namespace} create secret tls {name} --cert=client.crt --key=client.key"
     );

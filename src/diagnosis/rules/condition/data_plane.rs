@@ -3,7 +3,7 @@
 use crate::diagnosis::{
     finding::{Finding, Mark, Remedy, Severity},
     registry::Rule,
-    words::{condition, count},
+    words::condition,
 };
 
 pub(in crate::diagnosis) const D1: Rule = Rule {
@@ -82,10 +82,7 @@ pub(in crate::diagnosis) const D2: Rule = Rule {
             let pods = if workload.spec.desired == 0 {
                 "is scaled to 0".to_owned()
             } else {
-                format!(
-                    "has 0 of {} ready",
-                    count(workload.spec.desired.max(0) as usize, "pod")
-                )
+                format!("has 0 of {} pods ready", workload.spec.desired)
             };
             let selector: Vec<String> = workload
                 .spec

@@ -1,5 +1,6 @@
 //! S1 to S6: what conditions say that no other rule explains.
 
+pub(in crate::diagnosis) mod blind;
 pub(in crate::diagnosis) mod class;
 pub(in crate::diagnosis) mod data_plane;
 pub(in crate::diagnosis) mod silence;

@@ -115,7 +115,10 @@ fn add_unloadable(
         .breaks(format!(
             "the configuration of {affected} does not load any more: nothing that changes takes effect, for any route"
         ))
-        .remedy(ca_remedy(context, object, &policies));
+        .remedy(match code {
+            "NGF-P9" => Remedy::say(format!("Leave only CERTIFICATE blocks in the ca.crt of {object}.")),
+            _ => ca_remedy(context, object, &policies),
+        });
     for gateway in gateways {
         finding = finding.mark(Mark::Object(gateway.clone()));
     }

@@ -11,8 +11,9 @@ use crate::{
         ngf::{PolicyDecision, PolicyFault, known, resolve::Fault},
         plan::TrustSource,
         registry::Rule,
+        rules::condition::blind::is_blind_to,
         rules::shared::{upper, writer},
-        words::list,
+        words::{condition, list},
     },
     model::{
         kind::Kind,
@@ -106,6 +107,7 @@ fn invalid(context: &Context<'_>, findings: &mut Findings, code: &'static str) {
                 if let Some(reported) = reported(policy)
                     && code_in_words(reported) == code
                     && context.policy_users.contains_key(name)
+                    && !is_blind_to(findings, name)
                 {
                     only_reported(findings, policy, code, reported);
                 }
@@ -144,11 +146,6 @@ fn add_invalid(
     };
     let title = invalid_title(context, policy, fault, &names);
     let mut finding = Finding::new(fault.code, severity, subject, title)
-        .evidence(
-            "NGF says",
-            &fault.message,
-            "by what it checks in the objects",
-        )
         .mark_objects(names.iter().copied())
         .remedy(invalid_remedy(context, policy, fault));
     if let Some((object, Fault::DoesNotExist)) = &fault.culprit
@@ -159,6 +156,9 @@ fn add_invalid(
                 "{writer} is to write it and has not: see its conditions."
             ))
             .scope([&writer]);
+    }
+    if reported(policy).is_none() {
+        finding = finding.evidence("NGF says", &fault.message, "predicted from the objects");
     }
     for (policy, _) in policies {
         if let Some(reported) = reported(policy) {
@@ -206,7 +206,41 @@ fn invalid_title(
         Some((object, Fault::BrokenCa)) => {
             format!("The ca.crt in {object}, the CA of {users}, cannot be read")
         }
-        None => format!("NGF does not take {}: {}", policy.reference, fault.message),
+        None => without_culprit(policy, fault),
+    }
+}
+
+fn without_culprit(policy: &Object<BackendTLSPolicy>, fault: &PolicyFault) -> String {
+    let name = &policy.reference;
+    let spec = &policy.spec;
+    match fault.code {
+        "NGF-P2" => format!(
+            "The hostname of {name}, \"{}\", is none that NGF takes",
+            spec.hostname
+        ),
+        "NGF-P3" if spec.ca_certificate_refs.is_empty() => match &spec.well_known_ca_certificates {
+            None => format!("{name} names no CA at all"),
+            Some(other) => {
+                format!("{name} names {other} as well-known CAs, and NGF knows only System")
+            }
+        },
+        "NGF-P3" => format!("{name} names both a CA of its own and the system's"),
+        "NGF-P4" => format!(
+            "{name} names {} CAs, and NGF takes one",
+            spec.ca_certificate_refs.len()
+        ),
+        "NGF-P5" => {
+            let what = spec
+                .ca_certificate_refs
+                .first()
+                .map_or_else(String::new, |reference| {
+                    let group = reference.group.as_deref().unwrap_or_default();
+                    let kind = reference.kind.as_deref().unwrap_or_default();
+                    format!("{kind}.{group}").trim_end_matches('.').to_owned()
+                });
+            format!("The CA of {name} is of kind {what}, and NGF takes only ConfigMaps and Secrets")
+        }
+        _ => format!("NGF does not take {name}: {}", fault.message),
     }
 }
 
@@ -248,6 +282,9 @@ fn invalid_remedy(
                 "kubectl -n {namespace} create configmap {name} --from-file=ca.crt --dry-run=client -o yaml | kubectl apply -f -"
             ),
         ),
+        Fault::DoesNotExist if object.kind == Kind::Secret => Remedy::say(format!(
+            "Create {object} as kubernetes.io/tls with the CA as ca.crt, or name what exists: a ConfigMap with ca.crt does, too."
+        )),
         _ if object.kind == Kind::ConfigMap => Remedy::command(
             format!("Create {object} with the CA under the key ca.crt."),
             format!(
@@ -370,6 +407,16 @@ pub(in crate::diagnosis) const P15: Rule = Rule {
                 routes.insert(&rule.route.reference);
                 finding = finding.mark(rule.mark());
                 finding.marks.extend(backend.mark());
+                let told = rule
+                    .route
+                    .spec
+                    .parents
+                    .iter()
+                    .filter_map(|parent| condition(&parent.conditions, "ResolvedRefs"))
+                    .find(|condition| condition.status == "False");
+                if finding.evidence.is_empty() {
+                    finding = finding.condition_if(&rule.route.reference, told);
+                }
                 crate::diagnosis::rules::route::explain_resolved_refs(context, findings, rule);
             }
             if routes.is_empty() {
@@ -379,11 +426,7 @@ pub(in crate::diagnosis) const P15: Rule = Rule {
                 "Clients of {} get 500, because {name} is invalid",
                 list(&routes, 3)
             );
-            findings.add(finding.evidence(
-                "NGF says",
-                format!("The BackendTLSPolicy is invalid: {}", fault.message),
-                "route status ResolvedRefs",
-            ));
+            findings.add(finding.remedy(Remedy::say(format!("Repair {name}."))));
         }
     },
 };

@@ -100,11 +100,6 @@ fn invalid(context: &Context<'_>, findings: &mut Findings, code: &'static str) {
             &rule.route.reference,
             invalid_title(context, code, backend, &routes),
         )
-        .evidence(
-            "NGF says",
-            &fault.message,
-            "by what it checks in the objects",
-        )
         .scope(backend.service.iter())
         .mark_objects(routes.iter().copied());
         for (rule, backend) in users {
@@ -119,6 +114,9 @@ fn invalid(context: &Context<'_>, findings: &mut Findings, code: &'static str) {
                     _ => finding,
                 };
             }
+        }
+        if finding.evidence.is_empty() {
+            finding = finding.evidence("NGF says", &fault.message, "predicted from the objects");
         }
         if let Some(remedy) = invalid_remedy(context, code, rule, backend) {
             finding = finding.remedy(remedy);

@@ -1,0 +1,152 @@
+//! What a probe saw beside what the objects hold: P11 and B13.
+
+use std::collections::BTreeSet;
+
+use crate::{
+    diagnosis::{
+        finding::{Finding, Mark, Remedy, Severity},
+        mounted,
+        plan::TrustSource,
+        registry::Rule,
+        trust, words,
+    },
+    model::kind::Kind,
+};
+
+pub(in crate::diagnosis) const P11: Rule = Rule {
+    code: "NGF-P11",
+    severity: Severity::Error,
+    title: "The policy trusts the system's CAs, and the backend's certificate is from a private one",
+    explanation: "wellKnownCACertificates: System stands for /etc/ssl/cert.pem in the data plane's image, which holds public CAs only. NGF sets no ResolvedRefs condition for it at all.",
+    remedy: "Name the private CA in caCertificateRefs instead.",
+    causes: &["NGF-T1", "NGF-T4"],
+    check: |context, findings| {
+        let mut seen = BTreeSet::new();
+        for probed in &context.probes {
+            let (Ok(transcript), Some(tls)) = (&probed.result, &probed.plan.tls) else {
+                continue;
+            };
+            let unknown_ca = matches!(transcript.nginx.verify_code, Some(18..=21));
+            if tls.trust != TrustSource::System || !unknown_ca || !seen.insert(&tls.policy) {
+                continue;
+            }
+            let issuer = transcript
+                .server_chain
+                .last()
+                .map_or_else(String::new, |last| last.issuer.clone());
+            findings.add(
+                Finding::new(
+                    "NGF-P11",
+                    Severity::Error,
+                    &tls.policy,
+                    format!(
+                        "{} trusts public CAs only, and {} presents a certificate from {issuer}",
+                        tls.policy, probed.plan.service
+                    ),
+                )
+                .evidence(
+                    "spec.validation.wellKnownCACertificates",
+                    "System",
+                    tls.policy.to_string(),
+                )
+                .scope([&probed.plan.service])
+                .remedy(Remedy::yaml(
+                    "Put the private CA into a ConfigMap, and name that.",
+                    "spec:\n  validation:\n    wellKnownCACertificates: null\n    caCertificateRefs:\n    - group: \"\"\n      kind: ConfigMap\n      name: backend-ca\n",
+                )),
+            );
+        }
+    },
+};
+
+pub(in crate::diagnosis) const B13: Rule = Rule {
+    code: "NGF-B13",
+    severity: Severity::Warning,
+    title: "The backend presents an older certificate than the one its pods mount",
+    explanation: "The Secret was renewed, and the server still presents what it loaded before: it reads the files only at start or on reload, or the Secret is mounted by subPath, which is never updated.",
+    remedy: "Reload or restart the backend; do not mount by subPath.",
+    causes: &["NGF-T1", "NGF-T5"],
+    check: |context, findings| {
+        let mut seen = BTreeSet::new();
+        for probed in &context.probes {
+            let Ok(transcript) = &probed.result else {
+                continue;
+            };
+            let plan = &probed.plan;
+            let (Some(leaf), Some(service)) = (
+                transcript.server_chain.first(),
+                context.index.service(&plan.service),
+            ) else {
+                continue;
+            };
+            let mounted = mounted::by_service(context.snapshot, service);
+            let newer = mounted
+                .iter()
+                .filter(|mounted| mounted.source.kind == Kind::Secret)
+                .find_map(|mounted| {
+                    let held =
+                        trust::certificates(context.snapshot, &mounted.source, "tls.crt").ok()?;
+                    let held = held.first()?;
+                    let renewed = held.subject == leaf.subject
+                        && held.dns_names == leaf.dns_names
+                        && held.fingerprint_sha256 != leaf.fingerprint_sha256
+                        && held.not_before > leaf.not_before;
+                    renewed.then_some((mounted, held))
+                });
+            let Some((mounted, held)) = newer else {
+                continue;
+            };
+            if !seen.insert((&plan.service, &plan.endpoint)) {
+                continue;
+            }
+            let why = if mounted.sub_path {
+                "It is mounted by subPath, which is never updated."
+            } else {
+                "Many servers read their certificate only at start or on reload."
+            };
+            let mut finding = Finding::new(
+                "NGF-B13",
+                Severity::Warning,
+                &plan.service,
+                format!(
+                    "{} at {} presents an older certificate than {} holds",
+                    plan.service, plan.endpoint.address, mounted.source
+                ),
+            )
+            .because(why)
+            .evidence(
+                "presented",
+                format!(
+                    "serial {}, since {}",
+                    leaf.serial,
+                    words::moment(leaf.not_before)
+                ),
+                format!("probe of {}", plan.endpoint.address),
+            )
+            .evidence(
+                "mounted",
+                format!(
+                    "serial {}, since {}",
+                    held.serial,
+                    words::moment(held.not_before)
+                ),
+                format!("{}[tls.crt]", mounted.source),
+            )
+            .scope([&mounted.source])
+            .remedy(match &plan.endpoint.pod {
+                Some(pod) => Remedy::command(
+                    "Restart the pod, or let the server reload.",
+                    format!("kubectl -n {} delete pod {}", pod.namespace, pod.name),
+                ),
+                None => Remedy::say("Restart the backend, or let it reload."),
+            });
+            finding.marks = vec![Mark::Endpoint {
+                service: plan.service.clone(),
+                port: plan.port,
+                address: plan.endpoint.address.clone(),
+                endpoint_port: plan.endpoint.port,
+            }];
+            findings.add(finding);
+        }
+    },
+};
