@@ -127,7 +127,7 @@ async fn there_and_back(dialled: Dialled, passes_the_end_on: bool) {
         back
     };
     let both = async { tokio::join!(up, down) };
-    let ((), back) = tokio::time::timeout(Duration::from_secs(120), both)
+    let ((), back) = tokio::time::timeout(Duration::from_mins(2), both)
         .await
         .expect("in two minutes");
     assert!(back == bytes, "what comes back is not what was sent");
@@ -154,7 +154,7 @@ async fn slow_exec_by_nc_is_byte_exact_and_leaves_no_process() {
         matches!(hangs, Err(DialError::TimedOut { .. })),
         "{hangs:?}"
     );
-    lab.wait("no relay is left", || {
+    Lab::wait("no relay is left", || {
         let processes = lab.run(&["exec", "relay", "--", "ps"]);
         !processes.contains("nc ") && !processes.contains("ngf-tui")
     });
@@ -306,7 +306,7 @@ async fn slow_a_pod_that_goes_in_the_middle_is_no_verdict() {
     let mut back = [0; 5];
     dialled.stream.read_exact(&mut back).await.expect("an echo");
     lab.run(&["delete", "pod", "relay", "--force", "--grace-period=0"]);
-    let ended = tokio::time::timeout(Duration::from_secs(60), dialled.stream.read(&mut back)).await;
+    let ended = tokio::time::timeout(Duration::from_mins(1), dialled.stream.read(&mut back)).await;
     assert!(matches!(ended, Ok(Err(_))), "{ended:?}");
     let why = dialled.fault.get().expect("a fault of the transport");
     assert!(why.contains("probe again"), "{why}");

@@ -162,7 +162,7 @@ fn slow_a_debug_pod_is_removed_however_the_probe_ends() {
             .stderr(Stdio::null())
             .spawn()
             .expect("it starts");
-        lab.wait("the debug pod is there", || {
+        Lab::wait("the debug pod is there", || {
             !lab.pods("ngf-tui/debug-pod").is_empty()
         });
         child
@@ -592,7 +592,7 @@ fn slow_no_connection_is_told_from_no_handshake() {
     }
     // The data plane's own line stands beside the probe once a client has asked.
     lab.reconcile();
-    lab.wait("nginx knows the route", || {
+    Lab::wait("nginx knows the route", || {
         let output = probe(&lab, "admin", &["httproute/closed", "-o", "json"]);
         let beside = &json_of(&output)["beside"];
         let said = beside["log_lines"].to_string();

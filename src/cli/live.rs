@@ -266,7 +266,7 @@ impl Job<'_> {
                     .await?;
                 match prepared {
                     Prepared::Ready(way) => {
-                        made.entry(gateway.clone()).or_default().push((pod, way));
+                        made.entry(gateway.clone()).or_default().push((pod, *way));
                     }
                     Prepared::Wanted(plan) => wanted.push((gateway.clone(), pod, plan)),
                 }

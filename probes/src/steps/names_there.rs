@@ -66,8 +66,9 @@ impl Settings {
                     settings.search = names.take(MOST_SEARCHED).collect();
                 }
                 Some("options") => {
-                    let ndots = words.filter_map(|word| word.strip_prefix("ndots:")?.parse().ok());
-                    settings.ndots = ndots.last().unwrap_or(settings.ndots).min(15);
+                    let mut ndots =
+                        words.filter_map(|word| word.strip_prefix("ndots:")?.parse().ok());
+                    settings.ndots = ndots.next_back().unwrap_or(settings.ndots).min(15);
                 }
                 _ => {}
             }

@@ -76,7 +76,7 @@ impl Confirmation {
 /// A way that may have to be made first.
 pub enum Prepared {
     /// It is there already: an ephemeral container of an earlier probe that still runs.
-    Ready(Way),
+    Ready(Box<Way>),
     /// It has to be made.
     Wanted(Box<WritePlan>),
 }
@@ -115,7 +115,7 @@ impl Transports {
             return self.prepare_pod(gateway, from, options);
         }
         if let Some(way) = self.running_ephemeral(from, options).await? {
-            return Ok(Prepared::Ready(way));
+            return Ok(Prepared::Ready(Box::new(way)));
         }
         let raw = self.raw(&from.pod)?;
         let container = made::ephemeral_container(&raw, &made::name(), options)?;
