@@ -2,6 +2,7 @@
 //! whole path, and what the application and the data plane logged at that moment.
 
 mod decode;
+mod names;
 
 use std::{collections::BTreeSet, net::IpAddr, sync::Arc, time::Duration};
 
@@ -17,10 +18,12 @@ use serde::Serialize;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
+pub use names::NameView;
+
 use crate::{
     cluster::{
         LogOptions,
-        transport::{CONTAINER, PortForward, Transports, Via},
+        transport::{CONTAINER, Exec, PortForward, Transports, Via},
     },
     diagnosis::plan::ProbePlan,
     model::{kinds::Listener, object::ObjectRef, topology::host_and_port},
@@ -62,6 +65,9 @@ pub struct Beside {
     pub client: Option<ClientView>,
     /// Lines of that moment, of the application and of the data plane.
     pub log_lines: Vec<LogLine>,
+    /// The backend's names, as the pod and as this machine resolves them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub names: Vec<NameView>,
     /// What could not be had, and why, a sentence each.
     pub missing: Vec<String>,
 }
@@ -120,6 +126,20 @@ pub async fn beside(
     let (lines, missing) = log_lines(transports, plan, &[], asked.seen_from, began).await;
     beside.log_lines = lines;
     beside.missing = missing;
+    for name in names::names_of(plan, asked.service_names) {
+        let looked_up = match asked.exec {
+            Some(exec) => names::look_up(&name, exec, asked.timeout).await,
+            None => Err(format!(
+                "this way leads through no pod that could be asked what {name} is: use --via exec"
+            )),
+        };
+        match looked_up {
+            Ok(view) => beside.names.push(view),
+            Err(why) => beside
+                .missing
+                .push(format!("what {name} is in the pod: {why}")),
+        }
+    }
     let began = Timestamp::now();
     match client_view(transports, plan, asked.address, asked.timeout, asked.cancel).await {
         Ok(mut view) => {
@@ -153,12 +173,16 @@ pub async fn beside(
 }
 
 /// How to ask.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub struct Asked<'a> {
     /// Where the Gateway is, where its status does not say so.
     pub address: Option<&'a Address>,
     /// The address that the application saw the probe come from.
     pub seen_from: Option<IpAddr>,
+    /// What the bytes leave by, where that is a pod.
+    pub exec: Option<&'a Exec>,
+    /// Look up the Service's name, too.
+    pub service_names: bool,
     /// Bound on each phase of the client's request.
     pub timeout: Duration,
     /// Ends it.

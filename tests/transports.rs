@@ -17,7 +17,10 @@ use ngf_tui::{
     cluster::transport::{Exec, PortForward},
     model::{kind::Kind, object::ObjectRef},
 };
-use support::lab::Lab;
+use support::{
+    lab::Lab,
+    proxy::{Habit, Proxy},
+};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 /// Closes a pod's manifest.
@@ -124,7 +127,7 @@ async fn there_and_back(dialled: Dialled, passes_the_end_on: bool) {
         back
     };
     let both = async { tokio::join!(up, down) };
-    let ((), back) = tokio::time::timeout(Duration::from_secs(120), both)
+    let ((), back) = tokio::time::timeout(Duration::from_mins(2), both)
         .await
         .expect("in two minutes");
     assert!(back == bytes, "what comes back is not what was sent");
@@ -151,7 +154,7 @@ async fn slow_exec_by_nc_is_byte_exact_and_leaves_no_process() {
         matches!(hangs, Err(DialError::TimedOut { .. })),
         "{hangs:?}"
     );
-    lab.wait("no relay is left", || {
+    Lab::wait("no relay is left", || {
         let processes = lab.run(&["exec", "relay", "--", "ps"]);
         !processes.contains("nc ") && !processes.contains("ngf-tui")
     });
@@ -303,7 +306,7 @@ async fn slow_a_pod_that_goes_in_the_middle_is_no_verdict() {
     let mut back = [0; 5];
     dialled.stream.read_exact(&mut back).await.expect("an echo");
     lab.run(&["delete", "pod", "relay", "--force", "--grace-period=0"]);
-    let ended = tokio::time::timeout(Duration::from_secs(60), dialled.stream.read(&mut back)).await;
+    let ended = tokio::time::timeout(Duration::from_mins(1), dialled.stream.read(&mut back)).await;
     assert!(matches!(ended, Ok(Err(_))), "{ended:?}");
     let why = dialled.fault.get().expect("a fault of the transport");
     assert!(why.contains("probe again"), "{why}");
@@ -344,4 +347,81 @@ async fn slow_port_forward_is_byte_exact_and_says_why_not() {
         why.contains("resources: [pods/portforward], verbs: [get, create]"),
         "{why}"
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn slow_exec_on_an_api_server_that_knows_the_older_protocol_only() {
+    let Some(lab) = Lab::namespace("old") else {
+        return;
+    };
+    lab.pod("echo", "lab/busybox:1", ECHO, PLAIN);
+    lab.listens("echo", 7000);
+    lab.pod("relay", "lab/busybox:1", SLEEP, PLAIN);
+    let proxy = Proxy::start(&lab, Habit::OldProtocol);
+    let pod = ObjectRef::new(Kind::Pod, &lab.namespace, "relay");
+    let exec = Exec::in_container(&proxy.connect().await, &pod, "main");
+    let recorder = Recorder::new();
+    let dialled = exec
+        .dial(&target(&lab.ip("echo"), 7000), &recorder)
+        .await
+        .expect("a stream");
+    let steps = format!("{:?}", recorder.steps());
+    assert!(steps.contains("v4.channel.k8s.io"), "{steps}");
+    // v4 cannot say that nothing more is coming, and what is said so must not cut the answer off.
+    there_and_back(dialled, false).await;
+    let mut dialled = dial(&exec, &lab.ip("echo"), 7000).await.expect("a stream");
+    dialled
+        .stream
+        .write_all(b"hello")
+        .await
+        .expect("it is taken");
+    dialled.stream.shutdown().await.expect("it is taken");
+    let mut back = [0; 5];
+    dialled.stream.read_exact(&mut back).await.expect("an echo");
+    assert_eq!(&back, b"hello");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn slow_a_proxy_that_cuts_or_lets_no_websocket_pass_is_no_verdict() {
+    let Some(lab) = Lab::namespace("cut") else {
+        return;
+    };
+    lab.pod("echo", "lab/busybox:1", ECHO, PLAIN);
+    lab.listens("echo", 7000);
+    lab.pod("relay", "lab/busybox:1", SLEEP, PLAIN);
+    let pod = |name: &str| ObjectRef::new(Kind::Pod, &lab.namespace, name);
+
+    let proxy = Proxy::start(&lab, Habit::NoUpgrade);
+    let cluster = proxy.connect().await;
+    for transport in [
+        Box::new(Exec::in_container(&cluster, &pod("relay"), "main")) as Box<dyn Dial>,
+        Box::new(PortForward::new(&cluster, &pod("echo"))),
+    ] {
+        let why = said(dial(&*transport, &lab.ip("echo"), 7000).await);
+        assert!(
+            why.contains("websocket") && why.contains("--via direct"),
+            "{why}"
+        );
+    }
+
+    let proxy = Proxy::start(&lab, Habit::Cuts(100_000));
+    let cluster = proxy.connect().await;
+    for transport in [
+        Box::new(Exec::in_container(&cluster, &pod("relay"), "main")) as Box<dyn Dial>,
+        Box::new(PortForward::new(&cluster, &pod("echo"))),
+    ] {
+        let dialled = dial(&*transport, &lab.ip("echo"), 7000)
+            .await
+            .expect("a stream");
+        let (mut from, mut to) = tokio::io::split(dialled.stream);
+        tokio::spawn(async move { to.write_all(&vec![7; 1 << 20]).await });
+        let mut back = Vec::new();
+        let ended = from.read_to_end(&mut back).await;
+        assert!(ended.is_err(), "{}: {} bytes", transport.via(), back.len());
+        let why = dialled.fault.get().expect("a fault of the transport");
+        assert!(
+            why.contains("API server") && why.contains("probe again"),
+            "{why}"
+        );
+    }
 }

@@ -245,6 +245,9 @@ pub struct WayArgs {
         help_heading = "Way"
     )]
     pub gateway_address: Option<Address>,
+    /// Resolve the Service's name as the pod does, and as this machine does; an ExternalName's always is
+    #[arg(long, conflicts_with_all = ["connect", "matrix", "backend_only"], help_heading = "Way")]
+    pub dns: bool,
     /// Neither ask as the gateway's client nor read logs beside the probe
     #[arg(long, help_heading = "Way")]
     pub backend_only: bool,

@@ -63,7 +63,10 @@ pub(super) async fn probe_target(
             let beside = if args.way.backend_only || found.planning.plans.len() > BESIDE {
                 None
             } else {
+                let taken = ways.ways.iter().find(|one| one.via.to_string() == way.via);
                 let asked = Asked {
+                    exec: taken.and_then(|way| way.exec.as_ref()),
+                    service_names: args.way.dns,
                     address: args.way.gateway_address.as_ref(),
                     seen_from: way.seen_from,
                     timeout: args.timeout,
@@ -263,7 +266,7 @@ impl Job<'_> {
                     .await?;
                 match prepared {
                     Prepared::Ready(way) => {
-                        made.entry(gateway.clone()).or_default().push((pod, way));
+                        made.entry(gateway.clone()).or_default().push((pod, *way));
                     }
                     Prepared::Wanted(plan) => wanted.push((gateway.clone(), pod, plan)),
                 }

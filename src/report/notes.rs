@@ -177,6 +177,18 @@ pub(super) fn beside(out: &mut String, beside: &Beside) {
             let _ = writeln!(out, "    = {}{step}", clean(means));
         }
     }
+    for name in &beside.names {
+        let servers: Vec<_> = name.servers.iter().map(ToString::to_string).collect();
+        let _ = writeln!(out, "\nDNS: {}", clean(&name.sentence));
+        let _ = writeln!(
+            out,
+            "  {} asks {}; searches {} where a name has fewer than {} dots",
+            clean(&name.pod),
+            servers.join(", "),
+            clean(&name.search.join(" ")),
+            name.ndots
+        );
+    }
     if !beside.missing.is_empty() {
         out.push('\n');
     }

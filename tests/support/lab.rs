@@ -160,7 +160,7 @@ impl Lab {
         self.run(&["scale", "deployment/gateway-nginx", &replicas]);
         let label = "app.kubernetes.io/name=gateway-nginx";
         let since = "jsonpath={.items[*].status.containerStatuses[0].state.running.startedAt}";
-        self.wait("as many data-plane pods run", || {
+        Self::wait("as many data-plane pods run", || {
             let since = self.run(&["get", "pods", "-l", label, "-o", since]);
             since.split_whitespace().count() == data_planes
         });
@@ -168,8 +168,8 @@ impl Lab {
     }
 
     /// Waits up to a minute.
-    pub(crate) fn wait(&self, what: &str, is_so: impl Fn() -> bool) {
-        let until = Instant::now() + Duration::from_secs(60);
+    pub(crate) fn wait(what: &str, is_so: impl Fn() -> bool) {
+        let until = Instant::now() + Duration::from_mins(1);
         while !is_so() {
             assert!(
                 Instant::now() < until,
@@ -196,7 +196,7 @@ impl Lab {
     /// Waits until something in the pod listens on this port.
     pub(crate) fn listens(&self, pod: &str, port: u16) {
         let port = format!(":{port:04X}");
-        self.wait("it listens", || {
+        Self::wait("it listens", || {
             self.run(&["exec", pod, "--", "cat", "/proc/net/tcp", "/proc/net/tcp6"])
                 .lines()
                 .any(|line| line.contains(&port) && line.contains(" 0A "))

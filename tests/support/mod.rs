@@ -5,6 +5,8 @@
 #[cfg(feature = "slow-tests")]
 pub(crate) mod lab;
 pub(crate) mod pki;
+#[cfg(feature = "slow-tests")]
+pub(crate) mod proxy;
 pub(crate) mod scenario;
 pub(crate) mod terminal;
 

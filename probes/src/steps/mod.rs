@@ -3,6 +3,7 @@
 pub mod dns;
 pub(crate) mod failure;
 pub mod http;
+pub mod names_there;
 pub mod tcp;
 pub mod tls;
 

@@ -13,6 +13,7 @@ use kube::{Client, api::AttachParams, core::Request};
 use ngf_probes::{
     Recorder,
     dial::{Dial, DialError, Dialled, Target},
+    sanitize,
     transcript::{Direction, Layer, Step, StepStatus},
 };
 use tokio::{
@@ -35,6 +36,8 @@ use crate::{
 pub(super) const STEP: &str = "exec";
 /// How long the API server, the kubelet and the container runtime may take to start a relay.
 const START: Duration = Duration::from_secs(20);
+/// Bytes of a small file.
+const SMALL: usize = 64 << 10;
 /// Seconds that a relay lives beyond the phases of its probe, so that none stays for ever.
 const SPARE: u64 = 30;
 
@@ -160,6 +163,15 @@ impl Exec {
         timeout(START, running)
             .await
             .unwrap_or_else(|_| Err(too_slow()))
+    }
+
+    /// The text of a small file.
+    ///
+    /// # Errors
+    /// A sentence, where it cannot be read.
+    pub async fn file(&self, path: &str) -> Result<String, String> {
+        let bytes = self.output(&["cat", path], SMALL).await?;
+        Ok(sanitize::block(&String::from_utf8_lossy(&bytes), SMALL))
     }
 
     /// What to say of an API server that does not start anything.

@@ -28,6 +28,8 @@ pub struct Way {
     pub because: String,
     /// The address that the backend sees, where it is known.
     pub seen_from: Option<IpAddr>,
+    /// What the bytes leave by, where that is a container.
+    pub exec: Option<Exec>,
     /// The data-plane pod whose own container the bytes leave from.
     pub data_plane: Option<DataPlanePod>,
 }
@@ -150,9 +152,11 @@ impl Transports {
 
     /// Exec in this pod, without asking.
     pub fn exec_in(&self, pod: &DataPlanePod) -> Way {
+        let exec = Exec::in_data_plane(&self.cluster, pod);
         Way {
             via: Via::Exec,
-            dial: Arc::new(Exec::in_data_plane(&self.cluster, pod)),
+            dial: Arc::new(exec.clone()),
+            exec: Some(exec),
             because: format!(
                 "The bytes leave from the gateway's own {}, by exec: the way that nginx itself goes.",
                 pod.pod
@@ -183,6 +187,7 @@ impl Transports {
                 "The bytes go through the API server to localhost in {pod}, by port-forward: {PROVES}."
             ),
             seen_from: Some(IpAddr::from([127, 0, 0, 1])),
+            exec: None,
             data_plane: None,
         })
     }
@@ -262,6 +267,7 @@ fn direct() -> Way {
         dial: Arc::new(Direct),
         because: "The bytes leave from this machine, directly: what lies between the gateway's pod and the backend, NetworkPolicies included, is not proven.".to_owned(),
         seen_from: None,
+        exec: None,
         data_plane: None,
     }
 }

@@ -76,7 +76,7 @@ impl Confirmation {
 /// A way that may have to be made first.
 pub enum Prepared {
     /// It is there already: an ephemeral container of an earlier probe that still runs.
-    Ready(Way),
+    Ready(Box<Way>),
     /// It has to be made.
     Wanted(Box<WritePlan>),
 }
@@ -115,7 +115,7 @@ impl Transports {
             return self.prepare_pod(gateway, from, options);
         }
         if let Some(way) = self.running_ephemeral(from, options).await? {
-            return Ok(Prepared::Ready(way));
+            return Ok(Prepared::Ready(Box::new(way)));
         }
         let raw = self.raw(&from.pod)?;
         let container = made::ephemeral_container(&raw, &made::name(), options)?;
@@ -222,15 +222,11 @@ impl Transports {
             _ => format!("ephemeral {container} in {}", pod.name),
         };
         let client = self.cluster().client();
+        let exec = Exec::new(client, pod, container, from.node.as_deref(), name);
         Way {
             via,
-            dial: Arc::new(Exec::new(
-                client,
-                pod,
-                container,
-                from.node.as_deref(),
-                name,
-            )),
+            dial: Arc::new(exec.clone()),
+            exec: Some(exec),
             because: because.to_owned(),
             seen_from: if via == Via::Ephemeral {
                 self.ip(pod)
