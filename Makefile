@@ -1,5 +1,5 @@
 # The two commands that a newcomer needs: `make test`, and `cargo run --release -- demo`.
-.PHONY: test test-slow peers screenshots cluster-test help
+.PHONY: test test-slow peers screenshots test-lab help
 
 help: ## what there is
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
@@ -8,7 +8,7 @@ test: peers ## install what the tests need where it can be, say what could not, 
 	cargo test --workspace --locked
 
 test-slow: peers ## the suites that take minutes: the differential suite against a real nginx
-	cargo test --workspace --locked --features slow-tests -- slow_
+	cargo test --package ngf-probes --locked --features slow-tests --test differential
 
 peers: ## install the programs that the tests are compared with: nginx, openssl, kubectl, tmux, tshark
 	./tests/install-peers
@@ -16,5 +16,5 @@ peers: ## install the programs that the tests are compared with: nginx, openssl,
 screenshots: ## draw assets/*.svg anew from the embedded cluster
 	cargo run --quiet --locked -- screenshots assets
 
-cluster-test: ## against a real single-node Kubernetes: KUBECONFIG must point at one with the guide played on it
-	cargo test --locked --features slow-tests --test real_cluster -- --nocapture
+test-lab: ## on a real Kubernetes with the guide played on it: NGF_TUI_LAB_KUBECONFIG names its kubeconfig
+	cargo test --locked --features lab-tests --test ways --test transports

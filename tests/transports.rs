@@ -1,10 +1,8 @@
 //! Every transport against a real API server, kubelet and container runtime. Needs the feature
-//! `slow-tests` and a lab: `NGF_TUI_LAB_KUBECONFIG=/opt/lab/kubeconfig cargo test --features
-//! slow-tests --test transports` (see `tests/support/lab.rs`).
+//! `lab-tests` and a lab: `NGF_TUI_LAB_KUBECONFIG=/opt/lab/kubeconfig cargo test --features
+//! lab-tests --test transports` (see `tests/support/lab.rs`).
 
 #![allow(clippy::pedantic)] // a script against a real node
-#![cfg(feature = "slow-tests")]
-
 mod support;
 
 use std::time::Duration;
@@ -135,10 +133,8 @@ async fn there_and_back(dialled: Dialled, passes_the_end_on: bool) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn slow_exec_by_nc_is_byte_exact_and_leaves_no_process() {
-    let Some(lab) = Lab::namespace("nc") else {
-        return;
-    };
+async fn exec_by_nc_is_byte_exact_and_leaves_no_process() {
+    let lab = Lab::namespace("nc");
     lab.pod("echo", "lab/busybox:1", ECHO, PLAIN);
     lab.listens("echo", 7000);
     lab.pod("relay", "lab/busybox:1", SLEEP, PLAIN);
@@ -161,10 +157,8 @@ async fn slow_exec_by_nc_is_byte_exact_and_leaves_no_process() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn slow_exec_by_bash_is_byte_exact_and_tells_a_reset() {
-    let Some(lab) = Lab::namespace("bash") else {
-        return;
-    };
+async fn exec_by_bash_is_byte_exact_and_tells_a_reset() {
+    let lab = Lab::namespace("bash");
     lab.pod("echo", "lab/busybox:1", ECHO, PLAIN);
     lab.listens("echo", 7000);
     lab.pod("relay", "lab/pause:1", &["3600"], &with_programs(BASH, ""));
@@ -194,10 +188,8 @@ async fn slow_exec_by_bash_is_byte_exact_and_tells_a_reset() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn slow_exec_says_why_there_is_no_connection() {
-    let Some(lab) = Lab::namespace("why") else {
-        return;
-    };
+async fn exec_says_why_there_is_no_connection() {
+    let lab = Lab::namespace("why");
     lab.pod("relay", "lab/busybox:1", SLEEP, PLAIN);
     lab.pod(
         "neither",
@@ -254,10 +246,8 @@ async fn slow_exec_says_why_there_is_no_connection() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn slow_a_megabyte_on_stderr_stalls_nothing() {
-    let Some(lab) = Lab::namespace("stderr") else {
-        return;
-    };
+async fn a_megabyte_on_stderr_stalls_nothing() {
+    let lab = Lab::namespace("stderr");
     lab.apply(
         &serde_json::json!({
             "apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "nc"},
@@ -289,10 +279,8 @@ async fn slow_a_megabyte_on_stderr_stalls_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn slow_a_pod_that_goes_in_the_middle_is_no_verdict() {
-    let Some(lab) = Lab::namespace("gone") else {
-        return;
-    };
+async fn a_pod_that_goes_in_the_middle_is_no_verdict() {
+    let lab = Lab::namespace("gone");
     lab.pod("echo", "lab/busybox:1", ECHO, PLAIN);
     lab.listens("echo", 7000);
     lab.pod("relay", "lab/busybox:1", SLEEP, PLAIN);
@@ -313,10 +301,8 @@ async fn slow_a_pod_that_goes_in_the_middle_is_no_verdict() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn slow_port_forward_is_byte_exact_and_says_why_not() {
-    let Some(lab) = Lab::namespace("forward") else {
-        return;
-    };
+async fn port_forward_is_byte_exact_and_says_why_not() {
+    let lab = Lab::namespace("forward");
     lab.pod("echo", "lab/busybox:1", ECHO, PLAIN);
     lab.listens("echo", 7000);
     let pod = |name: &str| ObjectRef::new(Kind::Pod, &lab.namespace, name);
@@ -350,10 +336,8 @@ async fn slow_port_forward_is_byte_exact_and_says_why_not() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn slow_exec_on_an_api_server_that_knows_the_older_protocol_only() {
-    let Some(lab) = Lab::namespace("old") else {
-        return;
-    };
+async fn exec_on_an_api_server_that_knows_the_older_protocol_only() {
+    let lab = Lab::namespace("old");
     lab.pod("echo", "lab/busybox:1", ECHO, PLAIN);
     lab.listens("echo", 7000);
     lab.pod("relay", "lab/busybox:1", SLEEP, PLAIN);
@@ -382,10 +366,8 @@ async fn slow_exec_on_an_api_server_that_knows_the_older_protocol_only() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn slow_a_proxy_that_cuts_or_lets_no_websocket_pass_is_no_verdict() {
-    let Some(lab) = Lab::namespace("cut") else {
-        return;
-    };
+async fn a_proxy_that_cuts_or_lets_no_websocket_pass_is_no_verdict() {
+    let lab = Lab::namespace("cut");
     lab.pod("echo", "lab/busybox:1", ECHO, PLAIN);
     lab.listens("echo", 7000);
     lab.pod("relay", "lab/busybox:1", SLEEP, PLAIN);

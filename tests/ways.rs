@@ -1,11 +1,9 @@
 //! `probe --via …`, `--all`, `cleanup` and the roles of `assets/rbac.yaml`, as a person uses them, on
-//! a real cluster with the guide played on it. Needs the feature `slow-tests` and a lab:
-//! `NGF_TUI_LAB_KUBECONFIG=/opt/lab/kubeconfig cargo test --features slow-tests --test ways` (see
+//! a real cluster with the guide played on it. Needs the feature `lab-tests` and a lab:
+//! `NGF_TUI_LAB_KUBECONFIG=/opt/lab/kubeconfig cargo test --features lab-tests --test ways` (see
 //! `tests/support/lab.rs`).
 
 #![allow(clippy::pedantic)] // a script against a real node
-#![cfg(feature = "slow-tests")]
-
 mod support;
 
 use std::{
@@ -59,10 +57,8 @@ fn content(transcript: &Value) -> Value {
 }
 
 #[test]
-fn slow_all_ways_give_the_same_transcript() {
-    let Some(lab) = Lab::guide("ways") else {
-        return;
-    };
+fn all_ways_give_the_same_transcript() {
+    let lab = Lab::guide("ways");
     let mut first = None;
     for (way, says) in [
         ("direct", "direct"),
@@ -117,10 +113,8 @@ fn slow_all_ways_give_the_same_transcript() {
 }
 
 #[test]
-fn slow_nothing_is_made_without_a_yes() {
-    let Some(lab) = Lab::guide("yes") else {
-        return;
-    };
+fn nothing_is_made_without_a_yes() {
+    let lab = Lab::guide("yes");
     for way in ["pod", "ephemeral"] {
         let output = probe(&lab, "admin", &[ROUTE, "--via", way]);
         let text = said(&output);
@@ -138,10 +132,8 @@ fn slow_nothing_is_made_without_a_yes() {
 }
 
 #[test]
-fn slow_a_debug_pod_is_removed_however_the_probe_ends() {
-    let Some(lab) = Lab::guide("ends") else {
-        return;
-    };
+fn a_debug_pod_is_removed_however_the_probe_ends() {
+    let lab = Lab::guide("ends");
     // Probes go on, so that the signal comes in the middle.
     let arguments = [
         "probe",
@@ -243,10 +235,8 @@ fn kill(child: &std::process::Child, signal: &str) {
 }
 
 #[test]
-fn slow_what_cannot_be_made_is_said_and_leaves_nothing() {
-    let Some(lab) = Lab::guide("cannot") else {
-        return;
-    };
+fn what_cannot_be_made_is_said_and_leaves_nothing() {
+    let lab = Lab::guide("cannot");
     let tried = |arguments: &[&str], says: &str| {
         let arguments: Vec<&str> = [ROUTE, "--yes"].iter().chain(arguments).copied().collect();
         let output = probe(&lab, "admin", &arguments);
@@ -355,10 +345,8 @@ fn user(lab: &Lab, name: &str, roles: &[&str]) -> std::path::PathBuf {
 }
 
 #[test]
-fn slow_each_role_suffices_for_what_it_is_for() {
-    let Some(lab) = Lab::guide("roles") else {
-        return;
-    };
+fn each_role_suffices_for_what_it_is_for() {
+    let lab = Lab::guide("roles");
     let roles = std::fs::read_to_string("assets/rbac.yaml").expect("the roles");
     lab.apply(&roles);
     let reader = user(&lab, "reader", &[]);
@@ -414,10 +402,8 @@ fn slow_each_role_suffices_for_what_it_is_for() {
 }
 
 #[test]
-fn slow_one_bad_endpoint_and_one_stale_data_plane_stand_out() {
-    let Some(lab) = Lab::guide("matrix") else {
-        return;
-    };
+fn one_bad_endpoint_and_one_stale_data_plane_stand_out() {
+    let lab = Lab::guide("matrix");
     let others = openssl_pair("secure-app.example.com");
     let secret = json!({
         "apiVersion": "v1", "kind": "Secret", "type": "kubernetes.io/tls",
@@ -542,10 +528,8 @@ fn elsewhere(lab: &Lab, name: &str, service: &Value, address: Option<(&str, u16)
 }
 
 #[test]
-fn slow_no_connection_is_told_from_no_handshake() {
-    let Some(lab) = Lab::guide("dead") else {
-        return;
-    };
+fn no_connection_is_told_from_no_handshake() {
+    let lab = Lab::guide("dead");
     let app = lab.run(&[
         "get",
         "pods",
@@ -601,10 +585,8 @@ fn slow_no_connection_is_told_from_no_handshake() {
 }
 
 #[test]
-fn slow_a_name_is_resolved_as_the_pod_does() {
-    let Some(lab) = Lab::guide("names") else {
-        return;
-    };
+fn a_name_is_resolved_as_the_pod_does() {
+    let lab = Lab::guide("names");
     // The node's own address, where the pods reach a name server of this test's.
     let listener = TcpListener::bind("10.244.0.1:53").expect("the lab's node has no name server");
     std::thread::spawn(move || {

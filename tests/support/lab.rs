@@ -19,13 +19,11 @@ use ngf_tui::cluster::{self, Cluster, ClusterOptions};
 /// Names the kubeconfig of the lab.
 const VARIABLE: &str = "NGF_TUI_LAB_KUBECONFIG";
 
-/// The kubeconfig of the lab; `None`, said aloud, where there is none.
-pub(crate) fn kubeconfig() -> Option<PathBuf> {
-    let path = std::env::var_os(VARIABLE).map(PathBuf::from);
-    if path.is_none() {
-        println!("skipped: {VARIABLE} names no kubeconfig of a lab");
-    }
-    path
+/// The kubeconfig of the lab. Whoever asks for these tests has one.
+pub(crate) fn kubeconfig() -> PathBuf {
+    std::env::var_os(VARIABLE)
+        .map(PathBuf::from)
+        .unwrap_or_else(|| panic!("{VARIABLE} must name the kubeconfig of a lab"))
 }
 
 /// A namespace on the lab.
@@ -39,14 +37,14 @@ pub(crate) struct Lab {
 static TURN: Mutex<()> = Mutex::new(());
 
 impl Lab {
-    /// An empty namespace; `None` where there is no lab.
-    pub(crate) fn namespace(what: &str) -> Option<Self> {
+    /// An empty namespace.
+    pub(crate) fn namespace(what: &str) -> Self {
         Self::new(what, None)
     }
 
-    fn new(what: &str, turn: Option<MutexGuard<'static, ()>>) -> Option<Self> {
+    fn new(what: &str, turn: Option<MutexGuard<'static, ()>>) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
-        let kubeconfig = kubeconfig()?;
+        let kubeconfig = kubeconfig();
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let namespace = format!("t-{what}-{}-{count}", std::process::id());
         let lab = Self {
@@ -55,13 +53,13 @@ impl Lab {
             turn,
         };
         lab.run(&["create", "namespace", &lab.namespace]);
-        Some(lab)
+        lab
     }
 
     /// A namespace with the guide in it, at its end: mutual TLS works.
-    pub(crate) fn guide(what: &str) -> Option<Self> {
+    pub(crate) fn guide(what: &str) -> Self {
         let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
-        let lab = Self::new(what, Some(turn))?;
+        let lab = Self::new(what, Some(turn));
         let folder = lab.folder();
         for secret in [
             "app-tls-secret",
@@ -95,7 +93,7 @@ impl Lab {
             "deployment/gateway-nginx",
             "--timeout=60s",
         ]);
-        Some(lab)
+        lab
     }
 
     fn folder(&self) -> &Path {

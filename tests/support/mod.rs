@@ -2,10 +2,10 @@
 
 #![allow(dead_code)] // each test file uses a part of it
 
-#[cfg(feature = "slow-tests")]
+#[cfg(feature = "lab-tests")]
 pub(crate) mod lab;
 pub(crate) mod pki;
-#[cfg(feature = "slow-tests")]
+#[cfg(feature = "lab-tests")]
 pub(crate) mod proxy;
 pub(crate) mod scenario;
 pub(crate) mod terminal;
