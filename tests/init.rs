@@ -8,7 +8,7 @@ use std::{fs, path::Path, process::Output};
 use insta::assert_snapshot;
 use ngf_tui::{
     init::{Wanted, manifests},
-    model::{kind::Kind, object::ObjectRef},
+    model::{kind::Kind, object::ObjectRef, snapshot::Lookup},
     sandbox::Stage,
 };
 use sandbox_support::{Cluster, peers};
@@ -62,7 +62,7 @@ fn what_is_there_is_used_and_what_is_missing_is_issued() {
     let mut scenario = before();
     scenario.snapshot.secrets.insert(
         ObjectRef::new(Kind::Secret, "certificates", "gateway"),
-        ngf_tui::model::snapshot::Lookup::Unknown("denied".to_owned()),
+        Lookup::Unknown("denied".to_owned()),
     );
     assert_snapshot!(
         "with_more_asked_for",
@@ -72,7 +72,9 @@ fn what_is_there_is_used_and_what_is_missing_is_issued() {
 
 #[test]
 fn bad_input_gets_one_sentence() {
-    let before = before();
+    let mut before = before();
+    let none = ObjectRef::new(Kind::ConfigMap, "default", "none");
+    before.snapshot.config_maps.insert(none, Lookup::Absent);
     let guide = Scenario::load("guide");
     let object = |kind, name: &str| ObjectRef::new(kind, "default", name);
     for (scenario, wanted, sentence) in [
@@ -122,7 +124,7 @@ fn bad_input_gets_one_sentence() {
                 ca: Some(object(Kind::ConfigMap, "none")),
                 ..wanted()
             },
-            "--ca: ",
+            "--ca: ConfigMap default/none does not exist",
         ),
         (
             &before,

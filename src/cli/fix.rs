@@ -27,6 +27,7 @@ use crate::{
         evidence::Probed,
         plan::{ProbeTarget, plan_every},
         registry,
+        words::count,
     },
     fix::{self, Confirmation, DiffKind, FixPlan},
     model::{kind::Kind, object::ObjectRef, snapshot::Snapshot},
@@ -210,7 +211,13 @@ fn argument(object: &ObjectRef) -> String {
 
 /// Lists what can be fixed.
 fn list(diagnosis: &Diagnosis, snapshot: &Snapshot) -> Result<u8, CliError> {
-    let plans = fix::plans(&diagnosis.findings, snapshot);
+    let mut plans: Vec<(&Finding, FixPlan)> = Vec::new();
+    for (finding, plan) in fix::plans(&diagnosis.findings, snapshot) {
+        // What a cause and its effect have in common is done once, for the cause.
+        if !plans.iter().any(|(_, known)| same(known, &plan)) {
+            plans.push((finding, plan));
+        }
+    }
     let mut text = String::new();
     for (finding, plan) in &plans {
         let _ = writeln!(
@@ -223,14 +230,16 @@ fn list(diagnosis: &Diagnosis, snapshot: &Snapshot) -> Result<u8, CliError> {
             clean(&argument(&finding.subject))
         );
     }
-    let others = diagnosis.findings.len() - plans.len();
+    let others = diagnosis
+        .findings
+        .iter()
+        .filter(|finding| finding.caused_by.is_none() && fix::plan(finding, snapshot).is_err());
     let _ = writeln!(
         text,
-        "{}{} can be fixed here; {} {} a person's decision (ngf-tui check)",
+        "{}{} can be applied here; {} left to a person's decision (ngf-tui check)",
         if plans.is_empty() { "" } else { "\n" },
-        crate::diagnosis::words::count(plans.len(), "finding"),
-        crate::diagnosis::words::count(others, "finding"),
-        if others == 1 { "needs" } else { "need" },
+        count(plans.len(), "fix").replace("fixs", "fixes"),
+        count(others.count(), "finding"),
     );
     output::print(&text)?;
     Ok(EXIT_OK)

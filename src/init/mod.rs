@@ -20,7 +20,7 @@ use crate::{
     },
     fix::{self, without_servers_fields},
     model::{
-        index::Index,
+        index::{Index, Targeting},
         kind::Kind,
         kinds::{Certificate, Issuer, Service},
         object::{Object, ObjectRef},
@@ -107,7 +107,10 @@ pub fn manifests(
     let topology = Topology::with(snapshot, &index);
     let service = service(snapshot, &wanted.service)?;
     let section = section(service, wanted.port.as_deref())?;
-    if let Some(claim) = index.claims(&wanted.service).first() {
+    let meets = |claim: &&Targeting<'_>| {
+        section.is_none() || claim.section.is_none() || claim.section == section
+    };
+    if let Some(claim) = index.claims(&wanted.service).iter().find(meets) {
         return Err(format!(
             "{} targets {} already; change that one, or see what is wrong with it: ngf-tui check",
             claim.policy.reference, wanted.service
@@ -276,7 +279,7 @@ impl Work<'_> {
             &name,
             &service.namespace,
             &issuer,
-            &json!({"commonName": hostname, "dnsNames": [hostname], "usages": ["digital signature", "key encipherment", "server auth"]}),
+            &json!({"commonName": common_name(hostname), "dnsNames": [hostname], "usages": ["digital signature", "key encipherment", "server auth"]}),
         );
         let why = format!("The certificate that the pods of {service} present for {hostname}.");
         self.out.notes.push(format!(
@@ -444,7 +447,7 @@ impl Work<'_> {
             &name,
             &gateway.namespace,
             &issuer,
-            &json!({"commonName": gateway.name, "usages": ["digital signature", "key encipherment", "client auth"]}),
+            &json!({"commonName": common_name(&gateway.name), "usages": ["digital signature", "key encipherment", "client auth"]}),
         );
         let why = format!("The certificate by which {gateway} proves itself to backends.");
         self.add("20-client-certificate.yaml", why, certificate);
@@ -572,6 +575,11 @@ fn argument(issuer: &ObjectRef) -> String {
         issuer.kind.name().to_ascii_lowercase(),
         issuer.name
     )
+}
+
+/// A common name, where it is not too long for one (RFC 5280, appendix A.1: 64 characters).
+fn common_name(name: &str) -> Option<&str> {
+    (name.len() <= 64).then_some(name)
 }
 
 fn certificate(name: &str, namespace: &str, issuer: &ObjectRef, more: &Value) -> Value {
