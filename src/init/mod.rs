@@ -330,7 +330,18 @@ impl Work<'_> {
                 "cert-manager is not installed in this cluster, so nothing can be issued; give {instead}"
             ));
         }
+        let unread = [Kind::Issuer, Kind::ClusterIssuer]
+            .into_iter()
+            .find_map(|kind| match self.snapshot.kinds.get(&kind) {
+                Some(KindState::Denied(why) | KindState::Failed(why)) => Some(why.as_str()),
+                _ => None,
+            });
         let Some(named) = &self.wanted.issuer else {
+            if let Some(why) = unread {
+                return Err(format!(
+                    "which cert-manager issuers there are is not known ({why}); name one with --issuer clusterissuer/NAME, or give {instead}"
+                ));
+            }
             let mut fit = self.snapshot.issuers.values().filter(|issuer| {
                 gives_ca(issuer)
                     && (issuer.reference.namespace.is_empty()
@@ -378,6 +389,10 @@ impl Work<'_> {
                 "{} ({}) gives no CA to check by: its certificates come without a private CA as ca.crt; name a CA issuer, or give {instead}",
                 issuer.reference, issuer.spec.issuer_type
             )),
+            // Nobody may look, so whoever names it answers for it.
+            None if let (Some(kind), Some(_)) = (kind, unread) => {
+                Ok(ObjectRef::new(kind, namespace, name))
+            }
             None => Err(format!(
                 "--issuer {named}: there is no such issuer for namespace {namespace}; there are {}",
                 match self.snapshot.issuers.len() {
