@@ -6,7 +6,7 @@ use futures::{FutureExt, future::BoxFuture};
 use ngf_probes::{
     ProbeError,
     dial::{Dial, Direct},
-    probe,
+    probe, settle_demand,
     spec::{HttpSpec, ProbeSpec, TlsSpec, Trust},
     transcript::Transcript,
 };
@@ -81,10 +81,11 @@ impl Live {
         let ways = transports.ways(plan, self.via, None).await?;
         let (spec, _) = spec_for(&transports, plan, &ways, self.timeout).await?;
         let spec = &spec;
-        let (transcript, _) = run_over(
-            &ways,
-            |dial| async move { probe(spec, &*dial, cancel).await },
-        )
+        let (transcript, _) = run_over(&ways, |dial| async move {
+            let mut transcript = probe(spec, &*dial, cancel).await?;
+            settle_demand(&mut transcript, spec, &*dial, cancel).await;
+            Ok(transcript)
+        })
         .await?;
         Ok(transcript)
     }
