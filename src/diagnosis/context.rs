@@ -9,8 +9,8 @@ use super::{
     evidence::{Evidence, Probed},
     finding::Mark,
     ngf::{
-        BackendDecision, BackendState, ClientCertificate, PolicyDecision, RuleDecision,
-        client_certificate, decide_policy, decide_rule, known,
+        BackendDecision, BackendState, ClientCertificate, Difference, PolicyDecision, RuleDecision, Running,
+        client_certificate, decide_policy, decide_rule, known, predict,
     },
     plan::{ProbeTarget, TrustSource, plan_all},
 };
@@ -31,6 +31,8 @@ pub struct Context<'a> {
     pub evidence: &'a Evidence,
     /// Now.
     pub now: Timestamp,
+    /// The release of NGF that decides.
+    pub running: Running,
     /// Look-ups.
     pub index: &'a Index<'a>,
     /// The tree.
@@ -41,6 +43,8 @@ pub struct Context<'a> {
     pub policies: BTreeMap<&'a ObjectRef, (&'a Object<BackendTLSPolicy>, PolicyDecision)>,
     /// Every rule of every route that one of NGF's Gateways takes.
     pub rules: Vec<RuleInUse<'a>>,
+    /// Objects whose status is another than NGF would write.
+    pub differences: BTreeMap<ObjectRef, Vec<Difference>>,
     /// Probes of connections that nginx would still open as it was tried.
     pub probes: Vec<&'a Probed>,
     /// For each policy that takes effect on a backend in use: the rules, as indices into
@@ -71,21 +75,24 @@ impl<'a> Context<'a> {
         index: &'a Index<'a>,
         topology: &'a Topology,
     ) -> Self {
+        let running = Running::of(snapshot);
+        let release = running.release;
         let gateways: BTreeMap<_, _> = snapshot
             .gateways
             .iter()
             .filter(|(_, gateway)| is_ngf(snapshot, gateway))
-            .map(|(name, gateway)| (name, (&**gateway, client_certificate(snapshot, gateway))))
+            .map(|(name, gateway)| (name, (&**gateway, client_certificate(snapshot, release, gateway))))
             .collect();
         let policies = snapshot
             .policies
             .iter()
-            .map(|(name, policy)| (name, (&**policy, decide_policy(snapshot, policy))))
+            .map(|(name, policy)| (name, (&**policy, decide_policy(snapshot, release, policy))))
             .collect();
         let mut context = Self {
             snapshot,
             evidence,
             now,
+            running,
             index,
             topology,
             gateways,
@@ -93,10 +100,12 @@ impl<'a> Context<'a> {
             rules: Vec::new(),
             policy_users: BTreeMap::new(),
             probes: Vec::new(),
+            differences: BTreeMap::new(),
         };
         context.probes = context.current_probes();
         context.rules = context.rules_in_use();
         context.policy_users = context.users();
+        context.differences = predict::differences(&context);
         context
     }
 
@@ -112,7 +121,14 @@ impl<'a> Context<'a> {
                     route,
                     index,
                     rule,
-                    decision: decide_rule(self.snapshot, self.index, route, index, rule),
+                    decision: decide_rule(
+                        self.snapshot,
+                        self.index,
+                        self.running.release,
+                        route,
+                        index,
+                        rule,
+                    ),
                     gateways: gateways.clone(),
                 });
             }

@@ -52,7 +52,7 @@ pub static RULES: &[Rule] = &[
     handshake::B9, handshake::B10, handshake::B11,
     expected::X1,
     condition::S1, condition::S2, condition::S3, condition::S4, condition::S5, condition::S6,
-    condition::silence::S7, condition::silence::S8,
+    condition::silence::S7, condition::silence::S8, condition::silence::S9,
     knowledge::K1, route::backend::K2, knowledge::K3, knowledge::K4, handshake::demanded::K5, knowledge::K6,
 ];
 

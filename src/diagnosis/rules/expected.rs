@@ -58,7 +58,13 @@ pub(in crate::diagnosis) const X1: Rule = Rule {
                     continue;
                 };
                 let hostname = &policy.spec.hostname;
-                let Ok(judgement) = trust::judge_backend(presented, trusted, hostname, context.now)
+                let Ok(judgement) = trust::judge_backend(
+                    presented,
+                    trusted,
+                    hostname,
+                    context.running.release.verify_depth(),
+                    context.now,
+                )
                 else {
                     continue;
                 };

@@ -312,6 +312,7 @@ fn repeat(context: &Context<'_>, findings: &mut Findings, family: Family) {
         .condition(first.object, said)
         .scope(related(context, first.object).iter());
         finding.marks.clear();
+        finding = ngf_would_say(context, finding, first.object, Some(&said.kind));
         for told in told {
             finding = finding.mark(told.mark());
         }
@@ -320,6 +321,28 @@ fn repeat(context: &Context<'_>, findings: &mut Findings, family: Family) {
         }
         findings.add(finding);
     }
+}
+
+/// Adds what NGF would say today, where the object says otherwise: of one type of condition, or of all.
+pub(super) fn ngf_would_say(
+    context: &Context<'_>,
+    mut finding: Finding,
+    object: &ObjectRef,
+    kind: Option<&str>,
+) -> Finding {
+    let differences = context.differences.get(object).into_iter().flatten();
+    for difference in differences
+        .filter(|difference| kind.is_none_or(|kind| kind == difference.predicted.condition.kind))
+        .take(3)
+    {
+        let wanted = &difference.predicted.condition;
+        finding = finding.evidence(
+            format!("NGF {} would say {}", context.running.release, wanted.kind),
+            wanted.to_string(),
+            "predicted from the objects",
+        );
+    }
+    finding
 }
 
 fn severity(told: &Told<'_>) -> Severity {
