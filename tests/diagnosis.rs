@@ -84,6 +84,53 @@ fn every_rule_has_a_code_of_its_own_words_and_a_scenario_that_fires_it() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+/// Codes that a scenario expects.
+fn fires(name: &str) -> BTreeSet<String> {
+    scenario::expected(name)
+        .iter()
+        .filter_map(|line| line.split(' ').next().map(str::to_owned))
+        .collect()
+}
+
+/// A near miss is a neighbour of a scenario in which the rule fires: both change the same set, and
+/// only one of them fires the rule.
+#[test]
+fn every_rule_has_a_near_miss() {
+    let names = scenario::all();
+    let firing: Vec<(BTreeSet<String>, BTreeSet<String>)> = names
+        .iter()
+        .map(|name| (fires(name), scenario::bases(name).into_iter().collect()))
+        .collect();
+    let mut wrong = Vec::new();
+    let mut missed = BTreeSet::new();
+    for name in &names {
+        let near = scenario::near(name);
+        let found: BTreeSet<&str> = if near.is_empty() {
+            BTreeSet::new()
+        } else {
+            let diagnosis = Scenario::load(name).diagnose();
+            diagnosis.findings.iter().map(|found| found.code).collect()
+        };
+        for code in near {
+            if found.contains(code.as_str()) {
+                wrong.push(format!("{name} is named a near miss of {code}, which fires"));
+            }
+            let bases = scenario::bases(name);
+            let neighbour = firing
+                .iter()
+                .any(|(codes, others)| codes.contains(&code) && bases.iter().any(|base| others.contains(base)));
+            if !neighbour {
+                wrong.push(format!("{name} shares no base with a scenario that fires {code}"));
+            }
+            missed.insert(code);
+        }
+    }
+    for rule in RULES.iter().filter(|rule| !missed.contains(rule.code)) {
+        wrong.push(format!("{} has no near miss", rule.code));
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
 #[test]
 fn every_finding_says_what_to_do_and_points_at_a_cause_before_it() {
     for name in scenario::all() {

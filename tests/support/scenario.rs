@@ -60,12 +60,22 @@ pub(crate) struct Description {
     /// Kinds that may not be read.
     #[serde(default)]
     pub(crate) denied: Vec<String>,
+    /// Kinds that the cluster does not have.
+    #[serde(default)]
+    pub(crate) not_served: Vec<String>,
     /// Versions in which the cluster serves kinds, where they are not the preferred ones.
     #[serde(default)]
     pub(crate) versions: BTreeMap<String, String>,
     /// What probes saw.
     #[serde(default)]
     pub(crate) probes: Vec<SeenByProbe>,
+    /// Rules that narrowly do not fire here.
+    #[serde(default)]
+    pub(crate) near: Vec<String>,
+    /// What NGF says: conditions as `Type Status/Reason message` by `Kind/namespace/name`, which take the
+    /// place of those of their type, for every parent and ancestor.
+    #[serde(default)]
+    pub(crate) says: BTreeMap<String, Vec<String>>,
     /// The findings in order, as `CODE [warning|info] [unknown] [by CODE]`.
     pub(crate) expect: Vec<String>,
 }
@@ -100,6 +110,8 @@ pub(crate) struct SeenByProbe {
     /// HTTP body.
     #[serde(default)]
     pub(crate) body: String,
+    /// `Server` header.
+    pub(crate) server: Option<String>,
     /// What the gateway's client would get.
     pub(crate) client_status: Option<u16>,
 }
@@ -130,6 +142,20 @@ pub(crate) fn all() -> Vec<String> {
     names
 }
 
+/// The rules that narrowly do not fire in a scenario.
+pub(crate) fn near(name: &str) -> Vec<String> {
+    description(name).near
+}
+
+/// A scenario and those that it starts from.
+pub(crate) fn bases(name: &str) -> Vec<String> {
+    let mut all = vec![name.to_owned()];
+    while let Some(base) = description(&all[all.len() - 1]).base {
+        all.push(base);
+    }
+    all
+}
+
 /// The findings that a scenario names.
 pub(crate) fn expected(name: &str) -> Vec<String> {
     description(name).expect
@@ -152,6 +178,10 @@ impl Scenario {
         let mut snapshot = read(name, &objects, &minted);
         if !description.files {
             as_cluster(&mut snapshot, &description.denied);
+            for name in &description.not_served {
+                let info = KINDS.iter().find(|info| info.name == name).expect("a kind");
+                snapshot.kinds.insert(info.kind, KindState::NotServed);
+            }
             for (name, version) in &description.versions {
                 let info = KINDS.iter().find(|info| info.name == name).expect("a kind");
                 let version = version.clone();
@@ -264,6 +294,45 @@ fn collect(name: &str, wanted: &mut BTreeMap<String, Wanted>, objects: &mut Vec<
         merge(object, patch);
     }
     objects.extend(description.add);
+    for (path, conditions) in &description.says {
+        let object = objects
+            .iter_mut()
+            .find(|object| path_of(object) == *path)
+            .unwrap_or_else(|| panic!("{name}: there is no {path} to say something of"));
+        for condition in conditions {
+            say(object, condition);
+        }
+    }
+}
+
+/// Puts a condition where the object has those of its kind.
+fn say(object: &mut Value, text: &str) {
+    let mut words = text.splitn(3, ' ');
+    let mut next = || words.next().unwrap_or_default().to_owned();
+    let (kind, status, message) = (next(), next(), next());
+    let (status, reason) = status.split_once('/').expect("Status/Reason");
+    let generation = object.pointer("/metadata/generation").cloned();
+    let condition = json!({
+        "type": kind, "status": status, "reason": reason, "message": message,
+        "observedGeneration": generation.unwrap_or(json!(0)),
+    });
+    let own = object.pointer("/status/conditions").is_some();
+    let places: Vec<&mut Value> = if own {
+        object.pointer_mut("/status/conditions").into_iter().collect()
+    } else {
+        let lists = object["status"].as_object_mut().expect("a status").values_mut();
+        lists
+            .filter_map(Value::as_array_mut)
+            .flatten()
+            .filter_map(|parent| parent.pointer_mut("/conditions"))
+            .collect()
+    };
+    assert!(!places.is_empty(), "there is no place for {text}");
+    for place in places {
+        let list = place.as_array_mut().expect("conditions");
+        list.retain(|known| known["type"] != condition["type"]);
+        list.push(condition.clone());
+    }
 }
 
 fn path_of(object: &Value) -> String {
@@ -458,7 +527,7 @@ fn transcript(
         http: seen.status.map(|status| HttpAnswer {
             status,
             body: seen.body.clone(),
-            server: None,
+            server: seen.server.clone(),
         }),
     }
 }

@@ -2,9 +2,11 @@
 
 mod code;
 pub(in crate::diagnosis) mod demanded;
+pub(in crate::diagnosis) mod one_certificate;
 mod remedy;
 mod sentence;
 mod shown;
+pub(in crate::diagnosis) mod upstream;
 
 pub(super) use code::wanting_tls;
 use code::{code_of, refused_why};
@@ -35,7 +37,7 @@ macro_rules! probed {
             title: $title,
             explanation: $explanation,
             remedy: $remedy,
-            causes: &[],
+            causes: &["NGF-T15", "NGF-T16", "NGF-T17", "NGF-T18"],
             check: |context, findings| probed(context, findings, $code),
         };
     };
@@ -55,7 +57,7 @@ probed!(
     "NGF-T2",
     Error,
     "The backend's chain has more intermediates than nginx follows",
-    "NGF renders proxy_ssl_verify_depth 4: four intermediates pass, five do not (verify code 20). Clients get 502.",
+    "NGF renders proxy_ssl_verify_depth 4 since 2.6: four intermediates pass, five do not (verify code 20). Before, nginx's default of 1 held. Clients get 502.",
     "Shorten the chain, or put a nearer CA that is self-signed into the bundle."
 );
 
