@@ -113,14 +113,18 @@ fn every_rule_has_a_near_miss() {
         };
         for code in near {
             if found.contains(code.as_str()) {
-                wrong.push(format!("{name} is named a near miss of {code}, which fires"));
+                wrong.push(format!(
+                    "{name} is named a near miss of {code}, which fires"
+                ));
             }
             let bases = scenario::bases(name);
-            let neighbour = firing
-                .iter()
-                .any(|(codes, others)| codes.contains(&code) && bases.iter().any(|base| others.contains(base)));
+            let neighbour = firing.iter().any(|(codes, others)| {
+                codes.contains(&code) && bases.iter().any(|base| others.contains(base))
+            });
             if !neighbour {
-                wrong.push(format!("{name} shares no base with a scenario that fires {code}"));
+                wrong.push(format!(
+                    "{name} shares no base with a scenario that fires {code}"
+                ));
             }
             missed.insert(code);
         }

@@ -5,8 +5,7 @@ use jiff::Timestamp;
 use ngf_probes::{
     certificate::CertificateFacts,
     chain::{
-        Certificates, ChainJudgement, ChainQuestion, NGINX_SERVER_DEPTH, Purpose,
-        judge, signed_by,
+        Certificates, ChainJudgement, ChainQuestion, NGINX_SERVER_DEPTH, Purpose, judge, signed_by,
     },
 };
 

@@ -318,9 +318,15 @@ fn say(object: &mut Value, text: &str) {
     });
     let own = object.pointer("/status/conditions").is_some();
     let places: Vec<&mut Value> = if own {
-        object.pointer_mut("/status/conditions").into_iter().collect()
+        object
+            .pointer_mut("/status/conditions")
+            .into_iter()
+            .collect()
     } else {
-        let lists = object["status"].as_object_mut().expect("a status").values_mut();
+        let lists = object["status"]
+            .as_object_mut()
+            .expect("a status")
+            .values_mut();
         lists
             .filter_map(Value::as_array_mut)
             .flatten()

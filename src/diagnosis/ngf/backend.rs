@@ -143,9 +143,15 @@ fn decide_backend<'a>(
     };
     decision.state = match &service {
         None => other_kind(route, reference, path),
-        Some(service) => {
-            decide_service(snapshot, index, release, route, service, path, &mut decision)
-        },
+        Some(service) => decide_service(
+            snapshot,
+            index,
+            release,
+            route,
+            service,
+            path,
+            &mut decision,
+        ),
     };
     decision
 }
@@ -282,7 +288,10 @@ fn with_policy<'a>(
 /// of them.
 fn app_protocol<'a>(
     release: Release,
-    kind: Kind, port: &ServicePort, state: BackendState<'a>) -> BackendState<'a> {
+    kind: Kind,
+    port: &ServicePort,
+    state: BackendState<'a>,
+) -> BackendState<'a> {
     let Some(protocol) = port.app_protocol.as_deref() else {
         return state;
     };

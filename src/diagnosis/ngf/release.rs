@@ -127,9 +127,9 @@ impl Running {
 fn controller(workload: &Object<Workload>) -> Option<Running> {
     let container = container(workload, "nginx-gateway")?;
     let labels = &workload.meta.labels;
-    let label = labels
-        .get("app.kubernetes.io/version")
-        .filter(|_| labels.get("app.kubernetes.io/name").map(String::as_str) == Some("nginx-gateway-fabric"));
+    let label = labels.get("app.kubernetes.io/version").filter(|_| {
+        labels.get("app.kubernetes.io/name").map(String::as_str) == Some("nginx-gateway-fabric")
+    });
     said(workload, tag(&container.image)).or_else(|| said(workload, label.map(String::as_str)))
 }
 

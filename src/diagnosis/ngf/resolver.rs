@@ -3,11 +3,7 @@
 use super::known;
 use crate::{
     diagnosis::context::Context,
-    model::{
-        kind::Kind,
-        kinds::LocalRef,
-        object::ObjectRef,
-    },
+    model::{kind::Kind, kinds::LocalRef, object::ObjectRef},
 };
 
 /// Whether the NginxProxy of the Gateway, or else of its class, names a DNS resolver; `None` where one
@@ -27,7 +23,11 @@ pub fn has_resolver(context: &Context<'_>, gateway: &ObjectRef) -> Option<bool> 
     Some(any)
 }
 
-fn names_resolver(context: &Context<'_>, gateway: &ObjectRef, reference: &LocalRef) -> Option<bool> {
+fn names_resolver(
+    context: &Context<'_>,
+    gateway: &ObjectRef,
+    reference: &LocalRef,
+) -> Option<bool> {
     let namespace = reference.namespace.as_deref().unwrap_or(&gateway.namespace);
     let name = ObjectRef::new(Kind::NginxProxy, namespace, &reference.name);
     match context.snapshot.ngf.get(&name) {

@@ -6,8 +6,8 @@ use super::places::unattached;
 use super::{PlanError, PlannedEndpoint, PlannedTls, ProbePlan, TrustSource};
 use crate::{
     diagnosis::ngf::{
-        BackendDecision, BackendState, ClientCertificate, Release, RuleDecision, Running, client_certificate,
-        decide_rule, known,
+        BackendDecision, BackendState, ClientCertificate, Release, RuleDecision, Running,
+        client_certificate, decide_rule, known,
     },
     model::{
         index::{Endpoint, Index, NoEndpoints},

@@ -27,11 +27,21 @@ pub(super) fn predict(predictor: &Predictor<'_, '_>, name: &ObjectRef) -> Vec<Pr
     match class_is_valid(context, gateway) {
         Some(false) => {
             for kind in ["Accepted", "Programmed"] {
-                all.push(said(kind, "False", "Invalid", "The GatewayClass is invalid"));
+                all.push(said(
+                    kind,
+                    "False",
+                    "Invalid",
+                    "The GatewayClass is invalid",
+                ));
             }
         }
         Some(true) if is_plain(gateway) => {
-            all.push(said("Accepted", "True", "Accepted", "The Gateway is accepted"));
+            all.push(said(
+                "Accepted",
+                "True",
+                "Accepted",
+                "The Gateway is accepted",
+            ));
             all.push(if loads(context, name) {
                 said("Programmed", "True", "Programmed", "The Gateway is programmed")
             } else {
@@ -89,20 +99,30 @@ fn is_plain(gateway: &Object<Gateway>) -> bool {
     let listeners = gateway.spec.listeners.iter().all(|listener| {
         listener.protocol == "HTTP" && seen.insert((listener.port, listener.hostname.clone()))
     });
-    let unusual = ["/spec/addresses", "/spec/defaultScope", "/spec/tls/frontend"];
+    let unusual = [
+        "/spec/addresses",
+        "/spec/defaultScope",
+        "/spec/tls/frontend",
+    ];
     let usual = unusual
         .iter()
         .all(|pointer| gateway.raw.pointer(pointer).is_none());
-    listeners && usual && !gateway.spec.listeners.is_empty() && gateway.spec.parameters_ref.is_none()
+    listeners
+        && usual
+        && !gateway.spec.listeners.is_empty()
+        && gateway.spec.parameters_ref.is_none()
 }
 
 /// Whether nginx can load what the Gateway's policies name (P8, P9).
 fn loads(context: &Context<'_>, gateway: &ObjectRef) -> bool {
     context.policy_users.keys().all(|policy| {
-        let trust = context.policies.get(*policy).and_then(|(_, decision)| match decision {
-            crate::diagnosis::ngf::PolicyDecision::Valid(trust) => Some(trust),
-            _ => None,
-        });
+        let trust = context
+            .policies
+            .get(*policy)
+            .and_then(|(_, decision)| match decision {
+                crate::diagnosis::ngf::PolicyDecision::Valid(trust) => Some(trust),
+                _ => None,
+            });
         let Some(TrustSource::Object { object, .. }) = trust else {
             return true;
         };

@@ -84,7 +84,13 @@ pub fn predicted(snapshot: &Snapshot, object: &ObjectRef) -> Vec<PredictedCondit
     let index = Index::of(snapshot);
     let topology = Topology::with(snapshot, &index);
     let evidence = Evidence::none();
-    let context = Context::new(snapshot, &evidence, Timestamp::UNIX_EPOCH, &index, &topology);
+    let context = Context::new(
+        snapshot,
+        &evidence,
+        Timestamp::UNIX_EPOCH,
+        &index,
+        &topology,
+    );
     Predictor::new(&context).of(object)
 }
 
@@ -152,9 +158,11 @@ fn is_modelled(object: Kind, kind: &str, reason: &str) -> bool {
     let reasons: &[&str] = match (object, kind) {
         (Kind::Gateway, "Accepted") => &["Accepted", "Pending"],
         (Kind::Gateway, "Programmed") => &["Programmed", "Pending"],
-        (Kind::Gateway, "ResolvedRefs") => {
-            &["ResolvedRefs", "InvalidClientCertificateRef", "RefNotPermitted"]
-        }
+        (Kind::Gateway, "ResolvedRefs") => &[
+            "ResolvedRefs",
+            "InvalidClientCertificateRef",
+            "RefNotPermitted",
+        ],
         (Kind::BackendTLSPolicy, "Accepted") => {
             &["Accepted", "Invalid", "NoValidCACertificate", "Conflicted"]
         }

@@ -49,7 +49,9 @@ pub(super) fn gateways_of_services<'a>(
             .iter()
             .flat_map(|rule| rule.backend_refs.iter().chain(&rule.filter_backend_refs))
             .filter_map(|backend| service_of(&backend.target, namespace))
-            .filter(|service| targets.contains(&(service.namespace.as_str(), service.name.as_str())))
+            .filter(|service| {
+                targets.contains(&(service.namespace.as_str(), service.name.as_str()))
+            })
             .collect();
         if services.is_empty() {
             continue;
@@ -78,7 +80,10 @@ fn gateway_named<'a>(
         Kind::ListenerSet => gateway_of(context.snapshot.listener_sets.get(&parent)?),
         _ => parent,
     };
-    context.gateways.get_key_value(&gateway).map(|(name, _)| *name)
+    context
+        .gateways
+        .get_key_value(&gateway)
+        .map(|(name, _)| *name)
 }
 
 /// The policies that an older one wins against somewhere.

@@ -21,7 +21,8 @@ use crate::{
 pub(super) fn restrictions<'a>(context: &Context<'a>) -> BTreeMap<&'a ObjectRef, Vec<Restriction>> {
     let snapshot = context.snapshot;
     let gateways = context.gateways.values();
-    let gateways = gateways.map(|(gateway, _)| (&gateway.reference, Restriction::read(&gateway.raw)));
+    let gateways =
+        gateways.map(|(gateway, _)| (&gateway.reference, Restriction::read(&gateway.raw)));
     let sets = snapshot.listener_sets.iter();
     let sets = sets.map(|(name, set)| (name, Restriction::read(&set.raw)));
     gateways.chain(sets).collect()

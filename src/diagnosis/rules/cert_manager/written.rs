@@ -208,15 +208,24 @@ pub(in crate::diagnosis) const M8: Rule = Rule {
                 facts.spec.ca.certificates(),
             );
             let Some(last) = chain.last() else { continue };
-            let signed = held
-                .iter()
-                .any(|ca| ca.subject == last.issuer || chain.iter().any(|facts| facts.issuer == ca.subject));
+            let signed = held.iter().any(|ca| {
+                ca.subject == last.issuer || chain.iter().any(|facts| facts.issuer == ca.subject)
+            });
             // An intermediate that is not sent may lie between, where the issuer is one of its own.
             let known_ca = issuer_of(context.snapshot, certificate)
                 .and_then(ca_secret)
                 .and_then(|name| trust::certificates(context.snapshot, &name, "tls.crt").ok())
-                .is_some_and(|ca| ca.iter().any(|facts| held.iter().any(|ca| ca.subject == facts.issuer)));
-            if held.is_empty() || signed || known_ca || held.iter().any(|ca| ca.fingerprint_sha256 == last.fingerprint_sha256) {
+                .is_some_and(|ca| {
+                    ca.iter()
+                        .any(|facts| held.iter().any(|ca| ca.subject == facts.issuer))
+                });
+            if held.is_empty()
+                || signed
+                || known_ca
+                || held
+                    .iter()
+                    .any(|ca| ca.fingerprint_sha256 == last.fingerprint_sha256)
+            {
                 continue;
             }
             findings.add(
@@ -227,13 +236,24 @@ pub(in crate::diagnosis) const M8: Rule = Rule {
                     format!("The ca.crt in {secret} did not sign the certificate beside it"),
                 )
                 .because("cert-manager leaves an old ca.crt where a new issuer returns none.")
-                .evidence("tls.crt", format!("{}, issued by {}", last.subject, last.issuer), secret.to_string())
-                .evidence("ca.crt", list(held.iter().map(|ca| &ca.subject), 3), secret.to_string())
+                .evidence(
+                    "tls.crt",
+                    format!("{}, issued by {}", last.subject, last.issuer),
+                    secret.to_string(),
+                )
+                .evidence(
+                    "ca.crt",
+                    list(held.iter().map(|ca| &ca.subject), 3),
+                    secret.to_string(),
+                )
                 .scope([&certificate.reference])
                 .mark_objects(users)
                 .remedy(Remedy::command(
                     "Let cert-manager write the Secret anew.",
-                    format!("kubectl -n {} delete secret {}", secret.namespace, secret.name),
+                    format!(
+                        "kubectl -n {} delete secret {}",
+                        secret.namespace, secret.name
+                    ),
                 )),
             );
         }
@@ -264,7 +284,11 @@ pub(in crate::diagnosis) const M9: Rule = Rule {
                 let mut of_bundle = labels
                     .filter(|(key, _)| key.starts_with("trust.cert-manager.io/"))
                     .map(|(_, value)| value);
-                let owner = found.meta.owners.iter().find(|owner| owner.kind == "Bundle");
+                let owner = found
+                    .meta
+                    .owners
+                    .iter()
+                    .find(|owner| owner.kind == "Bundle");
                 if owner.is_none() && of_bundle.next().is_none() {
                     continue;
                 }
@@ -318,7 +342,10 @@ pub(in crate::diagnosis) const M10: Rule = Rule {
                 .mark_objects(users.iter().copied())
                 .remedy(Remedy::command(
                     "Wait for it, or follow the request.",
-                    format!("kubectl -n {} get certificate,certificaterequest", name.namespace),
+                    format!(
+                        "kubectl -n {} get certificate,certificaterequest",
+                        name.namespace
+                    ),
                 )),
             );
         }

@@ -45,14 +45,14 @@ pub(in crate::diagnosis) const S7: Rule = Rule {
         );
         findings.add(
             ngf_would_say(context, finding, first, None)
-            .because("What the conditions say is about an older generation.")
-            .evidence(
-                "observedGeneration",
-                format!("{observed}, generation is {generation}"),
-                format!("{first} status"),
-            )
-            .mark_objects(stale.keys().copied())
-            .remedy(controller()),
+                .because("What the conditions say is about an older generation.")
+                .evidence(
+                    "observedGeneration",
+                    format!("{observed}, generation is {generation}"),
+                    format!("{first} status"),
+                )
+                .mark_objects(stale.keys().copied())
+                .remedy(controller()),
         );
     },
 };

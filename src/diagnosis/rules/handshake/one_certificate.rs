@@ -31,8 +31,10 @@ pub(in crate::diagnosis) const G11: Rule = Rule {
     remedy: "Let the backends trust one CA, or use a Gateway for each CA.",
     causes: &["NGF-B2", "NGF-B10", "NGF-B11"],
     check: |context, findings| {
-        let mut asked: BTreeMap<&ObjectRef, BTreeMap<(&ObjectRef, u16), (bool, &Probed, &[String])>> =
-            BTreeMap::new();
+        let mut asked: BTreeMap<
+            &ObjectRef,
+            BTreeMap<(&ObjectRef, u16), (bool, &Probed, &[String])>,
+        > = BTreeMap::new();
         for (probed, transcript) in results(context) {
             let (plan, names) = (&probed.plan, &transcript.client_certificate.acceptable_cas);
             // Where it sends intermediates, its chain may end in another name than its issuer's.
@@ -59,7 +61,12 @@ pub(in crate::diagnosis) const G11: Rule = Rule {
             let Some(((other, port), (_, probed, names))) = others.first() else {
                 continue;
             };
-            let labels = list(others.iter().map(|((service, port), _)| format!("{service}:{port}")), 3);
+            let labels = list(
+                others
+                    .iter()
+                    .map(|((service, port), _)| format!("{service}:{port}")),
+                3,
+            );
             findings.add(
                 Finding::new(
                     "NGF-G11",
@@ -87,8 +94,14 @@ pub(in crate::diagnosis) const B12: Rule = Rule {
         type Names<'a> = BTreeMap<&'a str, (&'a Probed, &'a str)>;
         let mut names: BTreeMap<(&ObjectRef, &str, u16), Names<'_>> = BTreeMap::new();
         for (probed, transcript) in results(context) {
-            let server = transcript.http.as_ref().and_then(|http| http.server.as_deref());
-            let tls13 = transcript.tls.as_ref().is_some_and(|tls| tls.version == "TLSv1.3");
+            let server = transcript
+                .http
+                .as_ref()
+                .and_then(|http| http.server.as_deref());
+            let tls13 = transcript
+                .tls
+                .as_ref()
+                .is_some_and(|tls| tls.version == "TLSv1.3");
             let (Some(server), Some(tls), true, true) = (
                 server.filter(|server| refuses_resumption(server)),
                 &probed.plan.tls,
@@ -108,7 +121,8 @@ pub(in crate::diagnosis) const B12: Rule = Rule {
                 .values()
                 .map(|(probed, _)| &probed.plan.service)
                 .collect();
-            let (true, Some((probed, server))) = (by_name.len() > 1, by_name.values().next()) else {
+            let (true, Some((probed, server))) = (by_name.len() > 1, by_name.values().next())
+            else {
                 continue;
             };
             let endpoint = host_and_port(address, port);

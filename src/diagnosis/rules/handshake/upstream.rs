@@ -31,7 +31,9 @@ struct Upstream<'a> {
 }
 
 /// Upstreams with an endpoint that nginx gets no answer from. A 400 of the backend is an answer.
-fn broken<'a>(context: &'a Context<'_>) -> BTreeMap<(&'a ObjectRef, &'a ObjectRef, u16), Upstream<'a>> {
+fn broken<'a>(
+    context: &'a Context<'_>,
+) -> BTreeMap<(&'a ObjectRef, &'a ObjectRef, u16), Upstream<'a>> {
     let mut found: BTreeMap<_, Upstream<'a>> = BTreeMap::new();
     for probed in context.probes.iter().copied() {
         let Ok(transcript) = &probed.result else {
@@ -53,11 +55,7 @@ fn broken<'a>(context: &'a Context<'_>) -> BTreeMap<(&'a ObjectRef, &'a ObjectRe
     found
 }
 
-fn about(
-    code: &'static str,
-    upstream: &Upstream<'_>,
-    title: impl Into<String>,
-) -> Option<Finding> {
+fn about(code: &'static str, upstream: &Upstream<'_>, title: impl Into<String>) -> Option<Finding> {
     let (probed, _, _) = upstream.failing.first()?;
     let plan = &probed.plan;
     let mut finding = Finding::new(code, Severity::Info, &plan.service, title)
@@ -86,7 +84,8 @@ pub(in crate::diagnosis) const T15: Rule = Rule {
             findings_add(
                 findings,
                 about("NGF-T15", upstream, title).map(|finding| {
-                    finding.because("After one failure nginx leaves an endpoint out for ten seconds.")
+                    finding
+                        .because("After one failure nginx leaves an endpoint out for ten seconds.")
                 }),
             );
         }
@@ -134,7 +133,13 @@ pub(in crate::diagnosis) const T17: Rule = Rule {
                 .failing
                 .iter()
                 .filter(|(_, _, code)| *code == "NGF-T5")
-                .filter_map(|(_, transcript, _)| transcript.server_chain.iter().map(|facts| facts.not_after).min())
+                .filter_map(|(_, transcript, _)| {
+                    transcript
+                        .server_chain
+                        .iter()
+                        .map(|facts| facts.not_after)
+                        .min()
+                })
                 .find(|end| *end < now && now - end < SESSION_SECONDS);
             let Some(ended) = ended else { continue };
             let title = format!(
@@ -172,7 +177,11 @@ pub(in crate::diagnosis) const T18: Rule = Rule {
                 findings,
                 about("NGF-T18", upstream, title).map(|finding| {
                     finding
-                        .evidence("spec.keepAlive.connections", connections(context, policy), policy.to_string())
+                        .evidence(
+                            "spec.keepAlive.connections",
+                            connections(context, policy),
+                            policy.to_string(),
+                        )
                         .scope([policy])
                 }),
             );

@@ -60,7 +60,7 @@ pub(in crate::diagnosis) const R10: Rule = Rule {
     title: "A BackendTLSPolicy targets an InferencePool, and nginx speaks plain HTTP to it",
     explanation: "NGF renders `proxy_pass http://` for InferencePools, whatever policies say, and takes policies for Services only. The policy gets no status.",
     remedy: "Let the model servers speak plain HTTP within the cluster, or route to them by a Service.",
-    causes: &["NGF-P1", "NGF-B9"],
+    causes: &["NGF-P1", "NGF-B9", "NGF-G10"],
     check: |context, findings| {
         let mut seen = BTreeSet::new();
         for rule in &context.rules {
@@ -94,7 +94,8 @@ pub(in crate::diagnosis) const R10: Rule = Rule {
                     )
                     .because("NGF renders http:// for InferencePools, and takes policies for Services only.")
                     .mark(rule.mark())
-                    .scope([&rule.route.reference]),
+                    .scope([&rule.route.reference])
+                    .scope(rule.gateways.iter().copied()),
                 );
             }
         }
