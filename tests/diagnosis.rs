@@ -2,10 +2,13 @@
 
 mod support;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use ngf_tui::diagnosis::registry::{self, RULES};
-use support::scenario::{self, Scenario};
+use ngf_tui::diagnosis::{
+    Diagnosis, Severity,
+    registry::{self, RULES},
+};
+use support::scenario::{self, Part, Scenario};
 
 #[test]
 fn every_scenario_gives_what_it_names_in_that_order() {
@@ -133,6 +136,73 @@ fn every_rule_has_a_near_miss() {
         wrong.push(format!("{} has no near miss", rule.code));
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Causes that hide another one, each with the reason.
+const MASKINGS: &[(&str, &str, &str)] = &[];
+
+/// The codes of the findings that nothing else causes, and that say that something is wrong.
+fn causes(diagnosis: &Diagnosis) -> BTreeSet<&'static str> {
+    diagnosis
+        .findings
+        .iter()
+        .filter(|finding| finding.caused_by.is_none() && finding.severity != Severity::Info)
+        .map(|finding| finding.code)
+        .collect()
+}
+
+/// One scenario for each code that is the only cause in it, merged with every other one.
+#[test]
+fn two_faults_at_once_give_two_causes_each_once() {
+    let mut parts: BTreeMap<&'static str, Part> = BTreeMap::new();
+    for name in scenario::all() {
+        let Some(part) = Part::of(&name, "guide") else {
+            continue;
+        };
+        let causes = causes(&Scenario::load(&name).diagnose());
+        if let (1, Some(code)) = (causes.len(), causes.first()) {
+            parts.entry(code).or_insert(part);
+        }
+    }
+    let parts: Vec<(&str, Part)> = parts.into_iter().collect();
+    let mut wrong = Vec::new();
+    let mut tried = 0;
+    for (place, (code, part)) in parts.iter().enumerate() {
+        for (other, second) in &parts[place + 1..] {
+            let Some(both) = Scenario::merged(part, second) else {
+                continue;
+            };
+            tried += 1;
+            let diagnosis = both.diagnose();
+            let found = causes(&diagnosis);
+            for (lost, by) in [(code, other), (other, code)] {
+                let is_told = MASKINGS
+                    .iter()
+                    .any(|(masked, masking, _)| masked == lost && (masking == by || *masking == "*"));
+                if !found.contains(*lost) && !is_told {
+                    let all: Vec<String> = diagnosis
+                        .findings
+                        .iter()
+                        .map(|finding| scenario::line(finding, &diagnosis.findings))
+                        .collect();
+                    wrong.push(format!("{}: {lost} is lost: {all:?}", both.name));
+                }
+            }
+            for (place, finding) in diagnosis.findings.iter().enumerate() {
+                let twice = diagnosis.findings[..place].iter().any(|earlier| {
+                    earlier.code == finding.code
+                        && earlier.subject == finding.subject
+                        && earlier.title == finding.title
+                });
+                if twice {
+                    wrong.push(format!("{}: {} is told twice", both.name, finding.title));
+                }
+            }
+        }
+    }
+    println!("{tried} pairs of {} causes", parts.len());
+    assert!(tried > 1000, "only {tried} pairs");
+    assert!(wrong.is_empty(), "{}:\n{}", wrong.len(), wrong.join("\n"));
 }
 
 #[test]

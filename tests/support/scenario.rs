@@ -2,7 +2,7 @@
 //! CONTRIBUTING.md says how to write one.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs,
     path::{Path, PathBuf},
     sync::Arc,
@@ -175,6 +175,8 @@ impl Scenario {
         let mut objects = Vec::new();
         collect(name, &mut wanted, &mut objects);
         let minted = pki::mint(&wanted, now);
+        let minted: BTreeMap<String, &Minted> =
+            minted.iter().map(|(name, pair)| (name.clone(), pair)).collect();
         let mut snapshot = read(name, &objects, &minted);
         if !description.files {
             as_cluster(&mut snapshot, &description.denied);
@@ -200,6 +202,51 @@ impl Scenario {
         }
     }
 
+    /// Two scenarios of one base as one; `None` where they change the same thing, so that one would undo
+    /// what the other broke.
+    pub(crate) fn merged(a: &Part, b: &Part) -> Option<Self> {
+        if !a.touched.is_disjoint(&b.touched)
+            || (a.probes() && b.probes())
+            || a.needs_what_is_gone(b)
+            || b.needs_what_is_gone(a)
+        {
+            return None;
+        }
+        let now: Timestamp = "2026-06-01T12:00:00Z".parse().expect("a moment");
+        let mut objects = a.base.clone();
+        for part in [a, b] {
+            part.description.change(&part.name, &mut objects);
+        }
+        for part in [a, b] {
+            part.description.put_words(&part.name, &mut objects);
+        }
+        // What one of them mints anew differs from what the base has.
+        let mut minted: BTreeMap<String, &Minted> = BTreeMap::new();
+        for part in [a, b] {
+            for (name, pair) in &part.minted {
+                let changed = part.description.certificates.contains_key(name) || part.is_below(name);
+                if changed || !minted.contains_key(name) {
+                    minted.insert(name.clone(), pair);
+                }
+            }
+        }
+        let mut snapshot = read("merged", &objects, &minted);
+        as_cluster(&mut snapshot, &[]);
+        let mut evidence = Evidence::none();
+        for part in [a, b] {
+            for probed in seen(&part.description, &snapshot, &minted, now).ok()? {
+                evidence.record(probed);
+            }
+        }
+        Some(Self {
+            name: format!("{} and {}", a.name, b.name),
+            description: a.description.clone(),
+            now,
+            snapshot,
+            evidence,
+        })
+    }
+
     /// Several scenarios in one cluster, each in a namespace of its own named after it; what is no
     /// namespace's is taken from the first. Probes are left out.
     pub(crate) fn together(names: &[&str]) -> Self {
@@ -211,6 +258,8 @@ impl Scenario {
             let mut objects = Vec::new();
             collect(name, &mut wanted, &mut objects);
             let minted = pki::mint(&wanted, now);
+            let minted: BTreeMap<String, &Minted> =
+                minted.iter().map(|(name, pair)| (name.clone(), pair)).collect();
             let text = filled(name, &objects, &minted)
                 .replace(
                     "\"namespace\": \"default\"",
@@ -238,6 +287,124 @@ impl Scenario {
 
     pub(crate) fn diagnose(&self) -> Diagnosis {
         Diagnosis::of(&self.snapshot, &self.evidence, self.now)
+    }
+}
+
+/// A scenario that only changes objects and probes of its base.
+pub(crate) struct Part {
+    pub(crate) name: String,
+    pub(crate) description: Description,
+    /// The objects of its base.
+    base: Vec<Value>,
+    minted: BTreeMap<String, Minted>,
+    wanted: BTreeMap<String, Wanted>,
+    /// Paths of fields, and certificates, that it changes.
+    touched: BTreeSet<String>,
+}
+
+impl Part {
+    /// `None` where it does more than change the objects and probes of `base`.
+    pub(crate) fn of(name: &str, base: &str) -> Option<Self> {
+        let description = description(name);
+        let plain = !description.files
+            && description.now.is_none()
+            && description.denied.is_empty()
+            && description.not_served.is_empty()
+            && description.versions.is_empty()
+            && description.base.as_deref() == Some(base)
+            && !root().join(name).join("objects.yaml").exists();
+        if !plain {
+            return None;
+        }
+        let now: Timestamp = "2026-06-01T12:00:00Z".parse().expect("a moment");
+        let mut wanted = BTreeMap::new();
+        collect(name, &mut wanted, &mut Vec::new());
+        let mut objects = Vec::new();
+        collect(base, &mut BTreeMap::new(), &mut objects);
+        Some(Self {
+            base: objects,
+            name: name.to_owned(),
+            touched: description.touched(),
+            minted: pki::mint(&wanted, now),
+            wanted,
+            description,
+        })
+    }
+
+    /// Whether it changes an object that the other one takes away.
+    fn needs_what_is_gone(&self, other: &Self) -> bool {
+        let description = &self.description;
+        let mut changed = description.patch.keys().chain(description.says.keys());
+        changed.any(|path| other.description.without.contains(path))
+    }
+
+    fn probes(&self) -> bool {
+        !self.description.probes.is_empty()
+    }
+
+    /// Whether a certificate is signed by one that this scenario mints.
+    fn is_below(&self, name: &str) -> bool {
+        let by = self.wanted.get(name).and_then(|wanted| wanted.by.as_deref());
+        by.is_some_and(|by| self.description.certificates.contains_key(by) || self.is_below(by))
+    }
+}
+
+impl Description {
+    /// What it changes of its base, but for what it puts into NGF's mouth.
+    fn change(&self, name: &str, objects: &mut Vec<Value>) {
+        for path in &self.without {
+            let before = objects.len();
+            objects.retain(|object| path_of(object) != *path);
+            assert!(
+                objects.len() < before,
+                "{name}: there is no {path} to take away"
+            );
+        }
+        for (path, patch) in &self.patch {
+            let object = objects
+                .iter_mut()
+                .find(|object| path_of(object) == *path)
+                .unwrap_or_else(|| panic!("{name}: there is no {path} to patch"));
+            merge(object, patch);
+        }
+        objects.extend(self.add.iter().cloned());
+    }
+
+    fn put_words(&self, name: &str, objects: &mut [Value]) {
+        for (path, conditions) in &self.says {
+            let object = objects
+                .iter_mut()
+                .find(|object| path_of(object) == *path)
+                .unwrap_or_else(|| panic!("{name}: there is no {path} to say something of"));
+            for condition in conditions {
+                say(object, condition);
+            }
+        }
+    }
+
+    /// Paths of the fields that it changes; of a status, of which NGF writes all, the whole.
+    fn touched(&self) -> BTreeSet<String> {
+        fn leaves(value: &Value, path: &str, into: &mut BTreeSet<String>) {
+            match value {
+                Value::Object(fields) if !path.ends_with("/status") => {
+                    for (name, value) in fields {
+                        leaves(value, &format!("{path}/{name}"), into);
+                    }
+                }
+                _ => {
+                    into.insert(path.to_owned());
+                }
+            }
+        }
+        let mut touched = BTreeSet::new();
+        for (path, patch) in &self.patch {
+            leaves(patch, path, &mut touched);
+        }
+        touched.extend(self.says.keys().map(|path| format!("{path}/status")));
+        touched.extend(self.add.iter().map(path_of));
+        touched.extend(self.certificates.keys().map(|name| format!("certificate {name}")));
+        touched.extend(self.without.iter().cloned());
+        touched
     }
 }
 
@@ -269,7 +436,7 @@ fn collect(name: &str, wanted: &mut BTreeMap<String, Wanted>, objects: &mut Vec<
     if let Some(base) = &description.base {
         collect(base, wanted, objects);
     }
-    wanted.extend(description.certificates);
+    wanted.extend(description.certificates.clone());
     let file = root().join(name).join("objects.yaml");
     if let Ok(text) = fs::read_to_string(&file) {
         for part in text.split("\n---") {
@@ -278,31 +445,8 @@ fn collect(name: &str, wanted: &mut BTreeMap<String, Wanted>, objects: &mut Vec<
             objects.extend(value.filter(|value| !value.is_null()));
         }
     }
-    for path in &description.without {
-        let before = objects.len();
-        objects.retain(|object| path_of(object) != *path);
-        assert!(
-            objects.len() < before,
-            "{name}: there is no {path} to take away"
-        );
-    }
-    for (path, patch) in &description.patch {
-        let object = objects
-            .iter_mut()
-            .find(|object| path_of(object) == *path)
-            .unwrap_or_else(|| panic!("{name}: there is no {path} to patch"));
-        merge(object, patch);
-    }
-    objects.extend(description.add);
-    for (path, conditions) in &description.says {
-        let object = objects
-            .iter_mut()
-            .find(|object| path_of(object) == *path)
-            .unwrap_or_else(|| panic!("{name}: there is no {path} to say something of"));
-        for condition in conditions {
-            say(object, condition);
-        }
-    }
+    description.change(name, objects);
+    description.put_words(name, objects);
 }
 
 /// Puts a condition where the object has those of its kind.
@@ -371,7 +515,7 @@ fn merge(target: &mut Value, patch: &Value) {
     }
 }
 
-fn read(name: &str, objects: &[Value], minted: &BTreeMap<String, Minted>) -> Snapshot {
+fn read(name: &str, objects: &[Value], minted: &BTreeMap<String, &Minted>) -> Snapshot {
     let text = filled(name, objects, minted);
     let folder = tempfile::tempdir().expect("folder");
     let path = folder.path().join("objects.json");
@@ -380,7 +524,7 @@ fn read(name: &str, objects: &[Value], minted: &BTreeMap<String, Minted>) -> Sna
 }
 
 /// The objects as a list, with the certificates in place.
-fn filled(name: &str, objects: &[Value], minted: &BTreeMap<String, Minted>) -> String {
+fn filled(name: &str, objects: &[Value], minted: &BTreeMap<String, &Minted>) -> String {
     let list = json!({"apiVersion": "v1", "kind": "List", "items": objects});
     let mut text = serde_json::to_string_pretty(&list).expect("JSON");
     for (certificate, pair) in minted {
@@ -447,14 +591,30 @@ fn as_cluster(snapshot: &mut Snapshot, denied: &[String]) {
 fn evidence(
     description: &Description,
     snapshot: &Snapshot,
-    minted: &BTreeMap<String, Minted>,
+    minted: &BTreeMap<String, &Minted>,
     now: Timestamp,
 ) -> Evidence {
     let mut evidence = Evidence::none();
+    for probed in
+        seen(description, snapshot, minted, now).unwrap_or_else(|error| panic!("{error}"))
+    {
+        evidence.record(probed);
+    }
+    evidence
+}
+
+/// What probes saw; an error where nothing can be probed.
+fn seen(
+    description: &Description,
+    snapshot: &Snapshot,
+    minted: &BTreeMap<String, &Minted>,
+    now: Timestamp,
+) -> Result<Vec<Probed>, String> {
+    let mut all = Vec::new();
     for seen in &description.probes {
         let target = ProbeTarget::parse(&seen.target, "default").expect("a target");
         let plans =
-            plan(snapshot, &target).unwrap_or_else(|error| panic!("{}: {error}", seen.target));
+            plan(snapshot, &target).map_err(|error| format!("{}: {error}", seen.target))?;
         for plan in plans {
             let wanted = seen.address.as_ref();
             if wanted.is_none_or(|address| *address == plan.endpoint.address) {
@@ -462,7 +622,7 @@ fn evidence(
                     Some(why) => Err(why.clone()),
                     None => Ok(Arc::new(transcript(seen, &plan, minted, now))),
                 };
-                evidence.record(Probed {
+                all.push(Probed {
                     plan: Arc::new(plan),
                     at: now,
                     result,
@@ -470,13 +630,13 @@ fn evidence(
             }
         }
     }
-    evidence
+    Ok(all)
 }
 
 fn transcript(
     seen: &SeenByProbe,
     plan: &ProbePlan,
-    minted: &BTreeMap<String, Minted>,
+    minted: &BTreeMap<String, &Minted>,
     now: Timestamp,
 ) -> Transcript {
     let chain = seen
