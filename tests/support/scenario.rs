@@ -175,8 +175,10 @@ impl Scenario {
         let mut objects = Vec::new();
         collect(name, &mut wanted, &mut objects);
         let minted = pki::mint(&wanted, now);
-        let minted: BTreeMap<String, &Minted> =
-            minted.iter().map(|(name, pair)| (name.clone(), pair)).collect();
+        let minted: BTreeMap<String, &Minted> = minted
+            .iter()
+            .map(|(name, pair)| (name.clone(), pair))
+            .collect();
         let mut snapshot = read(name, &objects, &minted);
         if !description.files {
             as_cluster(&mut snapshot, &description.denied);
@@ -220,16 +222,24 @@ impl Scenario {
         for part in [a, b] {
             part.description.put_words(&part.name, &mut objects);
         }
-        // What one of them mints anew differs from what the base has.
-        let mut minted: BTreeMap<String, &Minted> = BTreeMap::new();
-        for part in [a, b] {
-            for (name, pair) in &part.minted {
-                let changed = part.description.certificates.contains_key(name) || part.is_below(name);
-                if changed || !minted.contains_key(name) {
-                    minted.insert(name.clone(), pair);
-                }
-            }
-        }
+        // One may sign what the other changes.
+        let both = !a.description.certificates.is_empty() && !b.description.certificates.is_empty();
+        let anew = if both {
+            let mut wanted = a.wanted.clone();
+            wanted.extend(b.description.certificates.clone());
+            pki::mint(&wanted, now)
+        } else {
+            BTreeMap::new()
+        };
+        let minted = match b.description.certificates.is_empty() {
+            _ if both => &anew,
+            true => &a.minted,
+            false => &b.minted,
+        };
+        let minted: BTreeMap<String, &Minted> = minted
+            .iter()
+            .map(|(name, pair)| (name.clone(), pair))
+            .collect();
         let mut snapshot = read("merged", &objects, &minted);
         as_cluster(&mut snapshot, &[]);
         let mut evidence = Evidence::none();
@@ -258,8 +268,10 @@ impl Scenario {
             let mut objects = Vec::new();
             collect(name, &mut wanted, &mut objects);
             let minted = pki::mint(&wanted, now);
-            let minted: BTreeMap<String, &Minted> =
-                minted.iter().map(|(name, pair)| (name.clone(), pair)).collect();
+            let minted: BTreeMap<String, &Minted> = minted
+                .iter()
+                .map(|(name, pair)| (name.clone(), pair))
+                .collect();
             let text = filled(name, &objects, &minted)
                 .replace(
                     "\"namespace\": \"default\"",
@@ -341,12 +353,6 @@ impl Part {
     fn probes(&self) -> bool {
         !self.description.probes.is_empty()
     }
-
-    /// Whether a certificate is signed by one that this scenario mints.
-    fn is_below(&self, name: &str) -> bool {
-        let by = self.wanted.get(name).and_then(|wanted| wanted.by.as_deref());
-        by.is_some_and(|by| self.description.certificates.contains_key(by) || self.is_below(by))
-    }
 }
 
 impl Description {
@@ -402,7 +408,11 @@ impl Description {
         }
         touched.extend(self.says.keys().map(|path| format!("{path}/status")));
         touched.extend(self.add.iter().map(path_of));
-        touched.extend(self.certificates.keys().map(|name| format!("certificate {name}")));
+        touched.extend(
+            self.certificates
+                .keys()
+                .map(|name| format!("certificate {name}")),
+        );
         touched.extend(self.without.iter().cloned());
         touched
     }
@@ -595,8 +605,7 @@ fn evidence(
     now: Timestamp,
 ) -> Evidence {
     let mut evidence = Evidence::none();
-    for probed in
-        seen(description, snapshot, minted, now).unwrap_or_else(|error| panic!("{error}"))
+    for probed in seen(description, snapshot, minted, now).unwrap_or_else(|error| panic!("{error}"))
     {
         evidence.record(probed);
     }
@@ -613,8 +622,7 @@ fn seen(
     let mut all = Vec::new();
     for seen in &description.probes {
         let target = ProbeTarget::parse(&seen.target, "default").expect("a target");
-        let plans =
-            plan(snapshot, &target).map_err(|error| format!("{}: {error}", seen.target))?;
+        let plans = plan(snapshot, &target).map_err(|error| format!("{}: {error}", seen.target))?;
         for plan in plans {
             let wanted = seen.address.as_ref();
             if wanted.is_none_or(|address| *address == plan.endpoint.address) {

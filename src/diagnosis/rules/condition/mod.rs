@@ -275,9 +275,9 @@ repeats!(
 );
 
 /// What no other rule explained, one finding for each cause: the same words about several objects
-/// have one.
+/// have one, and so have the same words in several conditions of one object.
 fn repeat(context: &Context<'_>, findings: &mut Findings, family: Family) {
-    let mut alike: BTreeMap<(&str, &str, &str, &str), Vec<Told<'_>>> = BTreeMap::new();
+    let mut alike: BTreeMap<(&str, &str, &str), Vec<Told<'_>>> = BTreeMap::new();
     for told in told(context) {
         if told.family == family
             && told.is_bad()
@@ -285,7 +285,6 @@ fn repeat(context: &Context<'_>, findings: &mut Findings, family: Family) {
         {
             let condition = told.condition;
             let key = (
-                condition.kind.as_str(),
                 condition.status.as_str(),
                 condition.reason.as_str(),
                 condition.message.as_str(),
@@ -313,6 +312,11 @@ fn repeat(context: &Context<'_>, findings: &mut Findings, family: Family) {
         .scope(related(context, first.object).iter());
         finding.marks.clear();
         finding = ngf_would_say(context, finding, first.object, Some(&said.kind));
+        for also in told.iter().skip(1) {
+            if also.object == first.object && also.listener == first.listener {
+                finding = finding.condition(also.object, also.condition);
+            }
+        }
         for told in told {
             finding = finding.mark(told.mark());
         }

@@ -290,10 +290,26 @@ fn probed(context: &Context<'_>, findings: &mut Findings, code: &'static str) {
             alike.push((probed, transcript));
         }
     }
+    // What is the policy's fault is one finding, however many Services it has.
+    let mut told: Vec<Finding> = Vec::new();
     for (alike, all) in groups.values() {
-        if let Some(finding) = finding(context, code, alike, all.len()) {
-            findings.add(finding);
+        let Some(finding) = finding(context, code, alike, all.len()) else {
+            continue;
+        };
+        let same =
+            |known: &&mut Finding| known.subject == finding.subject && known.title == finding.title;
+        match told.iter_mut().find(same) {
+            Some(known) => {
+                known.effects.extend(finding.effects);
+                known.marks.extend(finding.marks);
+                known.scope.extend(finding.scope);
+                known.severity = known.severity.min(finding.severity);
+            }
+            None => told.push(finding),
         }
+    }
+    for finding in told {
+        findings.add(finding);
     }
 }
 
