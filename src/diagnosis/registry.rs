@@ -58,6 +58,79 @@ pub static RULES: &[Rule] = &[
     knowledge::K1, route::backend::K2, knowledge::K3, knowledge::K4, handshake::demanded::K5, knowledge::K6,
 ];
 
+/// Families of rules: the letter of their codes, and what they are about.
+pub const FAMILIES: &[(char, &str)] = &[
+    ('C', "GatewayClass, CRDs, and what the controller sees"),
+    ('G', "The Gateway's client certificate"),
+    ('P', "BackendTLSPolicy"),
+    ('R', "Routes and their backends"),
+    ('N', "Endpoints and the network"),
+    ('M', "cert-manager and trust-manager"),
+    ('E', "Expiry"),
+    ('D', "The data plane"),
+    ('T', "The gateway verifies the backend"),
+    ('B', "The backend verifies the gateway"),
+    ('X', "What a probe would show"),
+    ('S', "What the status says, and what it should say"),
+    ('K', "What is not known"),
+];
+
+/// The rules of a family, in the order of their numbers.
+pub fn family(letter: char) -> Vec<&'static Rule> {
+    let mut rules: Vec<&Rule> = RULES
+        .iter()
+        .filter(|rule| rule.bare_code().starts_with(letter))
+        .collect();
+    rules.sort_by_key(|rule| rule.bare_code()[1..].parse::<u32>().unwrap_or(u32::MAX));
+    rules
+}
+
+impl Rule {
+    /// Its code without `NGF-`: `T1`.
+    pub fn bare_code(&self) -> &'static str {
+        self.code.trim_start_matches("NGF-")
+    }
+
+    /// The rules whose findings may be the cause of this one's.
+    pub fn caused_by(&self) -> impl Iterator<Item = &'static Rule> {
+        RULES.iter().filter(|rule| rule.causes.contains(&self.code))
+    }
+}
+
+/// The codes nearest to what somebody wrote, the nearest first.
+pub fn nearest(written: &str) -> Vec<&'static str> {
+    let written = written.trim().to_ascii_uppercase();
+    let bare = written.trim_start_matches("NGF-").trim_start_matches("NGF");
+    let mut near: Vec<(usize, &Rule)> = RULES
+        .iter()
+        .map(|rule| (distance(bare, rule.bare_code()), rule))
+        .filter(|(distance, _)| *distance <= 1)
+        .collect();
+    near.sort_by_key(|(distance, rule)| {
+        let other_family = rule.bare_code().chars().next() != bare.chars().next();
+        (*distance, other_family)
+    });
+    near.into_iter()
+        .take(3)
+        .map(|(_, rule)| rule.code)
+        .collect()
+}
+
+/// How many letters must be added, taken away or replaced (Levenshtein).
+fn distance(a: &str, b: &str) -> usize {
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (line, letter) in a.bytes().take(16).enumerate() {
+        let mut corner = row[0];
+        row[0] = line + 1;
+        for (column, other) in b.bytes().enumerate() {
+            let replaced = corner + usize::from(letter != other);
+            corner = row[column + 1];
+            row[column + 1] = replaced.min(corner + 1).min(row[column] + 1);
+        }
+    }
+    row[b.len()] + a.len().saturating_sub(16)
+}
+
 /// The rule of that code, with or without `NGF-`, whatever the case.
 pub fn rule(code: &str) -> Option<&'static Rule> {
     let wanted = code.trim();
@@ -67,4 +140,31 @@ pub fn rule(code: &str) -> Option<&'static Rule> {
             .to_owned()
     };
     RULES.iter().find(|rule| bare(rule.code) == bare(wanted))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_rule_is_of_one_family() {
+        let listed: usize = FAMILIES
+            .iter()
+            .map(|(letter, _)| family(*letter).len())
+            .sum();
+        assert_eq!(listed, RULES.len());
+    }
+
+    #[test]
+    fn what_is_misspelt_is_near_something() {
+        for (written, expected) in [
+            ("T99", &["NGF-T9"][..]),
+            ("ngf-g33", &["NGF-G3"]),
+            ("z1", &["NGF-C1", "NGF-G1", "NGF-P1"]),
+            ("what is this", &[]),
+            ("", &[]),
+        ] {
+            assert_eq!(nearest(written), expected, "{written}");
+        }
+    }
 }
