@@ -24,9 +24,6 @@ use crate::{
     sandbox::{SCENARIOS, Sandbox, Scenario, Stage},
 };
 
-/// NGF renders `proxy_ssl_verify_depth 4`.
-const VERIFY_DEPTH: u32 = 4;
-
 /// Objects from files: nothing to connect to.
 pub struct Files;
 
@@ -284,7 +281,7 @@ async fn tls_spec(cluster: &Cluster, tls: &PlannedTls) -> Result<TlsSpec, String
         server_name: tls.hostname.clone(),
         trust,
         client_identity,
-        verify_depth: VERIFY_DEPTH,
+        verify_depth: tls.verify_depth,
         at: None,
     })
 }
