@@ -6,7 +6,7 @@ use futures::{FutureExt, future::BoxFuture};
 use ngf_probes::{
     ProbeError,
     dial::{Dial, Direct},
-    probe,
+    probe, settle_demand,
     spec::{HttpSpec, ProbeSpec, TlsSpec, Trust},
     transcript::Transcript,
 };
@@ -23,9 +23,6 @@ use crate::{
     model::snapshot::Snapshot,
     sandbox::{SCENARIOS, Sandbox, Scenario, Stage},
 };
-
-/// NGF renders `proxy_ssl_verify_depth 4`.
-const VERIFY_DEPTH: u32 = 4;
 
 /// Objects from files: nothing to connect to.
 pub struct Files;
@@ -81,10 +78,11 @@ impl Live {
         let ways = transports.ways(plan, self.via, None).await?;
         let (spec, _) = spec_for(&transports, plan, &ways, self.timeout).await?;
         let spec = &spec;
-        let (transcript, _) = run_over(
-            &ways,
-            |dial| async move { probe(spec, &*dial, cancel).await },
-        )
+        let (transcript, _) = run_over(&ways, |dial| async move {
+            let mut transcript = probe(spec, &*dial, cancel).await?;
+            settle_demand(&mut transcript, spec, &*dial, cancel).await;
+            Ok(transcript)
+        })
         .await?;
         Ok(transcript)
     }
@@ -283,7 +281,7 @@ async fn tls_spec(cluster: &Cluster, tls: &PlannedTls) -> Result<TlsSpec, String
         server_name: tls.hostname.clone(),
         trust,
         client_identity,
-        verify_depth: VERIFY_DEPTH,
+        verify_depth: tls.verify_depth,
         at: None,
     })
 }

@@ -2,12 +2,16 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{
+    Args, Parser, Subcommand, ValueEnum,
+    builder::{PossibleValue, StringValueParser, TypedValueParser},
+};
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
 
 use crate::{
     beside::Address,
     cluster::transport::{IMAGE, Via},
+    diagnosis::registry::RULES,
 };
 
 /// Finds out why mutual TLS between NGINX Gateway Fabric and a backend breaks.
@@ -81,6 +85,8 @@ pub enum Command {
     /// Print every certificate that traffic depends on: what expires first, and what breaks then;
     /// exit 0, 1 (something has expired) or 2 (could not look)
     Chain(ChainArgs),
+    /// Say what a code means, what is behind it and what to do; without a code, list all
+    Explain(ExplainArgs),
     /// Show what repairs a finding, try it on the API server, and apply it after a confirmation;
     /// exit 0 (done, and the finding is gone), 1 (not applied, or still there) or 2 (could not)
     Fix(FixArgs),
@@ -289,11 +295,43 @@ pub struct WayArgs {
     pub parallel: usize,
 }
 
+/// Arguments of `explain`.
+#[derive(Debug, Clone, Args)]
+pub struct ExplainArgs {
+    /// The code, with or without NGF-, whatever the case: NGF-T1, t1
+    #[arg(value_parser = CodeParser, hide_possible_values = true)]
+    pub code: Option<String>,
+}
+
+/// Takes any text, and offers the codes of all rules for completion.
+#[derive(Debug, Clone, Copy)]
+struct CodeParser;
+
+impl TypedValueParser for CodeParser {
+    type Value = String;
+
+    fn parse_ref(
+        &self,
+        command: &clap::Command,
+        arg: Option<&clap::Arg>,
+        value: &std::ffi::OsStr,
+    ) -> Result<String, clap::Error> {
+        StringValueParser::new().parse_ref(command, arg, value)
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        let codes = RULES
+            .iter()
+            .map(|rule| PossibleValue::new(rule.code).help(rule.title));
+        Some(Box::new(codes))
+    }
+}
+
 /// Arguments of `fix`.
 #[derive(Debug, Clone, Args)]
 pub struct FixArgs {
     /// The finding's code, such as NGF-G7; without it, what can be fixed is listed
-    #[arg(value_name = "CODE")]
+    #[arg(value_name = "CODE", value_parser = CodeParser, hide_possible_values = true)]
     pub code: Option<String>,
     /// The object that the finding is about, where there are several: KIND/NAME or KIND/NAMESPACE/NAME
     #[arg(value_name = "OBJECT", requires = "code")]

@@ -13,6 +13,7 @@ use crate::{
         grant, mounted,
         ngf::{
             policy::hostname_problem,
+            release::Running,
             resolve::{Resolved, resolve_config_map, resolve_secret},
         },
         policy_manifest,
@@ -570,7 +571,7 @@ fn usable(snapshot: &Snapshot, object: &ObjectRef, option: &str) -> Result<(), S
         return Err(format!("{option}: {object} does not exist"));
     }
     let resolved = match object.kind {
-        Kind::Secret => resolve_secret(snapshot, object),
+        Kind::Secret => resolve_secret(snapshot, Running::of(snapshot).release, object),
         _ => resolve_config_map(snapshot, object),
     };
     match resolved {
