@@ -30,6 +30,8 @@ use crate::{
     world::in_words,
 };
 
+/// With more probes than this at a time, logs are not read and the gateway is not asked beside each.
+pub const MOST_PROBES: usize = 4;
 /// How long an address of the Gateway may take to answer before another way is tried: many are not
 /// reachable from where people sit.
 const CONNECT: Duration = Duration::from_secs(2);

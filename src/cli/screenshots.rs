@@ -12,7 +12,7 @@ use crate::{
     app::{headless::Headless, state::App},
     cluster::transport::Via,
     sandbox::{Sandbox, SandboxOptions, Scenario, Stage},
-    world::{Demo, Live, stage_event},
+    world::{Demo, Live, LiveOptions, stage_event},
 };
 
 /// One picture.
@@ -59,17 +59,18 @@ async fn take(picture: &Picture) -> Result<String, CliError> {
     let snapshot = Arc::new(demo::settled(&cluster).await);
     let (_sender, snapshots) = watch::channel(Arc::clone(&snapshot));
     let world = Arc::new(Demo {
-        // The embedded cluster's addresses are this machine's own.
-        live: Live::new(cluster, snapshots, Via::Direct, PROBE_TIMEOUT),
+        live: Live::new(cluster, snapshots, LiveOptions::new(PROBE_TIMEOUT)),
         sandbox: Arc::new(Mutex::new(sandbox)),
     });
     let stage = (picture.scenario == "guide").then(|| stage_event(scenario, picture.stage));
-    let app = App::new(
+    let mut app = App::new(
         Theme::picture(),
         Arc::clone(&snapshot),
         stage,
         Timestamp::now(),
     )?;
+    // The embedded cluster's addresses are this machine's own.
+    app.via = Via::Direct;
     let mut screen = Headless::new(app, world);
     screen.snapshot(snapshot).await;
     screen.press(picture.keys).await;
