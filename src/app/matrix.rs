@@ -98,7 +98,7 @@ impl Matrix {
     }
 
     /// Takes news in; the probes that are evidence now, once a round has ended.
-    pub fn take(&mut self, news: GridNews, now: Timestamp) -> Vec<Probed> {
+    pub fn take(&mut self, news: GridNews, now: Timestamp) -> Vec<(Probed, WayTaken)> {
         match news {
             GridNews::Began(grid) => {
                 self.failed = None;
@@ -190,7 +190,7 @@ impl Matrix {
         }
     }
 
-    fn end(&mut self, grid: Grid, now: Timestamp) -> Vec<Probed> {
+    fn end(&mut self, grid: Grid, now: Timestamp) -> Vec<(Probed, WayTaken)> {
         self.progress = None;
         for change in self.history.take(&grid) {
             self.note(now, &change);
@@ -204,7 +204,7 @@ impl Matrix {
     }
 
     /// The handshake that counts for an endpoint: one that failed, from wherever, or else any.
-    fn worst(&self, plan: &ProbePlan) -> Option<Probed> {
+    fn worst(&self, plan: &ProbePlan) -> Option<(Probed, WayTaken)> {
         let key = plan.key();
         let kept = || {
             self.kept
@@ -214,11 +214,12 @@ impl Matrix {
         };
         let fault = kept().find(|kept| kept.transcript.nginx.outcome != Outcome::Ok);
         let counts = fault.or_else(|| kept().next())?;
-        Some(Probed {
+        let probed = Probed {
             plan: Arc::new(plan.clone()),
             at: counts.at,
             result: Ok(Arc::clone(&counts.transcript)),
-        })
+        };
+        Some((probed, counts.way.clone()))
     }
 
     fn note(&mut self, now: Timestamp, what: &str) {

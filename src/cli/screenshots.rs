@@ -59,7 +59,7 @@ async fn take(picture: &Picture) -> Result<String, CliError> {
     let snapshot = Arc::new(demo::settled(&cluster).await);
     let (_sender, snapshots) = watch::channel(Arc::clone(&snapshot));
     let world = Arc::new(Demo {
-        live: Live::new(cluster, snapshots, LiveOptions::new(PROBE_TIMEOUT)),
+        live: Live::new(cluster, snapshots, LiveOptions::embedded(PROBE_TIMEOUT)),
         sandbox: Arc::new(Mutex::new(sandbox)),
     });
     let stage = (picture.scenario == "guide").then(|| stage_event(scenario, picture.stage));

@@ -266,10 +266,16 @@ fn footer(app: &App, area: Rect, buffer: &mut Buffer) -> Option<Position> {
         let mut contexts = info.contexts.iter();
         info.contexts.is_empty() || contexts.any(|context| here.contains(context))
     };
+    // Where nothing is found, what is about findings only takes the place of others.
+    let about_findings = [Action::FirstCause, Action::Explain, Action::Fix];
+    let of_use = |info: &&ActionInfo| {
+        !app.diagnosis.findings.is_empty() || !about_findings.contains(&info.action)
+    };
     let mut shown: Vec<_> = ACTIONS
         .iter()
         .filter(|info| info.footer > 0)
         .filter(means_something)
+        .filter(of_use)
         .collect();
     shown.sort_by_key(|info| info.footer);
     let hints: Vec<Hint> = shown

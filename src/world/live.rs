@@ -53,6 +53,8 @@ pub struct LiveOptions {
     pub image: String,
     /// Where the Gateway is, where its status does not say so.
     pub address: Option<Address>,
+    /// Why the Gateway is not asked as its client would, where it is not.
+    pub not_asked: Option<&'static str>,
 }
 
 impl LiveOptions {
@@ -62,6 +64,16 @@ impl LiveOptions {
             timeout,
             image: IMAGE.to_owned(),
             address: None,
+            not_asked: None,
+        }
+    }
+
+    /// For the embedded cluster: the Gateway's address there may be somebody else's here.
+    #[must_use]
+    pub fn embedded(timeout: Duration) -> Self {
+        Self {
+            not_asked: Some("the embedded cluster's gateway carries no traffic"),
+            ..Self::new(timeout)
         }
     }
 }
@@ -208,6 +220,7 @@ impl World for Live {
         async move {
             let asked = Asked {
                 address: self.options.address.as_ref(),
+                not_asked: self.options.not_asked,
                 seen_from: seen.way.seen_from,
                 exec: seen.exec.as_ref(),
                 service_names: seen.exec.is_some(),

@@ -2,6 +2,7 @@
 
 use crossterm::event::{KeyCode, KeyEvent};
 use jiff::SignedDuration;
+use ngf_probes::transcript::Transcript;
 use ngf_ui::{
     Mark,
     scroll::{ListState, ScrollState},
@@ -295,13 +296,40 @@ pub(super) fn grid_news(app: &mut App, number: u64, news: GridNews) -> Vec<Effec
         return Vec::new();
     }
     let probed = matrix.take(news, now);
-    if probed.is_empty() {
-        return Vec::new();
-    }
-    for probed in probed {
+    let mut is_news = false;
+    for (probed, way) in probed {
+        // What says the same as is known already does not take the place of what stands beside that.
+        if app.evidence.current(&probed.plan).is_some_and(|known| same(known, &probed)) {
+            continue;
+        }
+        is_news = true;
+        let around = Around {
+            at: probed.at,
+            way,
+            beside: BesideState::NotAsked,
+        };
+        app.around.insert(probed.plan.key(), around);
         app.evidence.record(probed);
     }
-    vec![diagnose(app)]
+    if is_news {
+        vec![diagnose(app)]
+    } else {
+        Vec::new()
+    }
+}
+
+/// Whether two probes of a connection came to the same.
+fn same(one: &Probed, other: &Probed) -> bool {
+    match (&one.result, &other.result) {
+        (Ok(one), Ok(other)) => {
+            let class = |transcript: &Transcript| {
+                let nginx = &transcript.nginx;
+                (nginx.outcome, nginx.verify_code, nginx.alert, nginx.client_status)
+            };
+            class(one) == class(other)
+        }
+        _ => false,
+    }
 }
 
 /// The handshake of the selected cell.

@@ -185,6 +185,11 @@ pub(super) fn fields(shown: &Shown<'_>) -> Vec<Field> {
         fields.extend(not_taken.map(|why| Field::new("also", why.clone())));
     }
     let Some(beside) = known(shown.beside) else {
+        let words = match shown.beside {
+            BesideState::Asking => "The gateway is being asked as its client asks, and logs are read…",
+            _ => "Neither the gateway was asked as its client asks, nor were logs read: press r on one endpoint.",
+        };
+        fields.push(Field::Text(Label::of(Role::Muted, words)));
         return fields;
     };
     if let Some(client) = &beside.client {
