@@ -9,6 +9,7 @@ pub mod cli;
 pub mod cluster;
 pub mod diagnosis;
 pub mod files;
+pub mod fix;
 pub mod grid;
 pub mod model;
 pub mod report;
