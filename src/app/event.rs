@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use crossterm::event::KeyEvent;
+use jiff::Timestamp;
+use ngf_probes::transcript::Transcript;
 
-use super::{
-    fix::Proposal,
-    job::{BesideDone, FixNews, GridNews, Job, ProbeDone},
-};
+use super::job::{BesideDone, FixNews, GridNews, Job, ProbeDone};
 use crate::{
+    cluster::transport::Confirmation,
     diagnosis::{Diagnosis, Evidence, plan::PlanKey},
+    fix::FixPlan,
     model::snapshot::Snapshot,
     world::making::{Agreed, Preparation},
 };
@@ -35,6 +36,8 @@ pub enum Event {
     Probed(Box<ProbeDone>),
     /// It is known what stands beside a probe.
     Beside(Box<BesideDone>),
+    /// It is known, by a second handshake, what the backend makes of the client certificate.
+    Settled(PlanKey, Timestamp, Arc<Transcript>),
     /// These probes have ended or were cancelled.
     ProbesEnded(Vec<PlanKey>),
     /// News of the matrix of this number.
@@ -80,9 +83,9 @@ pub enum Effect {
     /// Whether the matrix goes on, round after round.
     Watch(bool),
     /// Let the API server try this, and send [`Event::Fix`].
-    TryFix(u64, Box<Proposal>),
-    /// Apply this, which somebody agreed to, and send [`Event::Fix`].
-    ApplyFix(u64, Box<Proposal>),
+    TryFix(u64, Box<FixPlan>),
+    /// Apply this, which somebody was shown and agreed to, and send [`Event::Fix`].
+    ApplyFix(u64, Box<FixPlan>, Confirmation),
     /// Bring the embedded cluster to the stage with this number.
     GoToStage(usize),
     /// End.

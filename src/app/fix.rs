@@ -2,40 +2,7 @@
 
 use ngf_ui::scroll::ScrollState;
 
-use crate::{diagnosis::Finding, model::snapshot::Snapshot};
-
-/// What would be changed, as it is shown.
-#[derive(Debug, Clone)]
-pub struct Proposal {
-    /// The finding's code.
-    pub code: &'static str,
-    /// What it does, in a sentence.
-    pub summary: String,
-    /// The difference.
-    pub lines: Vec<ProposedLine>,
-}
-
-/// A line of the difference.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ProposedLine {
-    /// What happens to it.
-    pub kind: LineKind,
-    /// The line.
-    pub text: String,
-}
-
-/// What happens to a line.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LineKind {
-    /// Names the object; not a line of it.
-    Head,
-    /// It stays.
-    Same,
-    /// It is added.
-    Add,
-    /// It is removed.
-    Remove,
-}
+use crate::fix::FixPlan;
 
 /// A fix on the screen.
 #[derive(Debug, Clone)]
@@ -43,7 +10,7 @@ pub struct FixDialog {
     /// Tells it from others.
     pub number: u64,
     /// What it would change.
-    pub proposal: Proposal,
+    pub plan: FixPlan,
     /// How far it has come.
     pub phase: FixPhase,
     /// Where it is scrolled to.
@@ -74,18 +41,4 @@ pub enum FixPhase {
     Applied(Vec<String>),
     /// It was not, or not all of it, applied: why.
     Failed(String),
-}
-
-/// What would fix a finding.
-///
-/// # Errors
-/// A sentence: why there is nothing that could be applied.
-pub fn propose(finding: &Finding, _: &Snapshot) -> Result<Proposal, String> {
-    Err(match &finding.remedy {
-        Some(remedy) => format!(
-            "{} is not fixed by a change of objects that could be applied from here: {}",
-            finding.code, remedy.summary
-        ),
-        None => format!("no remedy is known for {}", finding.code),
-    })
 }

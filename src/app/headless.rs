@@ -80,8 +80,8 @@ impl Headless {
                 let result = self.world.try_fix(&fix).await;
                 vec![fix_news(number, false, result)]
             }
-            Effect::ApplyFix(number, fix) => {
-                let result = self.world.apply_fix(&fix).await;
+            Effect::ApplyFix(number, fix, agreed) => {
+                let result = self.world.apply_fix(&fix, agreed).await;
                 vec![fix_news(number, true, result)]
             }
             Effect::GoToStage(index) => match self.world.go_to_stage(index).await {

@@ -8,18 +8,19 @@ use futures::{
     future::{BoxFuture, ready},
 };
 use jiff::Timestamp;
-use ngf_probes::transcript::Transcript;
+use ngf_probes::{dial::Dial, spec::ProbeSpec, transcript::Transcript};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::{event::Stage, fix::Proposal};
+use super::event::Stage;
 use crate::{
     beside::Beside,
-    cluster::transport::{Exec, Leftovers, Via, WayTaken},
+    cluster::transport::{Confirmation, Exec, Leftovers, Via, WayTaken},
     diagnosis::{
         evidence::Probed,
         plan::{PlanKey, ProbePlan},
     },
+    fix::FixPlan,
     grid::{Done, Grid},
     model::object::ObjectRef,
     world::making::{Agreed, Made, Preparation},
@@ -80,6 +81,8 @@ pub struct Seen {
     pub way: WayTaken,
     /// What the bytes left by, where that was a container.
     pub exec: Option<Exec>,
+    /// How to ask once more in the same way.
+    pub again: Option<(ProbeSpec, Arc<dyn Dial>)>,
 }
 
 /// A probe that ended.
@@ -170,6 +173,16 @@ pub trait World: Send + Sync + 'static {
         ready(None).boxed()
     }
 
+    /// Where a probe leaves open whether the backend demands the client certificate that it took, asks
+    /// once more; the completed transcript, where it says more then.
+    fn settle<'a>(
+        &'a self,
+        _: &'a Seen,
+        _: &'a CancellationToken,
+    ) -> BoxFuture<'a, Option<Transcript>> {
+        ready(None).boxed()
+    }
+
     /// One round of a matrix; its news, but for the end, go to the channel.
     fn grid<'a>(
         &'a self,
@@ -182,12 +195,16 @@ pub trait World: Send + Sync + 'static {
     }
 
     /// Lets the API server try a fix, without doing it.
-    fn try_fix<'a>(&'a self, _: &'a Proposal) -> BoxFuture<'a, Result<Vec<String>, String>> {
+    fn try_fix<'a>(&'a self, _: &'a FixPlan) -> BoxFuture<'a, Result<Vec<String>, String>> {
         no_cluster()
     }
 
-    /// Does a fix that somebody agreed to.
-    fn apply_fix<'a>(&'a self, _: &'a Proposal) -> BoxFuture<'a, Result<Vec<String>, String>> {
+    /// Does a fix that somebody was shown and agreed to.
+    fn apply_fix<'a>(
+        &'a self,
+        _: &'a FixPlan,
+        _: Confirmation,
+    ) -> BoxFuture<'a, Result<Vec<String>, String>> {
         no_cluster()
     }
 

@@ -126,8 +126,8 @@ impl Jobs {
                     result,
                 }))
             }),
-            Effect::ApplyFix(number, fix) => self.spawn(async move |world| {
-                let result = world.apply_fix(&fix).await;
+            Effect::ApplyFix(number, fix, agreed) => self.spawn(async move |world| {
+                let result = world.apply_fix(&fix, agreed).await;
                 Event::Fix(Box::new(FixNews {
                     number,
                     applied: true,
@@ -135,12 +135,10 @@ impl Jobs {
                 }))
             }),
             Effect::GoToStage(index) => {
-                self.spawn(
-                    async move |world| match world.go_to_stage(index).await {
-                        Ok(stage) => Event::Stage(stage),
-                        Err(why) => Event::Failed(why),
-                    },
-                );
+                self.spawn(async move |world| match world.go_to_stage(index).await {
+                    Ok(stage) => Event::Stage(stage),
+                    Err(why) => Event::Failed(why),
+                });
             }
             Effect::Quit => {}
         }
@@ -336,8 +334,17 @@ impl Running {
         {
             return;
         }
-        if let (Ok(seen), true) = (&result, with_beside) {
-            self.beside(plan, seen, at).await;
+        let Ok(seen) = result else { return };
+        if with_beside {
+            self.beside(plan, &seen, at).await;
+        }
+        // After the logs were read: the backend logs this one, too.
+        let settled = self.world.settle(&seen, &self.cancel).await;
+        if let Some(transcript) = settled
+            && !self.cancel.is_cancelled()
+        {
+            let settled = Event::Settled(plan.key(), at, Arc::new(transcript));
+            let _ = self.sender.send(settled).await;
         }
     }
 

@@ -67,7 +67,10 @@ pub async fn run(
         let _ = around.draw(&mut app);
     }
     let Around {
-        signals, keys, jobs, ..
+        signals,
+        keys,
+        jobs,
+        ..
     } = &mut around;
     let left = tokio::select! {
         left = jobs.finish() => left,

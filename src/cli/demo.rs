@@ -71,7 +71,11 @@ pub(super) async fn run(input: &InputArgs, args: &DemoArgs) -> Result<u8, CliErr
     let _stop = cancel.clone().drop_guard();
     let snapshots = cluster.watch(&cancel);
     let world = Demo {
-        live: Live::new(cluster, snapshots.clone(), LiveOptions::embedded(PROBE_TIMEOUT)),
+        live: Live::new(
+            cluster,
+            snapshots.clone(),
+            LiveOptions::embedded(PROBE_TIMEOUT),
+        ),
         sandbox: Arc::new(Mutex::new(sandbox)),
     };
     let begin = Begin {

@@ -5,6 +5,7 @@ use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use futures::FutureExt;
 use jiff::Timestamp;
+use ngf_probes::settle_demand;
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -48,28 +49,35 @@ pub(super) async fn probe_target(
             let began = Timestamp::now();
             let trust = probe::mounted_trust(found.transports.snapshot(), &plan.service);
             let trust = &trust;
-            let (transcript, mut way) = run_over(&ways, |dial| async move {
+            let (mut transcript, mut way) = run_over(&ways, |dial| async move {
                 extras
                     .probe(spec.clone(), trust.clone(), &*dial, job.cancel)
                     .await
             })
             .await?;
             way.not_taken.extend(note);
-            let beside = if args.way.backend_only || found.planning.plans.len() > beside::MOST_PROBES {
-                None
-            } else {
-                let taken = ways.ways.iter().find(|one| one.via.to_string() == way.via);
-                let asked = Asked {
-                    exec: taken.and_then(|way| way.exec.as_ref()),
-                    service_names: args.way.dns,
-                    address: args.way.gateway_address.as_ref(),
-                    not_asked: None,
-                    seen_from: way.seen_from,
-                    timeout: args.timeout,
-                    cancel: job.cancel,
+            let taken = ways.ways.iter().find(|one| one.via.to_string() == way.via);
+            let beside =
+                if args.way.backend_only || found.planning.plans.len() > beside::MOST_PROBES {
+                    None
+                } else {
+                    let asked = Asked {
+                        exec: taken.and_then(|way| way.exec.as_ref()),
+                        service_names: args.way.dns,
+                        address: args.way.gateway_address.as_ref(),
+                        not_asked: None,
+                        seen_from: way.seen_from,
+                        timeout: args.timeout,
+                        cancel: job.cancel,
+                    };
+                    Some(beside::beside(&found.transports, plan, &asked, began, &transcript).await)
                 };
-                Some(beside::beside(&found.transports, plan, &asked, began, &transcript).await)
-            };
+            // After the logs were read: the backend logs this one, too.
+            if extras.may_ask_again()
+                && let Some(taken) = taken
+            {
+                settle_demand(&mut transcript, spec, &*taken.dial, job.cancel).await;
+            }
             Ok(Report {
                 transcript,
                 plan: Some(plan.clone()),

@@ -84,7 +84,10 @@ fn draw(app: &mut App, area: Rect, buffer: &mut Buffer) {
     }
     matrix.state = state;
     Widget::render(
-        &TextView::new(&lines_below(matrix, usize::from(bottom.width), &theme), &theme),
+        &TextView::new(
+            &lines_below(matrix, usize::from(bottom.width), &theme),
+            &theme,
+        ),
         bottom,
         buffer,
     );
@@ -107,14 +110,17 @@ fn describe(app: &App, width: u16) -> Vec<String> {
 
 fn nothing_yet() -> Vec<Label> {
     vec![
-        Label::of(Role::Muted, "Nothing has been probed from everywhere yet. Press ")
-            .and(Role::Key, "P")
-            .and(
-                Role::Muted,
-                " to probe every endpoint of the Gateway from every data-plane pod, and then ",
-            )
-            .and(Role::Key, "w")
-            .and(Role::Muted, " to go on doing so."),
+        Label::of(
+            Role::Muted,
+            "Nothing has been probed from everywhere yet. Press ",
+        )
+        .and(Role::Key, "P")
+        .and(
+            Role::Muted,
+            " to probe every endpoint of the Gateway from every data-plane pod, and then ",
+        )
+        .and(Role::Key, "w")
+        .and(Role::Muted, " to go on doing so."),
     ]
 }
 

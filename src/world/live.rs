@@ -4,26 +4,27 @@ use std::{sync::Arc, time::Duration};
 
 use futures::{FutureExt, future::BoxFuture};
 use jiff::Timestamp;
-use ngf_probes::probe;
+use ngf_probes::{probe, settle_demand, transcript::Transcript};
 use tokio::sync::{Mutex, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::{
+    in_words,
     making::{self, Agreed, Made, ONCE, Preparation, WATCHING, Wish, only},
     run_over, spec_for,
 };
 use crate::{
     app::{
         event::Stage as StageEvent,
-        fix::Proposal,
         job::{By, GridNews, Job, Seen, Work, World},
     },
     beside::{self, Address, Asked, Beside},
     cluster::{
         Cluster,
-        transport::{IMAGE, Leftovers, MakeOptions, Transports, Ways},
+        transport::{Confirmation, IMAGE, Leftovers, MakeOptions, Transports, Ways},
     },
     diagnosis::plan::{ProbePlan, ProbeTarget, plan_every},
+    fix::{self, FixPlan},
     grid::{self, Grid},
     model::{object::ObjectRef, snapshot::Snapshot},
     sandbox::{SCENARIOS, Sandbox, Scenario, Stage},
@@ -114,17 +115,19 @@ impl Live {
         let transports = self.now();
         let ways = Self::ways(&transports, plan, by).await?;
         let (spec, note) = spec_for(&transports, plan, &ways, self.options.timeout).await?;
-        let spec = &spec;
-        let (transcript, mut way) = run_over(
-            &ways,
-            |dial| async move { probe(spec, &*dial, cancel).await },
-        )
-        .await?;
+        let asked = &spec;
+        let (transcript, mut way) =
+            run_over(
+                &ways,
+                |dial| async move { probe(asked, &*dial, cancel).await },
+            )
+            .await?;
         way.not_taken.extend(note);
         let taken = ways.ways.iter().find(|one| one.via.to_string() == way.via);
         Ok(Seen {
             transcript: Arc::new(transcript),
             exec: taken.and_then(|way| way.exec.clone()),
+            again: taken.map(|way| (spec, Arc::clone(&way.dial))),
             way,
         })
     }
@@ -242,6 +245,43 @@ impl World for Live {
     ) -> BoxFuture<'a, Result<Grid, String>> {
         self.round(gateway, by, cancel, news).boxed()
     }
+
+    fn settle<'a>(
+        &'a self,
+        seen: &'a Seen,
+        cancel: &'a CancellationToken,
+    ) -> BoxFuture<'a, Option<Transcript>> {
+        async move {
+            let (spec, dial) = seen.again.as_ref()?;
+            let mut transcript = (*seen.transcript).clone();
+            settle_demand(&mut transcript, spec, &**dial, cancel).await;
+            (transcript.client_certificate.demand != seen.transcript.client_certificate.demand)
+                .then_some(transcript)
+        }
+        .boxed()
+    }
+
+    fn try_fix<'a>(&'a self, plan: &'a FixPlan) -> BoxFuture<'a, Result<Vec<String>, String>> {
+        async move {
+            let cluster = self.transports.cluster();
+            fix::who_may(cluster, plan).await?;
+            let tried = fix::dry_run(cluster, plan).await;
+            tried.map_err(|error| in_words(&error))
+        }
+        .boxed()
+    }
+
+    fn apply_fix<'a>(
+        &'a self,
+        plan: &'a FixPlan,
+        agreed: Confirmation,
+    ) -> BoxFuture<'a, Result<Vec<String>, String>> {
+        async move {
+            let applied = fix::apply(self.transports.cluster(), plan, agreed).await;
+            applied.map_err(|error| in_words(&error))
+        }
+        .boxed()
+    }
 }
 
 /// The embedded cluster.
@@ -295,12 +335,24 @@ impl World for Demo {
         self.live.grid(gateway, by, cancel, news)
     }
 
-    fn try_fix<'a>(&'a self, fix: &'a Proposal) -> BoxFuture<'a, Result<Vec<String>, String>> {
+    fn settle<'a>(
+        &'a self,
+        seen: &'a Seen,
+        cancel: &'a CancellationToken,
+    ) -> BoxFuture<'a, Option<Transcript>> {
+        self.live.settle(seen, cancel)
+    }
+
+    fn try_fix<'a>(&'a self, fix: &'a FixPlan) -> BoxFuture<'a, Result<Vec<String>, String>> {
         self.live.try_fix(fix)
     }
 
-    fn apply_fix<'a>(&'a self, fix: &'a Proposal) -> BoxFuture<'a, Result<Vec<String>, String>> {
-        self.live.apply_fix(fix)
+    fn apply_fix<'a>(
+        &'a self,
+        fix: &'a FixPlan,
+        agreed: Confirmation,
+    ) -> BoxFuture<'a, Result<Vec<String>, String>> {
+        self.live.apply_fix(fix, agreed)
     }
 
     fn go_to_stage(&self, index: usize) -> BoxFuture<'_, Result<StageEvent, String>> {

@@ -5,11 +5,13 @@ use ngf_ui::{Mark, scroll::ScrollState};
 use crate::{
     app::{
         event::Effect,
-        fix::{FixDialog, FixPhase, propose},
+        fix::{FixDialog, FixPhase},
         job::FixNews,
         state::{App, Overlay, Pane},
     },
+    cluster::transport::Confirmation,
     diagnosis::Finding,
+    fix,
     views::ViewId,
     world::making::READ_ONLY,
 };
@@ -47,13 +49,13 @@ pub(super) fn explain(app: &mut App) {
 }
 
 /// Shows what would fix it, and lets the API server try that.
-pub(super) fn fix(app: &mut App) -> Vec<Effect> {
+pub(super) fn show_fix(app: &mut App) -> Vec<Effect> {
     let Some(finding) = selected(app) else {
         nothing(app);
         return Vec::new();
     };
-    let proposal = match propose(finding, &app.snapshot) {
-        Ok(proposal) => proposal,
+    let plan = match fix::plan(finding, &app.snapshot) {
+        Ok(plan) => plan,
         Err(why) => {
             app.say_for(15, Mark::Info, why);
             return Vec::new();
@@ -64,12 +66,12 @@ pub(super) fn fix(app: &mut App) -> Vec<Effect> {
     let (phase, effects) = if app.read_only {
         (FixPhase::Shown(READ_ONLY.to_owned()), Vec::new())
     } else {
-        let effect = Effect::TryFix(number, Box::new(proposal.clone()));
+        let effect = Effect::TryFix(number, Box::new(plan.clone()));
         (FixPhase::Trying, vec![effect])
     };
     app.overlay = Some(Overlay::Fix(Box::new(FixDialog {
         number,
-        proposal,
+        plan,
         phase,
         scroll: ScrollState::default(),
     })));
@@ -81,8 +83,9 @@ pub(super) fn confirm_fix(app: &mut App, mut dialog: Box<FixDialog>) -> Vec<Effe
     let effects = match dialog.phase {
         FixPhase::Tried(_) => {
             dialog.phase = FixPhase::Applying;
-            let fix = Box::new(dialog.proposal.clone());
-            vec![Effect::ApplyFix(dialog.number, fix)]
+            let plan = Box::new(dialog.plan.clone());
+            let agreed = Confirmation::given();
+            vec![Effect::ApplyFix(dialog.number, plan, agreed)]
         }
         // There is nothing more to say yes to.
         FixPhase::Applied(_) | FixPhase::Failed(_) | FixPhase::Refused(_) | FixPhase::Shown(_) => {

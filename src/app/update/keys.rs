@@ -87,9 +87,7 @@ fn overlay_key(app: &mut App, overlay: Overlay, key: KeyEvent, chord: KeyChord) 
         }
         Overlay::Via(list) => via_key(app, list, chord),
         Overlay::Question(mut question) => match answer(app, key, chord, &mut question.scroll) {
-            Answer::Yes if probing::meant(app, &question, key) => {
-                probing::agreed(app, *question)
-            }
+            Answer::Yes if probing::meant(app, &question, key) => probing::agreed(app, *question),
             Answer::No => probing::declined(app),
             Answer::Yes | Answer::None => {
                 app.overlay = Some(Overlay::Question(question));
@@ -282,11 +280,10 @@ pub fn perform(app: &mut App, action: Action) -> Vec<Effect> {
             app.overlay = Some(Overlay::Via(ListState::at(here.unwrap_or_default())));
         }
         Action::Explain => findings::explain(app),
-        Action::Fix => return findings::fix(app),
+        Action::Fix => return findings::show_fix(app),
         Action::NextStage => return go_to_stage(app, 1),
         Action::PreviousStage => return go_to_stage(app, -1),
         Action::Quit => return vec![Effect::Quit],
     }
     Vec::new()
 }
-

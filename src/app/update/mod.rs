@@ -45,6 +45,7 @@ pub fn update(app: &mut App, event: Event, now: Timestamp) -> Vec<Effect> {
             probing::beside(app, *done);
             Vec::new()
         }
+        Event::Settled(key, at, transcript) => probing::settled(app, &key, at, transcript),
         Event::ProbesEnded(keys) => {
             app.running.retain(|key| !keys.contains(key));
             Vec::new()

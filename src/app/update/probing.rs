@@ -1,7 +1,9 @@
 //! Probes: by which way, what has to be agreed to first, what came of them.
 
 use crossterm::event::{KeyCode, KeyEvent};
-use jiff::SignedDuration;
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
 use ngf_probes::transcript::Transcript;
 use ngf_ui::{
     Mark,
@@ -19,7 +21,7 @@ use crate::{
     cluster::transport::{Confirmation, Via, data_plane},
     diagnosis::{
         evidence::Probed,
-        plan::{ProbePlan, ProbeTarget, plan},
+        plan::{PlanKey, ProbePlan, ProbeTarget, plan},
     },
     grid,
     model::{object::ObjectRef, topology::What},
@@ -73,12 +75,10 @@ pub(super) fn probe_all(app: &mut App) -> Vec<Effect> {
 /// The Gateway that the selected node belongs to.
 fn gateway(app: &App) -> Option<ObjectRef> {
     let (index, _) = app.selected()?;
-    app.diagnosis
-        .topology
-        .above(index, |node| match node.what {
-            What::Gateway => node.object.clone(),
-            _ => None,
-        })
+    app.diagnosis.topology.above(index, |node| match node.what {
+        What::Gateway => node.object.clone(),
+        _ => None,
+    })
 }
 
 fn probe(app: &mut App, target: &ProbeTarget) -> Vec<Effect> {
@@ -250,7 +250,7 @@ pub(super) fn probed(app: &mut App, done: ProbeDone) -> Vec<Effect> {
     let endpoint = format!("{}:{}", endpoint.address, endpoint.port);
     match &probed.result {
         // Where the handshake is on the screen, it says so itself.
-        Ok(_) if app.pane == Pane::Detail && app.detail.view == ViewId::Handshake => {}
+        _ if app.pane == Pane::Detail && app.detail.view == ViewId::Handshake => {}
         Ok(transcript) => {
             let mark = handshake::mark_of(transcript.nginx.outcome);
             app.say(mark, transcript.nginx.sentence.clone());
@@ -286,6 +286,22 @@ pub(super) fn beside(app: &mut App, done: BesideDone) {
     }
 }
 
+/// A second handshake completed what a probe saw.
+pub(super) fn settled(
+    app: &mut App,
+    key: &PlanKey,
+    at: Timestamp,
+    transcript: Arc<Transcript>,
+) -> Vec<Effect> {
+    let known = app.evidence.probe(key).filter(|known| known.at == at);
+    let Some(mut probed) = known.cloned() else {
+        return Vec::new();
+    };
+    probed.result = Ok(transcript);
+    app.evidence.record(probed);
+    vec![diagnose(app)]
+}
+
 /// News of a matrix; that of another than the one on the screen is of no interest.
 pub(super) fn grid_news(app: &mut App, number: u64, news: GridNews) -> Vec<Effect> {
     let now = app.now;
@@ -299,7 +315,11 @@ pub(super) fn grid_news(app: &mut App, number: u64, news: GridNews) -> Vec<Effec
     let mut is_news = false;
     for (probed, way) in probed {
         // What says the same as is known already does not take the place of what stands beside that.
-        if app.evidence.current(&probed.plan).is_some_and(|known| same(known, &probed)) {
+        if app
+            .evidence
+            .current(&probed.plan)
+            .is_some_and(|known| same(known, &probed))
+        {
             continue;
         }
         is_news = true;
@@ -324,7 +344,12 @@ fn same(one: &Probed, other: &Probed) -> bool {
         (Ok(one), Ok(other)) => {
             let class = |transcript: &Transcript| {
                 let nginx = &transcript.nginx;
-                (nginx.outcome, nginx.verify_code, nginx.alert, nginx.client_status)
+                (
+                    nginx.outcome,
+                    nginx.verify_code,
+                    nginx.alert,
+                    nginx.client_status,
+                )
             };
             class(one) == class(other)
         }
@@ -350,9 +375,9 @@ pub(super) fn open_cell(app: &mut App) {
     };
     let opened = Opened {
         probed: Probed {
-            plan: std::sync::Arc::new(plan.clone()),
+            plan: Arc::new(plan.clone()),
             at: kept.at,
-            result: Ok(std::sync::Arc::clone(&kept.transcript)),
+            result: Ok(Arc::clone(&kept.transcript)),
         },
         way: kept.way.clone(),
     };

@@ -186,8 +186,12 @@ pub(super) fn fields(shown: &Shown<'_>) -> Vec<Field> {
     }
     let Some(beside) = known(shown.beside) else {
         let words = match shown.beside {
-            BesideState::Asking => "The gateway is being asked as its client asks, and logs are read…",
-            _ => "Neither the gateway was asked as its client asks, nor were logs read: press r on one endpoint.",
+            BesideState::Asking => {
+                "The gateway is being asked as its client asks, and logs are read…"
+            }
+            _ => {
+                "Neither the gateway was asked as its client asks, nor were logs read: press r on one endpoint."
+            }
         };
         fields.push(Field::Text(Label::of(Role::Muted, words)));
         return fields;

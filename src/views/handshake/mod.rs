@@ -85,11 +85,8 @@ fn draw(app: &mut App, area: Rect, buffer: &mut Buffer) {
     };
     let strip = beside::strip(&shown, &theme);
     let picture = picture(&shown, app.detail.zoom, &theme);
-    let [top, body] = Layout::vertical([
-        Constraint::Length(strip.len() as u16),
-        Constraint::Min(0),
-    ])
-    .areas(area);
+    let [top, body] =
+        Layout::vertical([Constraint::Length(strip.len() as u16), Constraint::Min(0)]).areas(area);
     Widget::render(&TextView::new(&strip, &theme).wrap(false), top, buffer);
     let focused = app.pane == Pane::Detail;
     let sequence = Sequence::new(&picture, &theme).focused(focused);

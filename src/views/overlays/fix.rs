@@ -4,28 +4,35 @@ use ngf_ui::{Label, Mark, Role, Theme};
 use ratatui::{buffer::Buffer, layout::Rect};
 
 use super::{keys, text};
-use crate::app::fix::{FixDialog, FixPhase, LineKind};
+use crate::{
+    app::fix::{FixDialog, FixPhase},
+    fix::DiffKind,
+};
 
 pub(super) fn draw(dialog: &mut FixDialog, theme: &Theme, area: Rect, buffer: &mut Buffer) {
-    let proposal = &dialog.proposal;
-    let mut lines = vec![
-        Label::of(Role::Strong, proposal.summary.clone()),
-        Label::new(),
-    ];
-    lines.extend(proposal.lines.iter().map(|line| {
-        let (role, sign) = match line.kind {
-            LineKind::Head => (Role::Title, ""),
-            LineKind::Same => (Role::Muted, "  "),
-            LineKind::Add => (Role::Ok, "+ "),
-            LineKind::Remove => (Role::Error, "- "),
+    let plan = &dialog.plan;
+    let mut lines = vec![Label::of(Role::Strong, plan.summary.clone()), Label::new()];
+    lines.extend(plan.lines().into_iter().map(|line| {
+        let role = match line.kind {
+            DiffKind::Head => Role::Title,
+            DiffKind::Same => Role::Muted,
+            DiffKind::Add => Role::Ok,
+            DiffKind::Remove => Role::Error,
         };
-        Label::of(role, format!("{sign}{}", line.text))
+        Label::of(role, line.marked())
     }));
+    for note in &plan.notes {
+        lines.push(
+            Label::new()
+                .mark(Mark::Warning, theme)
+                .text(format!(" {note}")),
+        );
+    }
     lines.push(Label::new());
     let (said, offered) = phase(&dialog.phase, theme);
     lines.extend(said);
     text(
-        Label::of(Role::Normal, "Fix ").and(Role::Key, proposal.code),
+        Label::of(Role::Normal, "Fix ").and(Role::Key, plan.code),
         &lines,
         keys(offered),
         &mut dialog.scroll,
@@ -36,10 +43,7 @@ pub(super) fn draw(dialog: &mut FixDialog, theme: &Theme, area: Rect, buffer: &m
 }
 
 /// What is to be said in this phase, and the keys that mean something.
-fn phase(
-    phase: &FixPhase,
-    theme: &Theme,
-) -> (Vec<Label>, &'static [(&'static str, &'static str)]) {
+fn phase(phase: &FixPhase, theme: &Theme) -> (Vec<Label>, &'static [(&'static str, &'static str)]) {
     let said = |mark: Mark, words: &str| {
         Label::new()
             .mark(mark, theme)
@@ -54,11 +58,17 @@ fn phase(
             &[("esc", "back")],
         ),
         FixPhase::Trying => (
-            vec![said(Mark::Info, "the API server tries it, without doing it…")],
+            vec![said(
+                Mark::Info,
+                "the API server tries it, without doing it…",
+            )],
             &[("esc", "back")],
         ),
         FixPhase::Refused(why) => (
-            vec![said(Mark::Failed, &format!("the API server would not take it: {why}"))],
+            vec![said(
+                Mark::Failed,
+                &format!("the API server would not take it: {why}"),
+            )],
             &[("esc", "back")],
         ),
         FixPhase::Tried(lines) => {

@@ -232,12 +232,7 @@ impl StatefulWidget for &Matrix<'_> {
                     ..line
                 };
                 select(heading, false, buffer, self.theme);
-                select(
-                    places.of(position, line),
-                    self.focused,
-                    buffer,
-                    self.theme,
-                );
+                select(places.of(position, line), self.focused, buffer, self.theme);
             }
         }
         draw_scrollbar(self.count, state.rows.offset, body, buffer, self.theme);

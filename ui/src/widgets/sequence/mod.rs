@@ -275,7 +275,8 @@ impl<'a> Sequence<'a> {
                     width: room.width - indent,
                     ..room
                 };
-                let look = (selected == Some(layout.messages.len() + number)).then_some(self.focused);
+                let look =
+                    (selected == Some(layout.messages.len() + number)).then_some(self.focused);
                 let style = self.theme.style(Role::Normal);
                 draw_label(note, room, buffer, self.theme, style);
                 buffer.set_style(room, selection_style(look, self.theme));
