@@ -2,6 +2,7 @@
 
 use ngf_ui::{
     Label, Mark, Role, Theme,
+    text::cut_label,
     widgets::{
         matrix::{Matrix as Table, Widths},
         textview::TextView,
@@ -19,6 +20,7 @@ use crate::{
         matrix::Matrix,
         state::{App, Pane},
     },
+    diagnosis::plan::ProbePlan,
     grid::{self, Cell, Grid},
     model::topology::host_and_port,
     report::grid::{outcome, status},
@@ -37,8 +39,10 @@ pub const VIEW: ViewInfo = ViewInfo {
 const HEADING: u16 = 44;
 /// Cells of the screen for a cell.
 const CELL: (u16, u16) = (10, 28);
-/// With fewer cells of the screen than this, a cell is said in short.
-const LONG: usize = 14;
+/// Least cells of the screen for a sparkline.
+const LINE: usize = 4;
+/// Rounds that the selected cell's sparkline shows, at most.
+const SHOWN: usize = 20;
 /// Least rounds that a sparkline is worth drawing for.
 const ROUNDS: usize = 2;
 
@@ -67,8 +71,8 @@ fn draw(app: &mut App, area: Rect, buffer: &mut Buffer) {
         StatefulWidget::render(&TextView::new(&lines, &theme), area, buffer, scroll);
         return;
     };
-    // A third for what is said of the selected cell, and of all of them.
-    let below = (area.height / 3).clamp(3, 12).min(area.height);
+    // Two fifths for what is said of the selected cell, and of all of them.
+    let below = (area.height * 2 / 5).clamp(3, 14).min(area.height);
     let [top, middle, bottom] = Layout::vertical([
         Constraint::Length(1),
         Constraint::Min(0),
@@ -193,29 +197,35 @@ fn mark_of(cell: &Cell) -> Mark {
 fn cell_label(cell: &Cell, rounds: &[Cell], width: usize, theme: &Theme) -> Label {
     let mark = mark_of(cell);
     let label = Label::new().mark(mark, theme);
-    let said = match cell {
+    let say = |words: String| label.clone().and(mark.role(), format!(" {words}"));
+    let is_watched = rounds.len() >= ROUNDS;
+    let short = match cell {
         Cell::Waiting => return label,
-        Cell::NotRun { .. } => "not run".to_owned(),
-        Cell::Probed { took_us, .. } if cell.is_served() => words::micros(*took_us),
-        Cell::Probed { .. } if width >= LONG => {
+        Cell::NotRun { .. } => say("not run".to_owned()),
+        Cell::Probed { took_us, .. } if cell.is_served() => say(words::micros(*took_us)),
+        Cell::Probed { .. } => {
             let status = status(cell).map_or_else(|| "?".to_owned(), |status| status.to_string());
-            format!("{status} {}", outcome(cell))
+            let long = say(format!("{status} {}", outcome(cell)));
+            let needs = long.width() + if is_watched { 1 + LINE } else { 0 };
+            if needs <= width {
+                long
+            } else {
+                say(outcome(cell))
+            }
         }
-        Cell::Probed { .. } => outcome(cell),
     };
-    let long = label.clone().and(mark.role(), format!(" {said}"));
-    if rounds.len() < ROUNDS {
-        return long;
+    if !is_watched {
+        return short;
     }
-    let room = width.saturating_sub(long.width() + 1);
+    let room = width.saturating_sub(short.width() + 1);
     // Where there is no room for both, the sparkline tells the time, but not the fault.
-    if room >= 4 {
-        long.text(" ").joined(&sparkline(rounds, room, theme))
+    if room >= LINE {
+        short.text(" ").joined(&sparkline(rounds, room, theme))
     } else if cell.is_served() {
         let line = sparkline(rounds, width.saturating_sub(2), theme);
         label.text(" ").joined(&line)
     } else {
-        long
+        short
     }
 }
 
@@ -289,6 +299,21 @@ fn counts(grid: &Grid, theme: &Theme) -> Label {
     label
 }
 
+/// Which cell is selected, in one line, and how its last rounds went.
+fn place(matrix: &Matrix, plan: &ProbePlan, column: &str, width: usize, theme: &Theme) -> Label {
+    let address = host_and_port(&plan.endpoint.address, plan.endpoint.port);
+    let mut label = Label::of(Role::Strong, address).text(format!(" from {column}"));
+    let rounds = matrix.history.rounds(plan, column);
+    if rounds.len() >= ROUNDS {
+        label = label.text("  ").joined(&sparkline(rounds, SHOWN, theme));
+    }
+    if let Some(pod) = &plan.endpoint.pod {
+        label.push(Role::Muted, format!("  {pod}"));
+    }
+    label.push(Role::Muted, format!(" of {}:{}", plan.service, plan.port));
+    cut_label(&label, width, theme.glyphs.ellipsis)
+}
+
 /// The selected cell in words; then what changed, or what stands out.
 fn lines_below(matrix: &Matrix, width: usize, theme: &Theme) -> Vec<Label> {
     let mut lines = vec![Label::of(
@@ -303,10 +328,7 @@ fn lines_below(matrix: &Matrix, width: usize, theme: &Theme) -> Vec<Label> {
         );
     }
     if let Some((plan, column, cell)) = matrix.selected() {
-        lines.push(
-            Label::of(Role::Strong, grid::endpoint(plan))
-                .and(Role::Muted, format!(" from {column}")),
-        );
+        lines.push(place(matrix, plan, column, width, theme));
         let mark = mark_of(cell);
         lines.push(
             Label::new()
@@ -365,7 +387,9 @@ mod tests {
             (&fault, &[], 14, "✗ 502 code 10"),
             (&ok, &rounds, 10, "✓ ▃█✗█"),
             (&ok, &rounds, 20, "✓ 1.20 ms ▃█✗█"),
+            (&fault, &[], 12, "✗ code 10"),
             (&fault, &rounds, 10, "✗ code 10"),
+            (&fault, &rounds, 15, "✗ code 10 ▃█✗█"),
             (&fault, &rounds, 18, "✗ 502 code 10 ▃█✗█"),
         ] {
             assert_eq!(cell_label(cell, rounds, width, &theme).plain(), expected);

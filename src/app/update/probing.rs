@@ -124,6 +124,8 @@ fn start(app: &mut App, work: Work) -> Vec<Effect> {
 /// A job begins: the screen says so.
 fn begun(app: &mut App, job: &Job) {
     app.detail.opened = None;
+    // What was asked about stays selected, whatever the answer shows to be more urgent.
+    app.tree.touched = true;
     match &job.work {
         Work::Probes(plans) => {
             app.running.extend(plans.iter().map(ProbePlan::key));
