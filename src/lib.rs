@@ -11,6 +11,7 @@ pub mod diagnosis;
 pub mod files;
 pub mod fix;
 pub mod grid;
+pub mod init;
 pub mod model;
 pub mod report;
 pub mod sandbox;

@@ -111,6 +111,11 @@ pub enum Command {
     /// Print every certificate that traffic depends on: what expires first, and what breaks then;
     /// exit 0, 1 (something has expired) or 2 (could not look)
     Chain(ChainArgs),
+    /// Show what repairs a finding, try it on the API server, and apply it after a confirmation;
+    /// exit 0 (done, and the finding is gone), 1 (not applied, or still there) or 2 (could not)
+    Fix(FixArgs),
+    /// Write the manifests that mutual TLS to a Service needs, for review; nothing is applied
+    Init(InitArgs),
     /// Find what the tool made in the cluster and could not remove (after kill -9), and remove it
     Cleanup(CleanupArgs),
     /// Relay standard input and output to a TCP connection: what the tool's own image does in a pod
@@ -159,12 +164,32 @@ pub enum FailOn {
     Never,
 }
 
+/// How `check` prints.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum CheckOutput {
+    /// For people
+    #[default]
+    Text,
+    /// For programs; the `schema` field names its version
+    Json,
+    /// For CI: one testsuite a Gateway, as Jenkins and GitLab read it
+    Junit,
+    /// For a comment on a pull request
+    Markdown,
+}
+
 /// Arguments of `check`.
 #[derive(Debug, Clone, Args)]
 pub struct CheckArgs {
     /// How to print
     #[arg(short, long, value_enum, default_value_t)]
-    pub output: Output,
+    pub output: CheckOutput,
+    /// Lay the manifests of -f over the live cluster: what would applying them break?
+    #[arg(long, requires = "files")]
+    pub over: bool,
+    /// Fail where a certificate that a path depends on expires within this time: 30d, 2w, 12h
+    #[arg(long, value_name = "TIME", value_parser = days)]
+    pub within: Option<Duration>,
     /// Which findings make the exit status 1
     #[arg(long, value_enum, default_value_t, value_name = "SEVERITY")]
     pub fail_on: FailOn,
@@ -294,6 +319,58 @@ pub struct WayArgs {
     pub parallel: usize,
 }
 
+/// Arguments of `fix`.
+#[derive(Debug, Clone, Args)]
+pub struct FixArgs {
+    /// The finding's code, such as NGF-G7; without it, what can be fixed is listed
+    #[arg(value_name = "CODE")]
+    pub code: Option<String>,
+    /// The object that the finding is about, where there are several: KIND/NAME or KIND/NAMESPACE/NAME
+    #[arg(value_name = "OBJECT", requires = "code")]
+    pub object: Option<String>,
+    /// Apply it without asking
+    #[arg(long, requires = "code", conflicts_with = "dry_run")]
+    pub yes: bool,
+    /// Show it and try it on the API server; change nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// How long to wait for the cluster's answers
+    #[arg(long, default_value = "15s", value_parser = duration, value_name = "DURATION")]
+    pub timeout: Duration,
+}
+
+/// Arguments of `init`.
+#[derive(Debug, Clone, Args)]
+pub struct InitArgs {
+    /// The Service that nginx shall speak mutual TLS to: service/NAME or service/NAMESPACE/NAME
+    #[arg(value_name = "service/NAME")]
+    pub service: String,
+    /// The name in the backend's certificate, which nginx sends and checks
+    #[arg(long, value_name = "NAME")]
+    pub hostname: String,
+    /// The Gateway (default: the one whose routes lead to the Service)
+    #[arg(long, value_name = "[NAMESPACE/]NAME")]
+    pub gateway: Option<String>,
+    /// Only this port of the Service, by number or name (default: all)
+    #[arg(long, value_name = "PORT")]
+    pub port: Option<String>,
+    /// What holds the CA of the backend's certificate: configmap/NAME or secret/NAME with ca.crt
+    #[arg(long, value_name = "KIND/NAME")]
+    pub ca: Option<String>,
+    /// The TLS Secret that the Gateway presents: NAME, or NAMESPACE/NAME of another namespace
+    #[arg(long, value_name = "[NAMESPACE/]NAME")]
+    pub client_secret: Option<String>,
+    /// The cert-manager issuer that signs what is missing: clusterissuer/NAME, issuer/NAME or NAME
+    #[arg(long, value_name = "NAME")]
+    pub issuer: Option<String>,
+    /// Folder to write the manifests to, one file each; - is standard output
+    #[arg(short, long, default_value = "-", value_name = "DIR")]
+    pub output: PathBuf,
+    /// How long to wait for the cluster's answers
+    #[arg(long, default_value = "15s", value_parser = duration, value_name = "DURATION")]
+    pub timeout: Duration,
+}
+
 /// Arguments of `cleanup`.
 #[derive(Debug, Clone, Args)]
 pub struct CleanupArgs {
@@ -402,6 +479,25 @@ fn duration(text: &str) -> Result<Duration, String> {
     }
 }
 
+/// `30d`, `2w`, `12h`, up to ten years.
+fn days(text: &str) -> Result<Duration, String> {
+    const DAY: u64 = 86_400;
+    let wrong = || format!("`{text}` is no time; write 30d, 2w or 12h");
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let number: u64 = digits.parse().map_err(|_| wrong())?;
+    let unit = match &text[digits.len()..] {
+        "d" => DAY,
+        "w" => 7 * DAY,
+        "h" => 3_600,
+        _ => return Err(wrong()),
+    };
+    number
+        .checked_mul(unit)
+        .filter(|seconds| (1..=3_653 * DAY).contains(seconds))
+        .map(Duration::from_secs)
+        .ok_or_else(|| format!("`{text}` is outside 1h to 3653d"))
+}
+
 /// A date (its first moment in UTC) or a moment in RFC 3339.
 fn moment(text: &str) -> Result<Timestamp, String> {
     let wrong = || format!("`{text}` is no moment; write 2027-01-01 or 2027-01-01T12:00:00Z");
@@ -442,6 +538,26 @@ mod tests {
         ] {
             let parsed = moment(text).ok().map(|moment| moment.to_string());
             assert_eq!(parsed.as_deref(), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn times_ahead() {
+        for (text, expected) in [
+            ("30d", Some(30 * 86_400)),
+            ("2w", Some(14 * 86_400)),
+            ("12h", Some(12 * 3_600)),
+            ("30", None),
+            ("0d", None),
+            ("-1d", None),
+            ("99999d", None),
+            ("99999999999999999999w", None),
+            ("soon", None),
+            ("3ä", None),
+            ("", None),
+        ] {
+            let parsed = days(text).ok().map(|time| time.as_secs());
+            assert_eq!(parsed, expected, "{text}");
         }
     }
 

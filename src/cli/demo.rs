@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     CliError, EXIT_OK,
-    args::{DemoArgs, InputArgs, Output},
+    args::{CheckOutput, DemoArgs, InputArgs},
     check, output, probe,
     tui::{self, Begin, PROBE_TIMEOUT},
 };
@@ -25,7 +25,7 @@ use crate::{
         plan::{ProbeTarget, plan},
     },
     model::{kind::Kind, object::ObjectRef, snapshot::Snapshot},
-    report::probe::Reports,
+    report::{FailOn, probe::Reports},
     sandbox::{SCENARIOS, Sandbox, SandboxOptions, Scenario, Stage},
     world::{Demo, Live, LiveOptions, stage_event},
 };
@@ -160,7 +160,7 @@ async fn walk(
         let _ = writeln!(
             text,
             "$ ngf-tui check\n{}",
-            check::render(&diagnosis, &snapshot, Output::Text)?
+            check::render(&diagnosis, CheckOutput::Text, FailOn::default())?
         );
         let _ = writeln!(text, "$ ngf-tui probe httproute/secure-app");
         for report in &reports.probes {

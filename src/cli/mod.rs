@@ -6,7 +6,9 @@ mod check;
 mod cleanup;
 pub mod connect;
 mod demo;
+mod fix;
 mod grid;
+mod init;
 mod live;
 mod matrix;
 mod output;
@@ -83,6 +85,8 @@ async fn dispatch(cli: Cli) -> Result<u8, CliError> {
         Some(Command::Check(args)) => check::run(&cli.input, &args).await,
         Some(Command::Probe(args)) => probe::run(&cli.input, &args).await,
         Some(Command::Chain(args)) => chain::run(&cli.input, &args).await,
+        Some(Command::Fix(args)) => fix::run(&cli.input, &args).await,
+        Some(Command::Init(args)) => init::run(&cli.input, &args).await,
         Some(Command::Cleanup(args)) => cleanup::run(&cli.input, &args).await,
         Some(Command::Relay(args)) => relay::run(&args).await,
         Some(Command::Sleep { seconds }) => relay::sleep(seconds).await,

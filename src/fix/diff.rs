@@ -104,7 +104,15 @@ pub fn of_texts(before_label: &str, before: &str, after_label: &str, after: &str
 /// An object as YAML for people: without status and what the API server keeps for itself.
 pub(crate) fn yaml(mut object: Value) -> String {
     let _ = clean_value(&mut object);
-    if let Value::Object(map) = &mut object {
+    without_servers_fields(&mut object);
+    let text = serde_saphyr::to_string(&object)
+        .unwrap_or_else(|error| format!("cannot be written as YAML: {error}\n"));
+    clean(&text).unwrap_or(text)
+}
+
+/// Takes out what the API server keeps for itself: what is left is a manifest.
+pub(crate) fn without_servers_fields(object: &mut Value) {
+    if let Value::Object(map) = object {
         map.shift_remove("status");
         if let Some(Value::Object(metadata)) = map.get_mut("metadata") {
             for field in KEPT_BY_SERVER {
@@ -118,9 +126,6 @@ pub(crate) fn yaml(mut object: Value) -> String {
             }
         }
     }
-    let text = serde_saphyr::to_string(&object)
-        .unwrap_or_else(|error| format!("cannot be written as YAML: {error}\n"));
-    clean(&text).unwrap_or(text)
 }
 
 /// In the model a Secret's values are gone already; those that a change brings go here.

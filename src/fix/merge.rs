@@ -11,7 +11,7 @@ pub fn merged(before: &Value, patch: &Value) -> Value {
 
 /// The fields of `wanted` that `given` does not have so, as paths: what an API server dropped. It may
 /// add fields and defaults of its own.
-pub(super) fn lacking(wanted: &Value, given: &Value) -> Vec<String> {
+pub(crate) fn lacking(wanted: &Value, given: &Value) -> Vec<String> {
     let mut paths = Vec::new();
     compare("", wanted, Some(given), &mut paths);
     paths

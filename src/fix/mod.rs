@@ -29,7 +29,9 @@ use crate::{
 
 pub use crate::cluster::transport::Confirmation;
 pub use access::{Right, rights, who_may};
+pub(crate) use diff::without_servers_fields;
 pub use diff::{DiffKind, DiffLine, of_texts};
+pub(crate) use merge::lacking;
 pub use merge::merged;
 pub use server::{FixError, apply, dry_run};
 
