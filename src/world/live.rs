@@ -21,7 +21,7 @@ use crate::{
     beside::{self, Address, Asked, Beside},
     cluster::{
         Cluster,
-        transport::{Confirmation, IMAGE, Leftovers, MakeOptions, Transports, Ways},
+        transport::{Confirmation, IMAGE, Leftovers, MakeOptions, Transports, Via, Ways},
     },
     diagnosis::plan::{ProbePlan, ProbeTarget, plan_every},
     fix::{self, FixPlan},
@@ -130,6 +130,23 @@ impl Live {
             again: taken.map(|way| (spec, Arc::clone(&way.dial))),
             way,
         })
+    }
+
+    /// Probes by a way that writes nothing, and once more where that leaves open whether the backend
+    /// demands the client certificate.
+    ///
+    /// # Errors
+    /// A sentence, where it cannot be run.
+    pub async fn transcript(
+        &self,
+        plan: &ProbePlan,
+        via: Via,
+        cancel: &CancellationToken,
+    ) -> Result<Arc<Transcript>, String> {
+        let made = Made::new();
+        let seen = self.seen(plan, &By { via, made }, cancel).await?;
+        let settled = self.settle(&seen, cancel).await.map(Arc::new);
+        Ok(settled.unwrap_or(seen.transcript))
     }
 
     async fn round(
