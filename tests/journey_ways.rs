@@ -88,3 +88,36 @@ async fn a_debug_pod_is_removed_however_the_interface_ends() {
     }
     sandbox.shutdown().await;
 }
+
+/// Three keys to the cause, two more to its repair: a real fault of a real handshake is gone.
+#[test]
+fn a_fault_is_found_explained_and_repaired() {
+    if !has_peer("tmux") {
+        return;
+    }
+    let terminal = Terminal::open("repair", 100, 30);
+    terminal.run(&format!(
+        "NO_COLOR=1 {} demo --scenario no-client-certificate; echo ended with $?",
+        env!("CARGO_BIN_EXE_ngf-tui")
+    ));
+    terminal.wait_for(&["live", "secure-app"]);
+    terminal.press(&["Escape"]);
+    terminal.settled();
+    terminal.press(&["r"]);
+    terminal.wait_for(&["probe says 400:", "NGF-G8"]);
+    terminal.press(&["c"]);
+    terminal.wait_for(&["[✗ Findings]"]);
+    terminal.press(&["x"]);
+    terminal.wait_for(&["What helps"]);
+    terminal.press(&["Escape"]);
+    terminal.press(&["f"]);
+    terminal.wait_for(&["+++ Gateway default/gateway", "Apply it?"]);
+    terminal.press(&["y"]);
+    terminal.wait_for(&["changed Gateway default/gateway"]);
+    terminal.press(&["Escape"]);
+    terminal.settled();
+    terminal.press(&["r"]);
+    terminal.wait_for(&["probe says 200:"]);
+    terminal.press(&["q"]);
+    terminal.wait_for(&["ended with 0"]);
+}

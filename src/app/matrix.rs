@@ -38,6 +38,8 @@ pub struct Matrix {
     pub watch: bool,
     /// It was made to go on: what was made for it lives long enough.
     pub made_to_watch: bool,
+    /// It is to begin again, to go on then, once its job has ended.
+    pub watch_next: bool,
     /// Its job runs, or waits for the next round.
     pub running: bool,
     /// How far the round is that runs.
@@ -75,6 +77,7 @@ impl Matrix {
             via: job.via,
             watch,
             made_to_watch: watch,
+            watch_next: false,
             running: true,
             progress: None,
             grid: None,
@@ -92,6 +95,7 @@ impl Matrix {
         self.via = job.via;
         self.watch = watch;
         self.made_to_watch = watch;
+        self.watch_next = false;
         self.running = true;
         self.progress = None;
         self.failed = None;

@@ -210,6 +210,7 @@ pub(super) fn cancel(app: &mut App) -> Vec<Effect> {
     app.question = None;
     if let Some(matrix) = &mut app.matrix {
         matrix.watch = false;
+        matrix.watch_next = false;
     }
     app.say(Mark::Info, "Probes cancelled");
     vec![Effect::CancelProbes]
@@ -229,9 +230,11 @@ pub(super) fn watch(app: &mut App) -> Vec<Effect> {
         return start_grid(app, gateway, true);
     }
     if matrix.via.writes() && !matrix.made_to_watch {
+        // What was made lives for this round only.
+        matrix.watch_next = true;
         app.say(
             Mark::Info,
-            "What was made lives for this round only: press w again once it has ended",
+            "This round's pods are removed first; then you are asked about those to watch with",
         );
         return Vec::new();
     }
@@ -313,7 +316,18 @@ pub(super) fn grid_news(app: &mut App, number: u64, news: GridNews) -> Vec<Effec
     if matrix.number != number {
         return Vec::new();
     }
+    let is_over = matches!(news, GridNews::Over);
     let probed = matrix.take(news, now);
+    if is_over && std::mem::take(&mut matrix.watch_next) {
+        let gateway = matrix.gateway.clone();
+        return start(
+            app,
+            Work::Grid {
+                gateway,
+                watch: true,
+            },
+        );
+    }
     let mut is_news = false;
     for (probed, way) in probed {
         // What says the same as is known already does not take the place of what stands beside that.
