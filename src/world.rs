@@ -24,9 +24,6 @@ use crate::{
     diagnosis::plan::{PlannedTls, ProbePlan, TrustSource},
 };
 
-/// NGF renders `proxy_ssl_verify_depth 4`.
-const VERIFY_DEPTH: u32 = 4;
-
 /// Runs the probe that a plan describes: reads the CA and the client certificate by name, and
 /// connects directly.
 pub async fn run_plan(
