@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::SandboxError;
+use super::{Quirk, SandboxError};
 
 /// A scenario.
 pub struct Scenario {
@@ -38,6 +38,8 @@ pub(crate) enum Change {
     Extra(&'static str),
     /// What is wrong with what cert-manager is made to put into a Secret.
     Secret { name: &'static str, flaw: Flaw },
+    /// What is odd about the cluster's pods.
+    Quirk(Quirk),
 }
 
 /// What can be wrong with an issued Secret.
@@ -63,6 +65,14 @@ impl Scenario {
             .iter()
             .find(|scenario| scenario.name == name)
             .ok_or_else(|| SandboxError::UnknownScenario(name.to_owned()))
+    }
+
+    /// What is odd about its pods.
+    pub(crate) fn quirks(&self) -> impl Iterator<Item = Quirk> {
+        self.changes.iter().filter_map(|change| match change {
+            Change::Quirk(quirk) => Some(*quirk),
+            _ => None,
+        })
     }
 
     /// What is wrong with the Secret of this name.
@@ -289,6 +299,7 @@ mod tests {
                     );
                 }
                 Change::Extra(manifest) => assert!(!guide::objects(manifest).is_empty()),
+                Change::Quirk(_) => {}
             }
         }
     }

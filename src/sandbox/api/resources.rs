@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 use super::error::ApiError;
 use super::pages::{read_token, write_token};
 use super::table::{self, Form};
-use super::{Api, Call, Target, content_type, watch};
+use super::{Api, Call, Target, content_type, ephemeral, watch};
+use crate::sandbox::Quirk;
 use crate::sandbox::admission;
 use crate::sandbox::kinds::{self, Kind, Origin};
 use crate::sandbox::metadata::{meta, metadata_mut};
@@ -219,6 +220,16 @@ fn create_object(
     }
     admission::admit(kind, &mut object, None, &api.store)
         .map_err(|refused| ApiError::from_store(refused, kind, &name))?;
+    if std::ptr::eq(kind, kinds::POD) {
+        admission::pod_security(&object, &api.store)
+            .map_err(|refused| ApiError::from_store(refused, kind, &name))?;
+        if api.pods.has(Quirk::RefusesPods) {
+            return Err(ApiError::forbidden(format!(
+                "pods \"{name}\" is forbidden: exceeded quota: pods, requested: pods=1, used: pods=9, \
+                 limited: pods=9"
+            )));
+        }
+    }
     if let Some(namespace) = target.namespace
         && api.store.get(kinds::NAMESPACE, "", namespace).is_none()
     {
@@ -294,7 +305,10 @@ fn admit_change(
     stored: &Value,
     store: &Store,
 ) -> Result<(), ChangeError> {
-    if part(target) == Part::Main {
+    if target.subresource == "ephemeralcontainers" {
+        *object = ephemeral::merged(object, stored)?;
+        admission::pod_security(object, store)?;
+    } else if part(target) == Part::Main {
         admission::admit(target.kind, object, Some(stored), store)?;
     }
     Ok(())

@@ -133,9 +133,13 @@ pub(super) fn authorize(api: &Api, call: &Call, target: Target<'_>) -> Result<()
     };
     let kind = target.kind;
     let resource = resource_name(kind.plural, kind.group, target.subresource);
-    if !is_denied(&api.denied, verb, &resource) {
+    let streams = matches!(target.subresource, "exec" | "attach" | "portforward");
+    let create = streams && verb == "get" && api.version.streams_are_created();
+    let wanted = [Some(verb), create.then_some("create")];
+    let denied = |verb: &&str| is_denied(&api.denied, verb, &resource);
+    let Some(verb) = wanted.into_iter().flatten().find(denied) else {
         return Ok(());
-    }
+    };
     let name = if collection {
         String::new()
     } else {

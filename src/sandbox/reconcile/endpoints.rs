@@ -49,11 +49,17 @@ fn slices(world: &World, service: &Object) {
         let Some(ip) = pod.pointer("/status/podIP").filter(|ip| ip.is_string()) else {
             continue;
         };
+        // A pod that has ended is no endpoint, whatever its labels.
+        let phase = pod.pointer("/status/phase").and_then(Value::as_str);
+        if matches!(phase, Some("Succeeded" | "Failed")) {
+            continue;
+        }
         let ports = ports(service, pod);
-        let ready = is_ready(pod);
+        let serving = is_ready(pod);
+        let ready = serving || service["spec"]["publishNotReadyAddresses"] == true;
         let endpoint = json!({
             "addresses": [ip],
-            "conditions": {"ready": ready, "serving": ready, "terminating": false},
+            "conditions": {"ready": ready, "serving": serving, "terminating": false},
             "nodeName": pod["spec"]["nodeName"],
             "targetRef": {
                 "kind": "Pod",

@@ -20,6 +20,7 @@ use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 
 use super::logs::Logs;
+use super::pods::Pods;
 use super::scenarios::Scenario;
 use super::store::Store;
 
@@ -35,6 +36,8 @@ pub(crate) struct World {
     pub(crate) logs: Arc<Logs>,
     pub(crate) scenario: &'static Scenario,
     pub(crate) network: Network,
+    /// What runs in pods, and their network.
+    pub(crate) pods: Arc<Pods>,
     pub(crate) stop: CancellationToken,
     /// Where servers of pods are run.
     pub(crate) runtime: Handle,
@@ -82,13 +85,16 @@ impl World {
     /// Settles whenever something has changed, until the cluster stops.
     pub(crate) async fn keep_settling(self: Arc<Self>) {
         let mut changed = self.store.subscribe();
+        let mut ended = self.pods.subscribe();
         loop {
             tokio::select! {
                 () = self.stop.cancelled() => return,
                 woken = changed.changed() => if woken.is_err() { return },
+                woken = ended.changed() => if woken.is_err() { return },
             }
             tokio::time::sleep(GATHER).await;
             changed.borrow_and_update();
+            ended.borrow_and_update();
             let world = self.clone();
             // Minting keys takes long enough to hold up the API.
             let settled = tokio::task::spawn_blocking(move || world.settle()).await;
