@@ -199,7 +199,11 @@ fn service(object: &mut Value, stored: Option<&Value>, store: &Store, causes: &m
         default(
             spec,
             "clusterIP",
-            kept.unwrap_or_else(|| json!(free_cluster_ip(store))),
+            // Of a Service that is being changed the store is locked: it cannot be asked.
+            kept.filter(Value::is_string).unwrap_or_else(|| match stored {
+                Some(_) => json!(cluster_ip()),
+                None => json!(free_cluster_ip(store)),
+            }),
         );
         let ip = spec["clusterIP"].clone();
         default(spec, "clusterIPs", json!([ip]));
@@ -234,11 +238,16 @@ fn service(object: &mut Value, stored: Option<&Value>, store: &Store, causes: &m
     }
 }
 
+/// An address of the network of Services; the DNS has one of those with a zero.
+fn cluster_ip() -> String {
+    let [third, fourth] = random::<2>();
+    Ipv4Addr::new(10, 96, third.max(1), fourth.clamp(2, 254)).to_string()
+}
+
 fn free_cluster_ip(store: &Store) -> String {
     let (services, _) = store.list(kinds::SERVICE, None);
     loop {
-        let [third, fourth] = random::<2>();
-        let ip = Ipv4Addr::new(10, 96, third, fourth.clamp(2, 254)).to_string();
+        let ip = cluster_ip();
         if services.iter().all(|s| s["spec"]["clusterIP"] != ip) {
             return ip;
         }
@@ -290,16 +299,15 @@ pub(crate) fn container(container: &mut Value) {
 /// Label of a namespace that says which of the Pod Security Standards its pods must keep.
 const ENFORCE: &str = "pod-security.kubernetes.io/enforce";
 
+/// Whether pods of a namespace must keep the level `restricted`.
+pub(crate) fn is_restricted(store: &Store, namespace: &str) -> bool {
+    let namespace = store.get(kinds::NAMESPACE, "", namespace);
+    namespace.is_some_and(|namespace| namespace["metadata"]["labels"][ENFORCE] == "restricted")
+}
+
 /// The level `restricted` of the Pod Security Standards, as far as containers say it; the others allow
 /// everything that is run here. The words are those of `k8s.io/pod-security-admission/policy`.
-pub(crate) fn pod_security(pod: &Value, store: &Store) -> Result<(), StoreError> {
-    let namespace = store.get(kinds::NAMESPACE, "", meta(pod, "namespace"));
-    let restricted = namespace.is_some_and(|namespace| {
-        namespace["metadata"]["labels"][ENFORCE] == "restricted"
-    });
-    if !restricted {
-        return Ok(());
-    }
+pub(crate) fn pod_security(pod: &Value) -> Result<(), StoreError> {
     let of_pod = &pod["spec"]["securityContext"];
     let containers = ["initContainers", "containers", "ephemeralContainers"]
         .iter()

@@ -156,7 +156,7 @@ async fn sh(place: &Place, io: Io, words: &[String]) -> i32 {
             if parameters.first().is_some_and(|name| name == relay::SCRIPT) {
                 return relay::script(place, io, parameters).await;
             }
-            shell::run(place, io, script, parameters).await
+            shell::run(place, io, script, parameters).await.status
         }
         None | Some("-i" | "-l") => {
             let stdin = io.stdin.clone();
@@ -177,11 +177,13 @@ async fn sh(place: &Place, io: Io, words: &[String]) -> i32 {
                     return status;
                 }
                 let script = String::from_utf8_lossy(&line);
-                match script.split_whitespace().collect::<Vec<_>>().as_slice() {
-                    ["exit"] => return status,
-                    ["exit", code] => return code.parse().unwrap_or(status),
-                    [] => {}
-                    _ => status = shell::run(place, own.clone(), &script, &[]).await,
+                if script.trim().is_empty() {
+                    continue;
+                }
+                let ran = shell::run(place, own.clone(), &script, &[]).await;
+                status = ran.status;
+                if ran.exits {
+                    return status;
                 }
             }
         }

@@ -77,17 +77,34 @@ fn pipe() -> (Input, Output) {
     (Arc::new(Mutex::new(reader)), Arc::new(Mutex::new(writer)))
 }
 
+/// How a script ended.
+pub(super) struct Ran {
+    /// Status of its last command, or of `exit`.
+    pub(super) status: i32,
+    /// By `exit`: whoever reads scripts line by line reads no more.
+    pub(super) exits: bool,
+}
+
+impl Ran {
+    fn to_end(status: i32) -> Self {
+        Self {
+            status,
+            exits: false,
+        }
+    }
+}
+
 /// `sh -c SCRIPT NAME ARGUMENTS…`: `parameters` are `$0`, `$1`, ….
 pub(super) fn run<'a>(
     place: &'a Place,
     io: Io,
     script: &'a str,
     parameters: &'a [String],
-) -> BoxFuture<'a, i32> {
+) -> BoxFuture<'a, Ran> {
     async move {
         if io.depth >= MAX_DEPTH || script.len() > MAX_SCRIPT {
             io.err("sh: out of memory").await;
-            return SYNTAX;
+            return Ran::to_end(SYNTAX);
         }
         let io = Io {
             depth: io.depth + 1,
@@ -97,7 +114,7 @@ pub(super) fn run<'a>(
             Ok(list) => list,
             Err(why) => {
                 io.err(format!("sh: syntax error: {why}")).await;
-                return SYNTAX;
+                return Ran::to_end(SYNTAX);
             }
         };
         let mut status = 0;
@@ -111,7 +128,10 @@ pub(super) fn run<'a>(
                 continue;
             }
             if let Some(code) = exits(&item.pipe) {
-                return code.unwrap_or(status);
+                return Ran {
+                    status: code.unwrap_or(status),
+                    exits: true,
+                };
             }
             let values = Values {
                 parameters,
@@ -120,7 +140,7 @@ pub(super) fn run<'a>(
             };
             status = run_pipe(&values, &io, &item.pipe).await;
         }
-        status
+        Ran::to_end(status)
     }
     .boxed()
 }
