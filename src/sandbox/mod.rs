@@ -74,6 +74,8 @@ pub struct SandboxOptions {
     pub address: SocketAddr,
     /// What the user of the kubeconfig may not do.
     pub denied: Vec<Denied>,
+    /// What the user of the kubeconfig may do, if that is not everything.
+    pub allowed: Option<Vec<Rule>>,
     /// Kubernetes 1.MINOR is what the cluster says it is, and does as it does: before 1.30 it speaks
     /// no `v5.channel.k8s.io`, and from 1.35 on exec and port-forward want the right to create.
     pub minor: u32,
@@ -91,6 +93,43 @@ pub struct Denied {
     pub verb: String,
     /// `secrets`, `pods/log`, `backendtlspolicies.gateway.networking.k8s.io`.
     pub resource: String,
+}
+
+/// A rule of a Role or ClusterRole (`rbac.authorization.k8s.io/v1`, `PolicyRule`).
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Rule {
+    /// `""` for the core group, `*` for all.
+    pub api_groups: Vec<String>,
+    /// `pods`, `pods/exec`, `*`.
+    pub resources: Vec<String>,
+    /// `get`, `*`.
+    pub verbs: Vec<String>,
+}
+
+impl Rule {
+    /// The rules of all roles of a manifest; documents that are no roles have none.
+    pub fn of_roles(manifest: &str) -> Vec<Self> {
+        #[derive(Default, serde::Deserialize)]
+        #[serde(default)]
+        struct Role {
+            rules: Vec<Rule>,
+        }
+        let roles = manifest.split("\n---\n");
+        roles
+            .filter_map(|role| serde_saphyr::from_str::<Role>(role).ok())
+            .flat_map(|role| role.rules)
+            .collect()
+    }
+
+    fn allows(&self, verb: &str, group: &str, resource: &str) -> bool {
+        let holds = |list: &[String], wanted: &str| {
+            list.iter().any(|one| one == "*" || one == wanted)
+        };
+        holds(&self.api_groups, group)
+            && holds(&self.resources, resource)
+            && holds(&self.verbs, verb)
+    }
 }
 
 /// What makes it harder to work in the pods of a cluster.
@@ -113,6 +152,7 @@ impl SandboxOptions {
             stage,
             address: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             denied: Vec::new(),
+            allowed: None,
             minor: 33,
             quirks: Vec::new(),
             own_network: true,
@@ -224,11 +264,18 @@ impl Sandbox {
             stop: stop.clone(),
             runtime: Handle::current(),
             running: Mutex::default(),
+            balancers: Mutex::default(),
         });
         let version = Version {
             minor: options.minor,
         };
-        let api = Arc::new(Api::new(pods, version, token.clone(), options.denied));
+        let api = Arc::new(Api::new(
+            pods,
+            version,
+            token.clone(),
+            options.denied,
+            options.allowed,
+        ));
         let sandbox = Self {
             address,
             token,

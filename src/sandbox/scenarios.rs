@@ -214,6 +214,28 @@ pub static SCENARIOS: &[Scenario] = &[
         ],
     },
     Scenario {
+        name: "fleet",
+        title: "Forty pods behind five data-plane pods: one certificate expired, one CA left behind",
+        shows: "200 from most places; ngf-tui probe gateway/gateway --all names the pod that serves an \
+                expired certificate, and the data-plane pod whose nginx trusts a CA that was replaced",
+        differs: "secure-app has 39 pods and secure-app-old one, which serves Secret app-tls-old; the \
+                  NginxProxy asks for five data-plane pods, and the agent of one is stuck",
+        changes: &[
+            Change::Patch {
+                kind: "Deployment",
+                name: "secure-app",
+                patch: r#"{"spec": {"replicas": 39}}"#,
+            },
+            Change::Extra(include_str!("objects/manifests/old-endpoint.yaml")),
+            Change::Extra(include_str!("objects/manifests/five-data-planes.yaml")),
+            Change::Secret {
+                name: "app-tls-old",
+                flaw: Flaw::Expired,
+            },
+            Change::Quirk(Quirk::StaleDataPlane),
+        ],
+    },
+    Scenario {
         name: "expired-client-certificate",
         title: "The Gateway's client certificate has expired",
         shows: "400, The SSL certificate error; the pod logs ssl_client_verify=FAILED:certificate has \

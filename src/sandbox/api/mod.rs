@@ -67,6 +67,7 @@ pub(crate) struct Api {
     pub(crate) version: Version,
     pub(crate) token: Zeroizing<String>,
     pub(crate) denied: Vec<super::Denied>,
+    pub(crate) allowed: Option<Vec<super::Rule>>,
     pub(crate) pages: pages::Pages,
     pub(crate) requests: Arc<Semaphore>,
     streams: Arc<Semaphore>,
@@ -79,6 +80,7 @@ impl Api {
         version: Version,
         token: Zeroizing<String>,
         denied: Vec<super::Denied>,
+        allowed: Option<Vec<super::Rule>>,
     ) -> Self {
         Self {
             store: pods.store.clone(),
@@ -88,6 +90,7 @@ impl Api {
             version,
             token,
             denied,
+            allowed,
             pages: pages::Pages::default(),
             requests: Arc::new(Semaphore::new(MAX_REQUESTS)),
             streams: Arc::new(Semaphore::new(MAX_STREAMS)),

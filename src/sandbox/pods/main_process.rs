@@ -93,7 +93,7 @@ pub(crate) fn words(container: &Value) -> Option<Vec<String>> {
     let (command, arguments) = (list("command"), list("args"));
     if let Some(program) = command.first() {
         // What a server's image is told to run is its own, but for what is plain to everybody.
-        let known = image.entry != Entry::Serves || PLAIN.contains(&program.as_str());
+        let known = image.entry != Entry::Serves || PLAIN.contains(&program.rsplit('/').next().unwrap_or_default());
         return known.then(|| [command, arguments].concat());
     }
     match image.entry {

@@ -22,7 +22,8 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use jiff::Timestamp;
 use serde_json::Value;
-use tokio::sync::watch;
+use tokio::io::DuplexStream;
+use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 pub(crate) use self::exec::{Ends, Exit, Task, pipes};
@@ -75,6 +76,8 @@ pub(crate) struct Live {
     pub(crate) stale: bool,
     /// Since when it has lived as long as it may.
     expired: OnceLock<Timestamp>,
+    /// Ports that commands listen at.
+    listeners: Mutex<BTreeMap<u16, mpsc::Sender<DuplexStream>>>,
     /// Containers whose work is a command.
     mains: Mutex<BTreeMap<String, Arc<Main>>>,
 }
@@ -97,6 +100,12 @@ impl Live {
     /// Since when it has lived as long as it may; `None` where it may live on.
     pub(crate) fn expired(&self) -> Option<Timestamp> {
         self.expired.get().copied()
+    }
+
+    fn listeners(&self) -> MutexGuard<'_, BTreeMap<u16, mpsc::Sender<DuplexStream>>> {
+        self.listeners
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The containers whose work is a command, by name.
@@ -173,6 +182,7 @@ impl Pods {
             serves,
             stale,
             expired: OnceLock::new(),
+            listeners: Mutex::default(),
             mains: Mutex::default(),
         };
         self.live()

@@ -9,8 +9,9 @@ use std::time::Duration;
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use serde_json::Value;
-use tokio::io::{AsyncRead, AsyncWrite, duplex};
+use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, duplex};
 use tokio::net::TcpSocket;
+use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 use super::{Live, Place, Pods};
@@ -24,6 +25,8 @@ pub(crate) const DNS: Ipv4Addr = Ipv4Addr::new(10, 96, 0, 10);
 pub(crate) const ZONE: &str = "cluster.local";
 /// Bytes on their way to a server that has no socket.
 const BUFFER: usize = 64 << 10;
+/// Connections that wait for a command to take them.
+const BACKLOG: usize = 16;
 /// How long a connection on loopback may take.
 const CONNECT: Duration = Duration::from_secs(5);
 
@@ -52,6 +55,47 @@ impl DialError {
             Self::Unreachable => "No route to host",
             Self::Name => "bad address",
         }
+    }
+}
+
+/// A port that a command in a pod listens at, until it is dropped.
+pub(super) struct Listener {
+    live: Arc<Live>,
+    port: u16,
+    connections: mpsc::Receiver<DuplexStream>,
+}
+
+impl Listener {
+    /// The next connection.
+    pub(super) async fn next(&mut self) -> Option<DuplexStream> {
+        self.connections.recv().await
+    }
+}
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        self.live.listeners().remove(&self.port);
+    }
+}
+
+impl Live {
+    /// Listens at a port; `None` where somebody does already.
+    pub(super) fn listen(self: &Arc<Self>, port: u16) -> Option<Listener> {
+        let mut listeners = self.listeners();
+        if listeners.contains_key(&port) {
+            return None;
+        }
+        let (sender, connections) = mpsc::channel(BACKLOG);
+        listeners.insert(port, sender);
+        Some(Listener {
+            live: self.clone(),
+            port,
+            connections,
+        })
+    }
+
+    fn knock(&self, port: u16) -> Option<mpsc::Sender<DuplexStream>> {
+        self.listeners().get(&port).cloned()
     }
 }
 
@@ -93,7 +137,7 @@ impl Place {
 
 impl Pods {
     /// Connects to an address of the cluster; the connection comes from `from`.
-    async fn dial(
+    pub(crate) async fn dial(
         self: &Arc<Self>,
         address: Ipv4Addr,
         port: u16,
@@ -146,6 +190,11 @@ impl Pods {
             .find(|served| served.port == port || served.at.port() == port);
         if let Some(served) = served {
             return connect(served.at, from).await.map_err(|_| DialError::Refused);
+        }
+        if let Some(knock) = live.knock(port) {
+            let (near, far) = duplex(BUFFER);
+            knock.send(far).await.map_err(|_| DialError::Refused)?;
+            return Ok(Box::new(near));
         }
         let pod = self.pod_of(live).ok_or(DialError::Unreachable)?;
         let gateway = self.gateway_at(&pod, port).ok_or(DialError::Refused)?;

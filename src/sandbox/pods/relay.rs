@@ -4,6 +4,8 @@
 
 use std::time::Duration;
 
+use futures::StreamExt as _;
+use futures::stream::FuturesUnordered;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, split};
 use tokio::time::timeout;
 
@@ -21,12 +23,17 @@ const NOISE: usize = 1 << 20;
 /// Status of a program that a signal ended.
 const TERMINATED: i32 = 143;
 
-/// `nc [-w SECONDS] [-z] [-v] HOST PORT`, as busybox has it.
+/// `nc [-w SECONDS] [-z] [-v] HOST PORT`, `nc -l[l] -p PORT [-e PROGRAM …]`, as busybox has it.
 pub(super) async fn nc(place: &Place, io: Io, words: &[String]) -> i32 {
     let (mut wait, mut only_look, mut named) = (None, false, Vec::new());
+    let (mut listens, mut own_port, mut program) = (None, None, Vec::new());
     let mut rest = words.iter().skip(1);
     while let Some(word) = rest.next() {
         match word.as_str() {
+            "-l" => listens = Some(false),
+            "-ll" | "-lk" => listens = Some(true),
+            "-p" => own_port = rest.next().and_then(|word| word.parse().ok()),
+            "-e" => program = rest.by_ref().cloned().collect(),
             "-w" => wait = rest.next().and_then(|word| word.parse().ok()),
             "-z" => only_look = true,
             "-v" | "-n" | "-vz" | "-zv" => only_look |= word.contains('z'),
@@ -37,6 +44,9 @@ pub(super) async fn nc(place: &Place, io: Io, words: &[String]) -> i32 {
             }
             word => named.push(word),
         }
+    }
+    if let (Some(again), Some(port)) = (listens, own_port) {
+        return listen(place, io, port, again, &program).await;
     }
     let [host, port] = named.as_slice() else {
         io.err("Usage: nc [OPTIONS] HOST PORT").await;
@@ -62,6 +72,46 @@ pub(super) async fn nc(place: &Place, io: Io, words: &[String]) -> i32 {
         }
         Ok(Ok(_)) if only_look => 0,
         Ok(Ok((_, stream))) => carry(io, stream).await,
+    }
+}
+
+/// Serves a port: one connection, or one after the other; each by a program of its own, or by what is
+/// typed.
+async fn listen(place: &Place, io: Io, port: u16, again: bool, program: &[String]) -> i32 {
+    let Some(mut listener) = place.live.listen(port) else {
+        io.err("nc: bind: Address already in use").await;
+        return 1;
+    };
+    let mut served = FuturesUnordered::new();
+    loop {
+        let stream = tokio::select! {
+            stream = listener.next() => stream,
+            Some(()) = served.next() => continue,
+        };
+        let Some(stream) = stream else { return 1 };
+        if program.is_empty() {
+            carry(io.clone(), Box::new(stream)).await;
+        } else {
+            let (from, to) = split(stream);
+            let own = Io {
+                depth: io.depth + 1,
+                ..Io::new(from, to, tokio::io::sink())
+            };
+            let run = async move {
+                let stdout = own.stdout.clone();
+                // A program that is not there ends its connection.
+                let _ = commands::start(place, own, program).await;
+                let _ = stdout.lock().await.shutdown().await;
+            };
+            if again {
+                served.push(run);
+                continue;
+            }
+            run.await;
+        }
+        if !again {
+            return 0;
+        }
     }
 }
 

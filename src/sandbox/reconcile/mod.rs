@@ -4,6 +4,7 @@
 //! Each controller is a function that looks at the whole store and writes what should be different.
 //! [`World::settle`] runs them until none of them writes anything.
 
+mod balancer;
 mod cert_manager;
 mod endpoints;
 mod kubelet;
@@ -43,6 +44,8 @@ pub(crate) struct World {
     pub(crate) runtime: Handle,
     /// One settling at a time; also keeps the pods that run, by UID.
     pub(crate) running: Mutex<HashMap<String, kubelet::Running>>,
+    /// Addresses of Services, and their listeners.
+    pub(crate) balancers: Mutex<balancer::Balancers>,
 }
 
 /// Which addresses pods get.
@@ -69,6 +72,10 @@ impl World {
     /// Runs the controllers until nothing changes any more.
     pub(crate) fn settle(&self) {
         let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut balancers = self
+            .balancers
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         for _ in 0..MAX_ROUNDS {
             let before = self.store.revision();
             cert_manager::run(self);
@@ -76,6 +83,7 @@ impl World {
             workloads::run(self);
             kubelet::run(self, &mut running);
             endpoints::run(self);
+            balancer::run(self, &mut balancers);
             if self.store.revision() == before {
                 return;
             }
