@@ -21,6 +21,9 @@ const ROUTE: &str = "httproute/secure-app";
 /// More than any buffer on the way holds.
 const MUCH: usize = 10_000_000;
 
+/// Bytes of an encrypted alert's record.
+const CLOSE_NOTIFY: u64 = 19;
+
 fn probed(demo: &Demo, arguments: &str) -> Value {
     let said = run(&mut demo.ngf_tui(&format!("probe {ROUTE} -o json {arguments}")));
     serde_json::from_str(&said.fine()).expect("JSON")
@@ -29,7 +32,12 @@ fn probed(demo: &Demo, arguments: &str) -> Value {
 /// A transcript without what is anew in each: times, random numbers, the way and what it did.
 fn content(mut transcript: Value) -> Value {
     fn strip(value: &mut Value) {
-        const ANEW: &[&str] = &["random", "legacy_session_id", "legacy_session_id_echo"];
+        const ANEW: &[&str] = &[
+            "random",
+            "legacy_session_id",
+            "legacy_session_id_echo",
+            "date",
+        ];
         match value {
             Value::Object(map) => {
                 map.retain(|name, _| !name.ends_with("_us"));
@@ -37,9 +45,12 @@ fn content(mut transcript: Value) -> Value {
             }
             Value::Array(list) => {
                 list.retain(|one| {
-                    let name = one["name"].as_str().unwrap_or_default();
+                    let name = one["name"].as_str().unwrap_or_default().to_lowercase();
                     let connects = one["layer"] == "tcp";
-                    !connects && !(ANEW.contains(&name) && one["value"].is_string())
+                    // Whether the backend's goodbye comes before ours is a matter of time.
+                    let goodbye = one["direction"] == "received"
+                        && (one["length"] == CLOSE_NOTIFY || name == "alert");
+                    !connects && !goodbye && !(ANEW.contains(&name.as_str()) && one["value"].is_string())
                 });
                 list.iter_mut().for_each(strip);
             }
@@ -55,6 +66,30 @@ fn content(mut transcript: Value) -> Value {
     }
     strip(&mut transcript);
     transcript
+}
+
+/// Where two values differ.
+fn differences(one: &Value, other: &Value) -> Vec<String> {
+    match (one, other) {
+        (Value::Object(a), Value::Object(b)) if a.keys().eq(b.keys()) => a
+            .iter()
+            .flat_map(|(name, value)| {
+                let inner = differences(value, &b[name]);
+                inner.into_iter().map(move |at| format!("{name}.{at}"))
+            })
+            .collect(),
+        (Value::Array(a), Value::Array(b)) if a.len() == b.len() => a
+            .iter()
+            .zip(b)
+            .enumerate()
+            .flat_map(|(index, (a, b))| {
+                let inner = differences(a, b);
+                inner.into_iter().map(move |at| format!("{index}.{at}"))
+            })
+            .collect(),
+        _ if one == other => Vec::new(),
+        _ => vec![format!(" {one} and not {other}")],
+    }
 }
 
 #[test]
@@ -77,7 +112,7 @@ fn every_way_gives_the_same_transcript() {
         let via = transcript["via"].as_str().expect("a way");
         assert!(via.starts_with(says), "{way}: {via}");
         let content = content(transcript);
-        assert!(content == direct, "{way}: {content:#}\nand not {direct:#}");
+        assert_eq!(differences(&content, &direct), Vec::<String>::new(), "{way}");
     }
     // The ephemeral container still runs, and is used again.
     probed(&demo, "--via ephemeral");
@@ -96,7 +131,8 @@ fn every_way_gives_the_same_transcript() {
 #[test]
 fn what_lies_beside_is_the_data_planes_own() {
     let demo = Demo::start("--scenario expired-backend-certificate");
-    let said = run(&mut demo.ngf_tui(&format!("probe {ROUTE} --via exec -o json --service-names")));
+    let said = run(&mut demo.ngf_tui(&format!("probe {ROUTE} --via exec -o json --dns")));
+    assert!(!said.out.is_empty(), "{said:?}");
     let transcript: Value = serde_json::from_str(&said.out).expect("JSON");
     assert_eq!(transcript["nginx"]["client_status"], 502);
     let beside = transcript["beside"].to_string();
