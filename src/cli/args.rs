@@ -28,6 +28,9 @@ pub struct Cli {
     /// Where to read from.
     #[command(flatten)]
     pub input: InputArgs,
+    /// For the terminal interface.
+    #[command(flatten)]
+    pub debug: DebugArgs,
     /// What to do.
     #[command(subcommand)]
     pub command: Option<Command>,
@@ -63,21 +66,48 @@ pub struct InputArgs {
     /// Read objects from files or folders of YAML or JSON instead of a cluster; - is standard input
     #[arg(short = 'f', long = "filename", global = true, value_name = "PATH")]
     pub files: Vec<PathBuf>,
-    /// Write nothing to the cluster, whatever is asked
+    /// Write nothing to the cluster: no debug pod, no ephemeral container, no fix, no cleanup
     #[arg(
         long,
         global = true,
         env = "NGF_TUI_READ_ONLY",
+        value_parser = clap::builder::FalseyValueParser::new(),
         help_heading = "Cluster"
     )]
     pub read_only: bool,
+}
+
+/// Arguments of the terminal interface.
+#[derive(Debug, Clone, Default, Args)]
+pub struct DebugArgs {
+    /// From where the bytes of a probe leave at first; the key v chooses another way
+    #[arg(long, value_enum, value_name = "WAY", help_heading = "Way")]
+    pub via: Option<Via>,
+    /// Image of a debug pod or ephemeral container: one that holds sleep and nc, or the tool's own
+    #[arg(long, value_name = "IMAGE", help_heading = "Way")]
+    pub image: Option<String>,
+    /// Where to ask as the gateway's client (default: the Gateway's status, then port-forward)
+    #[arg(
+        long,
+        value_name = "HOST[:PORT]",
+        value_parser = gateway_address,
+        help_heading = "Way"
+    )]
+    pub gateway_address: Option<Address>,
+}
+
+impl DebugArgs {
+    /// Whether nothing was said.
+    pub fn is_empty(&self) -> bool {
+        self.via.is_none() && self.image.is_none() && self.gateway_address.is_none()
+    }
 }
 
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Open the terminal interface (what happens without a command)
-    Debug,
+    Debug(DebugArgs),
     /// Print the tree with its health and findings; exit 0, 1 (findings) or 2 (could not look)
     Check(CheckArgs),
     /// Run a live handshake as NGINX would; exit 0 (served), 1 (not served) or 2 (could not run)

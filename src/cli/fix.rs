@@ -20,7 +20,6 @@ use super::{
     connect_to, output,
 };
 use crate::{
-    app::run::World,
     cluster::{Cluster, transport::Via},
     diagnosis::{
         Diagnosis, Evidence, Finding,
@@ -32,7 +31,7 @@ use crate::{
     fix::{self, Confirmation, DiffKind, FixPlan},
     model::{kind::Kind, object::ObjectRef, snapshot::Snapshot},
     report::clean,
-    world::{Live, in_words},
+    world::{Live, LiveOptions, in_words},
 };
 
 /// How many probes run at a time.
@@ -371,7 +370,8 @@ impl Job {
     async fn measure(&self, snapshot: &Arc<Snapshot>) -> Evidence {
         let (_sender, snapshots) = tokio::sync::watch::channel(Arc::clone(snapshot));
         let timeout = super::tui::PROBE_TIMEOUT;
-        let live = &Live::new(self.cluster.clone(), snapshots, Via::Auto, timeout);
+        let options = LiveOptions::new(timeout);
+        let live = &Live::new(self.cluster.clone(), snapshots, options);
         let cancel = &CancellationToken::new();
         let mut plans = Vec::new();
         for gateway in snapshot.gateways.keys() {
@@ -383,7 +383,7 @@ impl Job {
         let mut results = futures::stream::iter(plans)
             .map(|plan| async move {
                 let at = Timestamp::now();
-                let result = live.probe(&plan, cancel).await.map(Arc::new);
+                let result = live.transcript(&plan, Via::Auto, cancel).await;
                 Probed {
                     plan: Arc::new(plan),
                     at,

@@ -77,8 +77,12 @@ fn parse() -> Cli {
 }
 
 async fn dispatch(cli: Cli) -> Result<u8, CliError> {
+    if cli.command.is_some() && !cli.debug.is_empty() {
+        return Err("write --via, --image and --gateway-address after the command".into());
+    }
     match cli.command {
-        None | Some(Command::Debug) => tui::run(&cli.input).await,
+        None => tui::run(&cli.input, &cli.debug).await,
+        Some(Command::Debug(args)) => tui::run(&cli.input, &args).await,
         Some(Command::Check(args)) => check::run(&cli.input, &args).await,
         Some(Command::Probe(args)) => probe::run(&cli.input, &args).await,
         Some(Command::Chain(args)) => chain::run(&cli.input, &args).await,
@@ -88,7 +92,7 @@ async fn dispatch(cli: Cli) -> Result<u8, CliError> {
         Some(Command::Cleanup(args)) => cleanup::run(&cli.input, &args).await,
         Some(Command::Relay(args)) => relay::run(&args).await,
         Some(Command::Sleep { seconds }) => relay::sleep(seconds).await,
-        Some(Command::Demo(args)) => demo::run(&args).await,
+        Some(Command::Demo(args)) => demo::run(&cli.input, &args).await,
         Some(Command::Screenshots { folder }) => screenshots::run(&folder).await,
         Some(Command::Completions { shell }) => {
             let mut command = Cli::command();

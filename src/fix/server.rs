@@ -192,14 +192,14 @@ async fn send(cluster: &Cluster, change: &Change, dry: bool) -> Result<Vec<Strin
             )
         }
         Change::Merge { before, patch, .. } => {
-            let mut patch = patch.clone();
+            let mut locked = patch.clone();
             let lock = json!({"metadata": {
                 "resourceVersion": version_of(object, before)?,
                 "uid": meta(before, "uid"),
             }});
-            json_patch::merge(&mut patch, &lock);
+            json_patch::merge(&mut locked, &lock);
             let path = path(object, api_version(before))?;
-            let body = ("application/merge-patch+json", &patch);
+            let body = ("application/merge-patch+json", &locked);
             request(Method::PATCH, &path, query, Some(body))
         }
         Change::Delete { before, .. } => {

@@ -377,13 +377,11 @@ impl Work<'_> {
                 }
             },
         };
-        let candidates = [Kind::Issuer, Kind::ClusterIssuer]
+        let mut candidates = [Kind::Issuer, Kind::ClusterIssuer]
             .into_iter()
             .filter(|known| kind.is_none_or(|kind| kind == *known))
             .map(|kind| ObjectRef::new(kind, namespace, name));
-        let found = candidates
-            .filter_map(|name| self.snapshot.issuers.get(&name))
-            .next();
+        let found = candidates.find_map(|name| self.snapshot.issuers.get(&name));
         match found {
             Some(issuer) if gives_ca(issuer) => Ok(issuer.reference.clone()),
             Some(issuer) => Err(format!(
