@@ -9,7 +9,7 @@ use super::{
     evidence::Evidence,
     finding::{Finding, Remedy, Severity, Verdict},
     health::{self, Health},
-    ngf::Difference,
+    ngf::{Difference, Running},
     order::in_order,
     registry::{RULES, rule},
 };
@@ -66,6 +66,8 @@ pub struct Diagnosis {
     pub topology: Topology,
     /// What is wrong: causes by importance, each followed by its effects.
     pub findings: Vec<Finding>,
+    /// The release of NGF that decided all of it.
+    pub running: Running,
     /// Objects whose status is another than NGF would write.
     pub differences: BTreeMap<ObjectRef, Vec<Difference>>,
     own: Vec<Health>,
@@ -92,10 +94,11 @@ impl Diagnosis {
         let at_node = health::findings_by_node(&topology, &findings);
         let own = health::own(&context, &findings, &at_node);
         let worst = health::worst(&topology, &own);
-        let differences = context.differences;
+        let (running, differences) = (context.running, context.differences);
         Self {
             topology,
             findings,
+            running,
             differences,
             own,
             worst,

@@ -42,7 +42,7 @@ pub(in crate::diagnosis) const P1: Rule = Rule {
 
 /// Whether another controller looks after a policy: it said so, or one of its Gateways has a route to
 /// the Service.
-fn is_anothers(context: &Context<'_>, policy: &Object<BackendTLSPolicy>) -> bool {
+pub(super) fn is_anothers(context: &Context<'_>, policy: &Object<BackendTLSPolicy>) -> bool {
     let told = policy
         .spec
         .ancestors
