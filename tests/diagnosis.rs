@@ -226,6 +226,13 @@ const MASKINGS: &[(&str, &str, &str)] = &[
     ("NGF-M6", "NGF-M7", "there is no bundle"),
     ("NGF-M6", "NGF-P8", "there is no bundle"),
     (
+        "NGF-M6",
+        "NGF-M5",
+        "the intermediate is no longer in the bundle",
+    ),
+    ("NGF-M8", "NGF-M3", "another Certificate writes the Secret"),
+    ("NGF-B13", "NGF-X1", "the pods mount another certificate"),
+    (
         "NGF-X1",
         "NGF-B*",
         "a probe showed what the backend presents",
@@ -236,12 +243,22 @@ const MASKINGS: &[(&str, &str, &str)] = &[
         "a probe showed what the backend presents",
     ),
     (
-        "NGF-M6",
-        "NGF-M5",
-        "the intermediate is no longer in the bundle",
+        "NGF-X1",
+        "NGF-G*",
+        "a probe showed what the backend presents",
     ),
-    ("NGF-M8", "NGF-M3", "another Certificate writes the Secret"),
-    ("NGF-B13", "NGF-X1", "the pods mount another certificate"),
+    (
+        "NGF-X1",
+        "NGF-E1",
+        "a probe showed what the backend presents",
+    ),
+    (
+        "NGF-X1",
+        "NGF-P14",
+        "a probe showed what the backend presents",
+    ),
+    ("NGF-X1", "NGF-M7", "there is no bundle"),
+    ("NGF-X1", "NGF-P8", "there is no bundle"),
 ];
 
 /// The codes of the findings that nothing else causes, and that say that something is wrong.

@@ -1,6 +1,6 @@
 //! Runs the rules and puts causes before effects.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use jiff::Timestamp;
 
@@ -24,12 +24,15 @@ use crate::model::{
 #[derive(Debug, Default)]
 pub struct Findings {
     list: Vec<Finding>,
+    told: HashSet<(&'static str, ObjectRef)>,
     explained: BTreeSet<(ObjectRef, String)>,
 }
 
 impl Findings {
     /// Adds a finding.
-    pub fn add(&mut self, finding: Finding) {
+    pub fn add(&mut self, mut finding: Finding) {
+        finding.deduplicate();
+        self.told.insert((finding.code, finding.subject.clone()));
         self.list.push(finding);
     }
 
@@ -47,10 +50,8 @@ impl Findings {
     }
 
     /// Whether there is a finding of this code about the object.
-    pub fn has(&self, code: &str, object: &ObjectRef) -> bool {
-        self.list
-            .iter()
-            .any(|finding| finding.code == code && finding.subject == *object)
+    pub fn has(&self, code: &'static str, object: &ObjectRef) -> bool {
+        self.told.contains(&(code, object.clone()))
     }
 
     /// What was found so far.
