@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use ngf_probes::{
     certificate::CertificateFacts,
-    transcript::{Outcome, Transcript},
+    transcript::{Demand, Outcome, Transcript},
 };
 
 use crate::{
@@ -18,7 +18,8 @@ pub(super) fn code_of(probed: &Probed, transcript: &Transcript) -> Option<&'stat
     let asked = transcript.client_certificate.requested;
     match nginx.outcome {
         Outcome::Ok => {
-            let mutual = asked && transcript.client_certificate.sent;
+            let client = &transcript.client_certificate;
+            let mutual = asked && client.sent && client.demand != Demand::Optional;
             (probed.plan.tls.is_some() && !mutual).then_some("NGF-B7")
         }
         Outcome::VerifyError => Some(verify_code(&probed.plan, transcript)),
