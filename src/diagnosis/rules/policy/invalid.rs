@@ -122,7 +122,7 @@ fn invalid(context: &Context<'_>, findings: &mut Findings, code: &'static str) {
                     only_reported(findings, policy, code, reported);
                 }
             }
-            _ => {}
+            PolicyDecision::Unknown { .. } => {}
         }
     }
     for policies in by_culprit.values() {
