@@ -155,6 +155,10 @@ enum Ground {
     Connection,
 }
 
+impl Ground {
+    const ALL: [Self; 3] = [Self::ClientCertificate, Self::Backends, Self::Connection];
+}
+
 /// Of each code the ground on which its scenario stands.
 fn ground(code: &str) -> Ground {
     match code.trim_start_matches("NGF-") {
@@ -222,6 +226,13 @@ const MASKINGS: &[(&str, &str, &str)] = &[
     ("NGF-M6", "NGF-M7", "there is no bundle"),
     ("NGF-M6", "NGF-P8", "there is no bundle"),
     (
+        "NGF-M6",
+        "NGF-M5",
+        "the intermediate is no longer in the bundle",
+    ),
+    ("NGF-M8", "NGF-M3", "another Certificate writes the Secret"),
+    ("NGF-B13", "NGF-X1", "the pods mount another certificate"),
+    (
         "NGF-X1",
         "NGF-B*",
         "a probe showed what the backend presents",
@@ -232,12 +243,22 @@ const MASKINGS: &[(&str, &str, &str)] = &[
         "a probe showed what the backend presents",
     ),
     (
-        "NGF-M6",
-        "NGF-M5",
-        "the intermediate is no longer in the bundle",
+        "NGF-X1",
+        "NGF-G*",
+        "a probe showed what the backend presents",
     ),
-    ("NGF-M8", "NGF-M3", "another Certificate writes the Secret"),
-    ("NGF-B13", "NGF-X1", "the pods mount another certificate"),
+    (
+        "NGF-X1",
+        "NGF-E1",
+        "a probe showed what the backend presents",
+    ),
+    (
+        "NGF-X1",
+        "NGF-P14",
+        "a probe showed what the backend presents",
+    ),
+    ("NGF-X1", "NGF-M7", "there is no bundle"),
+    ("NGF-X1", "NGF-P8", "there is no bundle"),
 ];
 
 /// The codes of the findings that nothing else causes, and that say that something is wrong.
@@ -264,58 +285,96 @@ fn two_faults_at_once_give_two_causes_each_once() {
         }
     }
     let parts: Vec<(&str, Part)> = parts.into_iter().collect();
-    let mut wrong = Vec::new();
-    let mut tried = 0;
-    for (place, (code, part)) in parts.iter().enumerate() {
-        for (other, second) in &parts[place + 1..] {
-            let Some(both) = Scenario::merged(part, second) else {
-                continue;
-            };
-            tried += 1;
-            let diagnosis = both.diagnose();
-            let found = causes(&diagnosis);
-            for (lost, by, alone) in [(code, other, part), (other, code, second)] {
-                let is_told = MASKINGS.iter().any(|(masked, masking, _)| {
-                    masked == lost
-                        && match masking.strip_suffix('*') {
-                            Some(family) => by.starts_with(family),
-                            None => masking == by,
+    let standings: Vec<[String; 3]> = parts
+        .iter()
+        .map(|(_, part)| {
+            let scenario = Scenario::load(&part.name);
+            Ground::ALL.map(|ground| standing(&scenario, ground))
+        })
+        .collect();
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let results: Vec<(usize, Vec<String>)> = std::thread::scope(|scope| {
+        let (parts, standings) = (&parts, &standings);
+        let workers: Vec<_> = (0..threads)
+            .map(|worker| {
+                scope.spawn(move || {
+                    let (mut tried, mut wrong) = (0, Vec::new());
+                    for first in (worker..parts.len()).step_by(threads) {
+                        for second in first + 1..parts.len() {
+                            tried += usize::from(try_pair(
+                                parts,
+                                standings,
+                                [first, second],
+                                &mut wrong,
+                            ));
                         }
-                });
-                if found.contains(*lost) || is_told {
-                    continue;
-                }
-                // A symptom may have found a cause.
-                let as_effect = diagnosis
-                    .findings
-                    .iter()
-                    .any(|finding| finding.code == *lost);
-                let ground = ground(lost);
-                let alone = Scenario::load(&alone.name);
-                if !as_effect && standing(&alone, ground) == standing(&both, ground) {
-                    let all: Vec<String> = diagnosis
-                        .findings
-                        .iter()
-                        .map(|finding| scenario::line(finding, &diagnosis.findings))
-                        .collect();
-                    wrong.push(format!("{}: {lost} is lost: {all:?}", both.name));
-                }
-            }
-            for (place, finding) in diagnosis.findings.iter().enumerate() {
-                let twice = diagnosis.findings[..place].iter().any(|earlier| {
-                    earlier.code == finding.code
-                        && earlier.subject == finding.subject
-                        && earlier.title == finding.title
-                });
-                if twice {
-                    wrong.push(format!("{}: {} is told twice", both.name, finding.title));
-                }
-            }
-        }
-    }
+                    }
+                    (tried, wrong)
+                })
+            })
+            .collect();
+        workers
+            .into_iter()
+            .map(|worker| worker.join().expect("no panic"))
+            .collect()
+    });
+    let tried: usize = results.iter().map(|(tried, _)| tried).sum();
+    let wrong: Vec<String> = results.into_iter().flat_map(|(_, wrong)| wrong).collect();
     println!("{tried} pairs of {} causes", parts.len());
     assert!(tried > 1000, "only {tried} pairs");
     assert!(wrong.is_empty(), "{}:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+/// Whether the two can be merged; what is lost or told twice goes to `wrong`.
+fn try_pair(
+    parts: &[(&str, Part)],
+    standings: &[[String; 3]],
+    pair: [usize; 2],
+    wrong: &mut Vec<String>,
+) -> bool {
+    let [first, second] = pair.map(|place| &parts[place]);
+    let Some(both) = Scenario::merged(&first.1, &second.1) else {
+        return false;
+    };
+    let diagnosis = both.diagnose();
+    let found = causes(&diagnosis);
+    for (place, lost, by) in [(pair[0], first.0, second.0), (pair[1], second.0, first.0)] {
+        let is_told = MASKINGS.iter().any(|(masked, masking, _)| {
+            *masked == lost
+                && match masking.strip_suffix('*') {
+                    Some(family) => by.starts_with(family),
+                    None => *masking == by,
+                }
+        });
+        // A symptom may have found a cause.
+        let as_effect = diagnosis
+            .findings
+            .iter()
+            .any(|finding| finding.code == lost);
+        if found.contains(lost) || is_told || as_effect {
+            continue;
+        }
+        let ground = ground(lost);
+        if standings[place][ground as usize] == standing(&both, ground) {
+            let all: Vec<String> = diagnosis
+                .findings
+                .iter()
+                .map(|finding| scenario::line(finding, &diagnosis.findings))
+                .collect();
+            wrong.push(format!("{}: {lost} is lost: {all:?}", both.name));
+        }
+    }
+    for (place, finding) in diagnosis.findings.iter().enumerate() {
+        let twice = diagnosis.findings[..place].iter().any(|earlier| {
+            earlier.code == finding.code
+                && earlier.subject == finding.subject
+                && earlier.title == finding.title
+        });
+        if twice {
+            wrong.push(format!("{}: {} is told twice", both.name, finding.title));
+        }
+    }
+    true
 }
 
 #[test]
@@ -331,5 +390,29 @@ fn every_finding_says_what_to_do_and_points_at_a_cause_before_it() {
                 finding.code
             );
         }
+    }
+}
+
+/// The shapes that people have: no finding at all, and no status that NGF would not write.
+#[test]
+fn healthy_sets_give_no_finding() {
+    let healthy: Vec<String> = scenario::all()
+        .into_iter()
+        .filter(|name| name.starts_with("healthy-"))
+        .collect();
+    assert!(healthy.len() >= 10, "{healthy:?}");
+    for name in healthy {
+        let diagnosis = Scenario::load(&name).diagnose();
+        let titles: Vec<&String> = diagnosis
+            .findings
+            .iter()
+            .map(|found| &found.title)
+            .collect();
+        assert!(titles.is_empty(), "{name}: {titles:#?}");
+        assert!(
+            diagnosis.differences.is_empty(),
+            "{name}: {:#?}",
+            diagnosis.differences
+        );
     }
 }

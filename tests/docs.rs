@@ -84,7 +84,7 @@ fn what_is_no_code_gets_one_sentence_with_the_nearest() {
         ),
         (
             "tls\u{1b}[31m",
-            "ngf-tui: there is no code tls[31m: `ngf-tui explain` lists all\n",
+            "ngf-tui: there is no code tls\u{fffd}[31m: `ngf-tui explain` lists all\n",
         ),
     ] {
         let (status, text, error) = explained(&[written]);

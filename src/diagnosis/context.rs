@@ -56,6 +56,16 @@ pub struct Context<'a> {
     mounted: RefCell<BTreeMap<ObjectRef, Rc<[Mounted]>>>,
     /// Pods and workloads by namespace and label.
     selectable: OnceCell<Selectable<'a>>,
+    /// For each Service that a rule refers to: the rules, as indices into [`Context::rules`].
+    pub service_users: BTreeMap<ObjectRef, Vec<usize>>,
+    /// The Services that rules refer to, by their bare name.
+    pub services_by_name: BTreeMap<String, BTreeSet<ObjectRef>>,
+    /// The policies that an older one wins against somewhere.
+    pub losers: BTreeSet<&'a ObjectRef>,
+    /// The policies in use by the Secret or ConfigMap that they trust.
+    trusting: BTreeMap<ObjectRef, Vec<&'a Object<BackendTLSPolicy>>>,
+    /// The cert-manager Certificates by the Secret that they write.
+    writers: BTreeMap<ObjectRef, &'a ObjectRef>,
     /// For each policy that takes effect on a backend in use: the rules, as indices into
     /// [`Context::rules`], with the backend's index.
     pub policy_users: BTreeMap<&'a ObjectRef, Vec<(usize, usize)>>,
@@ -113,6 +123,11 @@ impl<'a> Context<'a> {
             policies,
             rules: Vec::new(),
             policy_users: BTreeMap::new(),
+            service_users: BTreeMap::new(),
+            services_by_name: BTreeMap::new(),
+            losers: BTreeSet::new(),
+            trusting: BTreeMap::new(),
+            writers: writers(snapshot),
             probes: Vec::new(),
             mounted: RefCell::default(),
             selectable: OnceCell::new(),
@@ -121,6 +136,8 @@ impl<'a> Context<'a> {
         context.probes = context.current_probes();
         context.rules = context.rules_in_use();
         context.policy_users = context.users();
+        context.index_services();
+        context.trusting = context.trusting();
         context.differences = predict::differences(&context);
         context
     }
@@ -178,6 +195,55 @@ impl<'a> Context<'a> {
             }
         }
         users
+    }
+
+    fn index_services(&mut self) {
+        for (place, rule) in self.rules.iter().enumerate() {
+            for backend in &rule.decision.backends {
+                self.losers
+                    .extend(backend.losers.iter().map(|policy| &policy.reference));
+                let Some(service) = &backend.service else {
+                    continue;
+                };
+                let users = self.service_users.entry(service.clone()).or_default();
+                if users.last() != Some(&place) {
+                    users.push(place);
+                }
+                let named = self
+                    .services_by_name
+                    .entry(service.name.clone())
+                    .or_default();
+                named.insert(service.clone());
+            }
+        }
+    }
+
+    fn trusting(&self) -> BTreeMap<ObjectRef, Vec<&'a Object<BackendTLSPolicy>>> {
+        let mut found: BTreeMap<ObjectRef, Vec<&'a Object<BackendTLSPolicy>>> = BTreeMap::new();
+        for (policy, decision) in self.policies.values() {
+            let trust = match decision {
+                PolicyDecision::Valid(trust) => Some(trust),
+                PolicyDecision::Unknown { trust, .. } => trust.as_ref(),
+                PolicyDecision::Invalid(_) => None,
+            };
+            if let Some(TrustSource::Object { object, .. }) = trust
+                && self.policy_users.contains_key(&policy.reference)
+            {
+                found.entry(object.clone()).or_default().push(policy);
+            }
+        }
+        found
+    }
+
+    /// The rules that refer to a Service.
+    pub fn rules_using(&self, service: &ObjectRef) -> impl Iterator<Item = &RuleInUse<'a>> {
+        let places = self.service_users.get(service).into_iter().flatten();
+        places.map(|place| &self.rules[*place])
+    }
+
+    /// The cert-manager Certificate that writes a Secret.
+    pub fn writer(&self, secret: &ObjectRef) -> Option<&'a ObjectRef> {
+        self.writers.get(secret).copied()
     }
 
     fn current_probes(&self) -> Vec<&'a Probed> {
@@ -241,19 +307,7 @@ impl<'a> Context<'a> {
 
     /// The policies in use whose CA comes from a Secret or ConfigMap.
     pub fn policies_trusting(&self, object: &ObjectRef) -> Vec<&'a Object<BackendTLSPolicy>> {
-        self.policies
-            .values()
-            .filter(|(policy, decision)| {
-                let trust = match decision {
-                    PolicyDecision::Valid(trust) => Some(trust),
-                    PolicyDecision::Unknown { trust, .. } => trust.as_ref(),
-                    PolicyDecision::Invalid(_) => None,
-                };
-                self.policy_users.contains_key(&policy.reference)
-                    && matches!(trust, Some(TrustSource::Object { object: named, .. }) if named == object)
-            })
-            .map(|(policy, _)| *policy)
-            .collect()
+        self.trusting.get(object).cloned().unwrap_or_default()
     }
 
     /// Whether a Gateway has any backend that its nginx speaks TLS to.
@@ -323,6 +377,18 @@ impl BackendDecision<'_> {
             None => format!("{}{port}", self.reference.target.name),
         }
     }
+}
+
+/// The first Certificate, by its name, that writes each Secret.
+fn writers(snapshot: &Snapshot) -> BTreeMap<ObjectRef, &ObjectRef> {
+    let mut found = BTreeMap::new();
+    for (name, certificate) in &snapshot.certificates {
+        let secret = &certificate.spec.secret_name;
+        found
+            .entry(ObjectRef::new(Kind::Secret, &name.namespace, secret))
+            .or_insert(name);
+    }
+    found
 }
 
 /// Whether NGF looks after a Gateway; in files, where the class is usually not given, it is taken

@@ -1,6 +1,6 @@
 //! Runs the rules and puts causes before effects.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use jiff::Timestamp;
 
@@ -9,7 +9,7 @@ use super::{
     evidence::Evidence,
     finding::{Finding, Remedy, Severity, Verdict},
     health::{self, Health},
-    ngf::Difference,
+    ngf::{Difference, Running},
     order::in_order,
     registry::{RULES, rule},
 };
@@ -24,12 +24,15 @@ use crate::model::{
 #[derive(Debug, Default)]
 pub struct Findings {
     list: Vec<Finding>,
+    told: HashSet<(&'static str, ObjectRef)>,
     explained: BTreeSet<(ObjectRef, String)>,
 }
 
 impl Findings {
     /// Adds a finding.
-    pub fn add(&mut self, finding: Finding) {
+    pub fn add(&mut self, mut finding: Finding) {
+        finding.deduplicate();
+        self.told.insert((finding.code, finding.subject.clone()));
         self.list.push(finding);
     }
 
@@ -47,10 +50,8 @@ impl Findings {
     }
 
     /// Whether there is a finding of this code about the object.
-    pub fn has(&self, code: &str, object: &ObjectRef) -> bool {
-        self.list
-            .iter()
-            .any(|finding| finding.code == code && finding.subject == *object)
+    pub fn has(&self, code: &'static str, object: &ObjectRef) -> bool {
+        self.told.contains(&(code, object.clone()))
     }
 
     /// What was found so far.
@@ -66,6 +67,8 @@ pub struct Diagnosis {
     pub topology: Topology,
     /// What is wrong: causes by importance, each followed by its effects.
     pub findings: Vec<Finding>,
+    /// The release of NGF that decided all of it.
+    pub running: Running,
     /// Objects whose status is another than NGF would write.
     pub differences: BTreeMap<ObjectRef, Vec<Difference>>,
     own: Vec<Health>,
@@ -92,10 +95,11 @@ impl Diagnosis {
         let at_node = health::findings_by_node(&topology, &findings);
         let own = health::own(&context, &findings, &at_node);
         let worst = health::worst(&topology, &own);
-        let differences = context.differences;
+        let (running, differences) = (context.running, context.differences);
         Self {
             topology,
             findings,
+            running,
             differences,
             own,
             worst,

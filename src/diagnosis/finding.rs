@@ -1,5 +1,7 @@
 //! What a rule found.
 
+use std::collections::HashSet;
+
 use serde::Serialize;
 use serde_json::Value;
 
@@ -214,9 +216,7 @@ impl Finding {
     /// Shows it at a node of the tree, too.
     #[must_use]
     pub fn mark(mut self, mark: Mark) -> Self {
-        if !self.marks.contains(&mark) {
-            self.marks.push(mark);
-        }
+        self.marks.push(mark);
         self
     }
 
@@ -232,12 +232,16 @@ impl Finding {
     /// Adds objects that it is about.
     #[must_use]
     pub fn scope<'a>(mut self, objects: impl IntoIterator<Item = &'a ObjectRef>) -> Self {
-        for object in objects {
-            if !self.scope.contains(object) {
-                self.scope.push(object.clone());
-            }
-        }
+        self.scope.extend(objects.into_iter().cloned());
         self
+    }
+
+    /// Each mark and each object once, in the order in which they came.
+    pub(super) fn deduplicate(&mut self) {
+        let mut seen = HashSet::new();
+        self.marks.retain(|mark| seen.insert(mark.clone()));
+        let mut seen = HashSet::new();
+        self.scope.retain(|object| seen.insert(object.clone()));
     }
 
     /// Every object that it is about: subject, marks and scope.

@@ -65,6 +65,7 @@ fn lines(app: &App) -> Vec<Label> {
         }
     }
     if let Some(object) = &node.object {
+        ngf_would_say(app, object, &mut lines);
         notes(app, object, &mut lines);
         events(app, object, &mut lines);
     }
@@ -253,6 +254,31 @@ fn parents(object: &ObjectRef, word: &str, parents: &[ParentStatus], meta: &Meta
             }
         })
         .collect()
+}
+
+/// Where the status is another than NGF would write of the objects as they are.
+fn ngf_would_say(app: &App, object: &ObjectRef, lines: &mut Vec<Label>) {
+    let Some(differences) = app.diagnosis.differences.get(object) else {
+        return;
+    };
+    let release = app.diagnosis.running.release;
+    lines.push(Label::new());
+    lines.push(Label::of(Role::Title, format!("NGF {release} would say")));
+    for difference in differences {
+        let wanted = &difference.predicted;
+        let whom = wanted
+            .parent
+            .as_ref()
+            .map_or_else(String::new, |parent| format!("  for {parent}"));
+        lines.push(
+            Label::new()
+                .text("  ")
+                .mark(Mark::Warning, &app.theme)
+                .and(Role::Strong, format!(" {}", wanted.condition.kind))
+                .text(format!(" {}", wanted.condition))
+                .and(Role::Muted, whom),
+        );
+    }
 }
 
 fn notes(app: &App, object: &ObjectRef, lines: &mut Vec<Label>) {

@@ -297,6 +297,15 @@ impl Scenario {
         }
     }
 
+    /// Lets the data plane's images be of another release of NGF.
+    pub(crate) fn set_release(&mut self, version: &str) {
+        for workload in self.snapshot.workloads.values_mut() {
+            for container in &mut Arc::make_mut(workload).spec.template.containers {
+                container.image = format!("ghcr.io/nginx/nginx-gateway-fabric/nginx:{version}");
+            }
+        }
+    }
+
     pub(crate) fn diagnose(&self) -> Diagnosis {
         Diagnosis::of(&self.snapshot, &self.evidence, self.now)
     }

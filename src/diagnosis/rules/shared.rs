@@ -6,15 +6,7 @@ use crate::{diagnosis::context::Context, model::object::ObjectRef};
 
 /// The cert-manager Certificate that writes a Secret.
 pub(in crate::diagnosis) fn writer(context: &Context<'_>, secret: &ObjectRef) -> Option<ObjectRef> {
-    context
-        .snapshot
-        .certificates
-        .values()
-        .find(|certificate| {
-            certificate.reference.namespace == secret.namespace
-                && certificate.spec.secret_name == secret.name
-        })
-        .map(|certificate| certificate.reference.clone())
+    context.writer(secret).cloned()
 }
 
 /// A ReferenceGrant.

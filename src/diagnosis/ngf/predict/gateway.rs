@@ -23,6 +23,12 @@ pub(super) fn predict(predictor: &Predictor<'_, '_>, name: &ObjectRef) -> Vec<Pr
     let Some((gateway, certificate)) = context.gateways.get(name) else {
         return Vec::new();
     };
+    // Whether the controller was started with experimental features is not known, and all depends on it.
+    let release = context.running.release;
+    if release.client_certificate_is_experimental() && gateway.spec.client_certificate_ref.is_some()
+    {
+        return Vec::new();
+    }
     let mut all = Vec::new();
     match class_is_valid(context, gateway) {
         Some(false) => {
@@ -55,10 +61,7 @@ pub(super) fn predict(predictor: &Predictor<'_, '_>, name: &ObjectRef) -> Vec<Pr
         }
         _ => {}
     }
-    // Whether the controller was started with experimental features is not known.
-    if !context.running.release.client_certificate_is_experimental() {
-        all.extend(resolved_refs(gateway, certificate));
-    }
+    all.extend(resolved_refs(gateway, certificate));
     all
 }
 

@@ -210,6 +210,10 @@ fn difference(
             return None;
         }
     }
+    // Good news may be left out; not by a Gateway whose reference NGF is to look at.
+    if reported.is_none() && wanted.status == "True" && object.kind != Kind::Gateway {
+        return None;
+    }
     Some(Difference {
         predicted,
         reported,

@@ -23,6 +23,9 @@ fn results<'a>(context: &'a Context<'_>) -> impl Iterator<Item = (&'a Probed, &'
     })
 }
 
+/// By Service and port: whether it takes the client certificate's CA, a probe, and the CAs it names.
+type Asked<'a> = BTreeMap<(&'a ObjectRef, u16), (bool, &'a Probed, &'a [String])>;
+
 pub(in crate::diagnosis) const G11: Rule = Rule {
     code: "NGF-G11",
     severity: Severity::Error,
@@ -31,10 +34,7 @@ pub(in crate::diagnosis) const G11: Rule = Rule {
     remedy: "Let the backends trust one CA, or use a Gateway for each CA.",
     causes: &["NGF-B2", "NGF-B10", "NGF-B11"],
     check: |context, findings| {
-        let mut asked: BTreeMap<
-            &ObjectRef,
-            BTreeMap<(&ObjectRef, u16), (bool, &Probed, &[String])>,
-        > = BTreeMap::new();
+        let mut asked: BTreeMap<&ObjectRef, Asked<'_>> = BTreeMap::new();
         for (probed, transcript) in results(context) {
             let (plan, names) = (&probed.plan, &transcript.client_certificate.acceptable_cas);
             // Where it sends intermediates, its chain may end in another name than its issuer's.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::json;
 
-use super::ancestors_say;
+use super::{ancestors_say, unused::is_anothers};
 use crate::{
     diagnosis::{
         context::Context,
@@ -95,6 +95,10 @@ fn invalid(context: &Context<'_>, findings: &mut Findings, code: &'static str) {
         Vec<(&Object<BackendTLSPolicy>, &PolicyFault)>,
     > = BTreeMap::new();
     for (name, (policy, decision)) in &context.policies {
+        // What another controller makes of its own policies is its affair.
+        if !context.policy_users.contains_key(name) && is_anothers(context, policy) {
+            continue;
+        }
         match decision {
             PolicyDecision::Invalid(first) => {
                 let Some(fault) = first.all().find(|fault| fault.code == code) else {
@@ -118,7 +122,7 @@ fn invalid(context: &Context<'_>, findings: &mut Findings, code: &'static str) {
                     only_reported(findings, policy, code, reported);
                 }
             }
-            _ => {}
+            PolicyDecision::Unknown { .. } => {}
         }
     }
     for policies in by_culprit.values() {

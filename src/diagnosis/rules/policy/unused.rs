@@ -33,7 +33,7 @@ pub(in crate::diagnosis) const P1: Rule = Rule {
     check: |context, findings| {
         for (name, (policy, _)) in &context.policies {
             let used = context.policy_users.contains_key(name)
-                || loses(context, name)
+                || context.losers.contains(*name)
                 || is_anothers(context, policy);
             if !used {
                 unused(context, policy, findings);
@@ -44,7 +44,7 @@ pub(in crate::diagnosis) const P1: Rule = Rule {
 
 /// Whether another controller looks after a policy: it said so, or one of its Gateways has a route to
 /// the Service.
-fn is_anothers(context: &Context<'_>, policy: &Object<BackendTLSPolicy>) -> bool {
+pub(super) fn is_anothers(context: &Context<'_>, policy: &Object<BackendTLSPolicy>) -> bool {
     let told = policy
         .spec
         .ancestors
@@ -67,20 +67,6 @@ fn is_anothers(context: &Context<'_>, policy: &Object<BackendTLSPolicy>) -> bool
             .any(|gateway| !context.gateways.contains_key(gateway))
     };
     told || targets.into_iter().any(routed)
-}
-
-/// Whether a policy targets a backend in use, and an older one takes effect on it.
-fn loses(context: &Context<'_>, policy: &ObjectRef) -> bool {
-    context
-        .rules
-        .iter()
-        .flat_map(|rule| &rule.decision.backends)
-        .any(|backend| {
-            backend
-                .losers
-                .iter()
-                .any(|loser| loser.reference == *policy)
-        })
 }
 
 fn unused(context: &Context<'_>, policy: &Object<BackendTLSPolicy>, findings: &mut Findings) {
@@ -273,35 +259,26 @@ fn wants_it(context: &Context<'_>, policy: &ObjectRef, target: &LocalRef, miss: 
 
 /// Services of that name in other namespaces that routes use and no policy targets.
 fn services_elsewhere(context: &Context<'_>, service: &ObjectRef) -> Vec<ObjectRef> {
-    let found: BTreeSet<&ObjectRef> = context
-        .rules
-        .iter()
-        .flat_map(|rule| &rule.decision.backends)
-        .filter_map(|backend| backend.service.as_ref())
-        .filter(|other| other.name == service.name && other.namespace != service.namespace)
+    let named = context.services_by_name.get(&service.name);
+    named
+        .into_iter()
+        .flatten()
+        .filter(|other| other.namespace != service.namespace)
         .filter(|other| context.index.claims(other).is_empty())
-        .collect();
-    found.into_iter().cloned().collect()
+        .cloned()
+        .collect()
 }
 
 fn gateways_routing_to<'a>(context: &Context<'a>, service: &ObjectRef) -> BTreeSet<&'a ObjectRef> {
     context
-        .rules
-        .iter()
-        .filter(|rule| {
-            rule.decision
-                .backends
-                .iter()
-                .any(|backend| backend.service.as_ref() == Some(service))
-        })
+        .rules_using(service)
         .flat_map(|rule| rule.gateways.iter().copied())
         .collect()
 }
 
 fn ports_in_use(context: &Context<'_>, service: &ObjectRef) -> BTreeSet<u16> {
     context
-        .rules
-        .iter()
+        .rules_using(service)
         .flat_map(|rule| &rule.decision.backends)
         .filter(|backend| backend.service.as_ref() == Some(service))
         .filter_map(|backend| backend.reference.target.port)
