@@ -24,9 +24,6 @@ use crate::{
     diagnosis::plan::{PlannedTls, ProbePlan, TrustSource},
 };
 
-/// NGF renders `proxy_ssl_verify_depth 4`.
-const VERIFY_DEPTH: u32 = 4;
-
 /// Runs the probe that a plan describes: reads the CA and the client certificate by name, and
 /// connects directly.
 pub async fn run_plan(
@@ -151,7 +148,7 @@ async fn tls_spec(cluster: &Cluster, tls: &PlannedTls) -> Result<TlsSpec, String
         server_name: tls.hostname.clone(),
         trust,
         client_identity,
-        verify_depth: VERIFY_DEPTH,
+        verify_depth: tls.verify_depth,
         at: None,
     })
 }

@@ -12,6 +12,7 @@ use crate::{
         finding::ObjectChange,
         grant, mounted,
         ngf::{
+            Running,
             policy::hostname_problem,
             resolve::{Resolved, resolve_config_map, resolve_secret},
         },
@@ -552,7 +553,7 @@ fn usable(snapshot: &Snapshot, object: &ObjectRef, option: &str) -> Result<(), S
         return Err(format!("{option}: {object} does not exist"));
     }
     let resolved = match object.kind {
-        Kind::Secret => resolve_secret(snapshot, object),
+        Kind::Secret => resolve_secret(snapshot, Running::of(snapshot).release, object),
         _ => resolve_config_map(snapshot, object),
     };
     match resolved {

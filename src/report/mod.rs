@@ -3,6 +3,7 @@
 
 pub mod chain;
 pub mod compare;
+pub mod explain;
 pub mod grid;
 pub mod json;
 pub mod junit;
