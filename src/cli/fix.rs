@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     CliError, EXIT_COULD_NOT, EXIT_FOUND, EXIT_OK,
     args::{FixArgs, InputArgs},
-    check::read,
+    check::{nothing_could_be_read, read},
     connect_to, output,
 };
 use crate::{
@@ -26,6 +26,7 @@ use crate::{
         evidence::Probed,
         plan::{ProbeTarget, plan_every},
         registry,
+        words::count,
     },
     fix::{self, Confirmation, DiffKind, FixPlan},
     model::{kind::Kind, object::ObjectRef, snapshot::Snapshot},
@@ -55,7 +56,11 @@ pub(super) async fn run(input: &InputArgs, args: &FixArgs) -> Result<u8, CliErro
         return of_files(&wanted, &diagnosis, &snapshot);
     }
     let job = Job::start(input, args).await?;
-    let (snapshot, diagnosis) = job.look(wanted.needs_probes()).await;
+    let Seen {
+        snapshot,
+        diagnosis,
+        ..
+    } = job.look(wanted.needs_probes()).await?;
     let plan = match wanted.choose(&diagnosis, &snapshot)? {
         Choice::List => return list(&diagnosis, &snapshot),
         Choice::Nothing(why) => {
@@ -107,9 +112,9 @@ impl Wanted {
 
     /// Whether only a probe can show it: what a handshake proves is in no object.
     fn needs_probes(&self) -> bool {
-        self.code.is_none_or(|code| {
-            code.starts_with("NGF-T") || code.starts_with("NGF-B") || OTHERS.contains(&code)
-        })
+        // A probe may show which Service a policy misses, too.
+        self.code
+            .is_none_or(|code| only_probes_show(code) || code == "NGF-P1")
     }
 
     fn choose(&self, diagnosis: &Diagnosis, snapshot: &Snapshot) -> Result<Choice, CliError> {
@@ -168,8 +173,10 @@ impl Wanted {
     }
 }
 
-/// Codes of the other letters that only a probe shows.
-const OTHERS: &[&str] = &["NGF-G8", "NGF-P11", "NGF-P1"];
+/// Whether no object shows it: what a handshake proves only a handshake shows.
+fn only_probes_show(code: &str) -> bool {
+    code.starts_with("NGF-T") || code.starts_with("NGF-B") || matches!(code, "NGF-G8" | "NGF-P11")
+}
 
 fn same(a: &FixPlan, b: &FixPlan) -> bool {
     let key = |plan: &FixPlan| {
@@ -209,7 +216,13 @@ fn argument(object: &ObjectRef) -> String {
 
 /// Lists what can be fixed.
 fn list(diagnosis: &Diagnosis, snapshot: &Snapshot) -> Result<u8, CliError> {
-    let plans = fix::plans(&diagnosis.findings, snapshot);
+    let mut plans: Vec<(&Finding, FixPlan)> = Vec::new();
+    for (finding, plan) in fix::plans(&diagnosis.findings, snapshot) {
+        // What a cause and its effect have in common is done once, for the cause.
+        if !plans.iter().any(|(_, known)| same(known, &plan)) {
+            plans.push((finding, plan));
+        }
+    }
     let mut text = String::new();
     for (finding, plan) in &plans {
         let _ = writeln!(
@@ -222,14 +235,16 @@ fn list(diagnosis: &Diagnosis, snapshot: &Snapshot) -> Result<u8, CliError> {
             clean(&argument(&finding.subject))
         );
     }
-    let others = diagnosis.findings.len() - plans.len();
+    let others = diagnosis
+        .findings
+        .iter()
+        .filter(|finding| finding.caused_by.is_none() && fix::plan(finding, snapshot).is_err());
     let _ = writeln!(
         text,
-        "{}{} can be fixed here; {} {} a person's decision (ngf-tui check)",
+        "{}{} can be applied here; {} left to a person's decision (ngf-tui check)",
         if plans.is_empty() { "" } else { "\n" },
-        crate::diagnosis::words::count(plans.len(), "finding"),
-        crate::diagnosis::words::count(others, "finding"),
-        if others == 1 { "needs" } else { "need" },
+        count(plans.len(), "fix").replace("fixs", "fixes"),
+        count(others.count(), "finding"),
     );
     output::print(&text)?;
     Ok(EXIT_OK)
@@ -285,6 +300,39 @@ fn show(plan: &FixPlan) -> io::Result<()> {
     output::print(&text)
 }
 
+/// A cluster at one moment.
+struct Seen {
+    snapshot: Arc<Snapshot>,
+    evidence: Evidence,
+    diagnosis: Diagnosis,
+}
+
+impl Seen {
+    /// Whether a finding that only a probe shows can be told to be gone: the connections that it is
+    /// about were probed again. Else why not.
+    fn was_probed(&self, finding: &Finding) -> Result<(), String> {
+        let about: BTreeSet<&ObjectRef> = finding.objects().collect();
+        let mut any = false;
+        for probed in self.evidence.probes() {
+            let plan = &probed.plan;
+            let policy = plan.tls.as_ref().map(|tls| &tls.policy);
+            let met = [Some(&plan.service), Some(&plan.gateway), policy]
+                .into_iter()
+                .flatten()
+                .any(|object| about.contains(object));
+            if let (true, Err(why)) = (met, &probed.result) {
+                return Err(why.clone());
+            }
+            any |= met;
+        }
+        if any {
+            Ok(())
+        } else {
+            Err("no connection that it is about could be probed".to_owned())
+        }
+    }
+}
+
 /// A cluster under repair.
 struct Job {
     cluster: Cluster,
@@ -300,15 +348,22 @@ impl Job {
     }
 
     /// Reads the cluster, probes its backends where asked, and says what is wrong.
-    async fn look(&self, probe: bool) -> (Arc<Snapshot>, Diagnosis) {
+    async fn look(&self, probe: bool) -> Result<Seen, String> {
         let snapshot = Arc::new(self.cluster.snapshot(self.timeout).await);
+        if nothing_could_be_read(&snapshot) {
+            return Err("neither Gateways nor routes can be read, so what is wrong is not known; ngf-tui check says why".to_owned());
+        }
         let evidence = if probe {
             self.measure(&snapshot).await
         } else {
             Evidence::none()
         };
         let diagnosis = Diagnosis::of(&snapshot, &evidence, Timestamp::now());
-        (snapshot, diagnosis)
+        Ok(Seen {
+            snapshot,
+            evidence,
+            diagnosis,
+        })
     }
 
     /// Probes every backend of every Gateway; writes nothing.
@@ -382,7 +437,7 @@ impl Job {
 
     /// Looks again until the finding is gone, as long as NGF may take.
     async fn verify(&self, plan: &FixPlan, before: &Diagnosis) -> Result<u8, CliError> {
-        let about: BTreeSet<ObjectRef> = before
+        let about: Vec<&Finding> = before
             .findings
             .iter()
             .filter(|finding| finding.code == plan.code)
@@ -395,20 +450,39 @@ impl Job {
                         .any(|wanted| wanted.object().as_ref() == Some(change.object()))
                 })
             })
-            .map(|finding| finding.subject.clone())
             .collect();
         let begun = std::time::Instant::now();
         loop {
-            let (_, now) = self.look(true).await;
-            let left: Vec<&Finding> = now
-                .findings
+            let seen = self.look(true).await?;
+            let now = &seen.diagnosis;
+            let is_left = |finding: &&Finding| {
+                finding.code == plan.code
+                    && about.iter().any(|known| known.subject == finding.subject)
+            };
+            let unknown = about
                 .iter()
-                .filter(|finding| finding.code == plan.code && about.contains(&finding.subject))
-                .collect();
-            let Some(first) = left.first() else {
+                .filter(|_| only_probes_show(plan.code))
+                .find_map(|finding| seen.was_probed(finding).err());
+            let left = now.findings.iter().find(is_left);
+            if left.is_none()
+                && let Some(why) = unknown
+            {
+                if begun.elapsed() <= PATIENCE {
+                    tokio::time::sleep(LOOK).await;
+                    continue;
+                }
+                output::say(&format!(
+                    "whether {} is gone is not known: {why}",
+                    plan.code
+                ));
+                return Ok(EXIT_COULD_NOT);
+            }
+            let Some(first) = left else {
                 let mut text = format!("{} is gone\n", plan.code);
                 for finding in now.findings.iter().filter(|finding| {
                     finding.caused_by.is_none()
+                        // NGF needs a moment to answer.
+                        && !["NGF-S7", "NGF-S8"].contains(&finding.code)
                         && !before.findings.iter().any(|known| {
                             known.code == finding.code && known.subject == finding.subject
                         })

@@ -21,7 +21,7 @@ use crate::{
     },
     fix::{self, without_servers_fields},
     model::{
-        index::Index,
+        index::{Index, Targeting},
         kind::Kind,
         kinds::{Certificate, Issuer, Service},
         object::{Object, ObjectRef},
@@ -108,7 +108,10 @@ pub fn manifests(
     let topology = Topology::with(snapshot, &index);
     let service = service(snapshot, &wanted.service)?;
     let section = section(service, wanted.port.as_deref())?;
-    if let Some(claim) = index.claims(&wanted.service).first() {
+    let meets = |claim: &&Targeting<'_>| {
+        section.is_none() || claim.section.is_none() || claim.section == section
+    };
+    if let Some(claim) = index.claims(&wanted.service).iter().find(meets) {
         return Err(format!(
             "{} targets {} already; change that one, or see what is wrong with it: ngf-tui check",
             claim.policy.reference, wanted.service
@@ -277,7 +280,7 @@ impl Work<'_> {
             &name,
             &service.namespace,
             &issuer,
-            &json!({"commonName": hostname, "dnsNames": [hostname], "usages": ["digital signature", "key encipherment", "server auth"]}),
+            &json!({"commonName": common_name(hostname), "dnsNames": [hostname], "usages": ["digital signature", "key encipherment", "server auth"]}),
         );
         let why = format!("The certificate that the pods of {service} present for {hostname}.");
         self.out.notes.push(format!(
@@ -328,7 +331,18 @@ impl Work<'_> {
                 "cert-manager is not installed in this cluster, so nothing can be issued; give {instead}"
             ));
         }
+        let unread = [Kind::Issuer, Kind::ClusterIssuer]
+            .into_iter()
+            .find_map(|kind| match self.snapshot.kinds.get(&kind) {
+                Some(KindState::Denied(why) | KindState::Failed(why)) => Some(why.as_str()),
+                _ => None,
+            });
         let Some(named) = &self.wanted.issuer else {
+            if let Some(why) = unread {
+                return Err(format!(
+                    "which cert-manager issuers there are is not known ({why}); name one with --issuer clusterissuer/NAME, or give {instead}"
+                ));
+            }
             let mut fit = self.snapshot.issuers.values().filter(|issuer| {
                 gives_ca(issuer)
                     && (issuer.reference.namespace.is_empty()
@@ -376,6 +390,10 @@ impl Work<'_> {
                 "{} ({}) gives no CA to check by: its certificates come without a private CA as ca.crt; name a CA issuer, or give {instead}",
                 issuer.reference, issuer.spec.issuer_type
             )),
+            // Nobody may look, so whoever names it answers for it.
+            None if let (Some(kind), Some(_)) = (kind, unread) => {
+                Ok(ObjectRef::new(kind, namespace, name))
+            }
             None => Err(format!(
                 "--issuer {named}: there is no such issuer for namespace {namespace}; there are {}",
                 match self.snapshot.issuers.len() {
@@ -445,7 +463,7 @@ impl Work<'_> {
             &name,
             &gateway.namespace,
             &issuer,
-            &json!({"commonName": gateway.name, "usages": ["digital signature", "key encipherment", "client auth"]}),
+            &json!({"commonName": common_name(&gateway.name), "usages": ["digital signature", "key encipherment", "client auth"]}),
         );
         let why = format!("The certificate by which {gateway} proves itself to backends.");
         self.add("20-client-certificate.yaml", why, certificate);
@@ -573,6 +591,11 @@ fn argument(issuer: &ObjectRef) -> String {
         issuer.kind.name().to_ascii_lowercase(),
         issuer.name
     )
+}
+
+/// A common name, where it is not too long for one (RFC 5280, appendix A.1: 64 characters).
+fn common_name(name: &str) -> Option<&str> {
+    (name.len() <= 64).then_some(name)
 }
 
 fn certificate(name: &str, namespace: &str, issuer: &ObjectRef, more: &Value) -> Value {

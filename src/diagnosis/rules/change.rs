@@ -241,6 +241,10 @@ fn is_used(context: &Context<'_>, certificate: &Object<Certificate>) -> bool {
 /// its `ca.crt` is the CA, and the name is the certificate's.
 pub(super) fn policy_for(context: &Context<'_>, service: &ObjectRef) -> Option<Remedy> {
     let found = context.index.service(service)?;
+    if !context.index.claims(service).is_empty() {
+        // Another beside the one that takes no effect would only conflict with it.
+        return None;
+    }
     let certificates: Vec<&Object<Certificate>> = mounted::by_service(context.snapshot, found)
         .into_iter()
         .filter(|mounted| mounted.source.kind == Kind::Secret)
