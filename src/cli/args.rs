@@ -115,13 +115,13 @@ pub enum Command {
     /// Print every certificate that traffic depends on: what expires first, and what breaks then;
     /// exit 0, 1 (something has expired) or 2 (could not look)
     Chain(ChainArgs),
+    /// Say what a code means, what is behind it and what to do; without a code, list all
+    Explain(ExplainArgs),
     /// Show what repairs a finding, try it on the API server, and apply it after a confirmation;
     /// exit 0 (done, and the finding is gone), 1 (not applied, or still there) or 2 (could not)
     Fix(FixArgs),
     /// Write the manifests that mutual TLS to a Service needs, for review; nothing is applied
     Init(InitArgs),
-    /// Say what a code means, what is behind it and what to do; without a code, list all
-    Explain(ExplainArgs),
     /// Find what the tool made in the cluster and could not remove (after kill -9), and remove it
     Cleanup(CleanupArgs),
     /// Relay standard input and output to a TCP connection: what the tool's own image does in a pod
@@ -325,11 +325,43 @@ pub struct WayArgs {
     pub parallel: usize,
 }
 
+/// Arguments of `explain`.
+#[derive(Debug, Clone, Args)]
+pub struct ExplainArgs {
+    /// The code, with or without NGF-, whatever the case: NGF-T1, t1
+    #[arg(value_parser = CodeParser, hide_possible_values = true)]
+    pub code: Option<String>,
+}
+
+/// Takes any text, and offers the codes of all rules for completion.
+#[derive(Debug, Clone, Copy)]
+struct CodeParser;
+
+impl TypedValueParser for CodeParser {
+    type Value = String;
+
+    fn parse_ref(
+        &self,
+        command: &clap::Command,
+        arg: Option<&clap::Arg>,
+        value: &std::ffi::OsStr,
+    ) -> Result<String, clap::Error> {
+        StringValueParser::new().parse_ref(command, arg, value)
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        let codes = RULES
+            .iter()
+            .map(|rule| PossibleValue::new(rule.code).help(rule.title));
+        Some(Box::new(codes))
+    }
+}
+
 /// Arguments of `fix`.
 #[derive(Debug, Clone, Args)]
 pub struct FixArgs {
     /// The finding's code, such as NGF-G7; without it, what can be fixed is listed
-    #[arg(value_name = "CODE")]
+    #[arg(value_name = "CODE", value_parser = CodeParser, hide_possible_values = true)]
     pub code: Option<String>,
     /// The object that the finding is about, where there are several: KIND/NAME or KIND/NAMESPACE/NAME
     #[arg(value_name = "OBJECT", requires = "code")]
@@ -375,38 +407,6 @@ pub struct InitArgs {
     /// How long to wait for the cluster's answers
     #[arg(long, default_value = "15s", value_parser = duration, value_name = "DURATION")]
     pub timeout: Duration,
-}
-
-/// Arguments of `explain`.
-#[derive(Debug, Clone, Args)]
-pub struct ExplainArgs {
-    /// The code, with or without NGF-, whatever the case: NGF-T1, t1
-    #[arg(value_parser = CodeParser, hide_possible_values = true)]
-    pub code: Option<String>,
-}
-
-/// Takes any text, and offers the codes of all rules for completion.
-#[derive(Debug, Clone, Copy)]
-struct CodeParser;
-
-impl TypedValueParser for CodeParser {
-    type Value = String;
-
-    fn parse_ref(
-        &self,
-        command: &clap::Command,
-        arg: Option<&clap::Arg>,
-        value: &std::ffi::OsStr,
-    ) -> Result<String, clap::Error> {
-        StringValueParser::new().parse_ref(command, arg, value)
-    }
-
-    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
-        let codes = RULES
-            .iter()
-            .map(|rule| PossibleValue::new(rule.code).help(rule.title));
-        Some(Box::new(codes))
-    }
 }
 
 /// Arguments of `cleanup`.

@@ -14,6 +14,7 @@ use crate::{
         ngf::{
             Running,
             policy::hostname_problem,
+            release::Running,
             resolve::{Resolved, resolve_config_map, resolve_secret},
         },
         policy_manifest,
