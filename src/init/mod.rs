@@ -12,7 +12,6 @@ use crate::{
         finding::ObjectChange,
         grant, mounted,
         ngf::{
-            Running,
             policy::hostname_problem,
             release::Running,
             resolve::{Resolved, resolve_config_map, resolve_secret},
