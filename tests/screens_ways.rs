@@ -99,10 +99,8 @@ fn way(via: Via) -> WayTaken {
     }
 }
 
-/// A handshake of which nginx says this.
-fn transcript(plan: &ProbePlan, outcome: Outcome, took_us: u64) -> Transcript {
-    let address = format!("{}:{}", plan.endpoint.address, plan.endpoint.port);
-    let served = outcome == Outcome::Ok;
+/// The steps of a handshake that ends in an answer, or at an expired certificate.
+fn steps(served: bool, took_us: u64) -> Vec<Step> {
     let step = |name: &str, layer, direction, at_us, status, summary: &str| Step {
         name: name.to_owned(),
         layer,
@@ -187,6 +185,14 @@ fn transcript(plan: &ProbePlan, outcome: Outcome, took_us: u64) -> Transcript {
             "200",
         ));
     }
+    steps
+}
+
+/// A handshake of which nginx says this.
+fn transcript(plan: &ProbePlan, outcome: Outcome, took_us: u64) -> Transcript {
+    let address = format!("{}:{}", plan.endpoint.address, plan.endpoint.port);
+    let served = outcome == Outcome::Ok;
+    let steps = steps(served, took_us);
     let sentence = if served {
         format!("{address} answers 200")
     } else {

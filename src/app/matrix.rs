@@ -36,8 +36,8 @@ pub struct Matrix {
     pub via: Via,
     /// It is to go on, round after round.
     pub watch: bool,
-    /// It was made to go on: what was made for it lives long enough.
-    pub made_to_watch: bool,
+    /// How long what was made for it lives.
+    pub lives: Lives,
     /// It is to begin again, to go on then, once its job has ended.
     pub watch_next: bool,
     /// Its job runs, or waits for the next round.
@@ -55,6 +55,25 @@ pub struct Matrix {
     /// Why the last round could not be run.
     pub failed: Option<String>,
     kept: BTreeMap<(PlanKey, String), Kept>,
+}
+
+/// How long what was made for a matrix lives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lives {
+    /// For one round.
+    OneRound,
+    /// For as long as one watches.
+    Watching,
+}
+
+impl Lives {
+    fn of(watch: bool) -> Self {
+        if watch {
+            Self::Watching
+        } else {
+            Self::OneRound
+        }
+    }
 }
 
 /// A handshake of a cell.
@@ -76,7 +95,7 @@ impl Matrix {
             gateway,
             via: job.via,
             watch,
-            made_to_watch: watch,
+            lives: Lives::of(watch),
             watch_next: false,
             running: true,
             progress: None,
@@ -94,7 +113,7 @@ impl Matrix {
         self.number = job.number;
         self.via = job.via;
         self.watch = watch;
-        self.made_to_watch = watch;
+        self.lives = Lives::of(watch);
         self.watch_next = false;
         self.running = true;
         self.progress = None;

@@ -98,7 +98,7 @@ async fn impatient(keys: &mut EventStream) {
         }
     }
     // The terminal is gone: nobody is impatient.
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }
 
 /// What is around the state: the terminal, signals, and what runs beside.

@@ -312,10 +312,10 @@ impl App {
                 beside: &BesideState::NotAsked,
             });
         }
-        let probes = self.probes_of_selected();
-        let count = probes.len();
+        let all = self.probes_of_selected();
+        let count = all.len();
         let number = self.detail.endpoint.checked_rem(count)?;
-        let probed = probes[number];
+        let probed = all[number];
         let around = self.around.get(&probed.plan.key());
         let around = around.filter(|around| around.at == probed.at);
         Some(Shown {

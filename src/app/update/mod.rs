@@ -4,8 +4,6 @@ mod findings;
 mod keys;
 mod moving;
 mod probing;
-#[cfg(test)]
-mod tests;
 
 use std::sync::Arc;
 

@@ -15,7 +15,7 @@ use crate::{
     app::{
         event::Effect,
         job::{BesideDone, GridNews, Job, ProbeDone, Work},
-        matrix::Matrix,
+        matrix::{Lives, Matrix},
         state::{App, Around, BesideState, Opened, Overlay, Pane, Question},
     },
     cluster::transport::{Confirmation, Via, data_plane},
@@ -229,7 +229,7 @@ pub(super) fn watch(app: &mut App) -> Vec<Effect> {
         let gateway = matrix.gateway.clone();
         return start_grid(app, gateway, true);
     }
-    if matrix.via.writes() && !matrix.made_to_watch {
+    if matrix.via.writes() && matrix.lives == Lives::OneRound {
         // What was made lives for this round only.
         matrix.watch_next = true;
         app.say(

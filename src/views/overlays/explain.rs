@@ -4,7 +4,7 @@ use ngf_ui::{Label, Role, ScrollState, Theme};
 use ratatui::{buffer::Buffer, layout::Rect};
 
 use super::{keys, text};
-use crate::diagnosis::registry::rule;
+use crate::diagnosis::registry::{self, Rule};
 
 pub(super) fn draw(
     code: &'static str,
@@ -13,7 +13,7 @@ pub(super) fn draw(
     area: Rect,
     buffer: &mut Buffer,
 ) {
-    let lines = match rule(code) {
+    let lines = match registry::rule(code) {
         None => vec![Label::from(
             "There is no more to say of it than the finding does.",
         )],
@@ -27,12 +27,17 @@ pub(super) fn draw(
             lines.push(Label::new());
             lines.push(Label::of(Role::Ok, "What helps"));
             lines.extend(rule.remedy.lines().map(Label::from));
-            if !rule.causes.is_empty() {
-                lines.push(Label::new());
-                lines.push(Label::of(
-                    Role::Muted,
-                    format!("Explains as its effects: {}", rule.causes.join(", ")),
-                ));
+            let effects = rule.causes.iter().filter_map(|code| registry::rule(code));
+            let effects: Vec<&Rule> = effects.collect();
+            for (heading, rules) in [
+                ("Caused by", rule.caused_by().collect()),
+                ("Causes", effects),
+            ] {
+                if !rules.is_empty() {
+                    lines.push(Label::new());
+                    lines.push(Label::of(Role::Accent, heading));
+                    lines.extend(rules.into_iter().map(named));
+                }
             }
             lines
         }
@@ -46,4 +51,8 @@ pub(super) fn draw(
         area,
         buffer,
     );
+}
+
+fn named(rule: &Rule) -> Label {
+    Label::of(Role::Key, rule.code).text(format!("  {}", rule.title))
 }
