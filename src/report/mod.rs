@@ -2,8 +2,12 @@
 //! the exit code. Decides nothing by itself.
 
 pub mod chain;
+pub mod compare;
+pub mod explain;
 pub mod grid;
 pub mod json;
+pub mod junit;
+pub mod markdown;
 pub mod matrix;
 mod notes;
 pub mod probe;
