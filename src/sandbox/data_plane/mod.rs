@@ -3,6 +3,7 @@
 
 mod proxy;
 
+use std::fmt::Write as _;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
@@ -112,11 +113,12 @@ impl Configuration {
         }
         text += "\nserver_tokens off;\n";
         for (name, servers) in &self.upstreams {
-            text += &format!(
+            let _ = write!(
+                text,
                 "\nupstream {name} {{\n    random two least_conn;\n    zone {name} 512k;\n"
             );
             for (address, port) in servers {
-                text += &format!("    server {address}:{port};\n");
+                let _ = write!(text, "    server {address}:{port};\n");
             }
             if servers.is_empty() {
                 text += "    server unix:/var/run/nginx/nginx-503-server.sock;\n";
@@ -151,7 +153,7 @@ impl Server {
         );
         for location in &self.locations {
             let sign = if location.exact { "= " } else { "" };
-            text += &format!("\n    location {sign}{} {{\n", location.path);
+            let _ = write!(text, "\n    location {sign}{} {{\n", location.path);
             text += &location.pass.text();
             text += "    }\n";
         }
@@ -182,7 +184,7 @@ impl Pass {
             ("Upgrade", "$http_upgrade"),
             ("Connection", "$connection_upgrade"),
         ] {
-            text += &format!("        {module}_set_header {name} \"{value}\";\n");
+            let _ = write!(text, "        {module}_set_header {name} \"{value}\";\n");
         }
         let scheme = match (grpc, tls) {
             (true, Some(_)) => "grpcs",
@@ -192,9 +194,10 @@ impl Pass {
         };
         let uri = if *grpc { "" } else { "$request_uri" };
         let upstream = upstreams.first().map_or("", |(name, _)| name.as_str());
-        text += &format!("        {module}_pass {scheme}://{upstream}{uri};\n");
+        let _ = write!(text, "        {module}_pass {scheme}://{upstream}{uri};\n");
         if let Some(tls) = tls {
-            text += &format!(
+            let _ = write!(
+                text,
                 "        {module}_ssl_server_name on;\n        {module}_ssl_verify on;\n        \
                  {module}_ssl_verify_depth 4;\n        {module}_ssl_name {};\n        \
                  {module}_ssl_trusted_certificate {};\n",

@@ -46,10 +46,10 @@ async fn type_lines(
                     ready.append(&mut line);
                 }
                 // Delete, backspace.
+                0x7f | 0x08 if line.is_empty() => {}
                 0x7f | 0x08 => {
-                    if line.pop().is_some() {
-                        echo.extend(b"\x08 \x08");
-                    }
+                    line.pop();
+                    echo.extend(b"\x08 \x08");
                 }
                 // ctrl-c
                 0x03 => {
