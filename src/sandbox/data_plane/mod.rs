@@ -108,8 +108,10 @@ impl Configuration {
     fn http(&self) -> String {
         let mut text = include_str!("files/base.conf").to_owned();
         if let Some(file) = &self.client_pair {
-            text +=
-                &format!("\nproxy_ssl_certificate {file};\nproxy_ssl_certificate_key {file};\n");
+            let _ = write!(
+                text,
+                "\nproxy_ssl_certificate {file};\nproxy_ssl_certificate_key {file};\n"
+            );
         }
         text += "\nserver_tokens off;\n";
         for (name, servers) in &self.upstreams {
@@ -118,7 +120,7 @@ impl Configuration {
                 "\nupstream {name} {{\n    random two least_conn;\n    zone {name} 512k;\n"
             );
             for (address, port) in servers {
-                let _ = write!(text, "    server {address}:{port};\n");
+                let _ = writeln!(text, "    server {address}:{port};");
             }
             if servers.is_empty() {
                 text += "    server unix:/var/run/nginx/nginx-503-server.sock;\n";
@@ -184,7 +186,7 @@ impl Pass {
             ("Upgrade", "$http_upgrade"),
             ("Connection", "$connection_upgrade"),
         ] {
-            let _ = write!(text, "        {module}_set_header {name} \"{value}\";\n");
+            let _ = writeln!(text, "        {module}_set_header {name} \"{value}\";");
         }
         let scheme = match (grpc, tls) {
             (true, Some(_)) => "grpcs",
@@ -194,7 +196,7 @@ impl Pass {
         };
         let uri = if *grpc { "" } else { "$request_uri" };
         let upstream = upstreams.first().map_or("", |(name, _)| name.as_str());
-        let _ = write!(text, "        {module}_pass {scheme}://{upstream}{uri};\n");
+        let _ = writeln!(text, "        {module}_pass {scheme}://{upstream}{uri};");
         if let Some(tls) = tls {
             let _ = write!(
                 text,

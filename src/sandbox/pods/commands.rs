@@ -305,10 +305,10 @@ async fn ls(place: &Place, io: &Io, arguments: &[&str]) -> i32 {
             continue;
         }
         if names.len() > 1 {
-            let _ = write!(text, "{name}:\n");
+            let _ = writeln!(text, "{name}:");
         }
         if long {
-            let _ = write!(text, "total {}\n", entries.len() * 4);
+            let _ = writeln!(text, "total {}", entries.len() * 4);
         }
         for (entry, size) in &entries {
             text += &line(entry, *size);
@@ -506,7 +506,7 @@ async fn nslookup(place: &Place, io: &Io, arguments: &[&str]) -> i32 {
             0
         }
         None => {
-            let _ = write!(text, "** server can't find {name}: NXDOMAIN\n");
+            let _ = writeln!(text, "** server can't find {name}: NXDOMAIN");
             1
         }
     };
