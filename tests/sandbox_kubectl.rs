@@ -30,7 +30,7 @@ async fn get_prints_the_columns_that_a_real_cluster_prints() {
         text.contains("NAMESPACE   NAME                                        CLASS   ADDRESS")
     );
     assert!(
-        text.contains("gateway.gateway.networking.k8s.io/gateway   nginx   10.96."),
+        text.contains("gateway.gateway.networking.k8s.io/gateway   nginx   127."),
         "{text}"
     );
     assert!(text.contains(r#"["secure-app.example.com"]"#), "{text}");

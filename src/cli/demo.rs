@@ -116,6 +116,9 @@ async fn serve(sandbox: Sandbox) -> Result<u8, CliError> {
     output::say(
         "# The embedded cluster is served until ctrl-c. Save the text above to a file, and: kubectl --kubeconfig FILE get gateways,httproutes,backendtlspolicies -A",
     );
+    output::say(
+        "# Exec, port-forward and debug work on it as well: kubectl --kubeconfig FILE exec deployment/gateway-nginx -- nginx -T",
+    );
     wait_for_signal().await?;
     sandbox.shutdown().await;
     Ok(EXIT_OK)

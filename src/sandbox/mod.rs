@@ -137,7 +137,7 @@ impl Rule {
 pub enum Quirk {
     /// The agent of one data-plane pod is stuck: nginx there trusts a CA that was replaced.
     StaleDataPlane,
-    /// Whatever relays in a container writes 1 MB of warnings to standard error first.
+    /// Whatever relays in a container writes 1 MB of warnings to standard error once it is connected.
     NoisyRelay,
     /// A quota is used up: no pod can be made by hand.
     RefusesPods,

@@ -36,6 +36,7 @@ const GOODBYE: Duration = Duration::from_secs(2);
 const MAX_COMMAND: usize = 64 << 10;
 
 /// What the client asked for.
+#[allow(clippy::struct_excessive_bools)] // the request's own parameters
 struct Wanted {
     stdin: bool,
     stdout: bool,

@@ -3,6 +3,7 @@
 
 mod proxy;
 
+use std::fmt::Write as _;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
@@ -107,16 +108,19 @@ impl Configuration {
     fn http(&self) -> String {
         let mut text = include_str!("files/base.conf").to_owned();
         if let Some(file) = &self.client_pair {
-            text +=
-                &format!("\nproxy_ssl_certificate {file};\nproxy_ssl_certificate_key {file};\n");
+            let _ = write!(
+                text,
+                "\nproxy_ssl_certificate {file};\nproxy_ssl_certificate_key {file};\n"
+            );
         }
         text += "\nserver_tokens off;\n";
         for (name, servers) in &self.upstreams {
-            text += &format!(
+            let _ = write!(
+                text,
                 "\nupstream {name} {{\n    random two least_conn;\n    zone {name} 512k;\n"
             );
             for (address, port) in servers {
-                text += &format!("    server {address}:{port};\n");
+                let _ = writeln!(text, "    server {address}:{port};");
             }
             if servers.is_empty() {
                 text += "    server unix:/var/run/nginx/nginx-503-server.sock;\n";
@@ -151,7 +155,7 @@ impl Server {
         );
         for location in &self.locations {
             let sign = if location.exact { "= " } else { "" };
-            text += &format!("\n    location {sign}{} {{\n", location.path);
+            let _ = write!(text, "\n    location {sign}{} {{\n", location.path);
             text += &location.pass.text();
             text += "    }\n";
         }
@@ -182,7 +186,7 @@ impl Pass {
             ("Upgrade", "$http_upgrade"),
             ("Connection", "$connection_upgrade"),
         ] {
-            text += &format!("        {module}_set_header {name} \"{value}\";\n");
+            let _ = writeln!(text, "        {module}_set_header {name} \"{value}\";");
         }
         let scheme = match (grpc, tls) {
             (true, Some(_)) => "grpcs",
@@ -192,9 +196,10 @@ impl Pass {
         };
         let uri = if *grpc { "" } else { "$request_uri" };
         let upstream = upstreams.first().map_or("", |(name, _)| name.as_str());
-        text += &format!("        {module}_pass {scheme}://{upstream}{uri};\n");
+        let _ = writeln!(text, "        {module}_pass {scheme}://{upstream}{uri};");
         if let Some(tls) = tls {
-            text += &format!(
+            let _ = write!(
+                text,
                 "        {module}_ssl_server_name on;\n        {module}_ssl_verify on;\n        \
                  {module}_ssl_verify_depth 4;\n        {module}_ssl_name {};\n        \
                  {module}_ssl_trusted_certificate {};\n",

@@ -3,6 +3,7 @@
 //! a backend's certificate is OpenSSL's, taken as nginx takes it: the handshake goes on, its result is
 //! looked at, then the name (`ngx_http_upstream_ssl_handshake`).
 
+use std::fmt::Write as _;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -366,11 +367,11 @@ impl Connection {
             self.port
         );
         if !body.is_empty() {
-            text += &format!("Content-Length: {}\r\n", body.len());
+            let _ = write!(text, "Content-Length: {}\r\n", body.len());
         }
         for (name, value) in &head.fields {
             if !OWN.contains(&name.as_str()) {
-                text += &format!("{name}: {value}\r\n");
+                let _ = write!(text, "{name}: {value}\r\n");
             }
         }
         text += "\r\n";
@@ -386,7 +387,7 @@ impl Connection {
         );
         for (name, value) in &response.fields {
             if !HIDDEN.contains(&name.to_lowercase().as_str()) {
-                text += &format!("{name}: {value}\r\n");
+                let _ = write!(text, "{name}: {value}\r\n");
             }
         }
         text += "Connection: close\r\n\r\n";

@@ -2,6 +2,7 @@
 //! this machine, reads a file of it or opens a connection out of the embedded cluster.
 
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use futures::FutureExt as _;
@@ -304,10 +305,10 @@ async fn ls(place: &Place, io: &Io, arguments: &[&str]) -> i32 {
             continue;
         }
         if names.len() > 1 {
-            text += &format!("{name}:\n");
+            let _ = writeln!(text, "{name}:");
         }
         if long {
-            text += &format!("total {}\n", entries.len() * 4);
+            let _ = writeln!(text, "total {}", entries.len() * 4);
         }
         for (entry, size) in &entries {
             text += &line(entry, *size);
@@ -389,7 +390,7 @@ async fn grep(place: &Place, io: &Io, arguments: &[&str]) -> i32 {
         if fold(line).contains(&pattern) != has('v') {
             count += 1;
             if has('n') {
-                out += &format!("{}:", number + 1);
+                let _ = write!(out, "{}:", number + 1);
             }
             out += line;
             out.push('\n');
@@ -452,8 +453,9 @@ async fn wc(place: &Place, io: &Io, arguments: &[&str]) -> i32 {
             return 1;
         }
     };
-    let lines = bytes.iter().filter(|byte| **byte == b'\n').count();
-    let words = String::from_utf8_lossy(&bytes).split_whitespace().count();
+    let text = String::from_utf8_lossy(&bytes);
+    let lines = text.matches('\n').count();
+    let words = text.split_whitespace().count();
     let text = match options.first() {
         Some(&"-l") => format!("{lines}\n"),
         Some(&"-c") => format!("{}\n", bytes.len()),
@@ -500,11 +502,11 @@ async fn nslookup(place: &Place, io: &Io, arguments: &[&str]) -> i32 {
     let mut text = format!("Server:\t\t{dns}\nAddress:\t{dns}:53\n\n");
     let status = match place.address(name) {
         Some(address) => {
-            text += &format!("Name:\t{name}\nAddress: {address}\n");
+            let _ = write!(text, "Name:\t{name}\nAddress: {address}\n");
             0
         }
         None => {
-            text += &format!("** server can't find {name}: NXDOMAIN\n");
+            let _ = writeln!(text, "** server can't find {name}: NXDOMAIN");
             1
         }
     };

@@ -55,8 +55,8 @@ pub(crate) fn pipes() -> (Ends, Streams) {
     };
     let streams = Streams {
         stdin,
-        stdout: stdout,
-        stderr: stderr,
+        stdout,
+        stderr,
     };
     (ends, streams)
 }

@@ -75,9 +75,7 @@ impl Image {
             (Entry::Tool, Tools::Tool)
         } else if has("distroless") {
             (Entry::Serves, Tools::Distroless)
-        } else if has("nginx-gateway-fabric/nginx") && !has("ubi") {
-            (Entry::Serves, Tools::AlpineNginx)
-        } else if nginx && has("alpine") {
+        } else if has("nginx-gateway-fabric/nginx") && !has("ubi") || nginx && has("alpine") {
             (Entry::Serves, Tools::AlpineNginx)
         } else if nginx {
             (Entry::Serves, Tools::DebianNginx)

@@ -153,7 +153,7 @@ impl Pods {
             };
         }
         let (address, port) = match self.through_service(address, port) {
-            Some(endpoint) => endpoint.ok_or(DialError::Refused)?,
+            Some(endpoint) => endpoint?,
             None => (address, port),
         };
         let at: Vec<Arc<Live>> = {
@@ -209,9 +209,13 @@ impl Pods {
         Ok(Box::new(near))
     }
 
-    /// An endpoint of the Service that has this address: `None` where none has, `Some(None)` where it
+    /// An endpoint of the Service that has this address: `None` where none has, refused where it
     /// has no such port or no endpoint.
-    fn through_service(&self, address: Ipv4Addr, port: u16) -> Option<Option<(Ipv4Addr, u16)>> {
+    fn through_service(
+        &self,
+        address: Ipv4Addr,
+        port: u16,
+    ) -> Option<Result<(Ipv4Addr, u16), DialError>> {
         let address = address.to_string();
         let (services, _) = self.store.list(kinds::SERVICE, None);
         let service = services
@@ -224,7 +228,7 @@ impl Pods {
             .find(|p| p["port"] == port)
             .map(|p| p["name"].as_str().unwrap_or_default().to_owned());
         let Some(named) = named else {
-            return Some(None);
+            return Some(Err(DialError::Refused));
         };
         let endpoints: Vec<_> = self
             .endpoints(service, true)
@@ -234,7 +238,7 @@ impl Pods {
             .collect();
         let [random] = random::<1>();
         let chosen = usize::from(random) % endpoints.len().max(1);
-        Some(endpoints.get(chosen).copied())
+        Some(endpoints.get(chosen).copied().ok_or(DialError::Refused))
     }
 
     /// Name of the port, address and port of the endpoints of a Service.

@@ -145,11 +145,6 @@ pub(super) async fn script(place: &Place, io: Io, parameters: &[String]) -> i32 
         return 2;
     };
     let seconds = |index: usize| parameters.get(index).and_then(|text| text.parse().ok());
-    if place.pods.has(Quirk::NoisyRelay) {
-        for line in 0..NOISE / 64 {
-            io.err(format!("warning {line:055}")).await;
-        }
-    }
     let wanted = Wanted {
         tool,
         host,
@@ -220,6 +215,12 @@ async fn relay(place: &Place, io: Io, wanted: &Wanted<'_>) -> i32 {
         }
         Ok(Ok((_, stream))) => {
             io.err("ngf-tui: connected").await;
+            if place.pods.has(Quirk::NoisyRelay) {
+                let warning = "warning: something is not as it was\n".repeat(100);
+                for _ in 0..=NOISE / warning.len() {
+                    io.err(&warning).await;
+                }
+            }
             let life = Duration::from_secs(wanted.life);
             timeout(life, carry(io, stream)).await.unwrap_or(TERMINATED)
         }

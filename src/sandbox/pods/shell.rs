@@ -127,9 +127,9 @@ pub(super) fn run<'a>(
             if skipped {
                 continue;
             }
-            if let Some(code) = exits(&item.pipe) {
+            if let Some(code) = exits(&item.pipe, status) {
                 return Ran {
-                    status: code.unwrap_or(status),
+                    status: code,
                     exits: true,
                 };
             }
@@ -146,7 +146,7 @@ pub(super) fn run<'a>(
 }
 
 /// `exit [N]`.
-fn exits(pipe: &[Command]) -> Option<Option<i32>> {
+fn exits(pipe: &[Command], last: i32) -> Option<i32> {
     let [command] = pipe else { return None };
     let words: Vec<String> = command.words.iter().map(Word::plain).collect();
     match words
@@ -155,8 +155,8 @@ fn exits(pipe: &[Command]) -> Option<Option<i32>> {
         .collect::<Vec<_>>()
         .as_slice()
     {
-        ["exit"] => Some(None),
-        ["exit", code] => Some(code.parse().ok()),
+        ["exit"] => Some(last),
+        ["exit", code] => Some(code.parse().unwrap_or(last)),
         _ => None,
     }
 }

@@ -37,22 +37,19 @@ async fn type_lines(
 ) {
     let (mut line, mut chunk) = (Vec::new(), [0; 256]);
     while let Ok(count @ 1..) = typed.read(&mut chunk).await {
-        let mut echo = Vec::new();
+        let (mut echo, mut ready, mut ended) = (Vec::new(), Vec::new(), false);
         for byte in &chunk[..count] {
             match byte {
                 b'\r' | b'\n' => {
                     line.push(b'\n');
                     echo.push(b'\n');
-                    if lines.write_all(&line).await.is_err() {
-                        return;
-                    }
-                    line.clear();
+                    ready.append(&mut line);
                 }
                 // Delete, backspace.
+                0x7f | 0x08 if line.is_empty() => {}
                 0x7f | 0x08 => {
-                    if line.pop().is_some() {
-                        echo.extend(b"\x08 \x08");
-                    }
+                    line.pop();
+                    echo.extend(b"\x08 \x08");
                 }
                 // ctrl-c
                 0x03 => {
@@ -60,7 +57,10 @@ async fn type_lines(
                     echo.extend(b"^C\n");
                 }
                 // ctrl-d at the begin of a line
-                0x04 if line.is_empty() => return,
+                0x04 if line.is_empty() => {
+                    ended = true;
+                    break;
+                }
                 0x20.. if line.len() < MAX_LINE => {
                     line.push(*byte);
                     echo.push(*byte);
@@ -71,9 +71,13 @@ async fn type_lines(
         let Some(screen) = screen.upgrade() else {
             return;
         };
-        let mut screen = screen.lock().await;
-        // A screen that is gone shows nothing; the command ends by itself.
-        let _ = screen.write_all(&echo).await;
+        // What is typed is seen before its effect. A screen that is gone shows nothing; the command
+        // ends by itself.
+        let _ = screen.lock().await.write_all(&echo).await;
+        drop(screen);
+        if lines.write_all(&ready).await.is_err() || ended {
+            return;
+        }
     }
 }
 

@@ -180,11 +180,11 @@ fn start(world: &World, pod: &Object, running: &HashMap<String, Running>) -> Opt
     };
     let container = server["name"].as_str().unwrap_or_default();
     let log = world.logs.open(namespace, name, container);
-    let served = match Nginx::load(&files, &log) {
+    let result = match Nginx::load(&files, &log) {
         Ok(nginx) => serve(world, pod, &nginx, &mut started, running),
         Err(message) => Err(message),
     };
-    if let Err(message) = served {
+    if let Err(message) = result {
         started.crashed_with = Some(digest_of(&files));
         started.crash = Some(message);
     }

@@ -151,17 +151,19 @@ pub(super) fn report(world: &World, pod: &Object, live: &Live, crash: Option<&st
         let list = pod["spec"][field].as_array();
         list.map_or(&[][..], Vec::as_slice)
     };
-    let states: Vec<State> = list("containers")
+    let reported: Vec<State> = list("containers")
         .iter()
         .map(|container| state(pod, live, container, crash))
         .collect();
-    let ready = !states.is_empty() && states.iter().all(|state| state.ready);
-    let ended: Option<Vec<i32>> = states.iter().map(|state| state.ended).collect();
-    let pending = states.iter().all(|state| !state.value["waiting"].is_null())
+    let ready = !reported.is_empty() && reported.iter().all(|state| state.ready);
+    let ended: Option<Vec<i32>> = reported.iter().map(|state| state.ended).collect();
+    let pending = reported
+        .iter()
+        .all(|state| !state.value["waiting"].is_null())
         && crash.is_none()
-        && states.iter().all(|state| state.restarts == 0);
+        && reported.iter().all(|state| state.restarts == 0);
     let phase = match &ended {
-        Some(codes) if codes.iter().all(|code| *code == 0) && !live.expired().is_some() => {
+        Some(codes) if codes.iter().all(|code| *code == 0) && live.expired().is_none() => {
             "Succeeded"
         }
         Some(_) => "Failed",
@@ -173,7 +175,7 @@ pub(super) fn report(world: &World, pod: &Object, live: &Live, crash: Option<&st
     let start = pod["status"]["startTime"].as_str().unwrap_or(&now);
     let statuses: Vec<_> = list("containers")
         .iter()
-        .zip(&states)
+        .zip(&reported)
         .map(|(container, state)| container_status(container, state))
         .collect();
     let mut status = json!({
