@@ -8,6 +8,7 @@ pub mod connect;
 mod demo;
 mod grid;
 mod live;
+mod logs;
 mod matrix;
 mod output;
 mod pcap;
@@ -79,6 +80,7 @@ async fn dispatch(cli: Cli) -> Result<u8, CliError> {
         Some(Command::Check(args)) => check::run(&cli.input, &args).await,
         Some(Command::Probe(args)) => probe::run(&cli.input, &args).await,
         Some(Command::Chain(args)) => chain::run(&cli.input, &args).await,
+        Some(Command::Logs(args)) => logs::run(&cli.input, &args).await,
         Some(Command::Cleanup(args)) => cleanup::run(&cli.input, &args).await,
         Some(Command::Relay(args)) => relay::run(&args).await,
         Some(Command::Sleep { seconds }) => relay::sleep(seconds).await,

@@ -14,13 +14,16 @@ use super::{
     },
     plan::{ProbeTarget, TrustSource, plan_all},
 };
-use crate::model::{
-    index::Index,
-    kind::Kind,
-    kinds::{BackendTLSPolicy, Gateway, Route, RouteRule},
-    object::{Object, ObjectRef},
-    snapshot::{Snapshot, Source},
-    topology::{Group, Topology, What, is_ngf_controller},
+use crate::{
+    logs::{self, Joined},
+    model::{
+        index::Index,
+        kind::Kind,
+        kinds::{BackendTLSPolicy, Gateway, Route, RouteRule},
+        object::{Object, ObjectRef},
+        snapshot::{Snapshot, Source},
+        topology::{Group, Topology, What, is_ngf_controller},
+    },
 };
 
 /// What a rule may look at.
@@ -43,6 +46,8 @@ pub struct Context<'a> {
     pub rules: Vec<RuleInUse<'a>>,
     /// Probes of connections that nginx would still open as it was tried.
     pub probes: Vec<&'a Probed>,
+    /// What logs say, joined to the connections that it is about.
+    pub logs: Vec<Joined<'a>>,
     /// For each policy that takes effect on a backend in use: the rules, as indices into
     /// [`Context::rules`], with the backend's index.
     pub policy_users: BTreeMap<&'a ObjectRef, Vec<(usize, usize)>>,
@@ -93,6 +98,7 @@ impl<'a> Context<'a> {
             rules: Vec::new(),
             policy_users: BTreeMap::new(),
             probes: Vec::new(),
+            logs: logs::join(snapshot, index, topology, evidence),
         };
         context.probes = context.current_probes();
         context.rules = context.rules_in_use();

@@ -6,7 +6,7 @@ use super::{
     finding::Severity,
     rules::{
         cert_manager, client_certificate, condition, expected, expiry, handshake, knowledge,
-        policy, route, served,
+        logs, policy, route, served,
     },
 };
 
@@ -43,17 +43,18 @@ pub static RULES: &[Rule] = &[
     route::R11, route::R13, route::R16, route::backend::R17, route::endpoints::N3,
     cert_manager::M1, cert_manager::M2, cert_manager::M3, cert_manager::M4, policy::bundle::M6,
     expiry::E1, expiry::E2, expiry::E3,
-    condition::data_plane::D1, condition::data_plane::D2,
+    condition::data_plane::D1, condition::data_plane::D2, logs::D6, logs::D7,
     served::P11, served::B13,
     handshake::T1, handshake::T2, handshake::T3, handshake::T4, handshake::T5, handshake::T6,
     handshake::T7, handshake::T8, handshake::T9, handshake::T10, handshake::T11, handshake::T12,
     handshake::T13, handshake::T14, handshake::T20, handshake::T21,
     handshake::B1, handshake::B2, handshake::B3, handshake::B4, handshake::B7, handshake::B8,
     handshake::B9, handshake::B10, handshake::B11,
+    logs::T15, logs::T16, logs::R14, logs::N1, logs::N2,
     expected::X1,
     condition::S1, condition::S2, condition::S3, condition::S4, condition::S5, condition::S6,
     condition::silence::S7, condition::silence::S8,
-    knowledge::K1, route::backend::K2, knowledge::K3, knowledge::K4, handshake::demanded::K5, knowledge::K6,
+    knowledge::K1, route::backend::K2, knowledge::K3, knowledge::K4, handshake::demanded::K5, knowledge::K6, logs::K7,
 ];
 
 /// The rule of that code, with or without `NGF-`, whatever the case.

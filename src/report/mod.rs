@@ -4,6 +4,7 @@
 pub mod chain;
 pub mod grid;
 pub mod json;
+pub mod logs;
 pub mod matrix;
 mod notes;
 pub mod probe;

@@ -7,6 +7,7 @@ pub(super) mod expected;
 pub(super) mod expiry;
 pub(super) mod handshake;
 pub(super) mod knowledge;
+pub(super) mod logs;
 pub(super) mod policy;
 pub(super) mod route;
 pub(super) mod served;

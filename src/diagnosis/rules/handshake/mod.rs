@@ -6,10 +6,11 @@ mod remedy;
 mod sentence;
 mod shown;
 
-pub(super) use code::wanting_tls;
-use code::{code_of, refused_why};
+use code::code_of;
+pub(super) use code::{refused_why, wanting_tls};
 use remedy::remedy;
-use sentence::{answer_text, effect, objects, subject, title};
+use sentence::{answer_text, effect, title};
+pub(super) use sentence::{objects, subject, trust_text};
 use shown::explain;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -35,8 +36,11 @@ macro_rules! probed {
             title: $title,
             explanation: $explanation,
             remedy: $remedy,
-            causes: &[],
-            check: |context, findings| probed(context, findings, $code),
+            causes: &["NGF-T15", "NGF-T16"],
+            check: |context, findings| {
+                probed(context, findings, $code);
+                super::logs::said(context, findings, $code);
+            },
         };
     };
 }
