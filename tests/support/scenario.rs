@@ -211,6 +211,41 @@ impl Scenario {
     }
 }
 
+/// What a test changes in a scenario's objects and certificates.
+#[derive(Default)]
+pub(crate) struct Change {
+    /// Certificates, in place of those of the same name.
+    pub(crate) certificates: BTreeMap<String, Wanted>,
+    /// As in `scenario.yaml`.
+    pub(crate) without: Vec<String>,
+    /// As in `scenario.yaml`.
+    pub(crate) patch: BTreeMap<String, Value>,
+    /// As in `scenario.yaml`.
+    pub(crate) add: Vec<Value>,
+}
+
+/// A scenario's objects as a cluster has them, changed, and the certificates that were minted for them.
+pub(crate) fn changed(
+    name: &str,
+    change: Change,
+    now: Timestamp,
+) -> (Snapshot, BTreeMap<String, Minted>) {
+    let mut wanted = BTreeMap::new();
+    let mut objects = Vec::new();
+    collect(name, &mut wanted, &mut objects);
+    wanted.extend(change.certificates);
+    objects.retain(|object| !change.without.contains(&path_of(object)));
+    for (path, patch) in &change.patch {
+        let object = objects.iter_mut().find(|object| path_of(object) == *path);
+        merge(object.unwrap_or_else(|| panic!("no {path}")), patch);
+    }
+    objects.extend(change.add);
+    let minted = pki::mint(&wanted, now);
+    let mut snapshot = read(name, &objects, &minted);
+    as_cluster(&mut snapshot, &[]);
+    (snapshot, minted)
+}
+
 /// A finding as scenarios write it.
 pub(crate) fn line(finding: &Finding, all: &[Finding]) -> String {
     let mut words = vec![finding.code.to_owned()];
