@@ -6,11 +6,11 @@
 //! `NGINX_BINARY` names another nginx than Debian's (probes/tests/differential/current-nginx.sh builds
 //! one); `NGF_TUI_RIG_LINES` a file to write every line to that was decoded.
 
-mod support;
 #[path = "rig/cases.rs"]
 mod cases;
 #[path = "rig/nginx.rs"]
 mod nginx;
+mod support;
 
 use std::{fmt::Write as _, sync::Arc, time::Duration};
 
@@ -115,7 +115,10 @@ fn difference(run: &Run) -> Option<String> {
     let transcript = run.transcript.as_ref()?;
     let said = transcript.nginx.client_status;
     if said != run.status {
-        return Some(format!("nginx answers {:?}, the probe said {said:?}", run.status));
+        return Some(format!(
+            "nginx answers {:?}, the probe said {said:?}",
+            run.status
+        ));
     }
     let of_nginx = upstream_lines(&run.gateway_log);
     let of_probe: Vec<What> = transcript
@@ -169,9 +172,23 @@ async fn run(case: &Case) -> Run {
     tokio::time::sleep(Duration::from_millis(30)).await;
     let gateway_log = gateway.error_log();
     let mut logged = Evidence::none();
-    logged.record_log(log(Role::DataPlane, DATA_PLANE, "nginx", &gateway_log, began));
-    let backend_log = backend.as_ref().map_or_else(String::new, nginx::Process::error_log);
-    logged.record_log(log(Role::Application, APPLICATION, "secure-app", &backend_log, began));
+    logged.record_log(log(
+        Role::DataPlane,
+        DATA_PLANE,
+        "nginx",
+        &gateway_log,
+        began,
+    ));
+    let backend_log = backend
+        .as_ref()
+        .map_or_else(String::new, nginx::Process::error_log);
+    logged.record_log(log(
+        Role::Application,
+        APPLICATION,
+        "secure-app",
+        &backend_log,
+        began,
+    ));
     // Only then the probe: its own lines in the backend's log are not nginx's.
     let mut evidence = logged.clone();
     let mut transcript = None;
@@ -188,7 +205,11 @@ async fn run(case: &Case) -> Run {
     let now = Timestamp::now();
     let codes = |evidence: &Evidence| -> Vec<&'static str> {
         let diagnosis = Diagnosis::of(&snapshot, evidence, now);
-        diagnosis.findings.iter().map(|finding| finding.code).collect()
+        diagnosis
+            .findings
+            .iter()
+            .map(|finding| finding.code)
+            .collect()
     };
     Run {
         status,
@@ -204,7 +225,9 @@ async fn run(case: &Case) -> Run {
 fn objects(case: &Case, now: Timestamp) -> (Snapshot, Certificates) {
     let mut change = Change::default();
     for (name, wanted) in &case.certificates {
-        change.certificates.insert((*name).to_owned(), wanted.clone());
+        change
+            .certificates
+            .insert((*name).to_owned(), wanted.clone());
     }
     change.without = case.without.iter().map(|path| (*path).to_owned()).collect();
     for (path, patch) in &case.patch {
@@ -228,7 +251,9 @@ fn objects(case: &Case, now: Timestamp) -> (Snapshot, Certificates) {
     if !case.mounts {
         pod["spec"] = json!({"volumes": [], "containers": [{"name": "secure-app"}]});
     }
-    change.patch.insert(format!("Pod/default/{APPLICATION}"), pod);
+    change
+        .patch
+        .insert(format!("Pod/default/{APPLICATION}"), pod);
     change.add.push(json!({
         "apiVersion": "v1", "kind": "Pod",
         "metadata": {"name": DATA_PLANE, "namespace": "default",
@@ -281,7 +306,11 @@ fn gateway(
         };
         let _ = writeln!(place, "{} {value};", directive.name);
     }
-    let scheme = if connection.tls.is_some() { "https" } else { "http" };
+    let scheme = if connection.tls.is_some() {
+        "https"
+    } else {
+        "http"
+    };
     let mut servers = format!("server 127.0.0.1:{backend};");
     if case.second_endpoint {
         let _ = write!(servers, " server 127.0.0.2:{backend};");
@@ -317,7 +346,10 @@ fn gateway(
             certificates[bundle].certificate_pem(),
         ),
         (
-            file(key_pair_file("default", "gateway-presents-this-cert-for-validation")),
+            file(key_pair_file(
+                "default",
+                "gateway-presents-this-cert-for-validation",
+            )),
             pair.certificate_pem() + &pair.key_pem(),
         ),
     ];
@@ -404,7 +436,9 @@ fn what_nginx_refuses_to_load_is_the_reload_that_failed_and_names_the_secret() {
     for (content, file) in [("", &bundle), ("junk\n", &bundle)] {
         let said = nginx::refusal(
             &[(file, content.to_owned())],
-            &format!("proxy_ssl_trusted_certificate DIR/{file}; server {{ location / {{ proxy_ssl_verify on; proxy_pass https://127.0.0.1:1; }} }}"),
+            &format!(
+                "proxy_ssl_trusted_certificate DIR/{file}; server {{ location / {{ proxy_ssl_verify on; proxy_pass https://127.0.0.1:1; }} }}"
+            ),
         );
         let emerg = said.lines().next().expect("a line");
         // As the agent writes it (`Errors found during config apply …`).
@@ -416,7 +450,10 @@ fn what_nginx_refuses_to_load_is_the_reload_that_failed_and_names_the_secret() {
             let mut evidence = Evidence::none();
             evidence.record_log(log(Role::DataPlane, DATA_PLANE, "nginx", line, now));
             let diagnosis = Diagnosis::of(&snapshot, &evidence, Timestamp::now());
-            let first = diagnosis.findings.first().unwrap_or_else(|| panic!("{line}"));
+            let first = diagnosis
+                .findings
+                .first()
+                .unwrap_or_else(|| panic!("{line}"));
             assert_eq!(first.code, "NGF-D1", "{line}");
             let secret = ObjectRef::new(Kind::Secret, "default", "backend-cert");
             assert!(first.objects().any(|object| *object == secret), "{line}");

@@ -55,7 +55,11 @@ impl Findings {
     /// The finding of this code that is about all of these objects, to add to it.
     pub fn about(&mut self, code: &str, objects: &[&ObjectRef]) -> Option<&mut Finding> {
         self.list.iter_mut().find(|finding| {
-            let all = || objects.iter().all(|o| finding.objects().any(|known| known == *o));
+            let all = || {
+                objects
+                    .iter()
+                    .all(|o| finding.objects().any(|known| known == *o))
+            };
             finding.code == code && all()
         })
     }

@@ -5,8 +5,8 @@ use super::{
     engine::Findings,
     finding::Severity,
     rules::{
-        cert_manager, client_certificate, condition, expected, expiry, handshake, knowledge,
-        logs, policy, route, served,
+        cert_manager, client_certificate, condition, expected, expiry, handshake, knowledge, logs,
+        policy, route, served,
     },
 };
 

@@ -279,7 +279,13 @@ fn openssl(rest: &str, phase: Phase) -> What {
     let errors = &errors[..end];
     // error:CODE:LIBRARY:FUNCTION:REASON[:data]
     let reason = errors.split(':').nth(4).unwrap_or(errors);
-    if ["wrong version number", "http request", "https proxy request"].contains(&reason) {
+    if [
+        "wrong version number",
+        "http request",
+        "https proxy request",
+    ]
+    .contains(&reason)
+    {
         return What::NotTls;
     }
     if reason == "unexpected eof while reading" {
@@ -307,7 +313,10 @@ fn client_failure(message: &str) -> Option<What> {
     if message.starts_with("client attempted to request the server name different from") {
         return Some(What::Misdirected);
     }
-    if message.starts_with("broken header: \"") && message.contains("while reading PROXY protocol")
+    // Health checks that only connect leave an empty header, and `client closed connection`.
+    if message.starts_with("broken header: \"")
+        && !message.starts_with("broken header: \"\"")
+        && message.contains("while reading PROXY protocol")
     {
         return Some(What::ProxyProtocol);
     }
@@ -320,7 +329,8 @@ fn client_failure(message: &str) -> Option<What> {
             errors.split(':').skip(4).collect::<Vec<_>>().join(":")
         }
         None => message
-            .trim_end_matches(" while SSL handshaking")
+            .strip_suffix(" while SSL handshaking")
+            .filter(|text| *text == "handshake rejected")?
             .to_owned(),
     };
     Some(What::HandshakeRefused {
@@ -348,16 +358,17 @@ fn process(message: &str) -> Option<What> {
 
 /// `SSL_CTX_load_verify_locations("/etc/…") failed (SSL: …)`, `unknown directive "x" in FILE:LINE`.
 pub(super) fn refused(message: &str) -> What {
-    let quoted = message.split('"').nth(1).filter(|text| text.starts_with('/'));
+    let quoted = message
+        .split('"')
+        .nth(1)
+        .filter(|text| text.starts_with('/'));
     let placed = || {
         let (_, place) = message.rsplit_once(" in ")?;
         let (file, line) = place.rsplit_once(':')?;
         (file.starts_with('/') && leading_number::<u32>(line).is_some()).then_some(file)
     };
     What::ConfigurationRefused {
-        file: quoted
-            .or_else(placed)
-            .map(|file| sanitize::line(file, 256)),
+        file: quoted.or_else(placed).map(|file| sanitize::line(file, 256)),
         reason: sanitize::line(message, TEXT),
     }
 }

@@ -162,7 +162,11 @@ async fn read_one(cluster: &Cluster, source: &Source, past: Duration) -> PodLog 
         Ok(text) => {
             log.cut = text.len() + (64 << 10) >= BYTES as usize;
             // The API server cuts at the end: the newest lines are read apart then.
-            let text = if log.cut { newest(cluster, source, past).await.unwrap_or(text) } else { text };
+            let text = if log.cut {
+                newest(cluster, source, past).await.unwrap_or(text)
+            } else {
+                text
+            };
             log.tally.read(&text, Timestamp::now());
         }
         Err(why) => log.failed = Some(why),

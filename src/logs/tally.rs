@@ -105,12 +105,7 @@ impl Tally {
     }
 
     /// Counts one line; gives back what it says. A line without any time is taken for `now`.
-    pub fn line(
-        &mut self,
-        line: &str,
-        unbroken: &mut Unbroken,
-        now: Timestamp,
-    ) -> Option<Decoded> {
+    pub fn line(&mut self, line: &str, unbroken: &mut Unbroken, now: Timestamp) -> Option<Decoded> {
         self.lines += 1;
         if !unbroken.is_whole(line) {
             return None;

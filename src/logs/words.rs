@@ -80,9 +80,9 @@ impl Decoded {
                 "nginx leaves this endpoint out for a while, after it failed".to_owned()
             }
             What::HostNotFound { name, words } => format!("{name} is not resolved ({words})"),
-            What::AuthRequest { status } => format!(
-                "the external authentication answered {status}, and clients get 500"
-            ),
+            What::AuthRequest { status } => {
+                format!("the external authentication answered {status}, and clients get 500")
+            }
             What::ConfigurationRefused { file, reason } => match file {
                 Some(file) => format!("nginx does not load its configuration, by {file}: {reason}"),
                 None => format!("nginx does not load its configuration: {reason}"),
@@ -96,14 +96,18 @@ impl Decoded {
             What::NoClientCertificate => {
                 "the application demands a client certificate, and none was sent".to_owned()
             }
-            What::PlainToTls => "the request came in plain text to a port that speaks TLS".to_owned(),
+            What::PlainToTls => {
+                "the request came in plain text to a port that speaks TLS".to_owned()
+            }
             What::Misdirected => {
                 "the Host header selects another server than the SNI did: 421".to_owned()
             }
             What::HandshakeRefused { reason } => {
                 format!("the application ended the handshake: {reason}")
             }
-            What::ProxyProtocol => "the application expects the PROXY protocol before TLS".to_owned(),
+            What::ProxyProtocol => {
+                "the application expects the PROXY protocol before TLS".to_owned()
+            }
             What::ClientVerify { verify, subject } => match verify {
                 ClientVerify::Success => {
                     format!("the application took the client certificate {subject}")

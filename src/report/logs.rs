@@ -140,13 +140,21 @@ impl Log {
             clean(&self.pod),
             clean(&self.container),
             words::count(usize::try_from(self.lines).unwrap_or(usize::MAX), "line"),
-            if self.cut { ", the older ones not read" } else { "" },
+            if self.cut {
+                ", the older ones not read"
+            } else {
+                ""
+            },
         );
         if let Some(at) = self.reloaded {
             let ago = words::span(now.as_second() - at.as_second());
             let _ = writeln!(text, "  nginx loaded its configuration {ago} ago");
         }
-        let faults: Vec<&Said> = self.said.iter().filter(|said| said.last_line.is_fault()).collect();
+        let faults: Vec<&Said> = self
+            .said
+            .iter()
+            .filter(|said| said.last_line.is_fault())
+            .collect();
         if faults.is_empty() {
             let _ = writeln!(text, "  nothing that went wrong");
         }
@@ -155,10 +163,18 @@ impl Log {
         }
         let more = faults.len().saturating_sub(MOST);
         if more > 0 {
-            let _ = writeln!(text, "  and {} (-o json has all)", words::count(more, "other thing"));
+            let _ = writeln!(
+                text,
+                "  and {} (-o json has all)",
+                words::count(more, "other thing")
+            );
         }
         if self.left_out > 0 {
-            let _ = writeln!(text, "  {} lines more of other kinds were not kept", self.left_out);
+            let _ = writeln!(
+                text,
+                "  {} lines more of other kinds were not kept",
+                self.left_out
+            );
         }
         text.push('\n');
     }

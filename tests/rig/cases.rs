@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::support::pki::{Minted, Wanted};
 use super::nginx::{self, Process};
+use super::support::pki::{Minted, Wanted};
 
 pub(crate) type Certificates = BTreeMap<String, Minted>;
 
@@ -268,10 +268,17 @@ fn handshakes() -> Vec<Case> {
         Case::new(
             "no cipher in common",
             "NGF-T11",
-            with("ssl_protocols TLSv1.2; ssl_ciphers ECDHE-RSA-AES128-GCM-SHA256;", "off"),
+            with(
+                "ssl_protocols TLSv1.2; ssl_ciphers ECDHE-RSA-AES128-GCM-SHA256;",
+                "off",
+            ),
         ),
         Case::new("plain text", "NGF-T12", Backend::Plain),
-        Case::new("closed after the ClientHello", "NGF-T13", Backend::Raw(Some(b""))),
+        Case::new(
+            "closed after the ClientHello",
+            "NGF-T13",
+            Backend::Raw(Some(b"")),
+        ),
         Case::new(
             "the PROXY protocol is awaited",
             "NGF-T13",
@@ -330,8 +337,12 @@ fn client_certificates() -> Vec<Case> {
         Case::new("no client certificate", "NGF-G8", guide())
             .by_log(Some("NGF-B1"))
             .patched(GATEWAY, no_client()),
-        Case::new("the backend trusts another client CA", "NGF-B2", trusts_other())
-            .minted("other", ca("OtherCA", None)),
+        Case::new(
+            "the backend trusts another client CA",
+            "NGF-B2",
+            trusts_other(),
+        )
+        .minted("other", ca("OtherCA", None)),
         Case::new("the client's intermediate is missing", "NGF-B2", guide())
             .minted("between", ca("Between", Some("ca")))
             .minted("gateway", below),
@@ -339,11 +350,19 @@ fn client_certificates() -> Vec<Case> {
             .minted("gateway", expired),
         Case::new("the client certificate is for servers", "NGF-G9", guide())
             .minted("gateway", for_servers),
-        Case::new("a client certificate is optional", "NGF-B7", with("", "optional"))
-            .by_log(None)
-            .patched(GATEWAY, no_client()),
-        Case::new("a client certificate is never asked for", "NGF-B7", with("", "off"))
-            .by_log(None),
+        Case::new(
+            "a client certificate is optional",
+            "NGF-B7",
+            with("", "optional"),
+        )
+        .by_log(None)
+        .patched(GATEWAY, no_client()),
+        Case::new(
+            "a client certificate is never asked for",
+            "NGF-B7",
+            with("", "off"),
+        )
+        .by_log(None),
         Case::new(
             "the Host is another server's",
             "NGF-B8",
@@ -405,7 +424,10 @@ impl Backend {
     /// Starts it; the port that it is reached at, and what keeps it running.
     pub(crate) fn start(&self, certificates: &Certificates) -> (u16, Option<Process>) {
         let pem = |names: &[&str]| -> String {
-            names.iter().map(|name| certificates[*name].certificate_pem()).collect()
+            names
+                .iter()
+                .map(|name| certificates[*name].certificate_pem())
+                .collect()
         };
         let key = |name: &str| certificates[name].key_pem();
         match self {

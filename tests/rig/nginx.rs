@@ -109,7 +109,14 @@ pub(crate) fn s_server(port: u16, files: &[(&str, String)], arguments: &[&str]) 
         .current_dir(folder.path())
         .args(["s_server", "-quiet", "-www", "-accept"])
         .arg(format!("127.0.0.1:{port}"))
-        .args(["-cert", "tls.crt", "-cert_chain", "tls.crt", "-key", "tls.key"])
+        .args([
+            "-cert",
+            "tls.crt",
+            "-cert_chain",
+            "tls.crt",
+            "-key",
+            "tls.key",
+        ])
         .args(arguments)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
@@ -157,7 +164,9 @@ pub(crate) fn raw(answer: Option<&'static [u8]>) -> u16 {
 /// What a client of the gateway gets: the status.
 pub(crate) fn status(port: u16, host: &str) -> Option<u16> {
     let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).ok()?;
-    stream.set_read_timeout(Some(Duration::from_secs(10))).ok()?;
+    stream
+        .set_read_timeout(Some(Duration::from_secs(10)))
+        .ok()?;
     let request = format!("GET / HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).ok()?;
     let mut answer = Vec::new();

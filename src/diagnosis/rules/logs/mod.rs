@@ -125,7 +125,11 @@ fn finding(context: &Context<'_>, code: &'static str, said: &[Said<'_>]) -> Opti
             "every endpoint".to_owned()
         };
         finding = finding
-            .breaks(sentence::effect(plan, &first.joined.counted.last_line, &share))
+            .breaks(sentence::effect(
+                plan,
+                &first.joined.counted.last_line,
+                &share,
+            ))
             .because(format!(
                 "The log says so; to see the handshake itself: ngf-tui -n {} probe service/{}:{}",
                 plan.service.namespace, plan.service.name, plan.port

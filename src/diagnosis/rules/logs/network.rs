@@ -288,8 +288,7 @@ fn left_out(context: &Context<'_>, findings: &mut Findings, code: &'static str, 
             );
             (Severity::Warning, title)
         };
-        let mut finding =
-            Finding::new(code, severity, service, title).scope(objects(plan).iter());
+        let mut finding = Finding::new(code, severity, service, title).scope(objects(plan).iter());
         finding.marks = marks.into_iter().collect();
         findings.add(line(context, finding, joined.log, joined.counted));
     }

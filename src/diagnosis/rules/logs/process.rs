@@ -55,9 +55,7 @@ pub(in crate::diagnosis::rules) fn refused_configuration(
             .tally
             .reloaded
             .is_some_and(|at| at > joined.counted.last);
-        let about: Vec<ObjectRef> = file
-            .map(|file| of_file(context, file))
-            .unwrap_or_default();
+        let about: Vec<ObjectRef> = file.map(|file| of_file(context, file)).unwrap_or_default();
         if let Some(known) = findings.about("NGF-D1", &[gateway]) {
             let because = format!("nginx says: {reason}");
             let finding = known.clone().because(because).scope(&about);
@@ -118,7 +116,10 @@ pub(in crate::diagnosis) const D6: Rule = Rule {
                 "NGF-D6",
                 Severity::Error,
                 gateway,
-                format!("The agent in {} has no connection to NGF's control plane", joined.log.pod),
+                format!(
+                    "The agent in {} has no connection to NGF's control plane",
+                    joined.log.pod
+                ),
             )
             .because(format!("It says: {reason}"))
             .breaks("nothing that changes takes effect in that pod")
@@ -185,13 +186,18 @@ pub(in crate::diagnosis) const K7: Rule = Rule {
             by_what.entry(what).or_default().push((pod, why));
         }
         for (what, pods) in by_what {
-            let Some((pod, why)) = pods.first() else { continue };
+            let Some((pod, why)) = pods.first() else {
+                continue;
+            };
             let names = list(pods.iter().map(|(pod, _)| pod), 3);
             let mut finding = Finding::new(
                 "NGF-K7",
                 Severity::Info,
                 pod,
-                format!("{} could not be read, of {names}", crate::diagnosis::rules::shared::upper(what)),
+                format!(
+                    "{} could not be read, of {names}",
+                    crate::diagnosis::rules::shared::upper(what)
+                ),
             )
             .unknown()
             .because(why.clone());

@@ -39,21 +39,26 @@ pub(super) fn title(code: &str, plan: &ProbePlan, line: &Decoded) -> String {
         "NGF-B1" => {
             format!("{service} demands a client certificate, and {gateway} presents none")
         }
-        "NGF-B8" => format!(
-            "{service} has another server for the Host than for the name {hostname}"
-        ),
+        "NGF-B8" => {
+            format!("{service} has another server for the Host than for the name {hostname}")
+        }
         "NGF-B9" => format!("nginx speaks plain HTTP to {service}, which wants TLS"),
         "NGF-B2" | "NGF-B3" | "NGF-B4" => {
             format!("{service} refuses the client certificate of {gateway}")
         }
-        "NGF-B10" | "NGF-B11" if plan.tls.as_ref().is_some_and(|tls| tls.client_certificate.is_none()) => {
+        "NGF-B10" | "NGF-B11"
+            if plan
+                .tls
+                .as_ref()
+                .is_some_and(|tls| tls.client_certificate.is_none()) =>
+        {
             format!("{service} demands a client certificate, and {gateway} presents none")
         }
         "NGF-B10" | "NGF-B11" => format!("{service} refuses the client certificate of {gateway}"),
         "NGF-T20" => match &line.what {
-            What::VerifyError { code, words } => format!(
-                "nginx refuses the certificate that {service} presents: {words} ({code})"
-            ),
+            What::VerifyError { code, words } => {
+                format!("nginx refuses the certificate that {service} presents: {words} ({code})")
+            }
             _ => format!("nginx refuses the certificate that {service} presents"),
         },
         _ => format!("The TLS handshake with {service} fails"),
