@@ -6,7 +6,7 @@ use super::{
     finding::Severity,
     rules::{
         cert_manager, client_certificate, condition, expected, expiry, handshake, knowledge, logs,
-        policy, route, served,
+        policy, rendered, route, served,
     },
 };
 
@@ -43,7 +43,7 @@ pub static RULES: &[Rule] = &[
     route::R11, route::R13, route::R16, route::backend::R17, route::endpoints::N3,
     cert_manager::M1, cert_manager::M2, cert_manager::M3, cert_manager::M4, policy::bundle::M6,
     expiry::E1, expiry::E2, expiry::E3,
-    condition::data_plane::D1, condition::data_plane::D2, logs::D6, logs::D7,
+    condition::data_plane::D1, condition::data_plane::D2, rendered::D3, rendered::D4, rendered::D5, logs::D6, logs::D7,
     served::P11, served::B13,
     handshake::T1, handshake::T2, handshake::T3, handshake::T4, handshake::T5, handshake::T6,
     handshake::T7, handshake::T8, handshake::T9, handshake::T10, handshake::T11, handshake::T12,

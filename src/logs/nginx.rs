@@ -313,11 +313,9 @@ fn client_failure(message: &str) -> Option<What> {
     if message.starts_with("client attempted to request the server name different from") {
         return Some(What::Misdirected);
     }
-    // Health checks that only connect leave an empty header, and `client closed connection`.
-    if message.starts_with("broken header: \"")
-        && !message.starts_with("broken header: \"\"")
-        && message.contains("while reading PROXY protocol")
-    {
+    // The header is the peer's bytes, of which a ClientHello has line feeds; health checks that only
+    // connect leave it empty.
+    if message.starts_with("broken header: \"") && !message.starts_with("broken header: \"\"") {
         return Some(What::ProxyProtocol);
     }
     if !message.ends_with(" while SSL handshaking") {

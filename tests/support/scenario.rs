@@ -22,10 +22,13 @@ use ngf_tui::{
         plan::{ProbePlan, ProbeTarget, plan},
     },
     files,
+    logs::{PodLog, Role, Tally},
     model::{
-        kind::KINDS,
+        kind::{KINDS, Kind},
+        object::ObjectRef,
         snapshot::{KindState, Lookup, Scope, Snapshot, Source},
     },
+    rendered::{InPod, Rendered},
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -66,6 +69,12 @@ pub(crate) struct Description {
     /// What probes saw.
     #[serde(default)]
     pub(crate) probes: Vec<SeenByProbe>,
+    /// What logs said: lines as the API server gives them, each with its time before it.
+    #[serde(default)]
+    pub(crate) logs: Vec<SeenInLog>,
+    /// What nginx is using.
+    #[serde(default)]
+    pub(crate) rendered: Vec<SeenInPod>,
     /// The findings in order, as `CODE [warning|info] [unknown] [by CODE]`.
     pub(crate) expect: Vec<String>,
 }
@@ -102,6 +111,51 @@ pub(crate) struct SeenByProbe {
     pub(crate) body: String,
     /// What the gateway's client would get.
     pub(crate) client_status: Option<u16>,
+    /// Seconds before now that it ran.
+    #[serde(default)]
+    pub(crate) ago: i64,
+}
+
+/// The log of a container.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SeenInLog {
+    /// `data_plane`, `application` or `controller`; the first where left out.
+    #[serde(default)]
+    pub(crate) role: SeenRole,
+    /// The pod, in namespace default.
+    pub(crate) pod: String,
+    /// Why it could not be read.
+    pub(crate) failed: Option<String>,
+    /// Its lines.
+    #[serde(default)]
+    pub(crate) lines: Vec<String>,
+}
+
+/// Whose log.
+#[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum SeenRole {
+    #[default]
+    DataPlane,
+    Application,
+    Controller,
+}
+
+/// What the nginx of a data-plane pod is using.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SeenInPod {
+    /// The pod, in namespace default.
+    pub(crate) pod: String,
+    /// What `nginx -T` prints.
+    #[serde(default)]
+    pub(crate) configuration: String,
+    /// Certificates by file: names of those that were minted.
+    #[serde(default)]
+    pub(crate) files: BTreeMap<String, Vec<String>>,
+    /// Why it could not be read.
+    pub(crate) failed: Option<String>,
 }
 
 /// A scenario, ready to be diagnosed.
@@ -424,11 +478,49 @@ fn evidence(
                 };
                 evidence.record(Probed {
                     plan: Arc::new(plan),
-                    at: now,
+                    at: Timestamp::from_second(now.as_second() - seen.ago).expect("a moment"),
                     result,
                 });
             }
         }
+    }
+    let gateway = ObjectRef::new(Kind::Gateway, "default", "gateway");
+    for seen in &description.logs {
+        let role = match seen.role {
+            SeenRole::DataPlane => Role::DataPlane,
+            SeenRole::Application => Role::Application,
+            SeenRole::Controller => Role::Controller,
+        };
+        let mut tally = Tally::default();
+        tally.read(&seen.lines.join("\n"), now);
+        evidence.record_log(PodLog {
+            role,
+            gateway: (role == Role::DataPlane).then(|| gateway.clone()),
+            pod: ObjectRef::new(Kind::Pod, "default", &seen.pod),
+            container: "nginx".to_owned(),
+            since: now,
+            failed: seen.failed.clone(),
+            cut: false,
+            tally,
+        });
+    }
+    for seen in &description.rendered {
+        let mut files = String::new();
+        for (name, certificates) in &seen.files {
+            files += &format!("FILE {} {name}\n", now.as_second() - 3_600);
+            files.extend(
+                certificates
+                    .iter()
+                    .map(|name| minted[name].certificate_pem()),
+            );
+        }
+        let found = Rendered::parse(seen.configuration.as_bytes(), files.as_bytes());
+        evidence.record_rendered(InPod {
+            gateway: gateway.clone(),
+            pod: ObjectRef::new(Kind::Pod, "default", &seen.pod),
+            at: now,
+            found: seen.failed.clone().map_or(found, Err),
+        });
     }
     evidence
 }

@@ -9,6 +9,7 @@ pub(super) mod handshake;
 pub(super) mod knowledge;
 pub(super) mod logs;
 pub(super) mod policy;
+pub(super) mod rendered;
 pub(super) mod route;
 pub(super) mod served;
 pub(in crate::diagnosis) mod shared;
