@@ -8,7 +8,7 @@ test: peers ## install what the tests need where it can be, say what could not, 
 	cargo test --workspace --locked
 
 test-slow: peers ## the suites that take minutes: the differential suite against a real nginx
-	cargo test --package ngf-probes --locked --features slow-tests --test differential
+	cargo test --package ngf-probes --locked --features slow-tests --test differential -- --nocapture
 
 peers: ## install the programs that the tests are compared with: nginx, openssl, kubectl, tmux, tshark
 	./tests/install-peers

@@ -6,11 +6,11 @@ use futures::{FutureExt, future::BoxFuture};
 use ngf_probes::{
     ProbeError,
     dial::{Dial, Direct},
-    probe,
+    probe, settle_demand,
     spec::{HttpSpec, ProbeSpec, TlsSpec, Trust},
     transcript::Transcript,
 };
-use tokio::sync::{Mutex, watch};
+use tokio::sync::{Mutex, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -20,12 +20,10 @@ use crate::{
         transport::{Transports, Via, WayTaken, Ways},
     },
     diagnosis::plan::{PlannedTls, ProbePlan, TrustSource},
+    logs::PodLog,
     model::snapshot::Snapshot,
     sandbox::{SCENARIOS, Sandbox, Scenario, Stage},
 };
-
-/// NGF renders `proxy_ssl_verify_depth 4`.
-const VERIFY_DEPTH: u32 = 4;
 
 /// Objects from files: nothing to connect to.
 pub struct Files;
@@ -81,10 +79,11 @@ impl Live {
         let ways = transports.ways(plan, self.via, None).await?;
         let (spec, _) = spec_for(&transports, plan, &ways, self.timeout).await?;
         let spec = &spec;
-        let (transcript, _) = run_over(
-            &ways,
-            |dial| async move { probe(spec, &*dial, cancel).await },
-        )
+        let (transcript, _) = run_over(&ways, |dial| async move {
+            let mut transcript = probe(spec, &*dial, cancel).await?;
+            settle_demand(&mut transcript, spec, &*dial, cancel).await;
+            Ok(transcript)
+        })
         .await?;
         Ok(transcript)
     }
@@ -101,6 +100,11 @@ impl World for Live {
 
     fn go_to_stage(&self, _: usize) -> BoxFuture<'_, Result<StageEvent, String>> {
         futures::future::ready(Err("only the demo has stages".to_owned())).boxed()
+    }
+
+    fn logs(&self, cancel: &CancellationToken) -> Option<mpsc::Receiver<PodLog>> {
+        let cluster = self.transports.cluster();
+        Some(crate::logs::watch(cluster, self.snapshots.clone(), cancel))
     }
 }
 
@@ -283,7 +287,7 @@ async fn tls_spec(cluster: &Cluster, tls: &PlannedTls) -> Result<TlsSpec, String
         server_name: tls.hostname.clone(),
         trust,
         client_identity,
-        verify_depth: VERIFY_DEPTH,
+        verify_depth: tls.verify_depth,
         at: None,
     })
 }

@@ -2,10 +2,18 @@
 
 mod support;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use ngf_tui::diagnosis::registry::{self, RULES};
-use support::scenario::{self, Scenario};
+use ngf_tui::{
+    diagnosis::{
+        Diagnosis, Severity,
+        context::Context,
+        ngf::BackendState,
+        registry::{self, RULES},
+    },
+    model::{index::Index, topology::Topology},
+};
+use support::scenario::{self, Part, Scenario};
 
 #[test]
 fn every_scenario_gives_what_it_names_in_that_order() {
@@ -82,6 +90,232 @@ fn every_rule_has_a_code_of_its_own_words_and_a_scenario_that_fires_it() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Codes that a scenario expects.
+fn fires(name: &str) -> BTreeSet<String> {
+    scenario::expected(name)
+        .iter()
+        .filter_map(|line| line.split(' ').next().map(str::to_owned))
+        .collect()
+}
+
+/// A near miss is a neighbour of a scenario in which the rule fires: both change the same set, and
+/// only one of them fires the rule.
+#[test]
+fn every_rule_has_a_near_miss() {
+    let names = scenario::all();
+    let firing: Vec<(BTreeSet<String>, BTreeSet<String>)> = names
+        .iter()
+        .map(|name| (fires(name), scenario::bases(name).into_iter().collect()))
+        .collect();
+    let mut wrong = Vec::new();
+    let mut missed = BTreeSet::new();
+    for name in &names {
+        let near = scenario::near(name);
+        let found: BTreeSet<&str> = if near.is_empty() {
+            BTreeSet::new()
+        } else {
+            let diagnosis = Scenario::load(name).diagnose();
+            diagnosis.findings.iter().map(|found| found.code).collect()
+        };
+        for code in near {
+            if found.contains(code.as_str()) {
+                wrong.push(format!(
+                    "{name} is named a near miss of {code}, which fires"
+                ));
+            }
+            let bases = scenario::bases(name);
+            let neighbour = firing.iter().any(|(codes, others)| {
+                codes.contains(&code) && bases.iter().any(|base| others.contains(base))
+            });
+            if !neighbour {
+                wrong.push(format!(
+                    "{name} shares no base with a scenario that fires {code}"
+                ));
+            }
+            missed.insert(code);
+        }
+    }
+    for rule in RULES.iter().filter(|rule| !missed.contains(rule.code)) {
+        wrong.push(format!("{} has no near miss", rule.code));
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// What a fault depends on: where the other fault changes that, the one may be gone for good (a CA
+/// that no policy in use names breaks nothing), or be seen as another.
+#[derive(Clone, Copy)]
+enum Ground {
+    /// The Gateway names a client certificate, and NGF takes it or not.
+    ClientCertificate,
+    /// Which policies take effect, which CA they name, and how nginx speaks to each backend.
+    Backends,
+    /// Both: what a probe showed is of one connection.
+    Connection,
+}
+
+/// Of each code the ground on which its scenario stands.
+fn ground(code: &str) -> Ground {
+    match code.trim_start_matches("NGF-") {
+        "G1" | "G2" | "G3" | "G4" | "G5" | "G6" | "G7" | "G12" | "M2" | "M10" | "C3" | "C6"
+        | "E3" => Ground::ClientCertificate,
+        code if code.starts_with(['T', 'B']) => Ground::Connection,
+        "E1" | "M4" | "G9" | "G10" | "G11" | "R9" | "P11" => Ground::Connection,
+        _ => Ground::Backends,
+    }
+}
+
+/// What holds in a set, as text to compare.
+fn standing(scenario: &Scenario, ground: Ground) -> String {
+    let index = Index::of(&scenario.snapshot);
+    let topology = Topology::with(&scenario.snapshot, &index);
+    let context = Context::new(
+        &scenario.snapshot,
+        &scenario.evidence,
+        scenario.now,
+        &index,
+        &topology,
+    );
+    let certificates: Vec<String> = context
+        .gateways
+        .values()
+        .map(|(_, certificate)| format!("{certificate:?}"))
+        .collect();
+    let backends: Vec<String> = context
+        .rules
+        .iter()
+        .flat_map(|rule| &rule.decision.backends)
+        .map(|backend| {
+            let how = match &backend.state {
+                BackendState::Plain => "plain".to_owned(),
+                BackendState::Tls { policy, trust, .. } => {
+                    format!("{} {} {trust}", policy.reference, policy.spec.hostname)
+                }
+                BackendState::Invalid(fault) => fault.message.clone(),
+                BackendState::Unknown(why) => why.clone(),
+            };
+            format!("{} {how}", backend.label())
+        })
+        .collect();
+    match ground {
+        Ground::ClientCertificate => certificates.join("\n"),
+        Ground::Backends => backends.join("\n"),
+        Ground::Connection => format!("{}\n{}", certificates.join("\n"), backends.join("\n")),
+    }
+}
+
+/// Faults that hide another one on the same ground, each with the reason.
+const MASKINGS: &[(&str, &str, &str)] = &[
+    (
+        "NGF-E1",
+        "NGF-M5",
+        "the expired CA is no longer in the bundle",
+    ),
+    (
+        "NGF-E2",
+        "NGF-M5",
+        "the early CA is no longer in the bundle",
+    ),
+    ("NGF-E2", "NGF-M7", "there is no bundle"),
+    ("NGF-E2", "NGF-P8", "there is no bundle"),
+    ("NGF-M6", "NGF-M7", "there is no bundle"),
+    ("NGF-M6", "NGF-P8", "there is no bundle"),
+    (
+        "NGF-X1",
+        "NGF-B*",
+        "a probe showed what the backend presents",
+    ),
+    (
+        "NGF-X1",
+        "NGF-T*",
+        "a probe showed what the backend presents",
+    ),
+    (
+        "NGF-M6",
+        "NGF-M5",
+        "the intermediate is no longer in the bundle",
+    ),
+    ("NGF-M8", "NGF-M3", "another Certificate writes the Secret"),
+    ("NGF-B13", "NGF-X1", "the pods mount another certificate"),
+];
+
+/// The codes of the findings that nothing else causes, and that say that something is wrong.
+fn causes(diagnosis: &Diagnosis) -> BTreeSet<&'static str> {
+    diagnosis
+        .findings
+        .iter()
+        .filter(|finding| finding.caused_by.is_none() && finding.severity != Severity::Info)
+        .map(|finding| finding.code)
+        .collect()
+}
+
+/// One scenario for each code that is the only cause in it, merged with every other one.
+#[test]
+fn two_faults_at_once_give_two_causes_each_once() {
+    let mut parts: BTreeMap<&'static str, Part> = BTreeMap::new();
+    for name in scenario::all() {
+        let Some(part) = Part::of(&name, "guide") else {
+            continue;
+        };
+        let causes = causes(&Scenario::load(&name).diagnose());
+        if let (1, Some(code)) = (causes.len(), causes.first()) {
+            parts.entry(code).or_insert(part);
+        }
+    }
+    let parts: Vec<(&str, Part)> = parts.into_iter().collect();
+    let mut wrong = Vec::new();
+    let mut tried = 0;
+    for (place, (code, part)) in parts.iter().enumerate() {
+        for (other, second) in &parts[place + 1..] {
+            let Some(both) = Scenario::merged(part, second) else {
+                continue;
+            };
+            tried += 1;
+            let diagnosis = both.diagnose();
+            let found = causes(&diagnosis);
+            for (lost, by, alone) in [(code, other, part), (other, code, second)] {
+                let is_told = MASKINGS.iter().any(|(masked, masking, _)| {
+                    masked == lost
+                        && match masking.strip_suffix('*') {
+                            Some(family) => by.starts_with(family),
+                            None => masking == by,
+                        }
+                });
+                if found.contains(*lost) || is_told {
+                    continue;
+                }
+                // A symptom may have found a cause.
+                let as_effect = diagnosis
+                    .findings
+                    .iter()
+                    .any(|finding| finding.code == *lost);
+                let ground = ground(lost);
+                let alone = Scenario::load(&alone.name);
+                if !as_effect && standing(&alone, ground) == standing(&both, ground) {
+                    let all: Vec<String> = diagnosis
+                        .findings
+                        .iter()
+                        .map(|finding| scenario::line(finding, &diagnosis.findings))
+                        .collect();
+                    wrong.push(format!("{}: {lost} is lost: {all:?}", both.name));
+                }
+            }
+            for (place, finding) in diagnosis.findings.iter().enumerate() {
+                let twice = diagnosis.findings[..place].iter().any(|earlier| {
+                    earlier.code == finding.code
+                        && earlier.subject == finding.subject
+                        && earlier.title == finding.title
+                });
+                if twice {
+                    wrong.push(format!("{}: {} is told twice", both.name, finding.title));
+                }
+            }
+        }
+    }
+    println!("{tried} pairs of {} causes", parts.len());
+    assert!(tried > 1000, "only {tried} pairs");
+    assert!(wrong.is_empty(), "{}:\n{}", wrong.len(), wrong.join("\n"));
 }
 
 #[test]

@@ -29,6 +29,7 @@
 pub mod capture;
 pub mod certificate;
 pub mod chain;
+mod demand;
 pub mod dial;
 pub mod engine;
 pub mod matrix;
@@ -45,5 +46,6 @@ pub mod steps;
 pub mod transcript;
 pub mod verdict;
 
+pub use demand::settle_demand;
 pub use probe::{ProbeError, probe, probe_with};
 pub use recorder::Recorder;

@@ -8,7 +8,7 @@ use ngf_probes::chain::Certificates;
 use ngf_probes::dial::Direct;
 use ngf_probes::spec::{BackendTrust, Options, ProbeSpec};
 use ngf_probes::transcript::{ClientCertificate, Demand};
-use ngf_probes::{ProbeError, probe_with};
+use ngf_probes::{ProbeError, probe_with, settle_demand};
 use support::nginx::SecureApp;
 use support::openssl_server::OpensslServer;
 use support::pki::{Issued, Template};
@@ -72,6 +72,32 @@ async fn an_nginx_backend_says_by_its_answer_what_it_demands() {
         assert_eq!(off.demand, Demand::NotRequested);
         for one in [&optional, &off] {
             assert!(one.sentence.contains("no mutual TLS"), "{}", one.sentence);
+        }
+    }
+}
+
+#[tokio::test]
+async fn whether_a_taken_certificate_is_demanded_a_second_handshake_tells() {
+    peer!("nginx");
+    let (ca, app) = ca();
+    let gateway = Template::client("gateway").signed_by(&ca);
+    for protocols in ["TLSv1.2", "TLSv1.3"] {
+        for (verify_client, demand) in [
+            ("on", Demand::Required),
+            ("optional", Demand::Optional),
+            ("off", Demand::NotRequested),
+        ] {
+            let backend = SecureApp {
+                verify_client,
+                protocols,
+                ..SecureApp::new(&app, &ca)
+            }
+            .start();
+            let spec = presenting(over_tls(backend.port, &[&ca]), &gateway, &[]);
+            let mut transcript = run(&spec).await;
+            settle_demand(&mut transcript, &spec, &Direct, &CancellationToken::new()).await;
+            let seen = &transcript.client_certificate;
+            assert_eq!(seen.demand, demand, "{verify_client}: {}", seen.sentence);
         }
     }
 }

@@ -10,6 +10,7 @@ use crate::{
         evidence::Probed,
         plan::{PlanKey, ProbePlan},
     },
+    logs::PodLog,
     model::snapshot::Snapshot,
 };
 
@@ -30,6 +31,8 @@ pub enum Event {
     Diagnosed(Box<Diagnosed>),
     /// A probe ran, or could not.
     Probed(Box<Probed>),
+    /// A container's log says something new.
+    Logged(Box<PodLog>),
     /// These probes have ended or were cancelled.
     ProbesEnded(Vec<PlanKey>),
     /// The embedded cluster reached a stage of the guide.

@@ -21,6 +21,7 @@ use super::{
 };
 use crate::{
     diagnosis::{Diagnosis, Evidence, evidence::Probed, plan::ProbePlan},
+    logs::PodLog,
     model::snapshot::Snapshot,
     views::screen,
 };
@@ -43,6 +44,11 @@ pub trait World: Send + Sync + 'static {
 
     /// Brings the embedded cluster to a stage of the guide.
     fn go_to_stage(&self, index: usize) -> BoxFuture<'_, Result<Stage, String>>;
+
+    /// What logs say, as they grow, until `cancel`; `None` where there are none.
+    fn logs(&self, _: &CancellationToken) -> Option<mpsc::Receiver<PodLog>> {
+        None
+    }
 }
 
 /// Why the terminal interface ended with an error.
@@ -71,6 +77,10 @@ pub async fn run(
     let (sender, mut events) = mpsc::channel(WAITING_EVENTS);
     let mut jobs = Jobs::new(world, sender);
     let mut tick = tokio::time::interval(TICK);
+    let end = CancellationToken::new();
+    let _end = end.clone().drop_guard();
+    // Without logs its sender is gone, and nothing comes.
+    let mut logs = jobs.world.logs(&end).unwrap_or_else(|| mpsc::channel(1).1);
     let mut has_source = true;
     let first = Event::Snapshot(Arc::clone(&snapshots.borrow_and_update()));
     let mut next = Some(first);
@@ -109,6 +119,7 @@ pub async fn run(
                 has_source = changed.is_ok();
                 has_source.then(|| Event::Snapshot(Arc::clone(&snapshots.borrow_and_update())))
             }
+            Some(log) = logs.recv() => Some(Event::Logged(Box::new(log))),
             ended = jobs.ended() => {
                 ended.map_err(RunError::Job)?;
                 None

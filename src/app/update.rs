@@ -47,6 +47,10 @@ pub fn update(app: &mut App, event: Event, now: Timestamp) -> Vec<Effect> {
             Vec::new()
         }
         Event::Probed(probed) => probed_one(app, *probed),
+        Event::Logged(log) => {
+            app.evidence.record_log(*log);
+            vec![diagnose(app)]
+        }
         Event::ProbesEnded(keys) => {
             app.running.retain(|key| !keys.contains(key));
             Vec::new()

@@ -2,12 +2,16 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{
+    Args, Parser, Subcommand, ValueEnum,
+    builder::{PossibleValue, StringValueParser, TypedValueParser},
+};
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
 
 use crate::{
     beside::Address,
     cluster::transport::{IMAGE, Via},
+    diagnosis::registry::RULES,
 };
 
 /// Finds out why mutual TLS between NGINX Gateway Fabric and a backend breaks.
@@ -75,6 +79,8 @@ pub enum Command {
     Chain(ChainArgs),
     /// Print what the logs of the data plane, its backends and the control plane say, decoded and counted
     Logs(LogsArgs),
+    /// Say what a code means, what is behind it and what to do; without a code, list all
+    Explain(ExplainArgs),
     /// Find what the tool made in the cluster and could not remove (after kill -9), and remove it
     Cleanup(CleanupArgs),
     /// Relay standard input and output to a TCP connection: what the tool's own image does in a pod
@@ -283,6 +289,38 @@ pub struct LogsArgs {
     /// How long to wait for the cluster's answers
     #[arg(long, default_value = "15s", value_parser = duration, value_name = "DURATION")]
     pub timeout: Duration,
+}
+
+/// Arguments of `explain`.
+#[derive(Debug, Clone, Args)]
+pub struct ExplainArgs {
+    /// The code, with or without NGF-, whatever the case: NGF-T1, t1
+    #[arg(value_parser = CodeParser, hide_possible_values = true)]
+    pub code: Option<String>,
+}
+
+/// Takes any text, and offers the codes of all rules for completion.
+#[derive(Debug, Clone, Copy)]
+struct CodeParser;
+
+impl TypedValueParser for CodeParser {
+    type Value = String;
+
+    fn parse_ref(
+        &self,
+        command: &clap::Command,
+        arg: Option<&clap::Arg>,
+        value: &std::ffi::OsStr,
+    ) -> Result<String, clap::Error> {
+        StringValueParser::new().parse_ref(command, arg, value)
+    }
+
+    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
+        let codes = RULES
+            .iter()
+            .map(|rule| PossibleValue::new(rule.code).help(rule.title));
+        Some(Box::new(codes))
+    }
 }
 
 /// Arguments of `cleanup`.

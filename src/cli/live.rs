@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, panic::AssertUnwindSafe, sync::Arc, time::Durat
 
 use futures::{FutureExt, future::join_all};
 use jiff::Timestamp;
+use ngf_probes::settle_demand;
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -53,17 +54,17 @@ pub(super) async fn probe_target(
             let began = Timestamp::now();
             let trust = probe::mounted_trust(found.transports.snapshot(), &plan.service);
             let trust = &trust;
-            let (transcript, mut way) = run_over(&ways, |dial| async move {
+            let (mut transcript, mut way) = run_over(&ways, |dial| async move {
                 extras
                     .probe(spec.clone(), trust.clone(), &*dial, job.cancel)
                     .await
             })
             .await?;
             way.not_taken.extend(note);
+            let taken = ways.ways.iter().find(|one| one.via.to_string() == way.via);
             let beside = if args.way.backend_only || found.planning.plans.len() > BESIDE {
                 None
             } else {
-                let taken = ways.ways.iter().find(|one| one.via.to_string() == way.via);
                 let asked = Asked {
                     exec: taken.and_then(|way| way.exec.as_ref()),
                     service_names: args.way.dns,
@@ -74,6 +75,12 @@ pub(super) async fn probe_target(
                 };
                 Some(beside(&found.transports, plan, &asked, began, &transcript).await)
             };
+            // After the logs were read: the backend logs this one, too.
+            if extras.may_ask_again()
+                && let Some(taken) = taken
+            {
+                settle_demand(&mut transcript, spec, &*taken.dial, job.cancel).await;
+            }
             Ok(Report {
                 transcript,
                 plan: Some(plan.clone()),

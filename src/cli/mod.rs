@@ -6,6 +6,7 @@ mod check;
 mod cleanup;
 pub mod connect;
 mod demo;
+mod explain;
 mod grid;
 mod live;
 mod logs;
@@ -81,6 +82,7 @@ async fn dispatch(cli: Cli) -> Result<u8, CliError> {
         Some(Command::Probe(args)) => probe::run(&cli.input, &args).await,
         Some(Command::Chain(args)) => chain::run(&cli.input, &args).await,
         Some(Command::Logs(args)) => logs::run(&cli.input, &args).await,
+        Some(Command::Explain(args)) => explain::run(&args),
         Some(Command::Cleanup(args)) => cleanup::run(&cli.input, &args).await,
         Some(Command::Relay(args)) => relay::run(&args).await,
         Some(Command::Sleep { seconds }) => relay::sleep(seconds).await,
@@ -90,7 +92,11 @@ async fn dispatch(cli: Cli) -> Result<u8, CliError> {
             let mut command = Cli::command();
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut command, "ngf-tui", &mut script);
-            output::print(&String::from_utf8_lossy(&script))?;
+            let mut script = String::from_utf8_lossy(&script).into_owned();
+            if shell == clap_complete::Shell::Fish {
+                script += &explain::fish_codes();
+            }
+            output::print(&script)?;
             Ok(EXIT_OK)
         }
     }

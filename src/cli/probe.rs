@@ -12,7 +12,7 @@ use ngf_probes::{
     capture::Capture,
     chain::{Certificates, NGINX_SERVER_DEPTH},
     dial::{Dial, Direct},
-    probe_with,
+    probe_with, settle_demand,
     spec::{BackendTrust, Options, ProbeSpec},
     transcript::Transcript,
 };
@@ -54,6 +54,12 @@ impl Extras {
         })
     }
 
+    /// Whether a second handshake may complete what the first one says: not where every byte is
+    /// kept, or another moment is meant.
+    pub(super) fn may_ask_again(&self) -> bool {
+        self.captures.is_none() && self.at.is_none()
+    }
+
     /// Runs a probe with them; `trust` is whom the backend probably trusts, where objects say so.
     pub(super) async fn probe(
         &self,
@@ -90,7 +96,10 @@ pub(super) async fn run(input: &InputArgs, args: &ProbeArgs) -> Result<u8, CliEr
     let reports = match (&args.connect, &args.server_name, &args.target) {
         (Some(address), Some(name), _) => {
             let spec = connect::spec(args, address, name)?;
-            let transcript = extras.probe(spec, None, &Direct, &cancel).await?;
+            let mut transcript = extras.probe(spec.clone(), None, &Direct, &cancel).await?;
+            if extras.may_ask_again() {
+                settle_demand(&mut transcript, &spec, &Direct, &cancel).await;
+            }
             Reports {
                 schema: LIST_SCHEMA,
                 probes: vec![Report {

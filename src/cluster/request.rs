@@ -17,8 +17,23 @@ use crate::model::{decode::Incoming, kind::KindInfo};
 
 /// Bound on one request, a page of a list included.
 pub(super) const ANSWER: Duration = Duration::from_secs(30);
+/// Bound on one small request that a person waits for.
+const SOON: Duration = Duration::from_secs(15);
 /// Bytes of one answer; etcd keeps objects of up to 1.5 MiB, and a page holds 500.
 const MAX_ANSWER: u64 = 256 << 20;
+
+/// The answer to a small request, which does not take for ever.
+pub(super) async fn answered<T>(
+    request: impl Future<Output = Result<T, kube::Error>>,
+) -> Result<T, Failure> {
+    match timeout(SOON, request).await {
+        Ok(answer) => answer.map_err(Failure::from),
+        Err(_) => Err(Failure::NoAnswer(format!(
+            "no answer within {} s",
+            SOON.as_secs()
+        ))),
+    }
+}
 
 /// What is asked for: objects of a kind in a version, everywhere or in one namespace.
 #[derive(Debug, Clone)]

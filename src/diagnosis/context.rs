@@ -1,16 +1,21 @@
 //! What a rule may look at: the snapshot, what was measured, and what NGF makes of it, worked out
 //! once.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    cell::{OnceCell, RefCell},
+    collections::{BTreeMap, BTreeSet},
+    rc::Rc,
+};
 
 use jiff::Timestamp;
 
 use super::{
     evidence::{Evidence, Probed},
     finding::Mark,
+    mounted::{Mounted, Selectable},
     ngf::{
-        BackendDecision, BackendState, ClientCertificate, PolicyDecision, RuleDecision,
-        client_certificate, decide_policy, decide_rule, known,
+        BackendDecision, BackendState, ClientCertificate, Difference, PolicyDecision, RuleDecision,
+        Running, client_certificate, decide_policy, decide_rule, known, predict,
     },
     plan::{ProbeTarget, TrustSource, plan_all},
 };
@@ -19,7 +24,7 @@ use crate::{
     model::{
         index::Index,
         kind::Kind,
-        kinds::{BackendTLSPolicy, Gateway, Route, RouteRule},
+        kinds::{BackendTLSPolicy, Gateway, Route, RouteRule, Service},
         object::{Object, ObjectRef},
         snapshot::{Snapshot, Source},
         topology::{Group, Topology, What, is_ngf_controller},
@@ -34,6 +39,8 @@ pub struct Context<'a> {
     pub evidence: &'a Evidence,
     /// Now.
     pub now: Timestamp,
+    /// The release of NGF that decides.
+    pub running: Running,
     /// Look-ups.
     pub index: &'a Index<'a>,
     /// The tree.
@@ -44,10 +51,16 @@ pub struct Context<'a> {
     pub policies: BTreeMap<&'a ObjectRef, (&'a Object<BackendTLSPolicy>, PolicyDecision)>,
     /// Every rule of every route that one of NGF's Gateways takes.
     pub rules: Vec<RuleInUse<'a>>,
+    /// Objects whose status is another than NGF would write.
+    pub differences: BTreeMap<ObjectRef, Vec<Difference>>,
     /// Probes of connections that nginx would still open as it was tried.
     pub probes: Vec<&'a Probed>,
     /// What logs say, joined to the connections that it is about.
     pub logs: Vec<Joined<'a>>,
+    /// What the pods of each Service mount, worked out once for each that is asked for.
+    mounted: RefCell<BTreeMap<ObjectRef, Rc<[Mounted]>>>,
+    /// Pods and workloads by namespace and label.
+    selectable: OnceCell<Selectable<'a>>,
     /// For each policy that takes effect on a backend in use: the rules, as indices into
     /// [`Context::rules`], with the backend's index.
     pub policy_users: BTreeMap<&'a ObjectRef, Vec<(usize, usize)>>,
@@ -76,21 +89,29 @@ impl<'a> Context<'a> {
         index: &'a Index<'a>,
         topology: &'a Topology,
     ) -> Self {
+        let running = Running::of(snapshot);
+        let release = running.release;
         let gateways: BTreeMap<_, _> = snapshot
             .gateways
             .iter()
             .filter(|(_, gateway)| is_ngf(snapshot, gateway))
-            .map(|(name, gateway)| (name, (&**gateway, client_certificate(snapshot, gateway))))
+            .map(|(name, gateway)| {
+                (
+                    name,
+                    (&**gateway, client_certificate(snapshot, release, gateway)),
+                )
+            })
             .collect();
         let policies = snapshot
             .policies
             .iter()
-            .map(|(name, policy)| (name, (&**policy, decide_policy(snapshot, policy))))
+            .map(|(name, policy)| (name, (&**policy, decide_policy(snapshot, release, policy))))
             .collect();
         let mut context = Self {
             snapshot,
             evidence,
             now,
+            running,
             index,
             topology,
             gateways,
@@ -99,10 +120,14 @@ impl<'a> Context<'a> {
             policy_users: BTreeMap::new(),
             probes: Vec::new(),
             logs: logs::join(snapshot, index, topology, evidence),
+            mounted: RefCell::default(),
+            selectable: OnceCell::new(),
+            differences: BTreeMap::new(),
         };
         context.probes = context.current_probes();
         context.rules = context.rules_in_use();
         context.policy_users = context.users();
+        context.differences = predict::differences(&context);
         context
     }
 
@@ -118,7 +143,14 @@ impl<'a> Context<'a> {
                     route,
                     index,
                     rule,
-                    decision: decide_rule(self.snapshot, self.index, route, index, rule),
+                    decision: decide_rule(
+                        self.snapshot,
+                        self.index,
+                        self.running.release,
+                        route,
+                        index,
+                        rule,
+                    ),
                     gateways: gateways.clone(),
                 });
             }
@@ -175,6 +207,20 @@ impl<'a> Context<'a> {
                     .is_some_and(|plan| plan.same_connection(&probed.plan))
             })
             .collect()
+    }
+
+    /// What the pods of a Service mount.
+    pub fn mounted(&self, service: &Object<Service>) -> Rc<[Mounted]> {
+        if let Some(known) = self.mounted.borrow().get(&service.reference) {
+            return Rc::clone(known);
+        }
+        let selectable = self
+            .selectable
+            .get_or_init(|| Selectable::of(self.snapshot));
+        let mounted: Rc<[Mounted]> = selectable.mounted(service).into();
+        let mut known = self.mounted.borrow_mut();
+        known.insert(service.reference.clone(), Rc::clone(&mounted));
+        mounted
     }
 
     /// The rules and backends on which a policy takes effect.

@@ -1,6 +1,6 @@
 //! Runs the rules and puts causes before effects.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
@@ -9,6 +9,7 @@ use super::{
     evidence::Evidence,
     finding::{Finding, Remedy, Severity, Verdict},
     health::{self, Health},
+    ngf::Difference,
     order::in_order,
     registry::{RULES, rule},
 };
@@ -77,6 +78,8 @@ pub struct Diagnosis {
     pub topology: Topology,
     /// What is wrong: causes by importance, each followed by its effects.
     pub findings: Vec<Finding>,
+    /// Objects whose status is another than NGF would write.
+    pub differences: BTreeMap<ObjectRef, Vec<Difference>>,
     own: Vec<Health>,
     worst: Vec<Health>,
     at_node: Vec<Vec<usize>>,
@@ -101,9 +104,11 @@ impl Diagnosis {
         let at_node = health::findings_by_node(&topology, &findings);
         let own = health::own(&context, &findings, &at_node);
         let worst = health::worst(&topology, &own);
+        let differences = context.differences;
         Self {
             topology,
             findings,
+            differences,
             own,
             worst,
             at_node,

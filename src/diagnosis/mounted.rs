@@ -1,14 +1,14 @@
 //! What the pods behind a Service mount: where their certificates probably come from. Never proof:
 //! what a server presents only a probe can say.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use ngf_probes::certificate::CertificateFacts;
 
 use super::{context::Context, ngf::BackendState, trust};
 use crate::model::{
     kind::Kind,
-    kinds::{Container, Service, Volume},
+    kinds::{Container, Pod, Service, Volume, Workload},
     object::{Object, ObjectRef},
     snapshot::Snapshot,
 };
@@ -26,50 +26,107 @@ pub struct Mounted {
     pub by: ObjectRef,
 }
 
-/// What the pods of a Service mount, each source once; where there are no pods (files), what the
-/// templates of workloads say that the Service selects.
+/// Pods and workloads by namespace and by each of their labels, so that finding those of a Service
+/// does not look at all of them.
+pub struct Selectable<'a> {
+    pods: ByLabel<'a, Pod>,
+    workloads: ByLabel<'a, Workload>,
+}
+
+/// By namespace, label and value.
+type ByLabel<'a, T> = HashMap<(&'a str, &'a str, &'a str), Vec<&'a Object<T>>>;
+
+fn by_label<'a, T>(
+    objects: impl Iterator<Item = &'a Object<T>>,
+    labels: impl Fn(&'a Object<T>) -> &'a BTreeMap<String, String>,
+) -> ByLabel<'a, T> {
+    let mut found: ByLabel<'a, T> = HashMap::new();
+    for object in objects {
+        for (name, value) in labels(object) {
+            let key = (
+                object.reference.namespace.as_str(),
+                name.as_str(),
+                value.as_str(),
+            );
+            found.entry(key).or_default().push(object);
+        }
+    }
+    found
+}
+
+/// Those that have the selector's rarest label.
+fn candidates<'b, 'a, T>(
+    objects: &'b ByLabel<'a, T>,
+    service: &'b Object<Service>,
+) -> &'b [&'a Object<T>] {
+    let namespace = service.reference.namespace.as_str();
+    let lists = service.spec.selector.iter().map(|(name, value)| {
+        objects
+            .get(&(namespace, name.as_str(), value.as_str()))
+            .map_or(&[][..], Vec::as_slice)
+    });
+    lists.min_by_key(|list| list.len()).unwrap_or(&[])
+}
+
+impl<'a> Selectable<'a> {
+    /// Indexes a snapshot.
+    pub fn of(snapshot: &'a Snapshot) -> Self {
+        Self {
+            pods: by_label(snapshot.pods.values().map(|pod| &**pod), |pod| {
+                &pod.meta.labels
+            }),
+            workloads: by_label(
+                snapshot.workloads.values().map(|workload| &**workload),
+                |workload| &workload.spec.template.labels,
+            ),
+        }
+    }
+
+    /// What the pods of a Service mount, each source once; where there are no pods (files), what the
+    /// templates of workloads say that the Service selects.
+    pub fn mounted(&self, service: &Object<Service>) -> Vec<Mounted> {
+        let mut found = BTreeSet::new();
+        let mut seen = BTreeSet::new();
+        let mut take = |by: &ObjectRef, volumes: &[Volume], containers: &[Container]| {
+            for volume in volumes {
+                let mount = containers
+                    .iter()
+                    .flat_map(|container| &container.mounts)
+                    .find(|(name, _, _)| *name == volume.name);
+                if let Some((_, path, sub_path)) = mount
+                    && seen.insert(volume.source.clone())
+                {
+                    found.insert(Mounted {
+                        source: volume.source.clone(),
+                        path: path.clone(),
+                        sub_path: *sub_path,
+                        by: by.clone(),
+                    });
+                }
+            }
+        };
+        let mut any = false;
+        for pod in candidates(&self.pods, service) {
+            if service.spec.selects(&pod.meta.labels) {
+                any = true;
+                take(&pod.reference, &pod.spec.volumes, &pod.spec.containers);
+            }
+        }
+        if !any {
+            for workload in candidates(&self.workloads, service) {
+                let template = &workload.spec.template;
+                if service.spec.selects(&template.labels) {
+                    take(&workload.reference, &template.volumes, &template.containers);
+                }
+            }
+        }
+        found.into_iter().collect()
+    }
+}
+
+/// What the pods of one Service mount; for many, [`Context::mounted`] is faster.
 pub fn by_service(snapshot: &Snapshot, service: &Object<Service>) -> Vec<Mounted> {
-    let namespace = &service.reference.namespace;
-    let mut found = BTreeSet::new();
-    let mut seen = BTreeSet::new();
-    let mut take = |by: &ObjectRef, volumes: &[Volume], containers: &[Container]| {
-        for volume in volumes {
-            let mount = containers
-                .iter()
-                .flat_map(|container| &container.mounts)
-                .find(|(name, _, _)| *name == volume.name);
-            if let Some((_, path, sub_path)) = mount
-                && seen.insert(volume.source.clone())
-            {
-                found.insert(Mounted {
-                    source: volume.source.clone(),
-                    path: path.clone(),
-                    sub_path: *sub_path,
-                    by: by.clone(),
-                });
-            }
-        }
-    };
-    let pods = snapshot
-        .pods
-        .values()
-        .filter(|pod| pod.reference.namespace == *namespace)
-        .filter(|pod| service.spec.selects(&pod.meta.labels));
-    let mut any = false;
-    for pod in pods {
-        any = true;
-        take(&pod.reference, &pod.spec.volumes, &pod.spec.containers);
-    }
-    if !any {
-        for workload in snapshot.workloads.values() {
-            let template = &workload.spec.template;
-            if workload.reference.namespace == *namespace && service.spec.selects(&template.labels)
-            {
-                take(&workload.reference, &template.volumes, &template.containers);
-            }
-        }
-    }
-    found.into_iter().collect()
+    Selectable::of(snapshot).mounted(service)
 }
 
 /// The Secrets, and for `ca.crt` the ConfigMaps, with certificates under this key that the pods of a
@@ -102,7 +159,9 @@ pub fn of_backends(context: &Context<'_>) -> BTreeSet<(ObjectRef, ObjectRef)> {
         .into_iter()
         .filter_map(|service| context.index.service(service))
         .flat_map(|service| {
-            by_service(context.snapshot, service)
+            context
+                .mounted(service)
+                .to_vec()
                 .into_iter()
                 .filter(|mounted| mounted.source.kind == Kind::Secret)
                 .map(|mounted| (service.reference.clone(), mounted.source))

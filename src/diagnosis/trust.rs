@@ -5,8 +5,7 @@ use jiff::Timestamp;
 use ngf_probes::{
     certificate::CertificateFacts,
     chain::{
-        Certificates, ChainJudgement, ChainQuestion, GATEWAY_DEPTH, NGINX_SERVER_DEPTH, Purpose,
-        judge, signed_by,
+        Certificates, ChainJudgement, ChainQuestion, NGINX_SERVER_DEPTH, Purpose, judge, signed_by,
     },
 };
 
@@ -80,18 +79,19 @@ pub fn trusted<'a>(
     }
 }
 
-/// What nginx would say of a backend's chain.
+/// What nginx would say of a backend's chain, which it follows to that depth.
 pub fn judge_backend(
     presented: &[CertificateFacts],
     trusted: &[CertificateFacts],
     hostname: &str,
+    depth: u32,
     now: Timestamp,
 ) -> Result<ChainJudgement, String> {
     ask(&ChainQuestion {
         presented: der(presented),
         trusted: der(trusted),
         purpose: Purpose::Server,
-        depth: GATEWAY_DEPTH,
+        depth,
         name: Some(hostname.to_owned()),
         at: Some(now),
     })

@@ -17,7 +17,7 @@ use jiff::Timestamp;
 
 pub use join::{Joined, join};
 pub use line::{About, ClientVerify, Decoded, Level, Phase, Upstream, What, Writer};
-pub use read::{Followed, Source, follow, read, sources};
+pub use read::{Followed, Source, follow, read, sources, watch};
 pub use tally::{Counted, PodLog, Role, Tally};
 
 /// Bytes of a line that are looked at; what a container writes can be any length.

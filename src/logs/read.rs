@@ -1,11 +1,18 @@
 //! Reads logs from a cluster: the past so many seconds of each container at once, or as they grow.
 
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use futures::{StreamExt, stream};
 use jiff::Timestamp;
-use tokio::{sync::mpsc, time::sleep};
-use tokio_util::sync::CancellationToken;
+use tokio::{
+    sync::{mpsc, watch},
+    time::sleep,
+};
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::{
     Unbroken,
@@ -17,7 +24,10 @@ use crate::{
         Cluster, LogOptions,
         transport::{CONTAINER, data_plane},
     },
-    diagnosis::plan::{ProbeTarget, plan_every},
+    diagnosis::{
+        context::is_ngf,
+        plan::{ProbeTarget, plan_every},
+    },
     model::{object::ObjectRef, snapshot::Snapshot},
     world::in_words,
 };
@@ -34,6 +44,10 @@ const CONTROLLERS: usize = 4;
 const CONTAINERS: usize = 4;
 /// How often a log that is followed is asked for more.
 const EVERY: Duration = Duration::from_secs(2);
+/// How often one is that stands behind a screen.
+const WATCHED_EVERY: Duration = Duration::from_secs(5);
+/// How often it is looked which containers there are, at most.
+const SOURCES_EVERY: Duration = Duration::from_secs(10);
 
 /// A container whose log says something about a Gateway.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -113,7 +127,7 @@ pub fn sources(snapshot: &Snapshot, gateways: &[ObjectRef]) -> (Vec<Source>, Vec
 /// NGF's own pods, by the container that its chart and manifests give them.
 fn control_plane(snapshot: &Snapshot) -> impl Iterator<Item = Source> {
     const CONTROLLER: &str = "nginx-gateway";
-    let is_ours = |labels: &std::collections::BTreeMap<String, String>| {
+    let is_ours = |labels: &BTreeMap<String, String>| {
         labels
             .get("app.kubernetes.io/name")
             .is_some_and(|name| name == "nginx-gateway-fabric")
@@ -230,58 +244,160 @@ pub fn follow(
     receiver
 }
 
-/// Asks again and again for what is new: a stream that ends with its node, a proxy or a restart of the
-/// container needs no other treatment then.
-async fn follow_one(cluster: &Cluster, source: Arc<Source>, sender: &mpsc::Sender<Followed>) {
-    let mut newest = Timestamp::now();
-    let mut failing = false;
-    loop {
-        sleep(EVERY).await;
+/// What a log says that grows.
+struct Growing<'c> {
+    cluster: &'c Cluster,
+    source: &'c Source,
+    newest: Timestamp,
+}
+
+impl Growing<'_> {
+    /// The lines since the last one that was given, each with its time. Asked for again and again: a
+    /// stream that ends with its node, a proxy or a restart of the container needs no other treatment then.
+    async fn news(&mut self) -> Result<Vec<(Timestamp, Decoded)>, String> {
         let options = LogOptions {
-            since: Some(newest),
+            since: Some(self.newest),
             limit: Some(BYTES),
             timestamps: true,
             ..LogOptions::default()
         };
-        let (pod, container) = (&source.pod, &source.container);
-        let read = cluster.pod_log(&pod.namespace, &pod.name, container, &options);
-        let text = match read.await {
-            Ok(text) => {
-                failing = false;
-                text
-            }
-            Err(error) => {
-                let followed = Followed {
-                    source: Arc::clone(&source),
-                    at: Timestamp::now(),
-                    line: Err(in_words(&error)),
-                };
-                // Said once, not every two seconds.
-                if !failing && sender.send(followed).await.is_err() {
-                    return;
-                }
-                failing = true;
-                continue;
-            }
-        };
-        let mut unbroken = Unbroken::default();
-        let before = newest;
+        let (pod, container) = (&self.source.pod, &self.source.container);
+        let read = self
+            .cluster
+            .pod_log(&pod.namespace, &pod.name, container, &options);
+        let text = read.await.map_err(|error| in_words(&error))?;
+        let (mut unbroken, before) = (Unbroken::default(), self.newest);
+        let mut news = Vec::new();
         for line in text.lines() {
             let whole = unbroken.is_whole(line);
             let (at, decoded) = super::decode_stamped(line);
             // sinceTime counts whole seconds: what was seen is skipped.
-            let Some(at) = at.filter(|at| *at > before) else {
-                continue;
+            if let Some(at) = at.filter(|at| *at > before) {
+                self.newest = self.newest.max(at);
+                news.extend(decoded.filter(|_| whole).map(|decoded| (at, decoded)));
+            }
+        }
+        Ok(news)
+    }
+}
+
+async fn follow_one(cluster: &Cluster, source: Arc<Source>, sender: &mpsc::Sender<Followed>) {
+    let mut growing = Growing {
+        cluster,
+        source: &source,
+        newest: Timestamp::now(),
+    };
+    let mut failing = false;
+    loop {
+        sleep(EVERY).await;
+        let lines = match growing.news().await {
+            Ok(news) => {
+                failing = false;
+                news.into_iter().map(|(at, line)| (at, Ok(line))).collect()
+            }
+            // Said once, not every two seconds.
+            Err(_) if failing => Vec::new(),
+            Err(why) => {
+                failing = true;
+                vec![(Timestamp::now(), Err(why))]
+            }
+        };
+        for (at, line) in lines {
+            let source = Arc::clone(&source);
+            if sender.send(Followed { source, at, line }).await.is_err() {
+                return;
+            }
+        }
+    }
+}
+
+/// The logs of all of NGF's Gateways as they grow: of each container the past hour first, then anew
+/// whenever it says something. Which containers those are follows the snapshots. One task a container;
+/// all end with `cancel`, or when nobody takes what they give.
+pub fn watch(
+    cluster: &Cluster,
+    mut snapshots: watch::Receiver<Arc<Snapshot>>,
+    cancel: &CancellationToken,
+) -> mpsc::Receiver<PodLog> {
+    let (sender, receiver) = mpsc::channel(16);
+    let (cluster, cancel) = (cluster.clone(), cancel.clone());
+    tokio::spawn(async move {
+        let mut running: BTreeMap<Source, DropGuard> = BTreeMap::new();
+        loop {
+            let snapshot = Arc::clone(&snapshots.borrow_and_update());
+            let wanted = tokio::task::spawn_blocking(move || {
+                let gateways: Vec<ObjectRef> = snapshot
+                    .gateways
+                    .iter()
+                    .filter(|(_, gateway)| is_ngf(&snapshot, gateway))
+                    .map(|(name, _)| name.clone())
+                    .collect();
+                sources(&snapshot, &gateways).0
+            });
+            let Ok(wanted) = wanted.await else { return };
+            running.retain(|source, _| wanted.contains(source));
+            for source in wanted {
+                running.entry(source).or_insert_with_key(|source| {
+                    let ends = cancel.child_token();
+                    let (cluster, source) = (cluster.clone(), source.clone());
+                    let (sender, ended) = (sender.clone(), ends.clone());
+                    tokio::spawn(async move {
+                        ended
+                            .run_until_cancelled(watch_one(&cluster, &source, &sender))
+                            .await;
+                    });
+                    ends.drop_guard()
+                });
+            }
+            // At first nothing has been read yet.
+            let pause = if running.is_empty() {
+                EVERY
+            } else {
+                SOURCES_EVERY
             };
-            newest = newest.max(at);
-            if let Some(decoded) = decoded.filter(|_| whole) {
-                let followed = Followed {
-                    source: Arc::clone(&source),
-                    at,
-                    line: Ok(decoded),
-                };
-                if sender.send(followed).await.is_err() {
-                    return;
+            tokio::select! {
+                () = cancel.cancelled() => return,
+                () = sender.closed() => return,
+                () = sleep(pause) => {}
+            }
+            tokio::select! {
+                () = cancel.cancelled() => return,
+                () = sender.closed() => return,
+                changed = snapshots.changed() => if changed.is_err() { return },
+            }
+        }
+    });
+    receiver
+}
+
+async fn watch_one(cluster: &Cluster, source: &Source, sender: &mpsc::Sender<PodLog>) {
+    let began = Timestamp::now();
+    let mut log = read_one(cluster, source, Duration::from_hours(1)).await;
+    let mut growing = Growing {
+        cluster,
+        source,
+        newest: began,
+    };
+    loop {
+        if sender.send(log.clone()).await.is_err() {
+            return;
+        }
+        loop {
+            sleep(WATCHED_EVERY).await;
+            match growing.news().await {
+                Ok(news) if news.is_empty() && log.failed.is_none() => {}
+                Ok(news) => {
+                    log.failed = None;
+                    log.tally.lines += news.len() as u64;
+                    for (at, line) in &news {
+                        log.tally.count(line, *at);
+                    }
+                    break;
+                }
+                Err(_) if log.failed.is_some() => {}
+                Err(why) => {
+                    log.failed = Some(why);
+                    break;
                 }
             }
         }

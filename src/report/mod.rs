@@ -2,6 +2,7 @@
 //! the exit code. Decides nothing by itself.
 
 pub mod chain;
+pub mod explain;
 pub mod grid;
 pub mod json;
 pub mod logs;

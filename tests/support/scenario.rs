@@ -2,7 +2,7 @@
 //! CONTRIBUTING.md says how to write one.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs,
     path::{Path, PathBuf},
     sync::Arc,
@@ -63,6 +63,9 @@ pub(crate) struct Description {
     /// Kinds that may not be read.
     #[serde(default)]
     pub(crate) denied: Vec<String>,
+    /// Kinds that the cluster does not have.
+    #[serde(default)]
+    pub(crate) not_served: Vec<String>,
     /// Versions in which the cluster serves kinds, where they are not the preferred ones.
     #[serde(default)]
     pub(crate) versions: BTreeMap<String, String>,
@@ -75,6 +78,13 @@ pub(crate) struct Description {
     /// What nginx is using.
     #[serde(default)]
     pub(crate) rendered: Vec<SeenInPod>,
+    /// Rules that narrowly do not fire here.
+    #[serde(default)]
+    pub(crate) near: Vec<String>,
+    /// What NGF says: conditions as `Type Status/Reason message` by `Kind/namespace/name`, which take the
+    /// place of those of their type, for every parent and ancestor.
+    #[serde(default)]
+    pub(crate) says: BTreeMap<String, Vec<String>>,
     /// The findings in order, as `CODE [warning|info] [unknown] [by CODE]`.
     pub(crate) expect: Vec<String>,
 }
@@ -109,6 +119,8 @@ pub(crate) struct SeenByProbe {
     /// HTTP body.
     #[serde(default)]
     pub(crate) body: String,
+    /// `Server` header.
+    pub(crate) server: Option<String>,
     /// What the gateway's client would get.
     pub(crate) client_status: Option<u16>,
     /// Seconds before now that it ran.
@@ -184,6 +196,20 @@ pub(crate) fn all() -> Vec<String> {
     names
 }
 
+/// The rules that narrowly do not fire in a scenario.
+pub(crate) fn near(name: &str) -> Vec<String> {
+    description(name).near
+}
+
+/// A scenario and those that it starts from.
+pub(crate) fn bases(name: &str) -> Vec<String> {
+    let mut all = vec![name.to_owned()];
+    while let Some(base) = description(&all[all.len() - 1]).base {
+        all.push(base);
+    }
+    all
+}
+
 /// The findings that a scenario names.
 pub(crate) fn expected(name: &str) -> Vec<String> {
     description(name).expect
@@ -203,9 +229,17 @@ impl Scenario {
         let mut objects = Vec::new();
         collect(name, &mut wanted, &mut objects);
         let minted = pki::mint(&wanted, now);
+        let minted: BTreeMap<String, &Minted> = minted
+            .iter()
+            .map(|(name, pair)| (name.clone(), pair))
+            .collect();
         let mut snapshot = read(name, &objects, &minted);
         if !description.files {
             as_cluster(&mut snapshot, &description.denied);
+            for name in &description.not_served {
+                let info = KINDS.iter().find(|info| info.name == name).expect("a kind");
+                snapshot.kinds.insert(info.kind, KindState::NotServed);
+            }
             for (name, version) in &description.versions {
                 let info = KINDS.iter().find(|info| info.name == name).expect("a kind");
                 let version = version.clone();
@@ -224,6 +258,59 @@ impl Scenario {
         }
     }
 
+    /// Two scenarios of one base as one; `None` where they change the same thing, so that one would undo
+    /// what the other broke.
+    pub(crate) fn merged(a: &Part, b: &Part) -> Option<Self> {
+        if !a.touched.is_disjoint(&b.touched)
+            || (a.probes() && b.probes())
+            || a.needs_what_is_gone(b)
+            || b.needs_what_is_gone(a)
+        {
+            return None;
+        }
+        let now: Timestamp = "2026-06-01T12:00:00Z".parse().expect("a moment");
+        let mut objects = a.base.clone();
+        for part in [a, b] {
+            part.description.change(&part.name, &mut objects);
+        }
+        for part in [a, b] {
+            part.description.put_words(&part.name, &mut objects);
+        }
+        // One may sign what the other changes.
+        let both = !a.description.certificates.is_empty() && !b.description.certificates.is_empty();
+        let anew = if both {
+            let mut wanted = a.wanted.clone();
+            wanted.extend(b.description.certificates.clone());
+            pki::mint(&wanted, now)
+        } else {
+            BTreeMap::new()
+        };
+        let minted = match b.description.certificates.is_empty() {
+            _ if both => &anew,
+            true => &a.minted,
+            false => &b.minted,
+        };
+        let minted: BTreeMap<String, &Minted> = minted
+            .iter()
+            .map(|(name, pair)| (name.clone(), pair))
+            .collect();
+        let mut snapshot = read("merged", &objects, &minted);
+        as_cluster(&mut snapshot, &[]);
+        let mut evidence = Evidence::none();
+        for part in [a, b] {
+            for probed in seen(&part.description, &snapshot, &minted, now).ok()? {
+                evidence.record(probed);
+            }
+        }
+        Some(Self {
+            name: format!("{} and {}", a.name, b.name),
+            description: a.description.clone(),
+            now,
+            snapshot,
+            evidence,
+        })
+    }
+
     /// Several scenarios in one cluster, each in a namespace of its own named after it; what is no
     /// namespace's is taken from the first. Probes are left out.
     pub(crate) fn together(names: &[&str]) -> Self {
@@ -235,6 +322,10 @@ impl Scenario {
             let mut objects = Vec::new();
             collect(name, &mut wanted, &mut objects);
             let minted = pki::mint(&wanted, now);
+            let minted: BTreeMap<String, &Minted> = minted
+                .iter()
+                .map(|(name, pair)| (name.clone(), pair))
+                .collect();
             let text = filled(name, &objects, &minted)
                 .replace(
                     "\"namespace\": \"default\"",
@@ -262,6 +353,125 @@ impl Scenario {
 
     pub(crate) fn diagnose(&self) -> Diagnosis {
         Diagnosis::of(&self.snapshot, &self.evidence, self.now)
+    }
+}
+
+/// A scenario that only changes objects and probes of its base.
+pub(crate) struct Part {
+    pub(crate) name: String,
+    pub(crate) description: Description,
+    /// The objects of its base.
+    base: Vec<Value>,
+    minted: BTreeMap<String, Minted>,
+    wanted: BTreeMap<String, Wanted>,
+    /// Paths of fields, and certificates, that it changes.
+    touched: BTreeSet<String>,
+}
+
+impl Part {
+    /// `None` where it does more than change the objects and probes of `base`.
+    pub(crate) fn of(name: &str, base: &str) -> Option<Self> {
+        let description = description(name);
+        let plain = !description.files
+            && description.now.is_none()
+            && description.denied.is_empty()
+            && description.not_served.is_empty()
+            && description.versions.is_empty()
+            // A log is of one moment of one set.
+            && description.logs.is_empty()
+            && description.rendered.is_empty()
+            && description.base.as_deref() == Some(base)
+            && !root().join(name).join("objects.yaml").exists();
+        if !plain {
+            return None;
+        }
+        let now: Timestamp = "2026-06-01T12:00:00Z".parse().expect("a moment");
+        let mut wanted = BTreeMap::new();
+        collect(name, &mut wanted, &mut Vec::new());
+        let mut objects = Vec::new();
+        collect(base, &mut BTreeMap::new(), &mut objects);
+        Some(Self {
+            base: objects,
+            name: name.to_owned(),
+            touched: description.touched(),
+            minted: pki::mint(&wanted, now),
+            wanted,
+            description,
+        })
+    }
+
+    /// Whether it changes an object that the other one takes away.
+    fn needs_what_is_gone(&self, other: &Self) -> bool {
+        let description = &self.description;
+        let mut changed = description.patch.keys().chain(description.says.keys());
+        changed.any(|path| other.description.without.contains(path))
+    }
+
+    fn probes(&self) -> bool {
+        !self.description.probes.is_empty()
+    }
+}
+
+impl Description {
+    /// What it changes of its base, but for what it puts into NGF's mouth.
+    fn change(&self, name: &str, objects: &mut Vec<Value>) {
+        for path in &self.without {
+            let before = objects.len();
+            objects.retain(|object| path_of(object) != *path);
+            assert!(
+                objects.len() < before,
+                "{name}: there is no {path} to take away"
+            );
+        }
+        for (path, patch) in &self.patch {
+            let object = objects
+                .iter_mut()
+                .find(|object| path_of(object) == *path)
+                .unwrap_or_else(|| panic!("{name}: there is no {path} to patch"));
+            merge(object, patch);
+        }
+        objects.extend(self.add.iter().cloned());
+    }
+
+    fn put_words(&self, name: &str, objects: &mut [Value]) {
+        for (path, conditions) in &self.says {
+            let object = objects
+                .iter_mut()
+                .find(|object| path_of(object) == *path)
+                .unwrap_or_else(|| panic!("{name}: there is no {path} to say something of"));
+            for condition in conditions {
+                say(object, condition);
+            }
+        }
+    }
+
+    /// Paths of the fields that it changes; of a status, of which NGF writes all, the whole.
+    fn touched(&self) -> BTreeSet<String> {
+        fn leaves(value: &Value, path: &str, into: &mut BTreeSet<String>) {
+            match value {
+                Value::Object(fields) if !path.ends_with("/status") => {
+                    for (name, value) in fields {
+                        leaves(value, &format!("{path}/{name}"), into);
+                    }
+                }
+                _ => {
+                    into.insert(path.to_owned());
+                }
+            }
+        }
+        let mut touched = BTreeSet::new();
+        for (path, patch) in &self.patch {
+            leaves(patch, path, &mut touched);
+        }
+        touched.extend(self.says.keys().map(|path| format!("{path}/status")));
+        touched.extend(self.add.iter().map(path_of));
+        touched.extend(
+            self.certificates
+                .keys()
+                .map(|name| format!("certificate {name}")),
+        );
+        touched.extend(self.without.iter().cloned());
+        touched
     }
 }
 
@@ -295,7 +505,11 @@ pub(crate) fn changed(
     }
     objects.extend(change.add);
     let minted = pki::mint(&wanted, now);
-    let mut snapshot = read(name, &objects, &minted);
+    let by_name: BTreeMap<String, &Minted> = minted
+        .iter()
+        .map(|(name, pair)| (name.clone(), pair))
+        .collect();
+    let mut snapshot = read(name, &objects, &by_name);
     as_cluster(&mut snapshot, &[]);
     (snapshot, minted)
 }
@@ -328,7 +542,7 @@ fn collect(name: &str, wanted: &mut BTreeMap<String, Wanted>, objects: &mut Vec<
     if let Some(base) = &description.base {
         collect(base, wanted, objects);
     }
-    wanted.extend(description.certificates);
+    wanted.extend(description.certificates.clone());
     let file = root().join(name).join("objects.yaml");
     if let Ok(text) = fs::read_to_string(&file) {
         for part in text.split("\n---") {
@@ -337,22 +551,44 @@ fn collect(name: &str, wanted: &mut BTreeMap<String, Wanted>, objects: &mut Vec<
             objects.extend(value.filter(|value| !value.is_null()));
         }
     }
-    for path in &description.without {
-        let before = objects.len();
-        objects.retain(|object| path_of(object) != *path);
-        assert!(
-            objects.len() < before,
-            "{name}: there is no {path} to take away"
-        );
+    description.change(name, objects);
+    description.put_words(name, objects);
+}
+
+/// Puts a condition where the object has those of its kind.
+fn say(object: &mut Value, text: &str) {
+    let mut words = text.splitn(3, ' ');
+    let mut next = || words.next().unwrap_or_default().to_owned();
+    let (kind, status, message) = (next(), next(), next());
+    let (status, reason) = status.split_once('/').expect("Status/Reason");
+    let generation = object.pointer("/metadata/generation").cloned();
+    let condition = json!({
+        "type": kind, "status": status, "reason": reason, "message": message,
+        "observedGeneration": generation.unwrap_or(json!(0)),
+    });
+    let own = object.pointer("/status/conditions").is_some();
+    let places: Vec<&mut Value> = if own {
+        object
+            .pointer_mut("/status/conditions")
+            .into_iter()
+            .collect()
+    } else {
+        let lists = object["status"]
+            .as_object_mut()
+            .expect("a status")
+            .values_mut();
+        lists
+            .filter_map(Value::as_array_mut)
+            .flatten()
+            .filter_map(|parent| parent.pointer_mut("/conditions"))
+            .collect()
+    };
+    assert!(!places.is_empty(), "there is no place for {text}");
+    for place in places {
+        let list = place.as_array_mut().expect("conditions");
+        list.retain(|known| known["type"] != condition["type"]);
+        list.push(condition.clone());
     }
-    for (path, patch) in &description.patch {
-        let object = objects
-            .iter_mut()
-            .find(|object| path_of(object) == *path)
-            .unwrap_or_else(|| panic!("{name}: there is no {path} to patch"));
-        merge(object, patch);
-    }
-    objects.extend(description.add);
 }
 
 fn path_of(object: &Value) -> String {
@@ -385,7 +621,7 @@ fn merge(target: &mut Value, patch: &Value) {
     }
 }
 
-fn read(name: &str, objects: &[Value], minted: &BTreeMap<String, Minted>) -> Snapshot {
+fn read(name: &str, objects: &[Value], minted: &BTreeMap<String, &Minted>) -> Snapshot {
     let text = filled(name, objects, minted);
     let folder = tempfile::tempdir().expect("folder");
     let path = folder.path().join("objects.json");
@@ -394,7 +630,7 @@ fn read(name: &str, objects: &[Value], minted: &BTreeMap<String, Minted>) -> Sna
 }
 
 /// The objects as a list, with the certificates in place.
-fn filled(name: &str, objects: &[Value], minted: &BTreeMap<String, Minted>) -> String {
+fn filled(name: &str, objects: &[Value], minted: &BTreeMap<String, &Minted>) -> String {
     let list = json!({"apiVersion": "v1", "kind": "List", "items": objects});
     let mut text = serde_json::to_string_pretty(&list).expect("JSON");
     for (certificate, pair) in minted {
@@ -461,14 +697,29 @@ fn as_cluster(snapshot: &mut Snapshot, denied: &[String]) {
 fn evidence(
     description: &Description,
     snapshot: &Snapshot,
-    minted: &BTreeMap<String, Minted>,
+    minted: &BTreeMap<String, &Minted>,
     now: Timestamp,
 ) -> Evidence {
     let mut evidence = Evidence::none();
+    for probed in seen(description, snapshot, minted, now).unwrap_or_else(|error| panic!("{error}"))
+    {
+        evidence.record(probed);
+    }
+    beyond_probes(description, minted, now, &mut evidence);
+    evidence
+}
+
+/// What probes saw; an error where nothing can be probed.
+fn seen(
+    description: &Description,
+    snapshot: &Snapshot,
+    minted: &BTreeMap<String, &Minted>,
+    now: Timestamp,
+) -> Result<Vec<Probed>, String> {
+    let mut all = Vec::new();
     for seen in &description.probes {
         let target = ProbeTarget::parse(&seen.target, "default").expect("a target");
-        let plans =
-            plan(snapshot, &target).unwrap_or_else(|error| panic!("{}: {error}", seen.target));
+        let plans = plan(snapshot, &target).map_err(|error| format!("{}: {error}", seen.target))?;
         for plan in plans {
             let wanted = seen.address.as_ref();
             if wanted.is_none_or(|address| *address == plan.endpoint.address) {
@@ -476,7 +727,7 @@ fn evidence(
                     Some(why) => Err(why.clone()),
                     None => Ok(Arc::new(transcript(seen, &plan, minted, now))),
                 };
-                evidence.record(Probed {
+                all.push(Probed {
                     plan: Arc::new(plan),
                     at: Timestamp::from_second(now.as_second() - seen.ago).expect("a moment"),
                     result,
@@ -484,6 +735,16 @@ fn evidence(
             }
         }
     }
+    Ok(all)
+}
+
+/// What logs and data-plane pods said.
+fn beyond_probes(
+    description: &Description,
+    minted: &BTreeMap<String, &Minted>,
+    now: Timestamp,
+    evidence: &mut Evidence,
+) {
     let gateway = ObjectRef::new(Kind::Gateway, "default", "gateway");
     for seen in &description.logs {
         let role = match seen.role {
@@ -522,13 +783,12 @@ fn evidence(
             found: seen.failed.clone().map_or(found, Err),
         });
     }
-    evidence
 }
 
 fn transcript(
     seen: &SeenByProbe,
     plan: &ProbePlan,
-    minted: &BTreeMap<String, Minted>,
+    minted: &BTreeMap<String, &Minted>,
     now: Timestamp,
 ) -> Transcript {
     let chain = seen
@@ -585,7 +845,7 @@ fn transcript(
         http: seen.status.map(|status| HttpAnswer {
             status,
             body: seen.body.clone(),
-            server: None,
+            server: seen.server.clone(),
         }),
     }
 }

@@ -59,6 +59,19 @@ pub fn judge(seen: &mut ClientCertificate, reaction: &Reaction<'_>) {
     seen.sentence = sanitize::line(&sentence(seen, &word), LONGEST);
 }
 
+/// Whether the backend took a client certificate, and may have done without.
+pub fn is_demand_open(seen: &ClientCertificate) -> bool {
+    seen.demand == Demand::Requested && seen.accepted == Some(true)
+}
+
+/// Completes what [`judge`] left open by what a probe without a certificate proved.
+pub fn settle(seen: &mut ClientCertificate, without: Demand) {
+    if is_demand_open(seen) && matches!(without, Demand::Optional | Demand::Required) {
+        seen.demand = without;
+        seen.sentence = sanitize::line(&sentence(seen, &Word::Served), LONGEST);
+    }
+}
+
 fn word(seen: &ClientCertificate, reaction: &Reaction<'_>) -> Word {
     if let Some(answer) = reaction.http {
         let status = answer.status;
@@ -121,6 +134,12 @@ fn sentence(seen: &ClientCertificate, word: &Word) -> String {
         (Demand::NotRequested, _) => {
             "the backend asked for no client certificate: no mutual TLS".to_owned()
         }
+        (Demand::Optional, Word::Served) if seen.sent => format!(
+            "the backend took the client certificate {subject}, and serves whoever presents none, too: it is optional, no mutual TLS"
+        ),
+        (Demand::Required, Word::Served) if seen.sent => format!(
+            "the backend took the client certificate {subject}, and refuses whoever presents none"
+        ),
         (Demand::Optional, _) => {
             "the backend asked for a client certificate, got none, and served the request: it is optional, no mutual TLS".to_owned()
         }
@@ -170,6 +189,48 @@ fn some(names: &[String]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_probe_without_a_certificate_settles_what_one_with_it_leaves_open() {
+        let served = answer(200, "hello");
+        let taken = || {
+            let mut taken = seen(true, true);
+            let reaction = Reaction {
+                is_flight_complete: true,
+                alert: None,
+                http: Some(&served),
+            };
+            judge(&mut taken, &reaction);
+            taken
+        };
+        for (without, demand, words) in [
+            (
+                Demand::Required,
+                Demand::Required,
+                "refuses whoever presents none",
+            ),
+            (
+                Demand::Optional,
+                Demand::Optional,
+                "it is optional, no mutual TLS",
+            ),
+            (
+                Demand::Unknown,
+                Demand::Requested,
+                "only a probe without it tells",
+            ),
+            (
+                Demand::Requested,
+                Demand::Requested,
+                "only a probe without it tells",
+            ),
+        ] {
+            let mut seen = taken();
+            settle(&mut seen, without);
+            assert_eq!(seen.demand, demand);
+            assert!(seen.sentence.contains(words), "{}", seen.sentence);
+        }
+    }
 
     fn answer(status: u16, body: &str) -> HttpAnswer {
         HttpAnswer {

@@ -13,13 +13,10 @@ use k8s_openapi::api::authorization::v1::{
 };
 use kube::{Api, Client, api::PostParams};
 use ngf_probes::sanitize;
-use tokio::time::timeout;
 
 use super::Via;
-use crate::cluster::error::Failure;
+use crate::cluster::request::answered;
 
-/// Bound on one question.
-const ANSWER: Duration = Duration::from_secs(10);
 /// From this version on, exec and port-forward over a websocket want `create` beside `get`.
 const CREATE_SINCE: (u32, u32) = (1, 35);
 
@@ -179,10 +176,10 @@ impl Reviewer {
             ..SelfSubjectAccessReview::default()
         };
         let reviews: Api<SelfSubjectAccessReview> = Api::all(self.client.clone());
-        match timeout(ANSWER, reviews.create(&PostParams::default(), &review)).await {
-            Ok(Ok(answer)) => Ok(answer.status.is_some_and(|status| status.allowed)),
-            Ok(Err(error)) => Err(sanitize::line(Failure::from(error).words(), 200)),
-            Err(_) => Err(format!("no answer within {} s", ANSWER.as_secs())),
+        let answer = answered(reviews.create(&PostParams::default(), &review)).await;
+        match answer {
+            Ok(answer) => Ok(answer.status.is_some_and(|status| status.allowed)),
+            Err(failure) => Err(sanitize::line(failure.words(), 200)),
         }
     }
 }

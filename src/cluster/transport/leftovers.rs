@@ -14,16 +14,14 @@ use kube::{
     Api, Client,
     api::{DeleteParams, ListParams, Preconditions},
 };
-use tokio::time::{sleep, timeout};
+use tokio::time::sleep;
 
 use super::made::{DEBUG_POD, MANAGED_BY, PREFIX};
 use crate::{
-    cluster::{Cluster, error::Failure},
+    cluster::{Cluster, error::Failure, request::answered},
     model::{clean::clean_line, kind::Kind, object::ObjectRef},
 };
 
-/// Bound on one request.
-const ANSWER: Duration = Duration::from_secs(10);
 /// How long to wait until a pod that was deleted is gone.
 const GONE: Duration = Duration::from_secs(15);
 
@@ -109,16 +107,6 @@ async fn remove(client: &Client, pod: &ObjectRef, uid: Option<&str>) -> Result<(
         "it was deleted {} s ago and is still there: its node does not answer",
         GONE.as_secs()
     ))
-}
-
-async fn answered<T>(request: impl Future<Output = Result<T, kube::Error>>) -> Result<T, Failure> {
-    match timeout(ANSWER, request).await {
-        Ok(answer) => answer.map_err(Failure::from),
-        Err(_) => Err(Failure::NoAnswer(format!(
-            "no answer within {} s",
-            ANSWER.as_secs()
-        ))),
-    }
 }
 
 /// Something that the tool made and that is still there.

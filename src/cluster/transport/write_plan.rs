@@ -13,7 +13,7 @@ use kube::{
     api::{ListParams, Patch, PatchParams, PostParams},
 };
 use serde_json::json;
-use tokio::time::{sleep, timeout};
+use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -23,12 +23,10 @@ use super::{
     starting::{self, Start},
 };
 use crate::{
-    cluster::error::Failure,
+    cluster::{error::Failure, request::answered},
     model::{object::ObjectRef, raw::Raw},
 };
 
-/// Bound on one request.
-const ANSWER: Duration = Duration::from_secs(15);
 /// How long a container may take to run: its image may have to be pulled.
 const RUNNING: Duration = Duration::from_mins(1);
 /// How often one looks.
@@ -368,16 +366,6 @@ impl Transports {
             "it did not run within {} s: {waits}; see why with kubectl describe, or name an image that is on the node already with --image",
             RUNNING.as_secs()
         ))
-    }
-}
-
-async fn answered<T>(request: impl Future<Output = Result<T, kube::Error>>) -> Result<T, Failure> {
-    match timeout(ANSWER, request).await {
-        Ok(answer) => answer.map_err(Failure::from),
-        Err(_) => Err(Failure::NoAnswer(format!(
-            "no answer within {} s",
-            ANSWER.as_secs()
-        ))),
     }
 }
 

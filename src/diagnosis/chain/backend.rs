@@ -115,7 +115,7 @@ fn names(leaf: &CertificateFacts, tls: &PlannedTls, subject: &Subject<'_>) -> De
     };
     // Whom the leaf is judged by does not matter for its name.
     let one = std::slice::from_ref(leaf);
-    let matches = trust::judge_backend(one, one, &tls.hostname, subject.now)
+    let matches = trust::judge_backend(one, one, &tls.hostname, tls.verify_depth, subject.now)
         .ok()
         .and_then(|judgement| judgement.name_matches);
     match matches {
@@ -164,7 +164,13 @@ fn conclude(
     trusted: &Result<&[CertificateFacts], NoCertificates>,
 ) -> (Trust, String) {
     let judged = match trusted {
-        Ok(trusted) => trust::judge_backend(presented, trusted, &tls.hostname, subject.now),
+        Ok(trusted) => trust::judge_backend(
+            presented,
+            trusted,
+            &tls.hostname,
+            tls.verify_depth,
+            subject.now,
+        ),
         Err(none) => Err(none.why().to_owned()),
     };
     match (known, judged) {

@@ -10,7 +10,7 @@ use super::{
 use crate::{
     diagnosis::{
         mounted::Mounted,
-        ngf::{ClientCertificate, client_certificate, known},
+        ngf::{ClientCertificate, Running, client_certificate, known},
         plan::PlannedTls,
         trust,
         words::list,
@@ -102,11 +102,13 @@ type Candidate<'a> = (Mounted, &'a [CertificateFacts]);
 
 fn presents_nothing(subject: &Subject<'_>, heading: String) -> Column {
     let gateway = &subject.connection.gateway;
-    let decision = subject
-        .snapshot
-        .gateways
-        .get(gateway)
-        .map(|gateway| client_certificate(subject.snapshot, gateway));
+    let decision = subject.snapshot.gateways.get(gateway).map(|gateway| {
+        client_certificate(
+            subject.snapshot,
+            Running::of(subject.snapshot).release,
+            gateway,
+        )
+    });
     let why = match decision {
         _ if subject.connection.route.kind == Kind::GRPCRoute => {
             "NGF renders no client certificate for GRPCRoutes (NGF-R9)".to_owned()

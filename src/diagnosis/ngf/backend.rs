@@ -5,6 +5,7 @@ use super::{
     gateway::grant_allows,
     known,
     policy::{PolicyDecision, PolicyFault, decide_policy},
+    release::Release,
 };
 use crate::{
     diagnosis::plan::TrustSource,
@@ -94,6 +95,7 @@ impl<'a> BackendState<'a> {
 pub fn decide_rule<'a>(
     snapshot: &'a Snapshot,
     index: &Index<'a>,
+    release: Release,
     route: &Object<Route>,
     rule_index: usize,
     rule: &'a RouteRule,
@@ -103,7 +105,7 @@ pub fn decide_rule<'a>(
             "spec.rules[{rule_index}].{}[{place}]",
             if filter { "filters" } else { "backendRefs" }
         );
-        decide_backend(snapshot, index, route, reference, filter, &path)
+        decide_backend(snapshot, index, release, route, reference, filter, &path)
     };
     let plain = rule.backend_refs.iter().enumerate();
     let filters = rule.filter_backend_refs.iter().enumerate();
@@ -124,6 +126,7 @@ pub fn decide_rule<'a>(
 fn decide_backend<'a>(
     snapshot: &'a Snapshot,
     index: &Index<'a>,
+    release: Release,
     route: &Object<Route>,
     reference: &'a BackendRef,
     filter: bool,
@@ -140,7 +143,15 @@ fn decide_backend<'a>(
     };
     decision.state = match &service {
         None => other_kind(route, reference, path),
-        Some(service) => decide_service(snapshot, index, route, service, path, &mut decision),
+        Some(service) => decide_service(
+            snapshot,
+            index,
+            release,
+            route,
+            service,
+            path,
+            &mut decision,
+        ),
     };
     decision
 }
@@ -164,6 +175,7 @@ fn other_kind<'a>(route: &Object<Route>, reference: &BackendRef, path: &str) -> 
 fn decide_service<'a>(
     snapshot: &'a Snapshot,
     index: &Index<'a>,
+    release: Release,
     route: &Object<Route>,
     service: &ObjectRef,
     path: &str,
@@ -215,7 +227,7 @@ fn decide_service<'a>(
         );
     };
     decision.port = Some((found, port));
-    if matches!(kind, Kind::TCPRoute | Kind::UDPRoute) {
+    if !may_have_policy(kind) {
         return BackendState::Plain;
     }
     let mut policies = index.policies(service, &port.name).into_iter();
@@ -223,9 +235,14 @@ fn decide_service<'a>(
     decision.losers = policies.collect();
     let state = match effective {
         None => without_policy(snapshot, service),
-        Some(policy) => with_policy(snapshot, policy),
+        Some(policy) => with_policy(snapshot, release, policy),
     };
-    app_protocol(kind, port, state)
+    app_protocol(release, kind, port, state)
+}
+
+/// Whether NGF consults policies for routes of this kind (R13).
+pub fn may_have_policy(kind: Kind) -> bool {
+    !matches!(kind, Kind::TCPRoute | Kind::UDPRoute)
 }
 
 /// Without a policy nginx speaks plain text; but policies that are not read may exist.
@@ -238,8 +255,12 @@ fn without_policy<'a>(snapshot: &Snapshot, service: &ObjectRef) -> BackendState<
     }
 }
 
-fn with_policy<'a>(snapshot: &Snapshot, policy: &'a Object<BackendTLSPolicy>) -> BackendState<'a> {
-    match decide_policy(snapshot, policy) {
+fn with_policy<'a>(
+    snapshot: &Snapshot,
+    release: Release,
+    policy: &'a Object<BackendTLSPolicy>,
+) -> BackendState<'a> {
+    match decide_policy(snapshot, release, policy) {
         PolicyDecision::Valid(trust) => BackendState::Tls {
             policy,
             trust,
@@ -265,7 +286,12 @@ fn with_policy<'a>(snapshot: &Snapshot, policy: &'a Object<BackendTLSPolicy>) ->
 
 /// `validateRouteBackendRefAppProtocol`: only the protocols of KEP-3726 matter, and `https` is none
 /// of them.
-fn app_protocol<'a>(kind: Kind, port: &ServicePort, state: BackendState<'a>) -> BackendState<'a> {
+fn app_protocol<'a>(
+    release: Release,
+    kind: Kind,
+    port: &ServicePort,
+    state: BackendState<'a>,
+) -> BackendState<'a> {
     let Some(protocol) = port.app_protocol.as_deref() else {
         return state;
     };
@@ -279,7 +305,11 @@ fn app_protocol<'a>(kind: Kind, port: &ServicePort, state: BackendState<'a>) -> 
     };
     let has_policy = state.policy().is_some();
     let (supported, suffix) = match (protocol, kind) {
-        ("kubernetes.io/h2c", Kind::HTTPRoute | Kind::GRPCRoute)
+        ("kubernetes.io/h2c", Kind::HTTPRoute) => (
+            release.proxies_http2(),
+            "; nginx does not support proxying to upstreams with http2 or h2c",
+        ),
+        ("kubernetes.io/h2c", Kind::GRPCRoute)
         | ("kubernetes.io/ws", Kind::HTTPRoute)
         | ("kubernetes.io/wss", Kind::TLSRoute) => (true, ""),
         ("kubernetes.io/wss", Kind::HTTPRoute) => {

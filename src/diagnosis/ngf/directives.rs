@@ -3,7 +3,7 @@
 
 use serde::Serialize;
 
-use super::{SYSTEM_CA_FILE, VERIFY_DEPTH, bundle_file, key_pair_file};
+use super::{Release, SYSTEM_CA_FILE, bundle_file, key_pair_file};
 use crate::{
     diagnosis::plan::{Connection, TrustSource},
     model::kind::Kind,
@@ -41,7 +41,10 @@ pub fn directives(connection: &Connection) -> Vec<Directive> {
     }
     add("_server_name", "on".to_owned());
     add("_verify", "on".to_owned());
-    add("_verify_depth", VERIFY_DEPTH.to_string());
+    // Where NGF renders none, nginx takes its default, which is that release's depth.
+    if tls.verify_depth != Release::V2_4.verify_depth() {
+        add("_verify_depth", tls.verify_depth.to_string());
+    }
     add("_name", tls.hostname.clone());
     add(
         "_trusted_certificate",

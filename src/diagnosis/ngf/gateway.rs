@@ -2,6 +2,7 @@
 
 use super::{
     known,
+    release::Release,
     resolve::{Fault, Resolved, resolve_secret},
 };
 use crate::model::{
@@ -43,7 +44,11 @@ pub enum ClientCertificate {
 
 /// Which client certificate a Gateway's nginx presents (`validateGatewayTLSBackend`): kind and group
 /// first, then the Secret itself, then the ReferenceGrant.
-pub fn client_certificate(snapshot: &Snapshot, gateway: &Object<Gateway>) -> ClientCertificate {
+pub fn client_certificate(
+    snapshot: &Snapshot,
+    release: Release,
+    gateway: &Object<Gateway>,
+) -> ClientCertificate {
     let Some(reference) = &gateway.spec.client_certificate_ref else {
         return ClientCertificate::None;
     };
@@ -71,7 +76,7 @@ pub fn client_certificate(snapshot: &Snapshot, gateway: &Object<Gateway>) -> Cli
     let own = &gateway.reference.namespace;
     let namespace = reference.namespace.as_deref().unwrap_or(own);
     let secret = ObjectRef::new(Kind::Secret, namespace, &reference.name);
-    match resolve_secret(snapshot, &secret) {
+    match resolve_secret(snapshot, release, &secret) {
         Resolved::Usable => {}
         Resolved::Unknown(why) => return ClientCertificate::Unknown { secret, why },
         Resolved::Refused(fault, text) => {

@@ -7,16 +7,18 @@ pub mod directives;
 pub mod gateway;
 pub mod known;
 pub mod policy;
+pub mod predict;
+pub mod release;
 pub mod resolve;
+pub mod resolver;
 
 pub use backend::{BackendDecision, BackendState, RuleDecision, decide_rule};
 pub use directives::{Directive, directives};
 pub use gateway::{ClientCertificate, client_certificate};
 pub use policy::{PolicyDecision, PolicyFault, decide_policy};
+pub use predict::{Difference, PredictedCondition, predicted};
+pub use release::{Release, Running};
 pub use resolve::{Resolved, resolve_config_map, resolve_secret};
-
-/// `proxy_ssl_verify_depth` as NGF renders it (`nginx/config/servers_template.go`).
-pub const VERIFY_DEPTH: u32 = 4;
 
 /// The CA file that `wellKnownCACertificates: System` stands for (`AlpineSSLRootCAPath`).
 pub const SYSTEM_CA_FILE: &str = "/etc/ssl/cert.pem";

@@ -2,6 +2,7 @@
 
 use super::{
     Predicted,
+    release::Release,
     resolve::{Fault, Resolved, resolve_config_map, resolve_secret},
 };
 use crate::{
@@ -41,20 +42,55 @@ pub struct PolicyFault {
     pub conditions: Vec<Predicted>,
     /// The CA Secret or ConfigMap that is to blame, with what is wrong with it.
     pub culprit: Option<(ObjectRef, Fault)>,
+    /// What is wrong besides; NGF tells the routes of the first fault alone.
+    pub further: Vec<PolicyFault>,
+}
+
+impl PolicyFault {
+    /// This one and the further ones.
+    pub fn all(&self) -> impl Iterator<Item = &Self> {
+        std::iter::once(self).chain(&self.further)
+    }
 }
 
 /// What NGF makes of a policy (`validateBackendTLSPolicy`).
-pub fn decide_policy(snapshot: &Snapshot, policy: &Object<BackendTLSPolicy>) -> PolicyDecision {
+pub fn decide_policy(
+    snapshot: &Snapshot,
+    release: Release,
+    policy: &Object<BackendTLSPolicy>,
+) -> PolicyDecision {
     let spec = &policy.spec;
-    if let Some(problem) = hostname_problem(&spec.hostname) {
-        return invalid(
-            "NGF-P2",
-            format!(
-                "Invalid hostname: validation.hostname: Invalid value: \"{}\": {problem}",
-                spec.hostname
-            ),
-        );
+    let trust = decide_trust(snapshot, release, policy);
+    let Some(problem) = hostname_problem(&spec.hostname) else {
+        return trust;
+    };
+    let mut fault = fault(
+        "NGF-P2",
+        format!(
+            "Invalid hostname: {}: Invalid value: \"{}\": {problem}",
+            release.hostname_field(),
+            spec.hostname
+        ),
+    );
+    if let PolicyDecision::Invalid(further) = trust {
+        // Of two conditions of one type the later one counts.
+        fault.conditions.retain(|condition| {
+            let same = |other: &Predicted| other.kind == condition.kind;
+            !further.conditions.iter().any(same)
+        });
+        fault.conditions.extend(further.conditions.iter().cloned());
+        fault.further.push(further);
     }
+    PolicyDecision::Invalid(fault)
+}
+
+/// The policy's CA.
+fn decide_trust(
+    snapshot: &Snapshot,
+    release: Release,
+    policy: &Object<BackendTLSPolicy>,
+) -> PolicyDecision {
+    let spec = &policy.spec;
     let system = spec.well_known_ca_certificates.as_deref();
     match (spec.ca_certificate_refs.as_slice(), system) {
         ([_, ..], Some(_)) => invalid(
@@ -70,7 +106,7 @@ pub fn decide_policy(snapshot: &Snapshot, policy: &Object<BackendTLSPolicy>) -> 
             "NGF-P3",
             format!("invalid WellKnownCACertificates: \"{other}\" is not supported"),
         ),
-        ([reference], None) => ca_reference(snapshot, policy, reference),
+        ([reference], None) => ca_reference(snapshot, release, policy, reference),
         (several, None) => invalid(
             "NGF-P4",
             format!(
@@ -83,6 +119,7 @@ pub fn decide_policy(snapshot: &Snapshot, policy: &Object<BackendTLSPolicy>) -> 
 
 fn ca_reference(
     snapshot: &Snapshot,
+    release: Release,
     policy: &Object<BackendTLSPolicy>,
     reference: &LocalRef,
 ) -> PolicyDecision {
@@ -95,7 +132,7 @@ fn ca_reference(
         }
         "Secret" => {
             let object = ObjectRef::new(Kind::Secret, namespace, &reference.name);
-            let resolved = resolve_secret(snapshot, &object);
+            let resolved = resolve_secret(snapshot, release, &object);
             (object, resolved)
         }
         "ConfigMap" => {
@@ -129,6 +166,7 @@ fn ca_reference(
                 conditions: refused_ca("InvalidCACertificateRef", &message),
                 message,
                 culprit: Some((object, fault)),
+                further: Vec::new(),
             })
         }
     }
@@ -143,6 +181,7 @@ fn unsupported(field: &str, value: &str, supported: &str) -> PolicyDecision {
         conditions: refused_ca("InvalidKind", &message),
         message,
         culprit: None,
+        further: Vec::new(),
     })
 }
 
@@ -164,8 +203,12 @@ fn refused_ca(reason: &'static str, message: &str) -> Vec<Predicted> {
 }
 
 fn invalid(code: &'static str, message: impl Into<String>) -> PolicyDecision {
+    PolicyDecision::Invalid(fault(code, message))
+}
+
+fn fault(code: &'static str, message: impl Into<String>) -> PolicyFault {
     let message = message.into();
-    PolicyDecision::Invalid(PolicyFault {
+    PolicyFault {
         code,
         conditions: vec![Predicted {
             kind: "Accepted",
@@ -175,7 +218,8 @@ fn invalid(code: &'static str, message: impl Into<String>) -> PolicyDecision {
         }],
         message,
         culprit: None,
-    })
+        further: Vec::new(),
+    }
 }
 
 /// What is wrong with a policy's host name: `validateHostname` takes an RFC 1123 subdomain, with

@@ -1,7 +1,7 @@
 //! What NGF's resolver says of a Secret or ConfigMap (`state/resolver/{secrets,configmaps}.go`,
 //! `state/graph/shared/secrets/secrets.go`). Texts in double quotes are NGF's or Go's own.
 
-use super::known;
+use super::{known, release::Release};
 use crate::model::{
     kinds::{KeyState, PemFacts},
     object::ObjectRef,
@@ -36,7 +36,7 @@ pub enum Fault {
 
 /// Resolves a Secret as NGF does where no particular key is expected, that is for client
 /// certificates and for CAs of BackendTLSPolicies: a TLS Secret without `ca.crt` passes.
-pub fn resolve_secret(snapshot: &Snapshot, name: &ObjectRef) -> Resolved {
+pub fn resolve_secret(snapshot: &Snapshot, release: Release, name: &ObjectRef) -> Resolved {
     let secret = match known::secret(snapshot, name) {
         Lookup::Found(secret) => secret,
         Lookup::Absent => {
@@ -53,7 +53,10 @@ pub fn resolve_secret(snapshot: &Snapshot, name: &ObjectRef) -> Resolved {
             format!("unsupported secret type \"{}\"", secret.spec.secret_type),
         );
     }
-    if let Some(problem) = key_pair_problem(&secret.spec.certificate, &secret.spec.key) {
+    let has_good_ca = matches!(secret.spec.ca, PemFacts::Certificates { .. });
+    if let Some(problem) = key_pair_problem(&secret.spec.certificate, &secret.spec.key)
+        && !(has_good_ca && release.ca_hides_broken_pair())
+    {
         return Resolved::Refused(Fault::KeyPair, format!("tls secret is invalid: {problem}"));
     }
     match &secret.spec.ca {

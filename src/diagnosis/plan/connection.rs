@@ -6,8 +6,8 @@ use super::places::unattached;
 use super::{PlanError, PlannedEndpoint, PlannedTls, ProbePlan, TrustSource};
 use crate::{
     diagnosis::ngf::{
-        self, BackendDecision, BackendState, ClientCertificate, RuleDecision, client_certificate,
-        decide_rule, known,
+        BackendDecision, BackendState, ClientCertificate, Release, RuleDecision, Running,
+        client_certificate, decide_rule, known,
     },
     model::{
         index::{Endpoint, Index, NoEndpoints},
@@ -70,6 +70,7 @@ pub(super) struct Planner<'a> {
     snapshot: &'a Snapshot,
     index: &'a Index<'a>,
     topology: &'a Topology,
+    release: Release,
     /// Endpoints that are not ready are planned, too.
     pub(super) unready_too: bool,
     rules: BTreeMap<(ObjectRef, usize), RuleDecision<'a>>,
@@ -96,6 +97,7 @@ impl<'a> Planner<'a> {
             snapshot,
             index,
             topology,
+            release: Running::of(snapshot).release,
             unready_too: false,
             rules: BTreeMap::new(),
             seen: BTreeSet::new(),
@@ -137,7 +139,7 @@ impl<'a> Planner<'a> {
             return Err(PlanError::NoBackends(node.name.clone()));
         };
         let at = self.place(place)?;
-        not_spoken(&at)?;
+        not_spoken(&at, self.release)?;
         let (decision, rule) = self.decision(&at, backend)?;
         let label = match (&decision.service, backend.port) {
             (Some(service), Some(port)) => format!("{service}:{port}"),
@@ -256,7 +258,14 @@ impl<'a> Planner<'a> {
         let gone = || PlanError::NodeGone(at.route.reference.to_string());
         if !self.rules.contains_key(&key) {
             let rule = at.route.spec.rules.get(at.rule).ok_or_else(gone)?;
-            let decision = decide_rule(self.snapshot, self.index, at.route, at.rule, rule);
+            let decision = decide_rule(
+                self.snapshot,
+                self.index,
+                self.release,
+                at.route,
+                at.rule,
+                rule,
+            );
             self.rules.insert(key.clone(), decision);
         }
         let rule = self.rules.get(&key).ok_or_else(gone)?;
@@ -348,12 +357,14 @@ impl<'a> Planner<'a> {
         }
         because.push(format!(
             "nginx checks the backend's certificate against {trust}, to a depth of {}, and its name against {}.",
-            ngf::VERIFY_DEPTH, policy.spec.hostname
+            self.release.verify_depth(),
+            policy.spec.hostname
         ));
         Ok(Some(PlannedTls {
             hostname: policy.spec.hostname.clone(),
             policy: policy.reference.clone(),
             trust: trust.clone(),
+            verify_depth: self.release.verify_depth(),
             client_certificate: self.client_certificate(at, because),
         }))
     }
@@ -384,7 +395,7 @@ impl<'a> Planner<'a> {
             );
             return None;
         }
-        let (sentence, secret) = match client_certificate(self.snapshot, at.gateway) {
+        let (sentence, secret) = match client_certificate(self.snapshot, self.release, at.gateway) {
             ClientCertificate::None => (
                 format!("nginx presents no client certificate: {gateway} names none."),
                 None,
@@ -511,7 +522,7 @@ pub(super) fn with_endpoint(because: &[String], endpoint: &Endpoint) -> Vec<Stri
 }
 
 /// R11, R13: nginx passes bytes on, and what is said in them is between the client and the backend.
-pub(super) fn not_spoken(at: &Place<'_>) -> Result<(), PlanError> {
+pub(super) fn not_spoken(at: &Place<'_>, release: Release) -> Result<(), PlanError> {
     let route = &at.route.reference;
     match route.kind {
         Kind::TCPRoute | Kind::UDPRoute => Err(PlanError::NotSpoken(format!(
@@ -519,6 +530,9 @@ pub(super) fn not_spoken(at: &Place<'_>) -> Result<(), PlanError> {
         ))),
         Kind::TLSRoute if at.passthrough => Err(PlanError::NotSpoken(format!(
             "{route} is on a Passthrough listener: the TLS is between the client and the backend, and nginx takes no part in it"
+        ))),
+        Kind::TLSRoute if !release.terminates_tls_routes() => Err(PlanError::NotSpoken(format!(
+            "NGF {release} takes TLSRoutes on Passthrough listeners only, and {route} is on another"
         ))),
         _ => Ok(()),
     }

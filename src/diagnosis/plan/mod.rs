@@ -63,6 +63,8 @@ pub struct PlannedTls {
     pub policy: ObjectRef,
     /// `proxy_ssl_trusted_certificate`.
     pub trust: TrustSource,
+    /// `proxy_ssl_verify_depth`, rendered or by default.
+    pub verify_depth: u32,
     /// The Secret of `proxy_ssl_certificate`; `None` where nginx presents none.
     pub client_certificate: Option<ObjectRef>,
 }

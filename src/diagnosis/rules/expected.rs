@@ -6,7 +6,6 @@ use std::collections::BTreeSet;
 use crate::{
     diagnosis::{
         finding::{Finding, Remedy, Severity},
-        mounted,
         ngf::BackendState,
         plan::TrustSource,
         registry::Rule,
@@ -44,8 +43,9 @@ pub(in crate::diagnosis) const X1: Rule = Rule {
                 let Ok(trusted) = trust::trusted(context.snapshot, trust) else {
                     continue;
                 };
-                let mut secrets: Vec<_> = mounted::by_service(context.snapshot, service)
-                    .into_iter()
+                let mounted = context.mounted(service);
+                let mut secrets: Vec<_> = mounted
+                    .iter()
                     .filter(|mounted| mounted.source.kind == Kind::Secret)
                     .filter_map(|mounted| {
                         let presented =
@@ -58,8 +58,13 @@ pub(in crate::diagnosis) const X1: Rule = Rule {
                     continue;
                 };
                 let hostname = &policy.spec.hostname;
-                let Ok(judgement) = trust::judge_backend(presented, trusted, hostname, context.now)
-                else {
+                let Ok(judgement) = trust::judge_backend(
+                    presented,
+                    trusted,
+                    hostname,
+                    context.running.release.verify_depth(),
+                    context.now,
+                ) else {
                     continue;
                 };
                 let Some(leaf) = presented.first() else {

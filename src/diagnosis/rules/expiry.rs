@@ -9,10 +9,10 @@ use crate::{
     diagnosis::{
         context::Context,
         finding::{Finding, Mark, Remedy, Severity},
-        ngf::{ClientCertificate, PolicyDecision, known},
+        ngf::{BackendState, ClientCertificate, PolicyDecision, known},
         plan::TrustSource,
         registry::Rule,
-        words,
+        trust, words,
     },
     model::{kind::Kind, object::ObjectRef, snapshot::Lookup},
 };
@@ -40,14 +40,22 @@ enum Part {
     Client,
     /// What a listener presents to clients.
     Listener,
+    /// What the pods behind a Service mount for the policy's hostname.
+    Backend,
 }
 
 impl Part {
+    /// The client certificate has a rule of its own (G9), and what a backend would present, too (X1).
+    fn is_told_here(self) -> bool {
+        matches!(self, Self::PolicyCa | Self::Listener)
+    }
+
     fn phrase(self) -> &'static str {
         match self {
             Self::PolicyCa => "the CA that backends are checked against",
             Self::Client => "the Gateway's client certificate",
             Self::Listener => "a listener's certificate",
+            Self::Backend => "the certificate that the backend's pods mount",
         }
     }
 }
@@ -66,10 +74,15 @@ fn uses<'a>(context: &'a Context<'_>) -> Vec<Use<'a>> {
                 _ => return,
             },
         };
-        // Of a bundle the one that lasts longest decides; of a chain the leaf is looked at.
+        // Of a bundle the one that lasts longest decides, of those that are valid now if any is; of a
+        // chain the leaf is looked at.
+        let now = context.now.as_second();
+        let is_valid = |facts: &CertificateFacts| facts.not_before <= now && now <= facts.not_after;
         let facts = match part {
-            Part::PolicyCa => certificates.iter().max_by_key(|facts| facts.not_after),
-            Part::Client | Part::Listener => certificates.first(),
+            Part::PolicyCa => certificates
+                .iter()
+                .max_by_key(|facts| (is_valid(facts), facts.not_after)),
+            Part::Client | Part::Listener | Part::Backend => certificates.first(),
         };
         if let Some(facts) = facts {
             uses.entry((object.clone(), key, part))
@@ -117,7 +130,42 @@ fn uses<'a>(context: &'a Context<'_>) -> Vec<Use<'a>> {
             }
         }
     }
+    for (service, secret) in mounted_for_hostname(context) {
+        let mark = Mark::Object(service);
+        add(&secret, "tls.crt", Part::Backend, mark);
+    }
     uses.into_values().collect()
+}
+
+/// The Services that nginx speaks TLS to, with the Secret that their pods mount for the policy's
+/// hostname; whether they present it only a probe can say.
+fn mounted_for_hostname(context: &Context<'_>) -> BTreeMap<ObjectRef, ObjectRef> {
+    let mut found = BTreeMap::new();
+    for rule in &context.rules {
+        for backend in &rule.decision.backends {
+            let (BackendState::Tls { policy, .. }, Some((service, _))) =
+                (&backend.state, backend.port)
+            else {
+                continue;
+            };
+            if found.contains_key(&service.reference) {
+                continue;
+            }
+            let mounted = context.mounted(service);
+            let secret = mounted.iter().find(|mounted| {
+                let leaf = trust::certificates(context.snapshot, &mounted.source, "tls.crt");
+                mounted.source.kind == Kind::Secret
+                    && leaf.is_ok_and(|all| {
+                        all.first()
+                            .is_some_and(|leaf| leaf.dns_names.contains(&policy.spec.hostname))
+                    })
+            });
+            if let Some(secret) = secret {
+                found.insert(service.reference.clone(), secret.source.clone());
+            }
+        }
+    }
+    found
 }
 
 pub(in crate::diagnosis) const E1: Rule = Rule {
@@ -130,8 +178,7 @@ pub(in crate::diagnosis) const E1: Rule = Rule {
     check: |context, findings| {
         let now = context.now.as_second();
         for used in uses(context) {
-            // The client certificate has a rule of its own.
-            if used.facts.not_after < now && used.part != Part::Client {
+            if used.facts.not_after < now && used.part.is_told_here() {
                 let ago = words::span(now - used.facts.not_after);
                 findings.add(finding(
                     context,
@@ -155,7 +202,7 @@ pub(in crate::diagnosis) const E2: Rule = Rule {
     check: |context, findings| {
         let now = context.now.as_second();
         for used in uses(context) {
-            if used.facts.not_before > now && used.part != Part::Client {
+            if used.facts.not_before > now && used.part.is_told_here() {
                 let until = words::span(used.facts.not_before - now);
                 findings.add(finding(
                     context,

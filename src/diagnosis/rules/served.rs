@@ -5,7 +5,6 @@ use std::collections::BTreeSet;
 use crate::{
     diagnosis::{
         finding::{Finding, Mark, Remedy, Severity},
-        mounted,
         plan::TrustSource,
         registry::Rule,
         trust, words,
@@ -79,7 +78,7 @@ pub(in crate::diagnosis) const B13: Rule = Rule {
             ) else {
                 continue;
             };
-            let mounted = mounted::by_service(context.snapshot, service);
+            let mounted = context.mounted(service);
             let newer = mounted
                 .iter()
                 .filter(|mounted| mounted.source.kind == Kind::Secret)

@@ -33,7 +33,7 @@ pub(super) fn add(
     let presented = presented.certificates();
     let trusted = trust::trusted(context.snapshot, &tls.trust).unwrap_or_default();
     let judge = |presented: &[CertificateFacts], trusted: &[CertificateFacts], at| {
-        trust::judge_backend(presented, trusted, &tls.hostname, at)
+        trust::judge_backend(presented, trusted, &tls.hostname, tls.verify_depth, at)
     };
     if presented.is_empty() {
         for facts in trusted {

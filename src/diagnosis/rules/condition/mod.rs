@@ -275,9 +275,9 @@ repeats!(
 );
 
 /// What no other rule explained, one finding for each cause: the same words about several objects
-/// have one.
+/// have one, and so have the same words in several conditions of one object.
 fn repeat(context: &Context<'_>, findings: &mut Findings, family: Family) {
-    let mut alike: BTreeMap<(&str, &str, &str, &str), Vec<Told<'_>>> = BTreeMap::new();
+    let mut alike: BTreeMap<(&str, &str, &str), Vec<Told<'_>>> = BTreeMap::new();
     for told in told(context) {
         if told.family == family
             && told.is_bad()
@@ -285,7 +285,6 @@ fn repeat(context: &Context<'_>, findings: &mut Findings, family: Family) {
         {
             let condition = told.condition;
             let key = (
-                condition.kind.as_str(),
                 condition.status.as_str(),
                 condition.reason.as_str(),
                 condition.message.as_str(),
@@ -312,6 +311,12 @@ fn repeat(context: &Context<'_>, findings: &mut Findings, family: Family) {
         .condition(first.object, said)
         .scope(related(context, first.object).iter());
         finding.marks.clear();
+        finding = ngf_would_say(context, finding, first.object, Some(&said.kind));
+        for also in told.iter().skip(1) {
+            if also.object == first.object && also.listener == first.listener {
+                finding = finding.condition(also.object, also.condition);
+            }
+        }
         for told in told {
             finding = finding.mark(told.mark());
         }
@@ -320,6 +325,28 @@ fn repeat(context: &Context<'_>, findings: &mut Findings, family: Family) {
         }
         findings.add(finding);
     }
+}
+
+/// Adds what NGF would say today, where the object says otherwise: of one type of condition, or of all.
+pub(super) fn ngf_would_say(
+    context: &Context<'_>,
+    mut finding: Finding,
+    object: &ObjectRef,
+    kind: Option<&str>,
+) -> Finding {
+    let differences = context.differences.get(object).into_iter().flatten();
+    for difference in differences
+        .filter(|difference| kind.is_none_or(|kind| kind == difference.predicted.condition.kind))
+        .take(3)
+    {
+        let wanted = &difference.predicted.condition;
+        finding = finding.evidence(
+            format!("NGF {} would say {}", context.running.release, wanted.kind),
+            wanted.to_string(),
+            "predicted from the objects",
+        );
+    }
+    finding
 }
 
 fn severity(told: &Told<'_>) -> Severity {

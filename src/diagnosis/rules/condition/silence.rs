@@ -1,11 +1,13 @@
-//! S7 and S8: what conditions should have said by now.
+//! S7 to S9: what conditions should have said by now.
 
 use std::collections::BTreeMap;
 
-use super::told;
+use super::{ngf_would_say, told};
 use crate::{
     diagnosis::{
+        context::Context,
         finding::{Finding, Remedy, Severity},
+        ngf::Difference,
         registry::Rule,
         words::list,
     },
@@ -35,21 +37,22 @@ pub(in crate::diagnosis) const S7: Rule = Rule {
             1 => first.to_string(),
             several => format!("{first} and {} more", several - 1),
         };
+        let finding = Finding::new(
+            "NGF-S7",
+            Severity::Warning,
+            first,
+            format!("NGF has not looked at the last change of {whom}"),
+        );
         findings.add(
-            Finding::new(
-                "NGF-S7",
-                Severity::Warning,
-                first,
-                format!("NGF has not looked at the last change of {whom}"),
-            )
-            .because("What the conditions say is about an older generation.")
-            .evidence(
-                "observedGeneration",
-                format!("{observed}, generation is {generation}"),
-                format!("{first} status"),
-            )
-            .mark_objects(stale.keys().copied())
-            .remedy(controller()),
+            ngf_would_say(context, finding, first, None)
+                .because("What the conditions say is about an older generation.")
+                .evidence(
+                    "observedGeneration",
+                    format!("{observed}, generation is {generation}"),
+                    format!("{first} status"),
+                )
+                .mark_objects(stale.keys().copied())
+                .remedy(controller()),
         );
     },
 };
@@ -114,6 +117,66 @@ pub(in crate::diagnosis) const S8: Rule = Rule {
         findings.add(finding);
     },
 };
+
+pub(in crate::diagnosis) const S9: Rule = Rule {
+    code: "NGF-S9",
+    severity: Severity::Warning,
+    title: "A status says that all is well, and NGF would not say so of the objects as they are",
+    explanation: "NGF writes a status when something that it watches changes. Where a Secret, Service or ReferenceGrant is gone or broken and the conditions that depend on it stay True at the object's own generation, the controller is down, is behind, or does not watch what changed. nginx serves by the last configuration that it was given.",
+    remedy: "Look at the controller's pod and log.",
+    causes: &[],
+    check: |context, findings| {
+        let mut found: BTreeMap<&ObjectRef, Vec<&Difference>> = BTreeMap::new();
+        for (object, differences) in &context.differences {
+            let hidden: Vec<&Difference> = differences
+                .iter()
+                .filter(|difference| difference.hides_a_fault())
+                .filter(|difference| is_up_to_date(context, object, difference))
+                .collect();
+            if !hidden.is_empty() {
+                found.insert(object, hidden);
+            }
+        }
+        let Some((first, differences)) = found.first_key_value() else {
+            return;
+        };
+        let whom = list(found.keys(), 2);
+        let mut finding = Finding::new(
+            "NGF-S9",
+            Severity::Warning,
+            first,
+            format!("The status of {whom} is not what NGF would write today"),
+        )
+        .unknown()
+        .because("What it refers to has changed since, and NGF has not noticed: its controller is down or behind, or does not watch it.")
+        .mark_objects(found.keys().copied())
+        .remedy(controller());
+        for difference in differences.iter().take(2) {
+            finding = finding.evidence(
+                format!("condition {}", difference.predicted.condition.kind),
+                difference.reported_text(),
+                format!("{first} status"),
+            );
+        }
+        findings.add(ngf_would_say(context, finding, first, None));
+    },
+};
+
+/// Whether NGF has looked at the object itself; S7 tells where it has not.
+fn is_up_to_date(context: &Context<'_>, object: &ObjectRef, difference: &Difference) -> bool {
+    let snapshot = context.snapshot;
+    let generation = match object.kind {
+        Kind::Gateway => snapshot.gateways.get(object).map(|found| &found.meta),
+        Kind::BackendTLSPolicy => snapshot.policies.get(object).map(|found| &found.meta),
+        _ => snapshot.routes.get(object).map(|found| &found.meta),
+    }
+    .map_or(0, |meta| meta.generation);
+    difference
+        .reported
+        .as_ref()
+        .and_then(|reported| reported.observed_generation)
+        .is_none_or(|observed| observed >= generation)
+}
 
 pub(super) fn controller() -> Remedy {
     Remedy::command(

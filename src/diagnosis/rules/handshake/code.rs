@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use ngf_probes::{
     certificate::CertificateFacts,
-    transcript::{Outcome, Transcript},
+    transcript::{Demand, Outcome, Transcript},
 };
 
 use crate::{
@@ -18,10 +18,11 @@ pub(super) fn code_of(probed: &Probed, transcript: &Transcript) -> Option<&'stat
     let asked = transcript.client_certificate.requested;
     match nginx.outcome {
         Outcome::Ok => {
-            let mutual = asked && transcript.client_certificate.sent;
+            let client = &transcript.client_certificate;
+            let mutual = asked && client.sent && client.demand != Demand::Optional;
             (probed.plan.tls.is_some() && !mutual).then_some("NGF-B7")
         }
-        Outcome::VerifyError => Some(verify_code(transcript)),
+        Outcome::VerifyError => Some(verify_code(&probed.plan, transcript)),
         Outcome::NameMismatch => {
             let hostname = probed.plan.tls.as_ref().map(|tls| tls.hostname.as_str());
             let is_address = hostname.is_some_and(|name| name.parse::<std::net::IpAddr>().is_ok());
@@ -36,10 +37,11 @@ pub(super) fn code_of(probed: &Probed, transcript: &Transcript) -> Option<&'stat
     }
 }
 
-pub(super) fn verify_code(transcript: &Transcript) -> &'static str {
+pub(super) fn verify_code(plan: &ProbePlan, transcript: &Transcript) -> &'static str {
+    let depth = plan.tls.as_ref().map_or(4, |tls| tls.verify_depth as usize);
     match transcript.nginx.verify_code {
-        // Five intermediates and the leaf; with fewer it is the root that is unknown.
-        Some(20) if transcript.server_chain.len() > 5 => "NGF-T2",
+        // More intermediates beside the leaf than nginx follows; with fewer it is the root that is unknown.
+        Some(20) if transcript.server_chain.len() > depth + 1 => "NGF-T2",
         Some(7 | 19 | 20 | 21) => "NGF-T1",
         Some(2) => "NGF-T3",
         Some(18) => "NGF-T4",

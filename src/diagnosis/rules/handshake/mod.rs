@@ -2,9 +2,11 @@
 
 mod code;
 pub(in crate::diagnosis) mod demanded;
+pub(in crate::diagnosis) mod one_certificate;
 mod remedy;
 mod sentence;
 mod shown;
+pub(in crate::diagnosis) mod upstream;
 
 use code::code_of;
 pub(super) use code::{refused_why, wanting_tls};
@@ -36,7 +38,7 @@ macro_rules! probed {
             title: $title,
             explanation: $explanation,
             remedy: $remedy,
-            causes: &["NGF-T15", "NGF-T16"],
+            causes: &["NGF-T15", "NGF-T16", "NGF-T17", "NGF-T18"],
             check: |context, findings| {
                 probed(context, findings, $code);
                 super::logs::said(context, findings, $code);
@@ -59,7 +61,7 @@ probed!(
     "NGF-T2",
     Error,
     "The backend's chain has more intermediates than nginx follows",
-    "NGF renders proxy_ssl_verify_depth 4: four intermediates pass, five do not (verify code 20). Clients get 502.",
+    "NGF renders proxy_ssl_verify_depth 4 since 2.6: four intermediates pass, five do not (verify code 20). Before, nginx's default of 1 held. Clients get 502.",
     "Shorten the chain, or put a nearer CA that is self-signed into the bundle."
 );
 
@@ -292,10 +294,26 @@ fn probed(context: &Context<'_>, findings: &mut Findings, code: &'static str) {
             alike.push((probed, transcript));
         }
     }
+    // What is the policy's fault is one finding, however many Services it has.
+    let mut told: Vec<Finding> = Vec::new();
     for (alike, all) in groups.values() {
-        if let Some(finding) = finding(context, code, alike, all.len()) {
-            findings.add(finding);
+        let Some(finding) = finding(context, code, alike, all.len()) else {
+            continue;
+        };
+        let same =
+            |known: &&mut Finding| known.subject == finding.subject && known.title == finding.title;
+        match told.iter_mut().find(same) {
+            Some(known) => {
+                known.effects.extend(finding.effects);
+                known.marks.extend(finding.marks);
+                known.scope.extend(finding.scope);
+                known.severity = known.severity.min(finding.severity);
+            }
+            None => told.push(finding),
         }
+    }
+    for finding in told {
+        findings.add(finding);
     }
 }
 

@@ -8,7 +8,7 @@ use crate::{
         plan::{PlannedTls, ProbePlan, TrustSource},
         words::{self},
     },
-    model::object::ObjectRef,
+    model::{kind::Kind, object::ObjectRef},
 };
 
 pub(super) fn effect(
@@ -27,6 +27,8 @@ pub(super) fn effect(
             "{share}: nginx tries the next one, so that clients of {} mostly get an answer, later",
             plan.route
         )
+    } else if plan.route.kind == Kind::TLSRoute {
+        format!("{share}: connections of {} are closed", plan.route)
     } else {
         format!("{share}: clients of {} get {status}", plan.route)
     }
@@ -92,8 +94,9 @@ pub(super) fn title(
     match code {
         "NGF-T1" => format!("{trust} did not sign the certificate that {service} presents"),
         "NGF-T2" => format!(
-            "{service} sends {} intermediates, and nginx follows four",
-            transcript.server_chain.len().saturating_sub(1)
+            "{service} sends {} intermediates, and nginx follows {}",
+            transcript.server_chain.len().saturating_sub(1),
+            tls.map_or(4, |tls| tls.verify_depth)
         ),
         "NGF-T3" => format!("{trust} holds no root for the certificate that {service} presents"),
         "NGF-T4" => {

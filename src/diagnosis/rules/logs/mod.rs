@@ -9,7 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
-pub(in crate::diagnosis) use network::{N1, N2, R14, T15, T16};
+pub(super) use network::left_out;
+pub(in crate::diagnosis) use network::{N1, N2, R14};
 pub(super) use process::refused_configuration;
 pub(in crate::diagnosis) use process::{D6, D7, K7};
 
@@ -79,10 +80,14 @@ fn finding(context: &Context<'_>, code: &'static str, said: &[Said<'_>]) -> Opti
         .collect();
     let first = said.first()?;
     let plan = first.plan;
+    // Two reasons not to believe it are one too many.
+    if first.meaning.doubt.is_some() && youngest != Age::Current {
+        return None;
+    }
     let failing: BTreeSet<String> = said.iter().map(|said| said.endpoint()).collect();
     let all = endpoints(context, plan).max(failing.len());
     let severity = match youngest {
-        Age::Current if failing.len() < all => Severity::Warning,
+        Age::Current if failing.len() < all || first.meaning.doubt.is_some() => Severity::Warning,
         Age::Current => Severity::Error,
         Age::BeforeReload(_) => Severity::Warning,
         Age::BeforeProbe(_) => Severity::Info,
@@ -230,7 +235,17 @@ fn age(context: &Context<'_>, log: &PodLog, counted: &Counted, plan: &ProbePlan)
     if let Some(at) = probed.filter(|at| *at > counted.last) {
         return Age::BeforeProbe(at);
     }
-    let reloaded = log.tally.reloaded.filter(|_| log.role == Role::DataPlane);
+    let reloaded = match log.role {
+        Role::DataPlane => log.tally.reloaded,
+        // Any pod of the data plane may have asked the backend.
+        _ => {
+            let of_gateway = context
+                .evidence
+                .logs()
+                .filter(|other| other.gateway.as_ref() == Some(&plan.gateway));
+            of_gateway.map(|other| other.tally.reloaded).min().flatten()
+        }
+    };
     match reloaded.filter(|at| *at > counted.last) {
         Some(at) => Age::BeforeReload(at),
         None => Age::Current,

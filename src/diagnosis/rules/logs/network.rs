@@ -1,4 +1,4 @@
-//! N1, N2, R14, T15, T16: what only the log, or the log beside a probe, tells.
+//! N1, N2, R14, and T15 and T16 by the log: what only the log, or the log beside a probe, tells.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -240,31 +240,20 @@ fn is_mirror(subrequest: Option<&str>) -> bool {
     subrequest.is_some_and(|path| path.starts_with("/_ngf-internal-mirror"))
 }
 
-pub(in crate::diagnosis) const T15: Rule = Rule {
-    code: "NGF-T15",
-    severity: Severity::Error,
-    title: "nginx asks no endpoint of a backend for a while, because all have failed",
-    explanation: "After a failure nginx leaves an endpoint out for ten seconds; when all are out it answers 502 at once and logs `no live upstreams`, which hides the cause: the line before the first of these has it.",
-    remedy: "Look at the lines before, or probe the endpoints.",
-    causes: &[],
-    check: |context, findings| left_out(context, findings, "NGF-T15", &What::NoLiveUpstreams),
-};
-
-pub(in crate::diagnosis) const T16: Rule = Rule {
-    code: "NGF-T16",
-    severity: Severity::Warning,
-    title: "nginx leaves an endpoint out for a while, because it failed",
-    explanation: "nginx logs `upstream server temporarily disabled` and asks another endpoint: most clients get an answer, so that nobody notices one bad pod of several.",
-    remedy: "Probe every endpoint: ngf-tui probe service/NAME --all.",
-    causes: &[],
-    check: |context, findings| left_out(context, findings, "NGF-T16", &What::Disabled),
-};
-
-fn left_out(context: &Context<'_>, findings: &mut Findings, code: &'static str, what: &What) {
+/// T15 and T16 as the log has them: added to what probes make of the same, or a finding of their own.
+pub(in crate::diagnosis::rules) fn left_out(
+    context: &Context<'_>,
+    findings: &mut Findings,
+    code: &'static str,
+) {
+    let what = match code {
+        "NGF-T15" => What::NoLiveUpstreams,
+        _ => What::Disabled,
+    };
     let mut by_service: BTreeMap<(&ObjectRef, u16), (&ProbePlan, &Joined<'_>, BTreeSet<_>)> =
         BTreeMap::new();
     for joined in &context.logs {
-        if joined.counted.last_line.what != *what {
+        if joined.counted.last_line.what != what {
             continue;
         }
         for plan in &joined.plans {
@@ -278,6 +267,10 @@ fn left_out(context: &Context<'_>, findings: &mut Findings, code: &'static str, 
         }
     }
     for ((service, port), (plan, joined, marks)) in by_service {
+        if let Some(known) = findings.about(code, &[service, &plan.gateway]) {
+            *known = line(context, known.clone(), joined.log, joined.counted);
+            continue;
+        }
         let (severity, title) = if code == "NGF-T15" {
             let title = format!("nginx asked no endpoint of {service}:{port}: all had failed");
             (Severity::Error, title)

@@ -93,7 +93,10 @@ fn invalid(context: &Context<'_>, findings: &mut Findings, code: &'static str) {
     > = BTreeMap::new();
     for (name, (policy, decision)) in &context.policies {
         match decision {
-            PolicyDecision::Invalid(fault) if fault.code == code => {
+            PolicyDecision::Invalid(first) => {
+                let Some(fault) = first.all().find(|fault| fault.code == code) else {
+                    continue;
+                };
                 let culprit = fault.culprit.as_ref().map(|(object, _)| object);
                 match culprit {
                     Some(_) => by_culprit.entry(culprit).or_default().push((policy, fault)),

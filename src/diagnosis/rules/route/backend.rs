@@ -8,7 +8,7 @@ use crate::{
         context::{Context, RuleInUse},
         engine::Findings,
         finding::{Finding, Remedy, Severity},
-        ngf::{BackendDecision, BackendState, known},
+        ngf::{BackendDecision, BackendState, known, resolver::has_resolver},
         registry::Rule,
         rules::shared::{grant, upper},
         words::{condition, list},
@@ -264,6 +264,7 @@ pub(in crate::diagnosis) const R7: Rule = Rule {
     remedy: "Set spec.dnsResolver in the NginxProxy.",
     causes: &[],
     check: |context, findings| {
+        let mut seen = BTreeSet::new();
         for rule in &context.rules {
             let name = &rule.route.reference;
             let reported = rule
@@ -276,18 +277,40 @@ pub(in crate::diagnosis) const R7: Rule = Rule {
                     condition.status == "False"
                         && condition.message.contains("DNS resolver configuration")
                 });
-            if let Some(reported) = reported
-                && rule.index == 0
-            {
-                findings.explain(name, &reported.kind);
+            let external = rule.decision.backends.iter().filter_map(|backend| {
+                let (service, _) = backend.port?;
+                (service.spec.service_type == "ExternalName").then_some(&service.reference)
+            });
+            let external: BTreeSet<&ObjectRef> = external.collect();
+            let lacks = |gateway: &&ObjectRef| has_resolver(context, gateway) == Some(false);
+            let without: Vec<&ObjectRef> = if external.is_empty() {
+                Vec::new()
+            } else {
+                rule.gateways.iter().copied().filter(lacks).collect()
+            };
+            // What NGF says is of the route; what the objects say is of the rule.
+            let is_told = reported.is_some() && rule.index == 0;
+            if (is_told || !without.is_empty()) && seen.insert(name) {
+                if let Some(reported) = reported {
+                    findings.explain(name, &reported.kind);
+                }
+                let mut finding = Finding::new(
+                    "NGF-R7",
+                    Severity::Error,
+                    name,
+                    format!(
+                        "Clients of {name} get 500: its ExternalName Service needs a DNS resolver in the NginxProxy"
+                    ),
+                );
+                if reported.is_none() {
+                    finding =
+                        finding.evidence("spec.dnsResolver", "in no NginxProxy", list(&without, 2));
+                }
                 findings.add(
-                    Finding::new(
-                        "NGF-R7",
-                        Severity::Error,
-                        name,
-                        format!("Clients of {name} get 500: its ExternalName Service needs a DNS resolver in the NginxProxy"),
-                    )
-                    .condition(name, reported)
+                    finding
+                    .condition_if(name, reported)
+                    .scope(external)
+                    .scope(without)
                     .mark(rule.mark())
                     .remedy(Remedy::yaml(
                         "Name a resolver in the Gateway's NginxProxy.",

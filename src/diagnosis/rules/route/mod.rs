@@ -2,6 +2,7 @@
 
 pub(in crate::diagnosis) mod backend;
 pub(in crate::diagnosis) mod endpoints;
+pub(in crate::diagnosis) mod protocol;
 
 use std::collections::{BTreeMap, BTreeSet};
 

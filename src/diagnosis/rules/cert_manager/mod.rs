@@ -1,5 +1,7 @@
 //! M: cert-manager's objects, as far as traffic depends on them.
 
+pub(in crate::diagnosis) mod written;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
@@ -152,7 +154,10 @@ pub(in crate::diagnosis) const M1: Rule = Rule {
             let Some(ready) = condition(&certificate.spec.conditions, "Ready") else {
                 continue;
             };
-            if ready.status == "True" || !context.is_settled(certificate.meta.created) {
+            if ready.status == "True"
+                || !context.is_settled(certificate.meta.created)
+                || written::is_first_issue(context, certificate)
+            {
                 continue;
             }
             let secret = secret_of(certificate);

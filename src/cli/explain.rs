@@ -1,0 +1,42 @@
+//! `explain`: what a code means. Needs no cluster.
+
+use super::{CliError, EXIT_COULD_NOT, EXIT_OK, args::ExplainArgs, output};
+use crate::{
+    diagnosis::registry::{RULES, nearest, rule},
+    diagnosis::words::list,
+    report::explain,
+};
+
+/// Runs it.
+pub(super) fn run(args: &ExplainArgs) -> Result<u8, CliError> {
+    let width = usize::from(output::width());
+    let Some(code) = &args.code else {
+        output::print(&explain::all(width))?;
+        return Ok(EXIT_OK);
+    };
+    if let Some(rule) = rule(code) {
+        output::print(&explain::one(rule, width))?;
+        return Ok(EXIT_OK);
+    }
+    let shown: String = code.chars().take(40).collect();
+    let near = nearest(code);
+    let hint = match near.as_slice() {
+        [] => "`ngf-tui explain` lists all".to_owned(),
+        [one] => format!("the nearest is {one}; `ngf-tui explain` lists all"),
+        several => format!(
+            "the nearest are {}; `ngf-tui explain` lists all",
+            list(several, 3)
+        ),
+    };
+    output::say(&format!("ngf-tui: there is no code {shown}: {hint}"));
+    Ok(EXIT_COULD_NOT)
+}
+
+/// What clap's script for fish lacks: it completes no arguments without a name.
+pub(super) fn fish_codes() -> String {
+    let codes: Vec<&str> = RULES.iter().map(|rule| rule.code).collect();
+    format!(
+        "complete -c ngf-tui -n \"__fish_ngf_tui_using_subcommand explain\" -f -a \"{}\"\n",
+        codes.join(" ")
+    )
+}

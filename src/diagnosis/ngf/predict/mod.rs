@@ -1,0 +1,244 @@
+//! The conditions that NGF would set, from the objects alone (`status/prepare_requests.go`,
+//! `state/conditions/conditions.go`), and where the status of the cluster says something else: the
+//! controller is down, is behind, or does not see what this tool sees.
+//!
+//! What depends on more than the objects tell is left out: a condition that is not predicted is no
+//! claim that NGF would not set it.
+
+mod gateway;
+mod policy;
+mod route;
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
+use super::Predicted;
+use crate::{
+    diagnosis::{
+        context::Context,
+        evidence::Evidence,
+        words::{condition, condition_text},
+    },
+    model::{
+        attachment::parent_of,
+        index::Index,
+        kind::Kind,
+        kinds::{LocalRef, ParentStatus},
+        object::{Condition, ObjectRef},
+        snapshot::Snapshot,
+        topology::{Topology, is_ngf_controller},
+    },
+};
+
+/// A condition that NGF would set.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PredictedCondition {
+    /// Of a route the parent, of a policy the ancestor that it is about; `None` of a Gateway.
+    pub parent: Option<ObjectRef>,
+    /// `sectionName` of the route's parentRef.
+    pub section: Option<String>,
+    /// The condition.
+    pub condition: Predicted,
+}
+
+/// A condition that is another than NGF would set.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Difference {
+    /// What NGF would set.
+    pub predicted: PredictedCondition,
+    /// What the object says; `None` where it has no condition of the type.
+    pub reported: Option<Condition>,
+}
+
+impl std::fmt::Display for Predicted {
+    /// `False/Invalid "The GatewayClass is invalid"`.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}/{} \"{}\"", self.status, self.reason, self.message)
+    }
+}
+
+impl Difference {
+    /// What the object says, as conditions are written here.
+    pub fn reported_text(&self) -> String {
+        self.reported
+            .as_ref()
+            .map_or_else(|| "no such condition".to_owned(), condition_text)
+    }
+
+    /// Whether the object says that all is well, or nothing, where NGF would complain.
+    pub fn hides_a_fault(&self) -> bool {
+        self.predicted.condition.status != "True"
+            && self
+                .reported
+                .as_ref()
+                .is_none_or(|reported| reported.status == "True")
+    }
+}
+
+/// The conditions that NGF would set on a Gateway, route or BackendTLSPolicy; none for other kinds.
+///
+/// Works out the whole snapshot first: where a [`Diagnosis`](crate::diagnosis::Diagnosis) is at hand,
+/// its differences cost nothing.
+pub fn predicted(snapshot: &Snapshot, object: &ObjectRef) -> Vec<PredictedCondition> {
+    let index = Index::of(snapshot);
+    let topology = Topology::with(snapshot, &index);
+    let evidence = Evidence::none();
+    let context = Context::new(
+        snapshot,
+        &evidence,
+        Timestamp::UNIX_EPOCH,
+        &index,
+        &topology,
+    );
+    Predictor::new(&context).of(object)
+}
+
+/// Every object whose status is another than NGF would write; none in files, where people write no
+/// status.
+pub(in crate::diagnosis) fn differences(
+    context: &Context<'_>,
+) -> BTreeMap<ObjectRef, Vec<Difference>> {
+    if context.is_files() {
+        return BTreeMap::new();
+    }
+    let predictor = Predictor::new(context);
+    let gateways = context.gateways.keys().copied();
+    let routes = context.snapshot.routes.keys();
+    let policies = context.policies.keys().copied();
+    gateways
+        .chain(routes)
+        .chain(policies)
+        .filter_map(|object| {
+            let found: Vec<Difference> = predictor
+                .of(object)
+                .into_iter()
+                .filter_map(|predicted| difference(context, object, predicted))
+                .collect();
+            (!found.is_empty()).then(|| (object.clone(), found))
+        })
+        .collect()
+}
+
+/// Works out conditions; holds what several objects need.
+struct Predictor<'c, 'a> {
+    context: &'c Context<'a>,
+    /// The Gateways that routes name, by the Service that the routes refer to.
+    gateways_of_service: BTreeMap<ObjectRef, std::collections::BTreeSet<&'a ObjectRef>>,
+    /// The policies that an older one wins against somewhere.
+    losers: std::collections::BTreeSet<&'a ObjectRef>,
+    restrictions: BTreeMap<&'a ObjectRef, Vec<crate::model::attachment::Restriction>>,
+}
+
+impl<'c, 'a> Predictor<'c, 'a> {
+    fn new(context: &'c Context<'a>) -> Self {
+        Self {
+            context,
+            gateways_of_service: policy::gateways_of_services(context),
+            losers: policy::losers(context),
+            restrictions: route::restrictions(context),
+        }
+    }
+
+    fn of(&self, object: &ObjectRef) -> Vec<PredictedCondition> {
+        match object.kind {
+            Kind::Gateway => gateway::predict(self, object),
+            Kind::BackendTLSPolicy => policy::predict(self, object),
+            _ => match self.context.snapshot.routes.get(object) {
+                Some(found) => route::predict(self, found),
+                None => Vec::new(),
+            },
+        }
+    }
+}
+
+/// Reasons that a prediction of that type can come to; of others this tool knows nothing, and
+/// claims nothing.
+fn is_modelled(object: Kind, kind: &str, reason: &str) -> bool {
+    let reasons: &[&str] = match (object, kind) {
+        (Kind::Gateway, "Accepted") => &["Accepted", "Pending"],
+        (Kind::Gateway, "Programmed") => &["Programmed", "Pending"],
+        (Kind::Gateway, "ResolvedRefs") => &[
+            "ResolvedRefs",
+            "InvalidClientCertificateRef",
+            "RefNotPermitted",
+        ],
+        (Kind::BackendTLSPolicy, "Accepted") => {
+            &["Accepted", "Invalid", "NoValidCACertificate", "Conflicted"]
+        }
+        (Kind::BackendTLSPolicy, "ResolvedRefs") => {
+            &["ResolvedRefs", "InvalidCACertificateRef", "InvalidKind"]
+        }
+        (_, "Accepted") => &[
+            "Accepted",
+            "Pending",
+            "NoMatchingParent",
+            "NotAllowedByListeners",
+            "NoMatchingListenerHostname",
+        ],
+        (_, "ResolvedRefs") => &[
+            "ResolvedRefs",
+            "Pending",
+            "BackendNotFound",
+            "RefNotPermitted",
+            "InvalidKind",
+            "UnsupportedValue",
+            "UnsupportedProtocol",
+        ],
+        _ => &[],
+    };
+    reasons.contains(&reason)
+}
+
+fn difference(
+    context: &Context<'_>,
+    object: &ObjectRef,
+    predicted: PredictedCondition,
+) -> Option<Difference> {
+    let reported = reported(context.snapshot, object, &predicted)?;
+    let wanted = &predicted.condition;
+    if !is_modelled(object.kind, wanted.kind, wanted.reason) {
+        return None;
+    }
+    let reported = condition(reported, wanted.kind).cloned();
+    if let Some(reported) = &reported {
+        // The last of several faults of a route is the one that its condition names.
+        let reasons_count = reported.status == "True" || wanted.kind != "ResolvedRefs";
+        let same = reported.status == wanted.status
+            && (!reasons_count || reported.reason == wanted.reason);
+        if same || !is_modelled(object.kind, wanted.kind, &reported.reason) {
+            return None;
+        }
+    }
+    Some(Difference {
+        predicted,
+        reported,
+    })
+}
+
+/// What the object says where NGF would say this; `None` where NGF has written nothing there, which
+/// S8 tells.
+fn reported<'s>(
+    snapshot: &'s Snapshot,
+    object: &ObjectRef,
+    predicted: &PredictedCondition,
+) -> Option<&'s [Condition]> {
+    let namespace = &object.namespace;
+    let of_parent = |all: &'s [ParentStatus]| {
+        all.iter()
+            .filter(|status| is_ngf_controller(&status.controller_name))
+            .find(|status| meets(&status.parent, namespace, predicted))
+            .map(|status| status.conditions.as_slice())
+    };
+    let conditions = match object.kind {
+        Kind::Gateway => Some(snapshot.gateways.get(object)?.spec.conditions.as_slice()),
+        Kind::BackendTLSPolicy => of_parent(&snapshot.policies.get(object)?.spec.ancestors),
+        _ => of_parent(&snapshot.routes.get(object)?.spec.parents),
+    };
+    conditions.filter(|conditions| !conditions.is_empty())
+}
+
+fn meets(reference: &LocalRef, namespace: &str, predicted: &PredictedCondition) -> bool {
+    parent_of(reference, namespace) == predicted.parent
+        && reference.section_name == predicted.section
+}

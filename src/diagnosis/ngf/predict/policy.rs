@@ -1,0 +1,213 @@
+//! BackendTLSPolicies (`state/graph/backend_tls_policy.go`, `findBackendTLSPolicyForService`,
+//! `PrepareBackendTLSPolicyRequests`).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Predicted, PredictedCondition, Predictor};
+use crate::{
+    diagnosis::{
+        context::Context,
+        ngf::{PolicyDecision, backend::may_have_policy},
+        plan::TrustSource,
+    },
+    model::{
+        attachment::parent_of,
+        kind::Kind,
+        kinds::{BackendTLSPolicy, LocalRef},
+        object::{Object, ObjectRef},
+        topology::{gateway_of, is_ngf_controller, service_of},
+    },
+};
+
+/// The length of `status.ancestors` (Gateway API's `PolicyStatus`).
+const MOST_ANCESTORS: usize = 16;
+
+/// The Gateways that routes name, by the Services that the routes refer to, whether or not a listener
+/// takes the route (`buildReferencedServices`).
+pub(super) fn gateways_of_services<'a>(
+    context: &Context<'a>,
+) -> BTreeMap<ObjectRef, BTreeSet<&'a ObjectRef>> {
+    let mut found: BTreeMap<ObjectRef, BTreeSet<&'a ObjectRef>> = BTreeMap::new();
+    // Without policies nobody asks.
+    if context.policies.is_empty() {
+        return found;
+    }
+    let targets: BTreeSet<(&str, &str)> = context
+        .policies
+        .values()
+        .flat_map(|(policy, _)| {
+            let namespace = policy.reference.namespace.as_str();
+            let names = policy.spec.target_refs.iter();
+            names.map(move |target| (namespace, target.name.as_str()))
+        })
+        .collect();
+    for route in context.snapshot.routes.values() {
+        let namespace = &route.reference.namespace;
+        let services: BTreeSet<ObjectRef> = route
+            .spec
+            .rules
+            .iter()
+            .flat_map(|rule| rule.backend_refs.iter().chain(&rule.filter_backend_refs))
+            .filter_map(|backend| service_of(&backend.target, namespace))
+            .filter(|service| {
+                targets.contains(&(service.namespace.as_str(), service.name.as_str()))
+            })
+            .collect();
+        if services.is_empty() {
+            continue;
+        }
+        let gateways: BTreeSet<&'a ObjectRef> = route
+            .spec
+            .parent_refs
+            .iter()
+            .filter_map(|reference| gateway_named(context, reference, namespace))
+            .collect();
+        for service in services {
+            found.entry(service).or_default().extend(&gateways);
+        }
+    }
+    found
+}
+
+/// NGF's Gateway that a parentRef means, by way of a ListenerSet or not.
+fn gateway_named<'a>(
+    context: &Context<'a>,
+    reference: &LocalRef,
+    namespace: &str,
+) -> Option<&'a ObjectRef> {
+    let parent = parent_of(reference, namespace)?;
+    let gateway = match parent.kind {
+        Kind::ListenerSet => gateway_of(context.snapshot.listener_sets.get(&parent)?),
+        _ => parent,
+    };
+    context
+        .gateways
+        .get_key_value(&gateway)
+        .map(|(name, _)| *name)
+}
+
+/// The policies that an older one wins against somewhere.
+pub(super) fn losers<'a>(context: &Context<'a>) -> BTreeSet<&'a ObjectRef> {
+    context
+        .rules
+        .iter()
+        .filter(|rule| may_have_policy(rule.route.reference.kind))
+        .flat_map(|rule| &rule.decision.backends)
+        .flat_map(|backend| &backend.losers)
+        .map(|policy| &policy.reference)
+        .collect()
+}
+
+pub(super) fn predict(predictor: &Predictor<'_, '_>, name: &ObjectRef) -> Vec<PredictedCondition> {
+    let context = predictor.context;
+    let Some((policy, decision)) = context.policies.get(name) else {
+        return Vec::new();
+    };
+    let wins = context.policy_users.contains_key(name);
+    let loses = predictor.losers.contains(name);
+    if !wins && !loses {
+        return Vec::new();
+    }
+    let conditions = conditions(policy, decision, wins, loses);
+    ancestors(predictor, policy)
+        .into_iter()
+        .flat_map(|gateway| {
+            conditions.iter().map(move |condition| PredictedCondition {
+                parent: Some(gateway.clone()),
+                section: None,
+                condition: condition.clone(),
+            })
+        })
+        .collect()
+}
+
+fn conditions(
+    policy: &Object<BackendTLSPolicy>,
+    decision: &PolicyDecision,
+    wins: bool,
+    loses: bool,
+) -> Vec<Predicted> {
+    let mut all = match decision {
+        PolicyDecision::Unknown { .. } => return Vec::new(),
+        PolicyDecision::Invalid(fault) => fault.conditions.clone(),
+        // System has no reference to resolve, and NGF sets no such condition (P11).
+        PolicyDecision::Valid(TrustSource::System) => Vec::new(),
+        PolicyDecision::Valid(TrustSource::Object { .. }) => vec![Predicted {
+            kind: "ResolvedRefs",
+            status: "True",
+            reason: "ResolvedRefs",
+            message: "All CACertificateRefs are resolved".to_owned(),
+        }],
+    };
+    let is_valid = matches!(decision, PolicyDecision::Valid(_));
+    let accepted = Predicted {
+        kind: "Accepted",
+        status: "True",
+        reason: "Accepted",
+        message: "The Policy is accepted".to_owned(),
+    };
+    match (wins, loses) {
+        // Conditions are the policy's, not its targets': which is written last is left to chance.
+        (true, true) => {
+            all.retain(|condition| condition.kind != "Accepted");
+            let one = policy.spec.target_refs.len() == 1;
+            if !is_valid && one {
+                return Vec::new();
+            }
+        }
+        (_, true) => {
+            all.retain(|condition| condition.kind != "Accepted");
+            all.push(Predicted {
+                status: "False",
+                reason: "Conflicted",
+                message: "Conflicts with another BackendTLSPolicy targeting the same Service"
+                    .to_owned(),
+                ..accepted
+            });
+        }
+        _ if is_valid => all.push(accepted),
+        _ => {}
+    }
+    all
+}
+
+/// The Gateways that the status would name, up to its length: those that it names already, then the
+/// oldest (`addGatewaysForBackendTLSPolicies`).
+fn ancestors<'a>(
+    predictor: &Predictor<'_, 'a>,
+    policy: &Object<BackendTLSPolicy>,
+) -> Vec<&'a ObjectRef> {
+    let namespace = &policy.reference.namespace;
+    let mut gateways: Vec<&'a ObjectRef> = Vec::new();
+    for target in &policy.spec.target_refs {
+        let service = ObjectRef::new(Kind::Service, namespace, &target.name);
+        for gateway in predictor
+            .gateways_of_service
+            .get(&service)
+            .into_iter()
+            .flatten()
+        {
+            if !gateways.contains(gateway) {
+                gateways.push(gateway);
+            }
+        }
+    }
+    let told = &policy.spec.ancestors;
+    let is_named = |gateway: &ObjectRef| {
+        told.iter().any(|ancestor| {
+            is_ngf_controller(&ancestor.controller_name)
+                && parent_of(&ancestor.parent, namespace).as_ref() == Some(gateway)
+        })
+    };
+    let age = |gateway: &ObjectRef| {
+        let found = predictor.context.snapshot.gateways.get(gateway);
+        found.and_then(|gateway| gateway.meta.created)
+    };
+    gateways.sort_by_key(|gateway| (!is_named(gateway), age(gateway), *gateway));
+    let others = told
+        .iter()
+        .filter(|ancestor| !is_ngf_controller(&ancestor.controller_name))
+        .count();
+    gateways.truncate(MOST_ANCESTORS.saturating_sub(others));
+    gateways
+}

@@ -1,0 +1,197 @@
+//! Which release of NGF runs, and where releases decide differently. Each difference was read off the
+//! tags of NGF's repository, from v2.4.0 to v2.6.7 and its main branch after that (2.7).
+
+use std::fmt;
+
+use crate::model::{
+    kinds::{Container, Workload},
+    object::{Object, ObjectRef},
+    snapshot::Snapshot,
+};
+
+/// A minor release of NGF, as far as this tool tells them apart; older ones count as 2.4, newer ones
+/// as 2.7.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub enum Release {
+    /// 2.4.
+    V2_4,
+    /// 2.5.
+    V2_5,
+    /// 2.6.
+    V2_6,
+    /// 2.7.
+    #[default]
+    V2_7,
+}
+
+/// The release that runs, and who says so.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Running {
+    /// The release; the newest that this tool knows where nothing says.
+    pub release: Release,
+    /// The workload that says so, and the version as it says it; `None` where nothing does.
+    pub said_by: Option<(ObjectRef, String)>,
+}
+
+impl Release {
+    /// Every release, the oldest first.
+    pub const ALL: [Self; 4] = [Self::V2_4, Self::V2_5, Self::V2_6, Self::V2_7];
+
+    /// The release of a version: `2.6.7`, `v2.5.1`; `None` where it is no version (`edge`, a digest).
+    pub fn of_version(version: &str) -> Option<Self> {
+        let mut numbers = version.trim().trim_start_matches('v').split(['.', '-']);
+        let mut next = || numbers.next()?.parse::<u32>().ok();
+        let release = match (next()?, next()?) {
+            (..=1, _) | (2, ..=4) => Self::V2_4,
+            (2, 5) => Self::V2_5,
+            (2, 6) => Self::V2_6,
+            _ => Self::V2_7,
+        };
+        Some(release)
+    }
+
+    /// `proxy_ssl_verify_depth`: 4 since 2.6; before that NGF rendered none, and nginx's own default
+    /// is 1 (`nginx/config/servers_template.go`).
+    pub fn verify_depth(self) -> u32 {
+        if self >= Self::V2_6 { 4 } else { 1 }
+    }
+
+    /// Whether NGF renders `proxy_ssl_verify_depth` at all.
+    pub fn renders_verify_depth(self) -> bool {
+        self >= Self::V2_6
+    }
+
+    /// Whether an HTTPRoute may use a port with `appProtocol: kubernetes.io/h2c`
+    /// (`validateRouteBackendRefAppProtocol`).
+    pub fn proxies_http2(self) -> bool {
+        self >= Self::V2_7
+    }
+
+    /// Whether a TLSRoute may be on a listener that terminates TLS, and nginx speak TLS to its
+    /// backends (`nginx/config/stream_servers_template.go`).
+    pub fn terminates_tls_routes(self) -> bool {
+        self >= Self::V2_7
+    }
+
+    /// Whether only a controller that was started with experimental features reads the Gateway's
+    /// client certificate, and a fault in it makes the whole Gateway invalid (`validateGateway`).
+    pub fn client_certificate_is_experimental(self) -> bool {
+        self == Self::V2_4
+    }
+
+    /// Whether a `ca.crt` in a TLS Secret that can be read makes NGF forget that the key pair cannot
+    /// (`secretResolver.resolve`).
+    pub fn ca_hides_broken_pair(self) -> bool {
+        self == Self::V2_4
+    }
+
+    /// What NGF calls the field of a hostname that it does not take (`validateBackendTLSHostname`).
+    pub fn hostname_field(self) -> &'static str {
+        if self >= Self::V2_7 {
+            "validation.hostname"
+        } else {
+            "tls.hostname"
+        }
+    }
+
+    /// Whether a target of a policy must be of kind Service; before, the name alone counted
+    /// (`btpTargetsService`).
+    pub fn asks_for_target_kind(self) -> bool {
+        self >= Self::V2_7
+    }
+}
+
+impl fmt::Display for Release {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::V2_4 => "2.4",
+            Self::V2_5 => "2.5",
+            Self::V2_6 => "2.6",
+            Self::V2_7 => "2.7",
+        })
+    }
+}
+
+impl Running {
+    /// Reads it off the controller's image or version label, or else off the data plane's image.
+    pub fn of(snapshot: &Snapshot) -> Self {
+        let workloads = || snapshot.workloads.values();
+        let found = workloads()
+            .find_map(|workload| controller(workload))
+            .or_else(|| workloads().find_map(|workload| data_plane(workload)));
+        found.unwrap_or_default()
+    }
+}
+
+/// `ghcr.io/nginx/nginx-gateway-fabric:2.6.7` in a container `nginx-gateway`.
+fn controller(workload: &Object<Workload>) -> Option<Running> {
+    let container = container(workload, "nginx-gateway")?;
+    let labels = &workload.meta.labels;
+    let label = labels.get("app.kubernetes.io/version").filter(|_| {
+        labels.get("app.kubernetes.io/name").map(String::as_str) == Some("nginx-gateway-fabric")
+    });
+    said(workload, tag(&container.image)).or_else(|| said(workload, label.map(String::as_str)))
+}
+
+/// `ghcr.io/nginx/nginx-gateway-fabric/nginx:2.6.7` in a container `nginx`.
+fn data_plane(workload: &Object<Workload>) -> Option<Running> {
+    let container = container(workload, "nginx")?;
+    let ours = container.image.contains("nginx-gateway-fabric/nginx");
+    said(workload, tag(&container.image).filter(|_| ours))
+}
+
+fn container<'a>(workload: &'a Object<Workload>, name: &str) -> Option<&'a Container> {
+    let containers = &workload.spec.template.containers;
+    containers.iter().find(|container| container.name == name)
+}
+
+fn said(workload: &Object<Workload>, version: Option<&str>) -> Option<Running> {
+    let version = version?;
+    Some(Running {
+        release: Release::of_version(version)?,
+        said_by: Some((workload.reference.clone(), version.to_owned())),
+    })
+}
+
+/// The tag of an image; what follows `@` is a digest.
+fn tag(image: &str) -> Option<&str> {
+    let name = image.split('@').next()?;
+    let (_, tag) = name.rsplit('/').next()?.split_once(':')?;
+    Some(tag)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_name_their_release() {
+        for (version, release) in [
+            ("2.4.2", Some(Release::V2_4)),
+            ("v2.5.1", Some(Release::V2_5)),
+            ("2.6.7-ubi", Some(Release::V2_6)),
+            ("2.7.0", Some(Release::V2_7)),
+            ("1.6.2", Some(Release::V2_4)),
+            ("2.10.0", Some(Release::V2_7)),
+            ("3.0.0", Some(Release::V2_7)),
+            ("edge", None),
+            ("", None),
+            ("2", None),
+        ] {
+            assert_eq!(Release::of_version(version), release, "{version}");
+        }
+    }
+
+    #[test]
+    fn images_have_a_tag_or_none() {
+        for (image, expected) in [
+            ("ghcr.io/nginx/nginx-gateway-fabric:2.6.7", Some("2.6.7")),
+            ("registry:5000/nginx-gateway-fabric", None),
+            ("registry:5000/ngf:v2.5.1@sha256:ab", Some("v2.5.1")),
+            ("nginx-gateway-fabric@sha256:ab", None),
+            ("", None),
+        ] {
+            assert_eq!(tag(image), expected, "{image}");
+        }
+    }
+}

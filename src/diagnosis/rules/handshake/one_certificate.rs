@@ -1,0 +1,159 @@
+//! G11 and B12: what follows from nginx having one client certificate, and one cache of sessions, for
+//! all upstreams of a Gateway.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use ngf_probes::transcript::Transcript;
+
+use super::{Probed, code::client_leaf};
+use crate::{
+    diagnosis::{
+        context::Context,
+        finding::{Finding, Severity},
+        registry::Rule,
+        words::list,
+    },
+    model::{object::ObjectRef, topology::host_and_port},
+};
+
+fn results<'a>(context: &'a Context<'_>) -> impl Iterator<Item = (&'a Probed, &'a Transcript)> {
+    context.probes.iter().filter_map(|probed| {
+        let transcript = probed.result.as_ref().ok()?;
+        Some((*probed, &**transcript))
+    })
+}
+
+pub(in crate::diagnosis) const G11: Rule = Rule {
+    code: "NGF-G11",
+    severity: Severity::Error,
+    title: "The backends of one Gateway ask for client certificates of different CAs, and nginx has one for all",
+    explanation: "NGF renders one proxy_ssl_certificate for the whole Gateway; the Gateway API has no override for a Service (GEP-3155). A certificate that one backend trusts is refused by another whose CA is another.",
+    remedy: "Let the backends trust one CA, or use a Gateway for each CA.",
+    causes: &["NGF-B2", "NGF-B10", "NGF-B11"],
+    check: |context, findings| {
+        let mut asked: BTreeMap<
+            &ObjectRef,
+            BTreeMap<(&ObjectRef, u16), (bool, &Probed, &[String])>,
+        > = BTreeMap::new();
+        for (probed, transcript) in results(context) {
+            let (plan, names) = (&probed.plan, &transcript.client_certificate.acceptable_cas);
+            // Where it sends intermediates, its chain may end in another name than its issuer's.
+            let Some(leaf) = client_leaf(context, plan).filter(|_| !names.is_empty()) else {
+                continue;
+            };
+            let takes = names.contains(&leaf.issuer);
+            asked
+                .entry(&plan.gateway)
+                .or_default()
+                .insert((&plan.service, plan.port), (takes, probed, names));
+        }
+        for (gateway, services) in asked {
+            let takes = services.iter().find(|(_, (takes, _, _))| *takes);
+            let Some(((one, _), (_, _, trusted))) = takes else {
+                continue;
+            };
+            let others: Vec<_> = services
+                .iter()
+                .filter(|(_, (takes, _, names))| {
+                    !*takes && names.iter().all(|name| !trusted.contains(name))
+                })
+                .collect();
+            let Some(((other, port), (_, probed, names))) = others.first() else {
+                continue;
+            };
+            let labels = list(
+                others
+                    .iter()
+                    .map(|((service, port), _)| format!("{service}:{port}")),
+                3,
+            );
+            findings.add(
+                Finding::new(
+                    "NGF-G11",
+                    Severity::Error,
+                    gateway,
+                    format!("{gateway} has one client certificate for all backends; {one} trusts its CA, and {labels} another"),
+                )
+                .evidence("CAs that the backend names", list(*trusted, 3), format!("CertificateRequest of {}", one.path()))
+                .evidence("CAs that the backend names", list(*names, 3), format!("CertificateRequest of {}:{port}", other.path()))
+                .scope(others.iter().map(|((service, _), _)| *service))
+                .scope(probed.plan.tls.iter().map(|tls| &tls.policy)),
+            );
+        }
+    },
+};
+
+pub(in crate::diagnosis) const B12: Rule = Rule {
+    code: "NGF-B12",
+    severity: Severity::Warning,
+    title: "The backend's nginx refuses resumed TLS 1.3 sessions under another server name",
+    explanation: "nginx 1.27.4 to 1.29.1 refuses a resumed session with a client certificate where its server name is another than that of the session. The gateway's nginx keeps sessions for each upstream, and one process behind two Services, with two policies of different hostnames, is such a backend: some requests fail.",
+    remedy: "Update the backend's nginx to 1.29.2 or later, or use one hostname for it.",
+    causes: &[],
+    check: |context, findings| {
+        type Names<'a> = BTreeMap<&'a str, (&'a Probed, &'a str)>;
+        let mut names: BTreeMap<(&ObjectRef, &str, u16), Names<'_>> = BTreeMap::new();
+        for (probed, transcript) in results(context) {
+            let server = transcript
+                .http
+                .as_ref()
+                .and_then(|http| http.server.as_deref());
+            let tls13 = transcript
+                .tls
+                .as_ref()
+                .is_some_and(|tls| tls.version == "TLSv1.3");
+            let (Some(server), Some(tls), true, true) = (
+                server.filter(|server| refuses_resumption(server)),
+                &probed.plan.tls,
+                tls13,
+                transcript.client_certificate.sent,
+            ) else {
+                continue;
+            };
+            let plan = &probed.plan;
+            names
+                .entry((&plan.gateway, &plan.endpoint.address, plan.endpoint.port))
+                .or_default()
+                .insert(&tls.hostname, (probed, server));
+        }
+        for ((_, address, port), by_name) in names {
+            let services: BTreeSet<&ObjectRef> = by_name
+                .values()
+                .map(|(probed, _)| &probed.plan.service)
+                .collect();
+            let (true, Some((probed, server))) = (by_name.len() > 1, by_name.values().next())
+            else {
+                continue;
+            };
+            let endpoint = host_and_port(address, port);
+            findings.add(
+                Finding::new(
+                    "NGF-B12",
+                    Severity::Warning,
+                    &probed.plan.service,
+                    format!(
+                        "{endpoint} is reached as {}, and its {server} refuses sessions that were made under another name",
+                        list(by_name.keys(), 3)
+                    ),
+                )
+                .evidence("Server", *server, format!("answer of {endpoint}"))
+                .scope(services),
+            );
+        }
+    },
+};
+
+/// `nginx/1.27.4` to `nginx/1.29.1`.
+fn refuses_resumption(server: &str) -> bool {
+    let Some(version) = server.strip_prefix("nginx/") else {
+        return false;
+    };
+    let numbers: Option<Vec<u32>> = version
+        .split(' ')
+        .next()
+        .unwrap_or_default()
+        .split('.')
+        .map(|number| number.parse().ok())
+        .collect();
+    matches!(numbers.as_deref(), Some([major, minor, patch]) if ((1, 27, 4)..=(1, 29, 1)).contains(&(*major, *minor, *patch)))
+}

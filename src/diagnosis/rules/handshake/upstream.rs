@@ -1,0 +1,230 @@
+//! T15 to T18: what an upstream of several endpoints, sessions and kept connections make of a fault
+//! that a probe showed. A probe is one fresh connection to one endpoint; a client of the gateway sees
+//! something milder, or later.
+
+use std::collections::BTreeMap;
+
+use ngf_probes::transcript::{Outcome, Transcript};
+
+use super::code::code_of;
+use crate::{
+    diagnosis::{
+        context::Context,
+        engine::Findings,
+        finding::{Finding, Severity},
+        registry::Rule,
+        words,
+    },
+    model::{kind::Kind, object::ObjectRef, topology::host_and_port},
+};
+
+/// How long a session may be resumed at most, in seconds (RFC 8446 §4.6.1: seven days).
+const SESSION_SECONDS: i64 = 7 * 24 * 60 * 60;
+
+/// What probes of one Service port from one Gateway showed.
+#[derive(Default)]
+struct Upstream<'a> {
+    failing: Vec<(&'a super::Probed, &'a Transcript, &'static str)>,
+    /// Endpoints, each once.
+    endpoints: std::collections::BTreeSet<(String, u16)>,
+    failing_endpoints: std::collections::BTreeSet<(String, u16)>,
+}
+
+/// Upstreams with an endpoint that nginx gets no answer from. A 400 of the backend is an answer.
+fn broken<'a>(
+    context: &'a Context<'_>,
+) -> BTreeMap<(&'a ObjectRef, &'a ObjectRef, u16), Upstream<'a>> {
+    let mut found: BTreeMap<_, Upstream<'a>> = BTreeMap::new();
+    for probed in context.probes.iter().copied() {
+        let Ok(transcript) = &probed.result else {
+            continue;
+        };
+        let plan = &probed.plan;
+        let upstream = found
+            .entry((&plan.gateway, &plan.service, plan.port))
+            .or_default();
+        let endpoint = (plan.endpoint.address.clone(), plan.endpoint.port);
+        upstream.endpoints.insert(endpoint.clone());
+        let answered = matches!(transcript.nginx.outcome, Outcome::Ok | Outcome::HttpError);
+        if let (false, Some(code)) = (answered, code_of(probed, transcript)) {
+            upstream.failing.push((probed, transcript, code));
+            upstream.failing_endpoints.insert(endpoint);
+        }
+    }
+    found.retain(|_, upstream| !upstream.failing.is_empty());
+    found
+}
+
+fn about(code: &'static str, upstream: &Upstream<'_>, title: impl Into<String>) -> Option<Finding> {
+    let (probed, _, _) = upstream.failing.first()?;
+    let plan = &probed.plan;
+    let mut finding = Finding::new(code, Severity::Info, &plan.service, title)
+        .scope(super::sentence::objects(plan).iter());
+    finding.marks.clear();
+    Some(finding)
+}
+
+pub(in crate::diagnosis) const T15: Rule = Rule {
+    code: "NGF-T15",
+    severity: Severity::Error,
+    title: "Every endpoint of an upstream fails, so that nginx's log hides the cause",
+    explanation: "Where an upstream has several endpoints, nginx leaves one out for ten seconds after a failure. When all are out it logs `no live upstreams` instead of the cause, and answers 502 without a try. The line before the first of those names the cause.",
+    remedy: "Look for the lines before `no live upstreams`, or at the probe.",
+    causes: &[],
+    check: |context, findings| {
+        for ((gateway, service, port), upstream) in &broken(context) {
+            let failing = upstream.failing_endpoints.len();
+            // nginx never leaves out the only server of an upstream.
+            if failing < 2 || failing < upstream.endpoints.len() {
+                continue;
+            }
+            let title = format!(
+                "All {failing} endpoints of {service}:{port} fail: nginx of {gateway} logs `no live upstreams` for most requests, which hides the cause"
+            );
+            findings_add(
+                findings,
+                about("NGF-T15", upstream, title).map(|finding| {
+                    finding
+                        .because("After one failure nginx leaves an endpoint out for ten seconds.")
+                }),
+            );
+        }
+        super::super::logs::left_out(context, findings, "NGF-T15");
+    },
+};
+
+pub(in crate::diagnosis) const T16: Rule = Rule {
+    code: "NGF-T16",
+    severity: Severity::Warning,
+    title: "Some endpoints of an upstream fail, and nginx's retry hides it",
+    explanation: "nginx tries the next endpoint when one fails, so that clients get 200, later; it logs `upstream server temporarily disabled` as a warning. Requests that may not be sent twice (POST after the request was passed on) can still fail.",
+    remedy: "Repair the endpoints that fail; probe every one of them.",
+    causes: &[],
+    check: |context, findings| {
+        for ((_, service, port), upstream) in &broken(context) {
+            let (failing, all) = (upstream.failing_endpoints.len(), upstream.endpoints.len());
+            if failing == all {
+                continue;
+            }
+            let names = upstream
+                .failing_endpoints
+                .iter()
+                .map(|(address, port)| host_and_port(address, *port));
+            let title = format!(
+                "{failing} of {all} endpoints of {service}:{port} {} ({}): clients mostly get an answer from another, later",
+                if failing == 1 { "fails" } else { "fail" },
+                words::list(names, 3)
+            );
+            findings_add(findings, about("NGF-T16", upstream, title));
+        }
+        super::super::logs::left_out(context, findings, "NGF-T16");
+    },
+};
+
+pub(in crate::diagnosis) const T17: Rule = Rule {
+    code: "NGF-T17",
+    severity: Severity::Info,
+    title: "Sessions that nginx made before the fault may still pass",
+    explanation: "nginx resumes TLS sessions with an upstream, and a resumed session carries no certificate to check: requests can get 200 for as long as the backend takes the session, after its certificate expired. A probe never resumes one. TLS 1.3 bounds a session to seven days.",
+    remedy: "Trust the probe: the gateway fails as soon as its sessions end, or nginx reloads.",
+    causes: &[],
+    check: |context, findings| {
+        let now = context.now.as_second();
+        for ((gateway, service, port), upstream) in &broken(context) {
+            let ended = upstream
+                .failing
+                .iter()
+                .filter(|(_, _, code)| *code == "NGF-T5")
+                .filter_map(|(_, transcript, _)| {
+                    transcript
+                        .server_chain
+                        .iter()
+                        .map(|facts| facts.not_after)
+                        .min()
+                })
+                .find(|end| *end < now && now - end < SESSION_SECONDS);
+            let Some(ended) = ended else { continue };
+            let title = format!(
+                "nginx of {gateway} may still get through to {service}:{port} with sessions from before the certificate expired, {} ago",
+                words::span(now - ended)
+            );
+            findings_add(
+                findings,
+                about("NGF-T17", upstream, title).map(|finding| {
+                    finding
+                        .because("A resumed session carries no certificate, so nginx checks none; a probe never resumes.")
+                        .evidence("expired", words::moment(ended), format!("presented by {}:{port}", service.path()))
+                }),
+            );
+        }
+    },
+};
+
+pub(in crate::diagnosis) const T18: Rule = Rule {
+    code: "NGF-T18",
+    severity: Severity::Info,
+    title: "Connections that nginx keeps open to the backend delay the symptom",
+    explanation: "An UpstreamSettingsPolicy with keepAlive lets nginx use a connection again for the next request. What was opened before a certificate or a CA changed goes on until it is closed, so that a fault shows on some requests only, and later.",
+    remedy: "Trust the probe, which opens a fresh connection; a reload of nginx closes the kept ones.",
+    causes: &[],
+    check: |context, findings| {
+        for ((_, service, port), upstream) in &broken(context) {
+            let Some(policy) = keep_alive(context, service) else {
+                continue;
+            };
+            let title = format!(
+                "Connections to {service}:{port} that nginx opened before still carry requests: {policy} keeps them"
+            );
+            findings_add(
+                findings,
+                about("NGF-T18", upstream, title).map(|finding| {
+                    finding
+                        .evidence(
+                            "spec.keepAlive.connections",
+                            connections(context, policy),
+                            policy.to_string(),
+                        )
+                        .scope([policy])
+                }),
+            );
+        }
+    },
+};
+
+fn findings_add(findings: &mut Findings, finding: Option<Finding>) {
+    if let Some(finding) = finding {
+        findings.add(finding);
+    }
+}
+
+/// The UpstreamSettingsPolicy that keeps connections to a Service.
+fn keep_alive<'a>(context: &Context<'a>, service: &ObjectRef) -> Option<&'a ObjectRef> {
+    let targets = |policy: &ObjectRef| {
+        policy.kind == Kind::UpstreamSettingsPolicy && policy.namespace == service.namespace
+    };
+    context
+        .snapshot
+        .ngf
+        .iter()
+        .filter(|(name, _)| targets(name))
+        .filter(|(_, policy)| {
+            policy
+                .spec
+                .target_refs
+                .iter()
+                .any(|target| target.name == service.name)
+        })
+        .map(|(name, _)| name)
+        .find(|name| connections(context, name) != "0")
+}
+
+/// `spec.keepAlive.connections`; 0 where left out.
+fn connections(context: &Context<'_>, policy: &ObjectRef) -> String {
+    context
+        .snapshot
+        .ngf
+        .get(policy)
+        .and_then(|policy| policy.raw.pointer("/spec/keepAlive/connections")?.as_u64())
+        .unwrap_or(0)
+        .to_string()
+}

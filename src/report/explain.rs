@@ -1,0 +1,98 @@
+//! What a rule is about, as text: `explain`, and `docs/codes.md`. Everything comes from the registry.
+
+use std::fmt::Write as _;
+
+use super::text::wrap;
+use crate::diagnosis::registry::{FAMILIES, Rule, family};
+
+/// One rule, in full.
+pub fn one(rule: &Rule, width: usize) -> String {
+    let mut out = String::new();
+    let mut paragraph = |lead: &str, text: &str| {
+        let indent = lead.len();
+        let lines = wrap(text, width, indent, indent);
+        for (index, line) in lines.iter().enumerate() {
+            let lead = if index == 0 { lead } else { "" };
+            let _ = writeln!(out, "{lead:indent$}{}", line.trim_start());
+        }
+    };
+    paragraph("", &format!("{} ({})", rule.code, rule.severity));
+    paragraph("", rule.title);
+    paragraph("", "");
+    paragraph("", rule.explanation);
+    paragraph("", "");
+    paragraph("What to do:  ", rule.remedy);
+    let named = |rule: &Rule| format!("{} {}", rule.code, rule.title);
+    for (index, cause) in rule.caused_by().enumerate() {
+        let lead = if index == 0 {
+            "Caused by:   "
+        } else {
+            "             "
+        };
+        paragraph(lead, &named(cause));
+    }
+    let effects = rule
+        .causes
+        .iter()
+        .filter_map(|code| crate::diagnosis::registry::rule(code));
+    for (index, effect) in effects.enumerate() {
+        let lead = if index == 0 {
+            "Causes:      "
+        } else {
+            "             "
+        };
+        paragraph(lead, &named(effect));
+    }
+    out
+}
+
+/// All rules, a line each where they fit, by family.
+pub fn all(width: usize) -> String {
+    let mut out = String::new();
+    for (letter, about) in FAMILIES {
+        let _ = writeln!(out, "{letter}  {about}");
+        for rule in family(*letter) {
+            let lead = format!("  {:<8} {:<8} ", rule.code, rule.severity.to_string());
+            let hanging = lead.len();
+            for (index, line) in wrap(rule.title, width, hanging, hanging).iter().enumerate() {
+                let lead = if index == 0 { lead.as_str() } else { "" };
+                let _ = writeln!(out, "{lead:hanging$}{}", line.trim_start());
+            }
+        }
+    }
+    out
+}
+
+/// All rules as Markdown, for `docs/codes.md`.
+pub fn markdown() -> String {
+    let mut out = String::new();
+    for (letter, about) in FAMILIES {
+        let _ = write!(
+            out,
+            "\n## {letter}: {about}\n\n| code | severity | what is wrong | what is behind it | what to do | causes |\n|---|---|---|---|---|---|\n"
+        );
+        for rule in family(*letter) {
+            let causes: Vec<&str> = rule
+                .causes
+                .iter()
+                .map(|code| code.trim_start_matches("NGF-"))
+                .collect();
+            let _ = writeln!(
+                out,
+                "| {} | {} | {} | {} | {} | {} |",
+                rule.code,
+                rule.severity,
+                cell(rule.title),
+                cell(rule.explanation),
+                cell(rule.remedy),
+                causes.join(" ")
+            );
+        }
+    }
+    out
+}
+
+/// What stands in a cell of a table must not end it.
+fn cell(text: &str) -> String {
+    text.replace('|', "\\|").replace('\n', " ")
+}
