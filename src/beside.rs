@@ -30,6 +30,8 @@ use crate::{
     world::in_words,
 };
 
+/// With more probes than this at a time, logs are not read and the gateway is not asked beside each.
+pub const MOST_PROBES: usize = 4;
 /// How long an address of the Gateway may take to answer before another way is tried: many are not
 /// reachable from where people sit.
 const CONNECT: Duration = Duration::from_secs(2);
@@ -140,6 +142,11 @@ pub async fn beside(
                 .push(format!("what {name} is in the pod: {why}")),
         }
     }
+    if let Some(why) = asked.not_asked {
+        let why = format!("what the gateway's client gets: {why}");
+        beside.missing.push(why);
+        return beside;
+    }
     let began = Timestamp::now();
     match client_view(transports, plan, asked.address, asked.timeout, asked.cancel).await {
         Ok(mut view) => {
@@ -177,6 +184,8 @@ pub async fn beside(
 pub struct Asked<'a> {
     /// Where the Gateway is, where its status does not say so.
     pub address: Option<&'a Address>,
+    /// Why the Gateway is not asked as its client would, where it is not.
+    pub not_asked: Option<&'static str>,
     /// The address that the application saw the probe come from.
     pub seen_from: Option<IpAddr>,
     /// What the bytes leave by, where that is a pod.

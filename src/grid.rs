@@ -19,10 +19,12 @@ use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    cluster::transport::{DataPlanePod, OnDisk, Transports, Via, Ways, same_certificates},
+    cluster::transport::{
+        DataPlanePod, OnDisk, Transports, Via, Way, WayTaken, Ways, same_certificates,
+    },
     diagnosis::plan::{PlanKey, ProbePlan, TrustSource},
     model::object::ObjectRef,
-    world::{probe_spec, run_over},
+    world::{making::only, probe_spec, run_over},
 };
 
 /// The `schema` of a grid as JSON.
@@ -165,8 +167,25 @@ impl Cell {
     }
 }
 
+/// A cell that was probed, or could not be.
+#[derive(Debug, Clone)]
+pub struct Done {
+    /// Its row.
+    pub row: usize,
+    /// Its column.
+    pub column: usize,
+    /// What came of it.
+    pub cell: Cell,
+    /// All that was seen, and the way it was seen by; `None` where the probe could not be run.
+    pub seen: Option<(Arc<Transcript>, WayTaken)>,
+    /// When it began.
+    pub at: Timestamp,
+    /// How far the grid has come with it.
+    pub progress: Progress,
+}
+
 /// How far a grid has come.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Progress {
     /// Cells that are done.
     pub done: usize,
@@ -176,31 +195,40 @@ pub struct Progress {
     pub faults: usize,
 }
 
-/// Probes each plan from each column, `parallel` at a time. Cells that were not reached when `cancel`
-/// was cancelled stay [`Cell::Waiting`].
-pub async fn run(
+impl Grid {
+    /// A grid of which nothing is probed yet.
+    pub fn waiting(plans: Vec<ProbePlan>, columns: Vec<String>, began: Timestamp) -> Self {
+        let row = |plan| Row {
+            plan,
+            cells: vec![Cell::Waiting; columns.len()],
+        };
+        Self {
+            schema: SCHEMA,
+            started_at: began.to_string(),
+            rows: plans.into_iter().map(row).collect(),
+            columns,
+            findings: Vec::new(),
+            notes: Vec::new(),
+        }
+    }
+}
+
+/// Probes each plan from each column, `parallel` at a time, and tells each cell that is done. Cells
+/// that were not reached when `cancel` was cancelled stay [`Cell::Waiting`].
+pub async fn run<Told>(
     transports: &Transports,
     plans: Vec<ProbePlan>,
     columns: &[Column],
     timeout: Duration,
     parallel: usize,
     cancel: &CancellationToken,
-    mut progress: impl FnMut(Progress),
-) -> Grid {
-    let mut grid = Grid {
-        schema: SCHEMA,
-        started_at: Timestamp::now().to_string(),
-        columns: columns.iter().map(|column| column.name.clone()).collect(),
-        rows: plans
-            .into_iter()
-            .map(|plan| Row {
-                plan,
-                cells: vec![Cell::Waiting; columns.len()],
-            })
-            .collect(),
-        findings: Vec::new(),
-        notes: Vec::new(),
-    };
+    mut tell: impl FnMut(Done) -> Told,
+) -> Grid
+where
+    Told: Future<Output = ()>,
+{
+    let names = columns.iter().map(|column| column.name.clone()).collect();
+    let mut grid = Grid::waiting(plans, names, Timestamp::now());
     let run = Run {
         transports,
         timeout,
@@ -216,17 +244,27 @@ pub async fn run(
     let (run, plans) = (&run, &plans);
     let mut cells = stream::iter(places)
         .map(|(row, column)| async move {
-            let cell = run.cell(row, &plans[row], column, &columns[column]).await;
-            (row, column, cell)
+            let at = Timestamp::now();
+            let (cell, seen) = run.cell(row, &plans[row], column, &columns[column]).await;
+            (row, column, cell, seen, at)
         })
         .buffer_unordered(parallel.max(1))
         .boxed();
     let (mut done, mut faults) = (0, 0);
-    while let Some((row, column, cell)) = cells.next().await {
+    while let Some((row, column, cell, seen, at)) = cells.next().await {
         done += 1;
         faults += usize::from(cell.fault().is_some());
-        grid.rows[row].cells[column] = cell;
-        progress(Progress { done, of, faults });
+        grid.rows[row].cells[column] = cell.clone();
+        let progress = Progress { done, of, faults };
+        tell(Done {
+            row,
+            column,
+            cell,
+            seen,
+            at,
+            progress,
+        })
+        .await;
     }
     drop(cells);
     grid.notes = run.notes(columns);
@@ -264,14 +302,23 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
-    async fn cell(&self, row: usize, plan: &ProbePlan, index: usize, column: &Column) -> Cell {
+    async fn cell(
+        &self,
+        row: usize,
+        plan: &ProbePlan,
+        index: usize,
+        column: &Column,
+    ) -> (Cell, Option<(Arc<Transcript>, WayTaken)>) {
         if self.cancel.is_cancelled() {
-            return Cell::Waiting;
+            return (Cell::Waiting, None);
         }
         match self.probe(row, plan, index, column).await {
-            Ok(cell) => cell,
-            Err(_) if self.cancel.is_cancelled() => Cell::Waiting,
-            Err(why) => Cell::NotRun { why },
+            Ok((transcript, way)) => {
+                let cell = Cell::of(&transcript);
+                (cell, Some((Arc::new(transcript), way)))
+            }
+            Err(_) if self.cancel.is_cancelled() => (Cell::Waiting, None),
+            Err(why) => (Cell::NotRun { why }, None),
         }
     }
 
@@ -281,27 +328,23 @@ impl Run<'_> {
         plan: &ProbePlan,
         index: usize,
         column: &Column,
-    ) -> Result<Cell, String> {
+    ) -> Result<(Transcript, WayTaken), String> {
         let cluster = self.transports.cluster();
         let read = || probe_spec(cluster, plan, self.timeout);
         let mut spec = self.specs[row].get_or_init(read).await.clone()?;
         let ways = match &column.from {
             From::DataPlane(pod) => {
                 self.trust_the_disk(&mut spec, plan, index, pod).await;
-                Ways {
-                    ways: vec![self.transports.exec_in(pod)],
-                    not_taken: Vec::new(),
-                }
+                only(&self.transports.exec_in(pod))
             }
             From::Made(ways) => ways.clone(),
             From::Anywhere(via) => self.transports.ways(plan, *via, None).await?,
         };
         let spec = &spec;
-        let (transcript, _) = run_over(&ways, |dial| async move {
+        run_over(&ways, |dial| async move {
             probe(spec, &*dial, self.cancel).await
         })
-        .await?;
-        Ok(Cell::of(&transcript))
+        .await
     }
 
     /// nginx trusts the file in its own pod, which the Secret may have left behind.
@@ -591,12 +634,22 @@ impl History {
 }
 
 /// A cell in words.
-fn words(cell: &Cell) -> String {
+pub fn words(cell: &Cell) -> String {
     match cell {
         Cell::Waiting => "not probed yet".to_owned(),
         Cell::NotRun { why } => format!("not probed: {why}"),
         Cell::Probed { sentence, .. } => sentence.clone(),
     }
+}
+
+/// The columns for what was made beside data-plane pods.
+pub fn made_columns(made: &[(DataPlanePod, Way)]) -> Vec<Column> {
+    made.iter()
+        .map(|(pod, way)| Column {
+            name: format!("{} beside {}", way.via, pod.pod.name),
+            from: From::Made(only(way)),
+        })
+        .collect()
 }
 
 /// The columns for a Gateway: each data-plane pod by exec where the user may, or else one column by

@@ -1,167 +1,28 @@
 //! What the terminal interface and `probe` act on: files, a cluster, or the embedded cluster.
 
+mod live;
+pub mod making;
+
 use std::{sync::Arc, time::Duration};
 
-use futures::{FutureExt, future::BoxFuture};
 use ngf_probes::{
     ProbeError,
     dial::{Dial, Direct},
-    probe, settle_demand,
+    probe,
     spec::{HttpSpec, ProbeSpec, TlsSpec, Trust},
     transcript::Transcript,
 };
-use tokio::sync::{Mutex, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
+pub use live::{Demo, Files, Live, LiveOptions, stage_event};
+
 use crate::{
-    app::{event::Stage as StageEvent, run::World},
     cluster::{
         Cluster,
-        transport::{Transports, Via, WayTaken, Ways},
+        transport::{Transports, WayTaken, Ways},
     },
     diagnosis::plan::{PlannedTls, ProbePlan, TrustSource},
-    logs::PodLog,
-    model::snapshot::Snapshot,
-    sandbox::{SCENARIOS, Sandbox, Scenario, Stage},
 };
-
-/// Objects from files: nothing to connect to.
-pub struct Files;
-
-impl World for Files {
-    fn probe<'a>(
-        &'a self,
-        _: &'a ProbePlan,
-        _: &'a CancellationToken,
-    ) -> BoxFuture<'a, Result<Transcript, String>> {
-        let why = "a live probe needs a cluster, and these objects come from files";
-        futures::future::ready(Err(why.to_owned())).boxed()
-    }
-
-    fn go_to_stage(&self, _: usize) -> BoxFuture<'_, Result<StageEvent, String>> {
-        futures::future::ready(Err("only the demo has stages".to_owned())).boxed()
-    }
-}
-
-/// A cluster.
-pub struct Live {
-    transports: Transports,
-    snapshots: watch::Receiver<Arc<Snapshot>>,
-    via: Via,
-    timeout: Duration,
-}
-
-impl Live {
-    /// A cluster, of which `snapshots` holds the newest; `timeout` bounds each phase of a probe. Probes
-    /// go this way, which must be one that writes nothing.
-    pub fn new(
-        cluster: Cluster,
-        snapshots: watch::Receiver<Arc<Snapshot>>,
-        via: Via,
-        timeout: Duration,
-    ) -> Self {
-        let snapshot = Arc::clone(&snapshots.borrow());
-        Self {
-            transports: Transports::new(cluster, snapshot),
-            snapshots,
-            via,
-            timeout,
-        }
-    }
-
-    async fn run(
-        &self,
-        plan: &ProbePlan,
-        cancel: &CancellationToken,
-    ) -> Result<Transcript, String> {
-        let snapshot = Arc::clone(&self.snapshots.borrow());
-        let transports = self.transports.at(snapshot);
-        let ways = transports.ways(plan, self.via, None).await?;
-        let (spec, _) = spec_for(&transports, plan, &ways, self.timeout).await?;
-        let spec = &spec;
-        let (transcript, _) = run_over(&ways, |dial| async move {
-            let mut transcript = probe(spec, &*dial, cancel).await?;
-            settle_demand(&mut transcript, spec, &*dial, cancel).await;
-            Ok(transcript)
-        })
-        .await?;
-        Ok(transcript)
-    }
-}
-
-impl World for Live {
-    fn probe<'a>(
-        &'a self,
-        plan: &'a ProbePlan,
-        cancel: &'a CancellationToken,
-    ) -> BoxFuture<'a, Result<Transcript, String>> {
-        self.run(plan, cancel).boxed()
-    }
-
-    fn go_to_stage(&self, _: usize) -> BoxFuture<'_, Result<StageEvent, String>> {
-        futures::future::ready(Err("only the demo has stages".to_owned())).boxed()
-    }
-
-    fn logs(&self, cancel: &CancellationToken) -> Option<mpsc::Receiver<PodLog>> {
-        let cluster = self.transports.cluster();
-        Some(crate::logs::watch(cluster, self.snapshots.clone(), cancel))
-    }
-}
-
-/// The embedded cluster.
-pub struct Demo {
-    /// As a client sees it.
-    pub live: Live,
-    /// The thing itself.
-    pub sandbox: Arc<Mutex<Sandbox>>,
-}
-
-impl World for Demo {
-    fn probe<'a>(
-        &'a self,
-        plan: &'a ProbePlan,
-        cancel: &'a CancellationToken,
-    ) -> BoxFuture<'a, Result<Transcript, String>> {
-        self.live.probe(plan, cancel)
-    }
-
-    fn go_to_stage(&self, index: usize) -> BoxFuture<'_, Result<StageEvent, String>> {
-        async move {
-            let stage = *Stage::ALL.get(index).ok_or("there is no such stage")?;
-            let sandbox = self.sandbox.lock().await;
-            sandbox
-                .set_stage(stage)
-                .await
-                .map_err(|error| error.to_string())?;
-            Ok(stage_event(sandbox.scenario(), stage))
-        }
-        .boxed()
-    }
-}
-
-/// A stage of the guide, as the terminal interface shows it; the last one of a scenario is what the
-/// scenario is about.
-pub fn stage_event(scenario: &Scenario, stage: Stage) -> StageEvent {
-    let position = Stage::ALL.iter().position(|known| *known == stage);
-    let is_guide = scenario.name == SCENARIOS[0].name;
-    let (title, text) = if is_guide || stage != Stage::Policy {
-        (stage.title().to_owned(), stage.text().to_owned())
-    } else {
-        let text = format!("{}. Shows: {}.", scenario.differs, scenario.shows);
-        (scenario.title.to_owned(), text)
-    };
-    StageEvent {
-        index: position.unwrap_or_default(),
-        of: Stage::ALL.len(),
-        walk: if is_guide {
-            "guide".to_owned()
-        } else {
-            format!("scenario {}", scenario.name)
-        },
-        title,
-        text,
-    }
-}
 
 /// Runs the probe that a plan describes: reads the CA and the client certificate by name, and
 /// connects directly.

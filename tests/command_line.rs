@@ -314,3 +314,45 @@ fn a_closed_pipe_ends_quietly() {
         String::from_utf8_lossy(&output.stderr)
     );
 }
+
+/// Read-only is said before anything is asked of a cluster.
+#[test]
+fn read_only_refuses_whatever_writes() {
+    for (arguments, flag) in [
+        (&["cleanup"][..], true),
+        (&["cleanup"], false),
+        (&["probe", "httproute/app", "--via", "pod", "--yes"], true),
+        (
+            &["probe", "gateway/gw", "--all", "--via", "ephemeral"],
+            false,
+        ),
+        (&["debug", "--via", "pod"], true),
+        (&["--via", "ephemeral"], false),
+    ] {
+        let mut command = ngf_tui();
+        if flag {
+            command.arg("--read-only");
+        } else {
+            command.env("NGF_TUI_READ_ONLY", "1");
+        }
+        let output = command.args(arguments).output().expect("it runs");
+        let words = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {words}");
+        assert!(
+            words.contains("nothing is written to the cluster"),
+            "{arguments:?}: {words}"
+        );
+    }
+}
+
+/// What belongs to the terminal interface is not swallowed by another command.
+#[test]
+fn a_way_before_a_command_is_refused() {
+    let output = ngf_tui()
+        .args(["--via", "exec", "probe", "httproute/app"])
+        .output()
+        .expect("it runs");
+    let words = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{words}");
+    assert!(words.contains("after the command"), "{words}");
+}

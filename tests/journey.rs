@@ -49,7 +49,8 @@ fn journey(columns: u16, lines: u16) {
     keep("1-start", terminal.settled());
 
     terminal.press(&["Escape", "r"]);
-    terminal.wait_for(&["Handshake", "HTTP request"]);
+    // The logs are read as well.
+    terminal.wait_for(&["Handshake", "HTTP request", "probe says 400:"]);
     keep("2-before", terminal.settled());
 
     terminal.press(&["n"]);
@@ -61,7 +62,7 @@ fn journey(columns: u16, lines: u16) {
     terminal.wait_for(&["← backend-tls"]);
     terminal.settled();
     terminal.press(&["r"]);
-    terminal.wait_for(&["HTTPS request"]);
+    terminal.wait_for(&["HTTPS request", "probe says 200:"]);
     keep("3-handshake", terminal.settled());
 
     terminal.press(&["Down", "Down", "Down", "Enter"]);
@@ -75,6 +76,15 @@ fn journey(columns: u16, lines: u16) {
     terminal.press(&["2"]);
     terminal.wait_for(&["presents"]);
     keep("6-chain", terminal.settled());
+
+    terminal.press(&["P"]);
+    terminal.wait_for(&["1 served"]);
+    keep("8-matrix", terminal.settled());
+
+    terminal.press(&["v"]);
+    terminal.wait_for(&["what it proves"]);
+    keep("9-way", terminal.settled());
+    terminal.press(&["Escape"]);
 
     terminal.press(&["5"]);
     terminal.wait_for(&["apiVersion"]);
@@ -124,7 +134,7 @@ fn the_terminal_is_given_back_after_every_end() {
                     .expect("kill runs");
             }
         }
-        terminal.wait_for(&["ended with"]);
+        terminal.wait_for(&["ended with 0"]);
         terminal.run("stty -a | grep -c -- '-icanon'; echo ty''ped");
         let screen = terminal.wait_for(&["typed"]);
         assert!(

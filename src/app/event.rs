@@ -3,15 +3,17 @@
 use std::sync::Arc;
 
 use crossterm::event::KeyEvent;
+use jiff::Timestamp;
+use ngf_probes::transcript::Transcript;
 
+use super::job::{BesideDone, FixNews, GridNews, Job, ProbeDone};
 use crate::{
-    diagnosis::{
-        Diagnosis, Evidence,
-        evidence::Probed,
-        plan::{PlanKey, ProbePlan},
-    },
+    cluster::transport::Confirmation,
+    diagnosis::{Diagnosis, Evidence, plan::PlanKey},
+    fix::FixPlan,
     logs::PodLog,
     model::snapshot::Snapshot,
+    world::making::{Agreed, Preparation},
 };
 
 /// Something that happened.
@@ -29,12 +31,24 @@ pub enum Event {
     Snapshot(Arc<Snapshot>),
     /// A diagnosis is ready.
     Diagnosed(Box<Diagnosed>),
+    /// It is known what a job needs made first, or why it cannot be.
+    Prepared(Box<Job>, Result<Preparation, String>),
     /// A probe ran, or could not.
-    Probed(Box<Probed>),
+    Probed(Box<ProbeDone>),
+    /// It is known what stands beside a probe.
+    Beside(Box<BesideDone>),
+    /// It is known, by a second handshake, what the backend makes of the client certificate.
+    Settled(PlanKey, Timestamp, Arc<Transcript>),
     /// A container's log says something new.
     Logged(Box<PodLog>),
     /// These probes have ended or were cancelled.
     ProbesEnded(Vec<PlanKey>),
+    /// News of the matrix of this number.
+    Grid(u64, GridNews),
+    /// A fix was tried or applied.
+    Fix(Box<FixNews>),
+    /// What was made for a probe could not be removed: a sentence each.
+    Left(Vec<String>),
     /// The embedded cluster reached a stage of the guide.
     Stage(Stage),
     /// Something that was asked for failed: a sentence.
@@ -62,10 +76,19 @@ pub enum Effect {
         /// What was measured.
         evidence: Evidence,
     },
-    /// Run these probes, and send [`Event::Probed`] for each.
-    Probe(Vec<ProbePlan>),
-    /// Stop the probes that run.
+    /// Find out what this needs made first, and send [`Event::Prepared`].
+    Prepare(Box<Job>),
+    /// Make what was agreed to, if anything; run it; remove what was made. Sends [`Event::Probed`],
+    /// [`Event::Beside`] and [`Event::ProbesEnded`], or [`Event::Grid`].
+    Run(Box<Job>, Option<Agreed>),
+    /// Stop whatever runs, and remove what was made for it.
     CancelProbes,
+    /// Whether the matrix goes on, round after round.
+    Watch(bool),
+    /// Let the API server try this, and send [`Event::Fix`].
+    TryFix(u64, Box<FixPlan>),
+    /// Apply this, which somebody was shown and agreed to, and send [`Event::Fix`].
+    ApplyFix(u64, Box<FixPlan>, Confirmation),
     /// Bring the embedded cluster to the stage with this number.
     GoToStage(usize),
     /// End.

@@ -1,23 +1,22 @@
 //! The terminal interface without a terminal: keys in, screens out, every effect carried out before
 //! the next key. For pictures and tests.
 
-use std::sync::Arc;
+use std::{collections::VecDeque, sync::Arc};
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use jiff::Timestamp;
 use ratatui::{buffer::Buffer, layout::Rect};
-use tokio_util::sync::CancellationToken;
+use tokio::sync::mpsc;
 
 use super::{
     event::{Diagnosed, Effect, Event},
-    run::World,
+    job::{FixNews, Job, World},
+    jobs::Running,
     state::App,
     update::update,
 };
 use crate::{
-    diagnosis::{Diagnosis, evidence::Probed},
-    model::snapshot::Snapshot,
-    views::screen,
+    diagnosis::Diagnosis, model::snapshot::Snapshot, views::screen, world::making::Agreed,
 };
 
 /// An application that is driven by code.
@@ -55,8 +54,8 @@ impl Headless {
 
     /// Takes an event in, and carries out everything that comes of it.
     pub async fn happen(&mut self, event: Event) {
-        let mut events = vec![event];
-        while let Some(event) = events.pop() {
+        let mut events = VecDeque::from([event]);
+        while let Some(event) = events.pop_front() {
             for effect in update(&mut self.app, event, Timestamp::now()) {
                 events.extend(self.carry_out(effect).await);
             }
@@ -72,28 +71,49 @@ impl Headless {
                     diagnosis,
                 }))]
             }
-            Effect::Probe(plans) => {
-                let mut events = Vec::new();
-                let cancel = CancellationToken::new();
-                for plan in plans {
-                    let at = Timestamp::now();
-                    let result = self.world.probe(&plan, &cancel).await.map(Arc::new);
-                    let probed = Probed {
-                        plan: Arc::new(plan),
-                        at,
-                        result,
-                    };
-                    events.push(Event::Probed(Box::new(probed)));
-                }
-                events
+            Effect::Prepare(job) => {
+                let prepared = self.world.prepare(&job).await;
+                vec![Event::Prepared(job, prepared)]
+            }
+            Effect::Run(job, agreed) => self.run(*job, agreed).await,
+            Effect::TryFix(number, fix) => {
+                let result = self.world.try_fix(&fix).await;
+                vec![fix_news(number, false, result)]
+            }
+            Effect::ApplyFix(number, fix, agreed) => {
+                let result = self.world.apply_fix(&fix, agreed).await;
+                vec![fix_news(number, true, result)]
             }
             Effect::GoToStage(index) => match self.world.go_to_stage(index).await {
                 Ok(stage) => vec![Event::Stage(stage)],
                 Err(why) => vec![Event::Failed(why)],
             },
-            Effect::CancelProbes | Effect::Quit => Vec::new(),
+            Effect::CancelProbes | Effect::Watch(_) | Effect::Quit => Vec::new(),
         }
     }
+
+    async fn run(&self, job: Job, agreed: Option<Agreed>) -> Vec<Event> {
+        let (sender, mut events) = mpsc::channel(1);
+        let world = Arc::clone(&self.world);
+        let run = async move { Running::alone(world, sender).run(job, agreed).await };
+        let collect = async {
+            let mut all = Vec::new();
+            while let Some(event) = events.recv().await {
+                all.push(event);
+            }
+            all
+        };
+        let (_, events) = futures::join!(run, collect);
+        events
+    }
+}
+
+fn fix_news(number: u64, applied: bool, result: Result<Vec<String>, String>) -> Event {
+    Event::Fix(Box::new(FixNews {
+        number,
+        applied,
+        result,
+    }))
 }
 
 fn key_event(key: &str) -> KeyEvent {

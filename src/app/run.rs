@@ -1,55 +1,30 @@
 //! The loop: events in, frames out, effects carried out beside it. Nothing here waits for the
 //! network; a dead API server freezes nothing.
 
-use std::{sync::Arc, time::Duration};
+use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
-use crossterm::event::{Event as TerminalEvent, EventStream};
-use futures::{FutureExt, StreamExt, future::BoxFuture};
+use crossterm::event::{Event as TerminalEvent, EventStream, KeyCode, KeyModifiers};
+use futures::{FutureExt, StreamExt};
 use jiff::Timestamp;
-use ngf_probes::transcript::Transcript;
-use ngf_ui::terminal::{Screen, TerminalError};
-use tokio::{
-    sync::{Semaphore, mpsc, watch},
-    task::JoinSet,
+use ngf_ui::{
+    Mark,
+    terminal::{Screen, TerminalError},
 };
-use tokio_util::sync::CancellationToken;
+use tokio::sync::{mpsc, watch};
 
 use super::{
-    event::{Diagnosed, Effect, Event, Stage},
+    event::{Effect, Event},
+    job::World,
+    jobs::Jobs,
     state::App,
     update::update,
 };
-use crate::{
-    diagnosis::{Diagnosis, Evidence, evidence::Probed, plan::ProbePlan},
-    logs::PodLog,
-    model::snapshot::Snapshot,
-    views::screen,
-};
+use crate::{model::snapshot::Snapshot, views::screen};
 
-/// How many probes run at a time.
-const PROBES_AT_A_TIME: usize = 16;
 /// How many events may wait; more wait with their senders.
 const WAITING_EVENTS: usize = 256;
 /// At least so often the clock moves on.
 const TICK: Duration = Duration::from_millis(500);
-
-/// What effects act on: a cluster, files, the embedded cluster.
-pub trait World: Send + Sync + 'static {
-    /// Runs a probe; a sentence where it cannot be run.
-    fn probe<'a>(
-        &'a self,
-        plan: &'a ProbePlan,
-        cancel: &'a CancellationToken,
-    ) -> BoxFuture<'a, Result<Transcript, String>>;
-
-    /// Brings the embedded cluster to a stage of the guide.
-    fn go_to_stage(&self, index: usize) -> BoxFuture<'_, Result<Stage, String>>;
-
-    /// What logs say, as they grow, until `cancel`; `None` where there are none.
-    fn logs(&self, _: &CancellationToken) -> Option<mpsc::Receiver<PodLog>> {
-        None
-    }
-}
 
 /// Why the terminal interface ended with an error.
 #[derive(Debug, thiserror::Error)]
@@ -65,67 +40,134 @@ pub enum RunError {
     Job(tokio::task::JoinError),
 }
 
-/// Runs the terminal interface until the person, or a signal, ends it.
+/// Runs the terminal interface until the person, or a signal, ends it; then removes what was made in
+/// the cluster. What could not be removed comes out, a sentence each.
 pub async fn run(
     mut app: App,
     world: Arc<dyn World>,
-    mut snapshots: watch::Receiver<Arc<Snapshot>>,
-) -> Result<(), RunError> {
-    let mut signals = Signals::new()?;
-    let mut screen = Screen::enter()?;
-    let mut keys = EventStream::new();
-    let (sender, mut events) = mpsc::channel(WAITING_EVENTS);
-    let mut jobs = Jobs::new(world, sender);
-    let mut tick = tokio::time::interval(TICK);
-    let end = CancellationToken::new();
-    let _end = end.clone().drop_guard();
-    // Without logs its sender is gone, and nothing comes.
-    let mut logs = jobs.world.logs(&end).unwrap_or_else(|| mpsc::channel(1).1);
-    let mut has_source = true;
-    let first = Event::Snapshot(Arc::clone(&snapshots.borrow_and_update()));
-    let mut next = Some(first);
-    loop {
-        // Everything that has happened by now is taken in before the screen is drawn again.
-        while let Some(event) = next.take() {
-            for effect in update(&mut app, event, Timestamp::now()) {
-                if matches!(effect, Effect::Quit) {
-                    return Ok(());
-                }
-                jobs.start(effect);
-            }
-            next = keys
-                .next()
-                .now_or_never()
-                .flatten()
-                .and_then(from_terminal)
-                .or_else(|| events.try_recv().ok());
+    snapshots: watch::Receiver<Arc<Snapshot>>,
+) -> Result<Vec<String>, RunError> {
+    let (sender, events) = mpsc::channel(WAITING_EVENTS);
+    let mut around = Around {
+        signals: Signals::new()?,
+        screen: Screen::enter()?,
+        keys: EventStream::new(),
+        jobs: Jobs::new(world, sender),
+    };
+    let ended = AssertUnwindSafe(around.run(&mut app, events, snapshots));
+    // A panic is caught so that it, too, leaves nothing behind; it goes on afterwards.
+    let ended = ended.catch_unwind().await;
+    if ended.is_ok() && around.jobs.is_working() {
+        app.overlay = None;
+        app.say(
+            Mark::Info,
+            "Ending: what was made in the cluster is being removed; ctrl-c does not wait for it",
+        );
+        // Whether it can still be shown or not, it is removed.
+        let _ = around.draw(&mut app);
+    }
+    let Around {
+        signals,
+        keys,
+        jobs,
+        ..
+    } = &mut around;
+    let left = tokio::select! {
+        left = jobs.finish() => left,
+        () = impatient(keys) => vec![NOT_WAITED.to_owned()],
+        () = signals.next() => vec![NOT_WAITED.to_owned()],
+    };
+    drop(around);
+    match ended {
+        Ok(result) => result.map(|()| left),
+        Err(panic) => std::panic::resume_unwind(panic),
+    }
+}
+
+/// What to say where somebody did not wait.
+const NOT_WAITED: &str = "what was made in the cluster may still be there; it ends by itself, and `ngf-tui cleanup` removes it";
+
+/// Waits for ctrl-c as a key.
+async fn impatient(keys: &mut EventStream) {
+    while let Some(event) = keys.next().await {
+        if let Ok(TerminalEvent::Key(key)) = event
+            && key.code == KeyCode::Char('c')
+            && key.modifiers.contains(KeyModifiers::CONTROL)
+        {
+            return;
         }
-        screen.draw(|frame| {
+    }
+    // The terminal is gone: nobody is impatient.
+    std::future::pending().await
+}
+
+/// What is around the state: the terminal, signals, and what runs beside.
+struct Around {
+    signals: Signals,
+    screen: Screen,
+    keys: EventStream,
+    jobs: Jobs,
+}
+
+impl Around {
+    async fn run(
+        &mut self,
+        app: &mut App,
+        mut events: mpsc::Receiver<Event>,
+        mut snapshots: watch::Receiver<Arc<Snapshot>>,
+    ) -> Result<(), RunError> {
+        let mut tick = tokio::time::interval(TICK);
+        let mut has_source = true;
+        let first = Event::Snapshot(Arc::clone(&snapshots.borrow_and_update()));
+        let mut next = Some(first);
+        loop {
+            // Everything that has happened by now is taken in before the screen is drawn again.
+            while let Some(event) = next.take() {
+                for effect in update(app, event, Timestamp::now()) {
+                    if matches!(effect, Effect::Quit) {
+                        return Ok(());
+                    }
+                    self.jobs.start(effect);
+                }
+                next = self
+                    .keys
+                    .next()
+                    .now_or_never()
+                    .flatten()
+                    .and_then(from_terminal)
+                    .or_else(|| events.try_recv().ok());
+            }
+            self.draw(app)?;
+            next = tokio::select! {
+                biased;
+                () = self.signals.next() => Some(Event::Terminate),
+                key = self.keys.next() => match key {
+                    Some(key) => from_terminal(key),
+                    // The terminal is gone.
+                    None => Some(Event::Terminate),
+                },
+                event = events.recv() => event,
+                changed = snapshots.changed(), if has_source => {
+                    has_source = changed.is_ok();
+                    has_source.then(|| Event::Snapshot(Arc::clone(&snapshots.borrow_and_update())))
+                }
+                ended = self.jobs.ended() => {
+                    ended.map_err(RunError::Job)?;
+                    None
+                }
+                _ = tick.tick() => Some(Event::Tick),
+            };
+        }
+    }
+
+    fn draw(&mut self, app: &mut App) -> Result<(), TerminalError> {
+        self.screen.draw(|frame| {
             let area = frame.area();
-            if let Some(cursor) = screen::draw(&mut app, area, frame.buffer_mut()) {
+            if let Some(cursor) = screen::draw(app, area, frame.buffer_mut()) {
                 frame.set_cursor_position(cursor);
             }
         })?;
-        next = tokio::select! {
-            biased;
-            () = signals.next() => Some(Event::Terminate),
-            key = keys.next() => match key {
-                Some(key) => from_terminal(key),
-                // The terminal is gone.
-                None => Some(Event::Terminate),
-            },
-            event = events.recv() => event,
-            changed = snapshots.changed(), if has_source => {
-                has_source = changed.is_ok();
-                has_source.then(|| Event::Snapshot(Arc::clone(&snapshots.borrow_and_update())))
-            }
-            Some(log) = logs.recv() => Some(Event::Logged(Box::new(log))),
-            ended = jobs.ended() => {
-                ended.map_err(RunError::Job)?;
-                None
-            }
-            _ = tick.tick() => Some(Event::Tick),
-        };
+        Ok(())
     }
 }
 
@@ -137,148 +179,6 @@ fn from_terminal(event: std::io::Result<TerminalEvent>) -> Option<Event> {
         Ok(_) => None,
         Err(_) => Some(Event::Terminate),
     }
-}
-
-/// What runs beside the screen.
-struct Jobs {
-    world: Arc<dyn World>,
-    sender: mpsc::Sender<Event>,
-    running: JoinSet<()>,
-    /// What is to be diagnosed next: the newest request wins.
-    wanted: watch::Sender<Option<(Arc<Snapshot>, Evidence)>>,
-    cancel: CancellationToken,
-    places: Arc<Semaphore>,
-}
-
-impl Jobs {
-    fn new(world: Arc<dyn World>, sender: mpsc::Sender<Event>) -> Self {
-        let (wanted, requests) = watch::channel(None);
-        let mut running = JoinSet::new();
-        running.spawn(diagnose_the_newest(requests, sender.clone()));
-        Self {
-            world,
-            sender,
-            running,
-            wanted,
-            cancel: CancellationToken::new(),
-            places: Arc::new(Semaphore::new(PROBES_AT_A_TIME)),
-        }
-    }
-
-    /// Waits for a job to end; a defect in one is an error here, so that it ends the program with
-    /// the terminal restored.
-    async fn ended(&mut self) -> Result<(), tokio::task::JoinError> {
-        match self.running.join_next().await {
-            Some(result) => result,
-            None => std::future::pending().await,
-        }
-    }
-
-    fn start(&mut self, effect: Effect) {
-        match effect {
-            Effect::Diagnose { snapshot, evidence } => {
-                self.wanted.send_replace(Some((snapshot, evidence)));
-            }
-            Effect::Probe(plans) => {
-                self.running.spawn(probe_all(
-                    plans,
-                    Arc::clone(&self.world),
-                    self.cancel.clone(),
-                    Arc::clone(&self.places),
-                    self.sender.clone(),
-                ));
-            }
-            Effect::CancelProbes => {
-                self.cancel.cancel();
-                self.cancel = CancellationToken::new();
-            }
-            Effect::GoToStage(index) => {
-                let (world, sender) = (Arc::clone(&self.world), self.sender.clone());
-                self.running.spawn(async move {
-                    let event = match world.go_to_stage(index).await {
-                        Ok(stage) => Event::Stage(stage),
-                        Err(why) => Event::Failed(why),
-                    };
-                    let _ = sender.send(event).await;
-                });
-            }
-            Effect::Quit => {}
-        }
-    }
-}
-
-/// Diagnoses whatever was asked for last, one at a time, where it holds nobody up.
-async fn diagnose_the_newest(
-    mut requests: watch::Receiver<Option<(Arc<Snapshot>, Evidence)>>,
-    sender: mpsc::Sender<Event>,
-) {
-    while requests.changed().await.is_ok() {
-        let Some((snapshot, evidence)) = requests.borrow_and_update().clone() else {
-            continue;
-        };
-        let job = tokio::task::spawn_blocking(move || {
-            let diagnosis = Diagnosis::of(&snapshot, &evidence, Timestamp::now());
-            Diagnosed {
-                snapshot,
-                diagnosis,
-            }
-        });
-        match job.await {
-            Ok(diagnosed) => {
-                if sender
-                    .send(Event::Diagnosed(Box::new(diagnosed)))
-                    .await
-                    .is_err()
-                {
-                    return;
-                }
-            }
-            Err(error) => match error.try_into_panic() {
-                Ok(panic) => std::panic::resume_unwind(panic),
-                Err(_) => return,
-            },
-        }
-    }
-}
-
-async fn probe_all(
-    plans: Vec<ProbePlan>,
-    world: Arc<dyn World>,
-    cancel: CancellationToken,
-    places: Arc<Semaphore>,
-    sender: mpsc::Sender<Event>,
-) {
-    let keys = plans.iter().map(ProbePlan::key).collect();
-    let one = |plan: ProbePlan| {
-        let (world, cancel, places) = (&world, &cancel, &places);
-        async move {
-            let _place = places.acquire().await;
-            let at = Timestamp::now();
-            if cancel.is_cancelled() {
-                return None;
-            }
-            let result = world.probe(&plan, cancel).await.map(Arc::new);
-            if cancel.is_cancelled() {
-                return None;
-            }
-            Some(Probed {
-                plan: Arc::new(plan),
-                at,
-                result,
-            })
-        }
-    };
-    let mut results = futures::stream::iter(plans)
-        .map(one)
-        .buffer_unordered(PROBES_AT_A_TIME)
-        .boxed();
-    while let Some(probed) = results.next().await {
-        let Some(probed) = probed else { continue };
-        if sender.send(Event::Probed(Box::new(probed))).await.is_err() {
-            return;
-        }
-    }
-    let _ = sender.send(Event::ProbesEnded(keys)).await;
 }
 
 /// The signals that end the program in order.

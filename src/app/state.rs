@@ -15,9 +15,14 @@ use ngf_ui::{
 use super::{
     action::{Action, Context, keymap},
     event::Stage,
+    fix::FixDialog,
+    job::Job,
+    matrix::Matrix,
     tree::TreePane,
 };
 use crate::{
+    beside::Beside,
+    cluster::transport::{Via, WayTaken},
     diagnosis::{
         Diagnosis, Evidence,
         chain::ChainPicture,
@@ -30,6 +35,7 @@ use crate::{
         topology::{Node, NodeId, NodeIx},
     },
     views::ViewId,
+    world::making::Preparation,
 };
 
 /// All of it.
@@ -62,6 +68,20 @@ pub struct App {
     pub toast: Option<Toast>,
     /// The probes that run.
     pub running: BTreeSet<PlanKey>,
+    /// The way that probes go.
+    pub via: Via,
+    /// Nothing may be written to the cluster.
+    pub read_only: bool,
+    /// How probes went, and what stands beside them.
+    pub around: HashMap<PlanKey, Around>,
+    /// Every endpoint from every data-plane pod.
+    pub matrix: Option<Matrix>,
+    /// The job of which it is being found out what it needs made.
+    pub preparing: Option<u64>,
+    /// A question that waits until nothing lies over the panes.
+    pub question: Option<Question>,
+    /// The number of the last job.
+    pub jobs: u64,
     /// The guide's stage, where this is the embedded cluster.
     pub stage: Option<Stage>,
     /// When the diagnosis was made; `None` before the first one.
@@ -97,6 +117,68 @@ pub struct Detail {
     pub chain: Option<DrawnChain>,
     /// Which of several probed endpoints the handshake shows.
     pub endpoint: usize,
+    /// The handshake of a cell of the matrix, shown instead of the selection's.
+    pub opened: Option<Opened>,
+}
+
+/// A handshake of the matrix.
+#[derive(Debug)]
+pub struct Opened {
+    /// What was seen.
+    pub probed: Probed,
+    /// By which way.
+    pub way: WayTaken,
+}
+
+/// How a probe went, and what stands beside it.
+#[derive(Debug, Clone)]
+pub struct Around {
+    /// When the probe began.
+    pub at: Timestamp,
+    /// The way that it went.
+    pub way: WayTaken,
+    /// What stands beside it.
+    pub beside: BesideState,
+}
+
+/// What stands beside a probe, so far as it is known.
+#[derive(Debug, Clone, Default)]
+pub enum BesideState {
+    /// Nobody asked, or it was cancelled.
+    #[default]
+    NotAsked,
+    /// It is being asked for.
+    Asking,
+    /// It is known.
+    Known(Box<Beside>),
+}
+
+/// The handshake that is shown.
+#[derive(Debug, Clone, Copy)]
+pub struct Shown<'a> {
+    /// What was tried, and what came of it.
+    pub probed: &'a Probed,
+    /// Its number among [`Shown::count`], from 0.
+    pub number: usize,
+    /// How many there are of what is selected.
+    pub count: usize,
+    /// The way that it went.
+    pub way: Option<&'a WayTaken>,
+    /// What stands beside it.
+    pub beside: &'a BesideState,
+}
+
+/// A person is asked whether something may be made in the cluster.
+#[derive(Debug)]
+pub struct Question {
+    /// What it is needed for.
+    pub job: Box<Job>,
+    /// What would be made.
+    pub preparation: Preparation,
+    /// Where its text is scrolled to.
+    pub scroll: ScrollState,
+    /// When it came on the screen: a key that was meant for what was there before is not an answer.
+    pub shown_at: Option<Timestamp>,
 }
 
 /// The picture of a chain, kept for as long as it is right.
@@ -129,6 +211,14 @@ pub enum Overlay {
     Filter(ngf_ui::widgets::prompt::PromptState, String),
     /// The decoded fields of a message of the handshake: the message's number in the diagram.
     Step(usize, ScrollState),
+    /// The ways to choose from.
+    Via(ListState),
+    /// Whether something may be made in the cluster.
+    Question(Box<Question>),
+    /// A rule in words, by its code.
+    Explain(&'static str, ScrollState),
+    /// A fix, before it is applied and after.
+    Fix(Box<FixDialog>),
 }
 
 /// A short message that goes by itself.
@@ -165,6 +255,13 @@ impl App {
             overlay: None,
             toast: None,
             running: BTreeSet::new(),
+            via: Via::default(),
+            read_only: false,
+            around: HashMap::new(),
+            matrix: None,
+            preparing: None,
+            question: None,
+            jobs: 0,
             stage,
             diagnosed_at: None,
         };
@@ -204,12 +301,30 @@ impl App {
         probes
     }
 
-    /// The probe that the handshake shows, with its number and how many there are.
-    pub fn shown_probe(&self) -> Option<(&Probed, usize, usize)> {
+    /// The handshake that is shown: that of a cell of the matrix, or one of the selection's.
+    pub fn shown_probe(&self) -> Option<Shown<'_>> {
+        if let Some(opened) = &self.detail.opened {
+            return Some(Shown {
+                probed: &opened.probed,
+                number: 0,
+                count: 1,
+                way: Some(&opened.way),
+                beside: &BesideState::NotAsked,
+            });
+        }
         let probes = self.probes_of_selected();
         let count = probes.len();
         let number = self.detail.endpoint.checked_rem(count)?;
-        Some((probes[number], number, count))
+        let probed = probes[number];
+        let around = self.around.get(&probed.plan.key());
+        let around = around.filter(|around| around.at == probed.at);
+        Some(Shown {
+            probed,
+            number,
+            count,
+            way: around.map(|around| &around.way),
+            beside: around.map_or(&BesideState::NotAsked, |around| &around.beside),
+        })
     }
 
     /// Whether a plan's connection is at or below a node.
@@ -253,7 +368,8 @@ impl App {
         self.say_for(30, Mark::Info, format!("{}. {}", stage.title, stage.text));
     }
 
-    fn say_for(&mut self, seconds: i64, mark: Mark, text: String) {
+    /// Shows a message for so many seconds.
+    pub fn say_for(&mut self, seconds: i64, mark: Mark, text: String) {
         let until = self
             .now
             .saturating_add(SignedDuration::from_secs(seconds))

@@ -28,6 +28,9 @@ pub struct Cli {
     /// Where to read from.
     #[command(flatten)]
     pub input: InputArgs,
+    /// For the terminal interface.
+    #[command(flatten)]
+    pub debug: DebugArgs,
     /// What to do.
     #[command(subcommand)]
     pub command: Option<Command>,
@@ -63,13 +66,48 @@ pub struct InputArgs {
     /// Read objects from files or folders of YAML or JSON instead of a cluster; - is standard input
     #[arg(short = 'f', long = "filename", global = true, value_name = "PATH")]
     pub files: Vec<PathBuf>,
+    /// Write nothing to the cluster: no debug pod, no ephemeral container, no fix, no cleanup
+    #[arg(
+        long,
+        global = true,
+        env = "NGF_TUI_READ_ONLY",
+        value_parser = clap::builder::FalseyValueParser::new(),
+        help_heading = "Cluster"
+    )]
+    pub read_only: bool,
+}
+
+/// Arguments of the terminal interface.
+#[derive(Debug, Clone, Default, Args)]
+pub struct DebugArgs {
+    /// From where the bytes of a probe leave at first; the key v chooses another way
+    #[arg(long, value_enum, value_name = "WAY", help_heading = "Way")]
+    pub via: Option<Via>,
+    /// Image of a debug pod or ephemeral container: one that holds sleep and nc, or the tool's own
+    #[arg(long, value_name = "IMAGE", help_heading = "Way")]
+    pub image: Option<String>,
+    /// Where to ask as the gateway's client (default: the Gateway's status, then port-forward)
+    #[arg(
+        long,
+        value_name = "HOST[:PORT]",
+        value_parser = gateway_address,
+        help_heading = "Way"
+    )]
+    pub gateway_address: Option<Address>,
+}
+
+impl DebugArgs {
+    /// Whether nothing was said.
+    pub fn is_empty(&self) -> bool {
+        self.via.is_none() && self.image.is_none() && self.gateway_address.is_none()
+    }
 }
 
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Open the terminal interface (what happens without a command)
-    Debug,
+    Debug(DebugArgs),
     /// Print the tree with its health and findings; exit 0, 1 (findings) or 2 (could not look)
     Check(CheckArgs),
     /// Run a live handshake as NGINX would; exit 0 (served), 1 (not served) or 2 (could not run)
@@ -81,6 +119,11 @@ pub enum Command {
     Logs(LogsArgs),
     /// Say what a code means, what is behind it and what to do; without a code, list all
     Explain(ExplainArgs),
+    /// Show what repairs a finding, try it on the API server, and apply it after a confirmation;
+    /// exit 0 (done, and the finding is gone), 1 (not applied, or still there) or 2 (could not)
+    Fix(FixArgs),
+    /// Write the manifests that mutual TLS to a Service needs, for review; nothing is applied
+    Init(InitArgs),
     /// Find what the tool made in the cluster and could not remove (after kill -9), and remove it
     Cleanup(CleanupArgs),
     /// Relay standard input and output to a TCP connection: what the tool's own image does in a pod
@@ -129,12 +172,32 @@ pub enum FailOn {
     Never,
 }
 
+/// How `check` prints.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum CheckOutput {
+    /// For people
+    #[default]
+    Text,
+    /// For programs; the `schema` field names its version
+    Json,
+    /// For CI: one testsuite a Gateway, as Jenkins and GitLab read it
+    Junit,
+    /// For a comment on a pull request
+    Markdown,
+}
+
 /// Arguments of `check`.
 #[derive(Debug, Clone, Args)]
 pub struct CheckArgs {
     /// How to print
     #[arg(short, long, value_enum, default_value_t)]
-    pub output: Output,
+    pub output: CheckOutput,
+    /// Lay the manifests of -f over the live cluster: what would applying them break?
+    #[arg(long, requires = "files")]
+    pub over: bool,
+    /// Fail where a certificate that a path depends on expires within this time: 30d, 2w, 12h
+    #[arg(long, value_name = "TIME", value_parser = days)]
+    pub within: Option<Duration>,
     /// Read the past hour of the logs, too: of the data plane, its backends and the control plane
     #[arg(long, conflicts_with = "files")]
     pub logs: bool,
@@ -323,6 +386,58 @@ impl TypedValueParser for CodeParser {
     }
 }
 
+/// Arguments of `fix`.
+#[derive(Debug, Clone, Args)]
+pub struct FixArgs {
+    /// The finding's code, such as NGF-G7; without it, what can be fixed is listed
+    #[arg(value_name = "CODE", value_parser = CodeParser, hide_possible_values = true)]
+    pub code: Option<String>,
+    /// The object that the finding is about, where there are several: KIND/NAME or KIND/NAMESPACE/NAME
+    #[arg(value_name = "OBJECT", requires = "code")]
+    pub object: Option<String>,
+    /// Apply it without asking
+    #[arg(long, requires = "code", conflicts_with = "dry_run")]
+    pub yes: bool,
+    /// Show it and try it on the API server; change nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// How long to wait for the cluster's answers
+    #[arg(long, default_value = "15s", value_parser = duration, value_name = "DURATION")]
+    pub timeout: Duration,
+}
+
+/// Arguments of `init`.
+#[derive(Debug, Clone, Args)]
+pub struct InitArgs {
+    /// The Service that nginx shall speak mutual TLS to: service/NAME or service/NAMESPACE/NAME
+    #[arg(value_name = "service/NAME")]
+    pub service: String,
+    /// The name in the backend's certificate, which nginx sends and checks
+    #[arg(long, value_name = "NAME")]
+    pub hostname: String,
+    /// The Gateway (default: the one whose routes lead to the Service)
+    #[arg(long, value_name = "[NAMESPACE/]NAME")]
+    pub gateway: Option<String>,
+    /// Only this port of the Service, by number or name (default: all)
+    #[arg(long, value_name = "PORT")]
+    pub port: Option<String>,
+    /// What holds the CA of the backend's certificate: configmap/NAME or secret/NAME with ca.crt
+    #[arg(long, value_name = "KIND/NAME")]
+    pub ca: Option<String>,
+    /// The TLS Secret that the Gateway presents: NAME, or NAMESPACE/NAME of another namespace
+    #[arg(long, value_name = "[NAMESPACE/]NAME")]
+    pub client_secret: Option<String>,
+    /// The cert-manager issuer that signs what is missing: clusterissuer/NAME, issuer/NAME or NAME
+    #[arg(long, value_name = "NAME")]
+    pub issuer: Option<String>,
+    /// Folder to write the manifests to, one file each; - is standard output
+    #[arg(short, long, default_value = "-", value_name = "DIR")]
+    pub output: PathBuf,
+    /// How long to wait for the cluster's answers
+    #[arg(long, default_value = "15s", value_parser = duration, value_name = "DURATION")]
+    pub timeout: Duration,
+}
+
 /// Arguments of `cleanup`.
 #[derive(Debug, Clone, Args)]
 pub struct CleanupArgs {
@@ -446,6 +561,25 @@ fn past(text: &str) -> Result<Duration, String> {
     bounds.contains(&past).then_some(past).ok_or_else(wrong)
 }
 
+/// `30d`, `2w`, `12h`, up to ten years.
+fn days(text: &str) -> Result<Duration, String> {
+    const DAY: u64 = 86_400;
+    let wrong = || format!("`{text}` is no time; write 30d, 2w or 12h");
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let number: u64 = digits.parse().map_err(|_| wrong())?;
+    let unit = match &text[digits.len()..] {
+        "d" => DAY,
+        "w" => 7 * DAY,
+        "h" => 3_600,
+        _ => return Err(wrong()),
+    };
+    number
+        .checked_mul(unit)
+        .filter(|seconds| (1..=3_653 * DAY).contains(seconds))
+        .map(Duration::from_secs)
+        .ok_or_else(|| format!("`{text}` is outside 1h to 3653d"))
+}
+
 /// A date (its first moment in UTC) or a moment in RFC 3339.
 fn moment(text: &str) -> Result<Timestamp, String> {
     let wrong = || format!("`{text}` is no moment; write 2027-01-01 or 2027-01-01T12:00:00Z");
@@ -486,6 +620,26 @@ mod tests {
         ] {
             let parsed = moment(text).ok().map(|moment| moment.to_string());
             assert_eq!(parsed.as_deref(), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn times_ahead() {
+        for (text, expected) in [
+            ("30d", Some(30 * 86_400)),
+            ("2w", Some(14 * 86_400)),
+            ("12h", Some(12 * 3_600)),
+            ("30", None),
+            ("0d", None),
+            ("-1d", None),
+            ("99999d", None),
+            ("99999999999999999999w", None),
+            ("soon", None),
+            ("3ä", None),
+            ("", None),
+        ] {
+            let parsed = days(text).ok().map(|time| time.as_secs());
+            assert_eq!(parsed, expected, "{text}");
         }
     }
 

@@ -2,23 +2,28 @@
 
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::{
     CliError, EXIT_COULD_NOT, EXIT_FOUND, EXIT_OK,
-    args::{CheckArgs, FailOn, InputArgs, Output},
+    args::{CheckArgs, CheckOutput, FailOn, InputArgs},
     connect_to, output,
 };
 use crate::{
     cluster::Cluster,
-    diagnosis::{Diagnosis, Evidence, context::is_ngf},
-    files, logs,
+    diagnosis::{Diagnosis, Evidence, context::is_ngf, timeline::Timeline},
+    files::{
+        self,
+        over::{over, without_status},
+    },
+    logs,
     model::{
         kind::Kind,
         object::ObjectRef,
-        snapshot::{KindState, Snapshot, Source},
+        snapshot::{KindState, Lookup, Snapshot, Source},
     },
-    rendered, report,
+    rendered,
+    report::{self, compare::Comparison, text::Style},
 };
 
 /// How far back `--logs` reads.
@@ -26,6 +31,10 @@ const PAST: Duration = Duration::from_hours(1);
 
 /// Runs it.
 pub(super) async fn run(input: &InputArgs, args: &CheckArgs) -> Result<u8, CliError> {
+    let now = Timestamp::now();
+    if args.over {
+        return lay_over(input, args, now).await;
+    }
     let (snapshot, evidence) = if args.logs || args.data_plane {
         let cluster = connect_to(input).await?;
         let snapshot = cluster.snapshot(args.timeout).await;
@@ -34,20 +43,14 @@ pub(super) async fn run(input: &InputArgs, args: &CheckArgs) -> Result<u8, CliEr
     } else {
         (read(input, args.timeout).await?, Evidence::none())
     };
-    let diagnosis = Diagnosis::of(&snapshot, &evidence, Timestamp::now());
-    output::print(&render(&diagnosis, &snapshot, args.output)?)?;
-    for problem in &snapshot.problems {
-        output::say(&format!("{}: {}", problem.place, problem.message));
-    }
+    let mut diagnosis = Diagnosis::of(&snapshot, &evidence, now);
+    add_expiring(&mut diagnosis, &snapshot, args.within, now)?;
+    output::print(&render(&diagnosis, args.output, fail_on(args))?)?;
+    tell_problems(&snapshot);
     if nothing_could_be_read(&snapshot) {
         return Ok(EXIT_COULD_NOT);
     }
-    let fail_on = match args.fail_on {
-        FailOn::Error => report::FailOn::Error,
-        FailOn::Warning => report::FailOn::Warning,
-        FailOn::Never => report::FailOn::Never,
-    };
-    Ok(if fail_on.exit_code(&diagnosis) == 0 {
+    Ok(if fail_on(args).exit_code(&diagnosis) == 0 {
         EXIT_OK
     } else {
         EXIT_FOUND
@@ -91,25 +94,123 @@ pub(super) fn ngf_gateways(snapshot: &Snapshot) -> Vec<ObjectRef> {
         .collect()
 }
 
+/// What applying the manifests would do to the cluster's findings.
+async fn lay_over(input: &InputArgs, args: &CheckArgs, now: Timestamp) -> Result<u8, CliError> {
+    let cluster = connect_to(input).await?;
+    let live = cluster.snapshot(args.timeout).await;
+    if nothing_could_be_read(&live) {
+        return Err(
+            "the cluster's Gateways and routes cannot be read, so there is nothing to lay manifests over; look at them alone without --over".into(),
+        );
+    }
+    let namespace = input.namespace.as_deref().unwrap_or(cluster.namespace());
+    let manifests = files::read(&input.files, namespace);
+    if manifests.kinds.is_empty() {
+        tell_problems(&manifests);
+        return Err("the files hold no object that this tool knows, so there is nothing to lay over the cluster".into());
+    }
+    let mut laid = over(&live, &manifests, now);
+    for object in laid.unread() {
+        match cluster.look_up(&object).await {
+            Lookup::Found(decoded) => {
+                laid.snapshot.put(*decoded);
+            }
+            Lookup::Absent if object.kind == Kind::Secret => {
+                laid.snapshot.secrets.insert(object, Lookup::Absent);
+            }
+            Lookup::Absent => {
+                laid.snapshot.config_maps.insert(object, Lookup::Absent);
+            }
+            Lookup::Unknown(why) if object.kind == Kind::Secret => {
+                laid.snapshot.secrets.insert(object, Lookup::Unknown(why));
+            }
+            Lookup::Unknown(why) => {
+                laid.snapshot
+                    .config_maps
+                    .insert(object, Lookup::Unknown(why));
+            }
+        }
+    }
+    laid.expect_certificates();
+    let of = |snapshot: &Snapshot| Diagnosis::of(snapshot, &Evidence::none(), now);
+    let mut after = of(&without_status(&laid.snapshot));
+    let mut before = of(&without_status(&live));
+    add_expiring(&mut before, &live, args.within, now)?;
+    add_expiring(&mut after, &laid.snapshot, args.within, now)?;
+    let mut as_is = of(&live);
+    add_expiring(&mut as_is, &live, args.within, now)?;
+    let comparison = Comparison {
+        laid: laid.laid.into_iter().collect(),
+        refused: laid.refused,
+        ..Comparison::of(&as_is, &before, &after)
+    };
+    let text = match args.output {
+        CheckOutput::Text => report::text::comparison(&comparison, style()),
+        CheckOutput::Json => report::json::comparison(&comparison)?,
+        CheckOutput::Junit => report::junit::comparison(&comparison, fail_on(args)),
+        CheckOutput::Markdown => report::markdown::comparison(&comparison),
+    };
+    output::print(&text)?;
+    tell_problems(&manifests);
+    Ok(match comparison.exit_code(fail_on(args)) {
+        0 if !manifests.problems.is_empty() => EXIT_COULD_NOT,
+        0 => EXIT_OK,
+        _ => EXIT_FOUND,
+    })
+}
+
+/// `--within`: what expires within that time is a finding that fails.
+fn add_expiring(
+    diagnosis: &mut Diagnosis,
+    snapshot: &Snapshot,
+    within: Option<Duration>,
+    now: Timestamp,
+) -> Result<(), CliError> {
+    let Some(within) = within else {
+        return Ok(());
+    };
+    let until = SignedDuration::try_from(within)
+        .ok()
+        .and_then(|within| now.checked_add(within).ok())
+        .ok_or("--within reaches beyond what a calendar holds")?;
+    let timeline = Timeline::of(snapshot, &Evidence::none(), now, now);
+    timeline.add_findings(&mut diagnosis.findings, now, until);
+    Ok(())
+}
+
+fn fail_on(args: &CheckArgs) -> report::FailOn {
+    match args.fail_on {
+        FailOn::Error => report::FailOn::Error,
+        FailOn::Warning => report::FailOn::Warning,
+        FailOn::Never => report::FailOn::Never,
+    }
+}
+
+fn style() -> Style {
+    Style {
+        colour: output::colour(),
+        width: usize::from(output::width()),
+    }
+}
+
+fn tell_problems(snapshot: &Snapshot) {
+    for problem in &snapshot.problems {
+        output::say(&format!("{}: {}", problem.place, problem.message));
+    }
+}
+
 /// What `check` prints.
 pub(super) fn render(
     diagnosis: &Diagnosis,
-    _: &Snapshot,
-    format: Output,
+    format: CheckOutput,
+    fail_on: report::FailOn,
 ) -> Result<String, serde_json::Error> {
-    match format {
-        Output::Text => {
-            let style = report::text::Style {
-                colour: output::colour(),
-                width: usize::from(output::width()),
-            };
-            Ok(report::text::render(diagnosis, style))
-        }
-        Output::Json => report::json::render(diagnosis).map(|mut json| {
-            json.push('\n');
-            json
-        }),
-    }
+    Ok(match format {
+        CheckOutput::Text => report::text::render(diagnosis, style()),
+        CheckOutput::Json => report::json::render(diagnosis)? + "\n",
+        CheckOutput::Junit => report::junit::render(diagnosis, fail_on),
+        CheckOutput::Markdown => report::markdown::render(diagnosis),
+    })
 }
 
 /// The objects of a cluster or of files.

@@ -8,10 +8,14 @@ use super::{
 use crate::{
     cluster::transport::{find_leftovers, remove_leftover},
     report::clean,
+    world::making::READ_ONLY,
 };
 
 /// Runs it: exit 0 when nothing is left that could be removed.
 pub(super) async fn run(input: &InputArgs, args: &CleanupArgs) -> Result<u8, CliError> {
+    if input.read_only && !args.dry_run {
+        return Err(format!("{READ_ONLY}; --dry-run says what would be removed").into());
+    }
     let cluster = connect_to(input).await?;
     let namespace = input.namespace.as_deref().filter(|_| !input.all_namespaces);
     let leftovers = match find_leftovers(&cluster, namespace).await {

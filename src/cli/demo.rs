@@ -13,9 +13,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     CliError, EXIT_OK,
-    args::{DemoArgs, Output},
+    args::{CheckOutput, DemoArgs, InputArgs},
     check, output, probe,
-    tui::{self, PROBE_TIMEOUT},
+    tui::{self, Begin, PROBE_TIMEOUT},
 };
 use crate::{
     cluster::{self, Cluster, ClusterOptions, LogOptions, transport::Via},
@@ -25,16 +25,16 @@ use crate::{
         plan::{ProbeTarget, plan},
     },
     model::{kind::Kind, object::ObjectRef, snapshot::Snapshot},
-    report::probe::Reports,
+    report::{FailOn, probe::Reports},
     sandbox::{SCENARIOS, Sandbox, SandboxOptions, Scenario, Stage},
-    world::{Demo, Live, stage_event},
+    world::{Demo, Live, LiveOptions, stage_event},
 };
 
 /// How long the embedded cluster may take to show what was done to it.
 const SETTLE: Duration = Duration::from_secs(15);
 
 /// Runs it.
-pub(super) async fn run(args: &DemoArgs) -> Result<u8, CliError> {
+pub(super) async fn run(input: &InputArgs, args: &DemoArgs) -> Result<u8, CliError> {
     if args.list {
         return list();
     }
@@ -71,16 +71,20 @@ pub(super) async fn run(args: &DemoArgs) -> Result<u8, CliError> {
     let _stop = cancel.clone().drop_guard();
     let snapshots = cluster.watch(&cancel);
     let world = Demo {
-        // The embedded cluster's addresses are this machine's own.
-        live: Live::new(cluster, snapshots.clone(), Via::Direct, PROBE_TIMEOUT),
+        live: Live::new(
+            cluster,
+            snapshots.clone(),
+            LiveOptions::embedded(PROBE_TIMEOUT),
+        ),
         sandbox: Arc::new(Mutex::new(sandbox)),
     };
-    tui::show(
-        Arc::new(world),
-        snapshots,
-        Some(stage_event(scenario, stage)),
-    )
-    .await
+    let begin = Begin {
+        stage: Some(stage_event(scenario, stage)),
+        // The embedded cluster's addresses are this machine's own.
+        via: Via::Direct,
+        read_only: input.read_only,
+    };
+    tui::show(Arc::new(world), snapshots, begin).await
 }
 
 fn list() -> Result<u8, CliError> {
@@ -156,7 +160,7 @@ async fn walk(
         let _ = writeln!(
             text,
             "$ ngf-tui check\n{}",
-            check::render(&diagnosis, &snapshot, Output::Text)?
+            check::render(&diagnosis, CheckOutput::Text, FailOn::default())?
         );
         let _ = writeln!(text, "$ ngf-tui probe httproute/secure-app");
         for report in &reports.probes {

@@ -12,15 +12,16 @@ use jiff::Timestamp;
 use super::{
     CliError, EXIT_COULD_NOT, EXIT_FOUND, EXIT_OK,
     args::Output,
-    live::{Found, Job, Made, READ, only},
+    live::{Found, Job, READ},
     output,
 };
 use crate::{
     cluster::transport::{Transports, Via},
     diagnosis::plan::{Planning, ProbePlan, ProbeTarget},
-    grid::{self, Cell, Column, From, Grid, History, Progress},
+    grid::{self, Cell, Column, Grid, History, Progress},
     model::object::ObjectRef,
     report,
+    world::making::{Made, gateways},
 };
 
 /// Lines of what changed that a screen shows.
@@ -49,14 +50,8 @@ async fn round(
     planning: Planning,
     made: &Made,
 ) -> Result<Vec<Grid>, CliError> {
-    let mut gateways: Vec<ObjectRef> = Vec::new();
-    for plan in &planning.plans {
-        if !gateways.contains(&plan.gateway) {
-            gateways.push(plan.gateway.clone());
-        }
-    }
     let mut grids = Vec::new();
-    for gateway in gateways {
+    for gateway in gateways(&planning.plans) {
         let plans: Vec<ProbePlan> = planning
             .plans
             .iter()
@@ -64,6 +59,7 @@ async fn round(
             .cloned()
             .collect();
         let (columns, notes) = columns(job, transports, &gateway, made).await?;
+        let mut show = show_progress(job.args.way.watch.is_none());
         let mut grid = grid::run(
             transports,
             plans,
@@ -71,7 +67,10 @@ async fn round(
             job.args.timeout,
             job.args.way.parallel,
             job.cancel,
-            show_progress(job.args.way.watch.is_none()),
+            |done| {
+                show(done.progress);
+                std::future::ready(())
+            },
         )
         .await;
         grid.notes.splice(0..0, notes);
@@ -93,11 +92,7 @@ async fn columns(
 ) -> Result<(Vec<Column>, Vec<String>), String> {
     let way = &job.args.way;
     if let Some(made) = made.get(gateway) {
-        let columns = made.iter().map(|(pod, way)| Column {
-            name: format!("{} beside {}", way.via, pod.pod.name),
-            from: From::Made(only(way)),
-        });
-        return Ok((columns.collect(), Vec::new()));
+        return Ok((grid::made_columns(made), Vec::new()));
     }
     // Without --all, one place is enough.
     let one = if way.all || way.pod.is_some() || !matches!(way.via, Via::Auto | Via::Exec) {

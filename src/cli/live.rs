@@ -1,9 +1,9 @@
 //! `probe` of what a cluster holds: by the way that was asked for, once or again and again, one
 //! endpoint after the other or all of them from every data-plane pod.
 
-use std::{collections::BTreeMap, panic::AssertUnwindSafe, sync::Arc, time::Duration};
+use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
-use futures::{FutureExt, future::join_all};
+use futures::FutureExt;
 use jiff::Timestamp;
 use ngf_probes::settle_demand;
 use tokio_util::sync::CancellationToken;
@@ -15,28 +15,23 @@ use super::{
     probe::{self, Extras},
 };
 use crate::{
-    beside::{Asked, beside},
-    cluster::transport::{
-        Confirmation, DataPlanePod, Leftovers, MakeOptions, Prepared, Transports, Via, Way, Ways,
-    },
+    beside::{self, Asked},
+    cluster::transport::{Confirmation, Leftovers, MakeOptions, Transports, Via, Ways},
     diagnosis::plan::{Planning, ProbePlan, ProbeTarget, plan_all, plan_every},
     model::{
         index::Index,
-        object::ObjectRef,
         snapshot::{Scope, Snapshot},
         topology::Topology,
     },
     report::probe::{Report, Reports},
-    world::{run_over, spec_for},
+    world::{
+        making::{self, Made, ONCE, READ_ONLY, WATCHING, Wish, only},
+        run_over, spec_for,
+    },
 };
 
 /// How long to wait for the cluster's answers before planning.
 pub(super) const READ: Duration = Duration::from_secs(15);
-/// With more endpoints than this, logs are not read and the gateway is not asked beside each.
-const BESIDE: usize = 4;
-/// How long something that is made lives: for one probe, and where probes repeat.
-const ONCE: Duration = Duration::from_mins(5);
-const WATCHING: Duration = Duration::from_hours(1);
 
 /// Probes what a target means, one endpoint after the other.
 pub(super) async fn probe_target(
@@ -62,19 +57,21 @@ pub(super) async fn probe_target(
             .await?;
             way.not_taken.extend(note);
             let taken = ways.ways.iter().find(|one| one.via.to_string() == way.via);
-            let beside = if args.way.backend_only || found.planning.plans.len() > BESIDE {
-                None
-            } else {
-                let asked = Asked {
-                    exec: taken.and_then(|way| way.exec.as_ref()),
-                    service_names: args.way.dns,
-                    address: args.way.gateway_address.as_ref(),
-                    seen_from: way.seen_from,
-                    timeout: args.timeout,
-                    cancel: job.cancel,
+            let beside =
+                if args.way.backend_only || found.planning.plans.len() > beside::MOST_PROBES {
+                    None
+                } else {
+                    let asked = Asked {
+                        exec: taken.and_then(|way| way.exec.as_ref()),
+                        service_names: args.way.dns,
+                        address: args.way.gateway_address.as_ref(),
+                        not_asked: None,
+                        seen_from: way.seen_from,
+                        timeout: args.timeout,
+                        cancel: job.cancel,
+                    };
+                    Some(beside::beside(&found.transports, plan, &asked, began, &transcript).await)
                 };
-                Some(beside(&found.transports, plan, &asked, began, &transcript).await)
-            };
             // After the logs were read: the backend logs this one, too.
             if extras.may_ask_again()
                 && let Some(taken) = taken
@@ -171,9 +168,6 @@ pub(super) struct Job<'a> {
     pub(super) leftovers: &'a Leftovers,
 }
 
-/// What was made, by Gateway.
-pub(super) type Made = BTreeMap<ObjectRef, Vec<(DataPlanePod, Way)>>;
-
 /// What a target means, and how to get there.
 pub(super) struct Found {
     pub(super) target: ProbeTarget,
@@ -197,6 +191,9 @@ impl Job<'_> {
                 "a live probe needs a cluster: leave -f out, or name an address with --connect"
                     .into(),
             );
+        }
+        if input.read_only && self.args.way.via.writes() {
+            return Err(format!("--via {}: {READ_ONLY}", self.args.way.via).into());
         }
         let reading = async {
             let cluster = connect_to(input).await?;
@@ -261,64 +258,23 @@ impl Job<'_> {
     /// Makes what the way needs: shown first, and only with `--yes`.
     async fn make(&self, transports: &Transports, plans: &[ProbePlan]) -> Result<Made, CliError> {
         let way = &self.args.way;
-        let mut made = Made::new();
-        if !way.via.writes() {
-            return Ok(made);
-        }
-        let mut wanted = Vec::new();
-        for (gateway, pods) in self.places(transports, plans)? {
-            for pod in pods {
-                let prepared = transports
-                    .prepare(way.via, &gateway, &pod, &self.options())
-                    .await?;
-                match prepared {
-                    Prepared::Ready(way) => {
-                        made.entry(gateway.clone()).or_default().push((pod, *way));
-                    }
-                    Prepared::Wanted(plan) => wanted.push((gateway.clone(), pod, plan)),
-                }
-            }
-        }
-        for line in wanted.iter().flat_map(|(_, _, plan)| plan.lines()) {
+        let wish = Wish {
+            via: way.via,
+            gateways: making::gateways(plans),
+            every_pod: way.all,
+            pod: way.pod.clone(),
+            options: self.options(),
+        };
+        let preparation = making::prepare(transports, &wish).await?;
+        for line in preparation.lines() {
             output::say(&line);
         }
-        if !wanted.is_empty() && !way.yes {
-            return Err("nothing was made: add --yes to make it".into());
-        }
-        let making = wanted.into_iter().map(|(gateway, pod, plan)| async move {
-            let confirmed = Confirmation::given();
-            transports
-                .carry_out(*plan, confirmed, self.leftovers, self.cancel)
-                .await
-                .map(|way| (gateway, pod, way))
-        });
-        for result in join_all(making).await {
-            let (gateway, pod, way) = result?;
-            made.entry(gateway).or_default().push((pod, way));
-        }
-        Ok(made)
-    }
-
-    /// The data-plane pods beside which something is made.
-    fn places(
-        &self,
-        transports: &Transports,
-        plans: &[ProbePlan],
-    ) -> Result<BTreeMap<ObjectRef, Vec<DataPlanePod>>, CliError> {
-        let way = &self.args.way;
-        let mut places = BTreeMap::new();
-        for plan in plans {
-            if places.contains_key(&plan.gateway) {
-                continue;
-            }
-            let pods = if way.all {
-                transports.data_plane_pods(&plan.gateway, way.pod.as_deref())?
-            } else {
-                vec![transports.data_plane_pod(&plan.gateway, way.pod.as_deref())?]
-            };
-            places.insert(plan.gateway.clone(), pods);
-        }
-        Ok(places)
+        let agreed = match preparation.without_asking() {
+            Ok(agreed) => agreed,
+            Err(preparation) if way.yes => preparation.agreed(Confirmation::given()),
+            Err(_) => return Err("nothing was made: add --yes to make it".into()),
+        };
+        Ok(making::make(transports, agreed, self.leftovers, self.cancel).await?)
     }
 
     fn options(&self) -> MakeOptions {
@@ -328,13 +284,5 @@ impl Job<'_> {
             lives: if way.watch.is_some() { WATCHING } else { ONCE },
             like_data_plane: way.like_data_plane && way.via == Via::Pod,
         }
-    }
-}
-
-/// This way and no other.
-pub(super) fn only(way: &Way) -> Ways {
-    Ways {
-        ways: vec![way.clone()],
-        not_taken: Vec::new(),
     }
 }

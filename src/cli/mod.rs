@@ -7,7 +7,9 @@ mod cleanup;
 pub mod connect;
 mod demo;
 mod explain;
+mod fix;
 mod grid;
+mod init;
 mod live;
 mod logs;
 mod matrix;
@@ -76,17 +78,23 @@ fn parse() -> Cli {
 }
 
 async fn dispatch(cli: Cli) -> Result<u8, CliError> {
+    if cli.command.is_some() && !cli.debug.is_empty() {
+        return Err("write --via, --image and --gateway-address after the command".into());
+    }
     match cli.command {
-        None | Some(Command::Debug) => tui::run(&cli.input).await,
+        None => tui::run(&cli.input, &cli.debug).await,
+        Some(Command::Debug(args)) => tui::run(&cli.input, &args).await,
         Some(Command::Check(args)) => check::run(&cli.input, &args).await,
         Some(Command::Probe(args)) => probe::run(&cli.input, &args).await,
         Some(Command::Chain(args)) => chain::run(&cli.input, &args).await,
         Some(Command::Logs(args)) => logs::run(&cli.input, &args).await,
         Some(Command::Explain(args)) => explain::run(&args),
+        Some(Command::Fix(args)) => fix::run(&cli.input, &args).await,
+        Some(Command::Init(args)) => init::run(&cli.input, &args).await,
         Some(Command::Cleanup(args)) => cleanup::run(&cli.input, &args).await,
         Some(Command::Relay(args)) => relay::run(&args).await,
         Some(Command::Sleep { seconds }) => relay::sleep(seconds).await,
-        Some(Command::Demo(args)) => demo::run(&args).await,
+        Some(Command::Demo(args)) => demo::run(&cli.input, &args).await,
         Some(Command::Screenshots { folder }) => screenshots::run(&folder).await,
         Some(Command::Completions { shell }) => {
             let mut command = Cli::command();

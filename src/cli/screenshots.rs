@@ -12,7 +12,7 @@ use crate::{
     app::{headless::Headless, state::App},
     cluster::transport::Via,
     sandbox::{Sandbox, SandboxOptions, Scenario, Stage},
-    world::{Demo, Live, stage_event},
+    world::{Demo, Live, LiveOptions, stage_event},
 };
 
 /// One picture.
@@ -38,6 +38,8 @@ const PICTURES: &[Picture] = &[
     Picture { name: "chain", title: "ngf-tui demo --scenario wrong-ca", scenario: "wrong-ca", stage: Stage::Policy, keys: &["r", "2"], size: (172, 42) },
     Picture { name: "handshake", title: "ngf-tui demo", scenario: "guide", stage: Stage::Policy, keys: &["r", "3"], size: (132, 44) },
     Picture { name: "wire", title: "ngf-tui demo", scenario: "guide", stage: Stage::Policy, keys: &["r", "z"], size: (132, 48) },
+    Picture { name: "fix", title: "ngf-tui demo --scenario no-client-certificate", scenario: "no-client-certificate", stage: Stage::Policy, keys: &["r", "c", "f"], size: (120, 34) },
+    Picture { name: "ways", title: "ngf-tui demo", scenario: "guide", stage: Stage::Policy, keys: &["P", "v"], size: (120, 30) },
     Picture { name: "before", title: "ngf-tui demo", scenario: "guide", stage: Stage::Before, keys: &["r", "3", "esc"], size: (132, 40) },
 ];
 
@@ -59,17 +61,18 @@ async fn take(picture: &Picture) -> Result<String, CliError> {
     let snapshot = Arc::new(demo::settled(&cluster).await);
     let (_sender, snapshots) = watch::channel(Arc::clone(&snapshot));
     let world = Arc::new(Demo {
-        // The embedded cluster's addresses are this machine's own.
-        live: Live::new(cluster, snapshots, Via::Direct, PROBE_TIMEOUT),
+        live: Live::new(cluster, snapshots, LiveOptions::embedded(PROBE_TIMEOUT)),
         sandbox: Arc::new(Mutex::new(sandbox)),
     });
     let stage = (picture.scenario == "guide").then(|| stage_event(scenario, picture.stage));
-    let app = App::new(
+    let mut app = App::new(
         Theme::picture(),
         Arc::clone(&snapshot),
         stage,
         Timestamp::now(),
     )?;
+    // The embedded cluster's addresses are this machine's own.
+    app.via = Via::Direct;
     let mut screen = Headless::new(app, world);
     screen.snapshot(snapshot).await;
     screen.press(picture.keys).await;

@@ -9,7 +9,8 @@
 //! kind in all namespaces gets it for the context's namespace, and [`Snapshot::narrowed`] says so.
 //! Every minute the tool looks for kinds that came or went.
 //!
-//! Nothing here writes to the cluster. A plugin of the kubeconfig that asks its user something
+//! Nothing here writes to the cluster but [`transport`], once somebody agreed; [`crate::fix`] writes with
+//! the client of this room. A plugin of the kubeconfig that asks its user something
 //! (`interactiveMode`) does so in `connect`, and again when its token ends: then the screen may
 //! already be drawn on.
 
@@ -55,6 +56,7 @@ mod watcher;
 
 pub use error::ClusterError;
 pub use read::LogOptions;
+pub(crate) use request::is_name;
 
 /// How often the tool looks for kinds that came or went.
 const REDISCOVER: Duration = Duration::from_mins(1);
@@ -107,7 +109,7 @@ pub async fn connect(options: &ClusterOptions) -> Result<Cluster, ClusterError> 
         namespace,
     } = config::connection(options).await?;
     for name in options.namespace.iter().chain([&namespace]) {
-        if !request::is_name(name) {
+        if !is_name(name) {
             let name = crate::model::clean::clean_line(name);
             return Err(ClusterError::Namespace { name });
         }
@@ -135,6 +137,11 @@ pub async fn connect(options: &ClusterOptions) -> Result<Cluster, ClusterError> 
         namespace,
         scope,
     })
+}
+
+/// An error of the client in words for a person: cleaned, bounded, without credentials.
+pub(crate) fn failure_in_words(error: kube::Error) -> String {
+    Failure::from(error).words().to_owned()
 }
 
 fn get(path: &str) -> Result<http::Request<Vec<u8>>, Failure> {

@@ -14,7 +14,13 @@ use super::{
     error::Failure,
     request::{ANSWER, no_answer},
 };
-use crate::model::{facts, kind::Kind, object::ObjectRef};
+use crate::model::{
+    decode::{self, Decoded},
+    facts,
+    kind::Kind,
+    object::ObjectRef,
+    snapshot::Lookup,
+};
 
 /// Bytes of a log that are read where nobody says.
 const LOG_BYTES: u32 = 1 << 20;
@@ -81,6 +87,18 @@ impl Cluster {
         match get(&self.client, object).await {
             Ok(incoming) => Ok(incoming.value),
             Err(failure) => Err(object_error(object, cannot_be_read(&failure))),
+        }
+    }
+
+    /// A Secret (as facts) or ConfigMap by its name.
+    pub async fn look_up(&self, object: &ObjectRef) -> Lookup<Box<Decoded>> {
+        match get(&self.client, object).await {
+            Ok(incoming) => match decode::object(object.kind, incoming, &object.namespace) {
+                Ok(decoded) => Lookup::Found(Box::new(decoded)),
+                Err(problem) => Lookup::Unknown(problem.message),
+            },
+            Err(Failure::NotFound(_)) => Lookup::Absent,
+            Err(failure) => Lookup::Unknown(failure.words().to_owned()),
         }
     }
 

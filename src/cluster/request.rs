@@ -115,7 +115,7 @@ pub(super) async fn events(
 }
 
 /// Whether it is a DNS subdomain (RFC 1123), as every name that becomes part of a path must be.
-pub(super) fn is_name(name: &str) -> bool {
+pub(crate) fn is_name(name: &str) -> bool {
     let is_inner = |c: u8| c.is_ascii_lowercase() || c.is_ascii_digit() || b"-.".contains(&c);
     (1..=253).contains(&name.len()) && name.bytes().all(is_inner) && !name.starts_with('.')
 }

@@ -1,8 +1,9 @@
 //! What a rule found.
 
 use serde::Serialize;
+use serde_json::Value;
 
-use crate::model::object::ObjectRef;
+use crate::model::{kind::Kind, object::ObjectRef};
 
 /// How bad a finding is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -79,6 +80,27 @@ pub struct Remedy {
     pub command: Option<String>,
     /// A patch or manifest, as YAML.
     pub yaml: Option<String>,
+    /// The same for programs, where it is a change of objects that needs nothing which the tool does
+    /// not know; [`crate::fix`] shows and applies it. Empty where a person has to decide something.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub changes: Vec<ObjectChange>,
+}
+
+/// A change of one object. No value of a Secret is ever in it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ObjectChange {
+    /// The object is made; the manifest names its kind, namespace and name.
+    Create(Value),
+    /// The object is changed.
+    Merge {
+        /// Which.
+        object: ObjectRef,
+        /// JSON merge patch (RFC 7386).
+        patch: Value,
+    },
+    /// The object is removed.
+    Delete(ObjectRef),
 }
 
 /// A node of the tree, or several, that a finding is shown at.
@@ -246,6 +268,7 @@ impl Remedy {
             summary: summary.into(),
             command: None,
             yaml: None,
+            changes: Vec::new(),
         }
     }
 
@@ -262,6 +285,83 @@ impl Remedy {
         Self {
             yaml: Some(yaml.into()),
             ..Self::say(summary)
+        }
+    }
+
+    /// A JSON merge patch (RFC 7386) of one object: the command that is shown is the change that is
+    /// applied.
+    pub fn merge(summary: impl Into<String>, object: &ObjectRef, patch: Value) -> Self {
+        let change = ObjectChange::Merge {
+            object: object.clone(),
+            patch,
+        };
+        Self::change(summary, change)
+    }
+
+    /// An object to make: the manifest that is shown is the one that is applied.
+    pub fn create(summary: impl Into<String>, manifest: Value) -> Self {
+        Self::change(summary, ObjectChange::Create(manifest))
+    }
+
+    /// An object to remove.
+    pub fn delete(summary: impl Into<String>, object: &ObjectRef) -> Self {
+        Self::change(summary, ObjectChange::Delete(object.clone()))
+    }
+
+    fn change(summary: impl Into<String>, change: ObjectChange) -> Self {
+        Self {
+            command: change.command(),
+            yaml: change.yaml(),
+            changes: vec![change],
+            ..Self::say(summary)
+        }
+    }
+}
+
+impl ObjectChange {
+    /// The object; `None` where a manifest names none that the tool knows.
+    pub fn object(&self) -> Option<ObjectRef> {
+        match self {
+            Self::Merge { object, .. } | Self::Delete(object) => Some(object.clone()),
+            Self::Create(manifest) => {
+                let text = |pointer: &str| manifest.pointer(pointer)?.as_str();
+                let kind = Kind::of(text("/apiVersion")?, text("/kind")?)?;
+                let namespace = text("/metadata/namespace").unwrap_or_default();
+                Some(ObjectRef::new(kind, namespace, text("/metadata/name")?))
+            }
+        }
+    }
+
+    /// kubectl's command for it; for a manifest there is [`ObjectChange::yaml`].
+    fn command(&self) -> Option<String> {
+        let on = |object: &ObjectRef| match object.namespace.as_str() {
+            "" => String::new(),
+            namespace => format!(" -n {namespace}"),
+        };
+        let kind = |object: &ObjectRef| object.kind.name().to_ascii_lowercase();
+        match self {
+            Self::Create(_) => None,
+            Self::Merge { object, patch } => Some(format!(
+                "kubectl{} patch {} {} --type=merge -p '{}'",
+                on(object),
+                kind(object),
+                object.name,
+                // The shell's way to write a quote within quotes.
+                patch.to_string().replace('\'', "'\\''")
+            )),
+            Self::Delete(object) => Some(format!(
+                "kubectl{} delete {} {}",
+                on(object),
+                kind(object),
+                object.name
+            )),
+        }
+    }
+
+    fn yaml(&self) -> Option<String> {
+        match self {
+            Self::Create(manifest) => serde_saphyr::to_string(manifest).ok(),
+            Self::Merge { .. } | Self::Delete(_) => None,
         }
     }
 }

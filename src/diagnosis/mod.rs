@@ -21,3 +21,4 @@ pub use engine::{Diagnosis, diagnose};
 pub use evidence::Evidence;
 pub use finding::{Finding, Severity, Verdict};
 pub use health::Health;
+pub(crate) use rules::{change::policy_manifest, shared::grant};

@@ -29,6 +29,7 @@ use crate::model::{
 use documents::{Document, documents};
 
 mod documents;
+pub mod over;
 mod walk;
 
 /// Bytes read of one file.

@@ -258,9 +258,9 @@ fn connect(message: &str) -> What {
 
 /// ` (SSL: error:0A000412:SSL routines::ssl/tls alert bad certificate:SSL alert number 42) while …`.
 /// OpenSSL 1.1 has a function between the colons, 3.0 `sslv3 alert` for `ssl/tls alert`.
-fn openssl(rest: &str, phase: Phase) -> What {
-    let reset = rest.contains("(104: ");
-    let Some((_, errors)) = rest.split_once("(SSL: ") else {
+fn openssl(text: &str, phase: Phase) -> What {
+    let reset = text.contains("(104: ");
+    let Some((_, errors)) = text.split_once("(SSL: ") else {
         return What::Closed { phase, reset };
     };
     if let Some((_, number)) = errors.split_once(":SSL alert number ")

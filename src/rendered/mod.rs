@@ -102,12 +102,17 @@ impl Rendered {
                 }
                 "server" if !node.children.is_empty() => {
                     let own = directives(&node.children, inherited);
-                    let named = node
+                    let directive = node
                         .children
                         .iter()
                         .find(|child| child.name() == "server_name");
-                    let names: Vec<String> = named.map_or_else(Vec::new, |named| {
-                        named.words.iter().skip(1).map(|name| clean(name)).collect()
+                    let names: Vec<String> = directive.map_or_else(Vec::new, |directive| {
+                        directive
+                            .words
+                            .iter()
+                            .skip(1)
+                            .map(|name| clean(name))
+                            .collect()
                     });
                     self.passes(node, "", &own, &names);
                     self.block(&node.children, &own, &names);

@@ -95,35 +95,51 @@ fn letter(index: usize) -> String {
     }
 }
 
-/// `✓ 200 12 ms`, `✗ 502 (10)`, `✗ 504 timeout`.
+/// `✓ 200 12 ms`, `✗ 502 code 10`, `✗ 504 timeout`.
 fn short(cell: &Cell) -> String {
+    let status = status(cell).map_or_else(|| "?".to_owned(), |status| status.to_string());
     match cell {
         Cell::Waiting => "·".to_owned(),
         Cell::NotRun { .. } => "? not run".to_owned(),
-        Cell::Probed {
-            outcome,
-            verify_code,
-            alert,
-            client_status,
-            took_us,
-            ..
-        } => {
-            let status = client_status.map_or_else(|| "?".to_owned(), |status| status.to_string());
-            let what = match (outcome, verify_code, alert) {
-                (Outcome::Ok, ..) => return format!("✓ {status} {}", words::micros(*took_us)),
-                (Outcome::VerifyError, Some(code), _) => format!("({code})"),
-                (_, _, Some(alert)) => format!("alert {alert}"),
-                (Outcome::NameMismatch, ..) => "name".to_owned(),
-                (Outcome::TlsError, ..) => "TLS".to_owned(),
-                (Outcome::ConnectError, ..) => "connect".to_owned(),
-                (Outcome::Timeout, ..) => "timeout".to_owned(),
-                (Outcome::Closed, ..) => "closed".to_owned(),
-                (Outcome::HttpError, ..) => "HTTP".to_owned(),
-                (Outcome::VerifyError, None, _) => "verify".to_owned(),
-            };
-            format!("✗ {status} {what}")
+        Cell::Probed { took_us, .. } if cell.is_served() => {
+            format!("✓ {status} {}", words::micros(*took_us))
         }
+        Cell::Probed { .. } => format!("✗ {status} {}", outcome(cell)),
     }
+}
+
+/// What the gateway's client would get, where that is known.
+pub fn status(cell: &Cell) -> Option<u16> {
+    match cell {
+        Cell::Probed { client_status, .. } => *client_status,
+        Cell::Waiting | Cell::NotRun { .. } => None,
+    }
+}
+
+/// A word or two for what came of it: `code 10` (OpenSSL's), `alert 42`, `timeout`.
+pub fn outcome(cell: &Cell) -> String {
+    let Cell::Probed {
+        outcome,
+        verify_code,
+        alert,
+        ..
+    } = cell
+    else {
+        return String::new();
+    };
+    match (outcome, verify_code, alert) {
+        (Outcome::VerifyError, Some(code), _) => return format!("code {code}"),
+        (_, _, Some(alert)) => return format!("alert {alert}"),
+        (Outcome::Ok, ..) => "served",
+        (Outcome::NameMismatch, ..) => "name",
+        (Outcome::TlsError, ..) => "TLS",
+        (Outcome::ConnectError, ..) => "connect",
+        (Outcome::Timeout, ..) => "timeout",
+        (Outcome::Closed, ..) => "closed",
+        (Outcome::HttpError, ..) => "HTTP",
+        (Outcome::VerifyError, None, _) => "verify",
+    }
+    .to_owned()
 }
 
 /// A bar for each round: as high as it took long; `×` where nginx would not serve, `?` where the
@@ -180,7 +196,7 @@ mod tests {
         for (cell, expected) in [
             (Cell::Waiting, "·"),
             (cell(Outcome::Ok, 12_000), "✓ 502 12.0 ms"),
-            (cell(Outcome::VerifyError, 1), "✗ 502 (10)"),
+            (cell(Outcome::VerifyError, 1), "✗ 502 code 10"),
             (cell(Outcome::Timeout, 1), "✗ 502 timeout"),
         ] {
             assert_eq!(short(&cell), expected);

@@ -2,12 +2,13 @@
 
 use serde::Serialize;
 
-use super::{clean, clean_lines};
+use super::{clean, clean_lines, compare::Comparison};
 use crate::{
     diagnosis::{
         Diagnosis, Finding, Health, Severity, Verdict,
-        finding::{EvidenceLine, Remedy},
+        finding::{EvidenceLine, ObjectChange, Remedy},
     },
+    files::over::Laid,
     model::{object::ObjectRef, topology::NodeIx},
 };
 
@@ -44,6 +45,8 @@ struct JsonFinding<'a> {
     remedy: Option<String>,
     remedy_command: Option<String>,
     remedy_yaml: Option<String>,
+    /// The remedy as changes of objects, which `ngf-tui fix` applies.
+    remedy_changes: &'a [ObjectChange],
     effects: Vec<String>,
     /// The code of the finding that causes this one; `caused_by_index` is its place in the list.
     caused_by: Option<&'static str>,
@@ -90,6 +93,56 @@ pub fn render(diagnosis: &Diagnosis) -> Result<String, serde_json::Error> {
         tree: nodes(diagnosis, diagnosis.topology.roots()),
     };
     serde_json::to_string_pretty(&report).map(|text| text + "\n")
+}
+
+/// The `schema` of a comparison.
+pub const COMPARISON_SCHEMA: &str = "ngf-tui/check-over/v1";
+
+#[derive(Serialize)]
+struct ComparisonReport<'a> {
+    schema: &'static str,
+    /// The manifests' objects by what they are to the cluster.
+    created: Vec<&'a ObjectRef>,
+    changed: Vec<&'a ObjectRef>,
+    unchanged: Vec<&'a ObjectRef>,
+    /// What the API server would refuse, a sentence each.
+    refused: Vec<String>,
+    new: Vec<JsonFinding<'a>>,
+    gone: Vec<JsonFinding<'a>>,
+    same: Vec<JsonFinding<'a>>,
+}
+
+/// The report of a comparison, as [`render`].
+///
+/// # Errors
+/// Never for the types at hand; serde wants it said.
+pub fn comparison(comparison: &Comparison) -> Result<String, serde_json::Error> {
+    let laid = |wanted: Laid| {
+        comparison
+            .laid
+            .iter()
+            .filter(|(_, how)| *how == wanted)
+            .map(|(object, _)| object)
+            .collect()
+    };
+    let report = ComparisonReport {
+        schema: COMPARISON_SCHEMA,
+        created: laid(Laid::New),
+        changed: laid(Laid::Changed),
+        unchanged: laid(Laid::Same),
+        refused: comparison.refused.iter().map(|why| clean(why)).collect(),
+        new: all_json(&comparison.new),
+        gone: all_json(&comparison.gone),
+        same: all_json(&comparison.same),
+    };
+    serde_json::to_string_pretty(&report).map(|text| text + "\n")
+}
+
+fn all_json(findings: &[Finding]) -> Vec<JsonFinding<'_>> {
+    findings
+        .iter()
+        .map(|finding| json_finding(finding, findings))
+        .collect()
 }
 
 fn summary(diagnosis: &Diagnosis) -> Summary {
@@ -145,6 +198,7 @@ fn json_finding<'a>(finding: &'a Finding, all: &[Finding]) -> JsonFinding<'a> {
         remedy: remedy.map(|remedy| clean(&remedy.summary)),
         remedy_command: remedy.and_then(|remedy| remedy.command.as_deref().map(clean_lines)),
         remedy_yaml: remedy.and_then(|remedy| remedy.yaml.as_deref().map(clean_lines)),
+        remedy_changes: remedy.map_or(&[], |remedy| &remedy.changes),
         effects: finding.effects.iter().map(|line| clean(line)).collect(),
         caused_by: finding
             .caused_by

@@ -2,10 +2,13 @@
 //! the exit code. Decides nothing by itself.
 
 pub mod chain;
+pub mod compare;
 pub mod explain;
 pub mod grid;
 pub mod json;
+pub mod junit;
 pub mod logs;
+pub mod markdown;
 pub mod matrix;
 mod notes;
 pub mod probe;

@@ -2,9 +2,10 @@
 
 use std::fmt::Write as _;
 
-use super::clean;
+use super::{clean, compare::Comparison};
 use crate::{
     diagnosis::{Diagnosis, Finding, Health, Severity, Verdict},
+    files::over::Laid,
     model::topology::NodeIx,
 };
 
@@ -39,6 +40,32 @@ pub fn render(diagnosis: &Diagnosis, style: Style) -> String {
     printer.out
 }
 
+/// The report of a comparison as text: what is new in full, the rest by title.
+pub fn comparison(comparison: &Comparison, style: Style) -> String {
+    let mut printer = Printer {
+        out: String::new(),
+        colour: style.colour,
+        width: style.width.max(40),
+    };
+    let _ = writeln!(
+        printer.out,
+        "Laid over the cluster: {} new, {} changed, {} as before.",
+        plural(comparison.count(Laid::New), "object"),
+        comparison.count(Laid::Changed),
+        comparison.count(Laid::Same)
+    );
+    for why in &comparison.refused {
+        printer.wrapped("✗ ", 2, 2, &format!("refused: {}", clean(why)));
+    }
+    printer.headed("This brings", &comparison.new, true);
+    printer.headed("This takes away", &comparison.gone, false);
+    printer.headed("As before", &comparison.same, false);
+    if comparison.new.is_empty() && comparison.refused.is_empty() {
+        printer.out.push_str("\nIt brings nothing that is wrong.\n");
+    }
+    printer.out
+}
+
 struct Printer {
     out: String,
     colour: bool,
@@ -46,6 +73,27 @@ struct Printer {
 }
 
 impl Printer {
+    fn headed(&mut self, heading: &str, findings: &[Finding], in_full: bool) {
+        if findings.is_empty() {
+            return;
+        }
+        let _ = writeln!(
+            self.out,
+            "\n{heading} {}:",
+            plural(findings.len(), "finding")
+        );
+        for finding in findings {
+            if in_full {
+                self.finding(finding, 0);
+                continue;
+            }
+            let glyph = self.paint(glyph_of(finding), severity_colour(finding));
+            let lead = format!("{glyph} {}  ", finding.code);
+            let hanging = finding.code.len() + 4;
+            self.wrapped(&lead, hanging, hanging, &clean(&finding.title));
+        }
+    }
+
     fn findings(&mut self, diagnosis: &Diagnosis) {
         for finding in &diagnosis.findings {
             let depth = depth_of(finding, &diagnosis.findings);

@@ -5,6 +5,8 @@ pub mod chain;
 pub mod conditions;
 pub mod findings;
 pub mod handshake;
+pub mod matrix;
+mod overlays;
 pub mod screen;
 pub mod words;
 pub mod yaml;
@@ -24,6 +26,7 @@ pub enum ViewId {
     Handshake,
     Findings,
     Yaml,
+    Matrix,
 }
 
 /// What is known of a tab.
@@ -41,12 +44,13 @@ pub struct ViewInfo {
 }
 
 /// Every tab, in order.
-pub static VIEWS: [ViewInfo; 5] = [
+pub static VIEWS: [ViewInfo; 6] = [
     conditions::VIEW,
     chain::VIEW,
     handshake::VIEW,
     findings::VIEW,
     yaml::VIEW,
+    matrix::VIEW,
 ];
 
 impl ViewId {

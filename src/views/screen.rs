@@ -4,10 +4,7 @@ use ngf_ui::{
     Label, Mark, Role,
     widgets::{
         bars::{Footer, Header, Hint},
-        fields::Fields,
-        help::{Help, Section},
-        overlay::Overlay as Frame,
-        palette::Palette,
+        help::Section,
         panel::Panel,
         prompt::Prompt,
         rows::Lazy,
@@ -22,12 +19,12 @@ use ratatui::{
     widgets::{StatefulWidget, Widget},
 };
 
-use super::{VIEWS, causes, findings::mark_of_health, handshake};
+use super::{VIEWS, ViewId, causes, findings::mark_of_health, overlays};
 use crate::{
     app::{
-        action::{ACTIONS, Context},
+        action::{ACTIONS, Action, ActionInfo},
         state::{App, Overlay, Pane},
-        update,
+        update::contexts,
     },
     diagnosis::{Severity, Verdict},
     model::{
@@ -57,7 +54,7 @@ pub fn draw(app: &mut App, area: Rect, buffer: &mut Buffer) -> Option<Position> 
     panes(app, main, buffer);
     let cursor = footer(app, bottom, buffer);
     toast(app, main, buffer);
-    overlay(app, area, buffer).or(cursor)
+    overlays::draw(app, area, buffer).or(cursor)
 }
 
 fn header(app: &App, area: Rect, buffer: &mut Buffer) {
@@ -90,6 +87,9 @@ fn place(app: &App) -> Label {
 /// How fresh it is, and how much of what there is.
 fn counts(app: &App) -> Label {
     let mut right = freshness(app);
+    if app.read_only {
+        right = right.and(Role::Muted, "  read-only");
+    }
     if app.diagnosed_at.is_none() {
         return right;
     }
@@ -243,9 +243,11 @@ fn detail(app: &mut App, area: Rect, buffer: &mut Buffer) {
         })
         .collect();
     let selected = app.detail.view.index();
-    Panel::new(Label::of(Role::Title, name), &app.theme)
-        .focused(focused)
-        .render(area, buffer);
+    let mut panel = Panel::new(Label::of(Role::Title, name), &app.theme).focused(focused);
+    if matches!(app.detail.view, ViewId::Handshake | ViewId::Matrix) {
+        panel = panel.right(Label::of(Role::Muted, "via ").and(Role::Accent, app.via.to_string()));
+    }
+    panel.render(area, buffer);
     let inner = Panel::inner(area);
     let [bar, body] = Layout::vertical([Constraint::Length(1), Constraint::Min(0)]).areas(inner);
     Tabs::new(&tabs, selected, &app.theme).render(bar, buffer);
@@ -259,17 +261,30 @@ fn footer(app: &App, area: Rect, buffer: &mut Buffer) -> Option<Position> {
         prompt.render(area, buffer);
         return Some(prompt.cursor(area));
     }
-    let in_demo = app.stage.is_some();
+    let here = contexts(app);
+    let means_something = |info: &&ActionInfo| {
+        let mut contexts = info.contexts.iter();
+        info.contexts.is_empty() || contexts.any(|context| here.contains(context))
+    };
+    // Where nothing is found, what is about findings only takes the place of others.
+    let about_findings = [Action::FirstCause, Action::Explain, Action::Fix];
+    let of_use = |info: &&ActionInfo| {
+        !app.diagnosis.findings.is_empty() || !about_findings.contains(&info.action)
+    };
     let mut shown: Vec<_> = ACTIONS
         .iter()
         .filter(|info| info.footer > 0)
-        .filter(|info| in_demo || !info.contexts.contains(&Context::Demo))
+        .filter(means_something)
+        .filter(of_use)
         .collect();
     shown.sort_by_key(|info| info.footer);
     let hints: Vec<Hint> = shown
         .iter()
         .map(|info| {
-            let hint = Hint::new(info.keys[0], info.short);
+            let hint = match info.action {
+                Action::Via => Hint::new(info.keys[0], format!("via {}", app.via)),
+                _ => Hint::new(info.keys[0], info.short),
+            };
             if matches!(info.id, "help" | "quit") {
                 hint.keep()
             } else {
@@ -283,6 +298,10 @@ fn footer(app: &App, area: Rect, buffer: &mut Buffer) -> Option<Position> {
 
 fn toast(app: &App, area: Rect, buffer: &mut Buffer) {
     let mut toasts = Vec::new();
+    if app.preparing.is_some() {
+        let words = format!("finding out what {} needs; ctrl-x cancels", app.via);
+        toasts.push(Toast::new(Mark::Info, words));
+    }
     if !app.running.is_empty() {
         let running = words::count(app.running.len(), "probe");
         toasts.push(Toast::new(
@@ -294,38 +313,6 @@ fn toast(app: &App, area: Rect, buffer: &mut Buffer) {
         toasts.push(Toast::new(toast.mark, toast.text.clone()));
     }
     Toasts::new(&toasts, &app.theme).render(area, buffer);
-}
-
-fn overlay(app: &mut App, area: Rect, buffer: &mut Buffer) -> Option<Position> {
-    let mut overlay = app.overlay.take()?;
-    let mut cursor = None;
-    match &mut overlay {
-        Overlay::Help(scroll) => {
-            Help::new("Keys", &help_sections(), &app.theme).render(area, buffer, scroll);
-        }
-        Overlay::Palette(state) => {
-            let commands = update::entries(app);
-            let palette = Palette::new("Command", &commands, &app.theme);
-            (&palette).render(area, buffer, state);
-            cursor = Some(palette.cursor(area, state));
-        }
-        Overlay::Step(message, scroll) => {
-            let fields = handshake::fields(app, *message);
-            let title = handshake::step_title(app, *message);
-            let frame = Frame::new(title, area.width.min(110), area.height, &app.theme)
-                .bottom(Label::of(Role::Key, "esc").and(Role::Muted, " back"));
-            (&frame).render(area, buffer);
-            StatefulWidget::render(
-                &Fields::new(&fields, &app.theme),
-                frame.inner(area),
-                buffer,
-                scroll,
-            );
-        }
-        Overlay::Filter(..) => {}
-    }
-    app.overlay = Some(overlay);
-    cursor
 }
 
 /// The help screen's sections, from the list of actions.

@@ -54,9 +54,42 @@ pub enum Via {
 }
 
 impl Via {
+    /// Every way, the one to begin with first.
+    pub const ALL: [Self; 6] = [
+        Self::Auto,
+        Self::Exec,
+        Self::Ephemeral,
+        Self::Pod,
+        Self::PortForward,
+        Self::Direct,
+    ];
+
+    /// What a handshake by this way proves, in a few words.
+    pub fn proves(self) -> &'static str {
+        match self {
+            Self::Auto => "the best of exec, port-forward and direct that you may use",
+            Self::Exec => "TLS and network, from nginx's own container and by the CA on its disk",
+            Self::Ephemeral => "TLS and network, from the network of nginx's own pod",
+            Self::Pod => "TLS and network, from a pod beside the data plane",
+            Self::PortForward => port_forward::PROVES,
+            Self::Direct => "TLS, from this machine's place in the network",
+        }
+    }
+
+    /// What a way leaves in the cluster, in a few words; `None` where it writes nothing.
+    pub fn leaves(self) -> Option<&'static str> {
+        match self {
+            Self::Ephemeral => {
+                Some("adds a container to nginx's pod; it ends by itself, its entry stays")
+            }
+            Self::Pod => Some("makes a pod, and removes it afterwards"),
+            Self::Auto | Self::Direct | Self::PortForward | Self::Exec => None,
+        }
+    }
+
     /// Whether something is written to the cluster first.
     pub fn writes(self) -> bool {
-        matches!(self, Self::Ephemeral | Self::Pod)
+        self.leaves().is_some()
     }
 }
 

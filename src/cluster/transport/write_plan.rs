@@ -59,8 +59,9 @@ enum Write {
     Ephemeral(Box<EphemeralContainer>),
 }
 
-/// Somebody was shown a [`WritePlan`], and agreed.
-#[derive(Debug)]
+/// Somebody was shown a [`WritePlan`], and agreed; a clone is for another plan that they were shown at
+/// the same time.
+#[derive(Debug, Clone)]
 pub struct Confirmation(());
 
 impl Confirmation {

@@ -1,6 +1,7 @@
 //! The rules, by family.
 
 pub(super) mod cert_manager;
+pub(crate) mod change;
 pub(super) mod client_certificate;
 pub(super) mod condition;
 pub(super) mod expected;
@@ -12,4 +13,4 @@ pub(super) mod policy;
 pub(super) mod rendered;
 pub(super) mod route;
 pub(super) mod served;
-pub(in crate::diagnosis) mod shared;
+pub(crate) mod shared;

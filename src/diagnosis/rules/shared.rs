@@ -1,5 +1,7 @@
 //! What rules of several families need.
 
+use serde_json::{Value, json};
+
 use crate::{diagnosis::context::Context, model::object::ObjectRef};
 
 /// The cert-manager Certificate that writes a Secret.
@@ -15,21 +17,30 @@ pub(in crate::diagnosis) fn writer(context: &Context<'_>, secret: &ObjectRef) ->
         .map(|certificate| certificate.reference.clone())
 }
 
-/// A ReferenceGrant as YAML.
-pub(super) fn grant(
+/// A ReferenceGrant.
+pub(crate) fn grant(
     from_kind: &str,
     from_namespace: &str,
     kind: &str,
     namespace: &str,
     name: &str,
-) -> String {
-    format!(
-        "apiVersion: gateway.networking.k8s.io/v1beta1\n\
-         kind: ReferenceGrant\n\
-         metadata:\n  name: allow-{from_namespace}-{name}\n  namespace: {namespace}\n\
-         spec:\n  from:\n  - group: gateway.networking.k8s.io\n    kind: {from_kind}\n    namespace: {from_namespace}\n  \
-         to:\n  - group: \"\"\n    kind: {kind}\n    name: {name}\n"
-    )
+) -> Value {
+    json!({
+        "apiVersion": "gateway.networking.k8s.io/v1beta1",
+        "kind": "ReferenceGrant",
+        "metadata": {
+            "name": format!("allow-{from_namespace}-{name}"),
+            "namespace": namespace,
+        },
+        "spec": {
+            "from": [{
+                "group": "gateway.networking.k8s.io",
+                "kind": from_kind,
+                "namespace": from_namespace,
+            }],
+            "to": [{"group": "", "kind": kind, "name": name}],
+        },
+    })
 }
 
 /// With a capital letter, as a sentence begins.

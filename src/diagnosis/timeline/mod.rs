@@ -4,6 +4,7 @@
 mod breaks;
 mod collect;
 mod renewal;
+mod within;
 
 use std::cmp::Reverse;
 

@@ -1,25 +1,30 @@
 //! Handshake: the last probe as a sequence diagram, from the guide's eleven arrows down to the TLS
 //! messages on the wire.
 
+mod beside;
 mod guide;
 mod step;
 mod wire;
 
 use ngf_probes::transcript::{Outcome, StepStatus, Transcript};
 use ngf_ui::{
-    Label, Mark, Role,
+    Label, Mark, Role, Theme,
     widgets::{
         sequence::{Diagram, Lane, Message, Sequence},
         textview::TextView,
     },
 };
-use ratatui::{buffer::Buffer, layout::Rect, widgets::StatefulWidget};
+use ratatui::{
+    buffer::Buffer,
+    layout::{Constraint, Layout, Rect},
+    widgets::{StatefulWidget, Widget},
+};
 
 pub use step::{fields, title as step_title};
 
 use super::{ViewId, ViewInfo, words};
 use crate::{
-    app::state::{App, Zoom},
+    app::state::{App, Pane, Shown, Zoom},
     diagnosis::{evidence::Probed, plan::ProbePlan},
 };
 
@@ -63,8 +68,8 @@ pub fn mark_of_step(status: StepStatus) -> Mark {
 }
 
 fn mark(app: &App) -> Option<Mark> {
-    let (probed, ..) = app.shown_probe()?;
-    Some(match &probed.result {
+    let shown = app.shown_probe()?;
+    Some(match &shown.probed.result {
         Ok(transcript) => mark_of(transcript.nginx.outcome),
         Err(_) => Mark::Unknown,
     })
@@ -72,33 +77,47 @@ fn mark(app: &App) -> Option<Mark> {
 
 fn draw(app: &mut App, area: Rect, buffer: &mut Buffer) {
     let theme = app.theme.clone();
-    let Some((probed, number, count)) = app.shown_probe() else {
+    let Some(shown) = app.shown_probe() else {
         let lines = nothing_yet(app);
         let scroll = app.detail.scroll.entry(ViewId::Handshake).or_default();
-        TextView::new(&lines, &theme).render(area, buffer, scroll);
+        StatefulWidget::render(&TextView::new(&lines, &theme), area, buffer, scroll);
         return;
     };
-    let diagram = match &probed.result {
-        Ok(transcript) => diagram(transcript, &probed.plan, app.detail.zoom),
-        Err(why) => not_run(probed, why),
-    };
-    let diagram = with_count(diagram, number, count);
-    Sequence::new(&diagram, &theme)
-        .focused(app.pane == crate::app::state::Pane::Detail)
-        .render(area, buffer, &mut app.detail.messages);
+    let strip = beside::strip(&shown, &theme);
+    let picture = picture(&shown, app.detail.zoom, &theme);
+    let [top, body] =
+        Layout::vertical([Constraint::Length(strip.len() as u16), Constraint::Min(0)]).areas(area);
+    Widget::render(&TextView::new(&strip, &theme).wrap(false), top, buffer);
+    let focused = app.pane == Pane::Detail;
+    let sequence = Sequence::new(&picture, &theme).focused(focused);
+    StatefulWidget::render(&sequence, body, buffer, &mut app.detail.messages);
 }
 
 fn describe(app: &App, width: u16) -> Vec<String> {
-    match app.shown_probe() {
-        None => TextView::new(&nothing_yet(app), &app.theme).to_text(width),
-        Some((probed, number, count)) => {
-            let diagram = match &probed.result {
-                Ok(transcript) => diagram(transcript, &probed.plan, app.detail.zoom),
-                Err(why) => not_run(probed, why),
-            };
-            Sequence::new(&with_count(diagram, number, count), &app.theme).to_text(width)
+    let Some(shown) = app.shown_probe() else {
+        return TextView::new(&nothing_yet(app), &app.theme).to_text(width);
+    };
+    let strip = beside::strip(&shown, &app.theme);
+    let mut text = TextView::new(&strip, &app.theme).to_text(width);
+    let picture = picture(&shown, app.detail.zoom, &app.theme);
+    text.extend(Sequence::new(&picture, &app.theme).to_text(width));
+    text
+}
+
+/// The diagram of the handshake that is shown, with what stands beside it.
+fn picture(shown: &Shown<'_>, zoom: Zoom, theme: &Theme) -> Diagram {
+    let picture = match &shown.probed.result {
+        Ok(transcript) => {
+            let mut arrows = arrows(transcript, &shown.probed.plan, zoom);
+            beside::attach(&mut arrows, transcript, shown.beside);
+            let notes = beside::notes(&arrows, transcript, shown, theme);
+            let mut picture = of_arrows(arrows, transcript, &shown.probed.plan);
+            picture.footnote.extend(notes);
+            picture
         }
-    }
+        Err(why) => not_run(shown.probed, why),
+    };
+    with_count(picture, shown.number, shown.count)
 }
 
 fn nothing_yet(app: &App) -> Vec<Label> {
@@ -146,14 +165,10 @@ fn with_count(mut diagram: Diagram, number: usize, count: usize) -> Diagram {
     diagram
 }
 
-/// The diagram of a transcript.
-pub fn diagram(transcript: &Transcript, plan: &ProbePlan, zoom: Zoom) -> Diagram {
+fn of_arrows(arrows: Vec<Arrow>, transcript: &Transcript, plan: &ProbePlan) -> Diagram {
     Diagram {
         lanes: lanes(plan),
-        messages: arrows(transcript, plan, zoom)
-            .into_iter()
-            .map(|arrow| arrow.message)
-            .collect(),
+        messages: arrows.into_iter().map(|arrow| arrow.message).collect(),
         footnote: footnote(transcript),
     }
 }

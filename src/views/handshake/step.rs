@@ -2,39 +2,37 @@
 
 use ngf_ui::{Label, Role, widgets::fields::Field};
 
-use super::arrows;
+use super::{arrows, beside};
 use crate::{app::state::App, views::words};
 
 /// The title for the opened message.
 pub fn title(app: &App, message: usize) -> String {
-    let Some((probed, ..)) = app.shown_probe() else {
+    let Some(shown) = app.shown_probe() else {
         return String::new();
     };
-    let Ok(transcript) = &probed.result else {
+    let Ok(transcript) = &shown.probed.result else {
         return String::new();
     };
-    let arrows = arrows(transcript, &probed.plan, app.detail.zoom);
-    arrows
-        .get(message)
-        .map(|arrow| match arrow.message.number.as_str() {
-            "" => arrow.message.label.plain(),
-            number => format!("{number} {}", arrow.message.label.plain()),
-        })
-        .unwrap_or_default()
+    let arrows = arrows(transcript, &shown.probed.plan, app.detail.zoom);
+    match arrows.get(message).map(|arrow| &arrow.message) {
+        None => "What stands beside it".to_owned(),
+        Some(message) if message.number.is_empty() => message.label.plain(),
+        Some(message) => format!("{} {}", message.number, message.label.plain()),
+    }
 }
 
 /// What there is to say of it: for each step name, time, size, summary and decoded fields.
 pub fn fields(app: &App, message: usize) -> Vec<Field> {
-    let Some((probed, ..)) = app.shown_probe() else {
+    let Some(shown) = app.shown_probe() else {
         return Vec::new();
     };
-    let transcript = match &probed.result {
+    let transcript = match &shown.probed.result {
         Ok(transcript) => transcript,
         Err(why) => return vec![Field::Text(Label::from(why.clone()))],
     };
-    let arrows = arrows(transcript, &probed.plan, app.detail.zoom);
+    let arrows = arrows(transcript, &shown.probed.plan, app.detail.zoom);
     let Some(arrow) = arrows.get(message) else {
-        return Vec::new();
+        return beside::fields(&shown);
     };
     let mut fields = Vec::new();
     for text in [&arrow.message.reason, &arrow.message.evidence] {
@@ -67,6 +65,12 @@ pub fn fields(app: &App, message: usize) -> Vec<Field> {
     if arrow.steps.is_empty() {
         let nothing = "Nothing passed on the wire for this arrow.";
         fields.push(Field::Text(Label::of(Role::Muted, nothing)));
+    }
+    let logged = beside::logged_at(arrow, transcript, shown.beside);
+    if !logged.is_empty() {
+        fields.push(Field::Gap);
+        fields.push(Field::heading(Label::of(Role::Title, "Logged meanwhile")));
+        fields.extend(logged.into_iter().flat_map(beside::logged));
     }
     fields
 }

@@ -10,6 +10,7 @@ pub mod chain;
 pub mod fields;
 pub mod findings;
 pub mod help;
+pub mod matrix;
 pub mod overlay;
 pub mod palette;
 pub mod panel;

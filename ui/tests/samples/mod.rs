@@ -9,6 +9,7 @@ use ngf_ui::widgets::chain::Chain;
 use ngf_ui::widgets::fields::Fields;
 use ngf_ui::widgets::findings::Findings;
 use ngf_ui::widgets::help::Help;
+use ngf_ui::widgets::matrix::{Matrix, MatrixState, Widths};
 use ngf_ui::widgets::overlay::Overlay;
 use ngf_ui::widgets::palette::{Palette, PaletteState};
 use ngf_ui::widgets::panel::Panel;
@@ -20,7 +21,7 @@ use ngf_ui::widgets::textview::TextView;
 use ngf_ui::widgets::timeline::Timeline;
 use ngf_ui::widgets::toast::Toasts;
 use ngf_ui::widgets::tree::Tree;
-use ngf_ui::{ListState, Mark, ScrollState, Theme};
+use ngf_ui::{Label, ListState, Mark, ScrollState, Theme};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::widgets::{StatefulWidget, Widget};
@@ -63,6 +64,11 @@ pub(crate) const SAMPLES: &[Sample] = &[
         name: "table-wrapped",
         draw: draw_wrapped_table,
         text: text_wrapped_table,
+    },
+    Sample {
+        name: "matrix",
+        draw: draw_matrix,
+        text: text_matrix,
     },
     Sample {
         name: "tabs",
@@ -183,6 +189,44 @@ fn text_wrapped_table(theme: &Theme, words: Words, width: u16) -> Vec<String> {
     Table::new(&wrapped_columns(), &table(words), theme)
         .marks()
         .to_text(width)
+}
+
+fn with_matrix<T>(theme: &Theme, words: Words, use_it: impl FnOnce(&Matrix<'_>) -> T) -> T {
+    let columns: Vec<Label> = ["2h4kq", "7xw9d", "b5mzn", "k8r2v"]
+        .map(|name| Label::from(words(name)))
+        .to_vec();
+    let heading = |row: usize| Label::from(words("10.244.0.12:8443")).text(format!(" {row}"));
+    let cell = |row: usize, column: usize, _: usize| {
+        let mark = if row == column {
+            Mark::Failed
+        } else {
+            Mark::Ok
+        };
+        Label::new()
+            .mark(mark, theme)
+            .text(" ")
+            .text(words("1.20 ms"))
+    };
+    let widths = Widths {
+        heading: 18,
+        least: 9,
+        most: 12,
+    };
+    use_it(&Matrix::new(&columns, 9, &heading, &cell, widths, theme))
+}
+
+fn draw_matrix(theme: &Theme, words: Words, area: Rect, buffer: &mut Buffer) {
+    let mut state = MatrixState {
+        rows: ListState::at(4),
+        columns: ListState::at(3),
+    };
+    with_matrix(theme, words, |matrix| {
+        matrix.render(area, buffer, &mut state);
+    });
+}
+
+fn text_matrix(theme: &Theme, words: Words, width: u16) -> Vec<String> {
+    with_matrix(theme, words, |matrix| matrix.to_text(width))
 }
 
 fn draw_tabs(theme: &Theme, words: Words, area: Rect, buffer: &mut Buffer) {

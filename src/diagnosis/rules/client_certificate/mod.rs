@@ -3,7 +3,10 @@
 pub(in crate::diagnosis) mod fitness;
 pub(in crate::diagnosis) mod presence;
 
+use serde_json::json;
+
 use super::{
+    change::{client_certificate, secret_exists},
     condition::blind::is_blind_to,
     shared::{grant, upper, writer},
 };
@@ -17,6 +20,7 @@ use crate::{
         words::{condition, says},
     },
     model::{
+        kind::Kind,
         kinds::Gateway,
         object::{Condition, Object, ObjectRef},
         snapshot::Lookup,
@@ -143,10 +147,10 @@ fn refused(context: &Context<'_>, findings: &mut Findings, code: &'static str) {
             ClientCertificate::Presented(secret) => reported
                 .filter(|condition| code_in_words(condition) == code)
                 .filter(|_| !is_blind_to(findings, &gateway.reference))
-                .map(|condition| only_reported(gateway, code, secret, condition)),
+                .map(|condition| only_reported(context, gateway, code, secret, condition)),
             ClientCertificate::Unknown { secret, why } => match reported {
                 Some(condition) if code_in_words(condition) == code => {
-                    Some(only_reported(gateway, code, secret, condition))
+                    Some(only_reported(context, gateway, code, secret, condition))
                 }
                 None if code == "NGF-G3" => unknown_secret(context, gateway, secret, why),
                 _ => None,
@@ -191,7 +195,7 @@ fn from_objects(
         .because("Accepted and Programmed stay True, and nginx presents no client certificate.")
         .condition_if(name, reported)
         .scope(secret)
-        .remedy(remedy(gateway, code, secret));
+        .remedy(remedy(context, gateway, code, secret));
     if reported.is_none() {
         finding = finding.evidence("NGF says", message, "predicted from the objects");
     }
@@ -204,6 +208,7 @@ fn from_objects(
 }
 
 fn only_reported(
+    context: &Context<'_>,
     gateway: &Object<Gateway>,
     code: &'static str,
     secret: &ObjectRef,
@@ -219,7 +224,7 @@ fn only_reported(
     .because("nginx presents no client certificate, whatever Accepted and Programmed say.")
     .condition(name, condition)
     .scope([secret])
-    .remedy(remedy(gateway, code, Some(secret)))
+    .remedy(remedy(context, gateway, code, Some(secret)))
     .mark_objects([name])
 }
 
@@ -271,7 +276,12 @@ fn with_effects(context: &Context<'_>, gateway: &Object<Gateway>, finding: Findi
     }
 }
 
-fn remedy(gateway: &Object<Gateway>, code: &str, secret: Option<&ObjectRef>) -> Remedy {
+fn remedy(
+    context: &Context<'_>,
+    gateway: &Object<Gateway>,
+    code: &str,
+    secret: Option<&ObjectRef>,
+) -> Remedy {
     let named = gateway
         .spec
         .client_certificate_ref
@@ -299,13 +309,20 @@ fn remedy(gateway: &Object<Gateway>, code: &str, secret: Option<&ObjectRef>) -> 
             "Replace the pair by one that fits.",
             format!("{create} --dry-run=client -o yaml | kubectl apply -f -"),
         ),
+        "NGF-G6" if secret.is_some_and(|secret| writer(context, secret).is_none()) => {
+            Remedy::merge(
+                "Remove ca.crt from the Secret, if nothing else needs it, or repair it.",
+                &ObjectRef::new(Kind::Secret, namespace, name),
+                json!({"data": {"ca.crt": null}}),
+            )
+        }
         "NGF-G6" => Remedy::command(
             "Remove ca.crt from the Secret, if nothing else needs it, or repair it.",
             format!(
                 "kubectl -n {namespace} patch secret {name} --type=json -p '[{{\"op\":\"remove\",\"path\":\"/data/ca.crt\"}}]'"
             ),
         ),
-        "NGF-G7" => Remedy::yaml(
+        "NGF-G7" => Remedy::create(
             format!("Allow it with a ReferenceGrant in namespace {namespace}."),
             grant(
                 "Gateway",
@@ -315,6 +332,24 @@ fn remedy(gateway: &Object<Gateway>, code: &str, secret: Option<&ObjectRef>) -> 
                 name,
             ),
         ),
+        "NGF-G1" | "NGF-G2"
+            if gateway
+                .spec
+                .client_certificate_ref
+                .as_ref()
+                .is_some_and(|reference| {
+                    let kind = reference.kind.as_deref().unwrap_or("Secret");
+                    let here = reference.namespace.as_deref().unwrap_or(namespace) == namespace;
+                    let secret = ObjectRef::new(Kind::Secret, namespace, name);
+                    here && (kind == "Secret" || secret_exists(context, &secret))
+                }) =>
+        {
+            client_certificate(
+                format!("Name Secret {namespace}/{name}, of the core group."),
+                &gateway.reference,
+                name,
+            )
+        }
         _ => Remedy::yaml(
             "Name a Secret of the core group.",
             format!(

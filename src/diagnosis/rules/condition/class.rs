@@ -109,6 +109,12 @@ pub(in crate::diagnosis) const C5: Rule = Rule {
             };
             let remedy = if classes.is_empty() {
                 Remedy::say("Create the GatewayClass, or name one that exists.")
+            } else if let [only] = classes.as_slice() {
+                Remedy::merge(
+                    format!("Name NGF's own class: {only}."),
+                    name,
+                    serde_json::json!({"spec": {"gatewayClassName": only}}),
+                )
             } else {
                 Remedy::command(
                     format!("Name NGF's own class: {}.", list(&classes, 3)),

@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::code::code_of;
+use super::{code::code_of, remedy::name_client_certificate};
 use crate::{
     diagnosis::{
         evidence::Probed,
-        finding::{Finding, Mark, Remedy, Severity},
+        finding::{Finding, Mark, Severity},
         registry::Rule,
     },
     model::{kind::Kind, object::ObjectRef},
@@ -55,10 +55,7 @@ pub(in crate::diagnosis) const G8: Rule = Rule {
                         "not set",
                         plan.gateway.to_string(),
                     )
-                    .remedy(Remedy::yaml(
-                        format!("Name a TLS Secret in {} whose certificate the backend trusts.", plan.gateway),
-                        "spec:\n  tls:\n    backend:\n      clientCertificateRef:\n        kind: Secret\n        name: gateway-client-cert\n",
-                    )),
+                    .remedy(name_client_certificate(context, &plan.gateway)),
                 );
             }
         }

@@ -3,7 +3,13 @@
 use ngf_probes::transcript::Transcript;
 
 use crate::{
-    diagnosis::{context::Context, finding::Remedy, plan::ProbePlan, rules::expiry, words::list},
+    diagnosis::{
+        context::Context,
+        finding::Remedy,
+        plan::ProbePlan,
+        rules::{change, expiry},
+        words::list,
+    },
     model::object::ObjectRef,
 };
 
@@ -61,13 +67,11 @@ fn gateway_refuses(code: &str, plan: &ProbePlan, transcript: &Transcript) -> Opt
 }
 
 fn hostname(policy: &ObjectRef, names: &[String]) -> Remedy {
-    match names.iter().find(|name| !name.starts_with("*.")) {
-        Some(name) => Remedy::command(
+    match change::usable_name(names) {
+        Some(name) => change::hostname(
             "Set the policy's hostname to a name in the certificate, or reissue the certificate.",
-            format!(
-                "kubectl -n {} patch backendtlspolicy {} --type=merge -p '{{\"spec\":{{\"validation\":{{\"hostname\":\"{name}\"}}}}}}'",
-                policy.namespace, policy.name
-            ),
+            policy,
+            name,
         ),
         None => Remedy::say(
             "Set validation.hostname to a name in the certificate, or reissue the certificate with the name.",
@@ -98,10 +102,9 @@ fn backend_refuses(
         .as_ref()
         .and_then(|tls| tls.client_certificate.as_ref());
     Some(match code {
-        "NGF-B1" | "NGF-B10" | "NGF-B11" if client.is_none() => Remedy::yaml(
-            format!("Name a client certificate in {}.", plan.gateway),
-            CLIENT_CERTIFICATE,
-        ),
+        "NGF-B1" | "NGF-B10" | "NGF-B11" if client.is_none() => {
+            name_client_certificate(context, &plan.gateway)
+        }
         "NGF-B1" => Remedy::say(format!(
             "{} names {}, but nginx did not present it: see whether the Gateway is programmed.",
             plan.gateway, client?
@@ -126,12 +129,32 @@ fn backend_refuses(
                 plan.tls.as_ref()?.hostname
             ),
         ),
-        "NGF-B9" => Remedy::yaml(
-            "Create a BackendTLSPolicy for the Service.",
-            policy_for(&plan.service),
-        ),
+        "NGF-B9" => change::policy_for(context, &plan.service).unwrap_or_else(|| {
+            Remedy::yaml(
+                "Create a BackendTLSPolicy for the Service.",
+                policy_for(&plan.service),
+            )
+        }),
         _ => return None,
     })
+}
+
+/// A client certificate for a Gateway that names none.
+pub(super) fn name_client_certificate(context: &Context<'_>, gateway: &ObjectRef) -> Remedy {
+    match change::client_secret(context, gateway) {
+        Some(secret) => change::client_certificate(
+            format!(
+                "Name Secret {}/{secret} in {gateway}: of the certificates in its namespace, the only one for clients.",
+                gateway.namespace
+            ),
+            gateway,
+            &secret,
+        ),
+        None => Remedy::yaml(
+            format!("Name a TLS Secret in {gateway} whose certificate the backend trusts."),
+            CLIENT_CERTIFICATE,
+        ),
+    }
 }
 
 fn policy_for(service: &ObjectRef) -> String {

@@ -13,10 +13,12 @@ pub(super) struct Meaning {
     pub(super) doubt: Option<String>,
 }
 
+#[allow(clippy::unnecessary_wraps)] // arms of matches that have None, too
 fn sure(code: &'static str) -> Option<Meaning> {
     Some(Meaning { code, doubt: None })
 }
 
+#[allow(clippy::unnecessary_wraps)] // as above
 fn doubtful(code: &'static str, doubt: impl Into<String>) -> Option<Meaning> {
     let doubt = Some(doubt.into());
     Some(Meaning { code, doubt })

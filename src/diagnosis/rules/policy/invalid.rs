@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde_json::json;
+
 use super::ancestors_say;
 use crate::{
     diagnosis::{
@@ -11,6 +13,7 @@ use crate::{
         ngf::{PolicyDecision, PolicyFault, known, resolve::Fault},
         plan::TrustSource,
         registry::Rule,
+        rules::change,
         rules::condition::blind::is_blind_to,
         rules::shared::{upper, writer},
         words::{condition, list},
@@ -255,6 +258,14 @@ fn invalid_remedy(
     let namespace = &policy.reference.namespace;
     let Some((object, what)) = &fault.culprit else {
         return match fault.code {
+            "NGF-P2" if let Some(name) = change::hostname_meant(&policy.spec.hostname) => {
+                change::hostname(
+                    &format!("Write the name alone, in lower case: {name}."),
+                    &policy.reference,
+                    &name,
+                )
+            }
+            "NGF-P5" if let Some(remedy) = ca_kind(context, policy) => remedy,
             "NGF-P2" => Remedy::yaml(
                 "Name what the backend's certificate carries.",
                 "spec:\n  validation:\n    hostname: NAME.IN.THE.CERTIFICATE\n",
@@ -298,6 +309,37 @@ fn invalid_remedy(
             "Give {object} the type kubernetes.io/tls, a tls.crt with its tls.key, and the CA as ca.crt; or name a ConfigMap with ca.crt."
         )),
     }
+}
+
+/// The reference to a CA as it is meant, where only one object can be: its group is wrong, or its
+/// kind is and one object of its name is there.
+fn ca_kind(context: &Context<'_>, policy: &Object<BackendTLSPolicy>) -> Option<Remedy> {
+    let [reference] = policy.spec.ca_certificate_refs.as_slice() else {
+        return None;
+    };
+    let of = |kind| ObjectRef::new(kind, &policy.reference.namespace, &reference.name);
+    let kind = match reference.kind.as_deref() {
+        Some("Secret") => Kind::Secret,
+        Some("ConfigMap") => Kind::ConfigMap,
+        _ => {
+            let secret = change::secret_exists(context, &of(Kind::Secret));
+            let config_map = matches!(
+                context.snapshot.config_maps.get(&of(Kind::ConfigMap)),
+                Some(Lookup::Found(_))
+            );
+            match (secret, config_map) {
+                (true, false) => Kind::Secret,
+                (false, true) => Kind::ConfigMap,
+                _ => return None,
+            }
+        }
+    };
+    let right = json!({"group": "", "kind": kind.name(), "name": reference.name});
+    Some(Remedy::merge(
+        format!("Name {}, of the core group.", of(kind)),
+        &policy.reference,
+        json!({"spec": {"validation": {"caCertificateRefs": [right]}}}),
+    ))
 }
 
 fn unknown_ca(

@@ -129,10 +129,17 @@ pub(in crate::diagnosis) const P13: Rule = Rule {
                 )
                 .condition_if(loser, reported)
                 .scope(winner_names)
-                .remedy(Remedy::command(
-                    "Delete the one that is not wanted.",
-                    format!("kubectl -n {} delete backendtlspolicy {}", loser.namespace, loser.name),
-                )),
+                .remedy(if context.policy_users.contains_key(loser) {
+                    Remedy::command(
+                        "Delete the one that is not wanted.",
+                        format!("kubectl -n {} delete backendtlspolicy {}", loser.namespace, loser.name),
+                    )
+                } else {
+                    Remedy::delete(
+                        "Delete it, if it is not the one that is wanted: it takes effect nowhere, so nginx goes on as it does.",
+                        loser,
+                    )
+                }),
             );
         }
     },

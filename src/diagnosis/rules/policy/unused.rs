@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use serde_json::json;
+
 use crate::{
     diagnosis::{
         context::Context,
@@ -9,7 +11,7 @@ use crate::{
         finding::{Finding, Mark, Remedy, Severity},
         ngf::known,
         registry::Rule,
-        rules::shared::upper,
+        rules::{change, shared::upper},
         words::list,
     },
     model::{
@@ -172,7 +174,7 @@ fn why_missed(context: &Context<'_>, policy: &ObjectRef, target: &LocalRef) -> M
         }
         miss.elsewhere = services_elsewhere(context, &service);
         if miss.elsewhere.is_empty() && miss.is_proven {
-            wants_it(context, policy, &mut miss);
+            wants_it(context, policy, target, &mut miss);
         } else if let [one] = miss.elsewhere.as_slice() {
             miss.sentence = format!(
                 "{}; routes use {one}, and a policy must stand in its Service's namespace",
@@ -202,7 +204,17 @@ fn why_missed(context: &Context<'_>, policy: &ObjectRef, target: &LocalRef) -> M
             format!("its ports are named {}", list(&names, 6))
         };
         miss.sentence = format!("sectionName {section} names no port of {service}: {have}");
-        miss.remedy = Some(Remedy::yaml(
+        let meant = change::section_meant(section, &found.spec.ports).and_then(|name| {
+            let summary = format!("Name the port of {service} by its name, {name}.");
+            change::target(
+                context,
+                summary,
+                policy,
+                target,
+                &json!({"sectionName": name}),
+            )
+        });
+        miss.remedy = meant.or_else(|| Some(Remedy::yaml(
             "Set sectionName to the port's name (not its number), or leave it out for all ports.",
             format!(
                 "spec:\n  targetRefs:\n  - group: \"\"\n    kind: Service\n    name: {}\n{}",
@@ -211,7 +223,7 @@ fn why_missed(context: &Context<'_>, policy: &ObjectRef, target: &LocalRef) -> M
                     .first()
                     .map_or_else(String::new, |name| format!("    sectionName: {name}\n"))
             ),
-        ));
+        )));
         return miss;
     }
     if let Some(section) = target.section_name.as_deref() {
@@ -238,7 +250,7 @@ fn why_missed(context: &Context<'_>, policy: &ObjectRef, target: &LocalRef) -> M
 }
 
 /// A probe may have shown which Service of the namespace wants the TLS that the policy is for.
-fn wants_it(context: &Context<'_>, policy: &ObjectRef, miss: &mut Miss) {
+fn wants_it(context: &Context<'_>, policy: &ObjectRef, target: &LocalRef, miss: &mut Miss) {
     let wanting: Vec<&ObjectRef> = crate::diagnosis::rules::handshake::wanting_tls(context)
         .into_iter()
         .filter(|service| service.namespace == policy.namespace)
@@ -249,13 +261,13 @@ fn wants_it(context: &Context<'_>, policy: &ObjectRef, miss: &mut Miss) {
             miss.sentence
         );
         miss.elsewhere = vec![(*one).clone()];
-        miss.remedy = Some(Remedy::command(
+        miss.remedy = change::target(
+            context,
             format!("Target {one}, if the policy is meant for it."),
-            format!(
-                "kubectl -n {} patch backendtlspolicy {} --type=merge -p '{{\"spec\":{{\"targetRefs\":[{{\"group\":\"\",\"kind\":\"Service\",\"name\":\"{}\"}}]}}}}'",
-                policy.namespace, policy.name, one.name
-            ),
-        ));
+            policy,
+            target,
+            &json!({"name": one.name, "sectionName": null}),
+        );
     }
 }
 

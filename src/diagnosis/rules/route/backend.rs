@@ -10,6 +10,7 @@ use crate::{
         finding::{Finding, Remedy, Severity},
         ngf::{BackendDecision, BackendState, known, resolver::has_resolver},
         registry::Rule,
+        rules::change,
         rules::shared::{grant, upper},
         words::{condition, list},
     },
@@ -166,7 +167,7 @@ fn invalid_remedy(
 ) -> Option<Remedy> {
     let service = backend.service.as_ref()?;
     Some(match code {
-        "NGF-R4" => Remedy::yaml(
+        "NGF-R4" => Remedy::create(
             format!(
                 "Allow it with a ReferenceGrant in namespace {}.",
                 service.namespace
@@ -183,6 +184,18 @@ fn invalid_remedy(
             "Remove the appProtocol, set one that the route can use, or add a BackendTLSPolicy for wss.",
         ),
         _ => match context.index.service(service) {
+            Some(found)
+                if let [only] = found.spec.ports.as_slice()
+                    && let Some(remedy) = change::backend_port(
+                        context,
+                        &rule.route.reference,
+                        service,
+                        backend.reference.target.port,
+                        only.port,
+                    ) =>
+            {
+                remedy
+            }
             Some(found) => Remedy::say(format!(
                 "Use one of its ports: {}.",
                 list(

@@ -13,6 +13,7 @@ use crate::{
         finding::{Finding, Mark, Remedy, Severity},
         ngf::{BackendDecision, BackendState, ClientCertificate, known},
         registry::Rule,
+        rules::change,
         words::list,
     },
     model::{kind::Kind, object::ObjectRef},
@@ -246,15 +247,17 @@ pub(in crate::diagnosis) const R16: Rule = Rule {
             )
             .condition_if(name, reported)
             .breaks("clients get 404")
-            .remedy(Remedy::command(
-                "Compare the route's parentRefs and host names with the Gateway's listeners.",
-                format!(
-                    "kubectl -n {} get {} {} -o yaml",
-                    name.namespace,
-                    name.kind.info().plural,
-                    name.name
-                ),
-            ));
+            .remedy(change::listener(context, name).unwrap_or_else(|| {
+                Remedy::command(
+                    "Compare the route's parentRefs and host names with the Gateway's listeners.",
+                    format!(
+                        "kubectl -n {} get {} {} -o yaml",
+                        name.namespace,
+                        name.kind.info().plural,
+                        name.name
+                    ),
+                )
+            }));
             if !proven && reported.is_none() {
                 finding.severity = if context.is_files() {
                     Severity::Info

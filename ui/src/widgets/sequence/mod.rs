@@ -119,7 +119,8 @@ pub struct Diagram {
     pub footnote: Vec<Label>,
 }
 
-/// Draws a sequence diagram. The state's offset counts lines.
+/// Draws a sequence diagram. The state's offset counts lines; it selects a message, or after them a
+/// note of the footnote.
 #[derive(Clone, Copy, Debug)]
 pub struct Sequence<'a> {
     diagram: &'a Diagram,
@@ -132,7 +133,8 @@ struct Layout {
     lanes: Lanes,
     /// Rows of each message.
     messages: Vec<Vec<Row>>,
-    footnote: Vec<Label>,
+    /// Lines of each note.
+    footnote: Vec<Vec<Label>>,
     width: u16,
 }
 
@@ -146,7 +148,7 @@ impl Layout {
             .collect();
         let notes = diagram.footnote.iter();
         let footnote = notes
-            .flat_map(|note| wrap(note, usize::from(width.saturating_sub(2))))
+            .map(|note| wrap(note, usize::from(width.saturating_sub(2))))
             .collect();
         Self {
             lanes,
@@ -158,19 +160,36 @@ impl Layout {
 
     /// Lines below the head: messages, the lanes' ends, the footnote.
     fn body_height(&self) -> usize {
-        let messages: usize = self.messages.iter().map(Vec::len).sum();
-        let ends = usize::from(!self.lanes.is_list() && messages > 0);
-        messages + ends + self.footnote.len()
+        self.messages_height() + self.footnote.iter().map(Vec::len).sum::<usize>()
     }
 
-    /// Lines of one message; the last one reaches down to the end.
-    fn lines_of(&self, index: usize) -> std::ops::Range<usize> {
+    /// Lines of the messages, and of the lanes' ends.
+    fn messages_height(&self) -> usize {
+        let messages: usize = self.messages.iter().map(Vec::len).sum();
+        messages + usize::from(!self.lanes.is_list() && messages > 0)
+    }
+
+    /// How many messages and notes there are to select.
+    fn count(&self) -> usize {
+        self.messages.len() + self.footnote.len()
+    }
+
+    /// Lines of one message, or, after the messages, of one note. Where all notes fit below the last
+    /// message, it reaches down to the end.
+    fn lines_of(&self, index: usize, height: usize) -> std::ops::Range<usize> {
+        if let Some(note) = index.checked_sub(self.messages.len()) {
+            let before = self.footnote.iter().take(note).map(Vec::len);
+            let start = self.messages_height() + before.sum::<usize>();
+            return start..start + self.footnote.get(note).map_or(0, Vec::len);
+        }
         let start = self.messages.iter().take(index).map(Vec::len).sum();
-        let end = match self.messages.get(index) {
-            Some(rows) if index + 1 < self.messages.len() => start + rows.len(),
-            _ => self.body_height(),
-        };
-        start..end
+        let end = start + self.messages[index].len();
+        let is_last = index + 1 == self.messages.len();
+        if is_last && self.body_height() - start <= height {
+            start..self.body_height()
+        } else {
+            start..end
+        }
     }
 }
 
@@ -245,7 +264,9 @@ impl<'a> Sequence<'a> {
             }
             line += 1;
         }
-        for note in &layout.footnote {
+        let notes = layout.footnote.iter().enumerate();
+        let notes = notes.flat_map(|(number, lines)| lines.iter().map(move |line| (number, line)));
+        for (number, note) in notes {
             if (first..end).contains(&line) {
                 let room = at(line);
                 let indent = room.width.min(1);
@@ -254,13 +275,11 @@ impl<'a> Sequence<'a> {
                     width: room.width - indent,
                     ..room
                 };
-                draw_label(
-                    note,
-                    room,
-                    buffer,
-                    self.theme,
-                    self.theme.style(Role::Normal),
-                );
+                let look =
+                    (selected == Some(layout.messages.len() + number)).then_some(self.focused);
+                let style = self.theme.style(Role::Normal);
+                draw_label(note, room, buffer, self.theme, style);
+                buffer.set_style(room, selection_style(look, self.theme));
             }
             line += 1;
         }
@@ -302,13 +321,13 @@ impl<'a> Sequence<'a> {
         let mut unselected = ListState::default();
         let selects = state.is_some();
         let state = state.unwrap_or(&mut unselected);
-        let count = self.diagram.messages.len();
+        let count = layout.count();
         let selected = state.selected.min(count.saturating_sub(1));
         state.fit_lines(
             count,
             usize::from(body.height),
             lines,
-            layout.lines_of(selected),
+            layout.lines_of(selected, usize::from(body.height)),
         );
         let shown = selects.then_some(state.selected);
         let inner = Rect {

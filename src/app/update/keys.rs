@@ -1,0 +1,289 @@
+//! Keys: what each means where it is pressed.
+
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use ngf_ui::{
+    keymap::KeyChord,
+    scroll::{ListState, ScrollState},
+    widgets::{
+        palette::{Command, PaletteState},
+        prompt::PromptState,
+    },
+};
+
+use super::{findings, go_to_stage, moving, probing};
+use crate::{
+    app::{
+        action::{ACTIONS, Action, Context},
+        edit::edit,
+        event::Effect,
+        state::{App, Overlay, Pane},
+    },
+    cluster::transport::Via,
+    views::{VIEWS, ViewId},
+};
+
+pub(super) fn pasted(app: &mut App, text: &str) -> Vec<Effect> {
+    match &mut app.overlay {
+        Some(Overlay::Filter(prompt, _)) => prompt.insert(text),
+        Some(Overlay::Palette(palette)) => palette.prompt.insert(text),
+        _ => return Vec::new(),
+    }
+    apply_filter(app);
+    Vec::new()
+}
+
+pub(super) fn pressed(app: &mut App, key: KeyEvent) -> Vec<Effect> {
+    let Some(chord) = KeyChord::pressed(key) else {
+        return Vec::new();
+    };
+    // Whatever has the keys: this ends the program.
+    if key.code == KeyCode::Char('c') && key.modifiers.contains(KeyModifiers::CONTROL) {
+        return vec![Effect::Quit];
+    }
+    match app.overlay.take() {
+        None => match app.keymap.action(chord, &contexts(app)) {
+            Some(action) => perform(app, action),
+            None => Vec::new(),
+        },
+        Some(overlay) => overlay_key(app, overlay, key, chord),
+    }
+}
+
+/// Where keys mean something now, the innermost first.
+pub(crate) fn contexts(app: &App) -> Vec<Context> {
+    let mut contexts = match app.pane {
+        Pane::Tree => vec![Context::Tree],
+        Pane::Causes => vec![Context::Causes],
+        Pane::Detail if app.detail.view == ViewId::Handshake => {
+            vec![Context::Handshake, Context::Detail]
+        }
+        Pane::Detail if app.detail.view == ViewId::Matrix => vec![Context::Matrix],
+        Pane::Detail => vec![Context::Detail],
+    };
+    contexts.push(if app.stage.is_some() {
+        Context::Demo
+    } else {
+        Context::NotDemo
+    });
+    contexts
+}
+
+fn overlay_key(app: &mut App, overlay: Overlay, key: KeyEvent, chord: KeyChord) -> Vec<Effect> {
+    match overlay {
+        Overlay::Help(mut scroll) => {
+            let stays = scrolled(app, chord, &mut scroll);
+            app.overlay = stays.then_some(Overlay::Help(scroll));
+            Vec::new()
+        }
+        Overlay::Step(message, mut scroll) => {
+            let stays = scrolled(app, chord, &mut scroll);
+            app.overlay = stays.then_some(Overlay::Step(message, scroll));
+            Vec::new()
+        }
+        Overlay::Explain(code, mut scroll) => {
+            let stays = scrolled(app, chord, &mut scroll);
+            app.overlay = stays.then_some(Overlay::Explain(code, scroll));
+            Vec::new()
+        }
+        Overlay::Via(list) => via_key(app, list, chord),
+        Overlay::Question(mut question) => match answer(app, key, chord, &mut question.scroll) {
+            Answer::Yes if probing::meant(app, &question, key) => probing::agreed(app, *question),
+            Answer::No => probing::declined(app),
+            Answer::Yes | Answer::None => {
+                app.overlay = Some(Overlay::Question(question));
+                Vec::new()
+            }
+        },
+        Overlay::Fix(mut dialog) => match answer(app, key, chord, &mut dialog.scroll) {
+            // Enter may have been meant for what was there before the API server answered.
+            Answer::Yes if key.code != KeyCode::Enter || !dialog.asks() => {
+                findings::confirm_fix(app, dialog)
+            }
+            Answer::No => Vec::new(),
+            Answer::Yes | Answer::None => {
+                app.overlay = Some(Overlay::Fix(dialog));
+                Vec::new()
+            }
+        },
+        Overlay::Filter(prompt, before) => filter_key(app, prompt, before, key),
+        Overlay::Palette(palette) => palette_key(app, palette, key),
+    }
+}
+
+/// What a person says to a question.
+enum Answer {
+    Yes,
+    No,
+    /// Nothing yet: they read.
+    None,
+}
+
+fn answer(app: &App, key: KeyEvent, chord: KeyChord, scroll: &mut ScrollState) -> Answer {
+    match key.code {
+        KeyCode::Char('y') | KeyCode::Enter => Answer::Yes,
+        KeyCode::Char('n') | KeyCode::Esc => Answer::No,
+        _ if scrolled(app, chord, scroll) => Answer::None,
+        _ => Answer::No,
+    }
+}
+
+fn via_key(app: &mut App, mut list: ListState, chord: KeyChord) -> Vec<Effect> {
+    list = list.of(Via::ALL.len());
+    match app.keymap.action(chord, &[]) {
+        Some(Action::Up) => list.previous(),
+        Some(Action::Down) => list.next(),
+        Some(Action::First) => list.first(),
+        Some(Action::Last) => list.last(),
+        Some(Action::Open) => {
+            probing::choose_way(app, Via::ALL[list.selected]);
+            return Vec::new();
+        }
+        Some(Action::Back | Action::Quit | Action::Via) => return Vec::new(),
+        _ => {}
+    }
+    app.overlay = Some(Overlay::Via(list));
+    Vec::new()
+}
+
+/// Keys of an overlay that only scrolls: whether it stays open.
+fn scrolled(app: &App, chord: KeyChord, scroll: &mut ScrollState) -> bool {
+    match app.keymap.action(chord, &[]) {
+        Some(Action::Up) => scroll.scroll_by(-1),
+        Some(Action::Down) => scroll.scroll_by(1),
+        Some(Action::PageUp) => scroll.page_up(),
+        Some(Action::PageDown) => scroll.page_down(),
+        Some(Action::First) => scroll.first(),
+        Some(Action::Last) => scroll.last(),
+        Some(Action::Back | Action::Quit | Action::Open | Action::Help) => return false,
+        _ => {}
+    }
+    true
+}
+
+fn filter_key(
+    app: &mut App,
+    mut prompt: PromptState,
+    before: String,
+    key: KeyEvent,
+) -> Vec<Effect> {
+    match key.code {
+        KeyCode::Enter => app.pane = Pane::Tree,
+        KeyCode::Esc => app.tree.set_filter(&before, &app.diagnosis),
+        _ => {
+            edit(&mut prompt, key);
+            app.overlay = Some(Overlay::Filter(prompt, before));
+            apply_filter(app);
+        }
+    }
+    Vec::new()
+}
+
+fn apply_filter(app: &mut App) {
+    if let Some(Overlay::Filter(prompt, _)) = &app.overlay {
+        let text = prompt.text().to_owned();
+        app.tree.set_filter(&text, &app.diagnosis);
+    }
+}
+
+fn palette_key(app: &mut App, mut palette: PaletteState, key: KeyEvent) -> Vec<Effect> {
+    match key.code {
+        KeyCode::Esc => {}
+        KeyCode::Enter => {
+            if let Some(index) = palette.selected(&entries(app)) {
+                return perform(app, commands(app)[index]);
+            }
+        }
+        KeyCode::Up => {
+            palette.list.previous();
+            app.overlay = Some(Overlay::Palette(palette));
+        }
+        KeyCode::Down => {
+            palette.list.next();
+            app.overlay = Some(Overlay::Palette(palette));
+        }
+        _ => {
+            if edit(&mut palette.prompt, key) {
+                palette.list.first();
+            }
+            app.overlay = Some(Overlay::Palette(palette));
+        }
+    }
+    Vec::new()
+}
+
+/// The actions that the palette offers, in order, each once.
+pub fn commands(app: &App) -> Vec<Action> {
+    let here = contexts(app);
+    let mut commands: Vec<Action> = Vec::new();
+    for info in ACTIONS {
+        let elsewhere = info.contexts.contains(&Context::Demo) && !here.contains(&Context::Demo);
+        if !elsewhere && !commands.contains(&info.action) {
+            commands.push(info.action);
+        }
+    }
+    commands
+}
+
+/// What the palette shows of [`commands`].
+pub fn entries(app: &App) -> Vec<Command> {
+    commands(app)
+        .into_iter()
+        .map(|action| {
+            let info = action.info();
+            let keys: Vec<String> = app
+                .keymap
+                .chords(action)
+                .map(|chord| chord.to_string())
+                .collect();
+            Command::new(info.id, info.help, keys.join(" "))
+        })
+        .collect()
+}
+
+/// Carries an action out.
+pub fn perform(app: &mut App, action: Action) -> Vec<Effect> {
+    match action {
+        Action::Up => moving::move_by(app, -1),
+        Action::Down => moving::move_by(app, 1),
+        Action::PageUp => moving::page(app, false),
+        Action::PageDown => moving::page(app, true),
+        Action::First => moving::end(app, false),
+        Action::Last => moving::end(app, true),
+        Action::CellLeft => moving::turn_column(app, -1),
+        Action::CellRight => moving::turn_column(app, 1),
+        Action::Collapse => app.tree.collapse(&app.diagnosis),
+        Action::Expand => app.tree.expand(&app.diagnosis),
+        Action::Toggle => app.tree.toggle(&app.diagnosis),
+        Action::Open => moving::open(app),
+        Action::Back => moving::back(app),
+        Action::NextPane => app.pane = moving::next_pane(app, true),
+        Action::PreviousPane => app.pane = moving::next_pane(app, false),
+        Action::NextView => moving::turn_view(app, 1),
+        Action::PreviousView => moving::turn_view(app, VIEWS.len() - 1),
+        Action::View(index) => moving::show_view(app, VIEWS[index % VIEWS.len()].id),
+        Action::NextEndpoint => moving::turn_endpoint(app, 1),
+        Action::PreviousEndpoint => moving::turn_endpoint(app, -1),
+        Action::Zoom => moving::zoom(app),
+        Action::FirstCause => moving::go_to_cause(app, 0),
+        Action::Filter => {
+            let filter = app.tree.filter.clone();
+            app.overlay = Some(Overlay::Filter(PromptState::with(&filter), filter));
+        }
+        Action::Command => app.overlay = Some(Overlay::Palette(PaletteState::default())),
+        Action::Help => app.overlay = Some(Overlay::Help(ScrollState::default())),
+        Action::Probe => return probing::probe_selected(app),
+        Action::ProbeAll => return probing::probe_all(app),
+        Action::Cancel => return probing::cancel(app),
+        Action::Watch => return probing::watch(app),
+        Action::Via => {
+            let here = Via::ALL.iter().position(|via| *via == app.via);
+            app.overlay = Some(Overlay::Via(ListState::at(here.unwrap_or_default())));
+        }
+        Action::Explain => findings::explain(app),
+        Action::Fix => return findings::show_fix(app),
+        Action::NextStage => return go_to_stage(app, 1),
+        Action::PreviousStage => return go_to_stage(app, -1),
+        Action::Quit => return vec![Effect::Quit],
+    }
+    Vec::new()
+}

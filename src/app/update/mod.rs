@@ -1,0 +1,166 @@
+//! How the state changes: synchronous and pure. What takes time comes out as effects.
+
+mod findings;
+mod keys;
+mod moving;
+mod probing;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use ngf_ui::Mark;
+
+pub(crate) use self::keys::contexts;
+pub use self::keys::{commands, entries, perform};
+use super::{
+    event::{Diagnosed, Effect, Event},
+    state::App,
+};
+use crate::{
+    diagnosis::{Evidence, Severity, Verdict},
+    model::topology::What,
+};
+
+/// Takes an event in; what is to be done comes out.
+pub fn update(app: &mut App, event: Event, now: Timestamp) -> Vec<Effect> {
+    app.now = now;
+    let effects = match event {
+        Event::Key(key) => keys::pressed(app, key),
+        Event::Paste(text) => keys::pasted(app, &text),
+        Event::Resized => Vec::new(),
+        Event::Tick => tick(app),
+        Event::Snapshot(snapshot) => {
+            app.latest = snapshot;
+            vec![diagnose(app)]
+        }
+        Event::Diagnosed(diagnosed) => {
+            take_diagnosis(app, *diagnosed);
+            Vec::new()
+        }
+        Event::Prepared(job, result) => probing::prepared(app, job, result),
+        Event::Probed(done) => probing::probed(app, *done),
+        Event::Logged(log) => {
+            app.evidence.record_log(*log);
+            vec![diagnose(app)]
+        }
+        Event::Beside(done) => {
+            probing::beside(app, *done);
+            Vec::new()
+        }
+        Event::Settled(key, at, transcript) => probing::settled(app, &key, at, transcript),
+        Event::ProbesEnded(keys) => {
+            app.running.retain(|key| !keys.contains(key));
+            Vec::new()
+        }
+        Event::Grid(number, news) => probing::grid_news(app, number, news),
+        Event::Fix(news) => {
+            findings::fix_news(app, *news);
+            Vec::new()
+        }
+        Event::Left(left) => {
+            app.say_for(30, Mark::Warning, left.join("; "));
+            Vec::new()
+        }
+        Event::Stage(stage) => {
+            app.explain(&stage);
+            app.stage = Some(stage);
+            Vec::new()
+        }
+        Event::Failed(message) => {
+            app.say(Mark::Failed, message);
+            Vec::new()
+        }
+        Event::Terminate => vec![Effect::Quit],
+    };
+    probing::ask_when_free(app);
+    effects
+}
+
+fn diagnose(app: &App) -> Effect {
+    Effect::Diagnose {
+        snapshot: Arc::clone(&app.latest),
+        evidence: app.evidence.clone(),
+    }
+}
+
+/// Once a minute everything is judged again: certificates expire while nobody touches the cluster.
+fn tick(app: &mut App) -> Vec<Effect> {
+    if app
+        .toast
+        .as_ref()
+        .is_some_and(|toast| toast.until <= app.now)
+    {
+        app.toast = None;
+    }
+    let minute = |at: Timestamp| at.as_second() / 60;
+    if app
+        .diagnosed_at
+        .is_some_and(|at| minute(at) != minute(app.now))
+    {
+        app.diagnosed_at = Some(app.now);
+        return vec![diagnose(app)];
+    }
+    Vec::new()
+}
+
+fn take_diagnosis(app: &mut App, diagnosed: Diagnosed) {
+    app.snapshot = diagnosed.snapshot;
+    app.diagnosis = diagnosed.diagnosis;
+    app.diagnosed_at = Some(app.now);
+    app.tree.refresh(&app.diagnosis);
+    app.causes = app.causes.of(app.diagnosis.findings.len());
+    if !app.tree.touched {
+        select_something_useful(app);
+    }
+}
+
+/// Until a person moves, the selection is where they would go first: at the first proven cause, or
+/// else at the first route.
+fn select_something_useful(app: &mut App) {
+    let topology = &app.diagnosis.topology;
+    let first_cause =
+        app.diagnosis.findings.first().filter(|finding| {
+            finding.verdict == Verdict::Fail && finding.severity == Severity::Error
+        });
+    let cause = first_cause.and_then(|_| moving::place_of_finding(app, 0));
+    let route = || {
+        topology
+            .iter()
+            .find(|(_, node)| matches!(node.what, What::Route { .. }))
+    };
+    if let Some(node) = cause.or_else(|| route().map(|(index, _)| index)) {
+        app.tree.reveal(node, &app.diagnosis);
+    }
+}
+
+fn go_to_stage(app: &mut App, step: isize) -> Vec<Effect> {
+    let Some(stage) = &app.stage else {
+        return Vec::new();
+    };
+    match stage
+        .index
+        .checked_add_signed(step)
+        .filter(|index| *index < stage.of)
+    {
+        Some(index) => {
+            app.evidence = Evidence::none();
+            app.around.clear();
+            app.matrix = None;
+            app.detail.opened = None;
+            vec![Effect::CancelProbes, Effect::GoToStage(index)]
+        }
+        None => {
+            app.say(
+                Mark::Info,
+                if step > 0 {
+                    "This is the last stage"
+                } else {
+                    "This is the first stage"
+                },
+            );
+            Vec::new()
+        }
+    }
+}

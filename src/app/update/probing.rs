@@ -1,0 +1,403 @@
+//! Probes: by which way, what has to be agreed to first, what came of them.
+
+use crossterm::event::{KeyCode, KeyEvent};
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+use ngf_probes::transcript::Transcript;
+use ngf_ui::{
+    Mark,
+    scroll::{ListState, ScrollState},
+};
+
+use super::{diagnose, moving};
+use crate::{
+    app::{
+        event::Effect,
+        job::{BesideDone, GridNews, Job, ProbeDone, Work},
+        matrix::Matrix,
+        state::{App, Around, BesideState, Opened, Overlay, Pane, Question},
+    },
+    cluster::transport::{Confirmation, Via, data_plane},
+    diagnosis::{
+        evidence::Probed,
+        plan::{PlanKey, ProbePlan, ProbeTarget, plan},
+    },
+    grid,
+    model::{object::ObjectRef, topology::What},
+    views::{ViewId, handshake},
+    world::making::{Preparation, READ_ONLY},
+};
+
+/// A key that comes sooner after a question than this was not meant for it.
+const MEANT: SignedDuration = SignedDuration::from_millis(500);
+
+/// The way that probes go from now on.
+pub(super) fn choose_way(app: &mut App, via: Via) {
+    if via.writes() && app.read_only {
+        app.say(Mark::Warning, format!("Not by {via}: {READ_ONLY}"));
+        return;
+    }
+    app.via = via;
+    app.say(Mark::Info, format!("Probes go by {via}: {}", via.proves()));
+}
+
+/// Probes what is selected.
+pub(super) fn probe_selected(app: &mut App) -> Vec<Effect> {
+    let Some((_, node)) = app.selected() else {
+        app.say(Mark::Warning, "Nothing is selected that could be probed");
+        return Vec::new();
+    };
+    let target = ProbeTarget::Node(node.id.clone());
+    probe(app, &target)
+}
+
+/// Every endpoint of the Gateway that the selected node belongs to: from every data-plane pod, where
+/// there are any.
+pub(super) fn probe_all(app: &mut App) -> Vec<Effect> {
+    let on_matrix = app.pane == Pane::Detail && app.detail.view == ViewId::Matrix;
+    let shown = app.matrix.as_ref().map(|matrix| matrix.gateway.clone());
+    let Some(gateway) = shown.filter(|_| on_matrix).or_else(|| gateway(app)) else {
+        app.say(
+            Mark::Warning,
+            "Select something below a Gateway to probe all of its endpoints",
+        );
+        return Vec::new();
+    };
+    let has_pods = data_plane(&app.snapshot, &gateway).is_ok_and(|found| found.usable().is_ok());
+    if has_pods {
+        start_grid(app, gateway, false)
+    } else {
+        probe(app, &ProbeTarget::Gateway(gateway))
+    }
+}
+
+/// The Gateway that the selected node belongs to.
+fn gateway(app: &App) -> Option<ObjectRef> {
+    let (index, _) = app.selected()?;
+    app.diagnosis.topology.above(index, |node| match node.what {
+        What::Gateway => node.object.clone(),
+        _ => None,
+    })
+}
+
+fn probe(app: &mut App, target: &ProbeTarget) -> Vec<Effect> {
+    match plan(&app.snapshot, target) {
+        Ok(plans) => {
+            moving::show_view(app, ViewId::Handshake);
+            start(app, Work::Probes(plans))
+        }
+        Err(error) => {
+            app.say(Mark::Failed, error.to_string());
+            Vec::new()
+        }
+    }
+}
+
+fn start_grid(app: &mut App, gateway: ObjectRef, watch: bool) -> Vec<Effect> {
+    moving::show_view(app, ViewId::Matrix);
+    start(app, Work::Grid { gateway, watch })
+}
+
+/// Starts a job; where its way writes, what it would write is found out first.
+fn start(app: &mut App, work: Work) -> Vec<Effect> {
+    let via = app.via;
+    if via.writes() && app.read_only {
+        app.say(Mark::Warning, format!("Not by {via}: {READ_ONLY}"));
+        return Vec::new();
+    }
+    app.jobs += 1;
+    let job = Box::new(Job {
+        number: app.jobs,
+        via,
+        work,
+    });
+    if via.writes() {
+        app.preparing = Some(job.number);
+        vec![Effect::Prepare(job)]
+    } else {
+        begun(app, &job);
+        vec![Effect::Run(job, None)]
+    }
+}
+
+/// A job begins: the screen says so.
+fn begun(app: &mut App, job: &Job) {
+    app.detail.opened = None;
+    // What was asked about stays selected, whatever the answer shows to be more urgent.
+    app.tree.touched = true;
+    match &job.work {
+        Work::Probes(plans) => {
+            app.running.extend(plans.iter().map(ProbePlan::key));
+            app.detail.endpoint = 0;
+        }
+        Work::Grid { gateway, watch } => match &mut app.matrix {
+            Some(matrix) if matrix.gateway == *gateway => matrix.continued(job, *watch),
+            _ => app.matrix = Some(Matrix::new(job, gateway.clone(), *watch)),
+        },
+    }
+}
+
+/// It is known what a job needs made: nothing, or something that a person is asked about.
+pub(super) fn prepared(
+    app: &mut App,
+    job: Box<Job>,
+    result: Result<Preparation, String>,
+) -> Vec<Effect> {
+    if app.preparing != Some(job.number) {
+        return Vec::new();
+    }
+    app.preparing = None;
+    match result.map(Preparation::without_asking) {
+        Err(why) => {
+            app.say(Mark::Failed, format!("Not by {}: {why}", job.via));
+            Vec::new()
+        }
+        Ok(Ok(agreed)) => {
+            begun(app, &job);
+            vec![Effect::Run(job, Some(agreed))]
+        }
+        Ok(Err(preparation)) => {
+            app.question = Some(Question {
+                job,
+                preparation,
+                scroll: ScrollState::default(),
+                shown_at: None,
+            });
+            Vec::new()
+        }
+    }
+}
+
+/// Asks what waits to be asked, where nothing lies over the panes.
+pub(super) fn ask_when_free(app: &mut App) {
+    if app.overlay.is_none()
+        && let Some(mut question) = app.question.take()
+    {
+        question.shown_at = Some(app.now);
+        app.overlay = Some(Overlay::Question(Box::new(question)));
+    }
+}
+
+/// Whether a key is an answer: Enter means much, and may have been meant for what was there before.
+pub(super) fn meant(app: &App, question: &Question, key: KeyEvent) -> bool {
+    let since = question.shown_at.map(|at| app.now.duration_since(at));
+    key.code != KeyCode::Enter || since.is_some_and(|since| since >= MEANT)
+}
+
+/// A person agreed.
+pub(super) fn agreed(app: &mut App, question: Question) -> Vec<Effect> {
+    let Question {
+        job, preparation, ..
+    } = question;
+    begun(app, &job);
+    let agreed = preparation.agreed(Confirmation::given());
+    vec![Effect::Run(job, Some(agreed))]
+}
+
+/// A person did not agree.
+pub(super) fn declined(app: &mut App) -> Vec<Effect> {
+    app.say(
+        Mark::Info,
+        "Nothing was made; v chooses a way that makes nothing",
+    );
+    Vec::new()
+}
+
+/// Cancels whatever runs.
+pub(super) fn cancel(app: &mut App) -> Vec<Effect> {
+    app.preparing = None;
+    app.question = None;
+    if let Some(matrix) = &mut app.matrix {
+        matrix.watch = false;
+        matrix.watch_next = false;
+    }
+    app.say(Mark::Info, "Probes cancelled");
+    vec![Effect::CancelProbes]
+}
+
+/// Whether the matrix goes on, round after round.
+pub(super) fn watch(app: &mut App) -> Vec<Effect> {
+    let Some(matrix) = &mut app.matrix else {
+        return Vec::new();
+    };
+    if matrix.watch {
+        matrix.watch = false;
+        return vec![Effect::Watch(false)];
+    }
+    if !matrix.running {
+        let gateway = matrix.gateway.clone();
+        return start_grid(app, gateway, true);
+    }
+    if matrix.via.writes() && !matrix.made_to_watch {
+        // What was made lives for this round only.
+        matrix.watch_next = true;
+        app.say(
+            Mark::Info,
+            "This round's pods are removed first; then you are asked about those to watch with",
+        );
+        return Vec::new();
+    }
+    matrix.watch = true;
+    vec![Effect::Watch(true)]
+}
+
+/// A probe ran, or could not.
+pub(super) fn probed(app: &mut App, done: ProbeDone) -> Vec<Effect> {
+    let ProbeDone {
+        probed,
+        way,
+        beside_follows,
+    } = done;
+    let key = probed.plan.key();
+    app.running.remove(&key);
+    let endpoint = &probed.plan.endpoint;
+    let endpoint = format!("{}:{}", endpoint.address, endpoint.port);
+    match &probed.result {
+        // Where the handshake is on the screen, it says so itself.
+        _ if app.pane == Pane::Detail && app.detail.view == ViewId::Handshake => {}
+        Ok(transcript) => {
+            let mark = handshake::mark_of(transcript.nginx.outcome);
+            app.say(mark, transcript.nginx.sentence.clone());
+        }
+        Err(why) => app.say(
+            Mark::Failed,
+            format!("{endpoint}: the probe could not run: {why}"),
+        ),
+    }
+    app.around.remove(&key);
+    if let Some(way) = way {
+        let beside = if beside_follows {
+            BesideState::Asking
+        } else {
+            BesideState::NotAsked
+        };
+        let at = probed.at;
+        app.around.insert(key, Around { at, way, beside });
+    }
+    app.evidence.record(probed);
+    vec![diagnose(app)]
+}
+
+/// It is known what stands beside a probe.
+pub(super) fn beside(app: &mut App, done: BesideDone) {
+    if let Some(around) = app.around.get_mut(&done.key)
+        && around.at == done.at
+    {
+        around.beside = match done.beside {
+            Some(beside) => BesideState::Known(Box::new(beside)),
+            None => BesideState::NotAsked,
+        };
+    }
+}
+
+/// A second handshake completed what a probe saw.
+pub(super) fn settled(
+    app: &mut App,
+    key: &PlanKey,
+    at: Timestamp,
+    transcript: Arc<Transcript>,
+) -> Vec<Effect> {
+    let known = app.evidence.probe(key).filter(|known| known.at == at);
+    let Some(mut probed) = known.cloned() else {
+        return Vec::new();
+    };
+    probed.result = Ok(transcript);
+    app.evidence.record(probed);
+    vec![diagnose(app)]
+}
+
+/// News of a matrix; that of another than the one on the screen is of no interest.
+pub(super) fn grid_news(app: &mut App, number: u64, news: GridNews) -> Vec<Effect> {
+    let now = app.now;
+    let Some(matrix) = &mut app.matrix else {
+        return Vec::new();
+    };
+    if matrix.number != number {
+        return Vec::new();
+    }
+    let is_over = matches!(news, GridNews::Over);
+    let probed = matrix.take(news, now);
+    if is_over && std::mem::take(&mut matrix.watch_next) {
+        let gateway = matrix.gateway.clone();
+        return start(
+            app,
+            Work::Grid {
+                gateway,
+                watch: true,
+            },
+        );
+    }
+    let mut is_news = false;
+    for (probed, way) in probed {
+        // What says the same as is known already does not take the place of what stands beside that.
+        if app
+            .evidence
+            .current(&probed.plan)
+            .is_some_and(|known| same(known, &probed))
+        {
+            continue;
+        }
+        is_news = true;
+        let around = Around {
+            at: probed.at,
+            way,
+            beside: BesideState::NotAsked,
+        };
+        app.around.insert(probed.plan.key(), around);
+        app.evidence.record(probed);
+    }
+    if is_news {
+        vec![diagnose(app)]
+    } else {
+        Vec::new()
+    }
+}
+
+/// Whether two probes of a connection came to the same.
+fn same(one: &Probed, other: &Probed) -> bool {
+    match (&one.result, &other.result) {
+        (Ok(one), Ok(other)) => {
+            let class = |transcript: &Transcript| {
+                let nginx = &transcript.nginx;
+                (
+                    nginx.outcome,
+                    nginx.verify_code,
+                    nginx.alert,
+                    nginx.client_status,
+                )
+            };
+            class(one) == class(other)
+        }
+        _ => false,
+    }
+}
+
+/// The handshake of the selected cell.
+pub(super) fn open_cell(app: &mut App) {
+    let Some(matrix) = &app.matrix else { return };
+    let Some((plan, column, cell)) = matrix.selected() else {
+        return;
+    };
+    let Some(kept) = matrix.kept(plan, column) else {
+        let why = match cell {
+            grid::Cell::Probed { .. } => {
+                "Of so many cells only the faults' handshakes are kept: press r on the endpoint in the tree".to_owned()
+            }
+            cell => grid::words(cell),
+        };
+        app.say(Mark::Info, why);
+        return;
+    };
+    let opened = Opened {
+        probed: Probed {
+            plan: Arc::new(plan.clone()),
+            at: kept.at,
+            result: Ok(Arc::clone(&kept.transcript)),
+        },
+        way: kept.way.clone(),
+    };
+    app.detail.opened = Some(opened);
+    app.detail.messages = ListState::default();
+    moving::show_view(app, ViewId::Handshake);
+}

@@ -1,0 +1,462 @@
+//! The API server's part: dry runs and changes, each bound to the object as it was when the change
+//! was shown.
+
+use std::time::Duration;
+
+use http::{Method, Request, StatusCode, header};
+use http_body_util::{BodyExt, Limited};
+use kube::client::Body;
+use serde_json::{Value, json};
+use thiserror::Error;
+use tokio::time::timeout;
+
+use super::{Change, Confirmation, FixPlan, merge};
+use crate::{
+    cluster::{Cluster, failure_in_words, is_name},
+    model::{clean::clean_line, kind::Kind, object::ObjectRef, raw::Raw},
+};
+
+/// Bound on one request.
+const ANSWER: Duration = Duration::from_secs(15);
+/// Bytes of one answer; etcd keeps objects of up to 1.5 MiB.
+const MAX_ANSWER: usize = 8 << 20;
+/// Characters of the API server's own words.
+const MAX_WORDS: usize = 600;
+
+/// Why a change was not made.
+#[derive(Debug, Error)]
+pub enum FixError {
+    /// The plan was made of files.
+    #[error("{object} was read from files, not from this cluster; read the cluster to change it")]
+    NotFromCluster {
+        /// The object.
+        object: ObjectRef,
+    },
+    /// No object can be called so.
+    #[error("{object} has no name that Kubernetes allows")]
+    Name {
+        /// The object.
+        object: ObjectRef,
+    },
+    /// Somebody changed the object meanwhile.
+    #[error(
+        "{object} changed since the difference was shown (resource version {shown}, now {now}); look at it again"
+    )]
+    Changed {
+        /// The object.
+        object: ObjectRef,
+        /// The version that was shown.
+        shown: String,
+        /// The version that there is.
+        now: String,
+    },
+    /// Somebody removed the object meanwhile.
+    #[error("{object} is gone; somebody removed it since the difference was shown")]
+    Gone {
+        /// The object.
+        object: ObjectRef,
+    },
+    /// Somebody made the object meanwhile.
+    #[error("{object} was made by somebody else since the difference was shown; look at it again")]
+    Exists {
+        /// The object.
+        object: ObjectRef,
+    },
+    /// The API server takes the change and drops part of it.
+    #[error(
+        "{object}: the API server drops {fields}: its CRDs do not have it; upgrade the Gateway API CRDs first"
+    )]
+    Dropped {
+        /// The object.
+        object: ObjectRef,
+        /// The fields, as paths.
+        fields: String,
+    },
+    /// The API server does not take the change.
+    #[error("the API server refuses to {verb} {object}: {why}")]
+    Refused {
+        /// `create`, `patch`, `delete`, `get`.
+        verb: &'static str,
+        /// The object.
+        object: ObjectRef,
+        /// Its words.
+        why: String,
+    },
+    /// No answer.
+    #[error(
+        "the API server does not answer ({verb} {object}): {why}; whether the change was made is not known"
+    )]
+    NoAnswer {
+        /// `create`, `patch`, `delete`, `get`.
+        verb: &'static str,
+        /// The object.
+        object: ObjectRef,
+        /// What went wrong.
+        why: String,
+    },
+    /// Some changes were made, and one was not.
+    #[error("{cause}; made before: {done}")]
+    HalfDone {
+        /// What was made.
+        done: String,
+        /// Why the next was not.
+        cause: Box<FixError>,
+    },
+}
+
+/// What the API server would make of a plan (`dryRun=All`): a sentence for each change, and its
+/// warnings. Nothing is written.
+///
+/// # Errors
+/// Where it would refuse, or would drop part of a change, or the object is not as it was.
+pub async fn dry_run(cluster: &Cluster, plan: &FixPlan) -> Result<Vec<String>, FixError> {
+    let mut words = Vec::new();
+    for change in &plan.changes {
+        words.extend(send(cluster, change, true).await?);
+    }
+    Ok(words)
+}
+
+/// Makes the changes of a plan that somebody was shown and agreed to: each object is read again, and
+/// must be as it was; the write itself names that version too, so that nobody comes between.
+///
+/// # Errors
+/// As [`dry_run`], which is run before anything is written.
+pub async fn apply(
+    cluster: &Cluster,
+    plan: &FixPlan,
+    _: Confirmation,
+) -> Result<Vec<String>, FixError> {
+    for change in &plan.changes {
+        unchanged(cluster, change).await?;
+    }
+    dry_run(cluster, plan).await?;
+    let mut words: Vec<String> = Vec::new();
+    for change in &plan.changes {
+        match send(cluster, change, false).await {
+            Ok(done) => words.extend(done),
+            Err(cause) if words.is_empty() => return Err(cause),
+            Err(cause) => {
+                return Err(FixError::HalfDone {
+                    done: words.join("; "),
+                    cause: Box::new(cause),
+                });
+            }
+        }
+    }
+    Ok(words)
+}
+
+/// Reads the object again.
+async fn unchanged(cluster: &Cluster, change: &Change) -> Result<(), FixError> {
+    let object = change.object();
+    let Some(before) = change.before() else {
+        return Ok(());
+    };
+    let shown = version_of(object, before)?;
+    let request = request(Method::GET, &path(object, api_version(before))?, "", None);
+    let answer = ask(cluster, "get", object, request).await?;
+    if answer.status == StatusCode::NOT_FOUND {
+        return Err(FixError::Gone {
+            object: object.clone(),
+        });
+    }
+    let answer = answer.accepted("get", object)?;
+    let now = meta(&answer.body, "resourceVersion");
+    if now == shown && meta(&answer.body, "uid") == meta(before, "uid") {
+        return Ok(());
+    }
+    Err(FixError::Changed {
+        object: object.clone(),
+        shown: clean_line(shown),
+        now: clean_line(now),
+    })
+}
+
+async fn send(cluster: &Cluster, change: &Change, dry: bool) -> Result<Vec<String>, FixError> {
+    let object = change.object();
+    let verb = change.verb();
+    let query = if dry {
+        "?dryRun=All&fieldManager=ngf-tui&fieldValidation=Warn"
+    } else {
+        "?fieldManager=ngf-tui&fieldValidation=Warn"
+    };
+    let request = match change {
+        Change::Create { manifest, .. } => {
+            let path = collection(object, api_version(manifest))?;
+            request(
+                Method::POST,
+                &path,
+                query,
+                Some(("application/json", manifest)),
+            )
+        }
+        Change::Merge { before, patch, .. } => {
+            let mut patch = patch.clone();
+            let lock = json!({"metadata": {
+                "resourceVersion": version_of(object, before)?,
+                "uid": meta(before, "uid"),
+            }});
+            json_patch::merge(&mut patch, &lock);
+            let path = path(object, api_version(before))?;
+            let body = ("application/merge-patch+json", &patch);
+            request(Method::PATCH, &path, query, Some(body))
+        }
+        Change::Delete { before, .. } => {
+            let mut options = json!({
+                "kind": "DeleteOptions",
+                "apiVersion": "v1",
+                "preconditions": {
+                    "resourceVersion": version_of(object, before)?,
+                    "uid": meta(before, "uid"),
+                },
+            });
+            if dry {
+                options["dryRun"] = json!(["All"]);
+            }
+            let path = path(object, api_version(before))?;
+            let query = if dry { "?dryRun=All" } else { "" };
+            request(
+                Method::DELETE,
+                &path,
+                query,
+                Some(("application/json", &options)),
+            )
+        }
+    };
+    let answer = ask(cluster, verb, object, request).await?;
+    match answer.status {
+        StatusCode::CONFLICT if matches!(change, Change::Create { .. }) => {
+            return Err(FixError::Exists {
+                object: object.clone(),
+            });
+        }
+        StatusCode::CONFLICT => {
+            return Err(FixError::Changed {
+                object: object.clone(),
+                shown: change.before().map_or_else(String::new, |before| {
+                    clean_line(meta(before, "resourceVersion"))
+                }),
+                now: "another".to_owned(),
+            });
+        }
+        StatusCode::NOT_FOUND if change.before().is_some() => {
+            return Err(FixError::Gone {
+                object: object.clone(),
+            });
+        }
+        _ => {}
+    }
+    let answer = answer.accepted(verb, object)?;
+    dropped(change, &answer.body)?;
+    let done = match (dry, change) {
+        (true, Change::Create { .. }) => format!("the API server would create {object}"),
+        (true, Change::Merge { .. }) => format!("the API server would take the change of {object}"),
+        (true, Change::Delete { .. }) => format!("the API server would delete {object}"),
+        (false, Change::Create { .. }) => format!("created {object}"),
+        (false, Change::Merge { .. }) => format!("changed {object}"),
+        (false, Change::Delete { .. }) => format!("deleted {object}"),
+    };
+    let warnings = answer.warnings;
+    let warnings = warnings
+        .into_iter()
+        .map(|warning| format!("the API server warns: {warning}"));
+    Ok(std::iter::once(done).chain(warnings).collect())
+}
+
+/// Whether the answer has what was asked for.
+fn dropped(change: &Change, answer: &Value) -> Result<(), FixError> {
+    let wanted = match change {
+        Change::Delete { .. } => return Ok(()),
+        // The values of a Secret are not compared: an answer has them in another form.
+        _ if change.object().kind == Kind::Secret => return Ok(()),
+        Change::Create { manifest, .. } => manifest,
+        Change::Merge { patch, .. } => patch,
+    };
+    let fields = merge::lacking(wanted, answer);
+    if fields.is_empty() {
+        return Ok(());
+    }
+    Err(FixError::Dropped {
+        object: change.object().clone(),
+        fields: clean_line(&fields.join(", ")),
+    })
+}
+
+struct Answer {
+    status: StatusCode,
+    warnings: Vec<String>,
+    body: Value,
+}
+
+impl Answer {
+    fn accepted(self, verb: &'static str, object: &ObjectRef) -> Result<Self, FixError> {
+        if self.status.is_success() {
+            return Ok(self);
+        }
+        let said = self.body.get("message").and_then(Value::as_str);
+        let why = match said.map(str::trim) {
+            Some(said) if !said.is_empty() => bounded(said),
+            _ => format!("it answers {}", self.status.as_u16()),
+        };
+        Err(FixError::Refused {
+            verb,
+            object: object.clone(),
+            why,
+        })
+    }
+}
+
+async fn ask(
+    cluster: &Cluster,
+    verb: &'static str,
+    object: &ObjectRef,
+    request: Result<Request<Body>, http::Error>,
+) -> Result<Answer, FixError> {
+    let no_answer = |why: String| FixError::NoAnswer {
+        verb,
+        object: object.clone(),
+        why,
+    };
+    let request = request.map_err(|error| no_answer(bounded(&error.to_string())))?;
+    let asking = async {
+        let answer = cluster
+            .client()
+            .send(request)
+            .await
+            .map_err(failure_in_words)?;
+        let (parts, body) = answer.into_parts();
+        let body = Limited::new(body, MAX_ANSWER)
+            .collect()
+            .await
+            .map_err(|error| bounded(&error.to_string()))?;
+        Ok(Answer {
+            status: parts.status,
+            warnings: parts
+                .headers
+                .get_all(header::WARNING)
+                .iter()
+                .filter_map(|value| warning(value.to_str().ok()?))
+                .collect(),
+            body: serde_json::from_slice(&body.to_bytes()).unwrap_or_default(),
+        })
+    };
+    match timeout(ANSWER, asking).await {
+        Ok(answer) => answer.map_err(no_answer),
+        Err(_) => Err(no_answer(format!(
+            "no answer within {} s",
+            ANSWER.as_secs()
+        ))),
+    }
+}
+
+/// The text of a warning header: `299 - "text"` (RFC 7234, section 5.5).
+fn warning(value: &str) -> Option<String> {
+    let (_, quoted) = value.split_once('"')?;
+    let (text, _) = quoted.rsplit_once('"')?;
+    Some(bounded(&text.replace("\\\"", "\"").replace("\\\\", "\\")))
+}
+
+fn request(
+    method: Method,
+    path: &str,
+    query: &str,
+    body: Option<(&str, &Value)>,
+) -> Result<Request<Body>, http::Error> {
+    let request = Request::builder()
+        .method(method)
+        .uri(format!("{path}{query}"))
+        .header(header::ACCEPT, "application/json");
+    match body {
+        None => request.body(Body::from(Vec::new())),
+        Some((media, body)) => request
+            .header(header::CONTENT_TYPE, media)
+            .body(Body::from(body.to_string().into_bytes())),
+    }
+}
+
+fn collection(object: &ObjectRef, api_version: &str) -> Result<String, FixError> {
+    let valid = is_name(&object.name)
+        && (object.namespace.is_empty() || is_name(&object.namespace))
+        && api_version.split('/').all(is_name);
+    if !valid {
+        return Err(FixError::Name {
+            object: object.clone(),
+        });
+    }
+    let root = if api_version.contains('/') {
+        "apis"
+    } else {
+        "api"
+    };
+    let plural = object.kind.info().plural;
+    Ok(match object.namespace.as_str() {
+        "" => format!("/{root}/{api_version}/{plural}"),
+        namespace => format!("/{root}/{api_version}/namespaces/{namespace}/{plural}"),
+    })
+}
+
+fn path(object: &ObjectRef, api_version: &str) -> Result<String, FixError> {
+    Ok(format!(
+        "{}/{}",
+        collection(object, api_version)?,
+        object.name
+    ))
+}
+
+fn api_version(object: &Value) -> &str {
+    object
+        .get("apiVersion")
+        .and_then(Value::as_str)
+        .unwrap_or_default()
+}
+
+fn meta<'v>(object: &'v Value, field: &str) -> &'v str {
+    object
+        .get("metadata")
+        .and_then(|metadata| metadata.get(field))
+        .and_then(Value::as_str)
+        .unwrap_or_default()
+}
+
+/// The version that was shown; objects from files have none.
+fn version_of<'v>(object: &ObjectRef, before: &'v Raw) -> Result<&'v str, FixError> {
+    match meta(before, "resourceVersion") {
+        "" => Err(FixError::NotFromCluster {
+            object: object.clone(),
+        }),
+        version => Ok(version),
+    }
+}
+
+fn bounded(text: &str) -> String {
+    ngf_probes::sanitize::line(text.trim(), MAX_WORDS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn warnings_are_unquoted() {
+        assert_eq!(
+            warning(r#"299 - "unknown field \"spec.tsl\"""#).as_deref(),
+            Some(r#"unknown field "spec.tsl""#)
+        );
+        assert_eq!(warning("299 - nothing"), None);
+    }
+
+    #[test]
+    fn no_name_becomes_another_path() {
+        let object = ObjectRef::new(Kind::Gateway, "a/../b", "c");
+        assert!(matches!(
+            path(&object, "gateway.networking.k8s.io/v1"),
+            Err(FixError::Name { .. })
+        ));
+        let object = ObjectRef::new(Kind::Gateway, "a", "c");
+        assert_eq!(
+            path(&object, "gateway.networking.k8s.io/v1").expect("a path"),
+            "/apis/gateway.networking.k8s.io/v1/namespaces/a/gateways/c"
+        );
+    }
+}

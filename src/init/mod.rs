@@ -1,0 +1,592 @@
+//! The manifests that mutual TLS from a Gateway to a Service needs, worked out from what is there:
+//! what the guide makes by hand. Pure; for review, never applied.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use crate::{
+    diagnosis::{
+        Diagnosis, Evidence,
+        finding::ObjectChange,
+        grant, mounted,
+        ngf::{
+            policy::hostname_problem,
+            release::Running,
+            resolve::{Resolved, resolve_config_map, resolve_secret},
+        },
+        policy_manifest,
+        words::list,
+    },
+    fix::{self, without_servers_fields},
+    model::{
+        index::Index,
+        kind::Kind,
+        kinds::{Certificate, Issuer, Service},
+        object::{Object, ObjectRef},
+        snapshot::{KindState, Lookup, Snapshot, Source},
+        topology::{Topology, What},
+    },
+};
+
+/// What somebody wants.
+#[derive(Debug, Clone)]
+pub struct Wanted {
+    /// The Service.
+    pub service: ObjectRef,
+    /// The name in its certificate.
+    pub hostname: String,
+    /// The Gateway; `None` for the one whose routes lead there.
+    pub gateway: Option<ObjectRef>,
+    /// One port of the Service, by number or name; `None` for all.
+    pub port: Option<String>,
+    /// The ConfigMap or Secret that holds the CA of the backend's certificate.
+    pub ca: Option<ObjectRef>,
+    /// The Secret that the Gateway presents.
+    pub client_secret: Option<ObjectRef>,
+    /// cert-manager's issuer, by `KIND/NAME` or name.
+    pub issuer: Option<String>,
+}
+
+/// A manifest to review.
+#[derive(Debug, Clone)]
+pub struct Manifest {
+    /// A file name: `50-backendtlspolicy.yaml`.
+    pub file: String,
+    /// What it is for, in one sentence.
+    pub why: String,
+    /// The object.
+    pub object: Value,
+}
+
+/// What there is to write, and what remains to be done by hand.
+#[derive(Debug, Clone)]
+pub struct Manifests {
+    /// In the order in which they are applied.
+    pub files: Vec<Manifest>,
+    /// What a manifest cannot do, a sentence each.
+    pub notes: Vec<String>,
+}
+
+impl Manifest {
+    fn new(file: impl Into<String>, why: impl Into<String>, object: Value) -> Self {
+        Self {
+            file: file.into(),
+            why: why.into(),
+            object,
+        }
+    }
+
+    /// As a file: what it is for, and the object.
+    pub fn text(&self) -> String {
+        let yaml = serde_saphyr::to_string(&self.object)
+            .unwrap_or_else(|error| format!("# cannot be written as YAML: {error}\n"));
+        format!("# {}\n{yaml}", crate::report::clean(&self.why))
+    }
+}
+
+/// Works the manifests out.
+///
+/// # Errors
+/// A sentence that says what is missing or wrong, and what to do.
+pub fn manifests(
+    snapshot: &Snapshot,
+    wanted: &Wanted,
+    now: Timestamp,
+) -> Result<Manifests, String> {
+    if let Some(problem) = hostname_problem(&wanted.hostname) {
+        return Err(format!("--hostname {}: {problem}", wanted.hostname));
+    }
+    if wanted.hostname.starts_with("*.") {
+        return Err(format!(
+            "--hostname {}: nginx sends it as server name, so it must be one name, without *",
+            wanted.hostname
+        ));
+    }
+    let index = Index::of(snapshot);
+    let topology = Topology::with(snapshot, &index);
+    let service = service(snapshot, &wanted.service)?;
+    let section = section(service, wanted.port.as_deref())?;
+    if let Some(claim) = index.claims(&wanted.service).first() {
+        return Err(format!(
+            "{} targets {} already; change that one, or see what is wrong with it: ngf-tui check",
+            claim.policy.reference, wanted.service
+        ));
+    }
+    let gateway = gateway(snapshot, &topology, wanted)?;
+    let mut work = Work {
+        snapshot,
+        wanted,
+        service,
+        gateway,
+        out: Manifests {
+            files: Vec::new(),
+            notes: Vec::new(),
+        },
+    };
+    let ca = work.ca()?;
+    work.client_certificate()?;
+    work.route_grants(now);
+    work.policy(&ca, section)?;
+    work.out.files.sort_by(|a, b| a.file.cmp(&b.file));
+    Ok(work.out)
+}
+
+fn service<'s>(snapshot: &'s Snapshot, name: &ObjectRef) -> Result<&'s Object<Service>, String> {
+    if let Some(service) = snapshot.services.get(name) {
+        return Ok(service);
+    }
+    let others: Vec<&str> = snapshot
+        .services
+        .keys()
+        .filter(|other| other.namespace == name.namespace)
+        .map(|other| other.name.as_str())
+        .collect();
+    let place = match snapshot.source {
+        Source::Files { .. } => "is not in the files",
+        Source::Cluster { .. } => "does not exist, or may not be read",
+    };
+    let known = if others.is_empty() {
+        String::new()
+    } else {
+        format!("; in that namespace there are {}", list(others, 8))
+    };
+    Err(format!("{name} {place}{known}"))
+}
+
+/// The section of the policy's target: the name of the port.
+fn section<'s>(
+    service: &'s Object<Service>,
+    port: Option<&str>,
+) -> Result<Option<&'s str>, String> {
+    let Some(port) = port else {
+        return Ok(None);
+    };
+    let name = &service.reference;
+    let ports = &service.spec.ports;
+    let found = ports
+        .iter()
+        .find(|known| known.name == port || known.port.to_string() == port);
+    match found {
+        None => Err(format!(
+            "--port {port}: {name} has no such port, only {}",
+            list(
+                ports.iter().map(|port| match port.name.as_str() {
+                    "" => port.port.to_string(),
+                    name => format!("{} ({name})", port.port),
+                }),
+                8
+            )
+        )),
+        Some(found) if found.name.is_empty() && ports.len() == 1 => Ok(None),
+        Some(found) if found.name.is_empty() => Err(format!(
+            "--port {port}: the port has no name in {name}, and a policy names ports by their names; name it there, or leave --port out to mean all ports"
+        )),
+        Some(found) => Ok(Some(&found.name)),
+    }
+}
+
+fn gateway<'s>(
+    snapshot: &'s Snapshot,
+    topology: &Topology,
+    wanted: &Wanted,
+) -> Result<&'s Object<crate::model::kinds::Gateway>, String> {
+    let name = match &wanted.gateway {
+        Some(name) => name.clone(),
+        None => {
+            let leading: BTreeSet<ObjectRef> = topology
+                .places(&wanted.service)
+                .iter()
+                .filter_map(|place| {
+                    topology.above(*place, |node| match node.what {
+                        What::Gateway => node.object.clone(),
+                        _ => None,
+                    })
+                })
+                .collect();
+            let mut names = leading.iter();
+            match (names.next(), names.next()) {
+                (Some(only), None) => only.clone(),
+                (None, _) => {
+                    return Err(format!(
+                        "no route of a Gateway leads to {}; name the Gateway with --gateway NAMESPACE/NAME",
+                        wanted.service
+                    ));
+                }
+                _ => {
+                    return Err(format!(
+                        "routes of several Gateways lead to {}; choose one with --gateway: {}",
+                        wanted.service,
+                        list(leading.iter().map(ObjectRef::path), 8)
+                    ));
+                }
+            }
+        }
+    };
+    snapshot
+        .gateways
+        .get(&name)
+        .map(|found| &**found)
+        .ok_or_else(|| {
+            format!(
+                "{name} is not there; there are {}",
+                match snapshot.gateways.len() {
+                    0 => "no Gateways".to_owned(),
+                    _ => list(snapshot.gateways.keys().map(ObjectRef::path), 8),
+                }
+            )
+        })
+}
+
+struct Work<'s> {
+    snapshot: &'s Snapshot,
+    wanted: &'s Wanted,
+    service: &'s Object<Service>,
+    gateway: &'s Object<crate::model::kinds::Gateway>,
+    out: Manifests,
+}
+
+impl Work<'_> {
+    fn add(&mut self, file: impl Into<String>, why: impl Into<String>, object: Value) {
+        self.out.files.push(Manifest::new(file, why, object));
+    }
+
+    /// The object that holds the CA of the backend's certificate: the one that is named, the one
+    /// whose Secret the pods mount already, or a new Certificate's.
+    fn ca(&mut self) -> Result<ObjectRef, String> {
+        let service = &self.service.reference;
+        if let Some(ca) = &self.wanted.ca {
+            usable(self.snapshot, ca, "--ca")?;
+            return Ok(ca.clone());
+        }
+        if let Some(secret) = self.mounted() {
+            return Ok(secret);
+        }
+        let issuer = self.issuer("--ca configmap/NAME", &service.namespace)?;
+        let name = format!("{}-tls", service.name);
+        let secret = ObjectRef::new(Kind::Secret, &service.namespace, &name);
+        self.free(&ObjectRef::new(
+            Kind::Certificate,
+            &service.namespace,
+            &name,
+        ))?;
+        self.free(&secret)?;
+        let hostname = &self.wanted.hostname;
+        let certificate = certificate(
+            &name,
+            &service.namespace,
+            &issuer,
+            &json!({"commonName": hostname, "dnsNames": [hostname], "usages": ["digital signature", "key encipherment", "server auth"]}),
+        );
+        let why = format!("The certificate that the pods of {service} present for {hostname}.");
+        self.out.notes.push(format!(
+            "Mount {secret} in the pods of {service}: tls.crt and tls.key to serve with, ca.crt to check the Gateway's certificate by."
+        ));
+        self.add("10-backend-certificate.yaml", why, certificate);
+        Ok(secret)
+    }
+
+    /// The one Secret with this name in its certificate that the pods mount and a CA issuer fills.
+    fn mounted(&self) -> Option<ObjectRef> {
+        let certificates = &self.snapshot.certificates;
+        let mut found = mounted::by_service(self.snapshot, self.service)
+            .into_iter()
+            .map(|mounted| mounted.source)
+            .filter(|source| {
+                certificates.values().any(|certificate| {
+                    source.kind == Kind::Secret
+                        && certificate.reference.namespace == source.namespace
+                        && certificate.spec.secret_name == source.name
+                        && certificate.spec.dns_names.contains(&self.wanted.hostname)
+                        && self.issuer_of(certificate).is_some_and(gives_ca)
+                })
+            });
+        match (found.next(), found.next()) {
+            (Some(only), None) => Some(only),
+            _ => None,
+        }
+    }
+
+    fn issuer_of(&self, certificate: &Object<Certificate>) -> Option<&Object<Issuer>> {
+        let reference = &certificate.spec.issuer_ref;
+        let kind = match reference.kind.as_deref() {
+            Some("ClusterIssuer") => Kind::ClusterIssuer,
+            _ => Kind::Issuer,
+        };
+        let name = ObjectRef::new(kind, &certificate.reference.namespace, &reference.name);
+        self.snapshot.issuers.get(&name).map(|found| &**found)
+    }
+
+    /// The issuer that signs for a namespace; `instead` says what else one could give.
+    fn issuer(&self, instead: &str, namespace: &str) -> Result<ObjectRef, String> {
+        if matches!(
+            self.snapshot.kinds.get(&Kind::Certificate),
+            Some(KindState::NotServed)
+        ) {
+            return Err(format!(
+                "cert-manager is not installed in this cluster, so nothing can be issued; give {instead}"
+            ));
+        }
+        let Some(named) = &self.wanted.issuer else {
+            let mut fit = self.snapshot.issuers.values().filter(|issuer| {
+                gives_ca(issuer)
+                    && (issuer.reference.namespace.is_empty()
+                        || issuer.reference.namespace == namespace)
+            });
+            return match (fit.next(), fit.next()) {
+                (Some(only), None) => Ok(only.reference.clone()),
+                (None, _) => Err(format!(
+                    "no cert-manager issuer with a CA of its own is there for namespace {namespace}; name one with --issuer, or give {instead}"
+                )),
+                _ => Err(format!(
+                    "several cert-manager issuers could sign; name one with --issuer: {}, or give {instead}",
+                    list(
+                        self.snapshot
+                            .issuers
+                            .values()
+                            .filter(|issuer| gives_ca(issuer))
+                            .map(|issuer| argument(&issuer.reference)),
+                        8
+                    )
+                )),
+            };
+        };
+        let (kind, name) = match named.split_once('/') {
+            None => (None, named.as_str()),
+            Some((kind, name)) => match Kind::parse(kind) {
+                Some(kind @ (Kind::Issuer | Kind::ClusterIssuer)) => (Some(kind), name),
+                _ => {
+                    return Err(format!(
+                        "--issuer {named}: write clusterissuer/NAME or issuer/NAME"
+                    ));
+                }
+            },
+        };
+        let candidates = [Kind::Issuer, Kind::ClusterIssuer]
+            .into_iter()
+            .filter(|known| kind.is_none_or(|kind| kind == *known))
+            .map(|kind| ObjectRef::new(kind, namespace, name));
+        let found = candidates
+            .filter_map(|name| self.snapshot.issuers.get(&name))
+            .next();
+        match found {
+            Some(issuer) if gives_ca(issuer) => Ok(issuer.reference.clone()),
+            Some(issuer) => Err(format!(
+                "{} ({}) gives no CA to check by: its certificates come without a private CA as ca.crt; name a CA issuer, or give {instead}",
+                issuer.reference, issuer.spec.issuer_type
+            )),
+            None => Err(format!(
+                "--issuer {named}: there is no such issuer for namespace {namespace}; there are {}",
+                match self.snapshot.issuers.len() {
+                    0 => "none".to_owned(),
+                    _ => list(self.snapshot.issuers.keys().map(argument), 8),
+                }
+            )),
+        }
+    }
+
+    /// What the Gateway presents: what is named, what it names already, or a new Certificate's.
+    fn client_certificate(&mut self) -> Result<(), String> {
+        let gateway = &self.gateway.reference;
+        let named = self.gateway.spec.client_certificate_ref.as_ref();
+        let secret = match (&self.wanted.client_secret, named) {
+            (Some(secret), _) => {
+                usable(self.snapshot, secret, "--client-secret")?;
+                secret.clone()
+            }
+            (None, Some(reference)) => {
+                self.out.notes.push(format!(
+                    "{gateway} presents Secret {}/{} already, and stays as it is.",
+                    reference.namespace.as_deref().unwrap_or(&gateway.namespace),
+                    reference.name
+                ));
+                return Ok(());
+            }
+            (None, None) => self.new_client_certificate()?,
+        };
+        if secret.namespace != gateway.namespace {
+            let grant = grant(
+                "Gateway",
+                &gateway.namespace,
+                "Secret",
+                &secret.namespace,
+                &secret.name,
+            );
+            let why = format!("Lets {gateway} use {secret}.");
+            self.grant("30-referencegrant-client.yaml", why, grant)?;
+        }
+        let mut reference = json!({"group": "", "kind": "Secret", "name": secret.name});
+        if secret.namespace != gateway.namespace {
+            reference["namespace"] = json!(secret.namespace);
+        }
+        let patch = json!({"spec": {"tls": {"backend": {"clientCertificateRef": reference}}}});
+        let mut object = fix::merged(&self.gateway.raw, &patch);
+        without_servers_fields(&mut object);
+        let why = format!(
+            "{gateway} as it is, with the client certificate that it presents to every backend over TLS (spec.tls.backend)."
+        );
+        self.add("40-gateway.yaml", why, object);
+        Ok(())
+    }
+
+    fn new_client_certificate(&mut self) -> Result<ObjectRef, String> {
+        let gateway = &self.gateway.reference;
+        let issuer = self.issuer("--client-secret NAME", &gateway.namespace)?;
+        let name = format!("{}-client-tls", gateway.name);
+        let secret = ObjectRef::new(Kind::Secret, &gateway.namespace, &name);
+        self.free(&ObjectRef::new(
+            Kind::Certificate,
+            &gateway.namespace,
+            &name,
+        ))?;
+        self.free(&secret)?;
+        let certificate = certificate(
+            &name,
+            &gateway.namespace,
+            &issuer,
+            &json!({"commonName": gateway.name, "usages": ["digital signature", "key encipherment", "client auth"]}),
+        );
+        let why = format!("The certificate by which {gateway} proves itself to backends.");
+        self.add("20-client-certificate.yaml", why, certificate);
+        self.out.notes.push(format!(
+            "Let the backend demand a client certificate and trust the CA of {issuer} for it."
+        ));
+        Ok(secret)
+    }
+
+    /// Routes of other namespaces need a grant for the Service.
+    fn route_grants(&mut self, now: Timestamp) {
+        let diagnosis = Diagnosis::of(self.snapshot, &Evidence::none(), now);
+        let wanted = diagnosis
+            .findings
+            .iter()
+            .filter(|finding| finding.code == "NGF-R4")
+            .filter(|finding| {
+                finding
+                    .objects()
+                    .any(|about| *about == self.service.reference)
+            });
+        let mut number = 0;
+        for finding in wanted {
+            let changes = finding.remedy.iter().flat_map(|remedy| &remedy.changes);
+            for change in changes {
+                if let ObjectChange::Create(manifest) = change {
+                    number += 1;
+                    let file = match number {
+                        1 => "31-referencegrant-route.yaml".to_owned(),
+                        more => format!("31-referencegrant-route-{more}.yaml"),
+                    };
+                    let mut manifest = manifest.clone();
+                    if self.serve(Kind::ReferenceGrant, &mut manifest).is_ok() {
+                        self.add(file, finding.title.clone() + ": this lets it.", manifest);
+                    }
+                }
+            }
+        }
+    }
+
+    fn grant(&mut self, file: &str, why: String, mut grant: Value) -> Result<(), String> {
+        self.serve(Kind::ReferenceGrant, &mut grant)?;
+        self.add(file, why, grant);
+        Ok(())
+    }
+
+    fn policy(&mut self, ca: &ObjectRef, section: Option<&str>) -> Result<(), String> {
+        let service = &self.service.reference;
+        self.free(&ObjectRef::new(
+            Kind::BackendTLSPolicy,
+            &service.namespace,
+            &service.name,
+        ))?;
+        let reference = json!({"group": "", "kind": ca.kind.name(), "name": ca.name});
+        let mut policy = policy_manifest(service, &reference, &self.wanted.hostname);
+        if let Some(section) = section {
+            policy["spec"]["targetRefs"][0]["sectionName"] = json!(section);
+        }
+        self.serve(Kind::BackendTLSPolicy, &mut policy)?;
+        let why = format!(
+            "Lets nginx speak TLS to {service}, check its certificate by the ca.crt in {ca}, and expect the name {}.",
+            self.wanted.hostname
+        );
+        self.add("50-backendtlspolicy.yaml", why, policy);
+        Ok(())
+    }
+
+    /// The version that the cluster serves.
+    fn serve(&self, kind: Kind, manifest: &mut Value) -> Result<(), String> {
+        let info = kind.info();
+        match self.snapshot.kinds.get(&kind) {
+            Some(KindState::Live { version } | KindState::Stale { version, .. }) => {
+                manifest["apiVersion"] = json!(format!("{}/{version}", info.group));
+                Ok(())
+            }
+            _ if matches!(self.snapshot.source, Source::Files { .. }) => Ok(()),
+            Some(KindState::NotServed) => Err(format!(
+                "the cluster has no {}; install the Gateway API's CRDs first",
+                info.name
+            )),
+            _ => Err(format!(
+                "in which version the cluster serves {} is not known: it may not be read, or does not answer",
+                info.name
+            )),
+        }
+    }
+
+    fn free(&self, object: &ObjectRef) -> Result<(), String> {
+        if self.snapshot.raw(object).is_none() {
+            return Ok(());
+        }
+        Err(format!(
+            "{object} is there already; use it (--ca, --client-secret), or rename it"
+        ))
+    }
+}
+
+/// Whether NGF takes what is named. What nobody can read may be right.
+fn usable(snapshot: &Snapshot, object: &ObjectRef, option: &str) -> Result<(), String> {
+    let absent = match object.kind {
+        Kind::Secret => matches!(snapshot.secrets.get(object), Some(Lookup::Absent)),
+        _ => matches!(snapshot.config_maps.get(object), Some(Lookup::Absent)),
+    };
+    if absent {
+        return Err(format!("{option}: {object} does not exist"));
+    }
+    let resolved = match object.kind {
+        Kind::Secret => resolve_secret(snapshot, Running::of(snapshot).release, object),
+        _ => resolve_config_map(snapshot, object),
+    };
+    match resolved {
+        Resolved::Refused(_, why) => Err(format!("{option}: NGF does not take {object}: {why}")),
+        Resolved::Usable | Resolved::Unknown(_) => Ok(()),
+    }
+}
+
+/// Whether its certificates come with a CA that others of the same issuer are signed by.
+fn gives_ca(issuer: &Object<Issuer>) -> bool {
+    !matches!(issuer.spec.issuer_type.as_str(), "acme" | "selfSigned")
+}
+
+fn argument(issuer: &ObjectRef) -> String {
+    format!(
+        "{}/{}",
+        issuer.kind.name().to_ascii_lowercase(),
+        issuer.name
+    )
+}
+
+fn certificate(name: &str, namespace: &str, issuer: &ObjectRef, more: &Value) -> Value {
+    let mut object = json!({
+        "apiVersion": "cert-manager.io/v1",
+        "kind": "Certificate",
+        "metadata": {"name": name, "namespace": namespace},
+        "spec": {"secretName": name},
+    });
+    json_patch::merge(&mut object["spec"], more);
+    object["spec"]["issuerRef"] = json!({
+        "group": "cert-manager.io",
+        "kind": issuer.kind.name(),
+        "name": issuer.name,
+    });
+    object
+}

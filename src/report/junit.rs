@@ -1,0 +1,284 @@
+//! `check -o junit`: one testsuite a Gateway, as Jenkins and GitLab read it. A finding is a testcase
+//! that fails (or is skipped, where evidence is missing); a rule that found nothing is one that
+//! passes.
+
+use std::{collections::BTreeSet, fmt::Write as _};
+
+use super::{FailOn, clean, compare::Comparison};
+use crate::{
+    diagnosis::{Diagnosis, Finding, Severity, Verdict, registry::RULES},
+    model::topology::What,
+};
+
+/// The report. What `fail_on` names is a failure, and what is less is told in a passing testcase.
+pub fn render(diagnosis: &Diagnosis, fail_on: FailOn) -> String {
+    let mut suites = Vec::new();
+    let mut told = BTreeSet::new();
+    for (place, node) in diagnosis.topology.iter() {
+        if !matches!(node.what, What::Gateway) {
+            continue;
+        }
+        let below = diagnosis.findings_below(place);
+        told.extend(below.iter().copied());
+        let findings = below
+            .iter()
+            .filter_map(|index| diagnosis.findings.get(*index));
+        let name = node
+            .object
+            .as_ref()
+            .map_or_else(|| node.name.clone(), ToString::to_string);
+        suites.push(Suite::of(name, findings, fail_on));
+    }
+    let others = diagnosis
+        .findings
+        .iter()
+        .enumerate()
+        .filter(|(index, _)| !told.contains(index))
+        .map(|(_, finding)| finding);
+    let others = Suite::of("everything else".to_owned(), others, fail_on);
+    if suites.is_empty() || !others.cases.is_empty() {
+        suites.push(others);
+    }
+    for suite in &mut suites {
+        suite.add_passed();
+    }
+    written("ngf-tui check", &suites)
+}
+
+/// The report of a comparison: only what is new fails.
+pub fn comparison(comparison: &Comparison, fail_on: FailOn) -> String {
+    let mut suite = Suite::of("new".to_owned(), &comparison.new, fail_on);
+    for why in &comparison.refused {
+        suite.cases.push(Case {
+            class: "API server".to_owned(),
+            name: clean(why),
+            result: CaseResult::Failed {
+                kind: "refused",
+                message: clean(why),
+                text: String::new(),
+            },
+        });
+    }
+    suite.add_passed();
+    let mut same = Suite::of("as before".to_owned(), &comparison.same, FailOn::Never);
+    same.cases
+        .retain(|case| !matches!(case.result, CaseResult::Skipped(_)));
+    let suites = if same.cases.is_empty() {
+        vec![suite]
+    } else {
+        vec![suite, same]
+    };
+    written("ngf-tui check --over", &suites)
+}
+
+struct Suite {
+    name: String,
+    cases: Vec<Case>,
+    codes: BTreeSet<&'static str>,
+}
+
+struct Case {
+    class: String,
+    name: String,
+    result: CaseResult,
+}
+
+enum CaseResult {
+    Passed {
+        out: Option<String>,
+    },
+    Skipped(String),
+    Failed {
+        kind: &'static str,
+        message: String,
+        text: String,
+    },
+}
+
+impl Suite {
+    fn of<'f>(
+        name: String,
+        findings: impl IntoIterator<Item = &'f Finding>,
+        fail_on: FailOn,
+    ) -> Self {
+        let mut suite = Self {
+            name,
+            cases: Vec::new(),
+            codes: BTreeSet::new(),
+        };
+        for finding in findings {
+            suite.codes.insert(finding.code);
+            suite.cases.push(Case {
+                class: finding.code.to_owned(),
+                name: subject(finding),
+                result: result(finding, fail_on),
+            });
+        }
+        suite
+    }
+
+    fn add_passed(&mut self) {
+        for rule in RULES {
+            if !self.codes.contains(rule.code) {
+                self.cases.push(Case {
+                    class: rule.code.to_owned(),
+                    name: rule.title.to_owned(),
+                    result: CaseResult::Passed { out: None },
+                });
+            }
+        }
+    }
+
+    fn count(&self, of: impl Fn(&CaseResult) -> bool) -> usize {
+        self.cases.iter().filter(|case| of(&case.result)).count()
+    }
+}
+
+fn subject(finding: &Finding) -> String {
+    let about = match &finding.input {
+        Some(input) => clean(input),
+        None => clean(&finding.subject.to_string()),
+    };
+    format!("{about}: {}", clean(&finding.title))
+}
+
+fn result(finding: &Finding, fail_on: FailOn) -> CaseResult {
+    let limit = match fail_on {
+        FailOn::Never => None,
+        FailOn::Error => Some(Severity::Error),
+        FailOn::Warning => Some(Severity::Warning),
+    };
+    let text = words(finding);
+    match finding.verdict {
+        Verdict::Unknown => CaseResult::Skipped(clean(&finding.title)),
+        Verdict::Fail if limit.is_some_and(|limit| finding.severity <= limit) => {
+            CaseResult::Failed {
+                kind: match finding.severity {
+                    Severity::Error => "error",
+                    Severity::Warning => "warning",
+                    Severity::Info => "info",
+                },
+                message: clean(&finding.title),
+                text,
+            }
+        }
+        Verdict::Fail => CaseResult::Passed {
+            out: Some(format!("{}: {text}", finding.severity)),
+        },
+    }
+}
+
+fn words(finding: &Finding) -> String {
+    let mut text = clean(&finding.title);
+    for line in &finding.detail {
+        let _ = write!(text, "\n{}", clean(line));
+    }
+    for line in &finding.evidence {
+        let _ = write!(
+            text,
+            "\n{}: {} ({})",
+            clean(&line.what),
+            clean(&line.value),
+            clean(&line.place)
+        );
+    }
+    if let Some(remedy) = &finding.remedy {
+        let _ = write!(text, "\nfix: {}", clean(&remedy.summary));
+        let how = remedy.command.iter().chain(&remedy.yaml);
+        for line in how.flat_map(|text| text.lines()) {
+            let _ = write!(text, "\n  {}", clean(line));
+        }
+    }
+    text
+}
+
+fn written(name: &str, suites: &[Suite]) -> String {
+    let failed = |result: &CaseResult| matches!(result, CaseResult::Failed { .. });
+    let skipped = |result: &CaseResult| matches!(result, CaseResult::Skipped(_));
+    let tests: usize = suites.iter().map(|suite| suite.cases.len()).sum();
+    let failures: usize = suites.iter().map(|suite| suite.count(failed)).sum();
+    let mut xml = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
+    let _ = writeln!(
+        xml,
+        "<testsuites name=\"{}\" tests=\"{tests}\" failures=\"{failures}\" errors=\"0\">",
+        escaped(name)
+    );
+    for suite in suites {
+        let _ = writeln!(
+            xml,
+            "  <testsuite name=\"{}\" tests=\"{}\" failures=\"{}\" errors=\"0\" skipped=\"{}\">",
+            escaped(&suite.name),
+            suite.cases.len(),
+            suite.count(failed),
+            suite.count(skipped)
+        );
+        for case in &suite.cases {
+            write_case(&mut xml, case);
+        }
+        xml.push_str("  </testsuite>\n");
+    }
+    xml.push_str("</testsuites>\n");
+    xml
+}
+
+fn write_case(xml: &mut String, case: &Case) {
+    let head = format!(
+        "    <testcase classname=\"{}\" name=\"{}\"",
+        escaped(&case.class),
+        escaped(&case.name)
+    );
+    let _ = match &case.result {
+        CaseResult::Passed { out: None } => writeln!(xml, "{head}/>"),
+        CaseResult::Passed { out: Some(out) } => writeln!(
+            xml,
+            "{head}>\n      <system-out>{}</system-out>\n    </testcase>",
+            escaped(out)
+        ),
+        CaseResult::Skipped(why) => writeln!(
+            xml,
+            "{head}>\n      <skipped message=\"{}\"/>\n    </testcase>",
+            escaped(why)
+        ),
+        CaseResult::Failed {
+            kind,
+            message,
+            text,
+        } => writeln!(
+            xml,
+            "{head}>\n      <failure type=\"{kind}\" message=\"{}\">{}</failure>\n    </testcase>",
+            escaped(message),
+            escaped(text)
+        ),
+    };
+}
+
+/// Text for XML 1.0: markup escaped, and characters that XML does not have replaced.
+fn escaped(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '"' => out.push_str("&quot;"),
+            '\n' | '\t' => out.push(c),
+            '\u{fffe}' | '\u{ffff}' => out.push('\u{fffd}'),
+            c if c.is_control() => out.push('\u{fffd}'),
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::escaped;
+
+    #[test]
+    fn text_cannot_leave_its_element() {
+        assert_eq!(
+            escaped("</failure><a b=\"c\">&\u{1}\u{ffff}"),
+            "&lt;/failure&gt;&lt;a b=&quot;c&quot;&gt;&amp;\u{fffd}\u{fffd}"
+        );
+    }
+}

@@ -1,0 +1,205 @@
+//! `check -o markdown`: for a comment on a pull request.
+
+use std::fmt::Write as _;
+
+use super::{clean, compare::Comparison};
+use crate::{
+    diagnosis::{Diagnosis, Finding, Severity, Verdict, words::count},
+    files::over::Laid,
+};
+
+/// Findings that are told in full; the rest are rows of the table.
+const IN_FULL: usize = 30;
+
+/// The report.
+pub fn render(diagnosis: &Diagnosis) -> String {
+    let findings: Vec<&Finding> = diagnosis.findings.iter().collect();
+    let errors = diagnosis.count(Severity::Error);
+    let mut out = format!(
+        "### ngf-tui check: {}\n\n",
+        if findings.is_empty() {
+            "nothing is wrong".to_owned()
+        } else {
+            format!(
+                "{}, {}",
+                count(errors, "error"),
+                count(diagnosis.count(Severity::Warning), "warning")
+            )
+        }
+    );
+    section(&mut out, &findings);
+    out
+}
+
+/// The report of a comparison.
+pub fn comparison(comparison: &Comparison) -> String {
+    let errors = comparison
+        .new
+        .iter()
+        .filter(|finding| finding.verdict == Verdict::Fail && finding.severity == Severity::Error)
+        .count()
+        + comparison.refused.len();
+    let mut out = format!(
+        "### ngf-tui check --over: {}\n\n{} new, {} changed, {} as before\n\n",
+        if errors == 0 {
+            "this change breaks nothing".to_owned()
+        } else {
+            format!("this change brings {}", count(errors, "error"))
+        },
+        comparison.count(Laid::New),
+        comparison.count(Laid::Changed),
+        comparison.count(Laid::Same)
+    );
+    for why in &comparison.refused {
+        let _ = writeln!(out, "- ❌ the API server would refuse it: {}", text(why));
+    }
+    if !comparison.refused.is_empty() {
+        out.push('\n');
+    }
+    for (title, findings) in [
+        ("New", &comparison.new),
+        ("Gone", &comparison.gone),
+        ("As before", &comparison.same),
+    ] {
+        if findings.is_empty() {
+            continue;
+        }
+        let findings: Vec<&Finding> = findings.iter().collect();
+        let _ = writeln!(out, "#### {title} ({})\n", findings.len());
+        if title == "New" {
+            section(&mut out, &findings);
+        } else {
+            table(&mut out, &findings);
+        }
+    }
+    out
+}
+
+fn section(out: &mut String, findings: &[&Finding]) {
+    if findings.is_empty() {
+        return;
+    }
+    table(out, findings);
+    for finding in findings.iter().take(IN_FULL) {
+        details(out, finding);
+    }
+    if let Some(more) = findings.len().checked_sub(IN_FULL).filter(|more| *more > 0) {
+        let _ = writeln!(out, "{more} more are in the table only.\n");
+    }
+}
+
+fn table(out: &mut String, findings: &[&Finding]) {
+    out.push_str("| | Code | Where | What |\n|---|---|---|---|\n");
+    for finding in findings {
+        let place = match &finding.input {
+            Some(input) => text(input),
+            None => text(&finding.subject.to_string()),
+        };
+        let _ = writeln!(
+            out,
+            "| {} | {} | {place} | {} |",
+            mark(finding),
+            finding.code,
+            text(&finding.title)
+        );
+    }
+    out.push('\n');
+}
+
+fn details(out: &mut String, finding: &Finding) {
+    let _ = writeln!(
+        out,
+        "<details><summary>{} {}</summary>\n",
+        finding.code,
+        text(&finding.title)
+    );
+    for line in &finding.detail {
+        let _ = writeln!(out, "{}\n", text(line));
+    }
+    for line in &finding.evidence {
+        let _ = writeln!(
+            out,
+            "- {}: {} ({})",
+            text(&line.what),
+            text(&line.value),
+            text(&line.place)
+        );
+    }
+    for line in &finding.effects {
+        let _ = writeln!(out, "- so: {}", text(line));
+    }
+    if let Some(remedy) = &finding.remedy {
+        let _ = writeln!(out, "\n**Fix:** {}\n", text(&remedy.summary));
+        let how: Vec<String> = remedy
+            .command
+            .iter()
+            .chain(&remedy.yaml)
+            .flat_map(|text| text.lines())
+            .map(clean)
+            .collect();
+        if !how.is_empty() {
+            let fence = fence(&how);
+            let _ = writeln!(out, "{fence}\n{}\n{fence}\n", how.join("\n"));
+        }
+    }
+    out.push_str("</details>\n\n");
+}
+
+/// More backticks than any line begins with.
+fn fence(lines: &[String]) -> String {
+    let longest = lines
+        .iter()
+        .flat_map(|line| line.split(|c| c != '`'))
+        .map(str::len)
+        .max()
+        .unwrap_or_default();
+    "`".repeat(longest.max(2) + 1)
+}
+
+fn mark(finding: &Finding) -> &'static str {
+    match (finding.verdict, finding.severity) {
+        (Verdict::Unknown, _) => "❔",
+        (_, Severity::Error) => "❌",
+        (_, Severity::Warning) => "⚠️",
+        (_, Severity::Info) => "ℹ️",
+    }
+}
+
+/// Text that is only text: on one line, and neither markup, HTML, a link nor a mention of somebody.
+fn text(raw: &str) -> String {
+    let mut out = String::new();
+    for c in clean(raw).chars() {
+        match c {
+            '\\' | '`' | '*' | '_' | '[' | ']' | '#' | '|' | '~' | '!' => {
+                out.push('\\');
+                out.push(c);
+            }
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '&' => out.push_str("&amp;"),
+            // A zero-width character would do; an entity is shown as it is everywhere.
+            '@' => out.push_str("&#64;"),
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_only_text() {
+        assert_eq!(
+            text("<img src=x> @all | `a` [b](c) *d*"),
+            "&lt;img src=x&gt; &#64;all \\| \\`a\\` \\[b\\](c) \\*d\\*"
+        );
+    }
+
+    #[test]
+    fn no_line_ends_its_fence() {
+        assert_eq!(fence(&["a ``` b".to_owned()]), "````");
+        assert_eq!(fence(&["a".to_owned()]), "```");
+    }
+}

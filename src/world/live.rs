@@ -1,0 +1,417 @@
+//! The worlds of the terminal interface: files, a cluster, the embedded cluster.
+
+use std::{sync::Arc, time::Duration};
+
+use futures::{FutureExt, future::BoxFuture};
+use jiff::Timestamp;
+use ngf_probes::{probe, settle_demand, transcript::Transcript};
+use tokio::sync::{Mutex, mpsc, watch};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    in_words,
+    making::{self, Agreed, Made, ONCE, Preparation, WATCHING, Wish, only},
+    run_over, spec_for,
+};
+use crate::{
+    app::{
+        event::Stage as StageEvent,
+        job::{By, GridNews, Job, Seen, Work, World},
+    },
+    beside::{self, Address, Asked, Beside},
+    cluster::{
+        Cluster,
+        transport::{Confirmation, IMAGE, Leftovers, MakeOptions, Transports, Via, Ways},
+    },
+    diagnosis::plan::{ProbePlan, ProbeTarget, plan_every},
+    fix::{self, FixPlan},
+    grid::{self, Grid},
+    logs::{self, PodLog},
+    model::{object::ObjectRef, snapshot::Snapshot},
+    sandbox::{SCENARIOS, Sandbox, Scenario, Stage},
+};
+
+/// Probes of a matrix that run at a time.
+const PARALLEL: usize = 16;
+
+/// Objects from files: nothing to connect to.
+pub struct Files;
+
+impl World for Files {}
+
+/// A cluster.
+pub struct Live {
+    transports: Transports,
+    snapshots: watch::Receiver<Arc<Snapshot>>,
+    options: LiveOptions,
+}
+
+/// How a cluster is probed.
+#[derive(Debug, Clone)]
+pub struct LiveOptions {
+    /// Bounds each phase of a probe.
+    pub timeout: Duration,
+    /// Image of what is made in the cluster.
+    pub image: String,
+    /// Where the Gateway is, where its status does not say so.
+    pub address: Option<Address>,
+    /// Why the Gateway is not asked as its client would, where it is not.
+    pub not_asked: Option<&'static str>,
+}
+
+impl LiveOptions {
+    /// With this bound on each phase of a probe.
+    pub fn new(timeout: Duration) -> Self {
+        Self {
+            timeout,
+            image: IMAGE.to_owned(),
+            address: None,
+            not_asked: None,
+        }
+    }
+
+    /// For the embedded cluster: the Gateway's address there may be somebody else's here.
+    #[must_use]
+    pub fn embedded(timeout: Duration) -> Self {
+        Self {
+            not_asked: Some("the embedded cluster's gateway carries no traffic"),
+            ..Self::new(timeout)
+        }
+    }
+}
+
+impl Live {
+    /// A cluster, of which `snapshots` holds the newest.
+    pub fn new(
+        cluster: Cluster,
+        snapshots: watch::Receiver<Arc<Snapshot>>,
+        options: LiveOptions,
+    ) -> Self {
+        let snapshot = Arc::clone(&snapshots.borrow());
+        Self {
+            transports: Transports::new(cluster, snapshot),
+            snapshots,
+            options,
+        }
+    }
+
+    /// The transports of this moment.
+    fn now(&self) -> Transports {
+        self.transports.at(Arc::clone(&self.snapshots.borrow()))
+    }
+
+    async fn ways(transports: &Transports, plan: &ProbePlan, by: &By) -> Result<Ways, String> {
+        match by.made.get(&plan.gateway).and_then(|made| made.first()) {
+            Some((_, way)) => Ok(only(way)),
+            None => transports.ways(plan, by.via, None).await,
+        }
+    }
+
+    async fn seen(
+        &self,
+        plan: &ProbePlan,
+        by: &By,
+        cancel: &CancellationToken,
+    ) -> Result<Seen, String> {
+        let transports = self.now();
+        let ways = Self::ways(&transports, plan, by).await?;
+        let (spec, note) = spec_for(&transports, plan, &ways, self.options.timeout).await?;
+        let asked = &spec;
+        let (transcript, mut way) =
+            run_over(
+                &ways,
+                |dial| async move { probe(asked, &*dial, cancel).await },
+            )
+            .await?;
+        way.not_taken.extend(note);
+        let taken = ways.ways.iter().find(|one| one.via.to_string() == way.via);
+        Ok(Seen {
+            transcript: Arc::new(transcript),
+            exec: taken.and_then(|way| way.exec.clone()),
+            again: taken.map(|way| (spec, Arc::clone(&way.dial))),
+            way,
+        })
+    }
+
+    /// Probes by a way that writes nothing, and once more where that leaves open whether the backend
+    /// demands the client certificate.
+    ///
+    /// # Errors
+    /// A sentence, where it cannot be run.
+    pub async fn transcript(
+        &self,
+        plan: &ProbePlan,
+        via: Via,
+        cancel: &CancellationToken,
+    ) -> Result<Arc<Transcript>, String> {
+        let made = Made::new();
+        let seen = self.seen(plan, &By { via, made }, cancel).await?;
+        let settled = self.settle(&seen, cancel).await.map(Arc::new);
+        Ok(settled.unwrap_or(seen.transcript))
+    }
+
+    async fn round(
+        &self,
+        gateway: &ObjectRef,
+        by: &By,
+        cancel: &CancellationToken,
+        news: mpsc::Sender<GridNews>,
+    ) -> Result<Grid, String> {
+        let transports = Arc::new(self.now());
+        let target = ProbeTarget::Gateway(gateway.clone());
+        let planning = plan_every(transports.snapshot(), &target).map_err(|why| why.to_string())?;
+        let (columns, notes) = match by.made.get(gateway) {
+            Some(made) => (grid::made_columns(made), Vec::new()),
+            None => grid::columns(&transports, gateway, by.via, None).await?,
+        };
+        let names = columns.iter().map(|column| column.name.clone()).collect();
+        let waiting = Grid::waiting(planning.plans.clone(), names, Timestamp::now());
+        let _ = news.send(GridNews::Began(Box::new(waiting))).await;
+        let mut grid = grid::run(
+            &transports,
+            planning.plans,
+            &columns,
+            self.options.timeout,
+            PARALLEL,
+            cancel,
+            |done| {
+                let news = news.clone();
+                async move {
+                    let _ = news.send(GridNews::Done(Box::new(done))).await;
+                }
+            },
+        )
+        .await;
+        grid.notes.splice(0..0, notes);
+        let refused = planning.refused.iter().map(|(_, why)| why.to_string());
+        grid.notes.extend(refused);
+        Ok(grid)
+    }
+}
+
+impl World for Live {
+    fn logs(&self, cancel: &CancellationToken) -> Option<mpsc::Receiver<PodLog>> {
+        let cluster = self.transports.cluster();
+        Some(logs::watch(cluster, self.snapshots.clone(), cancel))
+    }
+
+    fn prepare<'a>(&'a self, job: &'a Job) -> BoxFuture<'a, Result<Preparation, String>> {
+        async move {
+            let (every_pod, lives) = match &job.work {
+                Work::Probes(_) => (false, ONCE),
+                Work::Grid { watch: false, .. } => (true, ONCE),
+                Work::Grid { watch: true, .. } => (true, WATCHING),
+            };
+            let wish = Wish {
+                via: job.via,
+                gateways: job.work.gateways(),
+                every_pod,
+                pod: None,
+                options: MakeOptions {
+                    image: self.options.image.clone(),
+                    lives,
+                    ..MakeOptions::default()
+                },
+            };
+            making::prepare(&self.now(), &wish).await
+        }
+        .boxed()
+    }
+
+    fn make<'a>(
+        &'a self,
+        agreed: Agreed,
+        leftovers: &'a Leftovers,
+        cancel: &'a CancellationToken,
+    ) -> BoxFuture<'a, Result<Made, String>> {
+        async move { making::make(&self.now(), agreed, leftovers, cancel).await }.boxed()
+    }
+
+    fn probe<'a>(
+        &'a self,
+        plan: &'a ProbePlan,
+        by: &'a By,
+        cancel: &'a CancellationToken,
+    ) -> BoxFuture<'a, Result<Seen, String>> {
+        self.seen(plan, by, cancel).boxed()
+    }
+
+    fn beside<'a>(
+        &'a self,
+        plan: &'a ProbePlan,
+        seen: &'a Seen,
+        began: Timestamp,
+        cancel: &'a CancellationToken,
+    ) -> BoxFuture<'a, Option<Beside>> {
+        async move {
+            let asked = Asked {
+                address: self.options.address.as_ref(),
+                not_asked: self.options.not_asked,
+                seen_from: seen.way.seen_from,
+                exec: seen.exec.as_ref(),
+                service_names: seen.exec.is_some(),
+                timeout: self.options.timeout,
+                cancel,
+            };
+            let transports = self.now();
+            Some(beside::beside(&transports, plan, &asked, began, &seen.transcript).await)
+        }
+        .boxed()
+    }
+
+    fn grid<'a>(
+        &'a self,
+        gateway: &'a ObjectRef,
+        by: &'a By,
+        cancel: &'a CancellationToken,
+        news: mpsc::Sender<GridNews>,
+    ) -> BoxFuture<'a, Result<Grid, String>> {
+        self.round(gateway, by, cancel, news).boxed()
+    }
+
+    fn settle<'a>(
+        &'a self,
+        seen: &'a Seen,
+        cancel: &'a CancellationToken,
+    ) -> BoxFuture<'a, Option<Transcript>> {
+        async move {
+            let (spec, dial) = seen.again.as_ref()?;
+            let mut transcript = (*seen.transcript).clone();
+            settle_demand(&mut transcript, spec, &**dial, cancel).await;
+            (transcript.client_certificate.demand != seen.transcript.client_certificate.demand)
+                .then_some(transcript)
+        }
+        .boxed()
+    }
+
+    fn try_fix<'a>(&'a self, plan: &'a FixPlan) -> BoxFuture<'a, Result<Vec<String>, String>> {
+        async move {
+            let cluster = self.transports.cluster();
+            fix::who_may(cluster, plan).await?;
+            let tried = fix::dry_run(cluster, plan).await;
+            tried.map_err(|error| in_words(&error))
+        }
+        .boxed()
+    }
+
+    fn apply_fix<'a>(
+        &'a self,
+        plan: &'a FixPlan,
+        agreed: Confirmation,
+    ) -> BoxFuture<'a, Result<Vec<String>, String>> {
+        async move {
+            let applied = fix::apply(self.transports.cluster(), plan, agreed).await;
+            applied.map_err(|error| in_words(&error))
+        }
+        .boxed()
+    }
+}
+
+/// The embedded cluster.
+pub struct Demo {
+    /// As a client sees it.
+    pub live: Live,
+    /// The thing itself.
+    pub sandbox: Arc<Mutex<Sandbox>>,
+}
+
+impl World for Demo {
+    fn prepare<'a>(&'a self, job: &'a Job) -> BoxFuture<'a, Result<Preparation, String>> {
+        self.live.prepare(job)
+    }
+
+    fn make<'a>(
+        &'a self,
+        agreed: Agreed,
+        leftovers: &'a Leftovers,
+        cancel: &'a CancellationToken,
+    ) -> BoxFuture<'a, Result<Made, String>> {
+        self.live.make(agreed, leftovers, cancel)
+    }
+
+    fn probe<'a>(
+        &'a self,
+        plan: &'a ProbePlan,
+        by: &'a By,
+        cancel: &'a CancellationToken,
+    ) -> BoxFuture<'a, Result<Seen, String>> {
+        self.live.probe(plan, by, cancel)
+    }
+
+    fn beside<'a>(
+        &'a self,
+        plan: &'a ProbePlan,
+        seen: &'a Seen,
+        began: Timestamp,
+        cancel: &'a CancellationToken,
+    ) -> BoxFuture<'a, Option<Beside>> {
+        self.live.beside(plan, seen, began, cancel)
+    }
+
+    fn grid<'a>(
+        &'a self,
+        gateway: &'a ObjectRef,
+        by: &'a By,
+        cancel: &'a CancellationToken,
+        news: mpsc::Sender<GridNews>,
+    ) -> BoxFuture<'a, Result<Grid, String>> {
+        self.live.grid(gateway, by, cancel, news)
+    }
+
+    fn settle<'a>(
+        &'a self,
+        seen: &'a Seen,
+        cancel: &'a CancellationToken,
+    ) -> BoxFuture<'a, Option<Transcript>> {
+        self.live.settle(seen, cancel)
+    }
+
+    fn try_fix<'a>(&'a self, fix: &'a FixPlan) -> BoxFuture<'a, Result<Vec<String>, String>> {
+        self.live.try_fix(fix)
+    }
+
+    fn apply_fix<'a>(
+        &'a self,
+        fix: &'a FixPlan,
+        agreed: Confirmation,
+    ) -> BoxFuture<'a, Result<Vec<String>, String>> {
+        self.live.apply_fix(fix, agreed)
+    }
+
+    fn go_to_stage(&self, index: usize) -> BoxFuture<'_, Result<StageEvent, String>> {
+        async move {
+            let stage = *Stage::ALL.get(index).ok_or("there is no such stage")?;
+            let sandbox = self.sandbox.lock().await;
+            sandbox
+                .set_stage(stage)
+                .await
+                .map_err(|error| error.to_string())?;
+            Ok(stage_event(sandbox.scenario(), stage))
+        }
+        .boxed()
+    }
+}
+
+/// A stage of the guide, as the terminal interface shows it; the last one of a scenario is what the
+/// scenario is about.
+pub fn stage_event(scenario: &Scenario, stage: Stage) -> StageEvent {
+    let position = Stage::ALL.iter().position(|known| *known == stage);
+    let is_guide = scenario.name == SCENARIOS[0].name;
+    let (title, text) = if is_guide || stage != Stage::Policy {
+        (stage.title().to_owned(), stage.text().to_owned())
+    } else {
+        let text = format!("{}. Shows: {}.", scenario.differs, scenario.shows);
+        (scenario.title.to_owned(), text)
+    };
+    StageEvent {
+        index: position.unwrap_or_default(),
+        of: Stage::ALL.len(),
+        walk: if is_guide {
+            "guide".to_owned()
+        } else {
+            format!("scenario {}", scenario.name)
+        },
+        title,
+        text,
+    }
+}
