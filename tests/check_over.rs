@@ -161,7 +161,7 @@ fn junit_has_one_suite_a_gateway_and_numbers_that_agree() {
             .filter(failed)
             .filter_map(|case| case.attribute("classname"))
             .collect();
-        assert_eq!(codes, ["NGF-P8", "NGF-P15"]);
+        assert_eq!(codes, ["NGF-P8", "NGF-D1"]);
         for case in &cases {
             assert!(case.attribute("name").is_some_and(|name| !name.is_empty()));
         }

@@ -199,7 +199,11 @@ fn service(object: &mut Value, stored: Option<&Value>, store: &Store, causes: &m
         default(
             spec,
             "clusterIP",
-            kept.unwrap_or_else(|| json!(free_cluster_ip(store))),
+            // Of a Service that is being changed the store is locked: it cannot be asked.
+            kept.filter(Value::is_string).unwrap_or_else(|| match stored {
+                Some(_) => json!(cluster_ip()),
+                None => json!(free_cluster_ip(store)),
+            }),
         );
         let ip = spec["clusterIP"].clone();
         default(spec, "clusterIPs", json!([ip]));
@@ -234,11 +238,16 @@ fn service(object: &mut Value, stored: Option<&Value>, store: &Store, causes: &m
     }
 }
 
+/// An address of the network of Services; the DNS has one of those with a zero.
+fn cluster_ip() -> String {
+    let [third, fourth] = random::<2>();
+    Ipv4Addr::new(10, 96, third.max(1), fourth.clamp(2, 254)).to_string()
+}
+
 fn free_cluster_ip(store: &Store) -> String {
     let (services, _) = store.list(kinds::SERVICE, None);
     loop {
-        let [third, fourth] = random::<2>();
-        let ip = Ipv4Addr::new(10, 96, third, fourth.clamp(2, 254)).to_string();
+        let ip = cluster_ip();
         if services.iter().all(|s| s["spec"]["clusterIP"] != ip) {
             return ip;
         }
@@ -255,25 +264,8 @@ fn pod_spec(spec: &mut Value) {
     ] {
         default(spec, field, value);
     }
-    for list in ["containers", "initContainers"] {
-        for container in each(spec, list) {
-            let latest = container["image"].as_str().is_some_and(|image| {
-                let name = image.rsplit('/').next().unwrap_or_default();
-                name.ends_with(":latest") || !name.contains(':')
-            });
-            let pull = if latest { "Always" } else { "IfNotPresent" };
-            default(container, "imagePullPolicy", json!(pull));
-            default(container, "resources", json!({}));
-            default(
-                container,
-                "terminationMessagePath",
-                json!("/dev/termination-log"),
-            );
-            default(container, "terminationMessagePolicy", json!("File"));
-            for port in each(container, "ports") {
-                default(port, "protocol", json!("TCP"));
-            }
-        }
+    for list in ["containers", "initContainers", "ephemeralContainers"] {
+        each(spec, list).for_each(container);
     }
     for volume in each(spec, "volumes") {
         for source in ["secret", "configMap"] {
@@ -282,6 +274,108 @@ fn pod_spec(spec: &mut Value) {
             }
         }
     }
+}
+
+/// The defaults of a container.
+pub(crate) fn container(container: &mut Value) {
+    let latest = container["image"].as_str().is_some_and(|image| {
+        let name = image.rsplit('/').next().unwrap_or_default();
+        name.ends_with(":latest") || !name.contains(':')
+    });
+    let pull = if latest { "Always" } else { "IfNotPresent" };
+    default(container, "imagePullPolicy", json!(pull));
+    default(container, "resources", json!({}));
+    default(
+        container,
+        "terminationMessagePath",
+        json!("/dev/termination-log"),
+    );
+    default(container, "terminationMessagePolicy", json!("File"));
+    for port in each(container, "ports") {
+        default(port, "protocol", json!("TCP"));
+    }
+}
+
+/// Label of a namespace that says which of the Pod Security Standards its pods must keep.
+const ENFORCE: &str = "pod-security.kubernetes.io/enforce";
+
+/// Whether pods of a namespace must keep the level `restricted`.
+pub(crate) fn is_restricted(store: &Store, namespace: &str) -> bool {
+    let namespace = store.get(kinds::NAMESPACE, "", namespace);
+    namespace.is_some_and(|namespace| namespace["metadata"]["labels"][ENFORCE] == "restricted")
+}
+
+/// The level `restricted` of the Pod Security Standards, as far as containers say it; the others allow
+/// everything that is run here. The words are those of `k8s.io/pod-security-admission/policy`.
+pub(crate) fn pod_security(pod: &Value) -> Result<(), StoreError> {
+    let of_pod = &pod["spec"]["securityContext"];
+    let containers = ["initContainers", "containers", "ephemeralContainers"]
+        .iter()
+        .filter_map(|list| pod["spec"][*list].as_array())
+        .flatten();
+    let (mut escalation, mut capabilities, mut root, mut seccomp) =
+        (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    for container in containers {
+        let name = container["name"].as_str().unwrap_or_default();
+        let context = &container["securityContext"];
+        let either = |field: &str| match &context[field] {
+            Value::Null => of_pod[field].clone(),
+            own => own.clone(),
+        };
+        if context["allowPrivilegeEscalation"] != false {
+            escalation.push(name);
+        }
+        let dropped = context["capabilities"]["drop"].as_array();
+        if !dropped.is_some_and(|all| all.contains(&json!("ALL"))) {
+            capabilities.push(name);
+        }
+        if either("runAsNonRoot") != true {
+            root.push(name);
+        }
+        let profile = either("seccompProfile");
+        if !matches!(profile["type"].as_str(), Some("RuntimeDefault" | "Localhost")) {
+            seccomp.push(name);
+        }
+    }
+    let mut violated = Vec::new();
+    let mut add = |names: &[&str], what: &str, who: &str, must: &str| {
+        if !names.is_empty() {
+            let s = if names.len() > 1 { "s" } else { "" };
+            let names = names.join("\", \"");
+            violated.push(format!("{what} ({who}{s} \"{names}\" must set {must})"));
+        }
+    };
+    add(
+        &escalation,
+        "allowPrivilegeEscalation != false",
+        "container",
+        "securityContext.allowPrivilegeEscalation=false",
+    );
+    add(
+        &capabilities,
+        "unrestricted capabilities",
+        "container",
+        "securityContext.capabilities.drop=[\"ALL\"]",
+    );
+    add(
+        &root,
+        "runAsNonRoot != true",
+        "pod or container",
+        "securityContext.runAsNonRoot=true",
+    );
+    add(
+        &seccomp,
+        "seccompProfile",
+        "pod or container",
+        "securityContext.seccompProfile.type to \"RuntimeDefault\" or \"Localhost\"",
+    );
+    if violated.is_empty() {
+        return Ok(());
+    }
+    Err(StoreError::Forbidden(format!(
+        "violates PodSecurity \"restricted:latest\": {}",
+        violated.join(", ")
+    )))
 }
 
 fn workload(kind: &Kind, object: &mut Value, causes: &mut Causes) {

@@ -18,6 +18,7 @@
 
 mod admission;
 mod api;
+mod data_plane;
 mod guide;
 mod kinds;
 mod logs;
@@ -25,6 +26,7 @@ mod metadata;
 mod objects;
 mod patch;
 mod pki;
+mod pods;
 mod printer;
 mod reconcile;
 mod scenarios;
@@ -48,9 +50,10 @@ use zeroize::Zeroizing;
 pub use self::guide::{STEPS, Stage, Step};
 pub use self::scenarios::{SCENARIOS, Scenario};
 
-use self::api::Api;
+use self::api::{Api, Version};
 use self::api::listener::{Identity, Listener};
 use self::logs::Logs;
+use self::pods::Pods;
 use self::reconcile::{Network, World};
 use self::store::Store;
 
@@ -71,6 +74,13 @@ pub struct SandboxOptions {
     pub address: SocketAddr,
     /// What the user of the kubeconfig may not do.
     pub denied: Vec<Denied>,
+    /// What the user of the kubeconfig may do, if that is not everything.
+    pub allowed: Option<Vec<Rule>>,
+    /// Kubernetes 1.MINOR is what the cluster says it is, and does as it does: before 1.30 it speaks
+    /// no `v5.channel.k8s.io`, and from 1.35 on exec and port-forward want the right to create.
+    pub minor: u32,
+    /// What makes it harder to work in its pods.
+    pub quirks: Vec<Quirk>,
     /// Gives pods an address each (127.x.y.10, …) with the ports that they name, where the system
     /// allows it; without it they share 127.0.0.1 and take free ports.
     pub own_network: bool,
@@ -85,6 +95,55 @@ pub struct Denied {
     pub resource: String,
 }
 
+/// A rule of a Role or ClusterRole (`rbac.authorization.k8s.io/v1`, `PolicyRule`).
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Rule {
+    /// `""` for the core group, `*` for all.
+    pub api_groups: Vec<String>,
+    /// `pods`, `pods/exec`, `*`.
+    pub resources: Vec<String>,
+    /// `get`, `*`.
+    pub verbs: Vec<String>,
+}
+
+impl Rule {
+    /// The rules of all roles of a manifest; documents that are no roles have none.
+    pub fn of_roles(manifest: &str) -> Vec<Self> {
+        #[derive(Default, serde::Deserialize)]
+        #[serde(default)]
+        struct Role {
+            rules: Vec<Rule>,
+        }
+        let roles = manifest.split("\n---\n");
+        roles
+            .filter_map(|role| serde_saphyr::from_str::<Role>(role).ok())
+            .flat_map(|role| role.rules)
+            .collect()
+    }
+
+    fn allows(&self, verb: &str, group: &str, resource: &str) -> bool {
+        let holds = |list: &[String], wanted: &str| {
+            list.iter().any(|one| one == "*" || one == wanted)
+        };
+        holds(&self.api_groups, group)
+            && holds(&self.resources, resource)
+            && holds(&self.verbs, verb)
+    }
+}
+
+/// What makes it harder to work in the pods of a cluster.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Quirk {
+    /// The agent of one data-plane pod is stuck: nginx there trusts a CA that was replaced.
+    StaleDataPlane,
+    /// Whatever relays in a container writes 1 MB of warnings to standard error first.
+    NoisyRelay,
+    /// A quota is used up: no pod can be made by hand.
+    RefusesPods,
+}
+
 impl SandboxOptions {
     /// The scenario at a stage, on a free port, everything allowed.
     pub fn new(scenario: &'static Scenario, stage: Stage) -> Self {
@@ -93,6 +152,9 @@ impl SandboxOptions {
             stage,
             address: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             denied: Vec::new(),
+            allowed: None,
+            minor: 33,
+            quirks: Vec::new(),
             own_network: true,
         }
     }
@@ -179,25 +241,40 @@ impl Sandbox {
         let stop = CancellationToken::new();
         let store = Arc::new(Store::new());
         let logs = Arc::new(Logs::default());
+        let network = if options.own_network {
+            own_network()
+        } else {
+            Network::Shared
+        };
+        let mut quirks = options.quirks;
+        quirks.extend(options.scenario.quirks());
+        let pods = Arc::new(Pods::new(
+            store.clone(),
+            logs.clone(),
+            network,
+            quirks,
+            stop.clone(),
+        ));
         let world = Arc::new(World {
-            store: store.clone(),
-            logs: logs.clone(),
+            store,
+            logs,
             scenario: options.scenario,
-            network: if options.own_network {
-                own_network()
-            } else {
-                Network::Shared
-            },
+            network,
+            pods: pods.clone(),
             stop: stop.clone(),
             runtime: Handle::current(),
             running: Mutex::default(),
+            balancers: Mutex::default(),
         });
+        let version = Version {
+            minor: options.minor,
+        };
         let api = Arc::new(Api::new(
-            store,
-            logs,
+            pods,
+            version,
             token.clone(),
             options.denied,
-            stop.clone(),
+            options.allowed,
         ));
         let sandbox = Self {
             address,

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::SandboxError;
+use super::{Quirk, SandboxError};
 
 /// A scenario.
 pub struct Scenario {
@@ -38,6 +38,8 @@ pub(crate) enum Change {
     Extra(&'static str),
     /// What is wrong with what cert-manager is made to put into a Secret.
     Secret { name: &'static str, flaw: Flaw },
+    /// What is odd about the cluster's pods.
+    Quirk(Quirk),
 }
 
 /// What can be wrong with an issued Secret.
@@ -63,6 +65,14 @@ impl Scenario {
             .iter()
             .find(|scenario| scenario.name == name)
             .ok_or_else(|| SandboxError::UnknownScenario(name.to_owned()))
+    }
+
+    /// What is odd about its pods.
+    pub(crate) fn quirks(&self) -> impl Iterator<Item = Quirk> {
+        self.changes.iter().filter_map(|change| match change {
+            Change::Quirk(quirk) => Some(*quirk),
+            _ => None,
+        })
     }
 
     /// What is wrong with the Secret of this name.
@@ -204,6 +214,28 @@ pub static SCENARIOS: &[Scenario] = &[
         ],
     },
     Scenario {
+        name: "fleet",
+        title: "Forty pods behind five data-plane pods: one certificate expired, one CA left behind",
+        shows: "200 from most places; ngf-tui probe gateway/gateway --all names the pod that serves an \
+                expired certificate, and the data-plane pod whose nginx trusts a CA that was replaced",
+        differs: "secure-app has 39 pods and secure-app-old one, which serves Secret app-tls-old; the \
+                  NginxProxy asks for five data-plane pods, and the agent of one is stuck",
+        changes: &[
+            Change::Patch {
+                kind: "Deployment",
+                name: "secure-app",
+                patch: r#"{"spec": {"replicas": 39}}"#,
+            },
+            Change::Extra(include_str!("objects/manifests/old-endpoint.yaml")),
+            Change::Extra(include_str!("objects/manifests/five-data-planes.yaml")),
+            Change::Secret {
+                name: "app-tls-old",
+                flaw: Flaw::Expired,
+            },
+            Change::Quirk(Quirk::StaleDataPlane),
+        ],
+    },
+    Scenario {
         name: "expired-client-certificate",
         title: "The Gateway's client certificate has expired",
         shows: "400, The SSL certificate error; the pod logs ssl_client_verify=FAILED:certificate has \
@@ -289,6 +321,7 @@ mod tests {
                     );
                 }
                 Change::Extra(manifest) => assert!(!guide::objects(manifest).is_empty()),
+                Change::Quirk(_) => {}
             }
         }
     }

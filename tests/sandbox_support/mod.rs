@@ -188,6 +188,101 @@ impl Cluster {
     }
 }
 
+/// `ngf-tui` with the arguments that hold no spaces.
+pub(crate) fn ngf_tui(kubeconfig: &Path, arguments: &str) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_ngf-tui"));
+    command
+        .env("KUBECONFIG", kubeconfig)
+        .env("NO_COLOR", "1")
+        .args(arguments.split_whitespace());
+    command
+}
+
+impl Cluster {
+    /// `ngf-tui` on this cluster.
+    pub(crate) fn ngf_tui(&self, arguments: &str) -> Said {
+        run(&mut ngf_tui(&self.path("kubeconfig"), arguments))
+    }
+
+    /// The name of the first pod whose name begins so.
+    pub(crate) fn pod(&self, prefix: &str) -> String {
+        pod(&self.kubectl("get pods -o name").fine(), prefix)
+    }
+}
+
+/// The first pod of a list whose name begins so.
+pub(crate) fn pod(list: &str, prefix: &str) -> String {
+    let names = list.lines().filter_map(|line| line.strip_prefix("pod/"));
+    let mut names = names.filter(|name| name.starts_with(prefix));
+    names.next().expect("the pod").to_owned()
+}
+
+/// `ngf-tui demo --serve`, as a person starts it; ended when dropped.
+pub(crate) struct Demo {
+    child: std::process::Child,
+    pub(crate) folder: TempDir,
+}
+
+impl Demo {
+    pub(crate) fn start(arguments: &str) -> Self {
+        use std::io::BufRead as _;
+        let folder = tempfile::tempdir().expect("a folder");
+        let mut child = Command::new(env!("CARGO_BIN_EXE_ngf-tui"))
+            .args(["demo", "--serve"])
+            .args(arguments.split_whitespace())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("ngf-tui starts");
+        let mut text = String::new();
+        let mut lines = std::io::BufReader::new(child.stdout.take().expect("its output"));
+        while !text.contains("current-context") {
+            let read = lines.read_line(&mut text).expect("a line");
+            assert!(read > 0, "no kubeconfig: {text}");
+        }
+        std::fs::write(folder.path().join("kubeconfig"), text).expect("written");
+        Self { child, folder }
+    }
+
+    pub(crate) fn kubeconfig(&self) -> PathBuf {
+        self.folder.path().join("kubeconfig")
+    }
+
+    /// `ngf-tui` on it.
+    pub(crate) fn ngf_tui(&self, arguments: &str) -> Command {
+        ngf_tui(&self.kubeconfig(), arguments)
+    }
+
+    /// `kubectl` on it.
+    pub(crate) fn kubectl(&self, arguments: &str) -> Command {
+        let mut command = Command::new("kubectl");
+        command
+            .arg("--kubeconfig")
+            .arg(self.kubeconfig())
+            .arg("--cache-dir")
+            .arg(self.folder.path().join("cache"))
+            .args(arguments.split_whitespace());
+        command
+    }
+}
+
+impl Drop for Demo {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Waits until it holds.
+#[track_caller]
+pub(crate) fn until(what: &str, mut holds: impl FnMut() -> bool) {
+    let started = Instant::now();
+    while !holds() {
+        assert!(started.elapsed() < Duration::from_secs(20), "never: {what}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
 /// Debian's nginx in a folder of its own, ended when dropped.
 pub(crate) struct DebianNginx {
     child: std::process::Child,

@@ -6,11 +6,8 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
 use super::error::ApiError;
-use super::{Call, review};
+use super::{Call, Version, review};
 use crate::sandbox::kinds::{self, KINDS, Kind};
-
-/// The version that the embedded cluster says it is.
-const VERSION: (&str, &str, &str) = ("1", "33", "v1.33.0+ngf-tui");
 
 const VERBS: &[&str] = &[
     "create",
@@ -25,7 +22,11 @@ const VERBS: &[&str] = &[
 const AGGREGATED: &str = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList";
 
 /// `/version`, `/api`, `/apis` and what is under them, down to a version.
-pub(crate) fn serve(call: &Call, path: &[&str]) -> Result<Response, ApiError> {
+pub(crate) fn serve(
+    call: &Call,
+    served_version: Version,
+    path: &[&str],
+) -> Result<Response, ApiError> {
     if call.method != Method::GET {
         return Err(ApiError::method_not_allowed());
     }
@@ -39,7 +40,7 @@ pub(crate) fn serve(call: &Call, path: &[&str]) -> Result<Response, ApiError> {
         has("g=apidiscovery.k8s.io") && has("v=v2") && has("as=APIGroupDiscoveryList")
     });
     let answer = match path {
-        ["version"] => version(),
+        ["version"] => version(served_version),
         ["api"] if aggregated => return Ok(aggregated_list(&[("", vec!["v1"])])),
         ["apis"] if aggregated => return Ok(aggregated_list(&named_groups())),
         ["api"] => json!({
@@ -68,12 +69,11 @@ pub(crate) fn serve(call: &Call, path: &[&str]) -> Result<Response, ApiError> {
     Ok(Json(answer).into_response())
 }
 
-fn version() -> Value {
-    let (major, minor, git) = VERSION;
+fn version(version: Version) -> Value {
     json!({
-        "major": major,
-        "minor": minor,
-        "gitVersion": git,
+        "major": "1",
+        "minor": version.minor.to_string(),
+        "gitVersion": version.git(),
         "gitCommit": "",
         "gitTreeState": "",
         "buildDate": "1970-01-01T00:00:00Z",

@@ -168,6 +168,11 @@ impl ApiError {
             }
             StoreError::Conflict(why) => Self::conflict(kind, name, &why),
             StoreError::Invalid(causes) => Self::invalid(kind, name, &causes),
+            StoreError::Forbidden(why) => Self::forbidden(format!(
+                "{} \"{name}\" is forbidden: {why}",
+                kind.resource()
+            ))
+            .about(kind, name),
             expired @ StoreError::Expired { .. } => Self::expired(expired.to_string()),
             StoreError::Full(message) => {
                 Self::new(StatusCode::INSUFFICIENT_STORAGE, "InternalError", message)

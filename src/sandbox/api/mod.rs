@@ -4,30 +4,36 @@
 //! `/api/v1/…` or `/apis/GROUP/VERSION/…`, then `namespaces/NS/`, then `PLURAL/NAME/SUBRESOURCE`.
 //! What each segment may be comes from the list in [`super::kinds`].
 //!
-//! Subresources are served by [`subresource`]. `exec`, `attach`, `portforward` (a GET or POST that
-//! upgrades to a websocket: take [`axum::extract::ws::WebSocketUpgrade`] from [`Call::parts`]) and
-//! `ephemeralcontainers` (a PATCH of the pod) have their place there, and in
-//! [`super::kinds::Kind::subresources`], from which discovery tells clients that they exist.
+//! Subresources are served by [`subresource`] and listed by [`super::kinds::Kind::subresources`], from
+//! which discovery tells clients that they exist. `exec`, `attach` and `portforward` upgrade to a
+//! websocket; the older upgrade to SPDY itself is not served.
 
 mod discovery;
+mod ephemeral;
 pub(crate) mod error;
+mod exec;
 pub(crate) mod listener;
 mod logs;
 mod openapi;
 mod pages;
+mod port_forward;
 mod protobuf;
 mod resources;
 mod review;
 mod scale;
+mod spdy;
+mod spdy_headers;
 mod table;
+mod version;
 mod watch;
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::Router;
 use axum::body::{Body, Bytes, HttpBody as _};
-use axum::extract::{Query, Request, State};
+use axum::extract::ws::WebSocketUpgrade;
+use axum::extract::{FromRequestParts as _, Query, Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, Method, header};
 use axum::response::{IntoResponse, Response};
@@ -38,43 +44,56 @@ use tokio_util::sync::CancellationToken;
 use zeroize::Zeroizing;
 
 use self::error::ApiError;
+pub(crate) use self::version::Version;
 use super::kinds::{self, Kind};
 use super::logs::Logs;
+use super::pods::Pods;
 use super::store::Store;
 
 /// Bytes of a request's body, Kubernetes' own limit.
 const MAX_BODY: usize = 3 * 1024 * 1024;
 /// Requests that are served at once, watches included.
 const MAX_REQUESTS: usize = 512;
+/// Websockets that are served at once.
+const MAX_STREAMS: usize = 512;
+/// Bytes of one message of a websocket.
+const MAX_MESSAGE: usize = 1 << 20;
 
 /// What the handlers share.
 pub(crate) struct Api {
     pub(crate) store: Arc<Store>,
     pub(crate) logs: Arc<Logs>,
+    pub(crate) pods: Arc<Pods>,
+    pub(crate) version: Version,
     pub(crate) token: Zeroizing<String>,
     pub(crate) denied: Vec<super::Denied>,
+    pub(crate) allowed: Option<Vec<super::Rule>>,
     pub(crate) pages: pages::Pages,
     pub(crate) requests: Arc<Semaphore>,
+    streams: Arc<Semaphore>,
     pub(crate) stop: CancellationToken,
 }
 
 impl Api {
     pub(crate) fn new(
-        store: Arc<Store>,
-        logs: Arc<Logs>,
+        pods: Arc<Pods>,
+        version: Version,
         token: Zeroizing<String>,
         denied: Vec<super::Denied>,
-        stop: CancellationToken,
+        allowed: Option<Vec<super::Rule>>,
     ) -> Self {
-        let requests = Arc::new(Semaphore::new(MAX_REQUESTS));
         Self {
-            store,
-            logs,
+            store: pods.store.clone(),
+            logs: pods.logs.clone(),
+            stop: pods.stop.clone(),
+            pods,
+            version,
             token,
             denied,
+            allowed,
             pages: pages::Pages::default(),
-            requests,
-            stop,
+            requests: Arc::new(Semaphore::new(MAX_REQUESTS)),
+            streams: Arc::new(Semaphore::new(MAX_STREAMS)),
         }
     }
 }
@@ -89,8 +108,10 @@ pub(crate) struct Call {
     pub(crate) method: Method,
     pub(crate) query: HashMap<String, String>,
     pub(crate) body: Bytes,
-    /// The rest of the request; an upgrade to a websocket is taken from here.
+    /// The rest of the request.
     pub(crate) parts: Parts,
+    /// Where the client asks to go on by websocket; taken once.
+    upgrade: Mutex<Option<WebSocketUpgrade>>,
 }
 
 impl Call {
@@ -186,8 +207,9 @@ fn hold(body: Body, api: &Api, permit: OwnedSemaphorePermit) -> Body {
 }
 
 async fn dispatch(api: &Arc<Api>, request: Request) -> Result<Response, ApiError> {
-    let (parts, body) = request.into_parts();
+    let (mut parts, body) = request.into_parts();
     authenticate(api, &parts.headers)?;
+    let upgrade = WebSocketUpgrade::from_request_parts(&mut parts, &()).await;
     let Query(query) = Query::try_from_uri(&parts.uri)
         .map_err(|e| ApiError::bad_request(format!("the query cannot be read: {e}")))?;
     let body = axum::body::to_bytes(body, MAX_BODY)
@@ -201,6 +223,7 @@ async fn dispatch(api: &Arc<Api>, request: Request) -> Result<Response, ApiError
         query,
         body,
         parts,
+        upgrade: Mutex::new(upgrade.ok()),
     };
     match segments.as_slice() {
         ["healthz" | "livez" | "readyz", ..] => Ok("ok".into_response()),
@@ -209,7 +232,7 @@ async fn dispatch(api: &Arc<Api>, request: Request) -> Result<Response, ApiError
         ["apis", group, version, rest @ ..] if !rest.is_empty() => {
             resource(api, &call, group, version, rest)
         }
-        other => discovery::serve(&call, other),
+        other => discovery::serve(&call, api.version, other),
     }
 }
 
@@ -312,9 +335,51 @@ fn subresource(api: &Arc<Api>, call: &Call, target: Target<'_>) -> Result<Respon
     match (target.kind.plural, target.subresource, &call.method) {
         ("pods", "log", &Method::GET) => logs::serve(api, call, target),
         ("pods", "log", _) => Err(ApiError::method_not_allowed()),
+        ("pods", "exec" | "attach", &Method::GET | &Method::POST) => exec::serve(api, call, target),
+        ("pods", "portforward", &Method::GET | &Method::POST) => {
+            port_forward::serve(api, call, target)
+        }
+        ("pods", "ephemeralcontainers", _) => ephemeral::serve(api, call, target),
         ("deployments" | "replicasets", "scale", _) => scale::serve(api, call, target),
         _ => Err(ApiError::no_such_path()),
     }
+}
+
+/// The upgrade that the client asks for, in the first of these subprotocols that it speaks.
+fn upgrade(
+    call: &Call,
+    protocols: &'static [&'static str],
+) -> Result<(WebSocketUpgrade, String), ApiError> {
+    let upgrade = call
+        .upgrade
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .take();
+    let upgrade = upgrade.ok_or_else(|| {
+        ApiError::bad_request(
+            "Upgrade request required: this cluster upgrades to a websocket, and not to SPDY",
+        )
+    })?;
+    let upgrade = upgrade
+        .protocols(protocols.iter().copied())
+        .max_message_size(MAX_MESSAGE)
+        .max_frame_size(MAX_MESSAGE);
+    let chosen = upgrade.selected_protocol().and_then(|value| value.to_str().ok());
+    let chosen = chosen.map(str::to_owned).ok_or_else(|| {
+        ApiError::bad_request(format!(
+            "unable to upgrade connection: the client speaks none of the subprotocols {}",
+            protocols.join(", ")
+        ))
+    })?;
+    Ok((upgrade, chosen))
+}
+
+/// Counts a websocket for as long as it is held.
+fn stream_permit(api: &Api) -> Result<OwnedSemaphorePermit, ApiError> {
+    api.streams
+        .clone()
+        .try_acquire_owned()
+        .map_err(|_| ApiError::too_many_requests())
 }
 
 #[cfg(test)]

@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 use super::error::ApiError;
 use super::pages::{read_token, write_token};
 use super::table::{self, Form};
-use super::{Api, Call, Target, content_type, watch};
+use super::{Api, Call, Target, content_type, ephemeral, watch};
+use crate::sandbox::Quirk;
 use crate::sandbox::admission;
 use crate::sandbox::kinds::{self, Kind, Origin};
 use crate::sandbox::metadata::{meta, metadata_mut};
@@ -219,6 +220,18 @@ fn create_object(
     }
     admission::admit(kind, &mut object, None, &api.store)
         .map_err(|refused| ApiError::from_store(refused, kind, &name))?;
+    if std::ptr::eq(kind, kinds::POD) {
+        if admission::is_restricted(&api.store, meta(&object, "namespace")) {
+            admission::pod_security(&object)
+                .map_err(|refused| ApiError::from_store(refused, kind, &name))?;
+        }
+        if api.pods.has(Quirk::RefusesPods) {
+            return Err(ApiError::forbidden(format!(
+                "pods \"{name}\" is forbidden: exceeded quota: pods, requested: pods=1, used: pods=9, \
+                 limited: pods=9"
+            )));
+        }
+    }
     if let Some(namespace) = target.namespace
         && api.store.get(kinds::NAMESPACE, "", namespace).is_none()
     {
@@ -276,12 +289,13 @@ fn update(api: &Api, call: &Call, target: Target<'_>) -> Result<Response, ApiErr
         return Err(ApiError::invalid(target.kind, target.name, &[cause]));
     }
     let key = Key::new(target.namespace.unwrap_or_default(), target.name);
+    let restricted = admission::is_restricted(&api.store, &key.namespace);
     let stored = api
         .store
         .modify(target.kind, &key, part(target), call.keep()?, |stored| {
             preconditions.check(stored)?;
             let mut object = object;
-            admit_change(target, &mut object, stored, &api.store)?;
+            admit_change(target, &mut object, stored, &api.store, restricted)?;
             Ok(object)
         });
     let stored = stored.map_err(|error: ChangeError| error.answer(target))?;
@@ -293,8 +307,14 @@ fn admit_change(
     object: &mut Value,
     stored: &Value,
     store: &Store,
+    restricted: bool,
 ) -> Result<(), ChangeError> {
-    if part(target) == Part::Main {
+    if target.subresource == "ephemeralcontainers" {
+        *object = ephemeral::merged(object, stored)?;
+        if restricted {
+            admission::pod_security(object)?;
+        }
+    } else if part(target) == Part::Main {
         admission::admit(target.kind, object, Some(stored), store)?;
     }
     Ok(())
@@ -339,6 +359,8 @@ fn patch(api: &Api, call: &Call, target: Target<'_>) -> Result<Response, ApiErro
         return answer(StatusCode::CREATED, call, target, &created);
     }
     let key = Key::new(namespace, target.name);
+    // Asked before: while an object is changed the store is locked.
+    let restricted = admission::is_restricted(&api.store, namespace);
     let changed = api
         .store
         .modify(target.kind, &key, part(target), call.keep()?, |stored| {
@@ -356,7 +378,7 @@ fn patch(api: &Api, call: &Call, target: Target<'_>) -> Result<Response, ApiErro
             object["kind"] = stored["kind"].clone();
             // A patch may name the version it is meant for.
             Preconditions::of(&object).check(stored)?;
-            admit_change(target, &mut object, stored, &api.store)?;
+            admit_change(target, &mut object, stored, &api.store, restricted)?;
             Ok(object)
         });
     let changed = changed.map_err(|error: ChangeError| error.answer(target))?;

@@ -1,5 +1,6 @@
-//! Who may do what. The bearer of the token may do everything, except what
-//! [`super::super::SandboxOptions::denied`] takes away; the reviews say the same as the requests.
+//! Who may do what. The bearer of the token may do everything, or what
+//! [`super::super::SandboxOptions::allowed`] says, except what [`super::super::SandboxOptions::denied`]
+//! takes away; the reviews say the same as the requests.
 
 use axum::Json;
 use axum::http::{Method, StatusCode};
@@ -79,17 +80,29 @@ fn access(api: &Api, spec: &Value) -> Result<Value, ApiError> {
             "spec: exactly one of nonResourceAttributes or resourceAttributes must be specified",
         ));
     }
-    let resource = resource_name(
-        &text(attributes, "resource"),
+    let allowed = may(
+        api,
+        &text(attributes, "verb"),
         &text(attributes, "group"),
+        &text(attributes, "resource"),
         &text(attributes, "subresource"),
     );
-    let denied = is_denied(&api.denied, &text(attributes, "verb"), &resource);
-    Ok(json!({"allowed": !denied}))
+    Ok(json!({"allowed": allowed}))
 }
 
-/// Everything; a review of rules cannot express what is taken away, so it says that it is incomplete.
+/// Everything, or what is allowed; a review of rules cannot express what is taken away, so it says that
+/// it is incomplete.
 fn rules(api: &Api) -> Value {
+    if let Some(allowed) = &api.allowed {
+        let rules = allowed.iter().map(|rule| {
+            json!({"verbs": rule.verbs, "apiGroups": rule.api_groups, "resources": rule.resources})
+        });
+        return json!({
+            "resourceRules": rules.collect::<Vec<_>>(),
+            "nonResourceRules": [{"verbs": ["get"], "nonResourceURLs": ["*"]}],
+            "incomplete": !api.denied.is_empty(),
+        });
+    }
     json!({
         "resourceRules": [{"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]}],
         "nonResourceRules": [{"verbs": ["*"], "nonResourceURLs": ["*"]}],
@@ -111,10 +124,13 @@ fn resource_name(resource: &str, group: &str, subresource: &str) -> String {
     format!("{resource}{group}{subresource}")
 }
 
-fn is_denied(denied: &[Denied], verb: &str, resource: &str) -> bool {
-    denied
-        .iter()
-        .any(|d| (d.verb == "*" || d.verb == verb) && d.resource == resource)
+fn may(api: &Api, verb: &str, group: &str, resource: &str, subresource: &str) -> bool {
+    let full = resource_name(resource, group, subresource);
+    let denied = |d: &Denied| (d.verb == "*" || d.verb == verb) && d.resource == full;
+    let plain = resource_name(resource, "", subresource);
+    let allowed = api.allowed.as_ref();
+    !api.denied.iter().any(denied)
+        && allowed.is_none_or(|rules| rules.iter().any(|rule| rule.allows(verb, group, &plain)))
 }
 
 /// 403 for a request that is denied.
@@ -132,10 +148,13 @@ pub(super) fn authorize(api: &Api, call: &Call, target: Target<'_>) -> Result<()
         _ => return Ok(()),
     };
     let kind = target.kind;
-    let resource = resource_name(kind.plural, kind.group, target.subresource);
-    if !is_denied(&api.denied, verb, &resource) {
+    let streams = matches!(target.subresource, "exec" | "attach" | "portforward");
+    let create = streams && verb == "get" && api.version.streams_are_created();
+    let wanted = [Some(verb), create.then_some("create")];
+    let denied = |verb: &&str| !may(api, verb, kind.group, kind.plural, target.subresource);
+    let Some(verb) = wanted.into_iter().flatten().find(denied) else {
         return Ok(());
-    }
+    };
     let name = if collection {
         String::new()
     } else {

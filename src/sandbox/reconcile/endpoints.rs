@@ -1,4 +1,4 @@
-//! EndpointSlices of Services with a selector, and addresses of Services of type LoadBalancer.
+//! EndpointSlices of Services with a selector.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::World;
 use super::kubelet::served_port;
 use super::workloads::is_ready;
-use super::write::{Transition, own, owned_by, set_status};
+use super::write::{own, owned_by};
 use crate::sandbox::kinds;
 use crate::sandbox::metadata::{meta, name_suffix, place};
 use crate::sandbox::selectors::labels_match;
@@ -16,26 +16,9 @@ use crate::sandbox::store::{Key, Object, Part, Preconditions, StoreError};
 /// Looks at every Service.
 pub(super) fn run(world: &World) {
     for service in world.store.list(kinds::SERVICE, None).0 {
-        load_balancer(world, &service);
         if service.pointer("/spec/selector").is_some() {
             slices(world, &service);
         }
-    }
-}
-
-/// The cloud's part: the address is the cluster IP, as on clusters on one's own machine.
-fn load_balancer(world: &World, service: &Object) {
-    if service["spec"]["type"] == "LoadBalancer" {
-        let status = json!({
-            "loadBalancer": {"ingress": [{"ip": service["spec"]["clusterIP"], "ipMode": "VIP"}]},
-        });
-        set_status(
-            &world.store,
-            kinds::SERVICE,
-            service,
-            status,
-            Transition::EachItsOwn,
-        );
     }
 }
 
@@ -49,11 +32,17 @@ fn slices(world: &World, service: &Object) {
         let Some(ip) = pod.pointer("/status/podIP").filter(|ip| ip.is_string()) else {
             continue;
         };
+        // A pod that has ended is no endpoint, whatever its labels.
+        let phase = pod.pointer("/status/phase").and_then(Value::as_str);
+        if matches!(phase, Some("Succeeded" | "Failed")) {
+            continue;
+        }
         let ports = ports(service, pod);
-        let ready = is_ready(pod);
+        let serving = is_ready(pod);
+        let ready = serving || service["spec"]["publishNotReadyAddresses"] == true;
         let endpoint = json!({
             "addresses": [ip],
-            "conditions": {"ready": ready, "serving": ready, "terminating": false},
+            "conditions": {"ready": ready, "serving": serving, "terminating": false},
             "nodeName": pod["spec"]["nodeName"],
             "targetRef": {
                 "kind": "Pod",

@@ -4,6 +4,7 @@
 //! Each controller is a function that looks at the whole store and writes what should be different.
 //! [`World::settle`] runs them until none of them writes anything.
 
+mod balancer;
 mod cert_manager;
 mod endpoints;
 mod kubelet;
@@ -20,6 +21,7 @@ use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 
 use super::logs::Logs;
+use super::pods::Pods;
 use super::scenarios::Scenario;
 use super::store::Store;
 
@@ -35,11 +37,15 @@ pub(crate) struct World {
     pub(crate) logs: Arc<Logs>,
     pub(crate) scenario: &'static Scenario,
     pub(crate) network: Network,
+    /// What runs in pods, and their network.
+    pub(crate) pods: Arc<Pods>,
     pub(crate) stop: CancellationToken,
     /// Where servers of pods are run.
     pub(crate) runtime: Handle,
     /// One settling at a time; also keeps the pods that run, by UID.
     pub(crate) running: Mutex<HashMap<String, kubelet::Running>>,
+    /// Addresses of Services, and their listeners.
+    pub(crate) balancers: Mutex<balancer::Balancers>,
 }
 
 /// Which addresses pods get.
@@ -66,6 +72,10 @@ impl World {
     /// Runs the controllers until nothing changes any more.
     pub(crate) fn settle(&self) {
         let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut balancers = self
+            .balancers
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         for _ in 0..MAX_ROUNDS {
             let before = self.store.revision();
             cert_manager::run(self);
@@ -73,6 +83,7 @@ impl World {
             workloads::run(self);
             kubelet::run(self, &mut running);
             endpoints::run(self);
+            balancer::run(self, &mut balancers);
             if self.store.revision() == before {
                 return;
             }
@@ -82,13 +93,16 @@ impl World {
     /// Settles whenever something has changed, until the cluster stops.
     pub(crate) async fn keep_settling(self: Arc<Self>) {
         let mut changed = self.store.subscribe();
+        let mut ended = self.pods.subscribe();
         loop {
             tokio::select! {
                 () = self.stop.cancelled() => return,
                 woken = changed.changed() => if woken.is_err() { return },
+                woken = ended.changed() => if woken.is_err() { return },
             }
             tokio::time::sleep(GATHER).await;
             changed.borrow_and_update();
+            ended.borrow_and_update();
             let world = self.clone();
             // Minting keys takes long enough to hold up the API.
             let settled = tokio::task::spawn_blocking(move || world.settle()).await;

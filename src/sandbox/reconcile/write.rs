@@ -206,13 +206,24 @@ pub(super) fn event(
     message: &str,
     from: &str,
 ) {
+    event_about(store, object, "", (kind, reason, message), from);
+}
+
+/// An Event about a part of `object`: `spec.containers{nginx}`; type, reason and message.
+pub(super) fn event_about(
+    store: &Store,
+    object: &Value,
+    path: &str,
+    (kind, reason, message): (&str, &str, &str),
+    from: &str,
+) {
     let now = timestamp(Timestamp::now());
     let name = meta(object, "name");
     let namespace = match meta(object, "namespace") {
         "" => "default",
         namespace => namespace,
     };
-    let event = json!({
+    let mut event = json!({
         "apiVersion": "v1",
         "kind": "Event",
         "metadata": {
@@ -237,6 +248,9 @@ pub(super) fn event(
         "lastTimestamp": now,
         "count": 1,
     });
+    if !path.is_empty() {
+        event["involvedObject"]["fieldPath"] = json!(path);
+    }
     forget_old_events(store);
     // An Event that cannot be stored is not worth failing for.
     let _ = store.create(kinds::EVENT, event, true);

@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 pub(crate) type Files = BTreeMap<String, Zeroizing<Vec<u8>>>;
 
 /// Where nginx looks first.
-const MAIN: &str = "/etc/nginx/nginx.conf";
+pub(crate) const MAIN: &str = "/etc/nginx/nginx.conf";
 /// How deep `include` and blocks may nest.
 const MAX_DEPTH: usize = 8;
 
@@ -138,6 +138,48 @@ pub(crate) fn servers(files: &Files) -> Result<Vec<Server>, ConfigError> {
         }
     }
     Ok(found)
+}
+
+/// The files of a configuration in the order in which nginx reads them, each once, as `nginx -T` lists
+/// them; an error is nginx's.
+pub(crate) fn dump(files: &Files) -> Result<Vec<String>, ConfigError> {
+    let mut read = Vec::new();
+    follow(files, MAIN, 0, &mut read)?;
+    Ok(read)
+}
+
+fn follow(
+    files: &Files,
+    file: &str,
+    depth: usize,
+    read: &mut Vec<String>,
+) -> Result<(), ConfigError> {
+    // Its syntax, and that of what it includes.
+    parse(files, file, depth)?;
+    if read.iter().any(|known| known == file) {
+        return Ok(());
+    }
+    read.push(file.to_owned());
+    let Some(bytes) = files.get(file) else {
+        return Ok(());
+    };
+    let text = String::from_utf8_lossy(bytes);
+    let words = tokens(&text).unwrap_or_default();
+    let words: Vec<Option<&str>> = words
+        .iter()
+        .map(|(token, _)| match token {
+            Token::Word(word) => Some(word.as_str()),
+            _ => None,
+        })
+        .collect();
+    for pair in words.windows(2) {
+        if let [Some("include"), Some(pattern)] = pair {
+            for included in matching(files, pattern) {
+                follow(files, &included, depth + 1, read)?;
+            }
+        }
+    }
+    Ok(())
 }
 
 fn set(

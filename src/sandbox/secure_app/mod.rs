@@ -7,7 +7,7 @@
 
 pub(crate) mod config;
 mod connection;
-mod http;
+pub(crate) mod http;
 mod names;
 mod tls;
 

@@ -108,6 +108,9 @@ pub(crate) enum StoreError {
     /// The object breaks a rule; each with the field and the message.
     #[error("invalid: {0:?}")]
     Invalid(Vec<(String, String)>),
+    /// A rule of the namespace forbids it.
+    #[error("{0}")]
+    Forbidden(String),
     /// The log no longer reaches back that far.
     #[error("too old resource version: {asked} ({oldest})")]
     Expired {

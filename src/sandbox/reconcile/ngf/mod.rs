@@ -9,6 +9,7 @@ mod policies;
 mod provision;
 mod references;
 mod reload;
+mod render;
 mod routes;
 #[cfg(test)]
 mod tests;
@@ -61,6 +62,10 @@ pub(super) fn run(world: &World) {
         gateway.reload_error = reload::error(store, gateway, &policies, &routes);
     }
     for gateway in &gateways {
+        // What nginx does not take is rolled back: the files stay as they were.
+        if gateway.valid && gateway.reload_error.is_none() {
+            render::run(world, gateway, &policies, &routes);
+        }
         gateway.write_status(store);
     }
     for route in &routes {

@@ -9,7 +9,9 @@ use crate::sandbox::kinds;
 use crate::sandbox::metadata::{hex, meta};
 use crate::sandbox::reconcile::World;
 use crate::sandbox::reconcile::write::{ensure, own};
+use crate::sandbox::store::{Object, Store};
 
+/// Where no NginxProxy says otherwise.
 const IMAGE: &str = "ghcr.io/nginx/nginx-gateway-fabric/nginx:2.6.7";
 const CONTROL_PLANE_IMAGE: &str = "ghcr.io/nginx/nginx-gateway-fabric:2.6.7";
 /// `metadata.name` of a Service.
@@ -33,7 +35,7 @@ pub(super) fn run(world: &World, gateway: &GatewayState) {
     if !gateway.valid {
         return;
     }
-    let plan = Plan::new(gateway);
+    let plan = Plan::new(&world.store, gateway);
     for (kind, mut object) in [
         (kinds::SECRET, plan.agent_secret()),
         (kinds::CONFIG_MAP, plan.bootstrap()),
@@ -52,10 +54,26 @@ struct Plan<'a> {
     name: String,
     labels: Value,
     ports: Vec<u64>,
+    /// `spec.kubernetes.deployment` of the NginxProxy.
+    wanted: Value,
+}
+
+/// The NginxProxy of the Gateway, or of its class.
+fn nginx_proxy(store: &Store, gateway: &Value) -> Option<Object> {
+    let own = gateway.pointer("/spec/infrastructure/parametersRef/name");
+    if let Some(name) = own.and_then(Value::as_str) {
+        return store.get(kinds::NGINX_PROXY, meta(gateway, "namespace"), name);
+    }
+    let class = store.get(kinds::GATEWAY_CLASS, "", super::CLASS)?;
+    let reference = class.pointer("/spec/parametersRef")?;
+    let text = |field: &str| reference[field].as_str().unwrap_or_default();
+    store.get(kinds::NGINX_PROXY, text("namespace"), text("name"))
 }
 
 impl<'a> Plan<'a> {
-    fn new(gateway: &'a GatewayState) -> Self {
+    fn new(store: &Store, gateway: &'a GatewayState) -> Self {
+        let proxy = nginx_proxy(store, &gateway.object);
+        let wanted = proxy.and_then(|proxy| proxy.pointer("/spec/kubernetes/deployment").cloned());
         let gateway_name = meta(&gateway.object, "name");
         let name = resource_name(gateway_name, super::CLASS);
         let mut labels = json!({
@@ -78,7 +96,19 @@ impl<'a> Plan<'a> {
             name,
             labels,
             ports,
+            wanted: wanted.unwrap_or_default(),
         }
+    }
+
+    /// `REPOSITORY:TAG` as the NginxProxy has them.
+    fn image(&self) -> String {
+        let image = &self.wanted["container"]["image"];
+        let (repository, tag) = IMAGE.rsplit_once(':').unwrap_or((IMAGE, "latest"));
+        let text = |field: &str, otherwise: &str| {
+            let text = image[field].as_str().filter(|text| !text.is_empty());
+            text.unwrap_or(otherwise).to_owned()
+        };
+        format!("{}:{}", text("repository", repository), text("tag", tag))
     }
 
     fn object(&self, api_version: &str, kind: &str, name: &str) -> Value {
@@ -148,7 +178,7 @@ impl<'a> Plan<'a> {
     fn deployment(&self) -> Value {
         let mut deployment = self.object("apps/v1", "Deployment", &self.name);
         deployment["spec"] = json!({
-            "replicas": 1,
+            "replicas": self.wanted["replicas"].as_u64().unwrap_or(1),
             "selector": {"matchLabels": self.labels},
             "template": {
                 "metadata": {
@@ -179,7 +209,7 @@ impl<'a> Plan<'a> {
         ports.push(json!({"name": "metrics", "containerPort": 9113, "protocol": "TCP"}));
         json!({
             "name": "nginx",
-            "image": IMAGE,
+            "image": self.image(),
             "imagePullPolicy": "IfNotPresent",
             "ports": ports,
             "readinessProbe": {"httpGet": {"path": "/readyz", "port": 8081}, "initialDelaySeconds": 3},

@@ -15,14 +15,35 @@ use crate::sandbox::store::{Object, Store};
 
 /// What NGF knows about one route.
 pub(super) struct RouteState {
-    kind: &'static Kind,
-    object: Object,
+    pub(super) kind: &'static Kind,
+    pub(super) object: Object,
     conditions: Vec<Value>,
     parents: Vec<Parent>,
     /// Services of its backends, by namespace and name.
     pub(super) services: Vec<(String, String)>,
     /// Policies (by their place in the list) of its valid backends.
     pub(super) policies: Vec<usize>,
+    /// What its rules lead to, in their order.
+    pub(super) rules: Vec<RuleState>,
+}
+
+/// What a rule leads to.
+pub(super) struct RuleState {
+    /// The rule as it is written.
+    pub(super) spec: Value,
+    /// Its backends; none where nginx is to answer 500.
+    pub(super) backends: Vec<Backend>,
+}
+
+/// A backend that NGF takes.
+#[derive(Clone)]
+pub(super) struct Backend {
+    pub(super) service: Object,
+    /// The port of the Service: number and name.
+    pub(super) port: (u16, String),
+    pub(super) weight: u64,
+    /// Its policy, by its place in the list.
+    pub(super) policy: Option<usize>,
 }
 
 struct Parent {
@@ -113,6 +134,7 @@ pub(super) fn build(
                 parents: Vec::new(),
                 services: Vec::new(),
                 policies: Vec::new(),
+                rules: Vec::new(),
             };
             backends(store, &mut route, policies);
             attach(store, &mut route, gateways);
@@ -287,13 +309,17 @@ fn backends(store: &Store, route: &mut RouteState, policies: &mut [PolicyState])
     let rules = object.pointer("/spec/rules").and_then(Value::as_array);
     for (rule_index, rule) in rules.into_iter().flatten().enumerate() {
         let mut used: Vec<Option<usize>> = Vec::new();
+        let mut taken = Vec::new();
         let references = rule["backendRefs"]
             .as_array()
             .map_or(&[][..], Vec::as_slice);
         for (index, reference) in references.iter().enumerate() {
             let path = format!("spec.rules[{rule_index}].backendRefs[{index}]");
             match backend(store, route, policies, reference, &path) {
-                Ok(policy) => used.push(policy),
+                Ok(backend) => {
+                    used.push(backend.policy);
+                    taken.push(backend);
+                }
                 Err((reason, message)) => {
                     route
                         .conditions
@@ -311,19 +337,24 @@ fn backends(store: &Store, route: &mut RouteState, policies: &mut [PolicyState])
                 message,
             ));
             used.clear();
+            taken.clear();
         }
+        route.rules.push(RuleState {
+            spec: rule.clone(),
+            backends: taken,
+        });
         route.policies.extend(used.into_iter().flatten());
     }
 }
 
-/// `createBackendRef`: the policy of a backend, or reason and message of the condition.
+/// `createBackendRef`: a backend with its policy, or reason and message of the condition.
 fn backend(
     store: &Store,
     route: &mut RouteState,
     policies: &mut [PolicyState],
     reference: &Value,
     path: &str,
-) -> Result<Option<usize>, (&'static str, String)> {
+) -> Result<Backend, (&'static str, String)> {
     let text = |field: &str| reference[field].as_str().unwrap_or_default();
     if !matches!(text("group"), "" | "core") {
         return Err((
@@ -383,7 +414,13 @@ fn backend(
     if let Some(protocol) = service_port["appProtocol"].as_str() {
         app_protocol(route.kind.kind, protocol, policy.is_some())?;
     }
-    Ok(policy)
+    let port = (u16::try_from(port).unwrap_or_default(), port_name.to_owned());
+    Ok(Backend {
+        service,
+        port,
+        weight: reference["weight"].as_u64().unwrap_or(1),
+        policy,
+    })
 }
 
 /// `validateRouteBackendRefAppProtocol`.

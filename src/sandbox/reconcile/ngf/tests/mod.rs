@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use crate::sandbox::guide::Stage;
 use crate::sandbox::kinds::{self, Kind};
 use crate::sandbox::logs::Logs;
+use crate::sandbox::pods::Pods;
 use crate::sandbox::reconcile::{Network, World};
 use crate::sandbox::scenarios::Scenario;
 use crate::sandbox::store::{Key, Part, Preconditions, Store, StoreError};
@@ -20,14 +21,25 @@ use crate::sandbox::{admission, objects, patch};
 
 /// The guide's last stage, settled.
 fn guide() -> World {
+    let (store, logs) = (Arc::new(Store::new()), Arc::new(Logs::default()));
+    let (network, stop) = (Network::Shared, CancellationToken::new());
+    let pods = Pods::new(
+        store.clone(),
+        logs.clone(),
+        network,
+        Vec::new(),
+        stop.clone(),
+    );
     let world = World {
-        store: Arc::new(Store::new()),
-        logs: Arc::new(Logs::default()),
+        store,
+        logs,
         scenario: Scenario::find("guide").unwrap(),
-        network: Network::Shared,
-        stop: CancellationToken::new(),
+        network,
+        pods: Arc::new(pods),
+        stop,
         runtime: Handle::current(),
         running: Mutex::default(),
+        balancers: Mutex::default(),
     };
     objects::install(&world.store);
     objects::apply_stage(&world.store, world.scenario, Stage::Policy);
