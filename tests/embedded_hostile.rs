@@ -27,10 +27,15 @@ fn json(said: Said) -> Value {
 /// The field of the exec step of a transcript.
 fn of_exec(transcript: &Value, name: &str) -> String {
     let steps = transcript["steps"].as_array().expect("steps");
-    let step = steps.iter().find(|step| step["name"] == "exec").expect("an exec");
+    let step = steps
+        .iter()
+        .find(|step| step["name"] == "exec")
+        .expect("an exec");
     let fields = step["fields"].as_array().expect("fields");
     let field = fields.iter().find(|field| field["name"] == name);
-    field.map_or("", |field| field["value"].as_str().unwrap_or("")).to_owned()
+    field
+        .map_or("", |field| field["value"].as_str().unwrap_or(""))
+        .to_owned()
 }
 
 /// Gives the data plane another image, and waits for its pod.
@@ -114,7 +119,9 @@ async fn what_a_user_may_not_is_said_with_the_rule_that_is_missing() {
         let why = transcript["way"]["not_taken"].to_string();
         assert!(why.contains(rule), "1.{minor}: {why}");
         let name = cluster.pod("gateway-nginx-");
-        let refused = cluster.kubectl(&format!("exec {name} -c nginx -- true")).refused();
+        let refused = cluster
+            .kubectl(&format!("exec {name} -c nginx -- true"))
+            .refused();
         assert!(
             refused.contains("is forbidden") && refused.contains("cannot"),
             "1.{minor}: {refused}"
@@ -129,18 +136,35 @@ async fn what_cannot_be_made_is_said_soon_and_leaves_nothing() {
         return;
     }
     let cluster = Cluster::with(guide()).await;
-    let left = || cluster.kubectl("get pods -l ngf-tui/debug-pod -o name").fine();
+    let left = || {
+        cluster
+            .kubectl("get pods -l ngf-tui/debug-pod -o name")
+            .fine()
+    };
     for (arguments, says) in [
-        ("--via pod --image registry.invalid/busybox --yes", "--image"),
-        ("--via ephemeral --image registry.invalid/busybox --yes", "its entry stays in the pod"),
-        ("--via pod --image example.com/distroless-nginx:1 --yes", "--image"),
+        (
+            "--via pod --image registry.invalid/busybox --yes",
+            "--image",
+        ),
+        (
+            "--via ephemeral --image registry.invalid/busybox --yes",
+            "its entry stays in the pod",
+        ),
+        (
+            "--via pod --image example.com/distroless-nginx:1 --yes",
+            "--image",
+        ),
         ("--via exec --pod no-such-pod", "it has gateway-nginx-"),
         ("--via pod", "--yes"),
     ] {
         let began = Instant::now();
         let said = probe(&cluster, arguments).refused();
         assert!(said.contains(says), "{arguments}: {said}");
-        assert!(began.elapsed().as_secs() < 10, "{arguments} took {:?}", began.elapsed());
+        assert!(
+            began.elapsed().as_secs() < 10,
+            "{arguments} took {:?}",
+            began.elapsed()
+        );
         assert_eq!(left(), "", "{arguments}");
     }
 
@@ -159,7 +183,9 @@ async fn what_cannot_be_made_is_said_soon_and_leaves_nothing() {
     ] {
         let refused = cluster.kubectl(&careless).refused();
         assert!(
-            refused.contains("violates PodSecurity \"restricted:latest\": allowPrivilegeEscalation != false"),
+            refused.contains(
+                "violates PodSecurity \"restricted:latest\": allowPrivilegeEscalation != false"
+            ),
             "{careless}: {refused}"
         );
     }
@@ -169,7 +195,10 @@ async fn what_cannot_be_made_is_said_soon_and_leaves_nothing() {
     options.quirks = vec![Quirk::RefusesPods];
     let cluster = Cluster::with(options).await;
     let said = probe(&cluster, "--via pod --yes").refused();
-    assert!(said.contains("quota of namespace default is used up"), "{said}");
+    assert!(
+        said.contains("quota of namespace default is used up"),
+        "{said}"
+    );
     cluster.sandbox.shutdown().await;
 }
 
@@ -187,12 +216,18 @@ async fn each_role_suffices_for_what_it_is_for() {
     options.allowed = Some(reader);
     let cluster = Cluster::with(options).await;
     let check = cluster.ngf_tui("check -o json").fine();
-    assert!(!check.contains("forbidden") && !check.contains("may not"), "{check}");
+    assert!(
+        !check.contains("forbidden") && !check.contains("may not"),
+        "{check}"
+    );
     let transcript = json(probe(&cluster, ""));
     assert_eq!(transcript["via"], "direct");
     for way in ["exec", "port-forward", "ephemeral --yes", "pod --yes"] {
         let said = probe(&cluster, &format!("--via {way}")).refused();
-        assert!(said.contains("add to a Role in namespace default"), "{way}: {said}");
+        assert!(
+            said.contains("add to a Role in namespace default"),
+            "{way}: {said}"
+        );
     }
     cluster.sandbox.shutdown().await;
 
@@ -201,11 +236,20 @@ async fn each_role_suffices_for_what_it_is_for() {
         options.allowed = Some(both.clone());
         options.minor = minor;
         let cluster = Cluster::with(options).await;
-        for way in ["auto", "exec", "port-forward", "ephemeral --yes", "pod --yes"] {
+        for way in [
+            "auto",
+            "exec",
+            "port-forward",
+            "ephemeral --yes",
+            "pod --yes",
+        ] {
             let transcript = json(probe(&cluster, &format!("--via {way}")));
             assert_eq!(transcript["http"]["status"], 200, "{way}");
             let beside = transcript["beside"].to_string();
-            assert!(!beside.contains("may not") && !beside.contains("forbids"), "{way}: {beside}");
+            assert!(
+                !beside.contains("may not") && !beside.contains("forbids"),
+                "{way}: {beside}"
+            );
         }
         cluster.ngf_tui("probe gateway/gateway --all").fine();
         cluster.ngf_tui("cleanup").fine();
@@ -231,7 +275,10 @@ async fn each_role_suffices_for_what_it_is_for() {
         options.allowed = Some(rules);
         let cluster = Cluster::with(options).await;
         let said = probe(&cluster, &format!("--via {way}")).refused();
-        assert!(said.contains(&format!("resources: [{resource}]")), "{way}: {said}");
+        assert!(
+            said.contains(&format!("resources: [{resource}]")),
+            "{way}: {said}"
+        );
         cluster.sandbox.shutdown().await;
     }
 }

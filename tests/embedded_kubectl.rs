@@ -21,7 +21,10 @@ fn kubectl(demo: &Demo, arguments: &str, last: &str) -> Command {
 }
 
 fn gateway(demo: &Demo) -> String {
-    pod(&run(&mut demo.kubectl("get pods -o name")).fine(), "gateway-nginx-")
+    pod(
+        &run(&mut demo.kubectl("get pods -o name")).fine(),
+        "gateway-nginx-",
+    )
 }
 
 fn status(command: &mut Command) -> (Option<i32>, String, String) {
@@ -41,19 +44,45 @@ fn exec_runs_commands_of_the_image_and_ends_with_their_status() {
     let demo = Demo::start("--stage policy");
     let name = gateway(&demo);
     let exec = format!("exec {name} -c nginx --");
-    let keys = "/etc/nginx/secrets/ssl_keypair_default_gateway-presents-this-cert-for-validation.pem";
+    let keys =
+        "/etc/nginx/secrets/ssl_keypair_default_gateway-presents-this-cert-for-validation.pem";
     for (script, code, out, err) in [
-        ("cat /etc/nginx/secrets/cert_bundle_default_backend-cert.crt", 0, "BEGIN CERTIFICATE", ""),
-        ("ls -l /etc/nginx/secrets", 0, "ssl_keypair_default_gateway-presents", ""),
-        ("nginx -T 2>/dev/null | grep proxy_ssl_name", 0, "proxy_ssl_name secure-app.example.com;", ""),
+        (
+            "cat /etc/nginx/secrets/cert_bundle_default_backend-cert.crt",
+            0,
+            "BEGIN CERTIFICATE",
+            "",
+        ),
+        (
+            "ls -l /etc/nginx/secrets",
+            0,
+            "ssl_keypair_default_gateway-presents",
+            "",
+        ),
+        (
+            "nginx -T 2>/dev/null | grep proxy_ssl_name",
+            0,
+            "proxy_ssl_name secure-app.example.com;",
+            "",
+        ),
         ("nginx -t", 0, "", "test is successful"),
         ("nginx -v", 0, "", "nginx version: nginx/1."),
-        ("cat /etc/resolv.conf", 0, "search default.svc.cluster.local svc.cluster.local", ""),
+        (
+            "cat /etc/resolv.conf",
+            0,
+            "search default.svc.cluster.local svc.cluster.local",
+            "",
+        ),
         ("nslookup secure-app", 0, "10.96.", ""),
         ("nc -z -w 2 secure-app 8443 && echo open", 0, "open\n", ""),
         ("nc secure-app 22", 1, "", "Connection refused"),
         ("nc nobody 22", 1, "", "bad address 'nobody'"),
-        ("echo \"$0 $1\" >&2; false || exit 7", 7, "", "name argument\n"),
+        (
+            "echo \"$0 $1\" >&2; false || exit 7",
+            7,
+            "",
+            "name argument\n",
+        ),
         ("nosuch", 127, "", "sh: nosuch: not found"),
         ("for i in 1 2; do echo $i; done", 2, "", "knows no `for`"),
     ] {
@@ -100,7 +129,12 @@ fn what_is_typed_comes_back_byte_for_byte() {
     // Its end ends cat: the fifth version of the protocol can say it.
     let writer = std::thread::spawn(move || stdin.write_all(&sent));
     let mut back = Vec::new();
-    child.stdout.take().expect("its output").read_to_end(&mut back).expect("read");
+    child
+        .stdout
+        .take()
+        .expect("its output")
+        .read_to_end(&mut back)
+        .expect("read");
     writer.join().expect("no panic").expect("written");
     assert!(child.wait().expect("it ends").success());
     assert!(back == much, "{} bytes came back", back.len());
@@ -108,7 +142,10 @@ fn what_is_typed_comes_back_byte_for_byte() {
         &mut demo.kubectl(&format!("exec -i {name} -c nginx -- sha256sum")),
         &much,
     );
-    let sum: String = sha256(&much).iter().map(|byte| format!("{byte:02x}")).collect();
+    let sum: String = sha256(&much)
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
     assert_eq!(said.fine(), format!("{sum}  -\n"));
 }
 
@@ -130,8 +167,13 @@ impl Forward {
         let mut lines = BufReader::new(child.stdout.take().expect("its output"));
         lines.read_line(&mut line).expect("a line");
         // Forwarding from 127.0.0.1:PORT -> 80
-        let port = line.split("127.0.0.1:").nth(1).and_then(|rest| rest.split(' ').next());
-        let port = port.and_then(|port| port.parse().ok()).unwrap_or_else(|| panic!("{line:?}"));
+        let port = line
+            .split("127.0.0.1:")
+            .nth(1)
+            .and_then(|rest| rest.split(' ').next());
+        let port = port
+            .and_then(|port| port.parse().ok())
+            .unwrap_or_else(|| panic!("{line:?}"));
         std::thread::spawn(move || {
             let mut rest = String::new();
             // What it says later is of no interest, and must not fill the pipe.
@@ -142,7 +184,9 @@ impl Forward {
 
     fn connect(&self) -> TcpStream {
         let stream = TcpStream::connect(("127.0.0.1", self.port)).expect("connected");
-        stream.set_read_timeout(Some(Duration::from_secs(20))).expect("set");
+        stream
+            .set_read_timeout(Some(Duration::from_secs(20)))
+            .expect("set");
         stream
     }
 }
@@ -155,7 +199,11 @@ impl Drop for Forward {
 }
 
 fn get(stream: &mut TcpStream, host: &str) -> String {
-    write!(stream, "GET / HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n").expect("sent");
+    write!(
+        stream,
+        "GET / HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"
+    )
+    .expect("sent");
     let mut answer = String::new();
     stream.read_to_string(&mut answer).expect("an answer");
     answer
@@ -183,16 +231,29 @@ fn port_forward_carries_the_gateways_traffic_and_its_faults() {
             "502",
             "SSL_do_handshake() failed (SSL: error:0A0000C6:SSL routines::packet length too long",
         ),
-        ("--scenario no-client-certificate", "400", "\"GET / HTTP/1.1\" 400"),
+        (
+            "--scenario no-client-certificate",
+            "400",
+            "\"GET / HTTP/1.1\" 400",
+        ),
         ("--scenario opaque-secret", "500", "\"GET / HTTP/1.1\" 500"),
     ] {
         let demo = Demo::start(arguments);
         let forward = Forward::start(&demo, "deployment/gateway-nginx", 80);
         let answer = get(&mut forward.connect(), "secure-app.example.com");
         let line = answer.lines().next().unwrap_or_default();
-        assert!(line.starts_with(&format!("HTTP/1.1 {status} ")), "{arguments}: {answer}");
+        assert!(
+            line.starts_with(&format!("HTTP/1.1 {status} ")),
+            "{arguments}: {answer}"
+        );
         let log = run(&mut demo.kubectl("logs deployment/gateway-nginx -c nginx")).fine();
-        assert!(log.contains(logged) || status == "502" && logged.contains("packet") && log.contains("wrong version number"), "{arguments}: {log}");
+        assert!(
+            log.contains(logged)
+                || status == "502"
+                    && logged.contains("packet")
+                    && log.contains("wrong version number"),
+            "{arguments}: {log}"
+        );
         let answer = get(&mut forward.connect(), "nobody.example.com");
         assert!(answer.starts_with("HTTP/1.1 404 "), "{arguments}: {answer}");
     }
@@ -204,7 +265,8 @@ fn port_forward_is_byte_exact_and_says_what_nobody_listens_at() {
         return;
     }
     let demo = Demo::start("--stage policy");
-    run(&mut demo.kubectl("run echo --image=busybox --restart=Never -- nc -ll -p 7000 -e cat")).fine();
+    run(&mut demo.kubectl("run echo --image=busybox --restart=Never -- nc -ll -p 7000 -e cat"))
+        .fine();
     until("echo runs", || {
         run(&mut demo.kubectl("get pod echo -o jsonpath={.status.phase}")).out == "Running"
     });
@@ -221,7 +283,9 @@ fn port_forward_is_byte_exact_and_says_what_nobody_listens_at() {
                 let sent = part.clone();
                 let writing = std::thread::spawn(move || {
                     writer.write_all(&sent).expect("written");
-                    writer.shutdown(std::net::Shutdown::Write).expect("shut down");
+                    writer
+                        .shutdown(std::net::Shutdown::Write)
+                        .expect("shut down");
                 });
                 let mut back = Vec::new();
                 reader.read_to_end(&mut back).expect("read");
@@ -253,21 +317,34 @@ fn debug_containers_start_log_end_and_stay() {
         b"cat /etc/hostname\nnc -z secure-app 8443 && echo reached\ncat /etc/nginx/nginx.conf\nexit 3\n",
     );
     assert!(said.out.contains(&format!("{name}\nreached\n")), "{said:?}");
-    assert!(said.err.contains("can't open '/etc/nginx/nginx.conf'"), "not nginx's files: {said:?}");
-    run(&mut kubectl(&demo, &format!("{debug} -c second --target=nginx -- sh -c"), "echo written; sleep 0.2")).fine();
+    assert!(
+        said.err.contains("can't open '/etc/nginx/nginx.conf'"),
+        "not nginx's files: {said:?}"
+    );
+    run(&mut kubectl(
+        &demo,
+        &format!("{debug} -c second --target=nginx -- sh -c"),
+        "echo written; sleep 0.2",
+    ))
+    .fine();
     let state = |container: &str, path: &str| {
         let filter = format!(
             "jsonpath={{.status.ephemeralContainerStatuses[?(@.name==\"{container}\")].state.{path}}}"
         );
         run(&mut kubectl(&demo, &format!("get pod {name} -o"), &filter)).out
     };
-    until("the second has ended", || state("second", "terminated.exitCode") == "0");
+    until("the second has ended", || {
+        state("second", "terminated.exitCode") == "0"
+    });
     assert_eq!(state("first", "terminated.exitCode"), "3");
     let log = run(&mut demo.kubectl(&format!("logs {name} -c second"))).fine();
     assert_eq!(log, "written\n");
     // Nothing else of the pod has changed, and what was added is not taken away.
     let ready = run(&mut demo.kubectl(&format!("get pod {name} --no-headers"))).fine();
-    assert!(ready.contains("1/1") && ready.contains("Running"), "{ready}");
+    assert!(
+        ready.contains("1/1") && ready.contains("Running"),
+        "{ready}"
+    );
     let again = run(&mut demo.kubectl(&format!("{debug} -c second -- true")));
     assert!(again.refused().contains("second"));
 
@@ -278,10 +355,15 @@ fn debug_containers_start_log_end_and_stay() {
     assert!(said.out.starts_with("once\n"), "{said:?}");
     run(&mut demo.kubectl("run no-image --image=registry.invalid/busybox --restart=Never")).fine();
     until("the image is not there", || {
-        run(&mut demo.kubectl("get pod no-image --no-headers")).out.contains("ImagePullBackOff")
+        run(&mut demo.kubectl("get pod no-image --no-headers"))
+            .out
+            .contains("ImagePullBackOff")
     });
     let words = run(&mut demo.kubectl("describe pod no-image")).fine();
-    assert!(words.contains("lookup registry.invalid: no such host"), "{words}");
+    assert!(
+        words.contains("lookup registry.invalid: no such host"),
+        "{words}"
+    );
     let limited = "run late --image=busybox --restart=Never --overrides={\"spec\":{\"activeDeadlineSeconds\":1}} -- sleep 60";
     run(&mut demo.kubectl(limited)).fine();
     until("its deadline has passed", || {

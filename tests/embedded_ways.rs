@@ -50,7 +50,9 @@ fn content(mut transcript: Value) -> Value {
                     // Whether the backend's goodbye comes before ours is a matter of time.
                     let goodbye = one["direction"] == "received"
                         && (one["length"] == CLOSE_NOTIFY || name == "alert");
-                    !connects && !goodbye && !(ANEW.contains(&name.as_str()) && one["value"].is_string())
+                    !connects
+                        && !goodbye
+                        && !(ANEW.contains(&name.as_str()) && one["value"].is_string())
                 });
                 list.iter_mut().for_each(strip);
             }
@@ -112,7 +114,11 @@ fn every_way_gives_the_same_transcript() {
         let via = transcript["via"].as_str().expect("a way");
         assert!(via.starts_with(says), "{way}: {via}");
         let content = content(transcript);
-        assert_eq!(differences(&content, &direct), Vec::<String>::new(), "{way}");
+        assert_eq!(
+            differences(&content, &direct),
+            Vec::<String>::new(),
+            "{way}"
+        );
     }
     // The ephemeral container still runs, and is used again.
     probed(&demo, "--via ephemeral");
@@ -169,7 +175,8 @@ fn one_bad_endpoint_and_one_stale_data_plane_stand_out_of_two_hundred() {
     let pods = run(&mut demo.kubectl("get pods -o name")).fine();
     let old = sandbox_support::pod(&pods, "secure-app-old-");
     assert!(
-        expired.contains(&format!("Pod default/{old})")) && expired.contains("(10:certificate has expired)"),
+        expired.contains(&format!("Pod default/{old})"))
+            && expired.contains("(10:certificate has expired)"),
         "{expired}"
     );
     let command = "sha256sum /etc/nginx/secrets/cert_bundle_default_backend-cert.crt";
@@ -182,17 +189,24 @@ fn one_bad_endpoint_and_one_stale_data_plane_stand_out_of_two_hundred() {
         })
         .collect();
     sums.sort();
-    let other = if sums[0].0 == sums[1].0 { &sums[4] } else { &sums[0] };
+    let other = if sums[0].0 == sums[1].0 {
+        &sums[4]
+    } else {
+        &sums[0]
+    };
     assert_eq!(sums.iter().filter(|(sum, _)| *sum == other.0).count(), 1);
     assert!(
-        stale.contains(other.1) && stale.contains("every endpoint fails that is well from elsewhere"),
+        stale.contains(other.1)
+            && stale.contains("every endpoint fails that is well from elsewhere"),
         "{stale}"
     );
 }
 
 fn kill(child: &Child, signal: &str) {
     let id = child.id().to_string();
-    let status = std::process::Command::new("kill").args([&format!("-{signal}"), &id]).status();
+    let status = std::process::Command::new("kill")
+        .args([&format!("-{signal}"), &id])
+        .status();
     assert!(status.is_ok_and(|status| status.success()));
 }
 
@@ -230,24 +244,39 @@ fn a_debug_pod_goes_with_its_probe_or_by_its_deadline() {
     kill(&child, "KILL");
     child.wait().expect("it ends");
     let left = debug_pods(&demo);
-    let name = left.trim().strip_prefix("pod/").expect("nobody could remove it");
+    let name = left
+        .trim()
+        .strip_prefix("pod/")
+        .expect("nobody could remove it");
     let pod = run(&mut demo.kubectl(&format!("get pod {name} -o json"))).fine();
     let pod: Value = serde_json::from_str(&pod).expect("JSON");
-    assert!(pod["spec"]["activeDeadlineSeconds"].as_u64().is_some_and(|s| s <= 3600));
+    assert!(
+        pod["spec"]["activeDeadlineSeconds"]
+            .as_u64()
+            .is_some_and(|s| s <= 3600)
+    );
     // It has the data plane's labels, and neither traffic nor another owner.
     assert_eq!(pod["metadata"]["ownerReferences"][0]["kind"], "Gateway");
     assert_eq!(pod["status"]["phase"], "Running");
-    let slices = run(&mut demo.kubectl(
-        "get endpointslices -l kubernetes.io/service-name=gateway-nginx -o json",
-    ));
+    let slices =
+        run(&mut demo
+            .kubectl("get endpointslices -l kubernetes.io/service-name=gateway-nginx -o json"));
     let slices: Value = serde_json::from_str(&slices.fine()).expect("JSON");
-    let endpoints = slices["items"][0]["endpoints"].as_array().expect("endpoints");
+    let endpoints = slices["items"][0]["endpoints"]
+        .as_array()
+        .expect("endpoints");
     let ours = endpoints.iter().find(|e| e["targetRef"]["name"] == name);
-    assert_eq!(ours.expect("its labels are the data plane's")["conditions"]["ready"], false);
+    assert_eq!(
+        ours.expect("its labels are the data plane's")["conditions"]["ready"],
+        false
+    );
     let replicas = "get deployment gateway-nginx -o jsonpath={.status.replicas}";
     assert_eq!(run(&mut demo.kubectl(replicas)).fine(), "1");
     let cleanup = run(&mut demo.ngf_tui("cleanup")).fine();
-    assert!(cleanup.contains(name) && cleanup.contains("removed"), "{cleanup}");
+    assert!(
+        cleanup.contains(name) && cleanup.contains("removed"),
+        "{cleanup}"
+    );
     assert_eq!(debug_pods(&demo), "");
 }
 
@@ -265,7 +294,9 @@ async fn dialled(dial: &impl Dial, host: &str, port: u16) -> Dialled {
         port,
         timeout: Duration::from_secs(5),
     };
-    dial.dial(&target, &Recorder::new()).await.expect("connected")
+    dial.dial(&target, &Recorder::new())
+        .await
+        .expect("connected")
 }
 
 /// Bytes that no way may change: every value, and no period that a buffer's size could hide.
@@ -286,7 +317,9 @@ async fn ten_megabytes_come_back_as_they_were() {
         .kubectl("run echo --image=busybox --restart=Never -- nc -ll -p 7000 -e cat")
         .fine();
     cluster.kubectl_until("get pod echo", "Running");
-    let ip = cluster.kubectl("get pod echo -o jsonpath={.status.podIP}").fine();
+    let ip = cluster
+        .kubectl("get pod echo -o jsonpath={.status.podIP}")
+        .fine();
     let client = client(&cluster).await;
     let pod = |name: &str| ObjectRef::new(Kind::Pod, "default", name);
     let exec = Exec::in_container(&client, &pod(&cluster.pod("gateway-nginx-")), "nginx");
@@ -298,7 +331,10 @@ async fn ten_megabytes_come_back_as_they_were() {
             port: 7000,
             timeout: Duration::from_secs(5),
         };
-        let dialled = dial.dial(&target, &Recorder::new()).await.expect("connected");
+        let dialled = dial
+            .dial(&target, &Recorder::new())
+            .await
+            .expect("connected");
         let (mut from, mut to) = tokio::io::split(dialled.stream);
         let sent = much.clone();
         let writer = tokio::spawn(async move {
@@ -320,21 +356,32 @@ async fn a_pod_that_goes_in_the_middle_is_said_and_not_taken_for_the_backend() {
         .kubectl("run echo --image=busybox --restart=Never -- nc -ll -p 7000 -e cat")
         .fine();
     cluster.kubectl_until("get pod echo", "Running");
-    let ip = cluster.kubectl("get pod echo -o jsonpath={.status.podIP}").fine();
+    let ip = cluster
+        .kubectl("get pod echo -o jsonpath={.status.podIP}")
+        .fine();
     let client = client(&cluster).await;
     let gateway = cluster.pod("gateway-nginx-");
     let gateway_pod = ObjectRef::new(Kind::Pod, "default", &gateway);
     let exec = Exec::in_container(&client, &gateway_pod, "nginx");
     let mut connection = dialled(&exec, ip.trim(), 7000).await;
-    connection.stream.write_all(b"hello").await.expect("written");
+    connection
+        .stream
+        .write_all(b"hello")
+        .await
+        .expect("written");
     let mut back = [0; 5];
     connection.stream.read_exact(&mut back).await.expect("read");
     assert_eq!(&back, b"hello");
-    cluster.kubectl(&format!("delete pod {gateway} --wait=false")).fine();
+    cluster
+        .kubectl(&format!("delete pod {gateway} --wait=false"))
+        .fine();
     let read = connection.stream.read(&mut back);
     let read = tokio::time::timeout(Duration::from_secs(10), read).await;
     assert!(matches!(read, Ok(Err(_))), "{read:?}");
     let why = connection.fault.get().expect("the transport's fault");
-    assert!(why.contains("the relay in the pod was killed (exit status 137)"), "{why}");
+    assert!(
+        why.contains("the relay in the pod was killed (exit status 137)"),
+        "{why}"
+    );
     cluster.sandbox.shutdown().await;
 }

@@ -311,14 +311,12 @@ fn gateway(
     } else {
         "http"
     };
-    let mut servers = format!("server 127.0.0.1:{backend};");
-    if case.second_endpoint {
-        let _ = write!(servers, " server 127.0.0.2:{backend};");
-    }
-    if case.unready {
+    let servers = match (case.unready, case.second_endpoint) {
         // What NGF gives nginx then.
-        servers = "server unix:DIR/nginx-503-server.sock;".to_owned();
-    }
+        (true, _) => "server unix:DIR/nginx-503-server.sock;".to_owned(),
+        (false, true) => format!("server 127.0.0.1:{backend}; server 127.0.0.2:{backend};"),
+        (false, false) => format!("server 127.0.0.1:{backend};"),
+    };
     let http = format!(
         "{in_http}
         proxy_connect_timeout {patience}s; proxy_read_timeout {patience}s; proxy_send_timeout {patience}s;

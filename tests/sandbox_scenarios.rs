@@ -263,7 +263,10 @@ async fn each_scenario_shows_what_it_says_behind_a_real_nginx() {
         }
         let logged = nginx.log("error.log");
         let any = shown.gateway_logs == ANY;
-        assert!(any || logged.contains(shown.gateway_logs), "{name}: {logged}");
+        assert!(
+            any || logged.contains(shown.gateway_logs),
+            "{name}: {logged}"
+        );
         if shown.gateway_logs.is_empty() {
             assert!(!logged.contains("[error]"), "{name}: {logged}");
         }

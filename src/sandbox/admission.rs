@@ -200,10 +200,11 @@ fn service(object: &mut Value, stored: Option<&Value>, store: &Store, causes: &m
             spec,
             "clusterIP",
             // Of a Service that is being changed the store is locked: it cannot be asked.
-            kept.filter(Value::is_string).unwrap_or_else(|| match stored {
-                Some(_) => json!(cluster_ip()),
-                None => json!(free_cluster_ip(store)),
-            }),
+            kept.filter(Value::is_string)
+                .unwrap_or_else(|| match stored {
+                    Some(_) => json!(cluster_ip()),
+                    None => json!(free_cluster_ip(store)),
+                }),
         );
         let ip = spec["clusterIP"].clone();
         default(spec, "clusterIPs", json!([ip]));
@@ -333,7 +334,10 @@ pub(crate) fn pod_security(pod: &Value) -> Result<(), StoreError> {
             root.push(name);
         }
         let profile = either("seccompProfile");
-        if !matches!(profile["type"].as_str(), Some("RuntimeDefault" | "Localhost")) {
+        if !matches!(
+            profile["type"].as_str(),
+            Some("RuntimeDefault" | "Localhost")
+        ) {
             seccomp.push(name);
         }
     }

@@ -50,8 +50,8 @@ use zeroize::Zeroizing;
 pub use self::guide::{STEPS, Stage, Step};
 pub use self::scenarios::{SCENARIOS, Scenario};
 
-use self::api::{Api, Version};
 use self::api::listener::{Identity, Listener};
+use self::api::{Api, Version};
 use self::logs::Logs;
 use self::pods::Pods;
 use self::reconcile::{Network, World};
@@ -123,9 +123,8 @@ impl Rule {
     }
 
     fn allows(&self, verb: &str, group: &str, resource: &str) -> bool {
-        let holds = |list: &[String], wanted: &str| {
-            list.iter().any(|one| one == "*" || one == wanted)
-        };
+        let holds =
+            |list: &[String], wanted: &str| list.iter().any(|one| one == "*" || one == wanted);
         holds(&self.api_groups, group)
             && holds(&self.resources, resource)
             && holds(&self.verbs, verb)

@@ -150,8 +150,8 @@ impl Case {
         self
     }
 
-    fn patched(mut self, path: &'static str, patch: Value) -> Self {
-        self.patch.push((path, patch));
+    fn patched(mut self, object: &'static str, patch: Value) -> Self {
+        self.patch.push((object, patch));
         self
     }
 

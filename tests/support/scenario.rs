@@ -768,7 +768,7 @@ fn beyond_probes(
     for seen in &description.rendered {
         let mut files = String::new();
         for (name, certificates) in &seen.files {
-            files += &format!("FILE {} {name}\n", now.as_second() - 3_600);
+            files.extend([format!("FILE {} {name}\n", now.as_second() - 3_600)]);
             files.extend(
                 certificates
                     .iter()

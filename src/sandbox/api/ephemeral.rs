@@ -43,19 +43,33 @@ pub(super) fn merged(object: &Value, stored: &Value) -> Result<Value, StoreError
                 causes.push((field(required), "Required value".to_owned()));
             }
         }
-        for forbidden in ["ports", "livenessProbe", "readinessProbe", "startupProbe", "lifecycle"] {
+        for forbidden in [
+            "ports",
+            "livenessProbe",
+            "readinessProbe",
+            "startupProbe",
+            "lifecycle",
+        ] {
             if !container[forbidden].is_null() {
                 let message = "Forbidden: cannot be set for an Ephemeral Container";
                 causes.push((field(forbidden), message.to_owned()));
             }
         }
-        if container["resources"].as_object().is_some_and(|map| !map.is_empty()) {
+        if container["resources"]
+            .as_object()
+            .is_some_and(|map| !map.is_empty())
+        {
             let message = "Forbidden: cannot be set for an Ephemeral Container";
             causes.push((field("resources"), message.to_owned()));
         }
-        let aimed = container["targetContainerName"].as_str().unwrap_or_default();
+        let aimed = container["targetContainerName"]
+            .as_str()
+            .unwrap_or_default();
         if !aimed.is_empty() && !targets.contains(aimed) {
-            causes.push((field("targetContainerName"), format!("Not found: \"{aimed}\"")));
+            causes.push((
+                field("targetContainerName"),
+                format!("Not found: \"{aimed}\""),
+            ));
         }
         if !names.insert(name.clone()) {
             causes.push((field("name"), format!("Duplicate value: \"{name}\"")));
@@ -95,13 +109,23 @@ mod tests {
         let stored = merged(&pod(json!([first])), &pod(json!([]))).expect("added");
         let kept = stored["spec"]["ephemeralContainers"][0].clone();
         assert_eq!(kept["terminationMessagePolicy"], "File");
-        let both = pod(json!([kept, {"name": "b", "image": "busybox", "targetContainerName": "nginx"}]));
+        let both =
+            pod(json!([kept, {"name": "b", "image": "busybox", "targetContainerName": "nginx"}]));
         assert!(merged(&both, &stored).is_ok());
         for (wrong, field) in [
             (json!([]), "spec.ephemeralContainers"),
-            (json!([{"name": "a", "image": "other"}]), "spec.ephemeralContainers"),
-            (json!([kept, {"name": "nginx", "image": "x"}]), "spec.ephemeralContainers[1].name"),
-            (json!([kept, {"name": "b"}]), "spec.ephemeralContainers[1].image"),
+            (
+                json!([{"name": "a", "image": "other"}]),
+                "spec.ephemeralContainers",
+            ),
+            (
+                json!([kept, {"name": "nginx", "image": "x"}]),
+                "spec.ephemeralContainers[1].name",
+            ),
+            (
+                json!([kept, {"name": "b"}]),
+                "spec.ephemeralContainers[1].image",
+            ),
             (
                 json!([kept, {"name": "b", "image": "x", "ports": [{}]}]),
                 "spec.ephemeralContainers[1].ports",

@@ -59,7 +59,9 @@ pub(super) fn serve(api: &Arc<Api>, call: &Call, target: Target<'_>) -> Result<R
         let words = parameters.into_iter().filter(|(name, _)| name == "command");
         let words: Vec<String> = words.map(|(_, word)| word).collect();
         if words.is_empty() {
-            return Err(ApiError::bad_request("you must specify at least 1 command for the container"));
+            return Err(ApiError::bad_request(
+                "you must specify at least 1 command for the container",
+            ));
         }
         Task::Exec(words)
     };
@@ -121,7 +123,12 @@ fn default_container(pod: &Value, name: &str, asked: &str) -> Result<String, Api
         }
         return Ok(containers.first().copied().unwrap_or_default().to_owned());
     }
-    let all = [containers, names("initContainers"), names("ephemeralContainers")].concat();
+    let all = [
+        containers,
+        names("initContainers"),
+        names("ephemeralContainers"),
+    ]
+    .concat();
     if all.contains(&asked) {
         Ok(asked.to_owned())
     } else {
@@ -185,7 +192,11 @@ async fn run(socket: WebSocket, place: Place, wanted: Wanted, closes_alone: bool
 async fn write(mut sink: SplitSink<WebSocket, Message>, mut outgoing: mpsc::Receiver<Message>) {
     // An empty message on each channel: it is open (`wsstream.Conn.initialize`).
     for channel in [STDOUT, STDERR, STATUS] {
-        if sink.send(Message::Binary(Bytes::copy_from_slice(&[channel]))).await.is_err() {
+        if sink
+            .send(Message::Binary(Bytes::copy_from_slice(&[channel])))
+            .await
+            .is_err()
+        {
             return;
         }
     }
@@ -196,12 +207,7 @@ async fn write(mut sink: SplitSink<WebSocket, Message>, mut outgoing: mpsc::Rece
     }
 }
 
-async fn pump(
-    channel: u8,
-    mut from: DuplexStream,
-    wanted: bool,
-    to: mpsc::Sender<Message>,
-) {
+async fn pump(channel: u8, mut from: DuplexStream, wanted: bool, to: mpsc::Sender<Message>) {
     let mut chunk = vec![0; CHUNK + 1];
     chunk[0] = channel;
     while let Ok(count @ 1..) = from.read(&mut chunk[1..]).await {

@@ -364,7 +364,9 @@ fn upgrade(
         .protocols(protocols.iter().copied())
         .max_message_size(MAX_MESSAGE)
         .max_frame_size(MAX_MESSAGE);
-    let chosen = upgrade.selected_protocol().and_then(|value| value.to_str().ok());
+    let chosen = upgrade
+        .selected_protocol()
+        .and_then(|value| value.to_str().ok());
     let chosen = chosen.map(str::to_owned).ok_or_else(|| {
         ApiError::bad_request(format!(
             "unable to upgrade connection: the client speaks none of the subprotocols {}",

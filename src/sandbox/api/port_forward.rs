@@ -198,7 +198,11 @@ async fn connection(
         Message::Binary(message.into())
     };
     for channel in [channel, channel + 1] {
-        if messages.send(frame(channel, &port.to_le_bytes())).await.is_err() {
+        if messages
+            .send(frame(channel, &port.to_le_bytes()))
+            .await
+            .is_err()
+        {
             return;
         }
     }
@@ -224,7 +228,11 @@ async fn connection(
             match from.read(&mut chunk).await {
                 Ok(0) => return,
                 Ok(count) => {
-                    if messages.send(frame(channel, &chunk[..count])).await.is_err() {
+                    if messages
+                        .send(frame(channel, &chunk[..count]))
+                        .await
+                        .is_err()
+                    {
                         return;
                     }
                 }

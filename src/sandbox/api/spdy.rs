@@ -118,8 +118,16 @@ struct TooLong;
 /// A frame.
 #[derive(Debug, PartialEq, Eq)]
 enum Frame<'a> {
-    Control { kind: u16, flags: u8, body: &'a [u8] },
-    Data { stream: u32, flags: u8, body: &'a [u8] },
+    Control {
+        kind: u16,
+        flags: u8,
+        body: &'a [u8],
+    },
+    Data {
+        stream: u32,
+        flags: u8,
+        body: &'a [u8],
+    },
 }
 
 /// The first frame of what came, and its length.
@@ -128,7 +136,10 @@ fn split_frame(bytes: &[u8]) -> Result<Option<(Frame<'_>, usize)>, TooLong> {
         return Ok(None);
     };
     let word = u32::from_be_bytes([head[0], head[1], head[2], head[3]]);
-    let (flags, length) = (head[4], u32::from_be_bytes([0, head[5], head[6], head[7]]) as usize);
+    let (flags, length) = (
+        head[4],
+        u32::from_be_bytes([0, head[5], head[6], head[7]]) as usize,
+    );
     if length > MAX_FRAME {
         return Err(TooLong);
     }
@@ -347,7 +358,13 @@ mod tests {
         let bytes = [ping, data(5, FIN, b"ab")].concat();
         let (first, length) = split_frame(&bytes).expect("short").expect("whole");
         assert_eq!(length, 12);
-        assert!(matches!(first, Frame::Control { kind: frame::PING, .. }));
+        assert!(matches!(
+            first,
+            Frame::Control {
+                kind: frame::PING,
+                ..
+            }
+        ));
         let (second, _) = split_frame(&bytes[12..]).expect("short").expect("whole");
         assert_eq!(
             second,

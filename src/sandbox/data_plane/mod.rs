@@ -107,13 +107,14 @@ impl Configuration {
     fn http(&self) -> String {
         let mut text = include_str!("files/base.conf").to_owned();
         if let Some(file) = &self.client_pair {
-            text += &format!(
-                "\nproxy_ssl_certificate {file};\nproxy_ssl_certificate_key {file};\n"
-            );
+            text +=
+                &format!("\nproxy_ssl_certificate {file};\nproxy_ssl_certificate_key {file};\n");
         }
         text += "\nserver_tokens off;\n";
         for (name, servers) in &self.upstreams {
-            text += &format!("\nupstream {name} {{\n    random two least_conn;\n    zone {name} 512k;\n");
+            text += &format!(
+                "\nupstream {name} {{\n    random two least_conn;\n    zone {name} 512k;\n"
+            );
             for (address, port) in servers {
                 text += &format!("    server {address}:{port};\n");
             }

@@ -125,7 +125,9 @@ impl Connection {
                 _ => return,
             }
         };
-        let length = head.field("content-length").and_then(|text| text.parse().ok());
+        let length = head
+            .field("content-length")
+            .and_then(|text| text.parse().ok());
         let length: usize = length.unwrap_or(0);
         if length > MAX_BODY {
             return self.page(client, &head, 413).await;
@@ -233,8 +235,15 @@ impl Connection {
                 return Err((why, 504));
             }
             Ok(Err(error)) => {
-                let number = if error == DialError::Refused { 111 } else { 113 };
-                let why = format!("connect() failed ({number}: {}) {CONNECTING}", error.words());
+                let number = if error == DialError::Refused {
+                    111
+                } else {
+                    113
+                };
+                let why = format!(
+                    "connect() failed ({number}: {}) {CONNECTING}",
+                    error.words()
+                );
                 return Err((why, 502));
             }
             Ok(Ok((_, stream))) => stream,
@@ -258,9 +267,8 @@ impl Connection {
     ) -> Result<SslStream<Stream>, (String, u16)> {
         const SHAKING: &str = "while SSL handshaking to upstream";
         let broken = |why: String| (format!("{why} {SHAKING}"), 502);
-        let internal = |stack: ErrorStack| {
-            broken(format!("SSL_do_handshake() failed (SSL: {stack})"))
-        };
+        let internal =
+            |stack: ErrorStack| broken(format!("SSL_do_handshake() failed (SSL: {stack})"));
         let context = self.context(tls).map_err(internal)?;
         let mut ssl = Ssl::new(&context).map_err(internal)?;
         // nginx sends no address as a name.
@@ -418,7 +426,10 @@ async fn read_response(mut stream: Stream) -> Asked {
             }
             Ok(Ok(count @ 1..)) => bytes.extend_from_slice(&chunk[..count]),
             Ok(Ok(0)) => {
-                return Err((format!("upstream prematurely closed connection {READING}"), 502));
+                return Err((
+                    format!("upstream prematurely closed connection {READING}"),
+                    502,
+                ));
             }
             Ok(Err(error)) => {
                 return Err((format!("recv() failed ({error}) {READING}"), 502));
@@ -428,10 +439,16 @@ async fn read_response(mut stream: Stream) -> Asked {
     let text = String::from_utf8_lossy(&bytes[..end]).into_owned();
     let mut lines = text.split("\r\n");
     let first = lines.next().unwrap_or_default();
-    let line = first.split_once(' ').map_or("", |(_, rest)| rest).to_owned();
+    let line = first
+        .split_once(' ')
+        .map_or("", |(_, rest)| rest)
+        .to_owned();
     let status = line.get(..3).and_then(|code| code.parse().ok());
     let Some(status) = status.filter(|_| first.starts_with("HTTP/1.")) else {
-        return Err((format!("upstream sent no valid HTTP/1.0 header {READING}"), 502));
+        return Err((
+            format!("upstream sent no valid HTTP/1.0 header {READING}"),
+            502,
+        ));
     };
     let fields = lines.filter_map(|line| line.split_once(':'));
     Ok(Response {

@@ -107,7 +107,13 @@ impl Kind {
             all.push("status");
         }
         if std::ptr::eq(self, POD) {
-            all.extend(["log", "exec", "attach", "portforward", "ephemeralcontainers"]);
+            all.extend([
+                "log",
+                "exec",
+                "attach",
+                "portforward",
+                "ephemeralcontainers",
+            ]);
         }
         if std::ptr::eq(self, DEPLOYMENT) || std::ptr::eq(self, REPLICA_SET) {
             all.push("scale");

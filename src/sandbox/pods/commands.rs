@@ -39,7 +39,8 @@ pub(super) async fn start(place: &Place, io: Io, words: &[String]) -> Option<i32
     if program == "busybox" {
         return Some(match words.get(1) {
             None => {
-                io.out("BusyBox (the embedded cluster's) multi-call binary.\n").await;
+                io.out("BusyBox (the embedded cluster's) multi-call binary.\n")
+                    .await;
                 0
             }
             Some(applet) if place.image.holds(applet) && applet != "nginx" => {
@@ -54,12 +55,7 @@ pub(super) async fn start(place: &Place, io: Io, words: &[String]) -> Option<i32
     Some(run(place, io, program, words).await)
 }
 
-fn run<'a>(
-    place: &'a Place,
-    io: Io,
-    program: &'a str,
-    words: &'a [String],
-) -> BoxFuture<'a, i32> {
+fn run<'a>(place: &'a Place, io: Io, program: &'a str, words: &'a [String]) -> BoxFuture<'a, i32> {
     let arguments: Vec<&str> = words.iter().skip(1).map(String::as_str).collect();
     async move {
         match program {
@@ -105,7 +101,10 @@ fn text(place: &Place, program: &str, arguments: &[&str]) -> String {
         }
         "whoami" => format!("{}\n", user(place).0),
         "uname" => "Linux\n".to_owned(),
-        "date" => format!("{}\n", Timestamp::now().strftime("%a %b %e %H:%M:%S UTC %Y")),
+        "date" => format!(
+            "{}\n",
+            Timestamp::now().strftime("%a %b %e %H:%M:%S UTC %Y")
+        ),
         "env" => {
             let mut lines = vec![
                 format!("PATH={PATH}"),
@@ -143,7 +142,11 @@ fn user(place: &Place) -> (i64, i64) {
             .or_else(|| place.pod["spec"]["securityContext"][field].as_i64())
             .unwrap_or(otherwise)
     };
-    let otherwise = if place.image.holds("nginx") { USER } else { (0, 0) };
+    let otherwise = if place.image.holds("nginx") {
+        USER
+    } else {
+        (0, 0)
+    };
     (id("runAsUser", otherwise.0), id("runAsGroup", otherwise.1))
 }
 
@@ -172,7 +175,10 @@ async fn sh(place: &Place, io: Io, words: &[String]) -> i32 {
                     own.out("/ $ ").await;
                 }
                 line.clear();
-                let read = (&mut lines).take(MAX_LINE).read_until(b'\n', &mut line).await;
+                let read = (&mut lines)
+                    .take(MAX_LINE)
+                    .read_until(b'\n', &mut line)
+                    .await;
                 if !matches!(read, Ok(1..)) {
                     return status;
                 }
@@ -188,8 +194,10 @@ async fn sh(place: &Place, io: Io, words: &[String]) -> i32 {
             }
         }
         Some(other) => {
-            io.err(format!("sh: can't open '{other}': No such file or directory"))
-                .await;
+            io.err(format!(
+                "sh: can't open '{other}': No such file or directory"
+            ))
+            .await;
             NOT_FOUND
         }
     }
@@ -215,7 +223,11 @@ fn read(place: &Place, path: &str) -> Result<zeroize::Zeroizing<Vec<u8>>, &'stat
 
 async fn cat(place: &Place, io: Io, arguments: &[&str]) -> i32 {
     let mut status = 0;
-    let names = if arguments.is_empty() { &["-"] } else { arguments };
+    let names = if arguments.is_empty() {
+        &["-"]
+    } else {
+        arguments
+    };
     for name in names {
         if matches!(*name, "-" | "/dev/stdin") {
             let mut stdin = io.stdin.lock().await;
@@ -254,7 +266,11 @@ async fn ls(place: &Place, io: &Io, arguments: &[&str]) -> i32 {
             return format!("{name}\n");
         }
         let time = Timestamp::now().strftime("%b %e %H:%M");
-        let (mode, links) = if size.is_some() { ("-rw-r-----", 1) } else { ("drwxrwsrwx", 2) };
+        let (mode, links) = if size.is_some() {
+            ("-rw-r-----", 1)
+        } else {
+            ("drwxrwsrwx", 2)
+        };
         let size = size.unwrap_or(4096);
         format!("{mode}    {links} {user:<8} {group:<8} {size:>9} {time} {name}\n")
     };
@@ -265,7 +281,11 @@ async fn ls(place: &Place, io: &Io, arguments: &[&str]) -> i32 {
             text += &line(name, Some(bytes.len()));
             continue;
         }
-        let folder = if path == "/" { path.clone() } else { format!("{path}/") };
+        let folder = if path == "/" {
+            path.clone()
+        } else {
+            format!("{path}/")
+        };
         let mut entries: BTreeSet<(String, Option<usize>)> = BTreeSet::new();
         let paths = all.iter().map(|(path, bytes)| (path, Some(bytes.len())));
         for (file, size) in paths.chain(folders.iter().map(|path| (path, None))) {
@@ -278,7 +298,8 @@ async fn ls(place: &Place, io: &Io, arguments: &[&str]) -> i32 {
             };
         }
         if entries.is_empty() && !folders.contains(&path) && path != "/" {
-            io.err(format!("ls: {name}: No such file or directory")).await;
+            io.err(format!("ls: {name}: No such file or directory"))
+                .await;
             status = 1;
             continue;
         }
@@ -344,7 +365,8 @@ async fn grep(place: &Place, io: &Io, arguments: &[&str]) -> i32 {
         arguments.iter().partition(|word| word.starts_with('-'));
     let has = |letter| options.iter().any(|option| option.contains(letter));
     let [pattern, files @ ..] = names.as_slice() else {
-        io.err("Usage: grep [-HhnlLoqvsrRiwFE] PATTERN [FILE]...").await;
+        io.err("Usage: grep [-HhnlLoqvsrRiwFE] PATTERN [FILE]...")
+            .await;
         return 2;
     };
     let bytes = match input(place, io, files).await {
@@ -354,7 +376,13 @@ async fn grep(place: &Place, io: &Io, arguments: &[&str]) -> i32 {
             return 2;
         }
     };
-    let fold = |text: &str| if has('i') { text.to_lowercase() } else { text.to_owned() };
+    let fold = |text: &str| {
+        if has('i') {
+            text.to_lowercase()
+        } else {
+            text.to_owned()
+        }
+    };
     let pattern = fold(pattern);
     let (mut count, mut out) = (0, String::new());
     for (number, line) in String::from_utf8_lossy(&bytes).lines().enumerate() {
@@ -454,7 +482,8 @@ async fn sha256sum(place: &Place, io: &Io, names: &[&str]) -> i32 {
                 io.out(format!("{}  {name}\n", hex(&sum))).await;
             }
             Err(why) => {
-                io.err(format!("sha256sum: can't open '{name}': {why}")).await;
+                io.err(format!("sha256sum: can't open '{name}': {why}"))
+                    .await;
                 return 1;
             }
         }

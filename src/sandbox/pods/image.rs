@@ -38,8 +38,28 @@ enum Tools {
 
 /// Programs of a busybox that commands here know, without `nc`.
 const SMALL: &[&str] = &[
-    "[", "cat", "date", "echo", "env", "false", "grep", "head", "hostname", "id", "ls", "printf",
-    "pwd", "sh", "sha256sum", "sleep", "tail", "test", "true", "uname", "wc", "whoami",
+    "[",
+    "cat",
+    "date",
+    "echo",
+    "env",
+    "false",
+    "grep",
+    "head",
+    "hostname",
+    "id",
+    "ls",
+    "printf",
+    "pwd",
+    "sh",
+    "sha256sum",
+    "sleep",
+    "tail",
+    "test",
+    "true",
+    "uname",
+    "wc",
+    "whoami",
 ];
 
 /// A registry that no name leads to (RFC 2606), or an image that says so itself.
@@ -74,7 +94,9 @@ impl Image {
     /// Whether a program is there. A path is taken by its last part.
     pub(crate) fn holds(self, program: &str) -> bool {
         let program = match program.rsplit_once('/') {
-            Some(("" | "/bin" | "/usr/bin" | "/sbin" | "/usr/sbin" | "/usr/local/bin", name)) => name,
+            Some(("" | "/bin" | "/usr/bin" | "/sbin" | "/usr/sbin" | "/usr/local/bin", name)) => {
+                name
+            }
             Some(_) => return false,
             None => program,
         };
@@ -152,7 +174,10 @@ mod tests {
     #[test]
     fn a_name_that_leads_nowhere_cannot_be_pulled() {
         let why = Image::cannot_be_pulled("registry.invalid/busybox").expect("no such host");
-        assert!(why.ends_with("lookup registry.invalid: no such host"), "{why}");
+        assert!(
+            why.ends_with("lookup registry.invalid: no such host"),
+            "{why}"
+        );
         assert_eq!(Image::cannot_be_pulled("busybox"), None);
     }
 }

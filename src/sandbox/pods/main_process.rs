@@ -87,13 +87,16 @@ pub(crate) fn words(container: &Value) -> Option<Vec<String>> {
     let list = |field: &str| -> Vec<String> {
         let words = container[field].as_array();
         let words = words.into_iter().flatten();
-        words.filter_map(|w| w.as_str().map(str::to_owned)).collect()
+        words
+            .filter_map(|w| w.as_str().map(str::to_owned))
+            .collect()
     };
     let image = Image::of(container["image"].as_str().unwrap_or_default());
     let (command, arguments) = (list("command"), list("args"));
     if let Some(program) = command.first() {
         // What a server's image is told to run is its own, but for what is plain to everybody.
-        let known = image.entry != Entry::Serves || PLAIN.contains(&program.rsplit('/').next().unwrap_or_default());
+        let known = image.entry != Entry::Serves
+            || PLAIN.contains(&program.rsplit('/').next().unwrap_or_default());
         return known.then(|| [command, arguments].concat());
     }
     match image.entry {
@@ -151,9 +154,8 @@ async fn run(
     let (out, stdout) = duplex(PIPE);
     let (err, stderr) = duplex(PIPE);
     let terminal = place.container["tty"] == true;
-    let readers = [(false, out), (true, err)].map(|(is_error, reader)| {
-        tokio::spawn(copy(main.clone(), log.clone(), is_error, reader))
-    });
+    let readers = [(false, out), (true, err)]
+        .map(|(is_error, reader)| tokio::spawn(copy(main.clone(), log.clone(), is_error, reader)));
     let io = if terminal {
         tty::around(stdin, stdout)
     } else {
@@ -183,12 +185,7 @@ async fn run(
 }
 
 /// Into the log, line by line, and to whoever is attached.
-async fn copy(
-    main: Arc<Main>,
-    log: Arc<Log>,
-    is_error: bool,
-    mut reader: DuplexStream,
-) {
+async fn copy(main: Arc<Main>, log: Arc<Log>, is_error: bool, mut reader: DuplexStream) {
     let mut line: Vec<u8> = Vec::new();
     let mut chunk = vec![0; PIPE];
     while let Ok(count @ 1..) = reader.read(&mut chunk).await {
@@ -270,4 +267,3 @@ pub(super) async fn attach(
         () = show => main.ended().map_or(0, |ended| ended.code),
     }
 }
-

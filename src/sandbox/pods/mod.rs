@@ -213,7 +213,9 @@ impl Pods {
     pub(crate) fn former_ca(&self) -> &[u8] {
         self.former_ca.get_or_init(|| {
             let minted = pki::other_ca(Timestamp::now());
-            minted.and_then(|ca| ca.certificate_pem()).unwrap_or_default()
+            minted
+                .and_then(|ca| ca.certificate_pem())
+                .unwrap_or_default()
         })
     }
 

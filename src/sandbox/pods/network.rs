@@ -189,7 +189,9 @@ impl Pods {
             .iter()
             .find(|served| served.port == port || served.at.port() == port);
         if let Some(served) = served {
-            return connect(served.at, from).await.map_err(|_| DialError::Refused);
+            return connect(served.at, from)
+                .await
+                .map_err(|_| DialError::Refused);
         }
         if let Some(knock) = live.knock(port) {
             let (near, far) = duplex(BUFFER);
@@ -241,10 +243,9 @@ impl Pods {
         let (slices, _) = self.store.list(kinds::ENDPOINT_SLICE, Some(namespace));
         let label = "/metadata/labels/kubernetes.io~1service-name";
         let mut found = Vec::new();
-        for slice in slices
-            .iter()
-            .filter(|slice| slice.pointer(label).and_then(Value::as_str) == Some(meta(service, "name")))
-        {
+        for slice in slices.iter().filter(|slice| {
+            slice.pointer(label).and_then(Value::as_str) == Some(meta(service, "name"))
+        }) {
             let endpoints = slice["endpoints"].as_array();
             for endpoint in endpoints
                 .into_iter()

@@ -38,8 +38,11 @@ pub(super) async fn nc(place: &Place, io: Io, words: &[String]) -> i32 {
             "-z" => only_look = true,
             "-v" | "-n" | "-vz" | "-zv" => only_look |= word.contains('z'),
             option if option.starts_with('-') => {
-                io.err(format!("nc: unrecognized option: {}", option.trim_start_matches('-')))
-                    .await;
+                io.err(format!(
+                    "nc: unrecognized option: {}",
+                    option.trim_start_matches('-')
+                ))
+                .await;
                 return 1;
             }
             word => named.push(word),
@@ -119,7 +122,10 @@ fn refusal(place: &Place, host: &str, error: DialError) -> String {
     match (error, place.address(host)) {
         (DialError::Name, _) | (_, None) => format!("bad address '{host}'"),
         (error, Some(address)) => {
-            format!("can't connect to remote host ({address}): {}", error.words())
+            format!(
+                "can't connect to remote host ({address}): {}",
+                error.words()
+            )
         }
     }
 }

@@ -149,7 +149,12 @@ pub(super) fn run<'a>(
 fn exits(pipe: &[Command]) -> Option<Option<i32>> {
     let [command] = pipe else { return None };
     let words: Vec<String> = command.words.iter().map(Word::plain).collect();
-    match words.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+    match words
+        .iter()
+        .map(String::as_str)
+        .collect::<Vec<_>>()
+        .as_slice()
+    {
         ["exit"] => Some(None),
         ["exit", code] => Some(code.parse().ok()),
         _ => None,
@@ -523,7 +528,10 @@ impl Tokens<'_> {
                 name.push(c);
             }
             _ => {
-                while let Some(c) = self.chars.next_if(|c| c.is_ascii_alphanumeric() || *c == '_') {
+                while let Some(c) = self
+                    .chars
+                    .next_if(|c| c.is_ascii_alphanumeric() || *c == '_')
+                {
                     name.push(c);
                 }
             }

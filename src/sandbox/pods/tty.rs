@@ -68,7 +68,9 @@ async fn type_lines(
                 _ => {}
             }
         }
-        let Some(screen) = screen.upgrade() else { return };
+        let Some(screen) = screen.upgrade() else {
+            return;
+        };
         let mut screen = screen.lock().await;
         // A screen that is gone shows nothing; the command ends by itself.
         let _ = screen.write_all(&echo).await;
@@ -99,7 +101,10 @@ impl AsyncWrite for Screen {
         }))
     }
 
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+    fn poll_flush(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<std::io::Result<()>> {
         Pin::new(&mut self.0).poll_flush(context)
     }
 

@@ -129,7 +129,8 @@ async fn serve(
             () = stop.cancelled() => return,
             accepted = listener.accept() => accepted,
         };
-        let (Ok((mut client, _)), Ok(slot)) = (accepted, slots.clone().acquire_owned().await) else {
+        let (Ok((mut client, _)), Ok(slot)) = (accepted, slots.clone().acquire_owned().await)
+        else {
             // Out of file descriptors, or the peer has gone: wait a little instead of spinning.
             tokio::time::sleep(std::time::Duration::from_millis(20)).await;
             continue;

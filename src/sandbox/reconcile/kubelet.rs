@@ -69,7 +69,10 @@ pub(super) fn run(world: &World, running: &mut HashMap<String, Running>) {
             world.pods.started(pod, started.address, stop, serves);
             deadline(world, pod);
             // Starting may have changed the pod.
-            if let Some(pod) = world.store.get(kinds::POD, &started.namespace, &started.name) {
+            if let Some(pod) = world
+                .store
+                .get(kinds::POD, &started.namespace, &started.name)
+            {
                 status::first_events(world, &pod, started.crash.is_some());
                 advance(world, &pod, &started);
             }

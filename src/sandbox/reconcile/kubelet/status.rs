@@ -157,10 +157,13 @@ pub(super) fn report(world: &World, pod: &Object, live: &Live, crash: Option<&st
         .collect();
     let ready = !states.is_empty() && states.iter().all(|state| state.ready);
     let ended: Option<Vec<i32>> = states.iter().map(|state| state.ended).collect();
-    let pending = states.iter().all(|state| !state.value["waiting"].is_null()) && crash.is_none()
+    let pending = states.iter().all(|state| !state.value["waiting"].is_null())
+        && crash.is_none()
         && states.iter().all(|state| state.restarts == 0);
     let phase = match &ended {
-        Some(codes) if codes.iter().all(|code| *code == 0) && !live.expired().is_some() => "Succeeded",
+        Some(codes) if codes.iter().all(|code| *code == 0) && !live.expired().is_some() => {
+            "Succeeded"
+        }
         Some(_) => "Failed",
         None if pending => "Pending",
         None => "Running",
@@ -198,8 +201,9 @@ pub(super) fn report(world: &World, pod: &Object, live: &Live, crash: Option<&st
             true,
         );
         let statuses = list("initContainers").iter();
-        status["initContainerStatuses"] =
-            statuses.map(|container| container_status(container, &done)).collect();
+        status["initContainerStatuses"] = statuses
+            .map(|container| container_status(container, &done))
+            .collect();
     }
     if !list("ephemeralContainers").is_empty() {
         let statuses = list("ephemeralContainers").iter().map(|container| {
@@ -211,7 +215,13 @@ pub(super) fn report(world: &World, pod: &Object, live: &Live, crash: Option<&st
         status["ephemeralContainerStatuses"] = statuses.collect();
         ephemeral_events(world, pod);
     }
-    set_status(&world.store, kinds::POD, pod, status, Transition::EachItsOwn);
+    set_status(
+        &world.store,
+        kinds::POD,
+        pod,
+        status,
+        Transition::EachItsOwn,
+    );
 }
 
 /// The conditions of a pod's readiness gates that are not met.
@@ -315,7 +325,11 @@ fn container_events(world: &World, pod: &Object, list: &str, container: &Value) 
     };
     if let Some(why) = Image::cannot_be_pulled(image) {
         say("Normal", "Pulling", &format!("Pulling image \"{image}\""));
-        say("Warning", "Failed", &format!("Failed to pull image \"{image}\": {why}"));
+        say(
+            "Warning",
+            "Failed",
+            &format!("Failed to pull image \"{image}\": {why}"),
+        );
         say("Warning", "Failed", "Error: ErrImagePull");
         return;
     }

@@ -178,7 +178,10 @@ fn upstream(backend: &Backend) -> String {
 /// The name and the CA of a policy; `cert_bundle_NAMESPACE_NAME.crt` whatever kind it comes from.
 fn trust(world: &World, policy: &Value, files: &mut Files) -> UpstreamTls {
     let validation = &policy["spec"]["validation"];
-    let name = validation["hostname"].as_str().unwrap_or_default().to_owned();
+    let name = validation["hostname"]
+        .as_str()
+        .unwrap_or_default()
+        .to_owned();
     let reference = &validation["caCertificateRefs"][0];
     let Some(object) = reference["name"].as_str() else {
         return UpstreamTls {
@@ -192,7 +195,8 @@ fn trust(world: &World, policy: &Value, files: &mut Files) -> UpstreamTls {
         secret.and_then(|secret| secret_data(&secret, "ca.crt"))
     } else {
         let map = world.store.get(kinds::CONFIG_MAP, namespace, object);
-        map.and_then(|map| config_map_authority(&map)).map(Zeroizing::new)
+        map.and_then(|map| config_map_authority(&map))
+            .map(Zeroizing::new)
     };
     let trusted = format!("{SECRETS}/cert_bundle_{namespace}_{object}.crt");
     files.insert(trusted.clone(), bundle.unwrap_or_default());

@@ -414,7 +414,10 @@ fn backend(
     if let Some(protocol) = service_port["appProtocol"].as_str() {
         app_protocol(route.kind.kind, protocol, policy.is_some())?;
     }
-    let port = (u16::try_from(port).unwrap_or_default(), port_name.to_owned());
+    let port = (
+        u16::try_from(port).unwrap_or_default(),
+        port_name.to_owned(),
+    );
     Ok(Backend {
         service,
         port,
