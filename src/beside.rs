@@ -1,7 +1,6 @@
 //! What stands beside a probe, so that one screen holds it all: what the gateway's client gets by the
 //! whole path, and what the application and the data plane logged at that moment.
 
-mod decode;
 mod names;
 
 use std::{collections::BTreeSet, net::IpAddr, sync::Arc, time::Duration};
@@ -26,6 +25,7 @@ use crate::{
         transport::{CONTAINER, Exec, PortForward, Transports, Via},
     },
     diagnosis::plan::ProbePlan,
+    logs,
     model::{kinds::Listener, object::ObjectRef, topology::host_and_port},
     world::in_words,
 };
@@ -435,22 +435,24 @@ async fn read(
     let upstream = host_and_port(&plan.endpoint.address, plan.endpoint.port);
     let found = log.lines().filter_map(|line| {
         let belongs = match source {
-            Source::Application => seen_from.is_none_or(|ip| decode::names(line, &ip.to_string())),
+            Source::Application => {
+                seen_from.is_none_or(|ip| logs::names_address(line, &ip.to_string()))
+            }
             Source::DataPlane => line.contains(&upstream),
         };
         if !belongs {
             return None;
         }
-        let decoded = match source {
-            Source::Application => decode::application(line),
-            Source::DataPlane => decode::data_plane(line),
-        }?;
+        let decoded = logs::decode(line)?;
+        if decoded.is_of_backend() != (*source == Source::Application) {
+            return None;
+        }
         Some(LogLine {
             source: *source,
             from: format!("{pod} ({container})"),
             line: sanitize::line(line, 400),
-            step: decoded.step,
-            means: Some(decoded.means),
+            step: decoded.step(),
+            means: Some(decoded.means()),
         })
     });
     let mut found: Vec<_> = found.collect();

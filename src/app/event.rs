@@ -11,6 +11,7 @@ use crate::{
     cluster::transport::Confirmation,
     diagnosis::{Diagnosis, Evidence, plan::PlanKey},
     fix::FixPlan,
+    logs::PodLog,
     model::snapshot::Snapshot,
     world::making::{Agreed, Preparation},
 };
@@ -38,6 +39,8 @@ pub enum Event {
     Beside(Box<BesideDone>),
     /// It is known, by a second handshake, what the backend makes of the client certificate.
     Settled(PlanKey, Timestamp, Arc<Transcript>),
+    /// A container's log says something new.
+    Logged(Box<PodLog>),
     /// These probes have ended or were cancelled.
     ProbesEnded(Vec<PlanKey>),
     /// News of the matrix of this number.

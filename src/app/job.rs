@@ -22,6 +22,7 @@ use crate::{
     },
     fix::FixPlan,
     grid::{Done, Grid},
+    logs::PodLog,
     model::object::ObjectRef,
     world::making::{Agreed, Made, Preparation},
 };
@@ -192,6 +193,11 @@ pub trait World: Send + Sync + 'static {
         _: mpsc::Sender<GridNews>,
     ) -> BoxFuture<'a, Result<Grid, String>> {
         no_cluster()
+    }
+
+    /// What logs say, as they grow, until `cancel`; `None` where there are none.
+    fn logs(&self, _: &CancellationToken) -> Option<mpsc::Receiver<PodLog>> {
+        None
     }
 
     /// Lets the API server try a fix, without doing it.

@@ -57,6 +57,7 @@ impl Jobs {
         let (wanted, requests) = watch::channel(None);
         let mut running = JoinSet::new();
         running.spawn(diagnose_the_newest(requests, sender.clone()));
+        running.spawn(take_logs(Arc::clone(&world), sender.clone()));
         Self {
             world,
             sender,
@@ -180,6 +181,20 @@ impl Jobs {
                 .unwrap_or_else(PoisonError::into_inner)
                 .extend(left);
         });
+    }
+}
+
+/// Passes on what logs say as they grow.
+async fn take_logs(world: Arc<dyn World>, sender: mpsc::Sender<Event>) {
+    let cancel = CancellationToken::new();
+    let _end = cancel.clone().drop_guard();
+    let Some(mut logs) = world.logs(&cancel) else {
+        return;
+    };
+    while let Some(log) = logs.recv().await {
+        if sender.send(Event::Logged(Box::new(log))).await.is_err() {
+            return;
+        }
     }
 }
 

@@ -115,6 +115,8 @@ pub enum Command {
     /// Print every certificate that traffic depends on: what expires first, and what breaks then;
     /// exit 0, 1 (something has expired) or 2 (could not look)
     Chain(ChainArgs),
+    /// Print what the logs of the data plane, its backends and the control plane say, decoded and counted
+    Logs(LogsArgs),
     /// Say what a code means, what is behind it and what to do; without a code, list all
     Explain(ExplainArgs),
     /// Show what repairs a finding, try it on the API server, and apply it after a confirmation;
@@ -196,6 +198,13 @@ pub struct CheckArgs {
     /// Fail where a certificate that a path depends on expires within this time: 30d, 2w, 12h
     #[arg(long, value_name = "TIME", value_parser = days)]
     pub within: Option<Duration>,
+    /// Read the past hour of the logs, too: of the data plane, its backends and the control plane
+    #[arg(long, conflicts_with = "files")]
+    pub logs: bool,
+    /// Read what the data plane's nginx is really using, too: nginx -T and the certificates on its
+    /// disk, by exec; no key and no secret leaves the pod
+    #[arg(long, conflicts_with = "files")]
+    pub data_plane: bool,
     /// Which findings make the exit status 1
     #[arg(long, value_enum, default_value_t, value_name = "SEVERITY")]
     pub fail_on: FailOn,
@@ -323,6 +332,26 @@ pub struct WayArgs {
     /// How many probes run at a time
     #[arg(long, default_value_t = 16, value_name = "NUMBER", value_parser = parallel, help_heading = "Way")]
     pub parallel: usize,
+}
+
+/// Arguments of `logs`.
+#[derive(Debug, Clone, Args)]
+pub struct LogsArgs {
+    /// Of which Gateway; of all where not said
+    #[arg(value_name = "gateway/NAME")]
+    pub target: Option<String>,
+    /// How far back: 1h, 15m, 90s; a day at most
+    #[arg(long, default_value = "1h", value_parser = past, value_name = "DURATION")]
+    pub since: Duration,
+    /// Go on with what is written from now on, until Ctrl-C
+    #[arg(long)]
+    pub follow: bool,
+    /// How to print
+    #[arg(short, long, value_enum, default_value_t)]
+    pub output: Output,
+    /// How long to wait for the cluster's answers
+    #[arg(long, default_value = "15s", value_parser = duration, value_name = "DURATION")]
+    pub timeout: Duration,
 }
 
 /// Arguments of `explain`.
@@ -515,6 +544,21 @@ fn duration(text: &str) -> Result<Duration, String> {
     } else {
         Err(format!("`{text}` is outside 1ms to 1h"))
     }
+}
+
+/// As [`duration()`], from a second to a day.
+fn past(text: &str) -> Result<Duration, String> {
+    let wrong = || format!("`{text}` is no time from 1s to 24h; write 1h, 15m or 90s");
+    let past = match text.parse::<u64>() {
+        Ok(seconds) => Duration::from_secs(seconds),
+        Err(_) => text
+            .parse::<jiff::SignedDuration>()
+            .ok()
+            .and_then(|past| Duration::try_from(past).ok())
+            .ok_or_else(wrong)?,
+    };
+    let bounds = Duration::from_secs(1)..=Duration::from_hours(24);
+    bounds.contains(&past).then_some(past).ok_or_else(wrong)
 }
 
 /// `30d`, `2w`, `12h`, up to ten years.

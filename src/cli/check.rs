@@ -10,17 +10,24 @@ use super::{
     connect_to, output,
 };
 use crate::{
-    diagnosis::{Diagnosis, Evidence, timeline::Timeline},
+    cluster::Cluster,
+    diagnosis::{Diagnosis, Evidence, context::is_ngf, timeline::Timeline},
     files::{
         self,
         over::{over, without_status},
     },
+    logs,
     model::{
         kind::Kind,
+        object::ObjectRef,
         snapshot::{KindState, Lookup, Snapshot, Source},
     },
+    rendered,
     report::{self, compare::Comparison, text::Style},
 };
+
+/// How far back `--logs` reads.
+const PAST: Duration = Duration::from_hours(1);
 
 /// Runs it.
 pub(super) async fn run(input: &InputArgs, args: &CheckArgs) -> Result<u8, CliError> {
@@ -28,8 +35,15 @@ pub(super) async fn run(input: &InputArgs, args: &CheckArgs) -> Result<u8, CliEr
     if args.over {
         return lay_over(input, args, now).await;
     }
-    let snapshot = read(input, args.timeout).await?;
-    let mut diagnosis = Diagnosis::of(&snapshot, &Evidence::none(), now);
+    let (snapshot, evidence) = if args.logs || args.data_plane {
+        let cluster = connect_to(input).await?;
+        let snapshot = cluster.snapshot(args.timeout).await;
+        let evidence = beyond_objects(&cluster, &snapshot, args).await;
+        (snapshot, evidence)
+    } else {
+        (read(input, args.timeout).await?, Evidence::none())
+    };
+    let mut diagnosis = Diagnosis::of(&snapshot, &evidence, now);
     add_expiring(&mut diagnosis, &snapshot, args.within, now)?;
     output::print(&render(&diagnosis, args.output, fail_on(args))?)?;
     tell_problems(&snapshot);
@@ -41,6 +55,43 @@ pub(super) async fn run(input: &InputArgs, args: &CheckArgs) -> Result<u8, CliEr
     } else {
         EXIT_FOUND
     })
+}
+
+/// What the logs say, and what the data plane is really using, as far as `args` ask for it.
+async fn beyond_objects(cluster: &Cluster, snapshot: &Snapshot, args: &CheckArgs) -> Evidence {
+    let mut evidence = Evidence::none();
+    let gateways = ngf_gateways(snapshot);
+    let mut missing = Vec::new();
+    if args.logs {
+        let (sources, left_out) = logs::sources(snapshot, &gateways);
+        missing.extend(left_out);
+        for log in logs::read(cluster, &sources, PAST).await {
+            evidence.record_log(log);
+        }
+    }
+    if args.data_plane {
+        let (found, left_out) = rendered::read(cluster, snapshot, &gateways).await;
+        missing.extend(left_out);
+        for in_pod in found {
+            evidence.record_rendered(in_pod);
+        }
+    }
+    missing.sort();
+    missing.dedup();
+    for why in missing {
+        output::say(&why);
+    }
+    evidence
+}
+
+/// The Gateways that NGF looks after.
+pub(super) fn ngf_gateways(snapshot: &Snapshot) -> Vec<ObjectRef> {
+    snapshot
+        .gateways
+        .iter()
+        .filter(|(_, gateway)| is_ngf(snapshot, gateway))
+        .map(|(name, _)| name.clone())
+        .collect()
 }
 
 /// What applying the manifests would do to the cluster's findings.

@@ -11,6 +11,7 @@ mod fix;
 mod grid;
 mod init;
 mod live;
+mod logs;
 mod matrix;
 mod output;
 mod pcap;
@@ -86,6 +87,7 @@ async fn dispatch(cli: Cli) -> Result<u8, CliError> {
         Some(Command::Check(args)) => check::run(&cli.input, &args).await,
         Some(Command::Probe(args)) => probe::run(&cli.input, &args).await,
         Some(Command::Chain(args)) => chain::run(&cli.input, &args).await,
+        Some(Command::Logs(args)) => logs::run(&cli.input, &args).await,
         Some(Command::Explain(args)) => explain::run(&args),
         Some(Command::Fix(args)) => fix::run(&cli.input, &args).await,
         Some(Command::Init(args)) => init::run(&cli.input, &args).await,

@@ -19,13 +19,16 @@ use super::{
     },
     plan::{ProbeTarget, TrustSource, plan_all},
 };
-use crate::model::{
-    index::Index,
-    kind::Kind,
-    kinds::{BackendTLSPolicy, Gateway, Route, RouteRule, Service},
-    object::{Object, ObjectRef},
-    snapshot::{Snapshot, Source},
-    topology::{Group, Topology, What, is_ngf_controller},
+use crate::{
+    logs::{self, Joined},
+    model::{
+        index::Index,
+        kind::Kind,
+        kinds::{BackendTLSPolicy, Gateway, Route, RouteRule, Service},
+        object::{Object, ObjectRef},
+        snapshot::{Snapshot, Source},
+        topology::{Group, Topology, What, is_ngf_controller},
+    },
 };
 
 /// What a rule may look at.
@@ -52,6 +55,8 @@ pub struct Context<'a> {
     pub differences: BTreeMap<ObjectRef, Vec<Difference>>,
     /// Probes of connections that nginx would still open as it was tried.
     pub probes: Vec<&'a Probed>,
+    /// What logs say, joined to the connections that it is about.
+    pub logs: Vec<Joined<'a>>,
     /// What the pods of each Service mount, worked out once for each that is asked for.
     mounted: RefCell<BTreeMap<ObjectRef, Rc<[Mounted]>>>,
     /// Pods and workloads by namespace and label.
@@ -129,6 +134,7 @@ impl<'a> Context<'a> {
             trusting: BTreeMap::new(),
             writers: writers(snapshot),
             probes: Vec::new(),
+            logs: logs::join(snapshot, index, topology, evidence),
             mounted: RefCell::default(),
             selectable: OnceCell::new(),
             differences: BTreeMap::new(),

@@ -54,6 +54,18 @@ impl Findings {
         self.told.contains(&(code, object.clone()))
     }
 
+    /// The finding of this code that is about all of these objects, to add to it.
+    pub fn about(&mut self, code: &str, objects: &[&ObjectRef]) -> Option<&mut Finding> {
+        self.list.iter_mut().find(|finding| {
+            let all = || {
+                objects
+                    .iter()
+                    .all(|o| finding.objects().any(|known| known == *o))
+            };
+            finding.code == code && all()
+        })
+    }
+
     /// What was found so far.
     pub fn iter(&self) -> impl Iterator<Item = &Finding> {
         self.list.iter()

@@ -6,11 +6,15 @@ use jiff::Timestamp;
 use ngf_probes::transcript::Transcript;
 
 use super::plan::{PlanKey, ProbePlan};
+use crate::{logs::PodLog, model::object::ObjectRef, rendered::InPod};
 
-/// What was measured: the last probe of each connection that nginx would open.
+/// What was measured: the last probe of each connection that nginx would open, what logs say, and what
+/// the data plane's nginx is configured with.
 #[derive(Debug, Clone, Default)]
 pub struct Evidence {
     probes: BTreeMap<PlanKey, Probed>,
+    logs: BTreeMap<(ObjectRef, String), Arc<PodLog>>,
+    rendered: BTreeMap<ObjectRef, Arc<InPod>>,
 }
 
 /// A probe that ran.
@@ -59,6 +63,27 @@ impl Evidence {
         self.probes
             .get(&plan.key())
             .filter(|probed| probed.plan.same_connection(plan))
+    }
+
+    /// Keeps what a container's log says, instead of what was known of it.
+    pub fn record_log(&mut self, log: PodLog) {
+        let key = (log.pod.clone(), log.container.clone());
+        self.logs.insert(key, Arc::new(log));
+    }
+
+    /// What logs say, by pod and container.
+    pub fn logs(&self) -> impl Iterator<Item = &PodLog> {
+        self.logs.values().map(|log| &**log)
+    }
+
+    /// Keeps what a data-plane pod's nginx is configured with.
+    pub fn record_rendered(&mut self, in_pod: InPod) {
+        self.rendered.insert(in_pod.pod.clone(), Arc::new(in_pod));
+    }
+
+    /// What the nginx of each data-plane pod is configured with, by pod.
+    pub fn rendered(&self) -> impl Iterator<Item = &InPod> {
+        self.rendered.values().map(|in_pod| &**in_pod)
     }
 
     /// Forgets everything about connections that `keep` does not name.

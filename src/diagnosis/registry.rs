@@ -5,8 +5,8 @@ use super::{
     engine::Findings,
     finding::Severity,
     rules::{
-        cert_manager, client_certificate, condition, expected, expiry, handshake, knowledge,
-        policy, route, served,
+        cert_manager, client_certificate, condition, expected, expiry, handshake, knowledge, logs,
+        policy, rendered, route, served,
     },
 };
 
@@ -44,7 +44,7 @@ pub static RULES: &[Rule] = &[
     cert_manager::M1, cert_manager::M2, cert_manager::M3, cert_manager::M4, cert_manager::written::M5, policy::bundle::M6,
     cert_manager::written::M7, cert_manager::written::M8, cert_manager::written::M9, cert_manager::written::M10,
     expiry::E1, expiry::E2, expiry::E3,
-    condition::data_plane::D1, condition::data_plane::D2,
+    condition::data_plane::D1, condition::data_plane::D2, rendered::D3, rendered::D4, rendered::D5, logs::D6, logs::D7,
     served::P11, served::B13,
     handshake::T1, handshake::T2, handshake::T3, handshake::T4, handshake::T5, handshake::T6,
     handshake::T7, handshake::T8, handshake::T9, handshake::T10, handshake::T11, handshake::T12,
@@ -52,10 +52,11 @@ pub static RULES: &[Rule] = &[
     handshake::upstream::T17, handshake::upstream::T18, handshake::T20, handshake::T21,
     handshake::B1, handshake::B2, handshake::B3, handshake::B4, handshake::B7, handshake::B8,
     handshake::B9, handshake::B10, handshake::B11, handshake::one_certificate::B12,
+    logs::R14, logs::N1, logs::N2,
     expected::X1,
     condition::S1, condition::S2, condition::S3, condition::S4, condition::S5, condition::S6,
     condition::silence::S7, condition::silence::S8, condition::silence::S9,
-    knowledge::K1, route::backend::K2, knowledge::K3, knowledge::K4, handshake::demanded::K5, knowledge::K6,
+    knowledge::K1, route::backend::K2, knowledge::K3, knowledge::K4, handshake::demanded::K5, knowledge::K6, logs::K7,
 ];
 
 /// Families of rules: the letter of their codes, and what they are about.

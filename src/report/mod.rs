@@ -7,6 +7,7 @@ pub mod explain;
 pub mod grid;
 pub mod json;
 pub mod junit;
+pub mod logs;
 pub mod markdown;
 pub mod matrix;
 mod notes;

@@ -26,6 +26,7 @@ use crate::{
     diagnosis::plan::{ProbePlan, ProbeTarget, plan_every},
     fix::{self, FixPlan},
     grid::{self, Grid},
+    logs::{self, PodLog},
     model::{object::ObjectRef, snapshot::Snapshot},
     sandbox::{SCENARIOS, Sandbox, Scenario, Stage},
 };
@@ -189,6 +190,11 @@ impl Live {
 }
 
 impl World for Live {
+    fn logs(&self, cancel: &CancellationToken) -> Option<mpsc::Receiver<PodLog>> {
+        let cluster = self.transports.cluster();
+        Some(logs::watch(cluster, self.snapshots.clone(), cancel))
+    }
+
     fn prepare<'a>(&'a self, job: &'a Job) -> BoxFuture<'a, Result<Preparation, String>> {
         async move {
             let (every_pod, lives) = match &job.work {

@@ -22,10 +22,13 @@ use ngf_tui::{
         plan::{ProbePlan, ProbeTarget, plan},
     },
     files,
+    logs::{PodLog, Role, Tally},
     model::{
-        kind::KINDS,
+        kind::{KINDS, Kind},
+        object::ObjectRef,
         snapshot::{KindState, Lookup, Scope, Snapshot, Source},
     },
+    rendered::{InPod, Rendered},
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -69,6 +72,12 @@ pub(crate) struct Description {
     /// What probes saw.
     #[serde(default)]
     pub(crate) probes: Vec<SeenByProbe>,
+    /// What logs said: lines as the API server gives them, each with its time before it.
+    #[serde(default)]
+    pub(crate) logs: Vec<SeenInLog>,
+    /// What nginx is using.
+    #[serde(default)]
+    pub(crate) rendered: Vec<SeenInPod>,
     /// Rules that narrowly do not fire here.
     #[serde(default)]
     pub(crate) near: Vec<String>,
@@ -114,6 +123,51 @@ pub(crate) struct SeenByProbe {
     pub(crate) server: Option<String>,
     /// What the gateway's client would get.
     pub(crate) client_status: Option<u16>,
+    /// Seconds before now that it ran.
+    #[serde(default)]
+    pub(crate) ago: i64,
+}
+
+/// The log of a container.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SeenInLog {
+    /// `data_plane`, `application` or `controller`; the first where left out.
+    #[serde(default)]
+    pub(crate) role: SeenRole,
+    /// The pod, in namespace default.
+    pub(crate) pod: String,
+    /// Why it could not be read.
+    pub(crate) failed: Option<String>,
+    /// Its lines.
+    #[serde(default)]
+    pub(crate) lines: Vec<String>,
+}
+
+/// Whose log.
+#[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum SeenRole {
+    #[default]
+    DataPlane,
+    Application,
+    Controller,
+}
+
+/// What the nginx of a data-plane pod is using.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SeenInPod {
+    /// The pod, in namespace default.
+    pub(crate) pod: String,
+    /// What `nginx -T` prints.
+    #[serde(default)]
+    pub(crate) configuration: String,
+    /// Certificates by file: names of those that were minted.
+    #[serde(default)]
+    pub(crate) files: BTreeMap<String, Vec<String>>,
+    /// Why it could not be read.
+    pub(crate) failed: Option<String>,
 }
 
 /// A scenario, ready to be diagnosed.
@@ -332,6 +386,9 @@ impl Part {
             && description.denied.is_empty()
             && description.not_served.is_empty()
             && description.versions.is_empty()
+            // A log is of one moment of one set.
+            && description.logs.is_empty()
+            && description.rendered.is_empty()
             && description.base.as_deref() == Some(base)
             && !root().join(name).join("objects.yaml").exists();
         if !plain {
@@ -425,6 +482,45 @@ impl Description {
         touched.extend(self.without.iter().cloned());
         touched
     }
+}
+
+/// What a test changes in a scenario's objects and certificates.
+#[derive(Default)]
+pub(crate) struct Change {
+    /// Certificates, in place of those of the same name.
+    pub(crate) certificates: BTreeMap<String, Wanted>,
+    /// As in `scenario.yaml`.
+    pub(crate) without: Vec<String>,
+    /// As in `scenario.yaml`.
+    pub(crate) patch: BTreeMap<String, Value>,
+    /// As in `scenario.yaml`.
+    pub(crate) add: Vec<Value>,
+}
+
+/// A scenario's objects as a cluster has them, changed, and the certificates that were minted for them.
+pub(crate) fn changed(
+    name: &str,
+    change: Change,
+    now: Timestamp,
+) -> (Snapshot, BTreeMap<String, Minted>) {
+    let mut wanted = BTreeMap::new();
+    let mut objects = Vec::new();
+    collect(name, &mut wanted, &mut objects);
+    wanted.extend(change.certificates);
+    objects.retain(|object| !change.without.contains(&path_of(object)));
+    for (path, patch) in &change.patch {
+        let object = objects.iter_mut().find(|object| path_of(object) == *path);
+        merge(object.unwrap_or_else(|| panic!("no {path}")), patch);
+    }
+    objects.extend(change.add);
+    let minted = pki::mint(&wanted, now);
+    let by_name: BTreeMap<String, &Minted> = minted
+        .iter()
+        .map(|(name, pair)| (name.clone(), pair))
+        .collect();
+    let mut snapshot = read(name, &objects, &by_name);
+    as_cluster(&mut snapshot, &[]);
+    (snapshot, minted)
 }
 
 /// A finding as scenarios write it.
@@ -618,6 +714,7 @@ fn evidence(
     {
         evidence.record(probed);
     }
+    beyond_probes(description, minted, now, &mut evidence);
     evidence
 }
 
@@ -641,13 +738,60 @@ fn seen(
                 };
                 all.push(Probed {
                     plan: Arc::new(plan),
-                    at: now,
+                    at: Timestamp::from_second(now.as_second() - seen.ago).expect("a moment"),
                     result,
                 });
             }
         }
     }
     Ok(all)
+}
+
+/// What logs and data-plane pods said.
+fn beyond_probes(
+    description: &Description,
+    minted: &BTreeMap<String, &Minted>,
+    now: Timestamp,
+    evidence: &mut Evidence,
+) {
+    let gateway = ObjectRef::new(Kind::Gateway, "default", "gateway");
+    for seen in &description.logs {
+        let role = match seen.role {
+            SeenRole::DataPlane => Role::DataPlane,
+            SeenRole::Application => Role::Application,
+            SeenRole::Controller => Role::Controller,
+        };
+        let mut tally = Tally::default();
+        tally.read(&seen.lines.join("\n"), now);
+        evidence.record_log(PodLog {
+            role,
+            gateway: (role == Role::DataPlane).then(|| gateway.clone()),
+            pod: ObjectRef::new(Kind::Pod, "default", &seen.pod),
+            container: "nginx".to_owned(),
+            since: now,
+            failed: seen.failed.clone(),
+            cut: false,
+            tally,
+        });
+    }
+    for seen in &description.rendered {
+        let mut files = String::new();
+        for (name, certificates) in &seen.files {
+            files.extend([format!("FILE {} {name}\n", now.as_second() - 3_600)]);
+            files.extend(
+                certificates
+                    .iter()
+                    .map(|name| minted[name].certificate_pem()),
+            );
+        }
+        let found = Rendered::parse(seen.configuration.as_bytes(), files.as_bytes());
+        evidence.record_rendered(InPod {
+            gateway: gateway.clone(),
+            pod: ObjectRef::new(Kind::Pod, "default", &seen.pod),
+            at: now,
+            found: seen.failed.clone().map_or(found, Err),
+        });
+    }
 }
 
 fn transcript(

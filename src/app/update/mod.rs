@@ -39,6 +39,10 @@ pub fn update(app: &mut App, event: Event, now: Timestamp) -> Vec<Effect> {
         }
         Event::Prepared(job, result) => probing::prepared(app, job, result),
         Event::Probed(done) => probing::probed(app, *done),
+        Event::Logged(log) => {
+            app.evidence.record_log(*log);
+            vec![diagnose(app)]
+        }
         Event::Beside(done) => {
             probing::beside(app, *done);
             Vec::new()

@@ -4,7 +4,7 @@
 use ngf_probes::{pem, spec::Trust};
 
 use super::{DataPlanePod, Exec, Transports};
-use crate::model::object::ObjectRef;
+use crate::{cluster::Cluster, model::object::ObjectRef};
 
 /// Where NGF's agent writes certificates.
 const SECRETS: &str = "/etc/nginx/secrets";
@@ -64,6 +64,33 @@ impl Transports {
     }
 }
 
+/// Prints the time and the certificates of each file that NGF's agent writes. What stands between the lines
+/// of a private key is left out first, whatever else is broken: a key never leaves the pod. Without `stat`
+/// the time is 0.
+const CERTIFICATES: &str = r#"cd /etc/nginx/secrets || exit 1
+for file in *; do
+  [ -f "$file" ] || continue
+  echo "FILE $(stat -c %Y "$file" 2>/dev/null || echo 0) $file"
+  sed -n -e '/-----BEGIN [A-Z0-9 ]*PRIVATE KEY/,/-----END [A-Z0-9 ]*PRIVATE KEY/d' -e '/-----BEGIN CERTIFICATE-----/,/-----END CERTIFICATE-----/p' "$file"
+done"#;
+
+/// Bytes of `nginx -T`; ten thousand routes are a few of the millions.
+const CONFIGURATION: usize = 32 << 20;
+
+/// What `nginx -T` prints in a data-plane pod, and what [`CERTIFICATES`] does.
+///
+/// # Errors
+/// A sentence, where one of them cannot be run.
+pub(crate) async fn configured(
+    cluster: &Cluster,
+    pod: &DataPlanePod,
+) -> Result<(Vec<u8>, Vec<u8>), String> {
+    let exec = Exec::in_data_plane(cluster, pod);
+    let configuration = exec.output(&["nginx", "-T"], CONFIGURATION).await?;
+    let certificates = exec.output(&["sh", "-c", CERTIFICATES], 4 * MOST).await?;
+    Ok((configuration, certificates))
+}
+
 /// Whether two bundles hold the same certificates, in the same order, whatever stands between them.
 pub fn same_certificates(a: &[u8], b: &[u8]) -> bool {
     let fingerprints = |text: &[u8]| {
@@ -78,5 +105,61 @@ pub fn same_certificates(a: &[u8], b: &[u8]) -> bool {
     match (fingerprints(a), fingerprints(b)) {
         (Some(a), Some(b)) => a == b,
         _ => a == b,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::Command;
+
+    use super::*;
+
+    const CERTIFICATE: &str =
+        "-----BEGIN CERTIFICATE-----\nY2VydGlmaWNhdGU=\n-----END CERTIFICATE-----\n";
+    const SECRET: &str = "c2VjcmV0";
+
+    fn printed(shell: &[&str], content: &str) -> String {
+        let folder = tempfile::tempdir().expect("a folder");
+        std::fs::write(folder.path().join("pair.pem"), content).expect("a file");
+        let place = folder.path().display().to_string();
+        let output = Command::new(shell[0])
+            .args(&shell[1..])
+            .arg("-c")
+            .arg(CERTIFICATES.replace(SECRETS, &place))
+            .output()
+            .expect("a shell");
+        assert!(output.status.success());
+        String::from_utf8(output.stdout).expect("text")
+    }
+
+    /// NGF's image has busybox, its UBI variant GNU's sed.
+    #[test]
+    fn a_key_never_leaves_the_pod_whatever_the_file_looks_like() {
+        let key = |kind: &str| format!("-----BEGIN {kind}-----\n{SECRET}\n-----END {kind}-----\n");
+        let files = [
+            format!("{CERTIFICATE}{}", key("PRIVATE KEY")),
+            format!("{}{CERTIFICATE}", key("RSA PRIVATE KEY")),
+            format!(
+                "{}{CERTIFICATE}",
+                key("EC PRIVATE KEY").replace('\n', "\r\n")
+            ),
+            format!(
+                "{CERTIFICATE}-----BEGIN CERTIFICATE-----\n{}",
+                key("ENCRYPTED PRIVATE KEY")
+            ),
+            format!("{CERTIFICATE}-----BEGIN PRIVATE KEY-----\n{SECRET}\n"),
+            format!("{CERTIFICATE}{SECRET}\n"),
+        ];
+        let mut shells: Vec<&[&str]> = vec![&["sh"]];
+        if std::path::Path::new("/usr/bin/busybox").exists() {
+            shells.push(&["busybox", "sh"]);
+        }
+        for shell in shells {
+            for file in &files {
+                let text = printed(shell, file);
+                assert!(text.contains("Y2VydGlmaWNhdGU="), "{file}: {text}");
+                assert!(!text.contains(SECRET), "{shell:?} {file}: {text}");
+            }
+        }
     }
 }

@@ -3,6 +3,7 @@
 use crate::diagnosis::{
     finding::{Finding, Mark, Remedy, Severity},
     registry::Rule,
+    rules::logs::refused_configuration,
     words::condition,
 };
 
@@ -53,6 +54,7 @@ pub(in crate::diagnosis) const D1: Rule = Rule {
             }
             findings.add(finding);
         }
+        refused_configuration(context, findings);
     },
 };
 

@@ -102,7 +102,10 @@ pub(in crate::diagnosis::rules) fn wanting_tls<'a>(
 }
 
 /// B2, told apart by what is known of the client certificate.
-pub(super) fn refused_why(context: &Context<'_>, plan: &ProbePlan) -> &'static str {
+pub(in crate::diagnosis::rules) fn refused_why(
+    context: &Context<'_>,
+    plan: &ProbePlan,
+) -> &'static str {
     let leaf = client_leaf(context, plan);
     let now = context.now.as_second();
     match leaf {

@@ -8,10 +8,11 @@ mod sentence;
 mod shown;
 pub(in crate::diagnosis) mod upstream;
 
-pub(super) use code::wanting_tls;
-use code::{code_of, refused_why};
+use code::code_of;
+pub(super) use code::{refused_why, wanting_tls};
 use remedy::remedy;
-use sentence::{answer_text, effect, objects, subject, title};
+use sentence::{answer_text, effect, title};
+pub(super) use sentence::{objects, subject, trust_text};
 use shown::explain;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -38,7 +39,10 @@ macro_rules! probed {
             explanation: $explanation,
             remedy: $remedy,
             causes: &["NGF-T15", "NGF-T16", "NGF-T17", "NGF-T18"],
-            check: |context, findings| probed(context, findings, $code),
+            check: |context, findings| {
+                probed(context, findings, $code);
+                super::logs::said(context, findings, $code);
+            },
         };
     };
 }

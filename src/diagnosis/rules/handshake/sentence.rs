@@ -52,7 +52,7 @@ pub(super) fn answer_text(status: u16, body: &str) -> String {
 }
 
 /// All that a connection depends on.
-pub(super) fn objects(plan: &ProbePlan) -> Vec<ObjectRef> {
+pub(in crate::diagnosis::rules) fn objects(plan: &ProbePlan) -> Vec<ObjectRef> {
     let mut objects = vec![
         plan.gateway.clone(),
         plan.route.clone(),
@@ -69,7 +69,7 @@ pub(super) fn objects(plan: &ProbePlan) -> Vec<ObjectRef> {
 }
 
 /// Where to look first.
-pub(super) fn subject<'a>(code: &str, plan: &'a ProbePlan) -> &'a ObjectRef {
+pub(in crate::diagnosis::rules) fn subject<'a>(code: &str, plan: &'a ProbePlan) -> &'a ObjectRef {
     let policy = plan.tls.as_ref().map_or(&plan.service, |tls| &tls.policy);
     match code {
         "NGF-T1" | "NGF-T3" | "NGF-T8" | "NGF-T9" | "NGF-T10" | "NGF-T12" | "NGF-B8" => policy,
@@ -162,7 +162,7 @@ pub(super) fn title(
     }
 }
 
-pub(super) fn trust_text(tls: &PlannedTls) -> String {
+pub(in crate::diagnosis::rules) fn trust_text(tls: &PlannedTls) -> String {
     match &tls.trust {
         TrustSource::Object { object, .. } => format!("The CA in {object}"),
         TrustSource::System => "No CA of the data plane's system".to_owned(),

@@ -66,7 +66,7 @@ fn about(code: &'static str, upstream: &Upstream<'_>, title: impl Into<String>) 
 
 pub(in crate::diagnosis) const T15: Rule = Rule {
     code: "NGF-T15",
-    severity: Severity::Info,
+    severity: Severity::Error,
     title: "Every endpoint of an upstream fails, so that nginx's log hides the cause",
     explanation: "Where an upstream has several endpoints, nginx leaves one out for ten seconds after a failure. When all are out it logs `no live upstreams` instead of the cause, and answers 502 without a try. The line before the first of those names the cause.",
     remedy: "Look for the lines before `no live upstreams`, or at the probe.",
@@ -89,12 +89,13 @@ pub(in crate::diagnosis) const T15: Rule = Rule {
                 }),
             );
         }
+        super::super::logs::left_out(context, findings, "NGF-T15");
     },
 };
 
 pub(in crate::diagnosis) const T16: Rule = Rule {
     code: "NGF-T16",
-    severity: Severity::Info,
+    severity: Severity::Warning,
     title: "Some endpoints of an upstream fail, and nginx's retry hides it",
     explanation: "nginx tries the next endpoint when one fails, so that clients get 200, later; it logs `upstream server temporarily disabled` as a warning. Requests that may not be sent twice (POST after the request was passed on) can still fail.",
     remedy: "Repair the endpoints that fail; probe every one of them.",
@@ -116,6 +117,7 @@ pub(in crate::diagnosis) const T16: Rule = Rule {
             );
             findings_add(findings, about("NGF-T16", upstream, title));
         }
+        super::super::logs::left_out(context, findings, "NGF-T16");
     },
 };
 

@@ -1,0 +1,124 @@
+//! `logs`: what the data plane, its backends and the control plane wrote, decoded and counted.
+
+use jiff::Timestamp;
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    CliError, EXIT_COULD_NOT, EXIT_FOUND, EXIT_OK,
+    args::{InputArgs, LogsArgs, Output},
+    check::ngf_gateways,
+    connect_to, output,
+};
+use crate::{
+    cluster::Cluster,
+    diagnosis::{Diagnosis, Evidence, Severity, plan::ProbeTarget},
+    logs::{self, Followed, Source},
+    model::{object::ObjectRef, snapshot::Snapshot},
+    report::logs::Report,
+};
+
+/// Runs it: exit 1 where a log proves that something is wrong now.
+pub(super) async fn run(input: &InputArgs, args: &LogsArgs) -> Result<u8, CliError> {
+    if !input.files.is_empty() {
+        return Err("logs are read from a cluster, and -f names files: leave it out".into());
+    }
+    let cluster = connect_to(input).await?;
+    let snapshot = cluster.snapshot(args.timeout).await;
+    let gateways = gateways(&snapshot, args.target.as_deref(), cluster.namespace())?;
+    let (sources, missing) = logs::sources(&snapshot, &gateways);
+    if sources.is_empty() {
+        return Err(format!("there is no log to read: {}", missing.join("; ")).into());
+    }
+    let mut evidence = Evidence::none();
+    for log in logs::read(&cluster, &sources, args.since).await {
+        evidence.record_log(log);
+    }
+    let now = Timestamp::now();
+    let report = Report::of(&snapshot, &evidence, missing, now);
+    let text = match args.output {
+        Output::Text => report.text(now),
+        // One document a line, so that what follows can be read line by line.
+        Output::Json if args.follow => serde_json::to_string(&report)? + "\n",
+        Output::Json => serde_json::to_string_pretty(&report)? + "\n",
+    };
+    output::print(&text)?;
+    for why in report.missing() {
+        output::say(&format!("not read: {why}"));
+    }
+    if args.follow {
+        follow(&cluster, sources, args.output).await?;
+    }
+    if report.is_empty() {
+        return Ok(EXIT_COULD_NOT);
+    }
+    // Findings of the objects alone are `check`'s.
+    let without = Diagnosis::of(&snapshot, &Evidence::none(), now).count(Severity::Error);
+    let with = Diagnosis::of(&snapshot, &evidence, now).count(Severity::Error);
+    Ok(if with > without { EXIT_FOUND } else { EXIT_OK })
+}
+
+/// The Gateway that is named, or all of NGF's.
+fn gateways(
+    snapshot: &Snapshot,
+    target: Option<&str>,
+    namespace: &str,
+) -> Result<Vec<ObjectRef>, CliError> {
+    let Some(target) = target else {
+        let all = ngf_gateways(snapshot);
+        return if all.is_empty() {
+            Err("there is no Gateway of NGINX Gateway Fabric, or none that you may read".into())
+        } else {
+            Ok(all)
+        };
+    };
+    match ProbeTarget::parse(target, namespace)? {
+        ProbeTarget::Gateway(gateway) if snapshot.gateways.contains_key(&gateway) => {
+            Ok(vec![gateway])
+        }
+        ProbeTarget::Gateway(gateway) => Err(format!("there is no {gateway}").into()),
+        _ => Err(format!("\"{target}\" is no Gateway: write gateway/NAME").into()),
+    }
+}
+
+async fn follow(cluster: &Cluster, sources: Vec<Source>, format: Output) -> Result<(), CliError> {
+    let cancel = CancellationToken::new();
+    let _guard = cancel.clone().drop_guard();
+    let mut lines = logs::follow(cluster, sources, &cancel);
+    loop {
+        tokio::select! {
+            line = lines.recv() => match line {
+                Some(line) => print(&line, format)?,
+                None => return Ok(()),
+            },
+            signal = tokio::signal::ctrl_c() => return Ok(signal?),
+        }
+    }
+}
+
+fn print(followed: &Followed, format: Output) -> Result<(), CliError> {
+    let place = format!("{} ({})", followed.source.pod, followed.source.container);
+    match (&followed.line, format) {
+        (Err(why), _) => output::say(&format!("not read: {place}: {why}")),
+        (Ok(line), Output::Json) => {
+            let value = serde_json::json!({
+                "at": followed.at,
+                "pod": followed.source.pod.path(),
+                "container": followed.source.container,
+                "means": line.means(),
+                "line": line,
+            });
+            output::print(&format!("{value}\n"))?;
+        }
+        (Ok(line), Output::Text) => {
+            let upstream = line.request.upstream.as_ref();
+            let upstream = upstream.map_or_else(String::new, |upstream| format!(" [{upstream}]"));
+            let text = format!(
+                "{} {place}: {}{upstream}",
+                followed.at.strftime("%H:%M:%S"),
+                line.means()
+            );
+            output::print(&format!("{}\n", crate::report::clean(&text)))?;
+        }
+    }
+    Ok(())
+}

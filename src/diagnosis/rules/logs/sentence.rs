@@ -1,0 +1,80 @@
+//! What a log says of a connection, in a sentence with names.
+
+use crate::{
+    diagnosis::{plan::ProbePlan, rules::handshake::trust_text},
+    logs::{Decoded, Phase, What},
+};
+
+pub(super) fn title(code: &str, plan: &ProbePlan, line: &Decoded) -> String {
+    let service = format!("{}:{}", plan.service, plan.port);
+    let gateway = &plan.gateway;
+    let hostname = plan.tls.as_ref().map_or("", |tls| tls.hostname.as_str());
+    let trust = plan.tls.as_ref().map_or_else(String::new, trust_text);
+    match code {
+        "NGF-T1" => format!("{trust} did not sign the certificate that {service} presents"),
+        "NGF-T3" => format!("{trust} holds no root for the certificate that {service} presents"),
+        "NGF-T4" => {
+            format!("{service} presents a self-signed certificate that {trust} does not hold")
+        }
+        "NGF-T5" => format!("A certificate that {service} presents has expired"),
+        "NGF-T6" => format!("A certificate that {service} presents is not valid yet"),
+        "NGF-T7" => format!("The certificate that {service} presents is not made for servers"),
+        "NGF-T8" => match &line.what {
+            What::NameMismatch { name } => {
+                format!("The certificate that {service} presents is not for {name}")
+            }
+            _ => format!("The certificate that {service} presents is not for {hostname}"),
+        },
+        "NGF-T9" => format!(
+            "The policy's hostname {hostname} is an IP address, which nginx finds in no certificate's IP SAN"
+        ),
+        "NGF-T10" => format!("{service} does not know the name {hostname}"),
+        "NGF-T11" => format!("nginx and {service} have no TLS version or cipher in common"),
+        "NGF-T12" => format!("{service} does not speak TLS, and a policy makes nginx speak it"),
+        "NGF-T13" => format!("{service} closes the connection during the handshake"),
+        "NGF-T14" if matches!(line.what, What::TimedOut { .. }) => {
+            format!("{service} does not answer in time")
+        }
+        "NGF-T14" => format!("nginx cannot connect to {service}"),
+        "NGF-B1" => {
+            format!("{service} demands a client certificate, and {gateway} presents none")
+        }
+        "NGF-B8" => {
+            format!("{service} has another server for the Host than for the name {hostname}")
+        }
+        "NGF-B9" => format!("nginx speaks plain HTTP to {service}, which wants TLS"),
+        "NGF-B2" | "NGF-B3" | "NGF-B4" => {
+            format!("{service} refuses the client certificate of {gateway}")
+        }
+        "NGF-B10" | "NGF-B11"
+            if plan
+                .tls
+                .as_ref()
+                .is_some_and(|tls| tls.client_certificate.is_none()) =>
+        {
+            format!("{service} demands a client certificate, and {gateway} presents none")
+        }
+        "NGF-B10" | "NGF-B11" => format!("{service} refuses the client certificate of {gateway}"),
+        "NGF-T20" => match &line.what {
+            What::VerifyError { code, words } => {
+                format!("nginx refuses the certificate that {service} presents: {words} ({code})")
+            }
+            _ => format!("nginx refuses the certificate that {service} presents"),
+        },
+        _ => format!("The TLS handshake with {service} fails"),
+    }
+}
+
+pub(super) fn effect(plan: &ProbePlan, line: &Decoded, share: &str) -> String {
+    let status = match &line.what {
+        What::TimedOut { .. } => "504",
+        What::Misdirected => "421",
+        What::NoClientCertificate | What::ClientRefused { .. } | What::PlainToTls => "400",
+        What::Closed {
+            phase: Phase::Reading,
+            ..
+        } => "a part of the answer",
+        _ => "502",
+    };
+    format!("{share}: clients of {} got {status}", plan.route)
+}

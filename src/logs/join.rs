@@ -1,0 +1,162 @@
+//! Lines joined to the connections that nginx opens: by the upstream's address or name, the pod that wrote
+//! them, the client's address, and the Host header where several routes share an endpoint.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::IpAddr,
+    sync::Arc,
+};
+
+use super::{
+    line::Upstream,
+    tally::{Counted, PodLog, Role},
+};
+use crate::{
+    diagnosis::{
+        Evidence,
+        plan::{ProbePlan, ProbeTarget, plan_all},
+    },
+    model::{index::Index, object::ObjectRef, snapshot::Snapshot, topology::Topology},
+};
+
+/// Something that a log says about connections.
+#[derive(Debug, Clone)]
+pub struct Joined<'a> {
+    /// Where it was written.
+    pub log: &'a PodLog,
+    /// What, and how often.
+    pub counted: &'a Counted,
+    /// The connections that it can be about. Several where routes share an endpoint and nothing tells
+    /// them apart, or where it is about all endpoints; none where nothing of the cluster is known by
+    /// that name or address now.
+    pub plans: Vec<Arc<ProbePlan>>,
+}
+
+/// Joins all that was read.
+pub fn join<'a>(
+    snapshot: &Snapshot,
+    index: &Index<'_>,
+    topology: &Topology,
+    evidence: &'a Evidence,
+) -> Vec<Joined<'a>> {
+    let mut all = Vec::new();
+    if evidence.logs().next().is_none() {
+        return all;
+    }
+    let known = Known::new(snapshot, index, topology, evidence);
+    for log in evidence.logs() {
+        for counted in log.tally.said.values() {
+            if counted.last_line.is_fault() {
+                all.push(Joined {
+                    log,
+                    counted,
+                    plans: known.plans(log, counted),
+                });
+            }
+        }
+    }
+    all
+}
+
+/// The connections of the Gateways whose logs were read, by what lines name them with.
+struct Known {
+    plans: Vec<Arc<ProbePlan>>,
+    by_address: BTreeMap<(IpAddr, u16), Vec<usize>>,
+    /// NGF's name of the upstream: `<namespace>_<service>_<port>`.
+    by_upstream: BTreeMap<String, Vec<usize>>,
+    by_pod: BTreeMap<ObjectRef, Vec<usize>>,
+    /// The Gateways by the addresses of their data-plane pods.
+    gateways: BTreeMap<IpAddr, BTreeSet<ObjectRef>>,
+}
+
+impl Known {
+    fn new(
+        snapshot: &Snapshot,
+        index: &Index<'_>,
+        topology: &Topology,
+        evidence: &Evidence,
+    ) -> Self {
+        let mut known = Self {
+            plans: Vec::new(),
+            by_address: BTreeMap::new(),
+            by_upstream: BTreeMap::new(),
+            by_pod: BTreeMap::new(),
+            gateways: BTreeMap::new(),
+        };
+        for log in evidence.logs() {
+            if let (Some(gateway), Some(pod)) = (&log.gateway, snapshot.pods.get(&log.pod)) {
+                let ips = pod.spec.ips.iter().filter_map(|ip| ip.parse().ok());
+                for ip in ips {
+                    let of = known.gateways.entry(ip).or_default();
+                    of.insert(gateway.clone());
+                }
+            }
+        }
+        let gateways: BTreeSet<&ObjectRef> = evidence
+            .logs()
+            .filter_map(|log| log.gateway.as_ref())
+            .collect();
+        for gateway in gateways {
+            let target = ProbeTarget::Gateway(gateway.clone());
+            if let Ok(planning) = plan_all(snapshot, index, topology, &target) {
+                known.plans.extend(planning.plans.into_iter().map(Arc::new));
+            }
+        }
+        for (place, plan) in known.plans.iter().enumerate() {
+            let endpoint = &plan.endpoint;
+            if let Ok(address) = endpoint.address.parse() {
+                let at = known.by_address.entry((address, endpoint.port));
+                at.or_default().push(place);
+            }
+            let service = &plan.service;
+            let upstream = format!("{}_{}_{}", service.namespace, service.name, plan.port);
+            known.by_upstream.entry(upstream).or_default().push(place);
+            if let Some(pod) = &endpoint.pod {
+                known.by_pod.entry(pod.clone()).or_default().push(place);
+            }
+        }
+        known
+    }
+
+    fn plans(&self, log: &PodLog, counted: &Counted) -> Vec<Arc<ProbePlan>> {
+        let request = &counted.last_line.request;
+        let places = match log.role {
+            Role::Controller => None,
+            Role::DataPlane => match &request.upstream {
+                Some(Upstream::Address { address, port }) => {
+                    self.by_address.get(&(*address, *port))
+                }
+                Some(Upstream::Name(name)) => self.by_upstream.get(name),
+                Some(Upstream::Socket(_)) | None => None,
+            },
+            Role::Application => self.by_pod.get(&log.pod),
+        };
+        let all = places
+            .into_iter()
+            .flatten()
+            .map(|place| &self.plans[*place]);
+        let all = all.filter(|plan| match (&log.gateway, log.role) {
+            (Some(gateway), Role::DataPlane) => plan.gateway == *gateway,
+            // Another client than the gateway proves nothing about it.
+            _ => request.client.is_some_and(|client| {
+                let of = self.gateways.get(&client);
+                of.is_some_and(|of| of.contains(&plan.gateway))
+            }),
+        });
+        let all: Vec<Arc<ProbePlan>> = all.cloned().collect();
+        let host = request.host.as_deref().map(without_port);
+        let by_host: Vec<Arc<ProbePlan>> = all
+            .iter()
+            .filter(|plan| host.is_some_and(|host| host.eq_ignore_ascii_case(&plan.host)))
+            .cloned()
+            .collect();
+        if by_host.is_empty() { all } else { by_host }
+    }
+}
+
+fn without_port(host: &str) -> &str {
+    match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
+        _ => host,
+    }
+}

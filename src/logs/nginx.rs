@@ -1,0 +1,386 @@
+//! A line of nginx's error log: `2026/01/02 03:04:05 [error] 1#1: *7 message, client: …` (`ngx_log.c`).
+//!
+//! Parts that somebody else writes stand in fixed places: the message is known by how it begins, and the
+//! fields behind it are read from the left, so that a path or a Host header with `, upstream: "…` in it
+//! names no other backend. A line feed that nginx itself writes out of a decoded path cannot be told
+//! from the end of a line: see [`Unbroken`](super::Unbroken).
+
+use jiff::{Timestamp, civil, tz::TimeZone};
+use ngf_probes::sanitize;
+
+use super::line::{About, Decoded, Level, Phase, Upstream, What, Writer};
+
+/// nginx cuts its lines at 2048 bytes (`NGX_MAX_ERROR_STR`); what is behind was written by no nginx.
+const LONGEST: usize = 4 << 10;
+/// Characters of text that are kept.
+pub(super) const TEXT: usize = 300;
+
+/// Decodes a line; `None` where it is none of nginx's error log or says nothing that matters.
+pub(super) fn decode(line: &str) -> Option<Decoded> {
+    let line = super::bounded(line, LONGEST);
+    // What `nginx -t` and the agent print has no time.
+    if let Some(message) = line.strip_prefix("nginx: [emerg] ") {
+        return Some(Decoded {
+            at: None,
+            writer: Writer::Nginx,
+            level: Level::Emerg,
+            pid: None,
+            connection: None,
+            what: refused(message),
+            text: sanitize::line(message, TEXT),
+            request: About::default(),
+        });
+    }
+    let (head, message) = Head::read(line)?;
+    let (message, fields) = split(message);
+    let what = what(head.level, message)?;
+    Some(Decoded {
+        at: head.at,
+        writer: Writer::Nginx,
+        level: head.level,
+        pid: Some(head.pid),
+        connection: head.connection,
+        what,
+        text: sanitize::line(message, TEXT),
+        request: about(fields),
+    })
+}
+
+/// What stands before the message.
+struct Head {
+    at: Option<Timestamp>,
+    level: Level,
+    pid: u32,
+    connection: Option<u64>,
+}
+
+impl Head {
+    fn read(line: &str) -> Option<(Self, &str)> {
+        let (time, rest) = line.split_at_checked(19)?;
+        let shape = time.bytes().zip(*b"0000/00/00 00:00:00");
+        let is_time = shape.into_iter().all(|(byte, shape)| match shape {
+            b'0' => byte.is_ascii_digit(),
+            other => byte == other,
+        });
+        if !is_time {
+            return None;
+        }
+        let (level, rest) = rest.strip_prefix(" [")?.split_once("] ")?;
+        let level = Level::parse(level)?;
+        let (process, rest) = rest.split_once(": ")?;
+        let (pid, thread) = process.split_once('#')?;
+        let pid = pid.parse().ok()?;
+        thread.parse::<u64>().ok()?;
+        let numbered = rest.strip_prefix('*').and_then(|rest| {
+            let (number, message) = rest.split_once(' ')?;
+            Some((number.parse().ok()?, message))
+        });
+        let (connection, message) = match numbered {
+            Some((number, message)) => (Some(number), message),
+            None => (None, rest),
+        };
+        let head = Self {
+            at: moment(time),
+            level,
+            pid,
+            connection,
+        };
+        Some((head, message))
+    }
+}
+
+fn moment(time: &str) -> Option<Timestamp> {
+    let time = civil::DateTime::strptime("%Y/%m/%d %H:%M:%S", time).ok()?;
+    let zoned = time.to_zoned(TimeZone::UTC).ok()?;
+    Some(zoned.timestamp())
+}
+
+/// The message, and the fields behind it. What begins with a peer's own text has no fields that could be
+/// trusted, and is not decoded either.
+fn split(message: &str) -> (&str, &str) {
+    match message.find(", client: ") {
+        Some(at) => message.split_at(at),
+        None => (message, ""),
+    }
+}
+
+fn about(fields: &str) -> About {
+    let mut rest = fields;
+    let mut about = About::default();
+    let bare = |rest: &mut &str, name: &str| -> Option<String> {
+        let value = rest.strip_prefix(", ")?.strip_prefix(name)?;
+        let value = value.strip_prefix(": ")?;
+        let end = value.find(", ").unwrap_or(value.len());
+        let (value, after) = value.split_at(end);
+        *rest = after;
+        Some(sanitize::line(value, TEXT))
+    };
+    let quoted = |rest: &mut &str, name: &str| -> Option<String> {
+        let value = rest.strip_prefix(", ")?.strip_prefix(name)?;
+        let value = value.strip_prefix(": \"")?;
+        // A quote followed by a comma and a space stands in no request line: nginx refuses spaces there.
+        let end = value
+            .find("\", ")
+            .or_else(|| value.strip_suffix('"').map(str::len))
+            .unwrap_or(value.len());
+        let (value, after) = value.split_at(end);
+        *rest = after.strip_prefix('"').unwrap_or(after);
+        Some(sanitize::line(value, TEXT))
+    };
+    about.client = bare(&mut rest, "client").and_then(|client| client.parse().ok());
+    about.server = bare(&mut rest, "server").filter(|server| !server.is_empty());
+    about.request = quoted(&mut rest, "request");
+    about.subrequest = quoted(&mut rest, "subrequest");
+    about.upstream = quoted(&mut rest, "upstream").map(|text| upstream(&text));
+    about.host = quoted(&mut rest, "host");
+    about
+}
+
+/// `https://10.0.0.1:8443/path`, `grpcs://[fd00::1]:8443`, `https://group/`, `10.0.0.1:8443`,
+/// `https://unix:/run/x.sock:/path`.
+fn upstream(text: &str) -> Upstream {
+    let place = text.split_once("://").map_or(text, |(_, place)| place);
+    if let Some(path) = place.strip_prefix("unix:") {
+        let path = path.split(':').next().unwrap_or(path);
+        return Upstream::Socket(path.to_owned());
+    }
+    let place = place.split('/').next().unwrap_or(place);
+    match place.parse::<std::net::SocketAddr>() {
+        Ok(address) => Upstream::Address {
+            address: address.ip(),
+            port: address.port(),
+        },
+        Err(_) => Upstream::Name(place.to_owned()),
+    }
+}
+
+fn what(level: Level, message: &str) -> Option<What> {
+    match level {
+        Level::Debug => None,
+        Level::Emerg => Some(refused(message)),
+        _ => upstream_failure(message)
+            .or_else(|| client_failure(message))
+            .or_else(|| process(message)),
+    }
+}
+
+/// `ngx_http_upstream.c`, `ngx_stream_proxy_module.c`, `ngx_event_openssl.c`,
+/// `ngx_http_auth_request_module.c`.
+fn upstream_failure(message: &str) -> Option<What> {
+    if let Some(rest) = message.strip_prefix("upstream SSL certificate verify error: ") {
+        let (code, words) = numbered(rest)?;
+        return Some(What::VerifyError { code, words });
+    }
+    if let Some(rest) = message.strip_prefix("upstream SSL certificate does not match \"") {
+        let end = rest.rfind("\" while ").or_else(|| rest.rfind('"'))?;
+        let name = sanitize::line(&rest[..end], 256);
+        return Some(What::NameMismatch { name });
+    }
+    if let Some(rest) = message.strip_prefix("auth request unexpected status: ") {
+        let status = leading_number(rest)?;
+        return Some(What::AuthRequest { status });
+    }
+    if message.starts_with("no live upstreams") {
+        return Some(What::NoLiveUpstreams);
+    }
+    if message.starts_with("upstream server temporarily disabled") {
+        return Some(What::Disabled);
+    }
+    if let Some((name, rest)) = message.split_once(" could not be resolved (")
+        && !name.contains(' ')
+    {
+        let words = rest.split_once(')').map_or(rest, |(words, _)| words);
+        return Some(What::HostNotFound {
+            name: sanitize::line(name, 256),
+            words: sanitize::line(words, 80),
+        });
+    }
+    let phase = phase(message)?;
+    if message.starts_with("upstream timed out") {
+        return Some(What::TimedOut { phase });
+    }
+    let reset = message.contains("(104: ");
+    if message.starts_with("upstream prematurely closed connection")
+        || message.starts_with("peer closed connection in SSL handshake")
+    {
+        return Some(What::Closed { phase, reset });
+    }
+    if message.starts_with("connect()") {
+        return Some(connect(message));
+    }
+    if let Some((call, rest)) = message.split_once(" failed")
+        && matches!(
+            call,
+            "SSL_do_handshake()" | "SSL_read()" | "SSL_write()" | "SSL_shutdown()"
+        )
+    {
+        return Some(openssl(rest, phase));
+    }
+    let is_io = ["recv() failed", "send() failed", "writev() failed"]
+        .iter()
+        .any(|call| message.starts_with(call));
+    is_io.then_some(What::Closed { phase, reset })
+}
+
+fn phase(message: &str) -> Option<Phase> {
+    let at = message.rfind(" while ")?;
+    let action = &message[at + " while ".len()..];
+    Some(match action {
+        "connecting to upstream" => Phase::Connecting,
+        "SSL handshaking to upstream" => Phase::Handshaking,
+        "sending request to upstream" | "sending to upstream" => Phase::Sending,
+        "reading response header from upstream" => Phase::ReadingHeader,
+        "reading upstream"
+        | "proxying connection"
+        | "proxying and reading from upstream"
+        | "proxying and sending to upstream"
+        | "proxying upgraded connection" => Phase::Reading,
+        _ => return None,
+    })
+}
+
+fn connect(message: &str) -> What {
+    let errno = message
+        .split_once(" failed (")
+        .and_then(|(_, rest)| leading_number(rest));
+    let words = message
+        .split_once(" failed (")
+        .and_then(|(_, rest)| rest.split_once(')'))
+        .map_or("", |(words, _)| words);
+    match errno {
+        Some(111) => What::ConnectRefused,
+        errno => What::ConnectFailed {
+            errno,
+            words: sanitize::line(words, 80),
+        },
+    }
+}
+
+/// ` (SSL: error:0A000412:SSL routines::ssl/tls alert bad certificate:SSL alert number 42) while …`.
+/// OpenSSL 1.1 has a function between the colons, 3.0 `sslv3 alert` for `ssl/tls alert`.
+fn openssl(text: &str, phase: Phase) -> What {
+    let reset = text.contains("(104: ");
+    let Some((_, errors)) = text.split_once("(SSL: ") else {
+        return What::Closed { phase, reset };
+    };
+    if let Some((_, number)) = errors.split_once(":SSL alert number ")
+        && let Some(number) = leading_number::<u8>(number)
+    {
+        return What::Alert {
+            number,
+            name: ngf_probes::messages::names::alert(number),
+            phase,
+        };
+    }
+    let end = errors
+        .rfind(") while ")
+        .or_else(|| errors.rfind(')'))
+        .unwrap_or(errors.len());
+    let errors = &errors[..end];
+    // error:CODE:LIBRARY:FUNCTION:REASON[:data]
+    let reason = errors.split(':').nth(4).unwrap_or(errors);
+    if [
+        "wrong version number",
+        "http request",
+        "https proxy request",
+    ]
+    .contains(&reason)
+    {
+        return What::NotTls;
+    }
+    if reason == "unexpected eof while reading" {
+        return What::Closed { phase, reset };
+    }
+    What::TlsFailed {
+        reason: sanitize::line(reason, 120),
+        phase,
+    }
+}
+
+/// What a backend that is nginx says of its client (`ngx_http_request.c`), at level `info`.
+fn client_failure(message: &str) -> Option<What> {
+    if let Some(rest) = message.strip_prefix("client SSL certificate verify error: ") {
+        let (code, words) = numbered(rest)?;
+        let code = Some(code);
+        return Some(What::ClientRefused { code, words });
+    }
+    if message.starts_with("client sent no required SSL certificate") {
+        return Some(What::NoClientCertificate);
+    }
+    if message.starts_with("client sent plain HTTP request to HTTPS port") {
+        return Some(What::PlainToTls);
+    }
+    if message.starts_with("client attempted to request the server name different from") {
+        return Some(What::Misdirected);
+    }
+    // The header is the peer's bytes, of which a ClientHello has line feeds; health checks that only
+    // connect leave it empty.
+    if message.starts_with("broken header: \"") && !message.starts_with("broken header: \"\"") {
+        return Some(What::ProxyProtocol);
+    }
+    if !message.ends_with(" while SSL handshaking") {
+        return None;
+    }
+    let reason = match message.split_once("(SSL: ") {
+        Some((_, errors)) => {
+            let errors = errors.split_once(") while ").map_or(errors, |(e, _)| e);
+            errors.split(':').skip(4).collect::<Vec<_>>().join(":")
+        }
+        None => message
+            .strip_suffix(" while SSL handshaking")
+            .filter(|text| *text == "handshake rejected")?
+            .to_owned(),
+    };
+    Some(What::HandshakeRefused {
+        reason: sanitize::line(&reason, 120),
+    })
+}
+
+/// `ngx_process_cycle.c`, `ngx_process.c`.
+fn process(message: &str) -> Option<What> {
+    // A plain `reconfiguring` follows SIGHUP; what does not load ends in `[emerg]` before the workers are new.
+    if message == "reconfiguring" {
+        return None;
+    }
+    if message == "start worker processes" {
+        return Some(What::Reloaded);
+    }
+    let rest = message.strip_prefix("worker process ")?;
+    let (pid, how) = rest.split_once(' ')?;
+    pid.parse::<u32>().ok()?;
+    let died = how.starts_with("exited on signal") || how.starts_with("exited with fatal code");
+    died.then(|| What::WorkerDied {
+        how: sanitize::line(how, 80),
+    })
+}
+
+/// `SSL_CTX_load_verify_locations("/etc/…") failed (SSL: …)`, `unknown directive "x" in FILE:LINE`.
+pub(super) fn refused(message: &str) -> What {
+    let quoted = message
+        .split('"')
+        .nth(1)
+        .filter(|text| text.starts_with('/'));
+    let placed = || {
+        let (_, place) = message.rsplit_once(" in ")?;
+        let (file, line) = place.rsplit_once(':')?;
+        (file.starts_with('/') && leading_number::<u32>(line).is_some()).then_some(file)
+    };
+    What::ConfigurationRefused {
+        file: quoted.or_else(placed).map(|file| sanitize::line(file, 256)),
+        reason: sanitize::line(message, TEXT),
+    }
+}
+
+/// `(21:unable to verify the first certificate) while …`.
+fn numbered(text: &str) -> Option<(i32, String)> {
+    let (code, rest) = text.strip_prefix('(')?.split_once(':')?;
+    let words = rest.split_once(')').map_or(rest, |(words, _)| words);
+    Some((code.parse().ok()?, sanitize::line(words, 120)))
+}
+
+fn leading_number<N: std::str::FromStr>(text: &str) -> Option<N> {
+    let end = text
+        .find(|c: char| !c.is_ascii_digit())
+        .unwrap_or(text.len());
+    text[..end].parse().ok()
+}

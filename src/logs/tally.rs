@@ -1,0 +1,192 @@
+//! Lines counted: what was said, about whom, how often, when first and last, and in which minutes.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use ngf_probes::sanitize;
+use serde::Serialize;
+
+use super::{
+    Unbroken, decode_stamped,
+    line::{Decoded, Upstream, What},
+};
+use crate::model::object::ObjectRef;
+
+/// Different things that are kept of one log; what comes after is only counted.
+const KINDS: usize = 400;
+/// Minutes that are kept of each: a day.
+const MINUTES: usize = 1_440;
+
+/// Whose log it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// nginx's container of a data-plane pod.
+    DataPlane,
+    /// A container of a pod behind a Service.
+    Application,
+    /// NGF's control plane.
+    Controller,
+}
+
+/// The log of a container, decoded and counted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PodLog {
+    /// Whose it is.
+    pub role: Role,
+    /// The Gateway whose data plane it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gateway: Option<ObjectRef>,
+    /// The pod.
+    pub pod: ObjectRef,
+    /// Its container.
+    pub container: String,
+    /// From when on it was read.
+    pub since: Timestamp,
+    /// Why it could not be read, in a sentence.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub failed: Option<String>,
+    /// More was written than is read: the oldest lines are missing.
+    pub cut: bool,
+    /// What it says.
+    #[serde(flatten)]
+    pub tally: Tally,
+}
+
+/// Lines, counted.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Tally {
+    /// Lines that were read.
+    pub lines: u64,
+    /// Lines that mean something and were not kept, because there were too many kinds of them.
+    pub left_out: u64,
+    /// When nginx last loaded a configuration.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reloaded: Option<Timestamp>,
+    /// What was said, each once, in the order of its last line.
+    #[serde(serialize_with = "values")]
+    pub said: BTreeMap<Key, Counted>,
+}
+
+/// What is counted together.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Key {
+    what: What,
+    upstream: Option<Upstream>,
+    server: Option<String>,
+    client: Option<std::net::IpAddr>,
+    is_subrequest: bool,
+}
+
+/// One thing that was said, as often as it was.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Counted {
+    /// The last line that says it.
+    pub last_line: Decoded,
+    /// What it means.
+    pub means: String,
+    /// How often.
+    pub count: u64,
+    /// When first.
+    pub first: Timestamp,
+    /// When last.
+    pub last: Timestamp,
+    /// How often in each minute; the number is minutes since 1970.
+    pub per_minute: BTreeMap<i64, u32>,
+}
+
+impl Tally {
+    /// Counts lines as the API server gives them with times.
+    pub fn read(&mut self, text: &str, now: Timestamp) {
+        let mut unbroken = Unbroken::default();
+        for line in text.lines() {
+            self.line(line, &mut unbroken, now);
+        }
+    }
+
+    /// Counts one line; gives back what it says. A line without any time is taken for `now`.
+    pub fn line(&mut self, line: &str, unbroken: &mut Unbroken, now: Timestamp) -> Option<Decoded> {
+        self.lines += 1;
+        if !unbroken.is_whole(line) {
+            return None;
+        }
+        let (stamp, decoded) = decode_stamped(line);
+        let decoded = decoded?;
+        let at = stamp.or(decoded.at).unwrap_or(now).min(now);
+        self.count(&decoded, at);
+        Some(decoded)
+    }
+
+    /// Counts what a line said.
+    pub fn count(&mut self, decoded: &Decoded, at: Timestamp) {
+        if decoded.what == What::Reloaded {
+            self.reloaded = self.reloaded.max(Some(at));
+        }
+        let key = Key {
+            what: decoded.what.clone(),
+            upstream: decoded.request.upstream.clone(),
+            server: decoded.request.server.clone(),
+            // Who asked matters only where that is the gateway.
+            client: decoded.request.client.filter(|_| decoded.is_of_backend()),
+            is_subrequest: decoded.request.subrequest.is_some(),
+        };
+        if !self.said.contains_key(&key) && self.said.len() >= KINDS {
+            self.left_out += 1;
+            return;
+        }
+        let counted = self.said.entry(key).or_insert_with(|| Counted {
+            last_line: decoded.clone(),
+            means: sanitize::line(&decoded.means(), 400),
+            count: 0,
+            first: at,
+            last: at,
+            per_minute: BTreeMap::new(),
+        });
+        counted.count += 1;
+        counted.first = counted.first.min(at);
+        if at >= counted.last {
+            counted.last = at;
+            counted.last_line = decoded.clone();
+        }
+        *counted
+            .per_minute
+            .entry(at.as_second().div_euclid(60))
+            .or_default() += 1;
+        while counted.per_minute.len() > MINUTES {
+            counted.per_minute.pop_first();
+        }
+    }
+
+    /// What was said, the newest first.
+    pub fn newest_first(&self) -> Vec<&Counted> {
+        let mut all: Vec<&Counted> = self.said.values().collect();
+        all.sort_by(|a, b| b.last.cmp(&a.last).then(b.count.cmp(&a.count)));
+        all
+    }
+}
+
+impl PodLog {
+    /// `Pod shop/gateway-nginx-1 (nginx)`.
+    pub fn place(&self) -> String {
+        format!("{} ({})", self.pod, self.container)
+    }
+}
+
+impl Counted {
+    /// The counts of the last `minutes` minutes, the oldest first.
+    pub fn last_minutes(&self, minutes: i64, now: Timestamp) -> Vec<u32> {
+        let end = now.as_second().div_euclid(60);
+        (end - minutes + 1..=end)
+            .map(|minute| self.per_minute.get(&minute).copied().unwrap_or(0))
+            .collect()
+    }
+}
+
+fn values<S: serde::Serializer>(
+    said: &BTreeMap<Key, Counted>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    let mut all: Vec<&Counted> = said.values().collect();
+    all.sort_by(|a, b| b.last.cmp(&a.last).then(b.count.cmp(&a.count)));
+    serializer.collect_seq(all)
+}
