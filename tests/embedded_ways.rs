@@ -50,9 +50,8 @@ fn content(mut transcript: Value) -> Value {
                     // Whether the backend's goodbye comes before ours is a matter of time.
                     let goodbye = one["direction"] == "received"
                         && (one["length"] == CLOSE_NOTIFY || name == "alert");
-                    !connects
-                        && !goodbye
-                        && !(ANEW.contains(&name.as_str()) && one["value"].is_string())
+                    let is_anew = ANEW.contains(&name.as_str()) && one["value"].is_string();
+                    !(connects || goodbye || is_anew)
                 });
                 list.iter_mut().for_each(strip);
             }

@@ -99,18 +99,18 @@ mod tests {
 
     use super::*;
 
-    fn pod(ephemeral: Value) -> Value {
+    fn pod(ephemeral: &Value) -> Value {
         json!({"spec": {"containers": [{"name": "nginx"}], "ephemeralContainers": ephemeral}})
     }
 
     #[test]
     fn containers_are_added_and_neither_changed_nor_removed() {
         let first = json!({"name": "a", "image": "busybox"});
-        let stored = merged(&pod(json!([first])), &pod(json!([]))).expect("added");
+        let stored = merged(&pod(&json!([first])), &pod(&json!([]))).expect("added");
         let kept = stored["spec"]["ephemeralContainers"][0].clone();
         assert_eq!(kept["terminationMessagePolicy"], "File");
         let both =
-            pod(json!([kept, {"name": "b", "image": "busybox", "targetContainerName": "nginx"}]));
+            pod(&json!([kept, {"name": "b", "image": "busybox", "targetContainerName": "nginx"}]));
         assert!(merged(&both, &stored).is_ok());
         for (wrong, field) in [
             (json!([]), "spec.ephemeralContainers"),
@@ -135,7 +135,7 @@ mod tests {
                 "spec.ephemeralContainers[1].targetContainerName",
             ),
         ] {
-            match merged(&pod(wrong), &stored) {
+            match merged(&pod(&wrong), &stored) {
                 Err(StoreError::Invalid(causes)) => assert_eq!(causes[0].0, field),
                 other => panic!("{field}: {other:?}"),
             }
