@@ -76,6 +76,8 @@ pub enum Effect {
         /// What was measured.
         evidence: Evidence,
     },
+    /// Let go of these, which were replaced: with ten thousand routes that takes longer than a key may.
+    Forget(Box<Diagnosed>),
     /// Find out what this needs made first, and send [`Event::Prepared`].
     Prepare(Box<Job>),
     /// Make what was agreed to, if anything; run it; remove what was made. Sends [`Event::Probed`],

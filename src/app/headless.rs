@@ -88,7 +88,9 @@ impl Headless {
                 Ok(stage) => vec![Event::Stage(stage)],
                 Err(why) => vec![Event::Failed(why)],
             },
-            Effect::CancelProbes | Effect::Watch(_) | Effect::Quit => Vec::new(),
+            Effect::Forget(_) | Effect::CancelProbes | Effect::Watch(_) | Effect::Quit => {
+                Vec::new()
+            }
         }
     }
 

@@ -102,6 +102,7 @@ impl Jobs {
             Effect::Diagnose { snapshot, evidence } => {
                 self.wanted.send_replace(Some((snapshot, evidence)));
             }
+            Effect::Forget(replaced) => drop(tokio::task::spawn_blocking(move || drop(replaced))),
             Effect::Prepare(job) => {
                 let cancel = self.cancel.clone();
                 self.spawn(async move |world| {

@@ -1,7 +1,7 @@
 //! The tree pane: which branches are open, what a filter leaves, what is selected. Survives a new
 //! snapshot, because everything is kept by [`NodeId`].
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use ngf_ui::widgets::tree::{Branch, TreeRow, TreeState, connect};
 
@@ -120,8 +120,9 @@ impl TreePane {
             .selected
             .as_ref()
             .and_then(|id| diagnosis.topology.find(id));
+        let lower = self.filter.to_lowercase();
         let first_match = || {
-            let matches = |node: &&NodeIx| self.matches(**node, &diagnosis.topology);
+            let matches = |node: &&NodeIx| Self::matches(&lower, **node, &diagnosis.topology);
             self.visible.iter().find(matches).copied()
         };
         let target = keep.filter(|node| self.filter.is_empty() || self.visible.contains(node));
@@ -148,10 +149,9 @@ impl TreePane {
             || diagnosis.health(node) == Health::Broken
     }
 
-    fn matches(&self, node: NodeIx, topology: &Topology) -> bool {
+    fn matches(filter: &str, node: NodeIx, topology: &Topology) -> bool {
         let entry = topology.node(node);
-        let filter = self.filter.to_lowercase();
-        let has = |text: &str| text.to_lowercase().contains(&filter);
+        let has = |text: &str| text.to_lowercase().contains(filter);
         has(&entry.name)
             || entry.note.as_deref().is_some_and(has)
             || entry
@@ -172,7 +172,7 @@ impl TreePane {
             .map(|root| (*root, 0))
             .collect();
         while let Some((node, depth)) = stack.pop() {
-            if keep.as_ref().is_some_and(|keep| !keep.contains(&node)) {
+            if keep.as_ref().is_some_and(|keep| !keep[node.index()]) {
                 continue;
             }
             let children = &topology.node(node).children;
@@ -192,15 +192,18 @@ impl TreePane {
         connect(&mut self.rows);
     }
 
-    /// The nodes that match, and all above and below them.
-    fn filtered(&self, topology: &Topology) -> HashSet<NodeIx> {
-        let (mut keep, mut whole) = (HashSet::new(), HashSet::new());
+    /// Of each node, whether it is left: it matches, or stands above or below one that does.
+    fn filtered(&self, topology: &Topology) -> Vec<bool> {
+        let filter = self.filter.to_lowercase();
+        let (mut keep, mut whole) = (vec![false; topology.len()], vec![false; topology.len()]);
         for (node, entry) in topology.iter() {
-            let below_match = entry.parent.is_some_and(|parent| whole.contains(&parent));
-            if below_match || self.matches(node, topology) {
-                whole.insert(node);
-                keep.insert(node);
-                keep.extend(topology.ancestors(node));
+            let below_match = entry.parent.is_some_and(|parent| whole[parent.index()]);
+            if below_match || Self::matches(&filter, node, topology) {
+                whole[node.index()] = true;
+                keep[node.index()] = true;
+                for above in topology.ancestors(node) {
+                    keep[above.index()] = true;
+                }
             }
         }
         keep

@@ -1,5 +1,6 @@
 //! Chain: both directions of trust side by side, every link verified, broken or unknown.
 
+use jiff::Timestamp;
 use ngf_ui::{
     Label, Mark, Role,
     widgets::{
@@ -19,7 +20,7 @@ use crate::{
         chain::{ChainBox, ChainPicture, Column, Detail, Link, Trust},
         plan::ProbeTarget,
     },
-    model::index::Index,
+    model::{index::Index, topology::NodeId},
 };
 
 /// The tab.
@@ -34,6 +35,9 @@ pub const VIEW: ViewInfo = ViewInfo {
 /// The worst of both directions, once the picture was looked at.
 fn mark(app: &App) -> Option<Mark> {
     let drawn = app.detail.chain.as_ref()?;
+    if drawn.made_for != made_for(app) {
+        return None;
+    }
     drawn.picture.as_ref().ok().map(|picture| {
         let marks = || picture.columns.iter().map(|column| mark_of(&column.trust));
         let first = [Mark::Failed, Mark::Unknown, Mark::Ok];
@@ -42,6 +46,12 @@ fn mark(app: &App) -> Option<Mark> {
             .find(|mark| marks().any(|column| column == *mark))
             .unwrap_or(Mark::Unknown)
     })
+}
+
+/// What a picture drawn now would be of.
+fn made_for(app: &App) -> Option<(NodeId, Timestamp)> {
+    let (_, node) = app.selected()?;
+    Some(node.id.clone()).zip(app.diagnosed_at)
 }
 
 fn draw(app: &mut App, area: Rect, buffer: &mut Buffer) {
@@ -83,10 +93,7 @@ fn picture(app: &App) -> Result<ChainPicture, String> {
 /// The picture of what is selected. Signatures are checked once for each selection and diagnosis,
 /// not for each frame.
 fn argument(app: &mut App) -> Result<Argument, Label> {
-    let made_for = app
-        .selected()
-        .map(|(_, node)| node.id.clone())
-        .zip(app.diagnosed_at);
+    let made_for = made_for(app);
     let drawn = match app.detail.chain.take() {
         Some(drawn) if drawn.made_for == made_for => drawn,
         _ => DrawnChain {

@@ -235,13 +235,6 @@ fn detail(app: &mut App, area: Rect, buffer: &mut Buffer) {
         .selected()
         .map(|(_, node)| format!("{} {}", node.what.word(), node.name))
         .unwrap_or_default();
-    let tabs: Vec<Tab> = VIEWS
-        .iter()
-        .map(|view| {
-            let tab = Tab::new(view.title);
-            (view.mark)(app).map_or(tab.clone(), |mark| tab.mark(mark))
-        })
-        .collect();
     let selected = app.detail.view.index();
     let mut panel = Panel::new(Label::of(Role::Title, name), &app.theme).focused(focused);
     if matches!(app.detail.view, ViewId::Handshake | ViewId::Matrix) {
@@ -250,8 +243,16 @@ fn detail(app: &mut App, area: Rect, buffer: &mut Buffer) {
     panel.render(area, buffer);
     let inner = Panel::inner(area);
     let [bar, body] = Layout::vertical([Constraint::Length(1), Constraint::Min(0)]).areas(inner);
-    Tabs::new(&tabs, selected, &app.theme).render(bar, buffer);
     (VIEWS[selected].draw)(app, body, buffer);
+    // Afterwards: what was drawn may give its tab a mark.
+    let tabs: Vec<Tab> = VIEWS
+        .iter()
+        .map(|view| {
+            let tab = Tab::new(view.title);
+            (view.mark)(app).map_or(tab.clone(), |mark| tab.mark(mark))
+        })
+        .collect();
+    Tabs::new(&tabs, selected, &app.theme).render(bar, buffer);
 }
 
 /// The footer's hints, or the filter's input.

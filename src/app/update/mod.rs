@@ -33,10 +33,7 @@ pub fn update(app: &mut App, event: Event, now: Timestamp) -> Vec<Effect> {
             app.latest = snapshot;
             vec![diagnose(app)]
         }
-        Event::Diagnosed(diagnosed) => {
-            take_diagnosis(app, *diagnosed);
-            Vec::new()
-        }
+        Event::Diagnosed(diagnosed) => take_diagnosis(app, *diagnosed),
         Event::Prepared(job, result) => probing::prepared(app, job, result),
         Event::Probed(done) => probing::probed(app, *done),
         Event::Logged(log) => {
@@ -103,15 +100,18 @@ fn tick(app: &mut App) -> Vec<Effect> {
     Vec::new()
 }
 
-fn take_diagnosis(app: &mut App, diagnosed: Diagnosed) {
-    app.snapshot = diagnosed.snapshot;
-    app.diagnosis = diagnosed.diagnosis;
+fn take_diagnosis(app: &mut App, diagnosed: Diagnosed) -> Vec<Effect> {
+    let replaced = Diagnosed {
+        snapshot: std::mem::replace(&mut app.snapshot, diagnosed.snapshot),
+        diagnosis: std::mem::replace(&mut app.diagnosis, diagnosed.diagnosis),
+    };
     app.diagnosed_at = Some(app.now);
     app.tree.refresh(&app.diagnosis);
     app.causes = app.causes.of(app.diagnosis.findings.len());
     if !app.tree.touched {
         select_something_useful(app);
     }
+    vec![Effect::Forget(Box::new(replaced))]
 }
 
 /// Until a person moves, the selection is where they would go first: at the first proven cause, or
