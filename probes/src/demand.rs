@@ -21,10 +21,7 @@ pub async fn settle_demand(
     if !client::is_demand_open(&transcript.client_certificate) {
         return;
     }
-    let mut without = spec.clone();
-    if let Some(tls) = &mut without.tls {
-        tls.client_identity = None;
-    }
+    let without = spec.without_client_certificate();
     if let Ok(second) = probe(&without, dial, cancel).await {
         client::settle(
             &mut transcript.client_certificate,

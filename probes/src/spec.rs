@@ -25,6 +25,25 @@ pub struct ProbeSpec {
     pub timeout: Duration,
 }
 
+/// What the request of a handshake without the client certificate carries in its query, so that whoever
+/// reads the backend's log, this tool included, knows that it was none of NGINX's.
+pub const WITHOUT_CERTIFICATE: &str = "ngf-tui=without-client-certificate";
+
+impl ProbeSpec {
+    /// The same without the client certificate, its request marked by [`WITHOUT_CERTIFICATE`].
+    #[must_use]
+    pub fn without_client_certificate(&self) -> Self {
+        let mut without = self.clone();
+        if let Some(tls) = &mut without.tls {
+            tls.client_identity = None;
+        }
+        let path = &mut without.http.path;
+        path.push(if path.contains('?') { '&' } else { '?' });
+        path.push_str(WITHOUT_CERTIFICATE);
+        without
+    }
+}
+
 /// TLS as NGINX's upstream module is told to speak it (`proxy_ssl_*`).
 #[derive(Debug, Clone)]
 pub struct TlsSpec {

@@ -142,7 +142,7 @@ pub async fn measure(
     )];
     let mut without = None;
     if let (Some(tls), Some(offered)) = (&spec.tls, &offered) {
-        let tries = tries(spec, tls);
+        let tries = tries(spec);
         let mut results: Vec<_> = futures::stream::iter(&tries)
             .map(|one| async {
                 let options = Options {
@@ -202,7 +202,7 @@ const AXES: [Axis; 6] = [
     Axis::ServerName,
 ];
 
-fn tries(spec: &ProbeSpec, tls: &TlsSpec) -> Vec<Try> {
+fn tries(spec: &ProbeSpec) -> Vec<Try> {
     let single = |axis: Axis| {
         move |single: Single| Try {
             axis,
@@ -225,15 +225,10 @@ fn tries(spec: &ProbeSpec, tls: &TlsSpec) -> Vec<Try> {
     let mut tries: Vec<Try> = versions.into();
     tries.extend(offers::ciphers().into_iter().map(single(Axis::Cipher)));
     tries.extend(offers::groups().into_iter().map(single(Axis::Group)));
-    let mut without_certificate = spec.clone();
-    without_certificate.tls = Some(TlsSpec {
-        client_identity: None,
-        ..tls.clone()
-    });
     tries.push(Try {
         axis: Axis::ClientCertificate,
         name: "without a client certificate",
-        spec: without_certificate,
+        spec: spec.without_client_certificate(),
         offer: Offer::default(),
         is_one: |_| true,
     });

@@ -5,14 +5,26 @@ use std::collections::BTreeSet;
 
 use crate::{
     diagnosis::{
-        finding::{Finding, Remedy, Severity},
+        engine::Findings,
+        finding::{Finding, Remedy, Severity, Verdict},
         ngf::BackendState,
         plan::TrustSource,
         registry::Rule,
         trust, words,
     },
-    model::kind::Kind,
+    model::{kind::Kind, object::ObjectRef},
 };
+
+/// Whether nginx itself, or the backend, has said in a log what comes of the handshake.
+fn said(findings: &Findings, service: &ObjectRef) -> bool {
+    let of_handshake = |code: &str| code.starts_with("NGF-T") || code.starts_with("NGF-B");
+    findings.iter().any(|finding| {
+        of_handshake(finding.code)
+            && finding.verdict == Verdict::Fail
+            && finding.severity == Severity::Error
+            && finding.objects().any(|object| object == service)
+    })
+}
 
 pub(in crate::diagnosis) const X1: Rule = Rule {
     code: "NGF-X1",
@@ -37,7 +49,7 @@ pub(in crate::diagnosis) const X1: Rule = Rule {
                         && probed.plan.port == port.port
                         && probed.result.is_ok()
                 });
-                if probed || !seen.insert(key) {
+                if probed || said(findings, &service.reference) || !seen.insert(key) {
                     continue;
                 }
                 let Ok(trusted) = trust::trusted(context.snapshot, trust) else {
