@@ -153,7 +153,8 @@ pub fn attach(
         if !restriction.allows_kind(listener, route.reference.kind) {
             continue;
         }
-        match allows_namespace(listener, &route.reference.namespace, &parent.namespace) {
+        match restriction.allows_namespace(listener, &route.reference.namespace, &parent.namespace)
+        {
             Some(true) => {}
             Some(false) => continue,
             None => {
@@ -193,11 +194,16 @@ pub fn attach(
     }
 }
 
+/// The label that the API server gives to each namespace, its name.
+const NAME_LABEL: &str = "kubernetes.io/metadata.name";
+
 /// What a listener's `allowedRoutes` says beyond [`Listener::allowed_from`].
 #[derive(Debug, Clone, Default)]
 pub struct Restriction {
     /// `allowedRoutes.kinds[].kind`; `None` where left out.
     kinds: Option<Vec<String>>,
+    /// `allowedRoutes.namespaces.selector`; null where left out.
+    selector: Value,
 }
 
 impl Restriction {
@@ -218,9 +224,52 @@ impl Restriction {
                                 .filter_map(|kind| Some(kind.get("kind")?.as_str()?.to_owned()))
                                 .collect()
                         }),
+                    selector: listener
+                        .pointer("/allowedRoutes/namespaces/selector")
+                        .cloned()
+                        .unwrap_or_default(),
                 })
                 .collect()
         })
+    }
+
+    /// Whether the selector selects a namespace, of whose labels only the one is known that the API
+    /// server gives to each; `None` where others decide.
+    fn selects(&self, namespace: &str) -> Option<bool> {
+        let selector = self.selector.as_object()?;
+        let labels = selector.get("matchLabels").and_then(Value::as_object);
+        let labels = labels
+            .into_iter()
+            .flatten()
+            .map(|(key, value)| (key == NAME_LABEL).then(|| value.as_str() == Some(namespace)));
+        let expressions = selector.get("matchExpressions").and_then(Value::as_array);
+        let expressions = expressions.into_iter().flatten().map(|expression| {
+            let text = |field: &str| expression.get(field).and_then(Value::as_str);
+            let values = expression.get("values").and_then(Value::as_array);
+            let named = values.is_some_and(|values| values.iter().any(|value| value == namespace));
+            match (text("key")? == NAME_LABEL, text("operator")?) {
+                (true, "In") => Some(named),
+                (true, "NotIn") => Some(!named),
+                (true, "Exists") => Some(true),
+                (true, "DoesNotExist") => Some(false),
+                _ => None,
+            }
+        });
+        let each: Vec<Option<bool>> = labels.chain(expressions).collect();
+        // One that does not hold decides, whatever the others say.
+        if each.contains(&Some(false)) {
+            return Some(false);
+        }
+        each.iter().all(Option::is_some).then_some(true)
+    }
+
+    /// `None` where namespace labels decide, which are not read. The API server fills in `Same`.
+    fn allows_namespace(&self, listener: &Listener, route: &str, parent: &str) -> Option<bool> {
+        match listener.allowed_from.as_deref() {
+            Some("All") => Some(true),
+            Some("Selector") => self.selects(route),
+            _ => Some(route == parent),
+        }
     }
 
     fn allows_kind(&self, listener: &Listener, kind: Kind) -> bool {
@@ -229,15 +278,6 @@ impl Restriction {
                 .kinds
                 .as_ref()
                 .is_none_or(|kinds| kinds.iter().any(|allowed| allowed == kind.name()))
-    }
-}
-
-/// `None` where namespace labels decide, which are not read. The API server fills in `Same`.
-fn allows_namespace(listener: &Listener, route: &str, parent: &str) -> Option<bool> {
-    match listener.allowed_from.as_deref() {
-        Some("All") => Some(true),
-        Some("Selector") => None,
-        _ => Some(route == parent),
     }
 }
 

@@ -5,7 +5,7 @@
 mod build;
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeSet, HashMap},
     hash::{BuildHasherDefault, DefaultHasher, Hash as _, Hasher},
     sync::Arc,
 };
@@ -41,6 +41,7 @@ pub struct Topology {
     by_id: HashMap<NodeId, NodeIx, BuildHasherDefault<Hashed>>,
     /// By the hash of the object: the nodes themselves hold its name.
     by_object: HashMap<u64, Vec<NodeIx>, BuildHasherDefault<Hashed>>,
+    undecided: BTreeSet<ObjectRef>,
 }
 
 /// A node of the tree.
@@ -167,6 +168,12 @@ impl Topology {
             .map(|(index, node)| (NodeIx(index as u32), node))
     }
 
+    /// Whether a route is among those that no listener takes only because nobody knows better: the
+    /// labels of its namespace decide, which are not read.
+    pub fn is_undecided(&self, route: &ObjectRef) -> bool {
+        self.undecided.contains(route)
+    }
+
     /// How many nodes there are.
     pub fn len(&self) -> usize {
         self.nodes.len()
@@ -224,6 +231,7 @@ impl Topology {
             roots: Vec::new(),
             by_id: HashMap::with_capacity_and_hasher(nodes, BuildHasherDefault::default()),
             by_object: HashMap::with_hasher(BuildHasherDefault::default()),
+            undecided: BTreeSet::new(),
         }
     }
 

@@ -50,6 +50,14 @@ impl Part {
         matches!(self, Self::PolicyCa | Self::Listener)
     }
 
+    /// What nginx itself refuses is an error; what it serves all the same, clients may refuse.
+    fn severity(self) -> Severity {
+        match self {
+            Self::PolicyCa | Self::Client | Self::Backend => Severity::Error,
+            Self::Listener => Severity::Warning,
+        }
+    }
+
     fn phrase(self) -> &'static str {
         match self {
             Self::PolicyCa => "the CA that backends are checked against",
@@ -172,7 +180,7 @@ pub(in crate::diagnosis) const E1: Rule = Rule {
     code: "NGF-E1",
     severity: Severity::Error,
     title: "A certificate that traffic depends on has expired",
-    explanation: "An expired CA in a policy's bundle makes nginx refuse every backend certificate under it (verify code 10), and clients get 502. An expired listener certificate is refused by clients. Conditions stay True: NGF does not look at validity.",
+    explanation: "An expired CA in a policy's bundle makes nginx refuse every backend certificate under it (verify code 10), and clients get 502. An expired listener certificate nginx serves all the same; clients that verify refuse it. Conditions stay True: NGF does not look at validity.",
     remedy: "Reissue the certificate; with cert-manager find out why it was not renewed.",
     causes: &["NGF-T5", "NGF-X1"],
     check: |context, findings| {
@@ -183,7 +191,7 @@ pub(in crate::diagnosis) const E1: Rule = Rule {
                 findings.add(finding(
                     context,
                     "NGF-E1",
-                    Severity::Error,
+                    used.part.severity(),
                     &used,
                     &format!("expired {ago} ago"),
                 ));
@@ -207,7 +215,7 @@ pub(in crate::diagnosis) const E2: Rule = Rule {
                 findings.add(finding(
                     context,
                     "NGF-E2",
-                    Severity::Error,
+                    used.part.severity(),
                     &used,
                     &format!("is not valid before {until} from now"),
                 ));

@@ -132,10 +132,15 @@ impl<'a> Builder<'a> {
             for reference in &route.spec.parent_refs {
                 match self.attach(route, reference) {
                     Ok(()) => attached = true,
+                    // Another parent may take it all the same.
+                    Err(why @ Refusal::NamespaceUnknown(_)) => refusal = Some(why),
                     Err(why) => refusal = refusal.or(Some(why)),
                 }
             }
             if !attached {
+                if matches!(refusal, Some(Refusal::NamespaceUnknown(_))) {
+                    self.tree.undecided.insert(route.reference.clone());
+                }
                 self.unattached.push((route, refusal));
             }
         }

@@ -229,7 +229,8 @@ pub(in crate::diagnosis) const R16: Rule = Rule {
             let Some(route) = context.snapshot.routes.get(name) else {
                 continue;
             };
-            let (ours, proven) = parents_are_ours(context, route);
+            let (ours, mut proven) = parents_are_ours(context, route);
+            proven &= !context.topology.is_undecided(name);
             if !ours {
                 continue;
             }
