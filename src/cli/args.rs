@@ -492,6 +492,9 @@ pub struct DemoArgs {
     /// Print a kubeconfig and keep serving the embedded cluster
     #[arg(long, conflicts_with = "plain")]
     pub serve: bool,
+    /// From where the bytes of a probe leave at first; the key v chooses another way
+    #[arg(long, value_enum, value_name = "WAY", conflicts_with_all = ["plain", "serve"])]
+    pub via: Option<Via>,
 }
 
 /// A number of seconds, up to a day.

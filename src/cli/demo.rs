@@ -81,7 +81,11 @@ pub(super) async fn run(input: &InputArgs, args: &DemoArgs) -> Result<u8, CliErr
     let begin = Begin {
         stage: Some(stage_event(scenario, stage)),
         // The embedded cluster's addresses are this machine's own.
-        via: Via::Direct,
+        via: args.via.unwrap_or(if scenario.is_about_data_planes() {
+            Via::Auto
+        } else {
+            Via::Direct
+        }),
         read_only: input.read_only,
     };
     tui::show(Arc::new(world), snapshots, begin).await

@@ -17,6 +17,14 @@ pub struct Scenario {
     pub(crate) changes: &'static [Change],
 }
 
+impl Scenario {
+    /// Whether data-plane pods differ, so that it matters from which one a probe leaves.
+    pub fn is_about_data_planes(&self) -> bool {
+        let configures = |change: &Change| matches!(change, Change::Extra(objects) if objects.contains("kind: NginxProxy"));
+        self.changes.iter().any(configures)
+    }
+}
+
 impl fmt::Debug for Scenario {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Scenario")
