@@ -200,6 +200,12 @@ pub struct Progress {
 }
 
 impl Grid {
+    /// Whether any cell was probed and not served.
+    pub fn has_faults(&self) -> bool {
+        let mut cells = self.rows.iter().flat_map(|row| &row.cells);
+        cells.any(|cell| cell.fault().is_some())
+    }
+
     /// A grid of which nothing is probed yet.
     pub fn waiting(plans: Vec<ProbePlan>, columns: Vec<String>, began: Timestamp) -> Self {
         let row = |plan| Row {

@@ -24,6 +24,7 @@ use crate::{
     grid::{Done, Grid},
     logs::PodLog,
     model::object::ObjectRef,
+    rendered::InPod,
     world::making::{Agreed, Made, Preparation},
 };
 
@@ -115,6 +116,8 @@ pub enum GridNews {
     Began(Box<Grid>),
     /// A cell is done.
     Done(Box<Done>),
+    /// What nginx is really using in the data-plane pods, read because something failed.
+    Using(Vec<InPod>),
     /// A round ended.
     Ended(Box<Grid>),
     /// A round could not be run: a sentence.

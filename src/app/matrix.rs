@@ -87,6 +87,23 @@ pub struct Kept {
     pub way: WayTaken,
 }
 
+/// The places from which every endpoint fails, where that does not hold of all places.
+fn unfit(grid: &Grid) -> BTreeSet<&str> {
+    let served = |column: usize| {
+        let mut cells = grid.rows.iter().filter_map(|row| row.cells.get(column));
+        cells.any(Cell::is_served)
+    };
+    let (fit, unfit): (Vec<usize>, Vec<usize>) = (0..grid.columns.len()).partition(|c| served(*c));
+    let names = unfit
+        .into_iter()
+        .map(|column| grid.columns[column].as_str());
+    if fit.is_empty() {
+        BTreeSet::new()
+    } else {
+        names.collect()
+    }
+}
+
 impl Matrix {
     /// For a job that begins; nothing is known yet.
     pub fn new(job: &Job, gateway: ObjectRef, watch: bool) -> Self {
@@ -128,6 +145,8 @@ impl Matrix {
                 self.begin(*grid);
             }
             GridNews::Done(done) => self.done(*done),
+            // Evidence, which is not the matrix's.
+            GridNews::Using(_) => {}
             GridNews::Ended(grid) => return self.end(*grid, now),
             GridNews::Failed(why) => {
                 self.progress = None;
@@ -220,19 +239,22 @@ impl Matrix {
         }
         let there: BTreeSet<PlanKey> = grid.rows.iter().map(|row| row.plan.key()).collect();
         self.kept.retain(|(key, _), _| there.contains(key));
-        let probed = grid.rows.iter().filter_map(|row| self.worst(&row.plan));
-        let probed = probed.collect();
+        let unfit = unfit(&grid);
+        let counts = |row: &Row| self.counts(&row.plan, &unfit);
+        let probed = grid.rows.iter().filter_map(counts).collect();
         self.grid = Some(grid);
         probed
     }
 
-    /// The handshake that counts for an endpoint: one that failed, from wherever, or else any.
-    fn worst(&self, plan: &ProbePlan) -> Option<(Probed, WayTaken)> {
+    /// The handshake that counts for an endpoint: one that failed, or else any; but none from a place
+    /// that reaches no endpoint at all where others do, which is that place's trouble.
+    fn counts(&self, plan: &ProbePlan, unfit: &BTreeSet<&str>) -> Option<(Probed, WayTaken)> {
         let key = plan.key();
         let kept = || {
             self.kept
                 .range((key.clone(), String::new())..)
                 .take_while(|((known, _), _)| *known == key)
+                .filter(|((_, place), _)| !unfit.contains(place.as_str()))
                 .map(|(_, kept)| kept)
         };
         let fault = kept().find(|kept| kept.transcript.nginx.outcome != Outcome::Ok);

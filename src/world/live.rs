@@ -28,6 +28,7 @@ use crate::{
     grid::{self, Grid},
     logs::{self, PodLog},
     model::{object::ObjectRef, snapshot::Snapshot},
+    rendered,
     sandbox::{SCENARIOS, Sandbox, Scenario, Stage},
 };
 
@@ -183,6 +184,15 @@ impl Live {
         )
         .await;
         grid.notes.splice(0..0, notes);
+        if !by.made.contains_key(gateway) && grid.has_faults() {
+            // A data plane that was left behind is the cause, and only its own files show it.
+            let gateways = [gateway.clone()];
+            let reading = rendered::read(transports.cluster(), transports.snapshot(), &gateways);
+            if let Some((mut pods, _)) = cancel.run_until_cancelled(reading).await {
+                pods.retain(|in_pod| in_pod.found.is_ok());
+                let _ = news.send(GridNews::Using(pods)).await;
+            }
+        }
         let refused = planning.refused.iter().map(|(_, why)| why.to_string());
         grid.notes.extend(refused);
         Ok(grid)

@@ -317,6 +317,13 @@ pub(super) fn grid_news(app: &mut App, number: u64, news: GridNews) -> Vec<Effec
         return Vec::new();
     }
     let is_over = matches!(news, GridNews::Over);
+    let mut is_news = false;
+    if let GridNews::Using(pods) = &news {
+        is_news = !pods.is_empty();
+        for in_pod in pods {
+            app.evidence.record_rendered(in_pod.clone());
+        }
+    }
     let probed = matrix.take(news, now);
     if is_over && std::mem::take(&mut matrix.watch_next) {
         let gateway = matrix.gateway.clone();
@@ -328,7 +335,6 @@ pub(super) fn grid_news(app: &mut App, number: u64, news: GridNews) -> Vec<Effec
             },
         );
     }
-    let mut is_news = false;
     for (probed, way) in probed {
         // What says the same as is known already does not take the place of what stands beside that.
         if app

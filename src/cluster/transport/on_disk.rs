@@ -74,6 +74,9 @@ for file in *; do
   sed -n -e '/-----BEGIN [A-Z0-9 ]*PRIVATE KEY/,/-----END [A-Z0-9 ]*PRIVATE KEY/d' -e '/-----BEGIN CERTIFICATE-----/,/-----END CERTIFICATE-----/p' "$file"
 done"#;
 
+/// The name by which it is known in the pod's list of processes.
+const CERTIFICATES_NAME: &str = "ngf-tui-certificates";
+
 /// Bytes of `nginx -T`; ten thousand routes are a few of the millions.
 const CONFIGURATION: usize = 32 << 20;
 
@@ -87,7 +90,8 @@ pub(crate) async fn configured(
 ) -> Result<(Vec<u8>, Vec<u8>), String> {
     let exec = Exec::in_data_plane(cluster, pod);
     let configuration = exec.output(&["nginx", "-T"], CONFIGURATION).await?;
-    let certificates = exec.output(&["sh", "-c", CERTIFICATES], 4 * MOST).await?;
+    let script = ["sh", "-c", CERTIFICATES, CERTIFICATES_NAME];
+    let certificates = exec.output(&script, 4 * MOST).await?;
     Ok((configuration, certificates))
 }
 

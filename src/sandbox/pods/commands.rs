@@ -151,6 +151,37 @@ fn user(place: &Place) -> (i64, i64) {
     (id("runAsUser", otherwise.0), id("runAsGroup", otherwise.1))
 }
 
+/// The tool's script that prints the certificates which nginx uses, by the name that it gives to it.
+const CERTIFICATES: &str = "ngf-tui-certificates";
+
+/// What that script prints: `FILE SECONDS NAME` and the certificates of each file, never a key.
+async fn certificates(place: &Place, io: &Io) -> i32 {
+    const FOLDER: &str = "/etc/nginx/secrets/";
+    let files = place.files();
+    let mut text = String::new();
+    for (path, bytes) in &files {
+        let Some(name) = path.strip_prefix(FOLDER) else {
+            continue;
+        };
+        text.extend(["FILE 0 ", name, "\n"]);
+        let mut inside = false;
+        for line in String::from_utf8_lossy(bytes).lines() {
+            inside |= line == "-----BEGIN CERTIFICATE-----";
+            if inside {
+                text.extend([line, "\n"]);
+            }
+            inside &= line != "-----END CERTIFICATE-----";
+        }
+    }
+    if text.is_empty() {
+        let why = format!("sh: cd: can't cd to {FOLDER}: No such file or directory");
+        io.err(why).await;
+        return 1;
+    }
+    io.out(text.as_bytes()).await;
+    0
+}
+
 /// `sh`, `sh -c SCRIPT NAME ARGUMENTS…`; without a script it reads commands.
 async fn sh(place: &Place, io: Io, words: &[String]) -> i32 {
     match words.get(1).map(String::as_str) {
@@ -159,6 +190,9 @@ async fn sh(place: &Place, io: Io, words: &[String]) -> i32 {
             let parameters = words.get(3..).unwrap_or_default();
             if parameters.first().is_some_and(|name| name == relay::SCRIPT) {
                 return relay::script(place, io, parameters).await;
+            }
+            if parameters.first().is_some_and(|name| name == CERTIFICATES) {
+                return certificates(place, &io).await;
             }
             shell::run(place, io, script, parameters).await.status
         }
