@@ -14,7 +14,7 @@ use futures::{SinkExt as _, StreamExt as _};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream};
 use tokio::sync::mpsc;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use super::error::ApiError;
 use super::{Api, Call, Target};
@@ -32,6 +32,9 @@ const CHUNK: usize = 32 << 10;
 const AHEAD: usize = 16;
 /// How long the goodbye may take.
 const GOODBYE: Duration = Duration::from_secs(2);
+/// How long a container runtime takes to start a process. kubectl drops what comes before it has made its
+/// streams (client-go's `wsStreamCreator`), which a node is never quick enough for.
+const START: Duration = Duration::from_millis(100);
 /// Words of a command, and bytes of them.
 const MAX_COMMAND: usize = 64 << 10;
 
@@ -91,7 +94,10 @@ pub(super) fn serve(api: &Arc<Api>, call: &Call, target: Target<'_>) -> Result<R
         let _counted = permit;
         tokio::select! {
             () = stop.cancelled() => {}
-            () = run(socket, place, wanted, closes_alone) => {}
+            () = async {
+                sleep(START).await;
+                run(socket, place, wanted, closes_alone).await;
+            } => {}
         }
     }))
 }
