@@ -32,10 +32,12 @@ pub const VIEW: ViewInfo = ViewInfo {
     mark,
 };
 
-/// The worst of both directions, once the picture was looked at.
+/// The worst of both directions, once the picture of what is selected was looked at; as it was then.
 fn mark(app: &App) -> Option<Mark> {
     let drawn = app.detail.chain.as_ref()?;
-    if drawn.made_for != made_for(app) {
+    let (node, _) = drawn.made_for.as_ref()?;
+    let (_, selected) = app.selected()?;
+    if *node != selected.id {
         return None;
     }
     drawn.picture.as_ref().ok().map(|picture| {
