@@ -14,6 +14,7 @@ pub mod grid;
 pub mod init;
 pub mod logs;
 pub mod model;
+pub mod over;
 pub mod rendered;
 pub mod report;
 pub mod sandbox;

@@ -9,13 +9,13 @@ use insta::{assert_snapshot, with_settings};
 use jiff::SignedDuration;
 use ngf_tui::{
     diagnosis::{Diagnosis, Evidence, Severity, timeline::Timeline},
-    files::over::{Laid, over, without_status},
     model::{
         decode::{self, Incoming},
         kind::Kind,
         object::ObjectRef,
         snapshot::{Scope, Snapshot, Source},
     },
+    over::{Laid, over, without_status},
     report::{FailOn, compare::Comparison, json, junit, markdown, text},
     sandbox::Stage,
 };
@@ -35,7 +35,7 @@ fn laid(scenario: &Scenario, manifests: &[Value]) -> Comparison {
         };
         files.put(decode::object(kind, incoming, "default").expect("an object"));
     }
-    let mut laid = over(&scenario.snapshot, &files, scenario.now);
+    let mut laid = over(&scenario.snapshot, &files, Vec::new(), scenario.now);
     laid.expect_certificates();
     let of = |snapshot: &Snapshot| Diagnosis::of(snapshot, &Evidence::none(), scenario.now);
     let comparison = Comparison::of(
@@ -45,7 +45,6 @@ fn laid(scenario: &Scenario, manifests: &[Value]) -> Comparison {
     );
     Comparison {
         laid: laid.laid.into_iter().collect(),
-        refused: laid.refused,
         ..comparison
     }
 }

@@ -10,7 +10,6 @@ use insta::assert_snapshot;
 use ngf_tui::{
     cluster::{self, ClusterOptions},
     diagnosis::{Diagnosis, Finding, Severity, finding::Remedy},
-    files::over::without_status,
     fix::{self, Change, Confirmation, DiffKind, FixError, FixPlan},
     model::{
         decode::{self, Incoming},
@@ -18,6 +17,7 @@ use ngf_tui::{
         object::ObjectRef,
         snapshot::Snapshot,
     },
+    over::without_status,
     sandbox::Stage,
 };
 use sandbox_support::{Cluster, peers};

@@ -12,18 +12,14 @@ use super::{
 use crate::{
     cluster::Cluster,
     diagnosis::{Diagnosis, Evidence, context::is_ngf, timeline::Timeline},
-    files::{
-        self,
-        over::{over, without_status},
-    },
-    logs,
+    files, logs,
     model::{
         kind::Kind,
         object::ObjectRef,
-        snapshot::{KindState, Lookup, Snapshot, Source},
+        snapshot::{KindState, Snapshot, Source},
     },
     rendered,
-    report::{self, compare::Comparison, text::Style},
+    report::{self, text::Style},
 };
 
 /// How far back `--logs` reads.
@@ -33,7 +29,7 @@ const PAST: Duration = Duration::from_hours(1);
 pub(super) async fn run(input: &InputArgs, args: &CheckArgs) -> Result<u8, CliError> {
     let now = Timestamp::now();
     if args.over {
-        return lay_over(input, args, now).await;
+        return super::over::run(input, args, now).await;
     }
     let (snapshot, evidence) = if args.logs || args.data_plane {
         let cluster = connect_to(input).await?;
@@ -94,73 +90,8 @@ pub(super) fn ngf_gateways(snapshot: &Snapshot) -> Vec<ObjectRef> {
         .collect()
 }
 
-/// What applying the manifests would do to the cluster's findings.
-async fn lay_over(input: &InputArgs, args: &CheckArgs, now: Timestamp) -> Result<u8, CliError> {
-    let cluster = connect_to(input).await?;
-    let live = cluster.snapshot(args.timeout).await;
-    if nothing_could_be_read(&live) {
-        return Err(
-            "the cluster's Gateways and routes cannot be read, so there is nothing to lay manifests over; look at them alone without --over".into(),
-        );
-    }
-    let namespace = input.namespace.as_deref().unwrap_or(cluster.namespace());
-    let manifests = files::read(&input.files, namespace);
-    if manifests.kinds.is_empty() {
-        tell_problems(&manifests);
-        return Err("the files hold no object that this tool knows, so there is nothing to lay over the cluster".into());
-    }
-    let mut laid = over(&live, &manifests, now);
-    for object in laid.unread() {
-        match cluster.look_up(&object).await {
-            Lookup::Found(decoded) => {
-                laid.snapshot.put(*decoded);
-            }
-            Lookup::Absent if object.kind == Kind::Secret => {
-                laid.snapshot.secrets.insert(object, Lookup::Absent);
-            }
-            Lookup::Absent => {
-                laid.snapshot.config_maps.insert(object, Lookup::Absent);
-            }
-            Lookup::Unknown(why) if object.kind == Kind::Secret => {
-                laid.snapshot.secrets.insert(object, Lookup::Unknown(why));
-            }
-            Lookup::Unknown(why) => {
-                laid.snapshot
-                    .config_maps
-                    .insert(object, Lookup::Unknown(why));
-            }
-        }
-    }
-    laid.expect_certificates();
-    let of = |snapshot: &Snapshot| Diagnosis::of(snapshot, &Evidence::none(), now);
-    let mut after = of(&without_status(&laid.snapshot));
-    let mut before = of(&without_status(&live));
-    add_expiring(&mut before, &live, args.within, now)?;
-    add_expiring(&mut after, &laid.snapshot, args.within, now)?;
-    let mut as_is = of(&live);
-    add_expiring(&mut as_is, &live, args.within, now)?;
-    let comparison = Comparison {
-        laid: laid.laid.into_iter().collect(),
-        refused: laid.refused,
-        ..Comparison::of(&as_is, &before, &after)
-    };
-    let text = match args.output {
-        CheckOutput::Text => report::text::comparison(&comparison, style()),
-        CheckOutput::Json => report::json::comparison(&comparison)?,
-        CheckOutput::Junit => report::junit::comparison(&comparison, fail_on(args)),
-        CheckOutput::Markdown => report::markdown::comparison(&comparison),
-    };
-    output::print(&text)?;
-    tell_problems(&manifests);
-    Ok(match comparison.exit_code(fail_on(args)) {
-        0 if !manifests.problems.is_empty() => EXIT_COULD_NOT,
-        0 => EXIT_OK,
-        _ => EXIT_FOUND,
-    })
-}
-
 /// `--within`: what expires within that time is a finding that fails.
-fn add_expiring(
+pub(super) fn add_expiring(
     diagnosis: &mut Diagnosis,
     snapshot: &Snapshot,
     within: Option<Duration>,
@@ -178,7 +109,7 @@ fn add_expiring(
     Ok(())
 }
 
-fn fail_on(args: &CheckArgs) -> report::FailOn {
+pub(super) fn fail_on(args: &CheckArgs) -> report::FailOn {
     match args.fail_on {
         FailOn::Error => report::FailOn::Error,
         FailOn::Warning => report::FailOn::Warning,
@@ -186,14 +117,14 @@ fn fail_on(args: &CheckArgs) -> report::FailOn {
     }
 }
 
-fn style() -> Style {
+pub(super) fn style() -> Style {
     Style {
         colour: output::colour(),
         width: usize::from(output::width()),
     }
 }
 
-fn tell_problems(snapshot: &Snapshot) {
+pub(super) fn tell_problems(snapshot: &Snapshot) {
     for problem in &snapshot.problems {
         output::say(&format!("{}: {}", problem.place, problem.message));
     }

@@ -14,6 +14,7 @@ mod live;
 mod logs;
 mod matrix;
 mod output;
+mod over;
 mod pcap;
 mod probe;
 mod relay;

@@ -6,15 +6,16 @@ use jiff::Timestamp;
 use ngf_probes::transcript::Transcript;
 
 use super::plan::{PlanKey, ProbePlan};
-use crate::{logs::PodLog, model::object::ObjectRef, rendered::InPod};
+use crate::{logs::PodLog, model::object::ObjectRef, over::Said, rendered::InPod};
 
-/// What was measured: the last probe of each connection that nginx would open, what logs say, and what
-/// the data plane's nginx is configured with.
+/// What was measured: the last probe of each connection that nginx would open, what logs say, what
+/// the data plane's nginx is configured with, and what the API server said to manifests.
 #[derive(Debug, Clone, Default)]
 pub struct Evidence {
     probes: BTreeMap<PlanKey, Probed>,
     logs: BTreeMap<(ObjectRef, String), Arc<PodLog>>,
     rendered: BTreeMap<ObjectRef, Arc<InPod>>,
+    said: BTreeMap<ObjectRef, Arc<Said>>,
 }
 
 /// A probe that ran.
@@ -84,6 +85,21 @@ impl Evidence {
     /// What the nginx of each data-plane pod is configured with, by pod.
     pub fn rendered(&self) -> impl Iterator<Item = &InPod> {
         self.rendered.values().map(|in_pod| &**in_pod)
+    }
+
+    /// Keeps what the API server said to a manifest.
+    pub fn record_said(&mut self, said: Said) {
+        self.said.insert(said.object.clone(), Arc::new(said));
+    }
+
+    /// What the API server said to manifests, by object.
+    pub fn said(&self) -> impl Iterator<Item = &Said> {
+        self.said.values().map(|said| &**said)
+    }
+
+    /// What the API server said to the manifest of an object.
+    pub fn said_of(&self, object: &ObjectRef) -> Option<&Said> {
+        self.said.get(object).map(|said| &**said)
     }
 
     /// Forgets everything about connections that `keep` does not name.

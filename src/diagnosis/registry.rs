@@ -5,8 +5,8 @@ use super::{
     engine::Findings,
     finding::Severity,
     rules::{
-        cert_manager, client_certificate, condition, expected, expiry, handshake, knowledge, logs,
-        policy, rendered, route, served,
+        api_server, cert_manager, client_certificate, condition, expected, expiry, handshake,
+        knowledge, logs, policy, rendered, route, served,
     },
 };
 
@@ -33,6 +33,7 @@ pub struct Rule {
 /// those that only repeat it.
 #[rustfmt::skip]
 pub static RULES: &[Rule] = &[
+    api_server::A1, api_server::A2, api_server::A3, api_server::A4,
     condition::class::C1, condition::class::C2, client_certificate::presence::C3, condition::blind::C4, condition::class::C5, condition::blind::C6, condition::class::C7,
     client_certificate::G1, client_certificate::G2, client_certificate::G3, client_certificate::G4,
     client_certificate::G5, client_certificate::G6, client_certificate::G7, handshake::demanded::G8,
@@ -61,6 +62,7 @@ pub static RULES: &[Rule] = &[
 
 /// Families of rules: the letter of their codes, and what they are about.
 pub const FAMILIES: &[(char, &str)] = &[
+    ('A', "What the API server says of manifests"),
     ('C', "GatewayClass, CRDs, and what the controller sees"),
     ('G', "The Gateway's client certificate"),
     ('P', "BackendTLSPolicy"),

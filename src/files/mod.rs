@@ -10,7 +10,7 @@
 
 use std::{
     cmp::Reverse,
-    collections::HashMap,
+    collections::{BTreeMap, BTreeSet, HashMap},
     fs,
     io::{self, Read},
     path::{Path, PathBuf},
@@ -21,6 +21,7 @@ use serde_json::Value;
 use crate::model::{
     clean::clean_line,
     decode::{self, Decoded, Incoming},
+    facts,
     kind::Kind,
     object::ObjectRef,
     references::references,
@@ -29,7 +30,6 @@ use crate::model::{
 use documents::{Document, documents};
 
 mod documents;
-pub mod over;
 mod walk;
 
 /// Bytes read of one file.
@@ -44,9 +44,58 @@ const MAX_IGNORED: usize = 1_000;
 /// The path that means standard input.
 const STANDARD_INPUT: &str = "-";
 
+/// Manifests as they are written, to send them to an API server.
+#[derive(Debug, Default)]
+pub struct Manifests {
+    /// The objects of known kinds.
+    pub objects: BTreeMap<ObjectRef, Manifest>,
+    /// The names of the namespaces among the files.
+    pub namespaces: BTreeSet<String>,
+    /// The group and kind of each CRD among the files.
+    pub crds: BTreeSet<(String, String)>,
+}
+
+/// One manifest. A Secret's values are in it, and are overwritten when it is dropped.
+pub struct Manifest {
+    /// As it is written.
+    pub value: Value,
+    /// File, document and line.
+    pub place: String,
+    is_secret: bool,
+}
+
+impl Drop for Manifest {
+    fn drop(&mut self) {
+        if self.is_secret {
+            facts::wipe(&mut self.value);
+        }
+    }
+}
+
+impl std::fmt::Debug for Manifest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Manifest")
+            .field("place", &self.place)
+            .finish_non_exhaustive()
+    }
+}
+
 /// Reads files, directories (recursively; `*.yaml`, `*.yml` and `*.json`) and `-`, standard input.
 /// An object that names no namespace is in `default_namespace`.
 pub fn read(paths: &[PathBuf], default_namespace: &str) -> Snapshot {
+    read_all(paths, default_namespace, None).0
+}
+
+/// As [`read`], with the manifests as they are written.
+pub fn read_manifests(paths: &[PathBuf], default_namespace: &str) -> (Snapshot, Manifests) {
+    read_all(paths, default_namespace, Some(Manifests::default()))
+}
+
+fn read_all(
+    paths: &[PathBuf],
+    default_namespace: &str,
+    manifests: Option<Manifests>,
+) -> (Snapshot, Manifests) {
     let source = Source::Files {
         paths: paths
             .iter()
@@ -57,13 +106,30 @@ pub fn read(paths: &[PathBuf], default_namespace: &str) -> Snapshot {
         snapshot: Snapshot::new(source, Scope::AllNamespaces),
         default_namespace,
         places: HashMap::new(),
+        manifests,
         left: MAX_TOTAL,
         more_problems: 0,
     };
     for path in paths {
         reading.path(path);
     }
-    reading.finish()
+    let manifests = reading.manifests.take().unwrap_or_default();
+    (reading.finish(), manifests)
+}
+
+impl Manifests {
+    /// Remembers what makes room for other objects: a namespace, a CRD.
+    fn note(&mut self, kind: &str, value: &Value) {
+        let text = |pointer: &str| value.pointer(pointer)?.as_str().map(clean_line);
+        match kind {
+            "Namespace" => self.namespaces.extend(text("/metadata/name")),
+            "CustomResourceDefinition" => {
+                let crd = text("/spec/group").zip(text("/spec/names/kind"));
+                self.crds.extend(crd);
+            }
+            _ => {}
+        }
+    }
 }
 
 struct Reading<'n> {
@@ -71,6 +137,8 @@ struct Reading<'n> {
     default_namespace: &'n str,
     /// Where each object stands.
     places: HashMap<ObjectRef, String>,
+    /// The objects as they are written, where somebody wants them.
+    manifests: Option<Manifests>,
     /// Bytes that may still be read.
     left: u64,
     /// Problems that are only counted.
@@ -180,6 +248,9 @@ impl Reading<'_> {
             return;
         }
         let Some(known) = Kind::of(&api_version, &kind) else {
+            if let Some(manifests) = &mut self.manifests {
+                manifests.note(&kind, &value);
+            }
             let name = clean_line(&format!("{api_version} {kind}"));
             if self.snapshot.ignored.len() < MAX_IGNORED
                 || self.snapshot.ignored.contains_key(&name)
@@ -188,8 +259,22 @@ impl Reading<'_> {
             }
             return;
         };
+        let manifest = self.manifests.is_some().then(|| Manifest {
+            value: value.clone(),
+            place: place.to_owned(),
+            is_secret: known == Kind::Secret,
+        });
         match decode::object(known, Incoming { value, cut }, self.default_namespace) {
-            Ok(decoded) => self.put(place, &api_version, decoded),
+            Ok(decoded) => {
+                // One that is not whole must not be taken for what somebody wrote.
+                if let (Some(manifests), Some(manifest), false) =
+                    (&mut self.manifests, manifest, cut)
+                {
+                    let object = decoded.reference().clone();
+                    manifests.objects.insert(object, manifest);
+                }
+                self.put(place, &api_version, decoded);
+            }
             Err(problem) => {
                 self.problem(place, problem.message);
                 if let Some(last) = self.snapshot.problems.last_mut() {

@@ -103,6 +103,19 @@ fn refusal(denied: &[&Right]) -> String {
     sentences.join("; ")
 }
 
+/// Whether the user may do that to the object; an error where the API server does not say.
+pub(crate) async fn may(
+    cluster: &Cluster,
+    verb: &'static str,
+    object: &ObjectRef,
+) -> Result<bool, String> {
+    let right = Right {
+        object: object.clone(),
+        verb,
+    };
+    ask(cluster, &right).await
+}
+
 async fn ask(cluster: &Cluster, right: &Right) -> Result<bool, String> {
     let info = right.object.kind.info();
     // A create cannot be bound to a name: the API server does not know it when it asks.

@@ -8,6 +8,7 @@
 
 mod access;
 mod diff;
+pub(crate) mod exchange;
 mod merge;
 mod server;
 
@@ -28,6 +29,7 @@ use crate::{
 };
 
 pub use crate::cluster::transport::Confirmation;
+pub(crate) use access::may;
 pub use access::{Right, rights, who_may};
 pub(crate) use diff::without_servers_fields;
 pub use diff::{DiffKind, DiffLine, of_texts};

@@ -3,25 +3,23 @@
 
 use std::time::Duration;
 
-use http::{Method, Request, StatusCode, header};
-use http_body_util::{BodyExt, Limited};
+use http::{Method, Request, StatusCode};
 use kube::client::Body;
 use serde_json::{Value, json};
 use thiserror::Error;
-use tokio::time::timeout;
 
-use super::{Change, Confirmation, FixPlan, merge};
+use super::{
+    Change, Confirmation, FixPlan,
+    exchange::{self, Answer, bounded, request},
+    merge,
+};
 use crate::{
-    cluster::{Cluster, failure_in_words, is_name},
+    cluster::Cluster,
     model::{clean::clean_line, kind::Kind, object::ObjectRef, raw::Raw},
 };
 
 /// Bound on one request.
 const ANSWER: Duration = Duration::from_secs(15);
-/// Bytes of one answer; etcd keeps objects of up to 1.5 MiB.
-const MAX_ANSWER: usize = 8 << 20;
-/// Characters of the API server's own words.
-const MAX_WORDS: usize = 600;
 
 /// Why a change was not made.
 #[derive(Debug, Error)]
@@ -161,7 +159,7 @@ async fn unchanged(cluster: &Cluster, change: &Change) -> Result<(), FixError> {
             object: object.clone(),
         });
     }
-    let answer = answer.accepted("get", object)?;
+    let answer = accepted(answer, "get", object)?;
     let now = meta(&answer.body, "resourceVersion");
     if now == shown && meta(&answer.body, "uid") == meta(before, "uid") {
         return Ok(());
@@ -247,7 +245,7 @@ async fn send(cluster: &Cluster, change: &Change, dry: bool) -> Result<Vec<Strin
         }
         _ => {}
     }
-    let answer = answer.accepted(verb, object)?;
+    let answer = accepted(answer, verb, object)?;
     dropped(change, &answer.body)?;
     let done = match (dry, change) {
         (true, Change::Create { .. }) => format!("the API server would create {object}"),
@@ -283,125 +281,44 @@ fn dropped(change: &Change, answer: &Value) -> Result<(), FixError> {
     })
 }
 
-struct Answer {
-    status: StatusCode,
-    warnings: Vec<String>,
-    body: Value,
-}
-
-impl Answer {
-    fn accepted(self, verb: &'static str, object: &ObjectRef) -> Result<Self, FixError> {
-        if self.status.is_success() {
-            return Ok(self);
-        }
-        let said = self.body.get("message").and_then(Value::as_str);
-        let why = match said.map(str::trim) {
-            Some(said) if !said.is_empty() => bounded(said),
-            _ => format!("it answers {}", self.status.as_u16()),
-        };
-        Err(FixError::Refused {
-            verb,
-            object: object.clone(),
-            why,
-        })
-    }
-}
-
 async fn ask(
     cluster: &Cluster,
     verb: &'static str,
     object: &ObjectRef,
     request: Result<Request<Body>, http::Error>,
 ) -> Result<Answer, FixError> {
-    let no_answer = |why: String| FixError::NoAnswer {
+    let answer = match request {
+        Ok(request) => exchange::ask(cluster, request, ANSWER).await,
+        Err(error) => Err(bounded(&error.to_string())),
+    };
+    answer.map_err(|why| FixError::NoAnswer {
         verb,
         object: object.clone(),
         why,
-    };
-    let request = request.map_err(|error| no_answer(bounded(&error.to_string())))?;
-    let asking = async {
-        let answer = cluster
-            .client()
-            .send(request)
-            .await
-            .map_err(failure_in_words)?;
-        let (parts, body) = answer.into_parts();
-        let body = Limited::new(body, MAX_ANSWER)
-            .collect()
-            .await
-            .map_err(|error| bounded(&error.to_string()))?;
-        Ok(Answer {
-            status: parts.status,
-            warnings: parts
-                .headers
-                .get_all(header::WARNING)
-                .iter()
-                .filter_map(|value| warning(value.to_str().ok()?))
-                .collect(),
-            body: serde_json::from_slice(&body.to_bytes()).unwrap_or_default(),
-        })
-    };
-    match timeout(ANSWER, asking).await {
-        Ok(answer) => answer.map_err(no_answer),
-        Err(_) => Err(no_answer(format!(
-            "no answer within {} s",
-            ANSWER.as_secs()
-        ))),
-    }
+    })
 }
 
-/// The text of a warning header: `299 - "text"` (RFC 7234, section 5.5).
-fn warning(value: &str) -> Option<String> {
-    let (_, quoted) = value.split_once('"')?;
-    let (text, _) = quoted.rsplit_once('"')?;
-    Some(bounded(&text.replace("\\\"", "\"").replace("\\\\", "\\")))
-}
-
-fn request(
-    method: Method,
-    path: &str,
-    query: &str,
-    body: Option<(&str, &Value)>,
-) -> Result<Request<Body>, http::Error> {
-    let request = Request::builder()
-        .method(method)
-        .uri(format!("{path}{query}"))
-        .header(header::ACCEPT, "application/json");
-    match body {
-        None => request.body(Body::from(Vec::new())),
-        Some((media, body)) => request
-            .header(header::CONTENT_TYPE, media)
-            .body(Body::from(body.to_string().into_bytes())),
+fn accepted(answer: Answer, verb: &'static str, object: &ObjectRef) -> Result<Answer, FixError> {
+    if answer.status.is_success() {
+        return Ok(answer);
     }
+    Err(FixError::Refused {
+        verb,
+        object: object.clone(),
+        why: answer.words(),
+    })
 }
 
 fn collection(object: &ObjectRef, api_version: &str) -> Result<String, FixError> {
-    let valid = is_name(&object.name)
-        && (object.namespace.is_empty() || is_name(&object.namespace))
-        && api_version.split('/').all(is_name);
-    if !valid {
-        return Err(FixError::Name {
-            object: object.clone(),
-        });
-    }
-    let root = if api_version.contains('/') {
-        "apis"
-    } else {
-        "api"
-    };
-    let plural = object.kind.info().plural;
-    Ok(match object.namespace.as_str() {
-        "" => format!("/{root}/{api_version}/{plural}"),
-        namespace => format!("/{root}/{api_version}/namespaces/{namespace}/{plural}"),
+    exchange::collection(object, api_version).ok_or_else(|| FixError::Name {
+        object: object.clone(),
     })
 }
 
 fn path(object: &ObjectRef, api_version: &str) -> Result<String, FixError> {
-    Ok(format!(
-        "{}/{}",
-        collection(object, api_version)?,
-        object.name
-    ))
+    exchange::path(object, api_version).ok_or_else(|| FixError::Name {
+        object: object.clone(),
+    })
 }
 
 fn api_version(object: &Value) -> &str {
@@ -429,22 +346,9 @@ fn version_of<'v>(object: &ObjectRef, before: &'v Raw) -> Result<&'v str, FixErr
     }
 }
 
-fn bounded(text: &str) -> String {
-    ngf_probes::sanitize::line(text.trim(), MAX_WORDS)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn warnings_are_unquoted() {
-        assert_eq!(
-            warning(r#"299 - "unknown field \"spec.tsl\"""#).as_deref(),
-            Some(r#"unknown field "spec.tsl""#)
-        );
-        assert_eq!(warning("299 - nothing"), None);
-    }
 
     #[test]
     fn no_name_becomes_another_path() {

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use crate::{
     diagnosis::{Diagnosis, Finding, Severity, Verdict},
-    files::over::Laid,
     model::object::ObjectRef,
+    over::Laid,
 };
 
 use super::FailOn;
@@ -15,13 +15,11 @@ use super::FailOn;
 pub struct Comparison {
     /// The manifests' objects, and what each is to the cluster.
     pub laid: Vec<(ObjectRef, Laid)>,
-    /// What the API server would not take, a sentence each.
-    pub refused: Vec<String>,
-    /// What the change brings.
+    /// What the change brings, each cause before its effects.
     pub new: Vec<Finding>,
-    /// What it takes away.
+    /// What it takes away, as before.
     pub gone: Vec<Finding>,
-    /// What is there before and after.
+    /// What is there before and after, as before.
     pub same: Vec<Finding>,
 }
 
@@ -34,30 +32,48 @@ impl Comparison {
     /// what NGF will say then nobody knows.
     pub fn of(live: &Diagnosis, before: &Diagnosis, after: &Diagnosis) -> Self {
         let mut known = Counted::of(&live.findings).or_more(Counted::of(&before.findings));
-        let mut comparison = Self::default();
         let mut left = Counted::of(&after.findings);
-        for finding in relevant(&after.findings) {
+        let [mut new, mut gone, mut same, mut stays] = [const { Vec::new() }; 4];
+        for (index, finding) in after.findings.iter().enumerate() {
+            if WAITING.contains(&finding.code) {
+                continue;
+            }
             if known.take(finding) {
-                comparison.same.push(alone(finding));
+                same.push(index);
             } else {
-                comparison.new.push(alone(finding));
+                new.push(index);
             }
         }
         let mut by_objects = Counted::of(&before.findings);
-        for finding in &live.findings {
+        for (index, finding) in live.findings.iter().enumerate() {
             if left.take(finding) {
                 continue;
             }
             if by_objects.take(finding) {
-                comparison.gone.push(alone(finding));
+                gone.push(index);
             } else {
-                comparison.same.push(alone(finding));
+                stays.push(index);
             }
         }
-        comparison
+        let mut same = taken(&after.findings, &same);
+        let offset = same.len();
+        same.extend(
+            taken(&live.findings, &stays)
+                .into_iter()
+                .map(|mut finding| {
+                    finding.caused_by = finding.caused_by.map(|cause| cause + offset);
+                    finding
+                }),
+        );
+        Self {
+            laid: Vec::new(),
+            new: taken(&after.findings, &new),
+            gone: taken(&live.findings, &gone),
+            same,
+        }
     }
 
-    /// 1 where the change brings what `fail_on` names, or the API server would refuse it; else 0.
+    /// 1 where the change brings what `fail_on` names, else 0. What is merely unknown does not fail.
     pub fn exit_code(&self, fail_on: FailOn) -> u8 {
         let limit = match fail_on {
             FailOn::Never => return 0,
@@ -66,7 +82,26 @@ impl Comparison {
         };
         let reached =
             |finding: &Finding| finding.verdict == Verdict::Fail && finding.severity <= limit;
-        u8::from(!self.refused.is_empty() || self.new.iter().any(reached))
+        u8::from(self.new.iter().any(reached))
+    }
+
+    /// What the API server would refuse.
+    pub fn refused(&self) -> impl Iterator<Item = &Finding> {
+        self.new.iter().filter(|finding| finding.code == "NGF-A1")
+    }
+
+    /// Whether something new is proven to be wrong: it is no mere remark, and not unknown.
+    pub fn breaks(&self) -> bool {
+        self.new
+            .iter()
+            .any(|finding| finding.verdict == Verdict::Fail && finding.severity != Severity::Info)
+    }
+
+    /// Whether something new is not known.
+    pub fn is_unsure(&self) -> bool {
+        self.new
+            .iter()
+            .any(|finding| finding.verdict == Verdict::Unknown)
     }
 
     /// How many of the manifests' objects are so.
@@ -75,18 +110,24 @@ impl Comparison {
     }
 }
 
-fn relevant(findings: &[Finding]) -> impl Iterator<Item = &Finding> {
-    findings
+/// The findings of these indices, in their order; where a cause is not among them, the finding stands for
+/// itself.
+fn taken(all: &[Finding], indices: &[usize]) -> Vec<Finding> {
+    let place: BTreeMap<usize, usize> = indices
         .iter()
-        .filter(|finding| !WAITING.contains(&finding.code))
-}
-
-/// A finding taken out of its list: the index of its cause means nothing elsewhere.
-fn alone(finding: &Finding) -> Finding {
-    Finding {
-        caused_by: None,
-        ..finding.clone()
-    }
+        .enumerate()
+        .map(|(place, index)| (*index, place))
+        .collect();
+    indices
+        .iter()
+        .filter_map(|index| all.get(*index))
+        .map(|finding| Finding {
+            caused_by: finding
+                .caused_by
+                .and_then(|cause| place.get(&cause).copied()),
+            ..finding.clone()
+        })
+        .collect()
 }
 
 /// Findings by code and subject, with how many there are: titles change with what else is there.

@@ -8,8 +8,8 @@ use crate::{
         Diagnosis, Finding, Health, Severity, Verdict,
         finding::{EvidenceLine, ObjectChange, Remedy},
     },
-    files::over::Laid,
     model::{object::ObjectRef, topology::NodeIx},
+    over::Laid,
 };
 
 /// The `schema` of every report that this version writes.
@@ -101,11 +101,15 @@ pub const COMPARISON_SCHEMA: &str = "ngf-tui/check-over/v1";
 #[derive(Serialize)]
 struct ComparisonReport<'a> {
     schema: &'static str,
+    /// Whether the change brings an error or a warning.
+    breaks: bool,
+    /// Whether something about it is not known.
+    unsure: bool,
     /// The manifests' objects by what they are to the cluster.
     created: Vec<&'a ObjectRef>,
     changed: Vec<&'a ObjectRef>,
     unchanged: Vec<&'a ObjectRef>,
-    /// What the API server would refuse, a sentence each.
+    /// What the API server would refuse, a sentence each; `new` has the same as NGF-A1.
     refused: Vec<String>,
     new: Vec<JsonFinding<'a>>,
     gone: Vec<JsonFinding<'a>>,
@@ -127,10 +131,15 @@ pub fn comparison(comparison: &Comparison) -> Result<String, serde_json::Error> 
     };
     let report = ComparisonReport {
         schema: COMPARISON_SCHEMA,
+        breaks: comparison.breaks(),
+        unsure: comparison.is_unsure(),
         created: laid(Laid::New),
         changed: laid(Laid::Changed),
         unchanged: laid(Laid::Same),
-        refused: comparison.refused.iter().map(|why| clean(why)).collect(),
+        refused: comparison
+            .refused()
+            .map(|finding| clean(&finding.title))
+            .collect(),
         new: all_json(&comparison.new),
         gone: all_json(&comparison.gone),
         same: all_json(&comparison.same),

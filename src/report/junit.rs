@@ -45,29 +45,32 @@ pub fn render(diagnosis: &Diagnosis, fail_on: FailOn) -> String {
     written("ngf-tui check", &suites)
 }
 
-/// The report of a comparison: only what is new fails.
+/// The report of a comparison: only what is new fails; what the change mends passes, as does, with
+/// its words, what it leaves.
 pub fn comparison(comparison: &Comparison, fail_on: FailOn) -> String {
-    let mut suite = Suite::of("new".to_owned(), &comparison.new, fail_on);
-    for why in &comparison.refused {
-        suite.cases.push(Case {
-            class: "API server".to_owned(),
-            name: clean(why),
-            result: CaseResult::Failed {
-                kind: "refused",
-                message: clean(why),
-                text: String::new(),
+    let mut new = Suite::of("new".to_owned(), &comparison.new, fail_on);
+    new.add_passed();
+    let mut suites = vec![new];
+    if !comparison.gone.is_empty() {
+        let cases = comparison.gone.iter().map(|finding| Case {
+            class: finding.code.to_owned(),
+            name: subject(finding),
+            result: CaseResult::Passed {
+                out: Some(format!("mended: {}", clean(&finding.title))),
             },
         });
+        suites.push(Suite {
+            name: "mended".to_owned(),
+            cases: cases.collect(),
+            codes: BTreeSet::new(),
+        });
     }
-    suite.add_passed();
     let mut same = Suite::of("as before".to_owned(), &comparison.same, FailOn::Never);
     same.cases
         .retain(|case| !matches!(case.result, CaseResult::Skipped(_)));
-    let suites = if same.cases.is_empty() {
-        vec![suite]
-    } else {
-        vec![suite, same]
-    };
+    if !same.cases.is_empty() {
+        suites.push(same);
+    }
     written("ngf-tui check --over", &suites)
 }
 

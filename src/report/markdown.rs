@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::{clean, compare::Comparison};
 use crate::{
     diagnosis::{Diagnosis, Finding, Severity, Verdict, words::count},
-    files::over::Laid,
+    over::Laid,
 };
 
 /// Findings that are told in full; the rest are rows of the table.
@@ -33,32 +33,40 @@ pub fn render(diagnosis: &Diagnosis) -> String {
 
 /// The report of a comparison.
 pub fn comparison(comparison: &Comparison) -> String {
-    let errors = comparison
-        .new
-        .iter()
-        .filter(|finding| finding.verdict == Verdict::Fail && finding.severity == Severity::Error)
-        .count()
-        + comparison.refused.len();
+    let count_of = |severity: Severity| {
+        let new = comparison.new.iter();
+        new.filter(|finding| finding.verdict == Verdict::Fail && finding.severity == severity)
+            .count()
+    };
+    let verdict = match (count_of(Severity::Error), count_of(Severity::Warning)) {
+        (0, 0) if comparison.is_unsure() => {
+            "❔ nothing is known that this change breaks, and not all is known".to_owned()
+        }
+        (0, 0) => "✅ this change breaks nothing".to_owned(),
+        (0, warnings) => format!("⚠️ this change brings {}", count(warnings, "warning")),
+        (errors, 0) => format!("❌ this change brings {}", count(errors, "error")),
+        (errors, warnings) => format!(
+            "❌ this change brings {} and {}",
+            count(errors, "error"),
+            count(warnings, "warning")
+        ),
+    };
     let mut out = format!(
-        "### ngf-tui check --over: {}\n\n{} new, {} changed, {} as before\n\n",
-        if errors == 0 {
-            "this change breaks nothing".to_owned()
-        } else {
-            format!("this change brings {}", count(errors, "error"))
-        },
-        comparison.count(Laid::New),
+        "### ngf-tui check --over: {verdict}\n\n{} new, {} changed, {} as before",
+        count(comparison.count(Laid::New), "object"),
         comparison.count(Laid::Changed),
         comparison.count(Laid::Same)
     );
-    for why in &comparison.refused {
-        let _ = writeln!(out, "- ❌ the API server would refuse it: {}", text(why));
+    match comparison.refused().count() {
+        0 => {}
+        refused => {
+            let _ = write!(out, ", {refused} refused");
+        }
     }
-    if !comparison.refused.is_empty() {
-        out.push('\n');
-    }
+    out.push_str("\n\n");
     for (title, findings) in [
         ("New", &comparison.new),
-        ("Gone", &comparison.gone),
+        ("Mended", &comparison.gone),
         ("As before", &comparison.same),
     ] {
         if findings.is_empty() {

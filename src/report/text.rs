@@ -5,9 +5,16 @@ use std::fmt::Write as _;
 use super::{clean, compare::Comparison};
 use crate::{
     diagnosis::{Diagnosis, Finding, Health, Severity, Verdict},
-    files::over::Laid,
     model::topology::NodeIx,
+    over::Laid,
 };
+
+const BOLD: u8 = 1;
+const RED: u8 = 31;
+const GREEN: u8 = 32;
+const YELLOW: u8 = 33;
+const MAGENTA: u8 = 35;
+const CYAN: u8 = 36;
 
 /// How to print.
 #[derive(Debug, Clone, Copy)]
@@ -27,112 +34,184 @@ impl Default for Style {
     }
 }
 
+/// Causes from which on a report is a wall: it begins with one line for each, tells of effects no more
+/// than what they are, and folds the parts of the tree in which nothing was found.
+const WALL: usize = 8;
+
 /// The report as text.
 pub fn render(diagnosis: &Diagnosis, style: Style) -> String {
-    let mut printer = Printer {
-        out: String::new(),
-        colour: style.colour,
-        width: style.width.max(40),
-    };
-    printer.findings(diagnosis);
+    let causes = causes(&diagnosis.findings).count();
+    let mut printer = Printer::new(style, causes >= WALL);
+    if printer.is_wall {
+        printer.overview(&diagnosis.findings);
+    }
+    printer.findings(&diagnosis.findings);
+    if !diagnosis.findings.is_empty() {
+        printer.out.push('\n');
+    }
     printer.tree(diagnosis);
-    printer.summary(diagnosis);
+    if !diagnosis.topology.is_empty() {
+        printer.out.push('\n');
+    }
+    printer.summary(&diagnosis.findings);
     printer.out
 }
 
-/// The report of a comparison as text: what is new in full, the rest by title.
+/// The report of a comparison as text: what is new in full, the rest by title, and at the end what it
+/// comes to.
 pub fn comparison(comparison: &Comparison, style: Style) -> String {
-    let mut printer = Printer {
-        out: String::new(),
-        colour: style.colour,
-        width: style.width.max(40),
-    };
-    let _ = writeln!(
-        printer.out,
-        "Laid over the cluster: {} new, {} changed, {} as before.",
+    let is_wall = causes(&comparison.new).count() >= WALL;
+    let mut printer = Printer::new(style, is_wall);
+    let mut head = format!(
+        "Laid over the cluster: {} new, {} changed, {} as before",
         plural(comparison.count(Laid::New), "object"),
         comparison.count(Laid::Changed),
         comparison.count(Laid::Same)
     );
-    for why in &comparison.refused {
-        printer.wrapped("✗ ", 2, 2, &format!("refused: {}", clean(why)));
+    match comparison.refused().count() {
+        0 => {}
+        refused => {
+            let _ = write!(head, ", {refused} refused");
+        }
     }
-    printer.headed("This brings", &comparison.new, true);
-    printer.headed("This takes away", &comparison.gone, false);
-    printer.headed("As before", &comparison.same, false);
-    if comparison.new.is_empty() && comparison.refused.is_empty() {
-        printer.out.push_str("\nIt brings nothing that is wrong.\n");
+    printer.wrapped("", 0, 2, &format!("{head}."));
+    if !comparison.new.is_empty() {
+        let _ = writeln!(
+            printer.out,
+            "\nThis change brings {}:\n",
+            plural(comparison.new.len(), "finding")
+        );
+        if is_wall {
+            printer.overview(&comparison.new);
+        }
+        printer.findings(&comparison.new);
     }
+    printer.headed("It mends", &comparison.gone, true);
+    printer.headed("It leaves as before", &comparison.same, false);
+    printer.out.push('\n');
+    printer.comes_to(comparison);
     printer.out
+}
+
+/// The findings that nothing else causes, and that say that something is wrong or not known.
+fn causes(findings: &[Finding]) -> impl Iterator<Item = &Finding> {
+    findings
+        .iter()
+        .filter(|finding| finding.caused_by.is_none() && finding.severity != Severity::Info)
 }
 
 struct Printer {
     out: String,
     colour: bool,
     width: usize,
+    is_wall: bool,
 }
 
 impl Printer {
-    fn headed(&mut self, heading: &str, findings: &[Finding], in_full: bool) {
+    fn new(style: Style, is_wall: bool) -> Self {
+        Self {
+            out: String::new(),
+            colour: style.colour,
+            width: style.width.max(40),
+            is_wall,
+        }
+    }
+
+    fn headed(&mut self, heading: &str, findings: &[Finding], is_mended: bool) {
         if findings.is_empty() {
             return;
         }
         let _ = writeln!(
             self.out,
-            "\n{heading} {}:",
+            "\n{heading} {}:\n",
             plural(findings.len(), "finding")
         );
         for finding in findings {
-            if in_full {
-                self.finding(finding, 0);
-                continue;
-            }
-            let glyph = self.paint(glyph_of(finding), severity_colour(finding));
-            let lead = format!("{glyph} {}  ", finding.code);
-            let hanging = finding.code.len() + 4;
-            self.wrapped(&lead, hanging, hanging, &clean(&finding.title));
+            let glyph = if is_mended {
+                self.paint("✓", GREEN)
+            } else {
+                self.glyph(finding)
+            };
+            let indent = "  ".repeat(depth_of(finding, findings));
+            let lead = format!("{indent}{glyph} {}  ", finding.code);
+            let first = indent.len() + finding.code.len() + 4;
+            self.wrapped(&lead, first, indent.len() + 4, &clean(&finding.title));
         }
     }
 
-    fn findings(&mut self, diagnosis: &Diagnosis) {
-        for finding in &diagnosis.findings {
-            let depth = depth_of(finding, &diagnosis.findings);
-            self.finding(finding, depth);
+    /// One line for each cause, and how much there is of what.
+    fn overview(&mut self, findings: &[Finding]) {
+        self.summary(findings);
+        self.out.push('\n');
+        for finding in causes(findings) {
+            let glyph = self.glyph(finding);
+            let title = clean(&finding.title);
+            let effects = findings
+                .iter()
+                .filter(|other| {
+                    depth_of(other, findings) > 0 && root_of(other, findings) == Some(finding)
+                })
+                .count();
+            let more = match effects {
+                0 => String::new(),
+                effects => format!(" (+{effects})"),
+            };
+            let room = self.width.saturating_sub(11 + more.len());
+            let _ = writeln!(
+                self.out,
+                "{glyph} {:<8} {}{more}",
+                finding.code,
+                shortened(&title, room)
+            );
         }
-        if !diagnosis.findings.is_empty() {
-            self.out.push('\n');
+        self.out.push('\n');
+    }
+
+    fn findings(&mut self, findings: &[Finding]) {
+        for (index, finding) in findings.iter().enumerate() {
+            let depth = depth_of(finding, findings);
+            // Each cause stands apart, with its effects below it.
+            if depth == 0 && index > 0 {
+                self.out.push('\n');
+            }
+            self.finding(finding, depth);
         }
     }
 
     fn finding(&mut self, finding: &Finding, depth: usize) {
         let indent = "  ".repeat(depth);
-        let glyph = self.paint(glyph_of(finding), severity_colour(finding));
+        let glyph = self.glyph(finding);
         let arrow = if depth > 0 { "so: " } else { "" };
         let lead = format!("{indent}{glyph} {}  ", finding.code);
         let hanging = indent.len() + 2;
         let first = indent.len() + 2 + finding.code.len() + 2;
         let text = format!("{arrow}{}", clean(&finding.title));
-        self.wrapped(&lead, first, hanging + 2, &text);
+        let emphasis = (depth == 0).then_some(BOLD);
+        self.wrapped_as(emphasis, &lead, first, hanging + 2, &text);
         let pad = " ".repeat(hanging + 2);
-        for line in &finding.detail {
-            self.wrapped(&pad, pad.len(), pad.len(), &clean(line));
-        }
-        for line in &finding.evidence {
-            let text = format!(
-                "{}: {} ({})",
-                clean(&line.what),
-                clean(&line.value),
-                clean(&line.place)
-            );
-            let lead = format!("{pad}· ");
-            self.wrapped(&lead, pad.len() + 2, pad.len() + 2, &text);
+        // Whoever removes the cause is done with its effects.
+        let is_brief = self.is_wall && depth > 0;
+        if !is_brief {
+            for line in &finding.detail {
+                self.wrapped(&pad, pad.len(), pad.len(), &clean(line));
+            }
+            for line in &finding.evidence {
+                let text = format!(
+                    "{}: {} ({})",
+                    clean(&line.what),
+                    clean(&line.value),
+                    clean(&line.place)
+                );
+                let lead = format!("{pad}· ");
+                self.wrapped(&lead, pad.len() + 2, pad.len() + 2, &text);
+            }
         }
         for line in &finding.effects {
             let lead = format!("{pad}→ ");
             self.wrapped(&lead, pad.len() + 2, pad.len() + 2, &clean(line));
         }
-        if let Some(remedy) = &finding.remedy {
-            let lead = format!("{pad}fix: ");
+        if let Some(remedy) = finding.remedy.as_ref().filter(|_| !is_brief) {
+            let lead = format!("{pad}{} ", self.paint("fix:", GREEN));
             self.wrapped(&lead, pad.len() + 5, pad.len() + 5, &clean(&remedy.summary));
             for line in remedy
                 .command
@@ -143,6 +222,10 @@ impl Printer {
                 let _ = writeln!(self.out, "{pad}     {}", clean(line));
             }
         }
+    }
+
+    fn glyph(&self, finding: &Finding) -> String {
+        self.paint(glyph_of(finding), severity_colour(finding))
     }
 
     fn tree(&mut self, diagnosis: &Diagnosis) {
@@ -182,9 +265,21 @@ impl Printer {
             label.push_str(&dedup(codes).join(" "));
             label.push(']');
         }
+        let folded =
+            self.is_wall && !node.children.is_empty() && diagnosis.findings_below(place).is_empty();
+        if folded {
+            let _ = write!(
+                label,
+                "  … {} below",
+                diagnosis.topology.subtree(place).count() - 1
+            );
+        }
         let lead = format!("{branch}{glyph} ");
         let hanging = branch.chars().count() + 2;
         self.wrapped_tree(&lead, hanging, below, &label);
+        if folded {
+            return;
+        }
         let last = node.children.len().saturating_sub(1);
         for (index, child) in node.children.iter().enumerate() {
             let (joint, rest) = if index == last {
@@ -201,35 +296,53 @@ impl Printer {
         }
     }
 
-    fn summary(&mut self, diagnosis: &Diagnosis) {
-        let unknown = diagnosis
-            .findings
+    /// How much there is of what.
+    fn summary(&mut self, findings: &[Finding]) {
+        let proven = |severity: Severity| {
+            findings
+                .iter()
+                .filter(|finding| finding.severity == severity && finding.verdict == Verdict::Fail)
+                .count()
+        };
+        let unknown = findings
             .iter()
             .filter(|finding| finding.verdict == Verdict::Unknown)
             .count();
-        let errors = diagnosis.count(Severity::Error);
-        let warnings = diagnosis.count(Severity::Warning);
-        let causes = diagnosis
-            .findings
-            .iter()
-            .filter(|finding| finding.caused_by.is_none() && finding.severity != Severity::Info)
-            .count();
-        if !diagnosis.topology.is_empty() {
-            self.out.push('\n');
-        }
         let _ = writeln!(
             self.out,
             "{}, {}, {unknown} unknown; {} in all",
-            plural(errors, "error"),
-            plural(warnings, "warning"),
-            plural(causes, "cause")
+            plural(proven(Severity::Error), "error"),
+            plural(proven(Severity::Warning), "warning"),
+            plural(causes(findings).count(), "cause")
         );
     }
 
+    /// What a change comes to, in a sentence.
+    fn comes_to(&mut self, comparison: &Comparison) {
+        let (glyph, colour, sentence) = verdict(comparison);
+        let glyph = self.paint(glyph, colour);
+        self.wrapped_as(Some(BOLD), &format!("{glyph} "), 2, 2, &sentence);
+    }
+
     fn wrapped(&mut self, lead: &str, first: usize, hanging: usize, text: &str) {
+        self.wrapped_as(None, lead, first, hanging, text);
+    }
+
+    fn wrapped_as(
+        &mut self,
+        emphasis: Option<u8>,
+        lead: &str,
+        first: usize,
+        hanging: usize,
+        text: &str,
+    ) {
         let pad = " ".repeat(hanging);
         for (index, line) in wrap(text, self.width, first, hanging).iter().enumerate() {
             let lead = if index == 0 { lead } else { &pad };
+            let line = match emphasis {
+                Some(code) if !line.is_empty() => self.paint(line, code),
+                _ => line.clone(),
+            };
             let _ = writeln!(self.out, "{}", format!("{lead}{line}").trim_end());
         }
     }
@@ -256,6 +369,67 @@ impl Printer {
     }
 }
 
+/// What a change comes to: a mark, its colour, and a sentence.
+fn verdict(comparison: &Comparison) -> (&'static str, u8, String) {
+    let [errors, warnings] = [Severity::Error, Severity::Warning].map(|severity| {
+        let new = comparison.new.iter();
+        new.filter(|finding| finding.severity == severity && finding.verdict == Verdict::Fail)
+            .count()
+    });
+    let mended = match comparison.gone.len() {
+        0 => String::new(),
+        gone => format!(" It mends {}.", plural(gone, "finding")),
+    };
+    let unsure = if comparison.is_unsure() {
+        " Not all of it is known (?)."
+    } else {
+        ""
+    };
+    match (errors, warnings) {
+        (0, 0) if comparison.is_unsure() => (
+            "?",
+            MAGENTA,
+            format!("Nothing is known that this change breaks, and not all is known.{mended}"),
+        ),
+        (0, 0) => ("✓", GREEN, format!("This change breaks nothing.{mended}")),
+        (0, warnings) => (
+            "!",
+            YELLOW,
+            format!(
+                "This change breaks nothing, and brings {}.{unsure}{mended}",
+                plural(warnings, "warning")
+            ),
+        ),
+        (errors, warnings) => (
+            "✗",
+            RED,
+            format!(
+                "This change brings {} and {}.{unsure}{mended}",
+                plural(errors, "error"),
+                plural(warnings, "warning")
+            ),
+        ),
+    }
+}
+
+/// The cause of a finding that nothing else causes.
+fn root_of<'f>(finding: &'f Finding, all: &'f [Finding]) -> Option<&'f Finding> {
+    std::iter::successors(Some(finding), |finding| {
+        finding.caused_by.and_then(|cause| all.get(cause))
+    })
+    .take(9)
+    .last()
+}
+
+/// As much of a text as there is room for.
+fn shortened(text: &str, room: usize) -> String {
+    if text.chars().count() <= room {
+        return text.to_owned();
+    }
+    let kept: String = text.chars().take(room.saturating_sub(1)).collect();
+    format!("{}…", kept.trim_end())
+}
+
 fn depth_of(finding: &Finding, all: &[Finding]) -> usize {
     std::iter::successors(finding.caused_by, |cause| {
         all.get(*cause).and_then(|cause| cause.caused_by)
@@ -271,6 +445,21 @@ fn dedup(mut codes: Vec<&str>) -> Vec<&str> {
 
 fn plural(count: usize, noun: &str) -> String {
     format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
+}
+
+/// How much of a word goes before the break: up to a slash or a bracket where there is one, so that names
+/// stay whole.
+fn breakable(word: &[char], room: usize) -> usize {
+    const SHORTEST: usize = 8;
+    let room = room.min(word.len());
+    let place = word[..room]
+        .iter()
+        .rposition(|c| matches!(c, '/' | '_' | ',' | ':'))
+        .map(|place| place + 1);
+    match place {
+        Some(place) if place >= SHORTEST && room < word.len() => place,
+        _ => room,
+    }
 }
 
 /// Breaks text at spaces; a word longer than the line is broken where it must be.
@@ -293,7 +482,7 @@ pub(super) fn wrap(text: &str, width: usize, first: usize, hanging: usize) -> Ve
             }
             let next = width.saturating_sub(hanging).max(20);
             if line.is_empty() || word.len() > next && room.saturating_sub(used) > 20 {
-                let take = room.saturating_sub(used + space).min(word.len());
+                let take = breakable(&word, room.saturating_sub(used + space));
                 if space == 1 {
                     line.push(' ');
                 }
@@ -319,10 +508,10 @@ fn glyph_of(finding: &Finding) -> &'static str {
 
 fn severity_colour(finding: &Finding) -> u8 {
     match (finding.verdict, finding.severity) {
-        (Verdict::Unknown, _) => 35,
-        (Verdict::Fail, Severity::Error) => 31,
-        (Verdict::Fail, Severity::Warning) => 33,
-        (Verdict::Fail, Severity::Info) => 36,
+        (Verdict::Unknown, _) => MAGENTA,
+        (Verdict::Fail, Severity::Error) => RED,
+        (Verdict::Fail, Severity::Warning) => YELLOW,
+        (Verdict::Fail, Severity::Info) => CYAN,
     }
 }
 
@@ -337,9 +526,9 @@ fn health_glyph(health: Health) -> &'static str {
 
 fn health_colour(health: Health) -> u8 {
     match health {
-        Health::Ok => 32,
-        Health::Unknown => 35,
-        Health::Warning => 33,
-        Health::Broken => 31,
+        Health::Ok => GREEN,
+        Health::Unknown => MAGENTA,
+        Health::Warning => YELLOW,
+        Health::Broken => RED,
     }
 }

@@ -28,6 +28,7 @@ use ngf_tui::{
         object::ObjectRef,
         snapshot::{KindState, Lookup, Scope, Snapshot, Source},
     },
+    over::said::{Outcome as Answer, Refusal, Said, Why},
     rendered::{InPod, Rendered},
 };
 use serde::Deserialize;
@@ -78,6 +79,9 @@ pub(crate) struct Description {
     /// What nginx is using.
     #[serde(default)]
     pub(crate) rendered: Vec<SeenInPod>,
+    /// What the API server said to manifests.
+    #[serde(default)]
+    pub(crate) dry_runs: Vec<SaidByServer>,
     /// Rules that narrowly do not fire here.
     #[serde(default)]
     pub(crate) near: Vec<String>,
@@ -168,6 +172,30 @@ pub(crate) struct SeenInPod {
     pub(crate) files: BTreeMap<String, Vec<String>>,
     /// Why it could not be read.
     pub(crate) failed: Option<String>,
+}
+
+/// What the API server said to a manifest that it was asked about by a dry run.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SaidByServer {
+    /// `Kind/namespace/name`.
+    pub(crate) object: String,
+    /// It refuses: its words.
+    pub(crate) refused: Option<String>,
+    /// The fields that it names, each with what is wrong with it.
+    #[serde(default)]
+    pub(crate) causes: BTreeMap<String, String>,
+    /// It could not be asked, or could not say: why.
+    pub(crate) unknown: Option<String>,
+    /// Fields that it drops.
+    #[serde(default)]
+    pub(crate) dropped: Vec<String>,
+    /// Fields that it stores with another value.
+    #[serde(default)]
+    pub(crate) altered: Vec<String>,
+    /// Its warnings.
+    #[serde(default)]
+    pub(crate) warnings: Vec<String>,
 }
 
 /// A scenario, ready to be diagnosed.
@@ -389,6 +417,7 @@ impl Part {
             // A log is of one moment of one set.
             && description.logs.is_empty()
             && description.rendered.is_empty()
+            && description.dry_runs.is_empty()
             && description.base.as_deref() == Some(base)
             && !root().join(name).join("objects.yaml").exists();
         if !plain {
@@ -772,6 +801,29 @@ fn beyond_probes(
             failed: seen.failed.clone(),
             cut: false,
             tally,
+        });
+    }
+    for said in &description.dry_runs {
+        let [kind, namespace, name] = said.object.split('/').collect::<Vec<_>>()[..] else {
+            panic!("{} is no Kind/namespace/name", said.object);
+        };
+        let outcome = match (&said.refused, &said.unknown) {
+            (Some(words), _) => Answer::Refused(Refusal {
+                words: words.clone(),
+                causes: said.causes.clone().into_iter().collect(),
+                why: Why::Invalid,
+            }),
+            (_, Some(why)) => Answer::Unknown(why.clone()),
+            _ => Answer::Taken {
+                dropped: said.dropped.clone(),
+                altered: said.altered.clone(),
+            },
+        };
+        evidence.record_said(Said {
+            object: ObjectRef::new(Kind::parse(kind).expect("a kind"), namespace, name),
+            place: "manifests/all.yaml, document 1, line 1".to_owned(),
+            outcome,
+            warnings: said.warnings.clone(),
         });
     }
     for seen in &description.rendered {

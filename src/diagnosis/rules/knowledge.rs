@@ -15,6 +15,7 @@ use crate::{
         object::{Note, NoteKind, ObjectRef},
         snapshot::KindState,
     },
+    over::said::Outcome,
 };
 
 /// Inputs that could not be read are listed one by one up to here.
@@ -179,11 +180,18 @@ pub(in crate::diagnosis) const K6: Rule = Rule {
     remedy: "Correct the field's name.",
     causes: &[],
     check: |context, findings| {
-        // The cluster's own objects passed its API server; they may be newer than this tool.
-        if !context.is_files() {
-            return;
-        }
+        // The cluster's own objects passed its API server; they may be newer than this tool. What is
+        // laid over them did not where the API server could not be asked.
+        let is_unseen = |object: &ObjectRef| {
+            context
+                .evidence
+                .said_of(object)
+                .is_some_and(|said| matches!(said.outcome, Outcome::Unknown(_)))
+        };
         each_object(context, &mut |object, notes| {
+            if !context.is_files() && !is_unseen(object) {
+                return;
+            }
             let unknown: Vec<&Note> = notes
                 .iter()
                 .filter(|note| note.kind == NoteKind::UnknownField)
