@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::{clean, compare::Comparison};
 use crate::{
-    diagnosis::{Diagnosis, Finding, Health, Severity, Verdict},
+    diagnosis::{Diagnosis, Finding, Health, Severity, Verdict, registry, words::list},
     model::topology::NodeIx,
     over::Laid,
 };
@@ -37,6 +37,10 @@ impl Default for Style {
 /// Causes from which on a report is a wall: it begins with one line for each, tells of effects no more
 /// than what they are, and folds the parts of the tree in which nothing was found.
 const WALL: usize = 8;
+/// Objects that the overview names of one kind of cause.
+const PLACES: usize = 4;
+/// Columns before a line of the overview.
+const INDEX: usize = 11;
 
 /// The report as text.
 pub fn render(diagnosis: &Diagnosis, style: Style) -> String {
@@ -54,6 +58,9 @@ pub fn render(diagnosis: &Diagnosis, style: Style) -> String {
         printer.out.push('\n');
     }
     printer.summary(&diagnosis.findings);
+    if printer.is_wall {
+        printer.first(&diagnosis.findings);
+    }
     printer.out
 }
 
@@ -139,32 +146,47 @@ impl Printer {
         }
     }
 
-    /// One line for each cause, and how much there is of what.
+    /// How much there is of what, and each kind of cause once, with where it is.
     fn overview(&mut self, findings: &[Finding]) {
         self.summary(findings);
         self.out.push('\n');
+        let mut kinds: Vec<(&str, Vec<&Finding>)> = Vec::new();
         for finding in causes(findings) {
-            let glyph = self.glyph(finding);
-            let title = clean(&finding.title);
-            let effects = findings
-                .iter()
-                .filter(|other| {
-                    depth_of(other, findings) > 0 && root_of(other, findings) == Some(finding)
-                })
-                .count();
-            let more = match effects {
-                0 => String::new(),
-                effects => format!(" (+{effects})"),
+            match kinds.iter_mut().find(|(code, _)| *code == finding.code) {
+                Some((_, all)) => all.push(finding),
+                None => kinds.push((finding.code, vec![finding])),
+            }
+        }
+        for (code, all) in kinds {
+            let what = registry::rule(code).map_or("", |rule| rule.title);
+            let times = match all.len() {
+                1 => String::new(),
+                times => format!(" ({times} times)"),
             };
-            let room = self.width.saturating_sub(11 + more.len());
-            let _ = writeln!(
-                self.out,
-                "{glyph} {:<8} {}{more}",
-                finding.code,
-                shortened(&title, room)
-            );
+            let lead = format!("{} {code:<8} ", self.glyph(all[0]));
+            self.wrapped(&lead, INDEX, INDEX, &format!("{what}{times}"));
+            let places = all.iter().map(|finding| match &finding.input {
+                Some(input) => clean(input),
+                None => clean(&finding.subject.to_string()),
+            });
+            let pad = " ".repeat(INDEX);
+            self.wrapped(&pad, INDEX, INDEX, &list(places, PLACES));
         }
         self.out.push('\n');
+    }
+
+    /// Where to begin.
+    fn first(&mut self, findings: &[Finding]) {
+        let Some(first) = causes(findings).next() else {
+            return;
+        };
+        let lead = format!("Begin with {}: ", first.code);
+        self.wrapped(&lead, lead.len(), 2, &clean(&first.title));
+        let more = format!(
+            "ngf-tui explain {} says more; ngf-tui fix lists what can be applied.",
+            first.code
+        );
+        self.wrapped("", 0, 2, &more);
     }
 
     fn findings(&mut self, findings: &[Finding]) {
@@ -381,7 +403,7 @@ fn verdict(comparison: &Comparison) -> (&'static str, u8, String) {
         gone => format!(" It mends {}.", plural(gone, "finding")),
     };
     let unsure = if comparison.is_unsure() {
-        " Not all of it is known (?)."
+        " Not all is known."
     } else {
         ""
     };
@@ -403,31 +425,19 @@ fn verdict(comparison: &Comparison) -> (&'static str, u8, String) {
         (errors, warnings) => (
             "✗",
             RED,
-            format!(
-                "This change brings {} and {}.{unsure}{mended}",
-                plural(errors, "error"),
-                plural(warnings, "warning")
-            ),
+            match warnings {
+                0 => format!(
+                    "This change brings {}.{unsure}{mended}",
+                    plural(errors, "error")
+                ),
+                warnings => format!(
+                    "This change brings {} and {}.{unsure}{mended}",
+                    plural(errors, "error"),
+                    plural(warnings, "warning")
+                ),
+            },
         ),
     }
-}
-
-/// The cause of a finding that nothing else causes.
-fn root_of<'f>(finding: &'f Finding, all: &'f [Finding]) -> Option<&'f Finding> {
-    std::iter::successors(Some(finding), |finding| {
-        finding.caused_by.and_then(|cause| all.get(cause))
-    })
-    .take(9)
-    .last()
-}
-
-/// As much of a text as there is room for.
-fn shortened(text: &str, room: usize) -> String {
-    if text.chars().count() <= room {
-        return text.to_owned();
-    }
-    let kept: String = text.chars().take(room.saturating_sub(1)).collect();
-    format!("{}…", kept.trim_end())
 }
 
 fn depth_of(finding: &Finding, all: &[Finding]) -> usize {

@@ -10,7 +10,10 @@ use crate::{
         words::{count, list},
     },
     model::object::ObjectRef,
-    over::said::{Outcome, Refusal, Said, Why},
+    over::{
+        READ_ONLY,
+        said::{Outcome, Refusal, Said, Why},
+    },
 };
 
 /// Where the evidence stands.
@@ -48,11 +51,11 @@ fn refused(said: &Said, refusal: &Refusal) -> Finding {
     };
     let title = format!("The API server would refuse {object}: {what}");
     let mut finding = Finding::new("NGF-A1", Severity::Error, object, title);
-    for (field, message) in &refusal.causes {
-        finding = finding.evidence(field, message, PLACE);
-    }
-    if refusal.causes.len() != 1 {
-        finding = finding.evidence("it says", &refusal.words, PLACE);
+    // One alone stands in the title.
+    if refusal.causes.len() > 1 {
+        for (field, message) in &refusal.causes {
+            finding = finding.evidence(field, message, PLACE);
+        }
     }
     for warning in &said.warnings {
         finding = finding.evidence("it warns", warning, PLACE);
@@ -96,8 +99,11 @@ pub(in crate::diagnosis) const A2: Rule = Rule {
             let mut finding = Finding::new("NGF-A2", Severity::Error, object, title).because(
                 "It is misspelt, or the cluster's CRDs are older than the manifest. kubectl apply refuses the manifest; other tools store the object without it.",
             );
-            for field in dropped {
-                finding = finding.evidence(field, "not in what would be stored", PLACE);
+            for field in dropped.iter().skip(NAMED) {
+                finding = finding.evidence(field, "dropped, too", PLACE);
+            }
+            for warning in &said.warnings {
+                finding = finding.evidence("it warns", warning, PLACE);
             }
             findings.add(at_its_place(finding, said));
         }
@@ -141,14 +147,12 @@ fn not_asked(why: &str, all: &[&Said]) -> Finding {
     if objects.len() > 1 {
         finding = finding.because(format!("{}.", upper(&list(&objects, 8))));
     }
-    // Somebody chose so.
-    if why == crate::over::READ_ONLY {
-        finding.severity = Severity::Info;
-        finding = finding.remedy(Remedy::say(
-            "Leave --read-only out to ask the API server; a dry run stores nothing.",
-        ));
-    }
-    finding
+    finding.remedy(Remedy::say(match why {
+        READ_ONLY => "Leave --read-only out to ask the API server; a dry run stores nothing.",
+        why if why.starts_with("you may not") => A3.remedy,
+        why if why.contains("among the files") => "Apply that first, and check again.",
+        _ => "Check again once it answers; a webhook takes part where its sideEffects are None or NoneOnDryRun.",
+    }))
 }
 
 pub(in crate::diagnosis) const A4: Rule = Rule {
@@ -160,10 +164,13 @@ pub(in crate::diagnosis) const A4: Rule = Rule {
     causes: &[],
     check: |context, findings| {
         for said in context.evidence.said() {
-            let Outcome::Taken { altered, .. } = &said.outcome else {
+            let Outcome::Taken { altered, dropped } = &said.outcome else {
                 continue;
             };
             let object = &said.object;
+            if !dropped.is_empty() {
+                continue;
+            }
             let title = match (altered.as_slice(), said.warnings.as_slice()) {
                 ([], []) => continue,
                 ([], [warning, ..]) => format!("The API server warns of {object}: {warning}"),
@@ -189,5 +196,5 @@ fn at_its_place(finding: Finding, said: &Said) -> Finding {
     if said.place.is_empty() {
         return finding;
     }
-    finding.evidence("manifest", said.object.to_string(), &said.place)
+    finding.evidence("manifest", &said.place, said.object.to_string())
 }
