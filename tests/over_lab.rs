@@ -153,7 +153,7 @@ fn the_policy_of_a_cluster_and_the_owner_of_a_field_are_heard() {
     assert_eq!(
         told("kubectl"),
         [format!(
-            "NGF-A1 The API server would refuse Gateway NS/g: {conflict}: conflict with \"person\""
+            "NGF-A1 The API server would refuse Gateway NS/g: {conflict}: conflict with \"person\" using gateway.networking.k8s.io/v1"
         )]
     );
     let controller = told("somebody");
