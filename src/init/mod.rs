@@ -1,8 +1,6 @@
 //! The manifests that mutual TLS from a Gateway to a Service needs, worked out from what is there:
 //! what the guide makes by hand. Pure; for review, never applied.
 
-use std::collections::BTreeSet;
-
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -10,25 +8,29 @@ use crate::{
     diagnosis::{
         Diagnosis, Evidence,
         finding::ObjectChange,
-        grant, mounted,
+        grant,
         ngf::{
             policy::hostname_problem,
             release::Running,
             resolve::{Resolved, resolve_config_map, resolve_secret},
         },
         policy_manifest,
-        words::list,
     },
     fix::{self, without_servers_fields},
     model::{
         index::{Index, Targeting},
         kind::Kind,
-        kinds::{Certificate, Issuer, Service},
+        kinds::{Gateway, Service},
         object::{Object, ObjectRef},
         snapshot::{KindState, Lookup, Snapshot, Source},
-        topology::{Topology, What},
+        topology::Topology,
     },
 };
+
+use target::{gateway, section, service};
+
+mod issuer;
+mod target;
 
 /// What somebody wants.
 #[derive(Debug, Clone)]
@@ -136,117 +138,11 @@ pub fn manifests(
     Ok(work.out)
 }
 
-fn service<'s>(snapshot: &'s Snapshot, name: &ObjectRef) -> Result<&'s Object<Service>, String> {
-    if let Some(service) = snapshot.services.get(name) {
-        return Ok(service);
-    }
-    let others: Vec<&str> = snapshot
-        .services
-        .keys()
-        .filter(|other| other.namespace == name.namespace)
-        .map(|other| other.name.as_str())
-        .collect();
-    let place = match snapshot.source {
-        Source::Files { .. } => "is not in the files",
-        Source::Cluster { .. } => "does not exist, or may not be read",
-    };
-    let known = if others.is_empty() {
-        String::new()
-    } else {
-        format!("; in that namespace there are {}", list(others, 8))
-    };
-    Err(format!("{name} {place}{known}"))
-}
-
-/// The section of the policy's target: the name of the port.
-fn section<'s>(
-    service: &'s Object<Service>,
-    port: Option<&str>,
-) -> Result<Option<&'s str>, String> {
-    let Some(port) = port else {
-        return Ok(None);
-    };
-    let name = &service.reference;
-    let ports = &service.spec.ports;
-    let found = ports
-        .iter()
-        .find(|known| known.name == port || known.port.to_string() == port);
-    match found {
-        None => Err(format!(
-            "--port {port}: {name} has no such port, only {}",
-            list(
-                ports.iter().map(|port| match port.name.as_str() {
-                    "" => port.port.to_string(),
-                    name => format!("{} ({name})", port.port),
-                }),
-                8
-            )
-        )),
-        Some(found) if found.name.is_empty() && ports.len() == 1 => Ok(None),
-        Some(found) if found.name.is_empty() => Err(format!(
-            "--port {port}: the port has no name in {name}, and a policy names ports by their names; name it there, or leave --port out to mean all ports"
-        )),
-        Some(found) => Ok(Some(&found.name)),
-    }
-}
-
-fn gateway<'s>(
-    snapshot: &'s Snapshot,
-    topology: &Topology,
-    wanted: &Wanted,
-) -> Result<&'s Object<crate::model::kinds::Gateway>, String> {
-    let name = match &wanted.gateway {
-        Some(name) => name.clone(),
-        None => {
-            let leading: BTreeSet<ObjectRef> = topology
-                .places(&wanted.service)
-                .iter()
-                .filter_map(|place| {
-                    topology.above(*place, |node| match node.what {
-                        What::Gateway => node.object.clone(),
-                        _ => None,
-                    })
-                })
-                .collect();
-            let mut names = leading.iter();
-            match (names.next(), names.next()) {
-                (Some(only), None) => only.clone(),
-                (None, _) => {
-                    return Err(format!(
-                        "no route of a Gateway leads to {}; name the Gateway with --gateway NAMESPACE/NAME",
-                        wanted.service
-                    ));
-                }
-                _ => {
-                    return Err(format!(
-                        "routes of several Gateways lead to {}; choose one with --gateway: {}",
-                        wanted.service,
-                        list(leading.iter().map(ObjectRef::path), 8)
-                    ));
-                }
-            }
-        }
-    };
-    snapshot
-        .gateways
-        .get(&name)
-        .map(|found| &**found)
-        .ok_or_else(|| {
-            format!(
-                "{name} is not there; there are {}",
-                match snapshot.gateways.len() {
-                    0 => "no Gateways".to_owned(),
-                    _ => list(snapshot.gateways.keys().map(ObjectRef::path), 8),
-                }
-            )
-        })
-}
-
 struct Work<'s> {
     snapshot: &'s Snapshot,
     wanted: &'s Wanted,
     service: &'s Object<Service>,
-    gateway: &'s Object<crate::model::kinds::Gateway>,
+    gateway: &'s Object<Gateway>,
     out: Manifests,
 }
 
@@ -288,118 +184,6 @@ impl Work<'_> {
         ));
         self.add("10-backend-certificate.yaml", why, certificate);
         Ok(secret)
-    }
-
-    /// The one Secret with this name in its certificate that the pods mount and a CA issuer fills.
-    fn mounted(&self) -> Option<ObjectRef> {
-        let certificates = &self.snapshot.certificates;
-        let mut found = mounted::by_service(self.snapshot, self.service)
-            .into_iter()
-            .map(|mounted| mounted.source)
-            .filter(|source| {
-                certificates.values().any(|certificate| {
-                    source.kind == Kind::Secret
-                        && certificate.reference.namespace == source.namespace
-                        && certificate.spec.secret_name == source.name
-                        && certificate.spec.dns_names.contains(&self.wanted.hostname)
-                        && self.issuer_of(certificate).is_some_and(gives_ca)
-                })
-            });
-        match (found.next(), found.next()) {
-            (Some(only), None) => Some(only),
-            _ => None,
-        }
-    }
-
-    fn issuer_of(&self, certificate: &Object<Certificate>) -> Option<&Object<Issuer>> {
-        let reference = &certificate.spec.issuer_ref;
-        let kind = match reference.kind.as_deref() {
-            Some("ClusterIssuer") => Kind::ClusterIssuer,
-            _ => Kind::Issuer,
-        };
-        let name = ObjectRef::new(kind, &certificate.reference.namespace, &reference.name);
-        self.snapshot.issuers.get(&name).map(|found| &**found)
-    }
-
-    /// The issuer that signs for a namespace; `instead` says what else one could give.
-    fn issuer(&self, instead: &str, namespace: &str) -> Result<ObjectRef, String> {
-        if matches!(
-            self.snapshot.kinds.get(&Kind::Certificate),
-            Some(KindState::NotServed)
-        ) {
-            return Err(format!(
-                "cert-manager is not installed in this cluster, so nothing can be issued; give {instead}"
-            ));
-        }
-        let unread = [Kind::Issuer, Kind::ClusterIssuer]
-            .into_iter()
-            .find_map(|kind| match self.snapshot.kinds.get(&kind) {
-                Some(KindState::Denied(why) | KindState::Failed(why)) => Some(why.as_str()),
-                _ => None,
-            });
-        let Some(named) = &self.wanted.issuer else {
-            if let Some(why) = unread {
-                return Err(format!(
-                    "which cert-manager issuers there are is not known ({why}); name one with --issuer clusterissuer/NAME, or give {instead}"
-                ));
-            }
-            let mut fit = self.snapshot.issuers.values().filter(|issuer| {
-                gives_ca(issuer)
-                    && (issuer.reference.namespace.is_empty()
-                        || issuer.reference.namespace == namespace)
-            });
-            return match (fit.next(), fit.next()) {
-                (Some(only), None) => Ok(only.reference.clone()),
-                (None, _) => Err(format!(
-                    "no cert-manager issuer with a CA of its own is there for namespace {namespace}; name one with --issuer, or give {instead}"
-                )),
-                _ => Err(format!(
-                    "several cert-manager issuers could sign; name one with --issuer: {}, or give {instead}",
-                    list(
-                        self.snapshot
-                            .issuers
-                            .values()
-                            .filter(|issuer| gives_ca(issuer))
-                            .map(|issuer| argument(&issuer.reference)),
-                        8
-                    )
-                )),
-            };
-        };
-        let (kind, name) = match named.split_once('/') {
-            None => (None, named.as_str()),
-            Some((kind, name)) => match Kind::parse(kind) {
-                Some(kind @ (Kind::Issuer | Kind::ClusterIssuer)) => (Some(kind), name),
-                _ => {
-                    return Err(format!(
-                        "--issuer {named}: write clusterissuer/NAME or issuer/NAME"
-                    ));
-                }
-            },
-        };
-        let mut candidates = [Kind::Issuer, Kind::ClusterIssuer]
-            .into_iter()
-            .filter(|known| kind.is_none_or(|kind| kind == *known))
-            .map(|kind| ObjectRef::new(kind, namespace, name));
-        let found = candidates.find_map(|name| self.snapshot.issuers.get(&name));
-        match found {
-            Some(issuer) if gives_ca(issuer) => Ok(issuer.reference.clone()),
-            Some(issuer) => Err(format!(
-                "{} ({}) gives no CA to check by: its certificates come without a private CA as ca.crt; name a CA issuer, or give {instead}",
-                issuer.reference, issuer.spec.issuer_type
-            )),
-            // Nobody may look, so whoever names it answers for it.
-            None if let (Some(kind), Some(_)) = (kind, unread) => {
-                Ok(ObjectRef::new(kind, namespace, name))
-            }
-            None => Err(format!(
-                "--issuer {named}: there is no such issuer for namespace {namespace}; there are {}",
-                match self.snapshot.issuers.len() {
-                    0 => "none".to_owned(),
-                    _ => list(self.snapshot.issuers.keys().map(argument), 8),
-                }
-            )),
-        }
     }
 
     /// What the Gateway presents: what is named, what it names already, or a new Certificate's.
@@ -576,19 +360,6 @@ fn usable(snapshot: &Snapshot, object: &ObjectRef, option: &str) -> Result<(), S
         Resolved::Refused(_, why) => Err(format!("{option}: NGF does not take {object}: {why}")),
         Resolved::Usable | Resolved::Unknown(_) => Ok(()),
     }
-}
-
-/// Whether its certificates come with a CA that others of the same issuer are signed by.
-fn gives_ca(issuer: &Object<Issuer>) -> bool {
-    !matches!(issuer.spec.issuer_type.as_str(), "acme" | "selfSigned")
-}
-
-fn argument(issuer: &ObjectRef) -> String {
-    format!(
-        "{}/{}",
-        issuer.kind.name().to_ascii_lowercase(),
-        issuer.name
-    )
 }
 
 /// A common name, where it is not too long for one (RFC 5280, appendix A.1: 64 characters).

@@ -2,17 +2,16 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use clap::{
-    Args, Parser, Subcommand, ValueEnum,
-    builder::{PossibleValue, StringValueParser, TypedValueParser},
-};
-use jiff::{Timestamp, civil::Date, tz::TimeZone};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use jiff::Timestamp;
 
 use crate::{
     beside::Address,
     cluster::transport::{IMAGE, Via},
-    diagnosis::registry::RULES,
 };
+use values::{CodeParser, days, duration, gateway_address, moment, parallel, past, seconds};
+
+mod values;
 
 /// Finds out why mutual TLS between NGINX Gateway Fabric and a backend breaks.
 ///
@@ -362,30 +361,6 @@ pub struct ExplainArgs {
     pub code: Option<String>,
 }
 
-/// Takes any text, and offers the codes of all rules for completion.
-#[derive(Debug, Clone, Copy)]
-struct CodeParser;
-
-impl TypedValueParser for CodeParser {
-    type Value = String;
-
-    fn parse_ref(
-        &self,
-        command: &clap::Command,
-        arg: Option<&clap::Arg>,
-        value: &std::ffi::OsStr,
-    ) -> Result<String, clap::Error> {
-        StringValueParser::new().parse_ref(command, arg, value)
-    }
-
-    fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
-        let codes = RULES
-            .iter()
-            .map(|rule| PossibleValue::new(rule.code).help(rule.title));
-        Some(Box::new(codes))
-    }
-}
-
 /// Arguments of `fix`.
 #[derive(Debug, Clone, Args)]
 pub struct FixArgs {
@@ -497,107 +472,6 @@ pub struct DemoArgs {
     pub via: Option<Via>,
 }
 
-/// A number of seconds, up to a day.
-fn seconds(text: &str) -> Result<u64, String> {
-    text.parse()
-        .ok()
-        .filter(|seconds| (1..=86_400).contains(seconds))
-        .ok_or_else(|| format!("`{text}` is no number of seconds from 1 to 86400"))
-}
-
-/// `gateway.example.com`, `10.0.0.1:8080`, `[fd00::1]:80`.
-fn gateway_address(text: &str) -> Result<Address, String> {
-    if let Some((host, port)) = super::connect::host_and_port(text) {
-        let port = Some(port);
-        return Ok(Address { host, port });
-    }
-    let bare = text.trim_start_matches('[').trim_end_matches(']');
-    let is_address = bare.parse::<std::net::IpAddr>().is_ok();
-    if bare.is_empty() || (bare.contains(':') && !is_address) {
-        return Err(format!("`{text}` is no address; write HOST or HOST:PORT"));
-    }
-    Ok(Address {
-        host: bare.to_owned(),
-        port: None,
-    })
-}
-
-/// How many at a time.
-fn parallel(text: &str) -> Result<usize, String> {
-    text.parse()
-        .ok()
-        .filter(|number| (1..=256).contains(number))
-        .ok_or_else(|| format!("`{text}` is no number from 1 to 256"))
-}
-
-/// `5s`, `300ms`, `1m`, `1m30s`, or a bare number of seconds.
-fn duration(text: &str) -> Result<Duration, String> {
-    let wrong = || format!("`{text}` is no duration; write 5s, 300ms or 1m");
-    let duration = match text.parse::<u64>() {
-        Ok(seconds) => Duration::from_secs(seconds),
-        Err(_) => text
-            .parse::<jiff::SignedDuration>()
-            .ok()
-            .and_then(|duration| Duration::try_from(duration).ok())
-            .ok_or_else(wrong)?,
-    };
-    let bounds = Duration::from_millis(1)..=Duration::from_hours(1);
-    if bounds.contains(&duration) {
-        Ok(duration)
-    } else {
-        Err(format!("`{text}` is outside 1ms to 1h"))
-    }
-}
-
-/// As [`duration()`], from a second to a day.
-fn past(text: &str) -> Result<Duration, String> {
-    let wrong = || format!("`{text}` is no time from 1s to 24h; write 1h, 15m or 90s");
-    let past = match text.parse::<u64>() {
-        Ok(seconds) => Duration::from_secs(seconds),
-        Err(_) => text
-            .parse::<jiff::SignedDuration>()
-            .ok()
-            .and_then(|past| Duration::try_from(past).ok())
-            .ok_or_else(wrong)?,
-    };
-    let bounds = Duration::from_secs(1)..=Duration::from_hours(24);
-    bounds.contains(&past).then_some(past).ok_or_else(wrong)
-}
-
-/// `30d`, `2w`, `12h`, up to ten years.
-fn days(text: &str) -> Result<Duration, String> {
-    const DAY: u64 = 86_400;
-    let wrong = || format!("`{text}` is no time; write 30d, 2w or 12h");
-    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
-    let number: u64 = digits.parse().map_err(|_| wrong())?;
-    let unit = match &text[digits.len()..] {
-        "d" => DAY,
-        "w" => 7 * DAY,
-        "h" => 3_600,
-        _ => return Err(wrong()),
-    };
-    number
-        .checked_mul(unit)
-        .filter(|seconds| (1..=3_653 * DAY).contains(seconds))
-        .map(Duration::from_secs)
-        .ok_or_else(|| format!("`{text}` is outside 1h to 3653d"))
-}
-
-/// A date (its first moment in UTC) or a moment in RFC 3339.
-fn moment(text: &str) -> Result<Timestamp, String> {
-    let wrong = || format!("`{text}` is no moment; write 2027-01-01 or 2027-01-01T12:00:00Z");
-    if let Ok(moment) = text.parse::<Timestamp>() {
-        return Ok(moment);
-    }
-    if text.contains(['T', ' ', ':']) {
-        return Err(wrong());
-    }
-    let date: Date = text.parse().map_err(|_| wrong())?;
-    date.to_zoned(TimeZone::UTC)
-        .map(|midnight| midnight.timestamp())
-        .map_err(|_| wrong())
-}
-
 #[cfg(test)]
 mod tests {
     use clap::CommandFactory;
@@ -607,63 +481,5 @@ mod tests {
     #[test]
     fn the_definition_is_consistent() {
         Cli::command().debug_assert();
-    }
-
-    #[test]
-    fn moments() {
-        for (text, expected) in [
-            ("2027-01-01", Some("2027-01-01T00:00:00Z")),
-            ("2027-01-01T12:30:00Z", Some("2027-01-01T12:30:00Z")),
-            ("2027-01-01T12:30:00+02:00", Some("2027-01-01T10:30:00Z")),
-            ("2027-02-30", None),
-            ("2027-01-01T12:30:00", None),
-            ("1.1.2027", None),
-            ("tomorrow", None),
-            ("", None),
-        ] {
-            let parsed = moment(text).ok().map(|moment| moment.to_string());
-            assert_eq!(parsed.as_deref(), expected, "{text}");
-        }
-    }
-
-    #[test]
-    fn times_ahead() {
-        for (text, expected) in [
-            ("30d", Some(30 * 86_400)),
-            ("2w", Some(14 * 86_400)),
-            ("12h", Some(12 * 3_600)),
-            ("30", None),
-            ("0d", None),
-            ("-1d", None),
-            ("99999d", None),
-            ("99999999999999999999w", None),
-            ("soon", None),
-            ("3ä", None),
-            ("", None),
-        ] {
-            let parsed = days(text).ok().map(|time| time.as_secs());
-            assert_eq!(parsed, expected, "{text}");
-        }
-    }
-
-    #[test]
-    fn durations() {
-        for (text, expected) in [
-            ("5s", Ok(5_000)),
-            ("300ms", Ok(300)),
-            ("1m", Ok(60_000)),
-            ("1m30s", Ok(90_000)),
-            ("7", Ok(7_000)),
-            ("0", Err(())),
-            ("-5s", Err(())),
-            ("2h", Err(())),
-            ("soon", Err(())),
-            ("", Err(())),
-        ] {
-            let parsed = duration(text)
-                .map(|duration| duration.as_millis())
-                .map_err(|_| ());
-            assert_eq!(parsed, expected, "{text}");
-        }
     }
 }

@@ -1,0 +1,220 @@
+//! Which finding is meant, and what repairs it.
+
+use std::{collections::BTreeSet, fmt::Write as _};
+
+use crate::{
+    cli::{
+        CliError, EXIT_OK,
+        args::{FixArgs, InputArgs},
+        output,
+    },
+    diagnosis::{Diagnosis, Finding, registry, words::count},
+    fix::{self, FixPlan},
+    model::{kind::Kind, object::ObjectRef, snapshot::Snapshot},
+    report::clean,
+};
+
+/// What the command line asks for.
+pub(super) struct Wanted {
+    pub(super) code: Option<&'static str>,
+    object: Option<ObjectRef>,
+}
+
+/// What there is to do.
+pub(super) enum Choice {
+    List,
+    Nothing(String),
+    Plan(Box<FixPlan>),
+}
+
+impl Wanted {
+    pub(super) fn of(input: &InputArgs, args: &FixArgs) -> Result<Self, CliError> {
+        let code = match &args.code {
+            None => None,
+            Some(code) => match registry::rule(code) {
+                Some(rule) => Some(rule.code),
+                None => {
+                    return Err(format!(
+                        "{} is no code of a finding; `ngf-tui fix` lists what can be fixed",
+                        clean(code)
+                    )
+                    .into());
+                }
+            },
+        };
+        let namespace = input.namespace.as_deref().unwrap_or("default");
+        let object = args
+            .object
+            .as_deref()
+            .map(|text| object_named(text, namespace))
+            .transpose()?;
+        Ok(Self { code, object })
+    }
+
+    /// Whether only a probe can show it: what a handshake proves is in no object.
+    pub(super) fn needs_probes(&self) -> bool {
+        // A probe may show which Service a policy misses, too.
+        self.code
+            .is_none_or(|code| only_probes_show(code) || code == "NGF-P1")
+    }
+
+    pub(super) fn choose(
+        &self,
+        diagnosis: &Diagnosis,
+        snapshot: &Snapshot,
+    ) -> Result<Choice, CliError> {
+        let Some(code) = self.code else {
+            return Ok(Choice::List);
+        };
+        let found: Vec<&Finding> = diagnosis
+            .findings
+            .iter()
+            .filter(|finding| finding.code == code)
+            .filter(|finding| {
+                self.object
+                    .as_ref()
+                    .is_none_or(|object| finding.objects().any(|about| about == object))
+            })
+            .collect();
+        if found.is_empty() {
+            let about = self
+                .object
+                .as_ref()
+                .map_or_else(String::new, |object| format!(" about {object}"));
+            return Ok(Choice::Nothing(format!(
+                "there is no {code}{about} here; `ngf-tui fix` lists what can be fixed"
+            )));
+        }
+        let mut plans: Vec<(&Finding, FixPlan)> = Vec::new();
+        let mut refused = Vec::new();
+        for finding in found {
+            match fix::plan(finding, snapshot) {
+                Ok(plan) if plans.iter().any(|(_, known)| same(known, &plan)) => {}
+                Ok(plan) => plans.push((finding, plan)),
+                Err(why) => refused.push(why),
+            }
+        }
+        match plans.len() {
+            0 => {
+                refused.dedup();
+                Ok(Choice::Nothing(refused.join("; ")))
+            }
+            1 => Ok(plans
+                .pop()
+                .map_or(Choice::List, |(_, plan)| Choice::Plan(Box::new(plan)))),
+            several => {
+                let names: BTreeSet<String> = plans
+                    .iter()
+                    .map(|(finding, _)| argument(&finding.subject))
+                    .collect();
+                let names: Vec<String> = names.into_iter().collect();
+                Err(format!(
+                    "{code} is here {several} times; name the object: {}",
+                    clean(&names.join(", "))
+                )
+                .into())
+            }
+        }
+    }
+}
+
+/// Whether no object shows it: what a handshake proves only a handshake shows.
+pub(super) fn only_probes_show(code: &str) -> bool {
+    code.starts_with("NGF-T") || code.starts_with("NGF-B") || matches!(code, "NGF-G8" | "NGF-P11")
+}
+
+fn same(a: &FixPlan, b: &FixPlan) -> bool {
+    let key = |plan: &FixPlan| {
+        plan.changes
+            .iter()
+            .map(|change| (change.object().clone(), change.after()))
+            .collect::<Vec<_>>()
+    };
+    key(a) == key(b)
+}
+
+/// `gateway/NAME`, `secret/NAMESPACE/NAME`.
+pub(in crate::cli) fn object_named(text: &str, namespace: &str) -> Result<ObjectRef, String> {
+    let wrong = || {
+        format!(
+            "`{}` names no object: write KIND/NAME or KIND/NAMESPACE/NAME, such as gateway/default/gateway",
+            clean(text)
+        )
+    };
+    let (kind, rest) = text.split_once('/').ok_or_else(wrong)?;
+    let kind = Kind::parse(kind).ok_or_else(wrong)?;
+    let (namespace, name) = rest.split_once('/').unwrap_or((namespace, rest));
+    if name.is_empty() || namespace.is_empty() || name.contains('/') {
+        return Err(wrong());
+    }
+    Ok(ObjectRef::new(kind, namespace, name))
+}
+
+/// An object as [`object_named`] reads it.
+fn argument(object: &ObjectRef) -> String {
+    format!(
+        "{}/{}",
+        object.kind.name().to_ascii_lowercase(),
+        object.path()
+    )
+}
+
+/// Lists what can be fixed.
+pub(super) fn list(diagnosis: &Diagnosis, snapshot: &Snapshot) -> Result<u8, CliError> {
+    let mut plans: Vec<(&Finding, FixPlan)> = Vec::new();
+    for (finding, plan) in fix::plans(&diagnosis.findings, snapshot) {
+        // What a cause and its effect have in common is done once, for the cause.
+        if !plans.iter().any(|(_, known)| same(known, &plan)) {
+            plans.push((finding, plan));
+        }
+    }
+    let mut text = String::new();
+    for (finding, plan) in &plans {
+        let _ = writeln!(
+            text,
+            "{:<8} {}\n         {}\n         ngf-tui fix {} {}",
+            finding.code,
+            clean(&finding.title),
+            clean(&plan.summary),
+            finding.code,
+            clean(&argument(&finding.subject))
+        );
+    }
+    let others = diagnosis
+        .findings
+        .iter()
+        .filter(|finding| finding.caused_by.is_none() && fix::plan(finding, snapshot).is_err());
+    let _ = writeln!(
+        text,
+        "{}{} can be applied here; {} left to a person's decision (ngf-tui check)",
+        if plans.is_empty() { "" } else { "\n" },
+        count(plans.len(), "fix").replace("fixs", "fixes"),
+        count(others.count(), "finding"),
+    );
+    output::print(&text)?;
+    Ok(EXIT_OK)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn objects_are_named_as_kubectl_names_them() {
+        for (text, expected) in [
+            ("gateway/gw", Some("Gateway shop/gw")),
+            ("svc/app/web", Some("Service app/web")),
+            ("gatewayclass/nginx", Some("GatewayClass nginx")),
+            ("gw", None),
+            ("gateway/", None),
+            ("gateway//x", None),
+            ("gateway/a/b/c", None),
+            ("dragon/x", None),
+        ] {
+            let named = object_named(text, "shop")
+                .ok()
+                .map(|object| object.to_string());
+            assert_eq!(named.as_deref(), expected, "{text}");
+        }
+    }
+}
