@@ -26,8 +26,13 @@ pub fn height(app: &App, available: u16) -> u16 {
     if findings == 0 {
         return 0;
     }
-    let most = if available < 30 { 3 } else { 6 };
-    findings.min(most) as u16 + 2
+    let most = match app.pane {
+        // Whoever goes through them sees as many as there is room for.
+        Pane::Causes => available / 2,
+        _ if available < 30 => 3,
+        _ => 6,
+    };
+    findings.min(usize::from(most)) as u16 + 2
 }
 
 /// Draws them.
