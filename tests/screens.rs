@@ -1,5 +1,7 @@
 //! What the screen shows of files, driven by keys without a terminal.
 
+mod support;
+
 use std::{path::PathBuf, sync::Arc};
 
 use jiff::Timestamp;
@@ -9,6 +11,7 @@ use ngf_tui::{
     world::Files,
 };
 use ngf_ui::{Theme, golden};
+use support::scenario::{BROKEN, Scenario};
 
 fn fixture(name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
@@ -59,6 +62,24 @@ async fn every_tab_at_two_sizes() {
         keep!(format!("files-{tab}-80x24"), text(&mut screen, 80, 24));
         keep!(format!("files-{tab}-160x45"), text(&mut screen, 160, 45));
     }
+}
+
+/// A wall of causes: whoever goes through them sees as many as there is room for, and the way to each.
+#[tokio::test]
+async fn thirty_causes_at_80x24() {
+    let scenario = Scenario::together(BROKEN);
+    let snapshot = Arc::new(scenario.snapshot);
+    let app = App::new(Theme::plain(), Arc::clone(&snapshot), None, scenario.now)
+        .expect("the key map has no conflicts");
+    let mut screen = Headless::new(app, Arc::new(Files));
+    screen.snapshot(snapshot).await;
+    keep!("wall-80x24", text(&mut screen, 80, 24));
+    screen.press(&["tab", "tab"]).await;
+    keep!("wall-causes-80x24", text(&mut screen, 80, 24));
+    screen
+        .press(&["down", "down", "down", "down", "down", "down", "enter"])
+        .await;
+    keep!("wall-finding-80x24", text(&mut screen, 80, 24));
 }
 
 #[tokio::test]

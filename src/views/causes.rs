@@ -48,7 +48,7 @@ pub fn draw(app: &mut App, area: Rect, buffer: &mut Buffer) {
         .focused(focused))
         .render(area, buffer);
     let findings = &app.diagnosis.findings;
-    let rows = Lazy::new(count, |index| row(&findings[index]));
+    let rows = Lazy::new(count, |index| row(&findings[index], depth(findings, index)));
     Tree::new(&rows, &app.theme).focused(focused).render(
         Panel::inner(area),
         buffer,
@@ -56,11 +56,19 @@ pub fn draw(app: &mut App, area: Rect, buffer: &mut Buffer) {
     );
 }
 
-fn row(finding: &Finding) -> TreeRow {
-    let indent = if finding.caused_by.is_some() {
-        "  └ "
-    } else {
-        ""
+/// How many causes stand above a finding; more than a few are not told apart.
+fn depth(findings: &[Finding], index: usize) -> usize {
+    let above = |index: &usize| findings.get(*index)?.caused_by;
+    std::iter::successors(Some(index), above)
+        .skip(1)
+        .take(3)
+        .count()
+}
+
+fn row(finding: &Finding, depth: usize) -> TreeRow {
+    let indent = match depth {
+        0 => String::new(),
+        depth => format!("{}└ ", "  ".repeat(depth)),
     };
     let label = Label::of(Role::Muted, indent)
         .and(Role::Key, finding.code)

@@ -36,6 +36,42 @@ use serde_json::{Value, json};
 
 use super::pki::{self, Minted, Wanted};
 
+/// Sets that are broken in thirty ways.
+pub(crate) const BROKEN: &[&str] = &[
+    "g1-client-certificate-kind",
+    "g2-client-certificate-group",
+    "g3-client-certificate-missing",
+    "g3-still-issuing",
+    "g4-client-certificate-opaque",
+    "g5-client-certificate-key-of-another",
+    "g6-broken-ca-beside-good-pair",
+    "g7-client-certificate-not-granted",
+    "g9-client-certificate-expired",
+    "g10-client-certificate-without-policy",
+    "g12-client-key-too-weak",
+    "p1-section-name-is-a-number",
+    "p1-target-misspelt",
+    "p2-hostname-with-port",
+    "p3-no-ca-at-all",
+    "p4-two-cas",
+    "p5-ca-kind",
+    "p6-ca-missing",
+    "p6-config-map-with-another-key",
+    "p7-opaque-ca",
+    "p8-ca-secret-without-ca",
+    "p9-garbage-in-ca",
+    "p12-subject-alt-names",
+    "p13-two-policies",
+    "m6-only-an-intermediate",
+    "r1-different-policies",
+    "r3-service-missing",
+    "r5-app-protocol",
+    "r8-not-ready",
+    "r16-host-names-do-not-meet",
+    "d2-no-data-plane",
+    "s7-controller-is-behind",
+];
+
 /// `scenario.yaml`.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
