@@ -107,6 +107,18 @@ fn what_a_change_repairs_is_gone_though_the_status_still_speaks_of_it() {
         serde_saphyr::from_str(remedy.yaml.as_deref().expect("a manifest")).expect("YAML");
     let comparison = laid(&scenario, &[manifest]);
     assert_eq!(codes(&comparison.gone), ["NGF-G7"]);
+    assert_snapshot!(
+        "over_mends_text",
+        text::comparison(&comparison, text::Style::default())
+    );
+    assert_snapshot!("over_mends_markdown", markdown::comparison(&comparison));
+    let xml = junit::comparison(&comparison, FailOn::Warning);
+    let document = roxmltree::Document::parse(&xml).expect("XML");
+    assert_eq!(document.root_element().attribute("failures"), Some("0"));
+    assert!(
+        xml.contains("<testsuite name=\"mended\" tests=\"1\""),
+        "{xml}"
+    );
     assert_eq!(codes(&comparison.new), Vec::<&str>::new());
     assert_eq!(comparison.exit_code(FailOn::Warning), 0);
 }

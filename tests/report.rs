@@ -90,11 +90,19 @@ fn the_exit_code_says_what_was_asked() {
 
 #[test]
 fn colour_comes_only_when_asked_and_changes_nothing_else() {
-    let diagnosis = Scenario::load("p8-ca-secret-without-ca").diagnose();
-    let plain = printed(&diagnosis);
+    for diagnosis in [
+        Scenario::load("p8-ca-secret-without-ca").diagnose(),
+        Scenario::together(BROKEN).diagnose(),
+    ] {
+        colour_changes_nothing_else(&diagnosis);
+    }
+}
+
+fn colour_changes_nothing_else(diagnosis: &Diagnosis) {
+    let plain = printed(diagnosis);
     assert!(!plain.contains('\u{1b}'));
     let coloured = text::render(
-        &diagnosis,
+        diagnosis,
         text::Style {
             colour: true,
             width: 80,

@@ -74,10 +74,10 @@ pub fn comparison(comparison: &Comparison) -> String {
         }
         let findings: Vec<&Finding> = findings.iter().collect();
         let _ = writeln!(out, "#### {title} ({})\n", findings.len());
-        if title == "New" {
-            section(&mut out, &findings);
-        } else {
-            table(&mut out, &findings);
+        match title {
+            "New" => section(&mut out, &findings),
+            "Mended" => rows(&mut out, &findings, |_| "✅"),
+            _ => table(&mut out, &findings),
         }
     }
     out
@@ -97,6 +97,10 @@ fn section(out: &mut String, findings: &[&Finding]) {
 }
 
 fn table(out: &mut String, findings: &[&Finding]) {
+    rows(out, findings, mark);
+}
+
+fn rows(out: &mut String, findings: &[&Finding], mark: fn(&Finding) -> &'static str) {
     out.push_str("| | Code | Where | What |\n|---|---|---|---|\n");
     for finding in findings {
         let place = match &finding.input {
