@@ -3,7 +3,7 @@
 
 use std::{
     cell::{OnceCell, RefCell},
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, HashMap},
     rc::Rc,
 };
 
@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use super::{
     evidence::{Evidence, Probed},
     finding::Mark,
-    mounted::{Mounted, Selectable},
+    mounted::{self, Mounted, Selectable},
     ngf::{
         BackendDecision, BackendState, ClientCertificate, Difference, PolicyDecision, RuleDecision,
         Running, client_certificate, decide_policy, decide_rule, known, predict,
@@ -59,12 +59,14 @@ pub struct Context<'a> {
     pub logs: Vec<Joined<'a>>,
     /// What the pods of each Service mount, worked out once for each that is asked for.
     mounted: RefCell<BTreeMap<ObjectRef, Rc<[Mounted]>>>,
+    /// The Secrets that backends with TLS mount, worked out once.
+    secrets_of_backends: OnceCell<BTreeSet<ObjectRef>>,
     /// Pods and workloads by namespace and label.
     selectable: OnceCell<Selectable<'a>>,
     /// For each Service that a rule refers to: the rules, as indices into [`Context::rules`].
-    pub service_users: BTreeMap<ObjectRef, Vec<usize>>,
+    pub service_users: HashMap<ObjectRef, Vec<usize>>,
     /// The Services that rules refer to, by their bare name.
-    pub services_by_name: BTreeMap<String, BTreeSet<ObjectRef>>,
+    pub services_by_name: HashMap<String, BTreeSet<ObjectRef>>,
     /// The policies that an older one wins against somewhere.
     pub losers: BTreeSet<&'a ObjectRef>,
     /// The policies in use by the Secret or ConfigMap that they trust.
@@ -128,14 +130,15 @@ impl<'a> Context<'a> {
             policies,
             rules: Vec::new(),
             policy_users: BTreeMap::new(),
-            service_users: BTreeMap::new(),
-            services_by_name: BTreeMap::new(),
+            service_users: HashMap::new(),
+            services_by_name: HashMap::new(),
             losers: BTreeSet::new(),
             trusting: BTreeMap::new(),
             writers: writers(snapshot),
             probes: Vec::new(),
             logs: logs::join(snapshot, index, topology, evidence),
             mounted: RefCell::default(),
+            secrets_of_backends: OnceCell::new(),
             selectable: OnceCell::new(),
             differences: BTreeMap::new(),
         };
@@ -287,6 +290,12 @@ impl<'a> Context<'a> {
         let mut known = self.mounted.borrow_mut();
         known.insert(service.reference.clone(), Rc::clone(&mounted));
         mounted
+    }
+
+    /// The Secrets that the pods of backends with TLS mount.
+    pub fn secrets_of_backends(&self) -> &BTreeSet<ObjectRef> {
+        self.secrets_of_backends
+            .get_or_init(|| mounted::secrets_of_backends(self))
     }
 
     /// The rules and backends on which a policy takes effect.

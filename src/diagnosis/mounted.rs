@@ -146,25 +146,21 @@ pub fn with_certificates<'a>(
         .collect()
 }
 
-/// The Secrets that backends with TLS mount, each with the Service.
-pub fn of_backends(context: &Context<'_>) -> BTreeSet<(ObjectRef, ObjectRef)> {
-    let services: BTreeSet<&ObjectRef> = context
+/// The Secrets that backends with TLS mount; [`Context::secrets_of_backends`] works them out once.
+pub(super) fn secrets_of_backends(context: &Context<'_>) -> BTreeSet<ObjectRef> {
+    let mut services: Vec<&Object<Service>> = context
         .rules
         .iter()
         .flat_map(|rule| &rule.decision.backends)
         .filter(|backend| matches!(backend.state, BackendState::Tls { .. }))
-        .filter_map(|backend| backend.port.map(|(service, _)| &service.reference))
+        .filter_map(|backend| backend.port.map(|(service, _)| service))
         .collect();
+    services.sort_unstable_by_key(|service| &service.reference);
+    services.dedup_by_key(|service| &service.reference);
     services
         .into_iter()
-        .filter_map(|service| context.index.service(service))
-        .flat_map(|service| {
-            context
-                .mounted(service)
-                .to_vec()
-                .into_iter()
-                .filter(|mounted| mounted.source.kind == Kind::Secret)
-                .map(|mounted| (service.reference.clone(), mounted.source))
-        })
+        .flat_map(|service| context.mounted(service).to_vec())
+        .map(|mounted| mounted.source)
+        .filter(|source| source.kind == Kind::Secret)
         .collect()
 }

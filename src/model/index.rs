@@ -15,7 +15,7 @@ use super::{
 
 /// Look-ups over one snapshot.
 pub struct Index<'a> {
-    snapshot: &'a Snapshot,
+    services: HashMap<&'a ObjectRef, &'a Object<Service>>,
     policies: ByName<'a, Targeting<'a>>,
     slices: ByName<'a, &'a Object<EndpointSlice>>,
 }
@@ -100,8 +100,9 @@ impl<'a> Index<'a> {
                 names.entry(service).or_default().push(slice);
             }
         }
+        let services = snapshot.services.iter();
         Self {
-            snapshot,
+            services: services.map(|(name, service)| (name, &**service)).collect(),
             policies,
             slices,
         }
@@ -109,10 +110,12 @@ impl<'a> Index<'a> {
 
     /// The Service itself.
     pub fn service(&self, service: &ObjectRef) -> Option<&'a Object<Service>> {
-        self.snapshot
-            .services
-            .get(service)
-            .map(|service| &**service)
+        self.services.get(service).copied()
+    }
+
+    /// Whether there is any EndpointSlice of a Service.
+    pub fn has_slices(&self, service: &ObjectRef) -> bool {
+        !self.slices(service).is_empty()
     }
 
     /// All claims on a Service, whatever the port, in order of precedence.

@@ -63,8 +63,8 @@ fn secrets_in_use<'a>(context: &'a Context<'_>) -> BTreeMap<ObjectRef, Vec<&'a O
             used.entry(secret.clone()).or_default().push(name);
         }
     }
-    for (_, secret) in crate::diagnosis::mounted::of_backends(context) {
-        used.entry(secret).or_default();
+    for secret in context.secrets_of_backends() {
+        used.entry(secret.clone()).or_default();
     }
     used
 }

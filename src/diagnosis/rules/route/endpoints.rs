@@ -11,7 +11,7 @@ use crate::{
         registry::Rule,
         words::list,
     },
-    model::{index::NoEndpoints, kind::Kind, object::ObjectRef, snapshot::Snapshot},
+    model::{index::NoEndpoints, kind::Kind, object::ObjectRef},
 };
 
 pub(in crate::diagnosis) const R8: Rule = Rule {
@@ -62,7 +62,7 @@ fn no_endpoints(context: &Context<'_>, findings: &mut Findings, code: &'static s
             .endpoints(service, port)
             .iter()
             .any(|endpoint| endpoint.ready);
-        if ready || !endpoints_are_known(context.snapshot, name) {
+        if ready || !endpoints_are_known(context, name) {
             continue;
         }
         let why = context.index.why_none_ready(service, port);
@@ -91,14 +91,11 @@ fn no_endpoints(context: &Context<'_>, findings: &mut Findings, code: &'static s
     }
 }
 
-fn endpoints_are_known(snapshot: &Snapshot, service: &ObjectRef) -> bool {
+fn endpoints_are_known(context: &Context<'_>, service: &ObjectRef) -> bool {
     let slice = ObjectRef::new(Kind::EndpointSlice, &service.namespace, "");
-    known::absence_is_proven(snapshot, &slice).is_ok()
+    known::absence_is_proven(context.snapshot, &slice).is_ok()
         // Whoever gives the slices of a Service in files gives all of them.
-        || snapshot.endpoint_slices.values().any(|slice| {
-            slice.reference.namespace == service.namespace
-                && slice.spec.service.as_deref() == Some(&service.name)
-        })
+        || context.index.has_slices(service)
 }
 
 fn reason(why: &NoEndpoints) -> String {
