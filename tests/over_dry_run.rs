@@ -133,7 +133,7 @@ impl Recorded {
     }
 
     /// The findings of `-o json` that are new, as `CODE title`.
-    fn new(&self, manifests: &Path, more: &[&str]) -> Vec<String> {
+    fn brings(&self, manifests: &Path, more: &[&str]) -> Vec<String> {
         let (_, text) = self.check(manifests, &[&["-o", "json"], more].concat());
         let report: Value = serde_json::from_str(&text).unwrap_or_else(|_| panic!("{text}"));
         let new = report["new"].as_array().expect("a list");
@@ -170,7 +170,7 @@ async fn pass(State(recorder): State<Recorder>, request: Request) -> Response<Bo
     };
     match instead {
         Some(Answer::Never) => {
-            tokio::time::sleep(Duration::from_secs(600)).await;
+            tokio::time::sleep(Duration::from_mins(10)).await;
             unreachable!("nobody waits so long")
         }
         Some(Answer::With(status, warnings, body)) => {
@@ -333,7 +333,7 @@ async fn a_refusal_is_an_error_in_the_server_s_own_words_without_control_charact
     ] {
         let recorded = Recorded::start(answer).await;
         let manifests = recorded.manifests(&(policy("other.example.com") + SERVICE));
-        assert_eq!(recorded.new(&manifests, &[]), [expected]);
+        assert_eq!(recorded.brings(&manifests, &[]), [expected]);
         let (status, printed) = recorded.check(&manifests, &[]);
         assert_eq!(status, Some(1), "{printed}");
         assert!(!printed.contains(['\u{1b}', '\u{202e}', '\u{7}']), "{printed:?}");
@@ -352,7 +352,7 @@ async fn a_refusal_names_the_field() {
     );
     let manifests = recorded.manifests(&text);
     assert_eq!(
-        recorded.new(&manifests, &[]),
+        recorded.brings(&manifests, &[]),
         [
             "NGF-A1 The API server would refuse BackendTLSPolicy default/backend-tls: spec.validation: Invalid value: \
           must not contain both CACertificateRefs and WellKnownCACertificates"
@@ -393,7 +393,7 @@ async fn what_cannot_be_asked_is_unknown_and_merged_by_the_tool() {
     ] {
         let recorded = Recorded::start(answer).await;
         let manifests = recorded.manifests(&policy("secure-app.example.com:8443"));
-        let new = recorded.new(&manifests, &[]);
+        let new = recorded.brings(&manifests, &[]);
         let unknown = format!(
             "NGF-A3 What the API server would make of BackendTLSPolicy default/backend-tls is not known: {expected}"
         );
@@ -419,7 +419,7 @@ async fn a_server_that_does_not_answer_is_not_asked_for_ever() {
         .map(|number| SERVICE.replace("name: new", &format!("name: new-{number}")))
         .collect();
     let manifests = recorded.manifests(&services);
-    let new = recorded.new(&manifests, &["--timeout", "1s"]);
+    let new = recorded.brings(&manifests, &["--timeout", "1s"]);
     let about: Vec<&String> = new
         .iter()
         .filter(|line| line.starts_with("NGF-A3"))
@@ -450,7 +450,7 @@ async fn a_server_without_time_is_asked_again() {
     }])
     .await;
     let manifests = recorded.manifests(&policy("secure-app.example.com"));
-    assert_eq!(recorded.new(&manifests, &[]), Vec::<String>::new());
+    assert_eq!(recorded.brings(&manifests, &[]), Vec::<String>::new());
     assert_eq!(recorded.writes().len(), 2);
 }
 
@@ -479,7 +479,7 @@ async fn what_the_server_drops_is_told() {
          spec:\n  gatewayClassName: nginx\n  listeners: [{name: http, port: 80, protocol: HTTP, tsl: {}}]\n  \
          tls: {backend: {clientCertificateRef: {name: gateway-presents-this-cert-for-validation}}}\n",
     );
-    let new = recorded.new(&manifests, &[]);
+    let new = recorded.brings(&manifests, &[]);
     assert!(
         new.contains(
             &"NGF-A2 The API server would drop spec.listeners[0].tsl and spec.tls of Gateway default/gateway"
@@ -496,13 +496,13 @@ async fn what_the_server_drops_is_told() {
 async fn a_namespace_that_comes_with_the_files_is_not_missed() {
     let recorded = Recorded::start(Vec::new()).await;
     let service = SERVICE.replace("namespace: default", "namespace: shop");
-    let new = recorded.new(&recorded.manifests(&service), &[]);
+    let new = recorded.brings(&recorded.manifests(&service), &[]);
     assert_eq!(
         new,
         ["NGF-A1 The API server would refuse Service shop/new: namespaces \"shop\" not found"]
     );
     let namespace = "apiVersion: v1\nkind: Namespace\nmetadata: {name: shop}\n---\n";
-    let new = recorded.new(&recorded.manifests(&(namespace.to_owned() + &service)), &[]);
+    let new = recorded.brings(&recorded.manifests(&(namespace.to_owned() + &service)), &[]);
     assert_eq!(
         new,
         [
@@ -535,7 +535,7 @@ async fn what_was_applied_server_side_is_tried_so_and_only_controllers_take_over
     let text = policy("secure-app.example.com");
     let person = Recorded::start(vec![live("kubectl"), refusals(usize::MAX)]).await;
     assert_eq!(
-        person.new(&person.manifests(&text), &[]),
+        person.brings(&person.manifests(&text), &[]),
         [format!(
             "NGF-A1 The API server would refuse BackendTLSPolicy default/backend-tls: {conflict}"
         )]
@@ -550,7 +550,7 @@ async fn what_was_applied_server_side_is_tried_so_and_only_controllers_take_over
     );
     let controller = Recorded::start(vec![live("flux & co"), refusals(1)]).await;
     assert_eq!(
-        controller.new(&controller.manifests(&text), &[]),
+        controller.brings(&controller.manifests(&text), &[]),
         [format!(
             "NGF-A4 The API server warns of BackendTLSPolicy default/backend-tls: flux & co takes over fields of \
              others: {conflict}"

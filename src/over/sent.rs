@@ -135,16 +135,16 @@ fn without_the_rest(wanted: &Value, last: &Value, is_strategic: bool) -> Value {
 }
 
 /// A list that the API server merges by key: entries that are named no longer are said to go.
-fn entries(list: &str, wanted: &[Value], last: &[Value]) -> Vec<Value> {
+fn entries(list: &str, wanted: &[Value], applied: &[Value]) -> Vec<Value> {
     let mut patch = wanted.to_vec();
-    for last in last {
-        let Some(key) = merge_key(list, last) else {
+    for before in applied {
+        let Some(key) = merge_key(list, before) else {
             continue;
         };
-        let same = |entry: &Value| entry.get(key) == last.get(key);
+        let same = |entry: &Value| entry.get(key) == before.get(key);
         match patch.iter_mut().find(|entry| same(entry)) {
-            Some(entry) => *entry = without_the_rest(entry, last, true),
-            None => patch.push(json!({"$patch": "delete", key: last[key]})),
+            Some(entry) => *entry = without_the_rest(entry, before, true),
+            None => patch.push(json!({"$patch": "delete", key: before[key]})),
         }
     }
     patch

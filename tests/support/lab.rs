@@ -21,9 +21,10 @@ const VARIABLE: &str = "NGF_TUI_LAB_KUBECONFIG";
 
 /// The kubeconfig of the lab. Whoever asks for these tests has one.
 pub(crate) fn kubeconfig() -> PathBuf {
-    std::env::var_os(VARIABLE)
-        .map(PathBuf::from)
-        .unwrap_or_else(|| panic!("{VARIABLE} must name the kubeconfig of a lab"))
+    match std::env::var_os(VARIABLE) {
+        Some(path) => PathBuf::from(path),
+        None => panic!("{VARIABLE} must name the kubeconfig of a lab"),
+    }
 }
 
 /// A namespace on the lab.
