@@ -437,7 +437,8 @@ async fn a_server_that_does_not_answer_is_not_asked_for_ever() {
         "{new:#?}"
     );
     let asked = recorded.writes().len();
-    assert!(asked < 20, "{asked} requests");
+    // Those under way when the third goes without an answer, and no more.
+    assert!((3..=11).contains(&asked), "{asked} requests");
 }
 
 #[tokio::test(flavor = "multi_thread")]

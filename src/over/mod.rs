@@ -1,6 +1,6 @@
 //! Lays manifests over what a cluster holds: what there would be once they are applied.
 //!
-//! The API server itself says it where it can be [asked](ask): by a dry run it gives each object as it
+//! The API server itself says it where it can be [asked](ask()): by a dry run it gives each object as it
 //! would store it, with its defaults, without what it drops, and refuses what it would refuse. Where it
 //! cannot be asked, the object is merged here, and [`Said`] says so. A changed object loses its status,
 //! since what NGF will say of it is not known yet: rules then predict it.
