@@ -65,7 +65,8 @@ pub struct InputArgs {
     /// Read objects from files or folders of YAML or JSON instead of a cluster; - is standard input
     #[arg(short = 'f', long = "filename", global = true, value_name = "PATH")]
     pub files: Vec<PathBuf>,
-    /// Write nothing to the cluster: no debug pod, no ephemeral container, no fix, no cleanup
+    /// Write nothing to the cluster: no debug pod, no ephemeral container, no fix, no cleanup; and
+    /// no dry run of check --over
     #[arg(
         long,
         global = true,
@@ -191,7 +192,8 @@ pub struct CheckArgs {
     /// How to print
     #[arg(short, long, value_enum, default_value_t)]
     pub output: CheckOutput,
-    /// Lay the manifests of -f over the live cluster: what would applying them break?
+    /// Lay the manifests of -f over the live cluster: what would applying them break? Asks the API
+    /// server by dry runs, which store nothing
     #[arg(long, requires = "files")]
     pub over: bool,
     /// Fail where a certificate that a path depends on expires within this time: 30d, 2w, 12h
