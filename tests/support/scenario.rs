@@ -221,28 +221,6 @@ pub(crate) fn root() -> PathBuf {
 }
 
 impl Scenario {
-    /// Lets NGF's controller be of a release, with or without experimental features.
-    pub(crate) fn set_controller(&mut self, version: &str, experimental: bool) {
-        let flag = experimental.then_some("--gateway-api-experimental-features");
-        let args: Vec<&str> = ["controller"].into_iter().chain(flag).collect();
-        let controller = json!({
-            "apiVersion": "apps/v1",
-            "kind": "Deployment",
-            "metadata": {"namespace": "nginx-gateway", "name": "ngf-nginx-gateway-fabric"},
-            "spec": {"template": {"spec": {"containers": [{
-                "name": "nginx-gateway",
-                "image": format!("ghcr.io/nginx/nginx-gateway-fabric:{version}"),
-                "args": args,
-            }]}}},
-        });
-        let alone = read("controller", &[controller], &BTreeMap::new());
-        self.snapshot.workloads.retain(|_, workload| {
-            let mut containers = workload.spec.template.containers.iter();
-            !containers.any(|container| container.name == "nginx-gateway")
-        });
-        self.snapshot.workloads.extend(alone.workloads);
-    }
-
     pub(crate) fn load(name: &str) -> Self {
         let description = description(name);
         let now = description
@@ -567,6 +545,35 @@ pub(crate) fn objects(name: &str) -> Vec<Value> {
         .collect();
     let list: Value = serde_json::from_str(&filled(name, &objects, &by_name)).expect("JSON");
     list["items"].as_array().expect("a list").clone()
+}
+
+/// Lets NGF's controller be of a release, with or without experimental features.
+pub(crate) fn set_controller(snapshot: &mut Snapshot, version: &str, experimental: bool) {
+    let flag = experimental.then_some("--gateway-api-experimental-features");
+    let args: Vec<&str> = ["controller"].into_iter().chain(flag).collect();
+    let controller = json!({
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"namespace": "nginx-gateway", "name": "ngf-nginx-gateway-fabric"},
+        "spec": {"template": {"spec": {"containers": [{
+            "name": "nginx-gateway",
+            "image": format!("ghcr.io/nginx/nginx-gateway-fabric:{version}"),
+            "args": args,
+        }]}}},
+    });
+    let alone = read("controller", &[controller], &BTreeMap::new());
+    snapshot.workloads.retain(|_, workload| {
+        let mut containers = workload.spec.template.containers.iter();
+        !containers.any(|container| container.name == "nginx-gateway")
+    });
+    snapshot.workloads.extend(alone.workloads);
+}
+
+/// A cluster that holds these objects and no others.
+pub(crate) fn cluster_of(objects: &[Value]) -> Snapshot {
+    let mut snapshot = read("objects", objects, &BTreeMap::new());
+    as_cluster(&mut snapshot, &[]);
+    snapshot
 }
 
 /// A finding as scenarios write it.
