@@ -37,6 +37,8 @@ pub(crate) struct Wanted {
     pub(crate) by: Option<String>,
     /// Validity in days from the scenario's now.
     pub(crate) days: Option<(i64, i64)>,
+    /// Seconds from then that it is still valid, whatever the days say.
+    pub(crate) seconds: Option<i64>,
     /// `serverAuth`, `clientAuth`.
     #[serde(default)]
     pub(crate) usage: Vec<String>,
@@ -120,7 +122,11 @@ fn certificate(
         .expect("issuer");
     builder.set_pubkey(&key).expect("key");
     builder.set_not_before(&at(from)).expect("not before");
-    builder.set_not_after(&at(to)).expect("not after");
+    let until = match wish.seconds {
+        Some(seconds) => Asn1Time::from_unix(now.as_second() + seconds).expect("time"),
+        None => at(to),
+    };
+    builder.set_not_after(&until).expect("not after");
     if wish.ca {
         let extension = BasicConstraints::new().critical().ca().build().expect("CA");
         builder.append_extension(extension).expect("extension");

@@ -38,7 +38,7 @@ macro_rules! probed {
             title: $title,
             explanation: $explanation,
             remedy: $remedy,
-            causes: &["NGF-T15", "NGF-T16", "NGF-T17", "NGF-T18"],
+            causes: &["NGF-T15", "NGF-T16", "NGF-T17", "NGF-T18", "NGF-R14"],
             check: |context, findings| {
                 probed(context, findings, $code);
                 super::logs::said(context, findings, $code);

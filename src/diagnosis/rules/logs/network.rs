@@ -214,12 +214,21 @@ pub(in crate::diagnosis) const R14: Rule = Rule {
             }
             let reloaded = joined.log.tally.reloaded;
             let is_old = reloaded.is_some_and(|at| at > joined.counted.last);
+            let asked = beside(context, joined, gateway);
+            // Whose service it is nobody says: then it is no other finding's effect.
+            let subject = match asked.iter().collect::<Vec<_>>().as_slice() {
+                [one] => one,
+                _ => &joined.log.pod,
+            };
             let mut finding = Finding::new(
                 "NGF-R14",
                 if is_old { Severity::Warning } else { severity },
-                gateway,
+                subject,
                 title,
-            );
+            )
+            .mark_objects([gateway])
+            .scope([gateway])
+            .scope(&asked);
             if is_old {
                 finding = finding
                     .unknown()
@@ -234,6 +243,35 @@ pub(in crate::diagnosis) const R14: Rule = Rule {
         }
     },
 };
+
+/// The Services that nginx asks beside the backend: the one that the line names, or those of the filters
+/// of routes with that host.
+fn beside(context: &Context<'_>, joined: &Joined<'_>, gateway: &ObjectRef) -> BTreeSet<ObjectRef> {
+    if !joined.plans.is_empty() {
+        return joined
+            .plans
+            .iter()
+            .map(|plan| plan.service.clone())
+            .collect();
+    }
+    let host = joined
+        .counted
+        .last_line
+        .request
+        .host
+        .as_deref()
+        .unwrap_or("");
+    let host = host.split(':').next().unwrap_or(host);
+    let takes = |names: &[String]| names.is_empty() || names.iter().any(|name| name == host);
+    context
+        .rules
+        .iter()
+        .filter(|rule| rule.gateways.contains(gateway) && takes(&rule.route.spec.hostnames))
+        .flat_map(|rule| &rule.decision.backends)
+        .filter(|backend| backend.filter)
+        .filter_map(|backend| backend.service.clone())
+        .collect()
+}
 
 /// NGF's locations for mirrors (`InternalMirrorRoutePathPrefix` in `nginx/config/http/config.go`).
 fn is_mirror(subrequest: Option<&str>) -> bool {
