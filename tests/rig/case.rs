@@ -251,6 +251,11 @@ impl Case {
         self
     }
 
+    pub(crate) fn mounting(mut self) -> Self {
+        self.mounts = true;
+        self
+    }
+
     /// The codes that it is about.
     pub(crate) fn codes(&self) -> impl Iterator<Item = &'static str> {
         let named = [Some(self.first), self.by_log].into_iter().flatten();

@@ -178,6 +178,10 @@ fn client_certificates() -> Vec<Case> {
         by: Some("between".to_owned()),
         ..client()
     };
+    let by_other = || Wanted {
+        by: Some("other".to_owned()),
+        ..client()
+    };
     let trusts_other = || Backend::Nginx {
         chain: vec!["app"],
         trusts: "other",
@@ -202,14 +206,26 @@ fn client_certificates() -> Vec<Case> {
             .by_log(Some("NGF-B1"))
             .patched(GATEWAY, no_client()),
         Case::new(
-            "the backend trusts another client CA",
+            "the client certificate is from another CA",
             "NGF-B2",
-            trusts_other(),
+            guide(),
         )
-        .minted("other", ca("OtherCA", None)),
-        Case::new("the client's intermediate is missing", "NGF-B2", guide())
+        .minted("other", ca("OtherCA", None))
+        .minted("gateway", by_other()),
+        Case::new("the client's intermediate is missing", "NGF-B5", guide())
+            // The log has no names of CAs; the pods mount one here.
+            .mounting()
+            .from("b5-intermediate-missing"),
+        Case::new("nobody knows the client's issuer", "NGF-B2", guide())
             .minted("between", ca("Between", Some("ca")))
             .minted("gateway", below),
+        Case::new(
+            "the backend trusts another client CA",
+            "NGF-B6",
+            trusts_other(),
+        )
+        .by_log(Some("NGF-B2"))
+        .minted("other", ca("OtherCA", None)),
         Case::new("the client certificate has expired", "NGF-G9", guide())
             .minted("gateway", expired)
             .also(&["NGF-B3"]),
@@ -309,7 +325,7 @@ fn of_the_gateway() -> Vec<Case> {
             .minted("theirs", ca("TheirCA", None))
             // The other backend's log is not read here.
             .by_log(None)
-            .also(&["NGF-B2"]),
+            .also(&["NGF-B6"]),
     );
     cases
 }

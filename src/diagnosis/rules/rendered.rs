@@ -22,7 +22,9 @@ pub(in crate::diagnosis) const D3: Rule = Rule {
     title: "A certificate on the data plane's disk is not the one in its Secret or ConfigMap",
     explanation: "NGF's agent writes the files, and nginx loads them when it reloads. Where an update did not arrive (agent disconnected, reload refused), nginx goes on with the older certificate or CA, and no condition says so.",
     remedy: "See whether the agent is connected and whether the last reload was refused; restarting the data-plane pod writes the files anew.",
-    causes: &["NGF-T1", "NGF-B2", "NGF-B3", "NGF-B10", "NGF-B11"],
+    causes: &[
+        "NGF-T1", "NGF-B2", "NGF-B5", "NGF-B6", "NGF-B3", "NGF-B10", "NGF-B11",
+    ],
     check: |context, findings| {
         for (in_pod, rendered) in found(context) {
             let mut seen = BTreeSet::new();

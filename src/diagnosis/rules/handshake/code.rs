@@ -8,7 +8,7 @@ use ngf_probes::{
 };
 
 use crate::{
-    diagnosis::{context::Context, evidence::Probed, ngf::known, plan::ProbePlan, rules::expiry},
+    diagnosis::{context::Context, evidence::Probed, ngf::known, plan::ProbePlan},
     logs::What,
     model::{object::ObjectRef, snapshot::Lookup},
 };
@@ -104,20 +104,6 @@ pub(in crate::diagnosis::rules) fn wanting_tls<'a>(
         .filter(|plan| plan.tls.is_none())
         .map(|plan| &plan.service);
     by_probes.chain(by_logs).collect()
-}
-
-/// B2, told apart by what is known of the client certificate.
-pub(in crate::diagnosis::rules) fn refused_why(
-    context: &Context<'_>,
-    plan: &ProbePlan,
-) -> &'static str {
-    let leaf = client_leaf(context, plan);
-    let now = context.now.as_second();
-    match leaf {
-        Some(leaf) if leaf.not_after < now || leaf.not_before > now => "NGF-B3",
-        Some(leaf) if !expiry::may(leaf, "clientAuth") => "NGF-B4",
-        _ => "NGF-B2",
-    }
 }
 
 pub(super) fn client_leaf<'a>(

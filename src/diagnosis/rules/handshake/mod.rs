@@ -3,13 +3,15 @@
 mod code;
 pub(in crate::diagnosis) mod demanded;
 pub(in crate::diagnosis) mod one_certificate;
+mod refusal;
 mod remedy;
 mod sentence;
 mod shown;
 pub(in crate::diagnosis) mod upstream;
 
 use code::code_of;
-pub(super) use code::{refused_why, wanting_tls};
+pub(super) use code::wanting_tls;
+pub(super) use refusal::{refusal, untrusted};
 use remedy::remedy;
 use sentence::{answer_text, effect, title};
 pub(super) use sentence::{objects, subject, trust_text};
@@ -205,7 +207,7 @@ probed!(
     "NGF-B2",
     Error,
     "The backend refuses the client certificate that nginx presents",
-    "An nginx backend answers 400 `The SSL certificate error`; its log, at level info, says why: another CA, a missing intermediate (its ssl_verify_depth is 1), the wrong usage.",
+    "An nginx backend answers 400 `The SSL certificate error`; its log, at level info, says why. Where the evidence allows, a certificate that has expired (NGF-B3), the wrong usage (NGF-B4), a missing intermediate (NGF-B5) and a wrong CA in the backend (NGF-B6) are told apart from a client certificate of the wrong CA.",
     "Issue the Gateway's client certificate from the CA that the backend trusts."
 );
 
@@ -225,6 +227,24 @@ probed!(
     "The backend refuses the client certificate, which is not made for clients",
     "Its extended key usage lacks clientAuth; an nginx backend answers 400 `The SSL certificate error`.",
     "Reissue it with the usage client auth."
+);
+
+probed!(
+    B5,
+    "NGF-B5",
+    Error,
+    "The client certificate's intermediate is missing from its tls.crt",
+    "nginx sends what tls.crt holds and nothing else. The backend trusts the CA above the intermediate, gets the leaf alone, and finds no path: an nginx backend answers 400 `The SSL certificate error`. It is told apart from NGF-B2 where the intermediate is known: from an issuer's Secret, a ca.crt, or what the backend itself sends.",
+    "Put the intermediate behind the leaf in tls.crt."
+);
+
+probed!(
+    B6,
+    "NGF-B6",
+    Error,
+    "The backend trusts another CA for clients than the one that issued both sides' certificates",
+    "The client certificate is from the CA that the backend's own certificate is from, or that its pods mount, and the backend asks for certificates of another, of which none is known: the wrong CA is mounted in it, or it has not loaded the right one. An nginx backend answers 400 `The SSL certificate error`.",
+    "Mount the CA that issued the client certificate in the backend, and let the backend load it."
 );
 
 probed!(
@@ -287,7 +307,7 @@ fn probed(context: &Context<'_>, findings: &mut Findings, code: &'static str) {
             .or_default();
         all.insert(host_and_port(&plan.endpoint.address, plan.endpoint.port));
         let found = code_of(probed, transcript).map(|found| match found {
-            "NGF-B2" => refused_why(context, plan),
+            "NGF-B2" => refusal(context, plan, Some(transcript)).code(),
             found => found,
         });
         if found == Some(code) {
