@@ -13,7 +13,7 @@ use ngf_tui::{
     },
     model::{index::Index, topology::Topology},
 };
-use support::scenario::{self, Part, Scenario};
+use support::scenario::{self, Base, Decoder, Part, Scenario};
 
 #[test]
 fn every_scenario_gives_what_it_names_in_that_order() {
@@ -274,9 +274,10 @@ fn causes(diagnosis: &Diagnosis) -> BTreeSet<&'static str> {
 /// One scenario for each code that is the only cause in it, merged with every other one.
 #[test]
 fn two_faults_at_once_give_two_causes_each_once() {
+    let base = Base::of("guide");
     let mut parts: BTreeMap<&'static str, Part> = BTreeMap::new();
     for name in scenario::all() {
-        let Some(part) = Part::of(&name, "guide") else {
+        let Some(part) = Part::of(&name, &base) else {
             continue;
         };
         let causes = causes(&Scenario::load(&name).diagnose());
@@ -299,12 +300,14 @@ fn two_faults_at_once_give_two_causes_each_once() {
             .map(|worker| {
                 scope.spawn(move || {
                     let (mut tried, mut wrong) = (0, Vec::new());
+                    let mut known = Decoder::default();
                     for first in (worker..parts.len()).step_by(threads) {
                         for second in first + 1..parts.len() {
                             tried += usize::from(try_pair(
                                 parts,
                                 standings,
                                 [first, second],
+                                &mut known,
                                 &mut wrong,
                             ));
                         }
@@ -330,10 +333,11 @@ fn try_pair(
     parts: &[(&str, Part)],
     standings: &[[String; 3]],
     pair: [usize; 2],
+    known: &mut Decoder,
     wrong: &mut Vec<String>,
 ) -> bool {
     let [first, second] = pair.map(|place| &parts[place]);
-    let Some(both) = Scenario::merged(&first.1, &second.1) else {
+    let Some(both) = Scenario::merged(&first.1, &second.1, known) else {
         return false;
     };
     let diagnosis = both.diagnose();

@@ -2,7 +2,7 @@
 //! CONTRIBUTING.md says how to write one.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, HashMap},
     fs,
     path::{Path, PathBuf},
     sync::Arc,
@@ -24,8 +24,10 @@ use ngf_tui::{
     files,
     logs::{PodLog, Role, Tally},
     model::{
+        decode::{self, Decoded, Incoming},
         kind::{KINDS, Kind},
         object::ObjectRef,
+        references::references,
         snapshot::{KindState, Lookup, Scope, Snapshot, Source},
     },
     rendered::{InPod, Rendered},
@@ -260,7 +262,7 @@ impl Scenario {
 
     /// Two scenarios of one base as one; `None` where they change the same thing, so that one would undo
     /// what the other broke.
-    pub(crate) fn merged(a: &Part, b: &Part) -> Option<Self> {
+    pub(crate) fn merged(a: &Part, b: &Part, known: &mut Decoder) -> Option<Self> {
         if !a.touched.is_disjoint(&b.touched)
             || (a.probes() && b.probes())
             || a.needs_what_is_gone(b)
@@ -281,7 +283,7 @@ impl Scenario {
         let anew = if both {
             let mut wanted = a.wanted.clone();
             wanted.extend(b.description.certificates.clone());
-            pki::mint(&wanted, now)
+            pki::mint_over(&a.minted, &a.wanted, &wanted, now)
         } else {
             BTreeMap::new()
         };
@@ -292,9 +294,9 @@ impl Scenario {
         };
         let minted: BTreeMap<String, &Minted> = minted
             .iter()
-            .map(|(name, pair)| (name.clone(), pair))
+            .map(|(name, pair)| (name.clone(), &**pair))
             .collect();
-        let mut snapshot = read("merged", &objects, &minted);
+        let mut snapshot = known.snapshot(&objects, &minted);
         as_cluster(&mut snapshot, &[]);
         let mut evidence = Evidence::none();
         for part in [a, b] {
@@ -365,21 +367,88 @@ impl Scenario {
     }
 }
 
+/// A scenario that others start from, with its certificates minted once for all of them.
+pub(crate) struct Base {
+    name: String,
+    wanted: BTreeMap<String, Wanted>,
+    minted: BTreeMap<String, Arc<Minted>>,
+}
+
+impl Base {
+    pub(crate) fn of(name: &str) -> Self {
+        let now: Timestamp = "2026-06-01T12:00:00Z".parse().expect("a moment");
+        let mut wanted = BTreeMap::new();
+        collect(name, &mut wanted, &mut Vec::new());
+        Self {
+            name: name.to_owned(),
+            minted: pki::mint_over(&BTreeMap::new(), &BTreeMap::new(), &wanted, now),
+            wanted,
+        }
+    }
+
+    /// Only what is another than the base's, or signed by another, is minted anew.
+    fn mint(
+        &self,
+        wanted: &BTreeMap<String, Wanted>,
+        now: Timestamp,
+    ) -> BTreeMap<String, Arc<Minted>> {
+        pki::mint_over(&self.minted, &self.wanted, wanted, now)
+    }
+}
+
+/// Reads objects as files are read, each text once: most of what two scenarios of one base hold is the
+/// same.
+#[derive(Default)]
+pub(crate) struct Decoder(HashMap<String, Decoded>);
+
+impl Decoder {
+    fn snapshot(&mut self, objects: &[Value], minted: &BTreeMap<String, &Minted>) -> Snapshot {
+        let source = Source::Files { paths: Vec::new() };
+        let mut snapshot = Snapshot::new(source, Scope::AllNamespaces);
+        for object in objects {
+            let mut text = object.to_string();
+            if text.contains("{{") {
+                text = fill(text, minted);
+            }
+            let decoded = self.0.entry(text).or_insert_with_key(|text| {
+                let version = object["apiVersion"].as_str().expect("apiVersion");
+                let kind = object["kind"].as_str().expect("kind");
+                let kind = Kind::of(version, kind).expect("a kind that is known");
+                let incoming: Incoming = serde_json::from_str(text).expect("JSON");
+                decode::object(kind, incoming, "default").expect("an object")
+            });
+            snapshot.put(decoded.clone());
+        }
+        for reference in references(&snapshot) {
+            let why = "not among the objects".to_owned();
+            if reference.kind == Kind::Secret {
+                let lookup = snapshot.secrets.entry(reference);
+                lookup.or_insert(Lookup::Unknown(why));
+            } else {
+                let lookup = snapshot.config_maps.entry(reference);
+                lookup.or_insert(Lookup::Unknown(why));
+            }
+        }
+        snapshot
+    }
+}
+
 /// A scenario that only changes objects and probes of its base.
 pub(crate) struct Part {
     pub(crate) name: String,
     pub(crate) description: Description,
     /// The objects of its base.
     base: Vec<Value>,
-    minted: BTreeMap<String, Minted>,
+    minted: BTreeMap<String, Arc<Minted>>,
     wanted: BTreeMap<String, Wanted>,
     /// Paths of fields, and certificates, that it changes.
     touched: BTreeSet<String>,
 }
 
 impl Part {
-    /// `None` where it does more than change the objects and probes of `base`.
-    pub(crate) fn of(name: &str, base: &str) -> Option<Self> {
+    /// `None` where it does more than change the objects and probes of its base.
+    pub(crate) fn of(name: &str, of_base: &Base) -> Option<Self> {
+        let base = of_base.name.as_str();
         let description = description(name);
         let plain = !description.files
             && description.now.is_none()
@@ -403,7 +472,7 @@ impl Part {
             base: objects,
             name: name.to_owned(),
             touched: description.touched(),
-            minted: pki::mint(&wanted, now),
+            minted: of_base.mint(&wanted, now),
             wanted,
             description,
         })
@@ -641,27 +710,34 @@ fn read(name: &str, objects: &[Value], minted: &BTreeMap<String, &Minted>) -> Sn
 /// The objects as a list, with the certificates in place.
 fn filled(name: &str, objects: &[Value], minted: &BTreeMap<String, &Minted>) -> String {
     let list = json!({"apiVersion": "v1", "kind": "List", "items": objects});
-    let mut text = serde_json::to_string_pretty(&list).expect("JSON");
-    for (certificate, pair) in minted {
-        let escaped = |pem: String| {
-            let quoted = serde_json::to_string(&pem).expect("JSON");
-            quoted.trim_matches('"').to_owned()
-        };
-        text = text
-            .replace(
-                &format!("{{{{{certificate}.crt}}}}"),
-                &escaped(pair.certificate_pem()),
-            )
-            .replace(
-                &format!("{{{{{certificate}.key}}}}"),
-                &escaped(pair.key_pem()),
-            );
-    }
+    let text = serde_json::to_string_pretty(&list).expect("JSON");
+    let text = fill(text, minted);
     assert!(
         !text.contains("{{"),
         "{name}: a certificate is missing: {}",
         unfilled(&text)
     );
+    text
+}
+
+/// Certificates and keys in the place of their names.
+fn fill(mut text: String, minted: &BTreeMap<String, &Minted>) -> String {
+    for (certificate, pair) in minted {
+        let escaped = |pem: String| {
+            let quoted = serde_json::to_string(&pem).expect("JSON");
+            quoted.trim_matches('"').to_owned()
+        };
+        let (of_certificate, of_key) = (
+            format!("{{{{{certificate}.crt}}}}"),
+            format!("{{{{{certificate}.key}}}}"),
+        );
+        if text.contains(&of_certificate) {
+            text = text.replace(&of_certificate, &escaped(pair.certificate_pem()));
+        }
+        if text.contains(&of_key) {
+            text = text.replace(&of_key, &escaped(pair.key_pem()));
+        }
+    }
     text
 }
 
