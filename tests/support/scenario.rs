@@ -5,7 +5,7 @@ use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
     fs,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, LazyLock, Mutex},
 };
 
 use jiff::Timestamp;
@@ -217,6 +217,11 @@ pub(crate) fn expected(name: &str) -> Vec<String> {
     description(name).expect
 }
 
+/// The moment of scenarios that name none.
+pub(crate) fn moment() -> Timestamp {
+    "2026-06-01T12:00:00Z".parse().expect("a moment")
+}
+
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/scenarios")
 }
@@ -224,16 +229,17 @@ fn root() -> PathBuf {
 impl Scenario {
     pub(crate) fn load(name: &str) -> Self {
         let description = description(name);
-        let now = description
-            .now
-            .unwrap_or_else(|| "2026-06-01T12:00:00Z".parse().expect("a moment"));
+        let now = description.now.unwrap_or_else(moment);
         let mut wanted = BTreeMap::new();
         let mut objects = Vec::new();
         collect(name, &mut wanted, &mut objects);
-        let minted = pki::mint(&wanted, now);
+        let minted = match &description.base {
+            Some(base) => Base::known(base, now).mint(&wanted, now),
+            None => Base::known(name, now).minted.clone(),
+        };
         let minted: BTreeMap<String, &Minted> = minted
             .iter()
-            .map(|(name, pair)| (name.clone(), pair))
+            .map(|(name, pair)| (name.clone(), &**pair))
             .collect();
         let mut snapshot = read(name, &objects, &minted);
         if !description.files {
@@ -270,8 +276,8 @@ impl Scenario {
         {
             return None;
         }
-        let now: Timestamp = "2026-06-01T12:00:00Z".parse().expect("a moment");
-        let mut objects = a.base.clone();
+        let now = moment();
+        let mut objects = a.base.objects.clone();
         for part in [a, b] {
             part.description.change(&part.name, &mut objects);
         }
@@ -317,7 +323,7 @@ impl Scenario {
     /// namespace's is taken from the first. Probes are left out.
     pub(crate) fn together(names: &[&str]) -> Self {
         let description = description(names[0]);
-        let now: Timestamp = "2026-06-01T12:00:00Z".parse().expect("a moment");
+        let now: Timestamp = moment();
         let mut all: Vec<Value> = Vec::new();
         for name in names {
             let mut wanted = BTreeMap::new();
@@ -370,20 +376,28 @@ impl Scenario {
 /// A scenario that others start from, with its certificates minted once for all of them.
 pub(crate) struct Base {
     name: String,
+    objects: Vec<Value>,
     wanted: BTreeMap<String, Wanted>,
     minted: BTreeMap<String, Arc<Minted>>,
 }
 
 impl Base {
-    pub(crate) fn of(name: &str) -> Self {
-        let now: Timestamp = "2026-06-01T12:00:00Z".parse().expect("a moment");
-        let mut wanted = BTreeMap::new();
-        collect(name, &mut wanted, &mut Vec::new());
-        Self {
-            name: name.to_owned(),
-            minted: pki::mint_over(&BTreeMap::new(), &BTreeMap::new(), &wanted, now),
-            wanted,
-        }
+    /// The same for all who ask at that moment.
+    pub(crate) fn known(name: &str, now: Timestamp) -> Arc<Self> {
+        type Known = HashMap<(String, Timestamp), Arc<Base>>;
+        static KNOWN: LazyLock<Mutex<Known>> = LazyLock::new(Mutex::default);
+        let mut known = KNOWN.lock().expect("no panic");
+        let key = (name.to_owned(), now);
+        Arc::clone(known.entry(key).or_insert_with(|| {
+            let (mut wanted, mut objects) = (BTreeMap::new(), Vec::new());
+            collect(name, &mut wanted, &mut objects);
+            Arc::new(Self {
+                name: name.to_owned(),
+                minted: pki::mint_over(&BTreeMap::new(), &BTreeMap::new(), &wanted, now),
+                wanted,
+                objects,
+            })
+        }))
     }
 
     /// Only what is another than the base's, or signed by another, is minted anew.
@@ -437,8 +451,7 @@ impl Decoder {
 pub(crate) struct Part {
     pub(crate) name: String,
     pub(crate) description: Description,
-    /// The objects of its base.
-    base: Vec<Value>,
+    base: Arc<Base>,
     minted: BTreeMap<String, Arc<Minted>>,
     wanted: BTreeMap<String, Wanted>,
     /// Paths of fields, and certificates, that it changes.
@@ -447,8 +460,7 @@ pub(crate) struct Part {
 
 impl Part {
     /// `None` where it does more than change the objects and probes of its base.
-    pub(crate) fn of(name: &str, of_base: &Base) -> Option<Self> {
-        let base = of_base.name.as_str();
+    pub(crate) fn of(name: &str, base: &Arc<Base>) -> Option<Self> {
         let description = description(name);
         let plain = !description.files
             && description.now.is_none()
@@ -458,21 +470,18 @@ impl Part {
             // A log is of one moment of one set.
             && description.logs.is_empty()
             && description.rendered.is_empty()
-            && description.base.as_deref() == Some(base)
+            && description.base.as_ref() == Some(&base.name)
             && !root().join(name).join("objects.yaml").exists();
         if !plain {
             return None;
         }
-        let now: Timestamp = "2026-06-01T12:00:00Z".parse().expect("a moment");
-        let mut wanted = BTreeMap::new();
-        collect(name, &mut wanted, &mut Vec::new());
-        let mut objects = Vec::new();
-        collect(base, &mut BTreeMap::new(), &mut objects);
+        let mut wanted = base.wanted.clone();
+        wanted.extend(description.certificates.clone());
         Some(Self {
-            base: objects,
+            base: Arc::clone(base),
             name: name.to_owned(),
             touched: description.touched(),
-            minted: of_base.mint(&wanted, now),
+            minted: base.mint(&wanted, moment()),
             wanted,
             description,
         })
@@ -608,10 +617,38 @@ pub(crate) fn line(finding: &Finding, all: &[Finding]) -> String {
 }
 
 fn description(name: &str) -> Description {
+    static READ: LazyLock<Mutex<HashMap<String, Description>>> = LazyLock::new(Mutex::default);
+    let mut read = READ.lock().expect("no panic");
+    if let Some(known) = read.get(name) {
+        return known.clone();
+    }
     let path = root().join(name).join("scenario.yaml");
     let text =
         fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-    serde_saphyr::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+    let description: Description =
+        serde_saphyr::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    read.insert(name.to_owned(), description.clone());
+    description
+}
+
+/// The objects of `objects.yaml`.
+fn written(name: &str) -> Vec<Value> {
+    static READ: LazyLock<Mutex<HashMap<String, Vec<Value>>>> = LazyLock::new(Mutex::default);
+    let mut read = READ.lock().expect("no panic");
+    if let Some(known) = read.get(name) {
+        return known.clone();
+    }
+    let file = root().join(name).join("objects.yaml");
+    let mut objects = Vec::new();
+    if let Ok(text) = fs::read_to_string(&file) {
+        for part in text.split("\n---") {
+            let value: Option<Value> = serde_saphyr::from_str(part)
+                .unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+            objects.extend(value.filter(|value| !value.is_null()));
+        }
+    }
+    read.insert(name.to_owned(), objects.clone());
+    objects
 }
 
 /// Objects and certificates of the base first, then what the scenario changes.
@@ -621,14 +658,7 @@ fn collect(name: &str, wanted: &mut BTreeMap<String, Wanted>, objects: &mut Vec<
         collect(base, wanted, objects);
     }
     wanted.extend(description.certificates.clone());
-    let file = root().join(name).join("objects.yaml");
-    if let Ok(text) = fs::read_to_string(&file) {
-        for part in text.split("\n---") {
-            let value: Option<Value> = serde_saphyr::from_str(part)
-                .unwrap_or_else(|error| panic!("{}: {error}", file.display()));
-            objects.extend(value.filter(|value| !value.is_null()));
-        }
-    }
+    objects.extend(written(name));
     description.change(name, objects);
     description.put_words(name, objects);
 }
