@@ -305,6 +305,53 @@ const MASKINGS: &[(&str, &str, &str)] = &[
         "NGF-P14",
         "a probe showed what the backend presents",
     ),
+    (
+        "NGF-X1",
+        "NGF-N1",
+        "a probe showed what the backend presents",
+    ),
+    (
+        "NGF-B*",
+        "NGF-R9",
+        "nginx presents no client certificate at all",
+    ),
+    (
+        "NGF-B*",
+        "NGF-R8",
+        "the line is about an endpoint that is none now",
+    ),
+    (
+        "NGF-T16",
+        "NGF-R8",
+        "the line is about an endpoint that is none now",
+    ),
+    (
+        "NGF-B*",
+        "NGF-M7",
+        "the line is about a configuration from before",
+    ),
+    (
+        "NGF-B*",
+        "NGF-P8",
+        "the line is about a configuration from before",
+    ),
+    (
+        "NGF-T16",
+        "NGF-M7",
+        "the line is about a configuration from before",
+    ),
+    (
+        "NGF-T16",
+        "NGF-P8",
+        "the line is about a configuration from before",
+    ),
+    (
+        "NGF-B5",
+        "NGF-M6",
+        "the CA that the pods mount is no root, so that no path to it holds",
+    ),
+    ("NGF-D3", "NGF-M7", "there is no bundle to compare with"),
+    ("NGF-D3", "NGF-P8", "there is no bundle to compare with"),
     ("NGF-X1", "NGF-M7", "there is no bundle"),
     ("NGF-X1", "NGF-P8", "there is no bundle"),
 ];
@@ -394,11 +441,11 @@ fn try_pair(
     let found = causes(&diagnosis);
     for (place, lost, by) in [(pair[0], first.0, second.0), (pair[1], second.0, first.0)] {
         let is_told = MASKINGS.iter().any(|(masked, masking, _)| {
-            *masked == lost
-                && match masking.strip_suffix('*') {
-                    Some(family) => by.starts_with(family),
-                    None => *masking == by,
-                }
+            let means = |pattern: &str, code: &str| match pattern.strip_suffix('*') {
+                Some(family) => code.starts_with(family),
+                None => pattern == code,
+            };
+            means(masked, lost) && means(masking, by)
         });
         // A symptom may have found a cause.
         let as_effect = diagnosis

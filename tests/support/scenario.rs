@@ -270,7 +270,8 @@ impl Scenario {
     /// what the other broke.
     pub(crate) fn merged(a: &Part, b: &Part, known: &mut Decoder) -> Option<Self> {
         if !a.touched.is_disjoint(&b.touched)
-            || (a.probes() && b.probes())
+            // Evidence is of one state of one set.
+            || (a.measures() && b.measures())
             || a.needs_what_is_gone(b)
             || b.needs_what_is_gone(a)
         {
@@ -309,6 +310,7 @@ impl Scenario {
             for probed in seen(&part.description, &snapshot, &minted, now).ok()? {
                 evidence.record(probed);
             }
+            beyond_probes(&part.description, &minted, now, &mut evidence);
         }
         Some(Self {
             name: format!("{} and {}", a.name, b.name),
@@ -467,9 +469,6 @@ impl Part {
             && description.denied.is_empty()
             && description.not_served.is_empty()
             && description.versions.is_empty()
-            // A log is of one moment of one set.
-            && description.logs.is_empty()
-            && description.rendered.is_empty()
             && description.base.as_ref() == Some(&base.name)
             && !root().join(name).join("objects.yaml").exists();
         if !plain {
@@ -494,8 +493,12 @@ impl Part {
         changed.any(|path| other.description.without.contains(path))
     }
 
-    fn probes(&self) -> bool {
-        !self.description.probes.is_empty()
+    /// Whether it has evidence beyond objects.
+    fn measures(&self) -> bool {
+        let description = &self.description;
+        !(description.probes.is_empty()
+            && description.logs.is_empty()
+            && description.rendered.is_empty())
     }
 }
 

@@ -14,6 +14,10 @@ use crate::{
 /// Certificates that are followed upwards.
 const HIGHEST: usize = 8;
 
+/// The path is as it should be, but for the time: none, X509_V_ERR_CERT_NOT_YET_VALID and
+/// X509_V_ERR_CERT_HAS_EXPIRED.
+const FOR_TIME: [i32; 3] = [0, 9, 10];
+
 /// Why.
 #[derive(Debug, Clone)]
 pub(in crate::diagnosis::rules) enum Refusal<'a> {
@@ -202,7 +206,8 @@ fn incomplete<'a>(
     let mut whole = sent.to_vec();
     whole.extend(missing.iter().map(|known| known.facts.clone()));
     let holds = |chain: &[CertificateFacts], trusted: &[CertificateFacts]| {
-        trust::judge_client(chain, trusted, context.now).is_ok_and(|judged| judged.code == 0)
+        trust::judge_client(chain, trusted, context.now)
+            .is_ok_and(|judged| FOR_TIME.contains(&judged.code))
     };
     let mut mounted = mounted_with(context, plan).into_iter();
     mounted
