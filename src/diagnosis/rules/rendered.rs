@@ -259,8 +259,8 @@ pub(in crate::diagnosis) const D5: Rule = Rule {
     },
 };
 
-/// The location by which nginx passes requests of that host to that Service; `None` where it has none, or
-/// where several backends stand behind a variable.
+/// The location by which nginx passes requests of that host to that Service, alone or as one of several
+/// backends behind a variable; `None` where it has none.
 fn location<'a>(rendered: &'a Rendered, connection: &Connection) -> Option<&'a Location> {
     let upstream = upstream(connection);
     rendered.locations.iter().find(|location| {
@@ -268,7 +268,11 @@ fn location<'a>(rendered: &'a Rendered, connection: &Connection) -> Option<&'a L
             .pass
             .split_once("://")
             .map_or(&*location.pass, |(_, place)| place);
-        passes == upstream && location.server_names.contains(&connection.host)
+        let among = || {
+            let group = rendered.groups.get(passes);
+            group.is_some_and(|group| group.contains(&upstream))
+        };
+        (passes == upstream || among()) && location.server_names.contains(&connection.host)
     })
 }
 
