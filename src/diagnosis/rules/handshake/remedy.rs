@@ -25,11 +25,21 @@ pub(super) fn remedy(
     if code.starts_with("NGF-B") {
         backend_refuses(context, code, plan, transcript)
     } else {
-        gateway_refuses(code, plan, transcript)
+        gateway_refuses(context, code, plan, transcript)
     }
 }
 
-fn gateway_refuses(code: &str, plan: &ProbePlan, transcript: &Transcript) -> Option<Remedy> {
+fn gateway_refuses(
+    context: &Context<'_>,
+    code: &str,
+    plan: &ProbePlan,
+    transcript: &Transcript,
+) -> Option<Remedy> {
+    if matches!(code, "NGF-T1" | "NGF-T3" | "NGF-T4")
+        && let Some(remedy) = change::ca_that_signed(context, plan, transcript)
+    {
+        return Some(remedy);
+    }
     let policy = plan.tls.as_ref().map(|tls| &tls.policy);
     let leaf = transcript.server_chain.first();
     Some(match code {

@@ -1,6 +1,9 @@
 //! Remedies that are changes of objects. Each needs nothing that the tool does not know: where the
 //! evidence leaves more than one answer there is no change, only words.
 
+mod ca;
+
+pub(super) use ca::{ca_that_signed, same_ca};
 use serde_json::{Value, json};
 
 use crate::{
@@ -254,7 +257,7 @@ pub(super) fn policy_for(context: &Context<'_>, service: &ObjectRef) -> Option<R
         .filter(|certificate| !certificate.spec.dns_names.is_empty())
         .collect();
     let [certificate] = certificates.as_slice() else {
-        return None;
+        return ca::policy_by_facts(context, found);
     };
     let issuer = &certificate.spec.issuer_ref;
     let kind = match issuer.kind.as_deref() {
