@@ -292,6 +292,9 @@ probed!(
     "Give the Gateway a client certificate that the backend trusts."
 );
 
+/// What a refused client certificate can mean.
+const REFUSED: [&str; 5] = ["NGF-B2", "NGF-B3", "NGF-B4", "NGF-B5", "NGF-B6"];
+
 type Seen<'a> = (&'a Probed, &'a Transcript);
 
 /// Probes of one Service port from one Gateway that ended alike make one finding.
@@ -306,10 +309,13 @@ fn probed(context: &Context<'_>, findings: &mut Findings, code: &'static str) {
             .entry((&plan.gateway, &plan.service, plan.port))
             .or_default();
         all.insert(host_and_port(&plan.endpoint.address, plan.endpoint.port));
-        let found = code_of(probed, transcript).map(|found| match found {
-            "NGF-B2" => refusal(context, plan, Some(transcript)).code(),
+        let found = match code_of(probed, transcript) {
+            // Why it was refused takes signatures to say.
+            Some("NGF-B2") if REFUSED.contains(&code) => {
+                Some(refusal(context, plan, Some(transcript)).code())
+            }
             found => found,
-        });
+        };
         if found == Some(code) {
             alike.push((probed, transcript));
         }

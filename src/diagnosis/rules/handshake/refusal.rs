@@ -5,9 +5,7 @@ use ngf_probes::{certificate::CertificateFacts, transcript::Transcript};
 
 use super::code::client_leaf;
 use crate::{
-    diagnosis::{
-        context::Context, mounted, plan::ProbePlan, plan::TrustSource, rules::expiry, trust,
-    },
+    diagnosis::{context::Context, plan::ProbePlan, plan::TrustSource, rules::expiry, trust},
     model::{kind::Kind, object::ObjectRef, snapshot::Lookup},
 };
 
@@ -244,9 +242,13 @@ fn mounted_with<'a>(
     let Some(service) = context.index.service(&plan.service) else {
         return Vec::new();
     };
-    mounted::with_certificates(context.snapshot, service, "ca.crt")
-        .into_iter()
-        .map(|(mounted, facts)| (mounted.source, facts))
+    context
+        .mounted(service)
+        .iter()
+        .filter_map(|mounted| {
+            let facts = trust::certificates(context.snapshot, &mounted.source, "ca.crt").ok()?;
+            Some((mounted.source.clone(), facts))
+        })
         .collect()
 }
 
