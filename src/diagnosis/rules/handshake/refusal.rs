@@ -46,6 +46,8 @@ pub(in crate::diagnosis::rules) struct OtherCa<'a> {
     pub(in crate::diagnosis::rules) common: Known<'a>,
     /// Where the backend's pods mount a CA that it asks for.
     pub(in crate::diagnosis::rules) mounted: Option<ObjectRef>,
+    /// Where they mount the right one, which it does not use or has not loaded.
+    pub(in crate::diagnosis::rules) right: Option<ObjectRef>,
 }
 
 /// What cannot be ruled out.
@@ -134,13 +136,21 @@ pub(in crate::diagnosis::rules) fn untrusted<'a>(
     });
     match common {
         // Whoever issues client certificates by that CA means it.
-        Some(common) if !at_hand.issued_by(asked) => Refusal::OtherCaInBackend(OtherCa {
-            common: common.clone(),
-            mounted: mounted_with(context, plan)
-                .into_iter()
-                .find(|(_, facts)| facts.iter().any(named))
-                .map(|(object, _)| object),
-        }),
+        Some(common) if !at_hand.issued_by(asked) => {
+            let is_it = |facts: &CertificateFacts| {
+                facts.fingerprint_sha256 == common.facts.fingerprint_sha256
+            };
+            let mounted = mounted_with(context, plan);
+            let with = |is: &dyn Fn(&CertificateFacts) -> bool| {
+                let mut holding = mounted.iter().filter(|(_, facts)| facts.iter().any(is));
+                holding.next().map(|(object, _)| object.clone())
+            };
+            Refusal::OtherCaInBackend(OtherCa {
+                common: common.clone(),
+                mounted: with(&named),
+                right: with(&is_it),
+            })
+        }
         _ => Refusal::NotTrusted(Doubt::Either),
     }
 }

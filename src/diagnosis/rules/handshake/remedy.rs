@@ -197,11 +197,14 @@ fn complete(context: &Context<'_>, client: &ObjectRef, missing: &[Known<'_>]) ->
 fn mount(plan: &ProbePlan, other: &OtherCa<'_>) -> Remedy {
     let (common, place) = (&other.common.facts.subject, other.common.place());
     let service = &plan.service;
-    let summary = match &other.mounted {
-        Some(object) => format!(
+    let summary = match (&other.mounted, &other.right) {
+        (_, Some(right)) => format!(
+            "Let the pods of {service} verify clients by {common}, which they mount with {right}, and load it: many servers read it only at start."
+        ),
+        (Some(object), None) => format!(
             "Let the pods of {service} trust {common} ({place}) for clients: they mount {object}, which holds another CA. Then let them load it."
         ),
-        None => format!(
+        (None, None) => format!(
             "Let the pods of {service} trust {common} ({place}) for clients, and load it: many servers read it only at start."
         ),
     };

@@ -201,6 +201,11 @@ fn refused(
                     .because(format!("Its pods mount the CA that it asks for: {object}."))
                     .scope([object]);
             }
+            if let Some(object) = &other.right {
+                finding = finding.because(format!(
+                    "Its pods mount the right one, {object}: it is configured with another file, or has not loaded this one."
+                ));
+            }
             finding.because("No client certificate of the CA that it asks for is known; if there is one that is meant, it is the Gateway's that is wrong (NGF-B2).")
         }
         Refusal::NotTrusted(Doubt::Either) => finding.because(
