@@ -52,7 +52,7 @@ fn in_parallel<T: Sync, R: Send>(all: &[T], one: impl Fn(&T) -> R + Sync) -> Vec
                 })
             })
             .collect();
-        let joined = workers.into_iter().map(|worker| worker.join());
+        let joined = workers.into_iter().map(std::thread::ScopedJoinHandle::join);
         joined.flat_map(|made| made.expect("no panic")).collect()
     });
     made.sort_by_key(|(place, _)| *place);

@@ -23,7 +23,7 @@ mod support;
 
 use std::{collections::BTreeMap, fmt::Write as _, sync::Arc, time::Duration};
 
-use case::{Case, Certificates, Shape};
+use case::{Case, Certificates, Endpoints, Shape};
 use gateway::Given;
 use jiff::Timestamp;
 use ngf_probes::{
@@ -210,12 +210,12 @@ impl World {
         let connections = connections(&snapshot, &index, &topology, &target(case))
             .unwrap_or_else(|why| panic!("{}: {why}", case.name));
         Self {
+            snapshot,
             certificates,
             ports,
             backends,
             connections,
             began,
-            snapshot,
         }
     }
 
@@ -357,7 +357,7 @@ async fn run(case: &Case) -> Run {
     }
     let transcript = world.probed(case, &mut evidence).await;
     // What is stale, or hidden behind another endpoint, no probe repeats.
-    let comparable = case.stale.is_none() && !case.second_endpoint;
+    let comparable = case.stale.is_none() && case.endpoints != Endpoints::Two;
     Run {
         status,
         transcript: transcript.filter(|_| comparable && case.shape != Shape::Mirror),
@@ -381,14 +381,14 @@ fn objects(case: &Case, now: Timestamp) -> (Snapshot, Certificates) {
         let known = change.patch.entry((*path).to_owned()).or_default();
         compose(known, patch);
     }
-    let ready = !case.unready;
+    let ready = case.endpoints != Endpoints::Unready;
     let endpoint = |address: &str| {
         json!({"addresses": [address],
             "conditions": {"ready": ready, "serving": ready, "terminating": false},
             "targetRef": {"kind": "Pod", "name": APPLICATION, "namespace": "default"}})
     };
     let mut endpoints = vec![endpoint("127.0.0.1")];
-    if case.second_endpoint {
+    if case.endpoints == Endpoints::Two {
         endpoints.push(endpoint("127.0.0.2"));
     }
     change.patch.insert(

@@ -117,10 +117,10 @@ fn is_peer(
             let address = address.parse().map_err(|_| not_understood(policy))?;
             within |= block.holds(address).ok_or_else(|| not_understood(policy))?;
         }
-        return match from.spec.ips.is_empty() {
-            true => Err(format!("the address of {} is not known", from.reference)),
-            false => Ok(within),
-        };
+        if from.spec.ips.is_empty() {
+            return Err(format!("the address of {} is not known", from.reference));
+        }
+        return Ok(within);
     }
     let meets = |selector: &Selector| {
         let labels = &from.meta.labels;

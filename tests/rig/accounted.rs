@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use ngf_tui::diagnosis::registry::RULES;
 
-use super::{cases, stories};
+use super::{case::Case, cases, stories};
 
 /// The families of rules whose faults nginx and a backend can have between them.
 const FAMILIES: &str = "GPRDTB";
@@ -101,7 +101,7 @@ const ELSEWHERE: &[(&str, &str)] = &[
 #[test]
 fn every_rule_about_connections_is_broken_for_real_or_says_why_not() {
     let cases = cases::all();
-    let mut broken: BTreeSet<&str> = cases.iter().flat_map(|case| case.codes()).collect();
+    let mut broken: BTreeSet<&str> = cases.iter().flat_map(Case::codes).collect();
     broken.extend(stories::TOLD.iter().map(|(code, _)| *code));
     let mut wrong = Vec::new();
     for rule in RULES {

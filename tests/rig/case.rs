@@ -38,14 +38,22 @@ pub(crate) struct Case {
     pub(crate) keeps: bool,
     /// Paths that are asked, one after the other.
     pub(crate) paths: &'static [&'static str],
-    /// A second endpoint, at which nothing listens.
-    pub(crate) second_endpoint: bool,
-    /// The endpoints are not ready.
-    pub(crate) unready: bool,
+    pub(crate) endpoints: Endpoints,
     /// The backend's pod mounts its Secret.
     pub(crate) mounts: bool,
     /// Requests are sent until the log says this.
     pub(crate) until: &'static str,
+}
+
+/// The endpoints of the Service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Endpoints {
+    /// The backend.
+    One,
+    /// A second one, at which nothing listens.
+    Two,
+    /// The backend, which is not ready.
+    Unready,
 }
 
 /// How NGF configures nginx for a route.
@@ -201,8 +209,7 @@ impl Case {
             stale: None,
             keeps: false,
             paths: &["/"],
-            second_endpoint: false,
-            unready: false,
+            endpoints: Endpoints::One,
             mounts: false,
             until: "",
         }

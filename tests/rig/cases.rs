@@ -2,7 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::case::{Backend, Case, Shape, Stale, ca, client, guide, leaf, sends, with, with_listen};
+use super::case::{
+    Backend, Case, Endpoints, Shape, Stale, ca, client, guide, leaf, sends, with, with_listen,
+};
 use super::support::pki::Wanted;
 
 const POLICY: &str = "BackendTLSPolicy/default/backend-tls";
@@ -42,10 +44,13 @@ pub(crate) fn all() -> Vec<Case> {
     let mut all = server_certificates();
     all.extend(handshakes());
     all.extend(client_certificates());
+    all.extend(refused());
     all.extend(several());
     all.extend(of_the_gateway());
     all.extend(policies());
     all.extend(routes());
+    all.extend(beside());
+    all.extend(streams());
     all.extend(stale());
     all
 }
@@ -166,72 +171,11 @@ fn handshakes() -> Vec<Case> {
 }
 
 fn client_certificates() -> Vec<Case> {
-    let expired = Wanted {
-        days: Some((-30, -1)),
-        ..client()
-    };
-    let for_servers = Wanted {
-        usage: vec!["serverAuth".to_owned()],
-        ..client()
-    };
-    let below = Wanted {
-        by: Some("between".to_owned()),
-        ..client()
-    };
-    let by_other = || Wanted {
-        by: Some("other".to_owned()),
-        ..client()
-    };
-    let trusts_other = || Backend::Nginx {
-        chain: vec!["app"],
-        trusts: "other",
-        verify: "on",
-        more: "",
-        second: "",
-        listen: "ssl",
-    };
-    let alerting = |version| {
-        Backend::OpenSsl(vec![
-            version,
-            "-Verify",
-            "3",
-            "-verify_return_error",
-            "-CAfile",
-            "trusted.crt",
-        ])
-    };
     vec![
         Case::new("all well", "", guide()).by_log(None),
         Case::new("no client certificate", "NGF-G8", guide())
             .by_log(Some("NGF-B1"))
             .patched(GATEWAY, no_client()),
-        Case::new(
-            "the client certificate is from another CA",
-            "NGF-B2",
-            guide(),
-        )
-        .minted("other", ca("OtherCA", None))
-        .minted("gateway", by_other()),
-        Case::new("the client's intermediate is missing", "NGF-B5", guide())
-            // The log has no names of CAs; the pods mount one here.
-            .mounting()
-            .from("b5-intermediate-missing"),
-        Case::new("nobody knows the client's issuer", "NGF-B2", guide())
-            .minted("between", ca("Between", Some("ca")))
-            .minted("gateway", below),
-        Case::new(
-            "the backend trusts another client CA",
-            "NGF-B6",
-            trusts_other(),
-        )
-        .by_log(Some("NGF-B2"))
-        .minted("other", ca("OtherCA", None)),
-        Case::new("the client certificate has expired", "NGF-G9", guide())
-            .minted("gateway", expired)
-            .also(&["NGF-B3"]),
-        Case::new("the client certificate is for servers", "NGF-G9", guide())
-            .minted("gateway", for_servers)
-            .also(&["NGF-B4"]),
         Case::new(
             "a client certificate is optional",
             "NGF-B7",
@@ -270,6 +214,73 @@ fn client_certificates() -> Vec<Case> {
             case.without = vec![POLICY];
             case
         },
+    ]
+}
+
+/// The backend does not take the client certificate.
+fn refused() -> Vec<Case> {
+    let expired = Wanted {
+        days: Some((-30, -1)),
+        ..client()
+    };
+    let for_servers = Wanted {
+        usage: vec!["serverAuth".to_owned()],
+        ..client()
+    };
+    let below = Wanted {
+        by: Some("between".to_owned()),
+        ..client()
+    };
+    let by_other = || Wanted {
+        by: Some("other".to_owned()),
+        ..client()
+    };
+    let trusts_other = || Backend::Nginx {
+        chain: vec!["app"],
+        trusts: "other",
+        verify: "on",
+        more: "",
+        second: "",
+        listen: "ssl",
+    };
+    let alerting = |version| {
+        Backend::OpenSsl(vec![
+            version,
+            "-Verify",
+            "3",
+            "-verify_return_error",
+            "-CAfile",
+            "trusted.crt",
+        ])
+    };
+    vec![
+        Case::new(
+            "the client certificate is from another CA",
+            "NGF-B2",
+            guide(),
+        )
+        .minted("other", ca("OtherCA", None))
+        .minted("gateway", by_other()),
+        Case::new("the client's intermediate is missing", "NGF-B5", guide())
+            // The log has no names of CAs; the pods mount one here.
+            .mounting()
+            .from("b5-intermediate-missing"),
+        Case::new("nobody knows the client's issuer", "NGF-B2", guide())
+            .minted("between", ca("Between", Some("ca")))
+            .minted("gateway", below),
+        Case::new(
+            "the backend trusts another client CA",
+            "NGF-B6",
+            trusts_other(),
+        )
+        .by_log(Some("NGF-B2"))
+        .minted("other", ca("OtherCA", None)),
+        Case::new("the client certificate has expired", "NGF-G9", guide())
+            .minted("gateway", expired)
+            .also(&["NGF-B3"]),
+        Case::new("the client certificate is for servers", "NGF-G9", guide())
+            .minted("gateway", for_servers)
+            .also(&["NGF-B4"]),
         Case::new("an alert in TLS 1.2", "NGF-B10", alerting("-tls1_2"))
             .minted("other", ca("OtherCA", None)),
         Case::new("an alert in TLS 1.3", "NGF-B11", alerting("-tls1_3"))
@@ -287,14 +298,14 @@ fn several() -> Vec<Case> {
         ..leaf(Some("ca"))
     };
     let mut one_of_two = Case::new("one endpoint of two", "NGF-T14", guide()).also(&["NGF-T16"]);
-    one_of_two.second_endpoint = true;
+    one_of_two.endpoints = Endpoints::Two;
     one_of_two.until = "upstream server temporarily disabled";
     let mut none_of_two =
         Case::new("no endpoint of two", "NGF-T14", Backend::Nothing).also(&["NGF-T15"]);
-    none_of_two.second_endpoint = true;
+    none_of_two.endpoints = Endpoints::Two;
     none_of_two.until = "no live upstreams";
     let mut unready = Case::new("no endpoint is ready", "NGF-R8", guide());
-    unready.unready = true;
+    unready.endpoints = Endpoints::Unready;
     let mut renewed = Case::new("renewed and not reloaded", "NGF-B13", sends(&["old"]))
         .by_log(None)
         .minted("old", old)
@@ -395,6 +406,37 @@ fn routes() -> Vec<Case> {
         "NGF-R2",
         guide(),
     );
+    let mut split = plain_first
+        .from("r2-plain-before-tls")
+        .shaped(Shape::Split)
+        .other(Backend::Plain)
+        .also(&["NGF-T12"]);
+    split.until = "wrong version number";
+    vec![
+        Case::new(
+            "a GRPCRoute's backend demands a certificate",
+            "NGF-R9",
+            grpc(),
+        )
+        .from("r9-grpc")
+        .aimed("grpcroute/grpc", &["/"])
+        .also(&["NGF-B1"]),
+        Case::new(
+            "a GRPCRoute's backend is signed by another CA",
+            "NGF-T1",
+            grpc(),
+        )
+        .from("r9-grpc")
+        .aimed("grpcroute/grpc", &["/"])
+        .minted("other", ca("OtherCA", None))
+        .minted("app", leaf(Some("other")))
+        .also(&["NGF-R9"]),
+        split,
+    ]
+}
+
+/// What nginx asks beside the backend.
+fn beside() -> Vec<Case> {
     let filter = |kind: &str, field: &str| {
         json!({"spec": {"rules": [{
             "filters": [{"type": kind, field: {"backendRef": {"name": "other", "port": 8443}}}],
@@ -425,12 +467,24 @@ fn routes() -> Vec<Case> {
         case.without = vec!["BackendTLSPolicy/default/other", "HTTPRoute/default/other"];
         case
     };
-    let mut split = plain_first
-        .from("r2-plain-before-tls")
-        .shaped(Shape::Split)
-        .other(Backend::Plain)
-        .also(&["NGF-T12"]);
-    split.until = "wrong version number";
+    vec![
+        beside(
+            "the mirror is signed by another CA",
+            Shape::Mirror,
+            "RequestMirror",
+            "requestMirror",
+        ),
+        beside(
+            "who authenticates is signed by another CA",
+            Shape::Authentication,
+            "ExternalAuth",
+            "externalAuth",
+        ),
+    ]
+}
+
+/// TLSRoutes whose TLS nginx ends.
+fn streams() -> Vec<Case> {
     let stream = |name, first, backend| {
         let mut case = Case::new(name, first, backend)
             .from("r11-passthrough")
@@ -446,37 +500,6 @@ fn routes() -> Vec<Case> {
         ..leaf(Some("ca"))
     };
     vec![
-        Case::new(
-            "a GRPCRoute's backend demands a certificate",
-            "NGF-R9",
-            grpc(),
-        )
-        .from("r9-grpc")
-        .aimed("grpcroute/grpc", &["/"])
-        .also(&["NGF-B1"]),
-        Case::new(
-            "a GRPCRoute's backend is signed by another CA",
-            "NGF-T1",
-            grpc(),
-        )
-        .from("r9-grpc")
-        .aimed("grpcroute/grpc", &["/"])
-        .minted("other", ca("OtherCA", None))
-        .minted("app", leaf(Some("other")))
-        .also(&["NGF-R9"]),
-        split,
-        beside(
-            "the mirror is signed by another CA",
-            Shape::Mirror,
-            "RequestMirror",
-            "requestMirror",
-        ),
-        beside(
-            "who authenticates is signed by another CA",
-            Shape::Authentication,
-            "ExternalAuth",
-            "externalAuth",
-        ),
         stream("a TLSRoute's backend has expired", "NGF-T5", guide()).minted("app", expired),
         stream("a TLSRoute's backend has another name", "NGF-T8", guide())
             .patched(POLICY, hostname("internal.example.com")),

@@ -19,7 +19,7 @@ use openssl::x509::X509;
 
 use super::{
     HOST, PATIENCE,
-    case::{Case, Certificates, Shape, Stale},
+    case::{Case, Certificates, Endpoints, Shape, Stale},
     nginx::{self, Configuration, Process},
 };
 
@@ -216,19 +216,19 @@ fn upstreams(case: &Case, given: &Given<'_>) -> String {
         if !seen.insert(name.clone()) {
             continue;
         }
-        let servers = match (case.unready, case.second_endpoint) {
+        let servers = match case.endpoints {
             // What NGF gives nginx then.
-            (true, _) => "server unix:DIR/nginx-503-server.sock;".to_owned(),
+            Endpoints::Unready => "server unix:DIR/nginx-503-server.sock;".to_owned(),
             _ if case.stale == Some(Stale::Endpoint) => {
                 format!("server 127.0.0.1:{};", nginx::free_port())
             }
-            (false, true) => format!("server 127.0.0.1:{port}; server 127.0.0.2:{port};"),
-            (false, false) => format!("server 127.0.0.1:{port};"),
+            Endpoints::Two => format!("server 127.0.0.1:{port}; server 127.0.0.2:{port};"),
+            Endpoints::One => format!("server 127.0.0.1:{port};"),
         };
         let keeps = if case.keeps { "keepalive 32;" } else { "" };
-        let _ = write!(
+        let _ = writeln!(
             all,
-            "upstream {name} {{ random two least_conn; zone {name} 512k; {servers} {keeps} }}\n"
+            "upstream {name} {{ random two least_conn; zone {name} 512k; {servers} {keeps} }}"
         );
     }
     all

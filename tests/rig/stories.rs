@@ -52,14 +52,16 @@ pub(crate) const TOLD: &[(&str, &str)] = &[
     ),
 ];
 
+/// A block that is no certificate.
+const BROKEN: &str =
+    "-----BEGIN CERTIFICATE-----\nbm90IGEgY2VydGlmaWNhdGU=\n-----END CERTIFICATE-----\n";
+
 /// nginx's own words of a configuration that it refuses, and what must be said first of them.
 #[test]
 fn what_nginx_refuses_to_load_is_named_with_the_secret() {
     if !support::has_peer("nginx") {
         return;
     }
-    const BROKEN: &str =
-        "-----BEGIN CERTIFICATE-----\nbm90IGEgY2VydGlmaWNhdGU=\n-----END CERTIFICATE-----\n";
     let bundle = nginx::file_name(&bundle_file("default", "backend-cert"));
     let secret_of_client = "gateway-presents-this-cert-for-validation";
     let pair = nginx::file_name(&key_pair_file("default", secret_of_client));
