@@ -11,6 +11,7 @@ pub(in crate::diagnosis) mod upstream;
 
 use code::code_of;
 pub(super) use code::wanting_tls;
+use refusal::Refusal;
 pub(super) use refusal::{refusal, untrusted};
 use remedy::remedy;
 use sentence::{answer_text, effect, title};
@@ -26,6 +27,7 @@ use crate::{
         engine::Findings,
         evidence::Probed,
         finding::{Finding, Mark, Severity},
+        plan::ProbePlan,
         registry::Rule,
         words::{self, list},
     },
@@ -291,6 +293,26 @@ probed!(
     "In TLS 1.3 the server judges the client's certificate when the client believes the handshake is done: nginx logs the alert, or a bare reset, while reading the response header. Clients get 502.",
     "Give the Gateway a client certificate that the backend trusts."
 );
+
+/// Which intermediates are missing where a log alone says that the backend found no path (B5).
+pub(super) fn incomplete_by_log(
+    context: &Context<'_>,
+    plan: &ProbePlan,
+    finding: Finding,
+) -> Finding {
+    let seen = context.evidence.current(plan);
+    let seen = seen.and_then(|probed| probed.result.as_ref().ok());
+    let client = plan
+        .tls
+        .as_ref()
+        .and_then(|tls| tls.client_certificate.as_ref());
+    match (untrusted(context, plan, seen.map(|seen| &**seen)), client) {
+        (Refusal::Incomplete(missing), Some(client)) => {
+            shown::incomplete(finding, &missing).remedy(remedy::complete(context, client, &missing))
+        }
+        _ => finding,
+    }
+}
 
 /// What a refused client certificate can mean.
 const REFUSED: [&str; 5] = ["NGF-B2", "NGF-B3", "NGF-B4", "NGF-B5", "NGF-B6"];

@@ -156,7 +156,7 @@ fn backend_refuses(
 }
 
 /// The intermediates behind the leaf. No value of a Secret is read for it: the command does.
-fn complete(context: &Context<'_>, client: &ObjectRef, missing: &[Known<'_>]) -> Remedy {
+pub(super) fn complete(context: &Context<'_>, client: &ObjectRef, missing: &[Known<'_>]) -> Remedy {
     let names = list(missing.iter().map(|known| &known.facts.subject), 3);
     let summary = match shared::writer(context, client) {
         Some(writer) => format!(

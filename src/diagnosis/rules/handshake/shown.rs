@@ -4,7 +4,7 @@ use ngf_probes::{certificate::CertificateFacts, transcript::Transcript};
 
 use super::{
     code::client_leaf,
-    refusal::{Doubt, Refusal, refusal},
+    refusal::{Doubt, Known, Refusal, refusal},
 };
 use crate::{
     diagnosis::{
@@ -175,17 +175,7 @@ fn refused(
     mut finding: Finding,
 ) -> Finding {
     match refusal(context, plan, Some(transcript)) {
-        Refusal::Incomplete(missing) => {
-            for known in &missing {
-                let facts = known.facts;
-                finding = finding.evidence(
-                    "missing intermediate",
-                    format!("{}, issued by {}", facts.subject, facts.issuer),
-                    known.place(),
-                );
-            }
-            finding.because("nginx sends what tls.crt holds and nothing else; the backend trusts the CA above.")
-        }
+        Refusal::Incomplete(missing) => incomplete(finding, &missing),
         Refusal::OtherCaInBackend(other) => {
             finding = finding.evidence(
                 "CA of both sides' certificates",
@@ -213,6 +203,21 @@ fn refused(
         ),
         _ => finding,
     }
+}
+
+/// The intermediates that are missing, and where they stand.
+pub(super) fn incomplete(mut finding: Finding, missing: &[Known<'_>]) -> Finding {
+    for known in missing {
+        let facts = known.facts;
+        finding = finding.evidence(
+            "missing intermediate",
+            format!("{}, issued by {}", facts.subject, facts.issuer),
+            known.place(),
+        );
+    }
+    finding.because(
+        "nginx sends what tls.crt holds and nothing else; the backend trusts the CA above.",
+    )
 }
 
 /// `ab:12:…:9f`.

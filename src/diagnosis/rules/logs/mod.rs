@@ -16,7 +16,7 @@ pub(in crate::diagnosis) use process::{D6, D7, K7};
 
 use super::{
     change,
-    handshake::{objects, subject},
+    handshake::{incomplete_by_log, objects, subject},
 };
 use crate::{
     diagnosis::{
@@ -142,6 +142,9 @@ fn finding(context: &Context<'_>, code: &'static str, said: &[Said<'_>]) -> Opti
                 "The log says so; to see the handshake itself: ngf-tui -n {} probe service/{}:{}",
                 plan.service.namespace, plan.service.name, plan.port
             ));
+    }
+    if code == "NGF-B5" {
+        finding = incomplete_by_log(context, plan, finding);
     }
     if code == "NGF-B9"
         && let Some(remedy) = change::policy_for(context, &plan.service)

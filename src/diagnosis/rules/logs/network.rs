@@ -74,7 +74,7 @@ fn kept_out(
     let service = format!("{}:{}", plan.service, plan.port);
     let title = match admits {
         Admits::Nobody(policies) => format!(
-            "{} cannot reach {service}: {} {} not let its pods in",
+            "{} cannot reach {service}: {} {} not let the data plane in",
             plan.gateway,
             words::list(policies, 2),
             if policies.len() == 1 { "does" } else { "do" }
