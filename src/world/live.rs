@@ -326,6 +326,10 @@ pub struct Demo {
 }
 
 impl World for Demo {
+    fn logs(&self, cancel: &CancellationToken) -> Option<mpsc::Receiver<PodLog>> {
+        self.live.logs(cancel)
+    }
+
     fn prepare<'a>(&'a self, job: &'a Job) -> BoxFuture<'a, Result<Preparation, String>> {
         self.live.prepare(job)
     }
