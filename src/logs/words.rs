@@ -23,6 +23,8 @@ impl Decoded {
             | What::PlainToTls
             | What::Misdirected
             | What::ClientVerify { .. } => "HTTP request",
+            What::NotHttp => "HTTP response",
+            What::ClientAlert { .. } => "ServerHello",
             What::HandshakeRefused { .. } | What::ProxyProtocol => "ClientHello",
             What::AuthRequest { .. }
             | What::ConfigurationRefused { .. }
@@ -52,6 +54,7 @@ impl Decoded {
                 "the backend ended the session after the handshake with alert {number} ({name})"
             ),
             What::NotTls => "the backend's port does not speak TLS".to_owned(),
+            What::NotHttp => "the backend's answer is no HTTP".to_owned(),
             What::TlsFailed { reason, phase } => format!("TLS failed in {phase}: {reason}"),
             What::ConnectRefused => "nothing listens on the backend's port".to_owned(),
             What::ConnectFailed { words, .. } => format!("nginx has no connection: {words}"),
@@ -105,6 +108,9 @@ impl Decoded {
             What::HandshakeRefused { reason } => {
                 format!("the application ended the handshake: {reason}")
             }
+            What::ClientAlert { number, name } => {
+                format!("its client ended the handshake with alert {number} ({name})")
+            }
             What::ProxyProtocol => {
                 "the application expects the PROXY protocol before TLS".to_owned()
             }
@@ -151,6 +157,7 @@ impl Decoded {
                     | What::PlainToTls
                     | What::Misdirected
                     | What::HandshakeRefused { .. }
+                    | What::ClientAlert { .. }
                     | What::ProxyProtocol
                     | What::ClientVerify { .. }
             )
