@@ -306,11 +306,16 @@ impl LogFollower {
     /// started has no log for a moment.
     fn failed(&mut self, failure: &Failure) -> Option<String> {
         self.wait();
-        let is_denied = matches!(failure, Failure::Denied(_));
-        if is_denied {
+        if matches!(failure, Failure::Denied(_)) {
             self.again = Instant::now() + DENIED;
         }
-        let tell = !self.is_lost && (is_denied || self.failures > 1);
+        let patience = match failure {
+            Failure::Denied(_) => 0,
+            // A pod that is replaced is gone before the snapshots say so.
+            Failure::NotFound(_) => 3,
+            _ => 1,
+        };
+        let tell = !self.is_lost && self.failures > patience;
         self.is_lost |= tell;
         tell.then(|| log_problem(&self.pod, &self.container, failure).to_string())
     }
