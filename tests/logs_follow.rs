@@ -13,11 +13,19 @@ use std::{
     time::{Duration, Instant},
 };
 
+use jiff::Timestamp;
 use ngf_tui::{
-    cluster::{self, ClusterOptions, LogCursor, LogFollower, LogNews},
+    app::job::{By, World as _},
+    beside,
+    cluster::{self, ClusterOptions, LogCursor, LogFollower, LogNews, transport::Via},
+    diagnosis::{
+        Diagnosis, Evidence,
+        plan::{ProbeTarget, plan},
+    },
     logs::{self, ClientVerify, Followed, News, Role, What},
     model::{kind::Kind, object::ObjectRef},
     sandbox::{Denied, Sandbox, SandboxOptions, Scenario, Stage},
+    world::{Demo, Live, LiveOptions, making::Made},
 };
 use sandbox_support::{Cluster, peers};
 use tokio::{
@@ -277,6 +285,61 @@ async fn a_log_that_may_not_be_read_is_said_once() {
     );
     assert_eq!(lines(&mut followed, 0).await, (0, Vec::new()));
     sandbox.shutdown().await;
+}
+
+/// What the interface does in `demo`: the embedded gateway is asked as its client would, its log stands
+/// beside the probe's steps, and makes the finding without any probe.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_demos_gateway_is_asked_and_its_log_is_read_as_on_any_cluster() {
+    let scenario = Scenario::find("wrong-ca").expect("the scenario");
+    let options = SandboxOptions::new(scenario, Stage::Policy);
+    let sandbox = Sandbox::start(options).await.expect("the cluster");
+    let cluster = connect(sandbox.kubeconfig()).await;
+    let cancel = CancellationToken::new();
+    let mut snapshots = cluster.watch(&cancel);
+    let snapshot = cluster::Cluster::settled(&mut snapshots, PATIENCE).await;
+    let world = Demo {
+        live: Live::new(cluster, snapshots, LiveOptions::embedded(PATIENCE)),
+        sandbox: Arc::new(tokio::sync::Mutex::new(sandbox)),
+    };
+    let mut logs = world.logs(&cancel).expect("there are logs");
+    let target = ProbeTarget::parse("httproute/secure-app", "default").expect("a target");
+    let plan = plan(&snapshot, &target).expect("a plan").remove(0);
+    let by = By {
+        via: Via::Direct,
+        made: Made::new(),
+    };
+    let began = Timestamp::now();
+    let seen = world.probe(&plan, &by, &cancel).await.expect("a probe");
+    let beside = world.beside(&plan, &seen, began, &cancel).await;
+    let beside = beside.expect("what stands beside it");
+    let client = beside.client.expect("the gateway's answer");
+    assert_eq!(client.status, Some(502), "{client:?}");
+    assert!(client.via.starts_with("port-forward"), "{client:?}");
+    let mut lines = beside.log_lines.iter();
+    let of_gateway = lines.find(|line| line.source == beside::Source::DataPlane);
+    let of_gateway = of_gateway.expect("a line of the data plane");
+    assert_eq!(of_gateway.step, Some("verify certificate"));
+
+    let mut evidence = Evidence::none();
+    let found = timeout(PATIENCE, async {
+        loop {
+            evidence.record_log(logs.recv().await.expect("it goes on"));
+            let diagnosis = Diagnosis::of(&snapshot, &evidence, Timestamp::now());
+            let mut findings = diagnosis.findings.into_iter();
+            if let Some(finding) = findings.find(|finding| finding.code == "NGF-T1") {
+                return finding;
+            }
+        }
+    });
+    let finding = found.await.expect("the log alone says it");
+    assert!(
+        finding.evidence.iter().any(|line| line
+            .value
+            .contains("(21:unable to verify the first certificate)")),
+        "{finding:?}"
+    );
+    cancel.cancel();
 }
 
 /// A program that prints for ever; it ends with this.
