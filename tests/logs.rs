@@ -7,7 +7,7 @@ use std::{
 
 use jiff::Timestamp;
 use ngf_tui::logs::{
-    self, ClientVerify, Decoded, Level, Phase, Tally, Unbroken, Upstream, What, Writer,
+    self, ClientVerify, Decoded, Level, Phase, Role, Tally, Unbroken, Upstream, What, Writer,
 };
 
 /// What real ones wrote (tests/logs/README.md), the oldest first.
@@ -435,6 +435,19 @@ fn lines_of_the_agent_and_of_the_control_plane() {
     ] {
         assert_eq!(logs::decode(nothing), None, "{nothing}");
     }
+}
+
+#[test]
+fn in_a_data_planes_log_a_client_is_the_listeners() {
+    let line = "2026/11/23 17:00:00 [info] 29#30: *7 client sent no required SSL certificate while reading client request headers, client: 10.0.0.9, server: shop.example.com";
+    let said = decoded(line);
+    assert_eq!(
+        [Role::DataPlane, Role::Application].map(|role| said.means_in(role)),
+        [
+            "the listener demands a client certificate, and none was sent",
+            "the application demands a client certificate, and none was sent"
+        ]
+    );
 }
 
 #[test]

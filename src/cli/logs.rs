@@ -129,7 +129,7 @@ fn print(followed: &Followed, format: Output) -> Result<(), CliError> {
                 "at": at,
                 "pod": followed.source.pod.path(),
                 "container": followed.source.container,
-                "means": line.means(),
+                "means": line.means_in(followed.source.role),
                 "line": line,
             });
             output::print(&format!("{value}\n"))?;
@@ -140,7 +140,7 @@ fn print(followed: &Followed, format: Output) -> Result<(), CliError> {
             let text = format!(
                 "{} {place}: {}{upstream}",
                 at.strftime("%H:%M:%S"),
-                line.means()
+                line.means_in(followed.source.role)
             );
             output::print(&format!("{}\n", crate::report::clean(&text)))?;
         }
