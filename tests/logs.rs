@@ -3,12 +3,20 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt::Write as _,
+    sync::Arc,
 };
 
 use jiff::Timestamp;
-use ngf_tui::logs::{
-    self, ClientVerify, Decoded, Level, Phase, Role, Tally, Unbroken, Upstream, What, Writer,
+use ngf_tui::{
+    app::{event::Event, state::App, update::update},
+    files,
+    logs::{
+        self, ClientVerify, Decoded, Level, Phase, PodLog, Role, Tally, Unbroken, Upstream, What,
+        Writer,
+    },
+    model::{kind::Kind, object::ObjectRef},
 };
+use ngf_ui::Theme;
 
 /// What real ones wrote (tests/logs/README.md), the oldest first.
 const RECORDED: &[(&str, &str)] = &[
@@ -663,4 +671,31 @@ fn what_is_kept_of_a_log_is_bounded() {
     assert_eq!(tally.lines, 2_000);
     assert!(tally.said.len() <= 400);
     assert_eq!(tally.left_out + tally.said.len() as u64, 2_000);
+}
+
+/// Its data plane will load no other configuration, so that what it said would count for ever.
+#[test]
+fn in_the_interface_the_log_of_a_pod_that_is_gone_is_forgotten() {
+    let now: Timestamp = "2026-11-23T17:10:00Z".parse().expect("a moment");
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/guide");
+    let snapshot = Arc::new(files::read(&[folder], "default"));
+    let there = snapshot.pods.keys().next().expect("a pod").clone();
+    let gone = ObjectRef::new(Kind::Pod, "default", "gateway-nginx-abc-gone");
+    let mut app = App::new(Theme::plain(), Arc::clone(&snapshot), None, now).expect("keys");
+    for pod in [&there, &gone] {
+        let log = PodLog {
+            role: Role::DataPlane,
+            gateway: None,
+            pod: pod.clone(),
+            container: "nginx".to_owned(),
+            since: now,
+            failed: None,
+            cut: false,
+            tally: Tally::default(),
+        };
+        update(&mut app, Event::Logged(Box::new(log)), now);
+    }
+    update(&mut app, Event::Snapshot(snapshot), now);
+    let kept: Vec<&ObjectRef> = app.evidence.logs().map(|log| &log.pod).collect();
+    assert_eq!(kept, [&there]);
 }

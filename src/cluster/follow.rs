@@ -184,6 +184,8 @@ impl LogFollower {
                 // A container that dies at once is not asked for its log as often as a machine can.
                 if self.opened.elapsed() < SHORT {
                     self.wait();
+                } else {
+                    self.failures = 0;
                 }
                 return None;
             };
