@@ -152,13 +152,13 @@ async fn attend<T, F>(
     // Dropping it cuts off what runs.
     let mut tasks = tokio::task::JoinSet::new();
     let mut running: BTreeMap<Source, CancellationToken> = BTreeMap::new();
-    let mut begin = |source: Source, tasks: &mut tokio::task::JoinSet<()>| {
+    let mut begin = |source: &Source, tasks: &mut tokio::task::JoinSet<()>| {
         let gone = CancellationToken::new();
-        tasks.spawn(start(source, gone.clone()));
+        tasks.spawn(start(source.clone(), gone.clone()));
         gone
     };
     for source in known {
-        let gone = begin(source.clone(), &mut tasks);
+        let gone = begin(&source, &mut tasks);
         running.insert(source, gone);
     }
     loop {
@@ -178,10 +178,8 @@ async fn attend<T, F>(
             });
         }
         for source in wanted {
-            if !running.contains_key(&source) {
-                let gone = begin(source.clone(), &mut tasks);
-                running.insert(source, gone);
-            }
+            let entry = running.entry(source);
+            entry.or_insert_with_key(|source| begin(source, &mut tasks));
         }
         while tasks.try_join_next().is_some() {}
         tokio::select! {

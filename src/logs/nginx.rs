@@ -246,8 +246,8 @@ fn upstream_failure(message: &str) -> Option<What> {
     }
     let calls = ["recv()", "readv()", "send()", "writev()"];
     let is_io = calls.iter().any(|call| {
-        let rest = message.strip_prefix(call);
-        rest.is_some_and(|rest| rest.starts_with(" failed"))
+        let after = message.strip_prefix(call);
+        after.is_some_and(|after| after.starts_with(" failed"))
     });
     is_io.then_some(What::Closed { phase, reset })
 }
