@@ -677,7 +677,8 @@ fn what_is_kept_of_a_log_is_bounded() {
 #[test]
 fn in_the_interface_the_log_of_a_pod_that_is_gone_is_forgotten() {
     let now: Timestamp = "2026-11-23T17:10:00Z".parse().expect("a moment");
-    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/guide");
+    let folder =
+        std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/every-kind.yaml");
     let snapshot = Arc::new(files::read(&[folder], "default"));
     let there = snapshot.pods.keys().next().expect("a pod").clone();
     let gone = ObjectRef::new(Kind::Pod, "default", "gateway-nginx-abc-gone");
