@@ -142,13 +142,8 @@ pub async fn beside(
                 .push(format!("what {name} is in the pod: {why}")),
         }
     }
-    if let Some(why) = asked.not_asked {
-        let why = format!("what the gateway's client gets: {why}");
-        beside.missing.push(why);
-        return beside;
-    }
     let began = Timestamp::now();
-    match client_view(transports, plan, asked.address, asked.timeout, asked.cancel).await {
+    match client_view(transports, plan, asked).await {
         Ok(mut view) => {
             view.sentence = compare(&view, transcript);
             beside.client = Some(view);
@@ -184,8 +179,9 @@ pub async fn beside(
 pub struct Asked<'a> {
     /// Where the Gateway is, where its status does not say so.
     pub address: Option<&'a Address>,
-    /// Why the Gateway is not asked as its client would, where it is not.
-    pub not_asked: Option<&'static str>,
+    /// Why the address of the Gateway's status leads elsewhere, where it does: then the data plane is asked
+    /// by port-forward.
+    pub elsewhere: Option<&'static str>,
     /// The address that the application saw the probe come from.
     pub seen_from: Option<IpAddr>,
     /// What the bytes leave by, where that is a pod.
@@ -204,10 +200,15 @@ pub struct Asked<'a> {
 pub async fn client_view(
     transports: &Transports,
     plan: &ProbePlan,
-    address: Option<&Address>,
-    timeout: Duration,
-    cancel: &CancellationToken,
+    asked: &Asked<'_>,
 ) -> Result<ClientView, String> {
+    let Asked {
+        address,
+        elsewhere,
+        timeout,
+        cancel,
+        ..
+    } = *asked;
     let listener = listener(transports, plan).ok_or("no listener of it is known")?;
     let tls = match listener.protocol.as_str() {
         "HTTP" => None,
@@ -253,10 +254,10 @@ pub async fn client_view(
     } else {
         timeout.min(CONNECT)
     };
-    let direct = if has_address {
-        ask(Arc::new(Direct), patience).await
-    } else {
-        Err("the Gateway's status holds no address".to_owned())
+    let direct = match elsewhere {
+        Some(why) => Err(why.to_owned()),
+        None if has_address => ask(Arc::new(Direct), patience).await,
+        None => Err("the Gateway's status holds no address".to_owned()),
     };
     let (transcript, via) = match direct {
         Ok(transcript) => (transcript, "direct".to_owned()),

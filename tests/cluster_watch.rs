@@ -1,6 +1,9 @@
 //! Reads the embedded cluster as any other.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+#[path = "support/wire.rs"]
+mod wire;
+
+use std::{sync::Arc, time::Duration};
 
 use ngf_tui::{
     cluster::{Cluster, ClusterError, ClusterOptions, LogOptions, connect},
@@ -11,14 +14,9 @@ use ngf_tui::{
     },
     sandbox::{Denied, Sandbox, SandboxOptions, Scenario, Stage},
 };
-use tokio::{
-    io::copy_bidirectional,
-    net::{TcpListener, TcpStream},
-    sync::watch::Receiver,
-    task::{JoinHandle, JoinSet},
-    time::timeout,
-};
+use tokio::{sync::watch::Receiver, time::timeout};
 use tokio_util::sync::CancellationToken;
+use wire::Wire;
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -343,46 +341,6 @@ async fn one_namespace_is_read_where_one_is_asked_for() {
         "{error}"
     );
     sandbox.shutdown().await;
-}
-
-/// A wire between the tool and the API server that can be cut and mended.
-struct Wire {
-    address: SocketAddr,
-    to: SocketAddr,
-    task: Option<JoinHandle<()>>,
-}
-
-impl Wire {
-    async fn to(to: SocketAddr) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-        let address = listener.local_addr().expect("an address");
-        let task = Some(tokio::spawn(carry(listener, to)));
-        Self { address, to, task }
-    }
-
-    /// Breaks every connection, and takes no new ones.
-    async fn cut(&mut self) {
-        if let Some(task) = self.task.take() {
-            task.abort();
-            assert!(task.await.is_err(), "it carries for ever");
-        }
-    }
-
-    async fn mend(&mut self) {
-        let listener = TcpListener::bind(self.address).await.expect("the port");
-        self.task = Some(tokio::spawn(carry(listener, self.to)));
-    }
-}
-
-async fn carry(listener: TcpListener, to: SocketAddr) {
-    // dropped with the task, which ends every connection
-    let mut connections = JoinSet::new();
-    while let Ok((mut near, _)) = listener.accept().await {
-        connections.spawn(async move {
-            let mut far = TcpStream::connect(to).await?;
-            copy_bidirectional(&mut near, &mut far).await
-        });
-    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -49,8 +49,8 @@ fn journey(columns: u16, lines: u16) {
     keep("1-start", terminal.settled());
 
     terminal.press(&["Escape", "r"]);
-    // The logs are read as well.
-    terminal.wait_for(&["Handshake", "HTTP request", "probe says 400:"]);
+    // The gateway is asked, and the logs are read as well.
+    terminal.wait_for(&["Handshake", "HTTP request", "gateway says 400"]);
     keep("2-before", terminal.settled());
 
     terminal.press(&["n"]);
@@ -62,7 +62,7 @@ fn journey(columns: u16, lines: u16) {
     terminal.wait_for(&["← backend-tls"]);
     terminal.settled();
     terminal.press(&["r"]);
-    terminal.wait_for(&["HTTPS request", "probe says 200:"]);
+    terminal.wait_for(&["HTTPS request", "gateway says 200"]);
     keep("3-handshake", terminal.settled());
 
     terminal.press(&["Down", "Down", "Down", "Enter"]);

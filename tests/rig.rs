@@ -5,7 +5,7 @@
 //! connections where it is broken for real, or why it is not.
 //!
 //! `NGINX_BINARY` names another nginx than Debian's (probes/tests/differential/current-nginx.sh builds
-//! one); `NGF_TUI_RIG_LINES` a file to write every line to that was decoded.
+//! one); `NGF_TUI_RIG_LINES` a file to write all that nginx wrote to (`tests/logs/record` takes it).
 
 #[path = "rig/accounted.rs"]
 mod accounted;
@@ -113,11 +113,11 @@ fn each_fault_is_named_first_and_the_probe_says_what_nginx_does() {
         if let Some(difference) = difference(case, &run) {
             let _ = writeln!(wrong, "{}: {difference}", case.name);
         }
-        for line in run.gateway_log.lines().chain(run.backend_log.lines()) {
-            if logs::decode(line).is_some() {
-                let _ = writeln!(lines, "{line}");
-            }
-        }
+        let _ = write!(
+            lines,
+            "# {}\n{}{}",
+            case.name, run.gateway_log, run.backend_log
+        );
     }
     println!(
         "{named} of {} named first; {by_log} of {can} by the log alone",

@@ -65,7 +65,7 @@ pub(super) async fn probe_target(
                         exec: taken.and_then(|way| way.exec.as_ref()),
                         service_names: args.way.dns,
                         address: args.way.gateway_address.as_ref(),
-                        not_asked: None,
+                        elsewhere: None,
                         seen_from: way.seen_from,
                         timeout: args.timeout,
                         cancel: job.cancel,

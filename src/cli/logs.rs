@@ -1,6 +1,7 @@
 //! `logs`: what the data plane, its backends and the control plane wrote, decoded and counted.
 
 use jiff::Timestamp;
+use tokio::{sync::mpsc, time::Instant};
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -12,7 +13,7 @@ use super::{
 use crate::{
     cluster::Cluster,
     diagnosis::{Diagnosis, Evidence, Severity, plan::ProbeTarget},
-    logs::{self, Followed, Source},
+    logs::{self, Followed, News},
     model::{object::ObjectRef, snapshot::Snapshot},
     report::logs::Report,
 };
@@ -23,14 +24,21 @@ pub(super) async fn run(input: &InputArgs, args: &LogsArgs) -> Result<u8, CliErr
         return Err("logs are read from a cluster, and -f names files: leave it out".into());
     }
     let cluster = connect_to(input).await?;
-    let snapshot = cluster.snapshot(args.timeout).await;
+    let cancel = CancellationToken::new();
+    let _stop = cancel.clone().drop_guard();
+    let mut snapshots = cluster.watch(&cancel);
+    let snapshot = Cluster::settled(&mut snapshots, args.timeout).await;
     let gateways = gateways(&snapshot, args.target.as_deref(), cluster.namespace())?;
     let (sources, missing) = logs::sources(&snapshot, &gateways);
     if sources.is_empty() {
         return Err(format!("there is no log to read: {}", missing.join("; ")).into());
     }
     let mut evidence = Evidence::none();
-    for log in logs::read(&cluster, &sources, args.since).await {
+    let mut begun = Vec::new();
+    let read_at = Instant::now();
+    let read = logs::read_to_follow(&cluster, &sources, args.since).await;
+    for (source, (log, cursor)) in sources.into_iter().zip(read) {
+        begun.push((source, cursor));
         evidence.record_log(log);
     }
     let now = Timestamp::now();
@@ -46,7 +54,9 @@ pub(super) async fn run(input: &InputArgs, args: &LogsArgs) -> Result<u8, CliErr
         output::say(&format!("not read: {why}"));
     }
     if args.follow {
-        follow(&cluster, sources, args.output).await?;
+        let gateway = args.target.as_ref().and_then(|_| gateways.first().cloned());
+        let lines = logs::follow(&cluster, snapshots, gateway, begun, read_at, &cancel);
+        follow(lines, args.output).await?;
     }
     if report.is_empty() {
         return Ok(EXIT_COULD_NOT);
@@ -80,10 +90,7 @@ fn gateways(
     }
 }
 
-async fn follow(cluster: &Cluster, sources: Vec<Source>, format: Output) -> Result<(), CliError> {
-    let cancel = CancellationToken::new();
-    let _guard = cancel.clone().drop_guard();
-    let mut lines = logs::follow(cluster, sources, &cancel);
+async fn follow(mut lines: mpsc::Receiver<Followed>, format: Output) -> Result<(), CliError> {
     loop {
         tokio::select! {
             line = lines.recv() => match line {
@@ -97,25 +104,43 @@ async fn follow(cluster: &Cluster, sources: Vec<Source>, format: Output) -> Resu
 
 fn print(followed: &Followed, format: Output) -> Result<(), CliError> {
     let place = format!("{} ({})", followed.source.pod, followed.source.container);
-    match (&followed.line, format) {
-        (Err(why), _) => output::say(&format!("not read: {place}: {why}")),
-        (Ok(line), Output::Json) => {
+    let (at, line) = match &followed.news {
+        News::Line { at, line } => (*at, line),
+        News::New => {
+            output::say(&format!("{place} is read from now on"));
+            return Ok(());
+        }
+        News::Gone => {
+            output::say(&format!("{place} is gone"));
+            return Ok(());
+        }
+        News::Lost(why) => {
+            output::say(&format!("not read for now: {why}"));
+            return Ok(());
+        }
+        News::Back => {
+            output::say(&format!("{place} is read again"));
+            return Ok(());
+        }
+    };
+    match format {
+        Output::Json => {
             let value = serde_json::json!({
-                "at": followed.at,
+                "at": at,
                 "pod": followed.source.pod.path(),
                 "container": followed.source.container,
-                "means": line.means(),
+                "means": line.means_in(followed.source.role),
                 "line": line,
             });
             output::print(&format!("{value}\n"))?;
         }
-        (Ok(line), Output::Text) => {
+        Output::Text => {
             let upstream = line.request.upstream.as_ref();
             let upstream = upstream.map_or_else(String::new, |upstream| format!(" [{upstream}]"));
             let text = format!(
                 "{} {place}: {}{upstream}",
-                followed.at.strftime("%H:%M:%S"),
-                line.means()
+                at.strftime("%H:%M:%S"),
+                line.means_in(followed.source.role)
             );
             output::print(&format!("{}\n", crate::report::clean(&text)))?;
         }

@@ -48,6 +48,7 @@ mod delta;
 mod discovery;
 mod error;
 mod events;
+mod follow;
 mod read;
 mod request;
 mod store;
@@ -55,6 +56,7 @@ pub mod transport;
 mod watcher;
 
 pub use error::ClusterError;
+pub use follow::{LogCursor, LogFollower, LogNews};
 pub use read::LogOptions;
 pub(crate) use request::is_name;
 
@@ -253,6 +255,14 @@ impl Cluster {
         let cancel = CancellationToken::new();
         let _guard = cancel.clone().drop_guard();
         let mut snapshots = self.watch(&cancel);
+        Self::settled(&mut snapshots, limit).await
+    }
+
+    /// The same of a watch that goes on.
+    pub async fn settled(
+        snapshots: &mut watch::Receiver<Arc<Snapshot>>,
+        limit: Duration,
+    ) -> Snapshot {
         let settled = timeout(limit, snapshots.wait_for(|snapshot| is_settled(snapshot))).await;
         let is_settled = matches!(settled, Ok(Ok(_)));
         drop(settled);

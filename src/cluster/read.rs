@@ -117,20 +117,24 @@ impl Cluster {
         if !can_exist(&reference) {
             return Err(object_error(&reference, "does not exist".to_owned()));
         }
+        self.log_text(&reference, container, options)
+            .await
+            .map_err(|failure| log_problem(&reference, container, &failure))
+    }
+
+    /// The same, of a pod whose name can exist.
+    pub(super) async fn log_text(
+        &self,
+        pod: &ObjectRef,
+        container: &str,
+        options: &LogOptions,
+    ) -> Result<String, Failure> {
         let limit = options.limit.unwrap_or(LOG_BYTES).min(64 << 20);
-        let params = LogParams {
-            container: Some(container.to_owned()),
-            since_time: options.since.filter(|_| options.seconds.is_none()),
-            since_seconds: options.seconds.map(i64::from),
-            tail_lines: options.tail.map(i64::from),
-            limit_bytes: Some(i64::from(limit)),
-            timestamps: options.timestamps,
-            previous: options.previous,
-            ..LogParams::default()
-        };
-        let pods: Api<Pod> = Api::namespaced(self.client.clone(), namespace);
+        let mut params = log_params(container, options);
+        params.limit_bytes = Some(i64::from(limit));
+        let pods: Api<Pod> = Api::namespaced(self.client.clone(), &pod.namespace);
         let reading = async {
-            let stream = pods.log_stream(pod, &params).await?;
+            let stream = pods.log_stream(&pod.name, &params).await?;
             let mut bytes = Vec::new();
             // not every server keeps to limitBytes
             let mut stream = stream.take(u64::from(limit));
@@ -139,19 +143,36 @@ impl Cluster {
         };
         let bytes = timeout(ANSWER, reading)
             .await
-            .unwrap_or_else(|_| Err(no_answer(ANSWER)))
-            .map_err(|failure| {
-                let why = cannot_be_read(&failure);
-                object_error(
-                    &reference,
-                    format!("container {container:?}: its log {why}"),
-                )
-            })?;
+            .unwrap_or_else(|_| Err(no_answer(ANSWER)))?;
         Ok(sanitize::block(
             &String::from_utf8_lossy(&bytes),
             bytes.len(),
         ))
     }
+}
+
+/// What to ask the API server for, without a bound on bytes.
+pub(super) fn log_params(container: &str, options: &LogOptions) -> LogParams {
+    // kube rounds to the nearest second, and the next one would leave lines out.
+    let whole = |at: Timestamp| Timestamp::from_second(at.as_second()).unwrap_or(at);
+    LogParams {
+        container: Some(container.to_owned()),
+        since_time: options
+            .since
+            .filter(|_| options.seconds.is_none())
+            .map(whole),
+        since_seconds: options.seconds.map(i64::from),
+        tail_lines: options.tail.map(i64::from),
+        timestamps: options.timestamps,
+        previous: options.previous,
+        ..LogParams::default()
+    }
+}
+
+/// A log that cannot be read.
+pub(super) fn log_problem(pod: &ObjectRef, container: &str, failure: &Failure) -> ClusterError {
+    let why = cannot_be_read(failure);
+    object_error(pod, format!("container {container:?}: its log {why}"))
 }
 
 fn cannot_be_read(failure: &Failure) -> String {
@@ -162,7 +183,7 @@ fn cannot_be_read(failure: &Failure) -> String {
     }
 }
 
-fn object_error(object: &ObjectRef, why: String) -> ClusterError {
+pub(super) fn object_error(object: &ObjectRef, why: String) -> ClusterError {
     ClusterError::Object {
         object: object.clone(),
         why,

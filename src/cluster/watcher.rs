@@ -42,7 +42,7 @@ const WATCH_SECONDS: u32 = 290;
 /// How long a watch may say nothing before it counts as broken: the server's own end, and a margin.
 const WATCH_SILENCE: Duration = Duration::from_secs(WATCH_SECONDS as u64 + 10);
 /// When a kind that may not be read is asked for again.
-const DENIED: Duration = Duration::from_mins(1);
+pub(super) const DENIED: Duration = Duration::from_mins(1);
 /// A watch that ends sooner without having said anything is not started again at once.
 const SHORT: Duration = Duration::from_secs(1);
 
@@ -78,18 +78,24 @@ impl Pause {
 
     /// Waits, or until the API server answers again.
     pub(super) async fn after(&mut self, failure: &Failure, shared: &Shared) {
-        self.failures = (self.failures + 1).min(6);
+        self.failures = self.failures.saturating_add(1);
         let wait = match failure {
-            Failure::Denied(_) => DENIED,
-            _ => Duration::from_millis(250 << self.failures).min(Duration::from_secs(15)),
+            Failure::Denied(_) => DENIED.mul_f64(jitter()),
+            _ => back_off(self.failures),
         };
         let mut reconnect = shared.reconnect.clone();
         reconnect.mark_unchanged();
         tokio::select! {
-            () = sleep(wait.mul_f64(jitter())) => {}
+            () = sleep(wait) => {}
             _ = reconnect.changed() => {}
         }
     }
+}
+
+/// How long to wait after so many failures in a row, from half a second to fifteen.
+pub(super) fn back_off(failures: u32) -> Duration {
+    let wait = Duration::from_millis(250 << failures.min(6)).min(Duration::from_secs(15));
+    wait.mul_f64(jitter())
 }
 
 /// Between 0.8 and 1.2, so that thirty watches do not come back in step.

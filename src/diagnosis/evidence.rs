@@ -77,6 +77,11 @@ impl Evidence {
         self.logs.values().map(|log| &**log)
     }
 
+    /// Forgets the logs of pods that are gone: nothing can tell any more that what they say is over.
+    pub fn forget_logs_of_others(&mut self, is_there: impl Fn(&ObjectRef) -> bool) {
+        self.logs.retain(|(pod, _), _| is_there(pod));
+    }
+
     /// Keeps what a data-plane pod's nginx is configured with.
     pub fn record_rendered(&mut self, in_pod: InPod) {
         self.rendered.insert(in_pod.pod.clone(), Arc::new(in_pod));

@@ -150,6 +150,8 @@ pub enum What {
     },
     /// `wrong version number` and its like: the port does not speak TLS.
     NotTls,
+    /// The answer is no HTTP: nginx speaks plain text to a port that speaks TLS, or another protocol.
+    NotHttp,
     /// OpenSSL fails otherwise.
     TlsFailed {
         /// OpenSSL's reason.
@@ -227,6 +229,13 @@ pub enum What {
     HandshakeRefused {
         /// In its words.
         reason: String,
+    },
+    /// The backend's log: its client ended the handshake with a TLS alert.
+    ClientAlert {
+        /// RFC 8446 §6.
+        number: u8,
+        /// Its name there.
+        name: String,
     },
     /// The backend's log: it waits for the PROXY protocol.
     ProxyProtocol,

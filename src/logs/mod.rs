@@ -6,6 +6,7 @@
 
 mod access;
 mod agent;
+mod follow;
 mod join;
 mod line;
 mod nginx;
@@ -15,9 +16,10 @@ mod words;
 
 use jiff::Timestamp;
 
+pub use follow::{Followed, News, follow, watch};
 pub use join::{Joined, join};
 pub use line::{About, ClientVerify, Decoded, Level, Phase, Upstream, What, Writer};
-pub use read::{Followed, Source, follow, read, sources, watch};
+pub use read::{Source, read, read_to_follow, sources};
 pub use tally::{Counted, PodLog, Role, Tally};
 
 /// Bytes of a line that are looked at; what a container writes can be any length.

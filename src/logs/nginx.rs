@@ -15,6 +15,13 @@ const LONGEST: usize = 4 << 10;
 /// Characters of text that are kept.
 pub(super) const TEXT: usize = 300;
 
+/// What nginx says where an answer is none of HTTP/1.1 or HTTP/2 (`ngx_http_proxy_module.c`,
+/// `ngx_http_grpc_module.c`): a TLS alert, for instance, or another protocol's greeting.
+const NOT_HTTP: &[&str] = &[
+    "upstream sent no valid HTTP/1.0 header",
+    "upstream sent too large http2 frame",
+];
+
 /// Decodes a line; `None` where it is none of nginx's error log or says nothing that matters.
 pub(super) fn decode(line: &str) -> Option<Decoded> {
     let line = super::bounded(line, LONGEST);
@@ -206,6 +213,16 @@ fn upstream_failure(message: &str) -> Option<What> {
             words: sanitize::line(words, 80),
         });
     }
+    if let Some(rest) = message.strip_prefix("no resolver defined to resolve ") {
+        let name = rest.split(' ').next().unwrap_or(rest);
+        return Some(What::HostNotFound {
+            name: sanitize::line(name, 256),
+            words: "no resolver is defined".to_owned(),
+        });
+    }
+    if NOT_HTTP.iter().any(|begins| message.starts_with(begins)) {
+        return Some(What::NotHttp);
+    }
     let phase = phase(message)?;
     if message.starts_with("upstream timed out") {
         return Some(What::TimedOut { phase });
@@ -229,9 +246,11 @@ fn upstream_failure(message: &str) -> Option<What> {
     {
         return Some(openssl(rest, phase));
     }
-    let is_io = ["recv() failed", "send() failed", "writev() failed"]
-        .iter()
-        .any(|call| message.starts_with(call));
+    let calls = ["recv()", "readv()", "send()", "writev()"];
+    let is_io = calls.iter().any(|call| {
+        let after = message.strip_prefix(call);
+        after.is_some_and(|after| after.starts_with(" failed"))
+    });
     is_io.then_some(What::Closed { phase, reset })
 }
 
@@ -290,15 +309,16 @@ fn openssl(text: &str, phase: Phase) -> What {
         .or_else(|| errors.rfind(')'))
         .unwrap_or(errors.len());
     let errors = &errors[..end];
-    // error:CODE:LIBRARY:FUNCTION:REASON[:data]
+    // error:CODE:LIBRARY:FUNCTION:REASON[:data], and the next error after a space
     let reason = errors.split(':').nth(4).unwrap_or(errors);
-    if [
-        "wrong version number",
-        "http request",
-        "https proxy request",
-    ]
-    .contains(&reason)
-    {
+    let reason = reason.strip_suffix(" error").unwrap_or(reason);
+    let is_no_tls = match reason {
+        "wrong version number" | "http request" | "https proxy request" => true,
+        // OpenSSL 3.2 to 3.5 look at the length of a record before its version: `HTTP/` has one of 20,527.
+        "packet length too long" => phase == Phase::Handshaking,
+        _ => false,
+    };
+    if is_no_tls {
         return What::NotTls;
     }
     if reason == "unexpected eof while reading" {
@@ -333,6 +353,13 @@ fn client_failure(message: &str) -> Option<What> {
     }
     if !message.ends_with(" while SSL handshaking") {
         return None;
+    }
+    if let Some((_, number)) = message.split_once(":SSL alert number ")
+        && message.starts_with("SSL_do_handshake() failed")
+        && let Some(number) = leading_number::<u8>(number)
+    {
+        let name = ngf_probes::messages::names::alert(number);
+        return Some(What::ClientAlert { number, name });
     }
     let reason = match message.split_once("(SSL: ") {
         Some((_, errors)) => {

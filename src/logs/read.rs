@@ -1,33 +1,20 @@
-//! Reads logs from a cluster: the past so many seconds of each container at once, or as they grow.
+//! Reads logs from a cluster: which there are, and the past so many seconds of each.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::Arc,
     time::Duration,
 };
 
 use futures::{StreamExt, stream};
 use jiff::Timestamp;
-use tokio::{
-    sync::{mpsc, watch},
-    time::sleep,
-};
-use tokio_util::sync::{CancellationToken, DropGuard};
 
-use super::{
-    Unbroken,
-    line::Decoded,
-    tally::{PodLog, Role, Tally},
-};
+use super::tally::{PodLog, Role, Tally};
 use crate::{
     cluster::{
-        Cluster, LogOptions,
+        Cluster, LogCursor, LogOptions,
         transport::{CONTAINER, data_plane},
     },
-    diagnosis::{
-        context::is_ngf,
-        plan::{ProbeTarget, plan_every},
-    },
+    diagnosis::plan::{ProbeTarget, plan_every},
     model::{object::ObjectRef, snapshot::Snapshot},
     world::in_words,
 };
@@ -35,19 +22,13 @@ use crate::{
 /// Bytes that are read of each log: a debug log writes them by the million.
 const BYTES: u32 = 8 << 20;
 /// Logs that are read at a time.
-const PARALLEL: usize = 8;
+pub(super) const PARALLEL: usize = 8;
 /// Pods of a data plane, of the backends of a Gateway, and of the control plane.
 const DATA_PLANES: usize = 16;
 const BACKENDS: usize = 32;
 const CONTROLLERS: usize = 4;
 /// Containers of a backend's pod.
 const CONTAINERS: usize = 4;
-/// How often a log that is followed is asked for more.
-const EVERY: Duration = Duration::from_secs(2);
-/// How often one is that stands behind a screen.
-const WATCHED_EVERY: Duration = Duration::from_secs(5);
-/// How often it is looked which containers there are, at most.
-const SOURCES_EVERY: Duration = Duration::from_secs(10);
 
 /// A container whose log says something about a Gateway.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -60,17 +41,6 @@ pub struct Source {
     pub pod: ObjectRef,
     /// The container.
     pub container: String,
-}
-
-/// A line of a log that is followed.
-#[derive(Debug, Clone)]
-pub struct Followed {
-    /// Whose it is.
-    pub source: Arc<Source>,
-    /// When it was written.
-    pub at: Timestamp,
-    /// What it says; or why the log cannot be read any more.
-    pub line: Result<Decoded, String>,
 }
 
 /// The containers whose logs are worth reading for these Gateways: their data planes, the pods behind
@@ -148,6 +118,16 @@ fn control_plane(snapshot: &Snapshot) -> impl Iterator<Item = Source> {
 
 /// Reads the past of each, several at a time. One that cannot be read says so in itself.
 pub async fn read(cluster: &Cluster, sources: &[Source], past: Duration) -> Vec<PodLog> {
+    let read = read_to_follow(cluster, sources, past).await;
+    read.into_iter().map(|(log, _)| log).collect()
+}
+
+/// The same, each with how far it was read.
+pub async fn read_to_follow(
+    cluster: &Cluster,
+    sources: &[Source],
+    past: Duration,
+) -> Vec<(PodLog, LogCursor)> {
     let reading = sources
         .iter()
         .map(|source| read_one(cluster, source, past))
@@ -158,7 +138,11 @@ pub async fn read(cluster: &Cluster, sources: &[Source], past: Duration) -> Vec<
         .await
 }
 
-async fn read_one(cluster: &Cluster, source: &Source, past: Duration) -> PodLog {
+pub(super) async fn read_one(
+    cluster: &Cluster,
+    source: &Source,
+    past: Duration,
+) -> (PodLog, LogCursor) {
     let now = Timestamp::now();
     let mut log = PodLog {
         role: source.role,
@@ -172,6 +156,7 @@ async fn read_one(cluster: &Cluster, source: &Source, past: Duration) -> PodLog 
         cut: false,
         tally: Tally::default(),
     };
+    let mut cursor = LogCursor::default();
     match text(cluster, source, past).await {
         Ok(text) => {
             log.cut = text.len() + (64 << 10) >= BYTES as usize;
@@ -182,10 +167,11 @@ async fn read_one(cluster: &Cluster, source: &Source, past: Duration) -> PodLog 
                 text
             };
             log.tally.read(&text, Timestamp::now());
+            cursor = LogCursor::after(&text);
         }
         Err(why) => log.failed = Some(why),
     }
-    log
+    (log, cursor)
 }
 
 async fn text(cluster: &Cluster, source: &Source, past: Duration) -> Result<String, String> {
@@ -219,187 +205,4 @@ async fn ask(
         )
         .await
         .map_err(|error| in_words(&error))
-}
-
-/// Follows each until `cancel`, one task a pod. Lines come in the order in which they are read; where
-/// nobody takes them, reading waits, and no more than a hundred are held.
-pub fn follow(
-    cluster: &Cluster,
-    sources: Vec<Source>,
-    cancel: &CancellationToken,
-) -> mpsc::Receiver<Followed> {
-    let (sender, receiver) = mpsc::channel(100);
-    for source in sources {
-        let (cluster, sender) = (cluster.clone(), sender.clone());
-        let cancel = cancel.clone();
-        tokio::spawn(async move {
-            let following = follow_one(&cluster, Arc::new(source), &sender);
-            tokio::select! {
-                () = cancel.cancelled() => {}
-                () = sender.closed() => {}
-                () = following => {}
-            }
-        });
-    }
-    receiver
-}
-
-/// What a log says that grows.
-struct Growing<'c> {
-    cluster: &'c Cluster,
-    source: &'c Source,
-    newest: Timestamp,
-}
-
-impl Growing<'_> {
-    /// The lines since the last one that was given, each with its time. Asked for again and again: a
-    /// stream that ends with its node, a proxy or a restart of the container needs no other treatment then.
-    async fn news(&mut self) -> Result<Vec<(Timestamp, Decoded)>, String> {
-        let options = LogOptions {
-            since: Some(self.newest),
-            limit: Some(BYTES),
-            timestamps: true,
-            ..LogOptions::default()
-        };
-        let (pod, container) = (&self.source.pod, &self.source.container);
-        let read = self
-            .cluster
-            .pod_log(&pod.namespace, &pod.name, container, &options);
-        let text = read.await.map_err(|error| in_words(&error))?;
-        let (mut unbroken, before) = (Unbroken::default(), self.newest);
-        let mut news = Vec::new();
-        for line in text.lines() {
-            let whole = unbroken.is_whole(line);
-            let (at, decoded) = super::decode_stamped(line);
-            // sinceTime counts whole seconds: what was seen is skipped.
-            if let Some(at) = at.filter(|at| *at > before) {
-                self.newest = self.newest.max(at);
-                news.extend(decoded.filter(|_| whole).map(|decoded| (at, decoded)));
-            }
-        }
-        Ok(news)
-    }
-}
-
-async fn follow_one(cluster: &Cluster, source: Arc<Source>, sender: &mpsc::Sender<Followed>) {
-    let mut growing = Growing {
-        cluster,
-        source: &source,
-        newest: Timestamp::now(),
-    };
-    let mut failing = false;
-    loop {
-        sleep(EVERY).await;
-        let lines = match growing.news().await {
-            Ok(news) => {
-                failing = false;
-                news.into_iter().map(|(at, line)| (at, Ok(line))).collect()
-            }
-            // Said once, not every two seconds.
-            Err(_) if failing => Vec::new(),
-            Err(why) => {
-                failing = true;
-                vec![(Timestamp::now(), Err(why))]
-            }
-        };
-        for (at, line) in lines {
-            let source = Arc::clone(&source);
-            if sender.send(Followed { source, at, line }).await.is_err() {
-                return;
-            }
-        }
-    }
-}
-
-/// The logs of all of NGF's Gateways as they grow: of each container the past hour first, then anew
-/// whenever it says something. Which containers those are follows the snapshots. One task a container;
-/// all end with `cancel`, or when nobody takes what they give.
-pub fn watch(
-    cluster: &Cluster,
-    mut snapshots: watch::Receiver<Arc<Snapshot>>,
-    cancel: &CancellationToken,
-) -> mpsc::Receiver<PodLog> {
-    let (sender, receiver) = mpsc::channel(16);
-    let (cluster, cancel) = (cluster.clone(), cancel.clone());
-    tokio::spawn(async move {
-        let mut running: BTreeMap<Source, DropGuard> = BTreeMap::new();
-        loop {
-            let snapshot = Arc::clone(&snapshots.borrow_and_update());
-            let wanted = tokio::task::spawn_blocking(move || {
-                let gateways: Vec<ObjectRef> = snapshot
-                    .gateways
-                    .iter()
-                    .filter(|(_, gateway)| is_ngf(&snapshot, gateway))
-                    .map(|(name, _)| name.clone())
-                    .collect();
-                sources(&snapshot, &gateways).0
-            });
-            let Ok(wanted) = wanted.await else { return };
-            running.retain(|source, _| wanted.contains(source));
-            for source in wanted {
-                running.entry(source).or_insert_with_key(|source| {
-                    let ends = cancel.child_token();
-                    let (cluster, source) = (cluster.clone(), source.clone());
-                    let (sender, ended) = (sender.clone(), ends.clone());
-                    tokio::spawn(async move {
-                        ended
-                            .run_until_cancelled(watch_one(&cluster, &source, &sender))
-                            .await;
-                    });
-                    ends.drop_guard()
-                });
-            }
-            // At first nothing has been read yet.
-            let pause = if running.is_empty() {
-                EVERY
-            } else {
-                SOURCES_EVERY
-            };
-            tokio::select! {
-                () = cancel.cancelled() => return,
-                () = sender.closed() => return,
-                () = sleep(pause) => {}
-            }
-            tokio::select! {
-                () = cancel.cancelled() => return,
-                () = sender.closed() => return,
-                changed = snapshots.changed() => if changed.is_err() { return },
-            }
-        }
-    });
-    receiver
-}
-
-async fn watch_one(cluster: &Cluster, source: &Source, sender: &mpsc::Sender<PodLog>) {
-    let began = Timestamp::now();
-    let mut log = read_one(cluster, source, Duration::from_hours(1)).await;
-    let mut growing = Growing {
-        cluster,
-        source,
-        newest: began,
-    };
-    loop {
-        if sender.send(log.clone()).await.is_err() {
-            return;
-        }
-        loop {
-            sleep(WATCHED_EVERY).await;
-            match growing.news().await {
-                Ok(news) if news.is_empty() && log.failed.is_none() => {}
-                Ok(news) => {
-                    log.failed = None;
-                    log.tally.lines += news.len() as u64;
-                    for (at, line) in &news {
-                        log.tally.count(line, *at);
-                    }
-                    break;
-                }
-                Err(_) if log.failed.is_some() => {}
-                Err(why) => {
-                    log.failed = Some(why);
-                    break;
-                }
-            }
-        }
-    }
 }

@@ -1,6 +1,9 @@
 //! What a decoded line means, in a sentence, and which step of a transcript it explains.
 
-use super::line::{ClientVerify, Decoded, Phase, What, Writer};
+use super::{
+    line::{ClientVerify, Decoded, Phase, What, Writer},
+    tally::Role,
+};
 
 impl Decoded {
     /// The step of a probe's transcript that it explains, by its name there.
@@ -23,6 +26,8 @@ impl Decoded {
             | What::PlainToTls
             | What::Misdirected
             | What::ClientVerify { .. } => "HTTP request",
+            What::NotHttp => "HTTP response",
+            What::ClientAlert { .. } => "ServerHello",
             What::HandshakeRefused { .. } | What::ProxyProtocol => "ClientHello",
             What::AuthRequest { .. }
             | What::ConfigurationRefused { .. }
@@ -36,6 +41,19 @@ impl Decoded {
 
     /// What it means, in a sentence.
     pub fn means(&self) -> String {
+        self.words("the application")
+    }
+
+    /// The same, where it is known whose log it is: in a data plane's what a backend says of its clients
+    /// is about the listener.
+    pub fn means_in(&self, role: Role) -> String {
+        self.words(match role {
+            Role::DataPlane => "the listener",
+            Role::Application | Role::Controller => "the application",
+        })
+    }
+
+    fn words(&self, server: &str) -> String {
         match &self.what {
             What::VerifyError { code, words } => {
                 format!("nginx does not take the backend's certificate ({code}:{words})")
@@ -52,6 +70,7 @@ impl Decoded {
                 "the backend ended the session after the handshake with alert {number} ({name})"
             ),
             What::NotTls => "the backend's port does not speak TLS".to_owned(),
+            What::NotHttp => "the backend's answer is no HTTP".to_owned(),
             What::TlsFailed { reason, phase } => format!("TLS failed in {phase}: {reason}"),
             What::ConnectRefused => "nothing listens on the backend's port".to_owned(),
             What::ConnectFailed { words, .. } => format!("nginx has no connection: {words}"),
@@ -91,10 +110,10 @@ impl Decoded {
             What::WorkerDied { how } => format!("a worker process of nginx {how}"),
             What::ClientRefused { code, words } => {
                 let code = code.map_or_else(String::new, |code| format!("{code}:"));
-                format!("the application does not take the client certificate ({code}{words})")
+                format!("{server} does not take the client certificate ({code}{words})")
             }
             What::NoClientCertificate => {
-                "the application demands a client certificate, and none was sent".to_owned()
+                format!("{server} demands a client certificate, and none was sent")
             }
             What::PlainToTls => {
                 "the request came in plain text to a port that speaks TLS".to_owned()
@@ -103,18 +122,21 @@ impl Decoded {
                 "the Host header selects another server than the SNI did: 421".to_owned()
             }
             What::HandshakeRefused { reason } => {
-                format!("the application ended the handshake: {reason}")
+                format!("{server} ended the handshake: {reason}")
+            }
+            What::ClientAlert { number, name } => {
+                format!("its client ended the handshake with alert {number} ({name})")
             }
             What::ProxyProtocol => {
-                "the application expects the PROXY protocol before TLS".to_owned()
+                format!("{server} expects the PROXY protocol before TLS")
             }
             What::ClientVerify { verify, subject } => match verify {
                 ClientVerify::Success => {
-                    format!("the application took the client certificate {subject}")
+                    format!("{server} took the client certificate {subject}")
                 }
-                ClientVerify::None => "no client certificate reached the application".to_owned(),
+                ClientVerify::None => format!("no client certificate reached {server}"),
                 ClientVerify::NoTls => {
-                    "the request reached the application in plain text, without TLS".to_owned()
+                    format!("the request reached {server} in plain text, without TLS")
                 }
             },
             What::ApplyFailed { reason } => {
@@ -151,6 +173,7 @@ impl Decoded {
                     | What::PlainToTls
                     | What::Misdirected
                     | What::HandshakeRefused { .. }
+                    | What::ClientAlert { .. }
                     | What::ProxyProtocol
                     | What::ClientVerify { .. }
             )

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use jiff::Timestamp;
+use ngf_probes::sanitize;
 use serde::Serialize;
 
 use super::clean;
@@ -213,7 +214,7 @@ impl Said {
         let mut findings: Vec<&'static str> = findings.map(|finding| finding.code).collect();
         findings.dedup();
         Self {
-            means: counted.means.clone(),
+            means: sanitize::line(&counted.last_line.means_in(log.role), 400),
             about,
             findings,
             count: counted.count,

@@ -56,8 +56,8 @@ pub struct LiveOptions {
     pub image: String,
     /// Where the Gateway is, where its status does not say so.
     pub address: Option<Address>,
-    /// Why the Gateway is not asked as its client would, where it is not.
-    pub not_asked: Option<&'static str>,
+    /// Why the address of a Gateway's status leads elsewhere, where it does.
+    pub elsewhere: Option<&'static str>,
 }
 
 impl LiveOptions {
@@ -67,7 +67,7 @@ impl LiveOptions {
             timeout,
             image: IMAGE.to_owned(),
             address: None,
-            not_asked: None,
+            elsewhere: None,
         }
     }
 
@@ -75,7 +75,7 @@ impl LiveOptions {
     #[must_use]
     pub fn embedded(timeout: Duration) -> Self {
         Self {
-            not_asked: Some("the embedded cluster's gateway carries no traffic"),
+            elsewhere: Some("the address may be somebody else's on this machine"),
             ..Self::new(timeout)
         }
     }
@@ -256,7 +256,7 @@ impl World for Live {
         async move {
             let asked = Asked {
                 address: self.options.address.as_ref(),
-                not_asked: self.options.not_asked,
+                elsewhere: self.options.elsewhere,
                 seen_from: seen.way.seen_from,
                 exec: seen.exec.as_ref(),
                 service_names: seen.exec.is_some(),
@@ -326,6 +326,10 @@ pub struct Demo {
 }
 
 impl World for Demo {
+    fn logs(&self, cancel: &CancellationToken) -> Option<mpsc::Receiver<PodLog>> {
+        self.live.logs(cancel)
+    }
+
     fn prepare<'a>(&'a self, job: &'a Job) -> BoxFuture<'a, Result<Preparation, String>> {
         self.live.prepare(job)
     }

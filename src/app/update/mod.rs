@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     diagnosis::{Evidence, Severity, Verdict},
-    model::topology::What,
+    model::{kind::Kind, object::ObjectRef, snapshot::KindState, topology::What},
 };
 
 /// Takes an event in; what is to be done comes out.
@@ -30,6 +30,10 @@ pub fn update(app: &mut App, event: Event, now: Timestamp) -> Vec<Effect> {
         Event::Resized => Vec::new(),
         Event::Tick => tick(app),
         Event::Snapshot(snapshot) => {
+            if !matches!(snapshot.kinds.get(&Kind::Pod), Some(KindState::Loading)) {
+                let is_there = |pod: &ObjectRef| snapshot.pods.contains_key(pod);
+                app.evidence.forget_logs_of_others(is_there);
+            }
             app.latest = snapshot;
             vec![diagnose(app)]
         }

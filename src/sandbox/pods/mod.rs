@@ -6,6 +6,7 @@
 //! made of objects of the cluster, and a connection leads to a pod of the cluster or nowhere.
 
 mod commands;
+mod data_plane_log;
 mod dns;
 mod exec;
 mod files;
@@ -50,6 +51,8 @@ pub(crate) struct Pods {
     live: Mutex<HashMap<String, Arc<Live>>>,
     /// What NGF's agent wrote last, by namespace and name of the data plane's Deployment.
     configurations: Mutex<HashMap<(String, String), Arc<Configuration>>>,
+    /// What nginx in them did not take last, by the same.
+    refused: Mutex<HashMap<(String, String), String>>,
     /// Wakes the controllers: a container has ended.
     changed: watch::Sender<u64>,
     /// The CA that a stale data plane still trusts.
@@ -142,6 +145,7 @@ impl Pods {
             stop,
             live: Mutex::default(),
             configurations: Mutex::default(),
+            refused: Mutex::default(),
             changed: watch::channel(0).0,
             former_ca: OnceLock::new(),
         }
@@ -187,6 +191,7 @@ impl Pods {
         };
         self.live()
             .insert(meta(pod, "uid").to_owned(), Arc::new(live));
+        self.log_start(pod);
     }
 
     /// A pod is gone.
@@ -222,13 +227,20 @@ impl Pods {
     /// NGF's agent writes a configuration into every pod of a data plane.
     pub(crate) fn configure(&self, namespace: &str, name: &str, configuration: Configuration) {
         let key = (namespace.to_owned(), name.to_owned());
+        self.refused().remove(&key);
         let mut all = self
             .configurations
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         if all.get(&key).is_none_or(|known| **known != configuration) {
             all.insert(key, Arc::new(configuration));
+            drop(all);
+            self.log_reload(namespace, name);
         }
+    }
+
+    fn refused(&self) -> MutexGuard<'_, HashMap<(String, String), String>> {
+        self.refused.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What nginx in this pod runs with, where it is a data plane's.

@@ -155,7 +155,7 @@ probed!(
     "NGF-T12",
     Error,
     "The port does not speak TLS",
-    "A policy takes effect on it, so nginx sends a ClientHello, and gets plain text (`wrong version number`). Clients get 502.",
+    "A policy takes effect on it, so nginx sends a ClientHello, and gets plain text (`wrong version number`; with OpenSSL 3.2 to 3.5 mostly `packet length too long`). Clients get 502.",
     "Point the route at the TLS port, or remove the policy from this one with a sectionName."
 );
 

@@ -92,6 +92,10 @@ fn seen<'a>(context: &'a Context<'_>, plan: &ProbePlan) -> Option<&'a Transcript
 fn plain(what: &What) -> Option<Meaning> {
     match what {
         What::PlainToTls => sure("NGF-B9"),
+        What::NotHttp => doubtful(
+            "NGF-B9",
+            "What answers there is no HTTP: a port that speaks TLS answers so, and so does one of another protocol. A probe tells them apart.",
+        ),
         What::ConnectRefused | What::ConnectFailed { .. } => sure("NGF-T14"),
         What::TimedOut {
             phase: Phase::Connecting,

@@ -18,7 +18,7 @@ pub(in crate::diagnosis) const R8: Rule = Rule {
     code: "NGF-R8",
     severity: Severity::Error,
     title: "A backend with a TLS policy has no ready endpoint, and clients get 502 instead of 503",
-    explanation: "NGF sends the request to a plain 503 server of its own, but with https://: nginx logs `wrong version number`, and clients get 502.",
+    explanation: "NGF sends the request to a plain 503 server of its own, but with https://: nginx logs `wrong version number` (with OpenSSL 3.2 to 3.5 `packet length too long`), and clients get 502.",
     remedy: "Make an endpoint ready.",
     causes: &[],
     check: |context, findings| no_endpoints(context, findings, "NGF-R8"),
@@ -81,7 +81,7 @@ fn no_endpoints(context: &Context<'_>, findings: &mut Findings, code: &'static s
         .breaks(format!("clients of {} get {status}", list(&routes, 3)))
         .remedy(endpoint_remedy(name, &service.spec.selector, &why));
         if code == "NGF-R8" {
-            finding = finding.because("NGF sends the request with https:// to its own plain 503 server, so the log says `wrong version number`: it is not the backend's TLS that fails.");
+            finding = finding.because("NGF sends the request with https:// to its own plain 503 server, so the log says `wrong version number` or `packet length too long`: it is not the backend's TLS that fails.");
         }
         for (rule, backend) in users {
             finding = finding.mark(rule.mark());

@@ -63,8 +63,10 @@ pub(super) fn run(world: &World) {
     }
     for gateway in &gateways {
         // What nginx does not take is rolled back: the files stay as they were.
-        if gateway.valid && gateway.reload_error.is_none() {
-            render::run(world, gateway, &policies, &routes);
+        match &gateway.reload_error {
+            None if gateway.valid => render::run(world, gateway, &policies, &routes),
+            Some(error) if gateway.valid => render::refused(world, gateway, error),
+            _ => {}
         }
         gateway.write_status(store);
     }

@@ -72,9 +72,20 @@ pub(super) fn run(
         servers,
         secrets: files,
     };
-    let deployment = super::provision::resource_name(meta(&gateway.object, "name"), super::CLASS);
-    let namespace = meta(&gateway.object, "namespace");
+    let (namespace, deployment) = data_plane(gateway);
     world.pods.configure(namespace, &deployment, configuration);
+}
+
+/// nginx does not take what would be made.
+pub(super) fn refused(world: &World, gateway: &GatewayState, error: &str) {
+    let (namespace, deployment) = data_plane(gateway);
+    world.pods.refuse(namespace, &deployment, error);
+}
+
+/// Namespace and name of its Deployment.
+fn data_plane(gateway: &GatewayState) -> (&str, String) {
+    let name = super::provision::resource_name(meta(&gateway.object, "name"), super::CLASS);
+    (meta(&gateway.object, "namespace"), name)
 }
 
 /// `ssl_keypair_NAMESPACE_NAME.pem`: certificate and key in one file.
