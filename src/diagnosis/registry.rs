@@ -33,7 +33,7 @@ pub struct Rule {
 /// those that only repeat it.
 #[rustfmt::skip]
 pub static RULES: &[Rule] = &[
-    condition::class::C1, condition::class::C2, client_certificate::presence::C3, condition::blind::C4, condition::class::C5, condition::blind::C6, condition::class::C7,
+    condition::class::C1, condition::class::C2, client_certificate::presence::C3, condition::blind::C4, condition::class::C5, condition::blind::C6, condition::class::C7, condition::controller::C8,
     client_certificate::G1, client_certificate::G2, client_certificate::G3, client_certificate::G4,
     client_certificate::G5, client_certificate::G6, client_certificate::G7, handshake::demanded::G8,
     client_certificate::fitness::G9, client_certificate::presence::G10, handshake::one_certificate::G11, client_certificate::fitness::G12,

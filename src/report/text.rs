@@ -328,6 +328,7 @@ fn severity_colour(finding: &Finding) -> u8 {
 
 fn health_glyph(health: Health) -> &'static str {
     match health {
+        Health::NotOurs => "·",
         Health::Ok => "✓",
         Health::Unknown => "?",
         Health::Warning => "!",
@@ -337,6 +338,7 @@ fn health_glyph(health: Health) -> &'static str {
 
 fn health_colour(health: Health) -> u8 {
     match health {
+        Health::NotOurs => 90,
         Health::Ok => 32,
         Health::Unknown => 35,
         Health::Warning => 33,

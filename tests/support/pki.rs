@@ -1,6 +1,6 @@
 //! Certificates minted for a scenario, so that none of them ever grows old.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, net::IpAddr};
 
 use jiff::Timestamp;
 use openssl::{
@@ -128,7 +128,11 @@ fn certificate(
     if !wish.names.is_empty() {
         let mut names = SubjectAlternativeName::new();
         for name in &wish.names {
-            names.dns(name);
+            if name.parse::<IpAddr>().is_ok() {
+                names.ip(name);
+            } else {
+                names.dns(name);
+            }
         }
         let context = builder.x509v3_context(None, None);
         let extension = names.build(&context).expect("SAN");

@@ -3,13 +3,17 @@
 
 use std::collections::BTreeSet;
 
+use ngf_probes::certificate::CertificateFacts;
+
 use crate::{
     diagnosis::{
+        context::Context,
         engine::Findings,
         finding::{Finding, Remedy, Severity, Verdict},
         ngf::BackendState,
         plan::TrustSource,
         registry::Rule,
+        rules::cert_manager::issuer_name,
         trust, words,
     },
     model::{kind::Kind, object::ObjectRef},
@@ -23,6 +27,52 @@ fn said(findings: &Findings, service: &ObjectRef) -> bool {
             && finding.verdict == Verdict::Fail
             && finding.severity == Severity::Error
             && finding.objects().any(|object| object == service)
+    })
+}
+
+/// What nginx would say.
+struct Foreseen {
+    complaint: String,
+    /// The certificate is for the policy's hostname.
+    name_matches: bool,
+    /// Who is trusted.
+    trusted: String,
+}
+
+/// Of a chain, by the CAs of a bundle.
+fn by_bundle(
+    context: &Context<'_>,
+    presented: &[CertificateFacts],
+    trust: &TrustSource,
+    hostname: &str,
+) -> Option<Foreseen> {
+    let trusted = trust::trusted(context.snapshot, trust).ok()?;
+    let depth = context.running.release.verify_depth();
+    let judgement = trust::judge_backend(presented, trusted, hostname, depth, context.now).ok()?;
+    Some(Foreseen {
+        complaint: trust::complaint(&judgement, hostname)?,
+        name_matches: judgement.name_matches == Some(true),
+        trusted: words::list(trusted.iter().map(words::holder), 3),
+    })
+}
+
+/// Of a certificate that an issuer of this cluster signed with its own CA, by the system's CAs, which
+/// hold public ones only.
+fn by_system(
+    context: &Context<'_>,
+    secret: &ObjectRef,
+    leaf: &CertificateFacts,
+) -> Option<Foreseen> {
+    let certificate = context.writer(secret)?;
+    let certificate = context.snapshot.certificates.get(certificate)?;
+    let issuer = context.snapshot.issuers.get(&issuer_name(certificate)?)?;
+    matches!(issuer.spec.issuer_type.as_str(), "ca" | "selfSigned").then(|| Foreseen {
+        complaint: format!(
+            "its CA, {}, is one of this cluster, of {}, and the policy trusts public CAs only",
+            leaf.issuer, issuer.reference
+        ),
+        name_matches: false,
+        trusted: "the system's CAs".to_owned(),
     })
 }
 
@@ -52,9 +102,6 @@ pub(in crate::diagnosis) const X1: Rule = Rule {
                 if probed || said(findings, &service.reference) || !seen.insert(key) {
                     continue;
                 }
-                let Ok(trusted) = trust::trusted(context.snapshot, trust) else {
-                    continue;
-                };
                 let mounted = context.mounted(service);
                 let mut secrets: Vec<_> = mounted
                     .iter()
@@ -70,27 +117,34 @@ pub(in crate::diagnosis) const X1: Rule = Rule {
                     continue;
                 };
                 let hostname = &policy.spec.hostname;
-                let Ok(judgement) = trust::judge_backend(
-                    presented,
-                    trusted,
-                    hostname,
-                    context.running.release.verify_depth(),
-                    context.now,
-                ) else {
+                let Some(leaf) = presented.first() else {
                     continue;
                 };
-                let Some(leaf) = presented.first() else {
+                let foreseen = match trust {
+                    TrustSource::System => by_system(context, &mounted.source, leaf),
+                    TrustSource::Object { .. } => by_bundle(context, presented, trust, hostname),
+                };
+                let Some(Foreseen {
+                    complaint,
+                    name_matches,
+                    trusted,
+                }) = foreseen
+                else {
                     continue;
                 };
                 let own_name = leaf
                     .dns_names
                     .iter()
                     .any(|name| name.split('.').next() == Some(service.reference.name.as_str()));
-                let is_meant = judgement.name_matches == Some(true) || own_name;
-                let Some(complaint) = trust::complaint(&judgement, hostname).filter(|_| is_meant)
-                else {
+                // nginx never looks at addresses (NGF-T9), and whoever wrote the policy did.
+                let is_named = |names: &[String]| names.contains(hostname);
+                if !name_matches
+                    && !own_name
+                    && !is_named(&leaf.ip_addresses)
+                    && !is_named(&leaf.dns_names)
+                {
                     continue;
-                };
+                }
                 let place = format!("{}[tls.crt]", mounted.source);
                 let trusted_object = match trust {
                     TrustSource::Object { object, .. } => Some(object),
@@ -111,10 +165,11 @@ pub(in crate::diagnosis) const X1: Rule = Rule {
                         "It is the only certificate that {} mounts, at {}; whether it is presented only a probe can say.",
                         mounted.by, mounted.path
                     ))
-                    .evidence("certificate", format!("{}, issued by {}", leaf.subject, leaf.issuer), &place)
+                    .evidence("certificate", format!("{}, issued by {}", words::holder(leaf), leaf.issuer), &place)
                     .evidence("valid", super::expiry::validity(leaf), &place)
-                    .evidence("trusted", words::list(trusted.iter().map(|ca| &ca.subject), 3), trust.to_string())
+                    .evidence("trusted", trusted, trust.to_string())
                     .scope([&policy.reference, &mounted.source])
+                    .scope(context.writer(&mounted.source))
                     .scope(trusted_object)
                     .remedy(Remedy::say("Probe the backend: it shows what is presented.")),
                 );

@@ -356,10 +356,12 @@ pub(in crate::diagnosis) const M10: Rule = Rule {
 pub(super) fn is_first_issue(context: &Context<'_>, certificate: &Object<Certificate>) -> bool {
     let conditions = &certificate.spec.conditions;
     let issuing = condition(conditions, "Issuing").is_some_and(|issuing| issuing.status == "True");
-    let absent = matches!(
-        known::secret(context.snapshot, &secret_of(certificate)),
-        Lookup::Absent
-    );
+    let told = condition(conditions, "Ready").is_some_and(|ready| ready.reason == "DoesNotExist");
+    let absent = match known::secret(context.snapshot, &secret_of(certificate)) {
+        Lookup::Absent => true,
+        Lookup::Unknown(_) => told,
+        Lookup::Found(_) => false,
+    };
     let issuer = issuer_of(context.snapshot, certificate);
     let can_issue = issuer.is_some_and(|issuer| {
         condition(&issuer.spec.conditions, "Ready").is_none_or(|ready| ready.status == "True")

@@ -76,7 +76,7 @@ fn unfit(
     findings.add(
         Finding::new("NGF-G9", severity, name, title)
             .because("NGF does not check this, and nginx presents the certificate all the same: backends that verify clients refuse it.")
-            .evidence("subject", &leaf.subject, format!("{secret}[tls.crt]"))
+            .evidence("subject", words::holder(leaf), format!("{secret}[tls.crt]"))
             .evidence("valid", crate::diagnosis::rules::expiry::validity(leaf), format!("{secret}[tls.crt]"))
             .scope([secret])
             .mark(Mark::Object(name.clone()))

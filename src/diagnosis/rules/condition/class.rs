@@ -83,10 +83,10 @@ pub(in crate::diagnosis) const C5: Rule = Rule {
         for (name, gateway) in &context.snapshot.gateways {
             let class = ObjectRef::new(Kind::GatewayClass, "", &gateway.spec.class);
             let found = context.snapshot.gateway_classes.get(&class);
-            let conflict = found.and_then(|class| {
-                condition(&class.spec.conditions, "Accepted")
-                    .filter(|accepted| accepted.reason == "GatewayClassConflict")
-            });
+            let conflict = found
+                .filter(|class| is_ngf_controller(&class.spec.controller_name))
+                .and_then(|class| condition(&class.spec.conditions, "Accepted"))
+                .filter(|accepted| accepted.reason == "GatewayClassConflict");
             let missing = found.is_none()
                 && crate::diagnosis::ngf::known::absence_is_proven(context.snapshot, &class)
                     .is_ok();
@@ -147,6 +147,7 @@ pub(in crate::diagnosis) const C7: Rule = Rule {
             .snapshot
             .gateway_classes
             .values()
+            .filter(|class| is_ngf_controller(&class.spec.controller_name))
             .map(|class| (&class.reference, &class.spec.conditions));
         let gateways = context
             .gateways
