@@ -232,6 +232,7 @@ const MASKINGS: &[(&str, &str, &str)] = &[
     ),
     ("NGF-M8", "NGF-M3", "another Certificate writes the Secret"),
     ("NGF-B13", "NGF-X1", "the pods mount another certificate"),
+    ("NGF-B13", "NGF-M1", "the pods mount another certificate"),
     (
         "NGF-X1",
         "NGF-B*",

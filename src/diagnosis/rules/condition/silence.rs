@@ -107,6 +107,7 @@ pub(in crate::diagnosis) const S8: Rule = Rule {
                     .iter()
                     .any(|ancestor| is_ngf_controller(&ancestor.controller_name))
                 && is_there(&policy.meta)
+                && is_looked_at(context, name)
             {
                 silent.push(name);
             }
@@ -132,6 +133,18 @@ pub(in crate::diagnosis) const S8: Rule = Rule {
         findings.add(finding);
     },
 };
+
+/// Whether NGF gets as far as a policy: not by a route that it does not take, nor surely by one whose
+/// references it refuses.
+fn is_looked_at(context: &Context<'_>, policy: &ObjectRef) -> bool {
+    context.users_of(policy).any(|(rule, _)| {
+        let parents = &rule.route.spec.parents;
+        let mut conditions = parents.iter().flat_map(|parent| &parent.conditions);
+        !conditions.any(|said| {
+            matches!(said.kind.as_str(), "Accepted" | "ResolvedRefs") && said.status == "False"
+        })
+    })
+}
 
 /// Whether files hold what `kubectl get -o yaml` printed of a cluster in which NGF writes statuses.
 fn is_of_a_cluster(context: &Context<'_>) -> bool {
