@@ -258,6 +258,7 @@ const MASKINGS: &[(&str, &str, &str)] = &[
         "NGF-P14",
         "a probe showed what the backend presents",
     ),
+    ("NGF-S8", "NGF-S3", "NGF does not get as far as the policy"),
     ("NGF-X1", "NGF-M7", "there is no bundle"),
     ("NGF-X1", "NGF-P8", "there is no bundle"),
 ];

@@ -10,6 +10,7 @@ use crate::model::{
     kind::Kind,
     kinds::{Container, Pod, Service, Volume, Workload},
     object::{Object, ObjectRef},
+    references::ROOT_CA,
     snapshot::Snapshot,
 };
 
@@ -93,7 +94,11 @@ impl<'a> Selectable<'a> {
                     .iter()
                     .flat_map(|container| &container.mounts)
                     .find(|(name, _, _)| *name == volume.name);
+                // What every pod mounts says nothing of this one.
+                let is_root_ca =
+                    volume.source.kind == Kind::ConfigMap && volume.source.name == ROOT_CA;
                 if let Some((_, path, sub_path)) = mount
+                    && !is_root_ca
                     && seen.insert(volume.source.clone())
                 {
                     found.insert(Mounted {

@@ -53,7 +53,7 @@ pub static RULES: &[Rule] = &[
     handshake::B1, handshake::B2, handshake::B3, handshake::B4, handshake::B7, handshake::B8,
     handshake::B9, handshake::B10, handshake::B11, handshake::one_certificate::B12,
     logs::R14, logs::N1, logs::N2,
-    expected::X1,
+    expected::X1, expected::X2,
     condition::S1, condition::S2, condition::S3, condition::S4, condition::S5, condition::S6,
     condition::silence::S7, condition::silence::S8, condition::silence::S9,
     knowledge::K1, route::backend::K2, knowledge::K3, knowledge::K4, handshake::demanded::K5, knowledge::K6, logs::K7,

@@ -10,13 +10,18 @@ use crate::{
         context::Context,
         engine::Findings,
         finding::{Finding, Remedy, Severity, Verdict},
-        ngf::BackendState,
+        mounted::Mounted,
+        ngf::{BackendState, ClientCertificate},
         plan::TrustSource,
         registry::Rule,
         rules::cert_manager::issuer_name,
         trust, words,
     },
-    model::{kind::Kind, object::ObjectRef},
+    model::{
+        kind::Kind,
+        kinds::{Service, ServicePort},
+        object::{Object, ObjectRef},
+    },
 };
 
 /// Whether nginx itself, or the backend, has said in a log what comes of the handshake.
@@ -94,12 +99,10 @@ pub(in crate::diagnosis) const X1: Rule = Rule {
                     continue;
                 };
                 let key = (&service.reference, port.port, &policy.reference);
-                let probed = context.probes.iter().any(|probed| {
-                    probed.plan.service == service.reference
-                        && probed.plan.port == port.port
-                        && probed.result.is_ok()
-                });
-                if probed || said(findings, &service.reference) || !seen.insert(key) {
+                if is_probed(context, service, port)
+                    || said(findings, &service.reference)
+                    || !seen.insert(key)
+                {
                     continue;
                 }
                 let mounted = context.mounted(service);
@@ -177,3 +180,115 @@ pub(in crate::diagnosis) const X1: Rule = Rule {
         }
     },
 };
+
+pub(in crate::diagnosis) const X2: Rule = Rule {
+    code: "NGF-X2",
+    severity: Severity::Info,
+    title: "The CA that the backend's pods mount did not sign the Gateway's client certificate",
+    explanation: "The pods behind the Service mount one ca.crt, and the client certificate that the Gateway presents does not verify with it. If the backend verifies clients, and by that file, it refuses the gateway: an nginx backend answers 400 `The SSL certificate error`. Whether it does only a probe can say.",
+    remedy: "Probe the backend.",
+    causes: &[],
+    check: |context, findings| {
+        let mut seen = BTreeSet::new();
+        for rule in &context.rules {
+            // nginx presents none to the backends of others (NGF-R9).
+            if rule.route.reference.kind != Kind::HTTPRoute {
+                continue;
+            }
+            for backend in &rule.decision.backends {
+                let (BackendState::Tls { policy, .. }, Some((service, port))) =
+                    (&backend.state, backend.port)
+                else {
+                    continue;
+                };
+                if is_probed(context, service, port) || said(findings, &service.reference) {
+                    continue;
+                }
+                let clients = rule.gateways.iter().filter_map(|gateway| {
+                    match context.gateways.get(*gateway)? {
+                        (_, ClientCertificate::Presented(secret)) => Some((*gateway, secret)),
+                        _ => None,
+                    }
+                });
+                for (gateway, secret) in clients {
+                    if !seen.insert((&service.reference, port.port, secret))
+                        || findings.has("NGF-G9", gateway)
+                    {
+                        continue;
+                    }
+                    let Some((mounted, trusted, complaint)) = refused_by(context, service, secret)
+                    else {
+                        continue;
+                    };
+                    let mut finding = Finding::new(
+                        "NGF-X2",
+                        Severity::Info,
+                        &service.reference,
+                        format!(
+                            "If {}:{} verifies clients by the ca.crt that its pods mount, it refuses {gateway}: {complaint}",
+                            service.reference, port.port
+                        ),
+                    )
+                    .unknown()
+                    .because(format!(
+                        "{} is the only one that {} mounts, at {}; whether the backend verifies clients, and by which CA, only a probe can say.",
+                        mounted.source, mounted.by, mounted.path
+                    ))
+                    .evidence("mounted CA", trusted, format!("{}[ca.crt]", mounted.source))
+                    .scope([&policy.reference, &mounted.source, secret, gateway])
+                    .scope(context.writer(&mounted.source))
+                    .scope(context.writer(secret))
+                    .remedy(Remedy::say(
+                        "Probe the backend: it shows whether a client certificate is asked for, and of which CA.",
+                    ));
+                    if let Ok([leaf, ..]) = trust::certificates(context.snapshot, secret, "tls.crt")
+                    {
+                        finding = finding.evidence(
+                            "client certificate",
+                            format!("{}, issued by {}", words::holder(leaf), leaf.issuer),
+                            format!("{secret}[tls.crt]"),
+                        );
+                    }
+                    findings.add(finding);
+                }
+            }
+        }
+    },
+};
+
+/// OpenSSL's verify codes where no chain leads to a CA that is trusted: self-signed (18, 19), no issuer
+/// (20, 21).
+const OF_ANOTHER_CA: std::ops::RangeInclusive<i32> = 18..=21;
+
+/// What a backend that verifies by the one `ca.crt` that its pods mount would say of a client
+/// certificate, where it would refuse it: the mount, whom it trusts, and the words.
+fn refused_by(
+    context: &Context<'_>,
+    service: &Object<Service>,
+    secret: &ObjectRef,
+) -> Option<(Mounted, String, String)> {
+    let presented = trust::certificates(context.snapshot, secret, "tls.crt").ok()?;
+    let mounted = context.mounted(service);
+    let mut bundles = mounted.iter().filter_map(|mounted| {
+        let trusted = trust::certificates(context.snapshot, &mounted.source, "ca.crt").ok()?;
+        (!trusted.is_empty()).then_some((mounted, trusted))
+    });
+    let (Some((mounted, trusted)), None) = (bundles.next(), bundles.next()) else {
+        return None;
+    };
+    let judgement = trust::judge_client(presented, trusted, context.now).ok()?;
+    // Another CA, not a date or a root that is missing: of those other rules tell.
+    let is_of_another =
+        OF_ANOTHER_CA.contains(&judgement.code) && trusted.iter().any(|ca| ca.is_ca == Some(true));
+    let complaint = trust::complaint(&judgement, "").filter(|_| is_of_another)?;
+    let trusted = words::list(trusted.iter().map(words::holder), 3);
+    Some((mounted.clone(), trusted, complaint))
+}
+
+fn is_probed(context: &Context<'_>, service: &Object<Service>, port: &ServicePort) -> bool {
+    context.probes.iter().any(|probed| {
+        probed.plan.service == service.reference
+            && probed.plan.port == port.port
+            && probed.result.is_ok()
+    })
+}

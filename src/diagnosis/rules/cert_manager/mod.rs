@@ -272,7 +272,7 @@ pub(in crate::diagnosis) const M3: Rule = Rule {
     title: "Two cert-manager Certificates write one Secret",
     explanation: "Each overwrites what the other issued, again and again: key, names and CA of the Secret change under whoever uses it.",
     remedy: "Give each Certificate a Secret of its own.",
-    causes: &["NGF-M1", "NGF-T1", "NGF-T8", "NGF-X1"],
+    causes: &["NGF-M1", "NGF-T1", "NGF-T8", "NGF-X1", "NGF-X2"],
     check: |context, findings| {
         let used = secrets_in_use(context);
         let mut writers: BTreeMap<ObjectRef, Vec<&ObjectRef>> = BTreeMap::new();
@@ -319,7 +319,7 @@ pub(in crate::diagnosis) const M4: Rule = Rule {
     title: "A Secret's ca.crt is not the CA that its issuer signs with",
     explanation: "Renewing a CA does not reissue what it signed, nor the ca.crt beside it; rotationPolicy Always gives the CA a new key. Certificates that are issued from then on do not verify against the old ca.crt.",
     remedy: "Reissue the Certificates of that issuer.",
-    causes: &["NGF-T1", "NGF-B2", "NGF-B10", "NGF-B11", "NGF-X1"],
+    causes: &["NGF-T1", "NGF-B2", "NGF-B10", "NGF-B11", "NGF-X1", "NGF-X2"],
     check: |context, findings| {
         let mut by_issuer: BTreeMap<ObjectRef, Vec<(ObjectRef, &ObjectRef)>> = BTreeMap::new();
         for (certificate, _) in certificates_in_use(context) {
