@@ -44,6 +44,9 @@ pub(crate) struct Wanted {
     pub(crate) key_of: Option<String>,
     /// RSA bits; P-256 where left out.
     pub(crate) rsa: Option<u32>,
+    /// It is signed with SHA-1.
+    #[serde(default)]
+    pub(crate) sha1: bool,
 }
 
 /// What was minted.
@@ -161,7 +164,14 @@ fn certificate(
     }
     let signer = issuer.map_or(&key, |issuer| &issuer.key);
     builder
-        .sign(signer, MessageDigest::sha256())
+        .sign(
+            signer,
+            if wish.sha1 {
+                MessageDigest::sha1()
+            } else {
+                MessageDigest::sha256()
+            },
+        )
         .expect("signature");
     Minted {
         certificate: builder.build(),
