@@ -26,9 +26,11 @@ use support::scenario::{self, Scenario};
 fn text(snapshot: &Snapshot, object: &ObjectRef) -> String {
     let mut out = String::new();
     for found in predicted(snapshot, object) {
-        let parent = found
-            .parent
-            .map_or_else(String::new, |parent| format!(" for {parent}"));
+        let parent = match (found.parent, found.section) {
+            (Some(parent), _) => format!(" for {parent}"),
+            (None, Some(listener)) => format!(" listener {listener}"),
+            (None, None) => String::new(),
+        };
         writeln!(
             out,
             "  {object}{parent}: {} {}",
@@ -128,9 +130,19 @@ fn reported<'s>(
     snapshot: &'s Snapshot,
     object: &ObjectRef,
     parent: Option<&ObjectRef>,
+    section: Option<&str>,
 ) -> Option<&'s [Condition]> {
     let statuses = match object.kind {
-        Kind::Gateway => return Some(&snapshot.gateways.get(object)?.spec.conditions),
+        Kind::Gateway => {
+            let gateway = &snapshot.gateways.get(object)?.spec;
+            let mut listeners = gateway.listener_status.iter();
+            return match section {
+                Some(name) => listeners
+                    .find(|status| status.name == name)
+                    .map(|status| status.conditions.as_slice()),
+                None => Some(&gateway.conditions),
+            };
+        }
         Kind::BackendTLSPolicy => &snapshot.policies.get(object)?.spec.ancestors,
         _ => &snapshot.routes.get(object)?.spec.parents,
     };
@@ -182,7 +194,12 @@ async fn the_embedded_cluster_says_what_is_predicted() {
             .chain(snapshot.policies.keys());
         for object in objects {
             for wanted in predicted(&snapshot, object) {
-                let conditions = reported(&snapshot, object, wanted.parent.as_ref());
+                let conditions = reported(
+                    &snapshot,
+                    object,
+                    wanted.parent.as_ref(),
+                    wanted.section.as_deref(),
+                );
                 let kind = wanted.condition.kind;
                 let said = conditions
                     .into_iter()

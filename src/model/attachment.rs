@@ -112,16 +112,25 @@ pub fn parent_of(reference: &LocalRef, route_namespace: &str) -> Option<ObjectRe
 }
 
 /// What a route says of itself in the status that a controller wrote for one parentRef.
+///
+/// NGF leaves out the port, and names the listener of a parent that has only one, even where the
+/// parentRef does not (`prepareRouteStatus`, `removeDuplicateIndexParentRefs`).
 pub fn parent_status<'a>(
     route: &'a Object<Route>,
     reference: &LocalRef,
 ) -> Option<&'a ParentStatus> {
     let namespace = &route.reference.namespace;
-    route.spec.parents.iter().find(|status| {
-        parent_of(&status.parent, namespace) == parent_of(reference, namespace)
-            && status.parent.section_name == reference.section_name
-            && status.parent.port == reference.port
-    })
+    let of_parent = || {
+        route.spec.parents.iter().filter(|status| {
+            parent_of(&status.parent, namespace) == parent_of(reference, namespace)
+        })
+    };
+    of_parent()
+        .find(|status| status.parent.section_name == reference.section_name)
+        .or_else(|| {
+            let any = reference.section_name.is_none();
+            of_parent().next().filter(|_| any)
+        })
 }
 
 /// The listeners, by index, that a route attaches to by one parentRef, with the host names that
@@ -264,7 +273,7 @@ impl Restriction {
     }
 
     /// `None` where namespace labels decide, which are not read. The API server fills in `Same`.
-    fn allows_namespace(&self, listener: &Listener, route: &str, parent: &str) -> Option<bool> {
+    pub fn allows_namespace(&self, listener: &Listener, route: &str, parent: &str) -> Option<bool> {
         match listener.allowed_from.as_deref() {
             Some("All") => Some(true),
             Some("Selector") => self.selects(route),
@@ -272,7 +281,8 @@ impl Restriction {
         }
     }
 
-    fn allows_kind(&self, listener: &Listener, kind: Kind) -> bool {
+    /// Whether a listener takes a kind of route, by its protocol and `allowedRoutes.kinds`.
+    pub fn allows_kind(&self, listener: &Listener, kind: Kind) -> bool {
         kinds_of_protocol(&listener.protocol).contains(&kind)
             && self
                 .kinds

@@ -276,6 +276,8 @@ pub struct Container {
     pub name: String,
     /// `image`.
     pub image: String,
+    /// `command` and `args`.
+    pub args: Vec<String>,
     /// `ready` of its status.
     pub ready: bool,
     /// `restartCount`.

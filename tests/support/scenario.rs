@@ -215,11 +215,34 @@ pub(crate) fn expected(name: &str) -> Vec<String> {
     description(name).expect
 }
 
-fn root() -> PathBuf {
+/// Where scenarios are.
+pub(crate) fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/scenarios")
 }
 
 impl Scenario {
+    /// Lets NGF's controller be of a release, with or without experimental features.
+    pub(crate) fn set_controller(&mut self, version: &str, experimental: bool) {
+        let flag = experimental.then_some("--gateway-api-experimental-features");
+        let args: Vec<&str> = ["controller"].into_iter().chain(flag).collect();
+        let controller = json!({
+            "apiVersion": "apps/v1",
+            "kind": "Deployment",
+            "metadata": {"namespace": "nginx-gateway", "name": "ngf-nginx-gateway-fabric"},
+            "spec": {"template": {"spec": {"containers": [{
+                "name": "nginx-gateway",
+                "image": format!("ghcr.io/nginx/nginx-gateway-fabric:{version}"),
+                "args": args,
+            }]}}},
+        });
+        let alone = read("controller", &[controller], &BTreeMap::new());
+        self.snapshot.workloads.retain(|_, workload| {
+            let mut containers = workload.spec.template.containers.iter();
+            !containers.any(|container| container.name == "nginx-gateway")
+        });
+        self.snapshot.workloads.extend(alone.workloads);
+    }
+
     pub(crate) fn load(name: &str) -> Self {
         let description = description(name);
         let now = description
@@ -521,6 +544,29 @@ pub(crate) fn changed(
     let mut snapshot = read(name, &objects, &by_name);
     as_cluster(&mut snapshot, &[]);
     (snapshot, minted)
+}
+
+/// A scenario's objects, with certificates as their names: the same at every run.
+pub(crate) fn objects_by_name(name: &str) -> Vec<Value> {
+    let mut objects = Vec::new();
+    collect(name, &mut BTreeMap::new(), &mut objects);
+    objects
+}
+
+/// A scenario's objects as a cluster would give them.
+pub(crate) fn objects(name: &str) -> Vec<Value> {
+    let now = description(name)
+        .now
+        .unwrap_or_else(|| "2026-06-01T12:00:00Z".parse().expect("a moment"));
+    let (mut wanted, mut objects) = (BTreeMap::new(), Vec::new());
+    collect(name, &mut wanted, &mut objects);
+    let minted = pki::mint(&wanted, now);
+    let by_name: BTreeMap<String, &Minted> = minted
+        .iter()
+        .map(|(name, pair)| (name.clone(), pair))
+        .collect();
+    let list: Value = serde_json::from_str(&filled(name, &objects, &by_name)).expect("JSON");
+    list["items"].as_array().expect("a list").clone()
 }
 
 /// A finding as scenarios write it.

@@ -162,11 +162,24 @@ fn other_kind<'a>(route: &Object<Route>, reference: &BackendRef, path: &str) -> 
         // R10: `proxy_pass http://` is fixed for them.
         return BackendState::Plain;
     }
+    // The group is looked at first; only an HTTPRoute can have a pool.
+    let group = reference.target.group.as_deref().unwrap_or_default();
+    let http = route.reference.kind == Kind::HTTPRoute;
+    let (field, value, supported) = match group {
+        "" | "core" if http => ("kind", kind, "\"Service\", \"InferencePool\""),
+        "" | "core" => ("kind", kind, "\"Service\""),
+        _ if http => (
+            "group",
+            group,
+            "\"core\", \"\", \"inference.networking.k8s.io\"",
+        ),
+        _ => ("group", group, "\"core\", \"\""),
+    };
     BackendState::Invalid(BackendFault {
         code: "NGF-R17",
         reason: "InvalidKind",
         message: format!(
-            "{path}.kind: Unsupported value: \"{kind}\": supported values: \"Service\""
+            "{path}.{field}: Unsupported value: \"{value}\": supported values: {supported}"
         ),
         policy: None,
     })

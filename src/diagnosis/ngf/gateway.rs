@@ -43,7 +43,7 @@ pub enum ClientCertificate {
 }
 
 /// Which client certificate a Gateway's nginx presents (`validateGatewayTLSBackend`): kind and group
-/// first, then the Secret itself, then the ReferenceGrant.
+/// first (which NGF 2.4 did not look at), then the Secret itself, then the ReferenceGrant.
 pub fn client_certificate(
     snapshot: &Snapshot,
     release: Release,
@@ -63,12 +63,15 @@ pub fn client_certificate(
             ),
         }
     };
+    let looks_at_kind = !release.client_certificate_is_experimental();
     if let Some(kind) = reference.kind.as_deref()
+        && looks_at_kind
         && kind != "Secret"
     {
         return unsupported("kind", kind, "\"Secret\"", "NGF-G1");
     }
     if let Some(group) = reference.group.as_deref()
+        && looks_at_kind
         && !matches!(group, "" | "core")
     {
         return unsupported("group", group, "\"core\", \"\"", "NGF-G2");

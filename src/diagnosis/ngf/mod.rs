@@ -6,6 +6,7 @@ pub mod backend;
 pub mod directives;
 pub mod gateway;
 pub mod known;
+pub mod listener;
 pub mod policy;
 pub mod predict;
 pub mod release;
@@ -15,8 +16,9 @@ pub mod resolver;
 pub use backend::{BackendDecision, BackendState, RuleDecision, decide_rule};
 pub use directives::{Directive, directives};
 pub use gateway::{ClientCertificate, client_certificate};
+pub use listener::{ListenerDecision, ListenerDecisions};
 pub use policy::{PolicyDecision, PolicyFault, decide_policy};
-pub use predict::{Difference, PredictedCondition, predicted};
+pub use predict::{Difference, PredictedCondition, predicted, predicted_all};
 pub use release::{Release, Running};
 pub use resolve::{Resolved, resolve_config_map, resolve_secret};
 

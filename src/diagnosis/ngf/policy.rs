@@ -67,9 +67,10 @@ pub fn decide_policy(
     let mut fault = fault(
         "NGF-P2",
         format!(
-            "Invalid hostname: {}: Invalid value: \"{}\": {problem}",
+            "Invalid hostname: {}: Invalid value: \"{}\": {}",
             release.hostname_field(),
-            spec.hostname
+            spec.hostname,
+            in_kubernetes_words(&spec.hostname, problem)
         ),
     );
     if let PolicyDecision::Invalid(further) = trust {
@@ -110,7 +111,7 @@ fn decide_trust(
         (several, None) => invalid(
             "NGF-P4",
             format!(
-                "validation.caCertificateRefs: Too many: {}: must have at most 1 items",
+                "validation.caCertificateRefs: Too many: {}: must have at most 1 item",
                 several.len()
             ),
         ),
@@ -127,7 +128,7 @@ fn ca_reference(
     let group = reference.group.as_deref().unwrap_or_default();
     let namespace = &policy.reference.namespace;
     let (object, resolved) = match kind {
-        _ if !matches!(group, "" | "core") => {
+        "Secret" | "ConfigMap" if !matches!(group, "" | "core") => {
             return unsupported("group", group, "\"\", \"core\"");
         }
         "Secret" => {
@@ -246,6 +247,20 @@ pub fn hostname_problem(hostname: &str) -> Option<&'static str> {
         )
     } else {
         None
+    }
+}
+
+/// The same, as `IsDNS1123Subdomain` and `IsWildcardDNS1123Subdomain` of Kubernetes put it.
+fn in_kubernetes_words(hostname: &str, problem: &str) -> String {
+    if hostname.starts_with("*.") {
+        r"a wildcard DNS-1123 subdomain must start with '*.', followed by a valid DNS subdomain, which must consist of lower case alphanumeric characters, '-' or '.' and end with an alphanumeric character (e.g. '*.example.com', regex used for validation is '\*\.[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')".to_owned()
+    } else if problem.starts_with("a lowercase") {
+        format!(
+            "{problem} (e.g. 'example.com', regex used for validation is '{}')",
+            r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*"
+        )
+    } else {
+        problem.to_owned()
     }
 }
 

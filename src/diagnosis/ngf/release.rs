@@ -4,6 +4,7 @@
 use std::fmt;
 
 use crate::model::{
+    kind::Kind,
     kinds::{Container, Workload},
     object::{Object, ObjectRef},
     snapshot::Snapshot,
@@ -31,6 +32,9 @@ pub struct Running {
     pub release: Release,
     /// The workload that says so, and the version as it says it; `None` where nothing does.
     pub said_by: Option<(ObjectRef, String)>,
+    /// Whether the controller was started with `--gateway-api-experimental-features`; `None` where its
+    /// workload cannot be seen.
+    pub experimental: Option<bool>,
 }
 
 impl Release {
@@ -80,9 +84,61 @@ impl Release {
     }
 
     /// Whether a `ca.crt` in a TLS Secret that can be read makes NGF forget that the key pair cannot
-    /// (`secretResolver.resolve`).
+    /// (`secretResolver.resolve`, `secretEntry.validate`).
     pub fn ca_hides_broken_pair(self) -> bool {
-        self == Self::V2_4
+        self <= Self::V2_5
+    }
+
+    /// The bundle of Gateway API CRDs that it was built for (Gateway API's `consts.BundleVersion`).
+    pub fn gateway_api(self) -> &'static str {
+        match self {
+            Self::V2_4 => "v1.4.1",
+            Self::V2_5 | Self::V2_6 => "v1.5.1",
+            Self::V2_7 => "v1.6.1",
+        }
+    }
+
+    /// Whether it reads ListenerSets (`buildListenerSets`).
+    pub fn knows_listener_sets(self) -> bool {
+        self >= Self::V2_6
+    }
+
+    /// Whether it watches a kind of route at all (`registerControllers`); `None` where that depends on
+    /// experimental features, of which nobody knows.
+    pub fn watches(self, kind: Kind, experimental: Option<bool>) -> Option<bool> {
+        let needs_flag = match kind {
+            Kind::TLSRoute => self == Self::V2_4,
+            Kind::TCPRoute | Kind::UDPRoute => self <= Self::V2_6,
+            _ => false,
+        };
+        if needs_flag { experimental } else { Some(true) }
+    }
+
+    /// Whether two listeners of one port, protocol and host name are in conflict
+    /// (`uniqueListenerConflictResolver`).
+    pub fn wants_unique_listeners(self) -> bool {
+        self >= Self::V2_6
+    }
+
+    /// Whether an HTTPS listener may have more than one certificate, some of them broken
+    /// (`createExternalReferencesForTLSSecretsResolver`).
+    pub fn takes_several_listener_certificates(self) -> bool {
+        self >= Self::V2_6
+    }
+
+    /// Whether `ResolvedRefs: False` of a valid listener stays, and a conflict is the reason of
+    /// `Programmed: False` too (`NewDefaultListenerConditions`, `NewListenerProtocolConflict`).
+    pub fn keeps_unresolved_listener_refs(self) -> bool {
+        self >= Self::V2_6
+    }
+
+    /// What it says of a Secret that does not exist.
+    pub fn no_such_secret(self, secret: &ObjectRef) -> String {
+        if self == Self::V2_4 {
+            "secret does not exist".to_owned()
+        } else {
+            format!("Secret {} does not exist", secret.path())
+        }
     }
 
     /// What NGF calls the field of a hostname that it does not take (`validateBackendTLSHostname`).
@@ -119,7 +175,10 @@ impl Running {
         let found = workloads()
             .find_map(|workload| controller(workload))
             .or_else(|| workloads().find_map(|workload| data_plane(workload)));
-        found.unwrap_or_default()
+        Self {
+            experimental: workloads().find_map(|workload| experimental(workload)),
+            ..found.unwrap_or_default()
+        }
     }
 }
 
@@ -150,7 +209,19 @@ fn said(workload: &Object<Workload>, version: Option<&str>) -> Option<Running> {
     Some(Running {
         release: Release::of_version(version)?,
         said_by: Some((workload.reference.clone(), version.to_owned())),
+        experimental: None,
     })
+}
+
+/// Whether a controller's workload gives it the flag (`cmd/gateway/commands.go`).
+fn experimental(workload: &Object<Workload>) -> Option<bool> {
+    const FLAG: &str = "--gateway-api-experimental-features";
+    let given = &container(workload, "nginx-gateway")?.args;
+    let last = given.iter().rev().find_map(|arg| arg.strip_prefix(FLAG));
+    Some(matches!(
+        last,
+        Some("" | "=true" | "=1" | "=t" | "=T" | "=TRUE" | "=True")
+    ))
 }
 
 /// The tag of an image; what follows `@` is a digest.

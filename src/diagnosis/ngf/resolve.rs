@@ -40,10 +40,7 @@ pub fn resolve_secret(snapshot: &Snapshot, release: Release, name: &ObjectRef) -
     let secret = match known::secret(snapshot, name) {
         Lookup::Found(secret) => secret,
         Lookup::Absent => {
-            return Resolved::Refused(
-                Fault::DoesNotExist,
-                format!("Secret {} does not exist", name.path()),
-            );
+            return Resolved::Refused(Fault::DoesNotExist, release.no_such_secret(name));
         }
         Lookup::Unknown(why) => return Resolved::Unknown(why),
     };
@@ -121,9 +118,10 @@ fn ca_problem(ca: &PemFacts) -> Option<String> {
         PemFacts::Missing | PemFacts::Empty => {
             Some("the data field \"ca.crt\" must hold a valid CERTIFICATE PEM block".to_owned())
         }
-        PemFacts::Broken(why) => Some(format!(
-            "the data field \"ca.crt\" must hold a valid CERTIFICATE PEM block ({why})"
-        )),
+        // What Go says of a block that is no certificate follows in NGF's message; it is not known here.
+        PemFacts::Broken(_) => {
+            Some("the data field \"ca.crt\" must hold a valid CERTIFICATE PEM block".to_owned())
+        }
         PemFacts::Certificates { .. } => None,
     }
 }

@@ -140,6 +140,7 @@ impl<'a> Planner<'a> {
         };
         let at = self.place(place)?;
         not_spoken(&at, self.release)?;
+        self.not_read(&at)?;
         let (decision, rule) = self.decision(&at, backend)?;
         let label = match (&decision.service, backend.port) {
             (Some(service), Some(port)) => format!("{service}:{port}"),
@@ -173,6 +174,18 @@ impl<'a> Planner<'a> {
             because,
         };
         Ok((connection, service, port))
+    }
+
+    /// Whether the route is reached through an object that this release does not read.
+    fn not_read(&self, at: &Place<'_>) -> Result<(), PlanError> {
+        let set = at.listener.as_ref().map(|(owner, _)| owner);
+        match set.filter(|owner| owner.kind == Kind::ListenerSet) {
+            Some(set) if !self.release.knows_listener_sets() => Err(PlanError::NotAttached {
+                route: at.route.reference.to_string(),
+                why: format!("NGF {} does not read {set}", self.release),
+            }),
+            _ => Ok(()),
+        }
     }
 
     fn place(&self, place: NodeIx) -> Result<Place<'a>, PlanError> {

@@ -123,6 +123,10 @@ fn container(field: Field<'_>, status: Field<'_>) -> Container {
         .find(|status| status.text("name").as_deref() == Some(name.as_str()));
     Container {
         image: field.text("image").unwrap_or_default(),
+        args: ["command", "args"]
+            .into_iter()
+            .flat_map(|list| field.texts(list))
+            .collect(),
         ready: status
             .and_then(|status| status.flag("ready"))
             .unwrap_or_default(),

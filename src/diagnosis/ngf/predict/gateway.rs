@@ -1,85 +1,157 @@
 //! Gateways (`state/graph/gateway.go`, `prepareGatewayRequest`).
 
-use std::collections::BTreeSet;
-
 use super::{Predicted, PredictedCondition, Predictor};
 use crate::{
     diagnosis::{
         context::Context,
-        ngf::{ClientCertificate, known},
+        ngf::{ClientCertificate, ListenerDecision, ListenerDecisions, Release, known, listener},
         plan::TrustSource,
         words::condition,
     },
     model::{
+        attachment::takes_listener_set,
         kind::Kind,
-        kinds::{Gateway, PemFacts},
+        kinds::{Gateway, ListenerSet, LocalRef, PemFacts},
         object::{Object, ObjectRef},
+        raw::Raw,
         snapshot::Lookup,
+        topology::gateway_of,
     },
 };
 
-pub(super) fn predict(predictor: &Predictor<'_, '_>, name: &ObjectRef) -> Vec<PredictedCondition> {
-    let context = predictor.context;
-    let Some((gateway, certificate)) = context.gateways.get(name) else {
-        return Vec::new();
-    };
-    // Whether the controller was started with experimental features is not known, and all depends on it.
-    let release = context.running.release;
-    if release.client_certificate_is_experimental() && gateway.spec.client_certificate_ref.is_some()
-    {
-        return Vec::new();
-    }
-    let mut all = Vec::new();
-    match class_is_valid(context, gateway) {
-        Some(false) => {
-            for kind in ["Accepted", "Programmed"] {
-                all.push(said(
-                    kind,
-                    "False",
-                    "Invalid",
-                    "The GatewayClass is invalid",
-                ));
-            }
-        }
-        Some(true) if is_plain(gateway) => {
-            all.push(said(
-                "Accepted",
-                "True",
-                "Accepted",
-                "The Gateway is accepted",
-            ));
-            all.push(if loads(context, name) {
-                said("Programmed", "True", "Programmed", "The Gateway is programmed")
-            } else {
-                said(
-                    "Programmed",
-                    "False",
-                    "Invalid",
-                    "The Gateway is not programmed due to a failure to reload nginx with the configuration",
-                )
-            });
-        }
-        _ => {}
-    }
-    all.extend(resolved_refs(gateway, certificate));
-    all
+/// What NGF makes of a Gateway and its listeners.
+pub(super) struct GatewayDecision {
+    /// Whether NGF takes it; `None` where something that decides is not known.
+    pub(super) valid: Option<bool>,
+    /// Conditions that make it invalid.
+    faults: Vec<Predicted>,
+    /// Its listeners and those of the ListenerSets that it takes; empty where it is not valid.
+    pub(super) listeners: ListenerDecisions,
 }
 
-fn said(
+/// What NGF makes of a Gateway (`validateGateway`).
+pub(super) fn decide(
+    context: &Context<'_>,
+    gateway: &Object<Gateway>,
+    certificate: &ClientCertificate,
+) -> GatewayDecision {
+    let mut faults = Vec::new();
+    let mut known = true;
+    match class_is_valid(context, gateway) {
+        Some(true) => {}
+        Some(false) => faults.extend(invalid("Invalid", "Invalid", "The GatewayClass is invalid")),
+        None => known = false,
+    }
+    let addresses = gateway.raw.pointer("/spec/addresses");
+    for address in addresses
+        .and_then(serde_json::Value::as_array)
+        .into_iter()
+        .flatten()
+    {
+        match address.get("type").and_then(serde_json::Value::as_str) {
+            // The API server fills in IPAddress.
+            None | Some("IPAddress") => {}
+            Some(_) => faults.push(predicted(
+                "Accepted",
+                "False",
+                "UnsupportedAddress",
+                "Only AddressType IPAddress is supported",
+            )),
+        }
+    }
+    let release = context.running.release;
+    let has_backend_tls = gateway.raw.pointer("/spec/tls/backend").is_some();
+    if release.client_certificate_is_experimental() && has_backend_tls {
+        match context.running.experimental {
+            Some(false) => faults.extend(invalid(
+                "UnsupportedValue",
+                "UnsupportedValue",
+                "spec.tls: Forbidden: tls.backend is not supported when experimental features are disabled",
+            )),
+            Some(true) if has_experimental_crds(context, gateway) => {
+                match experimental_certificate(gateway, certificate) {
+                    Ok(fault) => faults.extend(fault),
+                    Err(Unknown) => known = false,
+                }
+            }
+            _ => known = false,
+        }
+    }
+    let valid = if faults.is_empty() {
+        known.then_some(true)
+    } else {
+        Some(false)
+    };
+    let listeners = match valid {
+        Some(true) => decide_listeners(context, gateway),
+        _ => ListenerDecisions::default(),
+    };
+    GatewayDecision {
+        valid,
+        faults,
+        listeners,
+    }
+}
+
+/// That something that decides is not known.
+struct Unknown;
+
+/// Whether the CRDs are of the experimental channel, which NGF 2.4 asks for besides the flag: those that
+/// it was built for have the field in that channel alone.
+fn has_experimental_crds(context: &Context<'_>, gateway: &Object<Gateway>) -> bool {
+    let class = ObjectRef::new(Kind::GatewayClass, "", &gateway.spec.class);
+    let class = context.snapshot.gateway_classes.get(&class);
+    let supported = class.and_then(|class| condition(&class.spec.conditions, "SupportedVersion"));
+    supported.is_some_and(|supported| supported.status == "True")
+}
+
+/// What NGF 2.4 makes of the client certificate, which makes the whole Gateway invalid (`validateGateway`).
+fn experimental_certificate(
+    gateway: &Object<Gateway>,
+    certificate: &ClientCertificate,
+) -> Result<Option<Predicted>, Unknown> {
+    let ClientCertificate::Refused {
+        reason,
+        message,
+        secret,
+        ..
+    } = certificate
+    else {
+        let unknown = matches!(certificate, ClientCertificate::Unknown { .. });
+        return if unknown { Err(Unknown) } else { Ok(None) };
+    };
+    // Kind and group it does not look at.
+    let secret = secret.as_ref().ok_or(Unknown)?;
+    let (reason, message) = match *reason {
+        "RefNotPermitted" => ("SecretRefNotPermitted", message.clone()),
+        // Whether there is a grant counts as well.
+        _ if secret.namespace != gateway.reference.namespace => return Err(Unknown),
+        _ => (
+            "SecretRefInvalid",
+            message.replacen("Spec.tls.backend", "backend", 1),
+        ),
+    };
+    Ok(Some(predicted("ResolvedRefs", "False", reason, message)))
+}
+
+fn invalid(accepted: &'static str, programmed: &'static str, message: &str) -> [Predicted; 2] {
+    [
+        predicted("Accepted", "False", accepted, message),
+        predicted("Programmed", "False", programmed, message),
+    ]
+}
+
+fn predicted(
     kind: &'static str,
     status: &'static str,
     reason: &'static str,
     message: impl Into<String>,
-) -> PredictedCondition {
-    PredictedCondition {
-        parent: None,
-        section: None,
-        condition: Predicted {
-            kind,
-            status,
-            reason,
-            message: message.into(),
-        },
+) -> Predicted {
+    Predicted {
+        kind,
+        status,
+        reason,
+        message: message.into(),
     }
 }
 
@@ -95,25 +167,295 @@ fn class_is_valid(context: &Context<'_>, gateway: &Object<Gateway>) -> Option<bo
     }
 }
 
-/// Whether all listeners are of the sort that nothing else can make invalid, and nothing that NGF
-/// does not know is asked for.
-fn is_plain(gateway: &Object<Gateway>) -> bool {
-    let mut seen = BTreeSet::new();
-    let listeners = gateway.spec.listeners.iter().all(|listener| {
-        listener.protocol == "HTTP" && seen.insert((listener.port, listener.hostname.clone()))
+fn decide_listeners(context: &Context<'_>, gateway: &Object<Gateway>) -> ListenerDecisions {
+    let release = context.running.release;
+    let mut sets: Vec<&Object<ListenerSet>> = Vec::new();
+    if release.knows_listener_sets() {
+        sets = context
+            .snapshot
+            .listener_sets
+            .values()
+            .map(|set| &**set)
+            .filter(|set| gateway_of(set) == gateway.reference)
+            .filter(|set| takes_listener_set(gateway, &set.reference) == Some(true))
+            .collect();
+        sets.sort_by_key(|set| (set.meta.created, &set.reference));
+    }
+    let surroundings = listener::Surroundings {
+        snapshot: context.snapshot,
+        release,
+        namespace: &gateway.reference.namespace,
+        proxies: proxies(context, gateway),
+        frontend: gateway.raw.pointer("/spec/tls/frontend").is_some(),
+    };
+    listener::decide(&surroundings, gateway, &sets)
+}
+
+/// The NginxProxies that count; `None` where one of them is not known.
+fn proxies<'a>(context: &Context<'a>, gateway: &Object<Gateway>) -> Option<Vec<&'a Raw>> {
+    let class = ObjectRef::new(Kind::GatewayClass, "", &gateway.spec.class);
+    let class = context.snapshot.gateway_classes.get(&class);
+    let of_class = class.and_then(|class| class.spec.parameters_ref.as_ref());
+    let mut all = Vec::new();
+    for reference in gateway.spec.parameters_ref.iter().chain(of_class) {
+        let name = proxy_name(gateway, reference);
+        match context.snapshot.ngf.get(&name) {
+            Some(proxy) => all.push(&*proxy.raw),
+            None => known::absence_is_proven(context.snapshot, &name).ok()?,
+        }
+    }
+    Some(all)
+}
+
+fn proxy_name(gateway: &Object<Gateway>, reference: &LocalRef) -> ObjectRef {
+    let own = &gateway.reference.namespace;
+    let namespace = reference.namespace.as_deref().unwrap_or(own);
+    ObjectRef::new(Kind::NginxProxy, namespace, &reference.name)
+}
+
+pub(super) fn predict(predictor: &Predictor<'_, '_>, name: &ObjectRef) -> Vec<PredictedCondition> {
+    let context = predictor.context;
+    let (Some((gateway, certificate)), Some(decision)) =
+        (context.gateways.get(name), predictor.decisions.get(name))
+    else {
+        return Vec::new();
+    };
+    let release = context.running.release;
+    let of = |listener: Option<&str>, condition: Predicted| PredictedCondition {
+        parent: None,
+        section: listener.map(str::to_owned),
+        condition,
+    };
+    let mut own = match decision.valid {
+        None => Vec::new(),
+        Some(true) => own_conditions(predictor, gateway, &decision.listeners),
+        Some(false) => faults(predictor, gateway, decision),
+    };
+    // What is said before NGF looks at the class is said in any case, but by a release that asks for more.
+    let asks_for_more = release.client_certificate_is_experimental()
+        && gateway.spec.client_certificate_ref.is_some();
+    if !asks_for_more {
+        own.extend(resolved_refs(context, gateway, certificate));
+    }
+    let loaded = loads(context, name);
+    let listeners = decision.listeners.own.iter().flat_map(|listener| {
+        let mut conditions = listener.conditions(release);
+        if !loaded && !conditions.is_empty() {
+            conditions.retain(|condition| condition.kind != "Programmed");
+            conditions.push(predicted(
+                "Programmed",
+                "False",
+                "Invalid",
+                "The Listener is not programmed due to a failure to reload nginx with the configuration",
+            ));
+        }
+        let conditions = conditions.into_iter();
+        conditions.map(|condition| of(Some(&listener.name), condition))
     });
-    let unusual = [
-        "/spec/addresses",
-        "/spec/defaultScope",
-        "/spec/tls/frontend",
-    ];
-    let usual = unusual
+    let own = own.into_iter().map(|condition| of(None, condition));
+    own.chain(listeners).collect()
+}
+
+/// The conditions of a Gateway that NGF does not take. Of several of one type the last one counts, which
+/// need not be the gravest.
+fn faults(
+    predictor: &Predictor<'_, '_>,
+    gateway: &Object<Gateway>,
+    decision: &GatewayDecision,
+) -> Vec<Predicted> {
+    let fault = |kind: &str| decision.faults.iter().rfind(|fault| fault.kind == kind);
+    let accepted = match accepted(predictor, gateway) {
+        Some(ignored) if ignored.reason != "Accepted" => Some(ignored),
+        Some(_) => fault("Accepted").cloned(),
+        None => None,
+    };
+    let others = ["Programmed", "ResolvedRefs"].into_iter().filter_map(fault);
+    accepted.into_iter().chain(others.cloned()).collect()
+}
+
+/// Accepted and Programmed of a Gateway that is valid.
+fn own_conditions(
+    predictor: &Predictor<'_, '_>,
+    gateway: &Object<Gateway>,
+    listeners: &ListenerDecisions,
+) -> Vec<Predicted> {
+    let context = predictor.context;
+    let validity: Vec<Option<bool>> = listeners.own.iter().map(|found| found.valid).collect();
+    let of_sets: Vec<&ListenerDecision> = listeners.sets.values().flatten().collect();
+    let valid = validity
         .iter()
-        .all(|pointer| gateway.raw.pointer(pointer).is_none());
-    listeners
-        && usual
-        && !gateway.spec.listeners.is_empty()
-        && gateway.spec.parameters_ref.is_none()
+        .filter(|valid| **valid == Some(true))
+        .count();
+    let some_unknown =
+        validity.contains(&None) || of_sets.iter().any(|found| found.valid.is_none());
+    let of_sets = of_sets
+        .iter()
+        .filter(|found| found.valid == Some(true))
+        .count();
+    let all_invalid = valid == 0 && !validity.is_empty() && of_sets == 0;
+    let mut all = Vec::new();
+    if some_unknown {
+        return all;
+    }
+    if all_invalid {
+        return invalid(
+            "ListenersNotValid",
+            "Invalid",
+            "The Gateway has no valid listeners",
+        )
+        .into();
+    }
+    match accepted(predictor, gateway) {
+        _ if valid < validity.len() => all.push(predicted(
+            "Accepted",
+            "True",
+            "ListenersNotValid",
+            "The Gateway has at least one valid listener",
+        )),
+        Some(accepted) => all.push(accepted),
+        None => {}
+    }
+    all.push(programmed(context, gateway));
+    all
+}
+
+/// Accepted of a Gateway whose listeners are all valid; `None` where its NginxProxy decides.
+fn accepted(predictor: &Predictor<'_, '_>, gateway: &Object<Gateway>) -> Option<Predicted> {
+    let context = predictor.context;
+    let release = context.running.release;
+    match predictor
+        .left_out
+        .get(&gateway.reference)
+        .map(Vec::as_slice)
+    {
+        None => {}
+        Some([policy]) => {
+            let message = format!(
+                "Policies cannot be applied because the ancestor status list has reached the maximum size. The following policies have been ignored: BackendTLSPolicy {}",
+                policy.path()
+            );
+            return Some(predicted(
+                "Accepted",
+                "False",
+                "AncestorLimitReached",
+                message,
+            ));
+        }
+        // In which order it names several is left to chance.
+        Some(_) => return None,
+    }
+    let ignored = |what: &str| {
+        predicted(
+            "Accepted",
+            "True",
+            "UnsupportedField",
+            format!(
+                "The Gateway is accepted but the following unsupported parameters were ignored: {what}"
+            ),
+        )
+    };
+    if let Some(reference) = &gateway.spec.parameters_ref {
+        let message = parameters_fault(context, gateway, reference)?;
+        let (status, text) = if release >= Release::V2_7 {
+            (
+                "False",
+                "The Gateway is not accepted due to an invalid ParametersRef",
+            )
+        } else {
+            (
+                "True",
+                "The Gateway is accepted, but ParametersRef is ignored due to an error",
+            )
+        };
+        let message = format!("{text}: {message}");
+        return Some(predicted("Accepted", status, "InvalidParameters", message));
+    }
+    let has = |pointer: &str| gateway.raw.pointer(pointer).is_some();
+    if release.knows_listener_sets() {
+        if has("/spec/defaultScope") {
+            return Some(ignored("spec.defaultScope: Forbidden: DefaultScope"));
+        }
+    } else if has("/spec/tls/frontend") || has("/spec/defaultScope") {
+        return None;
+    } else if has("/spec/allowedListeners") {
+        return Some(ignored("AllowedListeners"));
+    }
+    Some(predicted(
+        "Accepted",
+        "True",
+        "Accepted",
+        "The Gateway is accepted",
+    ))
+}
+
+/// What is wrong with `spec.infrastructure.parametersRef`; `None` where that is not known, which it is
+/// not of an NginxProxy that exists.
+fn parameters_fault(
+    context: &Context<'_>,
+    gateway: &Object<Gateway>,
+    reference: &LocalRef,
+) -> Option<String> {
+    let path = "spec.infrastructure.parametersRef";
+    let kind = reference.kind.as_deref().unwrap_or_default();
+    let capital = context.running.release != Release::V2_4;
+    let text = if kind == "NginxProxy" {
+        let name = proxy_name(gateway, reference);
+        if context.snapshot.ngf.contains_key(&name) {
+            return None;
+        }
+        known::absence_is_proven(context.snapshot, &name).ok()?;
+        format!("{path}.name: Not found: \"{}\"", reference.name)
+    } else {
+        format!("{path}.kind: Unsupported value: \"{kind}\": supported values: \"NginxProxy\"")
+    };
+    Some(if capital || kind != "NginxProxy" {
+        text.replacen("spec", "Spec", 1)
+    } else {
+        text
+    })
+}
+
+/// Addresses that cannot be used come last, and what nginx says of the configuration before them.
+fn programmed(context: &Context<'_>, gateway: &Object<Gateway>) -> Predicted {
+    let addresses = gateway.raw.pointer("/spec/addresses");
+    let addresses = addresses.and_then(serde_json::Value::as_array);
+    let mut said = None;
+    for address in addresses.into_iter().flatten() {
+        let value = address.get("value").and_then(serde_json::Value::as_str);
+        match value.unwrap_or_default() {
+            "" => {
+                said = Some((
+                    "AddressNotAssigned",
+                    "Dynamically assigned addresses for the Gateway addresses field are not supported, value must be specified",
+                ));
+            }
+            value => {
+                let ip = value.parse::<std::net::IpAddr>();
+                // `unusableGatewayIPAddress`, of the conformance tests.
+                if ip.is_err() || value == "198.51.100.0" {
+                    said = Some(("AddressNotUsable", "Invalid IP address"));
+                }
+            }
+        }
+    }
+    if let Some((reason, message)) = said {
+        return predicted("Programmed", "False", reason, message);
+    }
+    if loads(context, &gateway.reference) {
+        predicted(
+            "Programmed",
+            "True",
+            "Programmed",
+            "The Gateway is programmed",
+        )
+    } else {
+        predicted(
+            "Programmed",
+            "False",
+            "Invalid",
+            "The Gateway is not programmed due to a failure to reload nginx with the configuration",
+        )
+    }
 }
 
 /// Whether nginx can load what the Gateway's policies name (P8, P9).
@@ -151,20 +493,41 @@ fn loads(context: &Context<'_>, gateway: &ObjectRef) -> bool {
 
 /// `validateGatewayRefs`: only a Gateway with a reference has the condition.
 fn resolved_refs(
+    context: &Context<'_>,
     gateway: &Object<Gateway>,
     certificate: &ClientCertificate,
-) -> Option<PredictedCondition> {
-    match certificate {
-        ClientCertificate::Refused {
-            reason, message, ..
-        } => Some(said("ResolvedRefs", "False", reason, message)),
-        // An NginxProxy may be invalid in ways that are not known here.
-        ClientCertificate::Presented(_) if gateway.spec.parameters_ref.is_none() => Some(said(
-            "ResolvedRefs",
-            "True",
-            "ResolvedRefs",
-            "The referenced resources are resolved",
-        )),
-        _ => None,
+) -> Option<Predicted> {
+    let no = |reason, message: &str| Some(predicted("ResolvedRefs", "False", reason, message));
+    let release = context.running.release;
+    if let ClientCertificate::Refused {
+        reason, message, ..
+    } = certificate
+    {
+        return no(reason, message);
     }
+    let parameters = gateway.spec.parameters_ref.as_ref();
+    let has_backend_tls = gateway.raw.pointer("/spec/tls/backend").is_some();
+    if let Some(reference) = parameters {
+        let fault = parameters_fault(context, gateway, reference)?;
+        let is_missing = reference.kind.as_deref() == Some("NginxProxy");
+        if release == Release::V2_4 && is_missing {
+            return no(
+                "ParametersRefNotFound",
+                "The ParametersRef resource could not be found",
+            );
+        }
+        return no("ParametersRefInvalid", &fault);
+    }
+    if release == Release::V2_4
+        || !has_backend_tls
+        || matches!(certificate, ClientCertificate::Unknown { .. })
+    {
+        return None;
+    }
+    Some(predicted(
+        "ResolvedRefs",
+        "True",
+        "ResolvedRefs",
+        "The referenced resources are resolved",
+    ))
 }

@@ -5,7 +5,9 @@
 //! What depends on more than the objects tell is left out: a condition that is not predicted is no
 //! claim that NGF would not set it.
 
+mod attachment;
 mod gateway;
+mod listener_set;
 mod policy;
 mod route;
 
@@ -24,7 +26,7 @@ use crate::{
         attachment::parent_of,
         index::Index,
         kind::Kind,
-        kinds::{LocalRef, ParentStatus},
+        kinds::{ListenerStatus, LocalRef, ParentStatus},
         object::{Condition, ObjectRef},
         snapshot::Snapshot,
         topology::{Topology, is_ngf_controller},
@@ -34,9 +36,10 @@ use crate::{
 /// A condition that NGF would set.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PredictedCondition {
-    /// Of a route the parent, of a policy the ancestor that it is about; `None` of a Gateway.
+    /// Of a route the parent, of a policy the ancestor that it is about; `None` of a Gateway or
+    /// ListenerSet.
     pub parent: Option<ObjectRef>,
-    /// `sectionName` of the route's parentRef.
+    /// `sectionName` of the parentRef in the route's status; of a Gateway or ListenerSet the listener.
     pub section: Option<String>,
     /// The condition.
     pub condition: Predicted,
@@ -94,6 +97,25 @@ pub fn predicted(snapshot: &Snapshot, object: &ObjectRef) -> Vec<PredictedCondit
     Predictor::new(&context).of(object)
 }
 
+/// The conditions that NGF would set on every Gateway, ListenerSet, route and BackendTLSPolicy of a snapshot.
+pub fn predicted_all(snapshot: &Snapshot) -> BTreeMap<ObjectRef, Vec<PredictedCondition>> {
+    let index = Index::of(snapshot);
+    let topology = Topology::with(snapshot, &index);
+    let evidence = Evidence::none();
+    let context = Context::new(
+        snapshot,
+        &evidence,
+        Timestamp::UNIX_EPOCH,
+        &index,
+        &topology,
+    );
+    let predictor = Predictor::new(&context);
+    predictor
+        .objects()
+        .map(|object| (object.clone(), predictor.of(object)))
+        .collect()
+}
+
 /// Every object whose status is another than NGF would write; none in files, where people write no
 /// status.
 pub(in crate::diagnosis) fn differences(
@@ -103,12 +125,8 @@ pub(in crate::diagnosis) fn differences(
         return BTreeMap::new();
     }
     let predictor = Predictor::new(context);
-    let gateways = context.gateways.keys().copied();
-    let routes = context.snapshot.routes.keys();
-    let policies = context.policies.keys().copied();
-    gateways
-        .chain(routes)
-        .chain(policies)
+    predictor
+        .objects()
         .filter_map(|object| {
             let found: Vec<Difference> = predictor
                 .of(object)
@@ -123,26 +141,49 @@ pub(in crate::diagnosis) fn differences(
 /// Works out conditions; holds what several objects need.
 struct Predictor<'c, 'a> {
     context: &'c Context<'a>,
-    /// The Gateways that routes name, by the Service that the routes refer to.
-    gateways_of_service: BTreeMap<ObjectRef, std::collections::BTreeSet<&'a ObjectRef>>,
+    gateways_of_service: policy::GatewaysOfService<'a>,
+    /// The policies that have no place in their status for a Gateway, by the Gateway.
+    left_out: BTreeMap<&'a ObjectRef, Vec<&'a ObjectRef>>,
     /// The policies that an older one wins against somewhere.
     losers: std::collections::BTreeSet<&'a ObjectRef>,
     restrictions: BTreeMap<&'a ObjectRef, Vec<crate::model::attachment::Restriction>>,
+    /// What NGF makes of each of its Gateways.
+    decisions: BTreeMap<&'a ObjectRef, gateway::GatewayDecision>,
 }
 
 impl<'c, 'a> Predictor<'c, 'a> {
     fn new(context: &'c Context<'a>) -> Self {
+        let decisions = context
+            .gateways
+            .iter()
+            .map(|(name, (found, certificate))| {
+                (*name, gateway::decide(context, found, certificate))
+            })
+            .collect();
+        let gateways_of_service = policy::gateways_of_services(context, &decisions);
         Self {
             context,
-            gateways_of_service: policy::gateways_of_services(context),
+            left_out: policy::left_out(context, &gateways_of_service),
+            gateways_of_service,
             losers: policy::losers(context),
             restrictions: route::restrictions(context),
+            decisions,
         }
+    }
+
+    /// What NGF writes a status of.
+    fn objects(&self) -> impl Iterator<Item = &'a ObjectRef> + use<'a, '_, 'c> {
+        let gateways = self.context.gateways.keys().copied();
+        let sets = self.context.snapshot.listener_sets.keys();
+        let routes = self.context.snapshot.routes.keys();
+        let policies = self.context.policies.keys().copied();
+        gateways.chain(sets).chain(routes).chain(policies)
     }
 
     fn of(&self, object: &ObjectRef) -> Vec<PredictedCondition> {
         match object.kind {
             Kind::Gateway => gateway::predict(self, object),
+            Kind::ListenerSet => listener_set::predict(self, object),
             Kind::BackendTLSPolicy => policy::predict(self, object),
             _ => match self.context.snapshot.routes.get(object) {
                 Some(found) => route::predict(self, found),
@@ -156,13 +197,24 @@ impl<'c, 'a> Predictor<'c, 'a> {
 /// claims nothing.
 fn is_modelled(object: Kind, kind: &str, reason: &str) -> bool {
     let reasons: &[&str] = match (object, kind) {
-        (Kind::Gateway, "Accepted") => &["Accepted", "Pending"],
-        (Kind::Gateway, "Programmed") => &["Programmed", "Pending"],
+        (Kind::Gateway | Kind::ListenerSet, "Accepted") => &[
+            "Accepted",
+            "Pending",
+            "InvalidCertificateRef",
+            "ListenersNotValid",
+            "NotAllowed",
+            "RefNotPermitted",
+        ],
+        (Kind::Gateway | Kind::ListenerSet, "Programmed") => &["Programmed", "Pending"],
         (Kind::Gateway, "ResolvedRefs") => &[
             "ResolvedRefs",
             "InvalidClientCertificateRef",
+            "InvalidCertificateRef",
             "RefNotPermitted",
         ],
+        (Kind::ListenerSet, "ResolvedRefs") => {
+            &["ResolvedRefs", "InvalidCertificateRef", "RefNotPermitted"]
+        }
         (Kind::BackendTLSPolicy, "Accepted") => {
             &["Accepted", "Invalid", "NoValidCACertificate", "Conflicted"]
         }
@@ -175,6 +227,7 @@ fn is_modelled(object: Kind, kind: &str, reason: &str) -> bool {
             "NoMatchingParent",
             "NotAllowedByListeners",
             "NoMatchingListenerHostname",
+            "InvalidListener",
         ],
         (_, "ResolvedRefs") => &[
             "ResolvedRefs",
@@ -203,7 +256,7 @@ fn difference(
     let reported = condition(reported, wanted.kind).cloned();
     if let Some(reported) = &reported {
         // The last of several faults of a route is the one that its condition names.
-        let reasons_count = reported.status == "True" || wanted.kind != "ResolvedRefs";
+        let reasons_count = reported.status != "True" && wanted.kind != "ResolvedRefs";
         let same = reported.status == wanted.status
             && (!reasons_count || reported.reason == wanted.reason);
         if same || !is_modelled(object.kind, wanted.kind, &reported.reason) {
@@ -211,7 +264,8 @@ fn difference(
         }
     }
     // Good news may be left out; not by a Gateway whose reference NGF is to look at.
-    if reported.is_none() && wanted.status == "True" && object.kind != Kind::Gateway {
+    let of_gateway = object.kind == Kind::Gateway && predicted.section.is_none();
+    if reported.is_none() && wanted.status == "True" && !of_gateway {
         return None;
     }
     Some(Difference {
@@ -234,8 +288,27 @@ fn reported<'s>(
             .find(|status| meets(&status.parent, namespace, predicted))
             .map(|status| status.conditions.as_slice())
     };
+    let of_listener = |all: &'s [ListenerStatus]| {
+        let found = all
+            .iter()
+            .find(|status| Some(&status.name) == predicted.section.as_ref());
+        found.map(|status| status.conditions.as_slice())
+    };
     let conditions = match object.kind {
-        Kind::Gateway => Some(snapshot.gateways.get(object)?.spec.conditions.as_slice()),
+        Kind::Gateway => {
+            let gateway = &snapshot.gateways.get(object)?.spec;
+            match predicted.section {
+                Some(_) => of_listener(&gateway.listener_status),
+                None => Some(gateway.conditions.as_slice()),
+            }
+        }
+        Kind::ListenerSet => {
+            let set = &snapshot.listener_sets.get(object)?.spec;
+            match predicted.section {
+                Some(_) => of_listener(&set.listener_status),
+                None => Some(set.conditions.as_slice()),
+            }
+        }
         Kind::BackendTLSPolicy => of_parent(&snapshot.policies.get(object)?.spec.ancestors),
         _ => of_parent(&snapshot.routes.get(object)?.spec.parents),
     };
@@ -244,5 +317,7 @@ fn reported<'s>(
 
 fn meets(reference: &LocalRef, namespace: &str, predicted: &PredictedCondition) -> bool {
     parent_of(reference, namespace) == predicted.parent
-        && reference.section_name == predicted.section
+        && (reference.section_name == predicted.section
+            // Other implementations of the same cluster's past, and releases to come, may leave it out.
+            || reference.section_name.is_none())
 }

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Predicted, PredictedCondition, Predictor};
+use super::{Predicted, PredictedCondition, Predictor, gateway::GatewayDecision};
 use crate::{
     diagnosis::{
         context::Context,
@@ -19,6 +19,9 @@ use crate::{
     },
 };
 
+/// The Gateways that routes name, by the Service that the routes refer to.
+pub(super) type GatewaysOfService<'a> = BTreeMap<ObjectRef, BTreeSet<&'a ObjectRef>>;
+
 /// The length of `status.ancestors` (Gateway API's `PolicyStatus`).
 const MOST_ANCESTORS: usize = 16;
 
@@ -26,8 +29,9 @@ const MOST_ANCESTORS: usize = 16;
 /// takes the route (`buildReferencedServices`).
 pub(super) fn gateways_of_services<'a>(
     context: &Context<'a>,
-) -> BTreeMap<ObjectRef, BTreeSet<&'a ObjectRef>> {
-    let mut found: BTreeMap<ObjectRef, BTreeSet<&'a ObjectRef>> = BTreeMap::new();
+    decisions: &BTreeMap<&'a ObjectRef, GatewayDecision>,
+) -> GatewaysOfService<'a> {
+    let mut found: GatewaysOfService<'a> = BTreeMap::new();
     // Without policies nobody asks.
     if context.policies.is_empty() {
         return found;
@@ -60,7 +64,7 @@ pub(super) fn gateways_of_services<'a>(
             .spec
             .parent_refs
             .iter()
-            .filter_map(|reference| gateway_named(context, reference, namespace))
+            .filter_map(|reference| gateway_named(context, decisions, reference, namespace))
             .collect();
         for service in services {
             found.entry(service).or_default().extend(&gateways);
@@ -69,21 +73,28 @@ pub(super) fn gateways_of_services<'a>(
     found
 }
 
-/// NGF's Gateway that a parentRef means, by way of a ListenerSet or not.
+/// NGF's Gateway that a parentRef means, by way of a ListenerSet or not. A Gateway that NGF does not take
+/// has no listeners, and is not meant by a parentRef that names none (`buildSectionNameRefs`).
 fn gateway_named<'a>(
     context: &Context<'a>,
+    decisions: &BTreeMap<&'a ObjectRef, GatewayDecision>,
     reference: &LocalRef,
     namespace: &str,
 ) -> Option<&'a ObjectRef> {
     let parent = parent_of(reference, namespace)?;
     let gateway = match parent.kind {
+        Kind::ListenerSet if !context.running.release.knows_listener_sets() => return None,
         Kind::ListenerSet => gateway_of(context.snapshot.listener_sets.get(&parent)?),
         _ => parent,
     };
-    context
-        .gateways
-        .get_key_value(&gateway)
-        .map(|(name, _)| *name)
+    let (name, _) = context.gateways.get_key_value(&gateway)?;
+    let is_named = reference.section_name.is_some() || reference.port.is_some();
+    let is_taken = || {
+        decisions
+            .get(name)
+            .is_some_and(|found| found.valid == Some(true))
+    };
+    (is_named || is_taken()).then_some(*name)
 }
 
 /// The policies that an older one wins against somewhere.
@@ -109,7 +120,8 @@ pub(super) fn predict(predictor: &Predictor<'_, '_>, name: &ObjectRef) -> Vec<Pr
         return Vec::new();
     }
     let conditions = conditions(policy, decision, wins, loses);
-    ancestors(predictor, policy)
+    let (named, _) = ancestors(context, &predictor.gateways_of_service, policy);
+    named
         .into_iter()
         .flat_map(|gateway| {
             conditions.iter().map(move |condition| PredictedCondition {
@@ -171,22 +183,34 @@ fn conditions(
     all
 }
 
+/// The policies that have no place for a Gateway in their status, by the Gateway: NGF passes over them
+/// there, and nginx speaks plain HTTP (P14).
+pub(super) fn left_out<'a>(
+    context: &Context<'a>,
+    gateways_of_service: &GatewaysOfService<'a>,
+) -> BTreeMap<&'a ObjectRef, Vec<&'a ObjectRef>> {
+    let mut found: BTreeMap<&'a ObjectRef, Vec<&'a ObjectRef>> = BTreeMap::new();
+    for (name, (policy, _)) in &context.policies {
+        let (_, beyond) = ancestors(context, gateways_of_service, policy);
+        for gateway in beyond {
+            found.entry(gateway).or_default().push(name);
+        }
+    }
+    found
+}
+
 /// The Gateways that the status would name, up to its length: those that it names already, then the
-/// oldest (`addGatewaysForBackendTLSPolicies`).
+/// oldest; and those for which there is no place (`addGatewaysForBackendTLSPolicies`).
 fn ancestors<'a>(
-    predictor: &Predictor<'_, 'a>,
+    context: &Context<'a>,
+    gateways_of_service: &GatewaysOfService<'a>,
     policy: &Object<BackendTLSPolicy>,
-) -> Vec<&'a ObjectRef> {
+) -> (Vec<&'a ObjectRef>, Vec<&'a ObjectRef>) {
     let namespace = &policy.reference.namespace;
     let mut gateways: Vec<&'a ObjectRef> = Vec::new();
     for target in &policy.spec.target_refs {
         let service = ObjectRef::new(Kind::Service, namespace, &target.name);
-        for gateway in predictor
-            .gateways_of_service
-            .get(&service)
-            .into_iter()
-            .flatten()
-        {
+        for gateway in gateways_of_service.get(&service).into_iter().flatten() {
             if !gateways.contains(gateway) {
                 gateways.push(gateway);
             }
@@ -200,7 +224,7 @@ fn ancestors<'a>(
         })
     };
     let age = |gateway: &ObjectRef| {
-        let found = predictor.context.snapshot.gateways.get(gateway);
+        let found = context.snapshot.gateways.get(gateway);
         found.and_then(|gateway| gateway.meta.created)
     };
     gateways.sort_by_key(|gateway| (!is_named(gateway), age(gateway), *gateway));
@@ -208,6 +232,7 @@ fn ancestors<'a>(
         .iter()
         .filter(|ancestor| !is_ngf_controller(&ancestor.controller_name))
         .count();
-    gateways.truncate(MOST_ANCESTORS.saturating_sub(others));
-    gateways
+    let places = MOST_ANCESTORS.saturating_sub(others).min(gateways.len());
+    let beyond = gateways.split_off(places);
+    (gateways, beyond)
 }

@@ -1,19 +1,22 @@
 //! Routes (`state/graph/route_common.go`, `state/graph/backend_refs.go`, `prepareRouteStatus`).
 
-use std::collections::BTreeMap;
+use std::{borrow::Cow, collections::BTreeMap};
 
-use super::{Predicted, PredictedCondition, Predictor};
+use serde_json::Value;
+
+use super::{
+    Predicted, PredictedCondition, Predictor,
+    attachment::{self, Attachment, Outcome},
+};
 use crate::{
     diagnosis::{
-        context::{Context, RuleInUse},
-        ngf::{BackendState, resolver::has_resolver},
+        context::Context,
+        ngf::{BackendState, RuleDecision, decide_rule, resolver::has_resolver},
     },
     model::{
-        attachment::{Refusal, Restriction, attach, parent_of},
-        kind::Kind,
-        kinds::{LocalRef, Route},
+        attachment::Restriction,
+        kinds::Route,
         object::{Object, ObjectRef},
-        topology::gateway_of,
     },
 };
 
@@ -33,96 +36,104 @@ pub(super) fn predict(
     route: &Object<Route>,
 ) -> Vec<PredictedCondition> {
     let context = predictor.context;
-    let first = context
-        .rules
-        .partition_point(|rule| rule.route.reference < route.reference);
-    let rules: Vec<&RuleInUse<'_>> = context.rules[first..]
+    let running = &context.running;
+    let watched = running
+        .release
+        .watches(route.reference.kind, running.experimental);
+    if watched != Some(true) {
+        return Vec::new();
+    }
+    let decided = decisions(context, route);
+    let attachments: Vec<Attachment> = route
+        .spec
+        .parent_refs
         .iter()
-        .take_while(|rule| rule.route.reference == route.reference)
+        .filter_map(|reference| attachment::of(predictor, route, reference))
         .collect();
+    // What NGF says of the route itself it says for each parent.
+    let to_invalid = attachments
+        .iter()
+        .any(|found| found.outcome == Some(Outcome::InvalidListener { attached: true }));
     let mut all = Vec::new();
-    for reference in &route.spec.parent_refs {
-        let Some((parent, gateway)) = parent(context, route, reference) else {
-            continue;
+    for found in attachments {
+        let outcome = match found.outcome {
+            Some(Outcome::Attached) if to_invalid => Outcome::InvalidListener { attached: true },
+            Some(outcome) => outcome,
+            None => continue,
         };
         let mut add = |condition| {
             all.push(PredictedCondition {
-                parent: Some(parent.clone()),
-                section: reference.section_name.clone(),
+                parent: Some(found.parent.clone()),
+                section: found.section.clone(),
                 condition,
             });
         };
-        let Some(accepted) = accepted(predictor, route, reference, &parent) else {
-            continue;
-        };
-        let is_accepted = accepted.status == "True";
-        add(accepted);
-        if is_accepted && let Some(resolved) = resolved_refs(context, &rules, &gateway) {
+        let is_attached = outcome == Outcome::Attached;
+        if !is_attached || is_plain(route) {
+            add(outcome.condition());
+        }
+        if let Some(resolved) = resolved_refs(context, &decided, &found.gateway) {
             add(resolved);
         }
     }
     all
 }
 
-/// The parent that a parentRef means, where it is NGF's, and its Gateway.
-fn parent(
-    context: &Context<'_>,
-    route: &Object<Route>,
-    reference: &LocalRef,
-) -> Option<(ObjectRef, ObjectRef)> {
-    let parent = parent_of(reference, &route.reference.namespace)?;
-    let gateway = match parent.kind {
-        Kind::ListenerSet => gateway_of(context.snapshot.listener_sets.get(&parent)?),
-        _ => parent.clone(),
-    };
-    context
-        .gateways
-        .contains_key(&gateway)
-        .then_some((parent, gateway))
+/// What NGF makes of the rules, whether or not a listener takes the route.
+fn decisions<'c>(
+    context: &'c Context<'_>,
+    route: &'c Object<Route>,
+) -> Vec<Cow<'c, RuleDecision<'c>>> {
+    let first = context
+        .rules
+        .partition_point(|rule| rule.route.reference < route.reference);
+    let in_use: Vec<Cow<'c, RuleDecision<'c>>> = context.rules[first..]
+        .iter()
+        .take_while(|rule| rule.route.reference == route.reference)
+        .map(|rule| Cow::Borrowed(&rule.decision))
+        .collect();
+    if in_use.len() == route.spec.rules.len() {
+        return in_use;
+    }
+    let release = context.running.release;
+    let rules = route.spec.rules.iter().enumerate();
+    rules
+        .map(|(index, rule)| {
+            let decided = decide_rule(context.snapshot, context.index, release, route, index, rule);
+            Cow::Owned(decided)
+        })
+        .collect()
 }
 
-fn accepted(
-    predictor: &Predictor<'_, '_>,
-    route: &Object<Route>,
-    reference: &LocalRef,
-    parent: &ObjectRef,
-) -> Option<Predicted> {
-    let snapshot = predictor.context.snapshot;
-    let listeners = match parent.kind {
-        // Whether the Gateway takes the set is another question.
-        Kind::ListenerSet => &snapshot.listener_sets.get(parent)?.spec.listeners,
-        _ => &snapshot.gateways.get(parent)?.spec.listeners,
-    };
-    let none = Vec::new();
-    let restrictions = predictor.restrictions.get(parent).unwrap_or(&none);
-    let (status, reason, message) = match attach(route, reference, parent, listeners, restrictions)
-    {
-        Ok(_) => ("True", "Accepted", "The Route is accepted"),
-        Err(refusal) => (
-            "False",
-            refusal.reason()?,
-            match refusal {
-                Refusal::NoSuchListener { .. } => "The Listener is not found for this parent ref",
-                Refusal::NotAllowed(_) => "The Route is not allowed by any listener",
-                Refusal::HostnamesDoNotMatch(_) => {
-                    "The Listener hostname does not match the Route hostnames"
-                }
-                _ => return None,
-            },
-        ),
-    };
-    Some(Predicted {
-        kind: "Accepted",
-        status,
-        reason,
-        message: message.to_owned(),
+/// Whether the rules have nothing that NGF may ignore or refuse by itself (`checkForUnsupported…Fields`,
+/// `validateFilter`).
+fn is_plain(route: &Object<Route>) -> bool {
+    const FIELDS: [&str; 3] = ["matches", "filters", "backendRefs"];
+    const FILTERS: [&str; 5] = [
+        "RequestHeaderModifier",
+        "ResponseHeaderModifier",
+        "RequestRedirect",
+        "URLRewrite",
+        "RequestMirror",
+    ];
+    let rules = route.raw.pointer("/spec/rules").and_then(Value::as_array);
+    rules.into_iter().flatten().all(|rule| {
+        let fields = rule.as_object().into_iter().flat_map(|rule| rule.keys());
+        let filters = rule.get("filters").and_then(Value::as_array);
+        let types = filters.into_iter().flatten();
+        fields
+            .map(String::as_str)
+            .all(|field| FIELDS.contains(&field))
+            && types
+                .filter_map(|filter| filter.get("type")?.as_str())
+                .all(|kind| FILTERS.contains(&kind))
     })
 }
 
 /// Of several faults the last one counts; `None` where some backend is not known.
 fn resolved_refs(
     context: &Context<'_>,
-    rules: &[&RuleInUse<'_>],
+    rules: &[Cow<'_, RuleDecision<'_>>],
     gateway: &ObjectRef,
 ) -> Option<Predicted> {
     let no = |reason, message: &str| Predicted {
@@ -139,7 +150,11 @@ fn resolved_refs(
     };
     let mut unresolved_name = false;
     for rule in rules {
-        for backend in &rule.decision.backends {
+        for backend in &rule.backends {
+            // Of pools nothing is read.
+            if backend.service.is_none() && !matches!(backend.state, BackendState::Invalid(_)) {
+                return None;
+            }
             match &backend.state {
                 BackendState::Invalid(fault) => said = no(fault.reason, &fault.message),
                 BackendState::Unknown(_) => return None,
@@ -152,7 +167,7 @@ fn resolved_refs(
                 unresolved_name |= !has_resolver(context, gateway)?;
             }
         }
-        if rule.decision.mismatch {
+        if rule.mismatch {
             said = no(
                 "UnsupportedValue",
                 "Backend TLS policies do not match for all backends",

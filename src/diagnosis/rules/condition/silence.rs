@@ -67,6 +67,9 @@ pub(in crate::diagnosis) const S7: Rule = Rule {
     },
 };
 
+/// The length of `status.ancestors` (Gateway API's `PolicyStatus`).
+const MOST_ANCESTORS: usize = 16;
+
 pub(in crate::diagnosis) const S8: Rule = Rule {
     code: "NGF-S8",
     severity: Severity::Warning,
@@ -101,6 +104,8 @@ pub(in crate::diagnosis) const S8: Rule = Rule {
         }
         for name in context.policy_users.keys() {
             if let Some((policy, _)) = context.policies.get(*name)
+                // Others may have left NGF no place, which P14 tells of the Gateway.
+                && policy.spec.ancestors.len() < MOST_ANCESTORS
                 && !policy
                     .spec
                     .ancestors
