@@ -38,7 +38,7 @@ pub(in crate::diagnosis) const P1: Rule = Rule {
                 || is_anothers(context, policy);
             if !used {
                 unused(context, policy, findings);
-            } else if !context.losers.contains(*name) && !is_anothers(context, policy) {
+            } else if context.policy_users.contains_key(name) && !context.losers.contains(*name) {
                 partly_unused(context, policy, findings);
             }
         }
