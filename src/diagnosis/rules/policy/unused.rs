@@ -17,7 +17,7 @@ use crate::{
     model::{
         index::service_port,
         kind::Kind,
-        kinds::{BackendTLSPolicy, LocalRef, ServicePort},
+        kinds::{BackendTLSPolicy, LocalRef, Service, ServicePort},
         object::{Object, ObjectRef},
         topology::{What, is_ngf_controller, service_of},
     },
@@ -290,8 +290,23 @@ fn why_missed(context: &Context<'_>, policy: &ObjectRef, target: &LocalRef) -> M
         )));
         return miss;
     }
+    let (is_mistake, sentence, stopped) = not_routed(context, found, target);
+    miss.is_mistake = is_mistake;
+    miss.sentence = sentence;
+    miss.elsewhere = stopped;
+    miss
+}
+
+/// Of a target that is there: whether routes use another port of it, what to say, and which routes stop
+/// before they get there.
+fn not_routed(
+    context: &Context<'_>,
+    found: &Object<Service>,
+    target: &LocalRef,
+) -> (bool, String, Vec<ObjectRef>) {
+    let service = &found.reference;
     if let Some(section) = target.section_name.as_deref() {
-        let ports: BTreeSet<String> = ports_in_use(context, &service)
+        let ports: BTreeSet<String> = ports_in_use(context, service)
             .into_iter()
             .map(|port| {
                 service_port(&found.spec, port)
@@ -301,25 +316,24 @@ fn why_missed(context: &Context<'_>, policy: &ObjectRef, target: &LocalRef) -> M
             })
             .collect();
         if !ports.is_empty() {
-            miss.sentence = format!(
-                "it targets port {section} of {service}, and routes use port {}",
-                list(ports, 6)
-            );
-            return miss;
+            let ports = list(ports, 6);
+            let sentence =
+                format!("it targets port {section} of {service}, and routes use port {ports}");
+            return (true, sentence, Vec::new());
         }
     }
-    miss.is_mistake = false;
-    let stopped = stopped(context, &service);
-    miss.sentence = if stopped.is_empty() {
+    let stopped = stopped(context, service);
+    let sentence = if stopped.is_empty() {
         format!("no route that a listener takes refers to {service}")
     } else {
-        format!(
-            "{} refers to {service}, and does not get there",
-            list(&stopped, 2)
-        )
+        let routes = list(&stopped, 2);
+        let (refer, do_not) = match stopped.len() {
+            1 => ("refers", "does not"),
+            _ => ("refer", "do not"),
+        };
+        format!("{routes} {refer} to {service}, and {do_not} get there")
     };
-    miss.elsewhere = stopped;
-    miss
+    (false, sentence, stopped)
 }
 
 /// The routes that refer to a Service and are stopped before NGF looks for a policy: by a port that it
