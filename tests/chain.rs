@@ -46,6 +46,7 @@ pictures! {
     another_name_breaks_the_leaf: "t8-wrong-hostname",
     no_client_certificate_is_said_to_be_none: "g8-no-client-certificate",
     a_client_certificate_from_another_ca: "b2-other-ca",
+    another_ca_in_the_backend: "b6-other-ca-in-the-backend",
     a_missing_ca_is_unknown: "p8-before-the-reload",
     an_invalid_policy_has_no_picture: "p6-ca-missing",
     only_an_intermediate_is_trusted: "t3-only-an-intermediate",

@@ -4,7 +4,11 @@
 mod sandbox_support;
 mod support;
 
-use std::{collections::BTreeSet, fmt::Write as _, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Write as _,
+    time::Duration,
+};
 
 use insta::assert_snapshot;
 use ngf_tui::{
@@ -23,7 +27,7 @@ use ngf_tui::{
 use sandbox_support::{Cluster, peers};
 use serde_json::json;
 use support::{
-    ngf_tui,
+    ngf_tui, pki,
     scenario::{self, Scenario},
 };
 
@@ -108,8 +112,8 @@ fn what_a_plan_is_for_is_gone_once_it_is_made() {
         }
     }
     for code in [
-        "NGF-B9", "NGF-C5", "NGF-G1", "NGF-G2", "NGF-G7", "NGF-P1", "NGF-P13", "NGF-P2", "NGF-R16",
-        "NGF-R3", "NGF-R4", "NGF-T8",
+        "NGF-B9", "NGF-C5", "NGF-G1", "NGF-G2", "NGF-G7", "NGF-N1", "NGF-P1", "NGF-P11", "NGF-P13",
+        "NGF-P2", "NGF-P7", "NGF-R16", "NGF-T1", "NGF-R3", "NGF-R4", "NGF-T8",
     ] {
         assert!(
             codes.contains(code),
@@ -376,6 +380,100 @@ async fn the_command_shows_tries_applies_and_looks_again() {
         "{done:?}"
     );
     assert_eq!(again.0, Some(1), "{again:?}");
+}
+
+/// What is broken by kubectl, and the code whose fix repairs it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_ca_and_a_policy_that_can_be_known_are_named() {
+    if !peers(&["kubectl"]) {
+        return;
+    }
+    let policy = "patch backendtlspolicy backend-tls --type=merge -p";
+    let trusts = |kind: &str, name: &str| {
+        format!(
+            r#"{policy} {{"spec":{{"validation":{{"caCertificateRefs":[{{"group":"","kind":"{kind}","name":"{name}"}}]}}}}}}"#
+        )
+    };
+    let other = pki::mint(
+        &BTreeMap::from([(
+            "other".to_owned(),
+            serde_json::from_value(json!({"cn": "OtherCA", "ca": true})).expect("a wish"),
+        )]),
+        jiff::Timestamp::now(),
+    );
+    for code in ["NGF-P7", "NGF-P11", "NGF-T1", "NGF-B9"] {
+        let embedded = Cluster::start("guide", Stage::Policy).await;
+        let system = format!(
+            r#"{policy} {{"spec":{{"validation":{{"caCertificateRefs":null,"wellKnownCACertificates":"System"}}}}}}"#
+        );
+        let ca = embedded.path("other.crt");
+        std::fs::write(&ca, other["other"].certificate_pem()).expect("written");
+        let get = "get secret backend-cert -o jsonpath={.data.ca\\.crt}";
+        let known = embedded.kubectl(get).fine();
+        let opaque = embedded.path("opaque.json");
+        let secret = json!({"apiVersion": "v1", "kind": "Secret", "type": "Opaque",
+            "metadata": {"name": "opaque-ca"}, "data": {"ca.crt": known.trim()}});
+        std::fs::write(&opaque, secret.to_string()).expect("written");
+        let steps = match code {
+            "NGF-P7" => vec![
+                format!("apply -f {}", opaque.display()),
+                trusts("Secret", "opaque-ca"),
+            ],
+            "NGF-P11" => vec![system],
+            "NGF-T1" => vec![
+                format!(
+                    "create configmap other-ca --from-file=ca.crt={}",
+                    ca.display()
+                ),
+                trusts("ConfigMap", "other-ca"),
+            ],
+            _ => {
+                // What NGF-N1 would make, too, is taken by an API server.
+                let found = Scenario::load("n1-network-policy").diagnose().findings;
+                let remedy = found[0].remedy.as_ref().expect("a remedy");
+                let manifest = embedded.path("policy.yaml");
+                let yaml = remedy.yaml.as_ref().expect("a manifest");
+                std::fs::write(&manifest, yaml).expect("written");
+                vec![
+                    format!("apply --dry-run=server -f {}", manifest.display()),
+                    "delete backendtlspolicy backend-tls".to_owned(),
+                ]
+            }
+        };
+        for step in &steps {
+            embedded.kubectl(step).fine();
+        }
+        let run = |arguments: &str| {
+            let mut command = ngf_tui();
+            command
+                .arg("--kubeconfig")
+                .arg(embedded.path("kubeconfig"))
+                .args(arguments.split(' '));
+            let output = tokio::task::block_in_place(|| {
+                command
+                    .stdin(std::process::Stdio::null())
+                    .output()
+                    .expect("it runs")
+            });
+            let text = String::from_utf8_lossy(&output.stdout).into_owned()
+                + &String::from_utf8_lossy(&output.stderr);
+            (output.status.code(), text)
+        };
+        let tried = run(&format!("fix {code} --dry-run"));
+        assert_eq!(tried.0, Some(0), "{code}: {}", tried.1);
+        assert!(
+            tried.1.contains("the API server would "),
+            "{code}: {}",
+            tried.1
+        );
+        let done = run(&format!("fix {code} --yes"));
+        assert_eq!(done.0, Some(0), "{code}: {}", done.1);
+        assert!(
+            done.1.contains(&format!("{code} is gone")),
+            "{code}: {}",
+            done.1
+        );
+    }
 }
 
 #[test]

@@ -1,38 +1,49 @@
 //! End to end: nginx as data plane, configured with the directives that the tool says NGF renders, and a
 //! backend behind it that is broken for real. A request is sent through it; the tool's probe, and nginx's
 //! own log, are given to the rules: the catalogue's code must come first, the probe must have said what
-//! nginx did, and the log alone must name the code where it can.
+//! nginx did, and the log alone must name the code where it can. `accounted` says of every rule about
+//! connections where it is broken for real, or why it is not.
 //!
 //! `NGINX_BINARY` names another nginx than Debian's (probes/tests/differential/current-nginx.sh builds
 //! one); `NGF_TUI_RIG_LINES` a file to write every line to that was decoded.
 
+#[path = "rig/accounted.rs"]
+mod accounted;
+#[path = "rig/case.rs"]
+mod case;
 #[path = "rig/cases.rs"]
 mod cases;
+#[path = "rig/gateway.rs"]
+mod gateway;
 #[path = "rig/nginx.rs"]
 mod nginx;
+#[path = "rig/stories.rs"]
+mod stories;
 mod support;
 
-use std::{fmt::Write as _, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, fmt::Write as _, sync::Arc, time::Duration};
 
-use cases::{Case, Certificates};
+use case::{Case, Certificates, Endpoints, Shape};
+use gateway::Given;
 use jiff::Timestamp;
 use ngf_probes::{
     dial::Direct,
     probe,
     spec::{ClientIdentity, HttpSpec, ProbeSpec, TlsSpec, Trust},
-    transcript::Transcript,
+    transcript::{Outcome, Transcript},
 };
 use ngf_tui::{
     diagnosis::{
         Diagnosis, Evidence,
         evidence::Probed,
-        ngf::{bundle_file, directives, key_pair_file},
-        plan::{Connection, ProbePlan, ProbeTarget, connections, plan},
+        plan::{Connection, ProbePlan, ProbeTarget, TrustSource, connections, plan_all},
+        trust,
     },
     logs::{self, PodLog, Role, Tally, What},
     model::{index::Index, kind::Kind, object::ObjectRef, snapshot::Snapshot, topology::Topology},
+    rendered::{InPod, Rendered},
 };
-use serde_json::json;
+use serde_json::{Value, json};
 use support::scenario::{Change, changed};
 use tokio_util::sync::CancellationToken;
 
@@ -59,11 +70,19 @@ fn each_fault_is_named_first_and_the_probe_says_what_nginx_does() {
     }
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     let (mut wrong, mut lines) = (String::new(), String::new());
-    let cases = cases::all();
+    let mut cases = cases::all();
+    if !nginx::has_streams() {
+        cases.retain(|case| case.shape != Shape::Stream);
+    }
     let (mut named, mut by_log, mut can) = (0, 0, 0);
     for case in &cases {
         let run = runtime.block_on(run(case));
         let first = run.both.first().copied().unwrap_or_default();
+        for code in case.also {
+            if !run.both.contains(code) {
+                let _ = writeln!(wrong, "{}: {code} is not among {:?}", case.name, run.both);
+            }
+        }
         if first == case.first {
             named += 1;
         } else {
@@ -91,7 +110,7 @@ fn each_fault_is_named_first_and_the_probe_says_what_nginx_does() {
                 );
             }
         }
-        if let Some(difference) = difference(&run) {
+        if let Some(difference) = difference(case, &run) {
             let _ = writeln!(wrong, "{}: {difference}", case.name);
         }
         for line in run.gateway_log.lines().chain(run.backend_log.lines()) {
@@ -111,9 +130,14 @@ fn each_fault_is_named_first_and_the_probe_says_what_nginx_does() {
 }
 
 /// How the probe and nginx differ; `None` where they do not.
-fn difference(run: &Run) -> Option<String> {
+fn difference(case: &Case, run: &Run) -> Option<String> {
     let transcript = run.transcript.as_ref()?;
-    let said = transcript.nginx.client_status;
+    let answered = matches!(transcript.nginx.outcome, Outcome::Ok | Outcome::HttpError);
+    // A stream has no answer of its own: it closes the connection.
+    let said = match case.shape {
+        Shape::Stream if !answered => None,
+        _ => transcript.nginx.client_status,
+    };
     if said != run.status {
         return Some(format!(
             "nginx answers {:?}, the probe said {said:?}",
@@ -152,72 +176,195 @@ fn without_words(what: What) -> What {
     }
 }
 
-async fn run(case: &Case) -> Run {
-    let began = Timestamp::now();
-    let (mut snapshot, certificates) = objects(case, began);
-    let (port, backend) = case.backend.start(&certificates);
-    // The backend's port is known once it listens; certificates stay as they were minted.
-    retarget(&mut snapshot, port);
-    let target = ProbeTarget::parse("httproute/secure-app", "default").expect("a target");
-    let listens = nginx::free_port();
-    let gateway = gateway(&snapshot, &target, &certificates, case, listens, port);
-    let mut status = nginx::status(listens, HOST);
-    for _ in 0..200 {
-        if gateway.error_log().contains(case.until) {
-            break;
+/// The objects of a case, and the backends that they mean.
+struct World {
+    snapshot: Snapshot,
+    certificates: Certificates,
+    /// Where each Service's endpoints listen.
+    ports: BTreeMap<String, u16>,
+    backends: Vec<nginx::Process>,
+    connections: Vec<Connection>,
+    began: Timestamp,
+}
+
+impl World {
+    fn of(case: &Case) -> Self {
+        let began = Timestamp::now();
+        let (mut snapshot, certificates) = objects(case, began);
+        let mut ports = BTreeMap::new();
+        let mut backends = Vec::new();
+        let behind = [
+            ("secure-app", Some(&case.backend)),
+            ("other", case.other.as_ref()),
+        ];
+        for (service, backend) in behind {
+            let Some(backend) = backend else { continue };
+            let (port, process) = backend.start(&certificates);
+            ports.insert(service.to_owned(), port);
+            backends.extend(process);
         }
-        status = nginx::status(listens, HOST);
+        // The backends' ports are known once they listen; certificates stay as they were minted.
+        retarget(&mut snapshot, &ports);
+        let index = Index::of(&snapshot);
+        let topology = Topology::with(&snapshot, &index);
+        let connections = connections(&snapshot, &index, &topology, &target(case))
+            .unwrap_or_else(|why| panic!("{}: {why}", case.name));
+        Self {
+            snapshot,
+            certificates,
+            ports,
+            backends,
+            connections,
+            began,
+        }
     }
-    // Lines are written before their answer is; the backend's may follow.
-    tokio::time::sleep(Duration::from_millis(30)).await;
-    let gateway_log = gateway.error_log();
-    let mut logged = Evidence::none();
-    logged.record_log(log(
-        Role::DataPlane,
-        DATA_PLANE,
-        "nginx",
-        &gateway_log,
-        began,
-    ));
-    let backend_log = backend
-        .as_ref()
-        .map_or_else(String::new, nginx::Process::error_log);
-    logged.record_log(log(
-        Role::Application,
-        APPLICATION,
-        "secure-app",
-        &backend_log,
-        began,
-    ));
-    // Only then the probe: its own lines in the backend's log are not nginx's.
-    let mut evidence = logged.clone();
-    let mut transcript = None;
-    for plan in plan(&snapshot, &target).unwrap_or_default() {
-        let at = Timestamp::now();
-        let result = tried(&plan, &certificates, case).await;
-        transcript = transcript.or(result.clone().ok());
-        evidence.record(Probed {
-            plan: Arc::new(plan),
-            at,
-            result: result.map(Arc::new),
-        });
+
+    fn given(&self) -> Given<'_> {
+        Given {
+            snapshot: &self.snapshot,
+            connections: &self.connections,
+            certificates: &self.certificates,
+            ports: &self.ports,
+        }
     }
-    let now = Timestamp::now();
-    let codes = |evidence: &Evidence| -> Vec<&'static str> {
-        let diagnosis = Diagnosis::of(&snapshot, evidence, now);
+
+    /// What the logs of nginx and of the first backend say.
+    fn logged(&self, gateway_log: &str) -> Evidence {
+        let mut logged = Evidence::none();
+        let began = self.began;
+        logged.record_log(log(
+            Role::DataPlane,
+            DATA_PLANE,
+            "nginx",
+            gateway_log,
+            began,
+        ));
+        let of_backend = self.backend_log();
+        logged.record_log(log(
+            Role::Application,
+            APPLICATION,
+            "secure-app",
+            &of_backend,
+            began,
+        ));
+        logged
+    }
+
+    fn backend_log(&self) -> String {
+        let first = self.backends.first();
+        first.map_or_else(String::new, nginx::Process::error_log)
+    }
+
+    /// Probes every endpoint of the target; the transcript, where it is one.
+    async fn probed(&self, case: &Case, evidence: &mut Evidence) -> Option<Transcript> {
+        let index = Index::of(&self.snapshot);
+        let topology = Topology::with(&self.snapshot, &index);
+        let planned = plan_all(&self.snapshot, &index, &topology, &target(case));
+        let plans = planned.map_or_else(|_| Vec::new(), |planned| planned.plans);
+        let mut transcripts = Vec::new();
+        for plan in plans {
+            let at = Timestamp::now();
+            let result = tried(&plan, &self.given()).await;
+            transcripts.extend(result.clone().ok());
+            evidence.record(Probed {
+                plan: Arc::new(plan),
+                at,
+                result: result.map(Arc::new),
+            });
+        }
+        (transcripts.len() == 1).then(|| transcripts.remove(0))
+    }
+
+    /// The codes that are found, in order.
+    fn codes(&self, evidence: &Evidence) -> Vec<&'static str> {
+        let diagnosis = Diagnosis::of(&self.snapshot, evidence, Timestamp::now());
         diagnosis
             .findings
             .iter()
             .map(|finding| finding.code)
             .collect()
+    }
+}
+
+fn target(case: &Case) -> ProbeTarget {
+    ProbeTarget::parse(case.target, "default").expect("a target")
+}
+
+/// What the pod's nginx is using, as the tool reads it.
+fn rendered(case: &Case, given: &Given<'_>, process: &nginx::Process) -> InPod {
+    let mut files = String::new();
+    for (path, content) in gateway::files(case, given) {
+        let Some(name) = path.strip_prefix("secrets/") else {
+            continue;
+        };
+        // No key leaves the pod.
+        let certificates = content
+            .split("-----BEGIN PRIVATE")
+            .next()
+            .unwrap_or_default();
+        let _ = write!(
+            files,
+            "FILE {} {name}\n{certificates}",
+            Timestamp::now().as_second()
+        );
+    }
+    InPod {
+        gateway: ObjectRef::new(Kind::Gateway, "default", "gateway"),
+        pod: ObjectRef::new(Kind::Pod, "default", DATA_PLANE),
+        at: Timestamp::now(),
+        found: Rendered::parse(process.configuration().as_bytes(), files.as_bytes()),
+    }
+}
+
+/// Asks the gateway as the case wants it; what the last request got.
+fn asked(case: &Case, listens: u16, gateway: &nginx::Process) -> Option<u16> {
+    let ask = || {
+        let mut status = None;
+        for path in case.paths {
+            status = match case.shape {
+                Shape::Stream => nginx::status_over_tls(listens, HOST),
+                _ => nginx::status(listens, HOST, path),
+            };
+        }
+        status
     };
+    let mut status = ask();
+    for _ in 0..200 {
+        if gateway.error_log().contains(case.until) {
+            break;
+        }
+        status = ask();
+    }
+    // Lines are written before their answer is; the backend's may follow.
+    std::thread::sleep(Duration::from_millis(30));
+    status
+}
+
+async fn run(case: &Case) -> Run {
+    let world = World::of(case);
+    let listens = nginx::free_port();
+    let gateway = gateway::start(case, &world.given(), listens);
+    let status = asked(case, listens, &gateway);
+    let gateway_log = gateway.error_log();
+    let mut logged = world.logged(&gateway_log);
+    let backend_log = world.backend_log();
+    // Only then the probe: its own lines in the backend's log are not nginx's.
+    let mut evidence = logged.clone();
+    if case.stale.is_some() {
+        let in_pod = rendered(case, &world.given(), &gateway);
+        evidence.record_rendered(in_pod.clone());
+        logged.record_rendered(in_pod);
+    }
+    let transcript = world.probed(case, &mut evidence).await;
+    // What is stale, or hidden behind another endpoint, no probe repeats.
+    let comparable = case.stale.is_none() && case.endpoints != Endpoints::Two;
     Run {
         status,
-        transcript: transcript.filter(|_| !case.second_endpoint),
+        transcript: transcript.filter(|_| comparable && case.shape != Shape::Mirror),
         gateway_log,
         backend_log,
-        both: codes(&evidence),
-        by_log: codes(&logged),
+        both: world.codes(&evidence),
+        by_log: world.codes(&logged),
     }
 }
 
@@ -231,16 +378,17 @@ fn objects(case: &Case, now: Timestamp) -> (Snapshot, Certificates) {
     }
     change.without = case.without.iter().map(|path| (*path).to_owned()).collect();
     for (path, patch) in &case.patch {
-        change.patch.insert((*path).to_owned(), patch.clone());
+        let known = change.patch.entry((*path).to_owned()).or_default();
+        compose(known, patch);
     }
-    let ready = !case.unready;
+    let ready = case.endpoints != Endpoints::Unready;
     let endpoint = |address: &str| {
         json!({"addresses": [address],
             "conditions": {"ready": ready, "serving": ready, "terminating": false},
             "targetRef": {"kind": "Pod", "name": APPLICATION, "namespace": "default"}})
     };
     let mut endpoints = vec![endpoint("127.0.0.1")];
-    if case.second_endpoint {
+    if case.endpoints == Endpoints::Two {
         endpoints.push(endpoint("127.0.0.2"));
     }
     change.patch.insert(
@@ -264,131 +412,68 @@ fn objects(case: &Case, now: Timestamp) -> (Snapshot, Certificates) {
             "conditions": [{"type": "Ready", "status": "True"}],
             "containerStatuses": [{"name": "nginx", "ready": true, "state": {"running": {}}}]},
     }));
-    changed("guide", change, now)
+    changed(case.base, change, now)
 }
 
-fn retarget(snapshot: &mut Snapshot, port: u16) {
+/// One merge patch after another: what is taken away stays so.
+fn compose(known: &mut Value, patch: &Value) {
+    match (known.as_object_mut(), patch.as_object()) {
+        (Some(known), Some(fields)) => {
+            for (name, value) in fields {
+                compose(known.entry(name.clone()).or_insert(Value::Null), value);
+            }
+        }
+        _ => *known = patch.clone(),
+    }
+}
+
+fn retarget(snapshot: &mut Snapshot, ports: &BTreeMap<String, u16>) {
     for slice in snapshot.endpoint_slices.values_mut() {
         let slice = Arc::make_mut(slice);
+        let service = slice.spec.service.clone().unwrap_or_default();
+        let Some(port) = ports.get(&service) else {
+            continue;
+        };
         for named in &mut slice.spec.ports {
-            named.1 = Some(port);
+            named.1 = Some(*port);
+        }
+        if service != "secure-app" {
+            for endpoint in &mut slice.spec.endpoints {
+                endpoint.addresses = vec!["127.0.0.1".to_owned()];
+            }
         }
     }
 }
 
-/// nginx as NGF configures it: the directives of the tool's own prediction.
-fn gateway(
-    snapshot: &Snapshot,
-    target: &ProbeTarget,
-    certificates: &Certificates,
-    case: &Case,
-    listens: u16,
-    backend: u16,
-) -> nginx::Process {
-    let index = Index::of(snapshot);
-    let topology = Topology::with(snapshot, &index);
-    let connection: Connection = connections(snapshot, &index, &topology, target)
-        .expect("a connection")
-        .remove(0);
-    let rendered = directives(&connection);
-    let mut in_http = String::new();
-    let mut in_location = String::new();
-    for directive in &rendered {
-        let value = if directive.value.starts_with("/etc/nginx/secrets/") {
-            format!("DIR/secrets/{}", nginx::file_name(&directive.value))
-        } else {
-            directive.value.clone()
+async fn tried(plan: &ProbePlan, given: &Given<'_>) -> Result<Transcript, String> {
+    let tls = plan.tls.as_ref().map(|tls| {
+        let (pem, origin) = match &tls.trust {
+            TrustSource::Object { object, key } => {
+                let facts = trust::certificates(given.snapshot, object, key);
+                (gateway::pem(facts.expect("a bundle")), object.to_string())
+            }
+            TrustSource::System => {
+                let public = given.certificates["public"].certificate_pem();
+                (public, "the image".to_owned())
+            }
         };
-        let place = if directive.name.starts_with("proxy_ssl_certificate") {
-            &mut in_http
-        } else {
-            &mut in_location
-        };
-        let _ = writeln!(place, "{} {value};", directive.name);
-    }
-    let scheme = if connection.tls.is_some() {
-        "https"
-    } else {
-        "http"
-    };
-    let servers = match (case.unready, case.second_endpoint) {
-        // What NGF gives nginx then.
-        (true, _) => "server unix:DIR/nginx-503-server.sock;".to_owned(),
-        (false, true) => format!("server 127.0.0.1:{backend}; server 127.0.0.2:{backend};"),
-        (false, false) => format!("server 127.0.0.1:{backend};"),
-    };
-    let http = format!(
-        "{in_http}
-        proxy_connect_timeout {patience}s; proxy_read_timeout {patience}s; proxy_send_timeout {patience}s;
-        proxy_ssl_protocols TLSv1.2 TLSv1.3;
-        server {{ listen 127.0.0.1:{listens}; server_name {HOST};
-            location / {{
-                proxy_http_version 1.1;
-                proxy_set_header Host \"$http_host\";
-                proxy_pass {scheme}://default_secure-app_8443;
-                {in_location}
-            }} }}
-        upstream default_secure-app_8443 {{
-            random two least_conn; zone default_secure-app_8443 512k;
-            {servers}
-        }}
-        server {{ listen unix:DIR/nginx-503-server.sock; return 503; }}",
-        patience = PATIENCE.as_secs()
-    );
-    let file = |path: String| format!("secrets/{}", nginx::file_name(&path));
-    let pair = &certificates["gateway"];
-    let bundle = bundle_of(case);
-    let files = [
-        (
-            file(bundle_file("default", "backend-cert")),
-            certificates[bundle].certificate_pem(),
-        ),
-        (
-            file(key_pair_file(
-                "default",
-                "gateway-presents-this-cert-for-validation",
-            )),
-            pair.certificate_pem() + &pair.key_pem(),
-        ),
-    ];
-    let files: Vec<(&str, String)> = files
-        .iter()
-        .map(|(name, content)| (name.as_str(), content.clone()))
-        .collect();
-    nginx::nginx(listens, &files, &http)
-}
-
-/// The certificate under `ca.crt` of the policy's Secret.
-fn bundle_of(case: &Case) -> &str {
-    let patched = case
-        .patch
-        .iter()
-        .find(|(path, _)| *path == "Secret/default/backend-cert")
-        .and_then(|(_, patch)| patch.pointer("/stringData/ca.crt")?.as_str());
-    patched.map_or("ca", |text| {
-        text.trim_start_matches("{{").trim_end_matches(".crt}}")
-    })
-}
-
-async fn tried(
-    plan: &ProbePlan,
-    certificates: &Certificates,
-    case: &Case,
-) -> Result<Transcript, String> {
-    let pair = &certificates["gateway"];
-    let tls = plan.tls.as_ref().map(|tls| TlsSpec {
-        server_name: tls.hostname.clone(),
-        trust: Trust::Bundle {
-            pem: certificates[bundle_of(case)].certificate_pem().into_bytes(),
-            origin: "the policy's Secret".to_owned(),
-        },
-        client_identity: tls.client_certificate.as_ref().map(|_| ClientIdentity {
-            certificate_pem: pair.certificate_pem().into_bytes(),
-            key_pem: pair.key_pem().into_bytes().into(),
-            origin: "the Gateway's Secret".to_owned(),
-        }),
-        verify_depth: 4,
-        at: None,
+        TlsSpec {
+            server_name: tls.hostname.clone(),
+            trust: Trust::Bundle {
+                pem: pem.into_bytes(),
+                origin,
+            },
+            client_identity: tls.client_certificate.as_ref().map(|secret| {
+                let (chain, key) = gateway::identity(given, secret);
+                ClientIdentity {
+                    certificate_pem: chain.into_bytes(),
+                    key_pem: key.into_bytes().into(),
+                    origin: secret.to_string(),
+                }
+            }),
+            verify_depth: tls.verify_depth,
+            at: None,
+        }
     });
     let spec = ProbeSpec {
         host: plan.endpoint.address.clone(),
@@ -419,42 +504,5 @@ fn log(role: Role, pod: &str, container: &str, text: &str, since: Timestamp) -> 
         failed: None,
         cut: false,
         tally,
-    }
-}
-
-#[test]
-fn what_nginx_refuses_to_load_is_the_reload_that_failed_and_names_the_secret() {
-    if !support::has_peer("nginx") {
-        return;
-    }
-    let case = Case::new("an empty bundle", "NGF-D1", cases::guide());
-    let now = Timestamp::now();
-    let (snapshot, _) = objects(&case, now);
-    let bundle = nginx::file_name(&bundle_file("default", "backend-cert"));
-    for (content, file) in [("", &bundle), ("junk\n", &bundle)] {
-        let said = nginx::refusal(
-            &[(file, content.to_owned())],
-            &format!(
-                "proxy_ssl_trusted_certificate DIR/{file}; server {{ location / {{ proxy_ssl_verify on; proxy_pass https://127.0.0.1:1; }} }}"
-            ),
-        );
-        let emerg = said.lines().next().expect("a line");
-        // As the agent writes it (`Errors found during config apply …`).
-        let quoted = emerg.replace('\\', "\\\\").replace('"', "\\\"");
-        let agent = format!(
-            "time={now} level=ERROR msg=\"Errors found during config apply, sending error status and rolling back configuration updates\" error=\"NGINX config test failed exit status 1: {quoted}\""
-        );
-        for line in [emerg, &agent] {
-            let mut evidence = Evidence::none();
-            evidence.record_log(log(Role::DataPlane, DATA_PLANE, "nginx", line, now));
-            let diagnosis = Diagnosis::of(&snapshot, &evidence, Timestamp::now());
-            let first = diagnosis
-                .findings
-                .first()
-                .unwrap_or_else(|| panic!("{line}"));
-            assert_eq!(first.code, "NGF-D1", "{line}");
-            let secret = ObjectRef::new(Kind::Secret, "default", "backend-cert");
-            assert!(first.objects().any(|object| *object == secret), "{line}");
-        }
     }
 }

@@ -1,6 +1,7 @@
 //! What the snapshot means: what NGF decides from it, what to probe, who trusts whom, what is
 //! wrong, why, and what to do. Pure: no I/O, no clock, no drawing.
 
+pub mod admits;
 pub mod chain;
 pub mod context;
 pub mod engine;

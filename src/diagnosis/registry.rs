@@ -50,7 +50,7 @@ pub static RULES: &[Rule] = &[
     handshake::T7, handshake::T8, handshake::T9, handshake::T10, handshake::T11, handshake::T12,
     handshake::T13, handshake::T14, handshake::upstream::T15, handshake::upstream::T16,
     handshake::upstream::T17, handshake::upstream::T18, handshake::T20, handshake::T21,
-    handshake::B1, handshake::B2, handshake::B3, handshake::B4, handshake::B7, handshake::B8,
+    handshake::B1, handshake::B2, handshake::B3, handshake::B4, handshake::B5, handshake::B6, handshake::B7, handshake::B8,
     handshake::B9, handshake::B10, handshake::B11, handshake::one_certificate::B12,
     logs::R14, logs::N1, logs::N2,
     expected::X1, expected::X2,

@@ -570,7 +570,7 @@ fn usable(snapshot: &Snapshot, object: &ObjectRef, option: &str) -> Result<(), S
     }
     let resolved = match object.kind {
         Kind::Secret => resolve_secret(snapshot, Running::of(snapshot).release, object),
-        _ => resolve_config_map(snapshot, object),
+        _ => resolve_config_map(snapshot, Running::of(snapshot).release, object),
     };
     match resolved {
         Resolved::Refused(_, why) => Err(format!("{option}: NGF does not take {object}: {why}")),

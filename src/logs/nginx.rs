@@ -222,7 +222,9 @@ fn upstream_failure(message: &str) -> Option<What> {
     if let Some((call, rest)) = message.split_once(" failed")
         && matches!(
             call,
-            "SSL_do_handshake()" | "SSL_read()" | "SSL_write()" | "SSL_shutdown()"
+            // What fails at the goodbye, SSL_shutdown(), failed before, or nowhere: in a stream it is
+            // the client's connection as often as not.
+            "SSL_do_handshake()" | "SSL_read()" | "SSL_write()"
         )
     {
         return Some(openssl(rest, phase));

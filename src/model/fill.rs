@@ -27,6 +27,7 @@ impl Snapshot {
             endpoint_slices: BTreeMap::new(),
             pods: BTreeMap::new(),
             workloads: BTreeMap::new(),
+            network_policies: BTreeMap::new(),
             ngf: BTreeMap::new(),
             issuers: BTreeMap::new(),
             certificates: BTreeMap::new(),
@@ -67,6 +68,7 @@ impl Snapshot {
             Decoded::EndpointSlice(object) => put!(endpoint_slices, object),
             Decoded::Pod(object) => put!(pods, object),
             Decoded::Workload(object) => put!(workloads, object),
+            Decoded::NetworkPolicy(object) => put!(network_policies, object),
             Decoded::Ngf(object) => put!(ngf, object),
             Decoded::Issuer(object) => put!(issuers, object),
             Decoded::Certificate(object) => put!(certificates, object),
@@ -101,6 +103,7 @@ impl Snapshot {
             Kind::EndpointSlice => self.endpoint_slices.remove(reference).is_some(),
             Kind::Pod => self.pods.remove(reference).is_some(),
             Kind::Deployment | Kind::DaemonSet => self.workloads.remove(reference).is_some(),
+            Kind::NetworkPolicy => self.network_policies.remove(reference).is_some(),
             Kind::NginxProxy
             | Kind::NginxGateway
             | Kind::ClientSettingsPolicy
@@ -176,6 +179,7 @@ impl Snapshot {
             Kind::EndpointSlice => of!(endpoint_slices),
             Kind::Pod => of!(pods),
             Kind::Deployment | Kind::DaemonSet => of!(workloads),
+            Kind::NetworkPolicy => of!(network_policies),
             Kind::ClusterIssuer | Kind::Issuer => of!(issuers),
             Kind::Certificate => of!(certificates),
             Kind::CertificateRequest => of!(certificate_requests),
@@ -203,6 +207,7 @@ impl Snapshot {
             Kind::EndpointSlice => self.endpoint_slices.contains_key(reference),
             Kind::Pod => self.pods.contains_key(reference),
             Kind::Deployment | Kind::DaemonSet => self.workloads.contains_key(reference),
+            Kind::NetworkPolicy => self.network_policies.contains_key(reference),
             Kind::ClusterIssuer | Kind::Issuer => self.issuers.contains_key(reference),
             Kind::Certificate => self.certificates.contains_key(reference),
             Kind::CertificateRequest => self.certificate_requests.contains_key(reference),

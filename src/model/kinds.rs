@@ -139,6 +139,8 @@ pub struct BackendRef {
     pub target: LocalRef,
     /// `weight`; 1 where left out.
     pub weight: i64,
+    /// The place among the rule's filters of the one that it is in, from 0.
+    pub filter: Option<usize>,
 }
 
 /// `status.parents[]` of a route, `status.ancestors[]` of a policy.

@@ -9,6 +9,7 @@ mod fill;
 pub mod index;
 pub mod kind;
 pub mod kinds;
+pub mod network;
 pub mod node_id;
 pub mod object;
 pub mod raw;

@@ -11,6 +11,7 @@ use super::{
         Gateway, GatewayClass, Issuer, ListenerSet, NgfResource, Pod, ReferenceGrant, Route,
         SecretFacts, Service, Workload,
     },
+    network::NetworkPolicy,
     object::{Note, Object, ObjectRef},
     raw::Raw,
 };
@@ -50,6 +51,8 @@ pub struct Snapshot {
     pub pods: Table<Pod>,
     /// Deployments and DaemonSets.
     pub workloads: Table<Workload>,
+    /// NetworkPolicies.
+    pub network_policies: Table<NetworkPolicy>,
     /// NginxProxy and NGF's other kinds.
     pub ngf: Table<NgfResource>,
     /// ClusterIssuers and Issuers.
@@ -185,6 +188,7 @@ impl Snapshot {
             Kind::EndpointSlice => table(&self.endpoint_slices, object),
             Kind::Pod => table(&self.pods, object),
             Kind::Deployment | Kind::DaemonSet => table(&self.workloads, object),
+            Kind::NetworkPolicy => table(&self.network_policies, object),
             Kind::ClusterIssuer | Kind::Issuer => table(&self.issuers, object),
             Kind::Certificate => table(&self.certificates, object),
             Kind::CertificateRequest => table(&self.certificate_requests, object),

@@ -51,6 +51,8 @@ pub struct InPod {
 pub struct Rendered {
     /// The servers of each `upstream` block; `None` where they stand elsewhere (`state`).
     pub upstreams: BTreeMap<String, Option<Vec<String>>>,
+    /// The upstreams behind each variable of `split_clients`, by its name with the `$`.
+    pub groups: BTreeMap<String, Vec<String>>,
     /// The locations that pass requests on.
     pub locations: Vec<Location>,
     /// The files of certificates.
@@ -122,6 +124,12 @@ impl Rendered {
                     self.passes(node, &node.value(), &own, names);
                     self.block(&node.children, &own, names);
                 }
+                "split_clients" => {
+                    let variable = node.words.last().map_or("", |word| word);
+                    let upstreams = node.children.iter().filter_map(|part| part.words.get(1));
+                    let upstreams = upstreams.map(|upstream| clean(upstream)).collect();
+                    self.groups.insert(clean(variable), upstreams);
+                }
                 "upstream" => {
                     let is_elsewhere = node.children.iter().any(|child| child.name() == "state");
                     let servers = node
@@ -177,11 +185,9 @@ fn directives(nodes: &[Node<'_>], inherited: &[Directive]) -> Vec<Directive> {
 fn without_path(pass: &str) -> String {
     let (scheme, place) = pass.split_once("://").unwrap_or(("", pass));
     let end = place.find(['/', '?']).unwrap_or(place.len());
-    let end = match place.find('$') {
-        // `$group_…` is the upstream itself.
-        Some(at) if at > 0 => end.min(at),
-        _ => end,
-    };
+    // `$group_…` is the upstream itself; a variable behind it is what is asked there.
+    let variable = place.char_indices().skip(1).find(|(_, sign)| *sign == '$');
+    let end = variable.map_or(end, |(at, _)| end.min(at));
     // What stands before an @ would be a password.
     let place = &place[..end];
     let place = place.rsplit_once('@').map_or(place, |(_, place)| place);

@@ -1,168 +1,30 @@
 //! The entries of the catalogue that a backend or a gateway can be broken by.
 
-use std::collections::BTreeMap;
-
 use serde_json::{Value, json};
 
-use super::nginx::{self, Process};
-use super::support::pki::{Minted, Wanted};
-
-pub(crate) type Certificates = BTreeMap<String, Minted>;
-
-/// What is broken, and what must be said of it.
-pub(crate) struct Case {
-    pub(crate) name: &'static str,
-    /// The first finding, with a probe and the logs.
-    pub(crate) first: &'static str,
-    /// The first finding by the logs alone; `None` where no log says it.
-    pub(crate) by_log: Option<&'static str>,
-    /// Certificates in place of the guide's.
-    pub(crate) certificates: Vec<(&'static str, Wanted)>,
-    /// JSON merge patches of the guide's objects.
-    pub(crate) patch: Vec<(&'static str, Value)>,
-    pub(crate) without: Vec<&'static str>,
-    pub(crate) backend: Backend,
-    /// A second endpoint, at which nothing listens.
-    pub(crate) second_endpoint: bool,
-    /// The endpoints are not ready.
-    pub(crate) unready: bool,
-    /// The backend's pod mounts its Secret.
-    pub(crate) mounts: bool,
-    /// Requests are sent until the log says this.
-    pub(crate) until: &'static str,
-}
-
-/// What listens behind the gateway.
-pub(crate) enum Backend {
-    /// nginx as the guide's secure-app, with these directives, and these certificates in its chain.
-    Nginx {
-        chain: Vec<&'static str>,
-        trusts: &'static str,
-        verify: &'static str,
-        more: &'static str,
-        /// A second server, of the Host that clients send.
-        second: &'static str,
-        /// After `listen …`.
-        listen: &'static str,
-    },
-    /// `openssl s_server`, with these arguments.
-    OpenSsl(Vec<&'static str>),
-    /// nginx without TLS.
-    Plain,
-    /// Reads, answers this, closes; `None` never answers.
-    Raw(Option<&'static [u8]>),
-    /// Nothing listens.
-    Nothing,
-}
-
-pub(crate) fn guide() -> Backend {
-    Backend::Nginx {
-        chain: vec!["app"],
-        trusts: "ca",
-        verify: "on",
-        more: "",
-        second: "",
-        listen: "ssl",
-    }
-}
-
-fn sends(chain: &[&'static str]) -> Backend {
-    match guide() {
-        Backend::Nginx {
-            trusts,
-            verify,
-            more,
-            second,
-            listen,
-            ..
-        } => Backend::Nginx {
-            chain: chain.to_vec(),
-            trusts,
-            verify,
-            more,
-            second,
-            listen,
-        },
-        other => other,
-    }
-}
-
-fn with(directives: &'static str, verify: &'static str) -> Backend {
-    Backend::Nginx {
-        chain: vec!["app"],
-        trusts: "ca",
-        verify,
-        more: directives,
-        second: "",
-        listen: "ssl",
-    }
-}
-
-fn leaf(by: Option<&str>) -> Wanted {
-    Wanted {
-        cn: "secure-app.example.com".to_owned(),
-        names: vec!["secure-app.example.com".to_owned()],
-        ca: false,
-        by: by.map(str::to_owned),
-        days: None,
-        usage: Vec::new(),
-        key_of: None,
-        rsa: None,
-    }
-}
-
-fn ca(cn: &str, by: Option<&str>) -> Wanted {
-    Wanted {
-        cn: cn.to_owned(),
-        names: Vec::new(),
-        ca: true,
-        ..leaf(by)
-    }
-}
-
-fn client() -> Wanted {
-    Wanted {
-        cn: "gateway".to_owned(),
-        names: Vec::new(),
-        ..leaf(Some("ca"))
-    }
-}
-
-impl Case {
-    pub(crate) fn new(name: &'static str, first: &'static str, backend: Backend) -> Self {
-        Self {
-            name,
-            first,
-            by_log: Some(first),
-            certificates: Vec::new(),
-            patch: Vec::new(),
-            without: Vec::new(),
-            backend,
-            second_endpoint: false,
-            unready: false,
-            mounts: false,
-            until: "",
-        }
-    }
-
-    fn minted(mut self, name: &'static str, wanted: Wanted) -> Self {
-        self.certificates.push((name, wanted));
-        self
-    }
-
-    fn patched(mut self, object: &'static str, patch: Value) -> Self {
-        self.patch.push((object, patch));
-        self
-    }
-
-    fn by_log(mut self, code: Option<&'static str>) -> Self {
-        self.by_log = code;
-        self
-    }
-}
+use super::case::{
+    Backend, Case, Endpoints, Shape, Stale, ca, client, guide, leaf, sends, with, with_listen,
+};
+use super::support::pki::Wanted;
 
 const POLICY: &str = "BackendTLSPolicy/default/backend-tls";
 const GATEWAY: &str = "Gateway/default/gateway";
+const ROUTE: &str = "HTTPRoute/default/secure-app";
+const HOSTNAME: &str = "secure-app.example.com";
+
+/// The Gateway ends the TLS of clients.
+fn terminates() -> Value {
+    json!({"spec": {"listeners": [
+        {"name": "http", "port": 80, "protocol": "HTTP", "allowedRoutes": {"namespaces": {"from": "Same"}}},
+        {"name": "tls", "port": 443, "protocol": "TLS",
+            "tls": {"mode": "Terminate", "certificateRefs": [{"name": "app-tls-secret"}]}}]}})
+}
+
+/// The release that takes TLSRoutes on such listeners.
+fn release_2_7() -> Value {
+    json!({"spec": {"template": {"spec": {"containers": [
+        {"name": "nginx", "image": "ghcr.io/nginx/nginx-gateway-fabric/nginx:2.7.0"}]}}}})
+}
 
 fn hostname(name: &str) -> Value {
     json!({"spec": {"validation": {"hostname": name}}})
@@ -182,7 +44,14 @@ pub(crate) fn all() -> Vec<Case> {
     let mut all = server_certificates();
     all.extend(handshakes());
     all.extend(client_certificates());
+    all.extend(refused());
     all.extend(several());
+    all.extend(of_the_gateway());
+    all.extend(policies());
+    all.extend(routes());
+    all.extend(beside());
+    all.extend(streams());
+    all.extend(stale());
     all
 }
 
@@ -232,7 +101,7 @@ fn server_certificates() -> Vec<Case> {
         .minted("i5", ca("I5", Some("i4")))
         .minted("app", leaf(Some("i5"))),
         Case::new("the bundle holds only an intermediate", "NGF-M6", guide())
-            .by_log(Some("NGF-M6"))
+            .also(&["NGF-T3"])
             .minted("between", ca("Between", Some("ca")))
             .minted("app", leaf(Some("between")))
             .patched("Secret/default/backend-cert", bundle("between")),
@@ -302,54 +171,11 @@ fn handshakes() -> Vec<Case> {
 }
 
 fn client_certificates() -> Vec<Case> {
-    let expired = Wanted {
-        days: Some((-30, -1)),
-        ..client()
-    };
-    let for_servers = Wanted {
-        usage: vec!["serverAuth".to_owned()],
-        ..client()
-    };
-    let below = Wanted {
-        by: Some("between".to_owned()),
-        ..client()
-    };
-    let trusts_other = || Backend::Nginx {
-        chain: vec!["app"],
-        trusts: "other",
-        verify: "on",
-        more: "",
-        second: "",
-        listen: "ssl",
-    };
-    let alerting = |version| {
-        Backend::OpenSsl(vec![
-            version,
-            "-Verify",
-            "3",
-            "-verify_return_error",
-            "-CAfile",
-            "trusted.crt",
-        ])
-    };
     vec![
         Case::new("all well", "", guide()).by_log(None),
         Case::new("no client certificate", "NGF-G8", guide())
             .by_log(Some("NGF-B1"))
             .patched(GATEWAY, no_client()),
-        Case::new(
-            "the backend trusts another client CA",
-            "NGF-B2",
-            trusts_other(),
-        )
-        .minted("other", ca("OtherCA", None)),
-        Case::new("the client's intermediate is missing", "NGF-B2", guide())
-            .minted("between", ca("Between", Some("ca")))
-            .minted("gateway", below),
-        Case::new("the client certificate has expired", "NGF-G9", guide())
-            .minted("gateway", expired),
-        Case::new("the client certificate is for servers", "NGF-G9", guide())
-            .minted("gateway", for_servers),
         Case::new(
             "a client certificate is optional",
             "NGF-B7",
@@ -384,10 +210,77 @@ fn client_certificates() -> Vec<Case> {
         )
         .patched(POLICY, hostname("internal.example.com")),
         {
-            let mut case = Case::new("no policy", "NGF-B9", guide());
+            let mut case = Case::new("no policy", "NGF-B9", guide()).also(&["NGF-G10"]);
             case.without = vec![POLICY];
             case
         },
+    ]
+}
+
+/// The backend does not take the client certificate.
+fn refused() -> Vec<Case> {
+    let expired = Wanted {
+        days: Some((-30, -1)),
+        ..client()
+    };
+    let for_servers = Wanted {
+        usage: vec!["serverAuth".to_owned()],
+        ..client()
+    };
+    let below = Wanted {
+        by: Some("between".to_owned()),
+        ..client()
+    };
+    let by_other = || Wanted {
+        by: Some("other".to_owned()),
+        ..client()
+    };
+    let trusts_other = || Backend::Nginx {
+        chain: vec!["app"],
+        trusts: "other",
+        verify: "on",
+        more: "",
+        second: "",
+        listen: "ssl",
+    };
+    let alerting = |version| {
+        Backend::OpenSsl(vec![
+            version,
+            "-Verify",
+            "3",
+            "-verify_return_error",
+            "-CAfile",
+            "trusted.crt",
+        ])
+    };
+    vec![
+        Case::new(
+            "the client certificate is from another CA",
+            "NGF-B2",
+            guide(),
+        )
+        .minted("other", ca("OtherCA", None))
+        .minted("gateway", by_other()),
+        Case::new("the client's intermediate is missing", "NGF-B5", guide())
+            // The log has no names of CAs; the pods mount one here.
+            .mounting()
+            .from("b5-intermediate-missing"),
+        Case::new("nobody knows the client's issuer", "NGF-B2", guide())
+            .minted("between", ca("Between", Some("ca")))
+            .minted("gateway", below),
+        Case::new(
+            "the backend trusts another client CA",
+            "NGF-B6",
+            trusts_other(),
+        )
+        .by_log(Some("NGF-B2"))
+        .minted("other", ca("OtherCA", None)),
+        Case::new("the client certificate has expired", "NGF-G9", guide())
+            .minted("gateway", expired)
+            .also(&["NGF-B3"]),
+        Case::new("the client certificate is for servers", "NGF-G9", guide())
+            .minted("gateway", for_servers)
+            .also(&["NGF-B4"]),
         Case::new("an alert in TLS 1.2", "NGF-B10", alerting("-tls1_2"))
             .minted("other", ca("OtherCA", None)),
         Case::new("an alert in TLS 1.3", "NGF-B11", alerting("-tls1_3"))
@@ -404,14 +297,15 @@ fn several() -> Vec<Case> {
         days: Some((-1, 90)),
         ..leaf(Some("ca"))
     };
-    let mut one_of_two = Case::new("one endpoint of two", "NGF-T14", guide());
-    one_of_two.second_endpoint = true;
+    let mut one_of_two = Case::new("one endpoint of two", "NGF-T14", guide()).also(&["NGF-T16"]);
+    one_of_two.endpoints = Endpoints::Two;
     one_of_two.until = "upstream server temporarily disabled";
-    let mut none_of_two = Case::new("no endpoint of two", "NGF-T14", Backend::Nothing);
-    none_of_two.second_endpoint = true;
+    let mut none_of_two =
+        Case::new("no endpoint of two", "NGF-T14", Backend::Nothing).also(&["NGF-T15"]);
+    none_of_two.endpoints = Endpoints::Two;
     none_of_two.until = "no live upstreams";
     let mut unready = Case::new("no endpoint is ready", "NGF-R8", guide());
-    unready.unready = true;
+    unready.endpoints = Endpoints::Unready;
     let mut renewed = Case::new("renewed and not reloaded", "NGF-B13", sends(&["old"]))
         .by_log(None)
         .minted("old", old)
@@ -420,64 +314,226 @@ fn several() -> Vec<Case> {
     vec![one_of_two, none_of_two, unready, renewed]
 }
 
-impl Backend {
-    /// Starts it; the port that it is reached at, and what keeps it running.
-    pub(crate) fn start(&self, certificates: &Certificates) -> (u16, Option<Process>) {
-        let pem = |names: &[&str]| -> String {
-            names
-                .iter()
-                .map(|name| certificates[*name].certificate_pem())
-                .collect()
-        };
-        let key = |name: &str| certificates[name].key_pem();
-        match self {
-            Self::Nginx {
-                chain,
-                trusts,
-                verify,
-                more,
-                second,
-                listen,
-            } => {
-                let port = nginx::free_port();
-                let files = [
-                    ("tls.crt", pem(chain)),
-                    ("tls.key", key(chain[0])),
-                    ("ca.crt", pem(&[trusts])),
-                ];
-                let server = |names: &str| {
-                    format!(
-                        "server {{ listen 127.0.0.1:{port} {listen}; {names}
-                            ssl_certificate tls.crt; ssl_certificate_key tls.key;
-                            ssl_client_certificate ca.crt; ssl_verify_client {verify};
-                            location / {{ return 200 \"hello\\n\"; }} }}"
-                    )
-                };
-                let mut servers = server(more);
-                if !second.is_empty() {
-                    servers += &server(second);
-                }
-                if !more.contains("ssl_protocols") {
-                    servers = format!("ssl_protocols TLSv1.2 TLSv1.3; {servers}");
-                }
-                (port, Some(nginx::nginx(port, &files, &servers)))
-            }
-            Self::OpenSsl(arguments) => {
-                let port = nginx::free_port();
-                let files = [
-                    ("tls.crt", pem(&["app"])),
-                    ("tls.key", key("app")),
-                    ("trusted.crt", pem(&["other"])),
-                ];
-                (port, Some(nginx::s_server(port, &files, arguments)))
-            }
-            Self::Plain => {
-                let port = nginx::free_port();
-                let server = format!("server {{ listen 127.0.0.1:{port}; return 200 plain; }}");
-                (port, Some(nginx::nginx(port, &[], &server)))
-            }
-            Self::Raw(answer) => (nginx::raw(*answer), None),
-            Self::Nothing => (nginx::free_port(), None),
-        }
+/// NGF does not take the client certificate: nginx has none, and the backend demands one.
+fn of_the_gateway() -> Vec<Case> {
+    let mut cases: Vec<Case> = [
+        ("g1-client-certificate-kind", "NGF-G1"),
+        ("g2-client-certificate-group", "NGF-G2"),
+        ("g3-client-certificate-missing", "NGF-G3"),
+        ("g4-client-certificate-opaque", "NGF-G4"),
+        ("g5-client-certificate-key-of-another", "NGF-G5"),
+        ("g6-broken-ca-beside-good-pair", "NGF-G6"),
+        ("g7-client-certificate-not-granted", "NGF-G7"),
+    ]
+    .into_iter()
+    .map(|(base, code)| Case::new(base, code, guide()).from(base).also(&["NGF-B1"]))
+    .collect();
+    cases.push(
+        Case::new("a CA for each backend", "NGF-G11", guide())
+            .from("two-services")
+            .aimed("gateway/gateway", &["/", "/1"])
+            .other(of_other("theirs"))
+            .minted("theirs", ca("TheirCA", None))
+            // The other backend's log is not read here.
+            .by_log(None)
+            .also(&["NGF-B6"]),
+    );
+    cases
+}
+
+/// What listens behind Service `other`: it presents its own certificate, and trusts that CA for clients.
+fn of_other(trusts: &'static str) -> Backend {
+    Backend::Nginx {
+        chain: vec!["other"],
+        trusts,
+        verify: "on",
+        more: "",
+        second: "",
+        listen: "ssl",
     }
+}
+
+fn policies() -> Vec<Case> {
+    let with_name = |name: &str| Wanted {
+        cn: name.to_owned(),
+        names: vec![name.to_owned()],
+        ..leaf(Some("ca"))
+    };
+    vec![
+        Case::new("the policy's target is misspelt", "NGF-P1", guide())
+            .from("p1-target-misspelt")
+            .also(&["NGF-B9"]),
+        Case::new("a policy's ancestors are full", "NGF-P14", guide())
+            .from("p14-too-many-gateways")
+            .also(&["NGF-B9"]),
+        Case::new("the system's CAs and a private one", "NGF-P11", guide())
+            .from("p11-system-and-a-private-ca")
+            .minted("public", ca("PublicCA", None))
+            .by_log(Some("NGF-T1"))
+            .also(&["NGF-T1"]),
+        Case::new("a name among the ignored ones", "NGF-T8", guide())
+            .from("p12-subject-alt-names")
+            .minted("app", with_name("other.example.com"))
+            .also(&["NGF-P12"]),
+        Case::new("the younger policy has the right name", "NGF-T8", guide())
+            .from("p13-two-policies")
+            .minted("app", with_name("other.example.com"))
+            .also(&["NGF-P13"]),
+        Case::new("one file for two CAs", "NGF-P10", guide())
+            .from("p10-secret-and-config-map-of-one-name")
+            .aimed("gateway/gateway", &["/", "/1"])
+            .minted("theirs", ca("TheirCA", None))
+            .minted(
+                "other",
+                Wanted {
+                    by: Some("theirs".to_owned()),
+                    ..with_name("other.example.com")
+                },
+            )
+            .patched(
+                "ConfigMap/default/backend-cert",
+                json!({"data": {"ca.crt": "{{theirs.crt}}"}}),
+            )
+            .other(of_other("ca"))
+            .also(&["NGF-T1"]),
+    ]
+}
+
+fn routes() -> Vec<Case> {
+    let grpc = || with_listen("ssl http2");
+    let plain_first = Case::new(
+        "a plain backend beside one with a policy",
+        "NGF-R2",
+        guide(),
+    );
+    let mut split = plain_first
+        .from("r2-plain-before-tls")
+        .shaped(Shape::Split)
+        .other(Backend::Plain)
+        .also(&["NGF-T12"]);
+    split.until = "wrong version number";
+    vec![
+        Case::new(
+            "a GRPCRoute's backend demands a certificate",
+            "NGF-R9",
+            grpc(),
+        )
+        .from("r9-grpc")
+        .aimed("grpcroute/grpc", &["/"])
+        .also(&["NGF-B1"]),
+        Case::new(
+            "a GRPCRoute's backend is signed by another CA",
+            "NGF-T1",
+            grpc(),
+        )
+        .from("r9-grpc")
+        .aimed("grpcroute/grpc", &["/"])
+        .minted("other", ca("OtherCA", None))
+        .minted("app", leaf(Some("other")))
+        .also(&["NGF-R9"]),
+        split,
+    ]
+}
+
+/// What nginx asks beside the backend.
+fn beside() -> Vec<Case> {
+    let filter = |kind: &str, field: &str| {
+        json!({"spec": {"rules": [{
+            "filters": [{"type": kind, field: {"backendRef": {"name": "other", "port": 8443}}}],
+            "backendRefs": [{"name": "secure-app", "port": 8443}]}]}})
+    };
+    let of_theirs = || Wanted {
+        by: Some("theirs".to_owned()),
+        cn: HOSTNAME.to_owned(),
+        names: vec![HOSTNAME.to_owned()],
+        ..leaf(None)
+    };
+    // A filter's backend has the policy of the rule's (NGF-R1).
+    let same_policy = || {
+        json!({"spec": {"targetRefs": [
+        {"group": "", "kind": "Service", "name": "secure-app"},
+        {"group": "", "kind": "Service", "name": "other"}]}})
+    };
+    let beside = |name, shape, kind, field| {
+        let mut case = Case::new(name, "NGF-T1", guide())
+            .from("two-services")
+            .other(of_other("ca"))
+            .shaped(shape)
+            .minted("theirs", ca("TheirCA", None))
+            .minted("other", of_theirs())
+            .patched(POLICY, same_policy())
+            .patched(ROUTE, filter(kind, field))
+            .also(&["NGF-R14"]);
+        case.without = vec!["BackendTLSPolicy/default/other", "HTTPRoute/default/other"];
+        case
+    };
+    vec![
+        beside(
+            "the mirror is signed by another CA",
+            Shape::Mirror,
+            "RequestMirror",
+            "requestMirror",
+        ),
+        beside(
+            "who authenticates is signed by another CA",
+            Shape::Authentication,
+            "ExternalAuth",
+            "externalAuth",
+        ),
+    ]
+}
+
+/// TLSRoutes whose TLS nginx ends.
+fn streams() -> Vec<Case> {
+    let stream = |name, first, backend| {
+        let mut case = Case::new(name, first, backend)
+            .from("r11-passthrough")
+            .aimed("tlsroute/tls", &["/"])
+            .shaped(Shape::Stream)
+            .patched(GATEWAY, terminates())
+            .patched("Deployment/default/gateway-nginx", release_2_7());
+        case.without = vec![ROUTE];
+        case
+    };
+    let expired = Wanted {
+        days: Some((-30, -1)),
+        ..leaf(Some("ca"))
+    };
+    vec![
+        stream("a TLSRoute's backend has expired", "NGF-T5", guide()).minted("app", expired),
+        stream("a TLSRoute's backend has another name", "NGF-T8", guide())
+            .patched(POLICY, hostname("internal.example.com")),
+        stream(
+            "a TLSRoute's port speaks plain text",
+            "NGF-T12",
+            Backend::Plain,
+        ),
+        stream(
+            "a TLSRoute's backend is not there",
+            "NGF-T14",
+            Backend::Nothing,
+        ),
+        stream(
+            "a TLSRoute's backend demands a certificate",
+            "NGF-G8",
+            guide(),
+        )
+        .by_log(Some("NGF-B1"))
+        .patched(GATEWAY, no_client())
+        .also(&["NGF-B1"]),
+    ]
+}
+
+/// What the data plane was given before, and still has.
+fn stale() -> Vec<Case> {
+    let mut gone = Case::new("an endpoint that is gone", "NGF-D4", guide()).stale(Stale::Endpoint);
+    gone.until = "Connection refused";
+    vec![
+        Case::new("an older CA on the disk", "NGF-D3", guide())
+            .minted("old", ca("LocalCA", None))
+            .stale(Stale::Bundle("old"))
+            .also(&["NGF-T1"]),
+        gone,
+        Case::new("an older hostname", "NGF-D5", guide()).stale(Stale::Hostname("old.example.com")),
+    ]
 }

@@ -1,6 +1,6 @@
 //! Certificates minted for a scenario, so that none of them ever grows old.
 
-use std::{collections::BTreeMap, net::IpAddr};
+use std::{collections::BTreeMap, net::IpAddr, sync::Arc};
 
 use jiff::Timestamp;
 use openssl::{
@@ -22,7 +22,7 @@ use openssl::{
 use serde::Deserialize;
 
 /// A certificate as a scenario asks for it.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Wanted {
     /// Common name.
@@ -37,6 +37,8 @@ pub(crate) struct Wanted {
     pub(crate) by: Option<String>,
     /// Validity in days from the scenario's now.
     pub(crate) days: Option<(i64, i64)>,
+    /// Seconds from then that it is still valid, whatever the days say.
+    pub(crate) seconds: Option<i64>,
     /// `serverAuth`, `clientAuth`.
     #[serde(default)]
     pub(crate) usage: Vec<String>,
@@ -88,6 +90,45 @@ pub(crate) fn mint(wanted: &BTreeMap<String, Wanted>, now: Timestamp) -> BTreeMa
     minted
 }
 
+/// Mints what is another than it was, or hangs on such a one, and keeps the rest of what was minted.
+pub(crate) fn mint_over(
+    kept: &BTreeMap<String, Arc<Minted>>,
+    before: &BTreeMap<String, Wanted>,
+    wanted: &BTreeMap<String, Wanted>,
+    now: Timestamp,
+) -> BTreeMap<String, Arc<Minted>> {
+    let mut minted: BTreeMap<String, Arc<Minted>> = BTreeMap::new();
+    while minted.len() < wanted.len() {
+        let so_far = minted.len();
+        for (name, wish) in wanted {
+            let needed: Vec<&String> = wish.by.iter().chain(&wish.key_of).collect();
+            let ready = needed.iter().all(|other| minted.contains_key(*other));
+            if !ready || minted.contains_key(name) {
+                continue;
+            }
+            let same = before.get(name) == Some(wish)
+                && needed.iter().all(|other| {
+                    let known = kept.get(*other);
+                    known.is_some_and(|known| Arc::ptr_eq(known, &minted[*other]))
+                });
+            let one = match kept.get(name).filter(|_| same) {
+                Some(known) => Arc::clone(known),
+                None => {
+                    let issuer = wish.by.as_ref().map(|by| &*minted[by]);
+                    let key = wish.key_of.as_ref().map(|of| minted[of].key.clone());
+                    Arc::new(certificate(wish, issuer, key, now))
+                }
+            };
+            minted.insert(name.clone(), one);
+        }
+        assert!(
+            minted.len() > so_far,
+            "an issuer is missing or issues itself"
+        );
+    }
+    minted
+}
+
 fn certificate(
     wish: &Wanted,
     issuer: Option<&Minted>,
@@ -123,7 +164,11 @@ fn certificate(
         .expect("issuer");
     builder.set_pubkey(&key).expect("key");
     builder.set_not_before(&at(from)).expect("not before");
-    builder.set_not_after(&at(to)).expect("not after");
+    let until = match wish.seconds {
+        Some(seconds) => Asn1Time::from_unix(now.as_second() + seconds).expect("time"),
+        None => at(to),
+    };
+    builder.set_not_after(&until).expect("not after");
     if wish.ca {
         let extension = BasicConstraints::new().critical().ca().build().expect("CA");
         builder.append_extension(extension).expect("extension");

@@ -2,10 +2,10 @@
 //! CONTRIBUTING.md says how to write one.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, HashMap},
     fs,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, LazyLock, Mutex},
 };
 
 use jiff::Timestamp;
@@ -24,8 +24,10 @@ use ngf_tui::{
     files,
     logs::{PodLog, Role, Tally},
     model::{
+        decode::{self, Decoded, Incoming},
         kind::{KINDS, Kind},
         object::ObjectRef,
+        references::references,
         snapshot::{KindState, Lookup, Scope, Snapshot, Source},
     },
     rendered::{InPod, Rendered},
@@ -215,46 +217,30 @@ pub(crate) fn expected(name: &str) -> Vec<String> {
     description(name).expect
 }
 
+/// The moment of scenarios that name none.
+pub(crate) fn moment() -> Timestamp {
+    "2026-06-01T12:00:00Z".parse().expect("a moment")
+}
+
 /// Where scenarios are.
 pub(crate) fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/scenarios")
 }
 
 impl Scenario {
-    /// Lets NGF's controller be of a release, with or without experimental features.
-    pub(crate) fn set_controller(&mut self, version: &str, experimental: bool) {
-        let flag = experimental.then_some("--gateway-api-experimental-features");
-        let args: Vec<&str> = ["controller"].into_iter().chain(flag).collect();
-        let controller = json!({
-            "apiVersion": "apps/v1",
-            "kind": "Deployment",
-            "metadata": {"namespace": "nginx-gateway", "name": "ngf-nginx-gateway-fabric"},
-            "spec": {"template": {"spec": {"containers": [{
-                "name": "nginx-gateway",
-                "image": format!("ghcr.io/nginx/nginx-gateway-fabric:{version}"),
-                "args": args,
-            }]}}},
-        });
-        let alone = read("controller", &[controller], &BTreeMap::new());
-        self.snapshot.workloads.retain(|_, workload| {
-            let mut containers = workload.spec.template.containers.iter();
-            !containers.any(|container| container.name == "nginx-gateway")
-        });
-        self.snapshot.workloads.extend(alone.workloads);
-    }
-
     pub(crate) fn load(name: &str) -> Self {
         let description = description(name);
-        let now = description
-            .now
-            .unwrap_or_else(|| "2026-06-01T12:00:00Z".parse().expect("a moment"));
+        let now = description.now.unwrap_or_else(moment);
         let mut wanted = BTreeMap::new();
         let mut objects = Vec::new();
         collect(name, &mut wanted, &mut objects);
-        let minted = pki::mint(&wanted, now);
+        let minted = match &description.base {
+            Some(base) => Base::known(base, now).mint(&wanted, now),
+            None => Base::known(name, now).minted.clone(),
+        };
         let minted: BTreeMap<String, &Minted> = minted
             .iter()
-            .map(|(name, pair)| (name.clone(), pair))
+            .map(|(name, pair)| (name.clone(), &**pair))
             .collect();
         let mut snapshot = read(name, &objects, &minted);
         if !description.files {
@@ -283,16 +269,17 @@ impl Scenario {
 
     /// Two scenarios of one base as one; `None` where they change the same thing, so that one would undo
     /// what the other broke.
-    pub(crate) fn merged(a: &Part, b: &Part) -> Option<Self> {
+    pub(crate) fn merged(a: &Part, b: &Part, known: &mut Decoder) -> Option<Self> {
         if !a.touched.is_disjoint(&b.touched)
-            || (a.probes() && b.probes())
+            // Evidence is of one state of one set.
+            || (a.measures() && b.measures())
             || a.needs_what_is_gone(b)
             || b.needs_what_is_gone(a)
         {
             return None;
         }
-        let now: Timestamp = "2026-06-01T12:00:00Z".parse().expect("a moment");
-        let mut objects = a.base.clone();
+        let now = moment();
+        let mut objects = a.base.objects.clone();
         for part in [a, b] {
             part.description.change(&part.name, &mut objects);
         }
@@ -304,7 +291,7 @@ impl Scenario {
         let anew = if both {
             let mut wanted = a.wanted.clone();
             wanted.extend(b.description.certificates.clone());
-            pki::mint(&wanted, now)
+            pki::mint_over(&a.minted, &a.wanted, &wanted, now)
         } else {
             BTreeMap::new()
         };
@@ -315,15 +302,16 @@ impl Scenario {
         };
         let minted: BTreeMap<String, &Minted> = minted
             .iter()
-            .map(|(name, pair)| (name.clone(), pair))
+            .map(|(name, pair)| (name.clone(), &**pair))
             .collect();
-        let mut snapshot = read("merged", &objects, &minted);
+        let mut snapshot = known.snapshot(&objects, &minted);
         as_cluster(&mut snapshot, &[]);
         let mut evidence = Evidence::none();
         for part in [a, b] {
             for probed in seen(&part.description, &snapshot, &minted, now).ok()? {
                 evidence.record(probed);
             }
+            beyond_probes(&part.description, &minted, now, &mut evidence);
         }
         Some(Self {
             name: format!("{} and {}", a.name, b.name),
@@ -338,7 +326,7 @@ impl Scenario {
     /// namespace's is taken from the first. Probes are left out.
     pub(crate) fn together(names: &[&str]) -> Self {
         let description = description(names[0]);
-        let now: Timestamp = "2026-06-01T12:00:00Z".parse().expect("a moment");
+        let now: Timestamp = moment();
         let mut all: Vec<Value> = Vec::new();
         for name in names {
             let mut wanted = BTreeMap::new();
@@ -388,45 +376,112 @@ impl Scenario {
     }
 }
 
+/// A scenario that others start from, with its certificates minted once for all of them.
+pub(crate) struct Base {
+    name: String,
+    objects: Vec<Value>,
+    wanted: BTreeMap<String, Wanted>,
+    minted: BTreeMap<String, Arc<Minted>>,
+}
+
+impl Base {
+    /// The same for all who ask at that moment.
+    pub(crate) fn known(name: &str, now: Timestamp) -> Arc<Self> {
+        type Known = HashMap<(String, Timestamp), Arc<Base>>;
+        static KNOWN: LazyLock<Mutex<Known>> = LazyLock::new(Mutex::default);
+        let mut known = KNOWN.lock().expect("no panic");
+        let key = (name.to_owned(), now);
+        Arc::clone(known.entry(key).or_insert_with(|| {
+            let (mut wanted, mut objects) = (BTreeMap::new(), Vec::new());
+            collect(name, &mut wanted, &mut objects);
+            Arc::new(Self {
+                name: name.to_owned(),
+                minted: pki::mint_over(&BTreeMap::new(), &BTreeMap::new(), &wanted, now),
+                wanted,
+                objects,
+            })
+        }))
+    }
+
+    /// Only what is another than the base's, or signed by another, is minted anew.
+    fn mint(
+        &self,
+        wanted: &BTreeMap<String, Wanted>,
+        now: Timestamp,
+    ) -> BTreeMap<String, Arc<Minted>> {
+        pki::mint_over(&self.minted, &self.wanted, wanted, now)
+    }
+}
+
+/// Reads objects as files are read, each text once: most of what two scenarios of one base hold is the
+/// same.
+#[derive(Default)]
+pub(crate) struct Decoder(HashMap<String, Decoded>);
+
+impl Decoder {
+    fn snapshot(&mut self, objects: &[Value], minted: &BTreeMap<String, &Minted>) -> Snapshot {
+        let source = Source::Files { paths: Vec::new() };
+        let mut snapshot = Snapshot::new(source, Scope::AllNamespaces);
+        for object in objects {
+            let mut text = object.to_string();
+            if text.contains("{{") {
+                text = fill(text, minted);
+            }
+            let decoded = self.0.entry(text).or_insert_with_key(|text| {
+                let version = object["apiVersion"].as_str().expect("apiVersion");
+                let kind = object["kind"].as_str().expect("kind");
+                let kind = Kind::of(version, kind).expect("a kind that is known");
+                let incoming: Incoming = serde_json::from_str(text).expect("JSON");
+                decode::object(kind, incoming, "default").expect("an object")
+            });
+            snapshot.put(decoded.clone());
+        }
+        for reference in references(&snapshot) {
+            let why = "not among the objects".to_owned();
+            if reference.kind == Kind::Secret {
+                let lookup = snapshot.secrets.entry(reference);
+                lookup.or_insert(Lookup::Unknown(why));
+            } else {
+                let lookup = snapshot.config_maps.entry(reference);
+                lookup.or_insert(Lookup::Unknown(why));
+            }
+        }
+        snapshot
+    }
+}
+
 /// A scenario that only changes objects and probes of its base.
 pub(crate) struct Part {
     pub(crate) name: String,
     pub(crate) description: Description,
-    /// The objects of its base.
-    base: Vec<Value>,
-    minted: BTreeMap<String, Minted>,
+    base: Arc<Base>,
+    minted: BTreeMap<String, Arc<Minted>>,
     wanted: BTreeMap<String, Wanted>,
     /// Paths of fields, and certificates, that it changes.
     touched: BTreeSet<String>,
 }
 
 impl Part {
-    /// `None` where it does more than change the objects and probes of `base`.
-    pub(crate) fn of(name: &str, base: &str) -> Option<Self> {
+    /// `None` where it does more than change the objects and probes of its base.
+    pub(crate) fn of(name: &str, base: &Arc<Base>) -> Option<Self> {
         let description = description(name);
         let plain = !description.files
             && description.now.is_none()
             && description.denied.is_empty()
             && description.not_served.is_empty()
             && description.versions.is_empty()
-            // A log is of one moment of one set.
-            && description.logs.is_empty()
-            && description.rendered.is_empty()
-            && description.base.as_deref() == Some(base)
+            && description.base.as_ref() == Some(&base.name)
             && !root().join(name).join("objects.yaml").exists();
         if !plain {
             return None;
         }
-        let now: Timestamp = "2026-06-01T12:00:00Z".parse().expect("a moment");
-        let mut wanted = BTreeMap::new();
-        collect(name, &mut wanted, &mut Vec::new());
-        let mut objects = Vec::new();
-        collect(base, &mut BTreeMap::new(), &mut objects);
+        let mut wanted = base.wanted.clone();
+        wanted.extend(description.certificates.clone());
         Some(Self {
-            base: objects,
+            base: Arc::clone(base),
             name: name.to_owned(),
             touched: description.touched(),
-            minted: pki::mint(&wanted, now),
+            minted: base.mint(&wanted, moment()),
             wanted,
             description,
         })
@@ -439,8 +494,12 @@ impl Part {
         changed.any(|path| other.description.without.contains(path))
     }
 
-    fn probes(&self) -> bool {
-        !self.description.probes.is_empty()
+    /// Whether it has evidence beyond objects.
+    fn measures(&self) -> bool {
+        let description = &self.description;
+        !(description.probes.is_empty()
+            && description.logs.is_empty()
+            && description.rendered.is_empty())
     }
 }
 
@@ -569,6 +628,35 @@ pub(crate) fn objects(name: &str) -> Vec<Value> {
     list["items"].as_array().expect("a list").clone()
 }
 
+/// Lets NGF's controller be of a release, with or without experimental features.
+pub(crate) fn set_controller(snapshot: &mut Snapshot, version: &str, experimental: bool) {
+    let flag = experimental.then_some("--gateway-api-experimental-features");
+    let args: Vec<&str> = ["controller"].into_iter().chain(flag).collect();
+    let controller = json!({
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"namespace": "nginx-gateway", "name": "ngf-nginx-gateway-fabric"},
+        "spec": {"template": {"spec": {"containers": [{
+            "name": "nginx-gateway",
+            "image": format!("ghcr.io/nginx/nginx-gateway-fabric:{version}"),
+            "args": args,
+        }]}}},
+    });
+    let alone = read("controller", &[controller], &BTreeMap::new());
+    snapshot.workloads.retain(|_, workload| {
+        let mut containers = workload.spec.template.containers.iter();
+        !containers.any(|container| container.name == "nginx-gateway")
+    });
+    snapshot.workloads.extend(alone.workloads);
+}
+
+/// A cluster that holds these objects and no others.
+pub(crate) fn cluster_of(objects: &[Value]) -> Snapshot {
+    let mut snapshot = read("objects", objects, &BTreeMap::new());
+    as_cluster(&mut snapshot, &[]);
+    snapshot
+}
+
 /// A finding as scenarios write it.
 pub(crate) fn line(finding: &Finding, all: &[Finding]) -> String {
     let mut words = vec![finding.code.to_owned()];
@@ -585,10 +673,38 @@ pub(crate) fn line(finding: &Finding, all: &[Finding]) -> String {
 }
 
 fn description(name: &str) -> Description {
+    static READ: LazyLock<Mutex<HashMap<String, Description>>> = LazyLock::new(Mutex::default);
+    let mut read = READ.lock().expect("no panic");
+    if let Some(known) = read.get(name) {
+        return known.clone();
+    }
     let path = root().join(name).join("scenario.yaml");
     let text =
         fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-    serde_saphyr::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+    let description: Description =
+        serde_saphyr::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    read.insert(name.to_owned(), description.clone());
+    description
+}
+
+/// The objects of `objects.yaml`.
+fn written(name: &str) -> Vec<Value> {
+    static READ: LazyLock<Mutex<HashMap<String, Vec<Value>>>> = LazyLock::new(Mutex::default);
+    let mut read = READ.lock().expect("no panic");
+    if let Some(known) = read.get(name) {
+        return known.clone();
+    }
+    let file = root().join(name).join("objects.yaml");
+    let mut objects = Vec::new();
+    if let Ok(text) = fs::read_to_string(&file) {
+        for part in text.split("\n---") {
+            let value: Option<Value> = serde_saphyr::from_str(part)
+                .unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+            objects.extend(value.filter(|value| !value.is_null()));
+        }
+    }
+    read.insert(name.to_owned(), objects.clone());
+    objects
 }
 
 /// Objects and certificates of the base first, then what the scenario changes.
@@ -598,14 +714,7 @@ fn collect(name: &str, wanted: &mut BTreeMap<String, Wanted>, objects: &mut Vec<
         collect(base, wanted, objects);
     }
     wanted.extend(description.certificates.clone());
-    let file = root().join(name).join("objects.yaml");
-    if let Ok(text) = fs::read_to_string(&file) {
-        for part in text.split("\n---") {
-            let value: Option<Value> = serde_saphyr::from_str(part)
-                .unwrap_or_else(|error| panic!("{}: {error}", file.display()));
-            objects.extend(value.filter(|value| !value.is_null()));
-        }
-    }
+    objects.extend(written(name));
     description.change(name, objects);
     description.put_words(name, objects);
 }
@@ -687,27 +796,34 @@ fn read(name: &str, objects: &[Value], minted: &BTreeMap<String, &Minted>) -> Sn
 /// The objects as a list, with the certificates in place.
 fn filled(name: &str, objects: &[Value], minted: &BTreeMap<String, &Minted>) -> String {
     let list = json!({"apiVersion": "v1", "kind": "List", "items": objects});
-    let mut text = serde_json::to_string_pretty(&list).expect("JSON");
-    for (certificate, pair) in minted {
-        let escaped = |pem: String| {
-            let quoted = serde_json::to_string(&pem).expect("JSON");
-            quoted.trim_matches('"').to_owned()
-        };
-        text = text
-            .replace(
-                &format!("{{{{{certificate}.crt}}}}"),
-                &escaped(pair.certificate_pem()),
-            )
-            .replace(
-                &format!("{{{{{certificate}.key}}}}"),
-                &escaped(pair.key_pem()),
-            );
-    }
+    let text = serde_json::to_string_pretty(&list).expect("JSON");
+    let text = fill(text, minted);
     assert!(
         !text.contains("{{"),
         "{name}: a certificate is missing: {}",
         unfilled(&text)
     );
+    text
+}
+
+/// Certificates and keys in the place of their names.
+fn fill(mut text: String, minted: &BTreeMap<String, &Minted>) -> String {
+    for (certificate, pair) in minted {
+        let escaped = |pem: String| {
+            let quoted = serde_json::to_string(&pem).expect("JSON");
+            quoted.trim_matches('"').to_owned()
+        };
+        let (of_certificate, of_key) = (
+            format!("{{{{{certificate}.crt}}}}"),
+            format!("{{{{{certificate}.key}}}}"),
+        );
+        if text.contains(&of_certificate) {
+            text = text.replace(&of_certificate, &escaped(pair.certificate_pem()));
+        }
+        if text.contains(&of_key) {
+            text = text.replace(&of_key, &escaped(pair.key_pem()));
+        }
+    }
     text
 }
 

@@ -19,7 +19,8 @@ else
     cp -r "$1/." "$work"
 fi
 cd "$work"
-./auto/configure --with-debug --with-http_ssl_module --without-http_gzip_module \
+./auto/configure --with-debug --with-http_ssl_module --with-http_v2_module --with-http_auth_request_module \
+    --with-stream --with-stream_ssl_module --without-http_gzip_module \
     --with-cc-opt="-O0 -I$static/../include" --with-ld-opt="-L$static" >configure.log
 make >make.log
 cp objs/nginx "$2"

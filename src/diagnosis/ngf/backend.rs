@@ -101,10 +101,10 @@ pub fn decide_rule<'a>(
     rule: &'a RouteRule,
 ) -> RuleDecision<'a> {
     let of = |(place, reference, filter): (usize, &'a BackendRef, bool)| {
-        let path = format!(
-            "spec.rules[{rule_index}].{}[{place}]",
-            if filter { "filters" } else { "backendRefs" }
-        );
+        let path = match reference.filter {
+            Some(filter) => format!("spec.rules[{rule_index}].filters[{filter}].backendRef"),
+            None => format!("spec.rules[{rule_index}].backendRefs[{place}]"),
+        };
         decide_backend(snapshot, index, release, route, reference, filter, &path)
     };
     let plain = rule.backend_refs.iter().enumerate();
@@ -240,7 +240,7 @@ fn decide_service<'a>(
         );
     };
     decision.port = Some((found, port));
-    if !may_have_policy(kind) {
+    if !may_have_policy(kind, release) {
         return BackendState::Plain;
     }
     let mut policies = index.policies(service, &port.name).into_iter();
@@ -254,8 +254,12 @@ fn decide_service<'a>(
 }
 
 /// Whether NGF consults policies for routes of this kind (R13).
-pub fn may_have_policy(kind: Kind) -> bool {
-    !matches!(kind, Kind::TCPRoute | Kind::UDPRoute)
+pub fn may_have_policy(kind: Kind, release: Release) -> bool {
+    match kind {
+        Kind::TCPRoute | Kind::UDPRoute => false,
+        Kind::TLSRoute => release.terminates_tls_routes(),
+        _ => true,
+    }
 }
 
 /// Without a policy nginx speaks plain text; but policies that are not read may exist.

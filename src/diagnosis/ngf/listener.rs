@@ -8,13 +8,15 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::{Predicted, Release};
+use super::{Predicted, Release, known};
 use crate::model::{
+    attachment::takes_listener_set,
     kind::Kind,
     kinds::{Gateway, Listener, ListenerSet, LocalRef},
     object::{Object, ObjectRef},
     raw::Raw,
     snapshot::Snapshot,
+    topology::gateway_of,
 };
 
 /// What NGF makes of a listener.
@@ -42,15 +44,15 @@ pub struct ListenerDecisions {
 }
 
 /// What decides about the listeners of a Gateway.
-pub(super) struct Surroundings<'a> {
-    pub(super) snapshot: &'a Snapshot,
-    pub(super) release: Release,
+struct Surroundings<'a> {
+    snapshot: &'a Snapshot,
+    release: Release,
     /// The namespace of the Gateway.
-    pub(super) namespace: &'a str,
+    namespace: &'a str,
     /// What NginxProxies the Gateway and its class name; `None` where one of them is not known.
-    pub(super) proxies: Option<Vec<&'a Raw>>,
+    proxies: Option<Vec<&'a Raw>>,
     /// `spec.tls.frontend` is set.
-    pub(super) frontend: bool,
+    frontend: bool,
 }
 
 /// A listener while it is decided on.
@@ -68,7 +70,7 @@ struct Draft<'a> {
 
 /// Decides on the listeners of a Gateway that is valid itself, then on those of the sets that it
 /// takes, the oldest first: each sees those before it.
-pub(super) fn decide(
+fn decide(
     surroundings: &Surroundings<'_>,
     gateway: &Object<Gateway>,
     sets: &[&Object<ListenerSet>],
@@ -127,6 +129,72 @@ fn drafts<'a>(listeners: &'a [Listener], raw: &'a Raw, owner: (Kind, &'a str)) -
             conditions: Vec::new(),
         })
         .collect()
+}
+
+impl ListenerDecisions {
+    /// Why NGF refuses a listener of the Gateway, or of a ListenerSet on it; `None` where it does not, or
+    /// nobody knows.
+    pub fn refusal(&self, owner: &ObjectRef, name: &str) -> Option<&str> {
+        let listeners = match owner.kind {
+            Kind::ListenerSet => self.sets.get(owner)?,
+            _ => &self.own,
+        };
+        let found = listeners.iter().find(|found| found.name == name)?;
+        let said = |kind: &str| found.conditions.iter().find(|said| said.kind == kind);
+        let why = said("Accepted").or_else(|| said("ResolvedRefs"));
+        why.filter(|_| found.valid == Some(false))
+            .map(|said| said.message.as_str())
+    }
+}
+
+/// What NGF makes of the listeners of a Gateway, if it takes the Gateway itself.
+pub fn decide_listeners(
+    snapshot: &Snapshot,
+    release: Release,
+    gateway: &Object<Gateway>,
+) -> ListenerDecisions {
+    let mut sets: Vec<&Object<ListenerSet>> = Vec::new();
+    if release.knows_listener_sets() {
+        sets = snapshot
+            .listener_sets
+            .values()
+            .map(|set| &**set)
+            .filter(|set| gateway_of(set) == gateway.reference)
+            .filter(|set| takes_listener_set(gateway, &set.reference) == Some(true))
+            .collect();
+        sets.sort_by_key(|set| (set.meta.created, &set.reference));
+    }
+    let surroundings = Surroundings {
+        snapshot,
+        release,
+        namespace: &gateway.reference.namespace,
+        proxies: proxies(snapshot, gateway),
+        frontend: gateway.raw.pointer("/spec/tls/frontend").is_some(),
+    };
+    decide(&surroundings, gateway, &sets)
+}
+
+/// The NginxProxies that count; `None` where one of them is not known.
+fn proxies<'a>(snapshot: &'a Snapshot, gateway: &Object<Gateway>) -> Option<Vec<&'a Raw>> {
+    let class = ObjectRef::new(Kind::GatewayClass, "", &gateway.spec.class);
+    let class = snapshot.gateway_classes.get(&class);
+    let of_class = class.and_then(|class| class.spec.parameters_ref.as_ref());
+    let mut all = Vec::new();
+    for reference in gateway.spec.parameters_ref.iter().chain(of_class) {
+        let name = proxy_name(gateway, reference);
+        match snapshot.ngf.get(&name) {
+            Some(proxy) => all.push(&*proxy.raw),
+            None => known::absence_is_proven(snapshot, &name).ok()?,
+        }
+    }
+    Some(all)
+}
+
+/// The NginxProxy that a reference of a Gateway or its class means.
+pub(super) fn proxy_name(gateway: &Object<Gateway>, reference: &LocalRef) -> ObjectRef {
+    let own = &gateway.reference.namespace;
+    let namespace = reference.namespace.as_deref().unwrap_or(own);
+    ObjectRef::new(Kind::NginxProxy, namespace, &reference.name)
 }
 
 impl Draft<'_> {

@@ -16,7 +16,7 @@ pub mod resolver;
 pub use backend::{BackendDecision, BackendState, RuleDecision, decide_rule};
 pub use directives::{Directive, directives};
 pub use gateway::{ClientCertificate, client_certificate};
-pub use listener::{ListenerDecision, ListenerDecisions};
+pub use listener::{ListenerDecision, ListenerDecisions, decide_listeners};
 pub use policy::{PolicyDecision, PolicyFault, decide_policy};
 pub use predict::{Difference, PredictedCondition, predicted, predicted_all};
 pub use release::{Release, Running};

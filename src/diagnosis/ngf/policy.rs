@@ -138,7 +138,7 @@ fn ca_reference(
         }
         "ConfigMap" => {
             let object = ObjectRef::new(Kind::ConfigMap, namespace, &reference.name);
-            let resolved = resolve_config_map(snapshot, &object);
+            let resolved = resolve_config_map(snapshot, release, &object);
             (object, resolved)
         }
         _ => return unsupported("kind", kind, "\"ConfigMap\", \"Secret\""),

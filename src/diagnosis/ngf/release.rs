@@ -132,6 +132,18 @@ impl Release {
         self >= Self::V2_6
     }
 
+    /// What it says of a ConfigMap that does not exist.
+    pub fn no_such_config_map(self, map: &ObjectRef) -> String {
+        match self {
+            Self::V2_4 => "ConfigMap does not exist".to_owned(),
+            Self::V2_5 => format!("ConfigMap {} does not exist", map.path()),
+            Self::V2_6 | Self::V2_7 => format!(
+                "ConfigMap {} does not exist, or is missing an expected key",
+                map.path()
+            ),
+        }
+    }
+
     /// What it says of a Secret that does not exist.
     pub fn no_such_secret(self, secret: &ObjectRef) -> String {
         if self == Self::V2_4 {

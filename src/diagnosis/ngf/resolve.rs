@@ -65,17 +65,11 @@ pub fn resolve_secret(snapshot: &Snapshot, release: Release, name: &ObjectRef) -
 }
 
 /// Resolves a ConfigMap as NGF does for the CA of a BackendTLSPolicy.
-pub fn resolve_config_map(snapshot: &Snapshot, name: &ObjectRef) -> Resolved {
+pub fn resolve_config_map(snapshot: &Snapshot, release: Release, name: &ObjectRef) -> Resolved {
     let config_map = match known::config_map(snapshot, name) {
         Lookup::Found(config_map) => config_map,
         Lookup::Absent => {
-            return Resolved::Refused(
-                Fault::DoesNotExist,
-                format!(
-                    "ConfigMap {} does not exist, or is missing an expected key",
-                    name.path()
-                ),
-            );
+            return Resolved::Refused(Fault::DoesNotExist, release.no_such_config_map(name));
         }
         Lookup::Unknown(why) => return Resolved::Unknown(why),
     };

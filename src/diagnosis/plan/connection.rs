@@ -6,8 +6,8 @@ use super::places::unattached;
 use super::{PlanError, PlannedEndpoint, PlannedTls, ProbePlan, TrustSource};
 use crate::{
     diagnosis::ngf::{
-        BackendDecision, BackendState, ClientCertificate, Release, RuleDecision, Running,
-        client_certificate, decide_rule, known,
+        BackendDecision, BackendState, ClientCertificate, ListenerDecisions, Release, RuleDecision,
+        Running, client_certificate, decide_listeners, decide_rule, known, resolver::has_resolver,
     },
     model::{
         index::{Endpoint, Index, NoEndpoints},
@@ -74,6 +74,8 @@ pub(super) struct Planner<'a> {
     /// Endpoints that are not ready are planned, too.
     pub(super) unready_too: bool,
     rules: BTreeMap<(ObjectRef, usize), RuleDecision<'a>>,
+    /// What NGF makes of the listeners of each Gateway that was asked for.
+    listeners: BTreeMap<ObjectRef, ListenerDecisions>,
     seen: BTreeSet<super::PlanKey>,
 }
 
@@ -100,6 +102,7 @@ impl<'a> Planner<'a> {
             release: Running::of(snapshot).release,
             unready_too: false,
             rules: BTreeMap::new(),
+            listeners: BTreeMap::new(),
             seen: BTreeSet::new(),
         }
     }
@@ -141,6 +144,7 @@ impl<'a> Planner<'a> {
         let at = self.place(place)?;
         not_spoken(&at, self.release)?;
         self.not_read(&at)?;
+        self.refused(&at)?;
         let (decision, rule) = self.decision(&at, backend)?;
         let label = match (&decision.service, backend.port) {
             (Some(service), Some(port)) => format!("{service}:{port}"),
@@ -153,6 +157,17 @@ impl<'a> Planner<'a> {
                 "{label} is no Service: nginx speaks plain HTTP to it"
             )));
         };
+        if service.spec.service_type == "ExternalName"
+            && has_resolver(self.snapshot, at.gateway) == Some(false)
+        {
+            return Err(PlanError::Refused {
+                service: label,
+                message:
+                    "it is an ExternalName, and the Gateway's NginxProxy names no DNS resolver"
+                        .to_owned(),
+                code: "NGF-R7",
+            });
+        }
         let (host, host_why) = host(&at, service, tls.as_ref());
         because.push(host_why);
         let path = at
@@ -186,6 +201,26 @@ impl<'a> Planner<'a> {
             }),
             _ => Ok(()),
         }
+    }
+
+    /// Whether NGF refuses the listener by which the route is reached.
+    fn refused(&mut self, at: &Place<'a>) -> Result<(), PlanError> {
+        let Some((owner, name)) = &at.listener else {
+            return Ok(());
+        };
+        let snapshot = self.snapshot;
+        let gateway = at.gateway;
+        let decided = self
+            .listeners
+            .entry(gateway.reference.clone())
+            .or_insert_with(|| decide_listeners(snapshot, self.release, gateway));
+        let Some(why) = decided.refusal(owner, name) else {
+            return Ok(());
+        };
+        Err(PlanError::NotAttached {
+            route: at.route.reference.to_string(),
+            why: format!("NGF refuses listener {name} of {owner} ({why})"),
+        })
     }
 
     fn place(&self, place: NodeIx) -> Result<Place<'a>, PlanError> {

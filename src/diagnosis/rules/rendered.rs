@@ -22,7 +22,9 @@ pub(in crate::diagnosis) const D3: Rule = Rule {
     title: "A certificate on the data plane's disk is not the one in its Secret or ConfigMap",
     explanation: "NGF's agent writes the files, and nginx loads them when it reloads. Where an update did not arrive (agent disconnected, reload refused), nginx goes on with the older certificate or CA, and no condition says so.",
     remedy: "See whether the agent is connected and whether the last reload was refused; restarting the data-plane pod writes the files anew.",
-    causes: &["NGF-T1", "NGF-B2", "NGF-B3", "NGF-B10", "NGF-B11"],
+    causes: &[
+        "NGF-T1", "NGF-B2", "NGF-B5", "NGF-B6", "NGF-B3", "NGF-B10", "NGF-B11",
+    ],
     check: |context, findings| {
         for (in_pod, rendered) in found(context) {
             let mut seen = BTreeSet::new();
@@ -257,8 +259,8 @@ pub(in crate::diagnosis) const D5: Rule = Rule {
     },
 };
 
-/// The location by which nginx passes requests of that host to that Service; `None` where it has none, or
-/// where several backends stand behind a variable.
+/// The location by which nginx passes requests of that host to that Service, alone or as one of several
+/// backends behind a variable; `None` where it has none.
 fn location<'a>(rendered: &'a Rendered, connection: &Connection) -> Option<&'a Location> {
     let upstream = upstream(connection);
     rendered.locations.iter().find(|location| {
@@ -266,7 +268,11 @@ fn location<'a>(rendered: &'a Rendered, connection: &Connection) -> Option<&'a L
             .pass
             .split_once("://")
             .map_or(&*location.pass, |(_, place)| place);
-        passes == upstream && location.server_names.contains(&connection.host)
+        let among = || {
+            let group = rendered.groups.get(passes);
+            group.is_some_and(|group| group.contains(&upstream))
+        };
+        (passes == upstream || among()) && location.server_names.contains(&connection.host)
     })
 }
 

@@ -7,6 +7,7 @@ use crate::{
         finding::{Finding, Mark, Remedy, Severity},
         plan::TrustSource,
         registry::Rule,
+        rules::change,
         trust, words,
     },
     model::kind::Kind,
@@ -49,10 +50,10 @@ pub(in crate::diagnosis) const P11: Rule = Rule {
                     tls.policy.to_string(),
                 )
                 .scope([&probed.plan.service])
-                .remedy(Remedy::yaml(
+                .remedy(change::ca_that_signed(context, &probed.plan, transcript).unwrap_or_else(|| Remedy::yaml(
                     "Put the private CA into a ConfigMap, and name that.",
                     "spec:\n  validation:\n    wellKnownCACertificates: null\n    caCertificateRefs:\n    - group: \"\"\n      kind: ConfigMap\n      name: backend-ca\n",
-                )),
+                ))),
             );
         }
     },

@@ -16,9 +16,9 @@ const EXPIRY: &[&str] = &["NGF-E1", "NGF-E3"];
 const CODE: &str = "NGF-E3";
 
 impl Timeline {
-    /// Adds a finding of severity error for each certificate that is valid and will not be at
-    /// `until`, with who renews it. One that is there already about the same object becomes an error
-    /// instead.
+    /// Adds a finding for each certificate that is valid and will not be at `until`, with who renews it:
+    /// of severity info where it is certain to be renewed in time wherever it stands, else error. One
+    /// that is there already about the same object becomes an error instead.
     pub fn add_findings(&self, findings: &mut Vec<Finding>, now: Timestamp, until: Timestamp) {
         let range = now.as_second()..until.as_second();
         for entry in &self.entries {
@@ -33,17 +33,59 @@ impl Timeline {
             let Some(subject) = objects.first() else {
                 continue;
             };
+            let mut renewed = entry.uses.iter().filter(|used| used.object.is_some());
+            let is_in_time = renewed.all(|used| used.renewal.is_in_time);
             let known = findings.iter_mut().find(|finding| {
                 EXPIRY.contains(&finding.code)
                     && objects.contains(&&finding.subject)
                     && finding.title.contains(&entry.facts.subject)
             });
             match known {
+                Some(_) if is_in_time => {}
                 Some(known) => known.severity = Severity::Error,
+                None if is_in_time => findings.push(renewed_in_time(entry, subject, now)),
                 None => findings.push(finding(entry, subject, &objects, now)),
             }
         }
     }
+}
+
+/// Who renews it, and when, wherever it stands.
+fn renewed_in_time(entry: &Entry, subject: &ObjectRef, now: Timestamp) -> Finding {
+    let facts = &entry.facts;
+    let last = entry.uses.iter().filter(|used| used.object.is_some());
+    let last = last.max_by_key(|used| used.renewal.at);
+    let by = last.and_then(|used| Some((used.renewal.by.as_ref()?, used.renewal.at?)));
+    let by = by.map_or_else(String::new, |(certificate, at)| {
+        format!(
+            "; {certificate} replaces it on {}",
+            words::moment(at.as_second())
+        )
+    });
+    let title = format!(
+        "{} in {subject} expires in {}, on {}{by}",
+        facts.subject,
+        words::span(facts.not_after - now.as_second()),
+        words::moment(facts.not_after)
+    );
+    let mut found = Finding::new(CODE, Severity::Info, subject, title);
+    found.marks.clear();
+    with_uses(found, entry).remedy(Remedy::say("Nothing: cert-manager renews it in time."))
+}
+
+fn with_uses(mut finding: Finding, entry: &Entry) -> Finding {
+    for used in &entry.uses {
+        let place = match &used.object {
+            Some(object) => format!("{object}[{}]", used.key),
+            None => "only a probe saw it".to_owned(),
+        };
+        finding = finding.evidence(
+            format!("{} {}", used.part.phrase(), used.of),
+            &used.renewal.sentence,
+            place,
+        );
+    }
+    finding
 }
 
 fn finding(entry: &Entry, subject: &ObjectRef, objects: &[&ObjectRef], now: Timestamp) -> Finding {
@@ -62,17 +104,7 @@ fn finding(entry: &Entry, subject: &ObjectRef, objects: &[&ObjectRef], now: Time
             .map(|object| Mark::Object((*object).clone()))
             .filter(|mark| mark.object() != subject),
     );
-    for used in &entry.uses {
-        let place = match &used.object {
-            Some(object) => format!("{object}[{}]", used.key),
-            None => "only a probe saw it".to_owned(),
-        };
-        finding = finding.evidence(
-            format!("{} {}", used.part.phrase(), used.of),
-            &used.renewal.sentence,
-            place,
-        );
-    }
+    finding = with_uses(finding, entry);
     for sentence in &entry.breaks {
         finding = finding.breaks(sentence);
     }

@@ -19,6 +19,7 @@ use super::{
         Gateway, GatewayClass, Issuer, ListenerSet, NgfResource, Pod, ReferenceGrant, Route,
         SecretFacts, Service, Workload,
     },
+    network::NetworkPolicy,
     object::{Meta, Note, NoteKind, Object, ObjectRef},
     raw::Raw,
     snapshot::Problem,
@@ -31,6 +32,7 @@ mod fields;
 mod gateway;
 mod incoming;
 mod meta;
+mod network;
 mod policy;
 mod reader;
 mod route;
@@ -53,6 +55,7 @@ pub enum Decoded {
     EndpointSlice(Object<EndpointSlice>),
     Pod(Object<Pod>),
     Workload(Object<Workload>),
+    NetworkPolicy(Object<NetworkPolicy>),
     Ngf(Object<NgfResource>),
     Issuer(Object<Issuer>),
     Certificate(Object<Certificate>),
@@ -76,6 +79,7 @@ impl Decoded {
             Self::EndpointSlice(object) => &object.reference,
             Self::Pod(object) => &object.reference,
             Self::Workload(object) => &object.reference,
+            Self::NetworkPolicy(object) => &object.reference,
             Self::Ngf(object) => &object.reference,
             Self::Issuer(object) => &object.reference,
             Self::Certificate(object) => &object.reference,
@@ -147,6 +151,7 @@ pub fn object(
         Kind::Deployment | Kind::DaemonSet => {
             decoded!(Workload, core::workload(kind, root, &reference))
         }
+        Kind::NetworkPolicy => decoded!(NetworkPolicy, network::network_policy(root)),
         Kind::NginxProxy
         | Kind::NginxGateway
         | Kind::ClientSettingsPolicy

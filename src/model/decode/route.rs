@@ -69,6 +69,7 @@ fn backend_ref(field: Field<'_>) -> BackendRef {
     BackendRef {
         target: local_ref(field),
         weight: field.number("weight").unwrap_or(1),
+        filter: None,
     }
 }
 
@@ -147,7 +148,7 @@ fn filters(kind: Kind, field: Field<'_>, rule: &mut RouteRule) {
         Kind::GRPCRoute => GRPC_FILTERS,
         _ => return,
     };
-    for filter in field.objects("filters") {
+    for (index, filter) in field.objects("filters").enumerate() {
         filter.required("type");
         let Some(filter_type) = filter.choice("type", known) else {
             continue;
@@ -163,7 +164,10 @@ fn filters(kind: Kind, field: Field<'_>, rule: &mut RouteRule) {
             _ => continue,
         };
         if backend.is_present() && backend.is_object() {
-            rule.filter_backend_refs.push(backend_ref(backend));
+            rule.filter_backend_refs.push(BackendRef {
+                filter: Some(index),
+                ..backend_ref(backend)
+            });
         }
     }
 }

@@ -23,6 +23,7 @@ fn notes(decoded: &Decoded) -> Vec<String> {
         Decoded::EndpointSlice(object) => &object.notes,
         Decoded::Pod(object) => &object.notes,
         Decoded::Workload(object) => &object.notes,
+        Decoded::NetworkPolicy(object) => &object.notes,
         Decoded::Ngf(object) => &object.notes,
         Decoded::Issuer(object) => &object.notes,
         Decoded::Certificate(object) => &object.notes,

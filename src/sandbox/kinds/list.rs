@@ -274,6 +274,13 @@ named! {
         ],
         ..core("EndpointSlice", "endpointslices", "endpointslice")
     };
+    /// `networking.k8s.io/v1 NetworkPolicy`.
+    NETWORK_POLICY = Kind {
+        group: "networking.k8s.io",
+        short_names: &["netpol"],
+        generation: true,
+        ..core("NetworkPolicy", "networkpolicies", "networkpolicy")
+    };
     /// `apiextensions.k8s.io/v1 CustomResourceDefinition`.
     CUSTOM_RESOURCE_DEFINITION = Kind {
         group: "apiextensions.k8s.io",

@@ -4,18 +4,18 @@ use super::{Predicted, PredictedCondition, Predictor};
 use crate::{
     diagnosis::{
         context::Context,
-        ngf::{ClientCertificate, ListenerDecision, ListenerDecisions, Release, known, listener},
+        ngf::{
+            ClientCertificate, ListenerDecision, ListenerDecisions, Release, known,
+            listener::{decide_listeners, proxy_name},
+        },
         plan::TrustSource,
         words::condition,
     },
     model::{
-        attachment::takes_listener_set,
         kind::Kind,
-        kinds::{Gateway, ListenerSet, LocalRef, PemFacts},
+        kinds::{Gateway, LocalRef, PemFacts},
         object::{Object, ObjectRef},
-        raw::Raw,
         snapshot::Lookup,
-        topology::gateway_of,
     },
 };
 
@@ -83,7 +83,7 @@ pub(super) fn decide(
         Some(false)
     };
     let listeners = match valid {
-        Some(true) => decide_listeners(context, gateway),
+        Some(true) => decide_listeners(context.snapshot, release, gateway),
         _ => ListenerDecisions::default(),
     };
     GatewayDecision {
@@ -165,52 +165,6 @@ fn class_is_valid(context: &Context<'_>, gateway: &Object<Gateway>) -> Option<bo
         ("False", "UnsupportedVersion") => Some(false),
         _ => None,
     }
-}
-
-fn decide_listeners(context: &Context<'_>, gateway: &Object<Gateway>) -> ListenerDecisions {
-    let release = context.running.release;
-    let mut sets: Vec<&Object<ListenerSet>> = Vec::new();
-    if release.knows_listener_sets() {
-        sets = context
-            .snapshot
-            .listener_sets
-            .values()
-            .map(|set| &**set)
-            .filter(|set| gateway_of(set) == gateway.reference)
-            .filter(|set| takes_listener_set(gateway, &set.reference) == Some(true))
-            .collect();
-        sets.sort_by_key(|set| (set.meta.created, &set.reference));
-    }
-    let surroundings = listener::Surroundings {
-        snapshot: context.snapshot,
-        release,
-        namespace: &gateway.reference.namespace,
-        proxies: proxies(context, gateway),
-        frontend: gateway.raw.pointer("/spec/tls/frontend").is_some(),
-    };
-    listener::decide(&surroundings, gateway, &sets)
-}
-
-/// The NginxProxies that count; `None` where one of them is not known.
-fn proxies<'a>(context: &Context<'a>, gateway: &Object<Gateway>) -> Option<Vec<&'a Raw>> {
-    let class = ObjectRef::new(Kind::GatewayClass, "", &gateway.spec.class);
-    let class = context.snapshot.gateway_classes.get(&class);
-    let of_class = class.and_then(|class| class.spec.parameters_ref.as_ref());
-    let mut all = Vec::new();
-    for reference in gateway.spec.parameters_ref.iter().chain(of_class) {
-        let name = proxy_name(gateway, reference);
-        match context.snapshot.ngf.get(&name) {
-            Some(proxy) => all.push(&*proxy.raw),
-            None => known::absence_is_proven(context.snapshot, &name).ok()?,
-        }
-    }
-    Some(all)
-}
-
-fn proxy_name(gateway: &Object<Gateway>, reference: &LocalRef) -> ObjectRef {
-    let own = &gateway.reference.namespace;
-    let namespace = reference.namespace.as_deref().unwrap_or(own);
-    ObjectRef::new(Kind::NginxProxy, namespace, &reference.name)
 }
 
 pub(super) fn predict(predictor: &Predictor<'_, '_>, name: &ObjectRef) -> Vec<PredictedCondition> {

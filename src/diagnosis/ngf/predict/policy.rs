@@ -102,7 +102,7 @@ pub(super) fn losers<'a>(context: &Context<'a>) -> BTreeSet<&'a ObjectRef> {
     context
         .rules
         .iter()
-        .filter(|rule| may_have_policy(rule.route.reference.kind))
+        .filter(|rule| may_have_policy(rule.route.reference.kind, context.running.release))
         .flat_map(|rule| &rule.decision.backends)
         .flat_map(|backend| &backend.losers)
         .map(|policy| &policy.reference)

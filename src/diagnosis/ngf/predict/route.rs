@@ -69,10 +69,17 @@ pub(super) fn predict(
             });
         };
         let is_attached = outcome == Outcome::Attached;
-        if !is_attached || is_plain(route) {
+        if !is_attached || (is_plain(route) && takes_all_rules(route)) {
             add(outcome.condition());
         }
-        if let Some(resolved) = resolved_refs(context, &decided, &found.gateway) {
+        // A route that NGF looks no further at is not asked for a resolver.
+        let bound = !matches!(
+            outcome,
+            Outcome::NoMatchingParent | Outcome::InvalidListenerSet
+        );
+        if takes_all_rules(route)
+            && let Some(resolved) = resolved_refs(context, &decided, &found.gateway, bound)
+        {
             add(resolved);
         }
     }
@@ -105,6 +112,21 @@ fn decisions<'c>(
         .collect()
 }
 
+/// Whether NGF drops no rule of a GRPCRoute: it takes no match by service or method alone
+/// (`validateGRPCMethodMatch`).
+fn takes_all_rules(route: &Object<Route>) -> bool {
+    let rules = route.raw.pointer("/spec/rules").and_then(Value::as_array);
+    let mut matches = rules
+        .into_iter()
+        .flatten()
+        .filter_map(|rule| rule.get("matches")?.as_array())
+        .flatten();
+    matches.all(|matched| {
+        let method = matched.get("method").and_then(Value::as_object);
+        method.is_none_or(|method| method.contains_key("service") && method.contains_key("method"))
+    })
+}
+
 /// Whether the rules have nothing that NGF may ignore or refuse by itself (`checkForUnsupported…Fields`,
 /// `validateFilter`).
 fn is_plain(route: &Object<Route>) -> bool {
@@ -135,6 +157,7 @@ fn resolved_refs(
     context: &Context<'_>,
     rules: &[Cow<'_, RuleDecision<'_>>],
     gateway: &ObjectRef,
+    bound: bool,
 ) -> Option<Predicted> {
     let no = |reason, message: &str| Predicted {
         kind: "ResolvedRefs",
@@ -164,7 +187,8 @@ fn resolved_refs(
                 .port
                 .is_some_and(|(service, _)| service.spec.service_type == "ExternalName");
             if is_external {
-                unresolved_name |= !has_resolver(context, gateway)?;
+                let (gateway, _) = context.gateways.get(gateway)?;
+                unresolved_name |= !has_resolver(context.snapshot, gateway)?;
             }
         }
         if rule.mismatch {
@@ -175,7 +199,7 @@ fn resolved_refs(
         }
     }
     // What is a Gateway's own counts after all that is the route's.
-    if unresolved_name {
+    if unresolved_name && bound {
         said = no(
             "UnsupportedValue",
             "ExternalName service requires DNS resolver configuration in Gateway's NginxProxy",

@@ -319,7 +319,9 @@ pub(in crate::diagnosis) const M4: Rule = Rule {
     title: "A Secret's ca.crt is not the CA that its issuer signs with",
     explanation: "Renewing a CA does not reissue what it signed, nor the ca.crt beside it; rotationPolicy Always gives the CA a new key. Certificates that are issued from then on do not verify against the old ca.crt.",
     remedy: "Reissue the Certificates of that issuer.",
-    causes: &["NGF-T1", "NGF-B2", "NGF-B10", "NGF-B11", "NGF-X1", "NGF-X2"],
+    causes: &[
+        "NGF-T1", "NGF-B2", "NGF-B5", "NGF-B6", "NGF-B10", "NGF-B11", "NGF-X1", "NGF-X2",
+    ],
     check: |context, findings| {
         let mut by_issuer: BTreeMap<ObjectRef, Vec<(ObjectRef, &ObjectRef)>> = BTreeMap::new();
         for (certificate, _) in certificates_in_use(context) {

@@ -8,7 +8,8 @@ use ngf_probes::{
 };
 
 use crate::{
-    diagnosis::{context::Context, evidence::Probed, ngf::known, plan::ProbePlan, rules::expiry},
+    diagnosis::{context::Context, evidence::Probed, ngf::known, plan::ProbePlan},
+    logs::What,
     model::{object::ObjectRef, snapshot::Lookup},
 };
 
@@ -87,32 +88,22 @@ pub(super) fn http_error(probed: &Probed, transcript: &Transcript) -> Option<&'s
     }
 }
 
-/// Services that a probe showed to want TLS, and to which nginx speaks plain HTTP (B9).
+/// Services that a probe or a log showed to want TLS, and to which nginx speaks plain HTTP (B9).
 pub(in crate::diagnosis::rules) fn wanting_tls<'a>(
     context: &'a Context<'_>,
 ) -> BTreeSet<&'a ObjectRef> {
-    context
-        .probes
+    let by_probes = context.probes.iter().filter_map(|probed| {
+        let transcript = probed.result.as_ref().ok()?;
+        (code_of(probed, transcript) == Some("NGF-B9")).then_some(&probed.plan.service)
+    });
+    let by_logs = context
+        .logs
         .iter()
-        .filter_map(|probed| {
-            let transcript = probed.result.as_ref().ok()?;
-            (code_of(probed, transcript) == Some("NGF-B9")).then_some(&probed.plan.service)
-        })
-        .collect()
-}
-
-/// B2, told apart by what is known of the client certificate.
-pub(in crate::diagnosis::rules) fn refused_why(
-    context: &Context<'_>,
-    plan: &ProbePlan,
-) -> &'static str {
-    let leaf = client_leaf(context, plan);
-    let now = context.now.as_second();
-    match leaf {
-        Some(leaf) if leaf.not_after < now || leaf.not_before > now => "NGF-B3",
-        Some(leaf) if !expiry::may(leaf, "clientAuth") => "NGF-B4",
-        _ => "NGF-B2",
-    }
+        .filter(|joined| joined.counted.last_line.what == What::PlainToTls)
+        .flat_map(|joined| &joined.plans)
+        .filter(|plan| plan.tls.is_none())
+        .map(|plan| &plan.service);
+    by_probes.chain(by_logs).collect()
 }
 
 pub(super) fn client_leaf<'a>(

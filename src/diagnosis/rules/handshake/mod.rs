@@ -3,13 +3,16 @@
 mod code;
 pub(in crate::diagnosis) mod demanded;
 pub(in crate::diagnosis) mod one_certificate;
+mod refusal;
 mod remedy;
 mod sentence;
 mod shown;
 pub(in crate::diagnosis) mod upstream;
 
 use code::code_of;
-pub(super) use code::{refused_why, wanting_tls};
+pub(super) use code::wanting_tls;
+use refusal::Refusal;
+pub(super) use refusal::{refusal, untrusted};
 use remedy::remedy;
 use sentence::{answer_text, effect, title};
 pub(super) use sentence::{objects, subject, trust_text};
@@ -24,6 +27,7 @@ use crate::{
         engine::Findings,
         evidence::Probed,
         finding::{Finding, Mark, Severity},
+        plan::ProbePlan,
         registry::Rule,
         words::{self, list},
     },
@@ -38,7 +42,7 @@ macro_rules! probed {
             title: $title,
             explanation: $explanation,
             remedy: $remedy,
-            causes: &["NGF-T15", "NGF-T16", "NGF-T17", "NGF-T18"],
+            causes: &["NGF-T15", "NGF-T16", "NGF-T17", "NGF-T18", "NGF-R14"],
             check: |context, findings| {
                 probed(context, findings, $code);
                 super::logs::said(context, findings, $code);
@@ -205,7 +209,7 @@ probed!(
     "NGF-B2",
     Error,
     "The backend refuses the client certificate that nginx presents",
-    "An nginx backend answers 400 `The SSL certificate error`; its log, at level info, says why: another CA, a missing intermediate (its ssl_verify_depth is 1), the wrong usage.",
+    "An nginx backend answers 400 `The SSL certificate error`; its log, at level info, says why. Where the evidence allows, a certificate that has expired (NGF-B3), the wrong usage (NGF-B4), a missing intermediate (NGF-B5) and a wrong CA in the backend (NGF-B6) are told apart from a client certificate of the wrong CA.",
     "Issue the Gateway's client certificate from the CA that the backend trusts."
 );
 
@@ -225,6 +229,24 @@ probed!(
     "The backend refuses the client certificate, which is not made for clients",
     "Its extended key usage lacks clientAuth; an nginx backend answers 400 `The SSL certificate error`.",
     "Reissue it with the usage client auth."
+);
+
+probed!(
+    B5,
+    "NGF-B5",
+    Error,
+    "The client certificate's intermediate is missing from its tls.crt",
+    "nginx sends what tls.crt holds and nothing else. The backend trusts the CA above the intermediate, gets the leaf alone, and finds no path: an nginx backend answers 400 `The SSL certificate error`. It is told apart from NGF-B2 where the intermediate is known: from an issuer's Secret, a ca.crt, or what the backend itself sends.",
+    "Put the intermediate behind the leaf in tls.crt."
+);
+
+probed!(
+    B6,
+    "NGF-B6",
+    Error,
+    "The backend trusts another CA for clients than the one that issued both sides' certificates",
+    "The client certificate is from the CA that the backend's own certificate is from, or that its pods mount, and the backend asks for certificates of another, of which none is known: the wrong CA is mounted in it, or it has not loaded the right one. An nginx backend answers 400 `The SSL certificate error`.",
+    "Mount the CA that issued the client certificate in the backend, and let the backend load it."
 );
 
 probed!(
@@ -272,6 +294,29 @@ probed!(
     "Give the Gateway a client certificate that the backend trusts."
 );
 
+/// Which intermediates are missing where a log alone says that the backend found no path (B5).
+pub(super) fn incomplete_by_log(
+    context: &Context<'_>,
+    plan: &ProbePlan,
+    finding: Finding,
+) -> Finding {
+    let seen = context.evidence.current(plan);
+    let seen = seen.and_then(|probed| probed.result.as_ref().ok());
+    let client = plan
+        .tls
+        .as_ref()
+        .and_then(|tls| tls.client_certificate.as_ref());
+    match (untrusted(context, plan, seen.map(|seen| &**seen)), client) {
+        (Refusal::Incomplete(missing), Some(client)) => {
+            shown::incomplete(finding, &missing).remedy(remedy::complete(context, client, &missing))
+        }
+        _ => finding,
+    }
+}
+
+/// What a refused client certificate can mean.
+const REFUSED: [&str; 5] = ["NGF-B2", "NGF-B3", "NGF-B4", "NGF-B5", "NGF-B6"];
+
 type Seen<'a> = (&'a Probed, &'a Transcript);
 
 /// Probes of one Service port from one Gateway that ended alike make one finding.
@@ -286,10 +331,13 @@ fn probed(context: &Context<'_>, findings: &mut Findings, code: &'static str) {
             .entry((&plan.gateway, &plan.service, plan.port))
             .or_default();
         all.insert(host_and_port(&plan.endpoint.address, plan.endpoint.port));
-        let found = code_of(probed, transcript).map(|found| match found {
-            "NGF-B2" => refused_why(context, plan),
+        let found = match code_of(probed, transcript) {
+            // Why it was refused takes signatures to say.
+            Some("NGF-B2") if REFUSED.contains(&code) => {
+                Some(refusal(context, plan, Some(transcript)).code())
+            }
             found => found,
-        });
+        };
         if found == Some(code) {
             alike.push((probed, transcript));
         }

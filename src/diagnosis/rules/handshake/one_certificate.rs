@@ -32,7 +32,7 @@ pub(in crate::diagnosis) const G11: Rule = Rule {
     title: "The backends of one Gateway ask for client certificates of different CAs, and nginx has one for all",
     explanation: "NGF renders one proxy_ssl_certificate for the whole Gateway; the Gateway API has no override for a Service (GEP-3155). A certificate that one backend trusts is refused by another whose CA is another.",
     remedy: "Let the backends trust one CA, or use a Gateway for each CA.",
-    causes: &["NGF-B2", "NGF-B10", "NGF-B11"],
+    causes: &["NGF-B2", "NGF-B5", "NGF-B6", "NGF-B10", "NGF-B11"],
     check: |context, findings| {
         let mut asked: BTreeMap<&ObjectRef, Asked<'_>> = BTreeMap::new();
         for (probed, transcript) in results(context) {

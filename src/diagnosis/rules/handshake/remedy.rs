@@ -2,15 +2,16 @@
 
 use ngf_probes::transcript::Transcript;
 
+use super::refusal::{Known, OtherCa, Refusal, refusal};
 use crate::{
     diagnosis::{
         context::Context,
         finding::Remedy,
         plan::ProbePlan,
-        rules::{change, expiry},
+        rules::{change, expiry, shared},
         words::list,
     },
-    model::object::ObjectRef,
+    model::{kind::Kind, object::ObjectRef},
 };
 
 const CLIENT_CERTIFICATE: &str = "spec:\n  tls:\n    backend:\n      clientCertificateRef:\n        kind: Secret\n        name: gateway-client-cert\n";
@@ -24,11 +25,21 @@ pub(super) fn remedy(
     if code.starts_with("NGF-B") {
         backend_refuses(context, code, plan, transcript)
     } else {
-        gateway_refuses(code, plan, transcript)
+        gateway_refuses(context, code, plan, transcript)
     }
 }
 
-fn gateway_refuses(code: &str, plan: &ProbePlan, transcript: &Transcript) -> Option<Remedy> {
+fn gateway_refuses(
+    context: &Context<'_>,
+    code: &str,
+    plan: &ProbePlan,
+    transcript: &Transcript,
+) -> Option<Remedy> {
+    if matches!(code, "NGF-T1" | "NGF-T3" | "NGF-T4")
+        && let Some(remedy) = change::ca_that_signed(context, plan, transcript)
+    {
+        return Some(remedy);
+    }
     let policy = plan.tls.as_ref().map(|tls| &tls.policy);
     let leaf = transcript.server_chain.first();
     Some(match code {
@@ -121,6 +132,11 @@ fn backend_refuses(
                 client?
             ))
         }
+        "NGF-B5" | "NGF-B6" => match refusal(context, plan, Some(transcript)) {
+            Refusal::Incomplete(missing) => complete(context, client?, &missing),
+            Refusal::OtherCaInBackend(other) => mount(plan, &other),
+            _ => return None,
+        },
         "NGF-B3" | "NGF-B4" => expiry::reissue(context, client?),
         "NGF-B8" => Remedy::yaml(
             "Let the policy's hostname and the Host header be one, by changing the one or rewriting the other.",
@@ -137,6 +153,71 @@ fn backend_refuses(
         }),
         _ => return None,
     })
+}
+
+/// The intermediates behind the leaf. No value of a Secret is read for it: the command does.
+pub(super) fn complete(context: &Context<'_>, client: &ObjectRef, missing: &[Known<'_>]) -> Remedy {
+    let names = list(missing.iter().map(|known| &known.facts.subject), 3);
+    let summary = match shared::writer(context, client) {
+        Some(writer) => format!(
+            "Put {names} behind the leaf in tls.crt of {client}. {writer} writes it: let its issuer's own tls.crt hold the chain, too, so that the next one comes with it."
+        ),
+        None => format!("Put {names} behind the leaf in tls.crt of {client}."),
+    };
+    let get = |object: &ObjectRef, key: &str| {
+        format!(
+            "kubectl -n {} get {} {} -o jsonpath='{{.data.{}}}'{}",
+            object.namespace,
+            object.kind.name().to_ascii_lowercase(),
+            object.name,
+            key.replace('.', "\\."),
+            // A ConfigMap holds text.
+            if object.kind == Kind::Secret {
+                " | base64 -d"
+            } else {
+                ""
+            }
+        )
+    };
+    let mut commands = vec![format!("{} > chain.pem", get(client, "tls.crt"))];
+    for known in missing {
+        let Some((object, key)) = &known.object else {
+            return Remedy::say(summary);
+        };
+        commands.push(format!("{} >> chain.pem", get(object, key)));
+    }
+    commands.push(format!(
+        "kubectl -n {} patch secret {} --type=merge -p '{{\"data\":{{\"tls.crt\":\"'$(base64 -w0 chain.pem)'\"}}}}'",
+        client.namespace, client.name
+    ));
+    Remedy::command(summary, commands.join("\n"))
+}
+
+/// The right CA in the backend.
+fn mount(plan: &ProbePlan, other: &OtherCa<'_>) -> Remedy {
+    let (common, place) = (&other.common.facts.subject, other.common.place());
+    let service = &plan.service;
+    let summary = match (&other.mounted, &other.right) {
+        (_, Some(right)) => format!(
+            "Let the pods of {service} verify clients by {common}, which they mount with {right}, and load it: many servers read it only at start."
+        ),
+        (Some(object), None) => format!(
+            "Let the pods of {service} trust {common} ({place}) for clients: they mount {object}, which holds another CA. Then let them load it."
+        ),
+        (None, None) => format!(
+            "Let the pods of {service} trust {common} ({place}) for clients, and load it: many servers read it only at start."
+        ),
+    };
+    match &plan.endpoint.pod {
+        Some(pod) => Remedy::command(
+            summary,
+            format!(
+                "kubectl -n {} get pod {} -o jsonpath='{{.spec.volumes}}'",
+                pod.namespace, pod.name
+            ),
+        ),
+        None => Remedy::say(summary),
+    }
 }
 
 /// A client certificate for a Gateway that names none.

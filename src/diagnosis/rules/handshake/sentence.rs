@@ -2,11 +2,12 @@
 
 use ngf_probes::transcript::{Outcome, Transcript};
 
+use super::refusal::{Refusal, refusal};
 use crate::{
     diagnosis::{
         context::Context,
         plan::{PlannedTls, ProbePlan, TrustSource},
-        words::{self},
+        words::{self, list},
     },
     model::{kind::Kind, object::ObjectRef},
 };
@@ -73,7 +74,9 @@ pub(in crate::diagnosis::rules) fn subject<'a>(code: &str, plan: &'a ProbePlan) 
     let policy = plan.tls.as_ref().map_or(&plan.service, |tls| &tls.policy);
     match code {
         "NGF-T1" | "NGF-T3" | "NGF-T8" | "NGF-T9" | "NGF-T10" | "NGF-T12" | "NGF-B8" => policy,
-        "NGF-B1" | "NGF-B2" | "NGF-B3" | "NGF-B4" | "NGF-B10" | "NGF-B11" => &plan.gateway,
+        "NGF-B1" | "NGF-B2" | "NGF-B3" | "NGF-B4" | "NGF-B5" | "NGF-B10" | "NGF-B11" => {
+            &plan.gateway
+        }
         _ => &plan.service,
     }
 }
@@ -137,6 +140,7 @@ pub(super) fn title(
             "{service} refuses the client certificate of {}, which is not made for clients",
             plan.gateway
         ),
+        "NGF-B5" | "NGF-B6" => refused(context, plan, transcript, &service),
         "NGF-B7" if transcript.client_certificate.requested => {
             format!("{service} asks for a client certificate and does not insist on one")
         }
@@ -159,6 +163,26 @@ pub(super) fn title(
             nginx.verify_text.as_deref().unwrap_or("verify error")
         ),
         _ => format!("The TLS handshake with {service} fails"),
+    }
+}
+
+fn refused(
+    context: &Context<'_>,
+    plan: &ProbePlan,
+    transcript: &Transcript,
+    service: &str,
+) -> String {
+    let gateway = &plan.gateway;
+    match refusal(context, plan, Some(transcript)) {
+        Refusal::Incomplete(missing) => format!(
+            "{service} refuses the client certificate of {gateway}: {} is missing behind it in tls.crt",
+            list(missing.iter().map(|known| &known.facts.subject), 3)
+        ),
+        Refusal::OtherCaInBackend(_) => format!(
+            "{service} asks for clients of {}, and refuses the certificate of {gateway}, whose CA issued its own",
+            list(&transcript.client_certificate.acceptable_cas, 2)
+        ),
+        _ => format!("{service} refuses the client certificate of {gateway}"),
     }
 }
 

@@ -2,7 +2,10 @@
 
 use ngf_probes::{certificate::CertificateFacts, transcript::Transcript};
 
-use super::code::client_leaf;
+use super::{
+    code::client_leaf,
+    refusal::{Doubt, Known, Refusal, refusal},
+};
 use crate::{
     diagnosis::{
         context::Context,
@@ -70,7 +73,11 @@ pub(super) fn explain(
             Some(leaf) => finding.evidence("DNS names", list(&leaf.dns_names, 8), presented),
             None => finding,
         },
-        "NGF-B1" | "NGF-B2" | "NGF-B3" | "NGF-B4" | "NGF-B10" | "NGF-B11" => {
+        "NGF-B2" | "NGF-B5" | "NGF-B6" => {
+            finding = client_side(context, plan, transcript, finding);
+            refused(context, plan, transcript, finding)
+        }
+        "NGF-B1" | "NGF-B3" | "NGF-B4" | "NGF-B10" | "NGF-B11" => {
             client_side(context, plan, transcript, finding)
         }
         _ => finding,
@@ -158,6 +165,59 @@ pub(super) fn client_side(
         }
     }
     finding
+}
+
+/// What tells B2, B5 and B6 apart.
+fn refused(
+    context: &Context<'_>,
+    plan: &ProbePlan,
+    transcript: &Transcript,
+    mut finding: Finding,
+) -> Finding {
+    match refusal(context, plan, Some(transcript)) {
+        Refusal::Incomplete(missing) => incomplete(finding, &missing),
+        Refusal::OtherCaInBackend(other) => {
+            finding = finding.evidence(
+                "CA of both sides' certificates",
+                format!(
+                    "{} {}",
+                    other.common.facts.subject,
+                    short_print(&other.common.facts.fingerprint_sha256)
+                ),
+                other.common.place(),
+            );
+            if let Some(object) = &other.mounted {
+                finding = finding
+                    .because(format!("Its pods mount the CA that it asks for: {object}."))
+                    .scope([object]);
+            }
+            if let Some(object) = &other.right {
+                finding = finding.because(format!(
+                    "Its pods mount the right one, {object}: it is configured with another file, or has not loaded this one."
+                ));
+            }
+            finding.because("No client certificate of the CA that it asks for is known; if there is one that is meant, it is the Gateway's that is wrong (NGF-B2).")
+        }
+        Refusal::NotTrusted(Doubt::Either) => finding.because(
+            "Whether the certificate is from the wrong CA, an intermediate is missing behind it (NGF-B5), or the wrong CA is mounted in the backend (NGF-B6), what is known here does not tell.",
+        ),
+        _ => finding,
+    }
+}
+
+/// The intermediates that are missing, and where they stand.
+pub(super) fn incomplete(mut finding: Finding, missing: &[Known<'_>]) -> Finding {
+    for known in missing {
+        let facts = known.facts;
+        finding = finding.evidence(
+            "missing intermediate",
+            format!("{}, issued by {}", facts.subject, facts.issuer),
+            known.place(),
+        );
+    }
+    finding.because(
+        "nginx sends what tls.crt holds and nothing else; the backend trusts the CA above.",
+    )
 }
 
 /// `ab:12:…:9f`.

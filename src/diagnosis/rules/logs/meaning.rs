@@ -1,7 +1,13 @@
 //! Which code of the catalogue a line means for a connection.
 
+use ngf_probes::transcript::Transcript;
+
 use crate::{
-    diagnosis::{context::Context, plan::ProbePlan, rules::handshake::refused_why},
+    diagnosis::{
+        context::Context,
+        plan::ProbePlan,
+        rules::handshake::{refusal, untrusted},
+    },
     logs::{Joined, Phase, What},
 };
 
@@ -63,8 +69,8 @@ pub(super) fn of(context: &Context<'_>, joined: &Joined<'_>, plan: &ProbePlan) -
         What::ClientRefused { code, .. } => sure(match code {
             Some(9 | 10) => "NGF-B3",
             Some(26) => "NGF-B4",
-            Some(_) => "NGF-B2",
-            None => refused_why(context, plan),
+            Some(_) => untrusted(context, plan, seen(context, plan)).code(),
+            None => refusal(context, plan, seen(context, plan)).code(),
         }),
         What::Misdirected => sure("NGF-B8"),
         What::PlainToTls => doubtful(
@@ -74,6 +80,12 @@ pub(super) fn of(context: &Context<'_>, joined: &Joined<'_>, plan: &ProbePlan) -
         What::HandshakeRefused { reason } => handshake_refused(reason),
         _ => None,
     }
+}
+
+/// What a probe of the same connection saw: the CAs that the backend asks for.
+fn seen<'a>(context: &'a Context<'_>, plan: &ProbePlan) -> Option<&'a Transcript> {
+    let probed = context.evidence.current(plan)?;
+    Some(probed.result.as_ref().ok()?)
 }
 
 /// Where nginx speaks plain HTTP now.

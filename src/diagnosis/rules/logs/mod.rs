@@ -14,7 +14,10 @@ pub(in crate::diagnosis) use network::{N1, N2, R14};
 pub(super) use process::refused_configuration;
 pub(in crate::diagnosis) use process::{D6, D7, K7};
 
-use super::handshake::{objects, subject};
+use super::{
+    change,
+    handshake::{incomplete_by_log, objects, subject},
+};
 use crate::{
     diagnosis::{
         context::Context,
@@ -139,6 +142,14 @@ fn finding(context: &Context<'_>, code: &'static str, said: &[Said<'_>]) -> Opti
                 "The log says so; to see the handshake itself: ngf-tui -n {} probe service/{}:{}",
                 plan.service.namespace, plan.service.name, plan.port
             ));
+    }
+    if code == "NGF-B5" {
+        finding = incomplete_by_log(context, plan, finding);
+    }
+    if code == "NGF-B9"
+        && let Some(remedy) = change::policy_for(context, &plan.service)
+    {
+        finding = finding.remedy(remedy);
     }
     let said: Vec<Said<'_>> = said
         .into_iter()

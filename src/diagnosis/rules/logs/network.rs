@@ -7,12 +7,13 @@ use ngf_probes::transcript::{Outcome, Transcript};
 use super::{Age, age, line, mark};
 use crate::{
     diagnosis::{
+        admits::{Admits, admits},
         context::Context,
         engine::Findings,
         finding::{Finding, Remedy, Severity},
         plan::ProbePlan,
         registry::Rule,
-        rules::handshake::objects,
+        rules::{change, handshake::objects},
         words,
     },
     logs::{Joined, Phase, What},
@@ -27,8 +28,8 @@ const TOGETHER: i64 = 600;
 pub(in crate::diagnosis) const N1: Rule = Rule {
     code: "NGF-N1",
     severity: Severity::Error,
-    title: "The gateway cannot reach a backend that can be reached from elsewhere",
-    explanation: "nginx logs that connecting timed out, and a probe that did not leave from nginx's pod connects to the same endpoint. Packets are dropped on the gateway's way alone: most often by a NetworkPolicy that does not name the data plane's namespace or pods. Clients get 504.",
+    title: "The gateway cannot reach a backend that can be reached from elsewhere, or that no NetworkPolicy lets it reach",
+    explanation: "nginx logs that connecting timed out, and a probe that did not leave from nginx's pod connects to the same endpoint. Packets are dropped on the gateway's way alone: most often by a NetworkPolicy that does not name the data plane's namespace or pods. Where the NetworkPolicies are read, the one that lets it in, or those that do not, are named; the log is enough then. Clients get 504.",
     remedy: "Let a NetworkPolicy of the backend admit the data plane's pods.",
     causes: &["NGF-T14"],
     check: |context, findings| {
@@ -41,46 +42,107 @@ pub(in crate::diagnosis) const N1: Rule = Rule {
                 continue;
             }
             for plan in &joined.plans {
-                let Some((via, at)) = reached_otherwise(context, joined, plan) else {
+                let elsewhere = reached_otherwise(context, joined, plan);
+                let admits = admits(context.snapshot, &joined.log.pod, plan);
+                // One of the two makes more of it than a time-out.
+                if elsewhere.is_none() && !matches!(admits, Admits::Nobody(_)) {
                     continue;
-                };
+                }
+                if age(context, joined.log, joined.counted, plan) != Age::Current
+                    && elsewhere.is_none()
+                {
+                    continue;
+                }
                 if !seen.insert((&plan.gateway, &plan.service, plan.port)) {
                     continue;
                 }
-                let namespace = &plan.service.namespace;
-                let mut finding = Finding::new(
-                    "NGF-N1",
-                    Severity::Error,
-                    &plan.service,
-                    format!(
-                        "{} cannot reach {}:{}, which can be reached from elsewhere",
-                        plan.gateway, plan.service, plan.port
-                    ),
-                )
-                .scope(objects(plan).iter())
-                .because(format!(
-                    "A probe ({via}) connects to {}; a NetworkPolicy in {namespace} may drop what comes from the data plane in {}.",
-                    plan.endpoint.address, plan.gateway.namespace
-                ))
-                .evidence(
-                    "connected",
-                    format!("by {via}"),
-                    format!(
-                        "probe of {} {} ago",
-                        plan.endpoint.address,
-                        words::span(context.now.as_second() - at)
-                    ),
-                )
-                .remedy(Remedy::command(
-                    "See which NetworkPolicies select the backend's pods, and whether they admit the data plane's.",
-                    format!("kubectl -n {namespace} get networkpolicies -o wide"),
-                ));
-                finding.marks = vec![mark(plan)];
+                let finding = kept_out(context, joined, plan, elsewhere, &admits);
                 findings.add(line(context, finding, joined.log, joined.counted));
             }
         }
     },
 };
+
+fn kept_out(
+    context: &Context<'_>,
+    joined: &Joined<'_>,
+    plan: &ProbePlan,
+    elsewhere: Option<(String, i64)>,
+    admits: &Admits,
+) -> Finding {
+    let namespace = &plan.service.namespace;
+    let service = format!("{}:{}", plan.service, plan.port);
+    let title = match admits {
+        Admits::Nobody(policies) => format!(
+            "{} cannot reach {service}: {} {} not let the data plane in",
+            plan.gateway,
+            words::list(policies, 2),
+            if policies.len() == 1 { "does" } else { "do" }
+        ),
+        _ => format!(
+            "{} cannot reach {service}, which can be reached from elsewhere",
+            plan.gateway
+        ),
+    };
+    let mut finding = Finding::new("NGF-N1", Severity::Error, &plan.service, title)
+        .scope(objects(plan).iter())
+        .because(said_by_policies(plan, admits));
+    finding.marks = vec![mark(plan)];
+    if let Some((via, at)) = elsewhere {
+        finding = finding
+            .because(format!(
+                "A probe ({via}) connects to {}.",
+                plan.endpoint.address
+            ))
+            .evidence(
+                "connected",
+                format!("by {via}"),
+                format!(
+                    "probe of {} {} ago",
+                    plan.endpoint.address,
+                    words::span(context.now.as_second() - at)
+                ),
+            );
+    }
+    let Admits::Nobody(policies) = admits else {
+        return finding.remedy(Remedy::command(
+            "See which NetworkPolicies select the backend's pods, and whether they admit the data plane's.",
+            format!("kubectl -n {namespace} get networkpolicies -o wide"),
+        ));
+    };
+    for policy in policies {
+        finding = finding.scope([policy]).evidence(
+            "spec.ingress",
+            format!(
+                "no rule for {} and TCP port {}",
+                joined.log.pod, plan.endpoint.port
+            ),
+            policy.to_string(),
+        );
+    }
+    match change::admit(context, &joined.log.pod, plan) {
+        Some(remedy) => finding.remedy(remedy),
+        None => finding,
+    }
+}
+
+fn said_by_policies(plan: &ProbePlan, admits: &Admits) -> String {
+    let (gateway, namespace) = (&plan.gateway.namespace, &plan.service.namespace);
+    match admits {
+        Admits::Nobody(_) => format!(
+            "Packets are dropped: no NetworkPolicy that selects the backend's pods lets those of the data plane in {gateway} in."
+        ),
+        Admits::By(policy) => format!(
+            "{policy} lets the data plane in: what drops its packets is something else, such as a policy on what leaves {gateway}, or one of the network plugin's own."
+        ),
+        Admits::NotIsolated => format!(
+            "No NetworkPolicy in {namespace} selects the backend's pods: what drops the packets is something else, such as a policy on what leaves {gateway}, or one of the network plugin's own."
+        ),
+        Admits::Unknown(why) => format!(
+            "A NetworkPolicy in {namespace} may drop what comes from the data plane in {gateway}; whether one does is not known: {why}."
+        ),
+    }
+}
 
 /// The way and time of a probe that reached the endpoint from another place than nginx's pod.
 fn reached_otherwise(
@@ -214,12 +276,21 @@ pub(in crate::diagnosis) const R14: Rule = Rule {
             }
             let reloaded = joined.log.tally.reloaded;
             let is_old = reloaded.is_some_and(|at| at > joined.counted.last);
+            let asked = beside(context, joined, gateway);
+            // Whose service it is nobody says: then it is no other finding's effect.
+            let subject = match asked.iter().collect::<Vec<_>>().as_slice() {
+                [one] => one,
+                _ => &joined.log.pod,
+            };
             let mut finding = Finding::new(
                 "NGF-R14",
                 if is_old { Severity::Warning } else { severity },
-                gateway,
+                subject,
                 title,
-            );
+            )
+            .mark_objects([gateway])
+            .scope([gateway])
+            .scope(&asked);
             if is_old {
                 finding = finding
                     .unknown()
@@ -234,6 +305,35 @@ pub(in crate::diagnosis) const R14: Rule = Rule {
         }
     },
 };
+
+/// The Services that nginx asks beside the backend: the one that the line names, or those of the filters
+/// of routes with that host.
+fn beside(context: &Context<'_>, joined: &Joined<'_>, gateway: &ObjectRef) -> BTreeSet<ObjectRef> {
+    if !joined.plans.is_empty() {
+        return joined
+            .plans
+            .iter()
+            .map(|plan| plan.service.clone())
+            .collect();
+    }
+    let host = joined
+        .counted
+        .last_line
+        .request
+        .host
+        .as_deref()
+        .unwrap_or("");
+    let host = host.split(':').next().unwrap_or(host);
+    let takes = |names: &[String]| names.is_empty() || names.iter().any(|name| name == host);
+    context
+        .rules
+        .iter()
+        .filter(|rule| rule.gateways.contains(gateway) && takes(&rule.route.spec.hostnames))
+        .flat_map(|rule| &rule.decision.backends)
+        .filter(|backend| backend.filter)
+        .filter_map(|backend| backend.service.clone())
+        .collect()
+}
 
 /// NGF's locations for mirrors (`InternalMirrorRoutePathPrefix` in `nginx/config/http/config.go`).
 fn is_mirror(subrequest: Option<&str>) -> bool {

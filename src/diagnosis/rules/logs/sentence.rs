@@ -43,7 +43,7 @@ pub(super) fn title(code: &str, plan: &ProbePlan, line: &Decoded) -> String {
             format!("{service} has another server for the Host than for the name {hostname}")
         }
         "NGF-B9" => format!("nginx speaks plain HTTP to {service}, which wants TLS"),
-        "NGF-B2" | "NGF-B3" | "NGF-B4" => {
+        "NGF-B2" | "NGF-B3" | "NGF-B4" | "NGF-B5" | "NGF-B6" => {
             format!("{service} refuses the client certificate of {gateway}")
         }
         "NGF-B10" | "NGF-B11"

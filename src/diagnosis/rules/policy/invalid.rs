@@ -157,7 +157,7 @@ fn add_invalid(
     let title = invalid_title(context, policy, fault, &names);
     let mut finding = Finding::new(fault.code, severity, subject, title)
         .mark_objects(names.iter().copied())
-        .remedy(invalid_remedy(context, policy, fault));
+        .remedy(invalid_remedy(context, policy, fault, names.len()));
     if let Some((object, Fault::DoesNotExist)) = &fault.culprit
         && let Some(writer) = writer(context, object)
     {
@@ -258,6 +258,7 @@ fn invalid_remedy(
     context: &Context<'_>,
     policy: &Object<BackendTLSPolicy>,
     fault: &PolicyFault,
+    policies: usize,
 ) -> Remedy {
     let namespace = &policy.reference.namespace;
     let Some((object, what)) = &fault.culprit else {
@@ -282,6 +283,13 @@ fn invalid_remedy(
     };
     let name = &object.name;
     match what {
+        // What names the same CA in one policy is no repair of another.
+        Fault::WrongType
+            if policies == 1
+                && let Some(remedy) = change::same_ca(context, &policy.reference, object) =>
+        {
+            remedy
+        }
         Fault::WrongType => Remedy::command(
             "Copy the CA into a ConfigMap and name that in the policy.",
             format!(

@@ -332,7 +332,10 @@ pub(in crate::diagnosis) const R7: Rule = Rule {
                 (service.spec.service_type == "ExternalName").then_some(&service.reference)
             });
             let external: BTreeSet<&ObjectRef> = external.collect();
-            let lacks = |gateway: &&ObjectRef| has_resolver(context, gateway) == Some(false);
+            let lacks = |gateway: &&ObjectRef| {
+                let found = context.snapshot.gateways.get(*gateway);
+                found.and_then(|found| has_resolver(context.snapshot, found)) == Some(false)
+            };
             let without: Vec<&ObjectRef> = if external.is_empty() {
                 Vec::new()
             } else {

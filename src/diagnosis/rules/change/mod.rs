@@ -1,11 +1,14 @@
 //! Remedies that are changes of objects. Each needs nothing that the tool does not know: where the
 //! evidence leaves more than one answer there is no change, only words.
 
+mod ca;
+
+pub(super) use ca::{ca_that_signed, same_ca};
 use serde_json::{Value, json};
 
 use crate::{
     diagnosis::{
-        context::Context, finding::Remedy, mounted, ngf::policy::hostname_problem,
+        context::Context, finding::Remedy, mounted, ngf::policy::hostname_problem, plan::ProbePlan,
         rules::shared::writer, words::says,
     },
     model::{
@@ -254,7 +257,7 @@ pub(super) fn policy_for(context: &Context<'_>, service: &ObjectRef) -> Option<R
         .filter(|certificate| !certificate.spec.dns_names.is_empty())
         .collect();
     let [certificate] = certificates.as_slice() else {
-        return None;
+        return ca::policy_by_facts(context, found);
     };
     let issuer = &certificate.spec.issuer_ref;
     let kind = match issuer.kind.as_deref() {
@@ -280,6 +283,50 @@ pub(super) fn policy_for(context: &Context<'_>, service: &ObjectRef) -> Option<R
             &json!({"group": "", "kind": "Secret", "name": secret}),
             name,
         ),
+    ))
+}
+
+/// A NetworkPolicy that lets the data plane's pods of a Gateway in to a Service's pods, beside those that
+/// do not: what one of them admits is admitted.
+pub(super) fn admit(context: &Context<'_>, from: &ObjectRef, plan: &ProbePlan) -> Option<Remedy> {
+    const LABELS: [&str; 2] = [
+        "gateway.networking.k8s.io/gateway-name",
+        "app.kubernetes.io/name",
+    ];
+    let service = context.index.service(&plan.service)?;
+    let pod = context.snapshot.pods.get(from)?;
+    let labels = &pod.meta.labels;
+    let label = LABELS
+        .into_iter()
+        .find(|label| labels.contains_key(*label))?;
+    let value = labels.get(label)?;
+    let namespace = &plan.service.namespace;
+    let name = format!("{}-from-{}", plan.service.name, plan.gateway.name);
+    let object = ObjectRef::new(Kind::NetworkPolicy, namespace, &name);
+    if service.spec.selector.is_empty() || context.snapshot.contains(&object) {
+        return None;
+    }
+    Some(Remedy::create(
+        format!(
+            "Let the pods of {} in to those of {}.",
+            plan.gateway, plan.service
+        ),
+        json!({
+            "apiVersion": "networking.k8s.io/v1",
+            "kind": "NetworkPolicy",
+            "metadata": {"name": name, "namespace": namespace},
+            "spec": {
+                "podSelector": {"matchLabels": service.spec.selector},
+                "policyTypes": ["Ingress"],
+                "ingress": [{
+                    "from": [{
+                        "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": from.namespace}},
+                        "podSelector": {"matchLabels": {label: value}},
+                    }],
+                    "ports": [{"protocol": "TCP", "port": plan.endpoint.port}],
+                }],
+            },
+        }),
     ))
 }
 

@@ -1,0 +1,124 @@
+//! Every rule of the families that TLS breaks by: broken for real in the rig, or the reason why not.
+
+use std::collections::BTreeSet;
+
+use ngf_tui::diagnosis::registry::RULES;
+
+use super::{case::Case, cases, stories};
+
+/// The families of rules whose faults nginx and a backend can have between them.
+const FAMILIES: &str = "GPRDTB";
+
+/// Rules that the rig does not break, each with the reason.
+const ELSEWHERE: &[(&str, &str)] = &[
+    (
+        "NGF-P2",
+        "NGF renders `return 500`: nginx opens no connection that could break",
+    ),
+    (
+        "NGF-P3",
+        "NGF renders `return 500`: nginx opens no connection that could break",
+    ),
+    (
+        "NGF-P4",
+        "NGF renders `return 500`: nginx opens no connection that could break",
+    ),
+    (
+        "NGF-P5",
+        "NGF renders `return 500`: nginx opens no connection that could break",
+    ),
+    (
+        "NGF-P6",
+        "NGF renders `return 500`: nginx opens no connection that could break",
+    ),
+    (
+        "NGF-P7",
+        "NGF renders `return 500`: nginx opens no connection that could break",
+    ),
+    (
+        "NGF-P15",
+        "NGF renders `return 500`: nginx opens no connection that could break",
+    ),
+    (
+        "NGF-R1",
+        "NGF renders `return 500`: nginx opens no connection that could break",
+    ),
+    (
+        "NGF-R3",
+        "NGF renders `return 500`: nginx opens no connection that could break",
+    ),
+    (
+        "NGF-R4",
+        "NGF renders `return 500`: nginx opens no connection that could break",
+    ),
+    (
+        "NGF-R5",
+        "NGF renders `return 500`: nginx opens no connection that could break",
+    ),
+    (
+        "NGF-R7",
+        "NGF renders `return 500`: nginx opens no connection that could break",
+    ),
+    (
+        "NGF-R17",
+        "NGF renders `return 500`: nginx opens no connection that could break",
+    ),
+    (
+        "NGF-R6",
+        "it says what happens, HTTP/2 over TLS, and nothing breaks by it; Debian's nginx cannot speak HTTP/2 by proxy_pass",
+    ),
+    (
+        "NGF-R10",
+        "nginx speaks plain HTTP to an InferencePool's endpoints by the endpoint picker's choice: there is no such picker here",
+    ),
+    (
+        "NGF-R11",
+        "nginx passes bytes on and takes no part in the TLS",
+    ),
+    (
+        "NGF-R12",
+        "NGF refuses the listener: nginx never hears of it; with a release that takes it, the rig's streams break by T and B",
+    ),
+    (
+        "NGF-R13",
+        "nginx passes bytes on and takes no part in the TLS",
+    ),
+    (
+        "NGF-R16",
+        "NGF attaches the route to nothing: nginx answers 404 and opens no connection",
+    ),
+    ("NGF-D2", "there is no nginx at all"),
+    (
+        "NGF-D6",
+        "it is about NGF's agent, which is no part of Debian",
+    ),
+    (
+        "NGF-B12",
+        "it needs a backend of nginx 1.27.4 to 1.29.1, which no Debian has: CI would have to build it from nginx's source",
+    ),
+];
+
+#[test]
+fn every_rule_about_connections_is_broken_for_real_or_says_why_not() {
+    let cases = cases::all();
+    let mut broken: BTreeSet<&str> = cases.iter().flat_map(Case::codes).collect();
+    broken.extend(stories::TOLD.iter().map(|(code, _)| *code));
+    let mut wrong = Vec::new();
+    for rule in RULES {
+        if !FAMILIES.contains(&rule.bare_code()[..1]) {
+            continue;
+        }
+        let reasons = ELSEWHERE.iter().filter(|(code, _)| *code == rule.code);
+        match (broken.contains(rule.code), reasons.count()) {
+            (true, 0) | (false, 1) => {}
+            (true, _) => wrong.push(format!("{} is broken here, and excused", rule.code)),
+            (false, _) => wrong.push(format!("{} is neither broken nor excused", rule.code)),
+        }
+    }
+    for (code, _) in ELSEWHERE {
+        if !RULES.iter().any(|rule| rule.code == *code) {
+            wrong.push(format!("{code} is excused, and no rule"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
