@@ -280,6 +280,7 @@ const MASKINGS: &[(&str, &str, &str)] = &[
     ),
     ("NGF-M8", "NGF-M3", "another Certificate writes the Secret"),
     ("NGF-B13", "NGF-X1", "the pods mount another certificate"),
+    ("NGF-B13", "NGF-M1", "the pods mount another certificate"),
     (
         "NGF-X1",
         "NGF-B*",
@@ -305,6 +306,8 @@ const MASKINGS: &[(&str, &str, &str)] = &[
         "NGF-P14",
         "a probe showed what the backend presents",
     ),
+    ("NGF-S8", "NGF-S3", "NGF does not get as far as the policy"),
+    ("NGF-S8", "NGF-C1", "NGF does not get as far as the policy"),
     (
         "NGF-X1",
         "NGF-N1",

@@ -400,6 +400,8 @@ fn bundles_are_read_as_far_as_they_can_be() {
     for (bundle, expected) in [
         (String::new(), "empty"),
         (a.clone(), "CN=a fine"),
+        // NGF takes it encoded once more, and gives nginx what that stands for.
+        (STANDARD.encode(&a), "CN=a fine"),
         (
             format!("# A\n{a}\n# B\n{b}").replace('\n', "\r\n"),
             "CN=a CN=b fine",

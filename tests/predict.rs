@@ -58,7 +58,7 @@ fn conditions_are_those_that_ngf_sets() {
         "g7-client-certificate-not-granted",
         "p2-and-p6",
         "p8-before-the-reload",
-        "p11-near-miss-not-probed",
+        "x1-system-and-a-ca-of-the-cluster",
         "p13-two-policies",
         "r1-different-policies",
         "r4-not-granted",

@@ -153,7 +153,7 @@ fn directives_are_those_that_ngf_renders() {
     for (name, target) in [
         ("guide", "httproute/secure-app"),
         ("r9-grpc", "grpcroute/grpc"),
-        ("p11-near-miss-not-probed", "httproute/secure-app"),
+        ("x1-system-and-a-ca-of-the-cluster", "httproute/secure-app"),
         (
             "g10-client-certificate-without-policy",
             "httproute/secure-app",

@@ -60,7 +60,7 @@ pub struct Context<'a> {
     /// What the pods of each Service mount, worked out once for each that is asked for.
     mounted: RefCell<BTreeMap<ObjectRef, Rc<[Mounted]>>>,
     /// The Secrets that backends with TLS mount, worked out once.
-    secrets_of_backends: OnceCell<BTreeSet<ObjectRef>>,
+    secrets_of_backends: OnceCell<BTreeSet<(ObjectRef, ObjectRef)>>,
     /// Pods and workloads by namespace and label.
     selectable: OnceCell<Selectable<'a>>,
     /// For each Service that a rule refers to: the rules, as indices into [`Context::rules`].
@@ -293,7 +293,7 @@ impl<'a> Context<'a> {
     }
 
     /// The Secrets that the pods of backends with TLS mount.
-    pub fn secrets_of_backends(&self) -> &BTreeSet<ObjectRef> {
+    pub fn secrets_of_backends(&self) -> &BTreeSet<(ObjectRef, ObjectRef)> {
         self.secrets_of_backends
             .get_or_init(|| mounted::secrets_of_backends(self))
     }

@@ -12,13 +12,15 @@ use super::{
 use crate::model::{
     kind::Kind,
     object::ObjectRef,
-    topology::{Node, NodeIx, Topology, What},
+    topology::{Node, NodeIx, Topology, What, is_ngf_controller},
 };
 
 /// How a node is. Orders from best to worst, so that the worst of several is their maximum.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Health {
+    /// Another controller looks after it, and nothing is said of it.
+    NotOurs,
     /// Everything that can be known of it is in order.
     Ok,
     /// Nobody knows: not probed, not read, denied. Never shown as healthy.
@@ -34,6 +36,7 @@ impl Health {
     /// The word for it.
     pub fn word(self) -> &'static str {
         match self {
+            Self::NotOurs => "another controller's",
             Self::Ok => "ok",
             Self::Unknown => "unknown",
             Self::Warning => "warning",
@@ -163,11 +166,30 @@ pub(super) fn own(
             let found = at_node[place.index()]
                 .iter()
                 .map(|index| Health::of_finding(&findings[*index]))
-                .max()
-                .unwrap_or(Health::Ok);
+                .max();
+            if is_anothers(context, place) {
+                return found
+                    .filter(|found| *found > Health::Ok)
+                    .unwrap_or(Health::NotOurs);
+            }
+            let found = found.unwrap_or(Health::Ok);
             found.max(unknown_by_nature(context, &probed, place))
         })
         .collect()
+}
+
+/// Whether a node stands under a GatewayClass of another controller.
+fn is_anothers(context: &Context<'_>, place: NodeIx) -> bool {
+    let topology = context.topology;
+    let root = topology.ancestors(place).last().unwrap_or(place);
+    let node = topology.node(root);
+    let classes = &context.snapshot.gateway_classes;
+    matches!(node.what, What::Class)
+        && node
+            .object
+            .as_ref()
+            .and_then(|class| classes.get(class))
+            .is_some_and(|class| !is_ngf_controller(&class.spec.controller_name))
 }
 
 /// An endpoint is unknown until a probe has tried it: no condition tests a backend's certificate, nor

@@ -10,6 +10,7 @@ use crate::model::{
     kind::Kind,
     kinds::{Container, Pod, Service, Volume, Workload},
     object::{Object, ObjectRef},
+    references::ROOT_CA,
     snapshot::Snapshot,
 };
 
@@ -93,7 +94,11 @@ impl<'a> Selectable<'a> {
                     .iter()
                     .flat_map(|container| &container.mounts)
                     .find(|(name, _, _)| *name == volume.name);
+                // What every pod mounts says nothing of this one.
+                let is_root_ca =
+                    volume.source.kind == Kind::ConfigMap && volume.source.name == ROOT_CA;
                 if let Some((_, path, sub_path)) = mount
+                    && !is_root_ca
                     && seen.insert(volume.source.clone())
                 {
                     found.insert(Mounted {
@@ -146,8 +151,9 @@ pub fn with_certificates<'a>(
         .collect()
 }
 
-/// The Secrets that backends with TLS mount; [`Context::secrets_of_backends`] works them out once.
-pub(super) fn secrets_of_backends(context: &Context<'_>) -> BTreeSet<ObjectRef> {
+/// The Secrets that backends with TLS mount, each after the Service;
+/// [`Context::secrets_of_backends`] works them out once.
+pub(super) fn secrets_of_backends(context: &Context<'_>) -> BTreeSet<(ObjectRef, ObjectRef)> {
     let mut services: Vec<&Object<Service>> = context
         .rules
         .iter()
@@ -159,8 +165,11 @@ pub(super) fn secrets_of_backends(context: &Context<'_>) -> BTreeSet<ObjectRef> 
     services.dedup_by_key(|service| &service.reference);
     services
         .into_iter()
-        .flat_map(|service| context.mounted(service).to_vec())
-        .map(|mounted| mounted.source)
-        .filter(|source| source.kind == Kind::Secret)
+        .flat_map(|service| {
+            let mounted = context.mounted(service).to_vec();
+            let sources = mounted.into_iter().map(|mounted| mounted.source);
+            let secrets = sources.filter(|source| source.kind == Kind::Secret);
+            secrets.map(|secret| (service.reference.clone(), secret))
+        })
         .collect()
 }

@@ -34,7 +34,7 @@ pub struct Rule {
 #[rustfmt::skip]
 pub static RULES: &[Rule] = &[
     api_server::A1, api_server::A2, api_server::A3, api_server::A4,
-    condition::class::C1, condition::class::C2, client_certificate::presence::C3, condition::blind::C4, condition::class::C5, condition::blind::C6, condition::class::C7,
+    condition::class::C1, condition::class::C2, client_certificate::presence::C3, condition::blind::C4, condition::class::C5, condition::blind::C6, condition::class::C7, condition::controller::C8,
     client_certificate::G1, client_certificate::G2, client_certificate::G3, client_certificate::G4,
     client_certificate::G5, client_certificate::G6, client_certificate::G7, handshake::demanded::G8,
     client_certificate::fitness::G9, client_certificate::presence::G10, handshake::one_certificate::G11, client_certificate::fitness::G12,
@@ -45,7 +45,7 @@ pub static RULES: &[Rule] = &[
     cert_manager::M1, cert_manager::M2, cert_manager::M3, cert_manager::M4, cert_manager::written::M5, policy::bundle::M6,
     cert_manager::written::M7, cert_manager::written::M8, cert_manager::written::M9, cert_manager::written::M10,
     expiry::E1, expiry::E2, expiry::E3,
-    condition::data_plane::D1, condition::data_plane::D2, rendered::D3, rendered::D4, rendered::D5, logs::D6, logs::D7,
+    condition::data_plane::D1, condition::data_plane::D2, client_certificate::fitness::D8, rendered::D3, rendered::D4, rendered::D5, logs::D6, logs::D7,
     served::P11, served::B13,
     handshake::T1, handshake::T2, handshake::T3, handshake::T4, handshake::T5, handshake::T6,
     handshake::T7, handshake::T8, handshake::T9, handshake::T10, handshake::T11, handshake::T12,
@@ -54,7 +54,7 @@ pub static RULES: &[Rule] = &[
     handshake::B1, handshake::B2, handshake::B3, handshake::B4, handshake::B5, handshake::B6, handshake::B7, handshake::B8,
     handshake::B9, handshake::B10, handshake::B11, handshake::one_certificate::B12,
     logs::R14, logs::N1, logs::N2,
-    expected::X1,
+    expected::X1, expected::X2,
     condition::S1, condition::S2, condition::S3, condition::S4, condition::S5, condition::S6,
     condition::silence::S7, condition::silence::S8, condition::silence::S9,
     knowledge::K1, route::backend::K2, knowledge::K3, knowledge::K4, handshake::demanded::K5, knowledge::K6, logs::K7,

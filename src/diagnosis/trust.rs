@@ -137,10 +137,10 @@ pub fn signed(certificate: &CertificateFacts, ca: &CertificateFacts) -> bool {
     !certificate.der.is_empty() && !ca.der.is_empty() && signed_by(&certificate.der, &ca.der)
 }
 
-/// `21 unable to verify the first certificate`; `None` where nginx would go on.
+/// `(21:unable to verify the first certificate)`, as nginx logs it; `None` where nginx would go on.
 pub fn complaint(judgement: &ChainJudgement, hostname: &str) -> Option<String> {
     if judgement.code != 0 {
-        Some(format!("{} {}", judgement.code, judgement.text))
+        Some(format!("({}:{})", judgement.code, judgement.text))
     } else if judgement.name_matches == Some(false) {
         Some(format!("the certificate does not match \"{hostname}\""))
     } else {

@@ -2,6 +2,8 @@
 
 use jiff::Timestamp;
 
+use ngf_probes::certificate::CertificateFacts;
+
 use super::finding::Finding;
 use crate::model::object::{Condition, ObjectRef};
 
@@ -52,6 +54,25 @@ pub fn list<T: ToString>(items: impl IntoIterator<Item = T>, most: usize) -> Str
 /// `1 route`, `3 routes`.
 pub fn count(number: usize, noun: &str) -> String {
     format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
+}
+
+/// Whom a certificate is for: its subject or, where it has none (as cert-manager makes them without a
+/// common name), the names in it.
+pub fn holder(certificate: &CertificateFacts) -> String {
+    if !certificate.subject.is_empty() {
+        return certificate.subject.clone();
+    }
+    let names = [
+        &certificate.dns_names,
+        &certificate.ip_addresses,
+        &certificate.other_names,
+    ];
+    let names: Vec<&String> = names.into_iter().flatten().collect();
+    if names.is_empty() {
+        "no subject and no names".to_owned()
+    } else {
+        format!("no subject, for {}", list(names, 3))
+    }
 }
 
 /// The condition of that type.

@@ -25,13 +25,19 @@ pub(crate) fn clean_line(text: &str) -> String {
 /// Cleans every text and every field name in `value`; says whether there was anything to clean.
 pub(crate) fn clean_value(value: &mut Value) -> bool {
     match value {
-        Value::String(text) => match clean(text) {
-            Some(cleaned) => {
-                *text = cleaned;
-                true
+        Value::String(text) => {
+            // A line that ends as on Windows is no more than a line's end.
+            if text.contains("\r\n") {
+                *text = text.replace("\r\n", "\n");
             }
-            None => false,
-        },
+            match clean(text) {
+                Some(cleaned) => {
+                    *text = cleaned;
+                    true
+                }
+                None => false,
+            }
+        }
         Value::Array(items) => items
             .iter_mut()
             .fold(false, |any, item| clean_value(item) | any),
@@ -83,6 +89,13 @@ mod tests {
     fn names_that_differ_still_differ() {
         assert_ne!(clean("app\u{200b}"), Some("app".into()));
         assert_eq!(clean("Grüße\n日本"), None);
+    }
+
+    #[test]
+    fn lines_that_end_as_on_windows_are_lines() {
+        let mut value = json!("-----BEGIN CERTIFICATE-----\r\nMIIB\r\n");
+        assert!(!clean_value(&mut value));
+        assert_eq!(value, json!("-----BEGIN CERTIFICATE-----\nMIIB\n"));
     }
 
     #[test]

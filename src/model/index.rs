@@ -47,6 +47,8 @@ pub struct Endpoint {
     pub port: u16,
     /// nginx is given ready endpoints only; where the condition is missing, it is ready.
     pub ready: bool,
+    /// Whether the condition is there at all.
+    pub says_ready: bool,
     /// It is going away.
     pub terminating: bool,
     /// The pod.
@@ -156,6 +158,7 @@ impl<'a> Index<'a> {
                     address: name.to_owned(),
                     port: port.port,
                     ready: true,
+                    says_ready: true,
                     terminating: false,
                     pod: None,
                     node: None,
@@ -176,11 +179,13 @@ impl<'a> Index<'a> {
                             address: address.clone(),
                             port: number,
                             ready,
+                            says_ready: endpoint.ready.is_some(),
                             terminating: endpoint.terminating.unwrap_or(false),
                             pod: endpoint.pod.clone(),
                             node: endpoint.node.clone(),
                         });
                     entry.ready |= ready;
+                    entry.says_ready |= endpoint.ready.is_some();
                 }
             }
         }

@@ -22,7 +22,8 @@ use super::{
 };
 
 /// ConfigMap with the API server's CA, which Kubernetes mounts in every pod.
-const ROOT_CA: &str = "kube-root-ca.crt";
+/// The CA of the API server, which every pod mounts beside its token.
+pub const ROOT_CA: &str = "kube-root-ca.crt";
 
 /// `--cluster-resource-namespace` of cert-manager as its Helm chart sets it: its own.
 const CERT_MANAGER: &str = "cert-manager";

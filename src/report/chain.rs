@@ -83,7 +83,7 @@ impl Printer {
             let left = words::span(facts.not_after - self.at);
             ('·', format!("expires in {left}, on {expiry}"))
         };
-        self.line(0, &format!("{sign} {}  {when}", facts.subject));
+        self.line(0, &format!("{sign} {}  {when}", words::holder(facts)));
         for used in &entry.uses {
             self.line(4, &place(used));
             self.line(6, &used.renewal.sentence);

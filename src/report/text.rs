@@ -11,6 +11,7 @@ use crate::{
 
 const BOLD: u8 = 1;
 const RED: u8 = 31;
+const GREY: u8 = 90;
 const GREEN: u8 = 32;
 const YELLOW: u8 = 33;
 const MAGENTA: u8 = 35;
@@ -527,6 +528,7 @@ fn severity_colour(finding: &Finding) -> u8 {
 
 fn health_glyph(health: Health) -> &'static str {
     match health {
+        Health::NotOurs => "·",
         Health::Ok => "✓",
         Health::Unknown => "?",
         Health::Warning => "!",
@@ -536,6 +538,7 @@ fn health_glyph(health: Health) -> &'static str {
 
 fn health_colour(health: Health) -> u8 {
     match health {
+        Health::NotOurs => GREY,
         Health::Ok => GREEN,
         Health::Unknown => MAGENTA,
         Health::Warning => YELLOW,

@@ -68,6 +68,7 @@ pub fn mark_of(finding: &Finding) -> Mark {
 /// The sign of a node's health.
 pub fn mark_of_health(health: Health) -> Mark {
     match health {
+        Health::NotOurs => Mark::Muted,
         Health::Ok => Mark::Ok,
         Health::Unknown => Mark::Unknown,
         Health::Warning => Mark::Warning,
@@ -85,6 +86,7 @@ fn nothing(app: &App) -> Label {
         Health::Unknown => {
             "nothing is known to be wrong here, and not everything is known: press r to run a handshake."
         }
+        Health::NotOurs => "another controller looks after it: no rule is asked.",
         _ => "nothing is known to be wrong here.",
     };
     Label::new()

@@ -1,6 +1,6 @@
 //! Certificates minted for a scenario, so that none of them ever grows old.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, net::IpAddr, sync::Arc};
 
 use jiff::Timestamp;
 use openssl::{
@@ -46,6 +46,9 @@ pub(crate) struct Wanted {
     pub(crate) key_of: Option<String>,
     /// RSA bits; P-256 where left out.
     pub(crate) rsa: Option<u32>,
+    /// It is signed with SHA-1.
+    #[serde(default)]
+    pub(crate) sha1: bool,
 }
 
 /// What was minted.
@@ -173,7 +176,11 @@ fn certificate(
     if !wish.names.is_empty() {
         let mut names = SubjectAlternativeName::new();
         for name in &wish.names {
-            names.dns(name);
+            if name.parse::<IpAddr>().is_ok() {
+                names.ip(name);
+            } else {
+                names.dns(name);
+            }
         }
         let context = builder.x509v3_context(None, None);
         let extension = names.build(&context).expect("SAN");
@@ -202,7 +209,14 @@ fn certificate(
     }
     let signer = issuer.map_or(&key, |issuer| &issuer.key);
     builder
-        .sign(signer, MessageDigest::sha256())
+        .sign(
+            signer,
+            if wish.sha1 {
+                MessageDigest::sha1()
+            } else {
+                MessageDigest::sha256()
+            },
+        )
         .expect("signature");
     Minted {
         certificate: builder.build(),

@@ -277,7 +277,7 @@ fn finding(
             super::shared::upper(used.part.phrase())
         ),
     )
-    .evidence("subject", &used.facts.subject, &place)
+    .evidence("subject", words::holder(used.facts), &place)
     .evidence("valid", validity(used.facts), &place)
     .remedy(reissue(context, &used.object));
     for mark in &used.marks {

@@ -135,6 +135,14 @@ fn allow(kinds: &[(&KindInfo, &str)]) -> Remedy {
     )
 }
 
+/// `spec.listeners[0].port is no number`; what is said of the whole object names no field.
+fn told(note: &Note) -> String {
+    match note.path.as_str() {
+        "" => format!("it {}", note.message),
+        path => format!("{path} {}", note.message),
+    }
+}
+
 pub(in crate::diagnosis) const K3: Rule = Rule {
     code: "NGF-K3",
     severity: Severity::Warning,
@@ -158,13 +166,18 @@ pub(in crate::diagnosis) const K3: Rule = Rule {
                     Severity::Warning,
                     object,
                     format!(
-                        "{object} could not be understood in full: {} {}{more}",
-                        first.path, first.message
+                        "{object} could not be understood in full: {}{more}",
+                        told(first)
                     ),
                 )
                 .unknown();
                 for note in malformed.iter().take(8) {
-                    finding = finding.evidence(&note.path, &note.message, object.to_string());
+                    let what = if note.path.is_empty() {
+                        "the object"
+                    } else {
+                        &note.path
+                    };
+                    finding = finding.evidence(what, &note.message, object.to_string());
                 }
                 findings.add(finding);
             }
@@ -222,7 +235,7 @@ pub(in crate::diagnosis) const K4: Rule = Rule {
     severity: Severity::Warning,
     title: "An input could not be read",
     explanation: "A file, a document or an object as a whole: what it holds is missing from every verdict.",
-    remedy: "Correct it.",
+    remedy: "Correct it, or leave it out where it is no manifest.",
     causes: &[],
     check: |context, findings| {
         let problems = &context.snapshot.problems;

@@ -11,7 +11,7 @@ use super::{
     clean::clean_line,
     kinds::{ConfigMapFacts, SecretFacts},
 };
-use pem::{key_state, pem_facts};
+use pem::{ca_facts, key_state, pem_facts};
 
 mod pem;
 
@@ -63,7 +63,7 @@ pub(crate) fn secret(value: &mut Value) -> (SecretFacts, Vec<Wrong>) {
             .map_or_else(|| "Opaque".to_owned(), clean_line),
         keys: lengths(&values),
         certificate: pem_facts(values.get("tls.crt").map(|value| value.as_slice())),
-        ca: pem_facts(values.get("ca.crt").map(|value| value.as_slice())),
+        ca: ca_facts(values.get("ca.crt").map(|value| value.as_slice())),
         key: key_state(values.get("tls.key"), values.get("tls.crt")),
     };
     (facts, wrong)
@@ -136,7 +136,7 @@ pub(crate) fn config_map(value: &Value) -> (ConfigMapFacts, Vec<Wrong>) {
     }
     let facts = ConfigMapFacts {
         keys: lengths(&values),
-        ca: pem_facts(values.get("ca.crt").map(|value| value.as_slice())),
+        ca: ca_facts(values.get("ca.crt").map(|value| value.as_slice())),
     };
     (facts, wrong)
 }

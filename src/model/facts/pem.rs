@@ -1,5 +1,6 @@
 //! Certificates and keys in PEM, as `ngf_probes` reads them with NGINX's own library.
 
+use base64::{Engine, engine::general_purpose::STANDARD};
 use ngf_probes::{
     certificate::CertificateFacts,
     pem::{PemError, key_facts, key_fits, read_bundle},
@@ -34,6 +35,23 @@ pub(super) fn pem_facts(bytes: Option<&[u8]>) -> PemFacts {
         },
         Err(error) => readable_part(bytes, &error),
     }
+}
+
+/// What a `ca.crt` holds: NGF takes it encoded in base64 once more, too, and gives nginx what that
+/// stands for (`ValidateCA`, `convertCertBundle` of `state/dataplane/configuration.go`).
+pub(super) fn ca_facts(bytes: Option<&[u8]>) -> PemFacts {
+    let encoded = bytes
+        .filter(|bytes| bytes.len() <= MAX_BYTES)
+        .and_then(|bytes| {
+            let is_break = |byte: &u8| matches!(byte, b'\r' | b'\n');
+            let dense: Vec<u8> = bytes
+                .iter()
+                .copied()
+                .filter(|byte| !is_break(byte))
+                .collect();
+            STANDARD.decode(dense).ok().filter(|text| !text.is_empty())
+        });
+    pem_facts(encoded.as_deref().or(bytes))
 }
 
 /// The certificates of a bundle that can be read, though NGINX would refuse it as a whole.

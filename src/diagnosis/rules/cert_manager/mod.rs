@@ -63,8 +63,14 @@ fn secrets_in_use<'a>(context: &'a Context<'_>) -> BTreeMap<ObjectRef, Vec<&'a O
             used.entry(secret.clone()).or_default().push(name);
         }
     }
-    for secret in context.secrets_of_backends() {
-        used.entry(secret.clone()).or_default();
+    for (service, secret) in context.secrets_of_backends() {
+        let users = used.entry(secret.clone()).or_default();
+        users.extend(
+            context
+                .index
+                .service(service)
+                .map(|service| &service.reference),
+        );
     }
     used
 }
@@ -146,7 +152,7 @@ pub(in crate::diagnosis) const M1: Rule = Rule {
     explanation: "Its Secret is missing, old, or of another key or issuer than it should be.",
     remedy: "Follow Certificate, CertificateRequest and Issuer.",
     causes: &[
-        "NGF-G3", "NGF-G5", "NGF-G9", "NGF-P6", "NGF-E1", "NGF-E3", "NGF-T5", "NGF-S3",
+        "NGF-G3", "NGF-G5", "NGF-G9", "NGF-P6", "NGF-E1", "NGF-E3", "NGF-T5", "NGF-S3", "NGF-X1",
     ],
     check: |context, findings| {
         for (certificate, users) in certificates_in_use(context) {
@@ -210,16 +216,16 @@ pub(in crate::diagnosis) const M2: Rule = Rule {
     remedy: "Follow the message; for a CA issuer see its Secret.",
     causes: &["NGF-M1", "NGF-E3"],
     check: |context, findings| {
-        let mut issuers: BTreeMap<ObjectRef, BTreeSet<&ObjectRef>> = BTreeMap::new();
-        for (certificate, _) in certificates_in_use(context) {
+        type Dependent<'c> = (BTreeSet<&'c ObjectRef>, BTreeSet<&'c ObjectRef>);
+        let mut issuers: BTreeMap<ObjectRef, Dependent<'_>> = BTreeMap::new();
+        for (certificate, users) in certificates_in_use(context) {
             if let Some(issuer) = issuer_name(certificate) {
-                issuers
-                    .entry(issuer)
-                    .or_default()
-                    .insert(&certificate.reference);
+                let (certificates, shown_at) = issuers.entry(issuer).or_default();
+                certificates.insert(&certificate.reference);
+                shown_at.extend(users);
             }
         }
-        for (name, certificates) in issuers {
+        for (name, (certificates, shown_at)) in issuers {
             let Some(issuer) = context.snapshot.issuers.get(&name) else {
                 continue;
             };
@@ -240,6 +246,7 @@ pub(in crate::diagnosis) const M2: Rule = Rule {
                 .condition(&name, ready)
                 .scope(secret.iter())
                 .scope(certificates.iter().copied())
+                .mark_objects(shown_at)
                 .breaks(format!("{} cannot be issued", list(&certificates, 3)))
                 .remedy(Remedy::command(
                     "Follow the message.",
@@ -265,7 +272,7 @@ pub(in crate::diagnosis) const M3: Rule = Rule {
     title: "Two cert-manager Certificates write one Secret",
     explanation: "Each overwrites what the other issued, again and again: key, names and CA of the Secret change under whoever uses it.",
     remedy: "Give each Certificate a Secret of its own.",
-    causes: &["NGF-M1", "NGF-T1", "NGF-T8", "NGF-X1"],
+    causes: &["NGF-M1", "NGF-T1", "NGF-T8", "NGF-X1", "NGF-X2"],
     check: |context, findings| {
         let used = secrets_in_use(context);
         let mut writers: BTreeMap<ObjectRef, Vec<&ObjectRef>> = BTreeMap::new();
@@ -313,7 +320,7 @@ pub(in crate::diagnosis) const M4: Rule = Rule {
     explanation: "Renewing a CA does not reissue what it signed, nor the ca.crt beside it; rotationPolicy Always gives the CA a new key. Certificates that are issued from then on do not verify against the old ca.crt.",
     remedy: "Reissue the Certificates of that issuer.",
     causes: &[
-        "NGF-T1", "NGF-B2", "NGF-B5", "NGF-B6", "NGF-B10", "NGF-B11", "NGF-X1",
+        "NGF-T1", "NGF-B2", "NGF-B5", "NGF-B6", "NGF-B10", "NGF-B11", "NGF-X1", "NGF-X2",
     ],
     check: |context, findings| {
         let mut by_issuer: BTreeMap<ObjectRef, Vec<(ObjectRef, &ObjectRef)>> = BTreeMap::new();

@@ -197,7 +197,7 @@ pub(in crate::diagnosis) const M8: Rule = Rule {
     explanation: "When a Certificate changes to an issuer that returns no CA, cert-manager leaves the old ca.crt in the Secret. Whoever trusts it, or mounts it as the CA of clients, trusts a CA that signs nothing any more.",
     remedy: "Delete the key ca.crt, or the Secret, and let cert-manager write it anew; name the new CA.",
     causes: &[
-        "NGF-T1", "NGF-B2", "NGF-B5", "NGF-B6", "NGF-B10", "NGF-B11", "NGF-X1",
+        "NGF-T1", "NGF-B2", "NGF-B5", "NGF-B6", "NGF-B10", "NGF-B11", "NGF-X1", "NGF-X2",
     ],
     check: |context, findings| {
         for (certificate, users) in certificates_in_use(context) {
@@ -358,10 +358,12 @@ pub(in crate::diagnosis) const M10: Rule = Rule {
 pub(super) fn is_first_issue(context: &Context<'_>, certificate: &Object<Certificate>) -> bool {
     let conditions = &certificate.spec.conditions;
     let issuing = condition(conditions, "Issuing").is_some_and(|issuing| issuing.status == "True");
-    let absent = matches!(
-        known::secret(context.snapshot, &secret_of(certificate)),
-        Lookup::Absent
-    );
+    let told = condition(conditions, "Ready").is_some_and(|ready| ready.reason == "DoesNotExist");
+    let absent = match known::secret(context.snapshot, &secret_of(certificate)) {
+        Lookup::Absent => true,
+        Lookup::Unknown(_) => told,
+        Lookup::Found(_) => false,
+    };
     let issuer = issuer_of(context.snapshot, certificate);
     let can_issue = issuer.is_some_and(|issuer| {
         condition(&issuer.spec.conditions, "Ready").is_none_or(|ready| ready.status == "True")

@@ -1,16 +1,19 @@
-//! G9 and G12: client certificates that NGF takes, and others refuse.
+//! G9, G12 and D8: certificates that NGF takes, and others refuse.
+
+use ngf_probes::certificate::CertificateFacts;
 
 use crate::{
     diagnosis::{
         context::Context,
         engine::Findings,
         finding::{Finding, Mark, Severity},
-        ngf::{self, ClientCertificate, known},
+        ngf::{self, ClientCertificate, gateway::grant_allows, known},
         registry::Rule,
         words::{self},
     },
     model::{
-        kinds::Gateway,
+        kind::Kind,
+        kinds::{Gateway, KeyState},
         object::{Object, ObjectRef},
         snapshot::Lookup,
     },
@@ -39,7 +42,7 @@ fn unfit(
     context: &Context<'_>,
     gateway: &Object<Gateway>,
     secret: &ObjectRef,
-    leaf: &ngf_probes::certificate::CertificateFacts,
+    leaf: &CertificateFacts,
     findings: &mut Findings,
 ) {
     let name = &gateway.reference;
@@ -76,7 +79,7 @@ fn unfit(
     findings.add(
         Finding::new("NGF-G9", severity, name, title)
             .because("NGF does not check this, and nginx presents the certificate all the same: backends that verify clients refuse it.")
-            .evidence("subject", &leaf.subject, format!("{secret}[tls.crt]"))
+            .evidence("subject", words::holder(leaf), format!("{secret}[tls.crt]"))
             .evidence("valid", crate::diagnosis::rules::expiry::validity(leaf), format!("{secret}[tls.crt]"))
             .scope([secret])
             .mark(Mark::Object(name.clone()))
@@ -84,12 +87,91 @@ fn unfit(
     );
 }
 
+/// What OpenSSL refuses in a chain that nginx is to present, at its default security level of 2.
+struct Weakness {
+    /// `its key, RSA 1024, is too weak`
+    sentence: String,
+    /// As OpenSSL words it.
+    openssl: &'static str,
+    what: &'static str,
+    value: String,
+}
+
+/// The first weakness of a chain, leaf first (`ssl_security_cert`): a key under 112 bits of security, or
+/// a signature with SHA-1 or MD5 by another certificate than itself.
+fn weakness(chain: &[CertificateFacts]) -> Option<Weakness> {
+    chain.iter().enumerate().find_map(|(place, certificate)| {
+        let whose = match place {
+            0 => "its".to_owned(),
+            _ => format!("in its chain, {}'s", words::holder(certificate)),
+        };
+        let bits = certificate.key.strip_prefix("RSA ");
+        let is_short = bits
+            .and_then(|bits| bits.parse::<u32>().ok())
+            .is_some_and(|bits| bits < 2048);
+        let signature = certificate.signature.to_ascii_lowercase();
+        if is_short {
+            Some(Weakness {
+                sentence: format!("{whose} key, {}, is too weak", certificate.key),
+                openssl: if place == 0 {
+                    "ee key too small"
+                } else {
+                    "ca key too small"
+                },
+                what: "key",
+                value: certificate.key.clone(),
+            })
+        } else if certificate.subject != certificate.issuer
+            && (signature.contains("sha1") || signature.contains("md5"))
+        {
+            Some(Weakness {
+                sentence: format!("{whose} signature, {}, is too weak", certificate.signature),
+                openssl: "ca md too weak",
+                what: "signature",
+                value: certificate.signature.clone(),
+            })
+        } else {
+            None
+        }
+    })
+}
+
+impl Weakness {
+    fn finding(
+        self,
+        context: &Context<'_>,
+        code: &'static str,
+        gateway: &ObjectRef,
+        of: &str,
+        secret: &ObjectRef,
+    ) -> Finding {
+        Finding::new(
+            code,
+            Severity::Error,
+            gateway,
+            format!("nginx refuses {of}: {}", self.sentence),
+        )
+        .because(format!(
+            "The configuration does not load (`{}`), so the Gateway keeps the one it had.",
+            self.openssl
+        ))
+        .evidence(self.what, self.value, format!("{secret}[tls.crt]"))
+        .evidence(
+            "file",
+            ngf::key_pair_file(&secret.namespace, &secret.name),
+            "in the data plane",
+        )
+        .scope([secret])
+        .remedy(crate::diagnosis::rules::expiry::reissue(context, secret))
+    }
+}
+
 pub(in crate::diagnosis) const G12: Rule = Rule {
     code: "NGF-G12",
     severity: Severity::Error,
-    title: "The Gateway's client certificate has a key that OpenSSL refuses as too weak",
-    explanation: "NGF takes any key. nginx's OpenSSL refuses RSA keys under 2048 bits at its default security level, and with them the whole configuration: the Gateway is not programmed any more, and the old configuration stays.",
-    remedy: "Reissue the certificate with RSA 2048 or more, or with an elliptic curve such as P-256.",
+    title: "The Gateway's client certificate has a key or a signature that OpenSSL refuses as too weak",
+    explanation: "NGF takes any key and any signature. nginx's OpenSSL refuses RSA keys under 2048 bits and signatures with SHA-1 or MD5 at its default security level, in the certificate and in what stands beside it in tls.crt, and with them the whole configuration: the Gateway is not programmed any more, and the old configuration stays.",
+    remedy: "Reissue the certificate with RSA 2048 or more, or with an elliptic curve such as P-256, signed with SHA-256.",
     causes: &["NGF-D1"],
     check: |context, findings| {
         for (gateway, certificate) in context.gateways.values() {
@@ -99,32 +181,51 @@ pub(in crate::diagnosis) const G12: Rule = Rule {
             let Lookup::Found(facts) = known::secret(context.snapshot, secret) else {
                 continue;
             };
-            let weak = facts
-                .spec
-                .certificate
-                .certificates()
-                .first()
-                .filter(|leaf| {
-                    leaf.key
-                        .strip_prefix("RSA ")
-                        .and_then(|bits| bits.parse::<u32>().ok())
-                        .is_some_and(|bits| bits < 2048)
-                });
-            if let Some(leaf) = weak {
+            if let Some(weakness) = weakness(facts.spec.certificate.certificates()) {
                 let name = &gateway.reference;
-                findings.add(
-                    Finding::new(
-                        "NGF-G12",
-                        Severity::Error,
-                        name,
-                        format!("nginx refuses the client certificate of {name}: its key, {}, is too weak", leaf.key),
-                    )
-                    .because("The configuration does not load (`ee key too small`), so the Gateway keeps the one it had.")
-                    .evidence("key", &leaf.key, format!("{secret}[tls.crt]"))
-                    .evidence("file", ngf::key_pair_file(&secret.namespace, &secret.name), "in the data plane")
-                    .scope([secret])
-                    .remedy(crate::diagnosis::rules::expiry::reissue(context, secret)),
-                );
+                let of = format!("the client certificate of {name}");
+                findings.add(weakness.finding(context, "NGF-G12", name, &of, secret));
+            }
+        }
+    },
+};
+
+pub(in crate::diagnosis) const D8: Rule = Rule {
+    code: "NGF-D8",
+    severity: Severity::Error,
+    title: "A listener's certificate has a key or a signature that OpenSSL refuses as too weak",
+    explanation: "As with the client certificate (NGF-G12), NGF takes any key and any signature, and nginx's OpenSSL refuses the weak ones with the whole configuration: nothing that changes takes effect any more, backends and their TLS included.",
+    remedy: "Reissue the certificate with RSA 2048 or more, or with an elliptic curve such as P-256, signed with SHA-256.",
+    causes: &["NGF-D1"],
+    check: |context, findings| {
+        for (name, (gateway, _)) in &context.gateways {
+            for listener in &gateway.spec.listeners {
+                let secrets = listener.certificate_refs.iter().map(|reference| {
+                    let namespace = reference.namespace.as_deref().unwrap_or(&name.namespace);
+                    ObjectRef::new(Kind::Secret, namespace, &reference.name)
+                });
+                for secret in secrets {
+                    let Lookup::Found(facts) = known::secret(context.snapshot, &secret) else {
+                        continue;
+                    };
+                    // What NGF does not take nginx never sees.
+                    let is_taken = matches!(facts.spec.key, KeyState::Fits(_))
+                        && (secret.namespace == name.namespace
+                            || grant_allows(context.snapshot, "Gateway", &name.namespace, &secret)
+                                == Ok(true));
+                    let weakness = weakness(facts.spec.certificate.certificates());
+                    if let Some(weakness) = weakness.filter(|_| is_taken) {
+                        let of = format!("the certificate of listener {} of {name}", listener.name);
+                        findings.add(
+                            weakness
+                                .finding(context, "NGF-D8", name, &of, &secret)
+                                .mark(Mark::Listener {
+                                    owner: (*name).clone(),
+                                    name: listener.name.clone(),
+                                }),
+                        );
+                    }
+                }
             }
         }
     },

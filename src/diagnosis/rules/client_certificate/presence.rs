@@ -2,7 +2,7 @@
 
 use crate::diagnosis::{
     finding::{Finding, Remedy, Severity},
-    ngf::{ClientCertificate, known},
+    ngf::{BackendState, ClientCertificate, known},
     registry::Rule,
 };
 
@@ -30,10 +30,17 @@ pub(in crate::diagnosis) const G10: Rule = Rule {
                 .filter(|rule| rule.gateways.contains(name))
                 .flat_map(|rule| &rule.decision.backends)
                 .any(|backend| backend.state.policy().is_some());
+            // Nor is plain HTTP spoken to a backend that is answered for with 500.
+            let any_plain = context
+                .rules
+                .iter()
+                .filter(|rule| rule.gateways.contains(name))
+                .flat_map(|rule| &rule.decision.backends)
+                .any(|backend| matches!(backend.state, BackendState::Plain));
             let all_known =
                 known::kind_is_known(context.snapshot, crate::model::kind::Kind::BackendTLSPolicy)
                     .is_ok();
-            if !routed || any_policy || !all_known && !context.is_files() {
+            if !routed || any_policy || !any_plain || !all_known && !context.is_files() {
                 continue;
             }
             findings.add(

@@ -83,14 +83,14 @@ pub(in crate::diagnosis) const C5: Rule = Rule {
         for (name, gateway) in &context.snapshot.gateways {
             let class = ObjectRef::new(Kind::GatewayClass, "", &gateway.spec.class);
             let found = context.snapshot.gateway_classes.get(&class);
-            let conflict = found.and_then(|class| {
-                condition(&class.spec.conditions, "Accepted")
-                    .filter(|accepted| accepted.reason == "GatewayClassConflict")
-            });
+            let conflict = found
+                .filter(|class| is_ngf_controller(&class.spec.controller_name))
+                .and_then(|class| condition(&class.spec.conditions, "Accepted"))
+                .filter(|accepted| accepted.reason == "GatewayClassConflict");
             let missing = found.is_none()
                 && crate::diagnosis::ngf::known::absence_is_proven(context.snapshot, &class)
                     .is_ok();
-            if conflict.is_none() && !missing {
+            if conflict.is_none() && !missing && found.is_some() {
                 continue;
             }
             let classes: Vec<&str> = context
@@ -101,6 +101,13 @@ pub(in crate::diagnosis) const C5: Rule = Rule {
                 .map(|class| class.reference.name.as_str())
                 .filter(|name| *name != gateway.spec.class)
                 .collect();
+            if conflict.is_none() && !missing {
+                // Whoever gives files with NGF's own class usually gives the one that is named.
+                if !classes.is_empty() && gateway.spec.conditions.is_empty() {
+                    findings.add(class_not_given(name, &class, &classes));
+                }
+                continue;
+            }
             let title = if missing {
                 format!("Nobody looks after {name}: there is no {class}")
             } else {
@@ -135,6 +142,23 @@ pub(in crate::diagnosis) const C5: Rule = Rule {
     },
 };
 
+/// A class that is not in the files, which hold one of NGF's.
+fn class_not_given(gateway: &ObjectRef, class: &ObjectRef, classes: &[&str]) -> Finding {
+    Finding::new(
+        "NGF-C5",
+        Severity::Warning,
+        gateway,
+        format!("Whether anybody looks after {gateway} is not known: {class} is not in the files"),
+    )
+    .unknown()
+    .because(format!("The files hold NGF's class {}.", list(classes, 3)))
+    .scope([class])
+    .remedy(Remedy::say(format!(
+        "Name {}, if that is meant, or add {class} to the files.",
+        list(classes, 3)
+    )))
+}
+
 pub(in crate::diagnosis) const C7: Rule = Rule {
     code: "NGF-C7",
     severity: Severity::Error,
@@ -147,6 +171,7 @@ pub(in crate::diagnosis) const C7: Rule = Rule {
             .snapshot
             .gateway_classes
             .values()
+            .filter(|class| is_ngf_controller(&class.spec.controller_name))
             .map(|class| (&class.reference, &class.spec.conditions));
         let gateways = context
             .gateways

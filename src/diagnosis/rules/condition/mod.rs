@@ -2,10 +2,11 @@
 
 pub(in crate::diagnosis) mod blind;
 pub(in crate::diagnosis) mod class;
+pub(in crate::diagnosis) mod controller;
 pub(in crate::diagnosis) mod data_plane;
 pub(in crate::diagnosis) mod silence;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     diagnosis::{
@@ -13,6 +14,7 @@ use crate::{
         engine::Findings,
         finding::{Finding, Mark, Severity},
         registry::Rule,
+        words::list,
     },
     model::{
         kind::Kind,
@@ -75,17 +77,34 @@ impl Told<'_> {
         }
     }
 
-    /// Whether it says that something is wrong: most conditions are good when True.
-    fn is_bad(&self) -> bool {
-        match self.condition.kind.as_str() {
-            "Conflicted" | "PartiallyInvalid" | "OverlappingTLSConfig" => {
-                self.condition.status == "True"
-            }
-            "Accepted" | "Programmed" | "ResolvedRefs" | "SupportedVersion" | "Ready" => {
-                self.condition.status != "True"
-            }
-            _ => false,
+    /// Whether it only says of a Gateway that all of its listeners are bad, which they say themselves
+    /// (`NewGatewayNotAcceptedListenersNotValid`).
+    fn is_of_listeners(&self, context: &Context<'_>) -> bool {
+        let words = &self.condition.message;
+        let listeners = match (context.gateways.get(self.object), self.object.kind) {
+            (Some((gateway, _)), _) => &gateway.spec.listener_status,
+            (None, _) => match context.snapshot.listener_sets.get(self.object) {
+                Some(set) => &set.spec.listener_status,
+                None => return false,
+            },
+        };
+        self.family == Family::Gateway
+            && (self.condition.reason == "ListenersNotValid"
+                || words == "The Gateway has no valid listeners")
+            && listeners
+                .iter()
+                .any(|listener| listener.conditions.iter().any(is_bad))
+    }
+}
+
+/// Whether a condition says that something is wrong: most are good when True.
+fn is_bad(condition: &Condition) -> bool {
+    match condition.kind.as_str() {
+        "Conflicted" | "PartiallyInvalid" | "OverlappingTLSConfig" => condition.status == "True",
+        "Accepted" | "Programmed" | "ResolvedRefs" | "SupportedVersion" | "Ready" => {
+            condition.status != "True"
         }
+        _ => false,
     }
 }
 
@@ -271,24 +290,25 @@ repeats!(
     Other,
     "NGF-S6",
     "A condition of one of NGF's own objects says that something is wrong",
-    &["NGF-S1", "NGF-S2"]
+    &["NGF-S1", "NGF-S2", "NGF-S4"]
 );
 
 /// What no other rule explained, one finding for each cause: the same words about several objects
 /// have one, and so have the same words in several conditions of one object.
 fn repeat(context: &Context<'_>, findings: &mut Findings, family: Family) {
-    let mut alike: BTreeMap<(&str, &str, &str), Vec<Told<'_>>> = BTreeMap::new();
+    let mut alike: BTreeMap<(&str, &str), Vec<Told<'_>>> = BTreeMap::new();
     for told in told(context) {
         if told.family == family
-            && told.is_bad()
+            && is_bad(told.condition)
+            && !told.is_of_listeners(context)
             && !findings.is_explained(told.object, &told.name())
         {
+            // Where NGF says why, it says so in each condition that suffers, with reasons of their own.
             let condition = told.condition;
-            let key = (
-                condition.status.as_str(),
-                condition.reason.as_str(),
-                condition.message.as_str(),
-            );
+            let key = match condition.message.as_str() {
+                "" => (condition.reason.as_str(), condition.kind.as_str()),
+                message => ("", message),
+            };
             alike.entry(key).or_default().push(told);
         }
     }
@@ -296,7 +316,11 @@ fn repeat(context: &Context<'_>, findings: &mut Findings, family: Family) {
         let Some(first) = told.first() else { continue };
         let mut objects: Vec<&ObjectRef> = told.iter().map(|told| told.object).collect();
         objects.dedup();
+        let listeners: BTreeSet<&str> = told.iter().filter_map(|told| told.listener).collect();
         let whom = match (objects.as_slice(), first.listener) {
+            ([one], Some(_)) if listeners.len() > 1 => {
+                format!("Listeners {} of {one}", list(&listeners, 3))
+            }
             ([one], Some(listener)) => format!("Listener {listener} of {one}"),
             ([one], None) => one.to_string(),
             (several, _) => format!("{} and {} more", first.object, several.len() - 1),
@@ -309,7 +333,7 @@ fn repeat(context: &Context<'_>, findings: &mut Findings, family: Family) {
             format!("{whom}: {}", sentence(said)),
         )
         .condition(first.object, said)
-        .scope(related(context, first.object).iter());
+        .scope(related(context, first.object, said).iter());
         finding.marks.clear();
         finding = ngf_would_say(context, finding, first.object, Some(&said.kind));
         for also in told.iter().skip(1) {
@@ -370,8 +394,21 @@ fn sentence(condition: &Condition) -> String {
 }
 
 /// What an object's condition may be the consequence of.
-fn related(context: &Context<'_>, object: &ObjectRef) -> Vec<ObjectRef> {
+fn related(context: &Context<'_>, object: &ObjectRef, said: &Condition) -> Vec<ObjectRef> {
     match object.kind {
+        // `…extensionRef: Invalid value: {"group":…,"kind":"SnippetsFilter","name":"x"}: …`
+        _ if said.message.contains("extensionRef") => context
+            .snapshot
+            .ngf
+            .keys()
+            .filter(|filter| filter.namespace == object.namespace)
+            .filter(|filter| {
+                let kind = format!("\"kind\":\"{}\"", filter.kind);
+                let name = format!("\"name\":\"{}\"", filter.name);
+                said.message.contains(&kind) && said.message.contains(&name)
+            })
+            .cloned()
+            .collect(),
         Kind::Gateway => context
             .snapshot
             .gateways

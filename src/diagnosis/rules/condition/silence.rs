@@ -11,7 +11,11 @@ use crate::{
         registry::Rule,
         words::list,
     },
-    model::{kind::Kind, object::ObjectRef, topology::is_ngf_controller},
+    model::{
+        kind::Kind,
+        object::{Meta, ObjectRef},
+        topology::is_ngf_controller,
+    },
 };
 
 pub(in crate::diagnosis) const S7: Rule = Rule {
@@ -24,8 +28,13 @@ pub(in crate::diagnosis) const S7: Rule = Rule {
     check: |context, findings| {
         let mut stale: BTreeMap<&ObjectRef, (i64, i64)> = BTreeMap::new();
         for told in told(context) {
+            // NGF leaves the status of a policy alone once no backend meets it any more: NGF-P1.
+            let is_left = told.object.kind == Kind::BackendTLSPolicy
+                && !context.policy_users.contains_key(told.object)
+                && !context.losers.contains(told.object);
             if let Some(observed) = told.condition.observed_generation
                 && observed < told.meta.generation
+                && !is_left
             {
                 stale.insert(told.object, (observed, told.meta.generation));
             }
@@ -51,6 +60,7 @@ pub(in crate::diagnosis) const S7: Rule = Rule {
                     format!("{observed}, generation is {generation}"),
                     format!("{first} status"),
                 )
+                .scope(&super::controller::scope(context))
                 .mark_objects(stale.keys().copied())
                 .remedy(controller()),
         );
@@ -68,12 +78,16 @@ pub(in crate::diagnosis) const S8: Rule = Rule {
     remedy: "Look at the controller's pod and log; restart it after installing CRDs.",
     causes: &[],
     check: |context, findings| {
-        if context.is_files() {
+        if context.is_files() && !is_of_a_cluster(context) {
             return;
         }
+        // What an API server has not given has no status of anybody.
+        let is_there = |meta: &Meta| {
+            (!context.is_files() || !meta.uid.is_empty()) && context.is_settled(meta.created)
+        };
         let mut silent: Vec<&ObjectRef> = Vec::new();
         for (name, (gateway, _)) in &context.gateways {
-            if gateway.spec.conditions.is_empty() && context.is_settled(gateway.meta.created) {
+            if gateway.spec.conditions.is_empty() && is_there(&gateway.meta) {
                 silent.push(name);
             }
         }
@@ -84,7 +98,7 @@ pub(in crate::diagnosis) const S8: Rule = Rule {
                 .parents
                 .iter()
                 .any(|parent| is_ngf_controller(&parent.controller_name));
-            if !ours && context.is_settled(rule.route.meta.created) {
+            if !ours && is_there(&rule.route.meta) {
                 silent.push(&rule.route.reference);
             }
         }
@@ -97,7 +111,8 @@ pub(in crate::diagnosis) const S8: Rule = Rule {
                     .ancestors
                     .iter()
                     .any(|ancestor| is_ngf_controller(&ancestor.controller_name))
-                && context.is_settled(policy.meta.created)
+                && is_there(&policy.meta)
+                && is_looked_at(context, name)
             {
                 silent.push(name);
             }
@@ -114,6 +129,7 @@ pub(in crate::diagnosis) const S8: Rule = Rule {
             format!("NGF has written no status into {whom}"),
         )
         .unknown()
+        .scope(&super::controller::scope(context))
         .mark_objects(silent.iter().copied())
         .remedy(controller());
         if only_policies {
@@ -122,6 +138,24 @@ pub(in crate::diagnosis) const S8: Rule = Rule {
         findings.add(finding);
     },
 };
+
+/// Whether NGF gets as far as a policy: not by a route that it does not take, nor surely by one whose
+/// references it refuses.
+fn is_looked_at(context: &Context<'_>, policy: &ObjectRef) -> bool {
+    context.users_of(policy).any(|(rule, _)| {
+        let parents = &rule.route.spec.parents;
+        let mut conditions = parents.iter().flat_map(|parent| &parent.conditions);
+        !conditions.any(|said| {
+            matches!(said.kind.as_str(), "Accepted" | "ResolvedRefs") && said.status == "False"
+        })
+    })
+}
+
+/// Whether files hold what `kubectl get -o yaml` printed of a cluster in which NGF writes statuses.
+fn is_of_a_cluster(context: &Context<'_>) -> bool {
+    let mut gateways = context.gateways.values();
+    gateways.any(|(gateway, _)| !gateway.spec.conditions.is_empty())
+}
 
 pub(in crate::diagnosis) const S9: Rule = Rule {
     code: "NGF-S9",
@@ -154,6 +188,7 @@ pub(in crate::diagnosis) const S9: Rule = Rule {
         )
         .unknown()
         .because("What it refers to has changed since, and NGF has not noticed: its controller is down or behind, or does not watch it.")
+        .scope(&super::controller::scope(context))
         .mark_objects(found.keys().copied())
         .remedy(controller());
         for difference in differences.iter().take(2) {

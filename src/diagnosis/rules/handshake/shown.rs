@@ -13,7 +13,7 @@ use crate::{
         ngf::known,
         plan::{ProbePlan, TrustSource},
         rules::expiry,
-        words::list,
+        words::{holder, list},
     },
     model::{kind::Kind, snapshot::Lookup},
 };
@@ -32,7 +32,7 @@ pub(super) fn explain(
             for facts in transcript.server_chain.iter().take(2) {
                 finding = finding.evidence(
                     "certificate",
-                    format!("{}, issued by {}", facts.subject, facts.issuer),
+                    format!("{}, issued by {}", holder(facts), facts.issuer),
                     &presented,
                 );
             }
@@ -154,7 +154,7 @@ pub(super) fn client_side(
     ) {
         finding = finding.evidence(
             "client certificate",
-            format!("{}, issued by {}", leaf.subject, leaf.issuer),
+            format!("{}, issued by {}", holder(leaf), leaf.issuer),
             format!("{secret}[tls.crt]"),
         );
         if !asked.acceptable_cas.is_empty() && !asked.acceptable_cas.contains(&leaf.issuer) {

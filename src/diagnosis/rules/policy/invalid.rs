@@ -9,7 +9,7 @@ use crate::{
     diagnosis::{
         context::Context,
         engine::Findings,
-        finding::{Finding, Remedy, Severity},
+        finding::{Finding, Remedy, Severity, Verdict},
         ngf::{PolicyDecision, PolicyFault, known, resolve::Fault},
         plan::TrustSource,
         registry::Rule,
@@ -445,6 +445,18 @@ fn code_in_words(condition: &Condition) -> &'static str {
     }
 }
 
+/// Whether a finding tells that NGF does not take the policy, though the objects do not show why.
+fn is_refused(findings: &Findings, policy: &Object<BackendTLSPolicy>) -> bool {
+    reported(policy).is_some_and(|reported| {
+        let code = code_in_words(reported);
+        findings.iter().any(|finding| {
+            finding.code == code
+                && finding.subject == policy.reference
+                && finding.verdict == Verdict::Fail
+        })
+    })
+}
+
 pub(in crate::diagnosis) const P15: Rule = Rule {
     code: "NGF-P15",
     severity: Severity::Error,
@@ -454,16 +466,16 @@ pub(in crate::diagnosis) const P15: Rule = Rule {
     causes: &[],
     check: |context, findings| {
         for (name, (policy, decision)) in &context.policies {
-            let PolicyDecision::Invalid(fault) = decision else {
-                continue;
+            let culprit = match decision {
+                PolicyDecision::Invalid(fault) => fault.culprit.as_ref(),
+                _ if is_refused(findings, policy) => None,
+                _ => continue,
             };
+            let proven = matches!(decision, PolicyDecision::Invalid(_));
             let mut routes = BTreeSet::new();
             let mut finding = Finding::new("NGF-P15", Severity::Error, &policy.reference, "")
-                .scope(fault.culprit.iter().map(|(object, _)| object));
+                .scope(culprit.iter().map(|(object, _)| object));
             for (rule, backend) in context.users_of(name) {
-                routes.insert(&rule.route.reference);
-                finding = finding.mark(rule.mark());
-                finding.marks.extend(backend.mark());
                 let told = rule
                     .route
                     .spec
@@ -471,6 +483,14 @@ pub(in crate::diagnosis) const P15: Rule = Rule {
                     .iter()
                     .filter_map(|parent| condition(&parent.conditions, "ResolvedRefs"))
                     .find(|condition| condition.status == "False");
+                let says_so =
+                    |told: &Condition| told.message.contains("BackendTLSPolicy is invalid");
+                if !proven && !told.is_some_and(says_so) {
+                    continue;
+                }
+                routes.insert(&rule.route.reference);
+                finding = finding.mark(rule.mark());
+                finding.marks.extend(backend.mark());
                 if finding.evidence.is_empty() {
                     finding = finding.condition_if(&rule.route.reference, told);
                 }

@@ -9,7 +9,7 @@ use crate::{
         context::Context,
         engine::Findings,
         finding::{Finding, Mark, Remedy, Severity},
-        ngf::known,
+        ngf::{BackendDecision, BackendState, known},
         registry::Rule,
         rules::{change, shared::upper},
         words::list,
@@ -17,9 +17,9 @@ use crate::{
     model::{
         index::service_port,
         kind::Kind,
-        kinds::{BackendTLSPolicy, LocalRef},
+        kinds::{BackendTLSPolicy, LocalRef, Service, ServicePort},
         object::{Object, ObjectRef},
-        topology::{What, is_ngf_controller},
+        topology::{What, is_ngf_controller, service_of},
     },
 };
 
@@ -34,13 +34,74 @@ pub(in crate::diagnosis) const P1: Rule = Rule {
         for (name, (policy, _)) in &context.policies {
             let used = context.policy_users.contains_key(name)
                 || context.losers.contains(*name)
+                || is_met(context, name)
                 || is_anothers(context, policy);
             if !used {
                 unused(context, policy, findings);
+            } else if context.policy_users.contains_key(name) && !context.losers.contains(*name) {
+                partly_unused(context, policy, findings);
             }
         }
     },
 };
+
+/// Targets that miss what they were meant for, of a policy that takes effect on another.
+fn partly_unused(
+    context: &Context<'_>,
+    policy: &Object<BackendTLSPolicy>,
+    findings: &mut Findings,
+) {
+    let name = &policy.reference;
+    let is_met = |target: &LocalRef| {
+        context.users_of(name).any(|(_, backend)| {
+            let of_section = |port: &ServicePort| {
+                let section = target.section_name.as_deref();
+                section.is_none_or(|section| section == port.name)
+            };
+            backend.port.is_some_and(|(service, port)| {
+                service.reference.name == target.name && of_section(port)
+            })
+        })
+    };
+    for target in &policy.spec.target_refs {
+        if is_met(target) {
+            continue;
+        }
+        let miss = why_missed(context, name, target);
+        if !miss.is_mistake || !miss.is_proven {
+            continue;
+        }
+        let routed = miss
+            .service
+            .as_ref()
+            .is_some_and(|service| context.rules_using(service).next().is_some());
+        let severity = if routed {
+            Severity::Error
+        } else {
+            Severity::Warning
+        };
+        let title = match &miss.service {
+            Some(service) => format!("{name} takes effect, but not on {service}"),
+            None => format!("{name} takes effect, but not on {}", target.name),
+        };
+        let mut finding = Finding::new("NGF-P1", severity, name, title)
+            .because(format!("{}.", upper(&miss.sentence)))
+            .scope(miss.service.iter())
+            .scope(&miss.elsewhere);
+        for service in miss.service.iter().filter(|_| routed) {
+            finding = finding
+                .mark(Mark::Backend {
+                    service: service.clone(),
+                    port: None,
+                })
+                .breaks(format!("nginx speaks plain HTTP to {service}"));
+        }
+        if let Some(remedy) = miss.remedy {
+            finding = finding.remedy(remedy);
+        }
+        findings.add(finding);
+    }
+}
 
 /// Whether another controller looks after a policy: it said so, or one of its Gateways has a route to
 /// the Service.
@@ -67,6 +128,20 @@ pub(super) fn is_anothers(context: &Context<'_>, policy: &Object<BackendTLSPolic
             .any(|gateway| !context.gateways.contains_key(gateway))
     };
     told || targets.into_iter().any(routed)
+}
+
+/// Whether a backend meets the policy that NGF refuses for its appProtocol alone: it looks at policies
+/// before (`createBackendRef`), so that the policy has its status.
+fn is_met(context: &Context<'_>, policy: &ObjectRef) -> bool {
+    context.rules.iter().any(|rule| {
+        rule.decision.backends.iter().any(|backend| {
+            matches!(&backend.state, BackendState::Invalid(fault) if fault.code == "NGF-R5")
+                && backend.port.is_some_and(|(service, port)| {
+                    let policies = context.index.policies(&service.reference, &port.name);
+                    policies.iter().any(|meant| meant.reference == *policy)
+                })
+        })
+    })
 }
 
 fn unused(context: &Context<'_>, policy: &Object<BackendTLSPolicy>, findings: &mut Findings) {
@@ -96,6 +171,9 @@ fn unused(context: &Context<'_>, policy: &Object<BackendTLSPolicy>, findings: &m
                     port: None,
                 });
             }
+        }
+        if miss.is_mistake && miss.is_proven {
+            finding = finding.scope(gateways_of_namespace(context, &name.namespace));
         }
         if let Some(remedy) = miss.remedy {
             finding = finding.remedy(remedy);
@@ -212,8 +290,23 @@ fn why_missed(context: &Context<'_>, policy: &ObjectRef, target: &LocalRef) -> M
         )));
         return miss;
     }
+    let (is_mistake, sentence, stopped) = not_routed(context, found, target);
+    miss.is_mistake = is_mistake;
+    miss.sentence = sentence;
+    miss.elsewhere = stopped;
+    miss
+}
+
+/// Of a target that is there: whether routes use another port of it, what to say, and which routes stop
+/// before they get there.
+fn not_routed(
+    context: &Context<'_>,
+    found: &Object<Service>,
+    target: &LocalRef,
+) -> (bool, String, Vec<ObjectRef>) {
+    let service = &found.reference;
     if let Some(section) = target.section_name.as_deref() {
-        let ports: BTreeSet<String> = ports_in_use(context, &service)
+        let ports: BTreeSet<String> = ports_in_use(context, service)
             .into_iter()
             .map(|port| {
                 service_port(&found.spec, port)
@@ -223,16 +316,44 @@ fn why_missed(context: &Context<'_>, policy: &ObjectRef, target: &LocalRef) -> M
             })
             .collect();
         if !ports.is_empty() {
-            miss.sentence = format!(
-                "it targets port {section} of {service}, and routes use port {}",
-                list(ports, 6)
-            );
-            return miss;
+            let ports = list(ports, 6);
+            let sentence =
+                format!("it targets port {section} of {service}, and routes use port {ports}");
+            return (true, sentence, Vec::new());
         }
     }
-    miss.is_mistake = false;
-    miss.sentence = format!("no route that a listener takes refers to {service}");
-    miss
+    let stopped = stopped(context, service);
+    let sentence = if stopped.is_empty() {
+        format!("no route that a listener takes refers to {service}")
+    } else {
+        let routes = list(&stopped, 2);
+        let (refer, do_not) = match stopped.len() {
+            1 => ("refers", "does not"),
+            _ => ("refer", "do not"),
+        };
+        format!("{routes} {refer} to {service}, and {do_not} get there")
+    };
+    (false, sentence, stopped)
+}
+
+/// The routes that refer to a Service and are stopped before NGF looks for a policy: by a port that it
+/// does not have, a ReferenceGrant that is missing, or because no listener takes them.
+fn stopped(context: &Context<'_>, service: &ObjectRef) -> Vec<ObjectRef> {
+    let refused = context
+        .rules_using(service)
+        .map(|rule| rule.route.reference.clone());
+    let unattached = context
+        .unattached()
+        .filter_map(|(name, _)| context.snapshot.routes.get(name))
+        .filter(|route| {
+            let backends = route.spec.rules.iter().flat_map(|rule| &rule.backend_refs);
+            backends
+                .filter_map(|backend| service_of(&backend.target, &route.reference.namespace))
+                .any(|target| target == *service)
+        })
+        .map(|route| route.reference.clone());
+    let all: BTreeSet<ObjectRef> = refused.chain(unattached).collect();
+    all.into_iter().collect()
 }
 
 /// A probe may have shown which Service of the namespace wants the TLS that the policy is for.
@@ -272,6 +393,20 @@ fn services_elsewhere(context: &Context<'_>, service: &ObjectRef) -> Vec<ObjectR
 fn gateways_routing_to<'a>(context: &Context<'a>, service: &ObjectRef) -> BTreeSet<&'a ObjectRef> {
     context
         .rules_using(service)
+        .flat_map(|rule| rule.gateways.iter().copied())
+        .collect()
+}
+
+/// The Gateways that speak plain HTTP to a Service of the namespace: one of them the policy was made for.
+fn gateways_of_namespace<'a>(context: &Context<'a>, namespace: &str) -> BTreeSet<&'a ObjectRef> {
+    let plain = |backend: &BackendDecision<'_>| {
+        let here = backend.service.as_ref();
+        matches!(backend.state, BackendState::Plain)
+            && here.is_some_and(|service| service.namespace == namespace)
+    };
+    let rules = context.rules.iter();
+    rules
+        .filter(|rule| rule.decision.backends.iter().any(plain))
         .flat_map(|rule| rule.gateways.iter().copied())
         .collect()
 }

@@ -14,7 +14,7 @@ use crate::{
         rules::shared::{grant, upper},
         words::{condition, list},
     },
-    model::{kind::Kind, object::ObjectRef},
+    model::{kind::Kind, object::ObjectRef, topology::is_ngf_controller},
 };
 
 macro_rules! invalid {
@@ -25,7 +25,7 @@ macro_rules! invalid {
             title: $title,
             explanation: $explanation,
             remedy: $remedy,
-            causes: &[],
+            causes: &["NGF-P1"],
             check: |context, findings| invalid(context, findings, $code),
         };
     };
@@ -68,10 +68,13 @@ fn invalid(context: &Context<'_>, findings: &mut Findings, code: &'static str) {
     type Users<'c, 'a> = Vec<(&'c RuleInUse<'a>, &'c BackendDecision<'a>)>;
     let mut by_backend: BTreeMap<(String, &str, &str), Users<'_, '_>> = BTreeMap::new();
     for rule in &context.rules {
-        for backend in &rule.decision.backends {
-            if let BackendState::Invalid(fault) = &backend.state
-                && fault.code == code
-            {
+        for (place, backend) in rule.decision.backends.iter().enumerate() {
+            let found = match &backend.state {
+                BackendState::Invalid(fault) => Some(fault.code),
+                BackendState::Unknown(_) => told(rule, place, backend),
+                _ => None,
+            };
+            if found == Some(code) {
                 let from = if code == "NGF-R4" {
                     rule.route.reference.namespace.as_str()
                 } else {
@@ -86,9 +89,6 @@ fn invalid(context: &Context<'_>, findings: &mut Findings, code: &'static str) {
     }
     for users in by_backend.values() {
         let Some((rule, backend)) = users.first() else {
-            continue;
-        };
-        let BackendState::Invalid(fault) = &backend.state else {
             continue;
         };
         let routes: BTreeSet<&ObjectRef> = users
@@ -116,14 +116,48 @@ fn invalid(context: &Context<'_>, findings: &mut Findings, code: &'static str) {
                 };
             }
         }
-        if finding.evidence.is_empty() {
+        if let BackendState::Invalid(fault) = &backend.state
+            && finding.evidence.is_empty()
+        {
             finding = finding.evidence("NGF says", &fault.message, "predicted from the objects");
+        }
+        if let BackendState::Unknown(why) = &backend.state {
+            finding = finding.because(format!("NGF says so; {why}."));
         }
         if let Some(remedy) = invalid_remedy(context, code, rule, backend) {
             finding = finding.remedy(remedy);
         }
         findings.add(finding.breaks(format!("clients of {} get 500 for it", list(&routes, 3))));
     }
+}
+
+/// What NGF itself says of a backend that is not known otherwise: the code of it. The condition names
+/// one backend of the route (`createBackendRef`).
+fn told(rule: &RuleInUse<'_>, place: usize, backend: &BackendDecision<'_>) -> Option<&'static str> {
+    let service = backend.service.as_ref()?;
+    let port = backend.reference.target.port.unwrap_or_default();
+    let here = format!(
+        "spec.rules[{}].backendRefs[{place}].name: Not found",
+        rule.index
+    );
+    let no_port = format!(
+        "No matching port for Service {} and port {port}",
+        service.name
+    );
+    let no_grant = format!("Backend ref to Service {} not permitted", service.path());
+    rule.route
+        .spec
+        .parents
+        .iter()
+        .filter(|parent| is_ngf_controller(&parent.controller_name))
+        .filter_map(|parent| condition(&parent.conditions, "ResolvedRefs"))
+        .filter(|said| said.status == "False")
+        .find_map(|said| match said.reason.as_str() {
+            "BackendNotFound" if said.message.contains(&here) && !backend.filter => Some("NGF-R3"),
+            "BackendNotFound" if said.message.contains(&no_port) => Some("NGF-R3"),
+            "RefNotPermitted" if said.message.contains(&no_grant) => Some("NGF-R4"),
+            _ => None,
+        })
 }
 
 fn invalid_title(
@@ -225,10 +259,13 @@ pub(in crate::diagnosis) const K2: Rule = Rule {
     check: |context, findings| {
         let mut unknown: BTreeMap<String, (Finding, BTreeSet<&ObjectRef>)> = BTreeMap::new();
         for rule in &context.rules {
-            for backend in &rule.decision.backends {
+            for (place, backend) in rule.decision.backends.iter().enumerate() {
                 let BackendState::Unknown(why) = &backend.state else {
                     continue;
                 };
+                if told(rule, place, backend).is_some() {
+                    continue;
+                }
                 let Some(service) = &backend.service else {
                     continue;
                 };

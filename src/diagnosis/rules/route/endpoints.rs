@@ -7,7 +7,7 @@ use crate::{
         context::{Context, RuleInUse},
         engine::Findings,
         finding::{Finding, Remedy, Severity},
-        ngf::{BackendDecision, BackendState, known},
+        ngf::{BackendDecision, BackendState, Release, known},
         registry::Rule,
         words::list,
     },
@@ -57,15 +57,26 @@ fn no_endpoints(context: &Context<'_>, findings: &mut Findings, code: &'static s
         let Some((service, port)) = users.first().and_then(|(_, backend)| backend.port) else {
             continue;
         };
-        let ready = context
-            .index
-            .endpoints(service, port)
+        // Until 2.6 NGF takes an endpoint without `conditions.ready` for one that is not
+        // (`endpointReady`), as Kubernetes itself does not.
+        let endpoints = context.index.endpoints(service, port);
+        let wants_it_said = context.running.release < Release::V2_7;
+        let ready = endpoints
             .iter()
-            .any(|endpoint| endpoint.ready);
+            .any(|endpoint| endpoint.ready && (endpoint.says_ready || !wants_it_said));
         if ready || !endpoints_are_known(context, name) {
             continue;
         }
+        let unsaid = endpoints.iter().any(|endpoint| endpoint.ready);
         let why = context.index.why_none_ready(service, port);
+        let because = if unsaid {
+            format!(
+                "its EndpointSlices leave out conditions.ready, which NGF {} takes for not ready",
+                context.running.release
+            )
+        } else {
+            reason(&why)
+        };
         let routes: BTreeSet<&ObjectRef> = users
             .iter()
             .map(|(rule, _)| &rule.route.reference)
@@ -75,11 +86,15 @@ fn no_endpoints(context: &Context<'_>, findings: &mut Findings, code: &'static s
             code,
             Severity::Error,
             name,
-            format!("{name}:{number} has no ready endpoint: {}", reason(&why)),
+            format!("{name}:{number} has no ready endpoint: {because}"),
         )
         .scope(routes.iter().copied())
         .breaks(format!("clients of {} get {status}", list(&routes, 3)))
-        .remedy(endpoint_remedy(name, &service.spec.selector, &why));
+        .remedy(if unsaid {
+            Remedy::say("Write conditions: {ready: true} into each endpoint of its EndpointSlices.")
+        } else {
+            endpoint_remedy(name, &service.spec.selector, &why)
+        });
         if code == "NGF-R8" {
             finding = finding.because("NGF sends the request with https:// to its own plain 503 server, so the log says `wrong version number` or `packet length too long`: it is not the backend's TLS that fails.");
         }

@@ -223,7 +223,7 @@ pub(in crate::diagnosis) const R16: Rule = Rule {
     title: "No listener takes a route, and clients get 404",
     explanation: "A route attaches where a parentRef names a listener that exists, allows its kind and namespace, and shares a host name with it.",
     remedy: "Correct the parentRef, the host names or the listener's allowedRoutes.",
-    causes: &[],
+    causes: &["NGF-P1"],
     check: |context, findings| {
         for (name, why) in context.unattached() {
             let Some(route) = context.snapshot.routes.get(name) else {
