@@ -163,7 +163,7 @@ mod tests {
         for (written, expected) in [
             ("T99", &["NGF-T9"][..]),
             ("ngf-g33", &["NGF-G3"]),
-            ("z1", &["NGF-C1", "NGF-G1", "NGF-P1"]),
+            ("z1", &["NGF-A1", "NGF-C1", "NGF-G1"]),
             ("what is this", &[]),
             ("", &[]),
         ] {

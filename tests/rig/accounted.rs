@@ -93,6 +93,10 @@ const ELSEWHERE: &[(&str, &str)] = &[
         "it is about NGF's agent, which is no part of Debian",
     ),
     (
+        "NGF-D8",
+        "what nginx refuses there is what it refuses of NGF-G12's certificate, in the directives of a listener instead of a backend",
+    ),
+    (
         "NGF-B12",
         "it needs a backend of nginx 1.27.4 to 1.29.1, which no Debian has: CI would have to build it from nginx's source",
     ),

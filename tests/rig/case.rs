@@ -171,6 +171,7 @@ pub(crate) fn leaf(by: Option<&str>) -> Wanted {
         usage: Vec::new(),
         key_of: None,
         rsa: None,
+        sha1: false,
     }
 }
 

@@ -145,6 +145,7 @@ impl<'a> Planner<'a> {
         not_spoken(&at, self.release)?;
         self.not_read(&at)?;
         self.refused(&at)?;
+        filter_refused(&at)?;
         let (decision, rule) = self.decision(&at, backend)?;
         let label = match (&decision.service, backend.port) {
             (Some(service), Some(port)) => format!("{service}:{port}"),
@@ -584,6 +585,29 @@ pub(super) fn not_spoken(at: &Place<'_>, release: Release) -> Result<(), PlanErr
         ))),
         _ => Ok(()),
     }
+}
+
+/// Whether a filter of the rule is none that NGF takes, as NGF says itself: it renders 500 for the rule.
+fn filter_refused(at: &Place<'_>) -> Result<(), PlanError> {
+    let rule = format!("rules[{}].", at.rule);
+    let mut conditions = at
+        .route
+        .spec
+        .parents
+        .iter()
+        .flat_map(|parent| &parent.conditions);
+    let found = conditions.find(|condition| {
+        condition.status == "False"
+            && condition.reason == "InvalidFilter"
+            && condition.message.contains(&rule)
+    });
+    found.map_or(Ok(()), |condition| {
+        Err(PlanError::Refused {
+            service: at.route.reference.to_string(),
+            message: condition.message.clone(),
+            code: "NGF-S4",
+        })
+    })
 }
 
 /// P14: NGF says so in the Gateway's conditions, with the policies' names.

@@ -3,7 +3,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Predicted, PredictedCondition, Predictor, gateway::GatewayDecision};
+use super::{
+    Predicted, PredictedCondition, Predictor, gateway::GatewayDecision, route::takes_all_rules,
+};
 use crate::{
     diagnosis::{
         context::Context,
@@ -45,7 +47,8 @@ pub(super) fn gateways_of_services<'a>(
             names.map(move |target| (namespace, target.name.as_str()))
         })
         .collect();
-    for route in context.snapshot.routes.values() {
+    let routes = context.snapshot.routes.values();
+    for route in routes.filter(|route| takes_all_rules(route)) {
         let namespace = &route.reference.namespace;
         let services: BTreeSet<ObjectRef> = route
             .spec

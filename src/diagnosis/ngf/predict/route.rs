@@ -112,10 +112,18 @@ fn decisions<'c>(
         .collect()
 }
 
-/// Whether NGF drops no rule of a GRPCRoute: it takes no match by service or method alone
-/// (`validateGRPCMethodMatch`).
-fn takes_all_rules(route: &Object<Route>) -> bool {
+/// Whether it is certain that NGF drops no rule: of a GRPCRoute it takes no match by service or method
+/// alone (`validateGRPCMethodMatch`), and what an extensionRef names may be invalid.
+pub(super) fn takes_all_rules(route: &Object<Route>) -> bool {
     let rules = route.raw.pointer("/spec/rules").and_then(Value::as_array);
+    let mut filters = rules
+        .into_iter()
+        .flatten()
+        .filter_map(|rule| rule.get("filters")?.as_array())
+        .flatten();
+    if filters.any(|filter| filter.get("type").and_then(Value::as_str) == Some("ExtensionRef")) {
+        return false;
+    }
     let mut matches = rules
         .into_iter()
         .flatten()
@@ -180,7 +188,8 @@ fn resolved_refs(
             }
             match &backend.state {
                 BackendState::Invalid(fault) => said = no(fault.reason, &fault.message),
-                BackendState::Unknown(_) => return None,
+                // A policy that nobody is certain of may be invalid.
+                BackendState::Unknown(_) | BackendState::Tls { doubt: Some(_), .. } => return None,
                 BackendState::Plain | BackendState::Tls { .. } => {}
             }
             let is_external = backend
