@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use jiff::{SignedDuration, Timestamp};
 use ngf_tui::{
-    diagnosis::{Evidence, Severity, timeline::Timeline},
+    diagnosis::{Diagnosis, Evidence, Finding, Severity, timeline::Timeline},
     model::{
         kind::Kind,
         snapshot::{KindState, Snapshot},
@@ -125,6 +125,30 @@ fn nobody_knows_how_long_an_issuer_lives_that_may_not_be_read() {
     let found = of_the_client(&snapshot);
     assert_eq!(found.0, Some(Severity::Error), "{}", found.1);
     assert!(found.1.contains("its issuer is not known"), "{}", found.1);
+}
+
+#[test]
+fn what_a_rule_says_already_is_not_said_twice() {
+    let overdue = renewal(CLIENT, "2026-05-30T12:00:00Z");
+    let snapshot = cluster(vec![overdue], None);
+    let now = now();
+    let diagnosis = Diagnosis::of(&snapshot, &Evidence::none(), now);
+    let of_the_client = |findings: &[Finding]| -> Vec<Severity> {
+        let about = findings.iter().filter(|finding| {
+            finding.code == "NGF-E3"
+                && finding.subject.name == "gateway-presents-this-cert-for-validation"
+        });
+        about.map(|finding| finding.severity).collect()
+    };
+    let mut findings = diagnosis.findings;
+    assert_eq!(of_the_client(&findings), [Severity::Warning]);
+    let timeline = Timeline::of(&snapshot, &Evidence::none(), now, now);
+    timeline.add_findings(
+        &mut findings,
+        now,
+        now + SignedDuration::from_hours(24 * 30),
+    );
+    assert_eq!(of_the_client(&findings), [Severity::Error]);
 }
 
 /// What `--within 30d` says of the gateway's certificate.

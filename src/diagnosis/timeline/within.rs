@@ -35,10 +35,15 @@ impl Timeline {
             };
             let mut renewed = entry.uses.iter().filter(|used| used.object.is_some());
             let is_in_time = renewed.all(|used| used.renewal.is_in_time);
+            let holder = words::holder(&entry.facts);
+            let is_about_it = |finding: &Finding| {
+                let mut evidence = finding.evidence.iter();
+                evidence.any(|line| line.what == "subject" && line.value == holder)
+            };
             let known = findings.iter_mut().find(|finding| {
                 EXPIRY.contains(&finding.code)
                     && objects.contains(&&finding.subject)
-                    && finding.title.contains(&entry.facts.subject)
+                    && is_about_it(finding)
             });
             match known {
                 Some(_) if is_in_time => {}
@@ -64,7 +69,7 @@ fn renewed_in_time(entry: &Entry, subject: &ObjectRef, now: Timestamp) -> Findin
     });
     let title = format!(
         "{} in {subject} expires in {}, on {}{by}",
-        facts.subject,
+        words::holder(facts),
         words::span(facts.not_after - now.as_second()),
         words::moment(facts.not_after)
     );
@@ -93,7 +98,7 @@ fn finding(entry: &Entry, subject: &ObjectRef, objects: &[&ObjectRef], now: Time
     let left = words::span(facts.not_after - now.as_second());
     let title = format!(
         "{} in {subject} expires in {left}, on {}",
-        facts.subject,
+        words::holder(facts),
         words::moment(facts.not_after)
     );
     let mut finding =
