@@ -84,21 +84,20 @@ impl Difference {
 /// Works out the whole snapshot first: where a [`Diagnosis`](crate::diagnosis::Diagnosis) is at hand,
 /// its differences cost nothing.
 pub fn predicted(snapshot: &Snapshot, object: &ObjectRef) -> Vec<PredictedCondition> {
-    let index = Index::of(snapshot);
-    let topology = Topology::with(snapshot, &index);
-    let evidence = Evidence::none();
-    let context = Context::new(
-        snapshot,
-        &evidence,
-        Timestamp::UNIX_EPOCH,
-        &index,
-        &topology,
-    );
-    Predictor::new(&context).of(object)
+    with_predictor(snapshot, |predictor| predictor.of(object))
 }
 
 /// The conditions that NGF would set on every Gateway, ListenerSet, route and BackendTLSPolicy of a snapshot.
 pub fn predicted_all(snapshot: &Snapshot) -> BTreeMap<ObjectRef, Vec<PredictedCondition>> {
+    with_predictor(snapshot, |predictor| {
+        predictor
+            .objects()
+            .map(|object| (object.clone(), predictor.of(object)))
+            .collect()
+    })
+}
+
+fn with_predictor<T>(snapshot: &Snapshot, run: impl FnOnce(&Predictor<'_, '_>) -> T) -> T {
     let index = Index::of(snapshot);
     let topology = Topology::with(snapshot, &index);
     let evidence = Evidence::none();
@@ -109,11 +108,7 @@ pub fn predicted_all(snapshot: &Snapshot) -> BTreeMap<ObjectRef, Vec<PredictedCo
         &index,
         &topology,
     );
-    let predictor = Predictor::new(&context);
-    predictor
-        .objects()
-        .map(|object| (object.clone(), predictor.of(object)))
-        .collect()
+    run(&Predictor::new(&context))
 }
 
 /// Every object whose status is another than NGF would write; none in files, where people write no

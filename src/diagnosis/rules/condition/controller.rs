@@ -3,8 +3,9 @@
 use crate::{
     diagnosis::{
         context::Context,
-        finding::{Finding, Remedy, Severity},
+        finding::{Finding, Severity},
         registry::Rule,
+        rules::condition::data_plane::look_at_pods,
     },
     model::{
         kinds::Workload,
@@ -32,12 +33,6 @@ pub(in crate::diagnosis) const C8: Rule = Rule {
                 0 => "it is scaled to 0".to_owned(),
                 desired => format!("0 of {desired} are ready"),
             };
-            let selector: Vec<String> = workload
-                .spec
-                .selector
-                .iter()
-                .map(|(name, value)| format!("{name}={value}"))
-                .collect();
             findings.add(
                 Finding::new(
                     "NGF-C8",
@@ -48,14 +43,7 @@ pub(in crate::diagnosis) const C8: Rule = Rule {
                 .because("What the conditions say is what it wrote last.")
                 .breaks("nothing that changes takes effect, for any Gateway")
                 .mark_objects(context.gateways.keys().copied())
-                .remedy(Remedy::command(
-                    "Look at its pods.",
-                    format!(
-                        "kubectl -n {} get pods -l {}",
-                        name.namespace,
-                        selector.join(",")
-                    ),
-                )),
+                .remedy(look_at_pods(workload)),
             );
         }
     },

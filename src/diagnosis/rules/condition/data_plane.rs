@@ -1,10 +1,13 @@
 //! D: the data plane, as far as objects tell.
 
-use crate::diagnosis::{
-    finding::{Finding, Mark, Remedy, Severity},
-    registry::Rule,
-    rules::logs::refused_configuration,
-    words::condition,
+use crate::{
+    diagnosis::{
+        finding::{Finding, Mark, Remedy, Severity},
+        registry::Rule,
+        rules::logs::refused_configuration,
+        words::condition,
+    },
+    model::{kinds::Workload, object::Object},
 };
 
 pub(in crate::diagnosis) const D1: Rule = Rule {
@@ -86,12 +89,6 @@ pub(in crate::diagnosis) const D2: Rule = Rule {
             } else {
                 format!("has 0 of {} pods ready", workload.spec.desired)
             };
-            let selector: Vec<String> = workload
-                .spec
-                .selector
-                .iter()
-                .map(|(name, value)| format!("{name}={value}"))
-                .collect();
             findings.add(
                 Finding::new(
                     "NGF-D2",
@@ -102,15 +99,23 @@ pub(in crate::diagnosis) const D2: Rule = Rule {
                 .because("Programmed stays True without a pod.")
                 .scope([what])
                 .breaks("nothing answers at the Gateway's address")
-                .remedy(Remedy::command(
-                    "Look at its pods.",
-                    format!(
-                        "kubectl -n {} get pods -l {}",
-                        name.namespace,
-                        selector.join(",")
-                    ),
-                )),
+                .remedy(look_at_pods(workload)),
             );
         }
     },
 };
+
+/// The pods of a workload, by its selector.
+pub(super) fn look_at_pods(workload: &Object<Workload>) -> Remedy {
+    let selector: Vec<String> = workload
+        .spec
+        .selector
+        .iter()
+        .map(|(name, value)| format!("{name}={value}"))
+        .collect();
+    let namespace = &workload.reference.namespace;
+    Remedy::command(
+        "Look at its pods.",
+        format!("kubectl -n {namespace} get pods -l {}", selector.join(",")),
+    )
+}
