@@ -164,7 +164,7 @@ impl<'a> Planner<'a> {
             return Err(PlanError::Refused {
                 service: label,
                 message:
-                    "it is an ExternalName, and the Gateway's NginxProxy names no DNS resolver"
+                    "the Service is an ExternalName, and the Gateway's NginxProxy names no DNS resolver"
                         .to_owned(),
                 code: "NGF-R7",
             });
@@ -196,10 +196,10 @@ impl<'a> Planner<'a> {
     fn not_read(&self, at: &Place<'_>) -> Result<(), PlanError> {
         let set = at.listener.as_ref().map(|(owner, _)| owner);
         match set.filter(|owner| owner.kind == Kind::ListenerSet) {
-            Some(set) if !self.release.knows_listener_sets() => Err(PlanError::NotAttached {
-                route: at.route.reference.to_string(),
-                why: format!("NGF {} does not read {set}", self.release),
-            }),
+            Some(set) if !self.release.knows_listener_sets() => Err(PlanError::NotSpoken(format!(
+                "NGF {} does not read {set}, so that nginx does not serve {} by it",
+                self.release, at.route.reference
+            ))),
             _ => Ok(()),
         }
     }
@@ -218,10 +218,11 @@ impl<'a> Planner<'a> {
         let Some(why) = decided.refusal(owner, name) else {
             return Ok(());
         };
-        Err(PlanError::NotAttached {
-            route: at.route.reference.to_string(),
-            why: format!("NGF refuses listener {name} of {owner} ({why})"),
-        })
+        // What clients get depends on the other listeners of the port.
+        Err(PlanError::NotSpoken(format!(
+            "NGF refuses listener {name} of {owner}, so that nginx does not serve {} by it: {why}",
+            at.route.reference
+        )))
     }
 
     fn place(&self, place: NodeIx) -> Result<Place<'a>, PlanError> {
@@ -603,7 +604,7 @@ fn filter_refused(at: &Place<'_>) -> Result<(), PlanError> {
     });
     found.map_or(Ok(()), |condition| {
         Err(PlanError::Refused {
-            service: at.route.reference.to_string(),
+            service: format!("the backends of {}", at.route.reference),
             message: condition.message.clone(),
             code: "NGF-S4",
         })

@@ -15,6 +15,7 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
+pub(in crate::diagnosis) use self::policy::MOST_ANCESTORS;
 use super::Predicted;
 use crate::{
     diagnosis::{

@@ -25,7 +25,7 @@ use crate::{
 pub(super) type GatewaysOfService<'a> = BTreeMap<ObjectRef, BTreeSet<&'a ObjectRef>>;
 
 /// The length of `status.ancestors` (Gateway API's `PolicyStatus`).
-const MOST_ANCESTORS: usize = 16;
+pub(in crate::diagnosis) const MOST_ANCESTORS: usize = 16;
 
 /// The Gateways that routes name, by the Services that the routes refer to, whether or not a listener
 /// takes the route (`buildReferencedServices`).

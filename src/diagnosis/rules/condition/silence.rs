@@ -7,7 +7,7 @@ use crate::{
     diagnosis::{
         context::Context,
         finding::{Finding, Remedy, Severity},
-        ngf::Difference,
+        ngf::{Difference, predict},
         registry::Rule,
         words::list,
     },
@@ -67,9 +67,6 @@ pub(in crate::diagnosis) const S7: Rule = Rule {
     },
 };
 
-/// The length of `status.ancestors` (Gateway API's `PolicyStatus`).
-const MOST_ANCESTORS: usize = 16;
-
 pub(in crate::diagnosis) const S8: Rule = Rule {
     code: "NGF-S8",
     severity: Severity::Warning,
@@ -105,7 +102,7 @@ pub(in crate::diagnosis) const S8: Rule = Rule {
         for name in context.policy_users.keys() {
             if let Some((policy, _)) = context.policies.get(*name)
                 // Others may have left NGF no place, which P14 tells of the Gateway.
-                && policy.spec.ancestors.len() < MOST_ANCESTORS
+                && policy.spec.ancestors.len() < predict::MOST_ANCESTORS
                 && !policy
                     .spec
                     .ancestors
