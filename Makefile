@@ -17,4 +17,4 @@ screenshots: ## draw assets/*.svg anew from the embedded cluster
 	cargo run --quiet --locked -- screenshots assets
 
 test-lab: ## on a real Kubernetes with the guide played on it: NGF_TUI_LAB_KUBECONFIG names its kubeconfig
-	cargo test --locked --features lab-tests --test ways --test transports --test over_lab
+	cargo test --locked --features lab-tests --test lab

@@ -17,6 +17,5 @@ pub mod model;
 pub mod over;
 pub mod rendered;
 pub mod report;
-pub mod sandbox;
 pub mod views;
 pub mod world;

@@ -1,5 +1,7 @@
 //! What the terminal interface and `probe` act on: files, a cluster, or the embedded cluster.
 
+#[cfg(feature = "demo")]
+mod demo;
 mod live;
 pub mod making;
 
@@ -14,7 +16,9 @@ use ngf_probes::{
 };
 use tokio_util::sync::CancellationToken;
 
-pub use live::{Demo, Files, Live, LiveOptions, stage_event};
+#[cfg(feature = "demo")]
+pub use demo::{Walk, stage_event};
+pub use live::{Files, Live, LiveOptions, Stages};
 
 use crate::{
     cluster::{

@@ -8,6 +8,7 @@ use std::{
 };
 
 use jiff::Timestamp;
+use ngf_sandbox::{SCENARIOS, Sandbox, SandboxOptions, Scenario, Stage};
 use tokio::sync::Mutex;
 use tokio_util::sync::CancellationToken;
 
@@ -26,8 +27,7 @@ use crate::{
     },
     model::{kind::Kind, object::ObjectRef, snapshot::Snapshot},
     report::{FailOn, probe::Reports},
-    sandbox::{SCENARIOS, Sandbox, SandboxOptions, Scenario, Stage},
-    world::{Demo, Live, LiveOptions, stage_event},
+    world::{Live, LiveOptions, Walk, stage_event},
 };
 
 /// How long the embedded cluster may take to show what was done to it.
@@ -70,14 +70,9 @@ pub(super) async fn run(input: &InputArgs, args: &DemoArgs) -> Result<u8, CliErr
     let cancel = CancellationToken::new();
     let _stop = cancel.clone().drop_guard();
     let snapshots = cluster.watch(&cancel);
-    let world = Demo {
-        live: Live::new(
-            cluster,
-            snapshots.clone(),
-            LiveOptions::embedded(PROBE_TIMEOUT),
-        ),
-        sandbox: Arc::new(Mutex::new(sandbox)),
-    };
+    let options = LiveOptions::embedded(PROBE_TIMEOUT);
+    let world = Live::new(cluster, snapshots.clone(), options)
+        .with_stages(Arc::new(Walk(Arc::new(Mutex::new(sandbox)))));
     let begin = Begin {
         stage: Some(stage_event(scenario, stage)),
         // The embedded cluster's addresses are this machine's own.

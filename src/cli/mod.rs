@@ -5,6 +5,7 @@ mod chain;
 mod check;
 mod cleanup;
 pub mod connect;
+#[cfg(feature = "demo")]
 mod demo;
 mod explain;
 mod fix;
@@ -18,6 +19,7 @@ mod over;
 mod pcap;
 mod probe;
 mod relay;
+#[cfg(feature = "demo")]
 mod screenshots;
 mod tui;
 
@@ -95,7 +97,9 @@ async fn dispatch(cli: Cli) -> Result<u8, CliError> {
         Some(Command::Cleanup(args)) => cleanup::run(&cli.input, &args).await,
         Some(Command::Relay(args)) => relay::run(&args).await,
         Some(Command::Sleep { seconds }) => relay::sleep(seconds).await,
+        #[cfg(feature = "demo")]
         Some(Command::Demo(args)) => demo::run(&cli.input, &args).await,
+        #[cfg(feature = "demo")]
         Some(Command::Screenshots { folder }) => screenshots::run(&folder).await,
         Some(Command::Completions { shell }) => {
             let mut command = Cli::command();

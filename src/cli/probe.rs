@@ -34,6 +34,7 @@ use crate::{
 };
 
 /// How many probes run at a time.
+#[cfg(feature = "demo")]
 const AT_A_TIME: usize = 16;
 
 /// What probes do beside their verdict, as the command line asks.
@@ -162,6 +163,7 @@ pub(super) fn adjusted(mut plan: ProbePlan, args: &ProbeArgs) -> ProbePlan {
 }
 
 /// Runs plans directly, several at a time; results are in the order of the plans.
+#[cfg(feature = "demo")]
 pub(super) async fn run_plans(
     cluster: &Cluster,
     plans: Vec<ProbePlan>,

@@ -4,6 +4,7 @@
 use std::{path::Path, sync::Arc};
 
 use jiff::Timestamp;
+use ngf_sandbox::{Sandbox, SandboxOptions, Scenario, Stage};
 use ngf_ui::{Theme, svg};
 use tokio::sync::{Mutex, watch};
 
@@ -11,8 +12,7 @@ use super::{CliError, EXIT_OK, demo, output, tui::PROBE_TIMEOUT};
 use crate::{
     app::{headless::Headless, state::App},
     cluster::transport::Via,
-    sandbox::{Sandbox, SandboxOptions, Scenario, Stage},
-    world::{Demo, Live, LiveOptions, stage_event},
+    world::{Live, LiveOptions, Walk, stage_event},
 };
 
 /// One picture.
@@ -60,10 +60,9 @@ async fn take(picture: &Picture) -> Result<String, CliError> {
     let cluster = demo::connect(&sandbox).await?;
     let snapshot = Arc::new(demo::settled(&cluster).await);
     let (_sender, snapshots) = watch::channel(Arc::clone(&snapshot));
-    let world = Arc::new(Demo {
-        live: Live::new(cluster, snapshots, LiveOptions::embedded(PROBE_TIMEOUT)),
-        sandbox: Arc::new(Mutex::new(sandbox)),
-    });
+    let walk = Arc::new(Walk(Arc::new(Mutex::new(sandbox))));
+    let live = Live::new(cluster, snapshots, LiveOptions::embedded(PROBE_TIMEOUT));
+    let world = Arc::new(live.with_stages(walk));
     let stage = (picture.scenario == "guide").then(|| stage_event(scenario, picture.stage));
     let mut app = App::new(
         Theme::picture(),

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use futures::{FutureExt, future::BoxFuture};
 use jiff::Timestamp;
 use ngf_probes::{probe, settle_demand, transcript::Transcript};
-use tokio::sync::{Mutex, mpsc, watch};
+use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -29,7 +29,6 @@ use crate::{
     logs::{self, PodLog},
     model::{object::ObjectRef, snapshot::Snapshot},
     rendered,
-    sandbox::{SCENARIOS, Sandbox, Scenario, Stage},
 };
 
 /// Probes of a matrix that run at a time.
@@ -45,6 +44,13 @@ pub struct Live {
     transports: Transports,
     snapshots: watch::Receiver<Arc<Snapshot>>,
     options: LiveOptions,
+    stages: Option<Arc<dyn Stages>>,
+}
+
+/// The stages of a guide that the embedded cluster can be taken to.
+pub trait Stages: Send + Sync {
+    /// Takes the cluster to the stage with this index, and says what it is about.
+    fn go_to_stage(&self, index: usize) -> BoxFuture<'_, Result<StageEvent, String>>;
 }
 
 /// How a cluster is probed.
@@ -93,6 +99,16 @@ impl Live {
             transports: Transports::new(cluster, snapshot),
             snapshots,
             options,
+            stages: None,
+        }
+    }
+
+    /// The same cluster, with stages to walk through.
+    #[must_use]
+    pub fn with_stages(self, stages: Arc<dyn Stages>) -> Self {
+        Self {
+            stages: Some(stages),
+            ..self
         }
     }
 
@@ -315,117 +331,11 @@ impl World for Live {
         }
         .boxed()
     }
-}
-
-/// The embedded cluster.
-pub struct Demo {
-    /// As a client sees it.
-    pub live: Live,
-    /// The thing itself.
-    pub sandbox: Arc<Mutex<Sandbox>>,
-}
-
-impl World for Demo {
-    fn logs(&self, cancel: &CancellationToken) -> Option<mpsc::Receiver<PodLog>> {
-        self.live.logs(cancel)
-    }
-
-    fn prepare<'a>(&'a self, job: &'a Job) -> BoxFuture<'a, Result<Preparation, String>> {
-        self.live.prepare(job)
-    }
-
-    fn make<'a>(
-        &'a self,
-        agreed: Agreed,
-        leftovers: &'a Leftovers,
-        cancel: &'a CancellationToken,
-    ) -> BoxFuture<'a, Result<Made, String>> {
-        self.live.make(agreed, leftovers, cancel)
-    }
-
-    fn probe<'a>(
-        &'a self,
-        plan: &'a ProbePlan,
-        by: &'a By,
-        cancel: &'a CancellationToken,
-    ) -> BoxFuture<'a, Result<Seen, String>> {
-        self.live.probe(plan, by, cancel)
-    }
-
-    fn beside<'a>(
-        &'a self,
-        plan: &'a ProbePlan,
-        seen: &'a Seen,
-        began: Timestamp,
-        cancel: &'a CancellationToken,
-    ) -> BoxFuture<'a, Option<Beside>> {
-        self.live.beside(plan, seen, began, cancel)
-    }
-
-    fn grid<'a>(
-        &'a self,
-        gateway: &'a ObjectRef,
-        by: &'a By,
-        cancel: &'a CancellationToken,
-        news: mpsc::Sender<GridNews>,
-    ) -> BoxFuture<'a, Result<Grid, String>> {
-        self.live.grid(gateway, by, cancel, news)
-    }
-
-    fn settle<'a>(
-        &'a self,
-        seen: &'a Seen,
-        cancel: &'a CancellationToken,
-    ) -> BoxFuture<'a, Option<Transcript>> {
-        self.live.settle(seen, cancel)
-    }
-
-    fn try_fix<'a>(&'a self, fix: &'a FixPlan) -> BoxFuture<'a, Result<Vec<String>, String>> {
-        self.live.try_fix(fix)
-    }
-
-    fn apply_fix<'a>(
-        &'a self,
-        fix: &'a FixPlan,
-        agreed: Confirmation,
-    ) -> BoxFuture<'a, Result<Vec<String>, String>> {
-        self.live.apply_fix(fix, agreed)
-    }
 
     fn go_to_stage(&self, index: usize) -> BoxFuture<'_, Result<StageEvent, String>> {
-        async move {
-            let stage = *Stage::ALL.get(index).ok_or("there is no such stage")?;
-            let sandbox = self.sandbox.lock().await;
-            sandbox
-                .set_stage(stage)
-                .await
-                .map_err(|error| error.to_string())?;
-            Ok(stage_event(sandbox.scenario(), stage))
+        match &self.stages {
+            Some(stages) => stages.go_to_stage(index),
+            None => async { Err("there are no stages here".to_owned()) }.boxed(),
         }
-        .boxed()
-    }
-}
-
-/// A stage of the guide, as the terminal interface shows it; the last one of a scenario is what the
-/// scenario is about.
-pub fn stage_event(scenario: &Scenario, stage: Stage) -> StageEvent {
-    let position = Stage::ALL.iter().position(|known| *known == stage);
-    let is_guide = scenario.name == SCENARIOS[0].name;
-    let (title, text) = if is_guide || stage != Stage::Policy {
-        (stage.title().to_owned(), stage.text().to_owned())
-    } else {
-        let text = format!("{}. Shows: {}.", scenario.differs, scenario.shows);
-        (scenario.title.to_owned(), text)
-    };
-    StageEvent {
-        index: position.unwrap_or_default(),
-        of: Stage::ALL.len(),
-        walk: if is_guide {
-            "guide".to_owned()
-        } else {
-            format!("scenario {}", scenario.name)
-        },
-        title,
-        text,
     }
 }

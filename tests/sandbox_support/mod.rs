@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use base64::Engine as _;
-use ngf_tui::sandbox::{Sandbox, SandboxOptions, Scenario, Stage};
+use ngf_sandbox::{Sandbox, SandboxOptions, Scenario, Stage};
 use tempfile::TempDir;
 
 /// Whether these programs are there. Where `CI` is set a missing one is a failure, elsewhere the test

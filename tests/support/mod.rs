@@ -9,6 +9,7 @@ pub(crate) mod pki;
 pub(crate) mod proxy;
 pub(crate) mod scenario;
 pub(crate) mod terminal;
+pub(crate) mod wire;
 
 /// Whether a program that tests compare with is installed. With CI set a missing one is a failure.
 pub(crate) fn has_peer(program: &str) -> bool {

@@ -135,6 +135,7 @@ pub enum Command {
         #[arg(value_parser = seconds)]
         seconds: u64,
     },
+    #[cfg(feature = "demo")]
     /// Try it on an embedded cluster that needs nothing but this program
     Demo(DemoArgs),
     /// Print a completion script for a shell
@@ -142,6 +143,7 @@ pub enum Command {
         /// Which shell
         shell: clap_complete::Shell,
     },
+    #[cfg(feature = "demo")]
     /// Draw the pictures of the documentation from the embedded cluster
     #[command(hide = true)]
     Screenshots {
@@ -452,6 +454,7 @@ pub struct ChainArgs {
 }
 
 /// Arguments of `demo`.
+#[cfg(feature = "demo")]
 #[derive(Debug, Clone, Args)]
 pub struct DemoArgs {
     /// Stage of the guide to start at: before, client-certificate, policy, or all (with --plain)

@@ -1,0 +1,203 @@
+//! `ngf-tui demo` as its users run it: in words, and served for kubectl.
+
+use std::{
+    io::{BufRead, BufReader, Read},
+    process::{Child, Command, Stdio},
+};
+
+use crate::support::{has_peer, ngf_tui};
+
+fn stdout_of(args: &[&str]) -> (String, Option<i32>) {
+    let output = ngf_tui().args(args).output().expect("ngf-tui runs");
+    let text = String::from_utf8(output.stdout).expect("UTF-8");
+    (text, output.status.code())
+}
+
+#[test]
+fn the_guide_in_words_goes_from_400_to_200() {
+    let (text, status) = stdout_of(&["demo", "--stage", "all", "--plain"]);
+    assert_eq!(status, Some(0));
+    let stages: Vec<&str> = text
+        .split("═══ ")
+        .filter(|part| part.contains(" ═══"))
+        .collect();
+    let [before, certificate, policy] = stages.as_slice() else {
+        panic!("three stages are wanted:\n{text}");
+    };
+    for stage in [before, certificate] {
+        assert!(
+            stage.contains("400 The plain HTTP request was sent to HTTPS port"),
+            "{stage}"
+        );
+        assert!(stage.contains("The gateway's client gets 400."), "{stage}");
+        assert!(stage.contains("NGF-B9"), "{stage}");
+    }
+    assert!(policy.contains("hello from pod secure-app"), "{policy}");
+    assert!(
+        policy.contains("ssl_client_verify=SUCCESS ssl_client_subject=CN=gateway"),
+        "{policy}"
+    );
+    assert!(
+        policy.contains("0 errors, 0 warnings, 0 unknown"),
+        "{policy}"
+    );
+    assert!(
+        !text.contains('\u{1b}'),
+        "no escape sequences where the output is no terminal"
+    );
+}
+
+/// Each broken scenario, probed, ends as nginx would end it, and the cause is named first.
+#[test]
+fn every_scenario_names_its_cause() {
+    for (scenario, code, status) in [
+        ("guide", None, 200),
+        ("wrong-hostname", Some("NGF-T8"), 502),
+        ("expired-backend-certificate", Some("NGF-T5"), 502),
+        ("no-client-certificate", Some("NGF-G8"), 400),
+        ("policy-on-wrong-service", Some("NGF-P1"), 400),
+    ] {
+        let (text, _) = stdout_of(&["demo", "--scenario", scenario, "--plain"]);
+        let first = text.lines().find_map(|line| {
+            line.split_whitespace()
+                .find(|word| word.starts_with("NGF-"))
+        });
+        assert_eq!(first, code, "{scenario}:\n{text}");
+        assert!(
+            text.contains(&format!("The gateway's client gets {status}.")),
+            "{scenario}:\n{text}"
+        );
+    }
+}
+
+/// A Secret without ca.crt breaks nginx's configuration, and a wrong CA may have a root of its own.
+#[test]
+fn scenarios_whose_cause_lies_deeper() {
+    let (text, _) = stdout_of(&["demo", "--scenario", "secret-without-ca-crt", "--plain"]);
+    assert!(text.contains("NGF-P8"), "{text}");
+    let (text, _) = stdout_of(&["demo", "--scenario", "wrong-ca", "--plain"]);
+    assert!(
+        text.contains("NGF-T1") && text.contains("gets 502"),
+        "{text}"
+    );
+    let certificate = "client-certificate-from-another-ca";
+    let (refused, _) = stdout_of(&["demo", "--scenario", certificate, "--plain"]);
+    assert!(
+        refused.contains("NGF-B2") && refused.contains("gets 400"),
+        "{refused}"
+    );
+    assert!(
+        text.contains("(21:unable to verify the first certificate)"),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_scenario_that_does_not_exist_is_answered_with_those_that_do() {
+    let output = ngf_tui()
+        .args(["demo", "--scenario", "nope"])
+        .output()
+        .expect("ngf-tui runs");
+    assert_eq!(output.status.code(), Some(2));
+    let error = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(
+        error.contains("nope") && error.contains("wrong-ca"),
+        "{error}"
+    );
+    let (list, status) = stdout_of(&["demo", "--list"]);
+    assert_eq!(status, Some(0));
+    assert!(list.contains("wrong-hostname"), "{list}");
+}
+
+/// The demo, served; ends with the value.
+struct Served {
+    child: Child,
+    kubeconfig: tempfile::NamedTempFile,
+}
+
+impl Served {
+    fn start(scenario: &str) -> Self {
+        let mut child = ngf_tui()
+            .args(["demo", "--serve", "--scenario", scenario])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("ngf-tui runs");
+        // The hint on standard error comes after the whole kubeconfig.
+        let mut hint = String::new();
+        let mut errors = BufReader::new(child.stderr.take().expect("a pipe"));
+        errors.read_line(&mut hint).expect("a hint");
+        assert!(hint.contains("kubectl"), "{hint}");
+        let mut text = vec![0; 64 << 10];
+        let length = child
+            .stdout
+            .as_mut()
+            .expect("a pipe")
+            .read(&mut text)
+            .expect("a kubeconfig");
+        let kubeconfig = tempfile::NamedTempFile::new().expect("a file");
+        std::fs::write(kubeconfig.path(), &text[..length]).expect("a kubeconfig is written");
+        Self { child, kubeconfig }
+    }
+
+    fn kubectl(&self, args: &[&str]) -> String {
+        let output = Command::new("kubectl")
+            .arg("--kubeconfig")
+            .arg(self.kubeconfig.path())
+            .args(args)
+            .output()
+            .expect("kubectl runs");
+        assert!(
+            output.status.success(),
+            "{args:?}: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn kubectl_and_ngf_tui_read_what_the_demo_serves() {
+    if !has_peer("kubectl") {
+        return;
+    }
+    let served = Served::start("expired-backend-certificate");
+    let list = served.kubectl(&["get", "gateways,httproutes,backendtlspolicies", "-A"]);
+    for name in ["gateway", "secure-app", "backend-tls"] {
+        assert!(list.contains(name), "{list}");
+    }
+    let described = served.kubectl(&["describe", "backendtlspolicies.gateway.networking.k8s.io"]);
+    assert!(
+        described.contains("All CACertificateRefs are resolved"),
+        "{described}"
+    );
+
+    let kubeconfig = served.kubeconfig.path().to_str().expect("UTF-8");
+    let probe = ngf_tui()
+        .args([
+            "probe",
+            "httproute/secure-app",
+            "--kubeconfig",
+            kubeconfig,
+            "-o",
+            "json",
+        ])
+        .output()
+        .expect("ngf-tui runs");
+    assert_eq!(probe.status.code(), Some(1));
+    let json: serde_json::Value = serde_json::from_slice(&probe.stdout).expect("JSON");
+    assert_eq!(json["schema"], "ngf-tui/probe/v1");
+    assert_eq!(json["nginx"]["outcome"], "verify_error");
+    assert_eq!(json["nginx"]["verify_code"], 10);
+    assert_eq!(json["nginx"]["client_status"], 502);
+    // The gateway asks as well: its connection may be the last line.
+    let logs = served.kubectl(&["logs", "-l", "app=secure-app", "--tail=50"]);
+    assert!(logs.contains("ssl_client_verify="), "{logs}");
+}

@@ -1,0 +1,147 @@
+//! A person's way through the demo, in a real terminal at two sizes; the screens are kept.
+
+use crate::support::{has_peer, terminal::Terminal};
+
+/// What differs from run to run, made the same: addresses, times, sizes, keys, ages.
+fn filters() -> insta::Settings {
+    let mut settings = insta::Settings::clone_current();
+    settings.set_prepend_module_to_snapshot(false);
+    settings.set_snapshot_path("../golden");
+    for (pattern, same) in [
+        (r"127\.[0-9.]*", "127.x.y.z"),
+        (r"secure-app-[0-9a-z]+-([0-9a-z]+|…)", "secure-app-POD"),
+        (r"gateway-nginx-[0-9a-z]+-[0-9a-z]+", "gateway-nginx-POD"),
+        (r"[─ ]*\d+(\.\d+)? (B|kB) +\d+\.\d+ m?s", " SIZE TIME"),
+        (r"[─ ]*[0-9.]+ m?s\b", " TIME"),
+        (r"SHA-256 [0-9a-f:…]+", "SHA-256 FINGERPRINT"),
+        (r"\b\d+(s|m)\b", "AGE"),
+        (r"\d+d( \d+h)? of \d+d left", "VALIDITY"),
+        (r"[▓░]+", "BAR"),
+        (r"20\d\d-\d\d-\d\d[T ]\d\d:\d\d(:\d\d)?Z?", "DATE"),
+        (r"20\d\d-\d\d-\d\d", "DATE"),
+        (r"OpenSSL \d+\.\d+\.\d+ +\d+ \w+ \d+", "OpenSSL VERSION"),
+        // Columns move with what stands in them.
+        (r" {2,}", "  "),
+        (r"─{2,}", "──"),
+    ] {
+        settings.add_filter(pattern, same);
+    }
+    settings
+}
+
+fn journey(columns: u16, lines: u16) {
+    if !has_peer("tmux") {
+        return;
+    }
+    let settings = filters();
+    let keep = |name: &str, screen: String| {
+        settings.bind(|| insta::assert_snapshot!(format!("{name}-{columns}x{lines}"), screen));
+    };
+    let terminal = Terminal::open(&format!("journey-{columns}"), columns, lines);
+    terminal.run(&format!(
+        "NO_COLOR=1 {} demo; echo ended with $?",
+        env!("CARGO_BIN_EXE_ngf-tui")
+    ));
+
+    terminal.wait_for(&["live", "secure-app", "guide 1 of 3"]);
+    keep("1-start", terminal.settled());
+
+    terminal.press(&["Escape", "r"]);
+    // The gateway is asked, and the logs are read as well.
+    terminal.wait_for(&["Handshake", "HTTP request", "gateway says 400"]);
+    keep("2-before", terminal.settled());
+
+    terminal.press(&["n"]);
+    terminal.wait_for(&["guide 2 of 3"]);
+    terminal.press(&["n"]);
+    terminal.wait_for(&["guide 3 of 3"]);
+    // The stage is reached before its policy has been seen.
+    terminal.press(&["Escape", "Escape"]);
+    terminal.wait_for(&["← backend-tls"]);
+    terminal.settled();
+    terminal.press(&["r"]);
+    terminal.wait_for(&["HTTPS request", "gateway says 200"]);
+    keep("3-handshake", terminal.settled());
+
+    terminal.press(&["Down", "Down", "Down", "Enter"]);
+    terminal.wait_for(&["esc"]);
+    keep("4-step", terminal.settled());
+
+    terminal.press(&["Escape", "z"]);
+    terminal.wait_for(&["ServerHello"]);
+    keep("5-wire", terminal.settled());
+
+    terminal.press(&["2"]);
+    terminal.wait_for(&["presents"]);
+    keep("6-chain", terminal.settled());
+
+    terminal.press(&["P"]);
+    terminal.wait_for(&["1 served"]);
+    keep("8-matrix", terminal.settled());
+
+    terminal.press(&["v"]);
+    terminal.wait_for(&["what it proves"]);
+    keep("9-way", terminal.settled());
+    terminal.press(&["Escape"]);
+
+    terminal.press(&["5"]);
+    terminal.wait_for(&["apiVersion"]);
+    terminal.press(&["?"]);
+    terminal.wait_for(&["Keys", "Move"]);
+    keep("7-help", terminal.settled());
+
+    terminal.press(&["Escape", "q"]);
+    let after = terminal.wait_for(&["ended with 0"]);
+    assert!(
+        !after.contains("Tree"),
+        "the terminal is given back:\n{after}"
+    );
+}
+
+#[test]
+fn a_person_walks_the_guide_at_80x24() {
+    journey(80, 24);
+}
+
+#[test]
+fn a_person_walks_the_guide_at_160x45() {
+    journey(160, 45);
+}
+
+/// Whatever ends the program, the shell's screen and its line editing are back.
+#[test]
+fn the_terminal_is_given_back_after_every_end() {
+    if !has_peer("tmux") {
+        return;
+    }
+    for end in ["key q", "key ctrl-c", "TERM", "HUP"] {
+        let terminal = Terminal::open(&format!("end-{}", end.replace(' ', "-")), 80, 24);
+        terminal.run(&format!(
+            "{} demo; echo ended with $?",
+            env!("CARGO_BIN_EXE_ngf-tui")
+        ));
+        terminal.wait_for(&["live", "secure-app"]);
+        match end {
+            "key q" => terminal.press(&["q"]),
+            "key ctrl-c" => terminal.press(&["C-c"]),
+            signal => {
+                let pid = terminal.pid_of("demo");
+                std::process::Command::new("kill")
+                    .args([&format!("-{signal}"), &pid])
+                    .status()
+                    .expect("kill runs");
+            }
+        }
+        terminal.wait_for(&["ended with 0"]);
+        terminal.run("stty -a | grep -c -- '-icanon'; echo ty''ped");
+        let screen = terminal.wait_for(&["typed"]);
+        assert!(
+            !screen.contains("Causes"),
+            "{end}: the screen is given back:\n{screen}"
+        );
+        assert!(
+            screen.contains("\n0\n"),
+            "{end}: the line discipline is back:\n{screen}"
+        );
+    }
+}

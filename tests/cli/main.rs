@@ -1,0 +1,14 @@
+//! The program as people start it: arguments, output, exit status, terminal.
+
+#[path = "../sandbox_support/mod.rs"]
+mod sandbox_support;
+#[path = "../support/mod.rs"]
+mod support;
+
+mod check_over;
+mod check_within;
+mod command_line;
+mod demo;
+mod journey;
+mod journey_ways;
+mod probe_options;

@@ -1,0 +1,38 @@
+//! What the library says and does, without starting the program where that can be avoided.
+
+#[path = "../sandbox_support/mod.rs"]
+mod sandbox_support;
+#[path = "../support/mod.rs"]
+mod support;
+
+mod chain;
+mod cluster_connect;
+mod cluster_watch;
+mod diagnosis;
+mod docs;
+mod embedded_hostile;
+mod embedded_kubectl;
+mod embedded_ways;
+mod files;
+mod files_hostile;
+mod fix;
+mod init;
+mod logs;
+mod logs_follow;
+mod ngf;
+mod over_dry_run;
+mod predict;
+mod readme;
+mod rendered;
+mod report;
+mod sandbox_hostile;
+mod sandbox_kubectl;
+mod sandbox_lifecycle;
+mod sandbox_scenarios;
+mod sandbox_secure_app;
+mod sandbox_watch;
+mod screens;
+mod screens_question;
+mod screens_ways;
+mod timeline;
+mod topology;

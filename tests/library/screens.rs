@@ -1,0 +1,177 @@
+//! What the screen shows of files, driven by keys without a terminal.
+
+use std::{path::PathBuf, sync::Arc};
+
+use crate::support::scenario::{BROKEN, Scenario};
+use jiff::Timestamp;
+use ngf_tui::{
+    app::{event::Event, headless::Headless, state::App},
+    files,
+    world::Files,
+};
+use ngf_ui::{Theme, golden};
+
+fn fixture(name: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/fixtures")
+        .join(name)
+}
+
+/// The interface on the guide's objects, with everything diagnosed.
+async fn on_the_guide() -> Headless {
+    let snapshot = Arc::new(files::read(&[fixture("guide")], "default"));
+    assert!(snapshot.problems.is_empty(), "{:?}", snapshot.problems);
+    let app = App::new(
+        Theme::plain(),
+        Arc::clone(&snapshot),
+        None,
+        Timestamp::now(),
+    )
+    .expect("the key map has no conflicts");
+    let mut screen = Headless::new(app, Arc::new(Files));
+    screen.snapshot(snapshot).await;
+    screen
+}
+
+fn text(screen: &mut Headless, width: u16, height: u16) -> String {
+    golden::screen(&screen.draw(width, height))
+}
+
+macro_rules! keep {
+    ($name:expr, $screen:expr) => {{
+        let mut settings = insta::Settings::clone_current();
+        settings.set_prepend_module_to_snapshot(false);
+        settings.set_snapshot_path("../golden");
+        settings.bind(|| insta::assert_snapshot!($name, $screen));
+    }};
+}
+
+#[tokio::test]
+async fn every_tab_at_two_sizes() {
+    let mut screen = on_the_guide().await;
+    for (key, tab) in [
+        ("1", "conditions"),
+        ("2", "chain"),
+        ("3", "handshake"),
+        ("4", "findings"),
+        ("5", "yaml"),
+    ] {
+        screen.press(&[key]).await;
+        keep!(format!("files-{tab}-80x24"), text(&mut screen, 80, 24));
+        keep!(format!("files-{tab}-160x45"), text(&mut screen, 160, 45));
+    }
+}
+
+/// A wall of causes: whoever goes through them sees as many as there is room for, and the way to each.
+#[tokio::test]
+async fn thirty_causes_at_80x24() {
+    let scenario = Scenario::together(BROKEN);
+    let snapshot = Arc::new(scenario.snapshot);
+    let app = App::new(Theme::plain(), Arc::clone(&snapshot), None, scenario.now)
+        .expect("the key map has no conflicts");
+    let mut screen = Headless::new(app, Arc::new(Files));
+    screen.snapshot(snapshot).await;
+    keep!("wall-80x24", text(&mut screen, 80, 24));
+    screen.press(&["tab", "tab"]).await;
+    keep!("wall-causes-80x24", text(&mut screen, 80, 24));
+    screen
+        .press(&["down", "down", "down", "down", "down", "down", "enter"])
+        .await;
+    keep!("wall-finding-80x24", text(&mut screen, 80, 24));
+}
+
+#[tokio::test]
+async fn the_filter_leaves_what_matches_and_what_is_above_it() {
+    let mut screen = on_the_guide().await;
+    screen
+        .press(&["/", "b", "a", "c", "k", "e", "n", "d", "-"])
+        .await;
+    let filtered = text(&mut screen, 120, 24);
+    assert!(filtered.contains("backend-tls"), "{filtered}");
+    assert!(
+        filtered.contains("gateway"),
+        "what is above stays:\n{filtered}"
+    );
+    screen.press(&["enter"]).await;
+    assert!(
+        text(&mut screen, 120, 24).contains(" /backend- "),
+        "the filter is said"
+    );
+    screen.press(&["/", "z", "z", "z"]).await;
+    assert!(text(&mut screen, 120, 24).contains("Nothing matches the filter."));
+    screen.press(&["esc"]).await;
+    assert!(
+        text(&mut screen, 120, 24).contains(" /backend- "),
+        "escape takes back what was typed"
+    );
+    screen.press(&["esc"]).await;
+    assert!(
+        !text(&mut screen, 120, 24).contains(" /backend- "),
+        "escape clears the filter"
+    );
+}
+
+#[tokio::test]
+async fn the_palette_runs_a_command_by_its_name() {
+    let mut screen = on_the_guide().await;
+    screen.press(&[":", "y", "a", "m", "l", "enter"]).await;
+    assert!(text(&mut screen, 120, 24).contains("[YAML]"));
+}
+
+#[tokio::test]
+async fn a_probe_of_files_says_why_there_is_none() {
+    let mut screen = on_the_guide().await;
+    screen.press(&["r"]).await;
+    let shown = text(&mut screen, 120, 24);
+    assert!(
+        shown.contains("endpoint") || shown.contains("files"),
+        "{shown}"
+    );
+}
+
+/// Whatever is pressed at whatever size, nothing panics and nothing is drawn outside.
+#[tokio::test]
+async fn any_keys_at_any_size() {
+    let keys = [
+        "down", "enter", "down", "3", "enter", "esc", "z", "]", "tab", "tab", "up", "?", "down",
+        "esc", ":", "q", "esc", "/", "a", "enter", "c", "left", "right", "space", "P", "n", "p",
+        "home", "end",
+    ];
+    let mut screen = on_the_guide().await;
+    for key in keys {
+        screen.press(&[key]).await;
+        for (width, height) in [
+            (0, 0),
+            (1, 1),
+            (2, 3),
+            (7, 4),
+            (20, 6),
+            (39, 11),
+            (80, 24),
+            (109, 30),
+            (110, 30),
+            (300, 90),
+        ] {
+            screen.draw(width, height);
+        }
+    }
+}
+
+/// A snapshot in which what was selected is gone leaves the selection near it.
+#[tokio::test]
+async fn the_selection_survives_a_change_of_the_cluster() {
+    let mut screen = on_the_guide().await;
+    screen.press(&["down", "down"]).await;
+    let before = screen
+        .app
+        .selected()
+        .map(|(_, node)| node.id.clone())
+        .expect("a selection");
+    let empty = Arc::new(files::read(&[], "default"));
+    screen.happen(Event::Snapshot(empty)).await;
+    assert!(screen.app.selected().is_none());
+    let again = Arc::new(files::read(&[fixture("guide")], "default"));
+    screen.happen(Event::Snapshot(again)).await;
+    assert!(screen.app.selected().is_some());
+    assert!(screen.app.diagnosis.topology.find(&before).is_some());
+}
