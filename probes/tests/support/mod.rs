@@ -1,10 +1,8 @@
 //! What the tests share: certificates, peers that others wrote, and the probe's settings.
-#![allow(dead_code, reason = "each test crate uses another part of it")]
-
-pub mod nginx;
-pub mod openssl_server;
-pub mod pki;
-pub mod raw_peer;
+pub(crate) mod nginx;
+pub(crate) mod openssl_server;
+pub(crate) mod pki;
+pub(crate) mod raw_peer;
 
 use std::net::{TcpListener, TcpStream};
 use std::process::{Command, Stdio};
@@ -36,7 +34,7 @@ macro_rules! peer {
     };
 }
 
-pub fn is_installed(program: &str) -> bool {
+pub(crate) fn is_installed(program: &str) -> bool {
     let argument = match program {
         "nginx" | "tshark" => "-v",
         _ => "version",
@@ -51,7 +49,7 @@ pub fn is_installed(program: &str) -> bool {
 }
 
 /// Ports that were free a moment ago.
-pub fn free_ports(count: usize) -> Vec<u16> {
+pub(crate) fn free_ports(count: usize) -> Vec<u16> {
     let listeners: Vec<TcpListener> = (0..count)
         .map(|_| TcpListener::bind(("127.0.0.1", 0)).unwrap())
         .collect();
@@ -62,7 +60,7 @@ pub fn free_ports(count: usize) -> Vec<u16> {
 }
 
 /// Waits until something listens, or gives up after five seconds.
-pub fn wait_for(port: u16) -> bool {
+pub(crate) fn wait_for(port: u16) -> bool {
     let until = Instant::now() + Duration::from_secs(5);
     while Instant::now() < until {
         if TcpStream::connect(("127.0.0.1", port)).is_ok() {
@@ -74,10 +72,10 @@ pub fn wait_for(port: u16) -> bool {
 }
 
 /// The backend's name in all tests.
-pub const HOST: &str = "secure-app.example.com";
+pub(crate) const HOST: &str = "secure-app.example.com";
 
 /// A probe of a port here, in plain text.
-pub fn plain(port: u16) -> ProbeSpec {
+pub(crate) fn plain(port: u16) -> ProbeSpec {
     ProbeSpec {
         host: "127.0.0.1".to_owned(),
         port,
@@ -92,7 +90,7 @@ pub fn plain(port: u16) -> ProbeSpec {
 }
 
 /// A probe of a port here that trusts these, for [`HOST`].
-pub fn over_tls(port: u16, trusted: &[&Issued]) -> ProbeSpec {
+pub(crate) fn over_tls(port: u16, trusted: &[&Issued]) -> ProbeSpec {
     let tls = TlsSpec {
         server_name: HOST.to_owned(),
         trust: Trust::Bundle {
@@ -110,7 +108,7 @@ pub fn over_tls(port: u16, trusted: &[&Issued]) -> ProbeSpec {
 }
 
 /// The same with another name.
-pub fn for_name(mut spec: ProbeSpec, name: &str) -> ProbeSpec {
+pub(crate) fn for_name(mut spec: ProbeSpec, name: &str) -> ProbeSpec {
     if let Some(tls) = &mut spec.tls {
         name.clone_into(&mut tls.server_name);
     }
@@ -118,7 +116,7 @@ pub fn for_name(mut spec: ProbeSpec, name: &str) -> ProbeSpec {
 }
 
 /// The same with a client certificate, and what is sent with it.
-pub fn presenting(mut spec: ProbeSpec, client: &Issued, chain: &[&Issued]) -> ProbeSpec {
+pub(crate) fn presenting(mut spec: ProbeSpec, client: &Issued, chain: &[&Issued]) -> ProbeSpec {
     if let Some(tls) = &mut spec.tls {
         let mut certificate_pem = client.pem();
         certificate_pem.extend(bundle(chain));
@@ -132,7 +130,7 @@ pub fn presenting(mut spec: ProbeSpec, client: &Issued, chain: &[&Issued]) -> Pr
 }
 
 /// Runs a probe that can be run.
-pub async fn run(spec: &ProbeSpec) -> Transcript {
+pub(crate) async fn run(spec: &ProbeSpec) -> Transcript {
     probe(spec, &Direct, &CancellationToken::new())
         .await
         .expect("the probe can be run")

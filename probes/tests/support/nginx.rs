@@ -9,14 +9,14 @@ use super::pki::{Issued, bundle};
 use super::{free_ports, wait_for};
 
 /// A running nginx; ends with the value.
-pub struct Nginx {
+pub(crate) struct Nginx {
     child: Child,
     folder: tempfile::TempDir,
     pub port: u16,
 }
 
 /// A server as the guide's secure-app is one.
-pub struct SecureApp<'a> {
+pub(crate) struct SecureApp<'a> {
     pub leaf: &'a Issued,
     /// What is sent behind the leaf.
     pub chain: Vec<&'a Issued>,
@@ -31,7 +31,7 @@ pub struct SecureApp<'a> {
 }
 
 impl<'a> SecureApp<'a> {
-    pub fn new(leaf: &'a Issued, client_ca: &'a Issued) -> Self {
+    pub(crate) fn new(leaf: &'a Issued, client_ca: &'a Issued) -> Self {
         Self {
             leaf,
             chain: Vec::new(),
@@ -42,7 +42,7 @@ impl<'a> SecureApp<'a> {
         }
     }
 
-    pub fn start(&self) -> Nginx {
+    pub(crate) fn start(&self) -> Nginx {
         Nginx::start(|folder, port| self.server(folder, port))
     }
 
@@ -85,7 +85,7 @@ impl<'a> SecureApp<'a> {
 impl Nginx {
     /// Starts nginx with what `servers` returns inside of `http { … }`; it is given the folder
     /// that paths are relative to and a free port.
-    pub fn start(servers: impl Fn(&Path, u16) -> String) -> Self {
+    pub(crate) fn start(servers: impl Fn(&Path, u16) -> String) -> Self {
         // A port that was free may be taken by the time that nginx asks for it.
         for _ in 0..5 {
             if let Some(nginx) = Self::try_start(&servers) {
@@ -138,17 +138,17 @@ impl Nginx {
         None
     }
 
-    pub fn folder(&self) -> PathBuf {
+    pub(crate) fn folder(&self) -> PathBuf {
         self.folder.path().to_owned()
     }
 
-    pub fn error_log(&self) -> String {
+    pub(crate) fn error_log(&self) -> String {
         String::from_utf8_lossy(&fs::read(self.folder().join("error.log")).unwrap_or_default())
             .into_owned()
     }
 
     /// The access log, once it has `lines` lines.
-    pub fn access_log(&self, lines: usize) -> String {
+    pub(crate) fn access_log(&self, lines: usize) -> String {
         let until = Instant::now() + Duration::from_secs(2);
         loop {
             let text = fs::read_to_string(self.folder().join("access.log")).unwrap_or_default();

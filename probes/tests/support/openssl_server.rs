@@ -7,7 +7,7 @@ use super::pki::Issued;
 use super::{free_ports, wait_for};
 
 /// A running `s_server`; ends with the value.
-pub struct OpensslServer {
+pub(crate) struct OpensslServer {
     child: Child,
     _folder: tempfile::TempDir,
     pub port: u16,
@@ -15,7 +15,7 @@ pub struct OpensslServer {
 
 impl OpensslServer {
     /// Starts it with this certificate and these further arguments; `ca.crt` holds `client_ca`.
-    pub fn start(leaf: &Issued, client_ca: &Issued, arguments: &[&str]) -> Self {
+    pub(crate) fn start(leaf: &Issued, client_ca: &Issued, arguments: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("tls.crt"), leaf.pem()).unwrap();
         fs::write(folder.path().join("tls.key"), leaf.key_pem()).unwrap();
@@ -50,7 +50,7 @@ impl OpensslServer {
     }
 
     /// One that demands a client certificate of that CA, and says no by alert.
-    pub fn demanding(leaf: &Issued, client_ca: &Issued, version: &str) -> Self {
+    pub(crate) fn demanding(leaf: &Issued, client_ca: &Issued, version: &str) -> Self {
         let arguments = [
             "-Verify",
             "1",

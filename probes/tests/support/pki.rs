@@ -14,11 +14,11 @@ use openssl::rsa::Rsa;
 use openssl::x509::{X509, X509Builder, X509Extension, X509Name};
 
 /// A day in seconds.
-pub const DAY: i64 = 86_400;
+pub(crate) const DAY: i64 = 86_400;
 
 /// Kinds of keys.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum KeyKind {
+pub(crate) enum KeyKind {
     Ec(Nid),
     EcExplicit,
     Rsa(u32),
@@ -28,10 +28,10 @@ pub enum KeyKind {
 }
 
 /// The default: quick to make.
-pub const P256: KeyKind = KeyKind::Ec(Nid::X9_62_PRIME256V1);
+pub(crate) const P256: KeyKind = KeyKind::Ec(Nid::X9_62_PRIME256V1);
 
 impl KeyKind {
-    pub fn generate(self) -> PKey<Private> {
+    pub(crate) fn generate(self) -> PKey<Private> {
         match self {
             Self::Ec(curve) => {
                 let mut group = EcGroup::from_curve_name(curve).unwrap();
@@ -80,18 +80,16 @@ fn rsa(bits: u32) -> PKey<Private> {
 
 /// What an AuthorityKeyIdentifier says.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Authority {
+pub(crate) enum Authority {
     /// The issuer's SubjectKeyIdentifier, where it has one.
     Issuer,
     /// There is none.
     None,
-    /// These bytes.
-    Bytes(Vec<u8>),
 }
 
 /// A certificate to be.
 #[derive(Clone)]
-pub struct Template {
+pub(crate) struct Template {
     /// Attribute (`CN`, `O`) and value, the most general first.
     pub subject: Vec<(String, String)>,
     /// 1 or 3.
@@ -123,17 +121,17 @@ pub struct Template {
     pub broken_signature: bool,
 }
 
-pub const SERVER_AUTH: &str = "1.3.6.1.5.5.7.3.1";
-pub const CLIENT_AUTH: &str = "1.3.6.1.5.5.7.3.2";
-pub const ANY_EKU: &str = "2.5.29.37.0";
-pub const DIGITAL_SIGNATURE: u8 = 0;
-pub const KEY_ENCIPHERMENT: u8 = 2;
-pub const KEY_CERT_SIGN: u8 = 5;
-pub const CRL_SIGN: u8 = 6;
+pub(crate) const SERVER_AUTH: &str = "1.3.6.1.5.5.7.3.1";
+pub(crate) const CLIENT_AUTH: &str = "1.3.6.1.5.5.7.3.2";
+pub(crate) const ANY_EKU: &str = "2.5.29.37.0";
+pub(crate) const DIGITAL_SIGNATURE: u8 = 0;
+pub(crate) const KEY_ENCIPHERMENT: u8 = 2;
+pub(crate) const KEY_CERT_SIGN: u8 = 5;
+pub(crate) const CRL_SIGN: u8 = 6;
 
 impl Template {
     /// No extension but the key identifiers.
-    pub fn bare(common_name: &str) -> Self {
+    pub(crate) fn bare(common_name: &str) -> Self {
         Self {
             subject: vec![("CN".to_owned(), common_name.to_owned())],
             version: 3,
@@ -157,7 +155,7 @@ impl Template {
     }
 
     /// A CA, as cert-manager makes them.
-    pub fn ca(common_name: &str) -> Self {
+    pub(crate) fn ca(common_name: &str) -> Self {
         Self {
             basic_constraints: Some((true, None)),
             key_usage: Some(vec![DIGITAL_SIGNATURE, KEY_ENCIPHERMENT, KEY_CERT_SIGN]),
@@ -166,7 +164,7 @@ impl Template {
     }
 
     /// A server's certificate for one DNS name.
-    pub fn server(name: &str) -> Self {
+    pub(crate) fn server(name: &str) -> Self {
         Self {
             dns: vec![name.to_owned()],
             basic_constraints: Some((false, None)),
@@ -177,7 +175,7 @@ impl Template {
     }
 
     /// A client's certificate.
-    pub fn client(common_name: &str) -> Self {
+    pub(crate) fn client(common_name: &str) -> Self {
         Self {
             dns: Vec::new(),
             ..Self::server(common_name)
@@ -186,26 +184,26 @@ impl Template {
 
     /// Changed as the test wants it.
     #[must_use]
-    pub fn with(mut self, change: impl FnOnce(&mut Self)) -> Self {
+    pub(crate) fn with(mut self, change: impl FnOnce(&mut Self)) -> Self {
         change(&mut self);
         self
     }
 
     #[must_use]
-    pub fn expired(self) -> Self {
+    pub(crate) fn expired(self) -> Self {
         self.with(|t| (t.not_before, t.not_after) = (-10 * DAY, -DAY))
     }
 
     #[must_use]
-    pub fn not_yet_valid(self) -> Self {
+    pub(crate) fn not_yet_valid(self) -> Self {
         self.with(|t| (t.not_before, t.not_after) = (10 * DAY, 20 * DAY))
     }
 
-    pub fn self_signed(&self) -> Issued {
+    pub(crate) fn self_signed(&self) -> Issued {
         self.issue(None)
     }
 
-    pub fn signed_by(&self, issuer: &Issued) -> Issued {
+    pub(crate) fn signed_by(&self, issuer: &Issued) -> Issued {
         self.issue(Some(issuer))
     }
 
@@ -292,7 +290,6 @@ impl Template {
         let authority = match &self.authority {
             Authority::Issuer => issuer_id,
             Authority::None => None,
-            Authority::Bytes(bytes) => Some(bytes.clone()),
         };
         if let Some(id) = authority {
             all.push(extension("2.5.29.35", false, &tlv(0x30, &tlv(0x80, &id))));
@@ -335,27 +332,27 @@ impl Template {
 
 /// A certificate with its key.
 #[derive(Debug, Clone)]
-pub struct Issued {
+pub(crate) struct Issued {
     pub certificate: X509,
     pub key: PKey<Private>,
 }
 
 impl Issued {
-    pub fn pem(&self) -> Vec<u8> {
+    pub(crate) fn pem(&self) -> Vec<u8> {
         self.certificate.to_pem().unwrap()
     }
 
-    pub fn der(&self) -> Vec<u8> {
+    pub(crate) fn der(&self) -> Vec<u8> {
         self.certificate.to_der().unwrap()
     }
 
-    pub fn key_pem(&self) -> Vec<u8> {
+    pub(crate) fn key_pem(&self) -> Vec<u8> {
         self.key.private_key_to_pem_pkcs8().unwrap()
     }
 }
 
 /// Several certificates in one PEM text.
-pub fn bundle(all: &[&Issued]) -> Vec<u8> {
+pub(crate) fn bundle(all: &[&Issued]) -> Vec<u8> {
     all.iter().flat_map(|issued| issued.pem()).collect()
 }
 

@@ -5,7 +5,7 @@ use std::future::Future;
 use tokio::net::{TcpListener, TcpStream};
 
 /// Listens, and does `serve` with each connection that comes, until the runtime ends.
-pub async fn listen<F, T>(serve: F) -> u16
+pub(crate) async fn listen<F, T>(serve: F) -> u16
 where
     F: Fn(TcpStream) -> T + Send + 'static,
     T: Future<Output = ()> + Send + 'static,

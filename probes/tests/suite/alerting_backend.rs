@@ -1,14 +1,10 @@
 //! `openssl s_server -Verify 1 -verify_return_error`: a backend that says no by alert, in the
 //! handshake with TLS 1.2, and after it with TLS 1.3.
 
-#[macro_use]
-#[expect(unreachable_pub, reason = "shared by several test crates")]
-mod support;
-
+use crate::support::openssl_server::OpensslServer;
+use crate::support::pki::{CLIENT_AUTH, Issued, SERVER_AUTH, Template};
+use crate::support::{HOST, over_tls, presenting, run};
 use ngf_probes::transcript::{Outcome, StepStatus};
-use support::openssl_server::OpensslServer;
-use support::pki::{CLIENT_AUTH, Issued, SERVER_AUTH, Template};
-use support::{HOST, over_tls, presenting, run};
 
 /// A client certificate, and the alert that it earns in TLS 1.2 and 1.3.
 struct Row {

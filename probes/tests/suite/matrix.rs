@@ -1,17 +1,13 @@
 //! The matrix against Debian's nginx and `openssl s_server`, configured to accept this and that.
 
-#[macro_use]
-#[expect(unreachable_pub, reason = "shared by several test crates")]
-mod support;
-
+use crate::support::nginx::SecureApp;
+use crate::support::openssl_server::OpensslServer;
+use crate::support::pki::{Issued, KeyKind, Template};
+use crate::support::{HOST, free_ports, over_tls, presenting};
 use ngf_probes::dial::Direct;
 use ngf_probes::matrix::{Answer, Axis, Matrix, measure};
 use ngf_probes::spec::{Options, ProbeSpec};
 use ngf_probes::transcript::{Demand, Outcome};
-use support::nginx::SecureApp;
-use support::openssl_server::OpensslServer;
-use support::pki::{Issued, KeyKind, Template};
-use support::{HOST, free_ports, over_tls, presenting};
 use tokio_util::sync::CancellationToken;
 
 struct Guide {
@@ -185,7 +181,7 @@ async fn without_a_server_name_another_certificate_is_noticed() {
     peer!("nginx");
     let Guide { ca, app, .. } = guide();
     let other = Template::server("other.example.com").signed_by(&ca);
-    let nginx = support::nginx::Nginx::start(|folder, port| {
+    let nginx = crate::support::nginx::Nginx::start(|folder, port| {
         for (name, issued) in [("app", &app), ("other", &other)] {
             std::fs::write(folder.join(format!("{name}.crt")), issued.pem()).unwrap();
             std::fs::write(folder.join(format!("{name}.key")), issued.key_pem()).unwrap();

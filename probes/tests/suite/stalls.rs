@@ -1,15 +1,12 @@
 //! Where an answer stalled, told from the records of peers that are slow at one place.
 
-#[expect(unreachable_pub, reason = "shared by several test crates")]
-mod support;
-
 use std::time::Duration;
 
+use crate::support::pki::{Issued, Template};
+use crate::support::{HOST, over_tls, raw_peer, run};
 use ngf_probes::stall::{Place, Stall, longest};
 use ngf_probes::transcript::Transcript;
 use openssl::ssl::{Ssl, SslAcceptor, SslMethod, SslVersion};
-use support::pki::{Issued, Template};
-use support::{HOST, over_tls, raw_peer, run};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 

@@ -1,18 +1,14 @@
 //! Peers that break off, stall, or send what nobody asked for: a bounded answer in bounded time,
 //! which names the last thing that happened.
 
-#[macro_use]
-#[expect(unreachable_pub, reason = "shared by several test crates")]
-mod support;
-
 use std::time::{Duration, Instant};
 
+use crate::support::pki::Template;
+use crate::support::{free_ports, over_tls, plain, raw_peer, run};
 use ngf_probes::dial::Direct;
 use ngf_probes::transcript::Outcome::{self, Closed, Timeout, TlsError};
 use ngf_probes::transcript::{StepStatus, Transcript};
 use ngf_probes::{ProbeError, probe};
-use support::pki::Template;
-use support::{free_ports, over_tls, plain, raw_peer, run};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio_util::sync::CancellationToken;

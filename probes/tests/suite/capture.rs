@@ -1,20 +1,16 @@
 //! A capture, as tshark reads it.
 
-#[macro_use]
-#[expect(unreachable_pub, reason = "shared by several test crates")]
-mod support;
-
 use std::io::Write as _;
 use std::process::Command;
 
+use crate::support::nginx::SecureApp;
+use crate::support::pki::Template;
+use crate::support::{HOST, over_tls, plain, presenting};
 use ngf_probes::capture::{self, Capture};
 use ngf_probes::dial::Direct;
 use ngf_probes::probe_with;
 use ngf_probes::spec::{Options, ProbeSpec};
 use ngf_probes::transcript::{Outcome, Transcript};
-use support::nginx::SecureApp;
-use support::pki::Template;
-use support::{HOST, over_tls, plain, presenting};
 use tempfile::NamedTempFile;
 use tokio_util::sync::CancellationToken;
 
@@ -181,7 +177,7 @@ async fn nothing_is_kept_of_a_connection_that_was_refused() {
         capture: Some(capture.clone()),
         ..Options::default()
     };
-    let port = support::free_ports(1)[0];
+    let port = crate::support::free_ports(1)[0];
     probe_with(
         &over_tls(port, &[&ca]),
         &options,

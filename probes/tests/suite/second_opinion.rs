@@ -1,12 +1,14 @@
 //! The rustls column of the facts' table: what a stricter client makes of the certificates that
 //! NGINX judges.
 
-#[macro_use]
-#[expect(unreachable_pub, reason = "shared by several test crates")]
-mod support;
-
 use std::net::{IpAddr, Ipv4Addr};
 
+use crate::support::nginx::SecureApp;
+use crate::support::pki::{
+    ANY_EKU, Authority, CLIENT_AUTH, CRL_SIGN, Issued, KEY_CERT_SIGN, KeyKind, SERVER_AUTH,
+    Template,
+};
+use crate::support::{HOST, over_tls, run};
 use jiff::Timestamp;
 use ngf_probes::certificate::CertificateFacts;
 use ngf_probes::chain::{Certificates, ChainQuestion, Purpose, judge};
@@ -14,12 +16,6 @@ use ngf_probes::engine::second_opinion::{ENGINE, StrictQuestion, ask};
 use ngf_probes::transcript::{Outcome, SecondOpinion, TlsAgreed};
 use openssl::hash::MessageDigest;
 use openssl::nid::Nid;
-use support::nginx::SecureApp;
-use support::pki::{
-    ANY_EKU, Authority, CLIENT_AUTH, CRL_SIGN, Issued, KEY_CERT_SIGN, KeyKind, SERVER_AUTH,
-    Template,
-};
-use support::{HOST, over_tls, run};
 
 /// What is presented, and who is trusted.
 struct Case {

@@ -1,18 +1,14 @@
 //! What the backend thinks of the client certificate, by what it does, and by its own CA.
 
-#[macro_use]
-#[expect(unreachable_pub, reason = "shared by several test crates")]
-mod support;
-
+use crate::support::nginx::SecureApp;
+use crate::support::openssl_server::OpensslServer;
+use crate::support::pki::{Issued, Template};
+use crate::support::{HOST, over_tls, presenting, run};
 use ngf_probes::chain::Certificates;
 use ngf_probes::dial::Direct;
 use ngf_probes::spec::{BackendTrust, Options, ProbeSpec};
 use ngf_probes::transcript::{ClientCertificate, Demand};
 use ngf_probes::{ProbeError, probe_with, settle_demand};
-use support::nginx::SecureApp;
-use support::openssl_server::OpensslServer;
-use support::pki::{Issued, Template};
-use support::{HOST, over_tls, presenting, run};
 use tokio_util::sync::CancellationToken;
 
 fn ca() -> (Issued, Issued) {

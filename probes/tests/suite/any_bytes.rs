@@ -1,16 +1,13 @@
 //! Bytes that nobody thought of: nothing panics, everything is bounded, and what is shown holds no
 //! control character.
 
-#[expect(unreachable_pub, reason = "shared by several test crates")]
-mod support;
-
+use crate::support::pki::Template;
 use ngf_probes::certificate::CertificateFacts;
 use ngf_probes::messages::{Decoder, Message};
 use ngf_probes::pem::{key_facts, read_bundle};
 use ngf_probes::sanitize;
 use ngf_probes::steps::http::head::{LONGEST_HEAD, Reading, read};
 use proptest::prelude::*;
-use support::pki::Template;
 
 fn is_fit_to_show(text: &str) -> bool {
     !text

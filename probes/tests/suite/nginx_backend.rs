@@ -1,14 +1,10 @@
 //! Debian's nginx as the guide's secure-app, probed as the gateway would.
 
-#[macro_use]
-#[expect(unreachable_pub, reason = "shared by several test crates")]
-mod support;
-
+use crate::support::nginx::SecureApp;
+use crate::support::pki::{Issued, Template};
+use crate::support::{HOST, for_name, over_tls, plain, presenting, run};
 use ngf_probes::spec::ProbeSpec;
 use ngf_probes::transcript::{Direction, Layer, Outcome, StepStatus, Transcript};
-use support::nginx::SecureApp;
-use support::pki::{Issued, Template};
-use support::{HOST, for_name, over_tls, plain, presenting, run};
 
 struct Guide {
     ca: Issued,

@@ -1,22 +1,18 @@
 //! What NGINX would refuse to load is no failed handshake: the probe cannot be run, and says so in
 //! NGINX's words, which are compared with those of a real nginx.
 
-#[macro_use]
-#[expect(unreachable_pub, reason = "shared by several test crates")]
-mod support;
-
 use std::fs;
 use std::process::Command;
 
+use crate::support::nginx::SecureApp;
+use crate::support::pki::{KeyKind, Template, bundle};
+use crate::support::{HOST, over_tls, plain};
 use ngf_probes::dial::Direct;
 use ngf_probes::engine::openssl::ConfigError;
 use ngf_probes::spec::{ClientIdentity, ProbeSpec, Trust};
 use ngf_probes::{ProbeError, probe};
 use openssl::hash::MessageDigest;
 use openssl::symm::Cipher;
-use support::nginx::SecureApp;
-use support::pki::{KeyKind, Template, bundle};
-use support::{HOST, over_tls, plain};
 use tokio_util::sync::CancellationToken;
 use zeroize::Zeroizing;
 

@@ -3,7 +3,7 @@
 //! Quick: no server and no NGINX are needed. The suite that asks NGINX is in
 //! `tests/differential/limbo.rs`.
 
-#[path = "limbo/cases.rs"]
+#[path = "../limbo/cases.rs"]
 mod cases;
 
 use std::collections::HashSet;
@@ -14,7 +14,7 @@ use ngf_probes::chain::{
 };
 use ngf_probes::transcript::Outcome;
 
-use crate::cases::{Answer, Case, ValidationKind};
+use self::cases::{Answer, Case, ValidationKind};
 
 #[test]
 fn every_case_has_an_answer_or_a_reason_for_none() {

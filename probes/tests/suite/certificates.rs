@@ -1,13 +1,11 @@
 //! Certificates, bundles and keys: what is read in them, against what the openssl command reads;
 //! and chains judged without a connection.
 
-#[macro_use]
-#[expect(unreachable_pub, reason = "shared by several test crates")]
-mod support;
-
 use std::io::Write as _;
 use std::process::{Command, Stdio};
 
+use crate::support::HOST;
+use crate::support::pki::{CLIENT_AUTH, Issued, KeyKind, SERVER_AUTH, Template, bundle};
 use jiff::{SignedDuration, Timestamp};
 use ngf_probes::certificate::CertificateFacts;
 use ngf_probes::chain::{
@@ -17,8 +15,6 @@ use ngf_probes::chain::{
 };
 use ngf_probes::pem::{PemError, key_facts, key_fits, read_bundle};
 use openssl::symm::Cipher;
-use support::HOST;
-use support::pki::{CLIENT_AUTH, Issued, KeyKind, SERVER_AUTH, Template, bundle};
 
 /// What the openssl command says of a text on its standard input.
 fn openssl(arguments: &[&str], input: &[u8]) -> String {

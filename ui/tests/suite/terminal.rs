@@ -3,8 +3,6 @@
 //!
 //! Each test runs itself again inside of tmux; the environment says which part to play.
 
-#![cfg(unix)]
-
 use std::process::Command;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
@@ -154,7 +152,7 @@ fn check(test: &str, variables: &str, meanwhile: impl FnOnce(&Tmux)) -> Option<S
     let part = test.replace('_', "-");
     let program = std::env::current_exe().unwrap();
     let command = format!(
-        "{variables} {PART}={part} {} --exact {test} --nocapture; stty -a | tr ' ;' '\\n' | grep -cx -e icanon -e echo; echo after",
+        "{variables} {PART}={part} {} --exact terminal::{test} --nocapture; stty -a | tr ' ;' '\\n' | grep -cx -e icanon -e echo; echo after",
         program.display()
     );
     tmux.keys(&[&command, "Enter"]);
@@ -258,7 +256,7 @@ fn no_color_keeps_bold_and_reverse() {
 #[test]
 fn a_pipe_is_no_terminal() {
     let output = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "ends", "--nocapture"])
+        .args(["--exact", "terminal::ends", "--nocapture"])
         .env(PART, "ends")
         .stdin(std::process::Stdio::null())
         .output()

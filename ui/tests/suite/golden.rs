@@ -1,9 +1,7 @@
 //! Every widget as it looks: golden texts at several sizes, and in words.
 
-mod samples;
-
+use crate::samples::{SAMPLES, Sample, as_written};
 use ngf_ui::{Background, ColorSupport, GlyphSet, Theme, golden};
-use samples::{SAMPLES, Sample, as_written};
 
 fn drawn(sample: &Sample, theme: &Theme, width: u16, height: u16) -> String {
     let buffer = golden::draw(width, height, |area, buffer| {

@@ -1,12 +1,10 @@
 //! Every widget at every size, with friendly and with hostile text.
 
-mod samples;
-
+use crate::samples::{SAMPLES, Words, as_written};
 use ngf_ui::text::{is_unprintable, width};
 use ngf_ui::{Background, ColorSupport, GlyphSet, Theme};
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
-use samples::{SAMPLES, Words, as_written};
 
 /// Wide characters, joined emoji, combining marks.
 fn wide(text: &'static str) -> String {

@@ -1,0 +1,18 @@
+//! The probe against servers that others wrote, against bytes of any kind, and against itself.
+
+#[macro_use]
+#[path = "../support/mod.rs"]
+mod support;
+
+mod alerting_backend;
+mod any_bytes;
+mod capture;
+mod certificates;
+mod client_certificate;
+mod configuration;
+mod hostile_peers;
+mod limbo;
+mod matrix;
+mod nginx_backend;
+mod second_opinion;
+mod stalls;
