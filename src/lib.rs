@@ -7,6 +7,7 @@ pub mod app;
 pub mod beside;
 pub mod cli;
 pub mod cluster;
+pub mod command;
 pub mod diagnosis;
 pub mod files;
 pub mod fix;

@@ -20,6 +20,7 @@ use super::{
 };
 use crate::{
     cluster::{self, Cluster, ClusterOptions, LogOptions, transport::Via},
+    command::Command,
     diagnosis::{
         Diagnosis, Evidence,
         evidence::Probed,
@@ -250,7 +251,11 @@ async fn logs(cluster: &Cluster, snapshot: &Snapshot) -> Vec<String> {
         if pod.meta.labels.get("app").map(String::as_str) != Some("secure-app") {
             continue;
         }
-        lines.push(format!("$ kubectl logs {} --tail=1", reference.name));
+        let command = Command::new("kubectl")
+            .words(["logs"])
+            .name(reference.kind, &reference.name)
+            .words(["--tail=1"]);
+        lines.extend(command.text().map(|command| format!("$ {command}")));
         let container = pod
             .spec
             .containers

@@ -14,6 +14,7 @@ use super::{
 };
 use crate::{
     cluster::Cluster,
+    command::Command,
     files,
     init::{Manifest, Wanted, manifests},
     model::{
@@ -57,11 +58,21 @@ pub(super) async fn run(input: &InputArgs, args: &InitArgs) -> Result<u8, CliErr
     for note in &made.notes {
         output::say(note);
     }
-    let place = clean(&args.output.to_string_lossy());
-    output::say(&format!(
-        "Nothing was applied. Review, then: ngf-tui check -f {place} --over && kubectl apply -f {place}"
-    ));
+    output::say(&next(&args.output));
     Ok(EXIT_OK)
+}
+
+/// What to do with what was written to a folder, or to standard output.
+fn next(place: &Path) -> String {
+    let command = Command::new("ngf-tui")
+        .words(["check"])
+        .file(place)
+        .words(["--over"])
+        .and(Command::new("kubectl").words(["apply"]).file(place));
+    match command.text() {
+        Ok(command) => format!("Nothing was applied. Review, then: {command}"),
+        Err(why) => format!("Nothing was applied. Review the files, then apply them: {why}."),
+    }
 }
 
 fn wanted(args: &InitArgs, namespace: &str) -> Result<Wanted, CliError> {

@@ -5,7 +5,10 @@ use std::collections::HashSet;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::model::{kind::Kind, object::ObjectRef};
+use crate::{
+    command::{Command, names},
+    model::{kind::Kind, object::ObjectRef},
+};
 
 /// How bad a finding is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -276,20 +279,33 @@ impl Remedy {
         }
     }
 
-    /// A command that does it.
-    pub fn command(summary: impl Into<String>, command: impl Into<String>) -> Self {
+    /// A command that does it. Where a name cannot exist in Kubernetes there is none, and the summary
+    /// says which name that is.
+    pub fn command(summary: impl Into<String>, command: Command) -> Self {
+        let mut remedy = Self::say(summary);
+        match command.text() {
+            Ok(text) => remedy.command = Some(text),
+            Err(why) => remedy.add(&why),
+        }
+        remedy
+    }
+
+    /// A patch or manifest to fill in, without a value from an object.
+    pub fn yaml(summary: impl Into<String>, yaml: &'static str) -> Self {
         Self {
-            command: Some(command.into()),
+            yaml: Some(yaml.to_owned()),
             ..Self::say(summary)
         }
     }
 
-    /// A patch or manifest that does it.
-    pub fn yaml(summary: impl Into<String>, yaml: impl Into<String>) -> Self {
-        Self {
-            yaml: Some(yaml.into()),
-            ..Self::say(summary)
+    /// A patch or manifest with values from objects: for a person to complete, never applied.
+    pub fn manifest(summary: impl Into<String>, manifest: &Value) -> Self {
+        let mut remedy = Self::say(summary);
+        match manifest_text(manifest) {
+            Ok(text) => remedy.yaml = Some(text),
+            Err(why) => remedy.add(&why),
         }
+        remedy
     }
 
     /// A JSON merge patch (RFC 7386) of one object: the command that is shown is the change that is
@@ -313,13 +329,50 @@ impl Remedy {
     }
 
     fn change(summary: impl Into<String>, change: ObjectChange) -> Self {
-        Self {
-            command: change.command(),
-            yaml: change.yaml(),
-            changes: vec![change],
-            ..Self::say(summary)
+        let mut remedy = match &change {
+            ObjectChange::Create(manifest) => Self::manifest(summary, manifest),
+            ObjectChange::Merge { object, patch } => {
+                let mut remedy = Self::command(
+                    summary,
+                    Command::kubectl(&object.namespace)
+                        .words(["patch"])
+                        .object(object)
+                        .words(["--type=merge"])
+                        .patch(patch),
+                );
+                if remedy.command.is_some()
+                    && let Err(why) = names::in_manifest(patch)
+                {
+                    remedy.command = None;
+                    remedy.add(&format!("{why}, so no command is shown"));
+                }
+                remedy
+            }
+            ObjectChange::Delete(object) => Self::command(
+                summary,
+                Command::kubectl(&object.namespace)
+                    .words(["delete"])
+                    .object(object),
+            ),
+        };
+        // What cannot be shown is not applied.
+        if remedy.command.is_some() || remedy.yaml.is_some() {
+            remedy.changes.push(change);
         }
+        remedy
     }
+
+    /// Adds a sentence to the summary.
+    fn add(&mut self, why: &str) {
+        self.summary.push_str(&format!(" {why}."));
+    }
+}
+
+/// A manifest as YAML, or half a sentence that says why it is not shown.
+fn manifest_text(manifest: &Value) -> Result<String, String> {
+    names::in_manifest(manifest).map_err(|why| format!("{why}, so no manifest is shown"))?;
+    serde_saphyr::to_string(manifest)
+        .map_err(|error| format!("The manifest cannot be written as YAML: {error}"))
 }
 
 impl ObjectChange {
@@ -333,39 +386,6 @@ impl ObjectChange {
                 let namespace = text("/metadata/namespace").unwrap_or_default();
                 Some(ObjectRef::new(kind, namespace, text("/metadata/name")?))
             }
-        }
-    }
-
-    /// kubectl's command for it; for a manifest there is [`ObjectChange::yaml`].
-    fn command(&self) -> Option<String> {
-        let on = |object: &ObjectRef| match object.namespace.as_str() {
-            "" => String::new(),
-            namespace => format!(" -n {namespace}"),
-        };
-        let kind = |object: &ObjectRef| object.kind.name().to_ascii_lowercase();
-        match self {
-            Self::Create(_) => None,
-            Self::Merge { object, patch } => Some(format!(
-                "kubectl{} patch {} {} --type=merge -p '{}'",
-                on(object),
-                kind(object),
-                object.name,
-                // The shell's way to write a quote within quotes.
-                patch.to_string().replace('\'', "'\\''")
-            )),
-            Self::Delete(object) => Some(format!(
-                "kubectl{} delete {} {}",
-                on(object),
-                kind(object),
-                object.name
-            )),
-        }
-    }
-
-    fn yaml(&self) -> Option<String> {
-        match self {
-            Self::Create(manifest) => serde_saphyr::to_string(manifest).ok(),
-            Self::Merge { .. } | Self::Delete(_) => None,
         }
     }
 }

@@ -61,6 +61,11 @@ fn is_dirty(text: &str) -> bool {
     !text.as_bytes().iter().all(is_plain) && text.chars().any(is_unsafe)
 }
 
+/// What [`clean`] replaces, and what it puts there: a text that holds one may not be what it was.
+pub(crate) fn is_hidden(c: char) -> bool {
+    c == '\u{fffd}' || is_unsafe(c)
+}
+
 /// C0 without line feed and tab, DEL, C1, line and paragraph separators, and what a terminal shows
 /// as nothing or as a change of direction.
 fn is_unsafe(c: char) -> bool {

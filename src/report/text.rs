@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use super::{clean, compare::Comparison};
 use crate::{
+    command::Command,
     diagnosis::{Diagnosis, Finding, Health, Severity, Verdict, registry, words::list},
     model::topology::NodeIx,
     over::Laid,
@@ -183,10 +184,11 @@ impl Printer {
         };
         let lead = format!("Begin with {}: ", first.code);
         self.wrapped(&lead, lead.len(), 2, &clean(&first.title));
-        let more = format!(
-            "ngf-tui explain {} says more; ngf-tui fix lists what can be applied.",
-            first.code
-        );
+        let explain = Command::new("ngf-tui").words(["explain", first.code]);
+        let more = match explain.text() {
+            Ok(explain) => format!("{explain} says more; ngf-tui fix lists what can be applied."),
+            Err(_) => "ngf-tui fix lists what can be applied.".to_owned(),
+        };
         self.wrapped("", 0, 2, &more);
     }
 

@@ -22,6 +22,7 @@ mod logs_follow;
 mod ngf;
 mod over_dry_run;
 mod predict;
+mod quoting;
 mod readme;
 mod rendered;
 mod report;

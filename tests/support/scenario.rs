@@ -293,16 +293,56 @@ pub(crate) fn root() -> PathBuf {
 
 impl Scenario {
     pub(crate) fn load(name: &str) -> Self {
+        let (mut scenario, minted) = Self::of_objects(name, |_| {});
+        scenario
+            .measure(&minted)
+            .unwrap_or_else(|error| panic!("{error}"));
+        scenario
+    }
+
+    /// A scenario whose objects are changed before they are read. Probes of what is no longer there are
+    /// left out.
+    pub(crate) fn load_changed(name: &str, change: impl FnOnce(&mut Vec<Value>)) -> Self {
+        let (mut scenario, minted) = Self::of_objects(name, change);
+        if scenario.measure(&minted).is_err() {
+            scenario.description.probes.clear();
+            scenario
+                .measure(&minted)
+                .unwrap_or_else(|error| panic!("{error}"));
+        }
+        scenario
+    }
+
+    fn measure(&mut self, minted: &BTreeMap<String, Arc<Minted>>) -> Result<(), String> {
+        let minted: BTreeMap<String, &Minted> = minted
+            .iter()
+            .map(|(name, pair)| (name.clone(), &**pair))
+            .collect();
+        let mut evidence = Evidence::none();
+        for probed in seen(&self.description, &self.snapshot, &minted, self.now)? {
+            evidence.record(probed);
+        }
+        beyond_probes(&self.description, &minted, self.now, &mut evidence);
+        self.evidence = evidence;
+        Ok(())
+    }
+
+    /// A scenario without its evidence, and the certificates in it.
+    fn of_objects(
+        name: &str,
+        change: impl FnOnce(&mut Vec<Value>),
+    ) -> (Self, BTreeMap<String, Arc<Minted>>) {
         let description = description(name);
         let now = description.now.unwrap_or_else(moment);
         let mut wanted = BTreeMap::new();
         let mut objects = Vec::new();
         collect(name, &mut wanted, &mut objects);
-        let minted = match &description.base {
+        change(&mut objects);
+        let minted_for_all = match &description.base {
             Some(base) => Base::known(base, now).mint(&wanted, now),
             None => Base::known(name, now).minted.clone(),
         };
-        let minted: BTreeMap<String, &Minted> = minted
+        let minted: BTreeMap<String, &Minted> = minted_for_all
             .iter()
             .map(|(name, pair)| (name.clone(), &**pair))
             .collect();
@@ -321,14 +361,14 @@ impl Scenario {
                     .insert(info.kind, KindState::Live { version });
             }
         }
-        let evidence = evidence(&description, &snapshot, &minted, now);
-        Self {
+        let scenario = Self {
             name: name.to_owned(),
             description,
             now,
             snapshot,
-            evidence,
-        }
+            evidence: Evidence::none(),
+        };
+        (scenario, minted_for_all)
     }
 
     /// Two scenarios of one base as one; `None` where they change the same thing, so that one would undo
@@ -928,21 +968,6 @@ fn as_cluster(snapshot: &mut Snapshot, denied: &[String]) {
             *lookup = Lookup::Absent;
         }
     }
-}
-
-fn evidence(
-    description: &Description,
-    snapshot: &Snapshot,
-    minted: &BTreeMap<String, &Minted>,
-    now: Timestamp,
-) -> Evidence {
-    let mut evidence = Evidence::none();
-    for probed in seen(description, snapshot, minted, now).unwrap_or_else(|error| panic!("{error}"))
-    {
-        evidence.record(probed);
-    }
-    beyond_probes(description, minted, now, &mut evidence);
-    evidence
 }
 
 /// What probes saw; an error where nothing can be probed.

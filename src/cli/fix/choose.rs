@@ -8,6 +8,7 @@ use crate::{
         args::{FixArgs, InputArgs},
         output,
     },
+    command::Command,
     diagnosis::{Diagnosis, Finding, registry, words::count},
     fix::{self, FixPlan},
     model::{kind::Kind, object::ObjectRef, snapshot::Snapshot},
@@ -159,6 +160,12 @@ fn argument(object: &ObjectRef) -> String {
     )
 }
 
+/// The command that applies the fix of a finding, or why there is none.
+fn how(code: &'static str, subject: &ObjectRef) -> String {
+    let fix = Command::new("ngf-tui").words(["fix", code]).path(subject);
+    fix.text().unwrap_or_else(|why| why)
+}
+
 /// Lists what can be fixed.
 pub(super) fn list(diagnosis: &Diagnosis, snapshot: &Snapshot) -> Result<u8, CliError> {
     let mut plans: Vec<(&Finding, FixPlan)> = Vec::new();
@@ -172,12 +179,11 @@ pub(super) fn list(diagnosis: &Diagnosis, snapshot: &Snapshot) -> Result<u8, Cli
     for (finding, plan) in &plans {
         let _ = writeln!(
             text,
-            "{:<8} {}\n         {}\n         ngf-tui fix {} {}",
+            "{:<8} {}\n         {}\n         {}",
             finding.code,
             clean(&finding.title),
             clean(&plan.summary),
-            finding.code,
-            clean(&argument(&finding.subject))
+            clean(&how(finding.code, &finding.subject))
         );
     }
     let others = diagnosis

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use ngf_probes::certificate::CertificateFacts;
 
 use crate::{
+    command::Command,
     diagnosis::{
         context::Context,
         finding::{Finding, Mark, Remedy, Severity},
@@ -302,12 +303,20 @@ pub(super) fn reissue(context: &Context<'_>, secret: &ObjectRef) -> Remedy {
     match super::shared::writer(context, secret) {
         Some(writer) => Remedy::command(
             format!("Let cert-manager issue {writer} anew."),
-            format!("cmctl renew -n {} {}", writer.namespace, writer.name),
+            renew(&writer),
         ),
         None => Remedy::say(format!(
             "Issue the certificate in {secret} anew; no cert-manager Certificate that is known writes it."
         )),
     }
+}
+
+/// The command that lets cert-manager issue a Certificate again.
+pub(super) fn renew(certificate: &ObjectRef) -> Command {
+    Command::new("cmctl")
+        .words(["renew"])
+        .namespace(&certificate.namespace)
+        .name(certificate.kind, &certificate.name)
 }
 
 /// `2026-01-01 … to 2026-04-01 …`.

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::json;
+
 use crate::{
     diagnosis::{
         context::Context,
@@ -116,22 +118,20 @@ fn importance(kind: Kind) -> Severity {
 }
 
 fn allow(kinds: &[(&KindInfo, &str)]) -> Remedy {
-    let mut by_group: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    let mut by_group: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
     for (info, _) in kinds {
-        by_group
-            .entry(info.group)
-            .or_default()
-            .push(format!("\"{}\"", info.plural));
+        by_group.entry(info.group).or_default().push(info.plural);
     }
     let rules = by_group.into_iter().map(|(group, plurals)| {
-        format!(
-            "- apiGroups: [\"{group}\"]\n  resources: [{}]\n  verbs: [\"get\", \"list\", \"watch\"]\n",
-            plurals.join(", ")
-        )
+        json!({
+            "apiGroups": [group],
+            "resources": plurals,
+            "verbs": ["get", "list", "watch"],
+        })
     });
-    Remedy::yaml(
+    Remedy::manifest(
         "Add this to the role of whoever runs the tool.",
-        rules.collect::<String>(),
+        &rules.collect(),
     )
 }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::{
+    command::Command,
     diagnosis::{
         finding::{Finding, Mark, Remedy, Severity},
         plan::TrustSource,
@@ -136,7 +137,9 @@ pub(in crate::diagnosis) const B13: Rule = Rule {
             .remedy(match &plan.endpoint.pod {
                 Some(pod) => Remedy::command(
                     "Restart the pod, or let the server reload.",
-                    format!("kubectl -n {} delete pod {}", pod.namespace, pod.name),
+                    Command::kubectl(&pod.namespace)
+                        .words(["delete"])
+                        .object(pod),
                 ),
                 None => Remedy::say("Restart the backend, or let it reload."),
             });

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 
 use super::{Entry, Timeline};
 use crate::{
+    command::Command,
     diagnosis::{
         finding::{Finding, Mark, Remedy, Severity},
         words,
@@ -117,10 +118,9 @@ fn finding(entry: &Entry, subject: &ObjectRef, objects: &[&ObjectRef], now: Time
     let remedy = match by {
         Some(certificate) if certificate.kind == Kind::Certificate => Remedy::command(
             format!("{certificate} renews it; see whether it will in time, or renew it now."),
-            format!(
-                "kubectl -n {} get certificate {}",
-                certificate.namespace, certificate.name
-            ),
+            Command::kubectl(&certificate.namespace)
+                .words(["get"])
+                .object(certificate),
         ),
         _ => Remedy::say("Renew it by hand, or let cert-manager do so."),
     };

@@ -5,12 +5,14 @@ pub(in crate::diagnosis) mod written;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
+    command::Command,
     diagnosis::{
         context::Context,
         finding::{Finding, Remedy, Severity},
         ngf::{ClientCertificate, PolicyDecision, known},
         plan::TrustSource,
         registry::Rule,
+        rules::expiry,
         words::{condition, list},
     },
     model::{
@@ -20,6 +22,8 @@ use crate::{
         snapshot::{Lookup, Snapshot},
     },
 };
+
+const REISSUE: &str = "Reissue what the issuer signed.";
 
 /// cert-manager's default for where ClusterIssuers' Secrets live.
 const CLUSTER_RESOURCE_NAMESPACE: &str = "cert-manager";
@@ -186,11 +190,10 @@ pub(in crate::diagnosis) const M1: Rule = Rule {
             .mark_objects(users.iter().copied())
             .remedy(Remedy::command(
                 "Follow it through CertificateRequest and Issuer.",
-                format!(
-                    "kubectl -n {ns} describe certificate {name}\nkubectl -n {ns} get certificaterequests",
-                    ns = name.namespace,
-                    name = name.name
-                ),
+                Command::kubectl(&name.namespace)
+                    .words(["describe"])
+                    .object(name)
+                    .then(Command::kubectl(&name.namespace).words(["get", "certificaterequests"])),
             ));
             if let Some(issuing) = issuing {
                 finding = finding.condition(name, issuing);
@@ -250,16 +253,9 @@ pub(in crate::diagnosis) const M2: Rule = Rule {
                 .breaks(format!("{} cannot be issued", list(&certificates, 3)))
                 .remedy(Remedy::command(
                     "Follow the message.",
-                    format!(
-                        "kubectl{} describe {} {}",
-                        if name.namespace.is_empty() {
-                            String::new()
-                        } else {
-                            format!(" -n {}", name.namespace)
-                        },
-                        name.kind.name().to_ascii_lowercase(),
-                        name.name
-                    ),
+                    Command::kubectl(&name.namespace)
+                        .words(["describe"])
+                        .object(&name),
                 )),
             );
         }
@@ -364,15 +360,10 @@ pub(in crate::diagnosis) const M4: Rule = Rule {
                 .flatten()
                 .copied()
                 .collect();
-            let commands: Vec<String> = stale
+            let renewals = stale
                 .iter()
-                .map(|(_, certificate)| {
-                    format!(
-                        "cmctl renew -n {} {}",
-                        certificate.namespace, certificate.name
-                    )
-                })
-                .collect();
+                .map(|(_, certificate)| expiry::renew(certificate))
+                .reduce(Command::then);
             findings.add(
                 Finding::new(
                     "NGF-M4",
@@ -384,7 +375,10 @@ pub(in crate::diagnosis) const M4: Rule = Rule {
                 .scope(secrets)
                 .scope(stale.iter().map(|(_, certificate)| *certificate))
                 .mark_objects(marks)
-                .remedy(Remedy::command("Reissue what the issuer signed.", commands.join("\n"))),
+                .remedy(match renewals {
+                    Some(renewals) => Remedy::command(REISSUE, renewals),
+                    None => Remedy::say(REISSUE),
+                }),
             );
         }
     },

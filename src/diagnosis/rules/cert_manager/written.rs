@@ -2,8 +2,11 @@
 
 use std::collections::BTreeSet;
 
+use serde_json::json;
+
 use super::{ca_secret, certificates_in_use, issuer_of, secret_of};
 use crate::{
+    command::Command,
     diagnosis::{
         context::Context,
         finding::{Finding, Remedy, Severity},
@@ -252,10 +255,9 @@ pub(in crate::diagnosis) const M8: Rule = Rule {
                 .mark_objects(users)
                 .remedy(Remedy::command(
                     "Let cert-manager write the Secret anew.",
-                    format!(
-                        "kubectl -n {} delete secret {}",
-                        secret.namespace, secret.name
-                    ),
+                    Command::kubectl(&secret.namespace)
+                        .words(["delete"])
+                        .object(&secret),
                 )),
             );
         }
@@ -307,9 +309,11 @@ pub(in crate::diagnosis) const M9: Rule = Rule {
                     .mark_objects([*name])
                     .remedy(Remedy::command(
                         "Let the Bundle write the key ca.crt.",
-                        format!(
-                            "kubectl patch bundle {bundle} --type=merge -p '{{\"spec\":{{\"target\":{{\"configMap\":{{\"key\":\"ca.crt\"}}}}}}}}'"
-                        ),
+                        Command::new("kubectl")
+                            .words(["patch", "bundle"])
+                            .other_name(bundle)
+                            .words(["--type=merge"])
+                            .patch(&json!({"spec": {"target": {"configMap": {"key": "ca.crt"}}}})),
                     )),
                 );
             }
@@ -344,10 +348,8 @@ pub(in crate::diagnosis) const M10: Rule = Rule {
                 .mark_objects(users.iter().copied())
                 .remedy(Remedy::command(
                     "Wait for it, or follow the request.",
-                    format!(
-                        "kubectl -n {} get certificate,certificaterequest",
-                        name.namespace
-                    ),
+                    Command::kubectl(&name.namespace)
+                        .words(["get", "certificate,certificaterequest"]),
                 )),
             );
         }

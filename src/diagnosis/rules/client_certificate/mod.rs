@@ -11,6 +11,7 @@ use super::{
     shared::{grant, upper, writer},
 };
 use crate::{
+    command::Command,
     diagnosis::{
         context::Context,
         engine::Findings,
@@ -276,24 +277,27 @@ fn with_effects(context: &Context<'_>, gateway: &Object<Gateway>, finding: Findi
     }
 }
 
+/// What a Gateway is to name, where it names nothing.
+const A_SECRET: &str = "spec:\n  tls:\n    backend:\n      clientCertificateRef:\n        kind: Secret\n        name: SECRET\n";
+
 fn remedy(
     context: &Context<'_>,
     gateway: &Object<Gateway>,
     code: &str,
     secret: Option<&ObjectRef>,
 ) -> Remedy {
-    let named = gateway
-        .spec
-        .client_certificate_ref
-        .as_ref()
-        .map_or("SECRET", |reference| reference.name.as_str());
-    let (namespace, name) = secret
-        .map_or((gateway.reference.namespace.as_str(), named), |secret| {
-            (secret.namespace.as_str(), secret.name.as_str())
-        });
-    let create = format!(
-        "kubectl -n {namespace} create secret tls {name} --cert=client.crt --key=client.key"
-    );
+    let named = gateway.spec.client_certificate_ref.as_ref();
+    let name = secret.map(|secret| secret.name.as_str());
+    let name = name.or_else(|| named.map(|reference| reference.name.as_str()));
+    let namespace = secret.map_or(&gateway.reference.namespace, |secret| &secret.namespace);
+    let Some(name) = name else {
+        return Remedy::yaml("Name a Secret of the core group.", A_SECRET);
+    };
+    let object = ObjectRef::new(Kind::Secret, namespace, name);
+    let create = Command::kubectl(namespace)
+        .words(["create", "secret", "tls"])
+        .name(Kind::Secret, name)
+        .words(["--cert=client.crt", "--key=client.key"]);
     match code {
         "NGF-G3" => Remedy::command(
             format!(
@@ -303,24 +307,31 @@ fn remedy(
         ),
         "NGF-G4" => Remedy::command(
             "Create the Secret anew with type kubernetes.io/tls; the type of a Secret cannot be changed.",
-            format!("kubectl -n {namespace} delete secret {name}\n{create}"),
+            Command::kubectl(namespace)
+                .words(["delete"])
+                .object(&object)
+                .then(create),
         ),
         "NGF-G5" => Remedy::command(
             "Replace the pair by one that fits.",
-            format!("{create} --dry-run=client -o yaml | kubectl apply -f -"),
+            create
+                .words(["--dry-run=client", "-o", "yaml"])
+                .pipe(Command::new("kubectl").words(["apply", "-f", "-"])),
         ),
         "NGF-G6" if secret.is_some_and(|secret| writer(context, secret).is_none()) => {
             Remedy::merge(
                 "Remove ca.crt from the Secret, if nothing else needs it, or repair it.",
-                &ObjectRef::new(Kind::Secret, namespace, name),
+                &object,
                 json!({"data": {"ca.crt": null}}),
             )
         }
         "NGF-G6" => Remedy::command(
             "Remove ca.crt from the Secret, if nothing else needs it, or repair it.",
-            format!(
-                "kubectl -n {namespace} patch secret {name} --type=json -p '[{{\"op\":\"remove\",\"path\":\"/data/ca.crt\"}}]'"
-            ),
+            Command::kubectl(namespace)
+                .words(["patch"])
+                .object(&object)
+                .words(["--type=json"])
+                .patch(&json!([{"op": "remove", "path": "/data/ca.crt"}])),
         ),
         "NGF-G7" => Remedy::create(
             format!("Allow it with a ReferenceGrant in namespace {namespace}."),
@@ -339,9 +350,8 @@ fn remedy(
                 .as_ref()
                 .is_some_and(|reference| {
                     let kind = reference.kind.as_deref().unwrap_or("Secret");
-                    let here = reference.namespace.as_deref().unwrap_or(namespace) == namespace;
-                    let secret = ObjectRef::new(Kind::Secret, namespace, name);
-                    here && (kind == "Secret" || secret_exists(context, &secret))
+                    let here = reference.namespace.as_ref().unwrap_or(namespace) == namespace;
+                    here && (kind == "Secret" || secret_exists(context, &object))
                 }) =>
         {
             client_certificate(
@@ -350,11 +360,12 @@ fn remedy(
                 name,
             )
         }
-        _ => Remedy::yaml(
+        _ => Remedy::manifest(
             "Name a Secret of the core group.",
-            format!(
-                "spec:\n  tls:\n    backend:\n      clientCertificateRef:\n        kind: Secret\n        name: {name}\n"
-            ),
+            &json!({"spec": {"tls": {"backend": {"clientCertificateRef": {
+                "kind": "Secret",
+                "name": name,
+            }}}}}),
         ),
     }
 }

@@ -4,6 +4,7 @@ use crate::diagnosis::{
     finding::{Finding, Remedy, Severity},
     ngf::{BackendState, ClientCertificate, known},
     registry::Rule,
+    rules::condition::class::gateway_api_version,
 };
 
 pub(in crate::diagnosis) const G10: Rule = Rule {
@@ -110,7 +111,7 @@ pub(in crate::diagnosis) const C3: Rule = Rule {
                 .evidence(what, value, place)
                 .remedy(Remedy::command(
                     "Upgrade the Gateway API CRDs to v1.5 or later, then apply the Gateway again.",
-                    "kubectl get crd gateways.gateway.networking.k8s.io -o jsonpath='{.metadata.annotations.gateway\\.networking\\.k8s\\.io/bundle-version}'",
+                    gateway_api_version(),
                 )),
             );
         }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::{
+    command::Command,
     diagnosis::{
         context::Context,
         engine::Findings,
@@ -56,7 +57,9 @@ pub(in crate::diagnosis) const C4: Rule = Rule {
             .mark_objects(silent.iter().copied())
             .remedy(Remedy::command(
                 "Upgrade the Gateway API CRDs, then restart NGF.",
-                "kubectl get crd backendtlspolicies.gateway.networking.k8s.io -o jsonpath='{.spec.versions[*].name}'",
+                Command::new("kubectl")
+                    .words(["get", "crd", "backendtlspolicies.gateway.networking.k8s.io"])
+                    .json_path("{.spec.versions[*].name}"),
             )),
         );
     },
@@ -124,7 +127,8 @@ pub(in crate::diagnosis) const C6: Rule = Rule {
                 .breaks(format!("{} goes without it", list(&names, 3)))
                 .remedy(Remedy::command(
                     "Look for --watch-namespaces among the controller's arguments, and whether it runs.",
-                    "kubectl get pods -A -l app.kubernetes.io/name=nginx-gateway-fabric -o jsonpath='{.items[*].spec.containers[*].args}'",
+                    super::silence::controller_pods()
+                        .json_path("{.items[*].spec.containers[*].args}"),
                 )),
             );
         }

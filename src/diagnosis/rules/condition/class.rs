@@ -1,6 +1,9 @@
 //! C: GatewayClasses, their CRDs and parameters.
 
+use serde_json::json;
+
 use crate::{
+    command::Command,
     diagnosis::{
         context::Context,
         engine::Findings,
@@ -66,7 +69,7 @@ fn crd_version(context: &Context<'_>, findings: &mut Findings, code: &'static st
                 .scope(gateways)
                 .remedy(Remedy::command(
                     "Install the version that the message names.",
-                    "kubectl get crd gateways.gateway.networking.k8s.io -o jsonpath='{.metadata.annotations.gateway\\.networking\\.k8s\\.io/bundle-version}'",
+                    gateway_api_version(),
                 )),
         );
     }
@@ -120,15 +123,16 @@ pub(in crate::diagnosis) const C5: Rule = Rule {
                 Remedy::merge(
                     format!("Name NGF's own class: {only}."),
                     name,
-                    serde_json::json!({"spec": {"gatewayClassName": only}}),
+                    json!({"spec": {"gatewayClassName": only}}),
                 )
             } else {
                 Remedy::command(
                     format!("Name NGF's own class: {}.", list(&classes, 3)),
-                    format!(
-                        "kubectl -n {} patch gateway {} --type=merge -p '{{\"spec\":{{\"gatewayClassName\":\"{}\"}}}}'",
-                        name.namespace, name.name, classes[0]
-                    ),
+                    Command::kubectl(&name.namespace)
+                        .words(["patch"])
+                        .object(name)
+                        .words(["--type=merge"])
+                        .patch(&json!({"spec": {"gatewayClassName": classes[0]}})),
                 )
             };
             findings.add(
@@ -141,6 +145,13 @@ pub(in crate::diagnosis) const C5: Rule = Rule {
         }
     },
 };
+
+/// The command that shows which release of the Gateway API's CRDs is installed.
+pub(in crate::diagnosis::rules) fn gateway_api_version() -> Command {
+    Command::new("kubectl")
+        .words(["get", "crd", "gateways.gateway.networking.k8s.io"])
+        .json_path("{.metadata.annotations.gateway\\.networking\\.k8s\\.io/bundle-version}")
+}
 
 /// A class that is not in the files, which hold one of NGF's.
 fn class_not_given(gateway: &ObjectRef, class: &ObjectRef, classes: &[&str]) -> Finding {
@@ -216,7 +227,7 @@ pub(in crate::diagnosis) const C7: Rule = Rule {
                 .scope(proxies)
                 .remedy(Remedy::command(
                     "Create the NginxProxy that parametersRef names, or correct it.",
-                    "kubectl get nginxproxies -A",
+                    Command::new("kubectl").words(["get", "nginxproxies", "-A"]),
                 )),
             );
         }

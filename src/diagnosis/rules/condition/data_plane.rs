@@ -1,6 +1,9 @@
 //! D: the data plane, as far as objects tell.
 
+use std::collections::BTreeMap;
+
 use crate::{
+    command::Command,
     diagnosis::{
         finding::{Finding, Mark, Remedy, Severity},
         registry::Rule,
@@ -9,6 +12,9 @@ use crate::{
     },
     model::{kinds::Workload, object::Object},
 };
+
+/// NGF's label on a data plane's pods.
+const GATEWAY_NAME: &str = "gateway.networking.k8s.io/gateway-name";
 
 pub(in crate::diagnosis) const D1: Rule = Rule {
     code: "NGF-D1",
@@ -39,10 +45,14 @@ pub(in crate::diagnosis) const D1: Rule = Rule {
             .breaks("nothing that changed since takes effect, for any route of the Gateway")
             .remedy(Remedy::command(
                 "Read what nginx refuses in the data plane's log.",
-                format!(
-                    "kubectl -n {} logs -l gateway.networking.k8s.io/gateway-name={} -c nginx --tail=200 | grep emerg",
-                    name.namespace, name.name
-                ),
+                Command::kubectl(&name.namespace)
+                    .words(["logs"])
+                    .labels(&BTreeMap::from([(
+                        GATEWAY_NAME.to_owned(),
+                        name.name.clone(),
+                    )]))
+                    .words(["-c", "nginx", "--tail=200"])
+                    .pipe(Command::new("grep").words(["emerg"])),
             ));
             for listener in &gateway.spec.listener_status {
                 let failed = condition(&listener.conditions, "Programmed")
@@ -107,15 +117,10 @@ pub(in crate::diagnosis) const D2: Rule = Rule {
 
 /// The pods of a workload, by its selector.
 pub(super) fn look_at_pods(workload: &Object<Workload>) -> Remedy {
-    let selector: Vec<String> = workload
-        .spec
-        .selector
-        .iter()
-        .map(|(name, value)| format!("{name}={value}"))
-        .collect();
-    let namespace = &workload.reference.namespace;
     Remedy::command(
         "Look at its pods.",
-        format!("kubectl -n {namespace} get pods -l {}", selector.join(",")),
+        Command::kubectl(&workload.reference.namespace)
+            .words(["get", "pods"])
+            .labels(&workload.spec.selector),
     )
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{ngf_would_say, told};
 use crate::{
+    command::Command,
     diagnosis::{
         context::Context,
         finding::{Finding, Remedy, Severity},
@@ -216,8 +217,16 @@ fn is_up_to_date(context: &Context<'_>, object: &ObjectRef, difference: &Differe
 }
 
 pub(super) fn controller() -> Remedy {
-    Remedy::command(
-        "Look at the controller's pod and log.",
-        "kubectl get pods -A -l app.kubernetes.io/name=nginx-gateway-fabric",
-    )
+    Remedy::command("Look at the controller's pod and log.", controller_pods())
+}
+
+/// The command that lists the pods of NGF's control plane, as its chart labels them.
+pub(in crate::diagnosis::rules) fn controller_pods() -> Command {
+    Command::new("kubectl").words([
+        "get",
+        "pods",
+        "-A",
+        "-l",
+        "app.kubernetes.io/name=nginx-gateway-fabric",
+    ])
 }

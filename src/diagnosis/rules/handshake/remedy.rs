@@ -1,9 +1,11 @@
 //! What to do about what a probe showed.
 
 use ngf_probes::transcript::Transcript;
+use serde_json::{Value, json};
 
 use super::refusal::{Known, OtherCa, Refusal, refusal};
 use crate::{
+    command::Command,
     diagnosis::{
         context::Context,
         finding::Remedy,
@@ -66,12 +68,12 @@ fn gateway_refuses(
         "NGF-T13" => pod_log(
             plan,
             "Look at the backend's log of that moment: a PROXY protocol listener or a sidecar closes like this.",
-            "",
+            None,
         )?,
         "NGF-T14" => pod_log(
             plan,
             "See whether the process listens there, and whether a NetworkPolicy stands between.",
-            "get networkpolicies",
+            Some("networkpolicies"),
         )?,
         _ => return None,
     })
@@ -90,14 +92,19 @@ fn hostname(policy: &ObjectRef, names: &[String]) -> Remedy {
     }
 }
 
-fn pod_log(plan: &ProbePlan, what: &str, further: &str) -> Option<Remedy> {
+/// The log of the endpoint's pod, then the objects of another resource in its namespace.
+fn pod_log(plan: &ProbePlan, what: &str, resource: Option<&'static str>) -> Option<Remedy> {
     let pod = plan.endpoint.pod.as_ref()?;
-    let log = format!("kubectl -n {} logs {} --tail=50", pod.namespace, pod.name);
+    let kubectl = || Command::kubectl(&pod.namespace);
+    let log = kubectl()
+        .words(["logs"])
+        .name(pod.kind, &pod.name)
+        .words(["--tail=50"]);
     Some(Remedy::command(
         what,
-        match further {
-            "" => log,
-            further => format!("{log}\nkubectl -n {} {further}", pod.namespace),
+        match resource {
+            None => log,
+            Some(resource) => log.then(kubectl().words(["get", resource])),
         },
     ))
 }
@@ -138,17 +145,17 @@ fn backend_refuses(
             _ => return None,
         },
         "NGF-B3" | "NGF-B4" => expiry::reissue(context, client?),
-        "NGF-B8" => Remedy::yaml(
+        "NGF-B8" => Remedy::manifest(
             "Let the policy's hostname and the Host header be one, by changing the one or rewriting the other.",
-            format!(
-                "filters:\n- type: URLRewrite\n  urlRewrite:\n    hostname: {}\n",
-                plan.tls.as_ref()?.hostname
-            ),
+            &json!({"filters": [{
+                "type": "URLRewrite",
+                "urlRewrite": {"hostname": plan.tls.as_ref()?.hostname},
+            }]}),
         ),
         "NGF-B9" => change::policy_for(context, &plan.service).unwrap_or_else(|| {
-            Remedy::yaml(
+            Remedy::manifest(
                 "Create a BackendTLSPolicy for the Service.",
-                policy_for(&plan.service),
+                &policy_for(&plan.service),
             )
         }),
         _ => return None,
@@ -165,32 +172,34 @@ pub(super) fn complete(context: &Context<'_>, client: &ObjectRef, missing: &[Kno
         None => format!("Put {names} behind the leaf in tls.crt of {client}."),
     };
     let get = |object: &ObjectRef, key: &str| {
-        format!(
-            "kubectl -n {} get {} {} -o jsonpath='{{.data.{}}}'{}",
-            object.namespace,
-            object.kind.name().to_ascii_lowercase(),
-            object.name,
-            key.replace('.', "\\."),
-            // A ConfigMap holds text.
-            if object.kind == Kind::Secret {
-                " | base64 -d"
-            } else {
-                ""
-            }
-        )
+        let get = Command::kubectl(&object.namespace)
+            .words(["get"])
+            .object(object)
+            .data_key(key);
+        // A ConfigMap holds text.
+        if object.kind == Kind::Secret {
+            get.pipe(Command::new("base64").words(["-d"]))
+        } else {
+            get
+        }
     };
-    let mut commands = vec![format!("{} > chain.pem", get(client, "tls.crt"))];
+    let mut commands = get(client, "tls.crt").write_to("chain.pem");
     for known in missing {
         let Some((object, key)) = &known.object else {
             return Remedy::say(summary);
         };
-        commands.push(format!("{} >> chain.pem", get(object, key)));
+        commands = commands.then(get(object, key).append_to("chain.pem"));
     }
-    commands.push(format!(
-        "kubectl -n {} patch secret {} --type=merge -p '{{\"data\":{{\"tls.crt\":\"'$(base64 -w0 chain.pem)'\"}}}}'",
-        client.namespace, client.name
-    ));
-    Remedy::command(summary, commands.join("\n"))
+    let patch = Command::kubectl(&client.namespace)
+        .words(["patch"])
+        .object(client)
+        .words(["--type=merge"])
+        .patch_with(
+            "{\"data\":{\"tls.crt\":\"",
+            Command::new("base64").words(["-w0", "chain.pem"]),
+            "\"}}",
+        );
+    Remedy::command(summary, commands.then(patch))
 }
 
 /// The right CA in the backend.
@@ -211,10 +220,10 @@ fn mount(plan: &ProbePlan, other: &OtherCa<'_>) -> Remedy {
     match &plan.endpoint.pod {
         Some(pod) => Remedy::command(
             summary,
-            format!(
-                "kubectl -n {} get pod {} -o jsonpath='{{.spec.volumes}}'",
-                pod.namespace, pod.name
-            ),
+            Command::kubectl(&pod.namespace)
+                .words(["get"])
+                .object(pod)
+                .json_path("{.spec.volumes}"),
         ),
         None => Remedy::say(summary),
     }
@@ -238,10 +247,8 @@ pub(super) fn name_client_certificate(context: &Context<'_>, gateway: &ObjectRef
     }
 }
 
-fn policy_for(service: &ObjectRef) -> String {
-    format!(
-        "apiVersion: gateway.networking.k8s.io/v1\nkind: BackendTLSPolicy\nmetadata:\n  name: {name}\n  namespace: {namespace}\nspec:\n  targetRefs:\n  - group: \"\"\n    kind: Service\n    name: {name}\n  validation:\n    caCertificateRefs:\n    - group: \"\"\n      kind: ConfigMap\n      name: {name}-ca\n    hostname: NAME.IN.THE.CERTIFICATE\n",
-        name = service.name,
-        namespace = service.namespace
-    )
+/// A policy in which a person has to fill in the name.
+fn policy_for(service: &ObjectRef) -> Value {
+    let ca = json!({"group": "", "kind": "ConfigMap", "name": format!("{}-ca", service.name)});
+    change::policy_manifest(service, &ca, "NAME.IN.THE.CERTIFICATE")
 }

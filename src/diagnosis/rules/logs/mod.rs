@@ -19,6 +19,7 @@ use super::{
     handshake::{incomplete_by_log, objects, subject},
 };
 use crate::{
+    command::Command,
     diagnosis::{
         context::Context,
         engine::Findings,
@@ -30,6 +31,18 @@ use crate::{
     model::{object::ObjectRef, topology::host_and_port},
 };
 use meaning::Meaning;
+
+/// How to see what a log line tells of.
+fn see_the_handshake(plan: &ProbePlan) -> String {
+    let probe = Command::new("ngf-tui")
+        .namespace(&plan.service.namespace)
+        .words(["probe"])
+        .service_port(&plan.service, plan.port);
+    match probe.text() {
+        Ok(probe) => format!("The log says so; to see the handshake itself: {probe}"),
+        Err(_) => "The log says so; a probe shows the handshake itself.".to_owned(),
+    }
+}
 
 /// A line, the connection that it is about, and what it proves of it.
 struct Said<'a> {
@@ -138,10 +151,7 @@ fn finding(context: &Context<'_>, code: &'static str, said: &[Said<'_>]) -> Opti
                 &first.joined.counted.last_line,
                 &share,
             ))
-            .because(format!(
-                "The log says so; to see the handshake itself: ngf-tui -n {} probe service/{}:{}",
-                plan.service.namespace, plan.service.name, plan.port
-            ));
+            .because(see_the_handshake(plan));
     }
     if code == "NGF-B5" {
         finding = incomplete_by_log(context, plan, finding);

@@ -6,6 +6,7 @@ use ngf_probes::transcript::{Outcome, Transcript};
 
 use super::{Age, age, line, mark};
 use crate::{
+    command::Command,
     diagnosis::{
         admits::{Admits, admits},
         context::Context,
@@ -17,7 +18,7 @@ use crate::{
         words,
     },
     logs::{Joined, Phase, What},
-    model::object::ObjectRef,
+    model::{kind::Kind, object::ObjectRef},
 };
 
 /// Containers that service meshes put before an application's.
@@ -107,7 +108,7 @@ fn kept_out(
     let Admits::Nobody(policies) = admits else {
         return finding.remedy(Remedy::command(
             "See which NetworkPolicies select the backend's pods, and whether they admit the data plane's.",
-            format!("kubectl -n {namespace} get networkpolicies -o wide"),
+            Command::kubectl(namespace).words(["get", "networkpolicies", "-o", "wide"]),
         ));
     };
     for policy in policies {
@@ -223,10 +224,12 @@ pub(in crate::diagnosis) const N2: Rule = Rule {
                 )
                 .remedy(Remedy::command(
                     "Read the sidecar's log of that moment.",
-                    format!(
-                        "kubectl -n {} logs {} -c {} --tail=50",
-                        pod.reference.namespace, pod.reference.name, sidecar.name
-                    ),
+                    Command::kubectl(&pod.reference.namespace)
+                        .words(["logs"])
+                        .name(Kind::Pod, &pod.reference.name)
+                        .words(["-c"])
+                        .other_name(&sidecar.name)
+                        .words(["--tail=50"]),
                 )),
             );
         }

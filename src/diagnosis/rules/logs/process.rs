@@ -10,6 +10,7 @@ use crate::{
         finding::{Finding, Remedy, Severity},
         ngf::{bundle_file, key_pair_file},
         registry::Rule,
+        rules::condition::silence::controller_pods,
         words::list,
     },
     logs::{Joined, Role, What},
@@ -125,7 +126,7 @@ pub(in crate::diagnosis) const D6: Rule = Rule {
             .breaks("nothing that changes takes effect in that pod")
             .remedy(Remedy::command(
                 "See whether the control plane runs.",
-                "kubectl get pods -A -l app.kubernetes.io/name=nginx-gateway-fabric",
+                controller_pods(),
             ));
             findings.add(line(context, finding, joined.log, joined.counted));
         }

@@ -2,7 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde_json::json;
+
 use crate::{
+    command::Command,
     diagnosis::{
         context::Context,
         engine::Findings,
@@ -130,22 +133,37 @@ fn ca_remedy(
     object: &ObjectRef,
     policies: &[&Object<BackendTLSPolicy>],
 ) -> Remedy {
-    let policy = policies
-        .first()
-        .map_or("POLICY", |policy| policy.reference.name.as_str());
-    let namespace = &object.namespace;
     let why = writer(context, object).map_or_else(String::new, |writer| {
         format!(" {writer} writes the Secret, and its issuer returns no CA.")
     });
+    let create = create_ca(&object.namespace, "backend-ca");
     Remedy::command(
         format!(
             "Put the CA that signed the backend's certificate into a ConfigMap, and name that.{why}"
         ),
-        format!(
-            "kubectl -n {namespace} create configmap backend-ca --from-file=ca.crt\n\
-             kubectl -n {namespace} patch backendtlspolicy {policy} --type=merge -p '{{\"spec\":{{\"validation\":{{\"caCertificateRefs\":[{{\"group\":\"\",\"kind\":\"ConfigMap\",\"name\":\"backend-ca\"}}]}}}}}}'"
-        ),
+        match policies.first() {
+            Some(policy) => create.then(trust_ca(&policy.reference, "backend-ca")),
+            None => create,
+        },
     )
+}
+
+/// The command that makes a ConfigMap of the file `ca.crt`.
+pub(super) fn create_ca(namespace: &str, name: &str) -> Command {
+    Command::kubectl(namespace)
+        .words(["create"])
+        .object(&ObjectRef::new(Kind::ConfigMap, namespace, name))
+        .words(["--from-file=ca.crt"])
+}
+
+/// The command that makes a ConfigMap the CA of a policy.
+pub(super) fn trust_ca(policy: &ObjectRef, name: &str) -> Command {
+    let reference = json!({"group": "", "kind": "ConfigMap", "name": name});
+    Command::kubectl(&policy.namespace)
+        .words(["patch"])
+        .object(policy)
+        .words(["--type=merge"])
+        .patch(&json!({"spec": {"validation": {"caCertificateRefs": [reference]}}}))
 }
 
 pub(in crate::diagnosis) const P10: Rule = Rule {

@@ -4,8 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::json;
 
-use super::{ancestors_say, unused::is_anothers};
+use super::{
+    ancestors_say,
+    bundle::{create_ca, trust_ca},
+    unused::is_anothers,
+};
 use crate::{
+    command::Command,
     diagnosis::{
         context::Context,
         engine::Findings,
@@ -292,35 +297,39 @@ fn invalid_remedy(
         }
         Fault::WrongType => Remedy::command(
             "Copy the CA into a ConfigMap and name that in the policy.",
-            format!(
-                "kubectl -n {namespace} get secret {name} -o jsonpath='{{.data.ca\\.crt}}' | base64 -d > ca.crt\n\
-                 kubectl -n {namespace} create configmap {name} --from-file=ca.crt\n\
-                 kubectl -n {namespace} patch backendtlspolicy {} --type=merge -p '{{\"spec\":{{\"validation\":{{\"caCertificateRefs\":[{{\"group\":\"\",\"kind\":\"ConfigMap\",\"name\":\"{name}\"}}]}}}}}}'",
-                policy.reference.name
-            ),
+            Command::kubectl(namespace)
+                .words(["get"])
+                .object(object)
+                .data_key("ca.crt")
+                .pipe(Command::new("base64").words(["-d"]))
+                .write_to("ca.crt")
+                .then(create_ca(namespace, name))
+                .then(trust_ca(&policy.reference, name)),
         ),
         Fault::DoesNotExist if writer(context, object).is_some() => Remedy::say(
             "Find out why cert-manager has not written it; NGF recovers when it appears.",
         ),
         Fault::NoCa => Remedy::command(
             "Put the CA under the key ca.crt.",
-            format!(
-                "kubectl -n {namespace} create configmap {name} --from-file=ca.crt --dry-run=client -o yaml | kubectl apply -f -"
-            ),
+            apply_ca(namespace, name),
         ),
         Fault::DoesNotExist if object.kind == Kind::Secret => Remedy::say(format!(
             "Create {object} as kubernetes.io/tls with the CA as ca.crt, or name what exists: a ConfigMap with ca.crt does, too."
         )),
         _ if object.kind == Kind::ConfigMap => Remedy::command(
             format!("Create {object} with the CA under the key ca.crt."),
-            format!(
-                "kubectl -n {namespace} create configmap {name} --from-file=ca.crt --dry-run=client -o yaml | kubectl apply -f -"
-            ),
+            apply_ca(namespace, name),
         ),
         _ => Remedy::say(format!(
             "Give {object} the type kubernetes.io/tls, a tls.crt with its tls.key, and the CA as ca.crt; or name a ConfigMap with ca.crt."
         )),
     }
+}
+
+fn apply_ca(namespace: &str, name: &str) -> Command {
+    create_ca(namespace, name)
+        .words(["--dry-run=client", "-o", "yaml"])
+        .pipe(Command::new("kubectl").words(["apply", "-f", "-"]))
 }
 
 /// The reference to a CA as it is meant, where only one object can be: its group is wrong, or its

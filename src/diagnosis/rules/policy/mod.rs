@@ -7,6 +7,7 @@ pub(in crate::diagnosis) mod unused;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
+    command::Command,
     diagnosis::{
         finding::{Finding, Remedy, Severity},
         ngf::BackendState,
@@ -132,7 +133,9 @@ pub(in crate::diagnosis) const P13: Rule = Rule {
                 .remedy(if context.policy_users.contains_key(loser) {
                     Remedy::command(
                         "Delete the one that is not wanted.",
-                        format!("kubectl -n {} delete backendtlspolicy {}", loser.namespace, loser.name),
+                        Command::kubectl(&loser.namespace)
+                            .words(["delete"])
+                            .object(loser),
                     )
                 } else {
                     Remedy::delete(

@@ -278,16 +278,16 @@ fn why_missed(context: &Context<'_>, policy: &ObjectRef, target: &LocalRef) -> M
                 &json!({"sectionName": name}),
             )
         });
-        miss.remedy = meant.or_else(|| Some(Remedy::yaml(
-            "Set sectionName to the port's name (not its number), or leave it out for all ports.",
-            format!(
-                "spec:\n  targetRefs:\n  - group: \"\"\n    kind: Service\n    name: {}\n{}",
-                target.name,
-                names
-                    .first()
-                    .map_or_else(String::new, |name| format!("    sectionName: {name}\n"))
-            ),
-        )));
+        miss.remedy = meant.or_else(|| {
+            let mut right = json!({"group": "", "kind": "Service", "name": target.name});
+            if let Some(name) = names.first() {
+                right["sectionName"] = json!(name);
+            }
+            Some(Remedy::manifest(
+                "Set sectionName to the port's name (not its number), or leave it out for all ports.",
+                &json!({"spec": {"targetRefs": [right]}}),
+            ))
+        });
         return miss;
     }
     let (is_mistake, sentence, stopped) = not_routed(context, found, target);

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::explain_resolved_refs;
 use crate::{
+    command::Command,
     diagnosis::{
         context::{Context, RuleInUse},
         engine::Findings,
@@ -243,7 +244,7 @@ fn invalid_remedy(
             )),
             None => Remedy::command(
                 format!("Create {service}, or correct the name in the route."),
-                format!("kubectl -n {} get services", service.namespace),
+                Command::kubectl(&service.namespace).words(["get", "services"]),
             ),
         },
     })

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
+    command::Command,
     diagnosis::{
         context::{Context, RuleInUse},
         engine::Findings,
@@ -131,28 +132,22 @@ fn endpoint_remedy(
     selector: &BTreeMap<String, String>,
     why: &NoEndpoints,
 ) -> Remedy {
-    let labels: Vec<String> = selector
-        .iter()
-        .map(|(name, value)| format!("{name}={value}"))
-        .collect();
     match why {
         NoEndpoints::NoSuchPort { .. } => Remedy::command(
             "Correct the Service's targetPort: a name must be that of a container's port.",
-            format!(
-                "kubectl -n {} get service {} -o jsonpath='{{.spec.ports}}'",
-                service.namespace, service.name
-            ),
+            Command::kubectl(&service.namespace)
+                .words(["get"])
+                .object(service)
+                .json_path("{.spec.ports}"),
         ),
-        _ if labels.is_empty() => {
+        _ if selector.is_empty() => {
             Remedy::say("The Service has no selector: write its EndpointSlices, or give it one.")
         }
         _ => Remedy::command(
             "Look at the pods that the Service selects, and why they are not ready.",
-            format!(
-                "kubectl -n {} get pods -l {}",
-                service.namespace,
-                labels.join(",")
-            ),
+            Command::kubectl(&service.namespace)
+                .words(["get", "pods"])
+                .labels(selector),
         ),
     }
 }

@@ -6,12 +6,15 @@ pub(in crate::diagnosis) mod protocol;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde_json::json;
+
 use crate::{
+    command::{Command, names},
     diagnosis::{
         context::{Context, RuleInUse},
         engine::Findings,
         finding::{Finding, Mark, Remedy, Severity},
-        ngf::{BackendDecision, BackendState, ClientCertificate, known},
+        ngf::{BackendDecision, BackendState, ClientCertificate, key_pair_file, known},
         registry::Rule,
         rules::change,
         words::list,
@@ -130,17 +133,18 @@ pub(in crate::diagnosis) const R9: Rule = Rule {
                 "NGF-R9",
                 Severity::Warning,
                 &rules[0].route.reference,
-                format!("nginx presents no client certificate to the backends of {}", list(&routes, 3)),
-            )
-            .because(format!("{name} names {secret}, but NGF renders it for proxy_pass only, not for grpc_pass."))
-            .scope([name, secret])
-            .remedy(Remedy::yaml(
-                "A SnippetsFilter can add it, where snippets are allowed.",
                 format!(
-                    "apiVersion: gateway.nginx.org/v1alpha1\nkind: SnippetsFilter\nmetadata:\n  name: grpc-client-certificate\n  namespace: {}\nspec:\n  snippets:\n  - context: http.server.location\n    value: |\n      grpc_ssl_certificate {file};\n      grpc_ssl_certificate_key {file};\n",
-                    rules[0].route.reference.namespace,
-                    file = crate::diagnosis::ngf::key_pair_file(&secret.namespace, &secret.name)
+                    "nginx presents no client certificate to the backends of {}",
+                    list(&routes, 3)
                 ),
+            )
+            .because(format!(
+                "{name} names {secret}, but NGF renders it for proxy_pass only, not for grpc_pass."
+            ))
+            .scope([name, secret])
+            .remedy(grpc_certificate(
+                &rules[0].route.reference.namespace,
+                secret,
             ));
             for rule in rules {
                 finding = finding
@@ -251,12 +255,10 @@ pub(in crate::diagnosis) const R16: Rule = Rule {
             .remedy(change::listener(context, name).unwrap_or_else(|| {
                 Remedy::command(
                     "Compare the route's parentRefs and host names with the Gateway's listeners.",
-                    format!(
-                        "kubectl -n {} get {} {} -o yaml",
-                        name.namespace,
-                        name.kind.info().plural,
-                        name.name
-                    ),
+                    Command::kubectl(&name.namespace)
+                        .words(["get", name.kind.info().plural])
+                        .name(name.kind, &name.name)
+                        .words(["-o", "yaml"]),
                 )
             }));
             if !proven && reported.is_none() {
@@ -272,6 +274,28 @@ pub(in crate::diagnosis) const R16: Rule = Rule {
         }
     },
 };
+
+/// The snippet that lets nginx present a Secret's certificate to backends over gRPC.
+fn grpc_certificate(namespace: &str, secret: &ObjectRef) -> Remedy {
+    let summary = "A SnippetsFilter can add it, where snippets are allowed.";
+    // A name becomes a part of nginx's configuration here.
+    if let Err(why) = names::of_object(secret) {
+        return Remedy::say(format!("{summary} {why}, so no snippet is shown."));
+    }
+    let file = key_pair_file(&secret.namespace, &secret.name);
+    Remedy::manifest(
+        summary,
+        &json!({
+            "apiVersion": "gateway.nginx.org/v1alpha1",
+            "kind": "SnippetsFilter",
+            "metadata": {"name": "grpc-client-certificate", "namespace": namespace},
+            "spec": {"snippets": [{
+                "context": "http.server.location",
+                "value": format!("grpc_ssl_certificate {file};\ngrpc_ssl_certificate_key {file};\n"),
+            }]},
+        }),
+    )
+}
 
 /// Whether a route means one of NGF's Gateways, or one that does not exist; and whether that is
 /// certain.
