@@ -26,7 +26,7 @@ pub fn render(diagnosis: &Diagnosis, fail_on: FailOn) -> String {
         let name = node
             .object
             .as_ref()
-            .map_or_else(|| node.name.clone(), ToString::to_string);
+            .map_or_else(|| clean(&node.name), |object| clean(&object.to_string()));
         suites.push(Suite::of(name, findings, fail_on));
     }
     let others = diagnosis
@@ -204,13 +204,13 @@ fn written(name: &str, suites: &[Suite]) -> String {
     let _ = writeln!(
         xml,
         "<testsuites name=\"{}\" tests=\"{tests}\" failures=\"{failures}\" errors=\"0\">",
-        escaped(name)
+        attribute(name)
     );
     for suite in suites {
         let _ = writeln!(
             xml,
             "  <testsuite name=\"{}\" tests=\"{}\" failures=\"{}\" errors=\"0\" skipped=\"{}\">",
-            escaped(&suite.name),
+            attribute(&suite.name),
             suite.cases.len(),
             suite.count(failed),
             suite.count(skipped)
@@ -227,8 +227,8 @@ fn written(name: &str, suites: &[Suite]) -> String {
 fn write_case(xml: &mut String, case: &Case) {
     let head = format!(
         "    <testcase classname=\"{}\" name=\"{}\"",
-        escaped(&case.class),
-        escaped(&case.name)
+        attribute(&case.class),
+        attribute(&case.name)
     );
     let _ = match &case.result {
         CaseResult::Passed { out: None } => writeln!(xml, "{head}/>"),
@@ -240,7 +240,7 @@ fn write_case(xml: &mut String, case: &Case) {
         CaseResult::Skipped(why) => writeln!(
             xml,
             "{head}>\n      <skipped message=\"{}\"/>\n    </testcase>",
-            escaped(why)
+            attribute(why)
         ),
         CaseResult::Failed {
             kind,
@@ -249,7 +249,7 @@ fn write_case(xml: &mut String, case: &Case) {
         } => writeln!(
             xml,
             "{head}>\n      <failure type=\"{kind}\" message=\"{}\">{}</failure>\n    </testcase>",
-            escaped(message),
+            attribute(message),
             escaped(text)
         ),
     };
@@ -273,15 +273,30 @@ fn escaped(text: &str) -> String {
     out
 }
 
+/// The same for an attribute, where a parser takes line feeds and tabs for spaces (XML 1.0, 3.3.3).
+fn attribute(text: &str) -> String {
+    escaped(text).replace('\n', "&#10;").replace('\t', "&#9;")
+}
+
 #[cfg(test)]
 mod tests {
-    use super::escaped;
+    use super::{attribute, escaped};
 
     #[test]
     fn text_cannot_leave_its_element() {
         assert_eq!(
             escaped("</failure><a b=\"c\">&\u{1}\u{ffff}"),
             "&lt;/failure&gt;&lt;a b=&quot;c&quot;&gt;&amp;\u{fffd}\u{fffd}"
+        );
+    }
+
+    #[test]
+    fn an_attribute_keeps_its_lines() {
+        let xml = format!("<a b=\"{}\"/>", attribute("one\ntwo\tthree \"four\""));
+        let parsed = roxmltree::Document::parse(&xml).expect("XML");
+        assert_eq!(
+            parsed.root_element().attribute("b"),
+            Some("one\ntwo\tthree \"four\"")
         );
     }
 }

@@ -2,11 +2,14 @@
 
 use std::fmt::Write as _;
 
+use self::inline::Names;
 use super::{clean, compare::Comparison};
 use crate::{
     diagnosis::{Diagnosis, Finding, Severity, Verdict, words::count},
     over::Laid,
 };
+
+mod inline;
 
 /// Findings that are told in full; the rest are rows of the table.
 const IN_FULL: usize = 30;
@@ -103,27 +106,35 @@ fn table(out: &mut String, findings: &[&Finding]) {
 fn rows(out: &mut String, findings: &[&Finding], mark: fn(&Finding) -> &'static str) {
     out.push_str("| | Code | Where | What |\n|---|---|---|---|\n");
     for finding in findings {
+        let names = Names::of(finding);
         let place = match &finding.input {
-            Some(input) => text(input),
-            None => text(&finding.subject.to_string()),
+            Some(input) => inline::code_in_cell(input),
+            None => format!(
+                "{} {}",
+                finding.subject.kind,
+                inline::code_in_cell(&finding.subject.path())
+            ),
         };
         let _ = writeln!(
             out,
             "| {} | {} | {place} | {} |",
             mark(finding),
             finding.code,
-            text(&finding.title)
+            inline::cell(&finding.title, &names)
         );
     }
     out.push('\n');
 }
 
 fn details(out: &mut String, finding: &Finding) {
+    let names = Names::of(finding);
+    let text = |raw: &str| inline::text(raw, &names);
+    // A line of HTML: Markdown has no meaning here, neither markup nor escapes.
     let _ = writeln!(
         out,
         "<details><summary>{} {}</summary>\n",
         finding.code,
-        text(&finding.title)
+        inline::html(&finding.title, &names)
     );
     for line in &finding.detail {
         let _ = writeln!(out, "{}\n", text(line));
@@ -133,7 +144,7 @@ fn details(out: &mut String, finding: &Finding) {
             out,
             "- {}: {} ({})",
             text(&line.what),
-            text(&line.value),
+            inline::code(&line.value),
             text(&line.place)
         );
     }
@@ -157,15 +168,16 @@ fn details(out: &mut String, finding: &Finding) {
     out.push_str("</details>\n\n");
 }
 
-/// More backticks than any line begins with.
+/// A fence that no line of these ends.
 fn fence(lines: &[String]) -> String {
-    let longest = lines
-        .iter()
-        .flat_map(|line| line.split(|c| c != '`'))
-        .map(str::len)
-        .max()
-        .unwrap_or_default();
-    "`".repeat(longest.max(2) + 1)
+    let longest = lines.iter().map(|line| longest_run(line)).max();
+    "`".repeat(longest.unwrap_or_default().max(2) + 1)
+}
+
+/// How many backticks stand side by side.
+fn longest_run(text: &str) -> usize {
+    let runs = text.split(|c| c != '`').map(str::len);
+    runs.max().unwrap_or_default()
 }
 
 fn mark(finding: &Finding) -> &'static str {
@@ -177,37 +189,9 @@ fn mark(finding: &Finding) -> &'static str {
     }
 }
 
-/// Text that is only text: on one line, and neither markup, HTML, a link nor a mention of somebody.
-fn text(raw: &str) -> String {
-    let mut out = String::new();
-    for c in clean(raw).chars() {
-        match c {
-            '\\' | '`' | '*' | '_' | '[' | ']' | '#' | '|' | '~' | '!' => {
-                out.push('\\');
-                out.push(c);
-            }
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '&' => out.push_str("&amp;"),
-            // A zero-width character would do; an entity is shown as it is everywhere.
-            '@' => out.push_str("&#64;"),
-            c => out.push(c),
-        }
-    }
-    out
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn names_are_only_text() {
-        assert_eq!(
-            text("<img src=x> @all | `a` [b](c) *d*"),
-            "&lt;img src=x&gt; &#64;all \\| \\`a\\` \\[b\\](c) \\*d\\*"
-        );
-    }
 
     #[test]
     fn no_line_ends_its_fence() {
