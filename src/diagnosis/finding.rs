@@ -1,6 +1,6 @@
 //! What a rule found.
 
-use std::collections::HashSet;
+use std::{collections::HashSet, fmt::Write as _};
 
 use serde::Serialize;
 use serde_json::Value;
@@ -364,7 +364,7 @@ impl Remedy {
 
     /// Adds a sentence to the summary.
     fn add(&mut self, why: &str) {
-        self.summary.push_str(&format!(" {why}."));
+        let _ = write!(self.summary, " {why}.");
     }
 }
 

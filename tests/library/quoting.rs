@@ -4,263 +4,23 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
-    os::unix::fs::PermissionsExt as _,
-    path::{Path, PathBuf},
+    io::Write as _,
+    path::Path,
     process::{Command, Stdio},
-    sync::OnceLock,
 };
 
-use crate::support::scenario::{self, Scenario};
+use crate::support::{
+    has_peer,
+    hostile::{HOSTILE, Ran, Shell, attacked, texts},
+    ngf_tui,
+    scenario::{self, Scenario},
+};
 use ngf_tui::{
     command::{Command as Printed, shell_word},
-    diagnosis::{
-        Finding,
-        finding::{ObjectChange, Remedy},
-    },
+    diagnosis::finding::{ObjectChange, Remedy},
     model::{kind::Kind, object::ObjectRef},
 };
 use serde_json::{Value, json};
-
-/// What a shell, a page or a program might take for more than a name. Where one runs, it touches PWN.
-pub(crate) const HOSTILE: &[&str] = &[
-    "x;touch PWN;",
-    "$(touch PWN)",
-    "`touch PWN`",
-    "x && touch PWN",
-    "x|touch PWN",
-    "x>PWN",
-    "x\ntouch PWN\n",
-    "'; touch PWN; '",
-    "\"; touch PWN; \"",
-    "'\\''; touch PWN #",
-    "\\'; touch PWN; \\'",
-    "--kubeconfig=PWN",
-    "-PWN",
-    "two words PWN",
-    "*PWN",
-    "[a-z]PWN",
-    "{PWN,x}",
-    "~PWN",
-    "!PWN",
-    "#PWN",
-    "x=PWN y",
-    "${PWN:=x}",
-    "PWN\u{1b}[31m\u{202e}",
-    "PWNé日本",
-    "PWN\\",
-    "%PWN%s",
-    "a: {PWN: [",
-    "PWN\" } ] ",
-    "../../PWN",
-];
-
-/// A folder with programs that write down how they were called.
-struct Shell {
-    folder: tempfile::TempDir,
-}
-
-/// How a command ran.
-struct Ran {
-    /// Each call: the program, then its arguments.
-    calls: Vec<Vec<String>>,
-    /// Files that it made.
-    files: BTreeSet<String>,
-    status: Option<i32>,
-}
-
-const PROGRAMS: &[&str] = &[
-    "kubectl", "cmctl", "base64", "grep", "ngf-tui", "touch", "record",
-];
-
-impl Shell {
-    fn new() -> Self {
-        let folder = tempfile::tempdir().expect("a folder");
-        let bin = folder.path().join("bin");
-        fs::create_dir(&bin).expect("a folder");
-        let record = folder.path().join("calls");
-        for program in PROGRAMS {
-            let script = format!(
-                "#!/bin/sh\n{{ printf '%s\\0' {program} \"$@\"; printf '\\036'; }} >> {}\n",
-                record.display()
-            );
-            let path = bin.join(program);
-            fs::write(&path, script).expect("a program");
-            fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).expect("may run");
-        }
-        fs::create_dir(folder.path().join("here")).expect("a folder");
-        Self { folder }
-    }
-
-    fn here(&self) -> PathBuf {
-        self.folder.path().join("here")
-    }
-
-    fn run(&self, shell: &str, command: &str) -> Ran {
-        let record = self.folder.path().join("calls");
-        fs::write(&record, "").expect("a file");
-        let status = Command::new(shell)
-            .args(["-c", command])
-            .current_dir(self.here())
-            .env_clear()
-            .env("PATH", self.folder.path().join("bin"))
-            .env("HOME", "/nonexistent")
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .status()
-            .expect("a shell");
-        let text = fs::read_to_string(&record).expect("UTF-8");
-        let mut calls: Vec<Vec<String>> = text
-            .split('\u{1e}')
-            .filter(|call| !call.is_empty())
-            .map(|call| call.split_terminator('\0').map(str::to_owned).collect())
-            .collect();
-        // Programs of a pipeline run at the same time.
-        calls.sort();
-        let mut files = BTreeSet::new();
-        for entry in fs::read_dir(self.here()).expect("a folder") {
-            let entry = entry.expect("an entry");
-            files.insert(entry.file_name().to_string_lossy().into_owned());
-            fs::remove_file(entry.path()).expect("removed");
-        }
-        Ran {
-            calls,
-            files,
-            status: status.code(),
-        }
-    }
-}
-
-/// An argument and, where it is JSON, the strings in it.
-fn texts(argument: &str, into: &mut Vec<String>) {
-    fn each(value: &Value, into: &mut Vec<String>) {
-        match value {
-            Value::String(text) => into.push(text.clone()),
-            Value::Array(items) => items.iter().for_each(|item| each(item, into)),
-            Value::Object(fields) => fields.iter().for_each(|(name, value)| {
-                into.push(name.clone());
-                each(value, into);
-            }),
-            _ => {}
-        }
-    }
-    into.push(argument.to_owned());
-    if let Ok(value) = serde_json::from_str::<Value>(argument) {
-        each(&value, into);
-    }
-}
-
-fn put(value: &mut Value, from: &str, to: &str) {
-    match value {
-        Value::String(text) if text == from => to.clone_into(text),
-        Value::Array(items) => items.iter_mut().for_each(|item| put(item, from, to)),
-        Value::Object(fields) => {
-            if fields.contains_key(from) {
-                *fields = std::mem::take(fields)
-                    .into_iter()
-                    .map(|(name, value)| (if name == from { to.to_owned() } else { name }, value))
-                    .collect();
-            }
-            fields.values_mut().for_each(|value| put(value, from, to));
-        }
-        _ => {}
-    }
-}
-
-fn leaves(value: &Value, into: &mut BTreeSet<String>) {
-    match value {
-        Value::String(text) => {
-            into.insert(text.clone());
-        }
-        Value::Array(items) => items.iter().for_each(|item| leaves(item, into)),
-        Value::Object(fields) => {
-            into.extend(fields.keys().cloned());
-            fields.values().for_each(|value| leaves(value, into));
-        }
-        _ => {}
-    }
-}
-
-fn copied(finding: &Finding) -> impl Iterator<Item = &String> {
-    let remedy = finding.remedy.iter();
-    remedy.flat_map(|remedy| remedy.command.iter().chain(&remedy.yaml))
-}
-
-/// Names of a scenario's objects that stand in what its findings give to copy, or in their titles; for
-/// each code only those that no scenario before had there.
-fn names_in_remedies(name: &str, seen: &mut BTreeSet<(&'static str, String)>) -> Vec<String> {
-    let diagnosis = Scenario::load(name).diagnose();
-    let mut words = BTreeSet::new();
-    for finding in &diagnosis.findings {
-        for text in copied(finding).chain([&finding.title]) {
-            let is_name = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
-            let found = text.split(|c| !is_name(c)).map(str::to_owned);
-            words.extend(found.filter(|word| seen.insert((finding.code, word.clone()))));
-        }
-    }
-    let mut strings = BTreeSet::new();
-    for object in scenario::objects_by_name(name) {
-        leaves(&object, &mut strings);
-    }
-    // A word of the manifests' own language is no name.
-    let is_language = |word: &str| {
-        Kind::named(word).is_some()
-            || [
-                "apiVersion",
-                "kind",
-                "name",
-                "namespace",
-                "group",
-                "spec",
-                "metadata",
-                "port",
-                "status",
-                "type",
-            ]
-            .contains(&word)
-    };
-    strings
-        .intersection(&words)
-        .filter(|word| word.len() > 2 && !is_language(word))
-        .cloned()
-        .collect()
-}
-
-/// What a scenario says with a hostile name in the place of one of its own.
-pub(crate) struct Attacked {
-    pub(crate) scenario: String,
-    pub(crate) name: String,
-    pub(crate) payload: &'static str,
-    pub(crate) diagnosis: ngf_tui::diagnosis::Diagnosis,
-}
-
-/// Every scenario with each of its names attacked, by payloads in turn.
-pub(crate) fn attacked() -> &'static [Attacked] {
-    static ALL: OnceLock<Vec<Attacked>> = OnceLock::new();
-    ALL.get_or_init(|| {
-        let mut turn = 0;
-        let mut seen = BTreeSet::new();
-        let mut all = Vec::new();
-        for scenario in scenario::all() {
-            for name in names_in_remedies(&scenario, &mut seen) {
-                let payload = HOSTILE[turn % HOSTILE.len()];
-                turn += 1;
-                let changed = Scenario::load_changed(&scenario, |objects| {
-                    for object in objects {
-                        put(object, &name, payload);
-                    }
-                });
-                all.push(Attacked {
-                    scenario: scenario.clone(),
-                    name,
-                    payload,
-                    diagnosis: changed.diagnose(),
-                });
-            }
-        }
-        all
-    })
-}
 
 /// What is wrong with how a command ran.
 fn faults(ran: &Ran, command: &str, payload: Option<&str>) -> Vec<String> {
@@ -404,10 +164,9 @@ fn every_manifest_reads_back_as_what_was_meant() {
     assert!(manifests > 10, "{manifests}");
 }
 
-#[test]
-fn every_hostile_text_survives_yaml() {
-    let mut texts: Vec<String> = HOSTILE.iter().map(|text| (*text).to_owned()).collect();
-    for text in [
+/// Hostile names, and texts that YAML has a meaning for.
+fn all_texts() -> Vec<String> {
+    let of_yaml = [
         "yes",
         "No",
         "on",
@@ -458,10 +217,14 @@ fn every_hostile_text_survives_yaml() {
         ".5",
         "y",
         "n",
-    ] {
-        texts.push(text.to_owned());
-    }
-    for text in &texts {
+    ];
+    let all = HOSTILE.iter().chain(&of_yaml);
+    all.map(|text| (*text).to_owned()).collect()
+}
+
+#[test]
+fn every_hostile_text_survives_yaml() {
+    for text in &all_texts() {
         let object = json!({"hostname": text, "list": [text], "labels": {text.as_str(): text}});
         let remedy = Remedy::manifest("", &object);
         let yaml = remedy.yaml.expect("YAML");
@@ -541,7 +304,12 @@ fn parts(text: &str) -> Vec<(&'static str, Printed)> {
 fn every_part_of_a_command_passes_a_hostile_text_on_or_refuses_it() {
     let shell = Shell::new();
     let mut passed_on = BTreeSet::new();
-    for text in HOSTILE {
+    // Some attack a page and may be names.
+    let is_name = |text: &str| {
+        text.chars()
+            .all(|c| c.is_ascii_alphanumeric() || "-.".contains(c))
+    };
+    for text in HOSTILE.iter().filter(|text| !is_name(text)) {
         for (part, command) in parts(text) {
             match command.text() {
                 Ok(command) => {
@@ -562,5 +330,72 @@ fn every_part_of_a_command_passes_a_hostile_text_on_or_refuses_it() {
     assert_eq!(passed_on, BTreeSet::from(["file", "patch"]));
     for (part, command) in parts("fine") {
         assert!(command.text().is_ok(), "{part}");
+    }
+}
+
+#[test]
+fn kubectl_reads_every_text_as_it_was_written() {
+    if !has_peer("kubectl") {
+        return;
+    }
+    let object = json!({
+        "apiVersion": "gateway.networking.k8s.io/v1",
+        "kind": "Gateway",
+        "metadata": {"name": "gateway"},
+        "spec": {"texts": all_texts()},
+    });
+    let yaml = Remedy::manifest("", &object).yaml.expect("YAML");
+    let mut kubectl = Command::new("kubectl")
+        .args(["annotate", "--local", "-o", "json", "-f", "-", "a=b"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("kubectl runs");
+    let mut input = kubectl.stdin.take().expect("stdin");
+    input.write_all(yaml.as_bytes()).expect("written");
+    drop(input);
+    let output = kubectl.wait_with_output().expect("kubectl ends");
+    let read: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    assert_eq!(read["spec"], object["spec"], "{yaml}");
+}
+
+#[test]
+fn init_prints_a_command_that_finds_its_folder() {
+    let shell = Shell::new();
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut objects = scenario::objects("guide");
+    objects.retain(|object| object["kind"] != "BackendTLSPolicy");
+    let list = json!({"apiVersion": "v1", "kind": "List", "items": objects});
+    fs::write(folder.path().join("objects.json"), list.to_string()).expect("a file");
+    for name in HOSTILE
+        .iter()
+        .filter(|name| !name.starts_with('-') && !name.contains(".."))
+    {
+        let output = ngf_tui()
+            .args([
+                "init",
+                "service/secure-app",
+                "--hostname",
+                "secure-app.example.com",
+            ])
+            .args(["-f", "objects.json", "-o", name])
+            .current_dir(folder.path())
+            .output()
+            .expect("it runs");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(0), "{name:?}: {said}");
+        let hint = said.lines().last().unwrap_or_default();
+        let Some((_, command)) = hint.split_once("Review, then: ") else {
+            assert!(hint.contains("that a terminal does not show"), "{hint}");
+            assert!(name.contains(['\n', '\u{1b}']), "{name:?}: {hint}");
+            continue;
+        };
+        let ran = shell.run("/bin/sh", command);
+        let wanted = [
+            vec!["kubectl", "apply", "-f", name],
+            vec!["ngf-tui", "check", "-f", name, "--over"],
+        ];
+        assert_eq!(ran.calls, wanted, "{command}");
+        assert!(ran.files.is_empty() && ran.status == Some(0), "{command}");
     }
 }

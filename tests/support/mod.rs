@@ -2,6 +2,7 @@
 
 #![allow(dead_code)] // each test file uses a part of it
 
+pub(crate) mod hostile;
 #[cfg(feature = "lab-tests")]
 pub(crate) mod lab;
 pub(crate) mod pki;
