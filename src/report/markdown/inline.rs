@@ -170,9 +170,10 @@ fn active(word: &str, is_first: bool) -> Option<Range<usize>> {
         return None;
     }
     // Of an emoji's two colons none stays behind.
-    let inner = match word.strip_prefix(':') {
-        Some(_) => word,
-        None => word.trim_end_matches(CLOSING),
+    let inner = if word.starts_with(':') && word.ends_with(':') {
+        word
+    } else {
+        word.trim_end_matches(CLOSING)
     };
     let mut span = 0..inner.len();
     for (open, close) in [('(', ')'), ('"', '"'), ('\'', '\'')] {
