@@ -14,6 +14,7 @@ mod init;
 mod live;
 mod logs;
 mod matrix;
+mod memory;
 mod output;
 mod over;
 mod pcap;
@@ -42,6 +43,7 @@ type CliError = Box<dyn std::error::Error + Send + Sync>;
 
 /// Runs the program; both binaries are this.
 pub fn main() -> ExitCode {
+    memory::protect();
     ngf_ui::terminal::install_panic_hook();
     let cli = parse();
     let runtime = match tokio::runtime::Builder::new_multi_thread()

@@ -27,6 +27,7 @@ use super::{
 };
 use crate::model::{
     decode::{self, Incoming},
+    kind::Kind,
     object::ObjectRef,
 };
 
@@ -57,10 +58,17 @@ pub(super) async fn get(client: &kube::Client, reference: &ObjectRef) -> Result<
         return Err(Failure::NotFound(format!("{reference} has no valid name")));
     }
     let resource = resource(reference);
-    let request = resource
+    let mut request = resource
         .request()
         .get(&reference.name, &GetParams::default())
         .map_err(|error| Failure::Other(error.to_string()))?;
+    if reference.kind == Kind::Secret {
+        // The read buffers of a connection that is kept would hold the key for a while.
+        let close = http::HeaderValue::from_static("close");
+        request
+            .headers_mut()
+            .insert(http::header::CONNECTION, close);
+    }
     let mut incoming: Incoming = fetch(client, request).await?;
     resource.complete(&mut incoming.value);
     Ok(incoming)

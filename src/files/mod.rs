@@ -17,6 +17,7 @@ use std::{
 };
 
 use serde_json::Value;
+use zeroize::{Zeroize, Zeroizing};
 
 use crate::model::{
     clean::clean_line,
@@ -25,6 +26,7 @@ use crate::model::{
     kind::Kind,
     object::ObjectRef,
     references::references,
+    sensitive,
     snapshot::{KindState, Lookup, Problem, Scope, Snapshot, Source},
 };
 use documents::{Document, documents};
@@ -177,11 +179,11 @@ impl Reading<'_> {
         self.file(&shown(path), is_json, text);
     }
 
-    /// All of a file as text, within the bounds.
-    fn text(&mut self, input: &mut dyn Read) -> io::Result<String> {
+    /// All of a file as text, within the bounds. A Secret may be in it, so it is cleared when dropped.
+    fn text(&mut self, input: &mut dyn Read) -> io::Result<Zeroizing<String>> {
         let limit = MAX_FILE.min(self.left);
-        let mut bytes = Vec::new();
-        let read = input.take(limit + 1).read_to_end(&mut bytes)? as u64;
+        let mut bytes = sensitive::read_to_end(&mut input.take(limit + 1))?;
+        let read = bytes.len() as u64;
         if read > limit {
             return Err(io::Error::other(format!(
                 "it is too large: {} MiB are read of a file and {} MiB in all; give smaller parts",
@@ -190,10 +192,16 @@ impl Reading<'_> {
             )));
         }
         self.left -= read;
-        String::from_utf8(bytes).map_err(|_| io::Error::other("it is no UTF-8 text"))
+        match String::from_utf8(std::mem::take(&mut *bytes)) {
+            Ok(text) => Ok(Zeroizing::new(text)),
+            Err(error) => {
+                error.into_bytes().zeroize();
+                Err(io::Error::other("it is no UTF-8 text"))
+            }
+        }
     }
 
-    fn file(&mut self, place: &str, is_json: bool, text: io::Result<String>) {
+    fn file(&mut self, place: &str, is_json: bool, text: io::Result<Zeroizing<String>>) {
         let text = match text {
             Ok(text) => text,
             Err(error) => return self.problem(place, format!("cannot be read: {error}")),

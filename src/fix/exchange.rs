@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 
 use crate::{
     cluster::{Cluster, failure_in_words, is_name},
-    model::object::ObjectRef,
+    model::{object::ObjectRef, sensitive},
 };
 
 /// Bytes of one answer; etcd keeps objects of up to 1.5 MiB.
@@ -67,7 +67,7 @@ pub(crate) async fn ask(
             if bytes.len() + data.len() > MAX_ANSWER {
                 return Err("its answer is too large".to_owned());
             }
-            bytes.extend_from_slice(data);
+            sensitive::append(&mut bytes, data);
         }
         let header = |name| parts.headers.get(name)?.to_str().ok();
         Ok(Answer {

@@ -14,5 +14,6 @@ pub mod node_id;
 pub mod object;
 pub mod raw;
 pub mod references;
+pub(crate) mod sensitive;
 pub mod snapshot;
 pub mod topology;

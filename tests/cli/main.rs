@@ -11,4 +11,5 @@ mod command_line;
 mod demo;
 mod journey;
 mod journey_ways;
+mod memory;
 mod probe_options;

@@ -5,6 +5,7 @@
 pub(crate) mod hostile;
 #[cfg(feature = "lab-tests")]
 pub(crate) mod lab;
+pub(crate) mod memory;
 pub(crate) mod pki;
 #[cfg(feature = "lab-tests")]
 pub(crate) mod proxy;

@@ -79,7 +79,7 @@ fn take(
 ) {
     for (index, (key, value)) in map.iter_mut().enumerate() {
         let bytes = match value {
-            Value::String(text) if encoded => decode(text),
+            Value::String(text) if encoded => decode(text.as_bytes()),
             Value::String(text) => Some(Zeroizing::new(text.clone().into_bytes())),
             Value::Null => Some(Zeroizing::default()),
             _ => None,
@@ -117,7 +117,7 @@ pub(crate) fn config_map(value: &Value) -> (ConfigMapFacts, Vec<Wrong>) {
         };
         for (key, value) in map.iter().take(MAX_KEYS) {
             let bytes = match value {
-                Value::String(text) if encoded => decode(text),
+                Value::String(text) if encoded => decode(text.as_bytes()),
                 Value::String(text) => Some(Zeroizing::new(text.clone().into_bytes())),
                 Value::Null => Some(Zeroizing::default()),
                 _ => None,
@@ -147,11 +147,11 @@ pub(crate) fn value_of(value: &Value, key: &str) -> Option<Zeroizing<Vec<u8>>> {
     let is_secret = value.get("kind").and_then(Value::as_str) == Some("Secret");
     let text = |field: &str| value.get(field)?.get(key)?.as_str();
     if is_secret {
-        return decode(text("data")?);
+        return decode(text("data")?.as_bytes());
     }
     match text("data") {
         Some(text) => Some(Zeroizing::new(text.as_bytes().to_vec())),
-        None => decode(text("binaryData")?),
+        None => decode(text("binaryData")?.as_bytes()),
     }
 }
 
@@ -163,14 +163,22 @@ fn whole(field: &'static str) -> Wrong {
     }
 }
 
+/// Copied into a buffer that never grows: growing would leave a copy behind.
+fn without_line_breaks(text: &[u8]) -> Zeroizing<Vec<u8>> {
+    let mut compact = Zeroizing::new(Vec::with_capacity(text.len()));
+    for part in text.split(|byte| matches!(byte, b'\r' | b'\n')) {
+        compact.extend_from_slice(part);
+    }
+    compact
+}
+
 /// Base64 as Go reads it: line breaks within are skipped.
-fn decode(text: &str) -> Option<Zeroizing<Vec<u8>>> {
-    let compact: Zeroizing<Vec<u8>> = Zeroizing::new(
-        text.bytes()
-            .filter(|byte| !matches!(byte, b'\r' | b'\n'))
-            .collect(),
-    );
-    STANDARD.decode(compact.as_slice()).ok().map(Zeroizing::new)
+fn decode(text: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+    let compact = without_line_breaks(text);
+    let mut bytes = Zeroizing::new(vec![0; compact.len() / 4 * 3 + 3]);
+    let length = STANDARD.decode_slice(&*compact, &mut bytes).ok()?;
+    bytes.truncate(length);
+    Some(bytes)
 }
 
 fn lengths(values: &Values) -> BTreeMap<String, usize> {

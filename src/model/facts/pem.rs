@@ -1,6 +1,5 @@
 //! Certificates and keys in PEM, as `ngf_probes` reads them with NGINX's own library.
 
-use base64::{Engine, engine::general_purpose::STANDARD};
 use ngf_probes::{
     certificate::CertificateFacts,
     pem::{PemError, key_facts, key_fits, read_bundle},
@@ -43,15 +42,11 @@ pub(super) fn ca_facts(bytes: Option<&[u8]>) -> PemFacts {
     let encoded = bytes
         .filter(|bytes| bytes.len() <= MAX_BYTES)
         .and_then(|bytes| {
-            let is_break = |byte: &u8| matches!(byte, b'\r' | b'\n');
-            let dense: Vec<u8> = bytes
-                .iter()
-                .copied()
-                .filter(|byte| !is_break(byte))
-                .collect();
-            STANDARD.decode(dense).ok().filter(|text| !text.is_empty())
+            let text = super::decode(bytes)?;
+            (!text.is_empty()).then_some(text)
         });
-    pem_facts(encoded.as_deref().or(bytes))
+    let encoded = encoded.as_ref().map(|text| text.as_slice());
+    pem_facts(encoded.or(bytes))
 }
 
 /// The certificates of a bundle that can be read, though NGINX would refuse it as a whole.

@@ -10,11 +10,14 @@
 //! - `SSL_set_msg_callback`, which gives each message in plain text; openssl-sys does not declare it.
 //! - `OPENSSL_init_ssl` without the configuration file: the verdict is NGINX's, and must not depend
 //!   on an `openssl.cnf` of the machine that the probe runs on.
+//! - `CRYPTO_set_mem_functions`: OpenSSL's PEM decoder frees the DER of a private key without clearing
+//!   it, so everything that OpenSSL frees is cleared.
 #![allow(
     unsafe_code,
     reason = "calls into OpenSSL that the openssl crate does not wrap"
 )]
 
+use std::alloc::{Layout, alloc, dealloc};
 use std::cell::RefCell;
 use std::ffi::{CStr, c_char, c_int, c_uint, c_void};
 use std::ptr;
@@ -33,6 +36,14 @@ use crate::pem::as_a_file;
 use crate::transcript::VerifyEvent;
 
 unsafe extern "C" {
+    fn CRYPTO_set_mem_functions(
+        malloc: unsafe extern "C" fn(usize, *const c_char, c_int) -> *mut c_void,
+        realloc: unsafe extern "C" fn(*mut c_void, usize, *const c_char, c_int) -> *mut c_void,
+        free: unsafe extern "C" fn(*mut c_void, *const c_char, c_int),
+    ) -> c_int;
+
+    fn OPENSSL_cleanse(start: *mut c_void, length: usize);
+
     fn PEM_read_bio_X509_AUX(
         bio: *mut openssl_sys::BIO,
         out: *mut *mut openssl_sys::X509,
@@ -88,6 +99,79 @@ const INIT_LOAD_SSL_STRINGS: u64 = 0x0020_0000;
 const PEM_NO_START_LINE: c_int = 108;
 /// `ERR_LIB_PEM` of err.h.
 const LIB_PEM: c_int = 9;
+
+/// Has OpenSSL clear all memory that it frees, for the rest of the process. Returns whether it does:
+/// it does not where OpenSSL has allocated memory already, so call this before anything else.
+pub fn clear_freed_memory() -> bool {
+    // SAFETY: the three functions keep to the contract of malloc, realloc and free, from any thread.
+    unsafe { CRYPTO_set_mem_functions(allocate, reallocate, release) == 1 }
+}
+
+/// Bytes in front of each block, which hold its length. As malloc's own, a block is aligned to 16.
+const HEADER: usize = 16;
+
+fn layout(length: usize) -> Option<Layout> {
+    Layout::from_size_align(length.checked_add(HEADER)?, HEADER).ok()
+}
+
+unsafe extern "C" fn allocate(length: usize, _: *const c_char, _: c_int) -> *mut c_void {
+    let Some(layout) = layout(length).filter(|_| length > 0) else {
+        return ptr::null_mut();
+    };
+    // SAFETY: the layout is not empty, and its first 16 bytes, aligned to 16, hold the length.
+    unsafe {
+        let start = alloc(layout);
+        if start.is_null() {
+            return ptr::null_mut();
+        }
+        start.cast::<[usize; 1]>().write([length]);
+        start.add(HEADER).cast()
+    }
+}
+
+/// The length of a block of [`allocate`].
+///
+/// # Safety
+/// `block` is such a block, and has not been released.
+unsafe fn length_of(block: *mut c_void) -> usize {
+    // SAFETY: by this function's contract the header stands in front.
+    unsafe { block.cast::<u8>().sub(HEADER).cast::<[usize; 1]>().read()[0] }
+}
+
+unsafe extern "C" fn reallocate(
+    block: *mut c_void,
+    length: usize,
+    file: *const c_char,
+    line: c_int,
+) -> *mut c_void {
+    // SAFETY: OpenSSL passes null or a block of `allocate`. Always a new block: one that grew in
+    // place by the allocator's means might leave a copy behind.
+    unsafe {
+        let new = allocate(length, file, line);
+        if !block.is_null() && (!new.is_null() || length == 0) {
+            let kept = length_of(block).min(length);
+            if !new.is_null() {
+                ptr::copy_nonoverlapping(block.cast::<u8>(), new.cast::<u8>(), kept);
+            }
+            release(block, file, line);
+        }
+        new
+    }
+}
+
+unsafe extern "C" fn release(block: *mut c_void, _: *const c_char, _: c_int) {
+    if block.is_null() {
+        return;
+    }
+    // SAFETY: OpenSSL passes a block of `allocate` that it no longer uses.
+    unsafe {
+        let length = length_of(block);
+        OPENSSL_cleanse(block, length);
+        if let Some(layout) = layout(length) {
+            dealloc(block.cast::<u8>().sub(HEADER), layout);
+        }
+    }
+}
 
 /// Makes OpenSSL ready without reading a configuration file. Has an effect only before the first
 /// other use of OpenSSL in the process; may be called any number of times.

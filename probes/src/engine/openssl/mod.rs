@@ -10,6 +10,7 @@ mod name;
 mod session;
 
 pub use context::{ConfigError, Prepared, prepare, prepare_with};
+pub use ffi::clear_freed_memory;
 pub use name::UpstreamName;
 pub use session::{HandshakeEnd, Session};
 
