@@ -3,6 +3,7 @@
 use std::{
     fmt::Write as _,
     io::IsTerminal,
+    path::Path,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -15,7 +16,9 @@ use tokio_util::sync::CancellationToken;
 use super::{
     CliError, EXIT_OK,
     args::{CheckOutput, DemoArgs, InputArgs},
-    check, output, probe,
+    check,
+    kubeconfig_file::KubeconfigFile,
+    output, probe,
     tui::{self, Begin, PROBE_TIMEOUT},
 };
 use crate::{
@@ -55,7 +58,7 @@ pub(super) async fn run(input: &InputArgs, args: &DemoArgs) -> Result<u8, CliErr
     }
     let sandbox = Sandbox::start(SandboxOptions::new(scenario, stage)).await?;
     if args.serve {
-        return serve(sandbox).await;
+        return serve(sandbox, args.kubeconfig_out.as_deref()).await;
     }
     let cluster = connect(&sandbox).await?;
     if plain {
@@ -110,37 +113,56 @@ pub(super) async fn connect(sandbox: &Sandbox) -> Result<Cluster, CliError> {
     Ok(cluster::connect(&options).await?)
 }
 
-/// Prints a kubeconfig and serves until a signal.
-async fn serve(sandbox: Sandbox) -> Result<u8, CliError> {
-    output::print(&sandbox.kubeconfig())?;
-    output::say(
-        "# The embedded cluster is served until ctrl-c. Save the text above to a file, and: kubectl --kubeconfig FILE get gateways,httproutes,backendtlspolicies -A",
-    );
-    output::say(
-        "# Exec, port-forward and debug work on it as well: kubectl --kubeconfig FILE exec deployment/gateway-nginx -- nginx -T",
-    );
-    wait_for_signal().await?;
+/// Prints or writes a kubeconfig and serves until a signal.
+async fn serve(sandbox: Sandbox, file: Option<&Path>) -> Result<u8, CliError> {
+    let signals = signals()?;
+    let created = file.map(|path| KubeconfigFile::create(path, sandbox.kubeconfig()));
+    let (kubeconfig, save, name) = match created.transpose() {
+        Ok(Some(file)) => {
+            let name = file.path().display().to_string();
+            (Some(file), "Try: ", name)
+        }
+        Ok(None) => {
+            output::print(&sandbox.kubeconfig())?;
+            let save = "Save the text above to a file that only you can read, and: ";
+            (None, save, "FILE".to_owned())
+        }
+        Err(error) => {
+            sandbox.shutdown().await;
+            return Err(error.into());
+        }
+    };
+    output::say(&format!(
+        "# The embedded cluster is served until ctrl-c. {save}kubectl --kubeconfig {name} get gateways,httproutes,backendtlspolicies -A",
+    ));
+    output::say(&format!(
+        "# Exec, port-forward and debug work on it as well: kubectl --kubeconfig {name} exec deployment/gateway-nginx -- nginx -T",
+    ));
+    signals.await;
+    drop(kubeconfig);
     sandbox.shutdown().await;
     Ok(EXIT_OK)
 }
 
+/// Ends with the first signal that asks for an end. Signals count from the call on.
 #[cfg(unix)]
-async fn wait_for_signal() -> std::io::Result<()> {
+fn signals() -> std::io::Result<impl Future<Output = ()>> {
     use tokio::signal::unix::{SignalKind, signal};
-    let (mut terminate, mut hang_up) = (
-        signal(SignalKind::terminate())?,
-        signal(SignalKind::hangup())?,
-    );
-    tokio::select! {
-        result = tokio::signal::ctrl_c() => result,
-        _ = terminate.recv() => Ok(()),
-        _ = hang_up.recv() => Ok(()),
-    }
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut hang_up = signal(SignalKind::hangup())?;
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+            _ = hang_up.recv() => {}
+        }
+    })
 }
 
 #[cfg(not(unix))]
-async fn wait_for_signal() -> std::io::Result<()> {
-    tokio::signal::ctrl_c().await
+fn signals() -> std::io::Result<impl Future<Output = ()>> {
+    Ok(async { drop(tokio::signal::ctrl_c().await) })
 }
 
 /// Walks stages in words: what was done, what the check says, what the probe saw, what the

@@ -11,6 +11,8 @@ mod explain;
 mod fix;
 mod grid;
 mod init;
+#[cfg(feature = "demo")]
+mod kubeconfig_file;
 mod live;
 mod logs;
 mod matrix;

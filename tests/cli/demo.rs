@@ -201,3 +201,61 @@ fn kubectl_and_ngf_tui_read_what_the_demo_serves() {
     let logs = served.kubectl(&["logs", "-l", "app=secure-app", "--tail=50"]);
     assert!(logs.contains("ssl_client_verify="), "{logs}");
 }
+
+/// The token in the kubeconfig is for whoever started the demo, and is of no use after its end.
+#[test]
+fn the_kubeconfig_file_is_its_owners_alone_and_goes_with_the_demo() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("kubeconfig");
+    for signal in ["-INT", "-TERM", "-HUP"] {
+        let mut child = Command::new("sh")
+            .args([
+                "-c",
+                "umask 0; exec \"$0\" demo --serve --kubeconfig-out \"$1\"",
+            ])
+            .args([env!("CARGO_BIN_EXE_ngf-tui").as_ref(), path.as_os_str()])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("ngf-tui runs");
+        let mut hint = String::new();
+        let mut errors = BufReader::new(child.stderr.take().expect("a pipe"));
+        errors.read_line(&mut hint).expect("a hint");
+        assert!(hint.contains(&path.display().to_string()), "{hint}");
+        let mode = std::fs::metadata(&path)
+            .expect("a file")
+            .permissions()
+            .mode();
+        assert_eq!(mode & 0o777, 0o600);
+        let check = ngf_tui()
+            .args(["check", "--kubeconfig", path.to_str().expect("UTF-8")])
+            .output()
+            .expect("ngf-tui runs");
+        let text = String::from_utf8_lossy(&check.stdout).into_owned();
+        assert!(text.contains("secure-app"), "{text}");
+        // A second one does not overwrite it.
+        let second = ngf_tui()
+            .args([
+                "demo",
+                "--serve",
+                "--kubeconfig-out",
+                path.to_str().expect("UTF-8"),
+            ])
+            .output()
+            .expect("ngf-tui runs");
+        assert_eq!(second.status.code(), Some(2));
+        let error = String::from_utf8_lossy(&second.stderr).into_owned();
+        assert!(error.contains("exists and is not overwritten"), "{error}");
+
+        let id = child.id().to_string();
+        let status = Command::new("kill").args([signal, &id]).status();
+        assert!(status.is_ok_and(|status| status.success()));
+        assert_eq!(child.wait().expect("it ends").code(), Some(0), "{signal}");
+        assert!(!path.exists(), "{signal}: the file is left");
+        let mut printed = String::new();
+        let mut output = child.stdout.take().expect("a pipe");
+        output.read_to_string(&mut printed).expect("UTF-8");
+        assert_eq!(printed, "", "the token is in the file only");
+    }
+}

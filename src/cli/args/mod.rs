@@ -469,9 +469,14 @@ pub struct DemoArgs {
     /// Print text instead of opening the terminal interface
     #[arg(long)]
     pub plain: bool,
-    /// Print a kubeconfig and keep serving the embedded cluster
+    /// Print a kubeconfig and keep serving the embedded cluster. Its token lets whoever reads it do
+    /// anything there: prefer --kubeconfig-out
     #[arg(long, conflicts_with = "plain")]
     pub serve: bool,
+    /// With --serve: write the kubeconfig to this new file, which only you can read; it is deleted when
+    /// the demo ends
+    #[arg(long, value_name = "FILE", requires = "serve")]
+    pub kubeconfig_out: Option<PathBuf>,
     /// From where the bytes of a probe leave at first; the key v chooses another way
     #[arg(long, value_enum, value_name = "WAY", conflicts_with_all = ["plain", "serve"])]
     pub via: Option<Via>,
