@@ -1,7 +1,9 @@
 //! `cleanup`: what the tool made in a cluster and did not remove.
 
+use std::io::{self, IsTerminal, Write};
+
 use super::{
-    CliError, EXIT_COULD_NOT, EXIT_OK,
+    CliError, EXIT_COULD_NOT, EXIT_FOUND, EXIT_OK,
     args::{CleanupArgs, InputArgs},
     connect_to, output,
 };
@@ -11,7 +13,8 @@ use crate::{
     world::making::READ_ONLY,
 };
 
-/// Runs it: exit 0 when nothing is left that could be removed.
+/// Runs it: exit 0 when no debug pod is left, 1 when one was kept because it may be in use, 2 when one
+/// could not be removed.
 pub(super) async fn run(input: &InputArgs, args: &CleanupArgs) -> Result<u8, CliError> {
     if input.read_only && !args.dry_run {
         return Err(format!("{READ_ONLY}; --dry-run says what would be removed").into());
@@ -36,6 +39,14 @@ pub(super) async fn run(input: &InputArgs, args: &CleanupArgs) -> Result<u8, Cli
             output::print(&format!("{what}\n"))?;
             continue;
         }
+        let asks = leftover.ephemeral.is_none() && leftover.usage.may_be_in_use() && !args.yes;
+        if asks && !agreed(&what)? {
+            output::print(&format!(
+                "{what}: kept; `ngf-tui cleanup --yes` removes it, and the probe that uses it fails\n"
+            ))?;
+            status = status.max(EXIT_FOUND);
+            continue;
+        }
         match remove_leftover(&cluster, leftover).await {
             Ok(()) => output::print(&format!("{what}: removed\n"))?,
             Err(why) => {
@@ -51,4 +62,16 @@ pub(super) async fn run(input: &InputArgs, args: &CleanupArgs) -> Result<u8, Cli
         output::print("nothing is left of earlier probes\n")?;
     }
     Ok(status)
+}
+
+/// Asks at the terminal; without one the answer is no.
+fn agreed(what: &str) -> io::Result<bool> {
+    if !io::stdin().is_terminal() {
+        return Ok(false);
+    }
+    write!(io::stderr(), "{what}\nRemove it? [y/N] ")?;
+    io::stderr().flush()?;
+    let mut answer = String::new();
+    io::stdin().read_line(&mut answer)?;
+    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
 }

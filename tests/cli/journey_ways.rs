@@ -60,7 +60,7 @@ async fn a_debug_pod_is_removed_however_the_interface_ends() {
         terminal.wait_for(&["via pod", "1 "]);
         wait_for(&cluster, 0, "after one round").await;
         terminal.press(&["w"]);
-        terminal.wait_for(&["This writes to the cluster"]);
+        terminal.wait_for(&["This writes to the cluster", "at most 3600 s"]);
         terminal.press(&["y"]);
         terminal.wait_for(&["watching"]);
         wait_for(&cluster, 1, "while it is watched").await;

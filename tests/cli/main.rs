@@ -7,6 +7,7 @@ mod support;
 
 mod check_over;
 mod check_within;
+mod cleanup;
 mod command_line;
 mod demo;
 mod journey;

@@ -124,7 +124,8 @@ pub enum Command {
     Fix(FixArgs),
     /// Write the manifests that mutual TLS to a Service needs, for review; nothing is applied
     Init(InitArgs),
-    /// Find what the tool made in the cluster and could not remove (after kill -9), and remove it
+    /// Remove debug pods that a killed run left in the cluster; asks before it removes one that may be in
+    /// use. Exit 0 (none is left), 1 (one was kept, as without a terminal to ask at) or 2 (could not)
     Cleanup(CleanupArgs),
     /// Relay standard input and output to a TCP connection: what the tool's own image does in a pod
     Relay(RelayArgs),
@@ -420,9 +421,12 @@ pub struct InitArgs {
 /// Arguments of `cleanup`.
 #[derive(Debug, Clone, Args)]
 pub struct CleanupArgs {
-    /// Only say what would be removed
+    /// Only list what is there, with its age, its owner and whether it is in use
     #[arg(long)]
     pub dry_run: bool,
+    /// Remove debug pods that are in use or may be, too, without asking
+    #[arg(long, conflicts_with = "dry_run")]
+    pub yes: bool,
 }
 
 /// Arguments of `relay`.

@@ -14,9 +14,14 @@ use kube::{
     Api, Client,
     api::{DeleteParams, ListParams, Preconditions},
 };
+use ngf_probes::sanitize;
 use tokio::time::sleep;
+use tokio_util::sync::DropGuard;
 
-use super::made::{DEBUG_POD, MANAGED_BY, PREFIX};
+use super::{
+    heartbeat::{self, OWNER_VARIABLE, Usage},
+    made::{DEBUG_POD, MANAGED_BY, PREFIX},
+};
 use crate::{
     cluster::{Cluster, error::Failure, request::answered},
     model::{clean::clean_line, kind::Kind, object::ObjectRef},
@@ -28,7 +33,16 @@ const GONE: Duration = Duration::from_secs(15);
 /// The pods that this run made. Clones share one list.
 #[derive(Clone, Default)]
 pub struct Leftovers {
-    pods: Arc<Mutex<BTreeMap<ObjectRef, (Client, Duration)>>>,
+    pods: Arc<Mutex<BTreeMap<ObjectRef, Temporary>>>,
+}
+
+/// A pod of this run.
+struct Temporary {
+    client: Client,
+    /// When it ends by itself.
+    lives: Duration,
+    /// Ends the heartbeat with this value.
+    heartbeat: Option<DropGuard>,
 }
 
 impl Leftovers {
@@ -40,10 +54,24 @@ impl Leftovers {
     /// Takes a pod down, before it is asked for: an answer may never come. `lives` is when it ends by
     /// itself.
     pub(super) fn add(&self, client: Client, pod: ObjectRef, lives: Duration) {
-        self.lock().insert(pod, (client, lives));
+        let temporary = Temporary {
+            client,
+            lives,
+            heartbeat: None,
+        };
+        self.lock().insert(pod, temporary);
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<ObjectRef, (Client, Duration)>> {
+    /// Says in the pod, until it is removed, that it is in use. `created` is when the API server
+    /// created it.
+    pub(super) fn keep_alive(&self, pod: &ObjectRef, created: Option<Timestamp>) {
+        if let Some(temporary) = self.lock().get_mut(pod) {
+            let client = temporary.client.clone();
+            temporary.heartbeat = Some(heartbeat::start(client, pod.clone(), created));
+        }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<ObjectRef, Temporary>> {
         self.pods.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -51,11 +79,11 @@ impl Leftovers {
     /// panic too; what it holds is then gone or named in the answer, a sentence each.
     pub async fn remove_all(&self) -> Vec<String> {
         let pods = std::mem::take(&mut *self.lock());
-        let removed = pods.into_iter().map(|(pod, (client, lives))| async move {
-            remove(&client, &pod, None).await.err().map(|why| {
+        let removed = pods.into_iter().map(|(pod, temporary)| async move {
+            remove(&temporary.client, &pod, None).await.err().map(|why| {
                 format!(
                     "{pod} could not be removed: {why}; it ends by itself within {} s, and `ngf-tui cleanup` removes it",
-                    lives.as_secs()
+                    temporary.lives.as_secs()
                 )
             })
         });
@@ -67,7 +95,11 @@ impl Leftovers {
     /// # Errors
     /// A sentence, where it is still there.
     pub(super) async fn remove(&self, pod: &ObjectRef) -> Result<(), String> {
-        let Some((client, _)) = self.lock().get(pod).cloned() else {
+        let client = self
+            .lock()
+            .get(pod)
+            .map(|temporary| temporary.client.clone());
+        let Some(client) = client else {
             return Ok(());
         };
         remove(&client, pod, None).await?;
@@ -114,8 +146,10 @@ async fn remove(client: &Client, pod: &ObjectRef, uid: Option<&str>) -> Result<(
 pub struct Leftover {
     /// The pod.
     pub pod: ObjectRef,
-    /// What it is and what it does, in words: `a debug pod, Running since 2026-11-23T17:00:00Z`.
+    /// What it is, its age and owner, and whether it is in use.
     pub words: String,
+    /// Whether a probe still uses it.
+    pub usage: Usage,
     /// The name of the ephemeral container in it; `None` where the pod itself is the tool's.
     pub ephemeral: Option<String>,
     uid: String,
@@ -147,9 +181,10 @@ pub async fn find_leftovers(
         }
     };
     let mut found = BTreeMap::new();
+    let now = heartbeat::server_time(cluster).await;
     for (key, value) in [DEBUG_POD, MANAGED_BY] {
         for pod in listed(format!("{key}={value}")).await? {
-            let leftover = debug_pod(&pod);
+            let leftover = debug_pod(&pod, now);
             found.insert((leftover.pod.clone(), None), leftover);
         }
     }
@@ -184,25 +219,38 @@ fn reference(pod: &Pod) -> ObjectRef {
     )
 }
 
-fn debug_pod(pod: &Pod) -> Leftover {
+fn debug_pod(pod: &Pod, now: Timestamp) -> Leftover {
     let phase = pod
         .status
         .as_ref()
         .and_then(|status| status.phase.as_deref())
         .unwrap_or("Pending");
-    let since = pod
-        .metadata
-        .creation_timestamp
-        .as_ref()
-        .map(|time| time.0.to_string());
+    let age = pod.metadata.creation_timestamp.as_ref().map_or_else(
+        || "at an unknown time".to_owned(),
+        |created| format!("{} ago", age(now.duration_since(created.0))),
+    );
+    let owner = heartbeat::owner_of(pod).unwrap_or_else(|| "an unknown user".to_owned());
+    let usage = heartbeat::usage(pod, now);
     Leftover {
         pod: reference(pod),
         words: clean_line(&format!(
-            "a debug pod, {phase}, made {}",
-            since.as_deref().unwrap_or("nobody knows when")
+            "debug pod, {phase}, created {age} by {owner}; {}",
+            usage.words()
         )),
+        usage,
         ephemeral: None,
         uid: pod.metadata.uid.clone().unwrap_or_default(),
+    }
+}
+
+/// `40 s`, `12 min`, `3 h`, `2 d`.
+fn age(age: jiff::SignedDuration) -> String {
+    let seconds = age.as_secs().max(0);
+    match seconds {
+        ..120 => format!("{seconds} s"),
+        ..7_200 => format!("{} min", seconds / 60),
+        ..172_800 => format!("{} h", seconds / 3_600),
+        _ => format!("{} d", seconds / 86_400),
     }
 }
 
@@ -215,13 +263,26 @@ fn ephemeral_containers(pod: &Pod) -> Vec<Leftover> {
     containers
         .filter(|container| container.name.starts_with(PREFIX))
         .map(|container| {
-            let runs = runs_until(pod, &container.name, container.args.as_ref()).map_or_else(
-                || "it does not run".to_owned(),
-                |until| format!("it runs until {until}"),
+            let usage = runs_until(pod, &container.name, container.args.as_ref()).map_or_else(
+                || Usage::Ended("it does not run".to_owned()),
+                |until| Usage::Unknown(format!("it runs until {until}")),
             );
+            let owner = container
+                .env
+                .iter()
+                .flatten()
+                .find(|variable| variable.name == OWNER_VARIABLE)
+                .and_then(|variable| variable.value.as_deref())
+                .unwrap_or("an unknown user");
             Leftover {
                 pod: reference(pod),
-                words: clean_line(&format!("ephemeral container {}: {runs}", container.name)),
+                words: clean_line(&format!(
+                    "ephemeral container {}, added by {}; {}",
+                    container.name,
+                    sanitize::line(owner, 120),
+                    usage.words()
+                )),
+                usage,
                 ephemeral: Some(container.name.clone()),
                 uid: pod.metadata.uid.clone().unwrap_or_default(),
             }

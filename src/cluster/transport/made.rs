@@ -10,7 +10,7 @@ use std::{
 use k8s_openapi::api::core::v1::{EphemeralContainer, Pod};
 use serde_json::{Map, Value, json};
 
-use super::{CONTAINER, DataPlanePod};
+use super::{CONTAINER, DataPlanePod, heartbeat};
 use crate::model::{kinds::Gateway, object::Object, snapshot::Snapshot};
 
 /// Label of what the tool made; `kubectl get pods -l app.kubernetes.io/managed-by=ngf-tui`.
@@ -118,8 +118,10 @@ pub(super) fn ephemeral_container(
     options: &MakeOptions,
 ) -> Result<EphemeralContainer, String> {
     let spec = pod.get("spec").unwrap_or(&Value::Null);
-    let container = Value::Object(sleeper(name, options, spec));
-    serde_json::from_value(container).map_err(|error| error.to_string())
+    let mut container = sleeper(name, options, spec);
+    let owner = json!([{"name": heartbeat::OWNER_VARIABLE, "value": heartbeat::owner()}]);
+    container.insert("env".to_owned(), owner);
+    serde_json::from_value(Value::Object(container)).map_err(|error| error.to_string())
 }
 
 /// A debug pod beside a data-plane pod (`pod`, as the API server gave it).
@@ -224,6 +226,7 @@ fn annotations(gateway: &Object<Gateway>, spec: &Value) -> BTreeMap<&'static str
         ("ngf-tui/gateway", gateway.reference.path()),
         ("ngf-tui/version", env!("CARGO_PKG_VERSION").to_owned()),
     ]);
+    annotations.extend(heartbeat::annotations());
     let containers = ["containers", "initContainers"]
         .into_iter()
         .filter_map(|key| spec.get(key).and_then(Value::as_array))

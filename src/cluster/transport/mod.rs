@@ -7,6 +7,7 @@
 mod access;
 mod data_plane;
 mod exec;
+mod heartbeat;
 mod leftovers;
 mod made;
 mod on_disk;
@@ -22,6 +23,7 @@ use std::fmt;
 pub use access::{Access, Need, needs};
 pub use data_plane::{CONTAINER, DataPlane, DataPlanePod, NoDataPlane, data_plane};
 pub use exec::Exec;
+pub use heartbeat::Usage;
 pub use leftovers::{Leftover, Leftovers, find_leftovers, remove_leftover};
 pub use made::{IMAGE, MakeOptions};
 #[allow(unused_imports)] // for the text above

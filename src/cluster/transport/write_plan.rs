@@ -126,7 +126,7 @@ impl Transports {
             lives: options.lives,
             sentences: vec![
                 "Kubernetes never removes an ephemeral container: its entry stays in the pod until the pod is replaced. This one ends by itself, and is used again by probes until then.".to_owned(),
-                "It runs as nginx's user, with no capabilities, and sees nginx's network, not its files.".to_owned(),
+                "It runs as nginx's user, with no capabilities, and sees nginx's network, not its files. An environment variable says who added it.".to_owned(),
             ],
             from: from.clone(),
             write: Write::Ephemeral(Box::new(container)),
@@ -154,6 +154,7 @@ impl Transports {
         let pod = made::debug_pod(self.snapshot(), owner, from, &raw, &name, options)?;
         let mut sentences = vec![
             "It is removed when the probe ends, however it ends; if this program is killed, the deadline ends the pod, and `ngf-tui cleanup` removes it.".to_owned(),
+            "Its annotations say who created it and, every 30 s, that the probe still runs.".to_owned(),
         ];
         sentences.push(if options.like_data_plane {
             "It has the data plane's labels, so that NetworkPolicies see the same pod; it is never ready, so that no Service sends it traffic. A PodDisruptionBudget or HorizontalPodAutoscaler with these labels counts it while it lives.".to_owned()
@@ -269,7 +270,11 @@ impl Transports {
         // Not cancelled: a request that was sent is answered, or nobody knows what is left.
         let made = answered(pods.create(&PostParams::default(), &pod)).await;
         let result = match made {
-            Ok(_) => self.running(&reference, RELAY, &plan.image, cancel).await,
+            Ok(pod) => {
+                let created = pod.metadata.creation_timestamp.map(|time| time.0);
+                leftovers.keep_alive(&reference, created);
+                self.running(&reference, RELAY, &plan.image, cancel).await
+            }
             Err(failure) => Err(refused("a pod", &plan, &failure)),
         };
         if let Err(why) = result {
