@@ -247,9 +247,9 @@ fn debug_pod(pod: &Pod, now: Timestamp) -> Leftover {
 fn age(age: jiff::SignedDuration) -> String {
     let seconds = age.as_secs().max(0);
     match seconds {
-        ..120 => format!("{seconds} s"),
-        ..7_200 => format!("{} min", seconds / 60),
-        ..172_800 => format!("{} h", seconds / 3_600),
+        0..120 => format!("{seconds} s"),
+        120..7_200 => format!("{} min", seconds / 60),
+        7_200..172_800 => format!("{} h", seconds / 3_600),
         _ => format!("{} d", seconds / 86_400),
     }
 }

@@ -124,7 +124,7 @@ unsafe extern "C" fn allocate(length: usize, _: *const c_char, _: c_int) -> *mut
         if start.is_null() {
             return ptr::null_mut();
         }
-        start.cast::<[usize; 1]>().write([length]);
+        start.cast::<usize>().write_unaligned(length);
         start.add(HEADER).cast()
     }
 }
@@ -135,7 +135,13 @@ unsafe extern "C" fn allocate(length: usize, _: *const c_char, _: c_int) -> *mut
 /// `block` is such a block, and has not been released.
 unsafe fn length_of(block: *mut c_void) -> usize {
     // SAFETY: by this function's contract the header stands in front.
-    unsafe { block.cast::<u8>().sub(HEADER).cast::<[usize; 1]>().read()[0] }
+    unsafe {
+        block
+            .cast::<u8>()
+            .sub(HEADER)
+            .cast::<usize>()
+            .read_unaligned()
+    }
 }
 
 unsafe extern "C" fn reallocate(
