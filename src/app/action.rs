@@ -41,6 +41,7 @@ pub enum Action {
     Filter,
     Command,
     Help,
+    Suspend,
     Quit,
 }
 
@@ -170,7 +171,8 @@ pub static ACTIONS: &[ActionInfo] = &[
     action!(Action::PreviousStage, "previous-stage", ["p"], [Context::Demo], "previous stage", "demo: the guide's stage before", Do, 0),
     action!(Action::Command, "command", [":"], [], "command", "every command, by name", Program, 12),
     action!(Action::Help, "help", ["?", "f1"], [], "help", "this screen", Program, 13),
-    action!(Action::Quit, "quit", ["q", "ctrl-c"], [], "quit", "quit", Program, 14),
+    action!(Action::Suspend, "suspend", ["ctrl-z"], [], "suspend", "suspend: back to the shell, whose fg continues the program", Program, 0),
+    action!(Action::Quit, "quit", ["q", "ctrl-c"], [], "quit", "quit; ctrl-c closes what lies over the panes first", Program, 14),
 ];
 
 impl Action {

@@ -53,8 +53,6 @@ pub enum Event {
     Stage(Stage),
     /// Something that was asked for failed: a sentence.
     Failed(String),
-    /// A signal asks to end.
-    Terminate,
 }
 
 /// A diagnosis, with what it was made of.
@@ -93,6 +91,8 @@ pub enum Effect {
     ApplyFix(u64, Box<FixPlan>, Confirmation),
     /// Bring the embedded cluster to the stage with this number.
     GoToStage(usize),
+    /// Stop until the shell continues the program.
+    Suspend,
     /// End.
     Quit,
 }

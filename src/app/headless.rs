@@ -24,12 +24,31 @@ pub struct Headless {
     /// Its state.
     pub app: App,
     world: Arc<dyn World>,
+    /// The moment that it stays at; the clock's where there is none.
+    at: Option<Timestamp>,
 }
 
 impl Headless {
     /// Drives this application in this world.
     pub fn new(app: App, world: Arc<dyn World>) -> Self {
-        Self { app, world }
+        Self {
+            app,
+            world,
+            at: None,
+        }
+    }
+
+    /// The same, at this moment for as long as it runs: what it draws does not depend on the date.
+    #[must_use]
+    pub fn at(self, now: Timestamp) -> Self {
+        Self {
+            at: Some(now),
+            ..self
+        }
+    }
+
+    fn now(&self) -> Timestamp {
+        self.at.unwrap_or_else(Timestamp::now)
     }
 
     /// The cluster changed.
@@ -56,7 +75,8 @@ impl Headless {
     pub async fn happen(&mut self, event: Event) {
         let mut events = VecDeque::from([event]);
         while let Some(event) = events.pop_front() {
-            for effect in update(&mut self.app, event, Timestamp::now()) {
+            let now = self.now();
+            for effect in update(&mut self.app, event, now) {
                 events.extend(self.carry_out(effect).await);
             }
         }
@@ -65,7 +85,7 @@ impl Headless {
     async fn carry_out(&self, effect: Effect) -> Vec<Event> {
         match effect {
             Effect::Diagnose { snapshot, evidence } => {
-                let diagnosis = Diagnosis::of(&snapshot, &evidence, Timestamp::now());
+                let diagnosis = Diagnosis::of(&snapshot, &evidence, self.now());
                 vec![Event::Diagnosed(Box::new(Diagnosed {
                     snapshot,
                     diagnosis,
@@ -88,9 +108,11 @@ impl Headless {
                 Ok(stage) => vec![Event::Stage(stage)],
                 Err(why) => vec![Event::Failed(why)],
             },
-            Effect::Forget(_) | Effect::CancelProbes | Effect::Watch(_) | Effect::Quit => {
-                Vec::new()
-            }
+            Effect::Forget(_)
+            | Effect::CancelProbes
+            | Effect::Watch(_)
+            | Effect::Suspend
+            | Effect::Quit => Vec::new(),
         }
     }
 

@@ -142,7 +142,8 @@ impl Jobs {
                     Err(why) => Event::Failed(why),
                 });
             }
-            Effect::Quit => {}
+            // These are the loop's own.
+            Effect::Suspend | Effect::Quit => {}
         }
     }
 

@@ -10,6 +10,7 @@ pub mod job;
 mod jobs;
 pub mod matrix;
 pub mod run;
+pub mod signals;
 pub mod state;
 pub mod tree;
 pub mod update;

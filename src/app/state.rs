@@ -48,6 +48,8 @@ pub struct App {
     pub snapshot: Arc<Snapshot>,
     /// The newest objects, of which a diagnosis is being made; the same as `snapshot` otherwise.
     pub latest: Arc<Snapshot>,
+    /// The first objects are still being read: there is nothing to diagnose yet.
+    pub reading: bool,
     /// What they mean.
     pub diagnosis: Diagnosis,
     /// What was measured.
@@ -245,6 +247,7 @@ impl App {
             keymap: keymap()?,
             latest: Arc::clone(&snapshot),
             snapshot,
+            reading: false,
             diagnosis: Diagnosis::default(),
             evidence: Evidence::none(),
             now,

@@ -22,6 +22,7 @@ use super::{
     tui::{self, Begin, PROBE_TIMEOUT},
 };
 use crate::{
+    app::signals::Watch,
     cluster::{self, Cluster, ClusterOptions, LogOptions, transport::Via},
     command::Command,
     diagnosis::{
@@ -56,12 +57,13 @@ pub(super) async fn run(input: &InputArgs, args: &DemoArgs) -> Result<u8, CliErr
     if all && !plain {
         return Err("--stage all walks all stages in words: add --plain, or name one stage".into());
     }
-    let sandbox = Sandbox::start(SandboxOptions::new(scenario, stage)).await?;
+    let start = Sandbox::start(SandboxOptions::new(scenario, stage));
     if args.serve {
-        return serve(sandbox, args.kubeconfig_out.as_deref()).await;
+        return serve(start.await?, args.kubeconfig_out.as_deref()).await;
     }
-    let cluster = connect(&sandbox).await?;
     if plain {
+        let sandbox = start.await?;
+        let cluster = connect(&sandbox).await?;
         // Without a terminal, and without a wish, the whole guide is walked.
         let every = all || (args.stage.is_none() && args.scenario.is_none());
         let stages = if every {
@@ -71,6 +73,16 @@ pub(super) async fn run(input: &InputArgs, args: &DemoArgs) -> Result<u8, CliErr
         };
         return walk(sandbox, &cluster, scenario, &stages).await;
     }
+    let mut signals = Watch::start()?;
+    let started = signals.unless_ended(async {
+        let sandbox = start.await?;
+        let cluster = connect(&sandbox).await?;
+        Ok::<_, CliError>((sandbox, cluster))
+    });
+    let (sandbox, cluster) = match started.await {
+        Ok(started) => started?,
+        Err(end) => return Ok(end.status()),
+    };
     let cancel = CancellationToken::new();
     let _stop = cancel.clone().drop_guard();
     let snapshots = cluster.watch(&cancel);
@@ -86,8 +98,10 @@ pub(super) async fn run(input: &InputArgs, args: &DemoArgs) -> Result<u8, CliErr
             Via::Direct
         }),
         read_only: input.read_only,
+        tick: input.tick,
+        ..Begin::default()
     };
-    tui::show(Arc::new(world), snapshots, begin).await
+    tui::show(Arc::new(world), snapshots, begin, signals).await
 }
 
 fn list() -> Result<u8, CliError> {

@@ -1,6 +1,6 @@
 //! The terminal interface on a cluster or on files.
 
-use std::{sync::Arc, time::Duration};
+use std::{path::Path, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 use tokio::sync::watch;
@@ -12,10 +12,16 @@ use super::{
     connect_to, output,
 };
 use crate::{
-    app::{event::Stage, job::World, run::run as run_app, state::App},
+    app::{
+        event::Stage,
+        job::World,
+        run::{Ended, TICK, run as run_app},
+        signals::{End, Watch},
+        state::App,
+    },
     cluster::transport::Via,
     files,
-    model::snapshot::Snapshot,
+    model::snapshot::{Scope, Snapshot, Source},
     world::{Files, Live, LiveOptions, making::READ_ONLY},
 };
 
@@ -31,6 +37,10 @@ pub(super) struct Begin {
     pub(super) via: Via,
     /// Nothing may be written to the cluster.
     pub(super) read_only: bool,
+    /// The objects come later: until then there is nothing to diagnose.
+    pub(super) reading: bool,
+    /// How often the clock moves on, where it is not [`TICK`].
+    pub(super) tick: Option<Duration>,
 }
 
 /// Runs it.
@@ -38,18 +48,20 @@ pub(super) async fn run(input: &InputArgs, args: &DebugArgs) -> Result<u8, CliEr
     let begin = Begin {
         via: args.via.unwrap_or_default(),
         read_only: input.read_only,
+        tick: input.tick,
         ..Begin::default()
     };
     if begin.read_only && begin.via.writes() {
         return Err(format!("--via {}: {READ_ONLY}", begin.via).into());
     }
+    let mut signals = Watch::start()?;
     if !input.files.is_empty() {
-        let namespace = input.namespace.as_deref().unwrap_or("default");
-        let snapshot = Arc::new(files::read(&input.files, namespace));
-        let (_sender, snapshots) = watch::channel(snapshot);
-        return show(Arc::new(Files), snapshots, begin).await;
+        return show_files(input, begin, signals).await;
     }
-    let cluster = connect_to(input).await?;
+    let cluster = match signals.unless_ended(connect_to(input)).await {
+        Ok(cluster) => cluster?,
+        Err(end) => return Ok(end.status()),
+    };
     let cancel = CancellationToken::new();
     let _stop = cancel.clone().drop_guard();
     let snapshots = cluster.watch(&cancel);
@@ -59,7 +71,35 @@ pub(super) async fn run(input: &InputArgs, args: &DebugArgs) -> Result<u8, CliEr
         options.image.clone_from(image);
     }
     let live = Live::new(cluster, snapshots.clone(), options);
-    show(Arc::new(live), snapshots, begin).await
+    show(Arc::new(live), snapshots, begin, signals).await
+}
+
+/// Shows files. The screen is there at once: ten thousand objects take seconds to read.
+async fn show_files(input: &InputArgs, mut begin: Begin, signals: Watch) -> Result<u8, CliError> {
+    let files = input.files.clone();
+    let namespace = input.namespace.clone();
+    let read = move || files::read(&files, namespace.as_deref().unwrap_or("default"));
+    if input.files.iter().any(|path| path == Path::new("-")) {
+        // Standard input is the terminal: what is typed there is a manifest first, and keys later.
+        let (_sender, snapshots) = watch::channel(Arc::new(read()));
+        return show(Arc::new(Files), snapshots, begin, signals).await;
+    }
+    let nothing = Snapshot::new(Source::Files { paths: Vec::new() }, Scope::AllNamespaces);
+    let (sender, snapshots) = watch::channel(Arc::new(nothing));
+    begin.reading = true;
+    let reading = tokio::task::spawn_blocking(move || {
+        // Where nobody listens any more, the program is ending.
+        let _ = sender.send(Arc::new(read()));
+        sender
+    });
+    let shown = show(Arc::new(Files), snapshots, begin, signals).await;
+    if reading.is_finished()
+        && let Err(defect) = reading.await
+        && defect.is_panic()
+    {
+        std::panic::resume_unwind(defect.into_panic());
+    }
+    shown
 }
 
 /// Shows what a source of snapshots gives.
@@ -67,6 +107,7 @@ pub(super) async fn show(
     world: Arc<dyn World>,
     snapshots: watch::Receiver<Arc<Snapshot>>,
     begin: Begin,
+    signals: Watch,
 ) -> Result<u8, CliError> {
     let first = Arc::clone(&snapshots.borrow());
     let mut app = App::new(
@@ -77,8 +118,14 @@ pub(super) async fn show(
     )?;
     app.via = begin.via;
     app.read_only = begin.read_only;
-    for left in run_app(app, world, snapshots).await? {
-        output::say(&format!("ngf-tui: {left}"));
+    app.reading = begin.reading;
+    let tick = begin.tick.unwrap_or(TICK);
+    let Ended { left, by } = run_app(app, world, snapshots, signals, tick).await?;
+    // Where the terminal is gone, nobody would read it.
+    if !by.is_some_and(End::is_gone) {
+        for left in left {
+            output::say(&format!("ngf-tui: {left}"));
+        }
     }
-    Ok(EXIT_OK)
+    Ok(by.map_or(EXIT_OK, End::status))
 }

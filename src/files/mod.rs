@@ -202,6 +202,7 @@ impl Reading<'_> {
     }
 
     fn file(&mut self, place: &str, is_json: bool, text: io::Result<Zeroizing<String>>) {
+        self.snapshot.files += 1;
         let text = match text {
             Ok(text) => text,
             Err(error) => return self.problem(place, format!("cannot be read: {error}")),

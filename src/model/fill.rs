@@ -15,6 +15,7 @@ impl Snapshot {
         Self {
             source,
             scope,
+            files: 0,
             kinds: BTreeMap::new(),
             narrowed: BTreeMap::new(),
             gateway_classes: BTreeMap::new(),

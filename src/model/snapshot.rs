@@ -26,6 +26,8 @@ pub struct Snapshot {
     pub source: Source,
     /// Which namespaces were read.
     pub scope: Scope,
+    /// How many files were read, where the source is files.
+    pub files: usize,
     /// What is known of each kind that was asked for.
     /// From files, only those that were found are here, each with the version that it was written in.
     pub kinds: BTreeMap<Kind, KindState>,

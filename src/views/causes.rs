@@ -1,7 +1,7 @@
 //! Causes: what is wrong anywhere, the roots first, a line each; always on the screen.
 
 use ngf_ui::{
-    Label, Role,
+    Glyphs, Label, Role,
     widgets::{
         panel::Panel,
         rows::Lazy,
@@ -48,7 +48,9 @@ pub fn draw(app: &mut App, area: Rect, buffer: &mut Buffer) {
         .focused(focused))
         .render(area, buffer);
     let findings = &app.diagnosis.findings;
-    let rows = Lazy::new(count, |index| row(&findings[index], depth(findings, index)));
+    let rows = Lazy::new(count, |index| {
+        row(&findings[index], depth(findings, index), app.theme.glyphs)
+    });
     Tree::new(&rows, &app.theme).focused(focused).render(
         Panel::inner(area),
         buffer,
@@ -65,10 +67,10 @@ fn depth(findings: &[Finding], index: usize) -> usize {
         .count()
 }
 
-fn row(finding: &Finding, depth: usize) -> TreeRow {
+fn row(finding: &Finding, depth: usize, glyphs: &Glyphs) -> TreeRow {
     let indent = match depth {
         0 => String::new(),
-        depth => format!("{}└ ", "  ".repeat(depth)),
+        depth => format!("{}{} ", "  ".repeat(depth), glyphs.last_branch),
     };
     let label = Label::of(Role::Muted, indent)
         .and(Role::Key, finding.code)

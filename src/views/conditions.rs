@@ -1,7 +1,7 @@
 //! Conditions: everything that controllers say of what is selected, with what they have not seen
 //! yet, and what this tool did not understand in the object.
 
-use ngf_ui::{Label, Mark, Role, Theme, widgets::textview::TextView};
+use ngf_ui::{Label, Mark, Role, Theme, text::width, widgets::textview::TextView};
 use ratatui::{buffer::Buffer, layout::Rect, widgets::StatefulWidget};
 
 use super::{ViewId, ViewInfo, words};
@@ -22,6 +22,9 @@ pub const VIEW: ViewInfo = ViewInfo {
     describe,
     mark: |_| None,
 };
+
+/// A type that is longer (anybody may set any) has its line to itself.
+const MAX_COLUMN: usize = 34;
 
 /// Conditions under one heading.
 struct Section {
@@ -60,8 +63,9 @@ fn lines(app: &App) -> Vec<Label> {
         if section.conditions.is_empty() {
             lines.push(Label::of(Role::Muted, format!("  {}", section.none)));
         }
+        let column = column_of(&section.conditions);
         for condition in &section.conditions {
-            condition_lines(condition, section.generation, app, &mut lines);
+            condition_lines(condition, column, section.generation, app, &mut lines);
         }
     }
     if let Some(object) = &node.object {
@@ -72,11 +76,23 @@ fn lines(app: &App) -> Vec<Label> {
     lines
 }
 
-fn condition_lines(condition: &Condition, generation: i64, app: &App, lines: &mut Vec<Label>) {
+/// How wide the column of the types is: no narrower than the longest, so that the status never touches it.
+fn column_of(conditions: &[Condition]) -> usize {
+    let widths = conditions.iter().map(|condition| width(&condition.kind));
+    widths.max().unwrap_or_default().clamp(12, MAX_COLUMN) + 1
+}
+
+fn condition_lines(
+    condition: &Condition,
+    column: usize,
+    generation: i64,
+    app: &App,
+    lines: &mut Vec<Label>,
+) {
     let mark = mark_of(condition);
     let mut line = Label::new().text("  ").mark(mark, &app.theme).text(" ");
-    line.push(Role::Strong, format!("{:<13}", condition.kind));
-    line.push(mark.role(), format!("{:<7}", condition.status));
+    line.push(Role::Strong, padded(&condition.kind, column));
+    line.push(mark.role(), padded(&condition.status, 7));
     // Most good conditions repeat their type as reason.
     if condition.reason != condition.kind {
         line.push(Role::Normal, format!(" {}", condition.reason));
@@ -101,6 +117,12 @@ fn condition_lines(condition: &Condition, generation: i64, app: &App, lines: &mu
             format!("      {}", condition.message),
         ));
     }
+}
+
+/// The text and blanks up to this width, one at least.
+fn padded(text: &str, columns: usize) -> String {
+    let blanks = columns.saturating_sub(width(text)).max(1);
+    format!("{text}{}", " ".repeat(blanks))
 }
 
 /// Whether a condition is good news: most are when True, a few when False.
@@ -343,4 +365,35 @@ fn event_line(mark: Mark, theme: &Theme, reason: &str, age: &str, message: &str)
         .and(Role::Strong, format!(" {reason}"))
         .and(Role::Muted, format!(" {age} "))
         .text(message.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_status_never_touches_the_type() {
+        for kinds in [
+            &["Ready"][..],
+            &["SupportedVersion", "Accepted"],
+            &["PodReadyToStartContainers", "ContainersReady"],
+            &["a-type-of-the-greatest-length-that-somebody-might-think-of"],
+        ] {
+            let conditions: Vec<Condition> = kinds
+                .iter()
+                .map(|kind| Condition {
+                    kind: (*kind).to_owned(),
+                    status: "True".to_owned(),
+                    reason: String::new(),
+                    message: String::new(),
+                    last_transition: None,
+                    observed_generation: None,
+                })
+                .collect();
+            let column = column_of(&conditions);
+            for kind in kinds {
+                assert!(padded(kind, column).ends_with(' '), "{kind}");
+            }
+        }
+    }
 }

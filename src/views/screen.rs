@@ -73,7 +73,8 @@ fn place(app: &App) -> Label {
     }
     let source = match &app.snapshot.source {
         Source::Cluster { context, .. } => context.clone(),
-        Source::Files { paths } => words::count(paths.len(), "file"),
+        Source::Files { .. } if app.reading => "files".to_owned(),
+        Source::Files { .. } => words::count(app.snapshot.files, "file"),
     };
     let scope = match &app.snapshot.scope {
         Scope::AllNamespaces => "all namespaces".to_owned(),
@@ -123,7 +124,11 @@ fn counts(app: &App) -> Label {
 /// `live`, `loading`, or how long ago the connection broke.
 fn freshness(app: &App) -> Label {
     if matches!(app.snapshot.source, Source::Files { .. }) {
-        return Label::of(Role::Muted, "from files");
+        return if app.reading {
+            Label::of(Role::Warning, "loading")
+        } else {
+            Label::of(Role::Muted, "from files")
+        };
     }
     let states = || app.snapshot.kinds.values();
     let oldest = states().filter_map(|state| match state {

@@ -132,7 +132,12 @@ fn the_terminal_is_given_back_after_every_end() {
                     .expect("kill runs");
             }
         }
-        terminal.wait_for(&["ended with 0"]);
+        let status = match end {
+            "TERM" => 143,
+            "HUP" => 129,
+            _ => 0,
+        };
+        terminal.wait_for(&[&format!("ended with {status}")]);
         terminal.run("stty -a | grep -c -- '-icanon'; echo ty''ped");
         let screen = terminal.wait_for(&["typed"]);
         assert!(

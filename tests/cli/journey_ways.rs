@@ -80,7 +80,12 @@ async fn a_debug_pod_is_removed_however_the_interface_ends() {
         if end == "key ctrl-x" {
             terminal.press(&["q"]);
         }
-        terminal.wait_for(&["ended with 0"]);
+        let status = match end {
+            "TERM" => 143,
+            "HUP" => 129,
+            _ => 0,
+        };
+        terminal.wait_for(&[&format!("ended with {status}")]);
     }
     sandbox.shutdown().await;
 }

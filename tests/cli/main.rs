@@ -14,3 +14,4 @@ mod journey;
 mod journey_ways;
 mod memory;
 mod probe_options;
+mod terminal;

@@ -48,12 +48,22 @@ impl GlyphSet {
                 "•" | "●" => shown.push('*'),
                 "✓" => shown.push_str(ASCII.ok),
                 "✗" => shown.push_str(ASCII.failed),
-                "│" => shown.push('|'),
-                other => shown.extend(std::iter::repeat_n('?', width(other))),
+                "×" => shown.push('x'),
+                other => match same_in_ascii(other) {
+                    Some(sign) => shown.push_str(sign),
+                    None => shown.extend(std::iter::repeat_n('?', width(other))),
+                },
             }
         }
         Cow::Owned(shown)
     }
+}
+
+/// The ASCII sign that stands where this one stands: a branch stays a branch, and is no question mark,
+/// which is the mark for unknown.
+fn same_in_ascii(sign: &str) -> Option<&'static str> {
+    let place = UNICODE.signs().iter().position(|one| *one == sign)?;
+    ASCII.signs().get(place).copied()
 }
 
 /// One set of signs. Each is one cell wide unless its comment says otherwise.
@@ -219,12 +229,10 @@ const ASCII: Glyphs = Glyphs {
     thumb: "#",
 };
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn all(glyphs: &Glyphs) -> Vec<&'static str> {
-        let g = glyphs;
+impl Glyphs {
+    /// Every sign that is one cell wide, in the order of the fields.
+    fn signs(&self) -> Vec<&'static str> {
+        let g = self;
         let mut all = vec![
             g.ok,
             g.warning,
@@ -265,11 +273,16 @@ mod tests {
         all.extend(g.spark);
         all
     }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
 
     #[test]
     fn every_sign_is_one_cell_wide() {
         for set in [GlyphSet::Unicode, GlyphSet::Ascii] {
-            for sign in all(set.glyphs()) {
+            for sign in set.glyphs().signs() {
                 assert_eq!(width(sign), 1, "{sign:?} of {set:?}");
             }
         }
@@ -292,8 +305,21 @@ mod tests {
     }
 
     #[test]
+    fn no_sign_becomes_the_mark_for_unknown_in_ascii() {
+        for sign in UNICODE.signs() {
+            let shown = GlyphSet::Ascii.shown(sign);
+            assert!(shown.is_ascii(), "{sign} is {shown}");
+            assert_eq!(shown == ASCII.unknown, sign == UNICODE.unknown, "{sign}");
+        }
+        assert_eq!(
+            GlyphSet::Ascii.shown("  └ NGF-T1  3 × 4"),
+            "  ` NGF-T1  3 x 4"
+        );
+    }
+
+    #[test]
     fn ascii_signs_are_ascii_and_the_marks_differ() {
-        assert!(all(&ASCII).iter().all(|sign| sign.is_ascii()));
+        assert!(ASCII.signs().iter().all(|sign| sign.is_ascii()));
         assert!(ASCII.ellipsis.is_ascii());
         for g in [&UNICODE, &ASCII] {
             let mut marks = vec![g.ok, g.warning, g.failed, g.unknown, g.muted, g.info];

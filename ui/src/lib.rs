@@ -21,7 +21,9 @@
 
 pub mod glyphs;
 pub mod golden;
+pub mod input;
 pub mod keymap;
+mod output;
 pub mod scroll;
 pub mod svg;
 pub mod terminal;

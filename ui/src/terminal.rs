@@ -1,21 +1,26 @@
 //! The terminal: what it can show, taking it over, and giving it back whatever happens.
 
-use std::io::{self, IsTerminal, Stdout, Write};
-use std::ops::{Deref, DerefMut};
-use std::sync::Once;
+use std::io::{self, IsTerminal};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, Once, PoisonError};
+use std::time::Duration;
 
 use crossterm::event::{DisableBracketedPaste, EnableBracketedPaste};
 use crossterm::terminal::{
-    BeginSynchronizedUpdate, EndSynchronizedUpdate, EnterAlternateScreen, LeaveAlternateScreen,
-    disable_raw_mode, enable_raw_mode,
+    BeginSynchronizedUpdate, Clear, ClearType, EndSynchronizedUpdate, EnterAlternateScreen,
+    LeaveAlternateScreen, disable_raw_mode, enable_raw_mode,
 };
-use crossterm::{cursor, execute, queue};
+use crossterm::{cursor, queue};
+use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
-use ratatui::{Frame, Terminal};
 
 use crate::glyphs::GlyphSet;
+pub use crate::output::Tell;
+use crate::output::{Frame, Output};
 use crate::theme::{Background, ColorSupport, Theme};
+
+/// How long a terminal may take to accept the sequences that give it back.
+const RESTORE_WITHIN: Duration = Duration::from_millis(500);
 
 /// Why the terminal could not be used.
 #[derive(Debug, thiserror::Error)]
@@ -42,17 +47,23 @@ fn failed(operation: &'static str) -> impl FnOnce(io::Error) -> TerminalError {
 
 /// Whether the terminal is ours: raw mode, alternate screen.
 static ENTERED: AtomicBool = AtomicBool::new(false);
+/// The thread that writes to it, for whoever gives it back.
+static OUTPUT: Mutex<Option<Output>> = Mutex::new(None);
 static HOOK: Once = Once::new();
 
 /// The terminal, taken over: raw mode, alternate screen, bracketed paste, no mouse. Given back
 /// when dropped, and by the panic hook that [`Screen::enter`] installs.
 pub struct Screen {
-    terminal: Terminal<CrosstermBackend<Stdout>>,
+    /// Draws into memory: nothing that it does can block or fail, its drop included.
+    terminal: Terminal<CrosstermBackend<Frame>>,
+    frame: Frame,
+    output: Output,
 }
 
 impl Screen {
-    /// Takes the terminal over.
-    pub fn enter() -> Result<Self, TerminalError> {
+    /// Takes the terminal over. `tell` is called, from a thread of its own, after each write: with an
+    /// error where the terminal is gone.
+    pub fn enter(tell: Tell) -> Result<Self, TerminalError> {
         if !io::stdin().is_terminal() {
             return Err(TerminalError::NotATerminal("standard input"));
         }
@@ -63,86 +74,142 @@ impl Screen {
         // Under NO_COLOR, crossterm writes an empty SGR sequence for each colour, which resets
         // bold and reverse as well. A theme without colours sends none of its own.
         crossterm::style::force_color_output(true);
-        take()?;
-        let terminal = Terminal::new(CrosstermBackend::new(io::stdout()))
-            .map_err(failed("set up"))
-            .inspect_err(|_| restore())?;
-        Ok(Self { terminal })
+        let output = Output::start(tell).map_err(failed("write to"))?;
+        *lock_output() = Some(output.clone());
+        let frame = Frame::default();
+        let terminal = blank(&frame)?;
+        take(&output)?;
+        Ok(Self {
+            terminal,
+            frame,
+            output,
+        })
     }
 
-    /// Draws one frame; the terminal shows it at once as a whole, where it knows how to.
-    pub fn draw(&mut self, render: impl FnOnce(&mut Frame<'_>)) -> Result<(), TerminalError> {
-        if !ENTERED.load(Ordering::SeqCst) {
+    /// Draws one frame; the terminal shows it at once as a whole, where it knows how to. Returns before
+    /// it is shown.
+    pub fn draw(
+        &mut self,
+        render: impl FnOnce(&mut ratatui::Frame<'_>),
+    ) -> Result<(), TerminalError> {
+        if !is_entered() {
             return Err(TerminalError::GivenBack);
         }
-        queue!(io::stdout(), BeginSynchronizedUpdate).map_err(failed("draw on"))?;
+        queue!(self.frame, BeginSynchronizedUpdate).map_err(failed("draw on"))?;
         let drawn = self
             .terminal
             .draw(render)
             .map(|_| ())
             .map_err(failed("draw on"));
-        execute!(io::stdout(), EndSynchronizedUpdate).map_err(failed("draw on"))?;
+        queue!(self.frame, EndSynchronizedUpdate).map_err(failed("draw on"))?;
+        self.output.send(self.frame.take());
         drawn
     }
 
-    /// Gives the terminal back while `work` runs (a pager, an editor, a stopped process), then
-    /// takes it over again and draws everything anew with the next frame.
+    /// Whether the terminal has not taken all that was drawn: whoever draws should wait, so that no
+    /// more than one frame waits.
+    pub fn is_busy(&self) -> bool {
+        self.output.is_busy()
+    }
+
+    /// Gives the terminal back while `work` runs (a pager, an editor), then takes it over again and
+    /// draws everything again with the next frame.
     pub fn suspend<T>(&mut self, work: impl FnOnce() -> T) -> Result<T, TerminalError> {
         restore();
         let result = work();
-        take()?;
-        self.terminal.clear().map_err(failed("clear"))?;
+        self.take_again()?;
         Ok(result)
     }
-}
 
-impl Deref for Screen {
-    type Target = Terminal<CrosstermBackend<Stdout>>;
-
-    fn deref(&self) -> &Self::Target {
-        &self.terminal
-    }
-}
-
-impl DerefMut for Screen {
-    fn deref_mut(&mut self) -> &mut Self::Target {
-        &mut self.terminal
+    /// Takes the terminal over again, whatever state it is in: after the process was stopped, the shell
+    /// has changed it. The next frame draws everything.
+    pub fn take_again(&mut self) -> Result<(), TerminalError> {
+        // Raw mode is only set where crossterm believes that it is not.
+        let _ = disable_raw_mode();
+        self.terminal = blank(&self.frame)?;
+        take(&self.output)
     }
 }
 
 impl Drop for Screen {
     fn drop(&mut self) {
         restore();
+        *lock_output() = None;
     }
 }
 
-fn take() -> Result<(), TerminalError> {
+fn lock_output() -> std::sync::MutexGuard<'static, Option<Output>> {
+    OUTPUT.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A terminal of which nothing is known to be drawn.
+fn blank(frame: &Frame) -> Result<Terminal<CrosstermBackend<Frame>>, TerminalError> {
+    let terminal = Terminal::new(CrosstermBackend::new(frame.clone())).map_err(failed("set up"));
+    // What the one before wrote when it was dropped is void.
+    frame.take();
+    terminal
+}
+
+fn take(output: &Output) -> Result<(), TerminalError> {
     ENTERED.store(true, Ordering::SeqCst);
+    let mut bytes = Vec::new();
     enable_raw_mode()
-        .and_then(|()| execute!(io::stdout(), EnterAlternateScreen, EnableBracketedPaste))
+        .and_then(|()| {
+            queue!(
+                bytes,
+                EnterAlternateScreen,
+                EnableBracketedPaste,
+                Clear(ClearType::All)
+            )
+        })
         .map_err(failed("take over"))
-        .inspect_err(|_| restore())
+        .inspect_err(|_| restore())?;
+    output.send(bytes);
+    Ok(())
 }
 
 /// Gives the terminal back as it was: cursor, main screen, cooked mode. Does nothing the second
-/// time, and nothing when it was never taken. To be called from any thread, one that waits for
-/// signals included (not from within a signal handler, which may not allocate or lock).
+/// time, and nothing when it was never taken, or while another job of the shell has it. Waits no
+/// longer than a moment for a terminal that takes nothing. To be called from any thread, one that waits
+/// for signals included (not from within a signal handler, which may not allocate or lock).
 pub fn restore() {
-    if !ENTERED.swap(false, Ordering::SeqCst) {
+    if !ENTERED.swap(false, Ordering::SeqCst) || !is_in_foreground() {
         return;
     }
     // Best effort on purpose: the terminal may be gone (SIGHUP), and every step is worth a try.
-    let mut out = io::stdout();
-    let _ = execute!(out, EndSynchronizedUpdate, DisableBracketedPaste);
-    let _ = execute!(out, LeaveAlternateScreen, cursor::Show);
+    let mut bytes = Vec::new();
+    let _ = queue!(
+        bytes,
+        EndSynchronizedUpdate,
+        DisableBracketedPaste,
+        LeaveAlternateScreen,
+        cursor::Show
+    );
+    let output = lock_output().clone();
+    if let Some(output) = output {
+        output.send_and_wait(bytes, RESTORE_WITHIN);
+    }
     let _ = disable_raw_mode();
-    let _ = out.flush();
 }
 
 /// Whether the terminal is taken over now. False after a panic on any thread: whoever draws
 /// should then end.
 pub fn is_entered() -> bool {
     ENTERED.load(Ordering::SeqCst)
+}
+
+/// Whether the shell has given the terminal to this process. Whoever writes to it or changes its modes
+/// otherwise is stopped by the system, or disturbs whoever has it.
+pub fn is_in_foreground() -> bool {
+    // Where the terminal cannot say it, it is gone, and nothing does harm.
+    rustix::termios::tcgetpgrp(rustix::stdio::stdin())
+        .map_or(true, |group| group == rustix::process::getpgrp())
+}
+
+/// Whether there is a shell that could continue this process once it is stopped: its group is none of
+/// the session's leader.
+pub fn has_job_control() -> bool {
+    rustix::process::getsid(None).is_ok_and(|session| session != rustix::process::getpgrp())
 }
 
 /// Before a panic is reported, the terminal is given back, so that the report can be read.

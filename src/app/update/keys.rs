@@ -36,10 +36,19 @@ pub(super) fn pressed(app: &mut App, key: KeyEvent) -> Vec<Effect> {
     let Some(chord) = KeyChord::pressed(key) else {
         return Vec::new();
     };
-    // Whatever has the keys: this ends the program.
-    if key.code == KeyCode::Char('c') && key.modifiers.contains(KeyModifiers::CONTROL) {
-        return vec![Effect::Quit];
+    let control = |c| key.code == KeyCode::Char(c) && key.modifiers.contains(KeyModifiers::CONTROL);
+    // Whatever has the keys: this suspends the program.
+    if control('z') {
+        return vec![Effect::Suspend];
     }
+    // What lies over the panes is closed as by escape; without it, the program ends.
+    let (key, chord) = match &app.overlay {
+        Some(_) if control('c') => (
+            KeyCode::Esc.into(),
+            KeyChord::new(KeyCode::Esc, KeyModifiers::NONE),
+        ),
+        _ => (key, chord),
+    };
     match app.overlay.take() {
         None => match app.keymap.action(chord, &contexts(app)) {
             Some(action) => perform(app, action),
@@ -283,6 +292,7 @@ pub fn perform(app: &mut App, action: Action) -> Vec<Effect> {
         Action::Fix => return findings::show_fix(app),
         Action::NextStage => return go_to_stage(app, 1),
         Action::PreviousStage => return go_to_stage(app, -1),
+        Action::Suspend => return vec![Effect::Suspend],
         Action::Quit => return vec![Effect::Quit],
     }
     Vec::new()

@@ -35,6 +35,7 @@ pub fn update(app: &mut App, event: Event, now: Timestamp) -> Vec<Effect> {
                 app.evidence.forget_logs_of_others(is_there);
             }
             app.latest = snapshot;
+            app.reading = false;
             vec![diagnose(app)]
         }
         Event::Diagnosed(diagnosed) => take_diagnosis(app, *diagnosed),
@@ -71,7 +72,6 @@ pub fn update(app: &mut App, event: Event, now: Timestamp) -> Vec<Effect> {
             app.say(Mark::Failed, message);
             Vec::new()
         }
-        Event::Terminate => vec![Effect::Quit],
     };
     probing::ask_when_free(app);
     effects

@@ -75,6 +75,9 @@ pub struct InputArgs {
         help_heading = "Cluster"
     )]
     pub read_only: bool,
+    /// How often the terminal interface draws what time alone changes; tests make it rare
+    #[arg(long, global = true, hide = true, value_parser = duration, value_name = "DURATION")]
+    pub tick: Option<Duration>,
 }
 
 /// Arguments of the terminal interface.

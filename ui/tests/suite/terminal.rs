@@ -14,7 +14,8 @@ const PART: &str = "NGF_UI_TEST_PART";
 
 /// What the test does inside of tmux: takes the terminal, draws, and ends in one of many ways.
 fn play(part: &str) {
-    let mut screen = terminal::Screen::enter().expect("inside of tmux there is a terminal");
+    let mut screen =
+        terminal::Screen::enter(Box::new(|_| ())).expect("inside of tmux there is a terminal");
     let theme = terminal::theme();
     let rows = vec![
         TreeRow::new(0, "selected row").mark(Mark::Failed),

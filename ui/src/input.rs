@@ -1,0 +1,424 @@
+//! Keys and pasted text, read from standard input in a thread of its own.
+//!
+//! crossterm's own reader is not used: crossterm 0.29 reads forever once the terminal is gone (a read of
+//! 0 bytes, or EIO), blocks in the middle of an escape sequence, and turns escape followed by `:` within
+//! one read into alt-`:`.
+
+use std::io;
+use std::thread;
+use std::time::Duration;
+
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+
+/// How long the rest of an escape sequence may take; after it, escape was a key.
+const ESCAPE_WITHIN: Duration = Duration::from_millis(30);
+/// Bytes of a paste that are kept.
+const MAX_PASTE: usize = 64 << 10;
+/// No sequence of a key is longer.
+const MAX_SEQUENCE: usize = 32;
+
+const PASTE_ENDS: &[u8] = b"\x1b[201~";
+
+/// What comes from the terminal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Input {
+    /// A key was pressed.
+    Key(KeyEvent),
+    /// Text was pasted.
+    Paste(String),
+    /// The terminal is gone: the window was closed, or the connection was lost. Nothing follows.
+    Gone,
+}
+
+/// Starts a thread that reads standard input until the terminal is gone, or `take` returns false.
+///
+/// # Errors
+/// The thread cannot be started.
+pub fn read(mut take: impl FnMut(Input) -> bool + Send + 'static) -> io::Result<()> {
+    let reader = move || {
+        let mut parser = Parser::default();
+        loop {
+            let inputs = match read_some(&mut parser) {
+                Some(inputs) => inputs,
+                None => vec![Input::Gone],
+            };
+            let gone = inputs.last() == Some(&Input::Gone);
+            if !inputs.into_iter().all(&mut take) || gone {
+                return;
+            }
+        }
+    };
+    let thread = thread::Builder::new().name("terminal input".to_owned());
+    thread.spawn(reader).map(drop)
+}
+
+/// Waits for bytes, or until an escape sequence has taken too long; nothing where the terminal is gone.
+fn read_some(parser: &mut Parser) -> Option<Vec<Input>> {
+    let stdin = rustix::stdio::stdin();
+    let timeout = parser.is_in_sequence().then(|| Timespec {
+        tv_sec: 0,
+        tv_nsec: ESCAPE_WITHIN.subsec_nanos().into(),
+    });
+    let mut ready = [PollFd::new(&stdin, PollFlags::IN)];
+    match poll(&mut ready, timeout.as_ref()) {
+        Ok(0) => return Some(parser.escape_was_a_key()),
+        Ok(_) | Err(Errno::INTR | Errno::AGAIN) => {}
+        Err(_) => return None,
+    }
+    let events = ready[0].revents();
+    if events.is_empty() {
+        return Some(Vec::new());
+    }
+    if !events.contains(PollFlags::IN) {
+        return None;
+    }
+    let mut bytes = [0; 4096];
+    match rustix::io::read(stdin, &mut bytes) {
+        // Ctrl-d while the terminal is cooked reads as 0 bytes, too.
+        Ok(0) => rustix::termios::tcgetattr(stdin).ok().map(|_| Vec::new()),
+        Ok(count) => Some(parser.take(&bytes[..count])),
+        Err(Errno::INTR | Errno::AGAIN) => Some(Vec::new()),
+        Err(_) => None,
+    }
+}
+
+/// Bytes into keys, as xterm, VT220 and the Linux console send them.
+#[derive(Debug, Default)]
+struct Parser {
+    waiting: Vec<u8>,
+    /// What was pasted so far.
+    paste: Option<Vec<u8>>,
+}
+
+/// What the first bytes that wait are.
+enum Step {
+    /// So many bytes are this, or nothing that is known.
+    Took(usize, Option<KeyEvent>),
+    /// So many bytes begin a paste.
+    PasteBegins(usize),
+    /// More bytes are needed to tell.
+    More,
+}
+
+impl Parser {
+    fn is_in_sequence(&self) -> bool {
+        self.paste.is_none() && !self.waiting.is_empty()
+    }
+
+    fn take(&mut self, bytes: &[u8]) -> Vec<Input> {
+        self.waiting.extend_from_slice(bytes);
+        let mut inputs = Vec::new();
+        loop {
+            if self.paste.is_some() {
+                match self.pasted() {
+                    Some(text) => inputs.push(Input::Paste(text)),
+                    None => return inputs,
+                }
+            }
+            match step(&self.waiting) {
+                Step::Took(count, key) => {
+                    self.waiting.drain(..count);
+                    inputs.extend(key.map(Input::Key));
+                }
+                Step::PasteBegins(count) => {
+                    self.waiting.drain(..count);
+                    self.paste = Some(Vec::new());
+                }
+                Step::More => return inputs,
+            }
+        }
+    }
+
+    /// The first byte that waits stands for itself: what would follow it has not come.
+    fn escape_was_a_key(&mut self) -> Vec<Input> {
+        if self.waiting.is_empty() {
+            return Vec::new();
+        }
+        let first = self.waiting.remove(0);
+        let mut inputs = Vec::new();
+        if first == 0x1b {
+            inputs.push(Input::Key(KeyCode::Esc.into()));
+        }
+        inputs.extend(self.take(&[]));
+        inputs
+    }
+
+    /// The text of a paste, once its end is there. What exceeds the bound is dropped.
+    fn pasted(&mut self) -> Option<String> {
+        let paste = self.paste.as_mut()?;
+        let end = self
+            .waiting
+            .windows(PASTE_ENDS.len())
+            .position(|window| window == PASTE_ENDS);
+        // The end may have come in part only.
+        let count = end.unwrap_or(self.waiting.len().saturating_sub(PASTE_ENDS.len() - 1));
+        let room = MAX_PASTE.saturating_sub(paste.len());
+        paste.extend(self.waiting.drain(..count).take(room));
+        end?;
+        self.waiting.drain(..PASTE_ENDS.len());
+        let paste = self.paste.take()?;
+        Some(String::from_utf8_lossy(&paste).into_owned())
+    }
+}
+
+fn step(bytes: &[u8]) -> Step {
+    match bytes {
+        [] | [0x1b] | [0x1b, b'O'] => Step::More,
+        [0x1b, b'O', third, ..] => match cursor_key(*third) {
+            Some(code) => Step::Took(3, Some(code.into())),
+            None => Step::Took(1, Some(KeyCode::Esc.into())),
+        },
+        [0x1b, b'[', rest @ ..] => control_sequence(rest),
+        // Alt and a key arrive as escape and the key. So do escape and a key, pressed one after the
+        // other, over a slow line: no key of this program is an alt-key.
+        [0x1b, ..] => Step::Took(1, Some(KeyCode::Esc.into())),
+        [byte @ ..=0x7f, ..] => Step::Took(1, Some(ascii(*byte))),
+        [first, ..] => character(*first, bytes),
+    }
+}
+
+fn ascii(byte: u8) -> KeyEvent {
+    let control = |c: u8| KeyEvent::new(KeyCode::Char(char::from(c)), KeyModifiers::CONTROL);
+    match byte {
+        b'\r' => KeyCode::Enter.into(),
+        b'\t' => KeyCode::Tab.into(),
+        0x7f => KeyCode::Backspace.into(),
+        0 => control(b' '),
+        0x01..=0x1a => control(byte - 1 + b'a'),
+        0x1b..=0x1f => control(byte - 0x1b + b'3'),
+        _ => {
+            let c = char::from(byte);
+            let shift = if c.is_ascii_uppercase() {
+                KeyModifiers::SHIFT
+            } else {
+                KeyModifiers::NONE
+            };
+            KeyEvent::new(KeyCode::Char(c), shift)
+        }
+    }
+}
+
+/// A character beyond ASCII.
+fn character(first: u8, bytes: &[u8]) -> Step {
+    let length = match first {
+        0xc2..=0xdf => 2,
+        0xe0..=0xef => 3,
+        0xf0..=0xf4 => 4,
+        _ => return Step::Took(1, None),
+    };
+    let Some(whole) = bytes.get(..length) else {
+        return Step::More;
+    };
+    match std::str::from_utf8(whole)
+        .ok()
+        .and_then(|c| c.chars().next())
+    {
+        Some(c) => Step::Took(length, Some(KeyCode::Char(c).into())),
+        None => Step::Took(1, None),
+    }
+}
+
+/// What follows `ESC [` (ECMA-48: parameters, intermediates, one final byte).
+fn control_sequence(rest: &[u8]) -> Step {
+    const BEFORE: usize = 2;
+    // The Linux console's F1 to F5.
+    if let [b'[', key, ..] = rest {
+        let function = key.wrapping_sub(b'A').saturating_add(1);
+        let key = (1..=5)
+            .contains(&function)
+            .then(|| KeyCode::F(function).into());
+        return Step::Took(BEFORE + 2, key);
+    }
+    let is_parameter = |byte: &u8| (0x20..=0x3f).contains(byte);
+    let length = rest.iter().take_while(|byte| is_parameter(byte)).count();
+    let Some(last) = rest.get(length) else {
+        return if rest.len() < MAX_SEQUENCE {
+            Step::More
+        } else {
+            Step::Took(BEFORE + rest.len(), None)
+        };
+    };
+    if *last == b'[' {
+        return Step::More;
+    }
+    if !(0x40..=0x7e).contains(last) {
+        return Step::Took(1, Some(KeyCode::Esc.into()));
+    }
+    let parameters = std::str::from_utf8(&rest[..length]).unwrap_or_default();
+    let mut numbers = parameters.split(';').map(str::parse::<u8>);
+    let number = numbers.next().and_then(Result::ok);
+    let modifiers = numbers
+        .next()
+        .and_then(Result::ok)
+        .map_or(KeyModifiers::NONE, modifiers);
+    let code = match (last, number) {
+        (b'~', Some(200)) => return Step::PasteBegins(BEFORE + length + 1),
+        (b'~', Some(number)) => numbered_key(number),
+        (b'Z', _) => Some(KeyCode::BackTab),
+        (other, _) => cursor_key(*other),
+    };
+    let key = code.map(|code| KeyEvent::new(code, modifiers));
+    Step::Took(BEFORE + length + 1, key)
+}
+
+/// The final byte of a cursor key, an editing key or F1 to F4.
+fn cursor_key(last: u8) -> Option<KeyCode> {
+    Some(match last {
+        b'A' => KeyCode::Up,
+        b'B' => KeyCode::Down,
+        b'C' => KeyCode::Right,
+        b'D' => KeyCode::Left,
+        b'H' => KeyCode::Home,
+        b'F' => KeyCode::End,
+        b'P'..=b'S' => KeyCode::F(last - b'P' + 1),
+        _ => return None,
+    })
+}
+
+/// The key of `ESC [ number ~`.
+fn numbered_key(number: u8) -> Option<KeyCode> {
+    Some(match number {
+        1 | 7 => KeyCode::Home,
+        2 => KeyCode::Insert,
+        3 => KeyCode::Delete,
+        4 | 8 => KeyCode::End,
+        5 => KeyCode::PageUp,
+        6 => KeyCode::PageDown,
+        11..=15 => KeyCode::F(number - 10),
+        17..=21 => KeyCode::F(number - 11),
+        23 | 24 => KeyCode::F(number - 12),
+        _ => return None,
+    })
+}
+
+/// xterm's second parameter: 1, and 1 for shift, 2 for alt, 4 for control.
+fn modifiers(parameter: u8) -> KeyModifiers {
+    let bits = parameter.saturating_sub(1);
+    [
+        (1, KeyModifiers::SHIFT),
+        (2, KeyModifiers::ALT),
+        (4, KeyModifiers::CONTROL),
+    ]
+    .into_iter()
+    .filter(|(bit, _)| bits & bit != 0)
+    .fold(KeyModifiers::NONE, |all, (_, one)| all | one)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::keymap::KeyChord;
+
+    /// The keys in words, pasted text in quotes.
+    fn words(inputs: &[Input]) -> Vec<String> {
+        inputs
+            .iter()
+            .map(|input| match input {
+                Input::Key(key) => KeyChord::from(*key).to_string(),
+                Input::Paste(text) => format!("{text:?}"),
+                Input::Gone => "gone".to_owned(),
+            })
+            .collect()
+    }
+
+    fn keys(bytes: &[u8]) -> String {
+        words(&Parser::default().take(bytes)).join(" ")
+    }
+
+    #[test]
+    fn keys_of_common_terminals() {
+        for (bytes, expected) in [
+            (&b"jP?:"[..], "j P ? :"),
+            (
+                b"\r\t\x7f \x03\x1a",
+                "enter tab backspace space ctrl-c ctrl-z",
+            ),
+            (b"\n\x08\x00", "ctrl-j ctrl-h ctrl-space"),
+            (b"\x1b[A\x1b[B\x1b[C\x1b[D", "up down right left"),
+            (b"\x1bOA\x1bOB\x1bOH\x1bOF\x1bOP", "up down home end f1"),
+            (
+                b"\x1b[1~\x1b[4~\x1b[5~\x1b[6~\x1b[3~",
+                "home end pgup pgdn delete",
+            ),
+            (b"\x1b[15~\x1b[24~\x1b[[A\x1b[Z", "f5 f12 f1 shift-tab"),
+            (b"\x1b[1;5C\x1b[3;2~", "ctrl-right shift-delete"),
+            ("é€🦀".as_bytes(), "é € 🦀"),
+            // Unknown sequences and bytes are nothing, and what follows them is read.
+            (b"\x1b[?1;2cj\x1b[Ik\xff\xc3(l", "j k ( l"),
+        ] {
+            assert_eq!(keys(bytes), expected, "{bytes:?}");
+        }
+    }
+
+    #[test]
+    fn escape_and_a_key_within_one_read_are_two_keys() {
+        assert_eq!(keys(b"\x1b:probe\r"), "esc : p r o b e enter");
+        assert_eq!(keys(b"\x1b\x1b\x1b[A"), "esc esc up");
+        assert_eq!(keys(b"\x1bOx"), "esc O x");
+        assert_eq!(keys("\x1bé".as_bytes()), "esc é");
+    }
+
+    #[test]
+    fn a_sequence_may_come_byte_by_byte_and_escape_alone_is_a_key() {
+        for bytes in [&b"\x1b[1;5C"[..], b"\x1bOA", "🦀".as_bytes(), b"\x1b[[B"] {
+            let mut parser = Parser::default();
+            let one_by_one: Vec<Input> = bytes
+                .iter()
+                .flat_map(|byte| parser.take(&[*byte]))
+                .collect();
+            assert_eq!(one_by_one, Parser::default().take(bytes), "{bytes:?}");
+            assert_eq!(one_by_one.len(), 1, "{bytes:?}");
+        }
+        let mut parser = Parser::default();
+        assert!(parser.take(b"\x1b").is_empty());
+        assert!(parser.is_in_sequence());
+        assert_eq!(words(&parser.escape_was_a_key()), ["esc"]);
+        assert!(!parser.is_in_sequence());
+        assert!(parser.take(b"\x1b[").is_empty());
+        assert_eq!(words(&parser.escape_was_a_key()), ["esc", "["]);
+    }
+
+    #[test]
+    fn a_paste_is_text_and_is_bounded() {
+        assert_eq!(
+            keys(b"a\x1b[200~q\x1b[A\nq\x1b[201~b"),
+            "a \"q\\u{1b}[A\\nq\" b"
+        );
+        let mut parser = Parser::default();
+        let mut inputs = parser.take(b"\x1b[200~");
+        for _ in 0..100 {
+            inputs.extend(parser.take(&[b'x'; 4096]));
+            assert!(
+                parser.waiting.len() < 64,
+                "what exceeds the bound is dropped"
+            );
+        }
+        assert!(!parser.is_in_sequence(), "a paste waits for its end");
+        for byte in PASTE_ENDS {
+            inputs.extend(parser.take(&[*byte]));
+        }
+        assert_eq!(inputs, [Input::Paste("x".repeat(MAX_PASTE))]);
+        assert_eq!(words(&parser.take(b"j")), ["j"]);
+    }
+
+    #[test]
+    fn any_bytes_are_read_to_their_end() {
+        let mut seed = 1_u32;
+        for round in 0..2_000 {
+            let mut parser = Parser::default();
+            for _ in 0..40 {
+                seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                let choice = b"\x1b[O;~0129AZ\xc3\xa9\xf0\xff\x00j";
+                parser.take(&[choice[(seed >> 16) as usize % choice.len()]]);
+                assert!(parser.paste.is_some() || parser.waiting.len() <= 2 + MAX_SEQUENCE);
+            }
+            for _ in 0..=40 {
+                parser.escape_was_a_key();
+            }
+            let done = parser.paste.is_some() || parser.waiting.is_empty();
+            assert!(done, "round {round}: {:?}", parser.waiting);
+        }
+    }
+}
