@@ -1,11 +1,14 @@
 # The two commands that a newcomer needs: `make test`, and `cargo run --release -- demo`.
-.PHONY: test test-slow peers screenshots test-lab help
+.PHONY: test test-slow test-later peers screenshots test-lab help
 
 help: ## what there is
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
 
-test: peers ## install what the tests need where it can be, say what could not, run all quick tests
-	cargo test --workspace --locked
+test: peers ## install what the tests need where it can be, say what could not, run all quick tests; the last line is the totals
+	./tests/run --workspace --locked
+
+test-later: peers ## the quick tests as if it were later: 400 days, or LATER=+30d
+	NGF_TUI_LATER=$(or $(LATER),+400d) ./tests/run --workspace --locked
 
 test-slow: peers ## the suites that take minutes: the differential suite against a real nginx
 	cargo test --package ngf-probes --locked --features slow-tests --test differential -- --nocapture

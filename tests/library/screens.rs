@@ -69,7 +69,7 @@ async fn thirty_causes_at_80x24() {
     let snapshot = Arc::new(scenario.snapshot);
     let app = App::new(Theme::plain(), Arc::clone(&snapshot), None, scenario.now)
         .expect("the key map has no conflicts");
-    let mut screen = Headless::new(app, Arc::new(Files));
+    let mut screen = Headless::new(app, Arc::new(Files)).at(scenario.now);
     screen.snapshot(snapshot).await;
     keep!("wall-80x24", text(&mut screen, 80, 24));
     screen.press(&["tab", "tab"]).await;

@@ -92,11 +92,7 @@ pub(crate) fn has_streams() -> bool {
         .trim_end_matches(';');
     let found = path.is_empty() || Path::new(path).exists();
     if !found {
-        assert!(
-            std::env::var_os("CI").is_none(),
-            "{path} is not installed: run make peers"
-        );
-        println!("skipped: {path} is not installed; make peers installs it");
+        crate::support::skipped::skipped(&format!("{path} is not installed"));
     }
     found
 }

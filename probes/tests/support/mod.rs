@@ -3,6 +3,8 @@ pub(crate) mod nginx;
 pub(crate) mod openssl_server;
 pub(crate) mod pki;
 pub(crate) mod raw_peer;
+#[path = "../../../tests/support/skipped.rs"]
+pub(crate) mod skipped;
 
 use std::net::{TcpListener, TcpStream};
 use std::process::{Command, Stdio};
@@ -23,12 +25,7 @@ use pki::{Issued, bundle};
 macro_rules! peer {
     ($name:literal) => {
         if !$crate::support::is_installed($name) {
-            assert!(
-                std::env::var_os("CI").is_none(),
-                "{} is not installed, and CI is set",
-                $name
-            );
-            eprintln!("skipped: {} is not installed", $name);
+            $crate::support::skipped::skipped(&format!("{} is not installed", $name));
             return;
         }
     };

@@ -30,6 +30,11 @@ use tokio_openssl::SslStream;
 use tokio_util::either::Either;
 use tokio_util::sync::CancellationToken;
 
+/// Seconds since 1970 at which the API's certificate becomes valid: 2000-01-01T00:00:00Z.
+const YEAR_2000: i64 = 946_684_800;
+/// And at which it expires: 2100-01-01T00:00:00Z.
+const YEAR_2100: i64 = 4_102_444_800;
+
 /// How long a client may take to say the first byte, and for its handshake.
 const HANDSHAKE: Duration = Duration::from_secs(10);
 /// Connections that are between accept and the end of their handshake.
@@ -80,8 +85,9 @@ fn certificate(
     builder.set_serial_number(&*Asn1Integer::from_bn(&serial)?)?;
     builder.set_subject_name(&subject)?;
     builder.set_issuer_name(issuer.map_or(&*subject, |(_, ca)| ca.subject_name()))?;
-    builder.set_not_before(&*Asn1Time::days_from_now(0)?)?;
-    builder.set_not_after(&*Asn1Time::days_from_now(365)?)?;
+    // The clock of a client (a kubectl in a container, a test in another year) may be another than ours.
+    builder.set_not_before(&*Asn1Time::from_unix(YEAR_2000)?)?;
+    builder.set_not_after(&*Asn1Time::from_unix(YEAR_2100)?)?;
     builder.set_pubkey(&key)?;
     let ca = issuer.map(|(_, ca)| &**ca);
     if let Some(address) = address {
