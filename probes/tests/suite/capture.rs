@@ -194,7 +194,7 @@ async fn over_ipv6_and_by_a_reset_the_packets_are_sound_too() {
     use tokio::io::AsyncReadExt as _;
     peer!("tshark");
     let Ok(listener) = tokio::net::TcpListener::bind("[::1]:0").await else {
-        support::skipped::count("this machine has no IPv6");
+        crate::support::skipped::count("this machine has no IPv6");
         return;
     };
     let port = listener.local_addr().unwrap().port();
