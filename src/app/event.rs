@@ -53,6 +53,8 @@ pub enum Event {
     Stage(Stage),
     /// Something that was asked for failed: a sentence.
     Failed(String),
+    /// Something that a person should know: a sentence.
+    Message(String),
 }
 
 /// A diagnosis, with what it was made of.

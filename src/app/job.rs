@@ -198,6 +198,11 @@ pub trait World: Send + Sync + 'static {
         no_cluster()
     }
 
+    /// Called once the screen is drawn: what is to be said on it from then on, a sentence each.
+    fn messages(&self) -> Option<mpsc::Receiver<String>> {
+        None
+    }
+
     /// What logs say, as they grow, until `cancel`; `None` where there are none.
     fn logs(&self, _: &CancellationToken) -> Option<mpsc::Receiver<PodLog>> {
         None

@@ -58,6 +58,9 @@ impl Jobs {
         let mut running = JoinSet::new();
         running.spawn(diagnose_the_newest(requests, sender.clone()));
         running.spawn(take_logs(Arc::clone(&world), sender.clone()));
+        if let Some(messages) = world.messages() {
+            running.spawn(pass_on(messages, sender.clone()));
+        }
         Self {
             world,
             sender,
@@ -187,6 +190,14 @@ impl Jobs {
 }
 
 /// Passes on what logs say as they grow.
+async fn pass_on(mut messages: mpsc::Receiver<String>, sender: mpsc::Sender<Event>) {
+    while let Some(message) = messages.recv().await {
+        if sender.send(Event::Message(message)).await.is_err() {
+            return;
+        }
+    }
+}
+
 async fn take_logs(world: Arc<dyn World>, sender: mpsc::Sender<Event>) {
     let cancel = CancellationToken::new();
     let _end = cancel.clone().drop_guard();

@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::{
     CliError, EXIT_COULD_NOT, EXIT_FOUND, EXIT_OK,
     args::{CheckArgs, CheckOutput, FailOn, InputArgs},
-    connect_to, output,
+    connect_within, output,
 };
 use crate::{
     cluster::Cluster,
@@ -32,8 +32,8 @@ pub(super) async fn run(input: &InputArgs, args: &CheckArgs) -> Result<u8, CliEr
         return super::over::run(input, args, now).await;
     }
     let (snapshot, evidence) = if args.logs || args.data_plane {
-        let cluster = connect_to(input).await?;
-        let snapshot = cluster.snapshot(args.timeout).await;
+        let cluster = connect_within(input, args.timeout).await?;
+        let snapshot = cluster.snapshot(cluster.left_of(args.timeout)).await;
         let evidence = beyond_objects(&cluster, &snapshot, args).await;
         (snapshot, evidence)
     } else {
@@ -61,12 +61,13 @@ async fn beyond_objects(cluster: &Cluster, snapshot: &Snapshot, args: &CheckArgs
     if args.logs {
         let (sources, left_out) = logs::sources(snapshot, &gateways);
         missing.extend(left_out);
-        for log in logs::read(cluster, &sources, PAST).await {
+        let left = cluster.left_of(args.timeout);
+        for log in logs::read(cluster, &sources, PAST, left).await {
             evidence.record_log(log);
         }
     }
     if args.data_plane {
-        let (found, left_out) = rendered::read(cluster, snapshot, &gateways).await;
+        let (found, left_out) = rendered::read(cluster, snapshot, &gateways, cluster.left_of(args.timeout)).await;
         missing.extend(left_out);
         for in_pod in found {
             evidence.record_rendered(in_pod);
@@ -147,8 +148,8 @@ pub(super) fn render(
 /// The objects of a cluster or of files.
 pub(super) async fn read(input: &InputArgs, timeout: Duration) -> Result<Snapshot, CliError> {
     if input.files.is_empty() {
-        let cluster = connect_to(input).await?;
-        return Ok(cluster.snapshot(timeout).await);
+        let cluster = connect_within(input, timeout).await?;
+        return Ok(cluster.snapshot(cluster.left_of(timeout)).await);
     }
     let namespace = input.namespace.as_deref().unwrap_or("default");
     Ok(files::read(&input.files, namespace))

@@ -8,7 +8,7 @@ use super::{
     CliError, EXIT_COULD_NOT, EXIT_OK,
     args::{InitArgs, InputArgs},
     check::nothing_could_be_read,
-    connect_to,
+    connect_within,
     fix::object_named,
     output,
 };
@@ -28,10 +28,10 @@ use crate::{
 /// Runs it.
 pub(super) async fn run(input: &InputArgs, args: &InitArgs) -> Result<u8, CliError> {
     let (snapshot, wanted) = if input.files.is_empty() {
-        let cluster = connect_to(input).await?;
+        let cluster = connect_within(input, args.timeout).await?;
         let namespace = input.namespace.as_deref().unwrap_or(cluster.namespace());
         let wanted = wanted(args, namespace)?;
-        let mut snapshot = cluster.snapshot(args.timeout).await;
+        let mut snapshot = cluster.snapshot(cluster.left_of(args.timeout)).await;
         read_named(&cluster, &mut snapshot, &wanted).await;
         (snapshot, wanted)
     } else {

@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     CliError,
     args::{InputArgs, ProbeArgs},
-    connect_to, grid, output,
+    connect_within, grid, output,
     probe::{self, Extras},
 };
 use crate::{
@@ -32,6 +32,9 @@ use crate::{
 
 /// How long to wait for the cluster's answers before planning.
 pub(super) const READ: Duration = Duration::from_secs(15);
+
+/// How long a probe that is cancelled may take to end in order.
+const GRACE: Duration = Duration::from_secs(2);
 
 /// Probes what a target means, one endpoint after the other.
 pub(super) async fn probe_target(
@@ -122,8 +125,19 @@ pub(super) async fn guarded<T>(
         cancel: &cancel,
         leftovers: &leftovers,
     };
+    // Whatever does not end by itself once it is cancelled is dropped.
+    let cancelled = async {
+        cancel.cancelled().await;
+        tokio::time::sleep(GRACE).await;
+    };
+    let working = async {
+        tokio::select! {
+            result = work(&job) => result,
+            () = cancelled => Err("cancelled".into()),
+        }
+    };
     // A panic is caught so that it, too, leaves nothing behind; it goes on afterwards.
-    let result = AssertUnwindSafe(work(&job)).catch_unwind().await;
+    let result = AssertUnwindSafe(working).catch_unwind().await;
     for why in leftovers.remove_all().await {
         output::say(&format!("ngf-tui: {why}"));
     }
@@ -196,8 +210,8 @@ impl Job<'_> {
             return Err(format!("--via {}: {READ_ONLY}", self.args.way.via).into());
         }
         let reading = async {
-            let cluster = connect_to(input).await?;
-            let snapshot = cluster.snapshot(READ).await;
+            let cluster = connect_within(input, READ).await?;
+            let snapshot = cluster.snapshot(cluster.left_of(READ)).await;
             Ok::<_, CliError>((cluster, snapshot))
         };
         let (cluster, snapshot) = self

@@ -8,7 +8,7 @@ use super::{
     CliError, EXIT_COULD_NOT, EXIT_FOUND, EXIT_OK,
     args::{InputArgs, LogsArgs, Output},
     check::ngf_gateways,
-    connect_to, output,
+    connect_within, output,
 };
 use crate::{
     cluster::Cluster,
@@ -23,11 +23,11 @@ pub(super) async fn run(input: &InputArgs, args: &LogsArgs) -> Result<u8, CliErr
     if !input.files.is_empty() {
         return Err("logs are read from a cluster, and -f names files: leave it out".into());
     }
-    let cluster = connect_to(input).await?;
+    let cluster = connect_within(input, args.timeout).await?;
     let cancel = CancellationToken::new();
     let _stop = cancel.clone().drop_guard();
     let mut snapshots = cluster.watch(&cancel);
-    let snapshot = Cluster::settled(&mut snapshots, args.timeout).await;
+    let snapshot = Cluster::settled(&mut snapshots, cluster.left_of(args.timeout)).await;
     let gateways = gateways(&snapshot, args.target.as_deref(), cluster.namespace())?;
     let (sources, missing) = logs::sources(&snapshot, &gateways);
     if sources.is_empty() {
@@ -36,7 +36,7 @@ pub(super) async fn run(input: &InputArgs, args: &LogsArgs) -> Result<u8, CliErr
     let mut evidence = Evidence::none();
     let mut begun = Vec::new();
     let read_at = Instant::now();
-    let read = logs::read_to_follow(&cluster, &sources, args.since).await;
+    let read = logs::read_to_follow(&cluster, &sources, args.since, cluster.left_of(args.timeout)).await;
     for (source, (log, cursor)) in sources.into_iter().zip(read) {
         begun.push((source, cursor));
         evidence.record_log(log);

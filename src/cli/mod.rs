@@ -26,7 +26,7 @@ mod relay;
 mod screenshots;
 mod tui;
 
-use std::{path::PathBuf, process::ExitCode};
+use std::{path::PathBuf, process::ExitCode, time::Duration};
 
 use clap::{CommandFactory, FromArgMatches};
 
@@ -121,11 +121,17 @@ async fn dispatch(cli: Cli) -> Result<u8, CliError> {
 
 /// The cluster that the arguments name.
 async fn connect_to(input: &InputArgs) -> Result<Cluster, ClusterError> {
-    cluster::connect(&options(input)).await
+    cluster::connect(&options(input, None)).await
 }
 
-fn options(input: &InputArgs) -> ClusterOptions {
+/// The same, connected within `--timeout`.
+async fn connect_within(input: &InputArgs, limit: Duration) -> Result<Cluster, ClusterError> {
+    cluster::connect(&options(input, Some(limit))).await
+}
+
+fn options(input: &InputArgs, limit: Option<Duration>) -> ClusterOptions {
     ClusterOptions {
+        limit,
         kubeconfig: input.kubeconfig.clone(),
         kubeconfig_text: None,
         context: input.context.clone(),

@@ -6,7 +6,7 @@ use super::{
     CliError, EXIT_COULD_NOT, EXIT_FOUND, EXIT_OK,
     args::{CheckArgs, CheckOutput, InputArgs},
     check::{add_expiring, fail_on, nothing_could_be_read, style, tell_problems},
-    connect_to, output,
+    connect_within, output,
 };
 use crate::{
     cluster::Cluster,
@@ -26,8 +26,8 @@ pub(super) async fn run(
     args: &CheckArgs,
     now: Timestamp,
 ) -> Result<u8, CliError> {
-    let cluster = connect_to(input).await?;
-    let live = cluster.snapshot(args.timeout).await;
+    let cluster = connect_within(input, args.timeout).await?;
+    let live = cluster.snapshot(cluster.left_of(args.timeout)).await;
     if nothing_could_be_read(&live) {
         return Err(
             "the cluster's Gateways and routes cannot be read, so there is nothing to lay manifests over; look at them alone without --over".into(),

@@ -6,14 +6,27 @@ use std::{
     time::Duration,
 };
 
+use std::sync::Arc;
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use http::{HeaderName, HeaderValue, Uri, uri::Authority};
 use kube::{
     Client, Config,
-    config::{ExecConfig, KubeConfigOptions, Kubeconfig, KubeconfigError},
+    client::ClientBuilder,
+    config::{AuthInfo, KubeConfigOptions, Kubeconfig, KubeconfigError},
 };
+use secrecy::SecretString;
+use tower::buffer::BufferLayer;
+use zeroize::Zeroizing;
 
 use super::{
-    ClusterOptions,
-    error::{ClusterError, Failure, bounded, credentials},
+    ClusterOptions, address,
+    credentials::{self, Authorize, Credentials, NoCredentials},
+    error::{ClusterError, Failure, bounded},
+    limits::Limits,
+    named_file,
+    plugin::{self, Screen},
+    socks,
 };
 use crate::model::clean::clean_line;
 
@@ -21,18 +34,27 @@ use crate::model::clean::clean_line;
 pub(super) const CONNECT: Duration = Duration::from_secs(10);
 /// Contexts that an error names.
 const MAX_NAMED: usize = 20;
+/// What `--timeout` is where nobody says.
+const DEFAULT_LIMIT: Duration = Duration::from_secs(15);
 /// What a context is called that is none.
 const IN_CLUSTER: &str = "in-cluster";
+
+/// Requests that may wait for the client.
+const WAITING: usize = 1024;
 
 /// A client, and where it leads.
 pub(super) struct Connection {
     pub(super) client: Client,
     /// Name of the context.
     pub(super) context: String,
-    /// URL of the API server.
+    /// Scheme, host and port of the API server.
     pub(super) server: String,
     /// Namespace of the context.
     pub(super) namespace: String,
+    /// Whether the screen is drawn, for credential plugins.
+    pub(super) screen: Arc<Screen>,
+    /// A plugin may have waited for a person.
+    pub(super) has_asked: bool,
 }
 
 /// Makes a client. Reads files and runs credential plugins, and sends nothing to the API server.
@@ -46,20 +68,111 @@ pub(super) async fn connection(options: &ClusterOptions) -> Result<Connection, C
     config.connect_timeout = Some(CONNECT);
     // the readers try again by themselves, and say what the server answered
     config.default_retry = false;
-    let server = bounded(config.cluster_url.to_string().trim_end_matches('/'));
-    let namespace = clean_line(&config.default_namespace);
-    let exec = config.auth_info.exec.clone();
     let shown = clean_line(&context);
-    let client = tokio::task::spawn_blocking(|| Client::try_from(config))
+    let in_context = |why| unusable(&shown, why);
+    let server = address::shown(&config.cluster_url);
+    config.cluster_url = api_server(&config.cluster_url).map_err(in_context)?;
+    config.proxy_url = proxy(config.proxy_url.as_ref()).map_err(in_context)?;
+    can_act_as(&config.auth_info).map_err(in_context)?;
+    let screen = Arc::new(Screen::default());
+    let exec = config.auth_info.exec.as_ref();
+    let has_asked = exec.is_some_and(|exec| plugin::may_ask(exec, &screen));
+    let limit = plugin_limit(options.limit, has_asked);
+    let credentials = credentials::take(&mut config.auth_info, &screen, limit)
         .await
-        .map_err(|_| unusable(&shown, "the client could not be made".to_owned()))?
-        .map_err(|error| client_error(&shown, exec.as_ref(), error))?;
+        .map_err(|NoCredentials(why)| ClusterError::Credentials {
+            context: shown.clone(),
+            why,
+        })?;
+    let namespace = clean_line(&config.default_namespace);
+    // Loading the system's CAs takes a while, and a file that is broken may be a defect of kube.
+    let client = tokio::task::spawn_blocking(|| client(config, credentials))
+        .await
+        .map_err(|_| in_context("the client could not be made".to_owned()))?
+        .map_err(|error| in_context(client_error(error)))?;
     Ok(Connection {
         client,
         context: shown,
         server,
         namespace,
+        screen,
+        has_asked,
     })
+}
+
+/// A plugin that asks its user has a minute, unless the user said less than is the default.
+fn plugin_limit(limit: Option<Duration>, has_asked: bool) -> Duration {
+    match limit {
+        Some(limit) if !has_asked || limit < DEFAULT_LIMIT => limit.min(plugin::LIMIT),
+        _ => plugin::LIMIT,
+    }
+}
+
+/// kube's client, with credentials and bounds of our own around it.
+fn client(config: Config, credentials: Credentials) -> kube::Result<Client> {
+    let layers = (
+        BufferLayer::new(WAITING),
+        Authorize(Arc::new(credentials)),
+        Limits::new(),
+    );
+    let client = match socks::needed(&config) {
+        Some(user) => socks::client(config, user)?.with_layer(&layers.0),
+        None => ClientBuilder::try_from(config)?.with_layer(&layers.0),
+    };
+    Ok(client.with_layer(&layers.1).with_layer(&layers.2).build())
+}
+
+/// The address of the API server, without a user, a password and a query: none of them is sent.
+fn api_server(url: &Uri) -> Result<Uri, String> {
+    if !matches!(url.scheme_str(), Some("http" | "https")) || url.host().is_none_or(str::is_empty) {
+        return Err(
+            "the address of its API server must have the form https://HOST:PORT".to_owned(),
+        );
+    }
+    address::plain(url).map_err(|error| format!("the address of its API server is invalid: {error}"))
+}
+
+/// The proxy before the API server. kube calls by `socks5` what others call `socks5h`: the proxy
+/// resolves names.
+fn proxy(url: Option<&Uri>) -> Result<Option<Uri>, String> {
+    let Some(url) = url else { return Ok(None) };
+    match url.scheme_str() {
+        Some("http" | "https") if url.host().is_some() => Ok(Some(url.clone())),
+        Some("socks5" | "socks5h") if url.host().is_some() => {
+            let authority = url.authority().map_or("", Authority::as_str);
+            let port = if url.port().is_none() { ":1080" } else { "" };
+            let plain = Uri::builder()
+                .scheme("socks5")
+                .authority(format!("{authority}{port}"))
+                .path_and_query("/")
+                .build();
+            plain
+                .map(Some)
+                .map_err(|error| format!("its proxy {}: {error}", address::shown(url)))
+        }
+        _ => Err(format!(
+            "its proxy {} cannot be used: http://, https:// and socks5:// are supported",
+            address::shown(url)
+        )),
+    }
+}
+
+/// Whether the names of whom the user acts as can be sent.
+fn can_act_as(user: &AuthInfo) -> Result<(), String> {
+    let groups = user.impersonate_groups.iter().flatten();
+    let extra = user.impersonate_user_extra.iter().flatten();
+    let mut values = user
+        .impersonate
+        .iter()
+        .chain(&user.impersonate_uid)
+        .chain(groups)
+        .chain(extra.clone().flat_map(|(_, values)| values));
+    let name = |key: &str| format!("impersonate-extra-{key}");
+    let mut keys = extra.map(|(key, _)| HeaderName::try_from(name(key)));
+    if values.all(|value| HeaderValue::from_str(value).is_ok()) && keys.all(|key| key.is_ok()) {
+        return Ok(());
+    }
+    Err("its user acts as somebody (as, as-uid, as-groups, as-user-extra) whose name no HTTP header can hold".to_owned())
 }
 
 fn unusable(context: &str, why: String) -> ClusterError {
@@ -69,40 +182,13 @@ fn unusable(context: &str, why: String) -> ClusterError {
     }
 }
 
-fn client_error(context: &str, exec: Option<&ExecConfig>, error: kube::Error) -> ClusterError {
-    let context = context.to_owned();
+fn client_error(error: kube::Error) -> String {
     match error {
-        kube::Error::Auth(error) => ClusterError::Credentials {
-            context,
-            why: plugin_error(exec, &error),
+        kube::Error::InferKubeconfig(error) => context_error("", "", &error),
+        error => match Failure::from(error) {
+            Failure::NoAnswer(words) | Failure::Other(words) => words,
+            other => other.words().to_owned(),
         },
-        error => ClusterError::Context {
-            context,
-            why: match Failure::from(error) {
-                Failure::NoAnswer(words) | Failure::Other(words) => words,
-                other => other.words().to_owned(),
-            },
-        },
-    }
-}
-
-fn plugin_error(exec: Option<&ExecConfig>, error: &kube::client::AuthError) -> String {
-    let command = exec.and_then(|exec| exec.command.as_deref());
-    match (error, command) {
-        (kube::client::AuthError::AuthExecStart(cause), Some(command)) => {
-            let hint = exec
-                .and_then(|exec| exec.install_hint.as_deref())
-                .map(|hint| format!(" ({})", bounded(hint)))
-                .unwrap_or_default();
-            format!(
-                "its plugin {:?} does not start: {cause}; install it or put it in PATH{hint}",
-                clean_line(command)
-            )
-        }
-        (error, Some(command)) => {
-            format!("{} (plugin {:?})", credentials(error), clean_line(command))
-        }
-        (error, None) => credentials(error),
     }
 }
 
@@ -180,6 +266,10 @@ fn kubeconfig(
 }
 
 fn read(path: &Path) -> Result<Kubeconfig, ClusterError> {
+    named_file::check(path).map_err(|why| ClusterError::Kubeconfig {
+        path: path.to_owned(),
+        why,
+    })?;
     Kubeconfig::read_from(path).map_err(|error| file_error(path, &error))
 }
 
@@ -200,7 +290,7 @@ fn file_error(path: &Path, error: &KubeconfigError) -> ClusterError {
 }
 
 async fn of_kubeconfig(
-    kubeconfig: Kubeconfig,
+    mut kubeconfig: Kubeconfig,
     options: &ClusterOptions,
 ) -> Result<(String, Config), ClusterError> {
     let named = options.context.clone();
@@ -230,6 +320,8 @@ async fn of_kubeconfig(
         .context
         .as_ref()
         .and_then(|context| context.user.clone());
+    read_files(&mut kubeconfig, cluster.as_deref(), user.as_deref())
+        .map_err(|why| unusable(&clean_line(&context), why))?;
     let kube_options = KubeConfigOptions {
         context: Some(context.clone()),
         ..KubeConfigOptions::default()
@@ -245,6 +337,50 @@ async fn of_kubeconfig(
             )
         })?;
     Ok((context, config))
+}
+
+/// Reads the files that a cluster and a user name into the kubeconfig, so that kube opens none.
+fn read_files(
+    kubeconfig: &mut Kubeconfig,
+    cluster: Option<&str>,
+    user: Option<&str>,
+) -> Result<(), String> {
+    let encoded = |bytes: Zeroizing<Vec<u8>>| STANDARD.encode(&bytes);
+    let clusters = kubeconfig.clusters.iter_mut();
+    for named in clusters.filter(|named| Some(named.name.as_str()) == cluster) {
+        if let Some(cluster) = &mut named.cluster
+            && let Some(path) = cluster.certificate_authority.take()
+            && cluster.certificate_authority_data.is_none()
+        {
+            let bytes = named_file::read_named(&path).map_err(|why| {
+                let name = clean_line(&named.name);
+                format!("the certificate authority of cluster {name:?}: {why}")
+            })?;
+            cluster.certificate_authority_data = Some(encoded(bytes));
+        }
+    }
+    let users = kubeconfig.auth_infos.iter_mut();
+    for named in users.filter(|named| Some(named.name.as_str()) == user) {
+        let Some(user) = &mut named.auth_info else {
+            continue;
+        };
+        let read = |path: String, what: &str| {
+            named_file::read_named(&path)
+                .map_err(|why| format!("the {what} of user {:?}: {why}", clean_line(&named.name)))
+        };
+        if let Some(path) = user.client_certificate.take()
+            && user.client_certificate_data.is_none()
+        {
+            user.client_certificate_data = Some(encoded(read(path, "client certificate")?));
+        }
+        if let Some(path) = user.client_key.take()
+            && user.client_key_data.is_none()
+        {
+            let key = read(path, "client key")?;
+            user.client_key_data = Some(SecretString::from(encoded(key)));
+        }
+    }
+    Ok(())
 }
 
 fn context_error(cluster: &str, user: &str, error: &KubeconfigError) -> String {

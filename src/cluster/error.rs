@@ -4,7 +4,7 @@ use std::{error::Error as StdError, io, path::PathBuf};
 
 use thiserror::Error;
 
-use super::config::CONNECT;
+use super::{config::CONNECT, credentials::NoCredentials, limits::TooLarge};
 use crate::model::{clean::clean_line, object::ObjectRef};
 
 /// Why the cluster, or something in it, cannot be read. The text of each says what, where and what
@@ -142,6 +142,8 @@ pub(super) enum Failure {
     NoAnswer(String),
     /// The credentials could not be made.
     Credentials(String),
+    /// More than the tool reads.
+    TooLarge(String),
     /// Anything else.
     Other(String),
 }
@@ -157,6 +159,7 @@ impl Failure {
             | Self::Tls(words)
             | Self::NoAnswer(words)
             | Self::Credentials(words)
+            | Self::TooLarge(words)
             | Self::Other(words) => words,
         }
     }
@@ -190,7 +193,6 @@ impl From<kube::Error> for Failure {
     fn from(error: kube::Error) -> Self {
         match &error {
             kube::Error::Api(status) => Self::from_status(status),
-            kube::Error::Auth(error) => Self::Credentials(credentials(error)),
             kube::Error::SerdeError(_) | kube::Error::FromUtf8(_) => {
                 Self::Other("its answer is no Kubernetes object".to_owned())
             }
@@ -205,30 +207,6 @@ impl From<io::Error> for Failure {
     }
 }
 
-/// What is wrong with an exec plugin or token file. kube's own text would repeat the plugin's
-/// output, which may hold a token.
-pub(super) fn credentials(error: &kube::client::AuthError) -> String {
-    use kube::client::AuthError;
-    match error {
-        AuthError::AuthExecStart(cause) => format!("its plugin does not start: {cause}"),
-        AuthError::AuthExecRun { out, .. } => {
-            let said = String::from_utf8_lossy(&out.stderr);
-            let said = said.lines().rev().find(|line| !line.trim().is_empty());
-            match said {
-                Some(said) => format!("its plugin failed ({}): {}", out.status, bounded(said)),
-                None => format!("its plugin failed ({})", out.status),
-            }
-        }
-        AuthError::AuthExecParse(_) | AuthError::ExecPluginFailed => {
-            "its plugin does not answer with an ExecCredential".to_owned()
-        }
-        AuthError::ReadTokenFile(cause, path) => {
-            format!("its token file {} cannot be read: {cause}", shown(path))
-        }
-        other => bounded(&other.to_string()),
-    }
-}
-
 /// Sorts an error of the transport by what lies at its root.
 fn transport(error: &(dyn StdError + 'static)) -> Failure {
     let mut words = Vec::new();
@@ -237,11 +215,14 @@ fn transport(error: &(dyn StdError + 'static)) -> Failure {
         if let Some(error) = error.downcast_ref::<rustls::Error>() {
             return Failure::Tls(tls(error));
         }
+        if let Some(exceeded) = error.downcast_ref::<TooLarge>() {
+            return Failure::TooLarge(exceeded.to_string());
+        }
         if error.is::<tokio::time::error::Elapsed>() {
             return Failure::NoAnswer(format!("no connection within {} s", CONNECT.as_secs()));
         }
-        if let Some(error) = error.downcast_ref::<kube::client::AuthError>() {
-            return Failure::Credentials(credentials(error));
+        if let Some(error) = error.downcast_ref::<NoCredentials>() {
+            return Failure::Credentials(error.to_string());
         }
         if let Some(inner) = error
             .downcast_ref::<io::Error>()

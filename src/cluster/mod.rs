@@ -11,8 +11,8 @@
 //!
 //! Nothing here writes to the cluster but [`transport`], once somebody agreed; [`crate::fix`] writes with
 //! the client of this room. A plugin of the kubeconfig that asks its user something
-//! (`interactiveMode`) does so in `connect`, and again when its token ends: then the screen may
-//! already be drawn on.
+//! (`interactiveMode`) does so in `connect`. When its token ends it is run again; once the screen is
+//! drawn ([`Cluster::screen_is_drawn`]) it can neither ask nor write to the terminal.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -25,7 +25,7 @@ use kube::Client;
 use serde_json::Value;
 use tokio::{
     sync::{Semaphore, mpsc, watch},
-    time::{sleep, timeout},
+    time::{Instant, sleep, timeout},
 };
 use tokio_util::sync::{CancellationToken, DropGuard};
 
@@ -42,15 +42,21 @@ use crate::model::{
     snapshot::{KindState, Lookup, Problem, Scope, Snapshot, Source},
 };
 
+mod address;
 mod by_name;
 mod config;
+mod credentials;
 mod delta;
 mod discovery;
 mod error;
 mod events;
 mod follow;
+mod limits;
+mod named_file;
+mod plugin;
 mod read;
 mod request;
+mod socks;
 mod store;
 pub mod transport;
 mod watcher;
@@ -86,6 +92,8 @@ pub struct ClusterOptions {
     pub namespace: Option<String>,
     /// `-A`: all namespaces, whatever `namespace` says. Without either, all are read too.
     pub all_namespaces: bool,
+    /// `--timeout`: how long connecting may take, a credential plugin included.
+    pub limit: Option<Duration>,
 }
 
 /// A cluster that answered once.
@@ -97,6 +105,9 @@ pub struct Cluster {
     version: Option<String>,
     namespace: String,
     scope: Scope,
+    screen: Arc<plugin::Screen>,
+    /// Since when `--timeout` counts.
+    since: Instant,
 }
 
 /// Finds the kubeconfig, makes a client and asks the API server for its version.
@@ -104,12 +115,19 @@ pub struct Cluster {
 /// # Errors
 /// Each of [`ClusterError`] but [`ClusterError::Object`].
 pub async fn connect(options: &ClusterOptions) -> Result<Cluster, ClusterError> {
+    let began = Instant::now();
     let config::Connection {
         client,
         context,
         server,
         namespace,
+        screen,
+        has_asked,
     } = config::connection(options).await?;
+    // The time in which a person logs in is not the cluster's.
+    let since = if has_asked { Instant::now() } else { began };
+    let left = options.limit.map(|limit| limit.saturating_sub(since.elapsed()));
+    let bound = left.map_or(config::CONNECT, |left| left.min(config::CONNECT));
     for name in options.namespace.iter().chain([&namespace]) {
         if !is_name(name) {
             let name = crate::model::clean::clean_line(name);
@@ -117,10 +135,12 @@ pub async fn connect(options: &ClusterOptions) -> Result<Cluster, ClusterError> 
         }
     }
     let request = get("/version").map_err(|failure| refused(&server, &context, failure))?;
-    let answer = timeout(config::CONNECT, fetch::<Value>(&client, request));
-    let answer = answer
-        .await
-        .unwrap_or_else(|_| Err(no_answer(config::CONNECT)));
+    let answer = timeout(bound, fetch::<Value>(&client, request));
+    let answer = answer.await.unwrap_or_else(|_| {
+        // In full seconds of what was asked for, not of what was left of it.
+        let whole = options.limit.unwrap_or(bound).min(config::CONNECT);
+        Err(no_answer(whole))
+    });
     let version = match answer {
         Ok(answer) => version(&answer),
         // it is there, and keeps its version to itself
@@ -138,6 +158,8 @@ pub async fn connect(options: &ClusterOptions) -> Result<Cluster, ClusterError> 
         version,
         namespace,
         scope,
+        screen,
+        since,
     })
 }
 
@@ -196,12 +218,23 @@ impl Cluster {
         self.client.clone()
     }
 
+    /// What is left of `--timeout`: connecting counts, a person who logs in does not.
+    pub fn left_of(&self, limit: Duration) -> Duration {
+        limit.saturating_sub(self.since.elapsed())
+    }
+
+    /// From now on the screen is drawn: credential plugins neither write to it nor read from the
+    /// terminal. Returns what they say instead, a sentence each.
+    pub fn screen_is_drawn(&self) -> mpsc::Receiver<String> {
+        self.screen.drawn()
+    }
+
     /// Name of the context; `in-cluster` within a pod.
     pub fn context(&self) -> &str {
         &self.context
     }
 
-    /// URL of the API server.
+    /// Scheme, host and port of the API server.
     pub fn server(&self) -> &str {
         &self.server
     }

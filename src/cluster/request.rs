@@ -1,26 +1,34 @@
-//! One request, bounded in time and size.
+//! One request, bounded in time; [`limits`](super::limits) bounds its size.
 
 use std::time::Duration;
 
-use futures::{AsyncReadExt, StreamExt, stream::BoxStream};
+use futures::{
+    StreamExt,
+    stream::{self, BoxStream},
+};
+use http_body_util::BodyExt;
 use kube::{
     Client,
-    core::{Request, WatchEvent},
+    client::Body,
+    core::{Request, Status, WatchEvent},
 };
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tokio::time::timeout;
 use zeroize::Zeroizing;
 
-use super::error::Failure;
+use super::{
+    error::Failure,
+    limits::{self, Place},
+};
 use crate::model::{decode::Incoming, kind::KindInfo};
 
 /// Bound on one request, a page of a list included.
 pub(super) const ANSWER: Duration = Duration::from_secs(30);
 /// Bound on one small request that a person waits for.
 const SOON: Duration = Duration::from_secs(15);
-/// Bytes of one answer; etcd keeps objects of up to 1.5 MiB, and a page holds 500.
-const MAX_ANSWER: u64 = 256 << 20;
+/// Bytes that the buffer of a watch keeps between two lines.
+const LINE: usize = 64 << 10;
 
 /// The answer to a small request, which does not take for ever.
 pub(super) async fn answered<T>(
@@ -88,30 +96,133 @@ pub(super) async fn fetch<T: DeserializeOwned>(
     client: &Client,
     request: http::Request<Vec<u8>>,
 ) -> Result<T, Failure> {
+    fetch_held(client, request).await.map(|(answer, _)| answer)
+}
+
+/// As [`fetch`], with the right to hold a large answer: it is given up when the place is dropped.
+pub(super) async fn fetch_held<T: DeserializeOwned>(
+    client: &Client,
+    request: http::Request<Vec<u8>>,
+) -> Result<(T, Place), Failure> {
     let answer = async {
-        let body = client.request_stream(request).await?;
-        let mut bytes = Zeroizing::new(Vec::with_capacity(16 << 10));
-        let read = body.take(MAX_ANSWER + 1).read_to_end(&mut bytes).await?;
-        if read as u64 > MAX_ANSWER {
-            return Err(Failure::Other("its answer is too large".to_owned()));
-        }
-        serde_json::from_slice(&bytes)
-            .map_err(|_| Failure::Other("its answer is no Kubernetes object".to_owned()))
+        let answer = send(client, request).await?;
+        let place = limits::place(&answer);
+        let bytes = read(answer.into_body()).await?;
+        let answer = serde_json::from_slice(&bytes)
+            .map_err(|_| Failure::Other("its answer is no Kubernetes object".to_owned()))?;
+        Ok((answer, place))
     };
     timeout(ANSWER, answer)
         .await
         .unwrap_or_else(|_| Err(no_answer(ANSWER)))
 }
 
-/// Starts a watch.
-pub(super) async fn events(
+/// Sends a request; an error answer is a failure.
+async fn send(
     client: &Client,
     request: http::Request<Vec<u8>>,
-) -> Result<BoxStream<'static, kube::Result<WatchEvent<Incoming>>>, Failure> {
-    match timeout(ANSWER, client.request_events(request)).await {
-        Ok(events) => Ok(events?.boxed()),
-        Err(_) => Err(no_answer(ANSWER)),
+) -> Result<http::Response<Body>, Failure> {
+    let answer = client.send(request.map(Body::from)).await?;
+    let status = answer.status();
+    if !status.is_client_error() && !status.is_server_error() {
+        return Ok(answer);
     }
+    // The layer made it a `Status` of bounded size.
+    let bytes = read(answer.into_body()).await?;
+    let status: Status = serde_json::from_slice(&bytes)
+        .unwrap_or_else(|_| limits::status_of(status, &bytes));
+    Err(Failure::from_status(&status))
+}
+
+async fn read(mut body: Body) -> Result<Zeroizing<Vec<u8>>, Failure> {
+    let mut bytes = Zeroizing::new(Vec::with_capacity(16 << 10));
+    while let Some(frame) = body.frame().await {
+        if let Some(data) = frame?.data_ref() {
+            bytes.extend_from_slice(data);
+        }
+    }
+    Ok(bytes)
+}
+
+/// Starts a watch. kube's own reader keeps the buffer of the longest line for as long as a watch lives.
+pub(super) async fn events(
+    client: &Client,
+    mut request: http::Request<Vec<u8>>,
+) -> Result<BoxStream<'static, kube::Result<WatchEvent<Incoming>>>, Failure> {
+    // From Kubernetes 1.37 on watches are compressed event by event.
+    request
+        .headers_mut()
+        .entry(http::header::ACCEPT_ENCODING)
+        .or_insert(http::HeaderValue::from_static("identity"));
+    let answer = match timeout(ANSWER, send(client, request)).await {
+        Ok(answer) => answer?,
+        Err(_) => return Err(no_answer(ANSWER)),
+    };
+    let lines = Lines {
+        body: answer.into_body(),
+        buffer: Vec::new(),
+        searched: 0,
+    };
+    let events = stream::unfold(Some(lines), |lines| async {
+        let mut lines = lines?;
+        match lines.event().await? {
+            Ok(event) => Some((Ok(event), Some(lines))),
+            Err(error) => Some((Err(error), None)),
+        }
+    });
+    Ok(events.boxed())
+}
+
+/// The lines of a watch.
+struct Lines {
+    body: Body,
+    buffer: Vec<u8>,
+    /// Bytes of the buffer in which there is no line feed.
+    searched: usize,
+}
+
+impl Lines {
+    /// The next event; `None` at the end of the stream.
+    async fn event(&mut self) -> Option<kube::Result<WatchEvent<Incoming>>> {
+        loop {
+            let found = self.buffer[self.searched..].iter().position(|byte| *byte == b'\n');
+            if let Some(at) = found {
+                let end = self.searched + at + 1;
+                let event = decoded(&self.buffer[..end]);
+                self.buffer.drain(..end);
+                self.buffer.shrink_to(LINE);
+                self.searched = 0;
+                match event {
+                    Some(event) => return Some(event),
+                    None => continue,
+                }
+            }
+            self.searched = self.buffer.len();
+            match self.body.frame().await? {
+                Ok(frame) => {
+                    if let Some(data) = frame.data_ref() {
+                        self.buffer.extend_from_slice(data);
+                    }
+                }
+                Err(error) => return Some(Err(error)),
+            }
+        }
+    }
+}
+
+/// The event of a line; `None` where the line is empty.
+fn decoded(line: &[u8]) -> Option<kube::Result<WatchEvent<Incoming>>> {
+    let line = line.trim_ascii();
+    if line.is_empty() {
+        return None;
+    }
+    Some(serde_json::from_slice(line).map_err(|error| {
+        // Some servers send a bare `Status` instead of an event.
+        match serde_json::from_slice::<Status>(line) {
+            Ok(status) if status.code != 0 => kube::Error::Api(status.boxed()),
+            _ => kube::Error::SerdeError(error),
+        }
+    }))
 }
 
 /// Whether it is a DNS subdomain (RFC 1123), as every name that becomes part of a path must be.

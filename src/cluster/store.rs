@@ -15,6 +15,7 @@ use tokio::{
 use super::{delta::Delta, events::Events};
 use crate::model::{
     decode::Decoded,
+    held::{self, Held},
     kind::{KINDS, Kind, Reading},
     object::ObjectRef,
     references::references,
@@ -37,6 +38,9 @@ const MAX_PROBLEMS: usize = 200;
 pub(super) struct Store {
     snapshot: Snapshot,
     events: Events,
+    held: Held,
+    /// Kinds of which objects are left out, since there is no room for more.
+    full: BTreeSet<Kind>,
     /// Something has changed, other than Events.
     changed: bool,
     /// Something has changed that may refer to Secrets or ConfigMaps.
@@ -59,6 +63,8 @@ impl Store {
         let store = Self {
             snapshot,
             events: Events::default(),
+            held: Held::default(),
+            full: BTreeSet::new(),
             changed: false,
             references_changed: false,
             wanted,
@@ -127,7 +133,10 @@ impl Store {
                 self.narrowed(kind, None);
             }
             Delta::Unknown(reference, why) => self.look_up(&reference, &why),
-            Delta::Forgotten(reference) => self.changed |= self.snapshot.remove(&reference),
+            Delta::Forgotten(reference) => {
+                self.held.forget(&self.snapshot, &reference);
+                self.changed |= self.snapshot.remove(&reference);
+            }
             Delta::Problem(problem) => self.problem(*problem),
             Delta::Undiscovered(why) => self.undiscovered(&why),
             Delta::Silent(why) => self.silent(&why),
@@ -142,13 +151,16 @@ impl Store {
                 let kind = object.reference().kind;
                 self.references_changed |= kind.info().reading == Reading::Watched;
                 self.changed = true;
-                self.snapshot.put(object);
+                if !self.held.put(&mut self.snapshot, object) && self.full.insert(kind) {
+                    self.snapshot.kinds.insert(kind, full());
+                }
             }
         }
     }
 
     fn gone(&mut self, reference: &ObjectRef) {
         self.changed = true;
+        self.held.forget(&self.snapshot, reference);
         match reference.kind {
             Kind::Event => self.events.remove(reference),
             Kind::Secret => {
@@ -183,6 +195,12 @@ impl Store {
     }
 
     fn state(&mut self, kind: Kind, state: KindState) {
+        let is_read = matches!(state, KindState::Live { .. } | KindState::Stale { .. });
+        let state = if is_read && self.full.contains(&kind) {
+            full()
+        } else {
+            state
+        };
         let before = self.snapshot.kinds.insert(kind, state);
         self.changed |= before.as_ref() != self.snapshot.kinds.get(&kind);
     }
@@ -196,6 +214,7 @@ impl Store {
     }
 
     fn look_up(&mut self, reference: &ObjectRef, why: &str) {
+        self.held.forget(&self.snapshot, reference);
         let Snapshot {
             secrets,
             config_maps,
@@ -253,6 +272,14 @@ impl Store {
             }
         }
     }
+}
+
+/// The state of a kind of which not all objects are held: what is not there may exist.
+fn full() -> KindState {
+    KindState::Failed(format!(
+        "{}, and the rest is left out: choose one namespace with -n",
+        held::FULL
+    ))
 }
 
 /// Whether everything that was asked for has an answer: each kind, and each Secret and ConfigMap

@@ -26,7 +26,7 @@ use tokio::{
 use super::{
     delta::Delta,
     error::Failure,
-    request::{Resource, events, fetch},
+    request::{Resource, events, fetch_held},
 };
 use crate::model::{
     decode::{self, Incoming},
@@ -207,14 +207,15 @@ impl Watcher {
                 .request()
                 .list(&params)
                 .map_err(|error| Failure::Other(error.to_string()))?;
-            let page: Page = match fetch(&self.shared.client, request).await {
+            let answer = fetch_held::<Page>(&self.shared.client, request).await;
+            let (page, _place) = match answer {
                 // the list took longer than the server remembers: it begins again
                 Err(Failure::Gone) if params.continue_token.is_some() => {
                     params.continue_token = None;
                     present.clear();
                     continue;
                 }
-                page => page?,
+                answer => answer?,
             };
             self.page(page.items.unwrap_or_default(), &resource, &mut present)
                 .await;
@@ -249,6 +250,11 @@ impl Watcher {
                 }
                 self.known.insert(reference, version);
             }
+            if changed.len() >= PAGE as usize {
+                // a server that does not keep to the limit
+                let changed = std::mem::take(&mut changed);
+                self.shared.tell(Delta::Changed(changed)).await;
+            }
             match decode::object(self.kind(), item, "") {
                 Ok(decoded) => changed.push(decoded),
                 Err(problem) => self.shared.tell(Delta::Problem(problem)).await,
@@ -267,11 +273,15 @@ impl Watcher {
             crate::model::clean::clean_line(text.unwrap_or_default())
         };
         let name = text("name");
-        if name.is_empty() {
+        let namespace = text("namespace");
+        // Decoding refuses a name that is too long, and says so.
+        if name.is_empty() || name.len().max(namespace.len()) > decode::MAX_NAME {
             return None;
         }
-        let reference = ObjectRef::new(self.kind(), text("namespace"), name);
-        Some((reference, text("resourceVersion")))
+        let reference = ObjectRef::new(self.kind(), namespace, name);
+        let version = text("resourceVersion");
+        let version = (version.len() <= decode::MAX_NAME).then_some(version);
+        Some((reference, version.unwrap_or_default()))
     }
 
     /// Watches from `version` on, until a new list is needed.
@@ -333,7 +343,14 @@ impl Watcher {
                         failure => Err(failure),
                     };
                 }
-                Ok(Some(Err(_)) | None) | Err(_) => return Ok(()),
+                Ok(Some(Err(error))) => {
+                    return match Failure::from(error) {
+                        exceeded @ Failure::TooLarge(_) => Err(exceeded),
+                        // it broke, and is begun again
+                        _ => Ok(()),
+                    };
+                }
+                Ok(None) | Err(_) => return Ok(()),
             }
         }
     }

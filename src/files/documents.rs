@@ -1,8 +1,12 @@
 //! Splits text into documents and parses each by itself, so that a broken one hides no other.
 
+use serde::de::IgnoredAny;
 use serde_json::error::Category;
 
-use crate::model::{clean::clean_line, decode::Incoming};
+use crate::model::{
+    clean::clean_line,
+    decode::{Incoming, Weight},
+};
 
 /// One document of a file.
 pub(super) struct Document {
@@ -14,54 +18,89 @@ pub(super) struct Document {
     pub(super) content: Result<Incoming, String>,
 }
 
-/// The documents of a file. JSON may hold several values, one after the other.
-pub(super) fn documents(text: &str, is_json: bool) -> Vec<Document> {
+/// Memory that the values of one document may take once they are decoded.
+const MAX_DECODED: u64 = 384 << 20;
+/// Values and keys of one YAML document: ten thousand routes have two million.
+const MAX_NODES: usize = 3_000_000;
+
+/// Gives the documents of a file to `each`, one after the other, so that only one is in memory. JSON
+/// may hold several values.
+pub(super) fn documents(text: &str, is_json: bool, mut each: impl FnMut(Document)) {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    if is_json || text.trim_start().starts_with(['{', '[']) {
-        let documents = json(text);
-        // `{a: b}` is YAML and no JSON
-        if is_json || documents.iter().all(|document| document.content.is_ok()) {
-            return documents;
-        }
+    let looks_like_json = text.trim_start().starts_with(['{', '[']);
+    // `{a: b}` is YAML and no JSON
+    if is_json || looks_like_json && values(text).all(|value| value.is_ok()) {
+        return json(text, each);
     }
     let mut number = 0;
-    chunks(text)
-        .filter_map(|(line, chunk)| {
-            let content = yaml(chunk, line)?;
+    for (line, chunk) in chunks(text) {
+        if let Some(content) = yaml(chunk, line) {
             number += 1;
-            Some(Document {
+            each(Document {
                 number,
                 line: line + blank_lines(chunk),
                 content,
-            })
-        })
-        .collect()
-}
-
-fn json(text: &str) -> Vec<Document> {
-    let mut stream = serde_json::Deserializer::from_str(text).into_iter::<Incoming>();
-    let mut documents = Vec::new();
-    loop {
-        let start = stream.byte_offset();
-        let Some(content) = stream.next() else { break };
-        let failed = content.is_err();
-        let skipped = text[start..].len() - text[start..].trim_start().len();
-        documents.push(Document {
-            number: documents.len() + 1,
-            line: 1 + text[..start + skipped].matches('\n').count(),
-            content: content.map_err(|error| {
-                let what = match error.classify() {
-                    Category::Eof => "ends too early".to_owned(),
-                    _ => clean_line(&error.to_string()),
-                };
-                format!("is no JSON: {what}")
-            }),
-        });
-        if failed {
-            break;
+            });
         }
     }
-    documents
+}
+
+/// Where each JSON value of a text ends; nothing is kept of them.
+fn values(text: &str) -> impl Iterator<Item = Result<usize, serde_json::Error>> {
+    let mut stream = serde_json::Deserializer::from_str(text).into_iter::<IgnoredAny>();
+    let mut has_failed = false;
+    std::iter::from_fn(move || {
+        if has_failed {
+            return None;
+        }
+        let value = stream.next()?;
+        has_failed = value.is_err();
+        Some(value.map(|_| stream.byte_offset()))
+    })
+}
+
+fn json(text: &str, mut each: impl FnMut(Document)) {
+    // How far lines are counted, and the line there.
+    let (mut counted, mut line) = (0, 1);
+    let mut end = 0;
+    for (index, value) in values(text).enumerate() {
+        let rest = &text[end..];
+        let start = end + rest.len() - rest.trim_start().len();
+        line += text[counted..start].matches('\n').count();
+        counted = start;
+        let content = match value {
+            Ok(at) => {
+                end = at;
+                decoded(&text[start..end])
+            }
+            Err(error) => Err(no_json(&error)),
+        };
+        each(Document {
+            number: index + 1,
+            line,
+            content,
+        });
+    }
+}
+
+fn decoded(value: &str) -> Result<Incoming, String> {
+    let mut weight = Weight::default();
+    weight.add(value.as_bytes());
+    if weight.decoded > MAX_DECODED {
+        return Err(format!(
+            "holds more values than fit in {} MiB of memory: give smaller parts",
+            MAX_DECODED >> 20
+        ));
+    }
+    serde_json::from_str(value).map_err(|error| no_json(&error))
+}
+
+fn no_json(error: &serde_json::Error) -> String {
+    let what = match error.classify() {
+        Category::Eof => "ends too early".to_owned(),
+        _ => clean_line(&error.to_string()),
+    };
+    format!("is no JSON: {what}")
 }
 
 /// The parts of a YAML text between document markers, each with the line on which it begins. YAML
@@ -117,9 +156,9 @@ fn yaml(chunk: &str, first_line: usize) -> Option<Result<Incoming, String>> {
         // what `kubectl get -A -o yaml` prints of ten thousand routes is one document
         budget: serde_saphyr::budget! {
             max_depth: 120,
-            max_nodes: 20_000_000,
-            max_events: 40_000_000,
-            max_total_scalar_bytes: 256 << 20,
+            max_nodes: MAX_NODES,
+            max_events: 2 * MAX_NODES,
+            max_total_scalar_bytes: 128 << 20,
         },
     };
     match serde_saphyr::from_str_with_options::<Option<Incoming>>(chunk, options) {
@@ -152,13 +191,12 @@ mod tests {
     use super::*;
 
     fn shape(text: &str) -> Vec<(usize, usize, Result<String, String>)> {
-        documents(text, false)
-            .into_iter()
-            .map(|document| {
-                let content = document.content.map(|incoming| incoming.value.to_string());
-                (document.number, document.line, content)
-            })
-            .collect()
+        let mut found = Vec::new();
+        documents(text, false, |document| {
+            let content = document.content.map(|incoming| incoming.value.to_string());
+            found.push((document.number, document.line, content));
+        });
+        found
     }
 
     #[test]

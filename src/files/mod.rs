@@ -19,6 +19,7 @@ use std::{
 use serde_json::Value;
 use zeroize::{Zeroize, Zeroizing};
 
+use crate::model::held::{self, Held};
 use crate::model::{
     clean::clean_line,
     decode::{self, Decoded, Incoming},
@@ -110,6 +111,8 @@ fn read_all(
         places: HashMap::new(),
         manifests,
         left: MAX_TOTAL,
+        held: Held::default(),
+        left_out: 0,
         more_problems: 0,
     };
     for path in paths {
@@ -143,6 +146,9 @@ struct Reading<'n> {
     manifests: Option<Manifests>,
     /// Bytes that may still be read.
     left: u64,
+    held: Held,
+    /// Objects for which there is no room.
+    left_out: usize,
     /// Problems that are only counted.
     more_problems: usize,
 }
@@ -208,19 +214,19 @@ impl Reading<'_> {
             Err(error) => return self.problem(place, format!("cannot be read: {error}")),
         };
         let mut any = false;
-        for Document {
-            number,
-            line,
-            content,
-        } in documents(&text, is_json)
-        {
+        documents(&text, is_json, |document| {
             any = true;
+            let Document {
+                number,
+                line,
+                content,
+            } = document;
             let place = format!("{place}, document {number}, line {line}");
             match content {
                 Ok(incoming) => self.document(&place, incoming),
                 Err(message) => self.problem(&place, message),
             }
-        }
+        });
         if !any {
             self.problem(place, "holds no object".to_owned());
         }
@@ -302,7 +308,11 @@ impl Reading<'_> {
                 version: clean_line(version),
             },
         );
-        self.snapshot.put(decoded);
+        if !self.held.put(&mut self.snapshot, decoded) {
+            // Said once, at the end.
+            self.left_out += 1;
+            return;
+        }
         if let Some(before) = self.places.insert(reference.clone(), place.to_owned()) {
             self.problem(
                 place,
@@ -324,6 +334,17 @@ impl Reading<'_> {
     }
 
     fn finish(mut self) -> Snapshot {
+        if self.left_out > 0 {
+            self.snapshot.problems.push(Problem {
+                place: "all files".to_owned(),
+                message: format!(
+                    "{} objects are left out: {}; give smaller parts",
+                    self.left_out,
+                    held::FULL
+                ),
+                notes: Vec::new(),
+            });
+        }
         if self.more_problems > 0 {
             self.snapshot.problems.push(Problem {
                 place: "all files".to_owned(),

@@ -7,6 +7,7 @@ use std::{
 
 use futures::{StreamExt, stream};
 use jiff::Timestamp;
+use tokio::time::{Instant, timeout_at};
 
 use super::tally::{PodLog, Role, Tally};
 use crate::{
@@ -116,9 +117,15 @@ fn control_plane(snapshot: &Snapshot) -> impl Iterator<Item = Source> {
         })
 }
 
-/// Reads the past of each, several at a time. One that cannot be read says so in itself.
-pub async fn read(cluster: &Cluster, sources: &[Source], past: Duration) -> Vec<PodLog> {
-    let read = read_to_follow(cluster, sources, past).await;
+/// Reads the past of each, several at a time and all within that time. One that cannot be read says so
+/// in itself.
+pub async fn read(
+    cluster: &Cluster,
+    sources: &[Source],
+    past: Duration,
+    within: Duration,
+) -> Vec<PodLog> {
+    let read = read_to_follow(cluster, sources, past, within).await;
     read.into_iter().map(|(log, _)| log).collect()
 }
 
@@ -127,10 +134,12 @@ pub async fn read_to_follow(
     cluster: &Cluster,
     sources: &[Source],
     past: Duration,
+    within: Duration,
 ) -> Vec<(PodLog, LogCursor)> {
+    let until = Instant::now() + within;
     let reading = sources
         .iter()
-        .map(|source| read_one(cluster, source, past))
+        .map(|source| read_until(cluster, source, past, until))
         .collect::<Vec<_>>();
     stream::iter(reading)
         .buffered(PARALLEL)
@@ -138,13 +147,24 @@ pub async fn read_to_follow(
         .await
 }
 
-pub(super) async fn read_one(
+async fn read_until(
     cluster: &Cluster,
     source: &Source,
     past: Duration,
+    until: Instant,
 ) -> (PodLog, LogCursor) {
+    let read = timeout_at(until, read_one(cluster, source, past)).await;
+    read.unwrap_or_else(|_| {
+        let mut log = unread(source, past);
+        log.failed = Some("not read before the time of --timeout was over".to_owned());
+        (log, LogCursor::default())
+    })
+}
+
+/// A log of which nothing has been read.
+fn unread(source: &Source, past: Duration) -> PodLog {
     let now = Timestamp::now();
-    let mut log = PodLog {
+    PodLog {
         role: source.role,
         gateway: source.gateway.clone(),
         pod: source.pod.clone(),
@@ -155,7 +175,15 @@ pub(super) async fn read_one(
         failed: None,
         cut: false,
         tally: Tally::default(),
-    };
+    }
+}
+
+pub(super) async fn read_one(
+    cluster: &Cluster,
+    source: &Source,
+    past: Duration,
+) -> (PodLog, LogCursor) {
+    let mut log = unread(source, past);
     let mut cursor = LogCursor::default();
     match text(cluster, source, past).await {
         Ok(text) => {

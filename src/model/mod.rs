@@ -6,6 +6,7 @@ pub(crate) mod clean;
 pub mod decode;
 pub(crate) mod facts;
 mod fill;
+pub(crate) mod held;
 pub mod index;
 pub mod kind;
 pub mod kinds;

@@ -21,6 +21,13 @@ impl From<&Value> for Raw {
     }
 }
 
+impl Raw {
+    /// The length of its text in bytes.
+    pub(crate) fn bytes(&self) -> usize {
+        self.text.len()
+    }
+}
+
 impl Deref for Raw {
     type Target = Value;
 

@@ -7,12 +7,13 @@
 mod certificates;
 mod syntax;
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, time::Duration};
 
 use futures::future::join_all;
 use jiff::Timestamp;
 use ngf_probes::sanitize;
 use serde::Serialize;
+use tokio::time::{Instant, timeout_at};
 
 pub use certificates::CertificateFile;
 
@@ -202,12 +203,15 @@ fn clean(text: &str) -> String {
     sanitize::line(text, VALUE)
 }
 
-/// Reads what the nginx of each data-plane pod is using, by exec. Sentences say whose is not read.
+/// Reads what the nginx of each data-plane pod is using, by exec and within that time. Sentences say
+/// whose is not read.
 pub async fn read(
     cluster: &Cluster,
     snapshot: &Snapshot,
     gateways: &[ObjectRef],
+    within: Duration,
 ) -> (Vec<InPod>, Vec<String>) {
+    let until = Instant::now() + within;
     let (mut pods, mut missing) = (Vec::new(), Vec::new());
     for gateway in gateways {
         match data_plane(snapshot, gateway) {
@@ -223,16 +227,22 @@ pub async fn read(
     }
     let mut found = Vec::new();
     for some in pods.chunks(4) {
-        let reading = some.iter().map(|(gateway, pod)| one(cluster, gateway, pod));
+        let reading = some.iter().map(|(gateway, pod)| one(cluster, gateway, pod, until));
         found.extend(join_all(reading).await);
     }
     (found, missing)
 }
 
-async fn one(cluster: &Cluster, gateway: &ObjectRef, pod: &DataPlanePod) -> InPod {
-    let found = match configured(cluster, pod).await {
-        Ok((configuration, certificates)) => Rendered::parse(&configuration, &certificates),
-        Err(why) => Err(why),
+async fn one(
+    cluster: &Cluster,
+    gateway: &ObjectRef,
+    pod: &DataPlanePod,
+    until: Instant,
+) -> InPod {
+    let found = match timeout_at(until, configured(cluster, pod)).await {
+        Ok(Ok((configuration, certificates))) => Rendered::parse(&configuration, &certificates),
+        Ok(Err(why)) => Err(why),
+        Err(_) => Err("nginx -T gave no answer in time".to_owned()),
     };
     InPod {
         gateway: gateway.clone(),

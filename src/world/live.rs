@@ -34,6 +34,9 @@ use crate::{
 /// Probes of a matrix that run at a time.
 const PARALLEL: usize = 16;
 
+/// How long it may take to read what the data planes are using.
+const READING: Duration = Duration::from_mins(1);
+
 /// Objects from files: nothing to connect to.
 pub struct Files;
 
@@ -203,7 +206,7 @@ impl Live {
         if !by.made.contains_key(gateway) && grid.has_faults() {
             // A data plane that was left behind is the cause, and only its own files show it.
             let gateways = [gateway.clone()];
-            let reading = rendered::read(transports.cluster(), transports.snapshot(), &gateways);
+            let reading = rendered::read(transports.cluster(), transports.snapshot(), &gateways, READING);
             if let Some((mut pods, _)) = cancel.run_until_cancelled(reading).await {
                 pods.retain(|in_pod| in_pod.found.is_ok());
                 let _ = news.send(GridNews::Using(pods)).await;
@@ -216,6 +219,10 @@ impl Live {
 }
 
 impl World for Live {
+    fn messages(&self) -> Option<mpsc::Receiver<String>> {
+        Some(self.transports.cluster().screen_is_drawn())
+    }
+
     fn logs(&self, cancel: &CancellationToken) -> Option<mpsc::Receiver<PodLog>> {
         let cluster = self.transports.cluster();
         Some(logs::watch(cluster, self.snapshots.clone(), cancel))

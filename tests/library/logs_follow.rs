@@ -81,12 +81,12 @@ fn is_of_asking(line: &logs::Decoded) -> bool {
 /// The logs of the guide's Gateway, followed from now on.
 async fn follow(cluster: &cluster::Cluster, cancel: &CancellationToken) -> Receiver<Followed> {
     let mut snapshots = cluster.watch(cancel);
-    let snapshot = cluster::Cluster::settled(&mut snapshots, PATIENCE).await;
+    let snapshot = cluster::Cluster::settled(&mut snapshots, Duration::from_mins(1)).await;
     let gateway = ObjectRef::new(Kind::Gateway, "default", "gateway");
     let (sources, missing) = logs::sources(&snapshot, &[gateway]);
     assert_eq!(missing, Vec::<String>::new());
     let read_at = tokio::time::Instant::now();
-    let read = logs::read_to_follow(cluster, &sources, Duration::from_hours(1)).await;
+    let read = logs::read_to_follow(cluster, &sources, Duration::from_hours(1), Duration::from_mins(1)).await;
     let cursors = read.into_iter().map(|(_, cursor)| cursor);
     let begun = sources.into_iter().zip(cursors).collect();
     logs::follow(cluster, snapshots, None, begun, read_at, cancel)
@@ -293,7 +293,7 @@ async fn the_demos_gateway_is_asked_and_its_log_is_read_as_on_any_cluster() {
     let cluster = connect(sandbox.kubeconfig()).await;
     let cancel = CancellationToken::new();
     let mut snapshots = cluster.watch(&cancel);
-    let snapshot = cluster::Cluster::settled(&mut snapshots, PATIENCE).await;
+    let snapshot = cluster::Cluster::settled(&mut snapshots, Duration::from_mins(1)).await;
     let world = Live::new(cluster, snapshots, LiveOptions::embedded(PATIENCE));
     let mut logs = world.logs(&cancel).expect("there are logs");
     let target = ProbeTarget::parse("httproute/secure-app", "default").expect("a target");

@@ -72,6 +72,10 @@ pub fn update(app: &mut App, event: Event, now: Timestamp) -> Vec<Effect> {
             app.say(Mark::Failed, message);
             Vec::new()
         }
+        Event::Message(message) => {
+            app.say(Mark::Info, message);
+            Vec::new()
+        }
     };
     probing::ask_when_free(app);
     effects

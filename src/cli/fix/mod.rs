@@ -20,7 +20,7 @@ use super::{
     CliError, EXIT_COULD_NOT, EXIT_FOUND, EXIT_OK,
     args::{FixArgs, InputArgs},
     check::{nothing_could_be_read, read},
-    connect_to, output,
+    connect_within, output,
 };
 use crate::{
     cluster::{Cluster, transport::Via},
@@ -168,7 +168,7 @@ struct Job {
 impl Job {
     async fn start(input: &InputArgs, args: &FixArgs) -> Result<Self, CliError> {
         Ok(Self {
-            cluster: connect_to(input).await?,
+            cluster: connect_within(input, args.timeout).await?,
             timeout: args.timeout,
         })
     }

@@ -124,7 +124,7 @@ impl Exec {
             begins_with_port: false,
             closes_alone,
         };
-        let (stream, side) = socket::open(connection.into_stream(), channels, relay::end);
+        let (stream, side) = socket::open(socket::of(connection).await, channels, relay::end);
         let protocol = if closes_alone {
             "v5.channel.k8s.io"
         } else {
@@ -162,7 +162,7 @@ impl Exec {
         };
         timeout(START, running)
             .await
-            .unwrap_or_else(|_| Err(too_slow()))
+            .unwrap_or_else(|_| Err(too_slow(START)))
     }
 
     /// The text of a small file.
@@ -201,9 +201,11 @@ impl Exec {
             patience: seconds,
             life: 3 * seconds + SPARE,
         };
+        let bound = start_bound(target.timeout);
+        // One bound for all programs that are tried.
+        let until = Instant::now() + bound;
         for command in relay::commands(&wanted) {
             let began = recorder.now_us();
-            let until = Instant::now() + START;
             let started = timeout_at(until.into(), self.start(&command)).await;
             let (stream, side, protocol) = match started {
                 Ok(Ok(started)) => started,
@@ -216,7 +218,7 @@ impl Exec {
                     );
                     return Err(error);
                 }
-                Err(_) => return Err(self.failed(too_slow())),
+                Err(_) => return Err(self.failed(too_slow(bound))),
             };
             let attempt = Attempt {
                 exec: self,
@@ -224,6 +226,7 @@ impl Exec {
                 recorder,
                 began,
                 protocol,
+                bound,
             };
             // Without an address its program is missing: the next is tried.
             if let Some(address) = attempt.connected(side, until).await? {
@@ -253,11 +256,16 @@ impl Exec {
     }
 }
 
-fn too_slow() -> String {
+fn too_slow(bound: Duration) -> String {
     format!(
-        "nothing was started within {} s: the kubelet or the container runtime of the node is slow or stuck; probe again, or from another pod with --pod",
-        START.as_secs()
+        "nothing was started within {bound:?}: the kubelet or the container runtime of the node is slow or stuck; probe again with a longer --timeout, or from another pod with --pod"
     )
+}
+
+/// How long the API server, the kubelet and the container runtime may take to start a relay, where each
+/// phase of a probe may take that long: twice as long, for the API server is asked first.
+pub(super) fn start_bound(phase: Duration) -> Duration {
+    START.min(phase * 2)
 }
 
 /// One start of a relay.
@@ -267,6 +275,8 @@ struct Attempt<'a> {
     recorder: &'a Recorder,
     began: u64,
     protocol: &'static str,
+    /// How long starting may take.
+    bound: Duration,
 }
 
 impl Attempt<'_> {
@@ -313,7 +323,7 @@ impl Attempt<'_> {
                     return Err(self.exec.failed(why));
                 }
                 Err(_) if by.is_some() => return Err(self.refused(Refusal::TimedOut)),
-                Err(_) => return Err(self.exec.failed(too_slow())),
+                Err(_) => return Err(self.exec.failed(too_slow(self.bound))),
             }
         }
     }

@@ -20,7 +20,7 @@ use tokio::time::timeout_at;
 
 use super::{
     access,
-    exec::host_and_port,
+    exec::{host_and_port, start_bound},
     socket::{self, Channels, End, Side},
 };
 use crate::{
@@ -32,8 +32,6 @@ use crate::{
 pub(super) const STEP: &str = "port-forward";
 /// What a probe this way proves.
 pub(super) const PROVES: &str = "TLS content valid, network path not proven";
-/// How long the API server and the kubelet may take.
-const START: Duration = Duration::from_secs(20);
 
 /// Dials a port of one pod.
 #[derive(Clone)]
@@ -59,12 +57,13 @@ impl PortForward {
 
     async fn forwarded(&self, target: &Target, recorder: &Recorder) -> Result<Dialled, DialError> {
         let began = recorder.now_us();
-        let until = Instant::now() + START;
+        let bound = start_bound(target.timeout);
+        let until = Instant::now() + bound;
         let opened = timeout_at(until.into(), self.open(target.port)).await;
         let result = match opened {
             Ok(Ok(opened)) => Ok(opened),
             Ok(Err(failure)) => Err(self.not_opened(&failure)),
-            Err(_) => Err(self.failed(too_slow())),
+            Err(_) => Err(self.failed(too_slow(bound))),
         };
         let (stream, mut side) = result.inspect_err(|error| {
             recorder.push(
@@ -83,7 +82,7 @@ impl PortForward {
                 _ => Ok(()),
             },
             Ok(Err(_)) => Err("the connection through the API server ended".to_owned()),
-            Err(_) => Err(too_slow()),
+            Err(_) => Err(too_slow(bound)),
         };
         if let Err(why) = ready {
             recorder.push(
@@ -120,7 +119,7 @@ impl PortForward {
             // Kubernetes closes no channel of a forwarded port alone, whatever the version.
             closes_alone: false,
         };
-        Ok(socket::open(connection.into_stream(), channels, end))
+        Ok(socket::open(socket::of(connection).await, channels, end))
     }
 
     fn step(&self, recorder: &Recorder, began: u64, target: &Target, summary: &str) -> Step {
@@ -156,10 +155,9 @@ impl PortForward {
     }
 }
 
-fn too_slow() -> String {
+fn too_slow(bound: Duration) -> String {
     format!(
-        "nothing was forwarded within {} s: the kubelet of its node is slow or stuck; probe again, or use --via direct",
-        START.as_secs()
+        "nothing was forwarded within {bound:?}: the kubelet of its node is slow or stuck; probe again with a longer --timeout, or use --via direct"
     )
 }
 

@@ -19,7 +19,13 @@ use tokio::{
     sync::{mpsc, watch},
     time::timeout,
 };
-use tokio_tungstenite::tungstenite::{Error as SocketError, Message};
+use tokio_tungstenite::{
+    WebSocketStream,
+    tungstenite::{
+        Error as SocketError, Message,
+        protocol::{Role, WebSocketConfig},
+    },
+};
 use tokio_util::sync::PollSender;
 
 /// Bytes of data in one frame that is sent.
@@ -28,6 +34,12 @@ const FRAME: usize = 32 << 10;
 const FRAMES: usize = 32;
 /// Bytes kept of what came on the channel for words; the rest is counted.
 const WORDS: usize = 8 << 10;
+/// Bytes of one message; Kubernetes sends at most 32 KiB at once.
+const MAX_MESSAGE: usize = 1 << 20;
+/// Bytes of words, and messages that carry no data, after which the other side is taken for one that
+/// floods.
+const FLOOD: u64 = 16 << 20;
+const FLOOD_MESSAGES: u32 = 10_000;
 /// How long the goodbye to the API server may take.
 const GOODBYE: Duration = Duration::from_secs(1);
 /// Frame that closes a channel in v5; the second byte is the channel.
@@ -106,6 +118,18 @@ pub(super) struct ChannelStream {
     shut_down: bool,
 }
 
+/// The websocket of a connection that was just opened, with a bound on its messages: kube's takes 64 MiB.
+pub(super) async fn of(
+    connection: kube::client::Connection,
+) -> WebSocketStream<impl AsyncRead + AsyncWrite + Unpin + Send + 'static> {
+    let config = WebSocketConfig::default()
+        .max_message_size(Some(MAX_MESSAGE))
+        .max_frame_size(Some(MAX_MESSAGE));
+    // Nothing has been read of it, so that nothing is lost.
+    let stream = connection.into_stream().into_inner();
+    WebSocketStream::from_raw_socket(stream, Role::Client, Some(config)).await
+}
+
 /// Starts to pump. `judge` says what the end of the stream means.
 pub(super) fn open<S>(
     socket: S,
@@ -161,12 +185,18 @@ async fn read<S>(
     S: Stream<Item = Result<Message, SocketError>> + Unpin,
 {
     let mut reason = None;
+    // Messages since the last data.
+    let mut idle = 0;
     loop {
         let message = tokio::select! {
             biased;
             () = data.closed() => return,
             message = socket.next() => message,
         };
+        idle += 1;
+        if idle > FLOOD_MESSAGES || tell.borrow().more_words > FLOOD {
+            return end(&tell, Err("it is flooded with messages that carry no data".to_owned()));
+        }
         match message {
             Some(Ok(Message::Binary(bytes))) => {
                 let Some(&channel) = bytes.first() else {
@@ -175,6 +205,7 @@ async fn read<S>(
                 let begins = channels.begins_with_port && !has_begun(&tell, channel);
                 tell.send_if_modified(|side| note(side, channels, &bytes, begins));
                 if channel == channels.data_in && bytes.len() > 1 && !begins {
+                    idle = 0;
                     let message = Message::Binary(bytes);
                     if data.send(message).await.is_err() {
                         return;

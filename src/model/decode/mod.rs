@@ -36,10 +36,15 @@ mod network;
 mod policy;
 mod reader;
 mod route;
+mod weight;
 #[cfg(test)]
 mod tests;
 
 pub use incoming::Incoming;
+pub(crate) use weight::Weight;
+
+/// Bytes of a name (RFC 1123).
+pub(crate) const MAX_NAME: usize = 253;
 
 /// An object of some kind, read.
 #[derive(Debug, Clone)]
@@ -117,6 +122,11 @@ pub fn object(
         return Err(Box::new(problem));
     };
     let namespace = namespace.unwrap_or_else(|| default_namespace.to_owned());
+    if name.len().max(namespace.len()) > MAX_NAME {
+        let what = format!("has a name longer than {MAX_NAME} bytes, which Kubernetes does not allow");
+        let problem = unnamed(kind, &what, reader.into_notes());
+        return Err(Box::new(problem));
+    }
     let reference = ObjectRef::new(kind, namespace, name);
     meta::check_version(kind, root);
     if cleaned {

@@ -309,17 +309,33 @@ fn trust(
     Ok((origin, certificates))
 }
 
+/// Bytes of the system's CA file; it has some 200 KiB.
+const MAX_BUNDLE: u64 = 16 << 20;
+
 /// The CA file of this system, as NGF's data plane uses `/etc/ssl/cert.pem` of its own.
 fn system_bundle() -> Result<(Vec<u8>, String), ConfigError> {
     let found = openssl_probe::probe().cert_file;
     let path = found.ok_or_else(|| ConfigError::NoSystemTrust("none was found".to_owned()))?;
-    match std::fs::read(&path) {
+    match read_bundle(&path) {
         Ok(pem) => Ok((pem, format!("this system's CA file {}", path.display()))),
         Err(error) => Err(ConfigError::NoSystemTrust(format!(
             "{}: {error}",
             path.display()
         ))),
     }
+}
+
+/// Reads a bundle; the environment may name a file without an end.
+fn read_bundle(path: &std::path::Path) -> std::io::Result<Vec<u8>> {
+    use std::io::Read;
+    let mut pem = Vec::new();
+    let file = std::fs::File::open(path)?;
+    file.take(MAX_BUNDLE + 1).read_to_end(&mut pem)?;
+    if pem.len() as u64 > MAX_BUNDLE {
+        let why = format!("it is larger than {} MiB", MAX_BUNDLE >> 20);
+        return Err(std::io::Error::other(why));
+    }
+    Ok(pem)
 }
 
 fn emerg(message: &str, errors: &ErrorStack, sentence: &str) -> ConfigError {
