@@ -67,7 +67,8 @@ async fn beyond_objects(cluster: &Cluster, snapshot: &Snapshot, args: &CheckArgs
         }
     }
     if args.data_plane {
-        let (found, left_out) = rendered::read(cluster, snapshot, &gateways, cluster.left_of(args.timeout)).await;
+        let (found, left_out) =
+            rendered::read(cluster, snapshot, &gateways, cluster.left_of(args.timeout)).await;
         missing.extend(left_out);
         for in_pod in found {
             evidence.record_rendered(in_pod);

@@ -36,7 +36,13 @@ pub(super) async fn run(input: &InputArgs, args: &LogsArgs) -> Result<u8, CliErr
     let mut evidence = Evidence::none();
     let mut begun = Vec::new();
     let read_at = Instant::now();
-    let read = logs::read_to_follow(&cluster, &sources, args.since, cluster.left_of(args.timeout)).await;
+    let read = logs::read_to_follow(
+        &cluster,
+        &sources,
+        args.since,
+        cluster.left_of(args.timeout),
+    )
+    .await;
     for (source, (log, cursor)) in sources.into_iter().zip(read) {
         begun.push((source, cursor));
         evidence.record_log(log);

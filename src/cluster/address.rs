@@ -39,9 +39,9 @@ fn decoded(text: &str) -> String {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let Some((first, after)) = rest.split_first() {
-        let digits = after.get(..2).filter(|two| {
-            *first == b'%' && two.iter().all(u8::is_ascii_hexdigit)
-        });
+        let digits = after
+            .get(..2)
+            .filter(|two| *first == b'%' && two.iter().all(u8::is_ascii_hexdigit));
         let code = digits
             .and_then(|two| std::str::from_utf8(two).ok())
             .and_then(|two| u8::from_str_radix(two, 16).ok());
@@ -58,10 +58,26 @@ mod tests {
     #[test]
     fn scheme_host_and_port_are_shown_and_nothing_else() {
         for (address, shows, keeps) in [
-            ("https://a.example:6443", "https://a.example:6443", "https://a.example:6443/"),
-            ("https://a.example/k8s/c?token=X", "https://a.example", "https://a.example/k8s/c"),
-            ("https://user:X@a.example:1/", "https://a.example:1", "https://a.example:1/"),
-            ("socks5://X@[::1]:1080", "socks5://[::1]:1080", "socks5://[::1]:1080/"),
+            (
+                "https://a.example:6443",
+                "https://a.example:6443",
+                "https://a.example:6443/",
+            ),
+            (
+                "https://a.example/k8s/c?token=X",
+                "https://a.example",
+                "https://a.example/k8s/c",
+            ),
+            (
+                "https://user:X@a.example:1/",
+                "https://a.example:1",
+                "https://a.example:1/",
+            ),
+            (
+                "socks5://X@[::1]:1080",
+                "socks5://[::1]:1080",
+                "socks5://[::1]:1080/",
+            ),
         ] {
             let address: Uri = address.parse().expect("an address");
             assert_eq!(shown(&address), shows);

@@ -15,7 +15,7 @@ use kube::{
     client::ClientBuilder,
     config::{AuthInfo, KubeConfigOptions, Kubeconfig, KubeconfigError},
 };
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 use tower::buffer::BufferLayer;
 use zeroize::Zeroizing;
 
@@ -129,7 +129,8 @@ fn api_server(url: &Uri) -> Result<Uri, String> {
             "the address of its API server must have the form https://HOST:PORT".to_owned(),
         );
     }
-    address::plain(url).map_err(|error| format!("the address of its API server is invalid: {error}"))
+    address::plain(url)
+        .map_err(|error| format!("the address of its API server is invalid: {error}"))
 }
 
 /// The proxy before the API server. kube calls by `socks5` what others call `socks5h`: the proxy
@@ -358,6 +359,16 @@ fn read_files(
             })?;
             cluster.certificate_authority_data = Some(encoded(bytes));
         }
+        let data = named
+            .cluster
+            .as_ref()
+            .and_then(|c| c.certificate_authority_data.as_deref());
+        if !data.is_none_or(is_base64) {
+            let name = clean_line(&named.name);
+            return Err(format!(
+                "the certificate-authority-data of cluster {name:?} is not base64"
+            ));
+        }
     }
     let users = kubeconfig.auth_infos.iter_mut();
     for named in users.filter(|named| Some(named.name.as_str()) == user) {
@@ -379,8 +390,28 @@ fn read_files(
             let key = read(path, "client key")?;
             user.client_key_data = Some(SecretString::from(encoded(key)));
         }
+        let key = user
+            .client_key_data
+            .as_ref()
+            .map(ExposeSecret::expose_secret);
+        for (field, data) in [
+            (
+                "client-certificate-data",
+                user.client_certificate_data.as_deref(),
+            ),
+            ("client-key-data", key),
+        ] {
+            if !data.is_none_or(is_base64) {
+                let name = clean_line(&named.name);
+                return Err(format!("the {field} of user {name:?} is not base64"));
+            }
+        }
     }
     Ok(())
+}
+
+fn is_base64(data: &str) -> bool {
+    STANDARD.decode(data).map(Zeroizing::new).is_ok()
 }
 
 fn context_error(cluster: &str, user: &str, error: &KubeconfigError) -> String {

@@ -106,7 +106,9 @@ pub(super) async fn take(
             credentials.keep(Some(header), None).await;
         }
         Source::Plugin(exec) => {
-            let answer = plugin::run(exec, screen, limit).await.map_err(NoCredentials)?;
+            let answer = plugin::run(exec, screen, limit)
+                .await
+                .map_err(NoCredentials)?;
             let name = name(exec);
             let (header, expires) = of_answer(&answer, &name)?;
             if let (Some(certificate), Some(key)) =
@@ -151,14 +153,20 @@ fn source(user: &AuthInfo) -> Result<Source, NoCredentials> {
     }
     if user.username.is_some() || user.password.is_some() {
         let name = user.username.as_deref().unwrap_or_default();
-        let password = user.password.as_ref().map_or("", |password| password.expose_secret());
+        let password = user
+            .password
+            .as_ref()
+            .map_or("", |password| password.expose_secret());
         if !name.is_empty() || !password.is_empty() {
             let pair = Zeroizing::new(format!("{name}:{password}"));
             let value = Zeroizing::new(format!("Basic {}", STANDARD.encode(pair.as_bytes())));
             return sensitive(&value, "its user and password").map(Source::Fixed);
         }
     }
-    let token = user.token.as_ref().map(|token| token.expose_secret().trim());
+    let token = user
+        .token
+        .as_ref()
+        .map(|token| token.expose_secret().trim());
     if let Some(token) = token.filter(|token| !token.is_empty()) {
         return bearer(token, "its token").map(Source::Fixed);
     }
@@ -212,7 +220,10 @@ fn of_answer(answer: &plugin::Credential, name: &str) -> Result<HeaderUntil, NoC
         })?),
         None => None,
     };
-    let token = answer.token.as_deref().filter(|token| !token.trim().is_empty());
+    let token = answer
+        .token
+        .as_deref()
+        .filter(|token| !token.trim().is_empty());
     let header = token
         .map(|token| bearer(token, &format!("the token of {name}")))
         .transpose()?;

@@ -339,8 +339,7 @@ impl Gauge {
 
     /// Whether so much has come that no other large answer may be read beside it. A log is not kept.
     fn is_large(&self) -> bool {
-        self.content != Content::Log
-            && (self.bytes > LARGE || self.weight.decoded > LARGE_DECODED)
+        self.content != Content::Log && (self.bytes > LARGE || self.weight.decoded > LARGE_DECODED)
     }
 }
 
@@ -428,7 +427,11 @@ mod tests {
                 Err(TooLarge::Values),
             ),
         ] {
-            assert_eq!(taken(content, chunk, times), expected, "{content:?} {times}");
+            assert_eq!(
+                taken(content, chunk, times),
+                expected,
+                "{content:?} {times}"
+            );
         }
     }
 
@@ -436,7 +439,10 @@ mod tests {
     fn what_is_asked_for_is_told_by_the_address() {
         for (address, content) in [
             ("/api/v1/pods?&limit=500", Content::Object),
-            ("/api/v1/pods?&watch=true&timeoutSeconds=290", Content::Events),
+            (
+                "/api/v1/pods?&watch=true&timeoutSeconds=290",
+                Content::Events,
+            ),
             ("/api/v1/pods?watch=1", Content::Events),
             ("/api/v1/namespaces/a/pods/b/log?&follow=true", Content::Log),
             ("/prefix/api/v1/namespaces/a/pods/b/log", Content::Log),
@@ -447,11 +453,18 @@ mod tests {
 
     #[test]
     fn an_error_keeps_the_code_of_the_status_line() {
-        let long = format!(r#"{{"kind":"Status","message":"no","details":{{"a":"{}"#, "x".repeat(99));
+        let long = format!(
+            r#"{{"kind":"Status","message":"no","details":{{"a":"{}"#,
+            "x".repeat(99)
+        );
         for (code, body, message) in [
             (401, "{}", ""),
             (403, "", ""),
-            (401, "<html>sign in</html>", "a web page, where a Kubernetes API was expected"),
+            (
+                401,
+                "<html>sign in</html>",
+                "a web page, where a Kubernetes API was expected",
+            ),
             (403, r#"{"error": "nobody"}"#, ""),
             (403, r#"["nobody"]"#, r#"["nobody"]"#),
             (403, r#"{"code": "x", "message": "no"}"#, "no"),
@@ -461,7 +474,11 @@ mod tests {
             (403, r#"{"code": 200, "message": "no"}"#, "no"),
         ] {
             let status = status_of(StatusCode::from_u16(code).expect("a code"), body.as_bytes());
-            assert_eq!((status.code, status.message.as_str()), (code, message), "{body}");
+            assert_eq!(
+                (status.code, status.message.as_str()),
+                (code, message),
+                "{body}"
+            );
         }
         let not_text = status_of(StatusCode::UNAUTHORIZED, b"\xff\xfe");
         assert_eq!(not_text.code, 401);

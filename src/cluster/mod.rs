@@ -126,7 +126,9 @@ pub async fn connect(options: &ClusterOptions) -> Result<Cluster, ClusterError> 
     } = config::connection(options).await?;
     // The time in which a person logs in is not the cluster's.
     let since = if has_asked { Instant::now() } else { began };
-    let left = options.limit.map(|limit| limit.saturating_sub(since.elapsed()));
+    let left = options
+        .limit
+        .map(|limit| limit.saturating_sub(since.elapsed()));
     let bound = left.map_or(config::CONNECT, |left| left.min(config::CONNECT));
     for name in options.namespace.iter().chain([&namespace]) {
         if !is_name(name) {

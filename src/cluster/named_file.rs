@@ -61,7 +61,9 @@ mod tests {
         let path = |name: &str| folder.path().join(name);
         fs::write(path("token"), "abc\n").expect("a file");
         fs::write(path("large"), vec![b'x'; (MAX + 1) as usize]).expect("a file");
-        let made = std::process::Command::new("mkfifo").arg(path("fifo")).status();
+        let made = std::process::Command::new("mkfifo")
+            .arg(path("fifo"))
+            .status();
         assert!(made.expect("mkfifo").success());
         assert_eq!(read(&path("token")).expect("a token").as_slice(), b"abc\n");
         for (path, why) in [

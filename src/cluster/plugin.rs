@@ -108,7 +108,11 @@ pub(super) async fn run(
     screen: &Screen,
     limit: Duration,
 ) -> Result<Credential, String> {
-    let Some(program) = exec.command.as_deref().filter(|command| !command.is_empty()) else {
+    let Some(program) = exec
+        .command
+        .as_deref()
+        .filter(|command| !command.is_empty())
+    else {
         return Err("its plugin has no command".to_owned());
     };
     let name = format!("its plugin {:?}", clean_line(program));
@@ -192,7 +196,11 @@ fn command(exec: &ExecConfig, program: &str, asks: bool) -> Command {
         command.env_remove(name);
     }
     command
-        .stdin(if asks { Stdio::inherit() } else { Stdio::null() })
+        .stdin(if asks {
+            Stdio::inherit()
+        } else {
+            Stdio::null()
+        })
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .kill_on_drop(true);

@@ -129,8 +129,8 @@ async fn send(
     }
     // The layer made it a `Status` of bounded size.
     let bytes = read(answer.into_body()).await?;
-    let status: Status = serde_json::from_slice(&bytes)
-        .unwrap_or_else(|_| limits::status_of(status, &bytes));
+    let status: Status =
+        serde_json::from_slice(&bytes).unwrap_or_else(|_| limits::status_of(status, &bytes));
     Err(Failure::from_status(&status))
 }
 
@@ -185,7 +185,9 @@ impl Lines {
     /// The next event; `None` at the end of the stream.
     async fn event(&mut self) -> Option<kube::Result<WatchEvent<Incoming>>> {
         loop {
-            let found = self.buffer[self.searched..].iter().position(|byte| *byte == b'\n');
+            let found = self.buffer[self.searched..]
+                .iter()
+                .position(|byte| *byte == b'\n');
             if let Some(at) = found {
                 let end = self.searched + at + 1;
                 let event = decoded(&self.buffer[..end]);

@@ -10,9 +10,19 @@ const OBJECT: u64 = 1536;
 pub(crate) const FULL: &str = "all objects together take more than 384 MiB of memory";
 
 /// What the objects of a snapshot take.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Held {
     bytes: u64,
+    most: u64,
+}
+
+impl Default for Held {
+    fn default() -> Self {
+        Self {
+            bytes: 0,
+            most: MOST,
+        }
+    }
 }
 
 impl Held {
@@ -23,15 +33,15 @@ impl Held {
         if reference.kind == Kind::Event {
             // Only files hold them here, and nothing takes them out again.
             self.bytes += OBJECT;
-            if self.bytes <= MOST {
+            if self.bytes <= self.most {
                 snapshot.put(object);
             }
-            return self.bytes <= MOST;
+            return self.bytes <= self.most;
         }
         self.forget(snapshot, &reference);
         snapshot.put(object);
         self.bytes += weight(snapshot, &reference);
-        if self.bytes <= MOST {
+        if self.bytes <= self.most {
             return true;
         }
         self.forget(snapshot, &reference);
@@ -48,4 +58,51 @@ impl Held {
 fn weight(snapshot: &Snapshot, reference: &ObjectRef) -> u64 {
     let raw = snapshot.raw(reference);
     raw.map_or(0, |raw| OBJECT + raw.bytes() as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::model::{
+        decode::{self, Incoming},
+        snapshot::{Scope, Source},
+    };
+
+    fn object(kind: Kind, value: Value) -> Decoded {
+        let incoming = Incoming { value, cut: false };
+        decode::object(kind, incoming, "a").expect("an object")
+    }
+
+    fn service(name: &str, text: usize) -> Decoded {
+        let value = json!({"metadata": {"name": name}, "spec": {"x": "x".repeat(text)}});
+        object(Kind::Service, value)
+    }
+
+    #[test]
+    fn what_is_beyond_the_bound_is_left_out_and_what_goes_makes_room() {
+        let source = Source::Files { paths: Vec::new() };
+        let mut snapshot = Snapshot::new(source, Scope::AllNamespaces);
+        let mut held = Held {
+            bytes: 0,
+            most: 10_000,
+        };
+        assert!(held.put(&mut snapshot, service("a", 4_000)));
+        assert!(
+            held.put(&mut snapshot, service("a", 5_000)),
+            "it is replaced"
+        );
+        assert!(!held.put(&mut snapshot, service("b", 4_000)));
+        assert_eq!(snapshot.services.len(), 1);
+        let a = ObjectRef::new(Kind::Service, "a", "a");
+        held.forget(&snapshot, &a);
+        snapshot.remove(&a);
+        assert_eq!(held.bytes, 0);
+        assert!(held.put(&mut snapshot, service("b", 4_000)));
+        let event = json!({"metadata": {"name": "e"}});
+        let events =
+            (0..10).filter(|_| held.put(&mut snapshot, object(Kind::Event, event.clone())));
+        assert_eq!(events.count(), 2);
+    }
 }

@@ -227,18 +227,15 @@ pub async fn read(
     }
     let mut found = Vec::new();
     for some in pods.chunks(4) {
-        let reading = some.iter().map(|(gateway, pod)| one(cluster, gateway, pod, until));
+        let reading = some
+            .iter()
+            .map(|(gateway, pod)| one(cluster, gateway, pod, until));
         found.extend(join_all(reading).await);
     }
     (found, missing)
 }
 
-async fn one(
-    cluster: &Cluster,
-    gateway: &ObjectRef,
-    pod: &DataPlanePod,
-    until: Instant,
-) -> InPod {
+async fn one(cluster: &Cluster, gateway: &ObjectRef, pod: &DataPlanePod, until: Instant) -> InPod {
     let found = match timeout_at(until, configured(cluster, pod)).await {
         Ok(Ok((configuration, certificates))) => Rendered::parse(&configuration, &certificates),
         Ok(Err(why)) => Err(why),

@@ -206,7 +206,12 @@ impl Live {
         if !by.made.contains_key(gateway) && grid.has_faults() {
             // A data plane that was left behind is the cause, and only its own files show it.
             let gateways = [gateway.clone()];
-            let reading = rendered::read(transports.cluster(), transports.snapshot(), &gateways, READING);
+            let reading = rendered::read(
+                transports.cluster(),
+                transports.snapshot(),
+                &gateways,
+                READING,
+            );
             if let Some((mut pods, _)) = cancel.run_until_cancelled(reading).await {
                 pods.retain(|in_pod| in_pod.found.is_ok());
                 let _ = news.send(GridNews::Using(pods)).await;

@@ -86,7 +86,13 @@ async fn follow(cluster: &cluster::Cluster, cancel: &CancellationToken) -> Recei
     let (sources, missing) = logs::sources(&snapshot, &[gateway]);
     assert_eq!(missing, Vec::<String>::new());
     let read_at = tokio::time::Instant::now();
-    let read = logs::read_to_follow(cluster, &sources, Duration::from_hours(1), Duration::from_mins(1)).await;
+    let read = logs::read_to_follow(
+        cluster,
+        &sources,
+        Duration::from_hours(1),
+        Duration::from_mins(1),
+    )
+    .await;
     let cursors = read.into_iter().map(|(_, cursor)| cursor);
     let begun = sources.into_iter().zip(cursors).collect();
     logs::follow(cluster, snapshots, None, begun, read_at, cancel)

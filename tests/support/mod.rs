@@ -3,6 +3,7 @@
 #![allow(dead_code)] // each test file uses a part of it
 
 pub(crate) mod hostile;
+pub(crate) mod hostile_api;
 #[cfg(feature = "lab-tests")]
 pub(crate) mod lab;
 pub(crate) mod memory;

@@ -215,7 +215,7 @@ pub struct CheckArgs {
     /// Which findings make the exit status 1
     #[arg(long, value_enum, default_value_t, value_name = "SEVERITY")]
     pub fail_on: FailOn,
-    /// How long to wait for the cluster's answers
+    /// How long to wait for the cluster's answers in all, connecting and credential plugins included
     #[arg(long, default_value = "15s", value_parser = duration, value_name = "DURATION")]
     pub timeout: Duration,
 }
@@ -251,7 +251,7 @@ pub struct ProbeArgs {
     /// Path of the request (default: / or the path that the route matches)
     #[arg(long, value_name = "PATH")]
     pub path: Option<String>,
-    /// Bound on each phase: connect, handshake, answer
+    /// Bound on each phase: connect, handshake, answer; starting a relay in a pod may take twice as long
     #[arg(long, default_value = "5s", value_parser = duration, value_name = "DURATION")]
     pub timeout: Duration,
     /// PEM file of the CAs that the backend trusts: judges the client certificate as nginx would there
@@ -356,7 +356,7 @@ pub struct LogsArgs {
     /// How to print
     #[arg(short, long, value_enum, default_value_t)]
     pub output: Output,
-    /// How long to wait for the cluster's answers
+    /// How long to wait for the cluster's answers in all, connecting and credential plugins included
     #[arg(long, default_value = "15s", value_parser = duration, value_name = "DURATION")]
     pub timeout: Duration,
 }
@@ -384,7 +384,7 @@ pub struct FixArgs {
     /// Show it and try it on the API server; change nothing
     #[arg(long)]
     pub dry_run: bool,
-    /// How long to wait for the cluster's answers
+    /// How long to wait for the cluster's answers in all, connecting and credential plugins included
     #[arg(long, default_value = "15s", value_parser = duration, value_name = "DURATION")]
     pub timeout: Duration,
 }
@@ -416,7 +416,7 @@ pub struct InitArgs {
     /// Folder to write the manifests to, one file each; - is standard output
     #[arg(short, long, default_value = "-", value_name = "DIR")]
     pub output: PathBuf,
-    /// How long to wait for the cluster's answers
+    /// How long to wait for the cluster's answers in all, connecting and credential plugins included
     #[arg(long, default_value = "15s", value_parser = duration, value_name = "DURATION")]
     pub timeout: Duration,
 }
@@ -455,7 +455,7 @@ pub struct ChainArgs {
     /// How to print
     #[arg(short, long, value_enum, default_value_t)]
     pub output: Output,
-    /// How long to wait for the cluster's answers
+    /// How long to wait for the cluster's answers in all, connecting and credential plugins included
     #[arg(long, default_value = "15s", value_parser = duration, value_name = "DURATION")]
     pub timeout: Duration,
 }

@@ -195,7 +195,10 @@ async fn read<S>(
         };
         idle += 1;
         if idle > FLOOD_MESSAGES || tell.borrow().more_words > FLOOD {
-            return end(&tell, Err("it is flooded with messages that carry no data".to_owned()));
+            return end(
+                &tell,
+                Err("it is flooded with messages that carry no data".to_owned()),
+            );
         }
         match message {
             Some(Ok(Message::Binary(bytes))) => {

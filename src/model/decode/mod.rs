@@ -36,9 +36,9 @@ mod network;
 mod policy;
 mod reader;
 mod route;
-mod weight;
 #[cfg(test)]
 mod tests;
+mod weight;
 
 pub use incoming::Incoming;
 pub(crate) use weight::Weight;
@@ -123,7 +123,8 @@ pub fn object(
     };
     let namespace = namespace.unwrap_or_else(|| default_namespace.to_owned());
     if name.len().max(namespace.len()) > MAX_NAME {
-        let what = format!("has a name longer than {MAX_NAME} bytes, which Kubernetes does not allow");
+        let what =
+            format!("has a name longer than {MAX_NAME} bytes, which Kubernetes does not allow");
         let problem = unnamed(kind, &what, reader.into_notes());
         return Err(Box::new(problem));
     }
