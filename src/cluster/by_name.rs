@@ -244,7 +244,14 @@ impl Reader {
                         crate::model::facts::wipe(&mut item.value);
                         return Ok(());
                     }
-                    Ok(Some(Err(_)) | None) | Err(_) => {
+                    Ok(Some(Err(error))) => {
+                        if let exceeded @ Failure::TooLarge(_) = Failure::from(error) {
+                            return Err(exceeded);
+                        }
+                        sleep(Duration::from_millis(500)).await;
+                        break;
+                    }
+                    Ok(None) | Err(_) => {
                         sleep(Duration::from_millis(500)).await;
                         break;
                     }

@@ -80,7 +80,8 @@ impl Pause {
     pub(super) async fn after(&mut self, failure: &Failure, shared: &Shared) {
         self.failures = self.failures.saturating_add(1);
         let wait = match failure {
-            Failure::Denied(_) => DENIED.mul_f64(jitter()),
+            // What is too large now is too large in a moment, too.
+            Failure::Denied(_) | Failure::TooLarge(_) => DENIED.mul_f64(jitter()),
             _ => back_off(self.failures),
         };
         let mut reconnect = shared.reconnect.clone();

@@ -6,12 +6,21 @@ use std::{
     io::Write,
     path::Path,
     process::{Command, Stdio},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::Duration,
+};
+
+use ngf_probes::{
+    Recorder,
+    dial::{Dial, Target},
 };
 
 use crate::{
     sandbox_support::ngf_tui,
-    support::hostile_api::{Answer, HostileApi, Request},
+    support::hostile_api::{self, Answer, HostileApi, Request},
 };
 use ngf_tui::{
     cluster::{Cluster, ClusterOptions, LogOptions, connect, transport::Exec},
@@ -94,17 +103,23 @@ fn floods_of_an_api_server_take_no_gigabyte() {
             Answer::Ordinary
         }
     };
-    let error = |request: &Request| match request.path.starts_with("/api/v1/") {
-        true => Answer::Endless(500, "", b"x"),
-        false => Answer::Ordinary,
+    let error = |request: &Request| {
+        Answer::when(
+            request.path.starts_with("/api/v1/"),
+            Answer::Endless(500, "", b"x"),
+        )
     };
-    let line = |request: &Request| match request.is_watch() {
-        true => Answer::Endless(200, r#"{"type":"ADDED","object":{"a":""#, b"x"),
-        false => Answer::Ordinary,
+    let line = |request: &Request| {
+        Answer::when(
+            request.is_watch(),
+            Answer::Endless(200, r#"{"type":"ADDED","object":{"a":""#, b"x"),
+        )
     };
-    let text = |request: &Request| match is_list(request, "gateways") {
-        true => Answer::Endless(200, r#"{"metadata":{},"items":[{"a":""#, b"x"),
-        false => Answer::Ordinary,
+    let text = |request: &Request| {
+        Answer::when(
+            is_list(request, "gateways"),
+            Answer::Endless(200, r#"{"metadata":{},"items":[{"a":""#, b"x"),
+        )
     };
     for (name, api, says) in [
         ("tiny values", HostileApi::start(tiny), "256 MiB of memory"),
@@ -193,9 +208,11 @@ async fn error_bodies_of_logs_and_exec_are_read_to_their_bound() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_endless_line_of_a_log_is_cut() {
-    let api = HostileApi::start(|request| match request.path.contains("/log?") {
-        true => Answer::Endless(200, "", b"x"),
-        false => Answer::Ordinary,
+    let api = HostileApi::start(|request| {
+        Answer::when(
+            request.path.contains("/log?"),
+            Answer::Endless(200, "", b"x"),
+        )
     });
     let cluster = connected(&api).await;
     let log = cluster.pod_log("a", "b", "c", &LogOptions::default()).await;
@@ -212,9 +229,11 @@ async fn the_status_line_says_401_and_403_whatever_the_body_holds() {
         r#"{"code":0,"kind":"Stat"#,
         "\u{1b}[2J",
     ] {
-        let denied = HostileApi::start(move |request| match is_list(request, "services") {
-            true => Answer::Whole(403, body.to_owned()),
-            false => Answer::Ordinary,
+        let denied = HostileApi::start(move |request| {
+            Answer::when(
+                is_list(request, "services"),
+                Answer::Whole(403, body.to_owned()),
+            )
         });
         let snapshot = read(&denied).await;
         let state = &snapshot.kinds[&Kind::Service];
@@ -235,6 +254,53 @@ async fn the_status_line_says_401_and_403_whatever_the_body_holds() {
             "{body}: {error}"
         );
         assert!(error.contains("log in again"), "{body}: {error}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_kubelet_that_says_nothing_is_waited_for_once_and_not_for_each_program() {
+    let asked = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&asked);
+    let api = HostileApi::start(move |request| {
+        if request.path.contains("/exec?") {
+            counted.fetch_add(1, Ordering::SeqCst);
+            return Answer::Silence;
+        }
+        Answer::Ordinary
+    });
+    let cluster = connected(&api).await;
+    let pod = ObjectRef::new(Kind::Pod, "a", "b");
+    let exec = Exec::in_container(&cluster, &pod, "c");
+    let target = Target {
+        host: "10.0.0.1".to_owned(),
+        port: 8443,
+        timeout: Duration::from_secs(1),
+    };
+    let Err(said) = exec.dial(&target, &Recorder::new()).await else {
+        panic!("nothing can be dialled");
+    };
+    let said = said.to_string();
+    assert!(said.contains("nothing was started within 2s"), "{said}");
+    assert_eq!(asked.load(Ordering::SeqCst), 1);
+}
+
+#[test]
+fn a_password_in_the_environment_is_not_shown() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let kubeconfig = folder.path().join("config");
+    let text = hostile_api::kubeconfig("https://127.0.0.1:1", "", "");
+    fs::write(&kubeconfig, text).expect("a file");
+    for scheme in ["ftp", "socks5", "http", "https"] {
+        let mut command = ngf_tui(&kubeconfig, "check --timeout 5s");
+        command.env(
+            "HTTPS_PROXY",
+            format!("{scheme}://me:TOPSECRET@127.0.0.1:1"),
+        );
+        let (said, _) = measured(&mut command);
+        assert!(
+            said.contains("ngf-tui: ") && !said.contains("TOPSECRET"),
+            "{said}"
+        );
     }
 }
 

@@ -294,6 +294,7 @@ async fn a_token_may_have_space_around_it_as_with_kubectl() {
     }
 }
 
+#[allow(clippy::too_many_lines)] // a table
 #[tokio::test(flavor = "multi_thread")]
 async fn no_kubeconfig_breaks_the_client() {
     let folder = tempfile::tempdir().expect("a folder");

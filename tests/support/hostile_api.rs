@@ -63,6 +63,13 @@ pub(crate) enum Answer {
     Silence,
 }
 
+impl Answer {
+    /// This answer where it is for this request, and an ordinary one elsewhere.
+    pub(crate) fn when(is_for_this: bool, answer: Self) -> Self {
+        if is_for_this { answer } else { Self::Ordinary }
+    }
+}
+
 /// The server; its threads end with the test.
 pub(crate) struct HostileApi {
     pub(crate) address: String,

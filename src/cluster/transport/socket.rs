@@ -542,6 +542,27 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_flood_of_words_or_pings_is_given_up_and_data_is_none() {
+        let words = || frame(2, &vec![b'x'; MAX_MESSAGE - 1]);
+        let ping = || Ok(Message::Ping(Vec::new().into()));
+        let many = FLOOD_MESSAGES as usize + 2;
+        for (give, is_flood) in [
+            ((0..20).map(|_| words()).collect::<Vec<_>>(), true),
+            ((0..10).map(|_| words()).collect(), false),
+            ((0..many).map(|_| ping()).collect(), true),
+            ((0..many).map(|_| frame(1, b"a")).collect(), false),
+        ] {
+            let (mut stream, side, _sent) = opened(EXEC, give);
+            let mut read = Vec::new();
+            let ended = stream.read_to_end(&mut read).await;
+            assert_eq!(ended.is_err(), is_flood);
+            let why = side.borrow().ended.clone();
+            let flooded = "it is flooded with messages that carry no data".to_owned();
+            assert_eq!(why == Some(Err(flooded)), is_flood);
+        }
+    }
+
+    #[tokio::test]
     async fn much_is_sent_in_many_frames() {
         let frames = sent(EXEC, &[7; 3 * FRAME + 1]).await;
         let sizes: Vec<_> = frames.iter().map(Vec::len).collect();
