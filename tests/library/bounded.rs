@@ -123,13 +123,14 @@ fn floods_of_an_api_server_take_no_gigabyte() {
     };
     for (name, api, says) in [
         ("tiny values", HostileApi::start(tiny), "256 MiB of memory"),
-        ("error", HostileApi::start(error), "it answers 500"),
+        ("error", HostileApi::start(error), "answers 500: xxx"),
         ("line", HostileApi::start(line), ""),
         ("text", HostileApi::start(text), "larger than 64 MiB"),
     ] {
         let (said, most) = checked(&api);
         assert!(most < MOST_MIB, "{name}: {most} MiB");
-        assert!(said.contains(says), "{name}: {said}");
+        let words: Vec<&str> = said.split_whitespace().collect();
+        assert!(words.join(" ").contains(says), "{name}: {said}");
     }
 }
 
