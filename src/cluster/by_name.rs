@@ -3,7 +3,11 @@
 
 use std::{
     collections::{BTreeSet, HashMap},
-    sync::Arc,
+    pin::pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -15,15 +19,16 @@ use kube::{
 use serde_json::Value;
 use tokio::{
     sync::{Semaphore, watch},
-    time::{sleep, timeout},
+    time::{Instant, sleep, sleep_until, timeout},
 };
 use tokio_util::sync::CancellationToken;
 
 use super::{
     delta::Delta,
     error::Failure,
+    pace::{LIVED, Lane, Pace},
     request::{Resource, events, fetch, is_name},
-    watcher::{Pause, Shared},
+    watcher::Shared,
 };
 use crate::model::{
     decode::{self, Incoming},
@@ -38,6 +43,15 @@ const MAX_WATCHES: usize = 100;
 const MAX_OBJECTS: usize = 5_000;
 /// How often an object is read that cannot be watched.
 const AGAIN: Duration = Duration::from_mins(1);
+/// The least time between two reads of an object, and between two watches.
+const FLOOR: Duration = Duration::from_secs(1);
+/// How soon a watch has told of an object that exists: it begins with the object as it is.
+const FIRST: Duration = Duration::from_secs(5);
+/// The resource version of a watch that begins with the object as the API server knows it.
+const ANY: &str = "0";
+/// Asks an API server for the changes alone that cannot begin with the object: Kubernetes 1.34 and later
+/// on an etcd before 3.4.25, which lacks `RequestWatchProgress`.
+const CHANGES_ALONE: &str = "&sendInitialEvents=false&resourceVersionMatch=NotOlderThan";
 /// Seconds after which the API server ends a watch.
 const WATCH_SECONDS: u32 = 290;
 /// How long a watch may say nothing.
@@ -88,6 +102,7 @@ pub(super) async fn run(
 ) {
     let mut running: HashMap<ObjectRef, CancellationToken> = HashMap::new();
     let watches = Arc::new(Semaphore::new(MAX_WATCHES));
+    let changes_alone = Arc::new(AtomicBool::new(false));
     loop {
         let now = Arc::clone(&wanted.borrow_and_update());
         let gone: Vec<ObjectRef> = running
@@ -112,11 +127,15 @@ pub(super) async fn run(
             }
             let token = cancel.child_token();
             running.insert(reference.clone(), token.clone());
+            let pace = || Pace::new(Arc::clone(&shared.link), Lane::Names, FLOOR);
             let reader = Reader {
                 shared: shared.clone(),
                 reference: reference.clone(),
                 watches: Arc::clone(&watches),
+                changes_alone: Arc::clone(&changes_alone),
                 known: None,
+                reads: pace(),
+                watching: pace(),
             };
             tokio::spawn(async move { token.run_until_cancelled(reader.run()).await });
         }
@@ -130,8 +149,12 @@ struct Reader {
     shared: Shared,
     reference: ObjectRef,
     watches: Arc<Semaphore>,
+    /// Whether the API server cannot begin a watch with the object.
+    changes_alone: Arc<AtomicBool>,
     /// The resource version that was told to the store; empty where the object does not exist.
     known: Option<String>,
+    reads: Pace,
+    watching: Pace,
 }
 
 impl Reader {
@@ -140,28 +163,26 @@ impl Reader {
             let delta = Delta::Gone(self.reference.clone());
             return self.shared.tell(delta).await;
         }
-        let mut pause = Pause::default();
         loop {
+            self.reads.turn().await;
             match self.read().await {
-                Ok(version) => {
-                    let permit = Arc::clone(&self.watches).try_acquire_owned();
-                    match permit {
-                        Ok(_permit) => match self.until_changed(version).await {
-                            Ok(()) => pause.reset(),
-                            // may be read and not watched
-                            Err(Failure::Denied(_)) => sleep(AGAIN).await,
-                            Err(failure) => pause.after(&failure, &self.shared).await,
-                        },
-                        Err(_) => sleep(AGAIN).await,
-                    }
+                Ok(true) => self.reads.progressed(),
+                // Whatever the watch said, the object is the known one: from a proxy's old copy, for instance.
+                Ok(false) => self.reads.stalled(),
+                Err(failure) => {
+                    self.reads.failed(&failure);
+                    continue;
                 }
-                Err(failure) => pause.after(&failure, &self.shared).await,
+            }
+            match Arc::clone(&self.watches).try_acquire_owned() {
+                Ok(_permit) => self.until_changed().await,
+                Err(_) => sleep(AGAIN).await,
             }
         }
     }
 
-    /// Reads the object and tells the store what changed; returns its resource version.
-    async fn read(&mut self) -> Result<String, Failure> {
+    /// Reads the object, and tells the store where it is another than the known one, and returns that.
+    async fn read(&mut self) -> Result<bool, Failure> {
         let permit = Arc::clone(&self.shared.lists).acquire_owned().await.ok();
         let answer = get(&self.shared.client, &self.reference).await;
         drop(permit);
@@ -172,23 +193,25 @@ impl Reader {
                     .and_then(Value::as_str)
                     .unwrap_or_default()
                     .to_owned();
-                if self.known.as_deref() != Some(&version) || version.is_empty() {
-                    self.known = Some(version.clone());
+                let is_news = self.known.as_deref() != Some(&version);
+                if is_news || version.is_empty() {
+                    self.known = Some(version);
                     let delta = match decode::object(self.reference.kind, incoming, "") {
                         Ok(decoded) => Delta::Changed(vec![decoded]),
                         Err(problem) => Delta::Unknown(self.reference.clone(), problem.message),
                     };
                     self.shared.tell(delta).await;
                 }
-                Ok(version)
+                Ok(is_news)
             }
             Err(Failure::NotFound(_)) => {
-                if self.known.as_deref() != Some("") {
+                let is_news = self.known.as_deref() != Some("");
+                if is_news {
                     self.known = Some(String::new());
                     let delta = Delta::Gone(self.reference.clone());
                     self.shared.tell(delta).await;
                 }
-                Ok(String::new())
+                Ok(is_news)
             }
             Err(failure) => {
                 // an answer that does not come leaves what was known; the store marks it as stale
@@ -204,59 +227,119 @@ impl Reader {
         }
     }
 
-    /// Watches the metadata of this one object, and returns where it is another than the known one.
-    /// Only metadata, so that a Secret's values travel once, on a path on which they are wiped.
-    async fn until_changed(&mut self, mut version: String) -> Result<(), Failure> {
-        let selector = format!("metadata.name={}", self.reference.name);
+    /// Watches until the object may be another than the known one.
+    ///
+    /// Each watch begins at [`ANY`] version, and not at the object's own. That may be older than the API
+    /// server's memory, after its restart for instance, and a watch from there on is refused for ever.
+    async fn until_changed(&mut self) {
+        let link = Arc::clone(&self.shared.link);
+        let mut outage_over = pin!(link.outage_over());
+        let again = Instant::now() + AGAIN;
         loop {
-            let mut reconnect = self.shared.reconnect.clone();
-            reconnect.mark_unchanged();
-            let params = WatchParams::default()
-                .fields(&selector)
-                .timeout(WATCH_SECONDS);
-            let request = resource(&self.reference)
-                .request()
-                .watch_metadata(&params, &version)
-                .map_err(|error| Failure::Other(error.to_string()))?;
-            let mut events = events(&self.shared.client, request).await?;
-            loop {
-                let event = tokio::select! {
-                    event = timeout(WATCH_SILENCE, events.next()) => event,
-                    // the object may have changed while nobody answered
-                    _ = reconnect.changed() => return Ok(()),
-                };
-                match event {
-                    Ok(Some(Ok(WatchEvent::Bookmark(bookmark)))) => {
-                        version = bookmark.metadata.resource_version;
+            tokio::select! {
+                () = self.watching.turn() => {}
+                () = &mut outage_over => return,
+            }
+            let began = Instant::now();
+            let watched = tokio::select! {
+                watched = self.watch() => watched,
+                // the object may have changed while nobody answered
+                () = &mut outage_over => return,
+            };
+            match watched {
+                Ok(true) => return,
+                Ok(false) if began.elapsed() >= LIVED => self.watching.progressed(),
+                Ok(false) => self.watching.stalled(),
+                // may be read and not watched
+                Err(Failure::Denied(_)) => {
+                    sleep_until(again).await;
+                    return;
+                }
+                Err(failure) => self.watching.failed(&failure),
+            }
+            // What cannot be watched is read now and then.
+            if self.watching.failures() > 0 && Instant::now() >= again {
+                return;
+            }
+        }
+    }
+
+    /// One watch of the metadata of this one object; `true` where it may be another than the known one.
+    /// Only metadata, so that a Secret's values travel once, on a path on which they are wiped.
+    async fn watch(&mut self) -> Result<bool, Failure> {
+        let changes_alone = self.changes_alone.load(Ordering::Relaxed);
+        let request = self.watch_request(changes_alone)?;
+        let started = events(&self.shared.client, request).await;
+        if changes_alone && matches!(started, Err(Failure::Other(_))) {
+            self.changes_alone.store(false, Ordering::Relaxed);
+        }
+        let mut events = started?;
+        if changes_alone {
+            // It may have changed before the watch began.
+            self.read().await?;
+        }
+        let known = self.known.as_deref().unwrap_or_default();
+        // An object that was deleted since it was read is never told of.
+        let mut is_awaited = !known.is_empty() && !changes_alone;
+        let first = Instant::now() + FIRST;
+        loop {
+            let event = tokio::select! {
+                event = timeout(WATCH_SILENCE, events.next()) => event,
+                () = sleep_until(first), if is_awaited => return Ok(true),
+            };
+            let event = match event {
+                Ok(Some(Ok(event))) => event,
+                Ok(Some(Err(error))) => {
+                    return match Failure::from(error) {
+                        exceeded @ Failure::TooLarge(_) => Err(exceeded),
+                        _ => Ok(false),
+                    };
+                }
+                Ok(None) | Err(_) => return Ok(false),
+            };
+            self.shared.link.heard();
+            match event {
+                WatchEvent::Bookmark(_) => {}
+                WatchEvent::Error(status) => {
+                    let failure = Failure::from_status(&status);
+                    if is_awaited && matches!(failure, Failure::Other(_)) {
+                        self.changes_alone.store(true, Ordering::Relaxed);
                     }
-                    Ok(Some(Ok(WatchEvent::Error(status)))) => {
-                        return match Failure::from_status(&status) {
-                            Failure::Gone => Ok(()),
-                            failure => Err(failure),
-                        };
+                    return Err(failure);
+                }
+                WatchEvent::Added(mut item) | WatchEvent::Modified(mut item) => {
+                    let version = item.value.pointer("/metadata/resourceVersion");
+                    let is_known = version.and_then(Value::as_str) == Some(known);
+                    // a server that knows no metadata-only watch sends the values too
+                    crate::model::facts::wipe(&mut item.value);
+                    if !is_known {
+                        return Ok(true);
                     }
-                    Ok(Some(Ok(
-                        WatchEvent::Added(mut item)
-                        | WatchEvent::Modified(mut item)
-                        | WatchEvent::Deleted(mut item),
-                    ))) => {
-                        // a server that knows no metadata-only watch sends the values too
-                        crate::model::facts::wipe(&mut item.value);
-                        return Ok(());
-                    }
-                    Ok(Some(Err(error))) => {
-                        if let exceeded @ Failure::TooLarge(_) = Failure::from(error) {
-                            return Err(exceeded);
-                        }
-                        sleep(Duration::from_millis(500)).await;
-                        break;
-                    }
-                    Ok(None) | Err(_) => {
-                        sleep(Duration::from_millis(500)).await;
-                        break;
-                    }
+                    is_awaited = false;
+                }
+                WatchEvent::Deleted(mut item) => {
+                    crate::model::facts::wipe(&mut item.value);
+                    return Ok(true);
                 }
             }
         }
+    }
+
+    fn watch_request(&self, changes_alone: bool) -> Result<http::Request<Vec<u8>>, Failure> {
+        let selector = format!("metadata.name={}", self.reference.name);
+        let params = WatchParams::default()
+            .fields(&selector)
+            .timeout(WATCH_SECONDS);
+        let mut request = resource(&self.reference)
+            .request()
+            .watch_metadata(&params, ANY)
+            .map_err(|error| Failure::Other(error.to_string()))?;
+        if changes_alone {
+            let uri = format!("{}{CHANGES_ALONE}", request.uri());
+            *request.uri_mut() = uri
+                .parse()
+                .map_err(|_| Failure::Other("the request has no valid path".to_owned()))?;
+        }
+        Ok(request)
     }
 }

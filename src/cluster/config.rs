@@ -51,14 +51,16 @@ pub(super) struct Connection {
     pub(super) server: String,
     /// Namespace of the context.
     pub(super) namespace: String,
-    /// Whether the screen is drawn, for credential plugins.
-    pub(super) screen: Arc<Screen>,
     /// A plugin may have waited for a person.
     pub(super) has_asked: bool,
 }
 
-/// Makes a client. Reads files and runs credential plugins, and sends nothing to the API server.
-pub(super) async fn connection(options: &ClusterOptions) -> Result<Connection, ClusterError> {
+/// Makes a client. Reads files and runs credential plugins, and sends nothing to the API server. A plugin
+/// of a client that is made later, too, knows by `screen` whether it may write to the terminal.
+pub(super) async fn connection(
+    options: &ClusterOptions,
+    screen: &Arc<Screen>,
+) -> Result<Connection, ClusterError> {
     // Already done is as good as done: whoever came first chose the same provider.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let (context, mut config) = match kubeconfig(options, &Surroundings::read())? {
@@ -74,11 +76,10 @@ pub(super) async fn connection(options: &ClusterOptions) -> Result<Connection, C
     config.cluster_url = api_server(&config.cluster_url).map_err(in_context)?;
     config.proxy_url = proxy(config.proxy_url.as_ref()).map_err(in_context)?;
     can_act_as(&config.auth_info).map_err(in_context)?;
-    let screen = Arc::new(Screen::default());
     let exec = config.auth_info.exec.as_ref();
-    let has_asked = exec.is_some_and(|exec| plugin::may_ask(exec, &screen));
+    let has_asked = exec.is_some_and(|exec| plugin::may_ask(exec, screen));
     let limit = plugin_limit(options.limit, has_asked);
-    let credentials = credentials::take(&mut config.auth_info, &screen, limit)
+    let credentials = credentials::take(&mut config.auth_info, screen, limit)
         .await
         .map_err(|NoCredentials(why)| ClusterError::Credentials {
             context: shown.clone(),
@@ -95,7 +96,6 @@ pub(super) async fn connection(options: &ClusterOptions) -> Result<Connection, C
         context: shown,
         server,
         namespace,
-        screen,
         has_asked,
     })
 }

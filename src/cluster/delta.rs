@@ -6,7 +6,7 @@ use crate::model::{
     decode::Decoded,
     kind::Kind,
     object::ObjectRef,
-    snapshot::{KindState, Problem},
+    snapshot::{KindState, Lost, Problem},
 };
 
 /// One thing that became known.
@@ -32,8 +32,10 @@ pub(super) enum Delta {
     Problem(Box<Problem>),
     /// Nothing is known of any kind that is still loading, for this reason.
     Undiscovered(String),
-    /// The API server does not answer: what is shown may be old.
-    Silent(String),
+    /// A kind cannot be read, because of the API server and not of the kind.
+    Troubled(Kind),
+    /// The API server does not answer, or accepts no request: what is shown may be old.
+    Lost(Box<Lost>),
     /// The API server answers again.
     Answering,
 }

@@ -6,11 +6,18 @@ use std::collections::{BTreeMap, BTreeSet};
 use kube::Client;
 use serde_json::Value;
 
-use super::{error::Failure, request::fetch};
+use super::{
+    error::Failure,
+    request::{fetch, is_name},
+};
 use crate::model::{
     clean::clean_line,
     kind::{KINDS, Kind, KindInfo},
+    snapshot::Problem,
 };
+
+/// Versions that are asked for or kept, of one group.
+const MAX_VERSIONS: usize = 50;
 
 const AGGREGATED: &str = "application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList,\
     application/json;g=apidiscovery.k8s.io;v=v2beta1;as=APIGroupDiscoveryList,application/json";
@@ -28,6 +35,15 @@ pub(super) enum Served {
     Unknown(String),
 }
 
+/// What the cluster has.
+#[derive(Debug)]
+pub(super) struct Discovered {
+    /// Of each kind.
+    pub(super) kinds: BTreeMap<Kind, Served>,
+    /// What was left out.
+    pub(super) problems: Vec<Problem>,
+}
+
 /// Groups, with what is in each version: the plural names of its resources, or why nobody knows.
 type Groups = BTreeMap<String, BTreeMap<String, Result<BTreeSet<String>, String>>>;
 
@@ -35,19 +51,21 @@ type Groups = BTreeMap<String, BTreeMap<String, Result<BTreeSet<String>, String>
 ///
 /// # Errors
 /// Where neither the core API nor the list of groups can be read.
-pub(super) async fn discover(client: &Client) -> Result<BTreeMap<Kind, Served>, Failure> {
+pub(super) async fn discover(client: &Client) -> Result<Discovered, Failure> {
     let mut groups = Groups::new();
+    let mut problems = Vec::new();
     for root in ["/api", "/apis"] {
         let answer: Value = fetch(client, request(root, AGGREGATED)?).await?;
         match answer.get("kind").and_then(Value::as_str) {
             Some("APIGroupDiscoveryList") => aggregated(&answer, &mut groups),
-            _ => one_by_one(client, root, &answer, &mut groups).await?,
+            _ => problems.extend(one_by_one(client, root, &answer, &mut groups).await?),
         }
     }
-    Ok(KINDS
+    let kinds = KINDS
         .iter()
         .map(|info| (info.kind, served(info, &groups)))
-        .collect())
+        .collect();
+    Ok(Discovered { kinds, problems })
 }
 
 fn request(path: &str, accept: &str) -> Result<http::Request<Vec<u8>>, Failure> {
@@ -103,7 +121,7 @@ fn aggregated(answer: &Value, groups: &mut Groups) {
         if !is_wanted(name) {
             continue;
         }
-        for version in list(group, "versions") {
+        for version in list(group, "versions").take(MAX_VERSIONS) {
             let resources: BTreeSet<String> = list(version, "resources")
                 .map(|resource| text(resource, "resource").to_owned())
                 .collect();
@@ -121,27 +139,16 @@ fn aggregated(answer: &Value, groups: &mut Groups) {
     }
 }
 
-/// Reads an `APIVersions` or `APIGroupList`, and asks for each version of each group that counts.
+/// Reads an `APIVersions` or `APIGroupList`, and asks for each version of each group that counts; returns
+/// what was left out.
 async fn one_by_one(
     client: &Client,
     root: &str,
     answer: &Value,
     groups: &mut Groups,
-) -> Result<(), Failure> {
-    let mut versions: Vec<(String, String)> = list(answer, "versions")
-        .filter_map(|version| Some((String::new(), version.as_str()?.to_owned())))
-        .collect();
-    for group in list(answer, "groups") {
-        let name = text(group, "name");
-        versions.extend(
-            list(group, "versions")
-                .map(|version| (name.to_owned(), text(version, "version").to_owned())),
-        );
-    }
-    for (group, version) in versions {
-        if !is_wanted(&group) {
-            continue;
-        }
+) -> Result<Vec<Problem>, Failure> {
+    let (wanted, problems) = versions(answer);
+    for (group, version) in wanted {
         let path = if group.is_empty() {
             format!("{root}/{version}")
         } else {
@@ -151,15 +158,54 @@ async fn one_by_one(
             Ok(answer) => Ok(list(&answer, "resources")
                 .map(|resource| text(resource, "name").to_owned())
                 .collect()),
-            Err(Failure::NoAnswer(why)) => return Err(Failure::NoAnswer(why)),
+            Err(failure @ (Failure::NoAnswer(_) | Failure::Unauthorized(_))) => {
+                return Err(failure);
+            }
             Err(failure) => Err(failure.words().to_owned()),
         };
-        groups
-            .entry(group)
-            .or_default()
-            .insert(clean_line(&version), resources);
+        groups.entry(group).or_default().insert(version, resources);
     }
-    Ok(())
+    Ok(problems)
+}
+
+/// The versions to ask for, by group: those that the tool reads first, and of each group no more than
+/// [`MAX_VERSIONS`]; and the groups that have more.
+fn versions(answer: &Value) -> (BTreeSet<(String, String)>, Vec<Problem>) {
+    let core = list(answer, "versions").filter_map(|version| Some(("", version.as_str()?)));
+    let others = list(answer, "groups").flat_map(|group| {
+        let name = text(group, "name");
+        list(group, "versions").map(move |version| (name, text(version, "version")))
+    });
+    let mut by_group: BTreeMap<&str, BTreeSet<(bool, &str)>> = BTreeMap::new();
+    for (group, version) in core.chain(others) {
+        if is_wanted(group) && is_name(version) {
+            let is_unread = !KINDS
+                .iter()
+                .any(|info| info.group == group && info.versions.contains(&version));
+            let of_group = by_group.entry(group).or_default();
+            of_group.insert((is_unread, version));
+        }
+    }
+    let mut problems = Vec::new();
+    let mut wanted = BTreeSet::new();
+    for (group, of_group) in by_group {
+        if of_group.len() > MAX_VERSIONS {
+            problems.push(Problem {
+                place: format!(
+                    "API group {}",
+                    if group.is_empty() { "core" } else { group }
+                ),
+                message: format!(
+                    "has {} versions: {MAX_VERSIONS} were read and the rest is left out",
+                    of_group.len()
+                ),
+                notes: Vec::new(),
+            });
+        }
+        let of_group = of_group.into_iter().take(MAX_VERSIONS);
+        wanted.extend(of_group.map(|(_, version)| (group.to_owned(), version.to_owned())));
+    }
+    (wanted, problems)
 }
 
 fn is_wanted(group: &str) -> bool {
@@ -203,5 +249,36 @@ mod tests {
         ] {
             assert_eq!(served(kind.info(), &groups), expected, "{kind}");
         }
+    }
+
+    #[test]
+    fn versions_without_end_are_left_out_and_those_that_can_be_read_come_first() {
+        let many: Vec<Value> = (0..20_000)
+            .map(|number| json!({"version": format!("a{number}")}))
+            .chain([
+                json!({"version": "v1"}),
+                json!({"version": "../../secrets"}),
+            ])
+            .collect();
+        let answer = json!({"groups": [
+            {"name": "gateway.networking.k8s.io", "versions": many},
+            {"name": "apps", "versions": [{"version": "v1"}]},
+            {"name": "metrics.k8s.io", "versions": [{"version": "v1"}]},
+        ]});
+        let (wanted, problems) = versions(&answer);
+        assert_eq!(wanted.len(), MAX_VERSIONS + 1);
+        for group in ["gateway.networking.k8s.io", "apps"] {
+            assert!(
+                wanted.contains(&(group.to_owned(), "v1".to_owned())),
+                "{group}"
+            );
+        }
+        let [problem] = problems.as_slice() else {
+            panic!("{problems:?}")
+        };
+        assert_eq!(
+            format!("{} {}", problem.place, problem.message),
+            "API group gateway.networking.k8s.io has 20001 versions: 50 were read and the rest is left out"
+        );
     }
 }

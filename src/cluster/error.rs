@@ -91,13 +91,15 @@ pub enum ClusterError {
     },
     /// The API server does not know the user (401).
     #[error(
-        "the API server {server} does not accept the credentials of context {context:?} ({why}); log in again, or choose another with --context"
+        "the API server {server} does not accept the credentials of context {context:?}{who} ({why}); log in again, or choose another with --context"
     )]
     Unauthorized {
         /// Its URL.
         server: String,
         /// The context.
         context: String,
+        /// `, user "alice"`, with the plugin where there is one; empty where it is not known.
+        who: String,
         /// Its words.
         why: String,
     },
@@ -144,6 +146,8 @@ pub(super) enum Failure {
     Credentials(String),
     /// More than the tool reads.
     TooLarge(String),
+    /// An answer that has no end: the tool stopped to read it.
+    Endless(String),
     /// Anything else.
     Other(String),
 }
@@ -160,6 +164,7 @@ impl Failure {
             | Self::NoAnswer(words)
             | Self::Credentials(words)
             | Self::TooLarge(words)
+            | Self::Endless(words)
             | Self::Other(words) => words,
         }
     }

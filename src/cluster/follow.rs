@@ -21,9 +21,9 @@ use super::{
     Cluster, LogOptions,
     by_name::can_exist,
     error::Failure,
+    pace::{LIVED, Lane, Pace},
     read::{log_params, log_problem},
     request::{ANSWER, no_answer},
-    watcher::{DENIED, back_off},
 };
 use crate::model::object::ObjectRef;
 
@@ -31,13 +31,13 @@ use crate::model::object::ObjectRef;
 const LONGEST_LINE: usize = 16 << 10;
 /// How long a stream may say nothing before it is begun anew: a connection that a firewall forgot looks
 /// the same as a container that is silent.
-const SILENCE: Duration = Duration::from_mins(1);
+const SILENCE: Duration = Duration::from_secs(290);
+/// The least time between two requests for a log.
+const FLOOR: Duration = Duration::from_secs(1);
 /// How often a log is read that has no stream.
 const POLL: Duration = Duration::from_secs(10);
 /// Bytes that are read at once where there is no stream.
 const POLLED: u32 = 1 << 20;
-/// A stream that gave nothing for a shorter time than this is not begun anew at once.
-const SHORT: Duration = Duration::from_secs(5);
 
 /// How far a log was read: the newest line's time, and how many lines have just that.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -92,6 +92,8 @@ pub struct LogFollower {
     streams: Arc<Semaphore>,
     stream: Option<(LogStream, OwnedSemaphorePermit)>,
     opened: Instant,
+    /// Outages that were over by then.
+    outages: u64,
     /// What is held of an answer that has ended.
     waiting: VecDeque<String>,
     /// Lines that the cursor may still have seen.
@@ -99,9 +101,9 @@ pub struct LogFollower {
     was_open: bool,
     /// Where the last answer began that did not hold all there was.
     cut_at: Option<LogCursor>,
-    failures: u32,
+    pace: Pace,
     is_lost: bool,
-    /// When it is tried again.
+    /// When it is read again where there is no stream.
     again: Instant,
 }
 
@@ -128,11 +130,12 @@ impl LogFollower {
             streams,
             stream: None,
             opened: now,
+            outages: cluster.link.outages(),
             waiting: VecDeque::new(),
             known: None,
             was_open: false,
             cut_at: None,
-            failures: 0,
+            pace: Pace::new(Arc::clone(&cluster.link), Lane::Logs, FLOOR),
             is_lost: false,
             again: now,
         }
@@ -150,8 +153,17 @@ impl LogFollower {
                 return LogNews::Line(line);
             }
             sleep_until(self.again).await;
+            tokio::select! {
+                () = self.pace.turn() => {}
+                () = self.cluster.link.silent(), if !self.is_lost => {
+                    self.is_lost = true;
+                    let why = Failure::NoAnswer("the API server does not answer".to_owned());
+                    return LogNews::Lost(self.problem(&why));
+                }
+            }
             match self.open().await {
                 Ok(()) => {
+                    self.pace.answered();
                     if std::mem::take(&mut self.is_lost) {
                         return LogNews::Back;
                     }
@@ -179,18 +191,27 @@ impl LogFollower {
     async fn streamed(&mut self) -> Option<String> {
         loop {
             let (stream, _) = self.stream.as_mut()?;
-            let Ok(Some(line)) = timeout(SILENCE, stream.line()).await.unwrap_or(Ok(None)) else {
+            let line = tokio::select! {
+                line = timeout(SILENCE, stream.line()) => line,
+                // What is left of a stream from before it is as good as none.
+                () = self.cluster.link.outage_after(self.outages) => Ok(Ok(None)),
+            };
+            let Ok(Ok(Some(line))) = line else {
                 self.stream = None;
+                if line.is_err() {
+                    // It was only silent: no run of the container has ended.
+                    self.was_open = false;
+                }
                 // A container that dies at once is not asked for its log as often as a machine can.
-                if self.opened.elapsed() < SHORT {
-                    self.wait();
+                if self.opened.elapsed() < LIVED {
+                    self.pace.stalled();
                 } else {
-                    self.failures = 0;
+                    self.pace.progressed();
                 }
                 return None;
             };
             if self.is_new(&line) {
-                self.failures = 0;
+                self.pace.progressed();
                 return Some(line);
             }
         }
@@ -236,6 +257,7 @@ impl LogFollower {
             let options = self.options();
             self.known = self.cursor.newest.map(|_| self.cursor.seen);
             let opening = LogStream::open(&self.cluster, &self.pod, &self.container, &options);
+            self.outages = self.cluster.link.outages();
             self.stream = Some((opening.await?, place));
             self.opened = Instant::now();
             self.again = self.opened;
@@ -261,7 +283,7 @@ impl LogFollower {
         };
         let from = self.cursor.clone();
         let is_all = self.take(&options).await?;
-        self.failures = 0;
+        self.pace.progressed();
         self.again = Instant::now();
         if is_all {
             self.again += POLL;
@@ -299,27 +321,23 @@ impl LogFollower {
         }
     }
 
-    fn wait(&mut self) {
-        self.failures += 1;
-        self.again = Instant::now() + back_off(self.failures);
-    }
-
     /// Why, where it has not been said yet. A first failure is not told: a container that is being
     /// started has no log for a moment.
     fn failed(&mut self, failure: &Failure) -> Option<String> {
-        self.wait();
-        if matches!(failure, Failure::Denied(_)) {
-            self.again = Instant::now() + DENIED;
-        }
+        self.pace.failed(failure);
         let patience = match failure {
             Failure::Denied(_) => 0,
             // A pod that is replaced is gone before the snapshots say so.
             Failure::NotFound(_) => 3,
             _ => 1,
         };
-        let tell = !self.is_lost && self.failures > patience;
+        let tell = !self.is_lost && self.pace.failures() > patience;
         self.is_lost |= tell;
-        tell.then(|| log_problem(&self.pod, &self.container, failure).to_string())
+        tell.then(|| self.problem(failure))
+    }
+
+    fn problem(&self, failure: &Failure) -> String {
+        log_problem(&self.pod, &self.container, failure).to_string()
     }
 }
 

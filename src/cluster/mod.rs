@@ -7,7 +7,9 @@
 //! its own list and watch, so that one that fails or is denied stops no other; Secrets and ConfigMaps
 //! one by one, only where [`references`](crate::model::references) names them. Whoever may not read a
 //! kind in all namespaces gets it for the context's namespace, and [`Snapshot::narrowed`] says so.
-//! Every minute the tool looks for kinds that came or went.
+//! Every five minutes the tool checks for kinds that came or went, and every minute where Gateway API or NGF is missing.
+//!
+//! Besides its watches an idle tool sends this discovery, and the [`pulse`]; each loop has its [`pace`].
 //!
 //! Nothing here writes to the cluster but [`transport`], once somebody agreed; [`crate::fix`] writes with
 //! the client of this room. A plugin of the kubeconfig that asks its user something
@@ -21,6 +23,7 @@ use std::{
     time::Duration,
 };
 
+use jiff::Timestamp;
 use kube::Client;
 use serde_json::Value;
 use tokio::{
@@ -33,13 +36,17 @@ use self::{
     delta::Delta,
     discovery::{Served, discover},
     error::Failure,
+    link::Link,
+    pace::Lane,
+    renew::Renewable,
     request::{Resource, fetch, no_answer},
+    room::Room,
     store::{Store, is_settled},
-    watcher::{Pause, Shared, Watcher},
+    watcher::{Shared, Watcher},
 };
 use crate::model::{
     kind::{KINDS, Kind, Reading},
-    snapshot::{KindState, Lookup, Problem, Scope, Snapshot, Source},
+    snapshot::{KindState, Lookup, Loss, Lost, Problem, Scope, Snapshot, Source},
 };
 
 mod address;
@@ -54,26 +61,33 @@ mod follow;
 mod limits;
 mod named_file;
 mod plugin;
+#[cfg(test)]
+mod hostile;
+mod link;
+mod login;
+mod pace;
+mod pulse;
 mod read;
+mod renew;
 mod request;
 mod socks;
+mod room;
 mod store;
 pub mod transport;
 mod watcher;
 
 pub use error::ClusterError;
 pub use follow::{LogCursor, LogFollower, LogNews};
+pub(crate) use pace::Pace;
 pub use read::LogOptions;
 pub(crate) use request::is_name;
 
-/// How often the tool looks for kinds that came or went.
-const REDISCOVER: Duration = Duration::from_mins(1);
-/// How often the API server is asked whether it is there.
-const PULSE: Duration = Duration::from_secs(5);
-/// How often it is asked while it does not answer.
-const FAST_PULSE: Duration = Duration::from_secs(1);
-/// Unanswered pulses in a row after which everything shown counts as stale.
-const MISSED: u32 = 2;
+/// How often the tool checks for kinds that came or went, where the cluster has all that it needs.
+const REDISCOVER: Duration = Duration::from_mins(5);
+/// How often it does where one is missing that somebody may be about to install.
+const EXPECTED: Duration = Duration::from_mins(1);
+/// The least time between two discoveries.
+const AT_MOST: Duration = Duration::from_secs(5);
 /// Deltas under way from the readers to the store.
 const CHANNEL: usize = 256;
 /// Lists and gets that run at once.
@@ -100,6 +114,9 @@ pub struct ClusterOptions {
 #[derive(Clone)]
 pub struct Cluster {
     client: Client,
+    link: Arc<Link>,
+    renewable: Arc<Renewable>,
+    room: Arc<Room>,
     context: String,
     server: String,
     version: Option<String>,
@@ -116,14 +133,17 @@ pub struct Cluster {
 /// Each of [`ClusterError`] but [`ClusterError::Object`].
 pub async fn connect(options: &ClusterOptions) -> Result<Cluster, ClusterError> {
     let began = Instant::now();
+    let screen = Arc::default();
     let config::Connection {
         client,
         context,
         server,
         namespace,
-        screen,
         has_asked,
-    } = config::connection(options).await?;
+    } = config::connection(options, &screen).await?;
+    let link = Arc::new(Link::default());
+    let renewable = Renewable::new(client, options, &context, &server, &screen);
+    let client = renewable.client(&namespace, &link);
     // The time in which a person logs in is not the cluster's.
     let since = if has_asked { Instant::now() } else { began };
     let left = options
@@ -136,7 +156,9 @@ pub async fn connect(options: &ClusterOptions) -> Result<Cluster, ClusterError> 
             return Err(ClusterError::Namespace { name });
         }
     }
-    let request = get("/version").map_err(|failure| refused(&server, &context, failure))?;
+    let who = renewable.who();
+    let refused = |failure| refused(&server, &context, &who, failure);
+    let request = get("/version").map_err(refused)?;
     let answer = timeout(bound, fetch::<Value>(&client, request));
     let answer = answer.await.unwrap_or_else(|_| {
         // In full seconds of what was asked for, not of what was left of it.
@@ -147,7 +169,7 @@ pub async fn connect(options: &ClusterOptions) -> Result<Cluster, ClusterError> 
         Ok(answer) => version(&answer),
         // it is there, and keeps its version to itself
         Err(Failure::Denied(_)) => None,
-        Err(failure) => return Err(refused(&server, &context, failure)),
+        Err(failure) => return Err(refused(failure)),
     };
     let scope = match &options.namespace {
         Some(namespace) if !options.all_namespaces => Scope::Namespace(namespace.clone()),
@@ -155,6 +177,9 @@ pub async fn connect(options: &ClusterOptions) -> Result<Cluster, ClusterError> 
     };
     Ok(Cluster {
         client,
+        link,
+        renewable,
+        room: Arc::default(),
         context,
         server,
         version,
@@ -186,13 +211,18 @@ fn version(answer: &Value) -> Option<String> {
     Some(format!("{}.{}", number("major")?, number("minor")?))
 }
 
-fn refused(server: &str, context: &str, failure: Failure) -> ClusterError {
+fn refused(server: &str, context: &str, who: &str, failure: Failure) -> ClusterError {
     let server = server.to_owned();
     let context = context.to_owned();
     match failure {
         Failure::Unauthorized(why) => ClusterError::Unauthorized {
             server,
             context,
+            who: if who.is_empty() {
+                String::new()
+            } else {
+                format!(", {who}")
+            },
             why,
         },
         Failure::Tls(why) => ClusterError::Tls {
@@ -215,6 +245,11 @@ fn refused(server: &str, context: &str, failure: Failure) -> ClusterError {
 }
 
 impl Cluster {
+    /// The pace of a loop that reads logs.
+    pub(crate) fn pace_of_logs(&self) -> Pace {
+        Pace::new(Arc::clone(&self.link), Lane::Logs, AT_MOST)
+    }
+
     /// The client, for whatever this type does not do.
     pub fn client(&self) -> Client {
         self.client.clone()
@@ -252,7 +287,6 @@ impl Cluster {
     pub fn watch(&self, cancel: &CancellationToken) -> watch::Receiver<Arc<Snapshot>> {
         let cancel = cancel.child_token();
         let (deltas, received) = mpsc::channel(CHANNEL);
-        let (reconnect, reconnected) = watch::channel(0);
         let (wanted, wanted_received) = watch::channel(Arc::new(BTreeSet::new()));
         let source = Source::Cluster {
             context: self.context.clone(),
@@ -264,7 +298,10 @@ impl Cluster {
             client: self.client.clone(),
             deltas,
             lists: Arc::new(Semaphore::new(LISTS)),
-            reconnect: reconnected,
+            link: Arc::clone(&self.link),
+            room: Arc::clone(&self.room),
+            room_of_events: Arc::default(),
+            missing: Arc::default(),
         };
         let supervisor = Supervisor {
             shared: shared.clone(),
@@ -274,7 +311,10 @@ impl Cluster {
             cancel: cancel.clone(),
         };
         spawn(&cancel, supervisor.run());
-        spawn(&cancel, pulse(shared.clone(), reconnect));
+        spawn(
+            &cancel,
+            pulse::run(shared.clone(), Arc::clone(&self.renewable)),
+        );
         spawn(
             &cancel,
             by_name::run(shared, wanted_received, cancel.clone()),
@@ -302,7 +342,7 @@ impl Cluster {
         let is_settled = matches!(settled, Ok(Ok(_)));
         drop(settled);
         let mut snapshot = Snapshot::clone(&snapshots.borrow());
-        if !is_settled {
+        if !is_settled || snapshot.lost.is_some() {
             give_up(&mut snapshot, limit);
         }
         snapshot
@@ -311,11 +351,25 @@ impl Cluster {
 
 /// Says of everything that has no answer that it has none.
 fn give_up(snapshot: &mut Snapshot, limit: Duration) {
-    let why = format!("no answer within {} s", limit.as_secs());
+    let why = match &snapshot.lost {
+        Some(lost) => lost.why.clone(),
+        None => format!("no answer within {} s", limit.as_secs()),
+    };
+    let (mut silent, mut answered) = (0, 0);
     for state in snapshot.kinds.values_mut() {
         if *state == KindState::Loading {
             *state = KindState::Failed(why.clone());
+            silent += 1;
+        } else if matches!(state, KindState::Live { .. }) {
+            answered += 1;
         }
+    }
+    if silent > answered && snapshot.lost.is_none() {
+        snapshot.lost = Some(Lost {
+            since: Timestamp::now() - limit,
+            why: why.clone(),
+            loss: Loss::Failing,
+        });
     }
     for reference in crate::model::references::references(snapshot) {
         let unknown = why.clone();
@@ -341,6 +395,19 @@ async fn keep(store: Store, deltas: mpsc::Receiver<Delta>, _guard: DropGuard) {
     store.run(deltas).await;
 }
 
+/// Whether the cluster lacks a kind that somebody may be about to install.
+fn is_expected((kind, served): (&Kind, &Served)) -> bool {
+    let is_needed = matches!(
+        kind,
+        Kind::GatewayClass
+            | Kind::Gateway
+            | Kind::HTTPRoute
+            | Kind::BackendTLSPolicy
+            | Kind::NginxProxy
+    );
+    is_needed && *served == Served::Nothing
+}
+
 /// Starts and stops the readers of kinds, as the cluster serves them.
 struct Supervisor {
     shared: Shared,
@@ -355,20 +422,30 @@ struct Supervisor {
 impl Supervisor {
     async fn run(mut self) {
         self.check_namespace().await;
-        let mut pause = Pause::default();
+        let mut pace = Pace::new(Arc::clone(&self.shared.link), Lane::Kinds, AT_MOST);
         loop {
+            pace.turn().await;
             match discover(&self.shared.client).await {
-                Ok(served) => {
-                    pause.reset();
-                    for (kind, served) in served {
+                Ok(discovered) => {
+                    pace.progressed();
+                    let is_complete = !discovered.kinds.iter().any(is_expected);
+                    for (kind, served) in discovered.kinds {
                         self.adjust(kind, served).await;
                     }
-                    sleep(REDISCOVER).await;
+                    for problem in discovered.problems {
+                        self.shared.tell(Delta::Problem(Box::new(problem))).await;
+                    }
+                    let pause = if is_complete { REDISCOVER } else { EXPECTED };
+                    tokio::select! {
+                        () = sleep(pause) => {}
+                        () = self.shared.missing.notified() => {}
+                        () = self.shared.link.outage_over() => {}
+                    }
                 }
                 Err(failure) => {
                     let why = failure.words().to_owned();
                     self.shared.tell(Delta::Undiscovered(why)).await;
-                    pause.after(&failure, &self.shared).await;
+                    pace.failed(&failure);
                 }
             }
         }
@@ -450,39 +527,6 @@ impl Supervisor {
         if let Some((_, token)) = self.running.remove(&kind) {
             token.cancel();
             self.shared.tell(Delta::Dropped(kind)).await;
-        }
-    }
-}
-
-/// Asks the API server every few seconds whether it is there, since a connection through which
-/// nothing comes looks the same whether nothing happens or nobody is left.
-async fn pulse(shared: Shared, reconnect: watch::Sender<u64>) {
-    let mut missed = 0;
-    loop {
-        sleep(if missed == 0 { PULSE } else { FAST_PULSE }).await;
-        let answer = match get("/livez") {
-            Ok(request) => timeout(PULSE, fetch::<Value>(&shared.client, request)).await,
-            Err(failure) => Ok(Err(failure)),
-        };
-        let silence = match answer {
-            Err(_) => Some(no_answer(PULSE)),
-            Ok(Err(
-                failure @ (Failure::NoAnswer(_) | Failure::Tls(_) | Failure::Credentials(_)),
-            )) => Some(failure),
-            // any other answer is an answer: `ok`, or 403, or 404
-            Ok(_) => None,
-        };
-        if let Some(failure) = silence {
-            missed += 1;
-            if missed == MISSED {
-                shared.tell(Delta::Silent(failure.words().to_owned())).await;
-            }
-        } else {
-            if missed >= MISSED {
-                shared.tell(Delta::Answering).await;
-                reconnect.send_modify(|times| *times += 1);
-            }
-            missed = 0;
         }
     }
 }

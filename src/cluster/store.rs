@@ -19,7 +19,7 @@ use crate::model::{
     kind::{KINDS, Kind, Reading},
     object::ObjectRef,
     references::references,
-    snapshot::{KindState, Lookup, Problem, Snapshot},
+    snapshot::{KindState, Lookup, Loss, Lost, Problem, Snapshot},
 };
 
 /// Least time between two snapshots.
@@ -31,6 +31,8 @@ const EVENTS_GAP: Duration = Duration::from_secs(1);
 const REST: u32 = 20;
 /// Deltas that are taken at once.
 const BATCH: usize = 256;
+/// Fewer kinds that cannot be read are told one by one.
+const FEW: usize = 4;
 /// Problems that are kept.
 const MAX_PROBLEMS: usize = 200;
 
@@ -45,6 +47,8 @@ pub(super) struct Store {
     changed: bool,
     /// Something has changed that may refer to Secrets or ConfigMaps.
     references_changed: bool,
+    /// Kinds that cannot be read because of the API server, and since when.
+    troubled: BTreeMap<Kind, Timestamp>,
     wanted: watch::Sender<Arc<BTreeSet<ObjectRef>>>,
     published: watch::Sender<Arc<Snapshot>>,
 }
@@ -67,6 +71,7 @@ impl Store {
             full: BTreeSet::new(),
             changed: false,
             references_changed: false,
+            troubled: BTreeMap::new(),
             wanted,
             published,
         };
@@ -116,6 +121,7 @@ impl Store {
             });
         }
         self.snapshot.events = self.events.about(&self.snapshot);
+        self.judge();
         self.changed = false;
         self.published.send_replace(Arc::new(self.snapshot.clone()));
     }
@@ -126,6 +132,7 @@ impl Store {
             Delta::Gone(reference) => self.gone(&reference),
             Delta::Listed(kind, present) => self.listed(kind, &present),
             Delta::State(kind, state) => self.state(kind, state),
+            Delta::Troubled(kind) => self.troubled(kind),
             Delta::Narrowed(kind, namespace) => self.narrowed(kind, namespace),
             Delta::Dropped(kind) => {
                 self.listed(kind, &HashSet::new());
@@ -139,7 +146,7 @@ impl Store {
             }
             Delta::Problem(problem) => self.problem(*problem),
             Delta::Undiscovered(why) => self.undiscovered(&why),
-            Delta::Silent(why) => self.silent(&why),
+            Delta::Lost(lost) => self.lost(*lost),
             Delta::Answering => self.answering(),
         }
     }
@@ -237,32 +244,86 @@ impl Store {
     }
 
     fn undiscovered(&mut self, why: &str) {
-        for state in self.snapshot.kinds.values_mut() {
+        for (kind, state) in &mut self.snapshot.kinds {
             if *state == KindState::Loading {
                 *state = KindState::Failed(why.to_owned());
+                self.troubled.entry(*kind).or_insert_with(Timestamp::now);
                 self.changed = true;
             }
         }
     }
 
-    /// What was live is stale from now on; what already was stale keeps its own reason.
-    fn silent(&mut self, why: &str) {
-        let since = Timestamp::now();
+    /// What was live is stale, and what was awaited has failed; what already was stale keeps its reason.
+    fn lost(&mut self, lost: Lost) {
         for state in self.snapshot.kinds.values_mut() {
-            if let KindState::Live { version } = state {
-                *state = KindState::Stale {
-                    version: std::mem::take(version),
-                    since,
-                    why: why.to_owned(),
-                };
-                self.changed = true;
+            match state {
+                KindState::Live { version } => {
+                    *state = KindState::Stale {
+                        version: std::mem::take(version),
+                        since: lost.since,
+                        why: lost.why.clone(),
+                    };
+                }
+                KindState::Loading => *state = KindState::Failed(lost.why.clone()),
+                _ => {}
             }
         }
+        self.changed = true;
+        self.snapshot.lost = Some(lost);
+    }
+
+    /// The next state of this kind is the API server's doing, and not the kind's.
+    fn troubled(&mut self, kind: Kind) {
+        self.troubled.entry(kind).or_insert_with(Timestamp::now);
+    }
+
+    /// Whether hardly any kind can be read, though the API server answers: its etcd may be down. That is
+    /// one fault, and not one for each kind.
+    fn judge(&mut self) {
+        let is_failing =
+            |state: &KindState| matches!(state, KindState::Failed(_) | KindState::Stale { .. });
+        let kinds = &self.snapshot.kinds;
+        self.troubled
+            .retain(|kind, _| kinds.get(kind).is_some_and(is_failing));
+        let readable = KINDS.iter().filter(|info| {
+            let state = kinds.get(&info.kind);
+            info.reading != Reading::ByName
+                && matches!(state, Some(KindState::Live { .. } | KindState::Loading))
+        });
+        let is_failing = self.troubled.len() >= FEW && self.troubled.len() > readable.count();
+        let before = self.snapshot.lost.as_ref().map(|lost| &lost.loss);
+        match before {
+            Some(Loss::Silent | Loss::Refused { .. }) => {}
+            Some(Loss::Failing) if !is_failing => self.snapshot.lost = None,
+            None if is_failing => {
+                let since = self.troubled.values().min().copied();
+                self.snapshot.lost = Some(Lost {
+                    since: since.unwrap_or_else(Timestamp::now),
+                    why: self.most_frequent_reason(),
+                    loss: Loss::Failing,
+                });
+            }
+            _ => {}
+        }
+    }
+
+    fn most_frequent_reason(&self) -> String {
+        let mut reasons: BTreeMap<&str, usize> = BTreeMap::new();
+        for kind in self.troubled.keys() {
+            if let Some(KindState::Failed(why) | KindState::Stale { why, .. }) =
+                self.snapshot.kinds.get(kind)
+            {
+                *reasons.entry(why).or_default() += 1;
+            }
+        }
+        let most = reasons.into_iter().max_by_key(|(_, times)| *times);
+        most.map_or_else(String::new, |(why, _)| why.to_owned())
     }
 
     /// Watches report for themselves once they are established again; for what is read by name,
     /// nobody else does.
     fn answering(&mut self) {
+        self.changed |= self.snapshot.lost.take().is_some();
         for info in KINDS.iter().filter(|info| info.reading == Reading::ByName) {
             if let Some(state @ KindState::Stale { .. }) = self.snapshot.kinds.get_mut(&info.kind) {
                 *state = KindState::Live {
@@ -285,9 +346,11 @@ fn full() -> KindState {
 /// Whether everything that was asked for has an answer: each kind, and each Secret and ConfigMap
 /// that something refers to.
 pub(super) fn is_settled(snapshot: &Snapshot) -> bool {
-    let kinds: &BTreeMap<Kind, KindState> = &snapshot.kinds;
-    !kinds.values().any(|state| *state == KindState::Loading)
-        && references(snapshot).iter().all(|reference| {
-            snapshot.secrets.contains_key(reference) || snapshot.config_maps.contains_key(reference)
-        })
+    let mut states = snapshot.kinds.values();
+    let is_known = |reference: &ObjectRef| {
+        snapshot.secrets.contains_key(reference) || snapshot.config_maps.contains_key(reference)
+    };
+    !states.any(|state| *state == KindState::Loading)
+        // Nothing more comes from an API server that is lost, until it is back.
+        && (snapshot.lost.is_some() || references(snapshot).iter().all(is_known))
 }

@@ -5,8 +5,9 @@
 
 use std::{
     collections::{HashMap, HashSet},
+    pin::pin,
     sync::Arc,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use futures::StreamExt;
@@ -19,14 +20,17 @@ use kube::{
 use serde::Deserialize;
 use serde_json::Value;
 use tokio::{
-    sync::{Semaphore, mpsc, watch},
-    time::{sleep, timeout},
+    sync::{Notify, Semaphore, mpsc},
+    time::{Instant, sleep, sleep_until, timeout},
 };
 
 use super::{
     delta::Delta,
     error::Failure,
+    link::Link,
+    pace::{LIVED, Lane, Pace},
     request::{Resource, events, fetch_held},
+    room::Room,
 };
 use crate::model::{
     decode::{self, Incoming},
@@ -41,10 +45,17 @@ const PAGE: u32 = 500;
 const WATCH_SECONDS: u32 = 290;
 /// How long a watch may say nothing before it counts as broken: the server's own end, and a margin.
 const WATCH_SILENCE: Duration = Duration::from_secs(WATCH_SECONDS as u64 + 10);
-/// When a kind that may not be read is asked for again.
-pub(super) const DENIED: Duration = Duration::from_mins(1);
-/// A watch that ends sooner without having said anything is not started again at once.
-const SHORT: Duration = Duration::from_secs(1);
+/// The least time between two lists of a kind, and between two watches.
+const LIST_FLOOR: Duration = Duration::from_secs(5);
+const WATCH_FLOOR: Duration = Duration::from_secs(1);
+/// Pages of one list.
+const MAX_PAGES: u32 = 2_000;
+/// Pages in a row that hold no object that the list did not hold before.
+const MAX_REPEATED: u32 = 5;
+/// The pause before the next page where a page was not full.
+const PAGE_PAUSE: Duration = Duration::from_millis(100);
+/// Lists in a row that expire before their last page, or watches that break at once, before it is told.
+const PATIENCE: u32 = 5;
 
 /// What all readers share.
 #[derive(Clone)]
@@ -53,8 +64,14 @@ pub(super) struct Shared {
     pub(super) deltas: mpsc::Sender<Delta>,
     /// Bounds the lists that run at once.
     pub(super) lists: Arc<Semaphore>,
-    /// Changes when connections that still look alive must be made anew.
-    pub(super) reconnect: watch::Receiver<u64>,
+    /// What is known of the API server.
+    pub(super) link: Arc<Link>,
+    /// Room for objects of all kinds.
+    pub(super) room: Arc<Room>,
+    /// Room for Events, which are many and of which the store keeps few.
+    pub(super) room_of_events: Arc<Room>,
+    /// Told where the cluster does not have a kind any more.
+    pub(super) missing: Arc<Notify>,
 }
 
 impl Shared {
@@ -65,47 +82,6 @@ impl Shared {
     }
 }
 
-/// Waits longer after each failure, from half a second to fifteen.
-#[derive(Debug, Default)]
-pub(super) struct Pause {
-    failures: u32,
-}
-
-impl Pause {
-    pub(super) fn reset(&mut self) {
-        self.failures = 0;
-    }
-
-    /// Waits, or until the API server answers again.
-    pub(super) async fn after(&mut self, failure: &Failure, shared: &Shared) {
-        self.failures = self.failures.saturating_add(1);
-        let wait = match failure {
-            // What is too large now is too large in a moment, too.
-            Failure::Denied(_) | Failure::TooLarge(_) => DENIED.mul_f64(jitter()),
-            _ => back_off(self.failures),
-        };
-        let mut reconnect = shared.reconnect.clone();
-        reconnect.mark_unchanged();
-        tokio::select! {
-            () = sleep(wait) => {}
-            _ = reconnect.changed() => {}
-        }
-    }
-}
-
-/// How long to wait after so many failures in a row, from half a second to fifteen.
-pub(super) fn back_off(failures: u32) -> Duration {
-    let wait = Duration::from_millis(250 << failures.min(6)).min(Duration::from_secs(15));
-    wait.mul_f64(jitter())
-}
-
-/// Between 0.8 and 1.2, so that thirty watches do not come back in step.
-fn jitter() -> f64 {
-    use std::hash::{BuildHasher, RandomState};
-    let random = RandomState::new().hash_one(0) % 1024;
-    0.8 + 0.4 * (random as f64 / 1024.0)
-}
-
 /// Reads one kind.
 pub(super) struct Watcher {
     shared: Shared,
@@ -114,10 +90,20 @@ pub(super) struct Watcher {
     fallback: Option<String>,
     /// Resource versions of what was told to the store.
     known: HashMap<ObjectRef, String>,
+    /// Whether there are more objects than may be held.
+    is_full: bool,
     /// Whether a list was complete once.
     listed: bool,
     /// Since when nothing can be read.
     failing_since: Option<Timestamp>,
+    lists: Pace,
+    watches: Pace,
+}
+
+impl Drop for Watcher {
+    fn drop(&mut self) {
+        self.room().give(self.known.len());
+    }
 }
 
 #[derive(Deserialize)]
@@ -137,11 +123,15 @@ struct PageMeta {
 
 impl Watcher {
     pub(super) fn new(shared: Shared, resource: Resource, fallback: Option<String>) -> Self {
+        let pace = |floor| Pace::new(Arc::clone(&shared.link), Lane::Kinds, floor);
         Self {
+            lists: pace(LIST_FLOOR),
+            watches: pace(WATCH_FLOOR),
             shared,
             resource,
             fallback,
             known: HashMap::new(),
+            is_full: false,
             listed: false,
             failing_since: None,
         }
@@ -151,18 +141,27 @@ impl Watcher {
         self.resource.info.kind
     }
 
+    /// Room for its objects.
+    fn room(&self) -> &Room {
+        if self.kind() == Kind::Event {
+            &self.shared.room_of_events
+        } else {
+            &self.shared.room
+        }
+    }
+
     /// Lists and watches, until it is cancelled.
     pub(super) async fn run(mut self) {
-        let mut pause = Pause::default();
         loop {
+            self.lists.turn().await;
             match self.list().await {
                 Ok((resource, version)) => {
-                    pause.reset();
+                    self.lists.answered();
                     self.follow(&resource, version).await;
                 }
                 Err(failure) => {
-                    self.failed(&failure).await;
-                    pause.after(&failure, &self.shared).await;
+                    self.lists.failed(&failure);
+                    self.list_failed(&failure).await;
                 }
             }
         }
@@ -203,33 +202,50 @@ impl Watcher {
         let _permit = Arc::clone(&self.shared.lists).acquire_owned().await.ok();
         let mut params = ListParams::default().limit(PAGE);
         let mut present = HashSet::new();
+        self.is_full = false;
+        let (mut pages, mut repeated) = (0, 0);
         let version = loop {
             let request = resource
                 .request()
                 .list(&params)
                 .map_err(|error| Failure::Other(error.to_string()))?;
-            let answer = fetch_held::<Page>(&self.shared.client, request).await;
-            let (page, _place) = match answer {
-                // the list took longer than the server remembers: it begins again
-                Err(Failure::Gone) if params.continue_token.is_some() => {
-                    params.continue_token = None;
-                    present.clear();
-                    continue;
-                }
-                answer => answer?,
-            };
-            self.page(page.items.unwrap_or_default(), &resource, &mut present)
-                .await;
+            // the place for a large answer is kept until it is taken in
+            let (page, _place) = fetch_held::<Page>(&self.shared.client, request).await?;
+            let items = page.items.unwrap_or_default();
+            let (of_page, before) = (items.len(), present.len());
+            self.page(items, &resource, &mut present).await;
             params.continue_token = page.metadata.next.filter(|token| !token.is_empty());
-            if params.continue_token.is_none() {
+            if params.continue_token.is_none() || self.is_full {
                 break page.metadata.resource_version.unwrap_or_default();
             }
+            pages += 1;
+            repeated = if present.len() > before {
+                0
+            } else {
+                repeated + 1
+            };
+            if repeated >= MAX_REPEATED || pages >= MAX_PAGES {
+                return Err(Failure::Endless(format!(
+                    "the API server continues its list of {} without end: {pages} pages were read",
+                    self.resource.info.plural
+                )));
+            }
+            if of_page < PAGE as usize {
+                sleep(PAGE_PAUSE).await;
+            }
         };
+        let before = self.known.len();
         self.known
             .retain(|reference, _| present.contains(reference));
+        self.room().give(before - self.known.len());
         self.shared.tell(Delta::Listed(self.kind(), present)).await;
         self.listed = true;
-        self.live().await;
+        if self.is_calm() {
+            self.live().await;
+        } else {
+            // as new as this list, as long as no watch holds
+            self.failing_since = Some(Timestamp::now());
+        }
         Ok((resource, version))
     }
 
@@ -245,11 +261,14 @@ impl Watcher {
             resource.complete(&mut item.value);
             if let Some((reference, version)) = self.identity(&item.value) {
                 let unchanged = !version.is_empty() && self.known.get(&reference) == Some(&version);
-                present.insert(reference.clone());
                 if unchanged {
+                    present.insert(reference);
                     continue;
                 }
-                self.known.insert(reference, version);
+                if !self.hold(&reference, version) {
+                    continue;
+                }
+                present.insert(reference);
             }
             if changed.len() >= PAGE as usize {
                 // a server that does not keep to the limit
@@ -285,20 +304,57 @@ impl Watcher {
         Some((reference, version.unwrap_or_default()))
     }
 
+    /// Takes an object in among those that are known; `false` where there are too many.
+    fn hold(&mut self, reference: &ObjectRef, version: String) -> bool {
+        if let Some(known) = self.known.get_mut(reference) {
+            *known = version;
+            return true;
+        }
+        if !self.room().take(self.known.len()) {
+            self.is_full = true;
+            return false;
+        }
+        self.known.insert(reference.clone(), version);
+        true
+    }
+
+    /// Whether neither lists nor watches keep failing.
+    fn is_calm(&self) -> bool {
+        self.lists.failures() < 2 && self.watches.failures() < 2
+    }
+
     /// Watches from `version` on, until a new list is needed.
     async fn follow(&mut self, resource: &Resource, mut version: String) {
-        let mut pause = Pause::default();
         loop {
-            let started = Instant::now();
-            let before = version.clone();
-            match self.watch(resource, &mut version).await {
-                Ok(()) if started.elapsed() > SHORT || version != before => pause.reset(),
-                Ok(()) => pause.after(&Failure::Gone, &self.shared).await,
-                Err(Failure::Gone) => return,
-                Err(failure) => {
+            self.watches.turn().await;
+            let began = Instant::now();
+            let ended = self.watch(resource, &mut version).await;
+            if began.elapsed() >= LIVED {
+                self.progressed();
+            }
+            match ended {
+                Ok(()) if began.elapsed() >= LIVED => {}
+                Ok(()) => {
+                    self.watches.stalled();
+                    if self.watches.failures() >= PATIENCE {
+                        let why = "the API server ends each watch at once".to_owned();
+                        self.failed(&Failure::Other(why)).await;
+                    }
+                }
+                // A list puts everything right, whatever the error was.
+                Err(Broken::Event(failure)) => {
+                    self.lists.failed(&failure);
+                    if !self.is_calm() {
+                        self.failed(&failure).await;
+                    }
+                    return;
+                }
+                Err(Broken::Start(Failure::Gone)) => return self.lists.failed(&Failure::Gone),
+                Err(Broken::Start(failure)) => {
+                    self.watches.failed(&failure);
                     self.failed(&failure).await;
-                    pause.after(&failure, &self.shared).await;
                     if matches!(failure, Failure::Denied(_) | Failure::NotFound(_)) {
+                        self.lists.failed(&failure);
                         return;
                     }
                 }
@@ -306,52 +362,72 @@ impl Watcher {
         }
     }
 
+    fn progressed(&mut self) {
+        self.lists.progressed();
+        self.watches.progressed();
+    }
+
     /// One watch request. Ok where the watch began, and ended or broke: then it is begun again, and
     /// only if that fails is anything stale.
-    async fn watch(&mut self, resource: &Resource, version: &mut String) -> Result<(), Failure> {
-        let mut reconnect = self.shared.reconnect.clone();
-        reconnect.mark_unchanged();
+    async fn watch(&mut self, resource: &Resource, version: &mut String) -> Result<(), Broken> {
+        let link = Arc::clone(&self.shared.link);
+        let mut outage_over = pin!(link.outage_over());
         let params = WatchParams::default().timeout(WATCH_SECONDS);
         let request = resource
             .request()
             .watch(&params, version)
-            .map_err(|error| Failure::Other(error.to_string()))?;
-        let mut events = events(&self.shared.client, request).await?;
-        self.live().await;
+            .map_err(|error| Broken::Start(Failure::Other(error.to_string())))?;
+        let mut events = events(&self.shared.client, request)
+            .await
+            .map_err(Broken::Start)?;
+        let lived = Instant::now() + LIVED;
+        let mut is_live = self.is_calm();
+        if is_live {
+            self.live().await;
+        }
         loop {
             let event = tokio::select! {
                 event = timeout(WATCH_SILENCE, events.next()) => event,
-                _ = reconnect.changed() => return Ok(()),
+                () = &mut outage_over => return Ok(()),
+                () = sleep_until(lived), if !is_live => {
+                    is_live = true;
+                    self.progressed();
+                    self.live().await;
+                    continue;
+                }
             };
-            match event {
-                Ok(Some(Ok(WatchEvent::Added(item) | WatchEvent::Modified(item)))) => {
-                    self.changed(item, resource, version).await;
-                }
-                Ok(Some(Ok(WatchEvent::Deleted(item)))) => {
-                    if let Some((reference, at)) = self.identity(&item.value) {
-                        self.known.remove(&reference);
-                        *version = at;
-                        self.shared.tell(Delta::Gone(reference)).await;
-                    }
-                }
-                Ok(Some(Ok(WatchEvent::Bookmark(bookmark)))) => {
-                    *version = bookmark.metadata.resource_version;
-                }
-                Ok(Some(Ok(WatchEvent::Error(status)))) => {
-                    return match Failure::from_status(&status) {
-                        // 500 "too old" and the like: a list puts everything right
-                        Failure::Other(_) => Err(Failure::Gone),
-                        failure => Err(failure),
-                    };
-                }
+            let event = match event {
+                Ok(Some(Ok(event))) => event,
                 Ok(Some(Err(error))) => {
                     return match Failure::from(error) {
-                        exceeded @ Failure::TooLarge(_) => Err(exceeded),
+                        exceeded @ Failure::TooLarge(_) => Err(Broken::Event(exceeded)),
                         // it broke, and is begun again
                         _ => Ok(()),
                     };
                 }
                 Ok(None) | Err(_) => return Ok(()),
+            };
+            self.shared.link.heard();
+            match event {
+                WatchEvent::Added(item) | WatchEvent::Modified(item) => {
+                    self.changed(item, resource, version).await;
+                }
+                WatchEvent::Deleted(item) => {
+                    if let Some((reference, at)) = self.identity(&item.value) {
+                        *version = at;
+                        if self.known.remove(&reference).is_some() {
+                            self.room().give(1);
+                            self.progressed();
+                            self.shared.tell(Delta::Gone(reference)).await;
+                        }
+                    }
+                }
+                WatchEvent::Bookmark(bookmark) => {
+                    *version = bookmark.metadata.resource_version;
+                }
+                WatchEvent::Error(status) => {
+                    return Err(Broken::Event(Failure::from_status(&status)));
+                }
             }
         }
     }
@@ -360,7 +436,17 @@ impl Watcher {
         resource.complete(&mut item.value);
         if let Some((reference, at)) = self.identity(&item.value) {
             version.clone_from(&at);
-            self.known.insert(reference, at);
+            let is_news = self.known.get(&reference) != Some(&at);
+            let was_full = self.is_full;
+            if !self.hold(&reference, at) {
+                if !was_full {
+                    self.live().await;
+                }
+                return;
+            }
+            if is_news {
+                self.progressed();
+            }
         }
         let delta = match decode::object(self.kind(), item, "") {
             Ok(decoded) => Delta::Changed(vec![decoded]),
@@ -369,16 +455,45 @@ impl Watcher {
         self.shared.tell(delta).await;
     }
 
+    /// The kind is live, or as live as one can be that has too many objects.
     async fn live(&mut self) {
         self.failing_since = None;
-        let version = self.resource.version.clone();
-        let state = KindState::Live { version };
+        let state = if self.is_full && self.kind() != Kind::Event {
+            KindState::Failed(self.shared.room.words(self.known.len()))
+        } else {
+            KindState::Live {
+                version: self.resource.version.clone(),
+            }
+        };
         self.shared.tell(Delta::State(self.kind(), state)).await;
     }
 
+    /// A list failed. One that expired before its last page is begun again, and that is told only
+    /// where it happens again and again.
+    async fn list_failed(&mut self, failure: &Failure) {
+        if *failure == Failure::Gone {
+            if self.lists.failures() >= PATIENCE {
+                let why = "each list expires before its last page".to_owned();
+                self.failed(&Failure::Other(why)).await;
+            }
+            return;
+        }
+        self.failed(failure).await;
+    }
+
     async fn failed(&mut self, failure: &Failure) {
-        let since = *self.failing_since.get_or_insert_with(Timestamp::now);
+        let since = *self.failing_since.get_or_insert_with(|| match failure {
+            Failure::NoAnswer(_) => self.shared.link.last_answer(),
+            _ => Timestamp::now(),
+        });
         let why = failure.words().to_owned();
+        let kind = self.kind();
+        match failure {
+            // another group's server does not answer, or its kind is gone
+            Failure::NotFound(_) => self.shared.missing.notify_one(),
+            Failure::Denied(_) | Failure::Endless(_) => {}
+            _ => self.shared.tell(Delta::Troubled(kind)).await,
+        }
         let state = match failure {
             _ if self.listed => KindState::Stale {
                 version: self.resource.version.clone(),
@@ -388,6 +503,14 @@ impl Watcher {
             Failure::Denied(_) => KindState::Denied(why),
             _ => KindState::Failed(why),
         };
-        self.shared.tell(Delta::State(self.kind(), state)).await;
+        self.shared.tell(Delta::State(kind, state)).await;
     }
+}
+
+/// Why a watch ended before its time.
+enum Broken {
+    /// It did not begin.
+    Start(Failure),
+    /// An event said so.
+    Event(Failure),
 }

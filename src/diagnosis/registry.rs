@@ -57,7 +57,7 @@ pub static RULES: &[Rule] = &[
     expected::X1, expected::X2,
     condition::S1, condition::S2, condition::S3, condition::S4, condition::S5, condition::S6,
     condition::silence::S7, condition::silence::S8, condition::silence::S9,
-    knowledge::K1, route::backend::K2, knowledge::K3, knowledge::K4, handshake::demanded::K5, knowledge::K6, logs::K7,
+    knowledge::K8, knowledge::K1, route::backend::K2, knowledge::K3, knowledge::K4, handshake::demanded::K5, knowledge::K6, logs::K7,
 ];
 
 /// Families of rules: the letter of their codes, and what they are about.

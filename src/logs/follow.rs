@@ -334,8 +334,9 @@ impl Watched {
 
     /// The past hour, as soon as it can be read; why it cannot is told meanwhile.
     async fn past(&self) -> Option<(PodLog, LogCursor, Instant)> {
-        let mut pause = Duration::from_secs(2);
+        let mut pace = self.cluster.pace_of_logs();
         loop {
+            pace.turn().await;
             let place = self.reading.acquire().await.ok()?;
             let read_at = Instant::now();
             let (log, cursor) = read_one(&self.cluster, &self.source, HOUR).await;
@@ -345,8 +346,8 @@ impl Watched {
             if !has_failed {
                 return Some((log, cursor, read_at));
             }
-            sleep(pause).await;
-            pause = (pause * 2).min(Duration::from_mins(1));
+            pace.answered();
+            pace.stalled();
         }
     }
 }

@@ -38,6 +38,7 @@ impl Snapshot {
             config_maps: BTreeMap::new(),
             ignored: BTreeMap::new(),
             problems: Vec::new(),
+            lost: None,
         }
     }
 

@@ -73,6 +73,8 @@ pub struct Snapshot {
     pub ignored: BTreeMap<String, usize>,
     /// What was wrong with an input as a whole: a file that is no YAML, an object without a name.
     pub problems: Vec<Problem>,
+    /// Why the cluster cannot be read at all for now. What was read before may be old.
+    pub lost: Option<Lost>,
 }
 
 /// Where a snapshot comes from.
@@ -130,6 +132,31 @@ pub enum KindState {
     Denied(String),
     /// It could not be read, for another reason.
     Failed(String),
+}
+
+/// An API server that cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lost {
+    /// The last moment at which it could.
+    pub since: Timestamp,
+    /// The cause, in a sentence without a full stop.
+    pub why: String,
+    /// In which manner.
+    pub loss: Loss,
+}
+
+/// In which manner an API server cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Loss {
+    /// It does not answer.
+    Silent,
+    /// It answers, and can read hardly any kind: its etcd does not answer, for instance.
+    Failing,
+    /// It does not accept the credentials, or there are none any more.
+    Refused {
+        /// The user and plugin that the kubeconfig names, in words; empty where it names none.
+        who: String,
+    },
 }
 
 /// The answer to a `get` by name.

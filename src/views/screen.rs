@@ -28,7 +28,7 @@ use crate::{
     },
     diagnosis::{Severity, Verdict},
     model::{
-        snapshot::{KindState, Scope, Source},
+        snapshot::{KindState, Loss, Lost, Scope, Source},
         topology::{Node, What},
     },
     views::words,
@@ -130,6 +130,9 @@ fn freshness(app: &App) -> Label {
             Label::of(Role::Muted, "from files")
         };
     }
+    if let Some(lost) = &app.snapshot.lost {
+        return of_lost(app, lost);
+    }
     let states = || app.snapshot.kinds.values();
     let oldest = states().filter_map(|state| match state {
         KindState::Stale { since, .. } => Some(*since),
@@ -165,6 +168,23 @@ fn freshness(app: &App) -> Label {
         (denied, 0) => Label::of(Role::Warning, format!("live, {denied} kinds denied")),
         (_, failed) => Label::of(Role::Error, format!("{failed} kinds unreadable")),
     }
+}
+
+/// Why what is shown may be old, and how old it is: counted from the last answer.
+fn of_lost(app: &App, lost: &Lost) -> Label {
+    let age = words::age(lost.since, app.now);
+    let text = match (&lost.loss, &app.snapshot.source) {
+        (Loss::Silent, _) => format!("API server silent, stale for {age}"),
+        (Loss::Failing, _) => format!("API server failing for {age}"),
+        (Loss::Refused { who }, _) if !who.is_empty() => {
+            format!("log in again: {who}, stale for {age}")
+        }
+        (Loss::Refused { .. }, Source::Cluster { context, .. }) => {
+            format!("log in again: context {context}, stale for {age}")
+        }
+        (Loss::Refused { .. }, Source::Files { .. }) => "log in again".to_owned(),
+    };
+    Label::of(Role::Error, text)
 }
 
 fn panes(app: &mut App, area: Rect, buffer: &mut Buffer) {

@@ -8,6 +8,7 @@ mod support;
 mod bounded;
 mod chain;
 mod cluster_connect;
+mod cluster_pace;
 mod cluster_watch;
 mod diagnosis;
 mod docs;

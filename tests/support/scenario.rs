@@ -28,7 +28,7 @@ use ngf_tui::{
         kind::{KINDS, Kind},
         object::ObjectRef,
         references::references,
-        snapshot::{KindState, Lookup, Scope, Snapshot, Source},
+        snapshot::{KindState, Lookup, Loss, Lost, Scope, Snapshot, Source},
     },
     over::said::{Outcome as Answer, Refusal, Said, Why},
     rendered::{InPod, Rendered},
@@ -102,6 +102,8 @@ pub(crate) struct Description {
     /// Kinds that may not be read.
     #[serde(default)]
     pub(crate) denied: Vec<String>,
+    /// Why the API server does not answer any more, after everything was read.
+    pub(crate) silent: Option<String>,
     /// Kinds that the cluster does not have.
     #[serde(default)]
     pub(crate) not_served: Vec<String>,
@@ -360,6 +362,9 @@ impl Scenario {
                     .kinds
                     .insert(info.kind, KindState::Live { version });
             }
+            if let Some(why) = &description.silent {
+                as_silent(&mut snapshot, why, now);
+            }
         }
         let scenario = Self {
             name: name.to_owned(),
@@ -573,6 +578,7 @@ impl Part {
             && description.now.is_none()
             && description.denied.is_empty()
             && description.not_served.is_empty()
+            && description.silent.is_none()
             && description.versions.is_empty()
             && description.dry_runs.is_empty()
             && description.base.as_ref() == Some(&base.name)
@@ -935,6 +941,23 @@ fn fill(mut text: String, minted: &BTreeMap<String, &Minted>) -> String {
 fn unfilled(text: &str) -> &str {
     text.split_once("{{")
         .map_or("", |(_, rest)| &rest[..rest.len().min(30)])
+}
+
+/// The API server has not answered for a minute.
+fn as_silent(snapshot: &mut Snapshot, why: &str, now: Timestamp) {
+    let since = now - jiff::SignedDuration::from_mins(1);
+    for (kind, state) in &mut snapshot.kinds {
+        *state = KindState::Stale {
+            version: kind.info().versions[0].to_owned(),
+            since,
+            why: why.to_owned(),
+        };
+    }
+    snapshot.lost = Some(Lost {
+        since,
+        why: why.to_owned(),
+        loss: Loss::Silent,
+    });
 }
 
 /// What was read is all that there is.

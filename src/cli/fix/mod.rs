@@ -41,8 +41,9 @@ mod choose;
 const AT_A_TIME: usize = 16;
 /// How long NGF may take to look at a change before the finding counts as still there.
 const PATIENCE: Duration = Duration::from_secs(20);
-/// How often one looks.
+/// The first pause before the cluster is read again, and the longest: each time all of it is read.
 const LOOK: Duration = Duration::from_secs(1);
+const LONGEST_LOOK: Duration = Duration::from_secs(4);
 
 /// Runs it.
 pub(super) async fn run(input: &InputArgs, args: &FixArgs) -> Result<u8, CliError> {
@@ -278,6 +279,7 @@ impl Job {
             })
             .collect();
         let begun = std::time::Instant::now();
+        let mut pause = LOOK;
         loop {
             let seen = self.look(true).await?;
             let now = &seen.diagnosis;
@@ -294,7 +296,8 @@ impl Job {
                 && let Some(why) = unknown
             {
                 if begun.elapsed() <= PATIENCE {
-                    tokio::time::sleep(LOOK).await;
+                    tokio::time::sleep(pause).await;
+                    pause = (pause * 2).min(LONGEST_LOOK);
                     continue;
                 }
                 output::say(&format!(
@@ -332,7 +335,8 @@ impl Job {
                 ))?;
                 return Ok(EXIT_FOUND);
             }
-            tokio::time::sleep(LOOK).await;
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(LONGEST_LOOK);
         }
     }
 }

@@ -23,7 +23,7 @@ use super::{
     made::{DEBUG_POD, MANAGED_BY, PREFIX},
 };
 use crate::{
-    cluster::{Cluster, error::Failure, request::answered},
+    cluster::{Cluster, error::Failure, pace::pauses, request::answered},
     model::{clean::clean_line, kind::Kind, object::ObjectRef},
 };
 
@@ -124,7 +124,10 @@ async fn remove(client: &Client, pod: &ObjectRef, uid: Option<&str>) -> Result<(
         Err(failure) => return Err(failure.words().to_owned()),
     }
     let until = Instant::now() + GONE;
-    while Instant::now() < until {
+    for pause in pauses() {
+        if Instant::now() >= until {
+            break;
+        }
         match answered(pods.get(&pod.name)).await {
             Err(Failure::NotFound(_)) => return Ok(()),
             Ok(now) if uid.is_some_and(|uid| now.metadata.uid.as_deref() != Some(uid)) => {
@@ -132,7 +135,7 @@ async fn remove(client: &Client, pod: &ObjectRef, uid: Option<&str>) -> Result<(
             }
             // Whoever may delete it but not read it has done what they can.
             Err(Failure::Denied(_)) => return Ok(()),
-            Ok(_) | Err(_) => sleep(Duration::from_millis(200)).await,
+            Ok(_) | Err(_) => sleep(pause).await,
         }
     }
     Err(format!(

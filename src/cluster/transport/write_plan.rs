@@ -23,14 +23,12 @@ use super::{
     starting::{self, Start},
 };
 use crate::{
-    cluster::{error::Failure, request::answered},
+    cluster::{error::Failure, pace::pauses, request::answered},
     model::{object::ObjectRef, raw::Raw},
 };
 
 /// How long a container may take to run: its image may have to be pulled.
 const RUNNING: Duration = Duration::from_mins(1);
-/// How often one looks.
-const LOOK: Duration = Duration::from_millis(300);
 /// A container that ends sooner than this is not used again.
 const ENOUGH: Duration = Duration::from_mins(1);
 
@@ -340,7 +338,10 @@ impl Transports {
         let about = ListParams::default().fields(&format!("involvedObject.name={}", pod.name));
         let until = Instant::now() + RUNNING;
         let mut waits = String::new();
-        while Instant::now() < until {
+        for pause in pauses() {
+            if Instant::now() >= until {
+                break;
+            }
             if cancel.is_cancelled() {
                 return Err("cancelled before it ran".to_owned());
             }
@@ -365,7 +366,7 @@ impl Transports {
             }
             tokio::select! {
                 () = cancel.cancelled() => {}
-                () = sleep(LOOK) => {}
+                () = sleep(pause) => {}
             }
         }
         Err(format!(

@@ -7,19 +7,22 @@ use serde_json::json;
 use crate::{
     diagnosis::{
         context::Context,
+        engine::Findings,
         finding::{Finding, Remedy, Severity},
         registry::Rule,
         rules::shared::upper,
-        words::count,
+        words::{count, list, moment},
     },
     model::{
         kind::{KINDS, Kind, KindInfo},
         object::{Note, NoteKind, ObjectRef},
-        snapshot::KindState,
+        snapshot::{KindState, Loss, Source},
     },
     over::said::Outcome,
 };
 
+/// Kinds that a title names.
+const MOST_NAMES: usize = 6;
 /// Inputs that could not be read are listed one by one up to here.
 const MOST_PROBLEMS: usize = 50;
 
@@ -28,7 +31,7 @@ pub(in crate::diagnosis) const K1: Rule = Rule {
     severity: Severity::Warning,
     title: "A kind of object could not be read",
     explanation: "Denied, or failed: what these objects would say is missing from every verdict.",
-    remedy: "Grant list and watch on it.",
+    remedy: "Grant list and watch on it where it is denied; otherwise fix what the API server reports.",
     causes: &["NGF-K2", "NGF-K5"],
     check: |context, findings| {
         for severity in [Severity::Warning, Severity::Info] {
@@ -36,33 +39,115 @@ pub(in crate::diagnosis) const K1: Rule = Rule {
                 findings.add(finding);
             }
         }
-        for info in KINDS {
-            let Some(state) = context.snapshot.kinds.get(&info.kind) else {
-                continue;
-            };
-            let why = match state {
-                KindState::Failed(why) => why.clone(),
-                KindState::UnknownVersions(versions) => {
-                    format!("the cluster serves it only as {}", versions.join(", "))
-                }
-                KindState::Stale { why, .. } => {
-                    format!("what is known may be old, since the watch broke: {why}")
-                }
-                KindState::Denied(_)
-                | KindState::Loading
-                | KindState::Live { .. }
-                | KindState::NotServed => continue,
-            };
-            let title = format!("Objects of kind {} could not be read", info.name);
-            let mut finding =
-                Finding::new("NGF-K1", importance(info.kind), &any_of(info.kind), title)
-                    .unknown()
-                    .because(format!("{}.", upper(&why)));
-            finding.marks.clear();
-            findings.add(finding);
+        if context.snapshot.lost.is_none() {
+            unreadable(context, findings);
         }
     },
 };
+
+/// Kinds that cannot be read for another reason than a missing right: one finding for each reason, because
+/// an API server in trouble gives the same one for all.
+fn unreadable(context: &Context<'_>, findings: &mut Findings) {
+    let mut by_reason: BTreeMap<(Severity, String), (String, Vec<&KindInfo>)> = BTreeMap::new();
+    for info in KINDS {
+        let why = match context.snapshot.kinds.get(&info.kind) {
+            Some(KindState::Failed(why)) => why.clone(),
+            Some(KindState::UnknownVersions(versions)) => {
+                format!("the cluster serves it only as {}", versions.join(", "))
+            }
+            Some(KindState::Stale { why, .. }) => {
+                format!("what is known may be old, since the watch broke: {why}")
+            }
+            _ => continue,
+        };
+        // Versions and identifiers of requests differ.
+        let alike = why.chars().filter(|c| !c.is_ascii_digit()).collect();
+        let (_, kinds) = by_reason
+            .entry((importance(info.kind), alike))
+            .or_insert_with(|| (why, Vec::new()));
+        kinds.push(info);
+    }
+    for ((severity, _), (why, kinds)) in by_reason {
+        let title = match kinds.as_slice() {
+            [one] => format!("Objects of kind {} could not be read", one.name),
+            _ => {
+                let names = list(kinds.iter().map(|info| info.name), MOST_NAMES);
+                format!(
+                    "Objects of {} kinds could not be read: {names}",
+                    kinds.len()
+                )
+            }
+        };
+        let all: Vec<ObjectRef> = kinds.iter().map(|info| any_of(info.kind)).collect();
+        let plurals: Vec<&str> = kinds.iter().map(|info| info.plural).collect();
+        let mut finding = Finding::new("NGF-K1", severity, &all[0], title)
+            .unknown()
+            .because(format!("{}.", upper(why.trim_end_matches('.'))))
+            .scope(&all)
+            .remedy(Remedy::say(format!(
+                "Check what kubectl get {} reports. The tool tries again by itself.",
+                plurals[0]
+            )));
+        finding.marks.clear();
+        findings.add(finding);
+    }
+}
+
+pub(in crate::diagnosis) const K8: Rule = Rule {
+    code: "NGF-K8",
+    severity: Severity::Warning,
+    title: "The cluster cannot be read for now",
+    explanation: "The API server does not answer, fails for most kinds, or does not accept the credentials. What was read before may be old.",
+    remedy: "Check the API server and the network, or log in again.",
+    causes: &["NGF-K1", "NGF-K2", "NGF-K5", "NGF-K7"],
+    check: |context, findings| {
+        let Some(lost) = &context.snapshot.lost else {
+            return;
+        };
+        let since = moment(lost.since.as_second());
+        let unread: Vec<ObjectRef> = context
+            .snapshot
+            .kinds
+            .iter()
+            .filter(|(_, state)| matches!(state, KindState::Failed(_) | KindState::Stale { .. }))
+            .map(|(kind, _)| any_of(*kind))
+            .collect();
+        let (title, remedy) = match &lost.loss {
+            Loss::Silent => (
+                format!("The API server does not answer; its last answer came at {since}"),
+                "Check the network, and that the API server runs. The tool tries again by itself.".to_owned(),
+            ),
+            Loss::Failing => (
+                format!("{} kinds of objects cannot be read since {since}", unread.len()),
+                "Check the API server and its etcd: kubectl get --raw /readyz. The tool tries again by itself.".to_owned(),
+            ),
+            Loss::Refused { who } => (
+                format!("The API server does not accept the credentials{} since {since}: log in again", of_whom(context, who)),
+                "Log in again, so that the kubeconfig or its plugin has new credentials: the tool takes them up by itself.".to_owned(),
+            ),
+        };
+        let mut finding = Finding::new("NGF-K8", Severity::Warning, &any_of(Kind::Gateway), title)
+            .unknown()
+            .because(format!("{}.", upper(lost.why.trim_end_matches('.'))))
+            .because("What was read before that may be old.")
+            .scope(&unread)
+            .remedy(Remedy::say(remedy));
+        finding.marks.clear();
+        finding.input = Some("API server".to_owned());
+        findings.add(finding);
+    },
+};
+
+/// ` of context prod (user "alice")`.
+fn of_whom(context: &Context<'_>, who: &str) -> String {
+    let Source::Cluster { context, .. } = &context.snapshot.source else {
+        return String::new();
+    };
+    match who {
+        "" => format!(" of context {context:?}"),
+        who => format!(" of context {context:?} ({who})"),
+    }
+}
 
 /// What may not be read, all in one, with the one rule that would allow it.
 fn denied(context: &Context<'_>, severity: Severity) -> Option<Finding> {

@@ -70,23 +70,25 @@ pub(in crate::diagnosis) const K5: Rule = Rule {
     remedy: "See what the sentence asks for.",
     causes: &[],
     check: |context, findings| {
-        let mut by_reason: BTreeMap<(&str, &ObjectRef), Vec<&Probed>> = BTreeMap::new();
+        let mut by_reason: BTreeMap<&str, Vec<&Probed>> = BTreeMap::new();
         for probed in &context.probes {
             if let Err(why) = &probed.result {
-                by_reason
-                    .entry((why, &probed.plan.service))
-                    .or_default()
-                    .push(probed);
+                by_reason.entry(why).or_default().push(probed);
             }
         }
-        for ((why, service), probes) in by_reason {
-            let mut finding = Finding::new(
-                "NGF-K5",
-                Severity::Warning,
-                service,
-                format!("{service} could not be probed: {why}"),
-            )
-            .unknown();
+        for (why, probes) in by_reason {
+            let services: BTreeSet<&ObjectRef> =
+                probes.iter().map(|probed| &probed.plan.service).collect();
+            let Some(first) = services.first() else {
+                continue;
+            };
+            let title = match services.len() {
+                1 => format!("{first} could not be probed: {why}"),
+                many => format!("{many} Services could not be probed: {why}"),
+            };
+            let mut finding = Finding::new("NGF-K5", Severity::Warning, first, title)
+                .unknown()
+                .scope(services.iter().copied());
             finding.marks.clear();
             for probed in probes {
                 let plan = &probed.plan;
