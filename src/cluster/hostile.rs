@@ -63,6 +63,10 @@ enum Fault {
     Failing,
     /// An old API server, with twenty thousand versions of each group.
     Versions,
+    /// It starts: it is not ready, and does not know its CRDs.
+    Starting,
+    /// It has started, says that it is ready, and does not know its CRDs yet.
+    Started,
     /// No connection.
     Down,
     /// 401 to everything.
@@ -167,10 +171,12 @@ impl Api {
             _ => {}
         }
         Ok(match path {
+            "/readyz" if fault == Fault::Starting => status(500, "not ready"),
             "/readyz" => text("ok"),
+            _ if is_starting(fault) && path.contains("gateway.") => status(404, "not found"),
             "/api" | "/apis" => discovery(path, fault),
             _ if path.ends_with("/log") => log(query),
-            _ if is_watch => self.watch(path, query, fault),
+            _ if is_watch => self.watch(query, fault),
             _ if is_kind => self.list(path, query, fault),
             _ if is_version(path) => resources(path),
             _ => {
@@ -222,7 +228,7 @@ impl Api {
         }))
     }
 
-    fn watch(&self, path: &str, query: &str, fault: Fault) -> Response<AxumBody> {
+    fn watch(&self, query: &str, fault: Fault) -> Response<AxumBody> {
         let is_by_name = query.contains("fieldSelector");
         let version = query
             .split('&')
@@ -260,6 +266,10 @@ impl Api {
     }
 }
 
+fn is_starting(fault: Fault) -> bool {
+    matches!(fault, Fault::Starting | Fault::Started)
+}
+
 fn is_plural(word: &str) -> bool {
     KINDS.iter().any(|info| info.plural == word)
 }
@@ -294,10 +304,11 @@ fn items(path: &str) -> Vec<Value> {
 
 fn discovery(path: &str, fault: Fault) -> Response<AxumBody> {
     let mut groups: BTreeMap<&str, BTreeMap<&str, Vec<Value>>> = BTreeMap::new();
-    for info in KINDS
-        .iter()
-        .filter(|info| info.group.is_empty() == (path == "/api"))
-    {
+    let known = KINDS.iter().filter(|info| {
+        info.group.is_empty() == (path == "/api")
+            && !(is_starting(fault) && info.group.contains("gateway."))
+    });
+    for info in known {
         let versions = groups.entry(info.group).or_default();
         let resources = versions.entry(info.versions[0]).or_default();
         resources.push(json!({"resource": info.plural}));
@@ -687,4 +698,55 @@ async fn a_secret_that_is_read_from_old_copies_is_known_all_the_same() {
     let secret = ObjectRef::new(Kind::Secret, "apps", "cert");
     let snapshot = snapshots.borrow();
     assert!(matches!(snapshot.secrets[&secret], Lookup::Found(_)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_api_server_that_starts_drops_no_kind_that_it_does_not_know_yet() {
+    let api = Api::with(Fault::None);
+    let (mut snapshots, _cancel) = watch(&api);
+    sleep(MINUTE).await;
+    let mut seen = snapshots.clone();
+    let never_dropped = tokio::spawn(async move {
+        let dropped = seen.wait_for(|snapshot| {
+            snapshot.gateways.is_empty() || snapshot.kinds[&Kind::Gateway] == KindState::NotServed
+        });
+        dropped.await.map(|_| ()).is_err()
+    });
+    for (fault, seconds) in [
+        (Fault::Down, 20),
+        (Fault::Starting, 20),
+        (Fault::Started, 20),
+    ] {
+        api.set(fault);
+        sleep(Duration::from_secs(seconds)).await;
+    }
+    api.set(Fault::None);
+    let live = snapshots.wait_for(|snapshot| is_live(snapshot) && snapshot.lost.is_none());
+    let live = tokio::time::timeout(MINUTE, live).await;
+    assert!(live.is_ok(), "live again");
+    drop(live);
+    assert!(!never_dropped.is_finished(), "no kind was dropped");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_kind_that_is_gone_for_good_is_dropped() {
+    let api = Api::with(Fault::None);
+    let (mut snapshots, _cancel) = watch(&api);
+    sleep(MINUTE).await;
+    api.set(Fault::Started);
+    let gone =
+        snapshots.wait_for(|snapshot| snapshot.kinds[&Kind::Gateway] == KindState::NotServed);
+    let gone = tokio::time::timeout(MINUTE * 10, gone).await;
+    assert!(gone.is_ok());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_api_server_that_is_not_ready_is_not_believed_to_have_no_gateways() {
+    let api = Api::with(Fault::Starting);
+    let snapshot = api.cluster().snapshot(MINUTE).await;
+    assert!(matches!(
+        snapshot.kinds[&Kind::Gateway],
+        KindState::Failed(_)
+    ));
+    assert!(snapshot.lost.is_some());
 }

@@ -34,7 +34,7 @@ use tokio_util::sync::{CancellationToken, DropGuard};
 
 use self::{
     delta::Delta,
-    discovery::{Served, discover},
+    discovery::{Discovered, Served, discover},
     error::Failure,
     link::Link,
     pace::Lane,
@@ -86,6 +86,8 @@ pub(crate) use request::is_name;
 const REDISCOVER: Duration = Duration::from_mins(5);
 /// How often it does where one is missing that somebody may be about to install.
 const EXPECTED: Duration = Duration::from_mins(1);
+/// How long a kind must be missing before its objects are dropped.
+const VANISHED: Duration = Duration::from_secs(30);
 /// The least time between two discoveries.
 const AT_MOST: Duration = Duration::from_secs(5);
 /// Deltas under way from the readers to the store.
@@ -308,6 +310,7 @@ impl Cluster {
             scope: self.scope.clone(),
             fallback: self.namespace.clone(),
             running: BTreeMap::new(),
+            vanished: BTreeMap::new(),
             cancel: cancel.clone(),
         };
         spawn(&cancel, supervisor.run());
@@ -416,6 +419,8 @@ struct Supervisor {
     fallback: String,
     /// The version that is read of each kind, and what stops its reader.
     running: BTreeMap<Kind, (String, CancellationToken)>,
+    /// Kinds that are read and that the last discovery did not name, and since when.
+    vanished: BTreeMap<Kind, Instant>,
     cancel: CancellationToken,
 }
 
@@ -425,17 +430,26 @@ impl Supervisor {
         let mut pace = Pace::new(Arc::clone(&self.shared.link), Lane::Kinds, AT_MOST);
         loop {
             pace.turn().await;
-            match discover(&self.shared.client).await {
+            match self.discovered().await {
                 Ok(discovered) => {
-                    pace.progressed();
                     let is_complete = !discovered.kinds.iter().any(is_expected);
+                    let mut has_changed = false;
                     for (kind, served) in discovered.kinds {
-                        self.adjust(kind, served).await;
+                        has_changed |= self.adjust(kind, served).await;
                     }
                     for problem in discovered.problems {
                         self.shared.tell(Delta::Problem(Box::new(problem))).await;
                     }
-                    let pause = if is_complete { REDISCOVER } else { EXPECTED };
+                    if has_changed {
+                        pace.progressed();
+                    } else {
+                        pace.stalled();
+                    }
+                    let pause = match (self.vanished.is_empty(), is_complete) {
+                        (false, _) => VANISHED / 3,
+                        (true, false) => EXPECTED,
+                        (true, true) => REDISCOVER,
+                    };
                     tokio::select! {
                         () = sleep(pause) => {}
                         () = self.shared.missing.notified() => {}
@@ -449,6 +463,16 @@ impl Supervisor {
                 }
             }
         }
+    }
+
+    /// What the cluster has. An API server that is starting does not know its CRDs yet: where one is
+    /// missing, it has to be ready to be believed.
+    async fn discovered(&self) -> Result<Discovered, Failure> {
+        let discovered = discover(&self.shared.client).await?;
+        if discovered.kinds.iter().any(is_expected) {
+            pulse::is_ready(&self.shared.client).await?;
+        }
+        Ok(discovered)
     }
 
     /// A namespace that does not exist looks like an empty one.
@@ -470,7 +494,24 @@ impl Supervisor {
         }
     }
 
-    async fn adjust(&mut self, kind: Kind, served: Served) {
+    /// Starts or stops the reader of a kind; returns whether anything changed.
+    async fn adjust(&mut self, kind: Kind, served: Served) -> bool {
+        if served != Served::Nothing {
+            self.vanished.remove(&kind);
+        } else if self.running.contains_key(&kind) {
+            // After its start an API server may be ready and not know each CRD again.
+            let since = *self.vanished.entry(kind).or_insert_with(Instant::now);
+            if self.shared.link.is_young() || since.elapsed() < VANISHED {
+                return false;
+            }
+            self.vanished.remove(&kind);
+        }
+        let before = self.running.get(&kind).map(|(version, _)| version.clone());
+        self.follow(kind, served).await;
+        before.as_ref() != self.running.get(&kind).map(|(version, _)| version)
+    }
+
+    async fn follow(&mut self, kind: Kind, served: Served) {
         match served {
             Served::Version(version) => {
                 if self

@@ -55,7 +55,7 @@ pub(super) async fn run(shared: Shared, renewable: Arc<Renewable>) {
             () = waited => {}
             () = renewed(&renewable, refused) => {}
         }
-        match ask(&shared.client).await {
+        match ask(&shared.client, missed >= MISSED).await {
             None => {
                 if missed >= MISSED {
                     shared.link.heard();
@@ -139,8 +139,9 @@ fn lost(failure: &Failure, link: &Link, renewable: &Renewable) -> Lost {
     }
 }
 
-/// Why it does not answer; `None` where it does, whatever it says.
-async fn ask(client: &Client) -> Option<Failure> {
+/// Why it does not answer; `None` where it does, whatever it says. After an outage it has to be ready: an
+/// API server that is starting does not know its CRDs yet, and would tell that they are not there.
+async fn ask(client: &Client, is_lost: bool) -> Option<Failure> {
     let request = http::Request::get("/readyz").body(Body::empty()).ok()?;
     let asked = async {
         let answer = client.send(request).await?;
@@ -163,6 +164,20 @@ async fn ask(client: &Client) -> Option<Failure> {
         Ok(Ok(status)) if is_a_proxys(status) => Some(Failure::NoAnswer(format!(
             "it, or a proxy before it, answers {status}"
         ))),
+        Ok(Ok(status)) if is_lost && status.is_server_error() => Some(Failure::NoAnswer(format!(
+            "it is not ready: /readyz answers {status}"
+        ))),
         Ok(Ok(_)) => None,
+    }
+}
+
+/// Asks whether it is ready.
+///
+/// # Errors
+/// Where it says that it is not. Where it keeps that to itself, it is taken for ready.
+pub(super) async fn is_ready(client: &Client) -> Result<(), Failure> {
+    match ask(client, true).await {
+        Some(failure) => Err(failure),
+        None => Ok(()),
     }
 }
