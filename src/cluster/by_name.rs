@@ -133,6 +133,7 @@ pub(super) async fn run(
                 reference: reference.clone(),
                 watches: Arc::clone(&watches),
                 changes_alone: Arc::clone(&changes_alone),
+                begins_with_it: true,
                 known: None,
                 reads: pace(),
                 watching: pace(),
@@ -151,6 +152,8 @@ struct Reader {
     watches: Arc<Semaphore>,
     /// Whether the API server cannot begin a watch with the object.
     changes_alone: Arc<AtomicBool>,
+    /// Whether a watch begins with the object, as far as that was seen.
+    begins_with_it: bool,
     /// The resource version that was told to the store; empty where the object does not exist.
     known: Option<String>,
     reads: Pace,
@@ -278,14 +281,17 @@ impl Reader {
             // It may have changed before the watch began.
             self.read().await?;
         }
-        let known = self.known.as_deref().unwrap_or_default();
+        let known = self.known.clone().unwrap_or_default();
         // An object that was deleted since it was read is never told of.
-        let mut is_awaited = !known.is_empty() && !changes_alone;
+        let mut is_awaited = self.begins_with_it && !known.is_empty() && !changes_alone;
         let first = Instant::now() + FIRST;
         loop {
             let event = tokio::select! {
                 event = timeout(WATCH_SILENCE, events.next()) => event,
-                () = sleep_until(first), if is_awaited => return Ok(true),
+                () = sleep_until(first), if is_awaited => {
+                    self.begins_with_it = false;
+                    return Ok(true);
+                }
             };
             let event = match event {
                 Ok(Some(Ok(event))) => event,
@@ -309,13 +315,14 @@ impl Reader {
                 }
                 WatchEvent::Added(mut item) | WatchEvent::Modified(mut item) => {
                     let version = item.value.pointer("/metadata/resourceVersion");
-                    let is_known = version.and_then(Value::as_str) == Some(known);
+                    let is_known = version.and_then(Value::as_str) == Some(known.as_str());
                     // a server that knows no metadata-only watch sends the values too
                     crate::model::facts::wipe(&mut item.value);
                     if !is_known {
                         return Ok(true);
                     }
                     is_awaited = false;
+                    self.begins_with_it = true;
                 }
                 WatchEvent::Deleted(mut item) => {
                     crate::model::facts::wipe(&mut item.value);

@@ -127,6 +127,9 @@ fn shown(path: &std::path::Path) -> String {
     clean_line(&path.to_string_lossy())
 }
 
+/// How a TLS failure begins that is about the client certificate.
+pub(super) const NOT_ACCEPTED: &str = "it does not accept the client certificate";
+
 /// What went wrong with one request, so far as it decides what to do next.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Failure {
@@ -261,7 +264,7 @@ fn tls(error: &rustls::Error) -> String {
             | AlertDescription::CertificateExpired
             | AlertDescription::CertificateRequired
             | AlertDescription::UnknownCA),
-        ) => format!("it does not accept the client certificate (alert {alert:?})"),
+        ) => format!("{NOT_ACCEPTED} (alert {alert:?})"),
         Error::InvalidMessage(_) => "what listens there does not speak TLS".to_owned(),
         other => bounded(&other.to_string()),
     }

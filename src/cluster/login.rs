@@ -55,7 +55,8 @@ impl Login {
             let Some(info) = &info.auth_info else { break };
             if let Some(command) = info.exec.as_ref().and_then(|exec| exec.command.as_ref()) {
                 login.has_plugin = true;
-                login.who += &format!(", plugin {:?}", bounded(command));
+                let command = bounded(command);
+                login.who = format!("{}, plugin {command:?}", login.who);
             }
             let named = [&info.client_certificate, &info.client_key, &info.token_file];
             let folder = path.parent().unwrap_or(Path::new(""));

@@ -318,6 +318,7 @@ impl Cluster {
             &cancel,
             pulse::run(shared.clone(), Arc::clone(&self.renewable)),
         );
+        spawn(&cancel, pulse::renew(Arc::clone(&self.renewable)));
         spawn(
             &cancel,
             by_name::run(shared, wanted_received, cancel.clone()),

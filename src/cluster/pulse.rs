@@ -13,7 +13,7 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 
 use super::{
     delta::Delta,
-    error::Failure,
+    error::{Failure, NOT_ACCEPTED},
     link::{Link, Watchman},
     renew::{Renewable, is_a_proxys},
     request::no_answer,
@@ -42,18 +42,17 @@ const MAX_BODY: usize = 64 << 10;
 pub(super) async fn run(shared: Shared, renewable: Arc<Renewable>) {
     let _watchman = Watchman(Arc::clone(&shared.link));
     let mut missed: u32 = 0;
-    let mut last: Option<Failure> = None;
+    let mut before: Option<Failure> = None;
     loop {
         let waited = async {
-            match &last {
+            match &before {
                 None => quiet(&shared.link).await,
                 Some(failure) => sleep(pause(failure, missed)).await,
             }
         };
-        let refused = last.as_ref().is_some_and(is_refusal);
         tokio::select! {
             () = waited => {}
-            () = renewed(&renewable, refused) => {}
+            () = renewable.replaced() => {}
         }
         match ask(&shared.client, missed >= MISSED).await {
             None => {
@@ -62,20 +61,21 @@ pub(super) async fn run(shared: Shared, renewable: Arc<Renewable>) {
                     shared.tell(Delta::Answering).await;
                 }
                 shared.link.back();
-                renewable.accepted();
-                (missed, last) = (0, None);
+                renewable.accepted(true);
+                (missed, before) = (0, None);
             }
             Some(failure) => {
                 missed = missed.saturating_add(1);
-                let is_news = last
+                let is_news = before
                     .as_ref()
                     .is_none_or(|last| is_refusal(last) != is_refusal(&failure));
                 if missed == MISSED || (missed > MISSED && is_news) {
                     shared.link.lost();
-                    let lost = lost(&failure, &shared.link, &renewable);
-                    shared.tell(Delta::Lost(Box::new(lost))).await;
+                    let loss = lost(&failure, &shared.link, &renewable);
+                    shared.tell(Delta::Lost(Box::new(loss))).await;
                 }
-                last = Some(failure);
+                renewable.accepted(!is_refusal(&failure));
+                before = Some(failure);
             }
         }
     }
@@ -99,13 +99,11 @@ async fn quiet(link: &Link) {
     }
 }
 
-/// Until the credentials were replaced.
-async fn renewed(renewable: &Renewable, refused: bool) {
+/// Takes up new credentials, for ever: apart from the pulse, which must not wait for a plugin.
+pub(super) async fn renew(renewable: Arc<Renewable>) {
     loop {
         sleep(KUBECONFIG).await;
-        if renewable.renew(refused).await {
-            return;
-        }
+        renewable.renew().await;
     }
 }
 
@@ -122,7 +120,11 @@ fn pause(failure: &Failure, missed: u32) -> Duration {
 }
 
 fn is_refusal(failure: &Failure) -> bool {
-    matches!(failure, Failure::Unauthorized(_) | Failure::Credentials(_))
+    match failure {
+        Failure::Unauthorized(_) | Failure::Credentials(_) => true,
+        Failure::Tls(words) => words.starts_with(NOT_ACCEPTED),
+        _ => false,
+    }
 }
 
 fn lost(failure: &Failure, link: &Link, renewable: &Renewable) -> Lost {

@@ -3,13 +3,19 @@
 
 use std::{
     hash::RandomState,
-    sync::{Arc, Mutex, PoisonError, RwLock},
+    sync::{
+        Arc, Mutex, PoisonError, RwLock,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
 use http::{Request, Response, StatusCode, header::RETRY_AFTER};
 use kube::{Client, client::Body};
-use tokio::time::{Instant, timeout};
+use tokio::{
+    sync::Notify,
+    time::{Instant, timeout},
+};
 
 use super::{ClusterOptions, config, link::Link, login::Login, plugin::Screen};
 
@@ -29,6 +35,9 @@ pub(super) struct Renewable {
     screen: Arc<Screen>,
     key: RandomState,
     seen: Mutex<Seen>,
+    /// Whether the API server does not accept the credentials.
+    refused: AtomicBool,
+    replaced: Notify,
 }
 
 /// What was seen of the credentials.
@@ -68,6 +77,8 @@ impl Renewable {
                 fingerprint,
                 plugin: (Instant::now() + PLUGIN, PLUGIN),
             }),
+            refused: AtomicBool::new(false),
+            replaced: Notify::new(),
         })
     }
 
@@ -94,9 +105,15 @@ impl Renewable {
         self.seen().login.who.clone()
     }
 
-    /// Reads the credentials again where their files changed, or, where they are `refused`, where a
-    /// plugin may have others. Returns whether they were replaced.
-    pub(super) async fn renew(&self, refused: bool) -> bool {
+    /// Waits until the credentials are replaced.
+    pub(super) async fn replaced(&self) {
+        self.replaced.notified().await;
+    }
+
+    /// Reads the credentials again where their files changed, or, where they are not accepted, where a
+    /// plugin may have others.
+    pub(super) async fn renew(&self) {
+        let refused = self.refused.load(Ordering::Relaxed);
         let now = Instant::now();
         let is_due = {
             let mut seen = self.seen();
@@ -110,24 +127,29 @@ impl Renewable {
             has_changed || plugin_is_due
         };
         if !is_due {
-            return false;
+            return;
         }
         let read = timeout(RENEWAL, config::connection(&self.options, &self.screen)).await;
-        let Ok(Ok(read)) = read else { return false };
+        let Ok(Ok(read)) = read else { return };
         if read.context != self.context || read.server != self.server {
-            return false;
+            return;
         }
         let login = Login::of(&self.options, &self.context);
         let mut seen = self.seen();
         seen.fingerprint = login.fingerprint(&self.key);
         seen.login = login;
+        drop(seen);
         *self.current.write().unwrap_or_else(PoisonError::into_inner) = read.client;
-        true
+        self.replaced.notify_one();
     }
 
-    /// The credentials are accepted: a plugin may be run soon where they are not any more.
-    pub(super) fn accepted(&self) {
-        self.seen().plugin = (Instant::now(), PLUGIN);
+    /// Says whether the API server accepts the credentials. Where it does not any more, a plugin is run
+    /// soon.
+    pub(super) fn accepted(&self, accepted: bool) {
+        self.refused.store(!accepted, Ordering::Relaxed);
+        if accepted {
+            self.seen().plugin = (Instant::now(), PLUGIN);
+        }
     }
 
     fn now(&self) -> Client {

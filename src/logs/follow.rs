@@ -334,9 +334,9 @@ impl Watched {
 
     /// The past hour, as soon as it can be read; why it cannot is told meanwhile.
     async fn past(&self) -> Option<(PodLog, LogCursor, Instant)> {
-        let mut pace = self.cluster.pace_of_logs();
+        let mut turns = self.cluster.pace_of_logs();
         loop {
-            pace.turn().await;
+            turns.turn().await;
             let place = self.reading.acquire().await.ok()?;
             let read_at = Instant::now();
             let (log, cursor) = read_one(&self.cluster, &self.source, HOUR).await;
@@ -346,8 +346,8 @@ impl Watched {
             if !has_failed {
                 return Some((log, cursor, read_at));
             }
-            pace.answered();
-            pace.stalled();
+            turns.answered();
+            turns.stalled();
         }
     }
 }

@@ -126,8 +126,8 @@ async fn commands_that_stay_open_are_calm_where_old_versions_are_forgotten() {
     let direct = folder.path().join("direct");
     std::fs::write(&direct, sandbox.kubeconfig()).expect("a kubeconfig");
     let counter = Counter::before(&direct);
-    let counted = folder.path().join("counted");
-    std::fs::write(&counted, counter.kubeconfig()).expect("a kubeconfig");
+    let through = folder.path().join("through");
+    std::fs::write(&through, counter.kubeconfig()).expect("a kubeconfig");
     // As after a restart: every version that an object has is older than what is remembered.
     sandbox.compact();
     for arguments in [
@@ -137,7 +137,7 @@ async fn commands_that_stay_open_are_calm_where_old_versions_are_forgotten() {
         counter.take();
         let mut tool = ngf_tui()
             .arg("--kubeconfig")
-            .arg(&counted)
+            .arg(&through)
             .args(arguments.split(' '))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
