@@ -124,6 +124,8 @@ impl Api {
             version: None,
             namespace: "apps".to_owned(),
             scope: Scope::AllNamespaces,
+            screen: Arc::default(),
+            since: Instant::now(),
         }
     }
 
