@@ -6,7 +6,7 @@
 //!
 //! One process of NGINX is all NGINX backends and the gateway: `nginx.rs` writes its configuration,
 //! `log.rs` reads its verdict. A new vector is one line in a file of `vectors/`. With
-//! `current-nginx.sh` or `same-openssl.sh` the oracle has the probe's own OpenSSL, and then not one
+//! `same-openssl.sh` the oracle has the probe's own OpenSSL, and then not one
 //! word of a log line may differ.
 
 #[path = "differential/backends.rs"]

@@ -4,8 +4,8 @@
 //! nginx did, and the log alone must name the code where it can. `accounted` says of every rule about
 //! connections where it is broken for real, or why it is not.
 //!
-//! `NGINX_BINARY` names another nginx than Debian's (probes/tests/differential/current-nginx.sh builds
-//! one); `NGF_TUI_RIG_LINES` a file to write all that nginx wrote to (`tests/logs/record` takes it).
+//! `NGINX_BINARY` names another nginx than Debian's; `NGF_TUI_RIG_LINES` a file to write all that nginx wrote
+//! to (`tests/logs/record` takes it).
 
 mod accounted;
 mod case;

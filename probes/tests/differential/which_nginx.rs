@@ -1,7 +1,7 @@
 //! Which NGINX is the oracle: Debian's, or the one that the variable `NGINX_BINARY` names.
 //!
 //! `NGINX_LIBRARIES` names a folder with shared libraries for it to load first: `same-openssl.sh`
-//! makes the OpenSSL that the probe links into such. `current-nginx.sh` builds a current NGINX.
+//! makes the OpenSSL that the probe links into such.
 
 use std::ffi::OsString;
 use std::process::Command;
