@@ -14,8 +14,9 @@ use super::{
     finding::Mark,
     mounted::{self, Mounted, Selectable},
     ngf::{
-        BackendDecision, BackendState, ClientCertificate, Difference, PolicyDecision, RuleDecision,
-        Running, client_certificate, decide_policy, decide_rule, known, predict,
+        Answer, BackendDecision, BackendState, ClientCertificate, Difference, PolicyDecision,
+        RuleDecision, Running, Written, client_certificate, decide_policy, decide_rule, known,
+        predict, refused,
     },
     plan::{ProbeTarget, TrustSource, plan_all},
 };
@@ -51,6 +52,8 @@ pub struct Context<'a> {
     pub policies: BTreeMap<&'a ObjectRef, (&'a Object<BackendTLSPolicy>, PolicyDecision)>,
     /// Every rule of every route that one of NGF's Gateways takes.
     pub rules: Vec<RuleInUse<'a>>,
+    /// The CA bundles that NGF writes for each of its Gateways.
+    written: BTreeMap<&'a ObjectRef, Written>,
     /// Objects whose status is another than NGF would write.
     pub differences: BTreeMap<ObjectRef, Vec<Difference>>,
     /// Probes of connections that nginx would still open as it was tried.
@@ -129,6 +132,7 @@ impl<'a> Context<'a> {
             gateways,
             policies,
             rules: Vec::new(),
+            written: BTreeMap::new(),
             policy_users: BTreeMap::new(),
             service_users: HashMap::new(),
             services_by_name: HashMap::new(),
@@ -144,6 +148,7 @@ impl<'a> Context<'a> {
         };
         context.probes = context.current_probes();
         context.rules = context.rules_in_use();
+        context.written = context.written();
         context.policy_users = context.users();
         context.index_services();
         context.trusting = context.trusting();
@@ -176,6 +181,34 @@ impl<'a> Context<'a> {
             }
         }
         rules
+    }
+
+    fn written(&self) -> BTreeMap<&'a ObjectRef, Written> {
+        let of = |(name, (gateway, _)): (&&'a ObjectRef, &(&'a Object<Gateway>, _))| {
+            let rules = self.rules.iter();
+            let rules = rules.filter(|rule| rule.gateways.contains(*name));
+            let decisions = rules.map(|rule| &rule.decision);
+            (*name, Written::of(self.snapshot, gateway, decisions))
+        };
+        self.gateways.iter().map(of).collect()
+    }
+
+    /// What clients of a Gateway get for the backends of a rule that NGF refuses.
+    pub fn answer(&self, rule: &RuleInUse<'a>, gateway: &ObjectRef) -> Option<Answer> {
+        let (found, _) = self.gateways.get(gateway)?;
+        let written = self.written.get(gateway)?;
+        let kind = rule.route.reference.kind;
+        Some(refused::answer(found, kind, &rule.decision, written))
+    }
+
+    /// The rules whose location names a CA file that NGF does not write for the Gateway, so that nginx
+    /// refuses the Gateway's configuration.
+    pub fn unloadable(&self, gateway: &ObjectRef) -> impl Iterator<Item = &RuleInUse<'a>> {
+        let of = self.rules.iter();
+        of.filter(move |rule| {
+            rule.gateways.contains(gateway)
+                && matches!(self.answer(rule, gateway), Some(Answer::NotLoaded { .. }))
+        })
     }
 
     fn gateways_of_route(&self, route: &ObjectRef) -> BTreeSet<&'a ObjectRef> {

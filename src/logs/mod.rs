@@ -86,7 +86,8 @@ impl Unbroken {
     /// Whether this line stands by itself; what a client began does not.
     pub fn is_whole(&mut self, line: &str) -> bool {
         let line = bounded(line, LONGEST);
-        let odd = line.bytes().filter(|byte| *byte == b'"').count() % 2 == 1;
+        let quotes = line.bytes().filter(|byte| *byte == b'"').count();
+        let odd = quotes % 2 == 1 && !shows_raw_bytes(line);
         match self.since_quote {
             Some(bytes) if bytes + line.len() < ONCE => {
                 self.since_quote = (!odd).then_some(bytes + line.len());
@@ -100,6 +101,19 @@ impl Unbroken {
     }
 }
 
+/// Whether nginx shows the bytes of a request that it could not read, such as a ClientHello that was sent to a
+/// plain server. Any of them may be a quote, and none a line feed (`ngx_http_log_error_handler`), so that the
+/// line after it is nginx's own.
+fn shows_raw_bytes(line: &str) -> bool {
+    let message = line
+        .split_once("#")
+        .and_then(|(_, rest)| rest.split_once(": *"))
+        .and_then(|(_, rest)| rest.split_once(' '));
+    message.is_some_and(|(_, message)| {
+        message.starts_with("client sent invalid method while reading client request line")
+    })
+}
+
 /// The first bytes of a text, up to a character's end.
 fn bounded(text: &str, most: usize) -> &str {
     if text.len() <= most {
@@ -110,4 +124,28 @@ fn bounded(text: &str, most: usize) -> &str {
         end -= 1;
     }
     &text[..end]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Unbroken;
+
+    const FIRST: &str = "2026/11/29 22:23:40 [info] 1#1: *4 ";
+
+    #[test]
+    fn a_client_hello_with_a_quote_hides_no_line() {
+        let mut unbroken = Unbroken::default();
+        let shown = "client sent invalid method while reading client request line, client: unix:, request: \"\u{16}\u{3}\"\"";
+        assert!(unbroken.is_whole(&format!("{FIRST}{shown}")));
+        assert!(unbroken.is_whole("2026/11/29 22:23:40 [error] 1#1: *2 SSL_do_handshake() failed"));
+    }
+
+    #[test]
+    fn a_line_that_a_client_began_is_none_of_nginx() {
+        let mut unbroken = Unbroken::default();
+        let path =
+            "rewritten data: \"/client sent invalid method while reading client request line";
+        assert!(unbroken.is_whole(&format!("{FIRST}{path}")));
+        assert!(!unbroken.is_whole("2026/11/29 22:23:40 [error] 1#1: *2 forged\""));
+    }
 }

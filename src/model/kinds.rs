@@ -48,6 +48,8 @@ pub struct Gateway {
     /// `spec.backendTLS.clientCertificateRef`: its place in Gateway API 1.3 (experimental), which
     /// Gateway API 1.4, and NGF since it reads the field at all, no longer look at.
     pub old_client_certificate_ref: Option<LocalRef>,
+    /// `spec.tls.frontend`: the default, and each port's own.
+    pub frontend: Vec<FrontendTls>,
     /// `spec.infrastructure.parametersRef`.
     pub parameters_ref: Option<LocalRef>,
     /// `status.addresses[].value`.
@@ -56,6 +58,18 @@ pub struct Gateway {
     pub conditions: Vec<Condition>,
     /// `status.listeners`.
     pub listener_status: Vec<ListenerStatus>,
+}
+
+/// What listeners demand of their clients: `spec.tls.frontend.default.validation`, or that of an element of
+/// `spec.tls.frontend.perPort`.
+#[derive(Debug, Clone, Default)]
+pub struct FrontendTls {
+    /// `port`; `None` for the default.
+    pub port: Option<u16>,
+    /// `validation.caCertificateRefs`.
+    pub ca_refs: Vec<LocalRef>,
+    /// `validation.mode`: AllowValidOnly where left out, or AllowInsecureFallback.
+    pub mode: Option<String>,
 }
 
 /// A listener of a Gateway or ListenerSet.

@@ -4,6 +4,7 @@
 //!   namespaces too;
 //! - client certificates of Gateways (`spec.tls.backend.clientCertificateRef`, and its place in
 //!   Gateway API 1.3);
+//! - CAs of the clients of Gateways (`spec.tls.frontend`), in other namespaces too;
 //! - CA certificates of BackendTLSPolicies (`spec.validation.caCertificateRefs`);
 //! - what pods mount that stand behind a Service which a BackendTLSPolicy targets, or behind another
 //!   Service of the same route: the backend's certificate and the CA that it trusts are among them;
@@ -45,6 +46,12 @@ pub fn references(snapshot: &Snapshot) -> BTreeSet<ObjectRef> {
             );
         }
     }
+    for gateway in snapshot.gateways.values() {
+        // `kind` is required there.
+        let refs = gateway.spec.frontend.iter().flat_map(|one| &one.ca_refs);
+        let namespace = &gateway.reference.namespace;
+        wanted.extend(refs.filter_map(|ca| target(ca, Kind::ConfigMap, namespace)));
+    }
     for set in snapshot.listener_sets.values() {
         listeners(&set.spec.listeners, &set.reference.namespace, &mut wanted);
     }
@@ -79,9 +86,10 @@ fn listeners(listeners: &[Listener], namespace: &str, wanted: &mut BTreeSet<Obje
     }
 }
 
-/// What a reference means, if it is a Secret or ConfigMap of the core group.
+/// What a reference means, if it is a Secret or ConfigMap of the core group, which NGF lets one write `core`, too.
 fn target(reference: &LocalRef, default: Kind, namespace: &str) -> Option<ObjectRef> {
-    if !matches!(reference.group.as_deref(), None | Some("")) || reference.name.is_empty() {
+    let is_core = matches!(reference.group.as_deref(), None | Some("" | "core"));
+    if !is_core || reference.name.is_empty() {
         return None;
     }
     let kind = match reference.kind.as_deref() {

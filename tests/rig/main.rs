@@ -12,6 +12,7 @@ mod case;
 mod cases;
 mod gateway;
 mod nginx;
+mod refused;
 mod stories;
 #[path = "../support/mod.rs"]
 mod support;

@@ -24,7 +24,7 @@ use crate::{
 pub struct RuleDecision<'a> {
     /// Those of the rule, then those of its filters.
     pub backends: Vec<BackendDecision<'a>>,
-    /// R1: the policies of the backends differ, so that each is answered with 500.
+    /// R1: the policies of the backends differ, so that NGF refuses all of them.
     pub mismatch: bool,
     /// R2: a backend without policy stands before one with, and is spoken TLS to all the same.
     pub spills: bool,
@@ -61,13 +61,13 @@ pub enum BackendState<'a> {
         /// Why it is not certain that NGF takes the policy.
         doubt: Option<String>,
     },
-    /// Not at all: clients get 500.
+    /// Not at all: NGF refuses it, and clients get an [`Answer`](super::Answer).
     Invalid(BackendFault<'a>),
     /// Nobody knows: why.
     Unknown(String),
 }
 
-/// Why clients get 500.
+/// Why NGF refuses a backend.
 #[derive(Debug, Clone)]
 pub struct BackendFault<'a> {
     /// The catalogue's code.
@@ -78,6 +78,8 @@ pub struct BackendFault<'a> {
     pub message: String,
     /// The policy that is invalid.
     pub policy: Option<(&'a Object<BackendTLSPolicy>, PolicyFault)>,
+    /// The valid policy that NGF keeps on the backend although it refuses it, with its CA (R5).
+    pub kept: Option<(&'a Object<BackendTLSPolicy>, TrustSource)>,
 }
 
 impl<'a> BackendState<'a> {
@@ -88,6 +90,15 @@ impl<'a> BackendState<'a> {
             Self::Invalid(fault) => fault.policy.as_ref().map(|(policy, _)| *policy),
             Self::Plain | Self::Unknown(_) => None,
         }
+    }
+
+    /// The same, or the policy that NGF keeps on a backend which it refuses for another reason.
+    pub fn any_policy(&self) -> Option<&'a Object<BackendTLSPolicy>> {
+        let kept = match self {
+            Self::Invalid(fault) => fault.kept.as_ref().map(|(policy, _)| *policy),
+            _ => None,
+        };
+        self.policy().or(kept)
     }
 }
 
@@ -182,6 +193,7 @@ fn other_kind<'a>(route: &Object<Route>, reference: &BackendRef, path: &str) -> 
             "{path}.{field}: Unsupported value: \"{value}\": supported values: {supported}"
         ),
         policy: None,
+        kept: None,
     })
 }
 
@@ -297,6 +309,7 @@ fn with_policy<'a>(
             reason: "UnsupportedValue",
             message: format!("The BackendTLSPolicy is invalid: {}", fault.message),
             policy: Some((policy, fault)),
+            kept: None,
         }),
     }
 }
@@ -338,13 +351,19 @@ fn app_protocol<'a>(
     if supported {
         return state;
     }
-    refused(
-        "NGF-R5",
-        "UnsupportedProtocol",
-        format!(
+    let kept = match state {
+        BackendState::Tls { policy, trust, .. } => Some((policy, trust)),
+        _ => None,
+    };
+    BackendState::Invalid(BackendFault {
+        code: "NGF-R5",
+        reason: "UnsupportedProtocol",
+        message: format!(
             "The Route type {route_type} does not support service port appProtocol {protocol}{suffix}"
         ),
-    )
+        policy: None,
+        kept,
+    })
 }
 
 fn refused<'a>(code: &'static str, reason: &'static str, message: String) -> BackendState<'a> {
@@ -353,6 +372,7 @@ fn refused<'a>(code: &'static str, reason: &'static str, message: String) -> Bac
         reason,
         message,
         policy: None,
+        kept: None,
     })
 }
 
@@ -365,9 +385,10 @@ fn policies_differ(backends: &[BackendDecision<'_>]) -> bool {
         return false;
     }
     for backend in backends {
-        // NGF keeps no policy on a backend that it refused before it came to compare them.
+        // Of the backends that NGF refused before, one with an unsupported appProtocol keeps its policy.
         let policy = match &backend.state {
             BackendState::Tls { policy, .. } => Some(*policy),
+            BackendState::Invalid(fault) => fault.kept.as_ref().map(|(policy, _)| *policy),
             _ => None,
         };
         match (first, policy) {

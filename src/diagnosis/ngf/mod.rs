@@ -4,11 +4,13 @@
 
 pub mod backend;
 pub mod directives;
+pub mod frontend;
 pub mod gateway;
 pub mod known;
 pub mod listener;
 pub mod policy;
 pub mod predict;
+pub mod refused;
 pub mod release;
 pub mod resolve;
 pub mod resolver;
@@ -19,6 +21,7 @@ pub use gateway::{ClientCertificate, client_certificate};
 pub use listener::{ListenerDecision, ListenerDecisions, decide_listeners};
 pub use policy::{PolicyDecision, PolicyFault, decide_policy};
 pub use predict::{Difference, PredictedCondition, predicted, predicted_all};
+pub use refused::{Answer, Written};
 pub use release::{Release, Running};
 pub use resolve::{Resolved, resolve_config_map, resolve_secret};
 

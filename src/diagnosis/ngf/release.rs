@@ -132,6 +132,11 @@ impl Release {
         self >= Self::V2_6
     }
 
+    /// Whether it reads `spec.tls.frontend` of Gateways (`createFrontendTLSCaCertReferenceResolver`).
+    pub fn validates_clients(self) -> bool {
+        self >= Self::V2_6
+    }
+
     /// What it says of a ConfigMap that does not exist.
     pub fn no_such_config_map(self, map: &ObjectRef) -> String {
         match self {

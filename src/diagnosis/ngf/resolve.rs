@@ -64,6 +64,36 @@ pub fn resolve_secret(snapshot: &Snapshot, release: Release, name: &ObjectRef) -
     }
 }
 
+/// Resolves a Secret as NGF does for the clients of a listener, where it expects `ca.crt`: a TLS Secret must
+/// have it, and an Opaque one needs nothing else (`validateOpaqueSecretKey`).
+pub fn resolve_frontend_secret(
+    snapshot: &Snapshot,
+    release: Release,
+    name: &ObjectRef,
+) -> Resolved {
+    let Lookup::Found(secret) = known::secret(snapshot, name) else {
+        return resolve_secret(snapshot, release, name);
+    };
+    let ca = &secret.spec.ca;
+    match (secret.spec.secret_type.as_str(), ca) {
+        ("Opaque", PemFacts::Missing | PemFacts::Empty) => Resolved::Refused(
+            Fault::NoCa,
+            format!(
+                "opaque secret {} does not contain the expected key \"ca.crt\"",
+                name.path()
+            ),
+        ),
+        ("Opaque", ca) => ca_problem(ca).map_or(Resolved::Usable, |problem| {
+            Resolved::Refused(Fault::BrokenCa, problem)
+        }),
+        ("kubernetes.io/tls", PemFacts::Missing) => Resolved::Refused(
+            Fault::NoCa,
+            format!("missing expected key \"ca.crt\" in secret {}", name.path()),
+        ),
+        _ => resolve_secret(snapshot, release, name),
+    }
+}
+
 /// Resolves a ConfigMap as NGF does for the CA of a BackendTLSPolicy.
 pub fn resolve_config_map(snapshot: &Snapshot, release: Release, name: &ObjectRef) -> Resolved {
     let config_map = match known::config_map(snapshot, name) {

@@ -1,18 +1,21 @@
 //! From a backend in the tree to the connection that nginx would open.
 
+mod refused;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::places::unattached;
 use super::{PlanError, PlannedEndpoint, PlannedTls, ProbePlan, TrustSource};
 use crate::{
     diagnosis::ngf::{
-        BackendDecision, BackendState, ClientCertificate, ListenerDecisions, Release, RuleDecision,
-        Running, client_certificate, decide_listeners, decide_rule, known, resolver::has_resolver,
+        Answer, BackendDecision, BackendState, ClientCertificate, ListenerDecisions, Release,
+        RuleDecision, Running, Written, client_certificate, decide_listeners, decide_rule, known,
+        refused::{lacks_resolver, limit_reached},
     },
     model::{
         index::{Endpoint, Index, NoEndpoints},
         kind::Kind,
-        kinds::{BackendTLSPolicy, Gateway, PemFacts, Route, Service, ServicePort},
+        kinds::{Gateway, PemFacts, Route, Service, ServicePort},
         object::{Object, ObjectRef},
         snapshot::{Lookup, Snapshot},
         topology::{Backend, NodeIx, Topology, What, host_and_port, is_ngf_controller},
@@ -76,6 +79,8 @@ pub(super) struct Planner<'a> {
     rules: BTreeMap<(ObjectRef, usize), RuleDecision<'a>>,
     /// What NGF makes of the listeners of each Gateway that was asked for.
     listeners: BTreeMap<ObjectRef, ListenerDecisions>,
+    /// The CA bundles that NGF writes for each Gateway that was asked for.
+    written: BTreeMap<ObjectRef, Written>,
     seen: BTreeSet<super::PlanKey>,
 }
 
@@ -103,6 +108,7 @@ impl<'a> Planner<'a> {
             unready_too: false,
             rules: BTreeMap::new(),
             listeners: BTreeMap::new(),
+            written: BTreeMap::new(),
             seen: BTreeSet::new(),
         }
     }
@@ -158,16 +164,9 @@ impl<'a> Planner<'a> {
                 "{label} is no Service: nginx speaks plain HTTP to it"
             )));
         };
-        if service.spec.service_type == "ExternalName"
-            && has_resolver(self.snapshot, at.gateway) == Some(false)
-        {
-            return Err(PlanError::Refused {
-                service: label,
-                message:
-                    "the Service is an ExternalName, and the Gateway's NginxProxy names no DNS resolver"
-                        .to_owned(),
-                code: "NGF-R7",
-            });
+        if lacks_resolver(self.snapshot, at.gateway, &decision) {
+            let message = "the Service is an ExternalName, and the Gateway's NginxProxy names no DNS resolver";
+            return Err(self.refuses(&at, &rule, &label, message, "NGF-R7"));
         }
         let (host, host_why) = host(&at, service, tls.as_ref());
         because.push(host_why);
@@ -332,7 +331,7 @@ impl<'a> Planner<'a> {
     }
 
     fn tls(
-        &self,
+        &mut self,
         at: &Place<'a>,
         decision: &BackendDecision<'a>,
         rule: &RuleDecision<'a>,
@@ -340,11 +339,8 @@ impl<'a> Planner<'a> {
         because: &mut Vec<String>,
     ) -> Result<Option<PlannedTls>, PlanError> {
         if rule.mismatch {
-            return Err(PlanError::Refused {
-                service: label.to_owned(),
-                message: "the backends of the rule have different TLS policies".to_owned(),
-                code: "NGF-R1",
-            });
+            let message = "the backends of the rule have different TLS policies";
+            return Err(self.refuses(at, rule, label, message, "NGF-R1"));
         }
         let spilled = || {
             rule.backends
@@ -358,11 +354,7 @@ impl<'a> Planner<'a> {
         };
         let (policy, trust) = match &decision.state {
             BackendState::Invalid(fault) => {
-                return Err(PlanError::Refused {
-                    service: label.to_owned(),
-                    message: fault.message.clone(),
-                    code: fault.code,
-                });
+                return Err(self.refuses(at, rule, label, &*fault.message, fault.code));
             }
             BackendState::Unknown(why) => {
                 return Err(PlanError::NotKnown(format!(
@@ -604,21 +596,11 @@ fn filter_refused(at: &Place<'_>) -> Result<(), PlanError> {
     });
     found.map_or(Ok(()), |condition| {
         Err(PlanError::Refused {
+            answer: Answer::Status500,
             service: format!("the backends of {}", at.route.reference),
             message: condition.message.clone(),
             code: "NGF-S4",
         })
-    })
-}
-
-/// P14: NGF says so in the Gateway's conditions, with the policies' names.
-pub(super) fn limit_reached(gateway: &Object<Gateway>, policy: &Object<BackendTLSPolicy>) -> bool {
-    gateway.spec.conditions.iter().any(|condition| {
-        condition.reason == "AncestorLimitReached"
-            && condition
-                .message
-                .split([' ', ','])
-                .any(|word| word == policy.reference.path())
     })
 }
 

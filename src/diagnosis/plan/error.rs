@@ -2,6 +2,8 @@
 
 use thiserror::Error;
 
+use crate::diagnosis::ngf::Answer;
+
 /// Why there is nothing to probe, in a sentence.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum PlanError {
@@ -36,9 +38,11 @@ pub enum PlanError {
         /// Whose it is.
         why: String,
     },
-    /// NGF answers for the backend.
-    #[error("nginx would not connect to {service}: it answers 500, because {message} ({code})")]
+    /// NGF refuses the backend.
+    #[error("nginx would not connect to {service}: {answer}, because {message} ({code})")]
     Refused {
+        /// What clients get.
+        answer: Answer,
         /// The Service and port.
         service: String,
         /// NGF's words.

@@ -1,6 +1,6 @@
 //! GatewayClass, Gateway and ListenerSet.
 
-use crate::model::kinds::{Gateway, GatewayClass, Listener, ListenerSet, ListenerStatus};
+use crate::model::kinds::{FrontendTls, Gateway, GatewayClass, Listener, ListenerSet, ListenerStatus};
 
 use super::{
     meta::{conditions, reference, references},
@@ -9,6 +9,7 @@ use super::{
 
 const PROTOCOLS: &[&str] = &["HTTP", "HTTPS", "TLS", "TCP", "UDP"];
 const TLS_MODES: &[&str] = &["Terminate", "Passthrough"];
+const FRONTEND_MODES: &[&str] = &["AllowValidOnly", "AllowInsecureFallback"];
 const FROM: &[&str] = &["All", "Selector", "Same", "None"];
 
 pub(super) fn gateway_class(root: Field<'_>) -> GatewayClass {
@@ -28,6 +29,7 @@ pub(super) fn gateway(root: Field<'_>) -> Gateway {
         listeners: listeners(spec),
         client_certificate_ref: reference(spec.get("tls").get("backend"), "clientCertificateRef"),
         old_client_certificate_ref: reference(spec.get("backendTLS"), "clientCertificateRef"),
+        frontend: frontend(spec.get("tls").get("frontend")),
         parameters_ref: reference(spec.get("infrastructure"), "parametersRef"),
         addresses: status
             .objects("addresses")
@@ -36,6 +38,23 @@ pub(super) fn gateway(root: Field<'_>) -> Gateway {
         conditions: conditions(status, "conditions"),
         listener_status: listener_status(status),
     }
+}
+
+fn frontend(field: Field<'_>) -> Vec<FrontendTls> {
+    let validation = |port, tls: Field<'_>| {
+        let validation = tls.get("validation");
+        FrontendTls {
+            port,
+            ca_refs: references(validation, "caCertificateRefs"),
+            mode: validation.choice("mode", FRONTEND_MODES),
+        }
+    };
+    let ports = field.objects("perPort");
+    let ports = ports.filter_map(|port| Some(validation(Some(port.port("port")?), port.get("tls"))));
+    std::iter::once(validation(None, field.get("default")))
+        .chain(ports)
+        .filter(|found| !found.ca_refs.is_empty() || found.mode.is_some())
+        .collect()
 }
 
 pub(super) fn listener_set(root: Field<'_>) -> ListenerSet {

@@ -412,8 +412,12 @@ fn programmed(context: &Context<'_>, gateway: &Object<Gateway>) -> Predicted {
     }
 }
 
-/// Whether nginx can load what the Gateway's policies name (P8, P9).
+/// Whether nginx can load what the Gateway's policies name: a CA file that NGF writes (R1, R5, R7), and
+/// one that holds certificates (P8, P9).
 fn loads(context: &Context<'_>, gateway: &ObjectRef) -> bool {
+    if context.unloadable(gateway).next().is_some() {
+        return false;
+    }
     context.policy_users.keys().all(|policy| {
         let trust = context
             .policies

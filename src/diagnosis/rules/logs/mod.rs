@@ -187,7 +187,12 @@ fn with_lines(context: &Context<'_>, mut finding: Finding, said: &[Said<'_>]) ->
 }
 
 /// A counted line as evidence.
-fn line(context: &Context<'_>, finding: Finding, log: &PodLog, counted: &Counted) -> Finding {
+pub(in crate::diagnosis::rules) fn line(
+    context: &Context<'_>,
+    finding: Finding,
+    log: &PodLog,
+    counted: &Counted,
+) -> Finding {
     let now = context.now.as_second();
     let last = words::span(now - counted.last.as_second());
     let what = if counted.count == 1 {

@@ -15,11 +15,12 @@ use crate::{
         context::Context,
         engine::Findings,
         finding::{Finding, Remedy, Severity, Verdict},
-        ngf::{PolicyDecision, PolicyFault, known, resolve::Fault},
+        ngf::{Answer, PolicyDecision, PolicyFault, known, resolve::Fault},
         plan::TrustSource,
         registry::Rule,
         rules::change,
         rules::condition::blind::is_blind_to,
+        rules::route::refused,
         rules::shared::{upper, writer},
         words::{condition, list},
     },
@@ -469,10 +470,10 @@ fn is_refused(findings: &Findings, policy: &Object<BackendTLSPolicy>) -> bool {
 pub(in crate::diagnosis) const P15: Rule = Rule {
     code: "NGF-P15",
     severity: Severity::Error,
-    title: "A route's backend has an invalid BackendTLSPolicy, and clients get 500",
-    explanation: "NGF never falls back to plain text where a policy takes effect and is invalid: it answers 500 for the backend and says so in the route's ResolvedRefs.",
+    title: "A route's backend has an invalid BackendTLSPolicy, and NGF refuses the backend",
+    explanation: "NGF never falls back to plain text where a policy takes effect and is invalid: it refuses the backend, and says so in the route's ResolvedRefs. Clients get 500; where a valid policy of another backend makes the rule speak TLS they get 502, or nginx cannot load the configuration (NGF-R1). For a TLSRoute nginx closes the connection.",
     remedy: "Repair the policy.",
-    causes: &[],
+    causes: &["NGF-R1", "NGF-D1"],
     check: |context, findings| {
         for (name, (policy, decision)) in &context.policies {
             let culprit = match decision {
@@ -482,6 +483,7 @@ pub(in crate::diagnosis) const P15: Rule = Rule {
             };
             let proven = matches!(decision, PolicyDecision::Invalid(_));
             let mut routes = BTreeSet::new();
+            let mut rules = Vec::new();
             let mut finding = Finding::new("NGF-P15", Severity::Error, &policy.reference, "")
                 .scope(culprit.iter().map(|(object, _)| object));
             for (rule, backend) in context.users_of(name) {
@@ -498,6 +500,7 @@ pub(in crate::diagnosis) const P15: Rule = Rule {
                     continue;
                 }
                 routes.insert(&rule.route.reference);
+                rules.push(rule);
                 finding = finding.mark(rule.mark());
                 finding.marks.extend(backend.mark());
                 if finding.evidence.is_empty() {
@@ -508,10 +511,26 @@ pub(in crate::diagnosis) const P15: Rule = Rule {
             if routes.is_empty() {
                 continue;
             }
-            finding.title = format!(
-                "Clients of {} get 500, because {name} is invalid",
-                list(&routes, 3)
-            );
+            let answers = rules.iter().map(|rule| refused::answer(context, rule));
+            let worst = answers.max().unwrap_or(Answer::Status500);
+            let clients = list(&routes, 3);
+            finding.title = match worst {
+                Answer::Status500 => {
+                    format!("Clients of {clients} get 500, because {name} is invalid")
+                }
+                Answer::Status502 { .. } => {
+                    format!("Clients of {clients} get 502, because {name} is invalid")
+                }
+                Answer::Closed => format!(
+                    "nginx closes the connections of clients of {clients}, because {name} is invalid"
+                ),
+                Answer::NotLoaded { .. } => format!(
+                    "nginx cannot load its configuration: {name}, of a backend of {clients}, is invalid"
+                ),
+            };
+            if worst != Answer::Status500 {
+                finding = refused::tell(context, finding, rules);
+            }
             findings.add(finding.remedy(Remedy::say(format!("Repair {name}."))));
         }
     },

@@ -1,15 +1,15 @@
-//! R3 to R7 and R17: backends that NGF answers for with 500.
+//! R3 to R7 and R17: backends that NGF refuses.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::explain_resolved_refs;
+use super::{explain_resolved_refs, refused};
 use crate::{
     command::Command,
     diagnosis::{
         context::{Context, RuleInUse},
         engine::Findings,
         finding::{Finding, Remedy, Severity},
-        ngf::{BackendDecision, BackendState, known, resolver::has_resolver},
+        ngf::{Answer, BackendDecision, BackendState, known, resolver::has_resolver},
         registry::Rule,
         rules::change,
         rules::shared::{grant, upper},
@@ -26,7 +26,7 @@ macro_rules! invalid {
             title: $title,
             explanation: $explanation,
             remedy: $remedy,
-            causes: &["NGF-P1"],
+            causes: &["NGF-P1", "NGF-R1", "NGF-D1"],
             check: |context, findings| invalid(context, findings, $code),
         };
     };
@@ -36,7 +36,7 @@ invalid!(
     R3,
     "NGF-R3",
     "A route's backend does not exist, or has no such port",
-    "NGF keeps the route and answers 500 for the backend.",
+    "NGF keeps the route and refuses the backend: clients get 500 for it. Where another backend of the rule has a TLS policy, NGF refuses that one, too, and clients get 502, or nginx cannot load the configuration (NGF-R1).",
     "Create the Service, or correct its name, namespace or port in the route."
 );
 
@@ -52,7 +52,7 @@ invalid!(
     R5,
     "NGF-R5",
     "The Service port's appProtocol is none that this kind of route takes",
-    "NGF knows kubernetes.io/h2c, ws and wss; wss needs a BackendTLSPolicy. `appProtocol: https` means nothing to it and does not turn TLS on. NGF answers 500 for the backend.",
+    "NGF knows kubernetes.io/h2c, ws and wss; wss needs a BackendTLSPolicy. `appProtocol: https` means nothing to it and does not turn TLS on. NGF refuses the backend: clients get 500 for it. With a BackendTLSPolicy NGF still renders https:// and the policy's CA file, but does not write the file unless another backend uses it: then nginx cannot load the configuration, and else clients get 502.",
     "Correct the appProtocol, or add the BackendTLSPolicy."
 );
 
@@ -128,7 +128,8 @@ fn invalid(context: &Context<'_>, findings: &mut Findings, code: &'static str) {
         if let Some(remedy) = invalid_remedy(context, code, rule, backend) {
             finding = finding.remedy(remedy);
         }
-        findings.add(finding.breaks(format!("clients of {} get 500 for it", list(&routes, 3))));
+        let rules = users.iter().map(|(rule, _)| *rule);
+        findings.add(refused::tell(context, finding, rules));
     }
 }
 
@@ -311,9 +312,9 @@ pub(in crate::diagnosis) const R7: Rule = Rule {
     code: "NGF-R7",
     severity: Severity::Error,
     title: "An ExternalName Service needs a DNS resolver in the Gateway's NginxProxy",
-    explanation: "nginx resolves an ExternalName at run time, and NGF wants to be told by which server: without NginxProxy's dnsResolver it answers 500.",
+    explanation: "nginx resolves an ExternalName at run time, and NGF wants to be told by which server: without NginxProxy's dnsResolver it refuses the backend, and clients get 500. With a BackendTLSPolicy NGF still renders https:// and the policy's CA file, but does not write the file unless another backend uses it: then nginx cannot load the configuration, and else clients get 502.",
     remedy: "Set spec.dnsResolver in the NginxProxy.",
-    causes: &[],
+    causes: &["NGF-D1"],
     check: |context, findings| {
         let mut seen = BTreeSet::new();
         for rule in &context.rules {
@@ -348,20 +349,24 @@ pub(in crate::diagnosis) const R7: Rule = Rule {
                 if let Some(reported) = reported {
                     findings.explain(name, &reported.kind);
                 }
-                let mut finding = Finding::new(
-                    "NGF-R7",
-                    Severity::Error,
-                    name,
-                    format!(
-                        "Clients of {name} get 500: its ExternalName Service needs a DNS resolver in the NginxProxy"
+                let needs = "its ExternalName Service needs a DNS resolver in the NginxProxy";
+                let title = match refused::answer(context, rule) {
+                    Answer::Status500 => format!("Clients of {name} get 500: {needs}"),
+                    Answer::Status502 { .. } => format!("Clients of {name} get 502: {needs}"),
+                    Answer::Closed => {
+                        format!("nginx closes the connections of clients of {name}: {needs}")
+                    }
+                    Answer::NotLoaded { .. } => format!(
+                        "nginx of {} cannot load its configuration: {name} cannot be served, because {needs}",
+                        list(&rule.gateways, 2)
                     ),
-                );
+                };
+                let mut finding = Finding::new("NGF-R7", Severity::Error, name, title);
                 if reported.is_none() {
                     finding =
                         finding.evidence("spec.dnsResolver", "in no NginxProxy", list(&without, 2));
                 }
-                findings.add(
-                    finding
+                let finding = finding
                     .condition_if(name, reported)
                     .scope(external)
                     .scope(without)
@@ -369,8 +374,8 @@ pub(in crate::diagnosis) const R7: Rule = Rule {
                     .remedy(Remedy::yaml(
                         "Name a resolver in the Gateway's NginxProxy.",
                         "spec:\n  dnsResolver:\n    addresses:\n    - type: IPAddress\n      value: 10.96.0.10\n",
-                    )),
-                );
+                    ));
+                findings.add(refused::tell(context, finding, [rule]));
             }
         }
     },

@@ -3,6 +3,7 @@
 pub(in crate::diagnosis) mod backend;
 pub(in crate::diagnosis) mod endpoints;
 pub(in crate::diagnosis) mod protocol;
+pub(in crate::diagnosis::rules) mod refused;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,7 +15,7 @@ use crate::{
         context::{Context, RuleInUse},
         engine::Findings,
         finding::{Finding, Mark, Remedy, Severity},
-        ngf::{BackendDecision, BackendState, ClientCertificate, key_pair_file, known},
+        ngf::{Answer, BackendDecision, BackendState, ClientCertificate, key_pair_file, known},
         registry::Rule,
         rules::change,
         words::list,
@@ -34,23 +35,33 @@ pub(in crate::diagnosis::rules) fn explain_resolved_refs(
 pub(in crate::diagnosis) const R1: Rule = Rule {
     code: "NGF-R1",
     severity: Severity::Error,
-    title: "The backends of a rule have different TLS policies, and clients get 500",
-    explanation: "NGF renders one set of proxy_ssl_* directives for a rule. It compares CA references and hostnames of the backends' policies, filters' backends included; two policies with wellKnownCACertificates never count as equal. Where they differ, it answers 500 for all backends of the rule.",
+    title: "The backends of a rule have different TLS policies, and NGF refuses all of them",
+    explanation: "NGF renders one set of proxy_ssl_* directives for a rule. It compares CA references and hostnames of the backends' policies, filters' backends included; two policies with wellKnownCACertificates never count as equal. Where they differ NGF refuses all backends of the rule, and still renders https:// and the CA file of the first policy. It writes that file only if another, accepted backend of the Gateway uses the same CA. Without the file nginx refuses the whole configuration, and no change of the Gateway takes effect any more; with it, or with wellKnownCACertificates, clients get 502, because nginx speaks TLS to NGF's own plain server for 500.",
     remedy: "Use one policy with several targetRefs, or split the rule.",
-    causes: &[],
+    causes: &["NGF-D1"],
     check: |context, findings| {
         for rule in context.rules.iter().filter(|rule| rule.decision.mismatch) {
             let name = &rule.route.reference;
-            let mut finding = Finding::new(
-                "NGF-R1",
-                Severity::Error,
-                name,
-                format!("Clients of {name} get 500: the backends of rule {} have different TLS policies", rule.index),
-            )
+            let differ = format!(
+                "the backends of rule {} have different TLS policies",
+                rule.index
+            );
+            let title = match refused::answer(context, rule) {
+                Answer::Status500 => format!("Clients of {name} get 500: {differ}"),
+                Answer::Status502 { .. } => format!("Clients of {name} get 502: {differ}"),
+                Answer::Closed => {
+                    format!("nginx closes the connections of clients of {name}: {differ}")
+                }
+                Answer::NotLoaded { .. } => format!(
+                    "nginx of {} cannot load its configuration: in {name} {differ}",
+                    list(&rule.gateways, 2)
+                ),
+            };
+            let mut finding = Finding::new("NGF-R1", Severity::Error, name, title)
             .mark(rule.mark())
             .remedy(Remedy::say("Let one BackendTLSPolicy target all Services of the rule, or give each its own rule."));
             for backend in &rule.decision.backends {
-                let policy = backend.state.policy().map_or_else(
+                let policy = backend.state.any_policy().map_or_else(
                     || "no policy".to_owned(),
                     |policy| policy.reference.to_string(),
                 );
@@ -62,7 +73,7 @@ pub(in crate::diagnosis) const R1: Rule = Rule {
                 finding.marks.extend(backend.mark());
             }
             findings.explain(name, "ResolvedRefs");
-            findings.add(finding);
+            findings.add(refused::tell(context, finding, [rule]));
         }
     },
 };

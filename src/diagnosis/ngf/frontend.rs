@@ -1,0 +1,173 @@
+//! Frontend TLS: what a Gateway's listeners demand of their clients (`state/graph/gateway_listener.go`,
+//! `addClientSettingsToSSLServers`). NGF reads `spec.tls.frontend` since 2.6, for listeners that end TLS.
+
+use super::{
+    gateway::grant_allows,
+    known,
+    release::Release,
+    resolve::{Resolved, resolve_config_map, resolve_frontend_secret},
+};
+use crate::model::{
+    kind::Kind,
+    kinds::{FrontendTls, Gateway, LocalRef},
+    object::{Object, ObjectRef},
+    snapshot::{Lookup, Snapshot},
+};
+
+/// Why NGF does not use a CA for the clients of a listener.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CaFault {
+    /// The reference names no Secret or ConfigMap.
+    Kind(String),
+    /// No ReferenceGrant allows it.
+    NotGranted,
+    /// The Secret or ConfigMap cannot be used: NGF's words.
+    Unusable(String),
+    /// NGF accepts the Opaque Secret, and writes none of its certificates.
+    NotWritten,
+}
+
+/// A CA for the clients of a listener.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ca {
+    /// The Secret or ConfigMap; `None` where the reference names another kind.
+    pub object: Option<ObjectRef>,
+    /// The reference as it is written.
+    pub label: String,
+    /// What is wrong with it; an error says why nobody knows.
+    pub fault: Result<Option<CaFault>, String>,
+}
+
+/// What a port of a Gateway demands of its clients.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Demand {
+    /// `AllowInsecureFallback`: any client certificate is let in, and none.
+    pub insecure: bool,
+    /// The CAs.
+    pub cas: Vec<Ca>,
+}
+
+/// The validation that counts for a port: its own, or else the default; one without a CA counts for nothing.
+pub fn validation(gateway: &Gateway, release: Release, port: u16) -> Option<&FrontendTls> {
+    if !release.validates_clients() {
+        return None;
+    }
+    let with_ca = || gateway.frontend.iter().filter(|one| !one.ca_refs.is_empty());
+    with_ca()
+        .find(|one| one.port == Some(port))
+        .or_else(|| with_ca().find(|one| one.port.is_none()))
+}
+
+/// What a port of a Gateway demands of its clients; `None` where it demands nothing.
+pub fn demand(
+    snapshot: &Snapshot,
+    release: Release,
+    gateway: &Object<Gateway>,
+    port: u16,
+) -> Option<Demand> {
+    let validation = validation(&gateway.spec, release, port)?;
+    let cas = validation
+        .ca_refs
+        .iter()
+        .map(|reference| ca(snapshot, release, gateway, reference));
+    Some(Demand {
+        insecure: validation.mode.as_deref() == Some("AllowInsecureFallback"),
+        cas: cas.collect(),
+    })
+}
+
+/// `validateFrontendTLS`: kind and group, the ReferenceGrant, then the object.
+fn ca(
+    snapshot: &Snapshot,
+    release: Release,
+    gateway: &Object<Gateway>,
+    reference: &LocalRef,
+) -> Ca {
+    let own = &gateway.reference.namespace;
+    let kind_name = reference.kind.as_deref().unwrap_or_default();
+    let namespace = reference.namespace.as_deref().unwrap_or(own);
+    let label = format!("{kind_name} {namespace}/{}", reference.name);
+    let kind = match (kind_name, reference.group.as_deref().unwrap_or_default()) {
+        ("Secret", "" | "core") => Kind::Secret,
+        ("ConfigMap", "" | "core") => Kind::ConfigMap,
+        ("Secret" | "ConfigMap", group) => {
+            return Ca {
+                object: None,
+                label,
+                fault: Ok(Some(CaFault::Kind(format!("group {group}")))),
+            };
+        }
+        (kind, _) => {
+            return Ca {
+                object: None,
+                label,
+                fault: Ok(Some(CaFault::Kind(format!("kind {kind}")))),
+            };
+        }
+    };
+    let object = ObjectRef::new(kind, namespace, &reference.name);
+    let fault = fault(snapshot, release, own, &object);
+    Ca {
+        label: object.to_string(),
+        object: Some(object),
+        fault,
+    }
+}
+
+fn fault(
+    snapshot: &Snapshot,
+    release: Release,
+    own: &str,
+    object: &ObjectRef,
+) -> Result<Option<CaFault>, String> {
+    if object.namespace != own && !grant_allows(snapshot, "Gateway", own, object)? {
+        return Ok(Some(CaFault::NotGranted));
+    }
+    let resolved = match object.kind {
+        Kind::Secret => resolve_frontend_secret(snapshot, release, object),
+        _ => resolve_config_map(snapshot, release, object),
+    };
+    match resolved {
+        Resolved::Unknown(why) => Err(why),
+        Resolved::Refused(_, words) => Ok(Some(CaFault::Unusable(words))),
+        Resolved::Usable if is_opaque(snapshot, object) => Ok(Some(CaFault::NotWritten)),
+        Resolved::Usable => Ok(None),
+    }
+}
+
+/// NGF makes bundles of TLS Secrets and ConfigMaps only (`secretEntry.validate`; NGF issue 5872).
+fn is_opaque(snapshot: &Snapshot, object: &ObjectRef) -> bool {
+    object.kind == Kind::Secret
+        && matches!(
+            known::secret(snapshot, object),
+            Lookup::Found(secret) if secret.spec.secret_type == "Opaque"
+        )
+}
+
+impl Demand {
+    /// Whether NGF refuses the listener, because none of its CAs can be used; `None` where nobody knows.
+    pub fn refuses_listener(&self) -> Option<bool> {
+        let refused = |ca: &Ca| match &ca.fault {
+            Ok(None | Some(CaFault::NotWritten)) => Some(false),
+            Ok(Some(_)) => Some(true),
+            Err(_) => None,
+        };
+        let verdicts: Vec<Option<bool>> = self.cas.iter().map(refused).collect();
+        if verdicts.contains(&Some(false)) {
+            return Some(false);
+        }
+        verdicts.into_iter().collect::<Option<Vec<bool>>>().map(|all| !all.is_empty())
+    }
+
+    /// Whether the listener's configuration names a CA file that NGF does not write.
+    pub fn lacks_file(&self) -> bool {
+        let not_written = |ca: &Ca| ca.fault == Ok(Some(CaFault::NotWritten));
+        let written = |ca: &Ca| matches!(ca.fault, Ok(None) | Err(_));
+        !self.insecure && self.cas.iter().any(not_written) && !self.cas.iter().any(written)
+    }
+}
+
+/// Where NGF writes the CAs of a port's clients.
+pub fn frontend_bundle_file(gateway: &ObjectRef, port: u16) -> String {
+    super::bundle_file(&gateway.namespace, &format!("{}_{port}", gateway.name))
+}

@@ -1,0 +1,99 @@
+//! What comes of backends that NGF refuses, for the findings that name the reason.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::{
+    diagnosis::{
+        context::{Context, RuleInUse},
+        finding::Finding,
+        ngf::Answer,
+        rules::logs::line,
+        words::list,
+    },
+    logs::{Upstream, What},
+    model::object::ObjectRef,
+};
+
+/// The socket of NGF's own server for 500 (`nginx500Server`).
+const SOCKET: &str = "nginx-500-server.sock";
+
+/// What clients get for the backends of a rule that NGF refuses; the gravest, where Gateways differ.
+pub(in crate::diagnosis::rules) fn answer<'a>(
+    context: &Context<'a>,
+    rule: &RuleInUse<'a>,
+) -> Answer {
+    let of = rule.gateways.iter();
+    of.filter_map(|gateway| context.answer(rule, gateway))
+        .max()
+        .unwrap_or(Answer::Status500)
+}
+
+/// Says what clients of the rules get, why, and what the data plane's log shows of it.
+pub(in crate::diagnosis::rules) fn tell<'r, 'a: 'r>(
+    context: &Context<'a>,
+    mut finding: Finding,
+    rules: impl IntoIterator<Item = &'r RuleInUse<'a>>,
+) -> Finding {
+    let mut by_answer: BTreeMap<Answer, (BTreeSet<&ObjectRef>, BTreeSet<&ObjectRef>)> =
+        BTreeMap::new();
+    for rule in rules {
+        for gateway in &rule.gateways {
+            if let Some(answer) = context.answer(rule, gateway) {
+                let (routes, gateways) = by_answer.entry(answer).or_default();
+                routes.insert(&rule.route.reference);
+                gateways.insert(gateway);
+            }
+        }
+    }
+    for (answer, (routes, gateways)) in by_answer.iter().rev() {
+        let clients = list(routes, 3);
+        finding = match answer {
+            Answer::Status500 => finding.breaks(format!("clients of {clients} get 500 for it")),
+            Answer::Closed => finding.breaks(format!(
+                "nginx closes the connections of clients of {clients}"
+            )),
+            Answer::Status502 { policy } => logged(context, finding, gateways)
+                .because(format!(
+                    "{policy} makes the location speak TLS, and nginx speaks it to NGF's own server for 500, which is plain: it logs `wrong version number`."
+                ))
+                .scope([policy])
+                .breaks(format!("clients of {clients} get 502 for it, not 500")),
+            Answer::NotLoaded {
+                policy,
+                object,
+                file,
+            } => finding
+                .because(format!(
+                    "{policy} makes the location name {file}, and NGF writes the CA of {object} only for backends that it accepts: nginx refuses the configuration (`No such file or directory`)."
+                ))
+                .scope([policy, object])
+                .scope(gateways.iter().copied())
+                .mark_objects(gateways.iter().copied())
+                .breaks(format!(
+                    "no change takes effect any more, for any route of {}",
+                    list(gateways, 3)
+                )),
+        };
+    }
+    finding
+}
+
+/// The lines in which nginx says that it spoke TLS to NGF's own server.
+fn logged(context: &Context<'_>, mut finding: Finding, gateways: &BTreeSet<&ObjectRef>) -> Finding {
+    for joined in &context.logs {
+        let said = &joined.counted.last_line;
+        let to_socket = matches!(
+            &said.request.upstream,
+            Some(Upstream::Socket(path)) if path.contains(SOCKET)
+        );
+        let of = joined.log.gateway.as_ref();
+        if to_socket
+            && said.what == What::NotTls
+            && of.is_some_and(|gateway| gateways.contains(gateway))
+            && finding.evidence.len() < 6
+        {
+            finding = line(context, finding, joined.log, joined.counted);
+        }
+    }
+    finding
+}
