@@ -24,7 +24,10 @@ use crate::{
         LogOptions,
         transport::{CONTAINER, Exec, PortForward, Transports, Via},
     },
-    diagnosis::plan::ProbePlan,
+    diagnosis::{
+        ngf::{Running, frontend},
+        plan::ProbePlan,
+    },
     logs,
     model::{kinds::Listener, object::ObjectRef, topology::host_and_port},
     world::in_words,
@@ -145,7 +148,10 @@ pub async fn beside(
     let began = Timestamp::now();
     match client_view(transports, plan, asked).await {
         Ok(mut view) => {
-            view.sentence = compare(&view, transcript);
+            view.sentence = match closes_without_answer(transports, plan) {
+                Some(why) if view.status.is_none() => why,
+                _ => compare(&view, transcript),
+            };
             beside.client = Some(view);
         }
         Err(why) => {
@@ -299,6 +305,24 @@ fn view(request: String, via: String, transcript: &Transcript) -> ClientView {
         answer,
         sentence: String::new(),
     }
+}
+
+/// Why a client without a certificate gets no answer from the listener: frontend TLS demands one, and NGF
+/// renders `return 444` for clients that have none.
+fn closes_without_answer(transports: &Transports, plan: &ProbePlan) -> Option<String> {
+    let snapshot = transports.snapshot();
+    let listener = listener(transports, plan).filter(|listener| listener.protocol == "HTTPS")?;
+    let gateway = snapshot.gateways.get(&plan.gateway)?;
+    let release = Running::of(snapshot).release;
+    let demand = frontend::demand(snapshot, release, gateway, listener.port)?;
+    (!demand.insecure).then(|| {
+        let cas = demand.cas.iter().map(|ca| ca.label.as_str());
+        format!(
+            "listener {} demands a client certificate ({}), and this request has none: the gateway closes the connection without an answer (444), which says nothing about the backend",
+            listener.name,
+            cas.collect::<Vec<_>>().join(", ")
+        )
+    })
 }
 
 /// What a client's answer says to the probe's.

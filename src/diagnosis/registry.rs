@@ -6,7 +6,7 @@ use super::{
     finding::Severity,
     rules::{
         api_server, cert_manager, client_certificate, condition, expected, expiry, handshake,
-        knowledge, logs, policy, rendered, route, served,
+        knowledge, listener, logs, policy, rendered, route, served,
     },
 };
 
@@ -35,6 +35,7 @@ pub struct Rule {
 pub static RULES: &[Rule] = &[
     api_server::A1, api_server::A2, api_server::A3, api_server::A4,
     condition::class::C1, condition::class::C2, client_certificate::presence::C3, condition::blind::C4, condition::class::C5, condition::blind::C6, condition::class::C7, condition::controller::C8,
+    listener::L1, listener::L2, listener::L3, listener::L4,
     client_certificate::G1, client_certificate::G2, client_certificate::G3, client_certificate::G4,
     client_certificate::G5, client_certificate::G6, client_certificate::G7, handshake::demanded::G8,
     client_certificate::fitness::G9, client_certificate::presence::G10, handshake::one_certificate::G11, client_certificate::fitness::G12,
@@ -65,6 +66,7 @@ pub const FAMILIES: &[(char, &str)] = &[
     ('A', "What the API server says of manifests"),
     ('C', "GatewayClass, CRDs, and what the controller sees"),
     ('G', "The Gateway's client certificate"),
+    ('L', "Listeners and their clients"),
     ('P', "BackendTLSPolicy"),
     ('R', "Routes and their backends"),
     ('N', "Endpoints and the network"),

@@ -51,8 +51,7 @@ struct Surroundings<'a> {
     namespace: &'a str,
     /// What NginxProxies the Gateway and its class name; `None` where one of them is not known.
     proxies: Option<Vec<&'a Raw>>,
-    /// `spec.tls.frontend` is set.
-    frontend: bool,
+    gateway: &'a Object<Gateway>,
 }
 
 /// A listener while it is decided on.
@@ -169,7 +168,7 @@ pub fn decide_listeners(
         release,
         namespace: &gateway.reference.namespace,
         proxies: proxies(snapshot, gateway),
-        frontend: gateway.raw.pointer("/spec/tls/frontend").is_some(),
+        gateway,
     };
     decide(&surroundings, gateway, &sets)
 }

@@ -9,6 +9,7 @@ pub(super) mod expected;
 pub(super) mod expiry;
 pub(super) mod handshake;
 pub(super) mod knowledge;
+pub(super) mod listener;
 pub(super) mod logs;
 pub(super) mod policy;
 pub(super) mod rendered;

@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::{Draft, Surroundings};
 use crate::{
     diagnosis::ngf::{
-        Resolved, gateway::grant_allows, policy::hostname_problem, resolve::resolve_secret,
+        Resolved, frontend, gateway::grant_allows, policy::hostname_problem, resolve::resolve_secret,
     },
     model::{
         attachment::{GATEWAY_API_GROUP, kinds_of_protocol},
@@ -192,9 +192,6 @@ fn terminates(surroundings: &Surroundings<'_>, draft: &mut Draft<'_>) {
     if options.is_some_and(|options| !options.is_empty()) {
         draft.known = false;
     }
-    if surroundings.frontend {
-        draft.known = false;
-    }
     let several = surroundings.release.takes_several_listener_certificates();
     let count = draft.refs().len();
     if count == 0 {
@@ -301,6 +298,42 @@ pub(super) fn references(surroundings: &Surroundings<'_>, draft: &mut Draft<'_>)
             }
         }
     }
+    certificates(draft, &faults, usable);
+    if draft.listener.protocol == "HTTPS" {
+        clients(surroundings, draft);
+    }
+}
+
+/// The CAs of the listener's clients (`validateFrontendTLS`).
+fn clients(surroundings: &Surroundings<'_>, draft: &mut Draft<'_>) {
+    let Surroundings {
+        snapshot,
+        release,
+        gateway,
+        ..
+    } = surroundings;
+    let port = draft.listener.port;
+    let Some(demand) = frontend::demand(snapshot, *release, gateway, port) else {
+        return;
+    };
+    let bad = |ca: &frontend::Ca| {
+        matches!(&ca.fault, Ok(Some(fault)) if *fault != frontend::CaFault::NotWritten)
+    };
+    match demand.refuses_listener() {
+        None => draft.known = false,
+        Some(true) => {
+            let message = "All frontend TLS CA certificate refs are invalid for this listener";
+            draft.valid = false;
+            draft.say("Accepted", "False", "NoValidCACertificate", message);
+            draft.say("Programmed", "False", "Invalid", message);
+        }
+        // Which of several NGF reports last is not worked out.
+        Some(false) if demand.cas.iter().any(bad) => draft.known = false,
+        Some(false) => {}
+    }
+}
+
+fn certificates(draft: &mut Draft<'_>, faults: &[(&'static str, String)], usable: usize) {
     let any = "InvalidCertificateRef";
     let Some((first, _)) = faults.first() else {
         return;

@@ -5,7 +5,7 @@ use crate::{
     diagnosis::{
         context::Context,
         ngf::{
-            ClientCertificate, ListenerDecision, ListenerDecisions, Release, known,
+            ClientCertificate, ListenerDecision, ListenerDecisions, Release, frontend, known,
             listener::{decide_listeners, proxy_name},
         },
         plan::TrustSource,
@@ -415,7 +415,7 @@ fn programmed(context: &Context<'_>, gateway: &Object<Gateway>) -> Predicted {
 /// Whether nginx can load what the Gateway's policies name: a CA file that NGF writes (R1, R5, R7), and
 /// one that holds certificates (P8, P9).
 fn loads(context: &Context<'_>, gateway: &ObjectRef) -> bool {
-    if context.unloadable(gateway).next().is_some() {
+    if context.unloadable(gateway).next().is_some() || lacks_frontend_file(context, gateway) {
         return false;
     }
     context.policy_users.keys().all(|policy| {
@@ -449,6 +449,37 @@ fn loads(context: &Context<'_>, gateway: &ObjectRef) -> bool {
     })
 }
 
+/// Whether a listener names a file with the CAs of its clients that NGF does not write (L2).
+fn lacks_frontend_file(context: &Context<'_>, gateway: &ObjectRef) -> bool {
+    let Some((found, _)) = context.gateways.get(gateway) else {
+        return false;
+    };
+    let release = context.running.release;
+    let https = found.spec.listeners.iter();
+    let https = https.filter(|listener| listener.protocol == "HTTPS");
+    https
+        .filter_map(|listener| frontend::demand(context.snapshot, release, found, listener.port))
+        .any(|demand| demand.lacks_file())
+}
+
+/// What NGF says of the CAs of the Gateway's clients that are not granted; it says so after what it says of
+/// the client certificate, and the last one counts (`resolveCrossNamespaceRefGrant`).
+fn frontend_fault(context: &Context<'_>, gateway: &Object<Gateway>) -> Option<String> {
+    let release = context.running.release;
+    let https = gateway.spec.listeners.iter();
+    let https = https.filter(|listener| listener.protocol == "HTTPS");
+    https
+        .filter_map(|listener| frontend::demand(context.snapshot, release, gateway, listener.port))
+        .flat_map(|demand| demand.cas)
+        .filter(|ca| ca.fault == Ok(Some(frontend::CaFault::NotGranted)))
+        .filter_map(|ca| ca.object)
+        .last()
+        .map(|object| {
+            let kind = object.kind.name().to_ascii_lowercase();
+            format!("{kind} ref {} not permitted by any ReferenceGrant", object.path())
+        })
+}
+
 /// `validateGatewayRefs`: only a Gateway with a reference has the condition.
 fn resolved_refs(
     context: &Context<'_>,
@@ -457,6 +488,9 @@ fn resolved_refs(
 ) -> Option<Predicted> {
     let no = |reason, message: &str| Some(predicted("ResolvedRefs", "False", reason, message));
     let release = context.running.release;
+    if let Some(message) = frontend_fault(context, gateway) {
+        return no("RefNotPermitted", &message);
+    }
     if let ClientCertificate::Refused {
         reason, message, ..
     } = certificate

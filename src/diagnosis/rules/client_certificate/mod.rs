@@ -100,11 +100,19 @@ refused!(
 
 /// The condition in which NGF reports all of these.
 fn reported(gateway: &Object<Gateway>) -> Option<&Condition> {
+    let reference = gateway.spec.client_certificate_ref.as_ref();
+    let own = &gateway.reference.namespace;
+    let secret = reference.map(|reference| {
+        let namespace = reference.namespace.as_deref().unwrap_or(own);
+        format!("secret ref {namespace}/{} not", reference.name)
+    });
     condition(&gateway.spec.conditions, "ResolvedRefs").filter(|condition| {
         let reason = condition.reason.as_str();
+        // A CA of the Gateway's clients that is not granted is reported in the same words (NGF-L1).
+        let names_it = || secret.is_some_and(|secret| condition.message.starts_with(&*secret));
         condition.status == "False"
             && (reason == "InvalidClientCertificateRef"
-                || reason == "RefNotPermitted" && condition.message.starts_with("secret ref "))
+                || reason == "RefNotPermitted" && names_it())
     })
 }
 

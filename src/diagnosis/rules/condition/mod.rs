@@ -100,7 +100,10 @@ impl Told<'_> {
 /// Whether a condition says that something is wrong: most are good when True.
 fn is_bad(condition: &Condition) -> bool {
     match condition.kind.as_str() {
-        "Conflicted" | "PartiallyInvalid" | "OverlappingTLSConfig" => condition.status == "True",
+        "Conflicted"
+        | "PartiallyInvalid"
+        | "OverlappingTLSConfig"
+        | "InsecureFrontendValidationMode" => condition.status == "True",
         "Accepted" | "Programmed" | "ResolvedRefs" | "SupportedVersion" | "Ready" => {
             condition.status != "True"
         }
