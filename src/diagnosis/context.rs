@@ -23,12 +23,13 @@ use super::{
 use crate::{
     logs::{self, Joined},
     model::{
+        attachment::takes_listener_set,
         index::Index,
         kind::Kind,
-        kinds::{BackendTLSPolicy, Gateway, Route, RouteRule, Service},
+        kinds::{BackendTLSPolicy, Gateway, Listener, Route, RouteRule, Service},
         object::{Object, ObjectRef},
         snapshot::{Snapshot, Source},
-        topology::{Group, Topology, What, is_ngf_controller},
+        topology::{Group, Topology, What, gateway_of, is_ngf_controller},
     },
 };
 
@@ -351,6 +352,23 @@ impl<'a> Context<'a> {
         self.users_of(policy)
             .flat_map(|(rule, _)| rule.gateways.iter().copied())
             .collect()
+    }
+
+    /// The listeners of a Gateway, and those of the ListenerSets that NGF attaches to it, each with its owner.
+    pub fn listeners(&self, gateway: &ObjectRef) -> Vec<(&'a ObjectRef, &'a Listener)> {
+        let snapshot = self.snapshot;
+        let Some((own, (found, _))) = self.gateways.get_key_value(gateway) else {
+            return Vec::new();
+        };
+        let sets = snapshot.listener_sets.iter().filter(|(name, set)| {
+            self.running.release.knows_listener_sets()
+                && gateway_of(set) == *gateway
+                && takes_listener_set(found, name) != Some(false)
+        });
+        let of_sets =
+            sets.flat_map(|(name, set)| set.spec.listeners.iter().map(move |one| (name, one)));
+        let all = found.spec.listeners.iter().map(|one| (*own, one));
+        all.chain(of_sets).collect()
     }
 
     /// The policies in use whose CA comes from a Secret or ConfigMap.

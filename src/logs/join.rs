@@ -126,7 +126,16 @@ impl Known {
                 Some(Upstream::Address { address, port }) => {
                     self.by_address.get(&(*address, *port))
                 }
-                Some(Upstream::Name(name)) => self.by_upstream.get(name),
+                // With session persistence NGF adds the rule's number and more.
+                Some(Upstream::Name(name)) => self.by_upstream.get(name).or_else(|| {
+                    let mut all = self.by_upstream.iter();
+                    let copy_of = |known: &str| {
+                        let rest = name.strip_prefix(known);
+                        rest.is_some_and(|rest| rest.starts_with('_'))
+                    };
+                    all.find(|(known, _)| copy_of(known))
+                        .map(|(_, plans)| plans)
+                }),
                 Some(Upstream::Socket(_)) | None => None,
             },
             Role::Application => self.by_pod.get(&log.pod),

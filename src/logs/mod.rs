@@ -106,7 +106,7 @@ impl Unbroken {
 /// line after it is nginx's own.
 fn shows_raw_bytes(line: &str) -> bool {
     let message = line
-        .split_once("#")
+        .split_once('#')
         .and_then(|(_, rest)| rest.split_once(": *"))
         .and_then(|(_, rest)| rest.split_once(' '));
     message.is_some_and(|(_, message)| {

@@ -277,7 +277,8 @@ pub struct Pod {
     pub node: Option<String>,
     /// Ready condition is True.
     pub ready: bool,
-    /// `spec.containers[]` with their state.
+    /// `spec.containers[]` with their state, after the sidecars among `spec.initContainers[]` (`restartPolicy:
+    /// Always`).
     pub containers: Vec<Container>,
     /// `spec.volumes[]` that come from Secrets or ConfigMaps.
     pub volumes: Vec<Volume>,

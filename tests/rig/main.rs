@@ -10,6 +10,7 @@
 mod accounted;
 mod case;
 mod cases;
+mod frontend;
 mod gateway;
 mod nginx;
 mod refused;

@@ -10,6 +10,7 @@ use super::{
 use crate::{
     diagnosis::plan::TrustSource,
     model::{
+        attachment::parent_of,
         index::{Index, service_port},
         kind::Kind,
         kinds::{BackendRef, BackendTLSPolicy, Route, RouteRule, Service, ServicePort},
@@ -113,6 +114,9 @@ pub fn decide_rule<'a>(
 ) -> RuleDecision<'a> {
     let of = |(place, reference, filter): (usize, &'a BackendRef, bool)| {
         let path = match reference.filter {
+            Some(filter) if is_authentication(route, rule_index, filter) => {
+                format!("spec.rules[{rule_index}].filters[{filter}].externalAuth.backendRef")
+            }
             Some(filter) => format!("spec.rules[{rule_index}].filters[{filter}].backendRef"),
             None => format!("spec.rules[{rule_index}].backendRefs[{place}]"),
         };
@@ -132,6 +136,14 @@ pub fn decide_rule<'a>(
         mismatch,
         spills,
     }
+}
+
+/// Whether a filter of a rule is ExternalAuth, which NGF has since 2.7.
+pub fn is_authentication(route: &Object<Route>, rule: usize, filter: usize) -> bool {
+    let kind = route
+        .raw
+        .pointer(&format!("/spec/rules/{rule}/filters/{filter}/type"));
+    kind.and_then(serde_json::Value::as_str) == Some("ExternalAuth")
 }
 
 fn decide_backend<'a>(
@@ -262,7 +274,34 @@ fn decide_service<'a>(
         None => without_policy(snapshot, service),
         Some(policy) => with_policy(snapshot, release, policy),
     };
-    app_protocol(release, kind, port, state)
+    let ends_tls = kind == Kind::TLSRoute && ends_clients_tls(snapshot, route);
+    app_protocol(release, kind, ends_tls, port, state)
+}
+
+/// Whether a parent of a TLSRoute has a listener that ends the clients' TLS (`hasTLSTerminateParent`).
+fn ends_clients_tls(snapshot: &Snapshot, route: &Object<Route>) -> bool {
+    route.spec.parent_refs.iter().any(|reference| {
+        let Some(parent) = parent_of(reference, &route.reference.namespace) else {
+            return false;
+        };
+        let of_gateway = snapshot
+            .gateways
+            .get(&parent)
+            .map(|found| &found.spec.listeners);
+        let of_set = || {
+            snapshot
+                .listener_sets
+                .get(&parent)
+                .map(|found| &found.spec.listeners)
+        };
+        let mut listeners = of_gateway.or_else(of_set).into_iter().flatten();
+        listeners.any(|listener| {
+            let section = reference.section_name.as_deref();
+            listener.protocol == "TLS"
+                && section.is_none_or(|section| section == listener.name)
+                && listener.tls_mode.as_deref() != Some("Passthrough")
+        })
+    })
 }
 
 /// Whether NGF consults policies for routes of this kind (R13).
@@ -319,6 +358,7 @@ fn with_policy<'a>(
 fn app_protocol<'a>(
     release: Release,
     kind: Kind,
+    ends_tls: bool,
     port: &ServicePort,
     state: BackendState<'a>,
 ) -> BackendState<'a> {
@@ -339,10 +379,11 @@ fn app_protocol<'a>(
             release.proxies_http2(),
             "; nginx does not support proxying to upstreams with http2 or h2c",
         ),
-        ("kubernetes.io/h2c", Kind::GRPCRoute)
-        | ("kubernetes.io/ws", Kind::HTTPRoute)
-        | ("kubernetes.io/wss", Kind::TLSRoute) => (true, ""),
-        ("kubernetes.io/wss", Kind::HTTPRoute) => {
+        ("kubernetes.io/h2c", Kind::GRPCRoute) | ("kubernetes.io/ws", Kind::HTTPRoute) => {
+            (true, "")
+        }
+        ("kubernetes.io/wss", Kind::TLSRoute) if !ends_tls || has_policy => (true, ""),
+        ("kubernetes.io/wss", Kind::HTTPRoute | Kind::TLSRoute) => {
             (has_policy, "; missing corresponding BackendTLSPolicy")
         }
         ("kubernetes.io/h2c" | "kubernetes.io/ws" | "kubernetes.io/wss", _) => (false, ""),

@@ -52,7 +52,12 @@ pub fn validation(gateway: &Gateway, release: Release, port: u16) -> Option<&Fro
     if !release.validates_clients() {
         return None;
     }
-    let with_ca = || gateway.frontend.iter().filter(|one| !one.ca_refs.is_empty());
+    let with_ca = || {
+        gateway
+            .frontend
+            .iter()
+            .filter(|one| !one.ca_refs.is_empty())
+    };
     with_ca()
         .find(|one| one.port == Some(port))
         .or_else(|| with_ca().find(|one| one.port.is_none()))
@@ -156,7 +161,10 @@ impl Demand {
         if verdicts.contains(&Some(false)) {
             return Some(false);
         }
-        verdicts.into_iter().collect::<Option<Vec<bool>>>().map(|all| !all.is_empty())
+        verdicts
+            .into_iter()
+            .collect::<Option<Vec<bool>>>()
+            .map(|all| !all.is_empty())
     }
 
     /// Whether the listener's configuration names a CA file that NGF does not write.

@@ -3,6 +3,7 @@
 //! Facts come from NGF's source, named at each function by its path under `internal/controller/`.
 
 pub mod backend;
+pub mod cluster_ip;
 pub mod directives;
 pub mod frontend;
 pub mod gateway;

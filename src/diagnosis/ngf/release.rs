@@ -114,6 +114,17 @@ impl Release {
         if needs_flag { experimental } else { Some(true) }
     }
 
+    /// The version of a kind that it watches; `None` for kinds that it watches in each version that this tool reads
+    /// (`registerControllers`).
+    pub fn watched_version(self, kind: Kind) -> Option<&'static str> {
+        match kind {
+            Kind::BackendTLSPolicy => Some("v1"),
+            Kind::TLSRoute if self >= Self::V2_5 => Some("v1"),
+            Kind::TCPRoute | Kind::UDPRoute if self >= Self::V2_7 => Some("v1"),
+            _ => None,
+        }
+    }
+
     /// Whether two listeners of one port, protocol and host name are in conflict
     /// (`uniqueListenerConflictResolver`).
     pub fn wants_unique_listeners(self) -> bool {
@@ -130,6 +141,23 @@ impl Release {
     /// `Programmed: False` too (`NewDefaultListenerConditions`, `NewListenerProtocolConflict`).
     pub fn keeps_unresolved_listener_refs(self) -> bool {
         self >= Self::V2_6
+    }
+
+    /// Whether it knows PayloadProcessors, whose backends may have a BackendTLSPolicy.
+    pub fn processes_payloads(self) -> bool {
+        self >= Self::V2_7
+    }
+
+    /// Whether an NginxProxy or UpstreamSettingsPolicy may ask for the ClusterIP of Services in place of their
+    /// endpoints (`useClusterIP`).
+    pub fn may_use_cluster_ip(self) -> bool {
+        self >= Self::V2_7
+    }
+
+    /// Connections that nginx keeps open to each upstream where no UpstreamSettingsPolicy says how many
+    /// (`processKeepAliveSettings`); `None` where NGF leaves it to nginx.
+    pub fn default_keep_alive(self) -> Option<u32> {
+        (self <= Self::V2_6).then_some(16)
     }
 
     /// Whether it reads `spec.tls.frontend` of Gateways (`createFrontendTLSCaCertReferenceResolver`).
@@ -165,12 +193,6 @@ impl Release {
         } else {
             "tls.hostname"
         }
-    }
-
-    /// Whether a target of a policy must be of kind Service; before, the name alone counted
-    /// (`btpTargetsService`).
-    pub fn asks_for_target_kind(self) -> bool {
-        self >= Self::V2_7
     }
 }
 

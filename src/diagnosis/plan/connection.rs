@@ -9,9 +9,12 @@ use super::{PlanError, PlannedEndpoint, PlannedTls, ProbePlan, TrustSource};
 use crate::{
     diagnosis::ngf::{
         Answer, BackendDecision, BackendState, ClientCertificate, ListenerDecisions, Release,
-        RuleDecision, Running, Written, client_certificate, decide_listeners, decide_rule, known,
+        RuleDecision, Running, Written, client_certificate,
+        cluster_ip::cluster_ip,
+        decide_listeners, decide_rule, known,
         refused::{lacks_resolver, limit_reached},
     },
+    diagnosis::rules::route::has_one_backend,
     model::{
         index::{Endpoint, Index, NoEndpoints},
         kind::Kind,
@@ -129,7 +132,17 @@ impl<'a> Planner<'a> {
         }
         let endpoints = match only.map(|place| &topology.node(place).what) {
             Some(What::Endpoint(endpoint)) => vec![Endpoint::clone(endpoint)],
-            _ => self.ready_endpoints(service, port, connection.tls.is_some())?,
+            _ => match self.cluster_ip(&connection, service, port) {
+                Some(endpoint) => vec![endpoint],
+                None => {
+                    let effect = match (connection.route.kind, &connection.tls) {
+                        (Kind::TLSRoute, _) => "nginx closes the client's connection",
+                        (_, Some(_)) => "clients get 502",
+                        (_, None) => "clients get 503",
+                    };
+                    self.ready_endpoints(service, port, effect)?
+                }
+            },
         };
         let plans: Vec<ProbePlan> = endpoints
             .into_iter()
@@ -176,6 +189,13 @@ impl<'a> Planner<'a> {
             .rules
             .get(at.rule)
             .map_or_else(|| "/".to_owned(), |rule| rule.path.clone());
+        let kind = at.route.reference.kind;
+        if cluster_ip(self.snapshot, self.release, at.gateway, kind, service, port).is_some() {
+            because.push(
+                "NGF gives nginx the Service's ClusterIP (useClusterIP): kube-proxy chooses the pod, and nginx does not retry another one."
+                    .to_owned(),
+            );
+        }
         let connection = Connection {
             gateway: at.gateway.reference.clone(),
             listener: at.listener,
@@ -463,11 +483,23 @@ impl<'a> Planner<'a> {
         secret
     }
 
+    /// The Service's ClusterIP, where nginx connects to that.
+    fn cluster_ip(
+        &self,
+        connection: &Connection,
+        service: &Object<Service>,
+        port: &ServicePort,
+    ) -> Option<Endpoint> {
+        let gateway = self.snapshot.gateways.get(&connection.gateway)?;
+        let kind = connection.route.kind;
+        cluster_ip(self.snapshot, self.release, gateway, kind, service, port)
+    }
+
     fn ready_endpoints(
         &self,
         service: &Object<Service>,
         port: &ServicePort,
-        encrypted: bool,
+        effect: &'static str,
     ) -> Result<Vec<Endpoint>, PlanError> {
         let ready: Vec<_> = self
             .index
@@ -491,7 +523,7 @@ impl<'a> Planner<'a> {
             _ => Err(PlanError::NoEndpoints {
                 service: label,
                 why: no_endpoints(&why, service),
-                status: if encrypted { 502 } else { 503 },
+                effect,
             }),
         }
     }
@@ -570,6 +602,9 @@ pub(super) fn not_spoken(at: &Place<'_>, release: Release) -> Result<(), PlanErr
         Kind::TCPRoute | Kind::UDPRoute => Err(PlanError::NotSpoken(format!(
             "nginx passes the bytes of {route} on unread: it speaks neither HTTP nor TLS to the backend, and no BackendTLSPolicy is consulted"
         ))),
+        Kind::TLSRoute if !has_one_backend(&at.route.spec) => Err(PlanError::NotSpoken(format!(
+            "NGF accepts TLSRoutes with exactly one rule and one backend, and {route} has others: nginx closes the connections of its clients (NGF-R18)"
+        ))),
         Kind::TLSRoute if at.passthrough => Err(PlanError::NotSpoken(format!(
             "{route} is on a Passthrough listener: the TLS is between the client and the backend, and nginx takes no part in it"
         ))),
@@ -596,7 +631,7 @@ fn filter_refused(at: &Place<'_>) -> Result<(), PlanError> {
     });
     found.map_or(Ok(()), |condition| {
         Err(PlanError::Refused {
-            answer: Answer::Status500,
+            answer: Box::new(Answer::Status500),
             service: format!("the backends of {}", at.route.reference),
             message: condition.message.clone(),
             code: "NGF-S4",

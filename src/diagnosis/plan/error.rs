@@ -42,7 +42,7 @@ pub enum PlanError {
     #[error("nginx would not connect to {service}: {answer}, because {message} ({code})")]
     Refused {
         /// What clients get.
-        answer: Answer,
+        answer: Box<Answer>,
         /// The Service and port.
         service: String,
         /// NGF's words.
@@ -54,14 +54,14 @@ pub enum PlanError {
     #[error("nginx never gets that far: {0}")]
     NeverLoaded(String),
     /// No endpoint.
-    #[error("nginx has nowhere to connect to for {service}: {why}; clients get {status}")]
+    #[error("nginx has nowhere to connect to for {service}: {why}; {effect}")]
     NoEndpoints {
         /// The Service and port.
         service: String,
         /// Why.
         why: String,
-        /// 503, or 502 where TLS is spoken.
-        status: u16,
+        /// What clients get: 503, or 502 where TLS is spoken, or nothing from a stream.
+        effect: &'static str,
     },
     /// nginx does not speak to the backend in HTTP or TLS.
     #[error("{0}")]

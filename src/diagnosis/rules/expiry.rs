@@ -118,7 +118,7 @@ fn uses<'a>(context: &'a Context<'_>) -> Vec<Use<'a>> {
             );
         }
     }
-    for (name, (gateway, certificate)) in &context.gateways {
+    for (name, (_, certificate)) in &context.gateways {
         if let ClientCertificate::Presented(secret) = certificate {
             add(
                 secret,
@@ -127,12 +127,15 @@ fn uses<'a>(context: &'a Context<'_>) -> Vec<Use<'a>> {
                 Mark::Object((*name).clone()),
             );
         }
-        for listener in &gateway.spec.listeners {
+        for (owner, listener) in context.listeners(name) {
+            if listener.tls_mode.as_deref() == Some("Passthrough") {
+                continue;
+            }
             for reference in &listener.certificate_refs {
-                let namespace = reference.namespace.as_deref().unwrap_or(&name.namespace);
+                let namespace = reference.namespace.as_deref().unwrap_or(&owner.namespace);
                 let secret = ObjectRef::new(Kind::Secret, namespace, &reference.name);
                 let mark = Mark::Listener {
-                    owner: (*name).clone(),
+                    owner: owner.clone(),
                     name: listener.name.clone(),
                 };
                 add(&secret, "tls.crt", Part::Listener, mark);

@@ -17,7 +17,6 @@ use crate::{
     model::{
         kinds::{Gateway, Listener},
         object::{Object, ObjectRef},
-        topology::gateway_of,
     },
 };
 
@@ -45,14 +44,9 @@ fn demanding<'a>(context: &Context<'a>) -> Vec<Demanding<'a>> {
     let release = context.running.release;
     let mut all = Vec::new();
     for (name, (gateway, _)) in &context.gateways {
-        let own = gateway.spec.listeners.iter().map(|one| (*name, one));
-        let sets = snapshot.listener_sets.iter();
-        let of_sets = sets
-            .filter(|(_, set)| release.knows_listener_sets() && gateway_of(set) == **name)
-            .flat_map(|(set_name, set)| set.spec.listeners.iter().map(move |one| (set_name, one)));
-        for (owner, listener) in own.chain(of_sets) {
-            let ends_tls = listener.protocol == "HTTPS"
-                && listener.tls_mode.as_deref() != Some("Passthrough");
+        for (owner, listener) in context.listeners(name) {
+            let ends_tls =
+                listener.protocol == "HTTPS" && listener.tls_mode.as_deref() != Some("Passthrough");
             let found = demand(snapshot, release, gateway, listener.port).filter(|_| ends_tls);
             if let Some(demand) = found {
                 all.push(Demanding {
@@ -191,9 +185,11 @@ pub(in crate::diagnosis) const L2: Rule = Rule {
         for one in demanding(context) {
             let gateway = &one.gateway.reference;
             for ca in &one.demand.cas {
-                let Some(object) = ca.object.as_ref().filter(|_| {
-                    ca.fault == Ok(Some(CaFault::NotWritten)) && !one.demand.insecure
-                }) else {
+                let Some(object) = ca
+                    .object
+                    .as_ref()
+                    .filter(|_| ca.fault == Ok(Some(CaFault::NotWritten)) && !one.demand.insecure)
+                else {
                     continue;
                 };
                 let breaks_all = one.demand.lacks_file();
@@ -236,8 +232,14 @@ pub(in crate::diagnosis) const L3: Rule = Rule {
     causes: &["NGF-S2"],
     check: |context, findings| {
         let mut by_gateway: BTreeMap<&ObjectRef, Vec<Demanding<'_>>> = BTreeMap::new();
-        for one in demanding(context).into_iter().filter(|one| one.demand.insecure) {
-            by_gateway.entry(&one.gateway.reference).or_default().push(one);
+        for one in demanding(context)
+            .into_iter()
+            .filter(|one| one.demand.insecure)
+        {
+            by_gateway
+                .entry(&one.gateway.reference)
+                .or_default()
+                .push(one);
         }
         for (gateway, listeners) in by_gateway {
             findings.explain(gateway, "InsecureFrontendValidationMode");
@@ -269,7 +271,10 @@ pub(in crate::diagnosis) const L4: Rule = Rule {
         let mut by_gateway: BTreeMap<&ObjectRef, Vec<&Joined<'_>>> = BTreeMap::new();
         for joined in &context.logs {
             let said = &joined.counted.last_line;
-            let refuses = matches!(said.what, What::ClientRefused { .. } | What::NoClientCertificate);
+            let refuses = matches!(
+                said.what,
+                What::ClientRefused { .. } | What::NoClientCertificate
+            );
             if joined.log.role == Role::DataPlane
                 && refuses
                 && said.request.upstream.is_none()
@@ -292,7 +297,9 @@ pub(in crate::diagnosis) const L4: Rule = Rule {
                 "NGF-L4",
                 Severity::Warning,
                 gateway,
-                format!("{gateway} gave clients no answer {count} times, because it did not accept their certificate"),
+                format!(
+                    "{gateway} gave clients no answer {count} times, because it did not accept their certificate"
+                ),
             );
             for one in &of_gateway {
                 finding = finding.mark(one.mark());

@@ -1,4 +1,4 @@
-//! D3, D4, D5: what the data plane's nginx is using, beside what the objects say.
+//! D3, D4, D5 and D9: what the data plane's nginx is using, beside what the objects say.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,13 +6,13 @@ use crate::{
     diagnosis::{
         context::Context,
         finding::{Finding, Severity},
-        ngf::{Directive, bundle_file, directives, key_pair_file},
+        ngf::{Directive, Release, bundle_file, cluster_ip, directives, key_pair_file},
         plan::{Connection, ProbeTarget, TrustSource, connections},
         registry::Rule,
         trust, words,
         words::list,
     },
-    model::{object::ObjectRef, topology::host_and_port},
+    model::{kind::Kind, object::ObjectRef, topology::host_and_port},
     rendered::{InPod, Location, Rendered},
 };
 
@@ -126,7 +126,7 @@ pub(in crate::diagnosis) const D4: Rule = Rule {
             let mut seen = BTreeSet::new();
             for connection in of_gateway(context, &in_pod.gateway) {
                 let upstream = upstream(&connection);
-                let Some(Some(servers)) = rendered.upstreams.get(&upstream) else {
+                let Some(servers) = servers(rendered, &upstream) else {
                     continue;
                 };
                 if !seen.insert(upstream.clone()) {
@@ -184,24 +184,46 @@ pub(in crate::diagnosis) const D4: Rule = Rule {
     },
 };
 
+/// The servers of an upstream, or of the first of its copies for session persistence; `None` where nginx has none,
+/// or keeps them elsewhere.
+fn servers<'a>(rendered: &'a Rendered, upstream: &str) -> Option<&'a Vec<String>> {
+    let own = rendered.upstreams.get(upstream);
+    let copy = || {
+        let mut all = rendered.upstreams.iter();
+        let found = all.find(|(name, _)| is_persistent_copy(name, upstream));
+        found.map(|(_, servers)| servers)
+    };
+    own.or_else(copy)?.as_ref()
+}
+
 /// The addresses that NGF would write; `None` where nobody knows them.
 fn ready(context: &Context<'_>, connection: &Connection) -> Option<BTreeSet<String>> {
     let service = context.index.service(&connection.service)?;
     if service.spec.service_type == "ExternalName" {
         return None;
     }
-    crate::diagnosis::ngf::known::kind_is_known(
-        context.snapshot,
-        crate::model::kind::Kind::EndpointSlice,
-    )
-    .ok()?;
+    let gateway = context.snapshot.gateways.get(&connection.gateway)?;
+    let release = context.running.release;
+    if !cluster_ip::is_certain(context.snapshot, release) {
+        return None;
+    }
+    let kind = connection.route.kind;
     let port = service
         .spec
         .ports
         .iter()
         .find(|port| port.port == connection.port)?;
+    let single = cluster_ip::cluster_ip(context.snapshot, release, gateway, kind, service, port);
+    if let Some(endpoint) = single {
+        return Some([host_and_port(&endpoint.address, endpoint.port)].into());
+    }
+    crate::diagnosis::ngf::known::kind_is_known(context.snapshot, Kind::EndpointSlice).ok()?;
     let all = context.index.endpoints(service, port);
-    let ready = all.iter().filter(|endpoint| endpoint.ready);
+    // Until 2.6 NGF leaves out an endpoint without `conditions.ready` (`endpointReady`).
+    let wants_it_said = release < Release::V2_7;
+    let ready = all
+        .iter()
+        .filter(|endpoint| endpoint.ready && (endpoint.says_ready || !wants_it_said));
     Some(
         ready
             .map(|endpoint| host_and_port(&endpoint.address, endpoint.port))
@@ -222,7 +244,7 @@ pub(in crate::diagnosis) const D5: Rule = Rule {
                 BTreeMap::new();
             let connections = of_gateway(context, &in_pod.gateway);
             for connection in &connections {
-                let Some(location) = location(rendered, connection) else {
+                let Some(location) = location(context, rendered, connection) else {
                     continue;
                 };
                 let differences = differences(connection, location);
@@ -261,8 +283,13 @@ pub(in crate::diagnosis) const D5: Rule = Rule {
 
 /// The location by which nginx passes requests of that host to that Service, alone or as one of several
 /// backends behind a variable; `None` where it has none.
-fn location<'a>(rendered: &'a Rendered, connection: &Connection) -> Option<&'a Location> {
+fn location<'a>(
+    context: &Context<'_>,
+    rendered: &'a Rendered,
+    connection: &Connection,
+) -> Option<&'a Location> {
     let upstream = upstream(connection);
+    let names = server_names(context, connection);
     rendered.locations.iter().find(|location| {
         let passes = location
             .pass
@@ -270,10 +297,58 @@ fn location<'a>(rendered: &'a Rendered, connection: &Connection) -> Option<&'a L
             .map_or(&*location.pass, |(_, place)| place);
         let among = || {
             let group = rendered.groups.get(passes);
-            group.is_some_and(|group| group.contains(&upstream))
+            group.is_some_and(|group| group.iter().any(|one| is_upstream(one, &upstream)))
         };
-        (passes == upstream || among()) && location.server_names.contains(&connection.host)
+        (is_upstream(passes, &upstream) || among())
+            && location
+                .server_names
+                .iter()
+                .any(|name| names.contains(name))
     })
+}
+
+/// The `server_name`s by which clients can reach a connection's route: its host names, or its listener's where
+/// these are narrower; `~^` where neither has any (`createServer`).
+fn server_names(context: &Context<'_>, connection: &Connection) -> BTreeSet<String> {
+    let snapshot = context.snapshot;
+    let route = snapshot.routes.get(&connection.route);
+    let mut names: BTreeSet<String> = route
+        .map(|route| route.spec.hostnames.iter().cloned().collect())
+        .unwrap_or_default();
+    if let Some((owner, name)) = &connection.listener {
+        let of_gateway = snapshot
+            .gateways
+            .get(owner)
+            .map(|found| &found.spec.listeners);
+        let of_set = || {
+            snapshot
+                .listener_sets
+                .get(owner)
+                .map(|found| &found.spec.listeners)
+        };
+        let listeners = of_gateway.or_else(of_set).into_iter().flatten();
+        let listener = listeners
+            .into_iter()
+            .find(|listener| listener.name == *name);
+        names.extend(listener.and_then(|listener| listener.hostname.clone()));
+    }
+    if names.is_empty() {
+        names.insert("~^".to_owned());
+    }
+    names
+}
+
+/// Whether a name is that of an upstream; with session persistence NGF adds the rule's number and more
+/// (`ServicePortReference`).
+fn is_upstream(name: &str, upstream: &str) -> bool {
+    name == upstream || is_persistent_copy(name, upstream)
+}
+
+/// `shop_cart_443_cart_shop_0` of `shop_cart_443`. No other upstream begins so: the port's number ends its own
+/// name, and namespaces and names have no underscore.
+fn is_persistent_copy(name: &str, upstream: &str) -> bool {
+    name.strip_prefix(upstream)
+        .is_some_and(|rest| rest.starts_with('_') && rest.len() > 1)
 }
 
 /// `upstream` as NGF names it (`nginx/config/upstreams.go`).
@@ -281,6 +356,58 @@ fn upstream(connection: &Connection) -> String {
     let service = &connection.service;
     format!("{}_{}_{}", service.namespace, service.name, connection.port)
 }
+
+pub(in crate::diagnosis) const D9: Rule = Rule {
+    code: "NGF-D9",
+    severity: Severity::Info,
+    title: "nginx's configuration was not compared for a backend",
+    explanation: "What nginx has is compared with the objects by server_name and upstream. For this backend nginx has no such location: its configuration is older than the route, or another object takes the route's place. Nothing is known of the TLS that nginx speaks to it.",
+    remedy: "See whether the Gateway is programmed and whether the agent is connected; look for the route's host name in nginx -T.",
+    causes: &[],
+    check: |context, findings| {
+        let mut missing: BTreeMap<(&ObjectRef, ObjectRef), Vec<(&InPod, Connection)>> =
+            BTreeMap::new();
+        for (in_pod, rendered) in found(context) {
+            for connection in of_gateway(context, &in_pod.gateway) {
+                let is_stream = connection.route.kind == Kind::TLSRoute;
+                if !is_stream && location(context, rendered, &connection).is_none() {
+                    let key = (&in_pod.gateway, connection.route.clone());
+                    missing.entry(key).or_default().push((in_pod, connection));
+                }
+            }
+        }
+        for ((gateway, route), all) in missing {
+            let Some((in_pod, connection)) = all.first() else {
+                continue;
+            };
+            let names = server_names(context, connection);
+            let pods: BTreeSet<&ObjectRef> = all.iter().map(|(in_pod, _)| &in_pod.pod).collect();
+            let services: BTreeSet<&ObjectRef> = all
+                .iter()
+                .map(|(_, connection)| &connection.service)
+                .collect();
+            let mut finding = Finding::new(
+                "NGF-D9",
+                Severity::Info,
+                gateway,
+                format!(
+                    "nginx's configuration for {route} was not compared: {} has no location of it",
+                    list(&pods, 2)
+                ),
+            )
+            .unknown()
+            .evidence(
+                "server_name",
+                list(&names, 3),
+                format!("expected in {}", in_pod.pod),
+            )
+            .because(read_at(context, in_pod))
+            .scope(services);
+            finding.marks.clear();
+            findings.add(finding.scope([&route]));
+        }
+    },
+};
 
 fn differences(connection: &Connection, location: &Location) -> Vec<String> {
     let expected = directives(connection);

@@ -105,8 +105,13 @@ pub(super) fn pod(root: Field<'_>, reference: &ObjectRef) -> Pod {
             .iter()
             .any(|condition| condition.kind == "Ready" && condition.status == "True"),
         containers: spec
-            .objects("containers")
-            .map(|field| container(field, status))
+            .objects("initContainers")
+            .filter(|field| field.text("restartPolicy").as_deref() == Some("Always"))
+            .map(|field| container(field, status, "initContainerStatuses"))
+            .chain(
+                spec.objects("containers")
+                    .map(|field| container(field, status, "containerStatuses")),
+            )
             .collect(),
         volumes: spec
             .objects("volumes")
@@ -116,10 +121,10 @@ pub(super) fn pod(root: Field<'_>, reference: &ObjectRef) -> Pod {
     }
 }
 
-fn container(field: Field<'_>, status: Field<'_>) -> Container {
+fn container(field: Field<'_>, status: Field<'_>, statuses: &str) -> Container {
     let name = field.required_text("name");
     let status = status
-        .objects("containerStatuses")
+        .objects(statuses)
         .find(|status| status.text("name").as_deref() == Some(name.as_str()));
     Container {
         image: field.text("image").unwrap_or_default(),
@@ -220,7 +225,7 @@ pub(super) fn workload(kind: Kind, root: Field<'_>, reference: &ObjectRef) -> Wo
             containers: template
                 .get("spec")
                 .objects("containers")
-                .map(|field| container(field, status))
+                .map(|field| container(field, status, "containerStatuses"))
                 .collect(),
             volumes: template
                 .get("spec")

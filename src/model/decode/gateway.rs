@@ -1,6 +1,8 @@
 //! GatewayClass, Gateway and ListenerSet.
 
-use crate::model::kinds::{FrontendTls, Gateway, GatewayClass, Listener, ListenerSet, ListenerStatus};
+use crate::model::kinds::{
+    FrontendTls, Gateway, GatewayClass, Listener, ListenerSet, ListenerStatus,
+};
 
 use super::{
     meta::{conditions, reference, references},
@@ -50,7 +52,8 @@ fn frontend(field: Field<'_>) -> Vec<FrontendTls> {
         }
     };
     let ports = field.objects("perPort");
-    let ports = ports.filter_map(|port| Some(validation(Some(port.port("port")?), port.get("tls"))));
+    let ports =
+        ports.filter_map(|port| Some(validation(Some(port.port("port")?), port.get("tls"))));
     std::iter::once(validation(None, field.get("default")))
         .chain(ports)
         .filter(|found| !found.ca_refs.is_empty() || found.mode.is_some())

@@ -6,7 +6,8 @@ use serde_json::Value;
 use super::{Draft, Surroundings};
 use crate::{
     diagnosis::ngf::{
-        Resolved, frontend, gateway::grant_allows, policy::hostname_problem, resolve::resolve_secret,
+        Resolved, frontend, gateway::grant_allows, policy::hostname_problem,
+        resolve::resolve_secret,
     },
     model::{
         attachment::{GATEWAY_API_GROUP, kinds_of_protocol},
@@ -316,9 +317,7 @@ fn clients(surroundings: &Surroundings<'_>, draft: &mut Draft<'_>) {
     let Some(demand) = frontend::demand(snapshot, *release, gateway, port) else {
         return;
     };
-    let bad = |ca: &frontend::Ca| {
-        matches!(&ca.fault, Ok(Some(fault)) if *fault != frontend::CaFault::NotWritten)
-    };
+    let bad = |ca: &frontend::Ca| matches!(&ca.fault, Ok(Some(fault)) if *fault != frontend::CaFault::NotWritten);
     match demand.refuses_listener() {
         None => draft.known = false,
         Some(true) => {

@@ -473,10 +473,13 @@ fn frontend_fault(context: &Context<'_>, gateway: &Object<Gateway>) -> Option<St
         .flat_map(|demand| demand.cas)
         .filter(|ca| ca.fault == Ok(Some(frontend::CaFault::NotGranted)))
         .filter_map(|ca| ca.object)
-        .last()
+        .next_back()
         .map(|object| {
             let kind = object.kind.name().to_ascii_lowercase();
-            format!("{kind} ref {} not permitted by any ReferenceGrant", object.path())
+            format!(
+                "{kind} ref {} not permitted by any ReferenceGrant",
+                object.path()
+            )
         })
 }
 

@@ -20,7 +20,7 @@ impl<'a> Planner<'a> {
         code: &'static str,
     ) -> PlanError {
         PlanError::Refused {
-            answer: self.answer(at, rule),
+            answer: Box::new(self.answer(at, rule)),
             service: label.to_owned(),
             message: message.into(),
             code,

@@ -31,7 +31,7 @@ const CLUSTER_RESOURCE_NAMESPACE: &str = "cert-manager";
 /// The Secrets that traffic depends on, each with whom to show it at.
 fn secrets_in_use<'a>(context: &'a Context<'_>) -> BTreeMap<ObjectRef, Vec<&'a ObjectRef>> {
     let mut used: BTreeMap<ObjectRef, Vec<&ObjectRef>> = BTreeMap::new();
-    for (name, (gateway, certificate)) in &context.gateways {
+    for (name, (_, certificate)) in &context.gateways {
         let secret = match certificate {
             ClientCertificate::Presented(secret) | ClientCertificate::Unknown { secret, .. } => {
                 Some(secret.clone())
@@ -42,9 +42,9 @@ fn secrets_in_use<'a>(context: &'a Context<'_>) -> BTreeMap<ObjectRef, Vec<&'a O
         if let Some(secret) = secret {
             used.entry(secret).or_default().push(name);
         }
-        for listener in &gateway.spec.listeners {
+        for (owner, listener) in context.listeners(name) {
             for reference in &listener.certificate_refs {
-                let namespace = reference.namespace.as_deref().unwrap_or(&name.namespace);
+                let namespace = reference.namespace.as_deref().unwrap_or(&owner.namespace);
                 let secret = ObjectRef::new(Kind::Secret, namespace, &reference.name);
                 used.entry(secret).or_default().push(name);
             }
@@ -266,7 +266,7 @@ pub(in crate::diagnosis) const M3: Rule = Rule {
     code: "NGF-M3",
     severity: Severity::Error,
     title: "Two cert-manager Certificates write one Secret",
-    explanation: "Each overwrites what the other issued, again and again: key, names and CA of the Secret change under whoever uses it.",
+    explanation: "cert-manager (since 1.14) issues for one of them only: the one that the Secret's annotation cert-manager.io/certificate-name names, or else the oldest. It skips the other ones, asks again every three minutes, and they never become Ready: what they ask for (names, CA, usages) is not in the Secret. Older releases of cert-manager let each overwrite the other, again and again.",
     remedy: "Give each Certificate a Secret of its own.",
     causes: &["NGF-M1", "NGF-T1", "NGF-T8", "NGF-X1", "NGF-X2"],
     check: |context, findings| {
@@ -283,6 +283,7 @@ pub(in crate::diagnosis) const M3: Rule = Rule {
                 continue;
             }
             let users = used.get(&secret).cloned().unwrap_or_default();
+            let owner = owner_of(context, &secret, &certificates);
             let severity = if used.contains_key(&secret) {
                 Severity::Error
             } else {
@@ -294,11 +295,15 @@ pub(in crate::diagnosis) const M3: Rule = Rule {
                     severity,
                     &secret,
                     format!(
-                        "{} write one Secret, {}",
+                        "{} write one Secret, {}: cert-manager issues for {owner} only",
                         list(&certificates, 3),
                         secret.path()
                     ),
                 )
+                .breaks(format!(
+                    "what {} asks for is never issued",
+                    list(certificates.iter().filter(|one| **one != owner), 3)
+                ))
                 .scope(certificates.iter().copied())
                 .mark_objects(users)
                 .remedy(Remedy::say(
@@ -308,6 +313,28 @@ pub(in crate::diagnosis) const M3: Rule = Rule {
         }
     },
 };
+
+/// The Certificate that cert-manager issues for, of several that name one Secret (`CertificateOwnsSecret`).
+fn owner_of<'a>(
+    context: &Context<'_>,
+    secret: &ObjectRef,
+    certificates: &[&'a ObjectRef],
+) -> &'a ObjectRef {
+    let annotation = match known::secret(context.snapshot, secret) {
+        Lookup::Found(found) => {
+            let annotations = &found.meta.annotations;
+            annotations.get("cert-manager.io/certificate-name").cloned()
+        }
+        _ => None,
+    };
+    let named = annotation.and_then(|name| certificates.iter().find(|one| one.name == name));
+    let created = |name: &ObjectRef| {
+        let found = context.snapshot.certificates.get(name);
+        found.and_then(|found| found.meta.created)
+    };
+    let oldest = || certificates.iter().min_by_key(|one| (created(one), *one));
+    named.or_else(oldest).unwrap_or(&certificates[0])
+}
 
 pub(in crate::diagnosis) const M4: Rule = Rule {
     code: "NGF-M4",

@@ -286,13 +286,17 @@ pub(in crate::diagnosis) const M9: Rule = Rule {
                 };
                 let labels = found.meta.labels.iter().chain(&found.meta.annotations);
                 let mut of_bundle = labels
-                    .filter(|(key, _)| key.starts_with("trust.cert-manager.io/"))
+                    .filter(|(key, _)| {
+                        ["trust.cert-manager.io/", "trust-manager.io/"]
+                            .iter()
+                            .any(|start| key.starts_with(start))
+                    })
                     .map(|(_, value)| value);
                 let owner = found
                     .meta
                     .owners
                     .iter()
-                    .find(|owner| owner.kind == "Bundle");
+                    .find(|owner| matches!(&*owner.kind, "Bundle" | "ClusterBundle"));
                 if owner.is_none() && of_bundle.next().is_none() {
                     continue;
                 }

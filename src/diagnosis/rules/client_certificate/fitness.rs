@@ -198,10 +198,14 @@ pub(in crate::diagnosis) const D8: Rule = Rule {
     remedy: "Reissue the certificate with RSA 2048 or more, or with an elliptic curve such as P-256, signed with SHA-256.",
     causes: &["NGF-D1"],
     check: |context, findings| {
-        for (name, (gateway, _)) in &context.gateways {
-            for listener in &gateway.spec.listeners {
+        for name in context.gateways.keys() {
+            for (owner, listener) in context.listeners(name) {
+                // nginx never loads the certificates of one that passes TLS through.
+                if listener.tls_mode.as_deref() == Some("Passthrough") {
+                    continue;
+                }
                 let secrets = listener.certificate_refs.iter().map(|reference| {
-                    let namespace = reference.namespace.as_deref().unwrap_or(&name.namespace);
+                    let namespace = reference.namespace.as_deref().unwrap_or(&owner.namespace);
                     ObjectRef::new(Kind::Secret, namespace, &reference.name)
                 });
                 for secret in secrets {
@@ -210,17 +214,22 @@ pub(in crate::diagnosis) const D8: Rule = Rule {
                     };
                     // What NGF does not take nginx never sees.
                     let is_taken = matches!(facts.spec.key, KeyState::Fits(_))
-                        && (secret.namespace == name.namespace
-                            || grant_allows(context.snapshot, "Gateway", &name.namespace, &secret)
-                                == Ok(true));
+                        && (secret.namespace == owner.namespace
+                            || grant_allows(
+                                context.snapshot,
+                                owner.kind.name(),
+                                &owner.namespace,
+                                &secret,
+                            ) == Ok(true));
                     let weakness = weakness(facts.spec.certificate.certificates());
                     if let Some(weakness) = weakness.filter(|_| is_taken) {
-                        let of = format!("the certificate of listener {} of {name}", listener.name);
+                        let of =
+                            format!("the certificate of listener {} of {owner}", listener.name);
                         findings.add(
                             weakness
                                 .finding(context, "NGF-D8", name, &of, &secret)
                                 .mark(Mark::Listener {
-                                    owner: (*name).clone(),
+                                    owner: owner.clone(),
                                     name: listener.name.clone(),
                                 }),
                         );

@@ -1,6 +1,6 @@
 //! C4 and C6: what NGF does not see.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     command::Command,
@@ -23,11 +23,14 @@ use crate::{
 pub(in crate::diagnosis) const C4: Rule = Rule {
     code: "NGF-C4",
     severity: Severity::Error,
-    title: "The cluster serves BackendTLSPolicy in a version that NGF does not watch",
-    explanation: "NGF watches BackendTLSPolicy v1, and looks for it when it starts. With v1alpha3 alone, or with CRDs that were installed after it started, policies have no effect and get no status, and nginx speaks plain HTTP.",
+    title: "The cluster serves a kind in a version that NGF does not watch",
+    explanation: "NGF watches BackendTLSPolicy v1, TLSRoute v1 from 2.5 on, and TCPRoute and UDPRoute v1 from 2.7 on, and looks for these when it starts. With older versions alone, or with CRDs that were installed after it started, the objects have no effect and get no status; without its policy nginx speaks plain HTTP to a backend.",
     remedy: "Upgrade the Gateway API CRDs, then restart NGF.",
     causes: &["NGF-S8", "NGF-B9"],
     check: |context, findings| {
+        for kind in [Kind::TLSRoute, Kind::TCPRoute, Kind::UDPRoute] {
+            unwatched_routes(context, findings, kind);
+        }
         let Some(KindState::Live { version }) = context.snapshot.kinds.get(&Kind::BackendTLSPolicy)
         else {
             return;
@@ -64,6 +67,51 @@ pub(in crate::diagnosis) const C4: Rule = Rule {
         );
     },
 };
+
+/// Routes of a kind that the cluster serves in an older version than NGF watches, and that NGF says nothing of.
+fn unwatched_routes(context: &Context<'_>, findings: &mut Findings, kind: Kind) {
+    let Some(KindState::Live { version }) = context.snapshot.kinds.get(&kind) else {
+        return;
+    };
+    // Only a controller whose release is known is known not to watch it.
+    let running = &context.running;
+    let watched = running.release.watched_version(kind);
+    let (Some(watched), Some((_, release))) = (watched, &running.said_by) else {
+        return;
+    };
+    let silent: BTreeSet<&ObjectRef> = context
+        .rules
+        .iter()
+        .filter(|rule| rule.route.reference.kind == kind && rule.route.spec.parents.is_empty())
+        .map(|rule| &rule.route.reference)
+        .collect();
+    let Some(first) = silent
+        .first()
+        .filter(|_| version != watched && !context.is_files())
+    else {
+        return;
+    };
+    findings.add(
+        Finding::new(
+            "NGF-C4",
+            Severity::Error,
+            first,
+            format!(
+                "The cluster serves {kind} only as {version}, which NGF {release} does not watch: {} has no effect",
+                list(&silent, 3)
+            ),
+        )
+        .evidence("served version", version, "discovery of gateway.networking.k8s.io")
+        .mark_objects(silent.iter().copied())
+        .remedy(Remedy::command(
+            "Upgrade the Gateway API CRDs, then restart NGF.",
+            format!(
+                "kubectl get crd {}.gateway.networking.k8s.io -o jsonpath='{{.spec.versions[*].name}}'",
+                kind.info().plural
+            ),
+        )),
+    );
+}
 
 pub(in crate::diagnosis) const C6: Rule = Rule {
     code: "NGF-C6",

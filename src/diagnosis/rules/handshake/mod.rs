@@ -294,6 +294,15 @@ probed!(
     "Give the Gateway a client certificate that the backend trusts."
 );
 
+probed!(
+    B15,
+    "NGF-B15",
+    Error,
+    "The backend refuses the client certificate because of its certificate revocation list",
+    "A backend with ssl_crl looks up the client certificate in the CRL of its CA: a revoked one gives verify code 23. Without a CRL of that CA (code 3), or with an expired one (code 12), it refuses every client certificate. The backend logs the code and answers 400.",
+    "Reissue a revoked certificate; else give the backend the current CRL."
+);
+
 /// Which intermediates are missing where a log alone says that the backend found no path (B5).
 pub(super) fn incomplete_by_log(
     context: &Context<'_>,

@@ -87,12 +87,14 @@ pub(in crate::diagnosis) const B12: Rule = Rule {
     code: "NGF-B12",
     severity: Severity::Warning,
     title: "The backend's nginx refuses resumed TLS 1.3 sessions under another server name",
-    explanation: "nginx 1.27.4 to 1.29.1 refuses a resumed session with a client certificate where its server name is another than that of the session. The gateway's nginx keeps sessions for each upstream, and one process behind two Services, with two policies of different hostnames, is such a backend: some requests fail.",
-    remedy: "Update the backend's nginx to 1.29.2 or later, or use one hostname for it.",
+    explanation: "nginx 1.27.4 to 1.29.1 refuses a resumed session with a client certificate where its server name is another than that of the session. The gateway's nginx keeps sessions for each server of an upstream, and the upstream belongs to the Service's port. Two names for one upstream come of NGF-R2 only: a Service without a policy shares one rule with a backend of one policy, and another rule with a backend of another. Some requests for it fail then.",
+    remedy: "Give the Service a policy of its own, or rules of its own; or update the backend's nginx to 1.29.2 or later.",
     causes: &[],
     check: |context, findings| {
         type Names<'a> = BTreeMap<&'a str, (&'a Probed, &'a str)>;
-        let mut names: BTreeMap<(&ObjectRef, &str, u16), Names<'_>> = BTreeMap::new();
+        // By Gateway, upstream (Service and port) and server.
+        type Server<'a> = (&'a ObjectRef, (&'a ObjectRef, u16), (&'a str, u16));
+        let mut names: BTreeMap<Server<'_>, Names<'_>> = BTreeMap::new();
         for (probed, transcript) in results(context) {
             let server = transcript
                 .http
@@ -112,14 +114,18 @@ pub(in crate::diagnosis) const B12: Rule = Rule {
             };
             let plan = &probed.plan;
             names
-                .entry((&plan.gateway, &plan.endpoint.address, plan.endpoint.port))
+                .entry((
+                    &plan.gateway,
+                    (&plan.service, plan.port),
+                    (&*plan.endpoint.address, plan.endpoint.port),
+                ))
                 .or_default()
                 .insert(&tls.hostname, (probed, server));
         }
-        for ((_, address, port), by_name) in names {
-            let services: BTreeSet<&ObjectRef> = by_name
+        for ((_, _, (address, port)), by_name) in names {
+            let routes: BTreeSet<&ObjectRef> = by_name
                 .values()
-                .map(|(probed, _)| &probed.plan.service)
+                .map(|(probed, _)| &probed.plan.route)
                 .collect();
             let (true, Some((probed, server))) = (by_name.len() > 1, by_name.values().next())
             else {
@@ -137,7 +143,7 @@ pub(in crate::diagnosis) const B12: Rule = Rule {
                     ),
                 )
                 .evidence("Server", *server, format!("answer of {endpoint}"))
-                .scope(services),
+                .scope(routes),
             );
         }
     },

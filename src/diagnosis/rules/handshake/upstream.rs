@@ -164,28 +164,35 @@ pub(in crate::diagnosis) const T18: Rule = Rule {
     code: "NGF-T18",
     severity: Severity::Info,
     title: "Connections that nginx keeps open to the backend delay the symptom",
-    explanation: "An UpstreamSettingsPolicy with keepAlive lets nginx use a connection again for the next request. What was opened before a certificate or a CA changed goes on until it is closed, so that a fault shows on some requests only, and later.",
+    explanation: "nginx uses a connection again for the next request: NGF 2.4 to 2.6 keeps 16 for each upstream, unless an UpstreamSettingsPolicy sets another number or 0; from 2.7 on an UpstreamSettingsPolicy with keepAlive does, and without one NGF sends `Connection: close` for HTTP/1.1. What was opened before a certificate or a CA changed goes on until it is closed, so that a fault shows on some requests only, and later.",
     remedy: "Trust the probe, which opens a fresh connection; a reload of nginx closes the kept ones.",
     causes: &[],
     check: |context, findings| {
         for ((_, service, port), upstream) in &broken(context) {
-            let Some(policy) = keep_alive(context, service) else {
-                continue;
+            let (keeper, what, count, place) = match keep_alive(context, service) {
+                Kept::Nothing => continue,
+                Kept::ByPolicy(policy, count) => (
+                    policy.to_string(),
+                    "spec.keepAlive.connections",
+                    count,
+                    policy.to_string(),
+                ),
+                // Of other faults nobody knows whether a connection from before could be made.
+                Kept::ByDefault(..) if !worked_before(upstream) => continue,
+                Kept::ByDefault(count, workload) => (
+                    format!("NGF {}", context.running.release),
+                    "keepalive",
+                    u64::from(count),
+                    format!("the default of {workload}"),
+                ),
             };
             let title = format!(
-                "Connections to {service}:{port} that nginx opened before still carry requests: {policy} keeps them"
+                "Connections to {service}:{port} that nginx opened before still carry requests: {keeper} keeps them"
             );
             findings_add(
                 findings,
-                about("NGF-T18", upstream, title).map(|finding| {
-                    finding
-                        .evidence(
-                            "spec.keepAlive.connections",
-                            connections(context, policy),
-                            policy.to_string(),
-                        )
-                        .scope([policy])
-                }),
+                about("NGF-T18", upstream, title)
+                    .map(|finding| finding.evidence(what, count.to_string(), place)),
             );
         }
     },
@@ -197,34 +204,45 @@ fn findings_add(findings: &mut Findings, finding: Option<Finding>) {
     }
 }
 
-/// The UpstreamSettingsPolicy that keeps connections to a Service.
-fn keep_alive<'a>(context: &Context<'a>, service: &ObjectRef) -> Option<&'a ObjectRef> {
+/// Whether connections are certain to have been possible before: a certificate expired.
+fn worked_before(upstream: &Upstream<'_>) -> bool {
+    let mut codes = upstream.failing.iter().map(|(_, _, code)| *code);
+    codes.any(|code| matches!(code, "NGF-T5" | "NGF-B3"))
+}
+
+/// Who keeps connections to a Service open, and how many.
+enum Kept<'a> {
+    Nothing,
+    ByPolicy(&'a ObjectRef, u64),
+    ByDefault(u32, &'a ObjectRef),
+}
+
+/// `processKeepAliveSettings`. Where no policy gives a number the release decides; one that nobody knows keeps
+/// nothing.
+fn keep_alive<'a>(context: &'a Context<'_>, service: &ObjectRef) -> Kept<'a> {
     let targets = |policy: &ObjectRef| {
         policy.kind == Kind::UpstreamSettingsPolicy && policy.namespace == service.namespace
     };
-    context
-        .snapshot
-        .ngf
-        .iter()
-        .filter(|(name, _)| targets(name))
-        .filter(|(_, policy)| {
-            policy
-                .spec
-                .target_refs
-                .iter()
-                .any(|target| target.name == service.name)
-        })
-        .map(|(name, _)| name)
-        .find(|name| connections(context, name) != "0")
-}
-
-/// `spec.keepAlive.connections`; 0 where left out.
-fn connections(context: &Context<'_>, policy: &ObjectRef) -> String {
-    context
-        .snapshot
-        .ngf
-        .get(policy)
-        .and_then(|policy| policy.raw.pointer("/spec/keepAlive/connections")?.as_u64())
-        .unwrap_or(0)
-        .to_string()
+    let of_service = context.snapshot.ngf.iter().filter(|(name, policy)| {
+        let mut refs = policy.spec.target_refs.iter();
+        targets(name) && refs.any(|target| target.name == service.name)
+    });
+    let mut given = of_service.filter_map(|(name, policy)| {
+        let count = policy
+            .raw
+            .pointer("/spec/keepAlive/connections")?
+            .as_u64()?;
+        Some((name, count))
+    });
+    if let Some((policy, count)) = given.next() {
+        return match count {
+            0 => Kept::Nothing,
+            count => Kept::ByPolicy(policy, count),
+        };
+    }
+    let running = &context.running;
+    match (running.release.default_keep_alive(), &running.said_by) {
+        (Some(count), Some((workload, _))) => Kept::ByDefault(count, workload),
+        _ => Kept::Nothing,
+    }
 }

@@ -69,6 +69,8 @@ pub(super) fn of(context: &Context<'_>, joined: &Joined<'_>, plan: &ProbePlan) -
         What::ClientRefused { code, .. } => sure(match code {
             Some(9 | 10) => "NGF-B3",
             Some(26) => "NGF-B4",
+            // X509_V_ERR_UNABLE_TO_GET_CRL, _CRL_HAS_EXPIRED and _CERT_REVOKED.
+            Some(3 | 12 | 23) => "NGF-B15",
             Some(_) => untrusted(context, plan, seen(context, plan)).code(),
             None => refusal(context, plan, seen(context, plan)).code(),
         }),

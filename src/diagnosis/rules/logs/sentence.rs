@@ -43,6 +43,14 @@ pub(super) fn title(code: &str, plan: &ProbePlan, line: &Decoded) -> String {
             format!("{service} has another server for the Host than for the name {hostname}")
         }
         "NGF-B9" => format!("nginx speaks plain HTTP to {service}, which wants TLS"),
+        "NGF-B15" => match &line.what {
+            What::ClientRefused { code: Some(23), .. } => {
+                format!("{service} refuses the client certificate of {gateway}: its CA revoked it")
+            }
+            _ => format!(
+                "{service} refuses every client certificate, because its certificate revocation list is missing or expired"
+            ),
+        },
         "NGF-B2" | "NGF-B3" | "NGF-B4" | "NGF-B5" | "NGF-B6" => {
             format!("{service} refuses the client certificate of {gateway}")
         }

@@ -28,7 +28,7 @@ pub(in crate::diagnosis) const P8: Rule = Rule {
     code: "NGF-P8",
     severity: Severity::Error,
     title: "The policy's CA Secret has no ca.crt, so nginx cannot load the Gateway's configuration",
-    explanation: "NGF takes a TLS Secret without ca.crt and writes an empty bundle. nginx refuses it with the whole configuration (`[emerg] SSL_CTX_load_verify_locations … no certificate or crl found`): the Gateway keeps its old configuration, for every route, while all conditions of the policy are True. Issuers that return no CA (ACME) make such Secrets.",
+    explanation: "NGF takes a TLS Secret without ca.crt and writes an empty bundle. nginx refuses it with the whole configuration (`[emerg] cannot load certificate … no start line` from nginx 1.29.5 on, which NGF 2.4 has, and `SSL_CTX_load_verify_locations … no certificate or crl found` from older ones): the Gateway keeps its old configuration, for every route, while all conditions of the policy are True. Issuers that return no CA (ACME) make such Secrets.",
     remedy: "Give the Secret a ca.crt, or name a ConfigMap that has one.",
     causes: &["NGF-D1"],
     check: |context, findings| unloadable(context, findings, "NGF-P8"),
@@ -38,8 +38,8 @@ pub(in crate::diagnosis) const P9: Rule = Rule {
     code: "NGF-P9",
     severity: Severity::Error,
     title: "The policy's CA bundle holds something that nginx cannot load",
-    explanation: "NGF parses only the first PEM block. nginx reads the whole file, and garbage after the first certificate makes it refuse the whole configuration of the Gateway.",
-    remedy: "Leave only CERTIFICATE blocks in ca.crt.",
+    explanation: "NGF parses only the first PEM block. nginx reads the whole file, and a CERTIFICATE block that it cannot read makes it refuse the whole configuration of the Gateway. Prose and other kinds of PEM blocks do no harm.",
+    remedy: "Remove the broken CERTIFICATE block from ca.crt.",
     causes: &["NGF-D1"],
     check: |context, findings| unloadable(context, findings, "NGF-P9"),
 };
@@ -170,7 +170,7 @@ pub(in crate::diagnosis) const P10: Rule = Rule {
     code: "NGF-P10",
     severity: Severity::Error,
     title: "A Secret and a ConfigMap of one name are both trusted, and NGF writes them to one file",
-    explanation: "The file is cert_bundle_<namespace>_<name>.crt, without the kind. Of the two the last one written is what nginx trusts for both policies.",
+    explanation: "The file is cert_bundle_<namespace>_<name>.crt, without the kind. NGF writes the Secret first and then the ConfigMap over it, so that nginx trusts what is in the ConfigMap, for both policies.",
     remedy: "Give one of them another name.",
     causes: &["NGF-T1"],
     check: |context, findings| {

@@ -90,7 +90,7 @@ invalid!(
     P7,
     "NGF-P7",
     "The policy's CA is in a Secret that is not of type kubernetes.io/tls",
-    "NGF refuses Opaque Secrets as CA, even with a good ca.crt. A backend that the policy takes effect on is answered with 500.",
+    "NGF refuses Opaque Secrets as CA, even with a good ca.crt. A backend that the policy takes effect on is answered with 500. NGF 2.6 accepts one that a listener names as CA of its clients, too, and writes no file of it: nginx refuses the configuration then (NGF-L2).",
     "Put the CA into a ConfigMap under the key ca.crt."
 );
 

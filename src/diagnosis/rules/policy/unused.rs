@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::{
     diagnosis::{
@@ -27,7 +27,7 @@ pub(in crate::diagnosis) const P1: Rule = Rule {
     code: "NGF-P1",
     severity: Severity::Error,
     title: "A BackendTLSPolicy takes effect on nothing",
-    explanation: "NGF looks at a policy only when a route's backend meets it: same namespace as the Service, the Service's name, and, where sectionName is set, the *name* of the port. A policy that misses gets no status at all, and nginx speaks plain HTTP to the backend.",
+    explanation: "NGF looks at a policy only when a route's backend meets it: same namespace as the Service, the Service's name, and, where sectionName is set, the *name* of the port. From 2.7 on the backend of a PayloadProcessor counts, too. A policy that misses gets no status at all, and nginx speaks plain HTTP to the backend.",
     remedy: "Move the policy to the Service's namespace, correct the name or the sectionName, or add the route.",
     causes: &["NGF-B9", "NGF-G10"],
     check: |context, findings| {
@@ -35,6 +35,7 @@ pub(in crate::diagnosis) const P1: Rule = Rule {
             let used = context.policy_users.contains_key(name)
                 || context.losers.contains(*name)
                 || is_met(context, name)
+                || is_of_payload_processor(context, policy)
                 || is_anothers(context, policy);
             if !used {
                 unused(context, policy, findings);
@@ -100,6 +101,43 @@ fn partly_unused(
             finding = finding.remedy(remedy);
         }
         findings.add(finding);
+    }
+}
+
+/// Whether a PayloadProcessor's backend meets a policy: NGF consults it there, too, from 2.7 on
+/// (`resolveExtProcessBackendTLS`).
+fn is_of_payload_processor(context: &Context<'_>, policy: &Object<BackendTLSPolicy>) -> bool {
+    if !context.running.release.processes_payloads() {
+        return false;
+    }
+    let processors = context.snapshot.ngf.iter();
+    let mut processors = processors.filter(|(name, _)| name.kind == Kind::PayloadProcessor);
+    processors.any(|(name, processor)| {
+        let mut backends = Vec::new();
+        backend_refs(&processor.raw, &mut backends);
+        backends.iter().any(|backend| {
+            let text = |field: &str| backend.get(field).and_then(Value::as_str);
+            let namespace = text("namespace").unwrap_or(&name.namespace);
+            let mut targets = policy.spec.target_refs.iter();
+            namespace == policy.reference.namespace
+                && targets.any(|target| Some(&*target.name) == text("name"))
+        })
+    })
+}
+
+/// The values of all fields `backendRef`.
+fn backend_refs<'v>(value: &'v Value, found: &mut Vec<&'v Value>) {
+    match value {
+        Value::Object(fields) => {
+            for (name, value) in fields {
+                if name == "backendRef" {
+                    found.push(value);
+                }
+                backend_refs(value, found);
+            }
+        }
+        Value::Array(items) => items.iter().for_each(|item| backend_refs(item, found)),
+        _ => {}
     }
 }
 

@@ -20,7 +20,7 @@ use crate::{
         rules::change,
         words::list,
     },
-    model::{kind::Kind, object::ObjectRef},
+    model::{kind::Kind, object::ObjectRef, topology::What},
 };
 
 /// Says that the ResolvedRefs condition of a rule's route is explained, for each parent.
@@ -84,7 +84,7 @@ pub(in crate::diagnosis) const R2: Rule = Rule {
     title: "A backend without TLS policy shares a rule with one that has one, and nginx speaks TLS to both",
     explanation: "NGF's comparison of policies looks only at what follows the first backend with a policy. With a plain backend before it, the rule passes, and one https:// is rendered for all: the plain backend gets a ClientHello.",
     remedy: "Give the plain backend a rule of its own, or a policy.",
-    causes: &["NGF-T12"],
+    causes: &["NGF-T12", "NGF-B12"],
     check: |context, findings| {
         for rule in context.rules.iter().filter(|rule| rule.decision.spills) {
             let name = &rule.route.reference;
@@ -171,8 +171,8 @@ pub(in crate::diagnosis) const R11: Rule = Rule {
     code: "NGF-R11",
     severity: Severity::Info,
     title: "A BackendTLSPolicy targets the backend of a TLSRoute on a Passthrough listener",
-    explanation: "nginx passes the bytes on and takes no part in the TLS between client and backend. The policy is Accepted all the same, and has no effect there.",
-    remedy: "Nothing, if that is meant; else use a listener that terminates TLS.",
+    explanation: "nginx passes the bytes on and takes no part in the TLS between client and backend: a valid policy has no effect there. Until 2.6 NGF never looks at policies for TLSRoutes, and one that nothing else uses gets no status. From 2.7 on it does: a valid policy is Accepted, and an invalid one makes NGF refuse the backend, so that nginx closes the connections (NGF-P15).",
+    remedy: "Nothing, if that is meant; else use a listener that terminates TLS, which NGF can from 2.7 on.",
     causes: &[],
     check: |context, findings| passed_on(context, findings, "NGF-R11"),
 };
@@ -219,17 +219,91 @@ fn passed_on(context: &Context<'_>, findings: &mut Findings, code: &'static str)
     }
 }
 
+/// Whether every listener by which a route is reached, of Gateways and ListenerSets, passes TLS through.
 fn only_passthrough(context: &Context<'_>, rule: &RuleInUse<'_>) -> bool {
-    rule.gateways.iter().all(|gateway| {
-        context.gateways.get(*gateway).is_some_and(|(gateway, _)| {
-            gateway
+    let topology = context.topology;
+    let snapshot = context.snapshot;
+    let mut any = false;
+    for place in topology.places(&rule.route.reference) {
+        if !matches!(topology.node(*place).what, What::Route { .. }) {
+            continue;
+        }
+        let above = topology.above(*place, |node| match &node.what {
+            What::Listener { name } => Some((node.object.as_ref()?, name.as_str())),
+            _ => None,
+        });
+        let Some((owner, name)) = above else {
+            continue;
+        };
+        let of_gateway = snapshot
+            .gateways
+            .get(owner)
+            .map(|found| &found.spec.listeners);
+        let of_set = || {
+            snapshot
+                .listener_sets
+                .get(owner)
+                .map(|found| &found.spec.listeners)
+        };
+        let mut listeners = of_gateway.or_else(of_set).into_iter().flatten();
+        let listener = listeners.find(|listener| listener.name == name);
+        if listener.is_none_or(|listener| listener.tls_mode.as_deref() != Some("Passthrough")) {
+            return false;
+        }
+        any = true;
+    }
+    any
+}
+
+pub(in crate::diagnosis) const R18: Rule = Rule {
+    code: "NGF-R18",
+    severity: Severity::Error,
+    title: "A TLSRoute has more than one rule or backend, and NGF refuses the whole route",
+    explanation: "NGF accepts TLSRoutes with exactly one rule that has exactly one backend. Of another one it renders nothing, and nginx closes the connections of its clients.",
+    remedy: "Leave one rule and one backend; spread the load behind one Service.",
+    causes: &["NGF-S4"],
+    check: |context, findings| {
+        for rule in context.rules.iter().filter(|rule| rule.index == 0) {
+            let route = rule.route;
+            let name = &route.reference;
+            if name.kind != Kind::TLSRoute || has_one_backend(&route.spec) {
+                continue;
+            }
+            let told = route
                 .spec
-                .listeners
+                .parents
                 .iter()
-                .filter(|listener| listener.protocol == "TLS")
-                .all(|listener| listener.tls_mode.as_deref() == Some("Passthrough"))
-        })
-    })
+                .flat_map(|parent| &parent.conditions);
+            let told = told.into_iter().find(|said| {
+                said.status == "False" && said.message.contains("exactly one Rule and BackendRef")
+            });
+            findings.explain(name, "ResolvedRefs");
+            findings.explain(name, "Accepted");
+            let backends: usize = route
+                .spec
+                .rules
+                .iter()
+                .map(|rule| rule.backend_refs.len())
+                .sum();
+            findings.add(
+                Finding::new(
+                    "NGF-R18",
+                    Severity::Error,
+                    name,
+                    format!("NGF refuses {name}: it has {} rules with {backends} backends, and NGF accepts one rule with one backend", route.spec.rules.len()),
+                )
+                .condition_if(name, told)
+                .mark(rule.mark())
+                .breaks("nginx closes the connections of its clients")
+                .remedy(Remedy::say("Leave one rule and one backend in the TLSRoute.")),
+            );
+        }
+    },
+};
+
+/// `buildTLSRoute`.
+pub(in crate::diagnosis) fn has_one_backend(route: &crate::model::kinds::Route) -> bool {
+    matches!(route.rules.as_slice(), [only] if only.backend_refs.len() == 1)
 }
 
 pub(in crate::diagnosis) const R16: Rule = Rule {
