@@ -85,6 +85,10 @@ const ELSEWHERE: &[(&str, &str)] = &[
         "it says what nginx lets in, and nothing breaks by it",
     ),
     (
+        "NGF-R19",
+        "NGF renders 500 for the rule: nginx opens no connection",
+    ),
+    (
         "NGF-R18",
         "NGF renders nothing of the route: nginx opens no connection",
     ),

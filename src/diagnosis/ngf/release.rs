@@ -143,6 +143,11 @@ impl Release {
         self >= Self::V2_6
     }
 
+    /// Whether it knows the filter ExternalAuth of HTTPRoutes.
+    pub fn authenticates_externally(self) -> bool {
+        self >= Self::V2_7
+    }
+
     /// Whether it knows PayloadProcessors, whose backends may have a BackendTLSPolicy.
     pub fn processes_payloads(self) -> bool {
         self >= Self::V2_7

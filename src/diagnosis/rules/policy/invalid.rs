@@ -473,7 +473,7 @@ pub(in crate::diagnosis) const P15: Rule = Rule {
     title: "A route's backend has an invalid BackendTLSPolicy, and NGF refuses the backend",
     explanation: "NGF never falls back to plain text where a policy takes effect and is invalid: it refuses the backend, and says so in the route's ResolvedRefs. Clients get 500; where a valid policy of another backend makes the rule speak TLS they get 502, or nginx cannot load the configuration (NGF-R1). For a TLSRoute nginx closes the connection.",
     remedy: "Repair the policy.",
-    causes: &["NGF-R1", "NGF-D1"],
+    causes: &["NGF-R1", "NGF-R19", "NGF-D1"],
     check: |context, findings| {
         for (name, (policy, decision)) in &context.policies {
             let culprit = match decision {

@@ -26,7 +26,7 @@ macro_rules! invalid {
             title: $title,
             explanation: $explanation,
             remedy: $remedy,
-            causes: &["NGF-P1", "NGF-R1", "NGF-D1"],
+            causes: &["NGF-P1", "NGF-R1", "NGF-R19", "NGF-D1"],
             check: |context, findings| invalid(context, findings, $code),
         };
     };

@@ -3,7 +3,7 @@
 pub(in crate::diagnosis) mod backend;
 pub(in crate::diagnosis) mod endpoints;
 pub(in crate::diagnosis) mod protocol;
-pub(in crate::diagnosis::rules) mod refused;
+pub(in crate::diagnosis) mod refused;
 
 use std::collections::{BTreeMap, BTreeSet};
 

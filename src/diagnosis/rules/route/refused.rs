@@ -1,12 +1,13 @@
-//! What comes of backends that NGF refuses, for the findings that name the reason.
+//! What comes of backends that NGF refuses, for the findings that name the reason; R19.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     diagnosis::{
         context::{Context, RuleInUse},
-        finding::Finding,
-        ngf::Answer,
+        finding::{Finding, Severity},
+        ngf::{Answer, BackendDecision, BackendState, backend::is_authentication},
+        registry::Rule,
         rules::logs::line,
         words::list,
     },
@@ -77,6 +78,55 @@ pub(in crate::diagnosis::rules) fn tell<'r, 'a: 'r>(
     }
     finding
 }
+
+pub(in crate::diagnosis) const R19: Rule = Rule {
+    code: "NGF-R19",
+    severity: Severity::Error,
+    title: "NGF refuses a rule, because it cannot use the backend of its external authentication",
+    explanation: "From 2.7 on NGF knows the filter ExternalAuth. Where it refuses the filter's backend it refuses the whole rule, so that nothing passes without authentication: clients get 500, and the route's ResolvedRefs is False/InvalidFilter.",
+    remedy: "Correct what the finding about the backend names.",
+    causes: &["NGF-S4"],
+    check: |context, findings| {
+        for rule in &context.rules {
+            let route = rule.route;
+            let authenticates = rule.decision.backends.iter().filter(|backend| {
+                let filter = backend.reference.filter;
+                filter.is_some_and(|filter| is_authentication(route, rule.index, filter))
+            });
+            let authenticates: Vec<_> = authenticates.collect();
+            let refused = |backend: &&BackendDecision<'_>| {
+                rule.decision.mismatch || matches!(backend.state, BackendState::Invalid(_))
+            };
+            let knows = context.running.release.authenticates_externally();
+            if !knows || authenticates.is_empty() || !authenticates.iter().all(|one| refused(one)) {
+                continue;
+            }
+            let name = &route.reference;
+            let told = route
+                .spec
+                .parents
+                .iter()
+                .flat_map(|parent| &parent.conditions);
+            let told = told
+                .into_iter()
+                .find(|said| said.status == "False" && said.reason == "InvalidFilter");
+            findings.explain(name, "ResolvedRefs");
+            let labels = list(authenticates.iter().map(|backend| backend.label()), 2);
+            findings.add(
+                Finding::new(
+                    "NGF-R19",
+                    Severity::Error,
+                    name,
+                    format!("NGF refuses rule {} of {name}: it cannot use {labels}, which authenticates its requests", rule.index),
+                )
+                .condition_if(name, told)
+                .mark(rule.mark())
+                .scope(authenticates.iter().filter_map(|backend| backend.service.as_ref()))
+                .breaks(format!("clients of {name} get 500 for every request of the rule")),
+            );
+        }
+    },
+};
 
 /// The lines in which nginx says that it spoke TLS to NGF's own server.
 fn logged(context: &Context<'_>, mut finding: Finding, gateways: &BTreeSet<&ObjectRef>) -> Finding {
