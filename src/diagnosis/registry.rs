@@ -35,10 +35,10 @@ pub struct Rule {
 pub static RULES: &[Rule] = &[
     api_server::A1, api_server::A2, api_server::A3, api_server::A4,
     condition::class::C1, condition::class::C2, client_certificate::presence::C3, condition::blind::C4, condition::class::C5, condition::blind::C6, condition::class::C7, condition::controller::C8,
-    listener::L1, listener::L2, listener::L3, listener::L4,
     client_certificate::G1, client_certificate::G2, client_certificate::G3, client_certificate::G4,
     client_certificate::G5, client_certificate::G6, client_certificate::G7, handshake::demanded::G8,
     client_certificate::fitness::G9, client_certificate::presence::G10, handshake::one_certificate::G11, client_certificate::fitness::G12,
+    listener::L1, listener::L2, listener::L3, listener::L4,
     policy::unused::P1, policy::invalid::P2, policy::invalid::P3, policy::invalid::P4, policy::invalid::P5, policy::invalid::P6, policy::invalid::P7, policy::bundle::P8,
     policy::bundle::P9, policy::bundle::P10, policy::P12, policy::P13, policy::P14, policy::invalid::P15,
     route::R1, route::R2, route::backend::R3, route::backend::R4, route::backend::R5, route::protocol::R6, route::backend::R7, route::endpoints::R8, route::R9,

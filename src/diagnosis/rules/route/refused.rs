@@ -98,7 +98,7 @@ pub(in crate::diagnosis) const R19: Rule = Rule {
                 rule.decision.mismatch || matches!(backend.state, BackendState::Invalid(_))
             };
             let knows = context.running.release.authenticates_externally();
-            if !knows || authenticates.is_empty() || !authenticates.iter().all(|one| refused(one)) {
+            if !knows || authenticates.is_empty() || !authenticates.iter().all(refused) {
                 continue;
             }
             let name = &route.reference;
