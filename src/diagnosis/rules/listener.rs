@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use crate::{
+    command::Command,
     diagnosis::{
         context::Context,
         engine::Findings,
@@ -163,12 +164,9 @@ fn unusable(
         ))),
         (_, Some(object)) => finding.remedy(Remedy::command(
             format!("Give {object} a ca.crt that holds the CA, in a ConfigMap or a Secret of type kubernetes.io/tls."),
-            format!(
-                "kubectl -n {} get {} {} -o yaml",
-                object.namespace,
-                object.kind.name().to_ascii_lowercase(),
-                object.name
-            ),
+            Command::kubectl(&object.namespace)
+                .words(["describe"])
+                .object(object),
         )),
         (_, None) => finding.remedy(Remedy::say("Name a Secret or a ConfigMap of the core group.")),
     }

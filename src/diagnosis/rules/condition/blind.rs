@@ -105,10 +105,10 @@ fn unwatched_routes(context: &Context<'_>, findings: &mut Findings, kind: Kind) 
         .mark_objects(silent.iter().copied())
         .remedy(Remedy::command(
             "Upgrade the Gateway API CRDs, then restart NGF.",
-            format!(
-                "kubectl get crd {}.gateway.networking.k8s.io -o jsonpath='{{.spec.versions[*].name}}'",
-                kind.info().plural
-            ),
+            Command::kubectl("")
+                .words(["get", "crd"])
+                .other_name(&format!("{}.gateway.networking.k8s.io", kind.info().plural))
+                .json_path("{.spec.versions[*].name}"),
         )),
     );
 }
