@@ -413,7 +413,7 @@ fn transcript(
         tls: seen
             .tls
             .as_ref()
-            .map(|tls| observed_tls(tls, spec.tls.as_ref())),
+            .map(|tls| observed_tls(tls, spec.tls.as_ref(), started_at)),
         ending: &seen.ending,
     };
     let nginx = verdict::judge(&observed);
@@ -467,7 +467,11 @@ fn transcript(
     }
 }
 
-fn observed_tls<'a>(seen: &'a SeenTls, spec: Option<&'a TlsSpec>) -> ObservedTls<'a> {
+fn observed_tls<'a>(
+    seen: &'a SeenTls,
+    spec: Option<&'a TlsSpec>,
+    started_at: Timestamp,
+) -> ObservedTls<'a> {
     ObservedTls {
         name: &seen.name,
         trust_origin: &seen.trust_origin,
@@ -476,6 +480,12 @@ fn observed_tls<'a>(seen: &'a SeenTls, spec: Option<&'a TlsSpec>) -> ObservedTls
             .map(|identity| identity.origin.as_str()),
         trace: &seen.trace,
         server_chain: &seen.told.server_chain,
+        path: &seen.path,
+        client_chain: &seen.told.client_chain,
+        at: spec
+            .and_then(|spec| spec.at)
+            .unwrap_or(started_at)
+            .as_second(),
         client_certificate: &seen.told.client_certificate,
         last_thing: &seen.last_thing,
         not_tls: seen.not_tls.as_deref(),

@@ -189,6 +189,8 @@ pub struct Tee<S> {
     arrived: Vec<u8>,
     /// How much of it was handed on.
     handed_on: usize,
+    /// What a write met because the peer has closed the connection.
+    closed_by_peer: Option<(io::ErrorKind, Option<i32>)>,
 }
 
 impl<S> Tee<S> {
@@ -199,7 +201,22 @@ impl<S> Tee<S> {
             tape,
             arrived: Vec::new(),
             handed_on: 0,
+            closed_by_peer: None,
         }
+    }
+
+    /// A peer that closes right behind its alert makes the next write fail while the alert waits to be
+    /// read. OpenSSL gives up after a failed write, so what cannot be sent any more counts as sent, and
+    /// what there is to read decides.
+    fn is_too_late(&mut self, error: &io::Error) -> bool {
+        let is_closed = matches!(
+            error.kind(),
+            io::ErrorKind::BrokenPipe | io::ErrorKind::ConnectionReset
+        );
+        if is_closed {
+            self.closed_by_peer = Some((error.kind(), error.raw_os_error()));
+        }
+        is_closed
     }
 }
 
@@ -222,6 +239,11 @@ impl<S: AsyncRead + Unpin> AsyncRead for Tee<S> {
             let mut read = ReadBuf::new(&mut space);
             ready!(Pin::new(&mut this.stream).poll_read(context, &mut read))
                 .inspect_err(|error| this.tape.failed(error))?;
+            if let (true, Some((kind, errno))) = (read.filled().is_empty(), this.closed_by_peer) {
+                // The error that the write met: the socket tells it once.
+                let error = errno.map_or_else(|| kind.into(), io::Error::from_raw_os_error);
+                return Poll::Ready(Err(error));
+            }
             this.tape.received(read.filled());
             this.arrived.clear();
             this.arrived.extend_from_slice(read.filled());
@@ -241,20 +263,35 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Tee<S> {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
+        if self.closed_by_peer.is_some() {
+            return Poll::Ready(Ok(bytes.len()));
+        }
         let result = Pin::new(&mut self.stream).poll_write(context, bytes);
         match &result {
             Poll::Ready(Ok(written)) => self.tape.sent(&bytes[..*written]),
-            Poll::Ready(Err(error)) => self.tape.failed(error),
+            Poll::Ready(Err(error)) => {
+                self.tape.failed(error);
+                if self.is_too_late(error) {
+                    return Poll::Ready(Ok(bytes.len()));
+                }
+            }
             Poll::Pending => {}
         }
         result
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.closed_by_peer.is_some() {
+            return Poll::Ready(Ok(()));
+        }
         Pin::new(&mut self.stream).poll_flush(context)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.closed_by_peer.is_some() {
+            self.tape.shut_down();
+            return Poll::Ready(Ok(()));
+        }
         let result = Pin::new(&mut self.stream).poll_shutdown(context);
         if let Poll::Ready(Ok(())) = result {
             self.tape.shut_down();

@@ -1,6 +1,6 @@
 //! `check`: the tree with its health and findings, without a terminal.
 
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -11,7 +11,12 @@ use super::{
 };
 use crate::{
     cluster::Cluster,
-    diagnosis::{Diagnosis, Evidence, context::is_ngf, timeline::Timeline},
+    diagnosis::{
+        Diagnosis, Evidence,
+        context::is_ngf,
+        plan::{ProbeTarget, plan_every},
+        timeline::Timeline,
+    },
     files, logs,
     model::{
         kind::Kind,
@@ -31,7 +36,15 @@ pub(super) async fn run(input: &InputArgs, args: &CheckArgs) -> Result<u8, CliEr
     if args.over {
         return super::over::run(input, args, now).await;
     }
-    let (snapshot, evidence) = if args.logs || args.data_plane {
+    let (snapshot, evidence) = if !input.files.is_empty() {
+        let snapshot = read(input, args.timeout).await?;
+        let evidence = from_files(&snapshot, args.logs.as_deref())?;
+        (snapshot, evidence)
+    } else if args.logs.as_ref().is_some_and(|files| !files.is_empty()) {
+        return Err(
+            "--logs FILE needs -f: the logs of a cluster are read with --logs alone".into(),
+        );
+    } else if args.logs.is_some() || args.data_plane {
         let cluster = connect_within(input, args.timeout).await?;
         let snapshot = cluster.snapshot(cluster.left_of(args.timeout)).await;
         let evidence = beyond_objects(&cluster, &snapshot, args).await;
@@ -58,7 +71,7 @@ async fn beyond_objects(cluster: &Cluster, snapshot: &Snapshot, args: &CheckArgs
     let mut evidence = Evidence::none();
     let gateways = ngf_gateways(snapshot);
     let mut missing = Vec::new();
-    if args.logs {
+    if args.logs.is_some() {
         let (sources, left_out) = logs::sources(snapshot, &gateways);
         missing.extend(left_out);
         let left = cluster.left_of(args.timeout);
@@ -80,6 +93,71 @@ async fn beyond_objects(cluster: &Cluster, snapshot: &Snapshot, args: &CheckArgs
         output::say(&why);
     }
     evidence
+}
+
+/// What log files say, beside manifests.
+fn from_files(snapshot: &Snapshot, files: Option<&[PathBuf]>) -> Result<Evidence, CliError> {
+    let mut evidence = Evidence::none();
+    let Some(files) = files else {
+        return Ok(evidence);
+    };
+    if files.is_empty() {
+        return Err(
+            "--logs with -f needs a file: --logs nginx.log, or - for standard input".into(),
+        );
+    }
+    for log in read_logs(snapshot, files)? {
+        evidence.record_log(log);
+    }
+    Ok(evidence)
+}
+
+/// Reads log files, each of the only Gateway that it can be of.
+pub(super) fn read_logs(
+    snapshot: &Snapshot,
+    files: &[PathBuf],
+) -> Result<Vec<logs::PodLog>, CliError> {
+    let gateways = ngf_gateways(snapshot);
+    let mut read = Vec::new();
+    for file in files {
+        let mut log = logs::read_file(file)?;
+        if log.role == logs::Role::DataPlane {
+            log.gateway = of_gateway(snapshot, &gateways, &log);
+        }
+        read.push(log);
+    }
+    Ok(read)
+}
+
+/// The only Gateway of the objects, or the only one with a route for a host in the log.
+fn of_gateway(
+    snapshot: &Snapshot,
+    gateways: &[ObjectRef],
+    log: &logs::PodLog,
+) -> Option<ObjectRef> {
+    if let [only] = gateways {
+        return Some(only.clone());
+    }
+    let hosts: Vec<&str> = log
+        .tally
+        .said
+        .values()
+        .filter_map(|said| said.last_line.request.host.as_deref())
+        .collect();
+    let has_route = |gateway: &&ObjectRef| {
+        let target = ProbeTarget::Gateway((*gateway).clone());
+        plan_every(snapshot, &target).is_ok_and(|planned| {
+            planned.plans.iter().any(|plan| {
+                let is_it = |host: &&str| host.eq_ignore_ascii_case(&plan.host);
+                hosts.iter().any(is_it)
+            })
+        })
+    };
+    let mut found = gateways.iter().filter(has_route);
+    match (found.next(), found.next()) {
+        (Some(only), None) => Some(only.clone()),
+        _ => None,
+    }
 }
 
 /// The Gateways that NGF looks after.

@@ -4,6 +4,7 @@ use super::{CliError, EXIT_COULD_NOT, EXIT_OK, args::ExplainArgs, output};
 use crate::{
     diagnosis::registry::{RULES, nearest, rule},
     diagnosis::words::list,
+    logs,
     report::explain,
 };
 
@@ -18,6 +19,10 @@ pub(super) fn run(args: &ExplainArgs) -> Result<u8, CliError> {
         output::print(&explain::one(rule, width))?;
         return Ok(EXIT_OK);
     }
+    if let Some(line) = logs::decode_stamped(without_prefix(code)).1 {
+        output::print(&explain::line(&line, width))?;
+        return Ok(EXIT_OK);
+    }
     let shown: String = code.chars().take(40).collect();
     let near = nearest(code);
     let hint = match near.as_slice() {
@@ -30,6 +35,18 @@ pub(super) fn run(args: &ExplainArgs) -> Result<u8, CliError> {
     };
     output::say(&format!("ngf-tui: there is no code {shown}: {hint}"));
     Ok(EXIT_COULD_NOT)
+}
+
+/// A line as `kubectl logs --prefix` prints it has the pod before it.
+fn without_prefix(line: &str) -> &str {
+    let line = line.trim();
+    match line
+        .strip_prefix("[pod/")
+        .and_then(|rest| rest.split_once("] "))
+    {
+        Some((_, rest)) => rest,
+        None => line,
+    }
 }
 
 /// What clap's script for fish lacks: it completes no arguments without a name.

@@ -1,5 +1,7 @@
 //! `logs`: what the data plane, its backends and the control plane wrote, decoded and counted.
 
+use std::path::PathBuf;
+
 use jiff::Timestamp;
 use tokio::{sync::mpsc, time::Instant};
 use tokio_util::sync::CancellationToken;
@@ -13,6 +15,7 @@ use super::{
 use crate::{
     cluster::Cluster,
     diagnosis::{Diagnosis, Evidence, Severity, plan::ProbeTarget},
+    files,
     logs::{self, Followed, News},
     model::{object::ObjectRef, snapshot::Snapshot},
     report::logs::Report,
@@ -20,8 +23,11 @@ use crate::{
 
 /// Runs it: exit 1 where a log proves that something is wrong now.
 pub(super) async fn run(input: &InputArgs, args: &LogsArgs) -> Result<u8, CliError> {
+    if let Some(file) = args.target.as_deref().and_then(log_file) {
+        return from_file(input, args, file);
+    }
     if !input.files.is_empty() {
-        return Err("logs are read from a cluster, and -f names files: leave it out".into());
+        return Err("with -f, name a log file: ngf-tui logs nginx.log -f manifests/".into());
     }
     let cluster = connect_within(input, args.timeout).await?;
     let cancel = CancellationToken::new();
@@ -71,6 +77,39 @@ pub(super) async fn run(input: &InputArgs, args: &LogsArgs) -> Result<u8, CliErr
     let without = Diagnosis::of(&snapshot, &Evidence::none(), now).count(Severity::Error);
     let with = Diagnosis::of(&snapshot, &evidence, now).count(Severity::Error);
     Ok(if with > without { EXIT_FOUND } else { EXIT_OK })
+}
+
+/// What of the command line is a log file: `-`, or a file that is there. `gateway/NAME` is a Gateway unless
+/// there is such a file.
+fn log_file(target: &str) -> Option<PathBuf> {
+    let path = PathBuf::from(target);
+    let names_kind = ProbeTarget::parse(target, "default").is_ok();
+    (target == "-" || path.is_file() || !names_kind && !path.is_dir()).then_some(path)
+}
+
+/// Decodes a log file, with the objects of `-f` where given; without a cluster.
+fn from_file(input: &InputArgs, args: &LogsArgs, file: PathBuf) -> Result<u8, CliError> {
+    if args.follow {
+        return Err("--follow follows the logs of a cluster: a file is read once".into());
+    }
+    let namespace = input.namespace.as_deref().unwrap_or("default");
+    let snapshot = files::read(&input.files, namespace);
+    super::check::tell_problems(&snapshot);
+    let mut evidence = Evidence::none();
+    for log in super::check::read_logs(&snapshot, &[file])? {
+        evidence.record_log(log);
+    }
+    let now = Timestamp::now();
+    let report = Report::of(&snapshot, &evidence, Vec::new(), now);
+    output::print(&match args.output {
+        Output::Text => report.text(now),
+        Output::Json => serde_json::to_string_pretty(&report)? + "\n",
+    })?;
+    let is_wrong = evidence
+        .logs()
+        .flat_map(|log| log.tally.said.values())
+        .any(|said| said.last_line.is_fault());
+    Ok(if is_wrong { EXIT_FOUND } else { EXIT_OK })
 }
 
 /// The Gateway that is named, or all of NGF's.

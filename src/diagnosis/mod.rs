@@ -8,6 +8,7 @@ pub mod engine;
 pub mod evidence;
 pub mod finding;
 pub mod health;
+pub mod line;
 pub mod mounted;
 pub mod ngf;
 mod order;

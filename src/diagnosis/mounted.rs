@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use ngf_probes::certificate::CertificateFacts;
+use ngf_probes::{certificate::CertificateFacts, chain::NGINX_SERVER_DEPTH};
 
 use super::{context::Context, ngf::BackendState, trust};
 use crate::model::{
@@ -172,4 +172,34 @@ pub(super) fn secrets_of_backends(context: &Context<'_>) -> BTreeSet<(ObjectRef,
             secrets.map(|secret| (service.reference.clone(), secret))
         })
         .collect()
+}
+
+/// `ssl_verify_depth` of the nginx in a Service's pods, read off the configuration that they mount with a
+/// ConfigMap; nginx's default where none says otherwise.
+pub(super) fn client_depth(context: &Context<'_>, service: &Object<Service>) -> u32 {
+    const NAME: &str = "ssl_verify_depth";
+    let mounted = context.mounted(service);
+    let maps = mounted
+        .iter()
+        .filter(|mounted| mounted.source.kind == Kind::ConfigMap);
+    let mut depths = maps
+        .filter_map(|mounted| context.snapshot.raw(&mounted.source))
+        .flat_map(|raw| {
+            let data = raw.pointer("/data").and_then(serde_json::Value::as_object);
+            let texts = data.into_iter().flatten();
+            texts
+                .filter_map(|(_, value)| value.as_str())
+                .flat_map(|text| {
+                    // A comment says nothing.
+                    text.lines().filter_map(|line| {
+                        let line = line.split('#').next()?;
+                        let (_, rest) = line.split_once(NAME)?;
+                        rest.trim().split(';').next()?.trim().parse::<u32>().ok()
+                    })
+                })
+                .collect::<Vec<_>>()
+        });
+    // Several servers may differ; the strictest is what may refuse.
+    let first = depths.next();
+    first.map_or(NGINX_SERVER_DEPTH, |first| depths.fold(first, u32::min))
 }

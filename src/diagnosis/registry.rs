@@ -6,7 +6,8 @@ use super::{
     finding::Severity,
     rules::{
         api_server, cert_manager, client_certificate, condition, expected, expiry, handshake,
-        knowledge, listener, logs, policy, rendered, route, served,
+        isolated, knowledge, listener, logs, manifest, policy, port, presented, rendered, route,
+        served,
     },
 };
 
@@ -51,14 +52,14 @@ pub static RULES: &[Rule] = &[
     handshake::T1, handshake::T2, handshake::T3, handshake::T4, handshake::T5, handshake::T6,
     handshake::T7, handshake::T8, handshake::T9, handshake::T10, handshake::T11, handshake::T12,
     handshake::T13, handshake::T14, handshake::upstream::T15, handshake::upstream::T16,
-    handshake::upstream::T17, handshake::upstream::T18, handshake::T20, handshake::T21,
+    handshake::upstream::T17, handshake::upstream::T18, handshake::T20, handshake::T21, handshake::T22,
     handshake::B1, handshake::B2, handshake::B3, handshake::B4, handshake::B5, handshake::B6, handshake::B7, handshake::B8,
     handshake::B9, handshake::B10, handshake::B11, handshake::one_certificate::B12, handshake::B15,
-    logs::R14, logs::N1, logs::N2,
-    expected::X1, expected::X2,
+    logs::R14, logs::N1, logs::N2, isolated::N4,
+    presented::X1, presented::P20, expected::X2, port::X3, port::X4,
     condition::S1, condition::S2, condition::S3, condition::S4, condition::S5, condition::S6,
     condition::silence::S7, condition::silence::S8, condition::silence::S9,
-    knowledge::K8, knowledge::K1, route::backend::K2, knowledge::K3, knowledge::K4, handshake::demanded::K5, knowledge::K6, logs::K7,
+    knowledge::K8, knowledge::K1, route::backend::K2, knowledge::K3, knowledge::K4, handshake::demanded::K5, knowledge::K6, logs::K7, manifest::K9, manifest::K10, manifest::K11,
 ];
 
 /// Families of rules: the letter of their codes, and what they are about.

@@ -103,11 +103,21 @@ pub fn judge_client(
     trusted: &[CertificateFacts],
     now: Timestamp,
 ) -> Result<ChainJudgement, String> {
+    judge_client_to(presented, trusted, NGINX_SERVER_DEPTH, now)
+}
+
+/// The same for a backend that follows the chain to that depth (`ssl_verify_depth`).
+pub fn judge_client_to(
+    presented: &[CertificateFacts],
+    trusted: &[CertificateFacts],
+    depth: u32,
+    now: Timestamp,
+) -> Result<ChainJudgement, String> {
     ask(&ChainQuestion {
         presented: der(presented),
         trusted: der(trusted),
         purpose: Purpose::Client,
-        depth: NGINX_SERVER_DEPTH,
+        depth,
         name: None,
         at: Some(now),
     })
@@ -130,6 +140,12 @@ fn ask(question: &ChainQuestion) -> Result<ChainJudgement, String> {
 
 fn der(certificates: &[CertificateFacts]) -> Certificates {
     Certificates::Der(certificates.iter().map(|facts| facts.der.clone()).collect())
+}
+
+/// How many intermediates stand behind the leaf: a root does not count.
+pub fn intermediates(chain: &[CertificateFacts]) -> usize {
+    let behind = chain.iter().skip(1);
+    behind.filter(|facts| facts.subject != facts.issuer).count()
 }
 
 /// Whether the key in `ca` signed the certificate, whatever their names.

@@ -15,7 +15,29 @@ pub(super) struct Document {
     /// The line on which it begins, from 1.
     pub(super) line: usize,
     /// What it holds, or why it cannot be read.
-    pub(super) content: Result<Incoming, String>,
+    pub(super) content: Result<Incoming, Failed>,
+}
+
+/// Why a document cannot be read.
+#[derive(Debug)]
+pub(super) struct Failed {
+    /// In a sentence.
+    pub(super) message: String,
+    /// It holds a template's expressions: what it is shows once it is rendered.
+    pub(super) is_template: bool,
+    /// It has the field that every manifest has.
+    pub(super) is_like_manifest: bool,
+}
+
+impl Failed {
+    fn new(message: String, text: &str) -> Self {
+        let is_like_manifest = text.contains("apiVersion");
+        Self {
+            is_template: is_like_manifest && text.contains("{{"),
+            is_like_manifest,
+            message,
+        }
+    }
 }
 
 /// Memory that the values of one document may take once they are decoded.
@@ -73,7 +95,7 @@ fn json(text: &str, mut each: impl FnMut(Document)) {
                 end = at;
                 decoded(&text[start..end])
             }
-            Err(error) => Err(no_json(&error)),
+            Err(error) => Err(Failed::new(no_json(&error), rest)),
         };
         each(Document {
             number: index + 1,
@@ -83,16 +105,17 @@ fn json(text: &str, mut each: impl FnMut(Document)) {
     }
 }
 
-fn decoded(value: &str) -> Result<Incoming, String> {
+fn decoded(value: &str) -> Result<Incoming, Failed> {
     let mut weight = Weight::default();
     weight.add(value.as_bytes());
     if weight.decoded > MAX_DECODED {
-        return Err(format!(
+        let message = format!(
             "holds more values than fit in {} MiB of memory: give smaller parts",
             MAX_DECODED >> 20
-        ));
+        );
+        return Err(Failed::new(message, value));
     }
-    serde_json::from_str(value).map_err(|error| no_json(&error))
+    serde_json::from_str(value).map_err(|error| Failed::new(no_json(&error), value))
 }
 
 fn no_json(error: &serde_json::Error) -> String {
@@ -146,7 +169,7 @@ fn blank_lines(chunk: &str) -> usize {
 }
 
 /// Parses one YAML document; `None` where there is nothing in it.
-fn yaml(chunk: &str, first_line: usize) -> Option<Result<Incoming, String>> {
+fn yaml(chunk: &str, first_line: usize) -> Option<Result<Incoming, Failed>> {
     let options = serde_saphyr::options! {
         // without the text around it, which may be a Secret's
         with_snippet: false,
@@ -165,7 +188,7 @@ fn yaml(chunk: &str, first_line: usize) -> Option<Result<Incoming, String>> {
         Ok(None) => None,
         Ok(Some(incoming)) if incoming.value.is_null() => None,
         Ok(Some(incoming)) => Some(Ok(incoming)),
-        Err(error) => Some(Err(in_words(&error, first_line))),
+        Err(error) => Some(Err(Failed::new(in_words(&error, first_line), chunk))),
     }
 }
 
@@ -193,7 +216,8 @@ mod tests {
     fn shape(text: &str) -> Vec<(usize, usize, Result<String, String>)> {
         let mut found = Vec::new();
         documents(text, false, |document| {
-            let content = document.content.map(|incoming| incoming.value.to_string());
+            let content = document.content.map_err(|failed| failed.message);
+            let content = content.map(|incoming| incoming.value.to_string());
             found.push((document.number, document.line, content));
         });
         found

@@ -25,7 +25,8 @@ use crate::model::{
     decode::{self, Decoded, Incoming},
     facts,
     kind::Kind,
-    object::ObjectRef,
+    object::{Note, ObjectRef},
+    placeholder,
     references::references,
     sensitive,
     snapshot::{KindState, Lookup, Problem, Scope, Snapshot, Source},
@@ -41,6 +42,8 @@ const MAX_FILE: u64 = 64 << 20;
 const MAX_TOTAL: u64 = 512 << 20;
 /// Problems that are listed one by one.
 const MAX_PROBLEMS: usize = 200;
+/// Documents or items of one file that are no Kubernetes objects and are listed one by one.
+const MAX_OTHERS: usize = 3;
 /// Apart from Kubernetes' own, kinds are named by whoever wrote the file.
 const MAX_IGNORED: usize = 1_000;
 
@@ -114,6 +117,9 @@ fn read_all(
         held: Held::default(),
         left_out: 0,
         more_problems: 0,
+        is_found: false,
+        objects: 0,
+        pending: Vec::new(),
     };
     for path in paths {
         reading.path(path);
@@ -151,6 +157,22 @@ struct Reading<'n> {
     left_out: usize,
     /// Problems that are only counted.
     more_problems: usize,
+    /// The file that is being read was found in a directory, so that nobody said that it is a manifest.
+    is_found: bool,
+    /// Documents of the file that is being read: objects, and those that are none.
+    objects: usize,
+    pending: Vec<Pending>,
+}
+
+/// Something wrong with a document of the file that is being read.
+struct Pending {
+    place: String,
+    message: String,
+    notes: Vec<Note>,
+    /// It is no Kubernetes object, and nothing shows that it was meant to be one.
+    is_other: bool,
+    /// It was meant to be one.
+    is_like_manifest: bool,
 }
 
 impl Reading<'_> {
@@ -172,9 +194,11 @@ impl Reading<'_> {
                 "holds no .yaml, .yml or .json file".to_owned(),
             );
         }
+        self.is_found = true;
         for file in files {
             self.open(&file);
         }
+        self.is_found = false;
     }
 
     fn open(&mut self, path: &Path) {
@@ -214,6 +238,8 @@ impl Reading<'_> {
             Err(error) => return self.problem(place, format!("cannot be read: {error}")),
         };
         let mut any = false;
+        self.objects = 0;
+        self.pending.clear();
         documents(&text, is_json, |document| {
             any = true;
             let Document {
@@ -224,11 +250,57 @@ impl Reading<'_> {
             let place = format!("{place}, document {number}, line {line}");
             match content {
                 Ok(incoming) => self.document(&place, incoming),
-                Err(message) => self.problem(&place, message),
+                Err(failed) if failed.is_template => self.template(&place),
+                Err(failed) => self.pending.push(Pending {
+                    place,
+                    message: failed.message,
+                    notes: Vec::new(),
+                    is_other: false,
+                    is_like_manifest: failed.is_like_manifest,
+                }),
             }
         });
+        self.end_of_file(place);
         if !any {
             self.problem(place, "holds no object".to_owned());
+        }
+    }
+
+    /// Reports what is wrong with a file. One that nobody named and that holds nothing like a manifest is
+    /// data: it is only mentioned.
+    fn end_of_file(&mut self, file: &str) {
+        let pending = std::mem::take(&mut self.pending);
+        let is_mistake = |pending: &Pending| pending.is_like_manifest;
+        if self.is_found && self.objects == 0 && !pending.iter().any(is_mistake) {
+            if !pending.is_empty() && self.snapshot.not_manifests.len() < MAX_IGNORED {
+                self.snapshot.not_manifests.push(file.to_owned());
+            }
+            return;
+        }
+        let others = pending.iter().filter(|pending| pending.is_other).count();
+        let mut told = 0;
+        for pending in pending {
+            told += usize::from(pending.is_other);
+            // A list of data is one mistake, not as many as it has items.
+            if pending.is_other && told > MAX_OTHERS {
+                continue;
+            }
+            let more = if pending.is_other && told == MAX_OTHERS && others > MAX_OTHERS {
+                format!("; so are {} more of the file", others - MAX_OTHERS)
+            } else {
+                String::new()
+            };
+            self.problem(&pending.place, format!("{}{more}", pending.message));
+            if let Some(last) = self.snapshot.problems.last_mut() {
+                last.notes = pending.notes;
+            }
+        }
+    }
+
+    fn template(&mut self, place: &str) {
+        self.objects += 1;
+        if self.snapshot.templates.len() < MAX_IGNORED {
+            self.snapshot.templates.push(place.to_owned());
         }
     }
 
@@ -251,8 +323,21 @@ impl Reading<'_> {
                 Value::Object(_) => "has no apiVersion or no kind",
                 _ => "is no mapping with apiVersion and kind",
             };
-            return self.problem(place, format!("is no Kubernetes object: it {what}"));
+            // Half a manifest is a mistake wherever it is.
+            let is_like_manifest = value.get("apiVersion").is_some();
+            self.pending.push(Pending {
+                place: place.to_owned(),
+                message: format!("is no Kubernetes object: it {what}"),
+                notes: Vec::new(),
+                is_other: !is_like_manifest,
+                is_like_manifest,
+            });
+            return;
         };
+        self.objects += 1;
+        if placeholder::of(&kind).is_some() || placeholder::of(&api_version).is_some() {
+            return self.template(place);
+        }
         if let Some(item_kind) = kind.strip_suffix("List")
             && let Some(Value::Array(items)) = value.get_mut("items").map(Value::take)
         {
@@ -274,6 +359,7 @@ impl Reading<'_> {
             }
             return;
         };
+        let unrendered = placeholder::paths(&value);
         let manifest = self.manifests.is_some().then(|| Manifest {
             value: value.clone(),
             place: place.to_owned(),
@@ -288,18 +374,21 @@ impl Reading<'_> {
                     let object = decoded.reference().clone();
                     manifests.objects.insert(object, manifest);
                 }
-                self.put(place, &api_version, decoded);
+                self.put(place, &api_version, decoded, unrendered);
             }
             Err(problem) => {
-                self.problem(place, problem.message);
-                if let Some(last) = self.snapshot.problems.last_mut() {
-                    last.notes = problem.notes;
-                }
+                self.pending.push(Pending {
+                    place: place.to_owned(),
+                    message: problem.message,
+                    notes: problem.notes,
+                    is_other: false,
+                    is_like_manifest: true,
+                });
             }
         }
     }
 
-    fn put(&mut self, place: &str, api_version: &str, decoded: Decoded) {
+    fn put(&mut self, place: &str, api_version: &str, decoded: Decoded, unrendered: Vec<String>) {
         let reference = decoded.reference().clone();
         let version = api_version.rsplit('/').next().unwrap_or_default();
         self.snapshot.kinds.insert(
@@ -313,11 +402,46 @@ impl Reading<'_> {
             self.left_out += 1;
             return;
         }
+        if unrendered.is_empty() {
+            self.snapshot.unrendered.remove(&reference);
+        } else {
+            self.hide_unrendered(&reference, &unrendered);
+            self.snapshot
+                .unrendered
+                .insert(reference.clone(), unrendered);
+        }
         if let Some(before) = self.places.insert(reference.clone(), place.to_owned()) {
             self.problem(
                 place,
                 format!("{reference} is here again, after {before}; this one is used"),
             );
+        }
+    }
+
+    /// A Secret or ConfigMap whose certificate, key or CA is a placeholder is there, and what it holds is
+    /// unknown.
+    fn hide_unrendered(&mut self, object: &ObjectRef, paths: &[String]) {
+        let fields = ["data", "stringData", "binaryData", "type"];
+        let Some(path) = paths
+            .iter()
+            .find(|path| fields.iter().any(|field| path.starts_with(field)))
+        else {
+            return;
+        };
+        let why = format!("{path} of {object} is unknown until it is rendered or decrypted");
+        let Snapshot {
+            secrets,
+            config_maps,
+            ..
+        } = &mut self.snapshot;
+        match object.kind {
+            Kind::Secret => {
+                secrets.insert(object.clone(), Lookup::Unknown(why));
+            }
+            Kind::ConfigMap => {
+                config_maps.insert(object.clone(), Lookup::Unknown(why));
+            }
+            _ => {}
         }
     }
 
@@ -351,6 +475,18 @@ impl Reading<'_> {
                 message: format!("{} more problems are not listed", self.more_problems),
                 notes: Vec::new(),
             });
+        }
+        let snapshot = &self.snapshot;
+        let is_other = !snapshot.not_manifests.is_empty() || !snapshot.templates.is_empty();
+        if is_other
+            && snapshot.problems.is_empty()
+            && snapshot.kinds.is_empty()
+            && snapshot.ignored.is_empty()
+        {
+            self.problem(
+                "all files",
+                "hold no Kubernetes object that can be read before it is rendered".to_owned(),
+            );
         }
         let why = "not among the files";
         for reference in references(&self.snapshot) {

@@ -43,3 +43,39 @@ pub(super) fn decode(line: &str) -> Option<Decoded> {
         },
     })
 }
+
+/// The request line of an access-log line in the usual format (`combined`) that was answered with 200 to
+/// 399: `IP - - [time] "GET / HTTP/1.1" 200 …`. The tool's own requests prove nothing of a client's.
+pub(super) fn answered(line: &str) -> Option<String> {
+    let line = super::bounded(line, super::LONGEST);
+    let (before, rest) = line.split_once("] \"")?;
+    // The kubelet's time stands before it, and the client's address, an identity and a user.
+    if !before.contains(" [") || before.contains('"') || rest.contains("\"ngf-tui/") {
+        return None;
+    }
+    let (request, rest) = rest.split_once("\" ")?;
+    let status: u16 = rest.split(' ').next()?.parse().ok()?;
+    (200..400)
+        .contains(&status)
+        .then(|| sanitize::line(request, super::nginx::TEXT))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::answered;
+
+    #[test]
+    fn only_what_was_answered_well_counts() {
+        let line = |status: u16, agent: &str| {
+            format!(
+                "2026-06-01T12:00:00Z 10.0.0.1 - - [01/Jun/2026:12:00:00 +0000] \"GET /v1 HTTP/2.0\" {status} 552 \"-\" \"{agent}\""
+            )
+        };
+        let request = Some("GET /v1 HTTP/2.0".to_owned());
+        assert_eq!(answered(&line(200, "curl/8.9.1")), request);
+        assert_eq!(answered(&line(304, "curl/8.9.1")), request);
+        assert_eq!(answered(&line(502, "curl/8.9.1")), None);
+        assert_eq!(answered(&line(200, "ngf-tui/0.1.0")), None);
+        assert_eq!(answered("GET / HTTP/1.1\" 200"), None);
+    }
+}

@@ -14,7 +14,7 @@ use super::{
 use crate::{
     diagnosis::{
         Evidence,
-        plan::{ProbePlan, ProbeTarget, plan_all},
+        plan::{Connection, ProbePlan, ProbeTarget, connections, plan_all},
     },
     model::{index::Index, object::ObjectRef, snapshot::Snapshot, topology::Topology},
 };
@@ -30,6 +30,9 @@ pub struct Joined<'a> {
     /// them apart, or where it is about all endpoints; none where nothing of the cluster is known by
     /// that name or address now.
     pub plans: Vec<Arc<ProbePlan>>,
+    /// The connections that nginx should open for this request, where it asked an address that none of
+    /// them has, or NGF's own socket for backends that cannot be asked.
+    pub instead: Vec<Arc<ProbePlan>>,
 }
 
 /// Joins all that was read.
@@ -47,10 +50,16 @@ pub fn join<'a>(
     for log in evidence.logs() {
         for counted in log.tally.said.values() {
             if counted.last_line.is_fault() {
+                let plans = known.plans(log, counted);
+                let instead = match plans.as_slice() {
+                    [] => known.instead(log, counted),
+                    _ => Vec::new(),
+                };
                 all.push(Joined {
                     log,
                     counted,
-                    plans: known.plans(log, counted),
+                    plans,
+                    instead,
                 });
             }
         }
@@ -67,6 +76,8 @@ struct Known {
     by_pod: BTreeMap<ObjectRef, Vec<usize>>,
     /// The Gateways by the addresses of their data-plane pods.
     gateways: BTreeMap<IpAddr, BTreeSet<ObjectRef>>,
+    /// Where a log is a file: every connection of the objects, whether or not an endpoint is known.
+    connections: Vec<Connection>,
 }
 
 impl Known {
@@ -82,6 +93,7 @@ impl Known {
             by_upstream: BTreeMap::new(),
             by_pod: BTreeMap::new(),
             gateways: BTreeMap::new(),
+            connections: Vec::new(),
         };
         for log in evidence.logs() {
             if let (Some(gateway), Some(pod)) = (&log.gateway, snapshot.pods.get(&log.pod)) {
@@ -102,6 +114,14 @@ impl Known {
                 known.plans.extend(planning.plans.into_iter().map(Arc::new));
             }
         }
+        if evidence.logs().any(|log| log.file.is_some()) {
+            for gateway in snapshot.gateways.keys() {
+                let target = ProbeTarget::Gateway(gateway.clone());
+                if let Ok(found) = connections(snapshot, index, topology, &target) {
+                    known.connections.extend(found);
+                }
+            }
+        }
         for (place, plan) in known.plans.iter().enumerate() {
             let endpoint = &plan.endpoint;
             if let Ok(address) = endpoint.address.parse() {
@@ -118,7 +138,63 @@ impl Known {
         known
     }
 
+    /// The connections that a line of a file can be about: by its upstream's name, or by its host, where
+    /// there is one; a line without both is about the only backend that there is.
+    fn of_file(&self, log: &PodLog, counted: &Counted) -> Vec<Arc<ProbePlan>> {
+        let request = &counted.last_line.request;
+        let host = request.host.as_deref().map(without_port);
+        let name = |connection: &Connection| {
+            let service = &connection.service;
+            format!("{}_{}_{}", service.namespace, service.name, connection.port)
+        };
+        let mut meant: Vec<&Connection> = match (&request.upstream, log.role) {
+            (_, Role::Controller) | (Some(Upstream::Socket(_)), _) => Vec::new(),
+            (Some(Upstream::Name(upstream)), _) => {
+                let all = self.connections.iter();
+                all.filter(|connection| name(connection) == *upstream)
+                    .collect()
+            }
+            _ => self.connections.iter().collect(),
+        };
+        let of_host: Vec<&Connection> = meant
+            .iter()
+            .filter(|connection| {
+                host.is_some_and(|host| host.eq_ignore_ascii_case(&connection.host))
+            })
+            .copied()
+            .collect();
+        let is_named = matches!(request.upstream, Some(Upstream::Name(_)));
+        if !of_host.is_empty() {
+            meant = of_host;
+        } else if host.is_some() && !is_named {
+            // A host that no route has is another application's.
+            return Vec::new();
+        }
+        let services: BTreeSet<_> = meant
+            .iter()
+            .map(|connection| (&connection.service, connection.port))
+            .collect();
+        // Nothing tells which of several it is.
+        if services.len() > 1 {
+            return Vec::new();
+        }
+        let (address, port) = match &request.upstream {
+            Some(Upstream::Address { address, port }) => (address.to_string(), Some(*port)),
+            _ => ("an endpoint".to_owned(), None),
+        };
+        meant
+            .into_iter()
+            .map(|connection| {
+                let port = port.unwrap_or(connection.port);
+                Arc::new(connection.to_address(address.clone(), port))
+            })
+            .collect()
+    }
+
     fn plans(&self, log: &PodLog, counted: &Counted) -> Vec<Arc<ProbePlan>> {
+        if log.file.is_some() {
+            return self.of_file(log, counted);
+        }
         let request = &counted.last_line.request;
         let places = match log.role {
             Role::Controller => None,
@@ -161,6 +237,37 @@ impl Known {
             .collect();
         if by_host.is_empty() { all } else { by_host }
     }
+}
+
+impl Known {
+    /// For an address that no connection has, or a socket of NGF's: the connections of the same Gateway
+    /// and Host, to the same port.
+    fn instead(&self, log: &PodLog, counted: &Counted) -> Vec<Arc<ProbePlan>> {
+        let request = &counted.last_line.request;
+        let port = match &request.upstream {
+            Some(Upstream::Address { port, .. }) => Some(*port),
+            Some(Upstream::Socket(path)) if is_stub(path) => None,
+            _ => return Vec::new(),
+        };
+        // An authentication service or a mirror may be anywhere.
+        if log.role != Role::DataPlane || request.subrequest.is_some() {
+            return Vec::new();
+        }
+        let Some(host) = request.host.as_deref().map(without_port) else {
+            return Vec::new();
+        };
+        let meant = self.plans.iter().filter(|plan| {
+            log.gateway.as_ref() == Some(&plan.gateway)
+                && host.eq_ignore_ascii_case(&plan.host)
+                && port.is_none_or(|port| port == plan.endpoint.port)
+        });
+        meant.cloned().collect()
+    }
+}
+
+/// NGF's servers for backends without endpoints and for those that are not valid.
+fn is_stub(path: &str) -> bool {
+    path.ends_with("nginx-503-server.sock") || path.ends_with("nginx-500-server.sock")
 }
 
 fn without_port(host: &str) -> &str {

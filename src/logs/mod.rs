@@ -6,6 +6,7 @@
 
 mod access;
 mod agent;
+mod file;
 mod follow;
 mod join;
 mod line;
@@ -16,6 +17,7 @@ mod words;
 
 use jiff::Timestamp;
 
+pub use file::{parse as parse_file, read_file};
 pub use follow::{Followed, News, follow, watch};
 pub use join::{Joined, join};
 pub use line::{About, ClientVerify, Decoded, Level, Phase, Upstream, What, Writer};

@@ -16,7 +16,12 @@ use crate::{
         transport::{CONTAINER, data_plane},
     },
     diagnosis::plan::{ProbeTarget, plan_every},
-    model::{object::ObjectRef, snapshot::Snapshot},
+    model::{
+        index::Index,
+        object::ObjectRef,
+        snapshot::Snapshot,
+        topology::{NodeIx, Topology, What},
+    },
     world::in_words,
 };
 
@@ -48,6 +53,8 @@ pub struct Source {
 /// their backends with TLS, and the control plane. Sentences say what is not among them.
 pub fn sources(snapshot: &Snapshot, gateways: &[ObjectRef]) -> (Vec<Source>, Vec<String>) {
     let (mut found, mut missing) = (BTreeSet::new(), Vec::new());
+    let index = Index::of(snapshot);
+    let topology = Topology::with(snapshot, &index);
     for gateway in gateways {
         match data_plane(snapshot, gateway) {
             Ok(of) => {
@@ -69,11 +76,23 @@ pub fn sources(snapshot: &Snapshot, gateways: &[ObjectRef]) -> (Vec<Source>, Vec
         }
         let target = ProbeTarget::Gateway(gateway.clone());
         let plans = plan_every(snapshot, &target).map_or_else(|_| Vec::new(), |all| all.plans);
-        let pods: BTreeSet<&ObjectRef> = plans
-            .iter()
-            .filter(|plan| plan.tls.is_some())
-            .filter_map(|plan| plan.endpoint.pod.as_ref())
-            .collect();
+        let of = |is_tls: bool| {
+            let plans = plans
+                .iter()
+                .filter(move |plan| plan.tls.is_some() == is_tls);
+            plans.filter_map(|plan| plan.endpoint.pod.clone())
+        };
+        // Those that nginx speaks TLS to come first, then those that may want it and get plain HTTP, then
+        // those that have no ready endpoint: their logs say why they do not start.
+        let mut pods: Vec<ObjectRef> = Vec::new();
+        for pod in of(true)
+            .chain(of(false))
+            .chain(unready(snapshot, &index, &topology, gateway))
+        {
+            if !pods.contains(&pod) {
+                pods.push(pod);
+            }
+        }
         if pods.len() > BACKENDS {
             missing.push(format!(
                 "{} pods are behind {gateway}: the logs of {BACKENDS} are read",
@@ -81,7 +100,7 @@ pub fn sources(snapshot: &Snapshot, gateways: &[ObjectRef]) -> (Vec<Source>, Vec
             ));
         }
         for pod in pods.into_iter().take(BACKENDS) {
-            let object = snapshot.pods.get(pod);
+            let object = snapshot.pods.get(&pod);
             let containers = object.into_iter().flat_map(|pod| &pod.spec.containers);
             found.extend(containers.take(CONTAINERS).map(|container| Source {
                 role: Role::Application,
@@ -93,6 +112,46 @@ pub fn sources(snapshot: &Snapshot, gateways: &[ObjectRef]) -> (Vec<Source>, Vec
     }
     found.extend(control_plane(snapshot));
     (found.into_iter().collect(), missing)
+}
+
+/// The pods of Services without a ready endpoint, behind the routes of a Gateway.
+fn unready(
+    snapshot: &Snapshot,
+    index: &Index<'_>,
+    topology: &Topology,
+    gateway: &ObjectRef,
+) -> Vec<ObjectRef> {
+    let under: BTreeSet<NodeIx> = topology
+        .places(gateway)
+        .iter()
+        .flat_map(|place| topology.subtree(*place))
+        .collect();
+    let services: BTreeSet<&ObjectRef> = under
+        .iter()
+        .filter_map(|node| match &topology.node(*node).what {
+            What::Backend(backend) => backend.service.as_ref(),
+            _ => None,
+        })
+        .collect();
+    let mut found = Vec::new();
+    for service in services.iter().filter_map(|name| index.service(name)) {
+        let endpoints: Vec<_> = service
+            .spec
+            .ports
+            .iter()
+            .flat_map(|port| index.endpoints(service, port))
+            .collect();
+        if endpoints.iter().any(|endpoint| endpoint.ready) {
+            continue;
+        }
+        found.extend(endpoints.into_iter().filter_map(|endpoint| endpoint.pod));
+        let pods = snapshot.pods.values().filter(|pod| {
+            pod.reference.namespace == service.reference.namespace
+                && service.spec.selects(&pod.meta.labels)
+        });
+        found.extend(pods.map(|pod| pod.reference.clone()));
+    }
+    found
 }
 
 /// NGF's own pods, by the container that its chart and manifests give them.
@@ -174,6 +233,8 @@ fn unread(source: &Source, past: Duration) -> PodLog {
             .unwrap_or(now),
         failed: None,
         cut: false,
+        file: None,
+        until: None,
         tally: Tally::default(),
     }
 }

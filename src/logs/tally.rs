@@ -7,7 +7,9 @@ use ngf_probes::sanitize;
 use serde::Serialize;
 
 use super::{
-    Unbroken, decode_stamped,
+    Unbroken,
+    access::answered,
+    decode_stamped,
     line::{Decoded, Upstream, What},
 };
 use crate::model::object::ObjectRef;
@@ -48,6 +50,12 @@ pub struct PodLog {
     pub failed: Option<String>,
     /// More was written than is read: the oldest lines are missing.
     pub cut: bool,
+    /// The file that it was read from, where that is no cluster.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
+    /// The moment at which it ends, where that is not now: a saved log's last line.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub until: Option<Timestamp>,
     /// What it says.
     #[serde(flatten)]
     pub tally: Tally,
@@ -63,6 +71,9 @@ pub struct Tally {
     /// When nginx last loaded a configuration.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reloaded: Option<Timestamp>,
+    /// When nginx last answered a request line with 200 to 399, by its access log in the usual format.
+    #[serde(skip)]
+    pub answered: BTreeMap<String, Timestamp>,
     /// What was said, each once, in the order of its last line.
     #[serde(serialize_with = "values")]
     pub said: BTreeMap<Key, Counted>,
@@ -111,10 +122,23 @@ impl Tally {
             return None;
         }
         let (stamp, decoded) = decode_stamped(line);
-        let decoded = decoded?;
+        let Some(decoded) = decoded else {
+            if let (Some(at), Some(request)) = (stamp, answered(line)) {
+                self.answer(request, at.min(now));
+            }
+            return None;
+        };
         let at = stamp.or(decoded.at).unwrap_or(now).min(now);
         self.count(&decoded, at);
         Some(decoded)
+    }
+
+    fn answer(&mut self, request: String, at: Timestamp) {
+        if self.answered.len() >= KINDS && !self.answered.contains_key(&request) {
+            return;
+        }
+        let last = self.answered.entry(request).or_insert(at);
+        *last = at.max(*last);
     }
 
     /// Counts what a line said.
@@ -166,8 +190,24 @@ impl Tally {
 }
 
 impl PodLog {
-    /// `Pod shop/gateway-nginx-1 (nginx)`.
+    /// The moment up to which it tells.
+    pub fn end(&self, now: Timestamp) -> Timestamp {
+        self.until.unwrap_or(now)
+    }
+
+    /// `Pod shop/gateway-nginx-1`, or the file whose pod nobody knows.
+    pub fn who(&self) -> String {
+        match &self.file {
+            Some(file) if self.pod.name == *file => format!("log {file}"),
+            _ => self.pod.to_string(),
+        }
+    }
+
+    /// `Pod shop/gateway-nginx-1 (nginx)`, or the file.
     pub fn place(&self) -> String {
+        if let Some(file) = &self.file {
+            return format!("log {file}");
+        }
         format!("{} ({})", self.pod, self.container)
     }
 }

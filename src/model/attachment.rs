@@ -9,6 +9,7 @@ use super::{
     kind::Kind,
     kinds::{Gateway, Listener, LocalRef, ParentStatus, Route},
     object::{Object, ObjectRef},
+    placeholder,
 };
 
 /// The group of Gateway, ListenerSet and the routes.
@@ -337,7 +338,10 @@ pub fn accepted_hostnames(listener: Option<&str>, route: &[String]) -> Option<Ve
 }
 
 fn hosts_meet(listener: &str, route: &str) -> bool {
-    listener.is_empty()
+    // What a placeholder stands for meets it, as far as anybody knows.
+    placeholder::of(listener).is_some()
+        || placeholder::of(route).is_some()
+        || listener.is_empty()
         || listener == route
         || wildcard_covers(listener, route)
         || wildcard_covers(route, listener)

@@ -39,6 +39,9 @@ impl Snapshot {
             ignored: BTreeMap::new(),
             problems: Vec::new(),
             lost: None,
+            unrendered: BTreeMap::new(),
+            templates: Vec::new(),
+            not_manifests: Vec::new(),
         }
     }
 

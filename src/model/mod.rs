@@ -13,6 +13,7 @@ pub mod kinds;
 pub mod network;
 pub mod node_id;
 pub mod object;
+pub mod placeholder;
 pub mod raw;
 pub mod references;
 pub(crate) mod sensitive;

@@ -131,8 +131,10 @@ pub struct Note {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum NoteKind {
-    /// A required field is missing or has the wrong type.
+    /// A field has the wrong type, or a value that it cannot have.
     Malformed,
+    /// A field that the API requires is missing.
+    Missing,
     /// A value that this version of the tool does not know.
     UnknownValue,
     /// A field that this version of the tool does not know.

@@ -5,6 +5,7 @@
 //! - client certificates of Gateways (`spec.tls.backend.clientCertificateRef`, and its place in
 //!   Gateway API 1.3);
 //! - CAs of the clients of Gateways (`spec.tls.frontend`), in other namespaces too;
+//! - the Secrets of NGF's own agents and control plane;
 //! - CA certificates of BackendTLSPolicies (`spec.validation.caCertificateRefs`);
 //! - what pods mount that stand behind a Service which a BackendTLSPolicy targets, or behind another
 //!   Service of the same route: the backend's certificate and the CA that it trusts are among them;
@@ -15,11 +16,13 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+
 use super::{
     kind::Kind,
-    kinds::{Certificate, EndpointSlice, Listener, LocalRef, Pod, Volume},
+    kinds::{Certificate, EndpointSlice, Gateway, Listener, LocalRef, Pod, Volume},
     object::{Object, ObjectRef},
-    snapshot::Snapshot,
+    snapshot::{Snapshot, Source},
+    topology::is_ngf_controller,
 };
 
 /// ConfigMap with the API server's CA, which Kubernetes mounts in every pod.
@@ -73,8 +76,53 @@ pub fn references(snapshot: &Snapshot) -> BTreeSet<ObjectRef> {
             }
         }
     }
+    if matches!(snapshot.source, Source::Cluster { .. }) {
+        agents(snapshot, &mut wanted);
+    }
     issuers(snapshot, &mut wanted);
     wanted
+}
+
+/// The Secret of NGF's control plane for its gRPC server, and the one that agents get copies of.
+pub const SERVER_TLS: &str = "server-tls";
+/// See [`SERVER_TLS`].
+pub const AGENT_TLS: &str = "agent-tls";
+
+/// The Secret of a data plane's agent: `<gateway>-<class>-agent-tls`.
+pub fn agent_secret(gateway: &Object<Gateway>) -> ObjectRef {
+    let name = &gateway.reference;
+    let secret = format!("{}-{}-{AGENT_TLS}", name.name, gateway.spec.class);
+    ObjectRef::new(Kind::Secret, name.namespace.as_str(), secret)
+}
+
+/// The namespaces in which NGF's control plane runs.
+pub fn control_planes(snapshot: &Snapshot) -> BTreeSet<String> {
+    let is_ours = |container: &super::kinds::Container| container.name == "nginx-gateway";
+    let workloads = snapshot.workloads.values();
+    workloads
+        .filter(|workload| workload.spec.template.containers.iter().any(is_ours))
+        .map(|workload| workload.reference.namespace.clone())
+        .collect()
+}
+
+/// The Secrets by which NGF's agents and control plane know each other.
+fn agents(snapshot: &Snapshot, wanted: &mut BTreeSet<ObjectRef>) {
+    let namespaces = control_planes(snapshot);
+    if namespaces.is_empty() {
+        return;
+    }
+    for namespace in namespaces {
+        for name in [SERVER_TLS, AGENT_TLS] {
+            wanted.insert(ObjectRef::new(Kind::Secret, namespace.as_str(), name));
+        }
+    }
+    for gateway in snapshot.gateways.values() {
+        let class = ObjectRef::new(Kind::GatewayClass, "", gateway.spec.class.as_str());
+        let class = snapshot.gateway_classes.get(&class);
+        if class.is_some_and(|class| is_ngf_controller(&class.spec.controller_name)) {
+            wanted.insert(agent_secret(gateway));
+        }
+    }
 }
 
 fn listeners(listeners: &[Listener], namespace: &str, wanted: &mut BTreeSet<ObjectRef>) {

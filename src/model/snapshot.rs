@@ -75,6 +75,13 @@ pub struct Snapshot {
     pub problems: Vec<Problem>,
     /// Why the cluster cannot be read at all for now. What was read before may be old.
     pub lost: Option<Lost>,
+    /// Objects in files whose fields hold placeholders or encrypted values, with the fields' paths: those
+    /// values are unknown until they are rendered or decrypted.
+    pub unrendered: BTreeMap<ObjectRef, Vec<String>>,
+    /// Files and documents that are templates, or encrypted as a whole: they hold manifests once rendered.
+    pub templates: Vec<String>,
+    /// Files of a directory that hold no Kubernetes object, such as data and configuration.
+    pub not_manifests: Vec<String>,
 }
 
 /// Where a snapshot comes from.
@@ -182,6 +189,20 @@ pub struct Problem {
 }
 
 impl Snapshot {
+    /// Why a field of an object is unknown: it holds a placeholder or an encrypted value. The path may be
+    /// that of an object or list above the field.
+    pub fn unrendered(&self, object: &ObjectRef, path: &str) -> Option<String> {
+        let paths = self.unrendered.get(object)?;
+        let found = paths.iter().find(|found| {
+            found
+                .strip_prefix(path)
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+        })?;
+        Some(format!(
+            "{found} of {object} is unknown until it is rendered or decrypted"
+        ))
+    }
+
     /// An object as the API server gave it; of a Secret only what is no secret.
     pub fn raw(&self, object: &ObjectRef) -> Option<Arc<Raw>> {
         self.look(object).map(|common| Arc::clone(common.raw))

@@ -2,8 +2,14 @@
 
 use std::fmt::Write as _;
 
-use super::text::wrap;
-use crate::diagnosis::registry::{FAMILIES, Rule, family};
+use super::{clean, text::wrap};
+use crate::{
+    diagnosis::{
+        line::codes,
+        registry::{FAMILIES, Rule, family, rule},
+    },
+    logs::{Decoded, Writer},
+};
 
 /// One rule, in full.
 pub fn one(rule: &Rule, width: usize) -> String {
@@ -44,6 +50,64 @@ pub fn one(rule: &Rule, width: usize) -> String {
         paragraph(lead, &named(effect));
     }
     out
+}
+
+/// A line of a log: what it means, and the rules that rest on such lines.
+pub fn line(decoded: &Decoded, width: usize) -> String {
+    let mut out = String::new();
+    let mut paragraph = |lead: &str, text: &str| {
+        let indent = lead.len();
+        let lines = wrap(&clean(text), width, indent, indent);
+        for (index, line) in lines.iter().enumerate() {
+            let lead = if index == 0 { lead } else { "" };
+            let _ = writeln!(out, "{lead:indent$}{}", line.trim_start());
+        }
+    };
+    let who = match decoded.writer {
+        Writer::Nginx if decoded.is_of_backend() => "nginx, of its client",
+        Writer::Nginx => "nginx",
+        Writer::Access => "the access log of an nginx backend",
+        Writer::Agent => "NGF's agent in the data plane",
+        Writer::Controller => "NGF's control plane",
+    };
+    paragraph("Means:      ", &capital(&decoded.means()));
+    paragraph("Written by: ", &format!("{who}, level {}", decoded.level));
+    if let Some(upstream) = &decoded.request.upstream {
+        paragraph("Endpoint:   ", &upstream.to_string());
+    }
+    if let Some(host) = &decoded.request.host {
+        paragraph("Host:       ", host);
+    }
+    if let Some(step) = decoded.step() {
+        paragraph("Step:       ", step);
+    }
+    let codes = codes(decoded);
+    for (index, rule) in codes.iter().filter_map(|code| rule(code)).enumerate() {
+        let lead = if index == 0 {
+            "Code:       "
+        } else {
+            "or:         "
+        };
+        paragraph(lead, &format!("{} {}", rule.code, rule.title));
+        paragraph("            ", rule.remedy);
+    }
+    if let Some(first) = codes.first() {
+        paragraph("", "");
+        paragraph(
+            "",
+            &format!(
+                "ngf-tui explain {first} tells more; ngf-tui check --logs reads the logs beside the objects."
+            ),
+        );
+    }
+    out
+}
+
+fn capital(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map_or_else(String::new, |first| {
+        first.to_uppercase().chain(chars).collect()
+    })
 }
 
 /// All rules, a line each where they fit, by family.

@@ -13,5 +13,6 @@ mod demo;
 mod journey;
 mod journey_ways;
 mod memory;
+mod log_files;
 mod probe_options;
 mod terminal;

@@ -353,6 +353,253 @@ const MASKINGS: &[(&str, &str, &str)] = &[
     ),
     ("NGF-D3", "NGF-M7", "there is no bundle to compare with"),
     ("NGF-D3", "NGF-P8", "there is no bundle to compare with"),
+    (
+        "NGF-X3",
+        "NGF-T*",
+        "a probe or a log showed what comes of the connection",
+    ),
+    (
+        "NGF-X3",
+        "NGF-B*",
+        "a probe or a log showed what comes of the connection",
+    ),
+    (
+        "NGF-X3",
+        "NGF-G*",
+        "a probe or a log showed what comes of the connection",
+    ),
+    (
+        "NGF-X3",
+        "NGF-E1",
+        "a probe or a log showed what comes of the connection",
+    ),
+    (
+        "NGF-X3",
+        "NGF-P14",
+        "a probe or a log showed what comes of the connection",
+    ),
+    (
+        "NGF-X3",
+        "NGF-N1",
+        "a probe or a log showed what comes of the connection",
+    ),
+    (
+        "NGF-X3",
+        "NGF-M4",
+        "a probe or a log showed what comes of the connection",
+    ),
+    (
+        "NGF-X3",
+        "NGF-P11",
+        "a probe or a log showed what comes of the connection",
+    ),
+    (
+        "NGF-X3",
+        "NGF-D4",
+        "a probe or a log showed what comes of the connection",
+    ),
+    (
+        "NGF-X4",
+        "NGF-T*",
+        "a probe or a log showed what comes of the connection",
+    ),
+    (
+        "NGF-X4",
+        "NGF-B*",
+        "a probe or a log showed what comes of the connection",
+    ),
+    (
+        "NGF-X4",
+        "NGF-G*",
+        "a probe or a log showed what comes of the connection",
+    ),
+    (
+        "NGF-X4",
+        "NGF-E1",
+        "a probe or a log showed what comes of the connection",
+    ),
+    (
+        "NGF-X4",
+        "NGF-P14",
+        "a probe or a log showed what comes of the connection",
+    ),
+    (
+        "NGF-X4",
+        "NGF-N1",
+        "a probe or a log showed what comes of the connection",
+    ),
+    (
+        "NGF-X4",
+        "NGF-M4",
+        "a probe or a log showed what comes of the connection",
+    ),
+    (
+        "NGF-X4",
+        "NGF-P11",
+        "a probe or a log showed what comes of the connection",
+    ),
+    (
+        "NGF-X4",
+        "NGF-D4",
+        "a probe or a log showed what comes of the connection",
+    ),
+    (
+        "NGF-N4",
+        "NGF-T*",
+        "a probe or a log showed what comes of the connection",
+    ),
+    (
+        "NGF-N4",
+        "NGF-B*",
+        "a probe or a log showed what comes of the connection",
+    ),
+    (
+        "NGF-N4",
+        "NGF-G*",
+        "a probe or a log showed what comes of the connection",
+    ),
+    (
+        "NGF-N4",
+        "NGF-E1",
+        "a probe or a log showed what comes of the connection",
+    ),
+    (
+        "NGF-N4",
+        "NGF-P14",
+        "a probe or a log showed what comes of the connection",
+    ),
+    (
+        "NGF-N4",
+        "NGF-N1",
+        "a probe or a log showed what comes of the connection",
+    ),
+    (
+        "NGF-N4",
+        "NGF-M4",
+        "a probe or a log showed what comes of the connection",
+    ),
+    (
+        "NGF-N4",
+        "NGF-P11",
+        "a probe or a log showed what comes of the connection",
+    ),
+    (
+        "NGF-N4",
+        "NGF-D4",
+        "a probe or a log showed what comes of the connection",
+    ),
+    (
+        "NGF-T9",
+        "NGF-T*",
+        "a probe or a log showed what comes of the connection",
+    ),
+    (
+        "NGF-T9",
+        "NGF-B*",
+        "a probe or a log showed what comes of the connection",
+    ),
+    (
+        "NGF-T9",
+        "NGF-G*",
+        "a probe or a log showed what comes of the connection",
+    ),
+    (
+        "NGF-T9",
+        "NGF-E1",
+        "a probe or a log showed what comes of the connection",
+    ),
+    (
+        "NGF-T9",
+        "NGF-P14",
+        "a probe or a log showed what comes of the connection",
+    ),
+    (
+        "NGF-T9",
+        "NGF-N1",
+        "a probe or a log showed what comes of the connection",
+    ),
+    (
+        "NGF-T9",
+        "NGF-M4",
+        "a probe or a log showed what comes of the connection",
+    ),
+    (
+        "NGF-T9",
+        "NGF-P11",
+        "a probe or a log showed what comes of the connection",
+    ),
+    (
+        "NGF-T9",
+        "NGF-D4",
+        "a probe or a log showed what comes of the connection",
+    ),
+    (
+        "NGF-P20",
+        "NGF-T*",
+        "a probe or a log showed what comes of the connection",
+    ),
+    (
+        "NGF-P20",
+        "NGF-B*",
+        "a probe or a log showed what comes of the connection",
+    ),
+    (
+        "NGF-P20",
+        "NGF-G*",
+        "a probe or a log showed what comes of the connection",
+    ),
+    (
+        "NGF-P20",
+        "NGF-E1",
+        "a probe or a log showed what comes of the connection",
+    ),
+    (
+        "NGF-P20",
+        "NGF-P14",
+        "a probe or a log showed what comes of the connection",
+    ),
+    (
+        "NGF-P20",
+        "NGF-N1",
+        "a probe or a log showed what comes of the connection",
+    ),
+    (
+        "NGF-P20",
+        "NGF-M4",
+        "a probe or a log showed what comes of the connection",
+    ),
+    (
+        "NGF-P20",
+        "NGF-P11",
+        "a probe or a log showed what comes of the connection",
+    ),
+    (
+        "NGF-P20",
+        "NGF-D4",
+        "a probe or a log showed what comes of the connection",
+    ),
+    (
+        "NGF-D4",
+        "NGF-M7",
+        "the line is about a configuration from before",
+    ),
+    (
+        "NGF-D4",
+        "NGF-P8",
+        "the line is about a configuration from before",
+    ),
+    (
+        "NGF-T22",
+        "NGF-M7",
+        "the line is about a configuration from before",
+    ),
+    (
+        "NGF-T22",
+        "NGF-P8",
+        "the line is about a configuration from before",
+    ),
+    ("NGF-X4", "NGF-R8", "there is no endpoint to speak to"),
+    ("NGF-X4", "NGF-N3", "there is no endpoint to speak to"),
     ("NGF-X1", "NGF-M7", "there is no bundle"),
     ("NGF-X1", "NGF-P8", "there is no bundle"),
 ];

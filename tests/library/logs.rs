@@ -692,6 +692,8 @@ fn in_the_interface_the_log_of_a_pod_that_is_gone_is_forgotten() {
             since: now,
             failed: None,
             cut: false,
+            file: None,
+            until: None,
             tally: Tally::default(),
         };
         update(&mut app, Event::Logged(Box::new(log)), now);

@@ -500,6 +500,8 @@ fn log(role: Role, pod: &str, container: &str, text: &str, since: Timestamp) -> 
         since,
         failed: None,
         cut: false,
+        file: None,
+        until: None,
         tally,
     }
 }

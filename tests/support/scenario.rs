@@ -82,6 +82,9 @@ pub(crate) struct Description {
     pub(crate) about: String,
     /// The scenario whose objects and certificates it starts from.
     pub(crate) base: Option<String>,
+    /// Files of the directory that hold no Kubernetes object.
+    #[serde(default)]
+    pub(crate) data: Vec<String>,
     /// The objects come from files, so that what is missing may exist all the same.
     #[serde(default)]
     pub(crate) files: bool,
@@ -366,6 +369,7 @@ impl Scenario {
                 as_silent(&mut snapshot, why, now);
             }
         }
+        snapshot.not_manifests.clone_from(&description.data);
         let scenario = Self {
             name: name.to_owned(),
             description,
@@ -968,6 +972,8 @@ fn as_cluster(snapshot: &mut Snapshot, denied: &[String]) {
         version: Some("1.36".to_owned()),
     };
     snapshot.scope = Scope::AllNamespaces;
+    // What a cluster holds is what it holds.
+    snapshot.unrendered.clear();
     for info in KINDS {
         let state = if denied.iter().any(|kind| kind == info.name) {
             KindState::Denied(format!("{} is forbidden", info.plural))
@@ -1046,6 +1052,8 @@ fn beyond_probes(
             since: now,
             failed: seen.failed.clone(),
             cut: false,
+            file: None,
+            until: None,
             tally,
         });
     }

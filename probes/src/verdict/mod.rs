@@ -40,6 +40,12 @@ pub struct ObservedTls<'a> {
     pub trace: &'a [VerifyEvent],
     /// What the server sent.
     pub server_chain: &'a [CertificateFacts],
+    /// The path that OpenSSL built of it, leaf first.
+    pub path: &'a [CertificateFacts],
+    /// What was sent to the server, leaf first.
+    pub client_chain: &'a [CertificateFacts],
+    /// The moment of the judgement, in seconds since 1970.
+    pub at: i64,
     /// The client certificate's part.
     pub client_certificate: &'a ClientCertificate,
     /// What came last before it failed.

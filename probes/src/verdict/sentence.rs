@@ -303,6 +303,58 @@ fn failure_words(failure: &TlsFailure) -> String {
     }
 }
 
+/// Where the certificate itself was not seen.
+const UNKNOWN_FAULT: &str = "its CA, its dates or its key usage are wrong for that backend";
+
+/// What is wrong with the client certificate, as far as it can be read off itself.
+fn client_fault(tls: &ObservedTls<'_>) -> String {
+    let Some(leaf) = tls.client_chain.first() else {
+        return UNKNOWN_FAULT.to_owned();
+    };
+    if leaf.not_after < tls.at {
+        return format!("it has expired, on {}", moment(leaf.not_after));
+    }
+    if leaf.not_before > tls.at {
+        return format!("it is not valid before {}", moment(leaf.not_before));
+    }
+    let usages = &leaf.extended_key_usage;
+    let may =
+        |usage: &String| usage == "clientAuth" || usage == "any" || usage == "anyExtendedKeyUsage";
+    if !usages.is_empty() && !usages.iter().any(may) {
+        return format!(
+            "its extended key usage is {}, and a client's certificate needs clientAuth",
+            usages.join(", ")
+        );
+    }
+    "its dates and its extended key usage are good, so its CA or its chain is wrong for that backend".to_owned()
+}
+
+/// `2026-11-23 12:03:00 UTC`.
+fn moment(seconds: i64) -> String {
+    jiff::Timestamp::from_second(seconds).map_or_else(
+        |_| format!("{seconds} s after 1970"),
+        |at| at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string(),
+    )
+}
+
+/// The depth that nginx has where NGF renders none, before 2.6: one intermediate.
+const DEPTH_BEFORE_2_6: usize = 1;
+
+/// What an older NGF would make of a chain that passes.
+fn older(observed: &Observed<'_>) -> String {
+    let Some(tls) = &observed.tls else {
+        return String::new();
+    };
+    let behind = tls.path.iter().skip(1);
+    let intermediates = behind.filter(|facts| facts.subject != facts.issuer).count();
+    if intermediates <= DEPTH_BEFORE_2_6 {
+        return String::new();
+    }
+    format!(
+        "; its chain has {intermediates} intermediates, and NGF before 2.6 follows one and refuses it (20)"
+    )
+}
+
 /// The page by which an nginx backend says that it expects TLS.
 const PLAIN_HTTP_PAGE: &str = "The plain HTTP request was sent to HTTPS port";
 
@@ -324,7 +376,11 @@ fn answered_words(observed: &Observed<'_>, answer: &Answer) -> String {
             |origin| format!("the client certificate from {origin}"),
         );
         format!(
-            "{target} does not accept {which} (400): its CA, its dates or its key usage are wrong for that backend"
+            "{target} does not accept {which} (400): {}",
+            observed
+                .tls
+                .as_ref()
+                .map_or_else(|| UNKNOWN_FAULT.to_owned(), client_fault)
         )
     } else if page(PLAIN_HTTP_PAGE) {
         format!(
@@ -342,7 +398,11 @@ fn answered_words(observed: &Observed<'_>, answer: &Answer) -> String {
     } else if status >= 400 {
         format!("{target} was reached, and answers {status}")
     } else {
-        format!("{target} answers {status}{}", mutual(observed))
+        format!(
+            "{target} answers {status}{}{}",
+            mutual(observed),
+            older(observed)
+        )
     };
     match answer.end {
         BodyEnd::Complete | BodyEnd::Enough => main,

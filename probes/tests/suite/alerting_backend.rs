@@ -129,3 +129,50 @@ async fn alerts_are_numbered_named_and_explained() {
         }
     }
 }
+
+/// A server that demands a client certificate and closes the connection right behind its alert, so that
+/// the request of a client without one meets a closed connection as often as not.
+fn closing_behind_its_alert(leaf: &Issued, ca: &Issued) -> u16 {
+    use openssl::{
+        pkey::PKey,
+        ssl::{SslAcceptor, SslMethod, SslVerifyMode},
+        x509::X509,
+    };
+    let mut acceptor = SslAcceptor::mozilla_intermediate_v5(SslMethod::tls_server()).unwrap();
+    let certificate = X509::from_pem(&leaf.pem()).unwrap();
+    let key = PKey::private_key_from_pem(&leaf.key_pem()).unwrap();
+    acceptor.set_certificate(&certificate).unwrap();
+    acceptor.set_private_key(&key).unwrap();
+    acceptor
+        .cert_store_mut()
+        .add_cert(X509::from_pem(&ca.pem()).unwrap())
+        .unwrap();
+    acceptor.set_verify(SslVerifyMode::PEER | SslVerifyMode::FAIL_IF_NO_PEER_CERT);
+    let acceptor = acceptor.build();
+    let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let port = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            // What it answers is the alert; the connection is closed when the error is dropped.
+            let refused = acceptor.accept(stream);
+            assert!(refused.is_err(), "nobody presents a certificate");
+        }
+    });
+    port
+}
+
+#[tokio::test]
+async fn an_alert_is_decoded_however_soon_the_backend_closes_behind_it() {
+    let ca = Template::ca("LocalCA").self_signed();
+    let app = Template::server(HOST).signed_by(&ca);
+    let port = closing_behind_its_alert(&app, &ca);
+    for round in 0..100 {
+        let seen = run(&over_tls(port, &[&ca])).await;
+        let verdict = &seen.nginx;
+        assert_eq!(verdict.alert, Some(116), "round {round}: {verdict:?}");
+        assert!(
+            verdict.sentence.contains("demands a client certificate"),
+            "round {round}: {verdict:?}"
+        );
+    }
+}

@@ -205,9 +205,10 @@ pub struct CheckArgs {
     /// Fail where a certificate that a path depends on expires within this time: 30d, 2w, 12h
     #[arg(long, value_name = "TIME", value_parser = days)]
     pub within: Option<Duration>,
-    /// Read the past hour of the logs, too: of the data plane, its backends and the control plane
-    #[arg(long, conflicts_with = "files")]
-    pub logs: bool,
+    /// Read the past hour of the logs, too: of the data plane, its backends and the control plane.
+    /// With -f, read log files instead: --logs nginx.log, or - for standard input; may be repeated
+    #[arg(long, value_name = "FILE", num_args = 0..=1)]
+    pub logs: Option<Vec<PathBuf>>,
     /// Read what the data plane's nginx is really using, too: nginx -T and the certificates on its
     /// disk, by exec; no key and no secret leaves the pod
     #[arg(long, conflicts_with = "files")]
@@ -344,8 +345,9 @@ pub struct WayArgs {
 /// Arguments of `logs`.
 #[derive(Debug, Clone, Args)]
 pub struct LogsArgs {
-    /// Of which Gateway; of all where not said
-    #[arg(value_name = "gateway/NAME")]
+    /// The Gateway whose logs to read (default: all), or a log file to decode without a cluster, or - for
+    /// standard input
+    #[arg(value_name = "gateway/NAME|FILE|-")]
     pub target: Option<String>,
     /// How far back: 1h, 15m, 90s; a day at most
     #[arg(long, default_value = "1h", value_parser = past, value_name = "DURATION")]
@@ -364,8 +366,9 @@ pub struct LogsArgs {
 /// Arguments of `explain`.
 #[derive(Debug, Clone, Args)]
 pub struct ExplainArgs {
-    /// The code, with or without NGF-, whatever the case: NGF-T1, t1
-    #[arg(value_parser = CodeParser, hide_possible_values = true)]
+    /// The code, with or without NGF-, whatever the case: NGF-T1, t1; or a line of a log of nginx, of
+    /// NGF's agent or of its control plane, in quotes
+    #[arg(value_name = "CODE|LINE", value_parser = CodeParser, hide_possible_values = true)]
     pub code: Option<String>,
 }
 

@@ -237,6 +237,9 @@ fn decide_service<'a>(
         }
     }
     let Some(number) = decision.reference.target.port else {
+        if let Some(why) = snapshot.unrendered(&route.reference, path) {
+            return BackendState::Unknown(why);
+        }
         return refused(
             "NGF-R3",
             "UnsupportedValue",
@@ -457,5 +460,8 @@ fn spills(backends: &[BackendDecision<'_>]) -> bool {
     let mut own = backends.iter().filter(|backend| !backend.filter);
     own.clone()
         .any(|backend| matches!(backend.state, BackendState::Tls { .. }))
-        && own.any(|backend| matches!(backend.state, BackendState::Plain))
+        // split_clients sends nothing to a weight of 0.
+        && own.any(|backend| {
+            matches!(backend.state, BackendState::Plain) && backend.reference.weight != 0
+        })
 }

@@ -8,7 +8,7 @@ use super::{
 use crate::model::{
     attachment::GATEWAY_API_GROUP,
     kind::Kind,
-    kinds::Gateway,
+    kinds::{Gateway, LocalRef},
     object::{Object, ObjectRef},
     snapshot::{Snapshot, Source},
 };
@@ -148,12 +148,84 @@ pub fn grant_allows(
     if allowed {
         return Ok(true);
     }
+    // Whoever gives a grant with the files that is nearly the right one gives the one that was meant.
+    let is_files = matches!(snapshot.source, Source::Files { .. });
+    if is_files && !near_grants(snapshot, from_kind, namespace, to).is_empty() {
+        return Ok(false);
+    }
     let anything = ObjectRef::new(Kind::ReferenceGrant, &to.namespace, "");
     match known::absence_is_proven(snapshot, &anything) {
         Ok(()) => Ok(false),
-        Err(_) if matches!(snapshot.source, Source::Files { .. }) => Err(format!(
+        Err(_) if is_files => Err(format!(
             "no ReferenceGrant in the files lets namespace {namespace} refer to {to}"
         )),
         Err(why) => Err(why),
     }
+}
+
+/// ReferenceGrants that were meant to permit a reference and do not, each with why not.
+pub fn near_grants(
+    snapshot: &Snapshot,
+    from_kind: &str,
+    namespace: &str,
+    to: &ObjectRef,
+) -> Vec<(ObjectRef, String)> {
+    let mut near = Vec::new();
+    for (name, grant) in &snapshot.grants {
+        let here = name.namespace == to.namespace;
+        // One of another namespace grants nothing of this one.
+        if !here && name.namespace != namespace {
+            continue;
+        }
+        let group = |of: &LocalRef| of.group.clone().unwrap_or_default();
+        let is_from = |from: &&LocalRef| from.namespace.as_deref() == Some(namespace);
+        let is_to = |target: &&LocalRef| {
+            let is_kind = target.kind.as_deref() == Some(to.kind.name());
+            is_kind && (target.name.is_empty() || target.name == to.name)
+        };
+        let from = grant.spec.from.iter().find(is_from);
+        let target = grant.spec.to.iter().find(is_to);
+        let why = match (from, target) {
+            (Some(from), Some(_)) if from.kind.as_deref() != Some(from_kind) => format!(
+                "permits references from kind {}, not from {from_kind}",
+                from.kind.as_deref().unwrap_or_default()
+            ),
+            (Some(from), Some(_)) if group(from) != GATEWAY_API_GROUP => format!(
+                "permits references from group {:?}, not from {GATEWAY_API_GROUP}",
+                group(from)
+            ),
+            (Some(_), Some(_)) if !here => format!(
+                "is in namespace {}, and counts only in that of the object, {}",
+                name.namespace, to.namespace
+            ),
+            (Some(_), Some(target)) => format!(
+                "permits references to group {:?}, not to {:?}",
+                group(target),
+                to.kind.info().group
+            ),
+            (Some(_), None) if here => match grant.spec.to.first() {
+                Some(target) if target.kind.as_deref() != Some(to.kind.name()) => format!(
+                    "permits references to kind {}, not to {}",
+                    target.kind.as_deref().unwrap_or_default(),
+                    to.kind
+                ),
+                Some(target) => {
+                    format!("permits references to {}, not to {}", target.name, to.name)
+                }
+                None => continue,
+            },
+            (None, Some(target)) if here && !target.name.is_empty() => {
+                match grant.spec.from.first() {
+                    Some(from) => format!(
+                        "permits references from namespace {}, not from {namespace}",
+                        from.namespace.as_deref().unwrap_or_default()
+                    ),
+                    None => continue,
+                }
+            }
+            _ => continue,
+        };
+        near.push((name.clone(), why));
+    }
+    near
 }

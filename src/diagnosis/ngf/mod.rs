@@ -20,7 +20,7 @@ pub use backend::{BackendDecision, BackendState, RuleDecision, decide_rule};
 pub use directives::{Directive, directives};
 pub use gateway::{ClientCertificate, client_certificate};
 pub use listener::{ListenerDecision, ListenerDecisions, decide_listeners};
-pub use policy::{PolicyDecision, PolicyFault, decide_policy};
+pub use policy::{PolicyDecision, PolicyFault, decide_policy, incomplete};
 pub use predict::{Difference, PredictedCondition, predicted, predicted_all};
 pub use refused::{Answer, Written};
 pub use release::{Release, Running};

@@ -10,7 +10,7 @@ use crate::{
     model::{
         kind::Kind,
         kinds::{BackendTLSPolicy, LocalRef},
-        object::{Object, ObjectRef},
+        object::{NoteKind, Object, ObjectRef},
         snapshot::Snapshot,
     },
 };
@@ -61,6 +61,14 @@ pub fn decide_policy(
 ) -> PolicyDecision {
     let spec = &policy.spec;
     let trust = decide_trust(snapshot, release, policy);
+    if let Some(why) = incomplete(snapshot, policy) {
+        let trust = match trust {
+            PolicyDecision::Valid(trust) => Some(trust),
+            PolicyDecision::Unknown { trust, .. } => trust,
+            PolicyDecision::Invalid(_) => None,
+        };
+        return PolicyDecision::Unknown { trust, why };
+    }
     let Some(problem) = hostname_problem(&spec.hostname) else {
         return trust;
     };
@@ -83,6 +91,20 @@ pub fn decide_policy(
         fault.further.push(further);
     }
     PolicyDecision::Invalid(fault)
+}
+
+/// Why a policy in files cannot be judged: a field that the API requires is not there, so that the API
+/// server refuses the policy, or is not rendered yet. Other rules report both.
+pub fn incomplete(snapshot: &Snapshot, policy: &Object<BackendTLSPolicy>) -> Option<String> {
+    let name = &policy.reference;
+    let missing = policy.notes.iter().find(|note| {
+        let is_needed = note.path == "spec" || note.path.starts_with("spec.validation");
+        note.kind == NoteKind::Missing && is_needed && !note.path.contains("subjectAltNames")
+    });
+    match missing {
+        Some(note) => Some(format!("{} of {name} is missing", note.path)),
+        None => snapshot.unrendered(name, "spec.validation"),
+    }
 }
 
 /// The policy's CA.

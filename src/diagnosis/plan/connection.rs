@@ -51,6 +51,19 @@ pub struct Connection {
 }
 
 impl Connection {
+    /// The same to an address that nobody but a log names.
+    pub fn to_address(&self, address: String, port: u16) -> ProbePlan {
+        self.to(Endpoint {
+            address,
+            port,
+            ready: true,
+            says_ready: true,
+            terminating: false,
+            pod: None,
+            node: None,
+        })
+    }
+
     fn to(&self, endpoint: Endpoint) -> ProbePlan {
         ProbePlan {
             gateway: self.gateway.clone(),

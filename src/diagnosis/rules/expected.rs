@@ -1,9 +1,7 @@
-//! What would happen if a backend presents what its pods mount: never a verdict, since only a probe
-//! sees what is presented, but the cause of many a night before anybody probes.
+//! X2: what a backend would say of the client certificate, if it verifies by what its pods mount. Never a
+//! verdict, since only a probe sees what is asked for.
 
 use std::collections::BTreeSet;
-
-use ngf_probes::certificate::CertificateFacts;
 
 use crate::{
     diagnosis::{
@@ -12,9 +10,8 @@ use crate::{
         finding::{Finding, Remedy, Severity, Verdict},
         mounted::Mounted,
         ngf::{BackendState, ClientCertificate},
-        plan::TrustSource,
         registry::Rule,
-        rules::cert_manager::issuer_name,
+        rules::handshake::too_deep,
         trust, words,
     },
     model::{
@@ -24,162 +21,23 @@ use crate::{
     },
 };
 
-/// Whether nginx itself, or the backend, has said in a log what comes of the handshake.
-fn said(findings: &Findings, service: &ObjectRef) -> bool {
+/// The objects of connections of which nginx itself, or the backend, has said in a log what comes of the
+/// handshake, or a probe has shown it.
+pub(super) fn told(findings: &Findings) -> BTreeSet<ObjectRef> {
     let of_handshake = |code: &str| code.starts_with("NGF-T") || code.starts_with("NGF-B");
-    findings.iter().any(|finding| {
-        of_handshake(finding.code)
-            && finding.verdict == Verdict::Fail
-            && finding.severity == Severity::Error
-            && finding.objects().any(|object| object == service)
-    })
+    findings
+        .iter()
+        .filter(|finding| {
+            // `no live upstreams` tells nothing of the cause.
+            of_handshake(finding.code)
+                && finding.code != "NGF-T15"
+                && finding.verdict == Verdict::Fail
+                && finding.severity == Severity::Error
+        })
+        .flat_map(Finding::objects)
+        .cloned()
+        .collect()
 }
-
-/// What nginx would say.
-struct Foreseen {
-    complaint: String,
-    /// The certificate is for the policy's hostname.
-    name_matches: bool,
-    /// Who is trusted.
-    trusted: String,
-}
-
-/// Of a chain, by the CAs of a bundle.
-fn by_bundle(
-    context: &Context<'_>,
-    presented: &[CertificateFacts],
-    trust: &TrustSource,
-    hostname: &str,
-) -> Option<Foreseen> {
-    let trusted = trust::trusted(context.snapshot, trust).ok()?;
-    let depth = context.running.release.verify_depth();
-    let judgement = trust::judge_backend(presented, trusted, hostname, depth, context.now).ok()?;
-    Some(Foreseen {
-        complaint: trust::complaint(&judgement, hostname)?,
-        name_matches: judgement.name_matches == Some(true),
-        trusted: words::list(trusted.iter().map(words::holder), 3),
-    })
-}
-
-/// Of a certificate that an issuer of this cluster signed with its own CA, by the system's CAs, which
-/// hold public ones only.
-fn by_system(
-    context: &Context<'_>,
-    secret: &ObjectRef,
-    leaf: &CertificateFacts,
-) -> Option<Foreseen> {
-    let certificate = context.writer(secret)?;
-    let certificate = context.snapshot.certificates.get(certificate)?;
-    let issuer = context.snapshot.issuers.get(&issuer_name(certificate)?)?;
-    matches!(issuer.spec.issuer_type.as_str(), "ca" | "selfSigned").then(|| Foreseen {
-        complaint: format!(
-            "its CA, {}, is one of this cluster, of {}, and the policy trusts public CAs only",
-            leaf.issuer, issuer.reference
-        ),
-        name_matches: false,
-        trusted: "the system's CAs".to_owned(),
-    })
-}
-
-pub(in crate::diagnosis) const X1: Rule = Rule {
-    code: "NGF-X1",
-    severity: Severity::Warning,
-    title: "nginx would refuse the certificate that the backend's pods mount",
-    explanation: "The pods behind the Service mount one Secret with a certificate, made for the policy's hostname or the Service's name, and nginx would not accept it with the policy's CA. Whether the backend presents that one only a probe can say.",
-    remedy: "Probe the backend.",
-    causes: &[],
-    check: |context, findings| {
-        let mut seen = BTreeSet::new();
-        for rule in &context.rules {
-            for backend in &rule.decision.backends {
-                let BackendState::Tls { policy, trust, .. } = &backend.state else {
-                    continue;
-                };
-                let Some((service, port)) = backend.port else {
-                    continue;
-                };
-                let key = (&service.reference, port.port, &policy.reference);
-                if is_probed(context, service, port)
-                    || said(findings, &service.reference)
-                    || !seen.insert(key)
-                {
-                    continue;
-                }
-                let mounted = context.mounted(service);
-                let mut secrets: Vec<_> = mounted
-                    .iter()
-                    .filter(|mounted| mounted.source.kind == Kind::Secret)
-                    .filter_map(|mounted| {
-                        let presented =
-                            trust::certificates(context.snapshot, &mounted.source, "tls.crt")
-                                .ok()?;
-                        Some((mounted, presented))
-                    })
-                    .collect();
-                let (Some((mounted, presented)), true) = (secrets.pop(), secrets.is_empty()) else {
-                    continue;
-                };
-                let hostname = &policy.spec.hostname;
-                let Some(leaf) = presented.first() else {
-                    continue;
-                };
-                let foreseen = match trust {
-                    TrustSource::System => by_system(context, &mounted.source, leaf),
-                    TrustSource::Object { .. } => by_bundle(context, presented, trust, hostname),
-                };
-                let Some(Foreseen {
-                    complaint,
-                    name_matches,
-                    trusted,
-                }) = foreseen
-                else {
-                    continue;
-                };
-                let own_name = leaf
-                    .dns_names
-                    .iter()
-                    .any(|name| name.split('.').next() == Some(service.reference.name.as_str()));
-                // nginx never looks at addresses (NGF-T9), and whoever wrote the policy did.
-                let is_named = |names: &[String]| names.contains(hostname);
-                if !name_matches
-                    && !own_name
-                    && !is_named(&leaf.ip_addresses)
-                    && !is_named(&leaf.dns_names)
-                {
-                    continue;
-                }
-                let place = format!("{}[tls.crt]", mounted.source);
-                let trusted_object = match trust {
-                    TrustSource::Object { object, .. } => Some(object),
-                    TrustSource::System => None,
-                };
-                findings.add(
-                    Finding::new(
-                        "NGF-X1",
-                        Severity::Warning,
-                        &service.reference,
-                        format!(
-                            "nginx would refuse {}, if {}:{} presents it: {complaint}",
-                            mounted.source, service.reference, port.port
-                        ),
-                    )
-                    .unknown()
-                    .because(format!(
-                        "It is the only certificate that {} mounts, at {}; whether it is presented only a probe can say.",
-                        mounted.by, mounted.path
-                    ))
-                    .evidence("certificate", format!("{}, issued by {}", words::holder(leaf), leaf.issuer), &place)
-                    .evidence("valid", super::expiry::validity(leaf), &place)
-                    .evidence("trusted", trusted, trust.to_string())
-                    .scope([&policy.reference, &mounted.source])
-                    .scope(context.writer(&mounted.source))
-                    .scope(trusted_object)
-                    .remedy(Remedy::say("Probe the backend: it shows what is presented.")),
-                );
-            }
-        }
-    },
-};
 
 pub(in crate::diagnosis) const X2: Rule = Rule {
     code: "NGF-X2",
@@ -189,6 +47,7 @@ pub(in crate::diagnosis) const X2: Rule = Rule {
     remedy: "Probe the backend.",
     causes: &[],
     check: |context, findings| {
+        let told = told(findings);
         let mut seen = BTreeSet::new();
         for rule in &context.rules {
             // nginx presents none to the backends of others (NGF-R9).
@@ -201,7 +60,7 @@ pub(in crate::diagnosis) const X2: Rule = Rule {
                 else {
                     continue;
                 };
-                if is_probed(context, service, port) || said(findings, &service.reference) {
+                if is_probed(context, service, port) || told.contains(&service.reference) {
                     continue;
                 }
                 let clients = rule.gateways.iter().filter_map(|gateway| {
@@ -276,16 +135,29 @@ fn refused_by(
     let (Some((mounted, trusted)), None) = (bundles.next(), bundles.next()) else {
         return None;
     };
-    let judgement = trust::judge_client(presented, trusted, context.now).ok()?;
+    let depth = crate::diagnosis::mounted::client_depth(context, service);
+    let judge = |depth| trust::judge_client_to(presented, trusted, depth, context.now).ok();
+    let judgement = judge(depth)?;
+    let trusts = words::list(trusted.iter().map(words::holder), 3);
+    if judgement.code != 0 && judge(100).is_some_and(|deeper| deeper.code == 0) {
+        return Some((
+            mounted.clone(),
+            trusts,
+            too_deep(trust::intermediates(presented), depth),
+        ));
+    }
     // Another CA, not a date or a root that is missing: of those other rules tell.
     let is_of_another =
         OF_ANOTHER_CA.contains(&judgement.code) && trusted.iter().any(|ca| ca.is_ca == Some(true));
     let complaint = trust::complaint(&judgement, "").filter(|_| is_of_another)?;
-    let trusted = words::list(trusted.iter().map(words::holder), 3);
-    Some((mounted.clone(), trusted, complaint))
+    Some((mounted.clone(), trusts, complaint))
 }
 
-fn is_probed(context: &Context<'_>, service: &Object<Service>, port: &ServicePort) -> bool {
+pub(super) fn is_probed(
+    context: &Context<'_>,
+    service: &Object<Service>,
+    port: &ServicePort,
+) -> bool {
     context.probes.iter().any(|probed| {
         probed.plan.service == service.reference
             && probed.plan.port == port.port

@@ -10,7 +10,10 @@ use crate::{
         engine::Findings,
         finding::{Finding, Remedy, Severity},
         registry::Rule,
-        rules::shared::upper,
+        rules::{
+            manifest::{is_of_old_shape, old_shape},
+            shared::upper,
+        },
         words::{count, list, moment},
     },
     model::{
@@ -230,32 +233,52 @@ fn told(note: &Note) -> String {
 
 pub(in crate::diagnosis) const K3: Rule = Rule {
     code: "NGF-K3",
-    severity: Severity::Warning,
+    severity: Severity::Error,
     title: "An object could not be understood in full",
-    explanation: "A field is missing or has the wrong type. The rest of the object is read all the same.",
+    explanation: "A field is missing or has the wrong type. The rest of the object is read all the same. In files, a missing field that the API requires is an error: the API server refuses the object.",
     remedy: "Correct the field.",
     causes: &[],
     check: |context, findings| {
         each_object(context, &mut |object, notes| {
-            let malformed: Vec<&Note> = notes
-                .iter()
-                .filter(|note| note.kind == NoteKind::Malformed)
-                .collect();
+            // NGF-K6 says what the fields of an old policy are called now.
+            let is_old = is_old_policy(context, object);
+            let is_meant =
+                |note: &&Note| matches!(note.kind, NoteKind::Malformed | NoteKind::Missing);
+            let mut malformed: Vec<&Note> = notes.iter().filter(is_meant).collect();
+            malformed.sort_by_key(|note| note.kind != NoteKind::Missing);
+            if is_old {
+                malformed.retain(|note| note.kind != NoteKind::Missing);
+            }
             if let Some(first) = malformed.first() {
+                // What an API server stored has passed its schema.
+                let is_refused = context.is_files()
+                    && first.kind == NoteKind::Missing
+                    && first.path.starts_with("spec");
                 let more = match malformed.len() - 1 {
                     0 => String::new(),
                     more => format!(" (and {} more)", count(more, "field")),
                 };
-                let mut finding = Finding::new(
-                    "NGF-K3",
-                    Severity::Warning,
-                    object,
-                    format!(
+                let mut finding = if is_refused {
+                    let title = format!(
+                        "The API server refuses {object}: {}, and the API requires it{more}",
+                        told(first)
+                    );
+                    Finding::new("NGF-K3", Severity::Error, object, title)
+                } else {
+                    let title = format!(
                         "{object} could not be understood in full: {}{more}",
                         told(first)
-                    ),
-                )
-                .unknown();
+                    );
+                    Finding::new("NGF-K3", Severity::Warning, object, title).unknown()
+                };
+                if is_refused && first.path.ends_with("group") {
+                    finding = finding.remedy(Remedy::say(format!(
+                        "Write {}; the core group is \"\".",
+                        first.path
+                    )));
+                } else if is_refused {
+                    finding = finding.remedy(Remedy::say(format!("Write {}.", first.path)));
+                }
                 for note in malformed.iter().take(8) {
                     let what = if note.path.is_empty() {
                         "the object"
@@ -272,7 +295,7 @@ pub(in crate::diagnosis) const K3: Rule = Rule {
 
 pub(in crate::diagnosis) const K6: Rule = Rule {
     code: "NGF-K6",
-    severity: Severity::Warning,
+    severity: Severity::Error,
     title: "A manifest has a field that the API does not have",
     explanation: "Usually a misspelt name. The API server drops such a field or refuses the object, and what it should have set has no effect.",
     remedy: "Correct the field's name.",
@@ -294,7 +317,14 @@ pub(in crate::diagnosis) const K6: Rule = Rule {
                 .iter()
                 .filter(|note| note.kind == NoteKind::UnknownField)
                 .collect();
-            if let Some(first) = unknown.first() {
+            if let Some(policy) = context
+                .snapshot
+                .policies
+                .get(object)
+                .filter(|_| is_old_policy(context, object))
+            {
+                findings.add(old_shape(policy));
+            } else if let Some(first) = unknown.first() {
                 let mut finding = Finding::new(
                     "NGF-K6",
                     Severity::Warning,
@@ -343,6 +373,12 @@ pub(in crate::diagnosis) const K4: Rule = Rule {
         }
     },
 };
+
+/// Whether a policy in files is written in the shape of v1alpha2.
+fn is_old_policy(context: &Context<'_>, object: &ObjectRef) -> bool {
+    let policy = context.snapshot.policies.get(object);
+    context.is_files() && policy.is_some_and(|policy| is_of_old_shape(policy))
+}
 
 fn each_object(context: &Context<'_>, see: &mut dyn FnMut(&ObjectRef, &[Note])) {
     let snapshot = context.snapshot;

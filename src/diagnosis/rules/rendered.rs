@@ -9,6 +9,7 @@ use crate::{
         ngf::{Directive, Release, bundle_file, cluster_ip, directives, key_pair_file},
         plan::{Connection, ProbeTarget, TrustSource, connections},
         registry::Rule,
+        rules::logs::stale_by_log,
         trust, words,
         words::list,
     },
@@ -116,11 +117,11 @@ fn shown(subjects: &[String], fingerprints: &[String]) -> String {
 
 pub(in crate::diagnosis) const D4: Rule = Rule {
     code: "NGF-D4",
-    severity: Severity::Warning,
+    severity: Severity::Error,
     title: "nginx asks endpoints that the Service no longer has, or not those that it has",
-    explanation: "NGF writes the ready endpoints of a Service into nginx's configuration. Where an update did not arrive, nginx goes on with addresses of pods that are gone, which another pod may have by now (nginx-gateway-fabric issues 5120 and 5330).",
+    explanation: "NGF writes the ready endpoints of a Service into nginx's configuration. Where an update did not arrive, nginx goes on with addresses of pods that are gone, which another pod may have by now (nginx-gateway-fabric issues 5120 and 5330). nginx's configuration shows it, and so does its log: addresses that no EndpointSlice has, or NGF's own server for backends without endpoints (nginx-503-server.sock) although the Service has ready ones.",
     remedy: "See whether the agent is connected and whether the last reload was refused; restarting the data-plane pod brings the configuration anew.",
-    causes: &["NGF-T14", "NGF-T15", "NGF-T16"],
+    causes: &["NGF-T12", "NGF-T14", "NGF-T15", "NGF-T16", "NGF-N1"],
     check: |context, findings| {
         for (in_pod, rendered) in found(context) {
             let mut seen = BTreeSet::new();
@@ -164,23 +165,33 @@ pub(in crate::diagnosis) const D4: Rule = Rule {
                     none if none.is_empty() => "none".to_owned(),
                     some => some,
                 };
-                findings.add(
-                    Finding::new("NGF-D4", Severity::Warning, &in_pod.gateway, title)
-                        .evidence(
-                            "nginx asks",
-                            or_none(&asked),
-                            format!("upstream {upstream} in {}", in_pod.pod),
-                        )
-                        .evidence(
-                            "ready endpoints",
-                            or_none(&ready),
-                            connection.service.to_string(),
-                        )
-                        .because(read_at(context, in_pod))
-                        .scope([&connection.service, &connection.route]),
-                );
+                // Not one live address: every request fails or waits.
+                let is_dead = !ready.is_empty() && asked.is_disjoint(&ready);
+                let severity = if is_dead {
+                    Severity::Error
+                } else {
+                    Severity::Warning
+                };
+                let mut finding = Finding::new("NGF-D4", severity, &in_pod.gateway, title)
+                    .evidence(
+                        "nginx asks",
+                        or_none(&asked),
+                        format!("upstream {upstream} in {}", in_pod.pod),
+                    )
+                    .evidence(
+                        "ready endpoints",
+                        or_none(&ready),
+                        connection.service.to_string(),
+                    )
+                    .because(read_at(context, in_pod))
+                    .scope([&connection.service, &connection.route]);
+                if is_dead {
+                    finding = finding.breaks(format!("requests for {service} fail or wait"));
+                }
+                findings.add(finding);
             }
         }
+        stale_by_log(context, findings);
     },
 };
 

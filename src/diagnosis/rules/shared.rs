@@ -2,7 +2,10 @@
 
 use serde_json::{Value, json};
 
-use crate::{diagnosis::context::Context, model::object::ObjectRef};
+use crate::{
+    diagnosis::{context::Context, finding::Finding, ngf::gateway::near_grants},
+    model::object::ObjectRef,
+};
 
 /// The cert-manager Certificate that writes a Secret.
 pub(in crate::diagnosis) fn writer(context: &Context<'_>, secret: &ObjectRef) -> Option<ObjectRef> {
@@ -33,6 +36,21 @@ pub(crate) fn grant(
             "to": [{"group": "", "kind": kind, "name": name}],
         },
     })
+}
+
+/// Adds the ReferenceGrants that were meant to permit a reference, each with why it does not.
+pub(super) fn near(
+    context: &Context<'_>,
+    mut finding: Finding,
+    from_kind: &str,
+    namespace: &str,
+    to: &ObjectRef,
+) -> Finding {
+    let near = near_grants(context.snapshot, from_kind, namespace, to);
+    for (grant, why) in near.into_iter().take(3) {
+        finding = finding.because(format!("{grant} {why}.")).scope([&grant]);
+    }
+    finding
 }
 
 /// With a capital letter, as a sentence begins.

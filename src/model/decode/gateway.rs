@@ -5,7 +5,7 @@ use crate::model::kinds::{
 };
 
 use super::{
-    meta::{conditions, reference, references},
+    meta::{conditions, full_reference, full_references, reference, references},
     reader::Field,
 };
 
@@ -18,7 +18,7 @@ pub(super) fn gateway_class(root: Field<'_>) -> GatewayClass {
     let spec = root.required("spec");
     GatewayClass {
         controller_name: spec.required_text("controllerName"),
-        parameters_ref: reference(spec, "parametersRef"),
+        parameters_ref: full_reference(spec, "parametersRef"),
         conditions: conditions(root.get("status"), "conditions"),
     }
 }
@@ -32,7 +32,7 @@ pub(super) fn gateway(root: Field<'_>) -> Gateway {
         client_certificate_ref: reference(spec.get("tls").get("backend"), "clientCertificateRef"),
         old_client_certificate_ref: reference(spec.get("backendTLS"), "clientCertificateRef"),
         frontend: frontend(spec.get("tls").get("frontend")),
-        parameters_ref: reference(spec.get("infrastructure"), "parametersRef"),
+        parameters_ref: full_reference(spec.get("infrastructure"), "parametersRef"),
         addresses: status
             .objects("addresses")
             .filter_map(|address| address.text("value"))
@@ -42,19 +42,26 @@ pub(super) fn gateway(root: Field<'_>) -> Gateway {
     }
 }
 
+/// `spec.tls.frontend`; what is missing from it is noted.
 fn frontend(field: Field<'_>) -> Vec<FrontendTls> {
+    if !field.is_present() {
+        return Vec::new();
+    }
     let validation = |port, tls: Field<'_>| {
         let validation = tls.get("validation");
         FrontendTls {
             port,
-            ca_refs: references(validation, "caCertificateRefs"),
+            ca_refs: full_references(validation, "caCertificateRefs"),
             mode: validation.choice("mode", FRONTEND_MODES),
         }
     };
     let ports = field.objects("perPort");
-    let ports =
-        ports.filter_map(|port| Some(validation(Some(port.port("port")?), port.get("tls"))));
-    std::iter::once(validation(None, field.get("default")))
+    let ports = ports.filter_map(|port| {
+        port.required("port");
+        let tls = port.required("tls");
+        Some(validation(Some(port.port("port")?), tls))
+    });
+    std::iter::once(validation(None, field.required("default")))
         .chain(ports)
         .filter(|found| !found.ca_refs.is_empty() || found.mode.is_some())
         .collect()

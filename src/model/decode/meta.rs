@@ -96,6 +96,24 @@ pub(super) fn local_ref(field: Field<'_>) -> LocalRef {
     }
 }
 
+/// The references in the list under `key` of a type that requires a group, a kind and a name
+/// (`LocalObjectReference`, `LocalPolicyTargetReference`, `ObjectReference`).
+pub(super) fn full_references(field: Field<'_>, key: &str) -> Vec<LocalRef> {
+    field.objects(key).map(full_ref).collect()
+}
+
+/// The reference under `key`, of such a type.
+pub(super) fn full_reference(field: Field<'_>, key: &str) -> Option<LocalRef> {
+    let field = field.get(key);
+    (field.is_present() && field.is_object()).then(|| full_ref(field))
+}
+
+fn full_ref(field: Field<'_>) -> LocalRef {
+    field.required("group");
+    field.required("kind");
+    local_ref(field)
+}
+
 /// A reference whose name may be missing, as in a ReferenceGrant.
 pub(super) fn nameless_ref(field: Field<'_>) -> LocalRef {
     LocalRef {

@@ -224,7 +224,7 @@ fn unnamed(kind: Kind, what: &str, notes: Vec<Note>) -> Problem {
         message: format!("a {kind} {what}; it is left out"),
         notes: notes
             .into_iter()
-            .filter(|note| note.kind == NoteKind::Malformed)
+            .filter(|note| matches!(note.kind, NoteKind::Malformed | NoteKind::Missing))
             .collect(),
     }
 }

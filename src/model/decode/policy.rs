@@ -3,7 +3,7 @@
 use crate::model::kinds::{BackendTLSPolicy, NgfResource, ParentStatus, ReferenceGrant};
 
 use super::{
-    meta::{conditions, nameless_ref, parents, reference, references},
+    meta::{conditions, full_reference, full_references, nameless_ref, parents},
     reader::Field,
 };
 
@@ -13,8 +13,8 @@ pub(super) fn backend_tls_policy(root: Field<'_>) -> BackendTLSPolicy {
     spec.required("targetRefs");
     let validation = spec.required("validation");
     BackendTLSPolicy {
-        target_refs: references(spec, "targetRefs"),
-        ca_certificate_refs: references(validation, "caCertificateRefs"),
+        target_refs: full_references(spec, "targetRefs"),
+        ca_certificate_refs: full_references(validation, "caCertificateRefs"),
         well_known_ca_certificates: validation.choice("wellKnownCACertificates", &["System"]),
         hostname: validation.required_text("hostname"),
         subject_alt_names: validation
@@ -51,6 +51,7 @@ pub(super) fn reference_grant(root: Field<'_>) -> ReferenceGrant {
         from: spec
             .objects("from")
             .map(|field| {
+                field.required("group");
                 field.required("kind");
                 field.required("namespace");
                 nameless_ref(field)
@@ -59,6 +60,7 @@ pub(super) fn reference_grant(root: Field<'_>) -> ReferenceGrant {
         to: spec
             .objects("to")
             .map(|field| {
+                field.required("group");
                 field.required("kind");
                 nameless_ref(field)
             })
@@ -69,8 +71,8 @@ pub(super) fn reference_grant(root: Field<'_>) -> ReferenceGrant {
 pub(super) fn ngf_resource(root: Field<'_>) -> NgfResource {
     let spec = root.get("spec");
     let status = root.get("status");
-    let mut targets = references(spec, "targetRefs");
-    targets.extend(reference(spec, "targetRef"));
+    let mut targets = full_references(spec, "targetRefs");
+    targets.extend(full_reference(spec, "targetRef"));
     let mut statuses = parents(status, "ancestors", "ancestorRef");
     statuses.extend(parents(status, "controllers", "parentRef"));
     let own = conditions(status, "conditions");

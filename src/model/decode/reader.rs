@@ -6,7 +6,10 @@ use std::{cell::RefCell, collections::BTreeMap, fmt::Write, ops::RangeInclusive}
 use jiff::Timestamp;
 use serde_json::Value;
 
-use crate::model::object::{Note, NoteKind};
+use crate::model::{
+    object::{Note, NoteKind},
+    placeholder,
+};
 
 /// Notes kept for one object; a hostile object could cause as many as it has fields.
 const MAX_NOTES: usize = 50;
@@ -152,6 +155,10 @@ pub(super) struct Field<'a> {
 
 impl<'a> Field<'a> {
     fn wrong(self, expected: &str) {
+        // What stands there once it is rendered is not known.
+        if self.is_placeholder() {
+            return;
+        }
         if let Some(value) = self.value {
             self.reader.note(
                 value,
@@ -160,6 +167,11 @@ impl<'a> Field<'a> {
                 format!("expected {expected}, found {}", found(value)),
             );
         }
+    }
+
+    fn is_placeholder(self) -> bool {
+        let text = self.value.and_then(Value::as_str);
+        text.and_then(placeholder::of).is_some()
     }
 
     /// Whether something stands there.
@@ -193,14 +205,14 @@ impl<'a> Field<'a> {
         let field = self.get(key);
         if let (None, Some(value @ Value::Object(_))) = (field.value, self.value) {
             self.reader
-                .note(value, Some(key), NoteKind::Malformed, "is missing".into());
+                .note(value, Some(key), NoteKind::Missing, "is missing".into());
         }
         field
     }
 
     /// Notes that the value is none of those that this tool knows.
     pub(super) fn unknown_value(self, message: String) {
-        if let Some(value) = self.value {
+        if let Some(value) = self.value.filter(|_| !self.is_placeholder()) {
             self.reader
                 .note(value, None, NoteKind::UnknownValue, message);
         }

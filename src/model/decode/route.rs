@@ -6,7 +6,7 @@ use crate::model::{
 };
 
 use super::{
-    meta::{local_ref, parents, references},
+    meta::{full_reference, local_ref, parents, references},
     reader::Field,
 };
 
@@ -156,6 +156,11 @@ fn filters(kind: Kind, field: Field<'_>, rule: &mut RouteRule) {
         let backend = match filter_type.as_str() {
             "RequestMirror" => filter.required("requestMirror").required("backendRef"),
             "ExternalAuth" => filter.required("externalAuth").required("backendRef"),
+            "ExtensionRef" => {
+                full_reference(filter, "extensionRef");
+                filter.required("extensionRef");
+                continue;
+            }
             "URLRewrite" => {
                 let hostname = filter.get("urlRewrite").text("hostname");
                 rule.rewrite_hostname = rule.rewrite_hostname.take().or(hostname);

@@ -10,6 +10,7 @@ use zeroize::{Zeroize, Zeroizing};
 use super::{
     clean::clean_line,
     kinds::{ConfigMapFacts, SecretFacts},
+    placeholder,
 };
 use pem::{ca_facts, key_state, pem_facts};
 
@@ -84,8 +85,13 @@ fn take(
             Value::Null => Some(Zeroizing::default()),
             _ => None,
         };
+        let is_placeholder = value.as_str().and_then(placeholder::of).is_some();
         wipe(value);
         let Some(bytes) = bytes else {
+            if is_placeholder {
+                *value = Value::String("not rendered".to_owned());
+                continue;
+            }
             *value = Value::String("unreadable".to_owned());
             let what = if encoded { "base64" } else { "text" };
             wrong.push(Wrong {
@@ -126,6 +132,7 @@ pub(crate) fn config_map(value: &Value) -> (ConfigMapFacts, Vec<Wrong>) {
                 Some(bytes) => {
                     values.insert(key.clone(), bytes);
                 }
+                None if value.as_str().and_then(placeholder::of).is_some() => {}
                 None => wrong.push(Wrong {
                     field,
                     key: Some(key.clone()),

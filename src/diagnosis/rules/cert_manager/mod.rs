@@ -131,7 +131,7 @@ pub(in crate::diagnosis) fn issuer_name(certificate: &Object<Certificate>) -> Op
     ours.then(|| ObjectRef::new(kind, &certificate.reference.namespace, &reference.name))
 }
 
-fn issuer_of<'a>(
+pub(in crate::diagnosis) fn issuer_of<'a>(
     snapshot: &'a Snapshot,
     certificate: &Object<Certificate>,
 ) -> Option<&'a Object<Issuer>> {

@@ -9,6 +9,7 @@ use crate::{
     command::Command,
     diagnosis::{
         context::Context,
+        engine::Findings,
         finding::{Finding, Remedy, Severity},
         mounted,
         ngf::{PolicyDecision, known, resolve::Fault},
@@ -163,7 +164,7 @@ pub(in crate::diagnosis) const M7: Rule = Rule {
     title: "The issuer of the policy's CA Secret returns no CA",
     explanation: "ACME issuers, and some external ones, give a certificate and its chain, and no CA: cert-manager writes no ca.crt. Such a Secret cannot be a policy's CA (NGF-P8).",
     remedy: "Trust the system's CAs (wellKnownCACertificates: System) for public certificates, or name a ConfigMap with the CA.",
-    causes: &["NGF-P8"],
+    causes: &["NGF-P6", "NGF-P8"],
     check: |context, findings| {
         for found in trusted(context) {
             let keyless = matches!(found.secret.spec.ca, crate::model::kinds::PemFacts::Missing);
@@ -190,8 +191,57 @@ pub(in crate::diagnosis) const M7: Rule = Rule {
                 )),
             );
         }
+        not_written_yet(context, findings);
     },
 };
+
+/// Of a Secret that is not there yet and that an ACME Certificate is to write: it never has a ca.crt.
+fn not_written_yet(context: &Context<'_>, findings: &mut Findings) {
+    for (policy, (object, _)) in &context.policies {
+        if !context.policy_users.contains_key(policy) {
+            continue;
+        }
+        let [reference] = object.spec.ca_certificate_refs.as_slice() else {
+            continue;
+        };
+        if reference.kind.as_deref() != Some("Secret") {
+            continue;
+        }
+        let secret = ObjectRef::new(Kind::Secret, &policy.namespace, &reference.name);
+        let Some(certificate) = context
+            .writer(&secret)
+            .and_then(|writer| context.snapshot.certificates.get(writer))
+        else {
+            continue;
+        };
+        let is_there = matches!(known::secret(context.snapshot, &secret), Lookup::Found(_));
+        let Some(issuer) = issuer_of(context.snapshot, certificate) else {
+            continue;
+        };
+        if is_there || issuer.spec.issuer_type != "acme" {
+            continue;
+        }
+        findings.add(
+            Finding::new(
+                "NGF-M7",
+                Severity::Error,
+                &certificate.reference,
+                format!(
+                    "{} is an ACME issuer and returns no CA, so that {secret} will have no ca.crt",
+                    issuer.reference
+                ),
+            )
+            .because("Once cert-manager has written it, NGF writes an empty CA bundle, and nginx refuses the configuration (NGF-P8).")
+            .evidence("spec", "acme", issuer.reference.to_string())
+            .scope([&secret, &issuer.reference, *policy])
+            .mark_objects([*policy])
+            .remedy(Remedy::yaml(
+                "Trust the system's CAs, if the backend presents a public certificate.",
+                "spec:\n  validation:\n    caCertificateRefs: null\n    wellKnownCACertificates: System\n",
+            )),
+        );
+    }
+}
 
 pub(in crate::diagnosis) const M8: Rule = Rule {
     code: "NGF-M8",

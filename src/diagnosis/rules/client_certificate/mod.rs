@@ -8,7 +8,7 @@ use serde_json::json;
 use super::{
     change::{client_certificate, secret_exists},
     condition::blind::is_blind_to,
-    shared::{grant, upper, writer},
+    shared::{grant, near, upper, writer},
 };
 use crate::{
     command::Command,
@@ -207,6 +207,9 @@ fn from_objects(
         .remedy(remedy(context, gateway, code, secret));
     if reported.is_none() {
         finding = finding.evidence("NGF says", message, "predicted from the objects");
+    }
+    if let (Some(secret), "NGF-G7") = (secret, code) {
+        finding = near(context, finding, "Gateway", &name.namespace, secret);
     }
     if reported.is_none() && !context.is_files() && context.is_settled(gateway.meta.created) {
         finding = finding.because(

@@ -7,7 +7,7 @@ use crate::{
     diagnosis::{
         finding::{Finding, Mark, Remedy, Severity},
         registry::Rule,
-        rules::logs::refused_configuration,
+        rules::{logs::refused_configuration, snippets::repeated},
         words::condition,
     },
     model::{kinds::Workload, object::Object},
@@ -68,6 +68,7 @@ pub(in crate::diagnosis) const D1: Rule = Rule {
             findings.add(finding);
         }
         refused_configuration(context, findings);
+        repeated(context, findings);
     },
 };
 

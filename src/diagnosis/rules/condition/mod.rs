@@ -90,10 +90,31 @@ impl Told<'_> {
         };
         self.family == Family::Gateway
             && (self.condition.reason == "ListenersNotValid"
-                || words == "The Gateway has no valid listeners")
+                || words.ends_with("Gateway has no valid listeners"))
             && listeners
                 .iter()
                 .any(|listener| listener.conditions.iter().any(is_bad))
+    }
+}
+
+impl Told<'_> {
+    /// Whether it only repeats of a listener that its CAs for clients are bad, which another of its
+    /// conditions says with their names (`NewListenerNoValidCACertificate`).
+    fn is_of_client_cas(&self, context: &Context<'_>) -> bool {
+        let Some((gateway, _)) = context.gateways.get(self.object) else {
+            return false;
+        };
+        let mut listeners = gateway.spec.listener_status.iter();
+        self.condition
+            .message
+            .starts_with("All frontend TLS CA certificate refs are invalid")
+            && listeners.any(|listener| {
+                self.listener == Some(listener.name.as_str())
+                    && listener
+                        .conditions
+                        .iter()
+                        .any(|condition| condition.reason == "InvalidCACertificateRef")
+            })
     }
 }
 
@@ -304,6 +325,7 @@ fn repeat(context: &Context<'_>, findings: &mut Findings, family: Family) {
         if told.family == family
             && is_bad(told.condition)
             && !told.is_of_listeners(context)
+            && !told.is_of_client_cas(context)
             && !findings.is_explained(told.object, &told.name())
         {
             // Where NGF says why, it says so in each condition that suffers, with reasons of their own.

@@ -11,11 +11,11 @@ pub(in crate::diagnosis) mod upstream;
 
 use code::code_of;
 pub(super) use code::wanting_tls;
-use refusal::Refusal;
-pub(super) use refusal::{refusal, untrusted};
+pub(super) use refusal::{Refusal, refusal, untrusted};
+pub(super) use remedy::deeper;
 use remedy::remedy;
 use sentence::{answer_text, effect, title};
-pub(super) use sentence::{objects, subject, trust_text};
+pub(super) use sentence::{depth_text, objects, subject, too_deep, trust_text};
 use shown::explain;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -123,14 +123,19 @@ probed!(
     "Set validation.hostname to a name in the certificate, or reissue the certificate with the name."
 );
 
-probed!(
-    T9,
-    "NGF-T9",
-    Error,
-    "The policy's hostname is an IP address, which nginx never finds in an IP SAN",
-    "OpenSSL's X509_check_host, which nginx uses, looks at DNS names and common names only.",
-    "Use a DNS name that the certificate carries."
-);
+pub(in crate::diagnosis) const T9: Rule = Rule {
+    code: "NGF-T9",
+    severity: Severity::Error,
+    title: "The policy's hostname is an IP address, which nginx never finds in an IP SAN",
+    explanation: "OpenSSL's X509_check_host, which nginx uses, looks at DNS names and common names only. Where nothing was probed, the policy alone tells.",
+    remedy: "Use a DNS name that the certificate carries.",
+    causes: T1.causes,
+    check: |context, findings| {
+        probed(context, findings, "NGF-T9");
+        super::logs::said(context, findings, "NGF-T9");
+        super::presented::address_as_hostname(context, findings);
+    },
+};
 
 probed!(
     T10,
@@ -175,6 +180,15 @@ probed!(
     "nginx cannot connect to the backend, or gets no answer in time",
     "Refused or unreachable gives 502, a time-out 504. A NetworkPolicy that drops packets looks like a time-out, and only from where it applies.",
     "See whether the process listens on that port and whether a NetworkPolicy stands between."
+);
+
+probed!(
+    T22,
+    "NGF-T22",
+    Error,
+    "The application answers too late, and TLS is fine",
+    "The handshake is done and the request is sent; the answer does not come within nginx's proxy_read_timeout (60 s), or the connection stalls. It is neither the certificate nor the network's admission. Clients get 504.",
+    "See why the application takes so long; nginx's time can be changed with a ProxySettingsPolicy or a SnippetsFilter (proxy_read_timeout)."
 );
 
 probed!(

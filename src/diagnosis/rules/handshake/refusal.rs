@@ -5,7 +5,13 @@ use ngf_probes::{certificate::CertificateFacts, transcript::Transcript};
 
 use super::code::client_leaf;
 use crate::{
-    diagnosis::{context::Context, plan::ProbePlan, plan::TrustSource, rules::expiry, trust},
+    diagnosis::{
+        context::Context,
+        mounted,
+        plan::{ProbePlan, TrustSource},
+        rules::expiry,
+        trust,
+    },
     model::{kind::Kind, object::ObjectRef, snapshot::Lookup},
 };
 
@@ -27,6 +33,13 @@ pub(in crate::diagnosis::rules) enum Refusal<'a> {
     Incomplete(Vec<Known<'a>>),
     /// The backend trusts another CA than the one that issued both sides' certificates (B6).
     OtherCaInBackend(OtherCa<'a>),
+    /// The chain leads to a CA that the backend trusts, and has more intermediates than it follows (B2).
+    TooDeep {
+        /// How many there are.
+        intermediates: usize,
+        /// How many the backend follows.
+        depth: u32,
+    },
     /// What else it may be (B2).
     NotTrusted(Doubt),
 }
@@ -66,7 +79,7 @@ impl Refusal<'_> {
             Self::NotForClients => "NGF-B4",
             Self::Incomplete(_) => "NGF-B5",
             Self::OtherCaInBackend(_) => "NGF-B6",
-            Self::NotTrusted(_) => "NGF-B2",
+            Self::NotTrusted(_) | Self::TooDeep { .. } => "NGF-B2",
         }
     }
 }
@@ -111,6 +124,9 @@ pub(in crate::diagnosis::rules) fn untrusted<'a>(
     };
     let asked = transcript.map_or(&[][..], |seen| &seen.client_certificate.acceptable_cas);
     let at_hand = AtHand::of(context, plan, transcript);
+    if let Some(deep) = deep(context, plan, sent, asked, &at_hand) {
+        return deep;
+    }
     let path = at_hand.above(sent);
     let (top, sent_all) = top(sent);
     if let Some(missing) = incomplete(context, plan, &path, top, sent_all, asked) {
@@ -153,6 +169,41 @@ pub(in crate::diagnosis::rules) fn untrusted<'a>(
         }
         _ => Refusal::NotTrusted(Doubt::Either),
     }
+}
+
+/// Whether the chain as it is sent would pass, if the backend followed more intermediates.
+fn deep<'a>(
+    context: &Context<'_>,
+    plan: &ProbePlan,
+    sent: &[CertificateFacts],
+    asked: &[String],
+    at_hand: &AtHand<'a>,
+) -> Option<Refusal<'a>> {
+    let service = context.index.service(&plan.service)?;
+    let depth = mounted::client_depth(context, service);
+    let intermediates = trust::intermediates(sent);
+    if intermediates <= depth as usize {
+        return None;
+    }
+    // The CAs that the pods mount, and those that the backend asks for and that are known.
+    let mut trusted: Vec<CertificateFacts> = mounted_with(context, plan)
+        .into_iter()
+        .flat_map(|(_, facts)| facts.iter().cloned())
+        .collect();
+    let named = at_hand.0.iter().map(|known| known.facts);
+    trusted.extend(
+        named
+            .filter(|facts| is_root(facts) && asked.contains(&facts.subject))
+            .cloned(),
+    );
+    let passes = |depth| {
+        trust::judge_client_to(sent, &trusted, depth, context.now)
+            .is_ok_and(|judged| FOR_TIME.contains(&judged.code))
+    };
+    (!passes(depth) && passes(100)).then_some(Refusal::TooDeep {
+        intermediates,
+        depth,
+    })
 }
 
 /// `tls.crt` of the client certificate's Secret, as nginx sends it.

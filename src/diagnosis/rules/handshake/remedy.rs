@@ -127,6 +127,12 @@ fn backend_refuses(
             "{} names {}, but nginx did not present it: see whether the Gateway is programmed.",
             plan.gateway, client?
         )),
+        "NGF-B2"
+            if let Refusal::TooDeep { intermediates, .. } =
+                refusal(context, plan, Some(transcript)) =>
+        {
+            deeper(intermediates)
+        }
         "NGF-B2" | "NGF-B10" | "NGF-B11" => {
             let cas = &transcript.client_certificate.acceptable_cas;
             let from = if cas.is_empty() {
@@ -160,6 +166,13 @@ fn backend_refuses(
         }),
         _ => return None,
     })
+}
+
+/// A backend that follows as many intermediates as the chain has.
+pub(in crate::diagnosis::rules) fn deeper(intermediates: usize) -> Remedy {
+    Remedy::say(format!(
+        "Set ssl_verify_depth {intermediates}; in the backend's nginx and reload it, or issue the client certificate with fewer intermediates."
+    ))
 }
 
 /// The intermediates behind the leaf. No value of a Secret is read for it: the command does.

@@ -69,6 +69,31 @@ pub(in crate::diagnosis::rules) fn objects(plan: &ProbePlan) -> Vec<ObjectRef> {
     objects
 }
 
+/// How many intermediates nginx follows by the release that runs, beside how many there are.
+pub(in crate::diagnosis::rules) fn depth_text(
+    context: &Context<'_>,
+    intermediates: usize,
+) -> String {
+    let running = &context.running;
+    let depth = running.release.verify_depth();
+    let follows = if running.release.renders_verify_depth() {
+        format!("NGF renders proxy_ssl_verify_depth {depth}: nginx follows {depth} intermediates")
+    } else {
+        format!(
+            "NGF {} renders no proxy_ssl_verify_depth, so nginx follows {depth} intermediate; NGF 2.6 and later follow 4",
+            running.release
+        )
+    };
+    format!("{follows}. The chain has {intermediates}.")
+}
+
+/// That a client's chain has more intermediates than the backend follows.
+pub(in crate::diagnosis::rules) fn too_deep(intermediates: usize, depth: u32) -> String {
+    format!(
+        "the chain of the client certificate has {intermediates} intermediates, and the backend follows {depth} (ssl_verify_depth; nginx's default is 1)"
+    )
+}
+
 /// Where to look first.
 pub(in crate::diagnosis::rules) fn subject<'a>(code: &str, plan: &'a ProbePlan) -> &'a ObjectRef {
     let policy = plan.tls.as_ref().map_or(&plan.service, |tls| &tls.policy);

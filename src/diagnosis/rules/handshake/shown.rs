@@ -5,6 +5,7 @@ use ngf_probes::{certificate::CertificateFacts, transcript::Transcript};
 use super::{
     code::client_leaf,
     refusal::{Doubt, Known, Refusal, refusal},
+    sentence::too_deep,
 };
 use crate::{
     diagnosis::{
@@ -12,7 +13,7 @@ use crate::{
         finding::Finding,
         ngf::known,
         plan::{ProbePlan, TrustSource},
-        rules::expiry,
+        rules::{expiry, shared::upper},
         words::{holder, list},
     },
     model::{kind::Kind, snapshot::Lookup},
@@ -157,7 +158,14 @@ pub(super) fn client_side(
             format!("{}, issued by {}", holder(leaf), leaf.issuer),
             format!("{secret}[tls.crt]"),
         );
-        if !asked.acceptable_cas.is_empty() && !asked.acceptable_cas.contains(&leaf.issuer) {
+        let is_deep = matches!(
+            refusal(context, plan, Some(transcript)),
+            Refusal::TooDeep { .. }
+        );
+        if !asked.acceptable_cas.is_empty()
+            && !asked.acceptable_cas.contains(&leaf.issuer)
+            && !is_deep
+        {
             finding = finding.because(format!(
                 "Its issuer, {}, is none of the CAs that the backend names.",
                 leaf.issuer
@@ -198,6 +206,10 @@ fn refused(
             }
             finding.because("No client certificate of the CA that it asks for is known; if there is one that is meant, it is the Gateway's that is wrong (NGF-B2).")
         }
+        Refusal::TooDeep {
+            intermediates,
+            depth,
+        } => finding.because(format!("{}.", upper(&too_deep(intermediates, depth)))),
         Refusal::NotTrusted(Doubt::Either) => finding.because(
             "Whether the certificate is from the wrong CA, an intermediate is missing behind it (NGF-B5), or the wrong CA is mounted in the backend (NGF-B6), what is known here does not tell.",
         ),

@@ -5,8 +5,10 @@ use ngf_probes::transcript::Transcript;
 use crate::{
     diagnosis::{
         context::Context,
-        plan::ProbePlan,
+        mounted,
+        plan::{PlannedTls, ProbePlan},
         rules::handshake::{refusal, untrusted},
+        trust,
     },
     logs::{Joined, Phase, What},
 };
@@ -36,7 +38,7 @@ pub(super) fn of(context: &Context<'_>, joined: &Joined<'_>, plan: &ProbePlan) -
         return plain(&line.what);
     };
     match &line.what {
-        What::VerifyError { code, .. } => verify_error(*code),
+        What::VerifyError { code, .. } => verify_error(context, plan, *code),
         What::NameMismatch { name } if *name != tls.hostname => doubtful(
             "NGF-T8",
             format!(
@@ -62,6 +64,10 @@ pub(super) fn of(context: &Context<'_>, joined: &Joined<'_>, plan: &ProbePlan) -
             "NGF-B11",
             "A backend that ends the connection after the handshake refuses the client certificate, or fails for a reason of its own: its log tells, and so does a probe.",
         ),
+        // The request went through the handshake: it is the application that is slow.
+        What::TimedOut {
+            phase: Phase::Sending | Phase::ReadingHeader | Phase::Reading,
+        } => sure("NGF-T22"),
         What::ConnectRefused | What::ConnectFailed { .. } | What::TimedOut { .. } => {
             sure("NGF-T14")
         }
@@ -75,10 +81,7 @@ pub(super) fn of(context: &Context<'_>, joined: &Joined<'_>, plan: &ProbePlan) -
             None => refusal(context, plan, seen(context, plan)).code(),
         }),
         What::Misdirected => sure("NGF-B8"),
-        What::PlainToTls => doubtful(
-            "NGF-B9",
-            "A policy takes effect on the port now: the line is about the time before.",
-        ),
+        What::PlainToTls => plain_despite_policy(context, joined, tls),
         What::HandshakeRefused { reason } => handshake_refused(reason),
         _ => None,
     }
@@ -107,12 +110,24 @@ fn plain(what: &What) -> Option<Meaning> {
 }
 
 /// OpenSSL's `X509_V_ERR_…`.
-fn verify_error(code: i32) -> Option<Meaning> {
+fn verify_error(context: &Context<'_>, plan: &ProbePlan, code: i32) -> Option<Meaning> {
     match code {
-        20 => doubtful(
-            "NGF-T1",
-            "Verify code 20 also comes of a chain with more than four intermediates (NGF-T2): a probe tells them apart.",
-        ),
+        20 => match too_long(context, plan) {
+            Some(true) => sure("NGF-T2"),
+            Some(false) => sure("NGF-T1"),
+            None => doubtful(
+                "NGF-T1",
+                match context.running.release.verify_depth() {
+                    1 => format!(
+                        "Verify code 20 also comes of a chain that is too long (NGF-T2): NGF {} renders no proxy_ssl_verify_depth, so nginx follows 1 intermediate; NGF 2.6 and later follow 4. A probe tells them apart.",
+                        context.running.release
+                    ),
+                    depth => format!(
+                        "Verify code 20 also comes of a chain with more than {depth} intermediates (NGF-T2): a probe tells them apart."
+                    ),
+                },
+            ),
+        },
         7 | 19 | 21 => sure("NGF-T1"),
         2 => sure("NGF-T3"),
         18 => sure("NGF-T4"),
@@ -122,6 +137,62 @@ fn verify_error(code: i32) -> Option<Meaning> {
         _ => sure("NGF-T20"),
     }
 }
+
+/// Whether the chain that the backend's pods mount is too long for nginx, and good otherwise; `None`
+/// where no one chain is known.
+fn too_long(context: &Context<'_>, plan: &ProbePlan) -> Option<bool> {
+    let tls = plan.tls.as_ref()?;
+    let service = context.index.service(&plan.service)?;
+    let trusted = trust::trusted(context.snapshot, &tls.trust).ok()?;
+    let mounted = mounted::with_certificates(context.snapshot, service, "tls.crt");
+    let [(_, chain)] = mounted.as_slice() else {
+        return None;
+    };
+    let code = |depth| {
+        let judged =
+            trust::judge_backend(chain, trusted, &tls.hostname, depth, context.now).ok()?;
+        Some(judged.code)
+    };
+    match (code(tls.verify_depth)?, code(100)?) {
+        (20, 0) => Some(true),
+        (20, 20) => Some(false),
+        // What is mounted is not what is presented.
+        _ => None,
+    }
+}
+
+/// The backend got plain HTTP although a policy takes effect now: the line is about the time before, or
+/// NGF has not applied the policy.
+fn plain_despite_policy(
+    context: &Context<'_>,
+    joined: &Joined<'_>,
+    tls: &PlannedTls,
+) -> Option<Meaning> {
+    let policy = context.snapshot.policies.get(&tls.policy);
+    let created = policy.and_then(|policy| policy.meta.created);
+    match created {
+        Some(created) if joined.counted.last.as_second() - created.as_second() > APPLIED_WITHIN => {
+            sure("NGF-B9")
+        }
+        Some(_) => doubtful(
+            "NGF-B9",
+            format!(
+                "{} takes effect on the port now: the line is about the time before it.",
+                tls.policy
+            ),
+        ),
+        None => doubtful(
+            "NGF-B9",
+            format!(
+                "{} takes effect on the port now: the line may be about the time before it.",
+                tls.policy
+            ),
+        ),
+    }
+}
+
+/// How long NGF may take to bring a policy to nginx, in seconds.
+const APPLIED_WITHIN: i64 = 10;
 
 /// RFC 8446 §6.
 fn alert(number: u8, phase: Phase, presents: bool) -> Option<Meaning> {

@@ -1,9 +1,12 @@
 //! What logs prove: the codes of probes where nothing was probed, and what only logs tell.
 
+mod agent;
+mod later;
 mod meaning;
 mod network;
 mod process;
 mod sentence;
+mod stale;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,23 +14,29 @@ use jiff::Timestamp;
 
 pub(super) use network::left_out;
 pub(in crate::diagnosis) use network::{N1, N2, R14};
-pub(super) use process::refused_configuration;
 pub(in crate::diagnosis) use process::{D6, D7, K7};
+pub(super) use process::{refused_by_backend, refused_configuration};
+pub(super) use stale::stale_by_log;
 
 use super::{
     change,
-    handshake::{incomplete_by_log, objects, subject},
+    handshake::{
+        Refusal, deeper, depth_text, incomplete_by_log, objects, subject, too_deep, untrusted,
+    },
+    shared::upper,
 };
 use crate::{
     command::Command,
     diagnosis::{
         context::Context,
         engine::Findings,
-        finding::{Finding, Mark, Severity},
+        finding::{Finding, Mark, Remedy, Severity},
+        mounted,
         plan::ProbePlan,
-        words,
+        rules::condition::silence::controller_pods,
+        trust, words,
     },
-    logs::{Counted, Joined, PodLog, Role},
+    logs::{Counted, Joined, Phase, PodLog, Role, What},
     model::{object::ObjectRef, topology::host_and_port},
 };
 use meaning::Meaning;
@@ -60,6 +69,8 @@ enum Age {
     BeforeReload(Timestamp),
     /// The endpoint was probed since.
     BeforeProbe(Timestamp),
+    /// A connection got further since: a request was answered, or failed at a later step.
+    BeforeOther(Timestamp, &'static str),
 }
 
 /// Lines of the logs that mean `code`: added to the finding that probes make of the same, or a finding of
@@ -106,7 +117,7 @@ fn finding(context: &Context<'_>, code: &'static str, said: &[Said<'_>]) -> Opti
         Age::Current if failing.len() < all || first.meaning.doubt.is_some() => Severity::Warning,
         Age::Current => Severity::Error,
         Age::BeforeReload(_) => Severity::Warning,
-        Age::BeforeProbe(_) => Severity::Info,
+        Age::BeforeProbe(_) | Age::BeforeOther(..) => Severity::Info,
     };
     let mut finding = Finding::new(
         code,
@@ -135,6 +146,11 @@ fn finding(context: &Context<'_>, code: &'static str, said: &[Said<'_>]) -> Opti
             ago(last),
             ago(at)
         )),
+        Age::BeforeOther(at, what) => finding.because(format!(
+            "It was last said {} ago; {what} {} ago.",
+            ago(last),
+            ago(at)
+        )),
     };
     if let Some(doubt) = &first.meaning.doubt {
         finding = finding.unknown().because(doubt.clone());
@@ -153,10 +169,14 @@ fn finding(context: &Context<'_>, code: &'static str, said: &[Said<'_>]) -> Opti
             ))
             .because(see_the_handshake(plan));
     }
+    if youngest == Age::Current {
+        finding = further(context, code, first, &failing, all, finding);
+    }
     if code == "NGF-B5" {
         finding = incomplete_by_log(context, plan, finding);
     }
     if code == "NGF-B9"
+        && plan.tls.is_none()
         && let Some(remedy) = change::policy_for(context, &plan.service)
     {
         finding = finding.remedy(remedy);
@@ -203,6 +223,11 @@ pub(in crate::diagnosis::rules) fn line(
             counted.count,
             words::span(counted.last.as_second() - counted.first.as_second())
         )
+    };
+    // Of a saved log the place tells no pod, and the endpoint may be in no EndpointSlice.
+    let what = match (&log.file, &counted.last_line.request.upstream) {
+        (Some(_), Some(upstream)) => format!("{what}, of {upstream}"),
+        _ => what,
     };
     finding.evidence(what, counted.last_line.text.clone(), log.place())
 }
@@ -272,8 +297,81 @@ fn age(context: &Context<'_>, log: &PodLog, counted: &Counted, plan: &ProbePlan)
             of_gateway.map(|other| other.tally.reloaded).min().flatten()
         }
     };
-    match reloaded.filter(|at| *at > counted.last) {
-        Some(at) => Age::BeforeReload(at),
+    if let Some(at) = reloaded.filter(|at| *at > counted.last) {
+        return Age::BeforeReload(at);
+    }
+    match later::got_further(context, log, counted, plan) {
+        Some((at, what)) => Age::BeforeOther(at, what),
         None => Age::Current,
+    }
+}
+
+/// What a code means beside its title, where only a log tells.
+fn further(
+    context: &Context<'_>,
+    code: &str,
+    first: &Said<'_>,
+    failing: &BTreeSet<String>,
+    all: usize,
+    finding: Finding,
+) -> Finding {
+    let plan = first.plan;
+    let is_in_handshake = matches!(
+        first.joined.counted.last_line.what,
+        What::TimedOut {
+            phase: Phase::Handshaking
+        }
+    );
+    match code {
+        "NGF-T14" if is_in_handshake => finding
+            .because("The connection stands, so no NetworkPolicy is in the way: the process behind the port does not answer the handshake.")
+            .remedy(Remedy::say(
+                "See whether the backend's process hangs or is overloaded, and whether the port speaks TLS at all.",
+            )),
+        "NGF-T1" if failing.len() < all => finding
+            .because(format!(
+                "Only {} fails: it probably sends another certificate than the others, or leaves out its intermediate.",
+                words::list(failing, 3)
+            ))
+            .remedy(Remedy::say(format!(
+                "Compare what {} presents with the other endpoints; restart it if it has not loaded a renewed certificate.",
+                words::list(failing, 3)
+            ))),
+        "NGF-T2" => {
+            let service = context.index.service(&plan.service);
+            let mounted = service.map(|service| {
+                mounted::with_certificates(context.snapshot, service, "tls.crt")
+            });
+            let count = mounted
+                .as_deref()
+                .and_then(|all| all.first())
+                .map_or(0, |(_, chain)| trust::intermediates(chain));
+            finding
+                .because(depth_text(context, count))
+                .remedy(Remedy::say(if context.running.release.renders_verify_depth() {
+                    "Shorten the chain, or put a nearer CA that is self-signed into the policy's bundle."
+                } else {
+                    "Upgrade NGF to 2.6 or later, shorten the chain, or put a nearer CA that is self-signed into the policy's bundle."
+                }))
+        }
+        "NGF-B2" => match untrusted(context, plan, None) {
+            Refusal::TooDeep {
+                intermediates,
+                depth,
+            } => finding
+                .because(format!("{}.", upper(&too_deep(intermediates, depth))))
+                .remedy(deeper(intermediates)),
+            _ => finding,
+        },
+        "NGF-B9" if plan.tls.is_some() => {
+            let policy = plan.tls.as_ref().map(|tls| tls.policy.to_string()).unwrap_or_default();
+            finding
+                .because(format!("The line is younger than {policy}: NGF has not applied it."))
+                .remedy(Remedy::command(
+                    "See whether NGF's controller runs and has written a status into the policy.",
+                    controller_pods(),
+                ))
+        }
+        _ => finding,
     }
 }

@@ -1,19 +1,19 @@
 //! D1 by the log, D6, D7 and K7: nginx and its agent as processes, and logs that could not be read.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::line;
+use super::{agent, line};
 use crate::{
+    command::Command,
     diagnosis::{
         context::Context,
         engine::Findings,
         finding::{Finding, Remedy, Severity},
         ngf::{bundle_file, key_pair_file},
         registry::Rule,
-        rules::condition::silence::controller_pods,
         words::list,
     },
-    logs::{Joined, Role, What},
+    logs::{Counted, Joined, PodLog, Role, What},
     model::object::ObjectRef,
 };
 
@@ -66,18 +66,118 @@ pub(in crate::diagnosis::rules) fn refused_configuration(
         if loaded_since {
             continue;
         }
-        let finding = Finding::new(
-            "NGF-D1",
-            Severity::Error,
-            gateway,
-            format!("nginx of {gateway} refused its configuration, and keeps the old one"),
-        )
-        .because(format!("nginx says: {reason}"))
-        .because("No condition of the Gateway says so.")
-        .scope(&about)
-        .breaks("nothing that changed since takes effect, for any route of the Gateway");
+        let is_nginx = matches!(
+            joined.counted.last_line.what,
+            What::ConfigurationRefused { .. }
+        );
+        let finding = if is_nginx {
+            Finding::new(
+                "NGF-D1",
+                Severity::Error,
+                gateway,
+                format!("nginx of {gateway} refused its configuration, and keeps the old one"),
+            )
+            .because(format!("nginx says: {reason}"))
+        } else {
+            not_applied(gateway, joined, reason)
+        };
+        let finding = finding
+            .because("No condition of the Gateway says so.")
+            .scope(&about)
+            .breaks("nothing that changed since takes effect, for any route of the Gateway");
         findings.add(line(context, finding, joined.log, joined.counted));
     }
+}
+
+/// The agent failed before nginx saw the configuration.
+fn not_applied(gateway: &ObjectRef, joined: &Joined<'_>, reason: &str) -> Finding {
+    let pod = &joined.log.pod;
+    let finding = Finding::new(
+        "NGF-D1",
+        Severity::Error,
+        gateway,
+        format!(
+            "The agent in {} could not apply a configuration, and nginx keeps the old one",
+            joined.log.who()
+        ),
+    )
+    .because(format!("The agent says: {reason}"));
+    let lower = reason.to_ascii_lowercase();
+    if lower.contains("read-only file system") || lower.contains("permission denied") {
+        let path = reason
+            .split_whitespace()
+            .find(|word| word.starts_with('/'))
+            .map_or("the file", |path| path.trim_end_matches(':'));
+        return finding
+            .because("nginx has not seen the configuration: the agent may not write, because the file is on a read-only mount or belongs to another user.")
+            .remedy(in_pod(
+                joined,
+                format!("See what mounts {path} in the pod (volumes of the NginxProxy's Deployment, read-only mounts), and update NGF, if nobody changed the pod."),
+                Command::kubectl(&pod.namespace)
+                    .words(["get"])
+                    .object(pod)
+                    .json_path("{.spec.containers[*].volumeMounts}"),
+            ));
+    }
+    if lower.contains("no space left") {
+        return finding
+            .because("nginx has not seen the configuration: the disk of the pod is full.")
+            .remedy(Remedy::say(
+                "Free the disk of the node, or raise the limit of the pod's emptyDir volumes.",
+            ));
+    }
+    finding.remedy(in_pod(
+        joined,
+        "Read the agent's log around that moment.",
+        newest_lines(joined).pipe(Command::new("grep").words(["level=ERROR"])),
+    ))
+}
+
+/// The newest lines of a log.
+pub(super) fn newest_lines(joined: &Joined<'_>) -> Command {
+    let pod = &joined.log.pod;
+    Command::kubectl(&pod.namespace)
+        .words(["logs"])
+        .name(pod.kind, &pod.name)
+        .words(["-c"])
+        .other_name(&joined.log.container)
+        .words(["--tail=200"])
+}
+
+/// A command for the pod that wrote a log; of a saved log only the sentence is of use.
+fn in_pod(joined: &Joined<'_>, summary: impl Into<String>, command: Command) -> Remedy {
+    if joined.log.pod.namespace.is_empty() {
+        Remedy::say(summary)
+    } else {
+        Remedy::command(summary, command)
+    }
+}
+
+/// What the nginx of a backend refused at its start: the newest line of each pod of a Service, and the
+/// Secret or ConfigMap whose key it misses.
+pub(in crate::diagnosis::rules) fn refused_by_backend<'a>(
+    context: &'a Context<'_>,
+    pods: &BTreeSet<&ObjectRef>,
+) -> Vec<(&'a PodLog, &'a Counted)> {
+    let mut found: Vec<(&PodLog, &Counted)> = Vec::new();
+    for log in context.evidence.logs() {
+        if log.role != Role::Application || !pods.contains(&log.pod) {
+            continue;
+        }
+        let refusals =
+            log.tally.said.values().filter(|counted| {
+                matches!(counted.last_line.what, What::ConfigurationRefused { .. })
+            });
+        let newest = refusals.max_by_key(|counted| counted.last);
+        // nginx that started afterwards loaded what it refused.
+        let started = log.tally.reloaded;
+        found.extend(
+            newest
+                .filter(|counted| started.is_none_or(|at| at < counted.last))
+                .map(|counted| (log, counted)),
+        );
+    }
+    found
 }
 
 /// The Secret or ConfigMap that NGF makes a file of, among those that the cluster's objects refer to.
@@ -98,7 +198,7 @@ pub(in crate::diagnosis) const D6: Rule = Rule {
     severity: Severity::Error,
     title: "The data plane's agent has no connection to NGF's control plane",
     explanation: "nginx keeps the configuration that it has; nothing that changes takes effect, and Programmed stays True. The agent logs `Failed to create connection`.",
-    remedy: "See whether the control plane runs, and whether a NetworkPolicy lets the data plane reach it.",
+    remedy: "Where TLS fails, compare the Secrets of both sides (agent-tls and server-tls). Otherwise see whether the control plane runs, and whether a NetworkPolicy lets the data plane reach it.",
     causes: &[],
     check: |context, findings| {
         for joined in &context.logs {
@@ -109,7 +209,7 @@ pub(in crate::diagnosis) const D6: Rule = Rule {
                 continue;
             };
             // The agent tries again every few seconds; a start before its control plane is no fault.
-            let silent = context.now.as_second() - joined.counted.last.as_second();
+            let silent = joined.log.end(context.now).as_second() - joined.counted.last.as_second();
             if silent > 120 || joined.counted.count < 2 {
                 continue;
             }
@@ -119,15 +219,15 @@ pub(in crate::diagnosis) const D6: Rule = Rule {
                 gateway,
                 format!(
                     "The agent in {} has no connection to NGF's control plane",
-                    joined.log.pod
+                    joined.log.who()
                 ),
             )
             .because(format!("It says: {reason}"))
-            .breaks("nothing that changes takes effect in that pod")
-            .remedy(Remedy::command(
-                "See whether the control plane runs.",
-                controller_pods(),
-            ));
+            .breaks("nothing that changes takes effect in that pod");
+            let finding = match context.gateways.get(gateway) {
+                Some((gateway, _)) => agent::explain(context, gateway, reason, finding),
+                None => finding,
+            };
             findings.add(line(context, finding, joined.log, joined.counted));
         }
     },
@@ -151,7 +251,7 @@ pub(in crate::diagnosis) const D7: Rule = Rule {
                 "NGF-D7",
                 Severity::Warning,
                 gateway,
-                format!("A worker process of nginx in {} {how}", joined.log.pod),
+                format!("A worker process of nginx in {} {how}", joined.log.who()),
             );
             findings.add(line(context, finding, joined.log, joined.counted));
         }

@@ -1,7 +1,10 @@
 //! What a log says of a connection, in a sentence with names.
 
 use crate::{
-    diagnosis::{plan::ProbePlan, rules::handshake::trust_text},
+    diagnosis::{
+        plan::{ProbePlan, TrustSource},
+        rules::handshake::trust_text,
+    },
     logs::{Decoded, Phase, What},
 };
 
@@ -11,7 +14,16 @@ pub(super) fn title(code: &str, plan: &ProbePlan, line: &Decoded) -> String {
     let hostname = plan.tls.as_ref().map_or("", |tls| tls.hostname.as_str());
     let trust = plan.tls.as_ref().map_or_else(String::new, trust_text);
     match code {
-        "NGF-T1" => format!("{trust} did not sign the certificate that {service} presents"),
+        "NGF-T1" => match plan.tls.as_ref().map(|tls| &tls.trust) {
+            Some(TrustSource::System) => format!(
+                "nginx finds no path from the certificate that {service} presents to a CA of the system"
+            ),
+            _ => format!("{trust} did not sign the certificate that {service} presents"),
+        },
+        "NGF-T2" => {
+            format!("{service} presents a chain with more intermediates than nginx follows")
+        }
+        "NGF-T22" => format!("{service} answers too late: TLS works, and the application is slow"),
         "NGF-T3" => format!("{trust} holds no root for the certificate that {service} presents"),
         "NGF-T4" => {
             format!("{service} presents a self-signed certificate that {trust} does not hold")

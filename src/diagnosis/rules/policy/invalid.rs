@@ -15,7 +15,7 @@ use crate::{
         context::Context,
         engine::Findings,
         finding::{Finding, Remedy, Severity, Verdict},
-        ngf::{Answer, PolicyDecision, PolicyFault, known, resolve::Fault},
+        ngf::{Answer, PolicyDecision, PolicyFault, incomplete, known, resolve::Fault},
         plan::TrustSource,
         registry::Rule,
         rules::change,
@@ -296,12 +296,17 @@ fn invalid_remedy(
         {
             remedy
         }
+        Fault::WrongType if ca_key(context, object).is_none() => Remedy::say(format!(
+            "Create a ConfigMap with the CA under the key ca.crt, and name that in {}. {object} has no ca.crt{}: take the CA from whoever issues its certificate.",
+            policy.reference,
+            keys_of(context, object)
+        )),
         Fault::WrongType => Remedy::command(
             "Copy the CA into a ConfigMap and name that in the policy.",
             Command::kubectl(namespace)
                 .words(["get"])
                 .object(object)
-                .data_key("ca.crt")
+                .data_key(&ca_key(context, object).unwrap_or_default())
                 .pipe(Command::new("base64").words(["-d"]))
                 .write_to("ca.crt")
                 .then(create_ca(namespace, name))
@@ -331,6 +336,40 @@ fn apply_ca(namespace: &str, name: &str) -> Command {
     create_ca(namespace, name)
         .words(["--dry-run=client", "-o", "yaml"])
         .pipe(Command::new("kubectl").words(["apply", "-f", "-"]))
+}
+
+/// The key of a Secret that holds its CA, by its name: `ca.crt`, or the only one that is called after a
+/// CA. A certificate's own key, such as `tls.crt` or `public.crt`, is none.
+fn ca_key(context: &Context<'_>, secret: &ObjectRef) -> Option<String> {
+    let Lookup::Found(found) = known::secret(context.snapshot, secret) else {
+        // What is not known may have what most have.
+        return Some("ca.crt".to_owned());
+    };
+    let keys = &found.spec.keys;
+    if keys.contains_key("ca.crt") {
+        return Some("ca.crt".to_owned());
+    }
+    let is_ca = |key: &&String| {
+        let name = key.to_ascii_lowercase();
+        let mut words = name.split(['.', '-', '_']);
+        words.any(|word| matches!(word, "ca" | "cacert" | "cacerts" | "root" | "rootca"))
+            && !name.contains("key")
+    };
+    let mut named = keys.keys().filter(is_ca);
+    match (named.next(), named.next()) {
+        (Some(only), None) => Some(only.clone()),
+        _ => None,
+    }
+}
+
+/// `, only public.crt and private.key`.
+fn keys_of(context: &Context<'_>, secret: &ObjectRef) -> String {
+    match known::secret(context.snapshot, secret) {
+        Lookup::Found(found) if !found.spec.keys.is_empty() => {
+            format!(", only {}", list(found.spec.keys.keys(), 4))
+        }
+        _ => String::new(),
+    }
 }
 
 /// The reference to a CA as it is meant, where only one object can be: its group is wrong, or its
@@ -372,7 +411,8 @@ fn unknown_ca(
     why: &str,
 ) {
     let name = &policy.reference;
-    if !context.policy_users.contains_key(name) {
+    // NGF-K3 and NGF-K11 report what is not known of it.
+    if !context.policy_users.contains_key(name) || incomplete(context.snapshot, policy).is_some() {
         return;
     }
     if let Some(reported) = reported(policy) {

@@ -29,7 +29,7 @@ pub(in crate::diagnosis) const P1: Rule = Rule {
     title: "A BackendTLSPolicy takes effect on nothing",
     explanation: "NGF looks at a policy only when a route's backend meets it: same namespace as the Service, the Service's name, and, where sectionName is set, the *name* of the port. From 2.7 on the backend of a PayloadProcessor counts, too. A policy that misses gets no status at all, and nginx speaks plain HTTP to the backend.",
     remedy: "Move the policy to the Service's namespace, correct the name or the sectionName, or add the route.",
-    causes: &["NGF-B9", "NGF-G10"],
+    causes: &["NGF-B9", "NGF-G10", "NGF-X4"],
     check: |context, findings| {
         for (name, (policy, _)) in &context.policies {
             let used = context.policy_users.contains_key(name)

@@ -12,7 +12,7 @@ use crate::{
         ngf::{Answer, BackendDecision, BackendState, known, resolver::has_resolver},
         registry::Rule,
         rules::change,
-        rules::shared::{grant, upper},
+        rules::shared::{grant, near, upper},
         words::{condition, list},
     },
     model::{kind::Kind, object::ObjectRef, topology::is_ngf_controller},
@@ -125,8 +125,22 @@ fn invalid(context: &Context<'_>, findings: &mut Findings, code: &'static str) {
         if let BackendState::Unknown(why) = &backend.state {
             finding = finding.because(format!("NGF says so; {why}."));
         }
+        if let (Some(service), "NGF-R4") = (&backend.service, code) {
+            let from = &rule.route.reference;
+            finding = near(context, finding, from.kind.name(), &from.namespace, service);
+        }
         if let Some(remedy) = invalid_remedy(context, code, rule, backend) {
             finding = finding.remedy(remedy);
+        }
+        // nginx sends no request to a backend without a share of the traffic.
+        if users
+            .iter()
+            .all(|(_, backend)| backend.reference.weight == 0)
+        {
+            finding.severity = Severity::Warning;
+            findings
+                .add(finding.because("Its weight is 0: no request goes there until that changes."));
+            continue;
         }
         let rules = users.iter().map(|(rule, _)| *rule);
         findings.add(refused::tell(context, finding, rules));
@@ -334,15 +348,27 @@ pub(in crate::diagnosis) const R7: Rule = Rule {
                 (service.spec.service_type == "ExternalName").then_some(&service.reference)
             });
             let external: BTreeSet<&ObjectRef> = external.collect();
-            let lacks = |gateway: &&ObjectRef| {
-                let found = context.snapshot.gateways.get(*gateway);
-                found.and_then(|found| has_resolver(context.snapshot, found)) == Some(false)
+            let resolver = |gateway: &ObjectRef| {
+                let found = context.snapshot.gateways.get(gateway);
+                found.and_then(|found| has_resolver(context.snapshot, found))
             };
+            let lacks = |gateway: &&ObjectRef| resolver(gateway) == Some(false);
             let without: Vec<&ObjectRef> = if external.is_empty() {
                 Vec::new()
             } else {
                 rule.gateways.iter().copied().filter(lacks).collect()
             };
+            let unknown: Vec<&ObjectRef> = rule
+                .gateways
+                .iter()
+                .copied()
+                .filter(|gateway| !external.is_empty() && resolver(gateway).is_none())
+                .collect();
+            if reported.is_none() && without.is_empty() && !unknown.is_empty() && seen.insert(name)
+            {
+                findings.add(resolver_unknown(context, rule, &external, &unknown));
+                continue;
+            }
             // What NGF says is of the route; what the objects say is of the rule.
             let is_told = reported.is_some() && rule.index == 0;
             if (is_told || !without.is_empty()) && seen.insert(name) {
@@ -380,3 +406,38 @@ pub(in crate::diagnosis) const R7: Rule = Rule {
         }
     },
 };
+
+/// Whether the Gateways have a resolver depends on objects that were not read.
+fn resolver_unknown(
+    context: &Context<'_>,
+    rule: &RuleInUse<'_>,
+    external: &BTreeSet<&ObjectRef>,
+    gateways: &[&ObjectRef],
+) -> Finding {
+    let name = &rule.route.reference;
+    let missing = if context.is_files() {
+        "are not all among the files"
+    } else {
+        "could not all be read"
+    };
+    Finding::new(
+        "NGF-R7",
+        Severity::Warning,
+        name,
+        format!(
+            "Whether nginx can resolve {}, an ExternalName, is unknown",
+            list(external, 2)
+        ),
+    )
+    .unknown()
+    .because(format!(
+        "NGF wants spec.dnsResolver in the NginxProxy of the Gateway or of its GatewayClass, and these {missing}."
+    ))
+    .scope(external.iter().copied())
+    .scope(gateways.iter().copied())
+    .mark(rule.mark())
+    .remedy(Remedy::yaml(
+        "Add the GatewayClass and its NginxProxy to what is checked. Where it has no resolver, name one.",
+        "spec:\n  dnsResolver:\n    addresses:\n    - type: IPAddress\n      value: 10.96.0.10\n",
+    ))
+}

@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde_json::json;
+
 use crate::{
     command::Command,
     diagnosis::{
@@ -10,9 +12,17 @@ use crate::{
         finding::{Finding, Remedy, Severity},
         ngf::{BackendDecision, BackendState, Release, cluster_ip::cluster_ip, known},
         registry::Rule,
+        rules::{cert_manager::issuer_of, logs::refused_by_backend},
         words::list,
     },
-    model::{index::NoEndpoints, kind::Kind, object::ObjectRef},
+    logs::What,
+    model::{
+        index::{Endpoint, NoEndpoints},
+        kind::Kind,
+        kinds::{EndpointSlice, Service},
+        object::{Object, ObjectRef},
+        snapshot::Lookup,
+    },
 };
 
 pub(in crate::diagnosis) const R8: Rule = Rule {
@@ -49,7 +59,8 @@ fn no_endpoints(context: &Context<'_>, findings: &mut Findings, code: &'static s
             // Only NGF's own server for 503 answers TLS wrongly; a stream has none.
             let is_http = matches!(rule.route.reference.kind, Kind::HTTPRoute | Kind::GRPCRoute);
             let encrypted = speaks_tls && is_http && !by_cluster_ip(context, rule, backend);
-            if speaks && encrypted == (code == "NGF-R8") {
+            // No request goes to a weight of 0.
+            if backend.reference.weight != 0 && speaks && encrypted == (code == "NGF-R8") {
                 by_port
                     .entry((&service.reference, port.port))
                     .or_default()
@@ -68,16 +79,25 @@ fn no_endpoints(context: &Context<'_>, findings: &mut Findings, code: &'static s
         let ready = endpoints
             .iter()
             .any(|endpoint| endpoint.ready && (endpoint.says_ready || !wants_it_said));
-        if ready || !endpoints_are_known(context, name) {
+        let unlabelled = unlabelled(context, service);
+        if ready || unlabelled.is_none() && !endpoints_are_known(context, name) {
             continue;
         }
         let unsaid = endpoints.iter().any(|endpoint| endpoint.ready);
         let why = context.index.why_none_ready(service, port);
-        let because = if unsaid {
+        let scaled = scaled_to_zero(context, service);
+        let because = if let Some(slice) = unlabelled {
+            format!(
+                "{slice} lacks the label {SERVICE_NAME}: {}, so it belongs to no Service",
+                name.name
+            )
+        } else if unsaid {
             format!(
                 "its EndpointSlices leave out conditions.ready, which NGF {} takes for not ready",
                 context.running.release
             )
+        } else if let Some(workload) = scaled {
+            format!("{workload} is scaled to 0")
         } else {
             reason(&why)
         };
@@ -92,7 +112,23 @@ fn no_endpoints(context: &Context<'_>, findings: &mut Findings, code: &'static s
             format!("{name}:{number} has no ready endpoint: {because}"),
         )
         .scope(routes.iter().copied())
-        .remedy(if unsaid {
+        .scope(unlabelled)
+        .scope(scaled)
+        .remedy(if let Some(slice) = unlabelled {
+            Remedy::merge(
+                format!("Give {slice} the label {SERVICE_NAME}: {}.", name.name),
+                slice,
+                json!({"metadata": {"labels": {SERVICE_NAME: name.name}}}),
+            )
+        } else if let Some(workload) = scaled {
+            Remedy::command(
+                format!("Scale {workload} up."),
+                Command::kubectl(&workload.namespace)
+                    .words(["scale"])
+                    .object(workload)
+                    .words(["--replicas=1"]),
+            )
+        } else if unsaid {
             Remedy::say("Write conditions: {ready: true} into each endpoint of its EndpointSlices.")
         } else {
             endpoint_remedy(name, &service.spec.selector, &why)
@@ -100,6 +136,7 @@ fn no_endpoints(context: &Context<'_>, findings: &mut Findings, code: &'static s
         if code == "NGF-R8" {
             finding = finding.because("NGF sends the request with https:// to its own plain 503 server, so the log says `wrong version number` or `packet length too long`: it is not the backend's TLS that fails.");
         }
+        finding = why_not_ready(context, service, &endpoints, finding);
         let mut effects: BTreeSet<String> = BTreeSet::new();
         for (rule, backend) in users {
             finding = finding.mark(rule.mark());
@@ -154,6 +191,179 @@ fn by_cluster_ip(
             cluster_ip(context.snapshot, release, found, kind, service, port).is_some()
         })
     })
+}
+
+/// The Deployment behind a Service whose only fault is that nobody wants a pod of it.
+fn scaled_to_zero<'a>(context: &Context<'a>, service: &Object<Service>) -> Option<&'a ObjectRef> {
+    let mut behind = context
+        .snapshot
+        .workloads
+        .iter()
+        .filter(|(name, workload)| {
+            name.namespace == service.reference.namespace
+                && service.spec.selects(&workload.spec.template.labels)
+        });
+    let (name, workload) = behind.next()?;
+    // A DaemonSet wants as many pods as there are nodes for it.
+    let is_zero = workload.spec.desired == 0 && name.kind == Kind::Deployment;
+    (is_zero && behind.next().is_none()).then_some(name)
+}
+
+/// What the pods and their logs say of why no endpoint is ready.
+fn why_not_ready(
+    context: &Context<'_>,
+    service: &Object<Service>,
+    endpoints: &[Endpoint],
+    mut finding: Finding,
+) -> Finding {
+    let selected = context.snapshot.pods.iter().filter(|(name, pod)| {
+        name.namespace == service.reference.namespace && service.spec.selects(&pod.meta.labels)
+    });
+    let mut pods: BTreeSet<&ObjectRef> = selected.map(|(name, _)| name).take(PODS).collect();
+    pods.extend(
+        endpoints
+            .iter()
+            .filter_map(|endpoint| endpoint.pod.as_ref())
+            .take(PODS),
+    );
+    for name in &pods {
+        let Some(pod) = context.snapshot.pods.get(*name) else {
+            continue;
+        };
+        let mut waiting = pod.spec.containers.iter().filter(|container| {
+            !container.ready
+                && (container.state.starts_with("waiting")
+                    || container.state.starts_with("terminated"))
+        });
+        if let Some(container) = waiting.next()
+            && finding.evidence.len() < 2
+        {
+            finding = finding.evidence(
+                format!("container {}", container.name),
+                format!(
+                    "{}, restarted {} times",
+                    container.state, container.restarts
+                ),
+                name.to_string(),
+            );
+        }
+    }
+    for (log, counted) in refused_by_backend(context, &pods).into_iter().take(2) {
+        let What::ConfigurationRefused { file, reason } = &counted.last_line.what else {
+            continue;
+        };
+        finding = finding
+            .because(format!("Its nginx does not start: {reason}"))
+            .evidence("logged", counted.last_line.text.clone(), log.place());
+        if let Some((source, key)) = missing_key(context, service, file.as_deref()) {
+            finding = finding
+                .because(format!(
+                    "{source}, which the pod mounts there, has no key {key}."
+                ))
+                .scope([&source])
+                .remedy(Remedy::say(format!(
+                    "Give {source} the key {key} again; the pod then starts."
+                )));
+        }
+    }
+    if finding.evidence.is_empty()
+        || !finding
+            .detail
+            .iter()
+            .any(|told| told.contains("has no key"))
+    {
+        // Without a log, what is missing from the Secret is all that is known.
+        for (source, key) in lost_ca(context, service) {
+            finding = finding
+                .because(format!("{source}, which its pods mount beside its certificate, has no {key}: a server that verifies clients by it may not start."))
+                .scope([&source]);
+        }
+    }
+    finding
+}
+
+/// Pods of a Service that are looked at.
+const PODS: usize = 8;
+
+/// The mounted Secret or ConfigMap that lacks the file that nginx could not open.
+fn missing_key(
+    context: &Context<'_>,
+    service: &Object<Service>,
+    file: Option<&str>,
+) -> Option<(ObjectRef, String)> {
+    let (directory, key) = file?.rsplit_once('/')?;
+    let mounted = context.mounted(service);
+    let source = mounted
+        .iter()
+        .find(|mounted| mounted.path.trim_end_matches('/') == directory)
+        .map(|mounted| mounted.source.clone())?;
+    let has = if source.kind == Kind::Secret {
+        match known::secret(context.snapshot, &source) {
+            Lookup::Found(secret) => secret.spec.keys.contains_key(key),
+            _ => return None,
+        }
+    } else {
+        match known::config_map(context.snapshot, &source) {
+            Lookup::Found(map) => map.spec.keys.contains_key(key),
+            _ => return None,
+        }
+    };
+    (!has).then(|| (source, key.to_owned()))
+}
+
+/// TLS Secrets that the pods mount and that have a certificate and no ca.crt, although their issuer gives
+/// one.
+fn lost_ca(context: &Context<'_>, service: &Object<Service>) -> Vec<(ObjectRef, &'static str)> {
+    let mounted = context.mounted(service);
+    let lost = mounted.iter().filter(|mounted| {
+        let Lookup::Found(secret) = known::secret(context.snapshot, &mounted.source) else {
+            return false;
+        };
+        let gives_one = context
+            .writer(&mounted.source)
+            .and_then(|writer| context.snapshot.certificates.get(writer))
+            .and_then(|certificate| issuer_of(context.snapshot, certificate))
+            .is_some_and(|issuer| matches!(issuer.spec.issuer_type.as_str(), "ca" | "selfSigned"));
+        mounted.source.kind == Kind::Secret
+            && secret.spec.keys.contains_key("tls.crt")
+            && !secret.spec.keys.contains_key("ca.crt")
+            && gives_one
+    });
+    lost.map(|mounted| (mounted.source.clone(), "ca.crt"))
+        .collect()
+}
+
+/// The label by which an EndpointSlice belongs to a Service.
+const SERVICE_NAME: &str = "kubernetes.io/service-name";
+
+/// An EndpointSlice that was written for a Service without selector, by its name or its owner, and that
+/// no label ties to one.
+fn unlabelled<'a>(context: &Context<'a>, service: &Object<Service>) -> Option<&'a ObjectRef> {
+    let name = &service.reference;
+    if context.index.has_slices(name) {
+        return None;
+    }
+    let is_meant = |slice: &Object<EndpointSlice>| {
+        let named = slice.reference.name.strip_prefix(&name.name);
+        let is_named = named.is_some_and(|rest| rest.is_empty() || rest.starts_with('-'));
+        let mut owners = slice.meta.owners.iter();
+        let is_owned = owners.any(|owner| owner.kind == "Service" && owner.name == name.name);
+        let port = |(port, _): &(String, _)| service.spec.ports.iter().any(|own| own.name == *port);
+        (is_named || is_owned) && slice.spec.ports.iter().any(port)
+    };
+    // A label that names no Service is no better than none.
+    let is_lost = |slice: &Object<EndpointSlice>| match &slice.spec.service {
+        None => true,
+        Some(other) => {
+            let other = ObjectRef::new(Kind::Service, &name.namespace, other);
+            context.index.service(&other).is_none() && !context.is_files()
+        }
+    };
+    let slices = context.snapshot.endpoint_slices.iter();
+    slices
+        .filter(|(slice, _)| slice.namespace == name.namespace)
+        .find(|(_, slice)| is_lost(slice) && is_meant(slice))
+        .map(|(slice, _)| slice)
 }
 
 fn endpoints_are_known(context: &Context<'_>, service: &ObjectRef) -> bool {

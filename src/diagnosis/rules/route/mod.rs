@@ -93,6 +93,7 @@ pub(in crate::diagnosis) const R2: Rule = Rule {
                 .backends
                 .iter()
                 .filter(|backend| !backend.filter && matches!(backend.state, BackendState::Plain))
+                .filter(|backend| backend.reference.weight != 0)
                 .collect();
             let labels = list(plain.iter().map(|backend| backend.label()), 3);
             let mut finding = Finding::new(

@@ -1,0 +1,184 @@
+//! Logs and folders without a cluster: `logs FILE|-`, `check -f DIR --logs FILE`, `explain LINE`, and files
+//! that are no manifests.
+
+use std::{
+    fs,
+    io::Write as _,
+    path::Path,
+    process::{Output, Stdio},
+};
+
+use crate::support::ngf_tui;
+
+const LINE: &str = "2026/06/01 11:59:00 [error] 31#31: *7 upstream SSL certificate verify error: (21:unable to verify the first certificate) while SSL handshaking to upstream, client: 10.0.0.1, server: shop.example.org, request: \"GET / HTTP/1.1\", upstream: \"https://10.244.2.18:8443/\", host: \"shop.example.org\"";
+const AGENT: &str = "time=2026-06-01T11:59:30.000Z level=ERROR msg=\"Failed to apply config changes\" error=\"failed to backup file: open /etc/nginx/x: read-only file system\"";
+
+const MANIFESTS: &str = r#"
+apiVersion: gateway.networking.k8s.io/v1
+kind: Gateway
+metadata: {name: front, namespace: shop}
+spec: {gatewayClassName: nginx, listeners: [{name: web, port: 80, protocol: HTTP}]}
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {name: shop, namespace: shop}
+spec:
+  parentRefs: [{name: front}]
+  hostnames: [shop.example.org]
+  rules: [{backendRefs: [{name: shop, port: 443}]}]
+---
+apiVersion: v1
+kind: Service
+metadata: {name: shop, namespace: shop}
+spec: {selector: {app: shop}, ports: [{name: https, port: 443, targetPort: 8443}]}
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: BackendTLSPolicy
+metadata: {name: shop, namespace: shop}
+spec:
+  targetRefs: [{group: "", kind: Service, name: shop}]
+  validation: {hostname: shop.example.org, caCertificateRefs: [{group: "", kind: ConfigMap, name: shop-ca}]}
+"#;
+
+fn out(output: &Output) -> (i32, String, String) {
+    (
+        output.status.code().expect("a status"),
+        String::from_utf8_lossy(&output.stdout).into_owned(),
+        String::from_utf8_lossy(&output.stderr).into_owned(),
+    )
+}
+
+fn run(folder: &Path, args: &[&str]) -> (i32, String, String) {
+    let output = ngf_tui()
+        .args(args)
+        .current_dir(folder)
+        .env("COLUMNS", "200")
+        .output()
+        .expect("ngf-tui runs");
+    out(&output)
+}
+
+#[test]
+fn explain_decodes_a_line_of_a_log() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (status, text, _) = run(folder.path(), &["explain", LINE]);
+    assert_eq!(status, 0);
+    for part in ["21", "10.244.2.18:8443", "shop.example.org", "NGF-T1"] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    let prefixed = format!("[pod/front-nginx-x0/nginx] 2026-06-01T11:59:00.5Z {LINE}");
+    let (status, text, _) = run(folder.path(), &["explain", &prefixed]);
+    assert_eq!(status, 0, "{text}");
+    assert!(text.contains("NGF-T1"), "{text}");
+    let (_, text, _) = run(folder.path(), &["explain", AGENT]);
+    assert!(text.contains("read-only file system"), "{text}");
+    let (status, _, error) = run(folder.path(), &["explain", "what is this"]);
+    assert_eq!(status, 2);
+    assert!(error.contains("there is no code"), "{error}");
+}
+
+#[test]
+fn a_log_file_is_read_without_a_cluster() {
+    let folder = tempfile::tempdir().expect("a folder");
+    fs::write(folder.path().join("nginx.log"), format!("{LINE}\n{LINE}\n")).expect("a file");
+    let (status, text, _) = run(folder.path(), &["logs", "nginx.log"]);
+    assert_eq!(status, 1, "{text}");
+    assert!(text.contains("10.244.2.18:8443"), "{text}");
+    let (status, json, _) = run(folder.path(), &["logs", "nginx.log", "-o", "json"]);
+    assert_eq!(status, 1);
+    let value: serde_json::Value = serde_json::from_str(&json).expect("JSON");
+    assert_eq!(value["logs"][0]["said"][0]["count"], 2, "{json}");
+    let mut child = ngf_tui()
+        .args(["logs", "-"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("ngf-tui runs");
+    let mut input = child.stdin.take().expect("standard input");
+    input.write_all(LINE.as_bytes()).expect("a line is written");
+    drop(input);
+    let (status, text, _) = out(&child.wait_with_output().expect("it ends"));
+    assert_eq!(status, 1);
+    assert!(text.contains("verify") || text.contains("21"), "{text}");
+    let (status, _, error) = run(folder.path(), &["logs", "gone.log"]);
+    assert_eq!(status, 2);
+    assert!(error.contains("gone.log"), "{error}");
+    assert_eq!(error.trim().lines().count(), 1, "{error}");
+}
+
+#[test]
+fn manifests_and_a_log_file_are_checked_together() {
+    let folder = tempfile::tempdir().expect("a folder");
+    fs::create_dir(folder.path().join("deploy")).expect("a folder");
+    fs::write(folder.path().join("deploy/shop.yaml"), MANIFESTS).expect("a file");
+    fs::write(
+        folder.path().join("nginx.log"),
+        format!("{LINE}\n{AGENT}\n"),
+    )
+    .expect("a file");
+    let args = ["check", "-f", "deploy", "--logs", "nginx.log", "-o", "json"];
+    let (status, json, error) = run(folder.path(), &args);
+    assert_eq!(status, 1, "{error}");
+    let report: serde_json::Value = serde_json::from_str(&json).expect("JSON");
+    let codes: Vec<&str> = report["findings"]
+        .as_array()
+        .expect("findings")
+        .iter()
+        .filter_map(|finding| finding["code"].as_str())
+        .collect();
+    assert!(codes.contains(&"NGF-T1"), "{codes:?}");
+    assert!(codes.contains(&"NGF-D1"), "{codes:?}");
+    assert!(json.contains("10.244.2.18"), "{json}");
+    let (status, _, error) = run(folder.path(), &["check", "-f", "deploy", "--logs"]);
+    assert_eq!(status, 2);
+    assert!(error.contains("--logs with -f needs a file"), "{error}");
+    let (status, _, error) = run(
+        folder.path(),
+        &["check", "-f", "deploy", "--logs", "no.log"],
+    );
+    assert_eq!(status, 2);
+    assert!(error.contains("no.log"), "{error}");
+}
+
+#[test]
+fn data_and_templates_beside_manifests_are_no_errors() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let deploy = folder.path().join("deploy");
+    fs::create_dir(&deploy).expect("a folder");
+    fs::write(deploy.join("shop.yaml"), MANIFESTS).expect("a file");
+    let items: Vec<String> = (0..30).map(|n| format!("{{\"prompt\": {n}}}")).collect();
+    fs::write(deploy.join("data.json"), format!("[{}]", items.join(","))).expect("a file");
+    fs::write(
+        deploy.join("values.yaml"),
+        "replicas: 2\nhost: a.example.org\n",
+    )
+    .expect("a file");
+    fs::write(
+        deploy.join("route.yaml"),
+        "apiVersion: gateway.networking.k8s.io/v1\nkind: HTTPRoute\nmetadata:\n  name: {{ .Release.Name }}\n",
+    )
+    .expect("a file");
+    let (_, json, error) = run(folder.path(), &["check", "-f", "deploy", "-o", "json"]);
+    let report: serde_json::Value = serde_json::from_str(&json).expect("JSON");
+    let of = |code: &str| {
+        let all = report["findings"].as_array().expect("findings").iter();
+        all.filter(|finding| finding["code"] == code).count()
+    };
+    assert_eq!(
+        (of("NGF-K4"), of("NGF-K11"), of("NGF-K9")),
+        (0, 1, 1),
+        "{json}"
+    );
+    assert_eq!(error, "", "nothing is wrong with the files");
+    // Named on the command line, it is expected to be a manifest.
+    let args = ["check", "-f", "deploy/data.json", "-o", "json"];
+    let (status, json, _) = run(folder.path(), &args);
+    assert_eq!(status, 2);
+    let report: serde_json::Value = serde_json::from_str(&json).expect("JSON");
+    let findings = report["findings"].as_array().expect("findings");
+    let unread = findings
+        .iter()
+        .filter(|finding| finding["code"] == "NGF-K4");
+    assert_eq!(unread.count(), 3, "{json}");
+}
