@@ -16,7 +16,6 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-
 use super::{
     kind::Kind,
     kinds::{Certificate, EndpointSlice, Gateway, Listener, LocalRef, Pod, Volume},

@@ -12,7 +12,7 @@ mod command_line;
 mod demo;
 mod journey;
 mod journey_ways;
-mod memory;
 mod log_files;
+mod memory;
 mod probe_options;
 mod terminal;

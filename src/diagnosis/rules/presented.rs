@@ -124,6 +124,10 @@ impl Candidate<'_> {
 /// The certificates that the pods of a Service may present: those that they mount, or else those that are
 /// made for the Service's name in its namespace.
 fn candidates<'a>(context: &'a Context<'_>, service: &Object<Service>) -> Vec<Candidate<'a>> {
+    // Whoever answers behind a name elsewhere, no pod of this cluster is known to.
+    if service.spec.external_name.is_some() {
+        return Vec::new();
+    }
     let snapshot = context.snapshot;
     let what = |secret: &ObjectRef| match trust::certificates(snapshot, secret, "tls.crt") {
         Ok(chain) => Some(Is::Chain(chain)),

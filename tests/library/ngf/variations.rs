@@ -11,7 +11,7 @@ const BASES: [&str; 9] = [
     "two-services",
     "healthy-across-namespaces",
     "healthy-listener-set",
-    "healthy-https-and-a-redirect",
+    "x4-behind-https-and-a-redirect",
     "healthy-two-gateways",
     "healthy-grpc",
     "r11-passthrough",

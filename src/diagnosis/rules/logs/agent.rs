@@ -7,8 +7,8 @@ use std::collections::BTreeSet;
 use ngf_probes::certificate::CertificateFacts;
 
 use crate::{
-    diagnosis::rules::condition::silence::controller_pods,
     command::Command,
+    diagnosis::rules::condition::silence::controller_pods,
     diagnosis::{
         context::Context,
         finding::{Finding, Remedy},
