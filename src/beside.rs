@@ -239,6 +239,7 @@ pub async fn client_view(
         http: HttpSpec {
             method: "GET".to_owned(),
             host: plan.host.clone(),
+            // Not marked as a probe's: what nginx makes of it is evidence.
             path: plan.path.clone(),
         },
         timeout,

@@ -4,33 +4,23 @@
 mod findings;
 mod history;
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::BTreeSet, sync::Arc};
 
 use futures::{StreamExt, stream};
 use jiff::Timestamp;
-use ngf_probes::{
-    probe,
-    spec::{ProbeSpec, Trust},
-    transcript::{Outcome, Transcript},
-};
+use ngf_probes::transcript::{Outcome, Transcript};
 use serde::Serialize;
-use tokio::sync::OnceCell;
 use tokio_util::sync::CancellationToken;
 
 pub use findings::findings;
 pub use history::History;
 
 use crate::{
-    cluster::transport::{
-        DataPlanePod, OnDisk, Transports, Via, Way, WayTaken, Ways, same_certificates,
-    },
-    diagnosis::plan::{ProbePlan, TrustSource},
+    cluster::transport::{DataPlanePod, Transports, Via, Way, WayTaken, Ways},
+    diagnosis::plan::ProbePlan,
     model::object::ObjectRef,
-    world::{making::only, probe_spec, run_over},
+    prober::{Extras, Prober, Seen},
+    world::making::only,
 };
 
 /// The `schema` of a grid as JSON.
@@ -118,6 +108,9 @@ type Class = (Outcome, Option<i32>, Option<u8>, Option<u16>);
 
 impl Cell {
     fn of(transcript: &Transcript) -> Self {
+        if let Some(why) = &transcript.client_certificate.not_proven {
+            return Self::NotRun { why: why.clone() };
+        }
         let nginx = &transcript.nginx;
         Self::Probed {
             outcome: nginx.outcome,
@@ -226,10 +219,9 @@ impl Grid {
 /// Probes each plan from each column, `parallel` at a time, and tells each cell that is done. Cells
 /// that were not reached when `cancel` was cancelled stay [`Cell::Waiting`].
 pub async fn run<Told>(
-    transports: &Transports,
+    prober: &Prober,
     plans: Vec<ProbePlan>,
     columns: &[Column],
-    timeout: Duration,
     parallel: usize,
     cancel: &CancellationToken,
     mut tell: impl FnMut(Done) -> Told,
@@ -239,13 +231,7 @@ where
 {
     let names = columns.iter().map(|column| column.name.clone()).collect();
     let mut grid = Grid::waiting(plans, names, Timestamp::now());
-    let run = Run {
-        transports,
-        timeout,
-        cancel,
-        specs: grid.rows.iter().map(|_| OnceCell::new()).collect(),
-        bundles: bundles(&grid, columns),
-    };
+    let run = Run { prober, cancel };
     // Column by column within a row, so that the load is spread over the pods.
     let places =
         (0..grid.rows.len()).flat_map(|row| (0..columns.len()).map(move |column| (row, column)));
@@ -255,16 +241,21 @@ where
     let mut cells = stream::iter(places)
         .map(|(row, column)| async move {
             let at = Timestamp::now();
-            let (cell, seen) = run.cell(row, &plans[row], column, &columns[column]).await;
+            let (cell, seen) = run.cell(&plans[row], &columns[column]).await;
             (row, column, cell, seen, at)
         })
         .buffer_unordered(parallel.max(1))
         .boxed();
     let (mut done, mut faults) = (0, 0);
+    let mut notes = BTreeSet::new();
     while let Some((row, column, cell, seen, at)) = cells.next().await {
         done += 1;
         faults += usize::from(cell.fault().is_some());
         grid.rows[row].cells[column] = cell.clone();
+        let seen = seen.map(|seen| {
+            notes.extend(seen.notes);
+            (seen.transcript, seen.way)
+        });
         let progress = Progress { done, of, faults };
         tell(Done {
             row,
@@ -277,142 +268,39 @@ where
         .await;
     }
     drop(cells);
-    grid.notes = run.notes(columns);
+    grid.notes = notes.into_iter().collect();
     grid.findings = findings(&grid);
     grid
 }
 
-/// By column and the object that NGF made the file of.
-type Bundles = BTreeMap<(usize, ObjectRef), OnceCell<Result<OnDisk, String>>>;
-
-fn bundles(grid: &Grid, columns: &[Column]) -> Bundles {
-    let mut bundles = Bundles::new();
-    for (index, column) in columns.iter().enumerate() {
-        if !matches!(column.from, From::DataPlane(_)) {
-            continue;
-        }
-        for row in &grid.rows {
-            if let Some(TrustSource::Object { object, .. }) =
-                row.plan.tls.as_ref().map(|tls| &tls.trust)
-            {
-                bundles.entry((index, object.clone())).or_default();
-            }
-        }
-    }
-    bundles
-}
-
 struct Run<'a> {
-    transports: &'a Transports,
-    timeout: Duration,
+    prober: &'a Prober,
     cancel: &'a CancellationToken,
-    /// One for each row: the CA and the client certificate are read once.
-    specs: Vec<OnceCell<Result<ProbeSpec, String>>>,
-    bundles: Bundles,
 }
 
 impl Run<'_> {
-    async fn cell(
-        &self,
-        row: usize,
-        plan: &ProbePlan,
-        index: usize,
-        column: &Column,
-    ) -> (Cell, Option<(Arc<Transcript>, WayTaken)>) {
+    async fn cell(&self, plan: &ProbePlan, column: &Column) -> (Cell, Option<Seen>) {
         if self.cancel.is_cancelled() {
             return (Cell::Waiting, None);
         }
-        match self.probe(row, plan, index, column).await {
-            Ok((transcript, way)) => {
-                let cell = Cell::of(&transcript);
-                (cell, Some((Arc::new(transcript), way)))
-            }
+        match self.probe(plan, column).await {
+            Ok(seen) => (Cell::of(&seen.transcript), Some(seen)),
             Err(_) if self.cancel.is_cancelled() => (Cell::Waiting, None),
             Err(why) => (Cell::NotRun { why }, None),
         }
     }
 
-    async fn probe(
-        &self,
-        row: usize,
-        plan: &ProbePlan,
-        index: usize,
-        column: &Column,
-    ) -> Result<(Transcript, WayTaken), String> {
-        let cluster = self.transports.cluster();
-        let read = || probe_spec(cluster, plan, self.timeout);
-        let mut spec = self.specs[row].get_or_init(read).await.clone()?;
+    async fn probe(&self, plan: &ProbePlan, column: &Column) -> Result<Seen, String> {
+        let transports = self.prober.transports();
         let ways = match &column.from {
-            From::DataPlane(pod) => {
-                self.trust_the_disk(&mut spec, plan, index, pod).await;
-                only(&self.transports.exec_in(pod))
-            }
+            From::DataPlane(pod) => only(&transports.exec_in(pod)),
             From::Made(ways) => ways.clone(),
-            From::Anywhere(via) => self.transports.ways(plan, *via, None).await?,
+            From::Anywhere(via) => transports.ways(plan, *via, None).await?,
         };
-        let spec = &spec;
-        run_over(&ways, |dial| async move {
-            probe(spec, &*dial, self.cancel).await
-        })
-        .await
-    }
-
-    /// nginx trusts the file in its own pod, which the Secret may have left behind.
-    async fn trust_the_disk(
-        &self,
-        spec: &mut ProbeSpec,
-        plan: &ProbePlan,
-        index: usize,
-        pod: &DataPlanePod,
-    ) {
-        let (Some(tls), Some(planned)) = (&mut spec.tls, &plan.tls) else {
-            return;
-        };
-        let TrustSource::Object { object, .. } = &planned.trust else {
-            return;
-        };
-        let Some(cell) = self.bundles.get(&(index, object.clone())) else {
-            return;
-        };
-        let read = || self.transports.bundle_on_disk(pod, object);
-        if let Ok(on_disk) = cell.get_or_init(read).await {
-            on_disk.replace(&mut tls.trust);
-        }
-    }
-
-    fn notes(&self, columns: &[Column]) -> Vec<String> {
-        let mut notes = BTreeSet::new();
-        for ((index, object), bundle) in &self.bundles {
-            match bundle.get() {
-                Some(Err(why)) => {
-                    notes.insert(format!(
-                        "what {} trusts on its disk could not be read, so {object} was taken instead: {why}",
-                        columns[*index].name
-                    ));
-                }
-                Some(Ok(on_disk)) if self.is_stale(object, on_disk) => {
-                    notes.insert(format!(
-                        "{} on disk is not what {object} holds now: nginx there still trusts the older one, until NGF's agent writes the new one and nginx reloads",
-                        on_disk.origin
-                    ));
-                }
-                Some(Ok(_)) | None => {}
-            }
-        }
-        notes.into_iter().collect()
-    }
-
-    fn is_stale(&self, object: &ObjectRef, on_disk: &OnDisk) -> bool {
-        let origin = object.to_string();
-        self.specs
-            .iter()
-            .filter_map(|spec| spec.get()?.as_ref().ok()?.tls.as_ref())
-            .any(|tls| match &tls.trust {
-                Trust::Bundle { pem, origin: of } => {
-                    of.starts_with(&format!("{origin}[")) && !same_certificates(pem, &on_disk.pem)
-                }
-                Trust::System => false,
-            })
+        let extras = Extras::default();
+        self.prober
+            .probe_over(plan, &ways, &extras, self.cancel)
+            .await
     }
 }
 

@@ -16,6 +16,7 @@ pub mod init;
 pub mod logs;
 pub mod model;
 pub mod over;
+pub mod prober;
 pub mod rendered;
 pub mod report;
 pub mod views;

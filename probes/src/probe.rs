@@ -454,6 +454,7 @@ fn transcript(
         via: via.to_owned(),
         engine: engine(),
         nginx,
+        not_proven: Vec::new(),
         judged_at: at.map(|at| at.to_string()),
         expires_first,
         second_opinion,

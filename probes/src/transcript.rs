@@ -26,6 +26,9 @@ pub struct Transcript {
     pub engine: Engine,
     /// What NGINX would say of it.
     pub nginx: NginxVerdict,
+    /// What this probe does not prove about the gateway's clients, a sentence each.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub not_proven: Vec<String>,
     /// RFC 3339: the moment at which validity was judged, where it is not when the probe ran.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub judged_at: Option<String>,
@@ -220,6 +223,9 @@ pub struct ClientCertificate {
     /// What verifying the certificate as the backend would gives, where its CA is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub judged_as_backend: Option<JudgedAsBackend>,
+    /// Why what the backend made of the certificate proves nothing about nginx, which presents another one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_proven: Option<String>,
     /// All that in one sentence.
     #[serde(default)]
     pub sentence: String,

@@ -6,7 +6,7 @@ use crossterm::event::KeyEvent;
 use jiff::Timestamp;
 use ngf_probes::transcript::Transcript;
 
-use super::job::{BesideDone, FixNews, GridNews, Job, ProbeDone};
+use super::job::{BesideDone, FixNews, GridNews, Job, ProbeDone, SurveyNews};
 use crate::{
     cluster::transport::Confirmation,
     diagnosis::{Diagnosis, Evidence, plan::PlanKey},
@@ -43,6 +43,8 @@ pub enum Event {
     Logged(Box<PodLog>),
     /// These probes have ended or were cancelled.
     ProbesEnded(Vec<PlanKey>),
+    /// News of the survey that tests every path.
+    Survey(SurveyNews),
     /// News of the matrix of this number.
     Grid(u64, GridNews),
     /// A fix was tried or applied.

@@ -1,21 +1,21 @@
 //! What takes longer than a key: probes and matrices, what they need made first, and fixes. The world
 //! that effects act on.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::collections::BTreeSet;
 
 use futures::{
     FutureExt,
     future::{BoxFuture, ready},
 };
 use jiff::Timestamp;
-use ngf_probes::{dial::Dial, spec::ProbeSpec, transcript::Transcript};
+use ngf_probes::transcript::Transcript;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::event::Stage;
 use crate::{
     beside::Beside,
-    cluster::transport::{Confirmation, Exec, Leftovers, Via, WayTaken},
+    cluster::transport::{Confirmation, Leftovers, Via, WayTaken},
     diagnosis::{
         evidence::Probed,
         plan::{PlanKey, ProbePlan},
@@ -24,6 +24,7 @@ use crate::{
     grid::{Done, Grid},
     logs::PodLog,
     model::object::ObjectRef,
+    prober::survey::Tested,
     rendered::InPod,
     world::making::{Agreed, Made, Preparation},
 };
@@ -47,6 +48,8 @@ pub struct Job {
 pub enum Work {
     /// Each of these once, and what stands beside them.
     Probes(Vec<ProbePlan>),
+    /// A first handshake for every path, by transports that write nothing.
+    Survey,
     /// Every endpoint of this Gateway from every data-plane pod.
     Grid {
         /// The Gateway.
@@ -61,31 +64,13 @@ impl Work {
     pub fn gateways(&self) -> Vec<ObjectRef> {
         match self {
             Self::Probes(plans) => crate::world::making::gateways(plans),
+            Self::Survey => Vec::new(),
             Self::Grid { gateway, .. } => vec![gateway.clone()],
         }
     }
 }
 
-/// How to get to a backend: the way, and what was made for it.
-#[derive(Clone)]
-pub struct By {
-    /// The way.
-    pub via: Via,
-    /// What was made.
-    pub made: Made,
-}
-
-/// What a probe saw, and by which way.
-pub struct Seen {
-    /// What it saw.
-    pub transcript: Arc<Transcript>,
-    /// The way that it went.
-    pub way: WayTaken,
-    /// What the bytes left by, where that was a container.
-    pub exec: Option<Exec>,
-    /// How to ask once more in the same way.
-    pub again: Option<(ProbeSpec, Arc<dyn Dial>)>,
-}
+pub use crate::prober::{By, Seen};
 
 /// A probe that ended.
 #[derive(Debug, Clone)]
@@ -94,6 +79,8 @@ pub struct ProbeDone {
     pub probed: Probed,
     /// The way that it went; `None` where it went none.
     pub way: Option<WayTaken>,
+    /// The data-plane pod from whose container it left.
+    pub place: Option<String>,
     /// What stands beside it is being asked for.
     pub beside_follows: bool,
 }
@@ -107,6 +94,26 @@ pub struct BesideDone {
     pub at: Timestamp,
     /// What stands beside it; `None` where that was cancelled.
     pub beside: Option<Beside>,
+}
+
+/// News of a survey.
+#[derive(Debug, Clone)]
+pub enum SurveyNews {
+    /// It begins: so many paths, through this transport.
+    Began {
+        /// How many paths.
+        paths: usize,
+        /// How many handshakes.
+        handshakes: usize,
+        /// The transport.
+        via: Via,
+    },
+    /// A handshake ended.
+    Done(Box<Tested>),
+    /// What nginx is really using in the data-plane pods, read because something failed.
+    Using(Vec<InPod>),
+    /// It is over.
+    Ended,
 }
 
 /// News of a matrix.
@@ -201,6 +208,16 @@ pub trait World: Send + Sync + 'static {
     /// Called once the screen is drawn: what is to be said on it from then on, a sentence each.
     fn messages(&self) -> Option<mpsc::Receiver<String>> {
         None
+    }
+
+    /// Tests every path, bounded in number, rate and time; its news go to the channel.
+    fn survey<'a>(
+        &'a self,
+        _: Via,
+        _: &'a CancellationToken,
+        _: mpsc::Sender<SurveyNews>,
+    ) -> BoxFuture<'a, ()> {
+        ready(()).boxed()
     }
 
     /// What logs say, as they grow, until `cancel`; `None` where there are none.

@@ -17,11 +17,11 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     event::{Diagnosed, Effect, Event},
-    job::{BesideDone, By, FixNews, GridNews, Job, ProbeDone, Seen, Work, World, keys},
+    job::{BesideDone, By, FixNews, GridNews, Job, ProbeDone, Seen, SurveyNews, Work, World, keys},
 };
 use crate::{
     beside,
-    cluster::transport::Leftovers,
+    cluster::transport::{Leftovers, Via},
     diagnosis::{Diagnosis, Evidence, evidence::Probed, plan::ProbePlan},
     model::{object::ObjectRef, snapshot::Snapshot},
     world::making::{Agreed, Made},
@@ -285,6 +285,7 @@ impl Running {
         }
         let over = match job.work {
             Work::Probes(plans) => Event::ProbesEnded(keys(&plans).into_iter().collect()),
+            Work::Survey => Event::Survey(SurveyNews::Ended),
             Work::Grid { .. } => Event::Grid(job.number, GridNews::Over),
         };
         let _ = self.sender.send(over).await;
@@ -306,9 +307,13 @@ impl Running {
                 return;
             }
         };
-        let by = By { via: job.via, made };
+        let by = By {
+            made,
+            ..By::via(job.via)
+        };
         match &job.work {
             Work::Probes(plans) => self.probe_all(plans, &by).await,
+            Work::Survey => self.survey(by.via).await,
             Work::Grid { gateway, .. } => self.rounds(job.number, gateway, &by).await,
         }
     }
@@ -324,6 +329,18 @@ impl Running {
             .buffer_unordered(PROBES_AT_A_TIME)
             .collect::<()>()
             .await;
+    }
+
+    /// Tests every path, and tells each handshake that ended.
+    async fn survey(&self, via: Via) {
+        let (news, mut told) = mpsc::channel(WAITING_NEWS);
+        let tell = async {
+            while let Some(news) = told.recv().await {
+                let _ = self.sender.send(Event::Survey(news)).await;
+            }
+        };
+        let survey = self.world.survey(via, &self.cancel, news);
+        futures::join!(survey, tell);
     }
 
     async fn probe(&self, plan: &ProbePlan, by: &By, with_beside: bool) {
@@ -346,11 +363,13 @@ impl Running {
             Ok(seen) => ProbeDone {
                 probed: probed(Ok(Arc::clone(&seen.transcript))),
                 way: Some(seen.way.clone()),
+                place: seen.place.clone(),
                 beside_follows: with_beside,
             },
             Err(why) => ProbeDone {
                 probed: probed(Err(why.clone())),
                 way: None,
+                place: None,
                 beside_follows: false,
             },
         };

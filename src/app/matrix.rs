@@ -87,23 +87,6 @@ pub struct Kept {
     pub way: WayTaken,
 }
 
-/// The places from which every endpoint fails, where that does not hold of all places.
-fn unfit(grid: &Grid) -> BTreeSet<&str> {
-    let served = |column: usize| {
-        let mut cells = grid.rows.iter().filter_map(|row| row.cells.get(column));
-        cells.any(Cell::is_served)
-    };
-    let (fit, unfit): (Vec<usize>, Vec<usize>) = (0..grid.columns.len()).partition(|c| served(*c));
-    let names = unfit
-        .into_iter()
-        .map(|column| grid.columns[column].as_str());
-    if fit.is_empty() {
-        BTreeSet::new()
-    } else {
-        names.collect()
-    }
-}
-
 impl Matrix {
     /// For a job that begins; nothing is known yet.
     pub fn new(job: &Job, gateway: ObjectRef, watch: bool) -> Self {
@@ -138,7 +121,11 @@ impl Matrix {
     }
 
     /// Takes news in; the probes that are evidence now, once a round has ended.
-    pub fn take(&mut self, news: GridNews, now: Timestamp) -> Vec<(Probed, WayTaken)> {
+    pub fn take(
+        &mut self,
+        news: GridNews,
+        now: Timestamp,
+    ) -> Vec<(Probed, WayTaken, Option<String>)> {
         match news {
             GridNews::Began(grid) => {
                 self.failed = None;
@@ -232,39 +219,35 @@ impl Matrix {
         }
     }
 
-    fn end(&mut self, grid: Grid, now: Timestamp) -> Vec<(Probed, WayTaken)> {
+    fn end(&mut self, grid: Grid, now: Timestamp) -> Vec<(Probed, WayTaken, Option<String>)> {
         self.progress = None;
         for change in self.history.take(&grid) {
             self.note(now, &change);
         }
         let there: BTreeSet<PlanKey> = grid.rows.iter().map(|row| row.plan.key()).collect();
         self.kept.retain(|(key, _), _| there.contains(key));
-        let unfit = unfit(&grid);
-        let counts = |row: &Row| self.counts(&row.plan, &unfit);
-        let probed = grid.rows.iter().filter_map(counts).collect();
+        let of_row = |row: &Row| self.probed(&row.plan);
+        let probed = grid.rows.iter().flat_map(of_row).collect();
         self.grid = Some(grid);
         probed
     }
 
-    /// The handshake that counts for an endpoint: one that failed, or else any; but none from a place
-    /// that reaches no endpoint at all where others do, which is that place's trouble.
-    fn counts(&self, plan: &ProbePlan, unfit: &BTreeSet<&str>) -> Option<(Probed, WayTaken)> {
+    /// The handshakes of an endpoint that are kept, each with the place that it left from.
+    fn probed(&self, plan: &ProbePlan) -> Vec<(Probed, WayTaken, Option<String>)> {
         let key = plan.key();
-        let kept = || {
-            self.kept
-                .range((key.clone(), String::new())..)
-                .take_while(|((known, _), _)| *known == key)
-                .filter(|((_, place), _)| !unfit.contains(place.as_str()))
-                .map(|(_, kept)| kept)
-        };
-        let fault = kept().find(|kept| kept.transcript.nginx.outcome != Outcome::Ok);
-        let counts = fault.or_else(|| kept().next())?;
-        let probed = Probed {
-            plan: Arc::new(plan.clone()),
-            at: counts.at,
-            result: Ok(Arc::clone(&counts.transcript)),
-        };
-        Some((probed, counts.way.clone()))
+        self.kept
+            .range((key.clone(), String::new())..)
+            .take_while(|((known, _), _)| *known == key)
+            .map(|((_, place), kept)| {
+                let probed = Probed {
+                    plan: Arc::new(plan.clone()),
+                    at: kept.at,
+                    result: Ok(Arc::clone(&kept.transcript)),
+                };
+                let is_pod = kept.way.via == Via::Exec.to_string();
+                (probed, kept.way.clone(), is_pod.then(|| place.clone()))
+            })
+            .collect()
     }
 
     fn note(&mut self, now: Timestamp, what: &str) {

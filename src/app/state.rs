@@ -72,6 +72,10 @@ pub struct App {
     pub running: BTreeSet<PlanKey>,
     /// The way that probes go.
     pub via: Via,
+    /// Whether paths are tested without a key press.
+    pub tests: Tests,
+    /// How often paths may still be tested again because something was changed from here.
+    pub retests: u8,
     /// Nothing may be written to the cluster.
     pub read_only: bool,
     /// How probes went, and what stands beside them.
@@ -88,6 +92,29 @@ pub struct App {
     pub stage: Option<Stage>,
     /// When the diagnosis was made; `None` before the first one.
     pub diagnosed_at: Option<Timestamp>,
+}
+
+/// Whether every path is tested by itself, without a key press.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Tests {
+    /// Only keys test.
+    #[default]
+    Off,
+    /// As soon as everything was read.
+    Wanted,
+    /// They run.
+    Running {
+        /// Handshakes that have ended.
+        done: usize,
+        /// Handshakes.
+        of: usize,
+        /// Paths.
+        paths: usize,
+        /// The transport.
+        via: Via,
+    },
+    /// They have ended.
+    Over,
 }
 
 /// A part of the screen that can have the keys.
@@ -259,6 +286,8 @@ impl App {
             toast: None,
             running: BTreeSet::new(),
             via: Via::default(),
+            tests: Tests::Off,
+            retests: 0,
             read_only: false,
             around: HashMap::new(),
             matrix: None,

@@ -1,19 +1,21 @@
 //! `check`: the tree with its health and findings, without a terminal.
 
-use std::{path::PathBuf, time::Duration};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use jiff::{SignedDuration, Timestamp};
 
 use super::{
     CliError, EXIT_COULD_NOT, EXIT_FOUND, EXIT_OK,
     args::{CheckArgs, CheckOutput, FailOn, InputArgs},
-    connect_within, output,
+    connect_within,
+    measure::{Parts, Target, measured},
+    output,
 };
 use crate::{
-    cluster::Cluster,
     diagnosis::{
         Diagnosis, Evidence,
         context::is_ngf,
+        ngf::known,
         plan::{ProbeTarget, plan_every},
         timeline::Timeline,
     },
@@ -21,14 +23,10 @@ use crate::{
     model::{
         kind::Kind,
         object::ObjectRef,
-        snapshot::{KindState, Snapshot, Source},
+        snapshot::{KindState, Scope, Snapshot, Source},
     },
-    rendered,
     report::{self, text::Style},
 };
-
-/// How far back `--logs` reads.
-const PAST: Duration = Duration::from_hours(1);
 
 /// Runs it.
 pub(super) async fn run(input: &InputArgs, args: &CheckArgs) -> Result<u8, CliError> {
@@ -36,27 +34,47 @@ pub(super) async fn run(input: &InputArgs, args: &CheckArgs) -> Result<u8, CliEr
     if args.over {
         return super::over::run(input, args, now).await;
     }
-    let (snapshot, evidence) = if !input.files.is_empty() {
-        let snapshot = read(input, args.timeout).await?;
-        let evidence = from_files(&snapshot, args.logs.as_deref())?;
-        (snapshot, evidence)
-    } else if args.logs.as_ref().is_some_and(|files| !files.is_empty()) {
-        return Err(
-            "--logs FILE needs -f: the logs of a cluster are read with --logs alone".into(),
-        );
-    } else if args.logs.is_some() || args.data_plane {
+    let (snapshot, target, evidence) = if input.files.is_empty() {
+        if args.logs.as_ref().is_some_and(|files| !files.is_empty()) {
+            return Err("--logs FILE needs -f: on a cluster the logs are read anyway".into());
+        }
         let cluster = connect_within(input, args.timeout).await?;
-        let snapshot = cluster.snapshot(cluster.left_of(args.timeout)).await;
-        let evidence = beyond_objects(&cluster, &snapshot, args).await;
-        (snapshot, evidence)
+        let snapshot = Arc::new(cluster.snapshot(cluster.left_of(args.timeout)).await);
+        let target = target_of(args, &snapshot, cluster.namespace())?;
+        let parts = Parts {
+            probes: !args.no_probe,
+            logs: !args.no_logs,
+            data_plane: !args.no_data_plane,
+            within: args.timeout,
+        };
+        let (evidence, missing) = measured(&cluster, &snapshot, target.as_ref(), parts).await;
+        for why in missing {
+            output::say(&why);
+        }
+        (snapshot, target, evidence)
     } else {
-        (read(input, args.timeout).await?, Evidence::none())
+        let snapshot = Arc::new(read(input, args.timeout).await?);
+        let namespace = input.namespace.as_deref().unwrap_or("default");
+        let target = target_of(args, &snapshot, namespace)?;
+        let evidence = from_files(&snapshot, args.logs.as_deref())?;
+        (snapshot, target, evidence)
     };
+    // What was measured is newer than the moment at which the command began.
+    let now = now.max(Timestamp::now());
     let mut diagnosis = Diagnosis::of(&snapshot, &evidence, now);
+    if let Some(Target { object, port }) = &target {
+        diagnosis = diagnosis.limited_to(object, *port);
+    }
     add_expiring(&mut diagnosis, &snapshot, args.within, now)?;
-    output::print(&render(&diagnosis, args.output, fail_on(args))?)?;
+    let is_unreadable = nothing_could_be_read(&snapshot);
+    let unread = if is_unreadable {
+        unread(&snapshot)
+    } else {
+        Vec::new()
+    };
+    output::print(&render(&diagnosis, args.output, fail_on(args), &unread)?)?;
     tell_problems(&snapshot);
-    if nothing_could_be_read(&snapshot) {
+    if is_unreadable {
         return Ok(EXIT_COULD_NOT);
     }
     Ok(if fail_on(args).exit_code(&diagnosis) == 0 {
@@ -66,33 +84,69 @@ pub(super) async fn run(input: &InputArgs, args: &CheckArgs) -> Result<u8, CliEr
     })
 }
 
-/// What the logs say, and what the data plane is really using, as far as `args` ask for it.
-async fn beyond_objects(cluster: &Cluster, snapshot: &Snapshot, args: &CheckArgs) -> Evidence {
-    let mut evidence = Evidence::none();
-    let gateways = ngf_gateways(snapshot);
-    let mut missing = Vec::new();
-    if args.logs.is_some() {
-        let (sources, left_out) = logs::sources(snapshot, &gateways);
-        missing.extend(left_out);
-        let left = cluster.left_of(args.timeout);
-        for log in logs::read(cluster, &sources, PAST, left).await {
-            evidence.record_log(log);
+/// The object that the arguments name; it has to exist, as far as that is known.
+fn target_of(
+    args: &CheckArgs,
+    snapshot: &Snapshot,
+    namespace: &str,
+) -> Result<Option<Target>, CliError> {
+    let Some(text) = &args.target else {
+        return Ok(None);
+    };
+    let namespace = match &snapshot.scope {
+        Scope::AllNamespaces => namespace,
+        Scope::Namespace(namespace) => namespace,
+    };
+    let is_policy = text
+        .split_once('/')
+        .and_then(|(kind, _)| Kind::parse(kind.split('.').next().unwrap_or(kind)))
+        == Some(Kind::BackendTLSPolicy);
+    let target = if is_policy {
+        Target {
+            object: super::fix::object_named(text, namespace)?,
+            port: None,
+        }
+    } else {
+        match ProbeTarget::parse(text, namespace)? {
+            ProbeTarget::Service { service, port } => Target {
+                object: service,
+                port,
+            },
+            ProbeTarget::Route(object) | ProbeTarget::Gateway(object) => {
+                Target { object, port: None }
+            }
+            ProbeTarget::Node(_) => return Err(format!("invalid object {text:?}").into()),
+        }
+    };
+    if snapshot.raw(&target.object).is_none() {
+        let object = &target.object;
+        let kind = object.kind.name().to_ascii_lowercase();
+        return Err(match known::absence_is_proven(snapshot, object) {
+            Ok(()) => format!(
+                "{kind} {:?} not found in namespace {:?}",
+                object.name, object.namespace
+            ),
+            Err(why) => format!("cannot check {kind} {:?}: {why}", object.name),
+        }
+        .into());
+    }
+    Ok(Some(target))
+}
+
+/// What kept the objects from being read, a sentence each.
+fn unread(snapshot: &Snapshot) -> Vec<String> {
+    let problems = snapshot.problems.iter();
+    let mut all: Vec<String> = problems
+        .map(|problem| format!("{}: {}", problem.place, problem.message))
+        .collect();
+    for kind in [Kind::Gateway, Kind::HTTPRoute] {
+        if let (Source::Cluster { .. }, Err(why)) =
+            (&snapshot.source, known::kind_is_known(snapshot, kind))
+        {
+            all.push(why);
         }
     }
-    if args.data_plane {
-        let (found, left_out) =
-            rendered::read(cluster, snapshot, &gateways, cluster.left_of(args.timeout)).await;
-        missing.extend(left_out);
-        for in_pod in found {
-            evidence.record_rendered(in_pod);
-        }
-    }
-    missing.sort();
-    missing.dedup();
-    for why in missing {
-        output::say(&why);
-    }
-    evidence
+    all
 }
 
 /// What log files say, beside manifests.
@@ -193,6 +247,7 @@ pub(super) fn fail_on(args: &CheckArgs) -> report::FailOn {
     match args.fail_on {
         FailOn::Error => report::FailOn::Error,
         FailOn::Warning => report::FailOn::Warning,
+        FailOn::Unknown => report::FailOn::Unknown,
         FailOn::Never => report::FailOn::Never,
     }
 }
@@ -215,12 +270,13 @@ pub(super) fn render(
     diagnosis: &Diagnosis,
     format: CheckOutput,
     fail_on: report::FailOn,
+    unread: &[String],
 ) -> Result<String, serde_json::Error> {
     Ok(match format {
-        CheckOutput::Text => report::text::render(diagnosis, style()),
-        CheckOutput::Json => report::json::render(diagnosis)? + "\n",
-        CheckOutput::Junit => report::junit::render(diagnosis, fail_on),
-        CheckOutput::Markdown => report::markdown::render(diagnosis),
+        CheckOutput::Text => report::text::render_as_read(diagnosis, style(), unread),
+        CheckOutput::Json => report::json::render_as_read(diagnosis, unread)? + "\n",
+        CheckOutput::Junit => report::junit::render_as_read(diagnosis, fail_on, unread),
+        CheckOutput::Markdown => report::markdown::render_as_read(diagnosis, unread),
     })
 }
 

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use ngf_probes::chain::{Certificates, NGINX_SERVER_DEPTH};
 use ngf_probes::spec::{
-    BackendTrust, ClientIdentity, HttpSpec, Options, ProbeSpec, TlsSpec, Trust,
+    BackendTrust, ClientIdentity, HttpSpec, Options, PROBE, ProbeSpec, TlsSpec, Trust, marked,
 };
 use zeroize::Zeroizing;
 
@@ -77,7 +77,7 @@ pub fn spec(args: &ProbeArgs, address: &str, server_name: &str) -> Result<ProbeS
         http: HttpSpec {
             method: "GET".to_owned(),
             host: args.host.clone().unwrap_or_else(|| server_name.to_owned()),
-            path: args.path.clone().unwrap_or_else(|| "/".to_owned()),
+            path: marked(args.path.as_deref().unwrap_or("/"), PROBE),
         },
         timeout: args.timeout,
     })

@@ -8,14 +8,14 @@ use std::{
     time::{Duration, Instant},
 };
 
-use jiff::Timestamp;
+use clap::Parser;
 use ngf_sandbox::{SCENARIOS, Sandbox, SandboxOptions, Scenario, Stage};
 use tokio::sync::Mutex;
-use tokio_util::sync::CancellationToken;
+use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
 use super::{
     CliError, EXIT_OK,
-    args::{CheckOutput, DemoArgs, InputArgs},
+    args::{Cli, Command, DemoArgs, InputArgs},
     check,
     kubeconfig_file::KubeconfigFile,
     output, probe,
@@ -24,16 +24,13 @@ use super::{
 use crate::{
     app::signals::Watch,
     cluster::{self, Cluster, ClusterOptions, LogOptions, transport::Via},
-    command::Command,
-    diagnosis::{
-        Diagnosis, Evidence,
-        evidence::Probed,
-        plan::{ProbeTarget, plan},
-    },
+    command,
+    diagnosis::plan::{ProbeTarget, plan},
     model::{kind::Kind, object::ObjectRef, snapshot::Snapshot},
-    report::{FailOn, probe::Reports},
     world::{Live, LiveOptions, Walk, stage_event},
 };
+
+mod traffic;
 
 /// How long the embedded cluster may take to show what was done to it.
 const SETTLE: Duration = Duration::from_secs(15);
@@ -86,6 +83,7 @@ pub(super) async fn run(input: &InputArgs, args: &DemoArgs) -> Result<u8, CliErr
     let cancel = CancellationToken::new();
     let _stop = cancel.clone().drop_guard();
     let snapshots = cluster.watch(&cancel);
+    let cluster_of_traffic = cluster.clone();
     let options = LiveOptions::embedded(PROBE_TIMEOUT);
     let world = Live::new(cluster, snapshots.clone(), options)
         .with_stages(Arc::new(Walk(Arc::new(Mutex::new(sandbox)))));
@@ -99,8 +97,11 @@ pub(super) async fn run(input: &InputArgs, args: &DemoArgs) -> Result<u8, CliErr
         }),
         read_only: input.read_only,
         tick: input.tick,
+        no_probe: args.no_probe,
         ..Begin::default()
     };
+    let traffic = traffic::keep_sending(cluster_of_traffic, snapshots.clone());
+    let _traffic = AbortOnDropHandle::new(tokio::spawn(traffic));
     tui::show(Arc::new(world), snapshots, begin, signals).await
 }
 
@@ -146,6 +147,12 @@ async fn serve(sandbox: Sandbox, file: Option<&Path>) -> Result<u8, CliError> {
             return Err(error.into());
         }
     };
+    let cluster = connect(&sandbox).await?;
+    traffic::send(&cluster, &settled(&cluster).await).await;
+    let cancel = CancellationToken::new();
+    let _stop = cancel.clone().drop_guard();
+    let traffic = traffic::keep_sending(cluster.clone(), cluster.watch(&cancel));
+    let _traffic = AbortOnDropHandle::new(tokio::spawn(traffic));
     output::say(&format!(
         "# The embedded cluster is served until ctrl-c. {save}kubectl --kubeconfig {name} get gateways,httproutes,backendtlspolicies -A",
     ));
@@ -179,35 +186,44 @@ fn signals() -> std::io::Result<impl Future<Output = ()>> {
     Ok(async { drop(tokio::signal::ctrl_c().await) })
 }
 
-/// Walks stages in words: what was done, what the check says, what the probe saw, what the
-/// application logged.
+/// Walks stages in words: what was done, what `check` and `probe` print, what the application logged.
 async fn walk(
     sandbox: Sandbox,
     cluster: &Cluster,
     scenario: &Scenario,
     stages: &[Stage],
 ) -> Result<u8, CliError> {
+    // The commands themselves, as they are typed.
+    let parsed = |words: &[&str]| Cli::try_parse_from(words).map(|cli| cli.command);
+    let (Some(Command::Check(check)), Some(Command::Probe(probe))) = (
+        parsed(&["ngf-tui", "check"])?,
+        parsed(&["ngf-tui", "probe", "httproute/secure-app"])?,
+    ) else {
+        return Err("the commands of the demo cannot be parsed".into());
+    };
+    let input = InputArgs {
+        kubeconfig_text: Some(sandbox.kubeconfig()),
+        ..InputArgs::default()
+    };
     for stage in stages {
         sandbox.set_stage(*stage).await?;
         let snapshot = settled(cluster).await;
-        let reports = probe_route(cluster, &snapshot).await?;
+        traffic::send(cluster, &snapshot).await;
+        output::print(&format!(
+            "═══ {} ═══\n{}\n\n$ ngf-tui check\n",
+            heading(scenario, *stage),
+            explanation(scenario, *stage)
+        ))?;
+        check::run(&input, &check).await?;
+        output::print("\n$ ngf-tui probe httproute/secure-app\n")?;
+        if let Err(why) = probe::run(&input, &probe).await {
+            // As the command says it, but on standard output, where the rest is.
+            output::print(&format!(
+                "ngf-tui: {}\n",
+                crate::report::clean(&crate::world::in_words(why.as_ref()))
+            ))?;
+        }
         let mut text = String::new();
-        let _ = writeln!(text, "═══ {} ═══", heading(scenario, *stage));
-        let _ = writeln!(text, "{}\n", explanation(scenario, *stage));
-        let evidence = evidence_of(&reports);
-        let diagnosis = Diagnosis::of(&snapshot, &evidence, Timestamp::now());
-        let _ = writeln!(
-            text,
-            "$ ngf-tui check\n{}",
-            check::render(&diagnosis, CheckOutput::Text, FailOn::default())?
-        );
-        let _ = writeln!(text, "$ ngf-tui probe httproute/secure-app");
-        for report in &reports.probes {
-            let _ = writeln!(text, "{}", report.text());
-        }
-        for why in &reports.not_run {
-            let _ = writeln!(text, "not probed: {why}");
-        }
         for line in logs(cluster, &snapshot).await {
             let _ = writeln!(text, "{line}");
         }
@@ -254,32 +270,6 @@ fn guide_route() -> ObjectRef {
     ObjectRef::new(Kind::HTTPRoute, "default", "secure-app")
 }
 
-async fn probe_route(cluster: &Cluster, snapshot: &Snapshot) -> Result<Reports, CliError> {
-    let cancel = CancellationToken::new();
-    match plan(snapshot, &ProbeTarget::Route(guide_route())) {
-        Ok(plans) => Ok(probe::run_plans(cluster, plans, PROBE_TIMEOUT, &cancel).await),
-        Err(why) => Ok(Reports {
-            schema: crate::report::probe::LIST_SCHEMA,
-            probes: Vec::new(),
-            not_run: vec![why.to_string()],
-        }),
-    }
-}
-
-fn evidence_of(reports: &Reports) -> Evidence {
-    let mut evidence = Evidence::none();
-    for report in &reports.probes {
-        if let Some(plan) = &report.plan {
-            evidence.record(Probed {
-                plan: Arc::new(plan.clone()),
-                at: Timestamp::now(),
-                result: Ok(Arc::new(report.transcript.clone())),
-            });
-        }
-    }
-    evidence
-}
-
 /// The last line that each pod of the application logged, as `kubectl logs --tail=1` prints it.
 async fn logs(cluster: &Cluster, snapshot: &Snapshot) -> Vec<String> {
     let mut lines = Vec::new();
@@ -287,7 +277,7 @@ async fn logs(cluster: &Cluster, snapshot: &Snapshot) -> Vec<String> {
         if pod.meta.labels.get("app").map(String::as_str) != Some("secure-app") {
             continue;
         }
-        let command = Command::new("kubectl")
+        let command = command::Command::new("kubectl")
             .words(["logs"])
             .name(reference.kind, &reference.name)
             .words(["--tail=1"]);

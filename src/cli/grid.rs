@@ -50,6 +50,7 @@ async fn round(
     planning: Planning,
     made: &Made,
 ) -> Result<Vec<Grid>, CliError> {
+    let prober = job.prober_of(transports);
     let mut grids = Vec::new();
     for gateway in gateways(&planning.plans) {
         let plans: Vec<ProbePlan> = planning
@@ -61,10 +62,9 @@ async fn round(
         let (columns, notes) = columns(job, transports, &gateway, made).await?;
         let mut show = show_progress(job.args.way.watch.is_none());
         let mut grid = grid::run(
-            transports,
+            &prober,
             plans,
             &columns,
-            job.args.timeout,
             job.args.way.parallel,
             job.cancel,
             |done| {

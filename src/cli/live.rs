@@ -5,29 +5,25 @@ use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use futures::FutureExt;
 use jiff::Timestamp;
-use ngf_probes::settle_demand;
 use tokio_util::sync::CancellationToken;
 
 use super::{
     CliError,
     args::{InputArgs, ProbeArgs},
-    connect_within, grid, output,
-    probe::{self, Extras},
+    connect_within, grid, output, probe,
 };
 use crate::{
-    beside::{self, Asked},
-    cluster::transport::{Confirmation, Leftovers, MakeOptions, Transports, Via, Ways},
+    beside,
+    cluster::transport::{Confirmation, Leftovers, MakeOptions, Transports, Via},
     diagnosis::plan::{Planning, ProbePlan, ProbeTarget, plan_all, plan_every},
     model::{
         index::Index,
         snapshot::{Scope, Snapshot},
         topology::Topology,
     },
+    prober::{By, Extras, Prober, ProberOptions},
     report::probe::{Report, Reports},
-    world::{
-        making::{self, Made, ONCE, READ_ONLY, WATCHING, Wish, only},
-        run_over, spec_for,
-    },
+    world::making::{self, Made, ONCE, READ_ONLY, WATCHING, Wish},
 };
 
 /// How long to wait for the cluster's answers before planning.
@@ -45,46 +41,28 @@ pub(super) async fn probe_target(
 ) -> Result<Reports, CliError> {
     guarded(args, async |job| {
         let found = job.find(input, target).await?;
+        let prober = job.prober(&found);
+        let by = job.by(&found);
         let run = async |plan: &ProbePlan| {
-            let ways = job.ways(&found, plan).await?;
-            let (spec, note) = spec_for(&found.transports, plan, &ways, args.timeout).await?;
-            let spec = &spec;
             let began = Timestamp::now();
-            let trust = probe::mounted_trust(found.transports.snapshot(), &plan.service);
-            let trust = &trust;
-            let (mut transcript, mut way) = run_over(&ways, |dial| async move {
-                extras
-                    .probe(spec.clone(), trust.clone(), &*dial, job.cancel)
-                    .await
-            })
-            .await?;
-            way.not_taken.extend(note);
-            let taken = ways.ways.iter().find(|one| one.via.to_string() == way.via);
-            let beside =
-                if args.way.backend_only || found.planning.plans.len() > beside::MOST_PROBES {
-                    None
-                } else {
-                    let asked = Asked {
-                        exec: taken.and_then(|way| way.exec.as_ref()),
-                        service_names: args.way.dns,
-                        address: args.way.gateway_address.as_ref(),
-                        elsewhere: None,
-                        seen_from: way.seen_from,
-                        timeout: args.timeout,
-                        cancel: job.cancel,
-                    };
-                    Some(beside::beside(&found.transports, plan, &asked, began, &transcript).await)
-                };
+            let seen = prober.probe(plan, &by, extras, job.cancel).await?;
+            let without_context =
+                args.way.backend_only || found.planning.plans.len() > beside::MOST_PROBES;
+            let beside = if without_context {
+                None
+            } else {
+                Some(prober.context(plan, &seen, began, job.cancel).await)
+            };
             // After the logs were read: the backend logs this one, too.
-            if extras.may_ask_again()
-                && let Some(taken) = taken
-            {
-                settle_demand(&mut transcript, spec, &*taken.dial, job.cancel).await;
-            }
+            let settled = if extras.may_ask_again() {
+                prober.settle(&seen, job.cancel).await
+            } else {
+                None
+            };
             Ok(Report {
-                transcript,
+                transcript: settled.unwrap_or_else(|| (*seen.transcript).clone()),
                 plan: Some(plan.clone()),
-                way: Some(way),
+                way: Some(seen.way),
                 beside,
             })
         };
@@ -236,15 +214,27 @@ impl Job<'_> {
         })
     }
 
-    /// The ways for a planned connection.
-    pub(super) async fn ways(&self, found: &Found, plan: &ProbePlan) -> Result<Ways, String> {
-        let way = &self.args.way;
-        match found.made.get(&plan.gateway).and_then(|made| made.first()) {
-            Some((_, way)) => Ok(only(way)),
-            None => {
-                let pod = way.pod.as_deref();
-                found.transports.ways(plan, way.via, pod).await
-            }
+    /// The prober for what was found.
+    pub(super) fn prober(&self, found: &Found) -> Prober {
+        self.prober_of(&found.transports)
+    }
+
+    /// The prober for these transports.
+    pub(super) fn prober_of(&self, transports: &Arc<Transports>) -> Prober {
+        let options = ProberOptions {
+            address: self.args.way.gateway_address.clone(),
+            names: self.args.way.dns,
+            ..ProberOptions::new(self.args.timeout)
+        };
+        Prober::new(Arc::clone(transports), options)
+    }
+
+    /// Where its probes originate.
+    pub(super) fn by(&self, found: &Found) -> By {
+        By {
+            via: self.args.way.via,
+            pod: self.args.way.pod.clone(),
+            made: found.made.clone(),
         }
     }
 

@@ -1,24 +1,14 @@
 //! `probe --matrix`: what a backend accepts, and whether nginx's defaults lie inside.
 
-use ngf_probes::{
-    dial::Direct,
-    matrix::{Matrix, measure},
-    spec::Options,
-};
+use ngf_probes::{dial::Direct, matrix::measure, spec::Options};
 use tokio_util::sync::CancellationToken;
 
 use super::{
     CliError, EXIT_COULD_NOT, EXIT_FOUND, EXIT_OK,
     args::{InputArgs, Output, ProbeArgs},
-    connect,
-    live::{self, Found, Job},
-    output, probe,
+    connect, live, output, probe,
 };
-use crate::{
-    diagnosis::plan::ProbePlan,
-    report::matrix::{LIST_SCHEMA, Report, Reports},
-    world::{run_over, spec_for},
-};
+use crate::report::matrix::{LIST_SCHEMA, Report, Reports};
 
 /// Runs it; backends one after the other, each at several offers at a time.
 pub(super) async fn run(input: &InputArgs, args: &ProbeArgs) -> Result<u8, CliError> {
@@ -57,6 +47,7 @@ async fn of_target(
 ) -> Result<Reports, CliError> {
     live::guarded(args, async |job| {
         let found = job.find(input, target).await?;
+        let (prober, by) = (job.prober(&found), job.by(&found));
         let mut reports = Reports {
             schema: LIST_SCHEMA,
             matrices: Vec::new(),
@@ -72,7 +63,7 @@ async fn of_target(
                 reports.not_run.push(format!("{name}: {why}"));
                 continue;
             }
-            match of(job, &found, plan, options).await {
+            match prober.measure(plan, &by, options, job.cancel).await {
                 Ok(matrix) => reports.matrices.push(Report {
                     matrix,
                     plan: Some(plan.clone()),
@@ -86,22 +77,6 @@ async fn of_target(
         Ok(reports)
     })
     .await
-}
-
-async fn of(
-    job: &Job<'_>,
-    found: &Found,
-    plan: &ProbePlan,
-    options: &Options,
-) -> Result<Matrix, String> {
-    let ways = job.ways(found, plan).await?;
-    let (spec, _) = spec_for(&found.transports, plan, &ways, job.args.timeout).await?;
-    let spec = &spec;
-    let (matrix, _) = run_over(&ways, |dial| async move {
-        measure(spec, options, &*dial, job.cancel).await
-    })
-    .await?;
-    Ok(matrix)
 }
 
 /// One matrix is printed as itself, several as a list.

@@ -16,6 +16,7 @@ mod kubeconfig_file;
 mod live;
 mod logs;
 mod matrix;
+mod measure;
 mod memory;
 mod output;
 mod over;
@@ -86,7 +87,9 @@ fn parse() -> Cli {
 
 async fn dispatch(cli: Cli) -> Result<u8, CliError> {
     if cli.command.is_some() && !cli.debug.is_empty() {
-        return Err("write --via, --image and --gateway-address after the command".into());
+        return Err(
+            "write --via, --image, --gateway-address and --no-probe after the command".into(),
+        );
     }
     match cli.command {
         None => tui::run(&cli.input, &cli.debug).await,
@@ -120,20 +123,27 @@ async fn dispatch(cli: Cli) -> Result<u8, CliError> {
 }
 
 /// The cluster that the arguments name.
+///
+/// # Errors
+/// Where it cannot be reached, or the namespace of `-n` does not exist.
 async fn connect_to(input: &InputArgs) -> Result<Cluster, ClusterError> {
-    cluster::connect(&options(input, None)).await
+    let cluster = cluster::connect(&options(input, None)).await?;
+    cluster.check_namespace().await?;
+    Ok(cluster)
 }
 
 /// The same, connected within `--timeout`.
 async fn connect_within(input: &InputArgs, limit: Duration) -> Result<Cluster, ClusterError> {
-    cluster::connect(&options(input, Some(limit))).await
+    let cluster = cluster::connect(&options(input, Some(limit))).await?;
+    cluster.check_namespace().await?;
+    Ok(cluster)
 }
 
 fn options(input: &InputArgs, limit: Option<Duration>) -> ClusterOptions {
     ClusterOptions {
         limit,
         kubeconfig: input.kubeconfig.clone(),
-        kubeconfig_text: None,
+        kubeconfig_text: input.kubeconfig_text.clone(),
         context: input.context.clone(),
         namespace: input.namespace.clone(),
         all_namespaces: input.all_namespaces,

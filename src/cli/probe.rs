@@ -1,21 +1,9 @@
 //! `probe`: a live handshake, from the command line's own words or from the cluster's objects.
 
-use std::{
-    sync::{Mutex, PoisonError},
-    time::Duration,
-};
+use std::sync::{Mutex, PoisonError};
 
 use futures::StreamExt;
-use jiff::Timestamp;
-use ngf_probes::{
-    ProbeError,
-    capture::Capture,
-    chain::{Certificates, NGINX_SERVER_DEPTH},
-    dial::{Dial, Direct},
-    probe_with, settle_demand,
-    spec::{BackendTrust, Options, ProbeSpec},
-    transcript::Transcript,
-};
+use ngf_probes::{dial::Direct, settle_demand};
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -26,64 +14,18 @@ use super::{
     pcap::PcapFile,
 };
 use crate::{
-    cluster::Cluster,
-    diagnosis::{mounted::with_certificates, plan::ProbePlan},
-    model::{object::ObjectRef, snapshot::Snapshot},
+    diagnosis::plan::ProbePlan,
+    prober::Extras,
     report::probe::{LIST_SCHEMA, Report, Reports},
-    world::run_plan,
 };
 
-/// How many probes run at a time.
-#[cfg(feature = "demo")]
-const AT_A_TIME: usize = 16;
-
-/// What probes do beside their verdict, as the command line asks.
-#[derive(Default)]
-pub(super) struct Extras {
-    options: Options,
-    at: Option<Timestamp>,
-    /// A capture of each probe, where they are asked for.
-    captures: Option<Mutex<Vec<Capture>>>,
-}
-
-impl Extras {
-    fn new(args: &ProbeArgs) -> Result<Self, ConnectError> {
-        Ok(Self {
-            options: connect::options(args)?,
-            at: args.at,
-            captures: args.pcap.is_some().then(Mutex::default),
-        })
-    }
-
-    /// Whether a second handshake may complete what the first one says: not where every byte is
-    /// kept, or another moment is meant.
-    pub(super) fn may_ask_again(&self) -> bool {
-        self.captures.is_none() && self.at.is_none()
-    }
-
-    /// Runs a probe with them; `trust` is whom the backend probably trusts, where objects say so.
-    pub(super) async fn probe(
-        &self,
-        mut spec: ProbeSpec,
-        trust: Option<BackendTrust>,
-        dial: &dyn Dial,
-        cancel: &CancellationToken,
-    ) -> Result<Transcript, ProbeError> {
-        if let (Some(tls), Some(at)) = (&mut spec.tls, self.at) {
-            tls.at = Some(at);
-        }
-        let mut options = self.options.clone();
-        options.backend_trust = options.backend_trust.or(trust);
-        if let Some(captures) = &self.captures {
-            let capture = Capture::new();
-            options.capture = Some(capture.clone());
-            captures
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .push(capture);
-        }
-        probe_with(&spec, &options, dial, cancel).await
-    }
+/// What the command line asks a probe to do in addition to what nginx does.
+fn extras(args: &ProbeArgs) -> Result<Extras, ConnectError> {
+    Ok(Extras {
+        options: connect::options(args)?,
+        at: args.at,
+        captures: args.pcap.is_some().then(Mutex::default),
+    })
 }
 
 /// Runs it.
@@ -92,12 +34,12 @@ pub(super) async fn run(input: &InputArgs, args: &ProbeArgs) -> Result<u8, CliEr
         return matrix::run(input, args).await;
     }
     let cancel = CancellationToken::new();
-    let extras = Extras::new(args)?;
+    let extras = extras(args)?;
     let file = args.pcap.as_deref().map(PcapFile::create).transpose()?;
     let reports = match (&args.connect, &args.server_name, &args.target) {
         (Some(address), Some(name), _) => {
             let spec = connect::spec(args, address, name)?;
-            let mut transcript = extras.probe(spec.clone(), None, &Direct, &cancel).await?;
+            let mut transcript = extras.run(spec.clone(), None, &Direct, &cancel).await?;
             if extras.may_ask_again() {
                 settle_demand(&mut transcript, &spec, &Direct, &cancel).await;
             }
@@ -123,8 +65,12 @@ pub(super) async fn run(input: &InputArgs, args: &ProbeArgs) -> Result<u8, CliEr
         let captures = captures.lock().unwrap_or_else(PoisonError::into_inner);
         output::say(&file.write(&captures)?);
     }
-    let could_not = !reports.not_run.is_empty();
-    let all_served = reports.probes.iter().all(Report::is_served);
+    let could_not =
+        !reports.not_run.is_empty() || reports.probes.iter().any(|probe| !probe.is_proven());
+    let all_served = reports
+        .probes
+        .iter()
+        .all(|probe| probe.is_served() || !probe.is_proven());
     Ok(match (all_served, could_not) {
         (false, _) => EXIT_FOUND,
         (true, true) => EXIT_COULD_NOT,
@@ -136,21 +82,6 @@ pub(super) async fn run(input: &InputArgs, args: &ProbeArgs) -> Result<u8, CliEr
 pub(super) const NAME_SOMETHING: &str =
     "name what to probe, or an address with --connect and --server-name";
 
-/// The CAs by which a Service's pods probably check clients: the one `ca.crt` that they mount.
-pub(super) fn mounted_trust(snapshot: &Snapshot, service: &ObjectRef) -> Option<BackendTrust> {
-    let service = snapshot.services.get(service)?;
-    let mounted = with_certificates(snapshot, service, "ca.crt");
-    let [(mounted, facts)] = mounted.as_slice() else {
-        return None;
-    };
-    let der = facts.iter().map(|facts| facts.der.clone());
-    Some(BackendTrust {
-        trusted: Certificates::Der(der.collect()),
-        origin: format!("{}[ca.crt], which its pods mount,", mounted.source),
-        depth: NGINX_SERVER_DEPTH,
-    })
-}
-
 /// A plan with what the command line says otherwise.
 pub(super) fn adjusted(mut plan: ProbePlan, args: &ProbeArgs) -> ProbePlan {
     if let Some(host) = &args.host {
@@ -160,25 +91,6 @@ pub(super) fn adjusted(mut plan: ProbePlan, args: &ProbeArgs) -> ProbePlan {
         plan.path.clone_from(path);
     }
     plan
-}
-
-/// Runs plans directly, several at a time; results are in the order of the plans.
-#[cfg(feature = "demo")]
-pub(super) async fn run_plans(
-    cluster: &Cluster,
-    plans: Vec<ProbePlan>,
-    timeout: Duration,
-    cancel: &CancellationToken,
-) -> Reports {
-    collect(plans, AT_A_TIME, async |plan| {
-        Ok(Report {
-            transcript: run_plan(cluster, plan, timeout, cancel).await?,
-            plan: Some(plan.clone()),
-            way: None,
-            beside: None,
-        })
-    })
-    .await
 }
 
 /// Runs plans, so many at a time; results are in the order of the plans.

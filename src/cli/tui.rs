@@ -17,7 +17,7 @@ use crate::{
         job::World,
         run::{Ended, TICK, run as run_app},
         signals::{End, Watch},
-        state::App,
+        state::{App, Tests},
     },
     cluster::transport::Via,
     files,
@@ -41,6 +41,8 @@ pub(super) struct Begin {
     pub(super) reading: bool,
     /// How often the clock moves on, where it is not [`TICK`].
     pub(super) tick: Option<Duration>,
+    /// No path is tested without a key press.
+    pub(super) no_probe: bool,
 }
 
 /// Runs it.
@@ -49,6 +51,7 @@ pub(super) async fn run(input: &InputArgs, args: &DebugArgs) -> Result<u8, CliEr
         via: args.via.unwrap_or_default(),
         read_only: input.read_only,
         tick: input.tick,
+        no_probe: args.no_probe,
         ..Begin::default()
     };
     if begin.read_only && begin.via.writes() {
@@ -118,6 +121,10 @@ pub(super) async fn show(
     )?;
     app.via = begin.via;
     app.read_only = begin.read_only;
+    let is_cluster = matches!(app.snapshot.source, Source::Cluster { .. });
+    if is_cluster && !begin.no_probe && !begin.read_only {
+        app.tests = Tests::Wanted;
+    }
     app.reading = begin.reading;
     let tick = begin.tick.unwrap_or(TICK);
     let Ended { left, by } = run_app(app, world, snapshots, signals, tick).await?;

@@ -37,7 +37,7 @@ const MAX_NAMED: usize = 20;
 /// What `--timeout` is where nobody says.
 const DEFAULT_LIMIT: Duration = Duration::from_secs(15);
 /// What a context is called that is none.
-const IN_CLUSTER: &str = "in-cluster";
+pub(crate) const IN_CLUSTER: &str = "in-cluster";
 
 /// Requests that may wait for the client.
 const WAITING: usize = 1024;

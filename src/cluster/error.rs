@@ -49,6 +49,12 @@ pub enum ClusterError {
         /// The name.
         name: String,
     },
+    /// The cluster has no such namespace.
+    #[error("namespace {name:?} not found")]
+    NoNamespace {
+        /// The name.
+        name: String,
+    },
     /// The context leads nowhere: its cluster, its CA file, its client certificate.
     #[error("the context {context:?} is not usable: {why}")]
     Context {

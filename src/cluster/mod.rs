@@ -41,7 +41,7 @@ use self::{
     renew::Renewable,
     request::{Resource, fetch, no_answer},
     room::Room,
-    store::{Store, is_settled},
+    store::Store,
     watcher::{Shared, Watcher},
 };
 use crate::model::{
@@ -76,11 +76,13 @@ mod store;
 pub mod transport;
 mod watcher;
 
+pub(crate) use config::IN_CLUSTER;
 pub use error::ClusterError;
 pub use follow::{LogCursor, LogFollower, LogNews};
 pub(crate) use pace::Pace;
 pub use read::LogOptions;
 pub(crate) use request::is_name;
+pub(crate) use store::is_settled;
 
 /// How often the tool checks for kinds that came or went, where the cluster has all that it needs.
 const REDISCOVER: Duration = Duration::from_mins(5);
@@ -271,6 +273,27 @@ impl Cluster {
     /// Name of the context; `in-cluster` within a pod.
     pub fn context(&self) -> &str {
         &self.context
+    }
+
+    /// Whether the namespace that is read exists, as far as the API server says.
+    ///
+    /// # Errors
+    /// [`ClusterError::NoNamespace`], where it does not.
+    pub async fn check_namespace(&self) -> Result<(), ClusterError> {
+        let Scope::Namespace(namespace) = &self.scope else {
+            return Ok(());
+        };
+        let Ok(request) = get(&format!("/api/v1/namespaces/{namespace}")) else {
+            return Ok(());
+        };
+        let answer = timeout(config::CONNECT, fetch::<Value>(&self.client, request)).await;
+        match answer {
+            Ok(Err(Failure::NotFound(_))) => Err(ClusterError::NoNamespace {
+                name: namespace.clone(),
+            }),
+            // Who may not read Namespaces may still read what is in one.
+            _ => Ok(()),
+        }
     }
 
     /// Scheme, host and port of the API server.

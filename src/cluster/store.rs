@@ -345,7 +345,7 @@ fn full() -> KindState {
 
 /// Whether everything that was asked for has an answer: each kind, and each Secret and ConfigMap
 /// that something refers to.
-pub(super) fn is_settled(snapshot: &Snapshot) -> bool {
+pub(crate) fn is_settled(snapshot: &Snapshot) -> bool {
     let mut states = snapshot.kinds.values();
     let is_known = |reference: &ObjectRef| {
         snapshot.secrets.contains_key(reference) || snapshot.config_maps.contains_key(reference)

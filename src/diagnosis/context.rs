@@ -8,6 +8,7 @@ use std::{
 };
 
 use jiff::Timestamp;
+use ngf_probes::transcript::Outcome;
 
 use super::{
     evidence::{Evidence, Probed},
@@ -18,7 +19,7 @@ use super::{
         RuleDecision, Running, Written, client_certificate, decide_policy, decide_rule, known,
         predict, refused,
     },
-    plan::{ProbeTarget, TrustSource, plan_all},
+    plan::{PlannedEndpoint, ProbeTarget, TrustSource, plan_all},
 };
 use crate::{
     logs::{self, Joined},
@@ -57,8 +58,12 @@ pub struct Context<'a> {
     written: BTreeMap<&'a ObjectRef, Written>,
     /// Objects whose status is another than NGF would write.
     pub differences: BTreeMap<ObjectRef, Vec<Difference>>,
-    /// Probes of connections that nginx would still open as it was tried.
+    /// Probes of connections that nginx would still open as it was tried, but for those of
+    /// [`Context::unfit`].
     pub probes: Vec<&'a Probed>,
+    /// Probes from data-plane pods from which every handshake fails with endpoints that another place gets
+    /// through to, each with the pod: what they show is that pod's fault, and not the endpoint's.
+    pub unfit: Vec<(ObjectRef, &'a Probed)>,
     /// What logs say, joined to the connections that it is about.
     pub logs: Vec<Joined<'a>>,
     /// What the pods of each Service mount, worked out once for each that is asked for.
@@ -141,13 +146,14 @@ impl<'a> Context<'a> {
             trusting: BTreeMap::new(),
             writers: writers(snapshot),
             probes: Vec::new(),
+            unfit: Vec::new(),
             logs: logs::join(snapshot, index, topology, evidence),
             mounted: RefCell::default(),
             secrets_of_backends: OnceCell::new(),
             selectable: OnceCell::new(),
             differences: BTreeMap::new(),
         };
-        context.probes = context.current_probes();
+        (context.probes, context.unfit) = context.current_probes();
         context.rules = context.rules_in_use();
         context.written = context.written();
         context.policy_users = context.users();
@@ -289,7 +295,8 @@ impl<'a> Context<'a> {
         self.writers.get(secret).copied()
     }
 
-    fn current_probes(&self) -> Vec<&'a Probed> {
+    #[allow(clippy::type_complexity)] // the two fields that it fills
+    fn current_probes(&self) -> (Vec<&'a Probed>, Vec<(ObjectRef, &'a Probed)>) {
         let routes: BTreeSet<&ObjectRef> = self
             .evidence
             .probes()
@@ -302,14 +309,43 @@ impl<'a> Context<'a> {
                 plans.extend(planning.plans.into_iter().map(|plan| (plan.key(), plan)));
             }
         }
-        self.evidence
-            .probes()
-            .filter(|probed| {
-                plans
-                    .get(&probed.plan.key())
-                    .is_some_and(|plan| plan.same_connection(&probed.plan))
-            })
-            .collect()
+        let current = self.evidence.probes_from().filter(|(_, probed)| {
+            plans
+                .get(&probed.plan.key())
+                .is_some_and(|plan| plan.same_connection(&probed.plan))
+        });
+        let mut by_place: BTreeMap<(&ObjectRef, Option<&str>), Vec<&'a Probed>> = BTreeMap::new();
+        for (place, probed) in current {
+            let at = (&probed.plan.gateway, place);
+            by_place.entry(at).or_default().push(probed);
+        }
+        let outcome = |probed: &Probed| {
+            let transcript = probed.result.as_ref().ok()?;
+            Some(transcript.nginx.outcome)
+        };
+        let gets_through =
+            |probed: &Probed| matches!(outcome(probed), Some(Outcome::Ok | Outcome::HttpError));
+        let through: BTreeSet<(&ObjectRef, &PlannedEndpoint)> = by_place
+            .values()
+            .flatten()
+            .filter(|probed| gets_through(probed))
+            .map(|probed| (&probed.plan.gateway, &probed.plan.endpoint))
+            .collect();
+        let (mut fit, mut unfit) = (Vec::new(), Vec::new());
+        for ((gateway, place), probes) in by_place {
+            let fails = |probed: &&Probed| outcome(probed).is_some() && !gets_through(probed);
+            let is_well_elsewhere =
+                |probed: &&Probed| through.contains(&(&probed.plan.gateway, &probed.plan.endpoint));
+            match place {
+                Some(pod) if probes.iter().all(fails) && probes.iter().any(is_well_elsewhere) => {
+                    let pod = ObjectRef::new(Kind::Pod, &gateway.namespace, pod);
+                    unfit.extend(probes.into_iter().map(|probed| (pod.clone(), probed)));
+                }
+                _ => fit.extend(probes),
+            }
+        }
+        fit.sort_by_cached_key(|probed| probed.plan.key());
+        (fit, unfit)
     }
 
     /// What the pods of a Service mount.

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 
 use super::{
     context::Context,
+    coverage::{self, Coverage},
     evidence::Evidence,
     finding::{Finding, Remedy, Severity, Verdict},
     health::{self, Health},
@@ -16,7 +17,7 @@ use super::{
 use crate::model::{
     index::Index,
     object::ObjectRef,
-    snapshot::Snapshot,
+    snapshot::{KindState, Snapshot},
     topology::{NodeIx, Topology},
 };
 
@@ -83,9 +84,14 @@ pub struct Diagnosis {
     pub running: Running,
     /// Objects whose status is another than NGF would write.
     pub differences: BTreeMap<ObjectRef, Vec<Difference>>,
-    own: Vec<Health>,
-    worst: Vec<Health>,
-    at_node: Vec<Vec<usize>>,
+    /// Which paths were tested, and which were not.
+    pub coverage: Coverage,
+    /// How many kinds have not been listed yet. As long as there are any, no rule is asked: most of them
+    /// would take what is not there yet for what does not exist.
+    pub loading: usize,
+    pub(super) own: Vec<Health>,
+    pub(super) worst: Vec<Health>,
+    pub(super) at_node: Vec<Vec<usize>>,
 }
 
 impl Diagnosis {
@@ -93,6 +99,11 @@ impl Diagnosis {
     pub fn of(snapshot: &Snapshot, evidence: &Evidence, now: Timestamp) -> Self {
         let index = Index::of(snapshot);
         let topology = Topology::with(snapshot, &index);
+        let is_loading = |state: &&KindState| **state == KindState::Loading;
+        let loading = snapshot.kinds.values().filter(is_loading).count();
+        if loading > 0 {
+            return Self::while_loading(topology, loading);
+        }
         let context = Context::new(snapshot, evidence, now, &index, &topology);
         let mut findings = Findings::default();
         for rule in RULES {
@@ -107,15 +118,31 @@ impl Diagnosis {
         let at_node = health::findings_by_node(&topology, &findings);
         let own = health::own(&context, &findings, &at_node);
         let worst = health::worst(&topology, &own);
+        let coverage = coverage::of(&context, &own);
         let (running, differences) = (context.running, context.differences);
         Self {
             topology,
             findings,
             running,
             differences,
+            coverage,
+            loading: 0,
             own,
             worst,
             at_node,
+        }
+    }
+
+    /// The tree alone: nothing is known of any node.
+    fn while_loading(topology: Topology, loading: usize) -> Self {
+        let nodes = topology.len();
+        Self {
+            topology,
+            loading,
+            own: vec![Health::Unknown; nodes],
+            worst: vec![Health::Unknown; nodes],
+            at_node: vec![Vec::new(); nodes],
+            ..Self::default()
         }
     }
 

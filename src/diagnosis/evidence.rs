@@ -1,6 +1,9 @@
 //! What was measured, beside what the objects say.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use jiff::Timestamp;
 use ngf_probes::transcript::Transcript;
@@ -8,11 +11,13 @@ use ngf_probes::transcript::Transcript;
 use super::plan::{PlanKey, ProbePlan};
 use crate::{logs::PodLog, model::object::ObjectRef, over::Said, rendered::InPod};
 
-/// What was measured: the last probe of each connection that nginx would open, what logs say, what
-/// the data plane's nginx is configured with, and what the API server said to manifests.
+/// What was measured: the last probe of each connection that nginx would open, from each data-plane pod,
+/// what logs say, what the data plane's nginx is configured with, and what the API server said to manifests.
 #[derive(Debug, Clone, Default)]
 pub struct Evidence {
-    probes: BTreeMap<PlanKey, Probed>,
+    /// By connection and the data-plane pod that the probe left from; empty for another place.
+    probes: BTreeMap<(PlanKey, String), Probed>,
+    untested: BTreeMap<PlanKey, String>,
     logs: BTreeMap<(ObjectRef, String), Arc<PodLog>>,
     rendered: BTreeMap<ObjectRef, Arc<InPod>>,
     said: BTreeMap<ObjectRef, Arc<Said>>,
@@ -36,16 +41,45 @@ impl Evidence {
         Self::default()
     }
 
-    /// Keeps the result of a probe; the newest of each connection counts.
+    /// Keeps the result of a probe that left from no data-plane pod; the newest of each connection counts.
     pub fn record(&mut self, probed: Probed) {
-        let key = probed.plan.key();
+        self.record_from(None, probed);
+    }
+
+    /// Keeps the result of a probe that left from this data-plane pod. It takes the place of what was seen
+    /// from the same pod, and of what was seen from elsewhere than a data plane; what other data-plane
+    /// pods saw stays.
+    pub fn record_from(&mut self, pod: Option<&str>, probed: Probed) {
+        let key = (probed.plan.key(), pod.unwrap_or_default().to_owned());
         if self
             .probes
             .get(&key)
-            .is_none_or(|known| known.at <= probed.at)
+            .is_some_and(|known| known.at > probed.at)
         {
-            self.probes.insert(key, probed);
+            return;
         }
+        if pod.is_some() {
+            let elsewhere = (key.0.clone(), String::new());
+            if self
+                .probes
+                .get(&elsewhere)
+                .is_some_and(|known| known.at <= probed.at)
+            {
+                self.probes.remove(&elsewhere);
+            }
+        }
+        self.untested.remove(&key.0);
+        self.probes.insert(key, probed);
+    }
+
+    /// Keeps why a connection could not be tested.
+    pub fn record_untested(&mut self, key: PlanKey, why: String) {
+        self.untested.insert(key, why);
+    }
+
+    /// Why connections could not be tested.
+    pub fn untested(&self) -> impl Iterator<Item = (&PlanKey, &str)> {
+        self.untested.iter().map(|(key, why)| (key, why.as_str()))
     }
 
     /// All probes, in the order of their names.
@@ -53,17 +87,48 @@ impl Evidence {
         self.probes.values()
     }
 
-    /// The last probe of that connection.
+    /// All probes, each with the data-plane pod that it left from.
+    pub fn probes_from(&self) -> impl Iterator<Item = (Option<&str>, &Probed)> {
+        self.probes
+            .iter()
+            .map(|((_, pod), probed)| (Some(pod.as_str()).filter(|pod| !pod.is_empty()), probed))
+    }
+
+    /// The last probe of that connection, from wherever.
     pub fn probe(&self, key: &PlanKey) -> Option<&Probed> {
-        self.probes.get(key)
+        self.probes
+            .range((key.clone(), String::new())..)
+            .take_while(|((known, _), _)| known == key)
+            .map(|(_, probed)| probed)
+            .max_by_key(|probed| probed.at)
     }
 
     /// The last probe by a plan that would still do the same; one that was made under another
     /// policy, host or path proves nothing about now.
     pub fn current(&self, plan: &ProbePlan) -> Option<&Probed> {
-        self.probes
-            .get(&plan.key())
+        self.probe(&plan.key())
             .filter(|probed| probed.plan.same_connection(plan))
+    }
+
+    /// Replaces the transcript of a probe that began at this time by one that says more.
+    pub fn complete(&mut self, key: &PlanKey, at: Timestamp, transcript: Arc<Transcript>) -> bool {
+        let mut all = self
+            .probes
+            .range_mut((key.clone(), String::new())..)
+            .take_while(|((known, _), _)| known == key);
+        match all.find(|(_, probed)| probed.at == at) {
+            Some((_, probed)) => {
+                probed.result = Ok(transcript);
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// Forgets what was seen from data-plane pods that are gone.
+    pub fn forget_probes_of_others(&mut self, pods: &BTreeSet<&str>) {
+        self.probes
+            .retain(|(_, pod), _| pod.is_empty() || pods.contains(pod.as_str()));
     }
 
     /// Keeps what a container's log says, instead of what was known of it.
@@ -109,6 +174,7 @@ impl Evidence {
 
     /// Forgets everything about connections that `keep` does not name.
     pub fn retain(&mut self, keep: impl Fn(&PlanKey) -> bool) {
-        self.probes.retain(|key, _| keep(key));
+        self.probes.retain(|(key, _), _| keep(key));
+        self.untested.retain(|key, _| keep(key));
     }
 }

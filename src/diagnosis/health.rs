@@ -8,6 +8,7 @@ use super::{
     context::Context,
     finding::{Finding, Mark, Severity, Verdict},
     ngf::known::kind_is_known,
+    registry::only_probes_show,
 };
 use crate::model::{
     kind::Kind,
@@ -73,12 +74,34 @@ pub(super) fn findings_by_node(topology: &Topology, findings: &[Finding]) -> Vec
                 .filter_map(|mark| by_mark.get(mark))
                 .flatten()
                 .copied()
+                .filter(|index| is_of_gateway(topology, place, &findings[*index]))
                 .collect();
             at.sort_unstable();
             at.dedup();
             at
         })
         .collect()
+}
+
+/// What a handshake of one Gateway showed is shown below that Gateway only: another one that shares the
+/// backend may present another certificate.
+fn is_of_gateway(topology: &Topology, place: NodeIx, finding: &Finding) -> bool {
+    let is_shared = matches!(
+        topology.node(place).what,
+        What::Endpoint(_) | What::Backend(_)
+    );
+    if !is_shared || !only_probes_show(finding.code) {
+        return true;
+    }
+    let gateway = topology.above(place, |node| match node.what {
+        What::Gateway => node.object.as_ref(),
+        _ => None,
+    });
+    let mut about = finding
+        .objects()
+        .filter(|object| object.kind == Kind::Gateway)
+        .peekable();
+    about.peek().is_none() || gateway.is_none_or(|gateway| about.any(|object| object == gateway))
 }
 
 /// The marks that mean this node.
@@ -152,6 +175,7 @@ pub(super) fn own(
             let plan = &probed.plan;
             let endpoint = &plan.endpoint;
             (
+                &plan.gateway,
                 &plan.service,
                 plan.port,
                 endpoint.address.as_str(),
@@ -197,7 +221,7 @@ fn is_anothers(context: &Context<'_>, place: NodeIx) -> bool {
 /// either. So is a backend whose endpoints nobody knows.
 fn unknown_by_nature(
     context: &Context<'_>,
-    probed: &BTreeSet<(&ObjectRef, u16, &str, u16)>,
+    probed: &BTreeSet<(&ObjectRef, &ObjectRef, u16, &str, u16)>,
     place: NodeIx,
 ) -> Health {
     let node = context.topology.node(place);
@@ -207,11 +231,17 @@ fn unknown_by_nature(
                 What::Backend(backend) => Some(backend),
                 _ => None,
             });
+            let gateway = context.topology.above(place, |node| match node.what {
+                What::Gateway => node.object.as_ref(),
+                _ => None,
+            });
             backend
                 .and_then(|backend| backend.service.as_ref().zip(backend.port))
                 .is_some_and(|(service, port)| {
-                    let key = (service, port, endpoint.address.as_str(), endpoint.port);
-                    !probed.contains(&key)
+                    let at = (endpoint.address.as_str(), endpoint.port);
+                    gateway.is_none_or(|gateway| {
+                        !probed.contains(&(gateway, service, port, at.0, at.1))
+                    })
                 })
         }
         What::Backend(backend) => {

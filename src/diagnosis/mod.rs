@@ -4,10 +4,12 @@
 pub mod admits;
 pub mod chain;
 pub mod context;
+pub mod coverage;
 pub mod engine;
 pub mod evidence;
 pub mod finding;
 pub mod health;
+pub mod limit;
 pub mod line;
 pub mod mounted;
 pub mod ngf;
@@ -19,6 +21,7 @@ pub mod timeline;
 pub mod trust;
 pub mod words;
 
+pub use coverage::{Coverage, Untested};
 pub use engine::{Diagnosis, diagnose};
 pub use evidence::Evidence;
 pub use finding::{Finding, Severity, Verdict};

@@ -103,6 +103,11 @@ impl Rule {
     }
 }
 
+/// Whether no object shows it: what a handshake proves only a handshake shows.
+pub fn only_probes_show(code: &str) -> bool {
+    code.starts_with("NGF-T") || code.starts_with("NGF-B") || matches!(code, "NGF-G8" | "NGF-P11")
+}
+
 /// The codes nearest to what somebody wrote, the nearest first.
 pub fn nearest(written: &str) -> Vec<&'static str> {
     let written = written.trim().to_ascii_uppercase();

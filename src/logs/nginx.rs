@@ -6,7 +6,7 @@
 //! from the end of a line: see [`Unbroken`](super::Unbroken).
 
 use jiff::{Timestamp, civil, tz::TimeZone};
-use ngf_probes::{sanitize, spec::WITHOUT_CERTIFICATE};
+use ngf_probes::sanitize;
 
 use super::line::{About, Decoded, Level, Phase, Upstream, What, Writer};
 
@@ -42,9 +42,6 @@ pub(super) fn decode(line: &str) -> Option<Decoded> {
     let (message, fields) = split(message);
     let what = what(head.level, message)?;
     let request = about(fields);
-    if what == What::NoClientCertificate && is_our_own(&request) {
-        return None;
-    }
     Some(Decoded {
         at: head.at,
         writer: Writer::Nginx,
@@ -55,13 +52,6 @@ pub(super) fn decode(line: &str) -> Option<Decoded> {
         text: sanitize::line(message, TEXT),
         request,
     })
-}
-
-/// The tool asked a backend without a certificate, to know whether it demands one. Somebody else who
-/// marks a request like this hides no more than that request's own missing certificate.
-fn is_our_own(request: &About) -> bool {
-    let line = request.request.as_deref().unwrap_or_default();
-    line.contains(WITHOUT_CERTIFICATE)
 }
 
 /// What stands before the message.

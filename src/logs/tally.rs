@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use ngf_probes::sanitize;
+use ngf_probes::{sanitize, spec::is_marked};
 use serde::Serialize;
 
 use super::{
@@ -119,6 +119,11 @@ impl Tally {
     pub fn line(&mut self, line: &str, unbroken: &mut Unbroken, now: Timestamp) -> Option<Decoded> {
         self.lines += 1;
         if !unbroken.is_whole(line) {
+            return None;
+        }
+        // What this tool asked is no evidence of what the gateway's clients get. Somebody else who marks
+        // a request so hides no more than the lines about that request.
+        if is_marked(line) {
             return None;
         }
         let (stamp, decoded) = decode_stamped(line);

@@ -225,6 +225,14 @@ impl Topology {
             .find_map(|place| of(self.node(place)))
     }
 
+    /// Takes everything but these nodes out of the tree. They keep their places.
+    pub fn keep(&mut self, kept: &BTreeSet<NodeIx>) {
+        self.roots.retain(|root| kept.contains(root));
+        for node in &mut self.nodes {
+            node.children.retain(|child| kept.contains(child));
+        }
+    }
+
     fn with_room(nodes: usize) -> Self {
         Self {
             nodes: Vec::with_capacity(nodes),

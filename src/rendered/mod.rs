@@ -21,7 +21,7 @@ use self::syntax::Node;
 use crate::{
     cluster::{
         Cluster,
-        transport::{DataPlanePod, configured, data_plane},
+        transport::{DataPlanePod, certificates_on_disk, configured, data_plane},
     },
     diagnosis::ngf::Directive,
     model::{object::ObjectRef, snapshot::Snapshot},
@@ -233,6 +233,18 @@ pub async fn read(
         found.extend(join_all(reading).await);
     }
     (found, missing)
+}
+
+/// Reads the certificates on the disk of a data-plane pod, using exec; no key leaves the pod.
+///
+/// # Errors
+/// A sentence, where they cannot be read.
+pub async fn certificate_files(
+    cluster: &Cluster,
+    pod: &DataPlanePod,
+) -> Result<Vec<CertificateFile>, String> {
+    let text = certificates_on_disk(cluster, pod).await?;
+    Ok(certificates::parse(&text))
 }
 
 async fn one(cluster: &Cluster, gateway: &ObjectRef, pod: &DataPlanePod, until: Instant) -> InPod {

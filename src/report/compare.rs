@@ -78,7 +78,7 @@ impl Comparison {
         let limit = match fail_on {
             FailOn::Never => return 0,
             FailOn::Error => Severity::Error,
-            FailOn::Warning => Severity::Warning,
+            FailOn::Warning | FailOn::Unknown => Severity::Warning,
         };
         let reached =
             |finding: &Finding| finding.verdict == Verdict::Fail && finding.severity <= limit;

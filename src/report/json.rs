@@ -6,6 +6,7 @@ use super::{clean, clean_lines, compare::Comparison};
 use crate::{
     diagnosis::{
         Diagnosis, Finding, Health, Severity, Verdict,
+        coverage::Path,
         finding::{EvidenceLine, ObjectChange, Remedy},
     },
     model::{object::ObjectRef, topology::NodeIx},
@@ -19,6 +20,11 @@ pub const SCHEMA: &str = "ngf-tui/check/v1";
 struct Report<'a> {
     schema: &'static str,
     summary: Summary,
+    /// The paths that were not tested, and that no finding proves to be broken.
+    untested: Vec<JsonUntested<'a>>,
+    /// Why the objects could not be read.
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    unread: &'a [String],
     findings: Vec<JsonFinding<'a>>,
     tree: Vec<JsonNode<'a>>,
 }
@@ -31,6 +37,24 @@ struct Summary {
     infos: usize,
     unknown: usize,
     causes: usize,
+    /// Paths from a Gateway to a backend; those of which at least one endpoint was tested; those of which
+    /// nothing is known.
+    paths: usize,
+    tested_paths: usize,
+    untested_paths: usize,
+    /// Ready endpoints of these paths, and those that were tested.
+    endpoints: usize,
+    tested_endpoints: usize,
+}
+
+#[derive(Serialize)]
+struct JsonUntested<'a> {
+    #[serde(flatten)]
+    path: &'a Path,
+    why: String,
+    /// The command that tests it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    command: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -82,10 +106,32 @@ struct JsonNode<'a> {
 /// # Errors
 /// Never for the types at hand; serde wants it said.
 pub fn render(diagnosis: &Diagnosis) -> Result<String, serde_json::Error> {
+    render_as_read(diagnosis, &[])
+}
+
+/// The same, where `unread` says why objects could not be read.
+///
+/// # Errors
+/// As [`render`].
+pub fn render_as_read(
+    diagnosis: &Diagnosis,
+    unread: &[String],
+) -> Result<String, serde_json::Error> {
     let findings = &diagnosis.findings;
     let report = Report {
         schema: SCHEMA,
         summary: summary(diagnosis),
+        untested: diagnosis
+            .coverage
+            .untested
+            .iter()
+            .map(|untested| JsonUntested {
+                path: &untested.path,
+                why: clean(&untested.why),
+                command: super::command_of(untested),
+            })
+            .collect(),
+        unread,
         findings: findings
             .iter()
             .map(|finding| json_finding(finding, findings))
@@ -176,6 +222,11 @@ fn summary(diagnosis: &Diagnosis) -> Summary {
             .iter()
             .filter(|finding| finding.caused_by.is_none())
             .count(),
+        paths: diagnosis.coverage.paths.len(),
+        tested_paths: diagnosis.coverage.tested(),
+        untested_paths: diagnosis.coverage.untested.len(),
+        endpoints: diagnosis.coverage.endpoints(),
+        tested_endpoints: diagnosis.coverage.tested_endpoints(),
     }
 }
 

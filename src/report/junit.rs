@@ -6,15 +6,33 @@ use std::{collections::BTreeSet, fmt::Write as _};
 
 use super::{FailOn, clean, compare::Comparison};
 use crate::{
-    diagnosis::{Diagnosis, Finding, Severity, Verdict, registry::RULES},
+    diagnosis::{
+        Diagnosis, Finding, Severity, Untested, Verdict,
+        registry::{RULES, only_probes_show},
+        words::count,
+    },
     model::topology::What,
 };
 
 /// The report. What `fail_on` names is a failure, and what is less is told in a passing testcase.
 pub fn render(diagnosis: &Diagnosis, fail_on: FailOn) -> String {
+    render_as_read(diagnosis, fail_on, &[])
+}
+
+/// The same, where `unread` says why objects could not be read: an error each, and no rule passes.
+pub fn render_as_read(diagnosis: &Diagnosis, fail_on: FailOn, unread: &[String]) -> String {
+    if !unread.is_empty() {
+        return written("ngf-tui check", &[unreadable(unread)]);
+    }
     let mut suites = Vec::new();
     let mut told = BTreeSet::new();
-    for (place, node) in diagnosis.topology.iter() {
+    let topology = &diagnosis.topology;
+    let places = topology
+        .roots()
+        .iter()
+        .flat_map(|root| topology.subtree(*root));
+    for place in places {
+        let node = topology.node(place);
         if !matches!(node.what, What::Gateway) {
             continue;
         }
@@ -27,7 +45,13 @@ pub fn render(diagnosis: &Diagnosis, fail_on: FailOn) -> String {
             .object
             .as_ref()
             .map_or_else(|| clean(&node.name), |object| clean(&object.to_string()));
-        suites.push(Suite::of(name, findings, fail_on));
+        let mut suite = Suite::of(name, findings, fail_on);
+        for untested in &diagnosis.coverage.untested {
+            if Some(&untested.path.gateway) == node.object.as_ref() {
+                suite.add_untested(untested);
+            }
+        }
+        suites.push(suite);
     }
     let others = diagnosis
         .findings
@@ -63,6 +87,7 @@ pub fn comparison(comparison: &Comparison, fail_on: FailOn) -> String {
             name: "mended".to_owned(),
             cases: cases.collect(),
             codes: BTreeSet::new(),
+            untested: 0,
         });
     }
     let mut same = Suite::of("as before".to_owned(), &comparison.same, FailOn::Never);
@@ -78,6 +103,8 @@ struct Suite {
     name: String,
     cases: Vec<Case>,
     codes: BTreeSet<&'static str>,
+    /// Paths that were not tested.
+    untested: usize,
 }
 
 struct Case {
@@ -86,11 +113,26 @@ struct Case {
     result: CaseResult,
 }
 
+/// A suite that says what could not be read.
+fn unreadable(unread: &[String]) -> Suite {
+    let case = |why: &String| Case {
+        class: "input".to_owned(),
+        name: "the objects can be read".to_owned(),
+        result: CaseResult::Error(clean(why)),
+    };
+    Suite {
+        cases: unread.iter().map(case).collect(),
+        ..Suite::new("input".to_owned())
+    }
+}
+
 enum CaseResult {
     Passed {
         out: Option<String>,
     },
     Skipped(String),
+    /// The check itself could not be made.
+    Error(String),
     Failed {
         kind: &'static str,
         message: String,
@@ -99,16 +141,37 @@ enum CaseResult {
 }
 
 impl Suite {
+    fn new(name: String) -> Self {
+        Self {
+            name,
+            cases: Vec::new(),
+            codes: BTreeSet::new(),
+            untested: 0,
+        }
+    }
+
+    fn add_untested(&mut self, untested: &Untested) {
+        let path = &untested.path;
+        self.untested += 1;
+        self.cases.push(Case {
+            class: "path".to_owned(),
+            name: clean(&format!(
+                "{} rule {} to {}:{}",
+                path.route, path.rule, path.service, path.port
+            )),
+            result: CaseResult::Skipped(clean(&match super::command_of(untested) {
+                Some(command) => format!("not tested: {} ({command})", untested.why),
+                None => format!("not tested: {}", untested.why),
+            })),
+        });
+    }
+
     fn of<'f>(
         name: String,
         findings: impl IntoIterator<Item = &'f Finding>,
         fail_on: FailOn,
     ) -> Self {
-        let mut suite = Self {
-            name,
-            cases: Vec::new(),
-            codes: BTreeSet::new(),
-        };
+        let mut suite = Self::new(name);
         for finding in findings {
             suite.codes.insert(finding.code);
             suite.cases.push(Case {
@@ -123,10 +186,17 @@ impl Suite {
     fn add_passed(&mut self) {
         for rule in RULES {
             if !self.codes.contains(rule.code) {
+                // What only a handshake shows has not passed where none was made.
+                let result = if self.untested > 0 && only_probes_show(rule.code) {
+                    let paths = count(self.untested, "path");
+                    CaseResult::Skipped(format!("{paths} not tested"))
+                } else {
+                    CaseResult::Passed { out: None }
+                };
                 self.cases.push(Case {
                     class: rule.code.to_owned(),
                     name: rule.title.to_owned(),
-                    result: CaseResult::Passed { out: None },
+                    result,
                 });
             }
         }
@@ -149,7 +219,7 @@ fn result(finding: &Finding, fail_on: FailOn) -> CaseResult {
     let limit = match fail_on {
         FailOn::Never => None,
         FailOn::Error => Some(Severity::Error),
-        FailOn::Warning => Some(Severity::Warning),
+        FailOn::Warning | FailOn::Unknown => Some(Severity::Warning),
     };
     let text = words(finding);
     match finding.verdict {
@@ -198,21 +268,24 @@ fn words(finding: &Finding) -> String {
 fn written(name: &str, suites: &[Suite]) -> String {
     let failed = |result: &CaseResult| matches!(result, CaseResult::Failed { .. });
     let skipped = |result: &CaseResult| matches!(result, CaseResult::Skipped(_));
+    let error = |result: &CaseResult| matches!(result, CaseResult::Error(_));
     let tests: usize = suites.iter().map(|suite| suite.cases.len()).sum();
     let failures: usize = suites.iter().map(|suite| suite.count(failed)).sum();
+    let errors: usize = suites.iter().map(|suite| suite.count(error)).sum();
     let mut xml = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
     let _ = writeln!(
         xml,
-        "<testsuites name=\"{}\" tests=\"{tests}\" failures=\"{failures}\" errors=\"0\">",
+        "<testsuites name=\"{}\" tests=\"{tests}\" failures=\"{failures}\" errors=\"{errors}\">",
         attribute(name)
     );
     for suite in suites {
         let _ = writeln!(
             xml,
-            "  <testsuite name=\"{}\" tests=\"{}\" failures=\"{}\" errors=\"0\" skipped=\"{}\">",
+            "  <testsuite name=\"{}\" tests=\"{}\" failures=\"{}\" errors=\"{}\" skipped=\"{}\">",
             attribute(&suite.name),
             suite.cases.len(),
             suite.count(failed),
+            suite.count(error),
             suite.count(skipped)
         );
         for case in &suite.cases {
@@ -240,6 +313,11 @@ fn write_case(xml: &mut String, case: &Case) {
         CaseResult::Skipped(why) => writeln!(
             xml,
             "{head}>\n      <skipped message=\"{}\"/>\n    </testcase>",
+            attribute(why)
+        ),
+        CaseResult::Error(why) => writeln!(
+            xml,
+            "{head}>\n      <error message=\"{}\"/>\n    </testcase>",
             attribute(why)
         ),
         CaseResult::Failed {

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use self::inline::Names;
 use super::{clean, compare::Comparison};
 use crate::{
-    diagnosis::{Diagnosis, Finding, Severity, Verdict, words::count},
+    diagnosis::{Coverage, Diagnosis, Finding, Severity, Verdict, words::count},
     over::Laid,
 };
 
@@ -16,12 +16,19 @@ const IN_FULL: usize = 30;
 
 /// The report.
 pub fn render(diagnosis: &Diagnosis) -> String {
+    render_as_read(diagnosis, &[])
+}
+
+/// The same, where `unread` says why objects could not be read.
+pub fn render_as_read(diagnosis: &Diagnosis, unread: &[String]) -> String {
     let findings: Vec<&Finding> = diagnosis.findings.iter().collect();
     let errors = diagnosis.count(Severity::Error);
     let mut out = format!(
         "### ngf-tui check: {}\n\n",
-        if findings.is_empty() {
-            "nothing is wrong".to_owned()
+        if !unread.is_empty() {
+            "❌ what it needs could not be read".to_owned()
+        } else if findings.is_empty() {
+            all_well(&diagnosis.coverage)
         } else {
             format!(
                 "{}, {}",
@@ -30,8 +37,35 @@ pub fn render(diagnosis: &Diagnosis) -> String {
             )
         }
     );
+    for line in unread {
+        let _ = writeln!(
+            out,
+            "- could not be read: {}",
+            inline::text(line, &Names::none())
+        );
+    }
+    for line in super::coverage_lines(&diagnosis.coverage) {
+        let _ = writeln!(out, "- {}", inline::text(&line, &Names::none()));
+    }
+    if !unread.is_empty() || !diagnosis.coverage.paths.is_empty() {
+        out.push('\n');
+    }
     section(&mut out, &findings);
     out
+}
+
+/// What to say where nothing was found.
+fn all_well(coverage: &Coverage) -> String {
+    match (coverage.tested(), coverage.untested.len()) {
+        (0, 0) => "no problems found".to_owned(),
+        (0, untested) => format!("no problems found, {} not tested", count(untested, "path")),
+        (tested, 0) => format!("no problems found in {}", count(tested, "tested path")),
+        (tested, untested) => format!(
+            "no problems found in {}, {} not tested",
+            count(tested, "tested path"),
+            count(untested, "path")
+        ),
+    }
 }
 
 /// The report of a comparison.
@@ -137,7 +171,7 @@ fn details(out: &mut String, finding: &Finding) {
         inline::html(&finding.title, &names)
     );
     for line in &finding.detail {
-        let _ = writeln!(out, "{}\n", text(line));
+        let _ = writeln!(out, "{}\n", inline::text(line, &Names::none()));
     }
     for line in &finding.evidence {
         let _ = writeln!(
@@ -149,7 +183,7 @@ fn details(out: &mut String, finding: &Finding) {
         );
     }
     for line in &finding.effects {
-        let _ = writeln!(out, "- so: {}", text(line));
+        let _ = writeln!(out, "- so: {}", inline::text(line, &Names::none()));
     }
     if let Some(remedy) = &finding.remedy {
         let _ = writeln!(out, "\n**Fix:** {}\n", text(&remedy.summary));

@@ -14,7 +14,7 @@ mod notes;
 pub mod probe;
 pub mod text;
 
-use crate::diagnosis::{Diagnosis, Severity, Verdict};
+use crate::diagnosis::{Coverage, Diagnosis, Finding, Severity, Untested, Verdict, words::count};
 
 /// From which severity on the exit code is 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -24,6 +24,8 @@ pub enum FailOn {
     Error,
     /// A proven error or warning.
     Warning,
+    /// A proven error or warning, anything unknown, and a path that was not tested.
+    Unknown,
     /// Never: the check itself ran, and that is all that is asked.
     Never,
 }
@@ -35,14 +37,83 @@ impl FailOn {
         let limit = match self {
             Self::Never => return 0,
             Self::Error => Severity::Error,
-            Self::Warning => Severity::Warning,
+            Self::Warning | Self::Unknown => Severity::Warning,
         };
+        if self == Self::Unknown {
+            let is_unknown = |finding: &Finding| finding.verdict == Verdict::Unknown;
+            if !diagnosis.coverage.untested.is_empty() || diagnosis.findings.iter().any(is_unknown)
+            {
+                return 1;
+            }
+        }
         let reached = diagnosis
             .findings
             .iter()
             .any(|finding| finding.verdict == Verdict::Fail && finding.severity <= limit);
         u8::from(reached)
     }
+}
+
+/// The program as the user called it: `kubectl ngf` or `ngf-tui`.
+pub fn program() -> &'static str {
+    let called = std::env::args_os().next().map(std::path::PathBuf::from);
+    let name = called.as_deref().and_then(std::path::Path::file_stem);
+    match name.and_then(std::ffi::OsStr::to_str) {
+        Some("kubectl-ngf" | "kubectl_ngf") => "kubectl ngf",
+        _ => "ngf-tui",
+    }
+}
+
+/// The command that tests a path, under the name by which this program was called.
+pub fn command_of(untested: &Untested) -> Option<String> {
+    let arguments = untested.arguments.as_ref()?;
+    Some(clean(&format!("{} {arguments}", program())))
+}
+
+/// Untested paths that are named one by one.
+const UNTESTED: usize = 3;
+
+/// What was tested, and what was not, a line each: `1 path not tested: kubectl ngf check …`.
+pub fn coverage_lines(coverage: &Coverage) -> Vec<String> {
+    let mut lines = Vec::new();
+    let paths = coverage.paths.len();
+    if paths == 0 {
+        return lines;
+    }
+    let (tested, endpoints) = (coverage.tested(), coverage.endpoints());
+    if tested > 0 {
+        lines.push(format!(
+            "{tested} of {paths} paths tested, {} of {endpoints} endpoints",
+            coverage.tested_endpoints(),
+        ));
+    }
+    let untested = &coverage.untested;
+    let mut reasons: Vec<(&str, Vec<&Untested>)> = Vec::new();
+    for one in untested {
+        match reasons.iter_mut().find(|(why, _)| *why == one.why) {
+            Some((_, all)) => all.push(one),
+            None => reasons.push((&one.why, vec![one])),
+        }
+    }
+    for (why, all) in reasons {
+        let named = all.iter().take(UNTESTED);
+        let commands: Vec<String> = named.filter_map(|one| command_of(one)).collect();
+        if commands.is_empty() {
+            let paths = count(all.len(), "path");
+            lines.push(clean(&format!("{paths} not tested ({why})")));
+            continue;
+        }
+        let more = match all.len().saturating_sub(UNTESTED) {
+            0 => String::new(),
+            more => format!(", and {more} more"),
+        };
+        lines.push(clean(&format!(
+            "{} not tested: {}{more} ({why})",
+            count(all.len(), "path"),
+            commands.join(", "),
+        )));
+    }
+    lines
 }
 
 /// Text from outside made safe for a terminal, on one line. What comes from the cluster was cleaned

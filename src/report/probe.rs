@@ -47,6 +47,11 @@ impl Report {
         self.transcript.nginx.outcome == Outcome::Ok
     }
 
+    /// Whether the probe proves what the gateway's clients get.
+    pub fn is_proven(&self) -> bool {
+        self.transcript.not_proven.is_empty()
+    }
+
     /// The report as text.
     pub fn text(&self) -> String {
         let transcript = &self.transcript;
@@ -124,7 +129,15 @@ fn verdict(out: &mut String, transcript: &Transcript) {
     } else {
         '✗'
     };
+    let sign = if transcript.not_proven.is_empty() {
+        sign
+    } else {
+        '?'
+    };
     let _ = writeln!(out, "{sign} {}", clean(&nginx.sentence));
+    for why in &transcript.not_proven {
+        let _ = writeln!(out, "  {}", clean(why));
+    }
     if let Some(line) = &nginx.log_line {
         let _ = writeln!(out, "  nginx would log: {}", clean(line));
     }

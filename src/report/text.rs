@@ -46,6 +46,11 @@ const INDEX: usize = 11;
 
 /// The report as text.
 pub fn render(diagnosis: &Diagnosis, style: Style) -> String {
+    render_as_read(diagnosis, style, &[])
+}
+
+/// The same, where `unread` says why objects could not be read.
+pub fn render_as_read(diagnosis: &Diagnosis, style: Style, unread: &[String]) -> String {
     let causes = causes(&diagnosis.findings).count();
     let mut printer = Printer::new(style, causes >= WALL);
     if printer.is_wall {
@@ -60,6 +65,13 @@ pub fn render(diagnosis: &Diagnosis, style: Style) -> String {
         printer.out.push('\n');
     }
     printer.summary(&diagnosis.findings);
+    for line in super::coverage_lines(&diagnosis.coverage) {
+        printer.wrapped("", 0, 2, &line);
+    }
+    if !unread.is_empty() {
+        let what = "Nothing is known of the cluster: what the report needs could not be read.";
+        printer.wrapped("", 0, 2, what);
+    }
     if printer.is_wall {
         printer.first(&diagnosis.findings);
     }

@@ -23,7 +23,7 @@ use super::{VIEWS, ViewId, causes, findings::mark_of_health, overlays};
 use crate::{
     app::{
         action::{ACTIONS, Action, ActionInfo},
-        state::{App, Overlay, Pane},
+        state::{App, Overlay, Pane, Tests},
         update::contexts,
     },
     diagnosis::{Severity, Verdict},
@@ -112,7 +112,15 @@ fn counts(app: &App) -> Label {
                 .text(format!(" {count}"));
         }
     }
-    if app.diagnosis.findings.is_empty() {
+    let untested = app.diagnosis.coverage.untested.len();
+    if untested > 0 {
+        right = right
+            .text("  ")
+            .mark(Mark::Unknown, &app.theme)
+            .text(format!(" {untested} untested"));
+    }
+    // Nothing found is good news only where everything was read and tested.
+    if app.diagnosis.findings.is_empty() && untested == 0 && app.diagnosis.loading == 0 {
         right = right
             .text("  ")
             .mark(Mark::Ok, &app.theme)
@@ -148,7 +156,13 @@ fn freshness(app: &App) -> Label {
         .filter(|state| matches!(state, KindState::Loading))
         .count();
     if loading > 0 || app.diagnosed_at.is_none() {
-        return Label::of(Role::Warning, "loading");
+        return Label::of(
+            Role::Warning,
+            match loading {
+                0 => "loading".to_owned(),
+                kinds => format!("loading {}", words::count(kinds, "kind")),
+            },
+        );
     }
     let denied = states()
         .filter(|state| matches!(state, KindState::Denied(_)))
@@ -333,6 +347,19 @@ fn toast(app: &App, area: Rect, buffer: &mut Buffer) {
         toasts.push(Toast::new(
             Mark::Info,
             format!("{running} running; ctrl-x cancels"),
+        ));
+    }
+    if let Tests::Running {
+        done,
+        of,
+        paths,
+        via,
+    } = app.tests
+    {
+        let paths = words::count(paths, "path");
+        toasts.push(Toast::new(
+            Mark::Info,
+            format!("testing {paths} using {via}, ctrl-x stops ({done} of {of})"),
         ));
     }
     if let Some(toast) = &app.toast {

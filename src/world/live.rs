@@ -4,35 +4,37 @@ use std::{sync::Arc, time::Duration};
 
 use futures::{FutureExt, future::BoxFuture};
 use jiff::Timestamp;
-use ngf_probes::{probe, settle_demand, transcript::Transcript};
+use ngf_probes::transcript::Transcript;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use super::{
     in_words,
-    making::{self, Agreed, Made, ONCE, Preparation, WATCHING, Wish, only},
-    run_over, spec_for,
+    making::{self, Agreed, Made, ONCE, Preparation, WATCHING, Wish},
 };
 use crate::{
     app::{
         event::Stage as StageEvent,
-        job::{By, GridNews, Job, Seen, Work, World},
+        job::{By, GridNews, Job, Seen, SurveyNews, Work, World},
     },
-    beside::{self, Address, Asked, Beside},
+    beside::{Address, Beside},
     cluster::{
         Cluster,
-        transport::{Confirmation, IMAGE, Leftovers, MakeOptions, Transports, Via, Ways},
+        transport::{Confirmation, IMAGE, Leftovers, MakeOptions, Transports, Via},
     },
     diagnosis::plan::{ProbePlan, ProbeTarget, plan_every},
     fix::{self, FixPlan},
     grid::{self, Grid},
     logs::{self, PodLog},
     model::{object::ObjectRef, snapshot::Snapshot},
-    rendered,
+    prober::{Extras, Prober, ProberOptions, survey},
+    rendered::{self, InPod},
 };
 
 /// Probes of a matrix that run at a time.
 const PARALLEL: usize = 16;
+/// How long a survey may take.
+const SURVEY: Duration = Duration::from_secs(30);
 
 /// How long it may take to read what the data planes are using.
 const READING: Duration = Duration::from_mins(1);
@@ -80,6 +82,15 @@ impl LiveOptions {
         }
     }
 
+    /// As the prober takes them.
+    fn prober(&self) -> ProberOptions {
+        ProberOptions {
+            address: self.address.clone(),
+            elsewhere: self.elsewhere,
+            ..ProberOptions::new(self.timeout)
+        }
+    }
+
     /// For the embedded cluster: the Gateway's address there may be somebody else's here.
     #[must_use]
     pub fn embedded(timeout: Duration) -> Self {
@@ -120,54 +131,28 @@ impl Live {
         self.transports.at(Arc::clone(&self.snapshots.borrow()))
     }
 
-    async fn ways(transports: &Transports, plan: &ProbePlan, by: &By) -> Result<Ways, String> {
-        match by.made.get(&plan.gateway).and_then(|made| made.first()) {
-            Some((_, way)) => Ok(only(way)),
-            None => transports.ways(plan, by.via, None).await,
-        }
+    /// A prober for this moment.
+    fn prober(&self) -> Prober {
+        Prober::new(Arc::new(self.now()), self.options.prober())
     }
 
-    async fn seen(
+    /// What nginx is using in the data planes of these Gateways: where one was left behind, that is the
+    /// cause, and only its own files show it.
+    async fn in_use(
         &self,
-        plan: &ProbePlan,
-        by: &By,
+        transports: &Transports,
+        gateways: &[ObjectRef],
         cancel: &CancellationToken,
-    ) -> Result<Seen, String> {
-        let transports = self.now();
-        let ways = Self::ways(&transports, plan, by).await?;
-        let (spec, note) = spec_for(&transports, plan, &ways, self.options.timeout).await?;
-        let asked = &spec;
-        let (transcript, mut way) =
-            run_over(
-                &ways,
-                |dial| async move { probe(asked, &*dial, cancel).await },
-            )
-            .await?;
-        way.not_taken.extend(note);
-        let taken = ways.ways.iter().find(|one| one.via.to_string() == way.via);
-        Ok(Seen {
-            transcript: Arc::new(transcript),
-            exec: taken.and_then(|way| way.exec.clone()),
-            again: taken.map(|way| (spec, Arc::clone(&way.dial))),
-            way,
-        })
-    }
-
-    /// Probes by a way that writes nothing, and once more where that leaves open whether the backend
-    /// demands the client certificate.
-    ///
-    /// # Errors
-    /// A sentence, where it cannot be run.
-    pub async fn transcript(
-        &self,
-        plan: &ProbePlan,
-        via: Via,
-        cancel: &CancellationToken,
-    ) -> Result<Arc<Transcript>, String> {
-        let made = Made::new();
-        let seen = self.seen(plan, &By { via, made }, cancel).await?;
-        let settled = self.settle(&seen, cancel).await.map(Arc::new);
-        Ok(settled.unwrap_or(seen.transcript))
+    ) -> Option<Vec<InPod>> {
+        let reading = rendered::read(
+            transports.cluster(),
+            transports.snapshot(),
+            gateways,
+            READING,
+        );
+        let (mut pods, _) = cancel.run_until_cancelled(reading).await?;
+        pods.retain(|in_pod| in_pod.found.is_ok());
+        Some(pods)
     }
 
     async fn round(
@@ -177,21 +162,21 @@ impl Live {
         cancel: &CancellationToken,
         news: mpsc::Sender<GridNews>,
     ) -> Result<Grid, String> {
-        let transports = Arc::new(self.now());
+        let prober = self.prober();
+        let transports = prober.transports();
         let target = ProbeTarget::Gateway(gateway.clone());
         let planning = plan_every(transports.snapshot(), &target).map_err(|why| why.to_string())?;
         let (columns, notes) = match by.made.get(gateway) {
             Some(made) => (grid::made_columns(made), Vec::new()),
-            None => grid::columns(&transports, gateway, by.via, None).await?,
+            None => grid::columns(transports, gateway, by.via, None).await?,
         };
         let names = columns.iter().map(|column| column.name.clone()).collect();
         let waiting = Grid::waiting(planning.plans.clone(), names, Timestamp::now());
         let _ = news.send(GridNews::Began(Box::new(waiting))).await;
         let mut grid = grid::run(
-            &transports,
+            &prober,
             planning.plans,
             &columns,
-            self.options.timeout,
             PARALLEL,
             cancel,
             |done| {
@@ -203,19 +188,13 @@ impl Live {
         )
         .await;
         grid.notes.splice(0..0, notes);
-        if !by.made.contains_key(gateway) && grid.has_faults() {
-            // A data plane that was left behind is the cause, and only its own files show it.
-            let gateways = [gateway.clone()];
-            let reading = rendered::read(
-                transports.cluster(),
-                transports.snapshot(),
-                &gateways,
-                READING,
-            );
-            if let Some((mut pods, _)) = cancel.run_until_cancelled(reading).await {
-                pods.retain(|in_pod| in_pod.found.is_ok());
-                let _ = news.send(GridNews::Using(pods)).await;
-            }
+        if !by.made.contains_key(gateway)
+            && grid.has_faults()
+            && let Some(pods) = self
+                .in_use(transports, std::slice::from_ref(gateway), cancel)
+                .await
+        {
+            let _ = news.send(GridNews::Using(pods)).await;
         }
         let refused = planning.refused.iter().map(|(_, why)| why.to_string());
         grid.notes.extend(refused);
@@ -236,7 +215,7 @@ impl World for Live {
     fn prepare<'a>(&'a self, job: &'a Job) -> BoxFuture<'a, Result<Preparation, String>> {
         async move {
             let (every_pod, lives) = match &job.work {
-                Work::Probes(_) => (false, ONCE),
+                Work::Probes(_) | Work::Survey => (false, ONCE),
                 Work::Grid { watch: false, .. } => (true, ONCE),
                 Work::Grid { watch: true, .. } => (true, WATCHING),
             };
@@ -271,7 +250,11 @@ impl World for Live {
         by: &'a By,
         cancel: &'a CancellationToken,
     ) -> BoxFuture<'a, Result<Seen, String>> {
-        self.seen(plan, by, cancel).boxed()
+        async move {
+            let extras = Extras::default();
+            self.prober().probe(plan, by, &extras, cancel).await
+        }
+        .boxed()
     }
 
     fn beside<'a>(
@@ -281,20 +264,7 @@ impl World for Live {
         began: Timestamp,
         cancel: &'a CancellationToken,
     ) -> BoxFuture<'a, Option<Beside>> {
-        async move {
-            let asked = Asked {
-                address: self.options.address.as_ref(),
-                elsewhere: self.options.elsewhere,
-                seen_from: seen.way.seen_from,
-                exec: seen.exec.as_ref(),
-                service_names: seen.exec.is_some(),
-                timeout: self.options.timeout,
-                cancel,
-            };
-            let transports = self.now();
-            Some(beside::beside(&transports, plan, &asked, began, &seen.transcript).await)
-        }
-        .boxed()
+        async move { Some(self.prober().context(plan, seen, began, cancel).await) }.boxed()
     }
 
     fn grid<'a>(
@@ -312,12 +282,43 @@ impl World for Live {
         seen: &'a Seen,
         cancel: &'a CancellationToken,
     ) -> BoxFuture<'a, Option<Transcript>> {
+        async move { self.prober().settle(seen, cancel).await }.boxed()
+    }
+
+    fn survey<'a>(
+        &'a self,
+        via: Via,
+        cancel: &'a CancellationToken,
+        news: mpsc::Sender<SurveyNews>,
+    ) -> BoxFuture<'a, ()> {
         async move {
-            let (spec, dial) = seen.again.as_ref()?;
-            let mut transcript = (*seen.transcript).clone();
-            settle_demand(&mut transcript, spec, &**dial, cancel).await;
-            (transcript.client_certificate.demand != seen.transcript.client_certificate.demand)
-                .then_some(transcript)
+            let prober = self.prober();
+            let transports = prober.transports();
+            let plans = survey::plans(transports.snapshot(), &[]);
+            let selection = survey::select(transports, plans, via).await;
+            let began = SurveyNews::Began {
+                paths: selection.paths,
+                handshakes: selection.probes.len(),
+                via: selection.via,
+            };
+            let _ = news.send(began).await;
+            let mut failing = Vec::new();
+            let tell = |tested: survey::Tested| {
+                if tested.failed() && !failing.contains(&tested.probed.plan.gateway) {
+                    failing.push(tested.probed.plan.gateway.clone());
+                }
+                let news = news.clone();
+                async move {
+                    let _ = news.send(SurveyNews::Done(Box::new(tested))).await;
+                }
+            };
+            survey::run(&prober, selection, SURVEY, cancel, tell).await;
+            if !failing.is_empty()
+                && let Some(pods) = self.in_use(transports, &failing, cancel).await
+            {
+                let _ = news.send(SurveyNews::Using(pods)).await;
+            }
+            let _ = news.send(SurveyNews::Ended).await;
         }
         .boxed()
     }

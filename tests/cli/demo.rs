@@ -58,7 +58,8 @@ fn every_scenario_names_its_cause() {
         ("policy-on-wrong-service", Some("NGF-P1"), 400),
     ] {
         let (text, _) = stdout_of(&["demo", "--scenario", scenario, "--plain"]);
-        let first = text.lines().find_map(|line| {
+        let (_, check) = text.split_once("$ ngf-tui check\n").expect("the command");
+        let first = check.lines().find_map(|line| {
             line.split_whitespace()
                 .find(|word| word.starts_with("NGF-"))
         });
@@ -110,13 +111,13 @@ fn a_scenario_that_does_not_exist_is_answered_with_those_that_do() {
 }
 
 /// The demo, served; ends with the value.
-struct Served {
+pub(crate) struct Served {
     child: Child,
     kubeconfig: tempfile::NamedTempFile,
 }
 
 impl Served {
-    fn start(scenario: &str) -> Self {
+    pub(crate) fn start(scenario: &str) -> Self {
         let mut child = ngf_tui()
             .args(["demo", "--serve", "--scenario", scenario])
             .stdout(Stdio::piped())
@@ -138,6 +139,10 @@ impl Served {
         let kubeconfig = tempfile::NamedTempFile::new().expect("a file");
         std::fs::write(kubeconfig.path(), &text[..length]).expect("a kubeconfig is written");
         Self { child, kubeconfig }
+    }
+
+    pub(crate) fn kubeconfig(&self) -> &str {
+        self.kubeconfig.path().to_str().expect("UTF-8")
     }
 
     fn kubectl(&self, args: &[&str]) -> String {
@@ -179,7 +184,7 @@ fn kubectl_and_ngf_tui_read_what_the_demo_serves() {
         "{described}"
     );
 
-    let kubeconfig = served.kubeconfig.path().to_str().expect("UTF-8");
+    let kubeconfig = served.kubeconfig();
     let probe = ngf_tui()
         .args([
             "probe",

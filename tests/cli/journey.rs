@@ -38,8 +38,9 @@ fn journey(columns: u16, lines: u16) {
         settings.bind(|| insta::assert_snapshot!(format!("{name}-{columns}x{lines}"), screen));
     };
     let terminal = Terminal::open(&format!("journey-{columns}"), columns, lines);
+    // Step by step, as a person does it; what is tested without a key press is tested below.
     terminal.run(&format!(
-        "NO_COLOR=1 {} demo; echo ended with $?",
+        "NO_COLOR=1 {} demo --no-probe; echo ended with $?",
         env!("CARGO_BIN_EXE_ngf-tui")
     ));
 
@@ -148,5 +149,63 @@ fn the_terminal_is_given_back_after_every_end() {
             screen.contains("\n0\n"),
             "{end}: the line discipline is back:\n{screen}"
         );
+    }
+}
+
+/// At 80x24 the first screen names the cause of every scenario, and nobody has pressed a key.
+#[test]
+fn the_first_screen_names_the_cause_of_every_scenario() {
+    if !has_peer("tmux") {
+        return;
+    }
+    let causes: &[(&str, &str)] = &[
+        ("guide", "no findings"),
+        ("wrong-hostname", "NGF-T8"),
+        ("expired-backend-certificate", "NGF-T5"),
+        ("wrong-ca", "NGF-M4"),
+        ("no-client-certificate", "NGF-G8"),
+        ("client-certificate-from-another-ca", "NGF-M4"),
+        ("secret-without-ca-crt", "NGF-P8"),
+        ("policy-on-wrong-service", "NGF-P1"),
+        ("opaque-secret", "NGF-P7"),
+        ("plain-backend", "NGF-T12"),
+        ("two-endpoints-one-expired", "NGF-T5"),
+        ("fleet", "NGF-D3"),
+        ("expired-client-certificate", "NGF-G9"),
+        ("sni-mismatch-421", "NGF-B8"),
+    ];
+    let known: Vec<&str> = ngf_sandbox::SCENARIOS.iter().map(|s| s.name).collect();
+    let named: Vec<&str> = causes.iter().map(|(name, _)| *name).collect();
+    assert_eq!(named, known, "each scenario has a line in this table");
+    for (scenario, cause) in causes {
+        let terminal = Terminal::open(&format!("first-{scenario}"), 80, 24);
+        terminal.run(&format!(
+            "NO_COLOR=1 {} demo --scenario {scenario}",
+            env!("CARGO_BIN_EXE_ngf-tui")
+        ));
+        terminal.wait_for(&["live", cause]);
+        // Every path is tested, and the cause stays on the screen.
+        let screen = terminal.wait_until_gone("untested");
+        assert!(screen.contains(cause), "{scenario}:\n{screen}");
+    }
+}
+
+/// Without the first handshakes the header says what is not known, and shows no tick.
+#[test]
+fn what_was_not_tested_is_counted_in_the_header() {
+    if !has_peer("tmux") {
+        return;
+    }
+    for options in ["--no-probe", "--read-only"] {
+        let name = format!("untested{options}");
+        let terminal = Terminal::open(&name, 80, 24);
+        terminal.run(&format!(
+            "NO_COLOR=1 {} demo --scenario guide {options}",
+            env!("CARGO_BIN_EXE_ngf-tui")
+        ));
+        let screen = terminal.wait_for(&["live", "? 1 untested"]);
+        assert!(!screen.contains("no findings"), "{screen}");
+        terminal.press(&["Escape", "r"]);
+        terminal.wait_for(&["no findings"]);
     }
 }

@@ -57,7 +57,7 @@ async fn a_debug_pod_is_removed_however_the_interface_ends() {
         wait_for(&cluster, 0, "before the answer").await;
         terminal.press(&["y"]);
         // Its round ends; watched, it goes on.
-        terminal.wait_for(&["via pod", "1 "]);
+        terminal.wait_for(&["via pod", "1 served"]);
         wait_for(&cluster, 0, "after one round").await;
         terminal.press(&["w"]);
         terminal.wait_for(&["This writes to the cluster", "at most 3600 s"]);

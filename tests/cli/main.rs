@@ -5,6 +5,7 @@ mod sandbox_support;
 #[path = "../support/mod.rs"]
 mod support;
 
+mod check_live;
 mod check_over;
 mod check_within;
 mod cleanup;

@@ -218,7 +218,15 @@ async fn each_role_suffices_for_what_it_is_for() {
     let mut options = guide();
     options.allowed = Some(reader);
     let cluster = Cluster::with(options).await;
-    let check = cluster.ngf_tui("check -o json").fine();
+    // Logs and the data plane's files are beyond the reader, and that is said, with the rule to add.
+    let check = cluster.ngf_tui("check").fine();
+    assert!(
+        check.contains("NGF-K7") && check.contains("pods/log"),
+        "{check}"
+    );
+    let check = cluster
+        .ngf_tui("check --no-logs --no-data-plane -o json")
+        .fine();
     assert!(
         !check.contains("forbidden") && !check.contains("may not"),
         "{check}"

@@ -307,6 +307,7 @@ async fn the_demos_gateway_is_asked_and_its_log_is_read_as_on_any_cluster() {
     let by = By {
         via: Via::Direct,
         made: Made::new(),
+        ..By::default()
     };
     let began = Timestamp::now();
     let seen = world.probe(&plan, &by, &cancel).await.expect("a probe");

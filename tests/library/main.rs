@@ -10,6 +10,7 @@ mod chain;
 mod cluster_connect;
 mod cluster_pace;
 mod cluster_watch;
+mod coverage;
 mod diagnosis;
 mod docs;
 mod embedded_hostile;

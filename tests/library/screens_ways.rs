@@ -220,6 +220,7 @@ fn transcript(plan: &ProbePlan, outcome: Outcome, took_us: u64) -> Transcript {
             }),
             sentence,
         },
+        not_proven: Vec::new(),
         judged_at: None,
         expires_first: None,
         second_opinion: None,
@@ -261,6 +262,8 @@ impl World for Script {
         _: &'a CancellationToken,
     ) -> BoxFuture<'a, Result<Seen, String>> {
         let seen = Seen {
+            place: None,
+            notes: Vec::new(),
             transcript: Arc::new(transcript(plan, Outcome::VerifyError, 2_900)),
             way: way(by.via),
             exec: None,

@@ -1138,6 +1138,7 @@ fn transcript(
             log_line: seen.log.clone(),
             sentence: String::new(),
         },
+        not_proven: Vec::new(),
         judged_at: None,
         expires_first: None,
         second_opinion: None,

@@ -85,6 +85,22 @@ impl Terminal {
         }
     }
 
+    /// Waits until the screen no longer contains this text, and returns it.
+    pub(crate) fn wait_until_gone(&self, text: &str) -> String {
+        let begun = Instant::now();
+        loop {
+            let screen = self.screen();
+            if !screen.contains(text) {
+                return screen;
+            }
+            assert!(
+                begun.elapsed() < PATIENCE,
+                "the screen still shows {text:?}:\n{screen}"
+            );
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
     /// Waits until the screen stays the same for a moment, and returns it.
     pub(crate) fn settled(&self) -> String {
         let begun = Instant::now();

@@ -100,6 +100,9 @@ pub(super) fn confirm_fix(app: &mut App, mut dialog: Box<FixDialog>) -> Vec<Effe
 /// What came of trying or applying it. Where the person looks at something else by now, what was
 /// applied is said all the same.
 pub(super) fn fix_news(app: &mut App, news: FixNews) {
+    if news.applied && news.result.is_ok() {
+        app.retests = super::probing::RETESTS;
+    }
     let phase = match (news.applied, news.result) {
         (false, Ok(lines)) => FixPhase::Tried(lines),
         (false, Err(why)) => FixPhase::Refused(why),

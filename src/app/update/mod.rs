@@ -33,6 +33,8 @@ pub fn update(app: &mut App, event: Event, now: Timestamp) -> Vec<Effect> {
             if !matches!(snapshot.kinds.get(&Kind::Pod), Some(KindState::Loading)) {
                 let is_there = |pod: &ObjectRef| snapshot.pods.contains_key(pod);
                 app.evidence.forget_logs_of_others(is_there);
+                let names = snapshot.pods.keys().map(|pod| pod.name.as_str()).collect();
+                app.evidence.forget_probes_of_others(&names);
             }
             app.latest = snapshot;
             app.reading = false;
@@ -54,6 +56,7 @@ pub fn update(app: &mut App, event: Event, now: Timestamp) -> Vec<Effect> {
             app.running.retain(|key| !keys.contains(key));
             Vec::new()
         }
+        Event::Survey(news) => probing::survey_news(app, news),
         Event::Grid(number, news) => probing::grid_news(app, number, news),
         Event::Fix(news) => {
             findings::fix_news(app, *news);
@@ -66,6 +69,7 @@ pub fn update(app: &mut App, event: Event, now: Timestamp) -> Vec<Effect> {
         Event::Stage(stage) => {
             app.explain(&stage);
             app.stage = Some(stage);
+            app.retests = probing::RETESTS;
             Vec::new()
         }
         Event::Failed(message) => {
@@ -109,6 +113,11 @@ fn tick(app: &mut App) -> Vec<Effect> {
 }
 
 fn take_diagnosis(app: &mut App, diagnosed: Diagnosed) -> Vec<Effect> {
+    let was_complete = app.diagnosed_at.is_some() && app.diagnosis.loading == 0;
+    if diagnosed.diagnosis.loading > 0 && was_complete {
+        // A kind that has just come is being listed: what was found before holds until then.
+        return vec![Effect::Forget(Box::new(diagnosed))];
+    }
     let replaced = Diagnosed {
         snapshot: std::mem::replace(&mut app.snapshot, diagnosed.snapshot),
         diagnosis: std::mem::replace(&mut app.diagnosis, diagnosed.diagnosis),
@@ -119,7 +128,9 @@ fn take_diagnosis(app: &mut App, diagnosed: Diagnosed) -> Vec<Effect> {
     if !app.tree.touched {
         select_something_useful(app);
     }
-    vec![Effect::Forget(Box::new(replaced))]
+    let mut effects = vec![Effect::Forget(Box::new(replaced))];
+    effects.extend(probing::survey_when_read(app));
+    effects
 }
 
 /// Until a person moves, the selection is where they would go first: at the first proven cause, or

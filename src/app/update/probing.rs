@@ -14,12 +14,16 @@ use super::{diagnose, moving};
 use crate::{
     app::{
         event::Effect,
-        job::{BesideDone, GridNews, Job, ProbeDone, Work},
+        job::{BesideDone, GridNews, Job, ProbeDone, SurveyNews, Work},
         matrix::{Lives, Matrix},
-        state::{App, Around, BesideState, Opened, Overlay, Pane, Question},
+        state::{App, Around, BesideState, Opened, Overlay, Pane, Question, Tests},
     },
-    cluster::transport::{Confirmation, Via, data_plane},
+    cluster::{
+        is_settled,
+        transport::{Confirmation, Via, data_plane},
+    },
     diagnosis::{
+        Untested,
         evidence::Probed,
         plan::{PlanKey, ProbePlan, ProbeTarget, plan},
     },
@@ -131,6 +135,7 @@ fn begun(app: &mut App, job: &Job) {
             app.running.extend(plans.iter().map(ProbePlan::key));
             app.detail.endpoint = 0;
         }
+        Work::Survey => {}
         Work::Grid { gateway, watch } => match &mut app.matrix {
             Some(matrix) if matrix.gateway == *gateway => matrix.continued(job, *watch),
             _ => app.matrix = Some(Matrix::new(job, gateway.clone(), *watch)),
@@ -208,6 +213,9 @@ pub(super) fn declined(app: &mut App) -> Vec<Effect> {
 pub(super) fn cancel(app: &mut App) -> Vec<Effect> {
     app.preparing = None;
     app.question = None;
+    if app.tests != Tests::Off {
+        app.tests = Tests::Over;
+    }
     if let Some(matrix) = &mut app.matrix {
         matrix.watch = false;
         matrix.watch_next = false;
@@ -247,6 +255,7 @@ pub(super) fn probed(app: &mut App, done: ProbeDone) -> Vec<Effect> {
     let ProbeDone {
         probed,
         way,
+        place,
         beside_follows,
     } = done;
     let key = probed.plan.key();
@@ -275,8 +284,96 @@ pub(super) fn probed(app: &mut App, done: ProbeDone) -> Vec<Effect> {
         let at = probed.at;
         app.around.insert(key, Around { at, way, beside });
     }
-    app.evidence.record(probed);
+    app.evidence.record_from(place.as_deref(), probed);
     vec![diagnose(app)]
+}
+
+/// How often paths are tested again after a change that was made from here: the cluster may take a while to
+/// show it.
+pub(super) const RETESTS: u8 = 3;
+
+/// Tests every path, once everything was read, where that was asked for.
+pub(super) fn survey_when_read(app: &mut App) -> Vec<Effect> {
+    let tried = |path: &Untested| {
+        let mut tried = app.evidence.untested();
+        tried.any(|(key, _)| key.route == path.path.route && key.service == path.path.service)
+    };
+    let mut untested = app.diagnosis.coverage.untested.iter();
+    if app.tests == Tests::Over && app.retests > 0 && untested.any(|path| !tried(path)) {
+        app.retests -= 1;
+        app.tests = Tests::Wanted;
+    }
+    if app.tests != Tests::Wanted || !is_settled(&app.snapshot) {
+        return Vec::new();
+    }
+    // Where the transport writes something, a person decides.
+    if app.read_only || app.via.writes() {
+        app.tests = Tests::Off;
+        return Vec::new();
+    }
+    app.tests = Tests::Over;
+    if app.diagnosis.coverage.untested.is_empty() {
+        return Vec::new();
+    }
+    app.jobs += 1;
+    let job = Job {
+        number: app.jobs,
+        via: app.via,
+        work: Work::Survey,
+    };
+    vec![Effect::Run(Box::new(job), None)]
+}
+
+/// News of the survey. What it finds does not move anybody: the selection stays.
+pub(super) fn survey_news(app: &mut App, news: SurveyNews) -> Vec<Effect> {
+    match news {
+        SurveyNews::Began {
+            paths,
+            handshakes,
+            via,
+        } => {
+            app.tests = Tests::Running {
+                done: 0,
+                of: handshakes,
+                paths,
+                via,
+            };
+            Vec::new()
+        }
+        SurveyNews::Done(tested) => {
+            if let Tests::Running { done, .. } = &mut app.tests {
+                *done = tested.done;
+            }
+            let key = tested.probed.plan.key();
+            // What a person asked for meanwhile is newer, and has its context.
+            let is_newer = |known: &Probed| known.at > tested.probed.at;
+            if app.evidence.probe(&key).is_some_and(is_newer) {
+                return Vec::new();
+            }
+            if let Some(way) = tested.way.clone() {
+                let around = Around {
+                    at: tested.probed.at,
+                    way,
+                    beside: BesideState::NotAsked,
+                };
+                app.around.insert(key, around);
+            }
+            tested.record(&mut app.evidence);
+            vec![diagnose(app)]
+        }
+        SurveyNews::Using(pods) => {
+            for in_pod in pods {
+                app.evidence.record_rendered(in_pod);
+            }
+            vec![diagnose(app)]
+        }
+        SurveyNews::Ended => {
+            if matches!(app.tests, Tests::Running { .. }) {
+                app.tests = Tests::Over;
+            }
+            Vec::new()
+        }
+    }
 }
 
 /// It is known what stands beside a probe.
@@ -298,13 +395,11 @@ pub(super) fn settled(
     at: Timestamp,
     transcript: Arc<Transcript>,
 ) -> Vec<Effect> {
-    let known = app.evidence.probe(key).filter(|known| known.at == at);
-    let Some(mut probed) = known.cloned() else {
-        return Vec::new();
-    };
-    probed.result = Ok(transcript);
-    app.evidence.record(probed);
-    vec![diagnose(app)]
+    if app.evidence.complete(key, at, transcript) {
+        vec![diagnose(app)]
+    } else {
+        Vec::new()
+    }
 }
 
 /// News of a matrix; that of another than the one on the screen is of no interest.
@@ -335,13 +430,12 @@ pub(super) fn grid_news(app: &mut App, number: u64, news: GridNews) -> Vec<Effec
             },
         );
     }
-    for (probed, way) in probed {
+    for (probed, way, place) in probed {
         // What says the same as is known already does not take the place of what stands beside that.
-        if app
-            .evidence
-            .current(&probed.plan)
-            .is_some_and(|known| same(known, &probed))
-        {
+        let known = app.evidence.probes_from().find(|(from, known)| {
+            *from == place.as_deref() && known.plan.same_connection(&probed.plan)
+        });
+        if known.is_some_and(|(_, known)| same(known, &probed)) {
             continue;
         }
         is_news = true;
@@ -351,7 +445,7 @@ pub(super) fn grid_news(app: &mut App, number: u64, news: GridNews) -> Vec<Effec
             beside: BesideState::NotAsked,
         };
         app.around.insert(probed.plan.key(), around);
-        app.evidence.record(probed);
+        app.evidence.record_from(place.as_deref(), probed);
     }
     if is_news {
         vec![diagnose(app)]

@@ -65,6 +65,9 @@ pub struct InputArgs {
     /// Read objects from files or folders of YAML or JSON instead of a cluster; - is standard input
     #[arg(short = 'f', long = "filename", global = true, value_name = "PATH")]
     pub files: Vec<PathBuf>,
+    /// A kubeconfig that is in no file: the embedded cluster's.
+    #[arg(skip)]
+    pub kubeconfig_text: Option<String>,
     /// Write nothing to the cluster: no debug pod, no ephemeral container, no fix, no cleanup; and
     /// no dry run of check --over
     #[arg(
@@ -97,12 +100,18 @@ pub struct DebugArgs {
         help_heading = "Way"
     )]
     pub gateway_address: Option<Address>,
+    /// Test no path without a key press
+    #[arg(long)]
+    pub no_probe: bool,
 }
 
 impl DebugArgs {
     /// Whether nothing was said.
     pub fn is_empty(&self) -> bool {
-        self.via.is_none() && self.image.is_none() && self.gateway_address.is_none()
+        self.via.is_none()
+            && self.image.is_none()
+            && self.gateway_address.is_none()
+            && !self.no_probe
     }
 }
 
@@ -174,6 +183,8 @@ pub enum FailOn {
     Error,
     /// Findings of severity error or warning
     Warning,
+    /// Findings of severity error or warning, what is unknown, and paths that were not tested
+    Unknown,
     /// Nothing
     Never,
 }
@@ -194,7 +205,14 @@ pub enum CheckOutput {
 
 /// Arguments of `check`.
 #[derive(Debug, Clone, Args)]
+#[allow(clippy::struct_excessive_bools)] // flags of a command line are bools
 pub struct CheckArgs {
+    /// The one object to check.
+    #[arg(
+        value_name = "KIND/NAME",
+        help = "Check one object only: gateway/NAME, httproute/NAME, grpcroute/NAME, tlsroute/NAME, service/NAME[:PORT] or backendtlspolicy/NAME"
+    )]
+    pub target: Option<String>,
     /// How to print
     #[arg(short, long, value_enum, default_value_t)]
     pub output: CheckOutput,
@@ -205,18 +223,28 @@ pub struct CheckArgs {
     /// Fail where a certificate that a path depends on expires within this time: 30d, 2w, 12h
     #[arg(long, value_name = "TIME", value_parser = days)]
     pub within: Option<Duration>,
-    /// Read the past hour of the logs, too: of the data plane, its backends and the control plane.
-    /// With -f, read log files instead: --logs nginx.log, or - for standard input; may be repeated
+    /// Make no handshake with the backends. Without this option every path is tested by a transport
+    /// that writes nothing; of a backend with many endpoints, a sample is tested
+    #[arg(long)]
+    pub no_probe: bool,
+    /// Do not read the logs of the past hour: of the data plane, its backends and the control plane
+    #[arg(long)]
+    pub no_logs: bool,
+    /// Do not read the configuration and the certificates that the data plane's nginx is using
+    #[arg(long)]
+    pub no_data_plane: bool,
+    /// With -f: a log file to read beside the manifests, or - for standard input; may be repeated. On
+    /// a cluster the logs are read anyway, and --logs alone is accepted for scripts of earlier versions
     #[arg(long, value_name = "FILE", num_args = 0..=1)]
     pub logs: Option<Vec<PathBuf>>,
-    /// Read what the data plane's nginx is really using, too: nginx -T and the certificates on its
-    /// disk, by exec; no key and no secret leaves the pod
-    #[arg(long, conflicts_with = "files")]
+    /// Accepted for scripts of earlier versions: the configuration is read anyway
+    #[arg(long, hide = true)]
     pub data_plane: bool,
     /// Which findings make the exit status 1
     #[arg(long, value_enum, default_value_t, value_name = "SEVERITY")]
     pub fail_on: FailOn,
-    /// How long to wait for the cluster's answers in all, connecting and credential plugins included
+    /// How long to wait for the cluster's answers, connecting and credential plugins included, and
+    /// how long the handshakes may take in all
     #[arg(long, default_value = "15s", value_parser = duration, value_name = "DURATION")]
     pub timeout: Duration,
 }
@@ -466,6 +494,7 @@ pub struct ChainArgs {
 /// Arguments of `demo`.
 #[cfg(feature = "demo")]
 #[derive(Debug, Clone, Args)]
+#[allow(clippy::struct_excessive_bools)] // flags of a command line are bools
 pub struct DemoArgs {
     /// Stage of the guide to start at: before, client-certificate, policy, or all (with --plain)
     #[arg(long, value_name = "STAGE")]
@@ -490,6 +519,9 @@ pub struct DemoArgs {
     /// From where the bytes of a probe leave at first; the key v chooses another way
     #[arg(long, value_enum, value_name = "WAY", conflicts_with_all = ["plain", "serve"])]
     pub via: Option<Via>,
+    /// Test no path without a key press
+    #[arg(long, conflicts_with_all = ["plain", "serve"])]
+    pub no_probe: bool,
 }
 
 #[cfg(test)]

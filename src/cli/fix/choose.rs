@@ -9,7 +9,7 @@ use crate::{
         output,
     },
     command::Command,
-    diagnosis::{Diagnosis, Finding, registry, words::count},
+    diagnosis::{Diagnosis, Finding, Severity, registry, words::count},
     fix::{self, FixPlan},
     model::{kind::Kind, object::ObjectRef, snapshot::Snapshot},
     report::clean,
@@ -50,13 +50,6 @@ impl Wanted {
             .map(|text| object_named(text, namespace))
             .transpose()?;
         Ok(Self { code, object })
-    }
-
-    /// Whether only a probe can show it: what a handshake proves is in no object.
-    pub(super) fn needs_probes(&self) -> bool {
-        // A probe may show which Service a policy misses, too.
-        self.code
-            .is_none_or(|code| only_probes_show(code) || code == "NGF-P1")
     }
 
     pub(super) fn choose(
@@ -117,11 +110,6 @@ impl Wanted {
             }
         }
     }
-}
-
-/// Whether no object shows it: what a handshake proves only a handshake shows.
-pub(super) fn only_probes_show(code: &str) -> bool {
-    code.starts_with("NGF-T") || code.starts_with("NGF-B") || matches!(code, "NGF-G8" | "NGF-P11")
 }
 
 fn same(a: &FixPlan, b: &FixPlan) -> bool {
@@ -186,19 +174,46 @@ pub(super) fn list(diagnosis: &Diagnosis, snapshot: &Snapshot) -> Result<u8, Cli
             clean(&how(finding.code, &finding.subject))
         );
     }
-    let others = diagnosis
+    let others: Vec<&Finding> = diagnosis
         .findings
         .iter()
-        .filter(|finding| finding.caused_by.is_none() && fix::plan(finding, snapshot).is_err());
+        .filter(|finding| finding.caused_by.is_none() && finding.severity != Severity::Info)
+        .filter(|finding| fix::plan(finding, snapshot).is_err())
+        // What an effect's fix repairs is repaired.
+        .filter(|finding| {
+            !plans
+                .iter()
+                .any(|(fixed, _)| is_below(fixed, finding, diagnosis))
+        })
+        .collect();
+    for finding in &others {
+        let remedy = finding.remedy.as_ref();
+        let _ = writeln!(
+            text,
+            "{:<8} {}\n         no automatic fix: {}",
+            finding.code,
+            clean(&finding.title),
+            remedy.map_or_else(String::new, |remedy| clean(&remedy.summary))
+        );
+    }
     let _ = writeln!(
         text,
-        "{}{} can be applied here; {} left to a person's decision (ngf-tui check)",
-        if plans.is_empty() { "" } else { "\n" },
+        "{}{} can be applied here; {} without an automatic fix",
+        if text.is_empty() { "" } else { "\n" },
         count(plans.len(), "fix").replace("fixs", "fixes"),
-        count(others.count(), "finding"),
+        count(others.len(), "finding"),
     );
     output::print(&text)?;
     Ok(EXIT_OK)
+}
+
+/// Whether a finding is an effect of another.
+fn is_below(finding: &Finding, above: &Finding, diagnosis: &Diagnosis) -> bool {
+    let cause = |finding: &&Finding| diagnosis.findings.get(finding.caused_by?);
+    std::iter::successors(Some(finding), cause)
+        .skip(1)
+        .take(diagnosis.findings.len())
+        .any(|cause| std::ptr::eq(cause, above))
 }
 
 #[cfg(test)]

@@ -9,36 +9,30 @@ use std::{
     time::Duration,
 };
 
-use futures::StreamExt;
 use jiff::Timestamp;
-use tokio_util::sync::CancellationToken;
 
 pub(super) use choose::object_named;
-use choose::{Choice, Wanted, list, only_probes_show};
+use choose::{Choice, Wanted, list};
 
 use super::{
     CliError, EXIT_COULD_NOT, EXIT_FOUND, EXIT_OK,
     args::{FixArgs, InputArgs},
     check::{nothing_could_be_read, read},
-    connect_within, output,
+    connect_within,
+    measure::{Parts, measured},
+    output,
 };
 use crate::{
-    cluster::{Cluster, transport::Via},
-    diagnosis::{
-        Diagnosis, Evidence, Finding,
-        evidence::Probed,
-        plan::{ProbeTarget, plan_every},
-    },
+    cluster::Cluster,
+    diagnosis::{Diagnosis, Evidence, Finding, registry::only_probes_show},
     fix::{self, Confirmation, DiffKind, FixPlan},
     model::{object::ObjectRef, snapshot::Snapshot},
     report::clean,
-    world::{Live, LiveOptions, in_words},
+    world::in_words,
 };
 
 mod choose;
 
-/// How many probes run at a time.
-const AT_A_TIME: usize = 16;
 /// How long NGF may take to look at a change before the finding counts as still there.
 const PATIENCE: Duration = Duration::from_secs(20);
 /// The first pause before the cluster is read again, and the longest: each time all of it is read.
@@ -64,7 +58,7 @@ pub(super) async fn run(input: &InputArgs, args: &FixArgs) -> Result<u8, CliErro
         snapshot,
         diagnosis,
         ..
-    } = job.look(wanted.needs_probes()).await?;
+    } = job.look().await?;
     let plan = match wanted.choose(&diagnosis, &snapshot)? {
         Choice::List => return list(&diagnosis, &snapshot),
         Choice::Nothing(why) => {
@@ -152,8 +146,14 @@ impl Seen {
             }
             any |= met;
         }
+        let untested = self
+            .evidence
+            .untested()
+            .find(|(key, _)| about.contains(&key.service) || about.contains(&key.gateway));
         if any {
             Ok(())
+        } else if let Some((_, why)) = untested {
+            Err(why.to_owned())
         } else {
             Err("no connection that it is about could be probed".to_owned())
         }
@@ -174,54 +174,25 @@ impl Job {
         })
     }
 
-    /// Reads the cluster, probes its backends where asked, and says what is wrong.
-    async fn look(&self, probe: bool) -> Result<Seen, String> {
+    /// Reads the cluster, measures what `check` does, and says what is wrong.
+    async fn look(&self) -> Result<Seen, String> {
         let snapshot = Arc::new(self.cluster.snapshot(self.timeout).await);
         if nothing_could_be_read(&snapshot) {
             return Err("neither Gateways nor routes can be read, so what is wrong is not known; ngf-tui check says why".to_owned());
         }
-        let evidence = if probe {
-            self.measure(&snapshot).await
-        } else {
-            Evidence::none()
+        let parts = Parts {
+            probes: true,
+            logs: true,
+            data_plane: true,
+            within: self.timeout.max(PATIENCE),
         };
+        let (evidence, _) = measured(&self.cluster, &snapshot, None, parts).await;
         let diagnosis = Diagnosis::of(&snapshot, &evidence, Timestamp::now());
         Ok(Seen {
             snapshot,
             evidence,
             diagnosis,
         })
-    }
-
-    /// Probes every backend of every Gateway; writes nothing.
-    async fn measure(&self, snapshot: &Arc<Snapshot>) -> Evidence {
-        let (_sender, snapshots) = tokio::sync::watch::channel(Arc::clone(snapshot));
-        let timeout = super::tui::PROBE_TIMEOUT;
-        let options = LiveOptions::new(timeout);
-        let live = &Live::new(self.cluster.clone(), snapshots, options);
-        let cancel = &CancellationToken::new();
-        let mut plans = Vec::new();
-        for gateway in snapshot.gateways.keys() {
-            if let Ok(planning) = plan_every(snapshot, &ProbeTarget::Gateway(gateway.clone())) {
-                plans.extend(planning.plans);
-            }
-        }
-        let mut evidence = Evidence::none();
-        let mut results = futures::stream::iter(plans)
-            .map(|plan| async move {
-                let at = Timestamp::now();
-                let result = live.transcript(&plan, Via::Auto, cancel).await;
-                Probed {
-                    plan: Arc::new(plan),
-                    at,
-                    result,
-                }
-            })
-            .buffer_unordered(AT_A_TIME);
-        while let Some(probed) = results.next().await {
-            evidence.record(probed);
-        }
-        evidence
     }
 
     /// Tries the plan on the API server, asks, applies, and looks again.
@@ -281,7 +252,7 @@ impl Job {
         let begun = std::time::Instant::now();
         let mut pause = LOOK;
         loop {
-            let seen = self.look(true).await?;
+            let seen = self.look().await?;
             let now = &seen.diagnosis;
             let is_left = |finding: &&Finding| {
                 finding.code == plan.code

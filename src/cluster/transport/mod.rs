@@ -28,8 +28,8 @@ pub use leftovers::{Leftover, Leftovers, find_leftovers, remove_leftover};
 pub use made::{IMAGE, MakeOptions};
 #[allow(unused_imports)] // for the text above
 use ngf_probes::dial::Dial;
-pub(crate) use on_disk::configured;
 pub use on_disk::{OnDisk, same_certificates};
+pub(crate) use on_disk::{certificates_on_disk, configured};
 pub use port_forward::PortForward;
 pub use ways::{Transports, Way, WayTaken, Ways};
 pub use write_plan::{Confirmation, Prepared, WritePlan};

@@ -90,9 +90,21 @@ pub(crate) async fn configured(
 ) -> Result<(Vec<u8>, Vec<u8>), String> {
     let exec = Exec::in_data_plane(cluster, pod);
     let configuration = exec.output(&["nginx", "-T"], CONFIGURATION).await?;
-    let script = ["sh", "-c", CERTIFICATES, CERTIFICATES_NAME];
-    let certificates = exec.output(&script, 4 * MOST).await?;
+    let certificates = certificates_on_disk(cluster, pod).await?;
     Ok((configuration, certificates))
+}
+
+/// What [`CERTIFICATES`] prints in a data-plane pod.
+///
+/// # Errors
+/// A sentence, where it cannot be run.
+pub(crate) async fn certificates_on_disk(
+    cluster: &Cluster,
+    pod: &DataPlanePod,
+) -> Result<Vec<u8>, String> {
+    let exec = Exec::in_data_plane(cluster, pod);
+    let script = ["sh", "-c", CERTIFICATES, CERTIFICATES_NAME];
+    exec.output(&script, 4 * MOST).await
 }
 
 /// Whether two bundles hold the same certificates, in the same order, whatever stands between them.

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::{
     diagnosis::{
         context::Context,
+        evidence::Probed,
         finding::{Finding, Severity},
         ngf::{Directive, Release, bundle_file, cluster_ip, directives, key_pair_file},
         plan::{Connection, ProbeTarget, TrustSource, connections},
@@ -89,8 +90,37 @@ fn on_disk(
     };
     let subjects: Vec<String> = held.iter().map(|facts| facts.subject.clone()).collect();
     let prints: Vec<String> = prints.into_iter().cloned().collect();
+    let failing: Vec<&Probed> = context
+        .unfit
+        .iter()
+        .filter(|(known, _)| known == pod)
+        .map(|(_, probed)| *probed)
+        .collect();
+    let severity = if failing.is_empty() {
+        Severity::Warning
+    } else {
+        Severity::Error
+    };
+    let mut finding = Finding::new("NGF-D3", severity, &in_pod.gateway, title);
+    if let Some(Ok(transcript)) = failing.first().map(|probed| &probed.result) {
+        if let Some(line) = &transcript.nginx.log_line {
+            finding = finding.evidence("nginx would log", line, format!("probe from {pod}"));
+        }
+        let pods = context
+            .evidence
+            .rendered()
+            .filter(|other| other.gateway == in_pod.gateway)
+            .count();
+        let status = transcript
+            .nginx
+            .client_status
+            .map_or_else(|| "an error".to_owned(), |status| status.to_string());
+        finding = finding.breaks(format!(
+            "1 of {pods} data-plane pods: clients whose requests {pod} takes get {status}; the other pods get through"
+        ));
+    }
     Some(
-        Finding::new("NGF-D3", Severity::Warning, &in_pod.gateway, title)
+        finding
             .evidence("on disk", shown, format!("{path} in {pod}"))
             .evidence(
                 "in the cluster",
@@ -98,7 +128,7 @@ fn on_disk(
                 format!("{object}[{key}]"),
             )
             .because(read_at(context, in_pod))
-            .scope([object]),
+            .scope([object, pod]),
     )
 }
 

@@ -81,9 +81,18 @@ pub(in crate::diagnosis) const B13: Rule = Rule {
                 continue;
             };
             let mounted = context.mounted(service);
+            // Pods of several workloads may be behind one Service, and each mounts its own.
+            let pod = plan.endpoint.pod.as_ref();
+            let pod = pod.and_then(|pod| context.snapshot.pods.get(pod));
             let newer = mounted
                 .iter()
                 .filter(|mounted| mounted.source.kind == Kind::Secret)
+                .filter(|mounted| {
+                    pod.is_none_or(|pod| {
+                        let mut volumes = pod.spec.volumes.iter();
+                        volumes.any(|volume| volume.source == mounted.source)
+                    })
+                })
                 .find_map(|mounted| {
                     let held =
                         trust::certificates(context.snapshot, &mounted.source, "tls.crt").ok()?;

@@ -10,6 +10,11 @@ use crate::{diagnosis::Finding, model::object::ObjectRef, report::clean};
 pub(super) struct Names(Vec<(String, usize)>);
 
 impl Names {
+    /// No names are known: every word that is not plain is code.
+    pub(super) fn none() -> Self {
+        Self(Vec::new())
+    }
+
     pub(super) fn of(finding: &Finding) -> Self {
         let mut needles: Vec<(String, usize)> = finding.objects().flat_map(needles).collect();
         // A name that begins like another is looked for first.

@@ -17,6 +17,14 @@ use crate::{
 pub(super) fn code_of(probed: &Probed, transcript: &Transcript) -> Option<&'static str> {
     let nginx = &transcript.nginx;
     let asked = transcript.client_certificate.requested;
+    // nginx presents another certificate than the probe did: only what it refuses first is proven.
+    let is_of_client = !matches!(
+        nginx.outcome,
+        Outcome::VerifyError | Outcome::NameMismatch | Outcome::ConnectError | Outcome::Timeout
+    );
+    if transcript.client_certificate.not_proven.is_some() && is_of_client {
+        return None;
+    }
     match nginx.outcome {
         Outcome::Ok => {
             let client = &transcript.client_certificate;

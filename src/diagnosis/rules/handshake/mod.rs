@@ -31,7 +31,7 @@ use crate::{
         registry::Rule,
         words::{self, list},
     },
-    model::topology::host_and_port,
+    model::{object::ObjectRef, topology::host_and_port},
 };
 
 macro_rules! probed {
@@ -386,6 +386,41 @@ fn probed(context: &Context<'_>, findings: &mut Findings, code: &'static str) {
     for finding in told {
         findings.add(finding);
     }
+    from_unfit_pods(context, findings, code);
+}
+
+/// What fails from one data-plane pod only: its own finding, unless what stands on its disk says why (D3).
+fn from_unfit_pods(context: &Context<'_>, findings: &mut Findings, code: &'static str) {
+    let mut pods: BTreeMap<&ObjectRef, Vec<Seen<'_>>> = BTreeMap::new();
+    for (pod, probed) in &context.unfit {
+        if let Ok(transcript) = &probed.result
+            && code_of(probed, transcript) == Some(code)
+        {
+            pods.entry(pod).or_default().push((*probed, transcript));
+        }
+    }
+    for (pod, alike) in pods {
+        let is_known = findings.iter().any(|finding| {
+            finding.code == "NGF-D3" && finding.objects().any(|object| object == pod)
+        });
+        let endpoints: BTreeSet<_> = alike
+            .iter()
+            .map(|(probed, _)| &probed.plan.endpoint)
+            .collect();
+        if is_known {
+            continue;
+        }
+        if let Some(mut finding) = finding(context, code, &alike, endpoints.len()) {
+            finding.title = format!("From {pod} only: {}", finding.title);
+            finding.marks = vec![Mark::Object(alike[0].0.plan.gateway.clone())];
+            finding.effects = vec![format!(
+                "clients whose requests {pod} takes; the other data-plane pods get through"
+            )];
+            findings.add(finding.scope([pod]).because(
+                "The same endpoints are well from other data-plane pods: what differs is in this pod.",
+            ));
+        }
+    }
 }
 
 fn finding(
@@ -405,8 +440,8 @@ fn finding(
         .collect();
     let severity = match code {
         "NGF-B7" => Severity::Info,
-        // T16: nginx tries the next endpoint, and clients mostly get 200.
-        _ if failing.len() < endpoints => Severity::Warning,
+        // One endpoint of several is enough: nginx can never use it. That it tries the next one, so that
+        // clients mostly get an answer, the effect says (T16).
         _ => Severity::Error,
     };
     let subject = subject(code, plan);

@@ -10,7 +10,7 @@ use crate::{
         rules::handshake::{refusal, untrusted},
         trust,
     },
-    logs::{Joined, Phase, What},
+    logs::{Joined, Phase, What, Writer},
 };
 
 /// What a line proves.
@@ -72,6 +72,10 @@ pub(super) fn of(context: &Context<'_>, joined: &Joined<'_>, plan: &ProbePlan) -
             sure("NGF-T14")
         }
         What::NoClientCertificate => sure("NGF-B1"),
+        // Under `ssl_verify_client optional_no_ca` a certificate that does not verify is no refusal.
+        What::ClientRefused { .. } if line.writer == Writer::Access && !is_refusal(&line.text) => {
+            None
+        }
         What::ClientRefused { code, .. } => sure(match code {
             Some(9 | 10) => "NGF-B3",
             Some(26) => "NGF-B4",
@@ -85,6 +89,17 @@ pub(super) fn of(context: &Context<'_>, joined: &Joined<'_>, plan: &ProbePlan) -
         What::HandshakeRefused { reason } => handshake_refused(reason),
         _ => None,
     }
+}
+
+/// Whether a line of an access log shows that the request was refused for its certificate: 400 beside the
+/// result of the verification, or nginx's own 495 or 496.
+fn is_refusal(line: &str) -> bool {
+    line.split_whitespace()
+        .map(|word| word.trim_matches(|c: char| !c.is_ascii_alphanumeric()))
+        .any(|word| {
+            let status = word.rsplit('=').next().unwrap_or(word);
+            matches!(status, "400" | "495" | "496")
+        })
 }
 
 /// What a probe of the same connection saw: the CAs that the backend asks for.

@@ -1,0 +1,237 @@
+//! Which paths from a Gateway to a backend were tested by a handshake, and which were not: what is not known
+//! is counted and named.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Serialize;
+
+use super::{context::Context, health::Health};
+use crate::command::Command;
+use crate::model::{
+    kind::Kind,
+    object::ObjectRef,
+    snapshot::Source,
+    topology::{Backend, NodeIx, Topology, What},
+};
+
+/// A path: a backend of a route's rule, as nginx of one Gateway reaches it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Path {
+    /// The Gateway.
+    pub gateway: ObjectRef,
+    /// The route.
+    pub route: ObjectRef,
+    /// The rule, from 0.
+    pub rule: usize,
+    /// The Service.
+    pub service: ObjectRef,
+    /// Its port.
+    pub port: u16,
+}
+
+/// The program's name in a command, until it is printed under the name by which it was called.
+const PROGRAM: &str = "ngf-tui";
+
+/// A path of which nobody knows whether it works.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Untested {
+    /// The path.
+    #[serde(flatten)]
+    pub path: Path,
+    /// Why it was not tested, in a phrase.
+    pub why: String,
+    /// The arguments of the command that tests it: `check httproute/shop/cart`. There is no command for a
+    /// name that cannot exist in Kubernetes.
+    pub arguments: Option<String>,
+}
+
+/// How much of one path was tested.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Covered {
+    /// The path.
+    pub path: Path,
+    /// Its ready endpoints.
+    pub endpoints: usize,
+    /// Those that were tested.
+    pub tested_endpoints: usize,
+    /// At least one handshake was made.
+    pub is_tested: bool,
+}
+
+/// How much was tested.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Coverage {
+    /// The paths that could be tested.
+    pub paths: Vec<Covered>,
+    /// The paths that were not tested, and that no finding proves to be broken.
+    pub untested: Vec<Untested>,
+}
+
+impl Coverage {
+    /// How many paths were tested.
+    pub fn tested(&self) -> usize {
+        self.paths
+            .iter()
+            .filter(|covered| covered.is_tested)
+            .count()
+    }
+
+    /// How many ready endpoints the paths have.
+    pub fn endpoints(&self) -> usize {
+        self.paths.iter().map(|covered| covered.endpoints).sum()
+    }
+
+    /// How many endpoints were tested.
+    pub fn tested_endpoints(&self) -> usize {
+        self.paths
+            .iter()
+            .map(|covered| covered.tested_endpoints)
+            .sum()
+    }
+
+    /// Forgets all paths but these.
+    pub(super) fn retain(&mut self, keep: &BTreeSet<Path>) {
+        self.paths.retain(|covered| keep.contains(&covered.path));
+        self.untested
+            .retain(|untested| keep.contains(&untested.path));
+    }
+}
+
+/// What the tree holds of one path.
+#[derive(Default)]
+struct Found {
+    endpoints: BTreeSet<(String, u16)>,
+    is_broken: bool,
+}
+
+/// Counts paths and what was tested of them. `own` is the health of each node by itself.
+pub(super) fn of(context: &Context<'_>, own: &[Health]) -> Coverage {
+    let topology = context.topology;
+    let mut paths: BTreeMap<Path, Found> = BTreeMap::new();
+    for (place, node) in topology.iter() {
+        let What::Backend(backend) = &node.what else {
+            continue;
+        };
+        let Some(path) = path_at(topology, place) else {
+            continue;
+        };
+        if !context.gateways.contains_key(&path.gateway) || !is_spoken(&path.route, backend) {
+            continue;
+        }
+        let endpoints: BTreeSet<(String, u16)> = node
+            .children
+            .iter()
+            .filter_map(|child| match &topology.node(*child).what {
+                What::Endpoint(endpoint) if endpoint.ready => {
+                    Some((endpoint.address.clone(), endpoint.port))
+                }
+                _ => None,
+            })
+            .collect();
+        // Without an endpoint there is nothing to test, unless nobody knows whether there is one.
+        if endpoints.is_empty() && own[place.index()] != Health::Unknown {
+            continue;
+        }
+        let found = paths.entry(path).or_default();
+        found.endpoints.extend(endpoints);
+        found.is_broken |= std::iter::once(place)
+            .chain(topology.ancestors(place))
+            .any(|above| own[above.index()] == Health::Broken);
+    }
+    count(context, &paths)
+}
+
+fn count(context: &Context<'_>, paths: &BTreeMap<Path, Found>) -> Coverage {
+    let mut tested: BTreeMap<Path, BTreeSet<(String, u16)>> = BTreeMap::new();
+    for probed in context.probes.iter().filter(|probed| probed.result.is_ok()) {
+        let plan = &probed.plan;
+        let path = Path {
+            gateway: plan.gateway.clone(),
+            route: plan.route.clone(),
+            rule: plan.rule,
+            service: plan.service.clone(),
+            port: plan.port,
+        };
+        let endpoint = (plan.endpoint.address.clone(), plan.endpoint.port);
+        tested.entry(path).or_default().insert(endpoint);
+    }
+    let mut coverage = Coverage::default();
+    for (path, found) in paths {
+        let known = tested.get(path);
+        coverage.paths.push(Covered {
+            path: path.clone(),
+            endpoints: found.endpoints.len(),
+            tested_endpoints: known.map_or(0, |known| known.intersection(&found.endpoints).count()),
+            is_tested: known.is_some(),
+        });
+        if known.is_none() && !found.is_broken {
+            coverage.untested.push(untested(context, path));
+        }
+    }
+    coverage
+}
+
+fn untested(context: &Context<'_>, path: &Path) -> Untested {
+    let tried = context
+        .evidence
+        .untested()
+        .find(|(key, _)| {
+            key.gateway == path.gateway
+                && key.route == path.route
+                && key.rule == path.rule
+                && key.service == path.service
+                && key.port == path.port
+        })
+        .map(|(_, why)| why.to_owned());
+    let check = Command::new(PROGRAM).words(["check"]).path(&path.route);
+    let (why, command) = match (tried, &context.snapshot.source) {
+        (_, Source::Files { .. }) => ("files hold no endpoint to connect to".to_owned(), check),
+        // What writes nothing did not get there.
+        (Some(why), _) => {
+            let probe = Command::new(PROGRAM).words(["probe"]).path(&path.route);
+            (why, probe.words(["--via", "pod"]))
+        }
+        (None, _) => ("no handshake was made".to_owned(), check),
+    };
+    Untested {
+        path: path.clone(),
+        why,
+        arguments: command.text().ok().and_then(|text| {
+            let arguments = text.strip_prefix(PROGRAM)?;
+            Some(arguments.trim_start().to_owned())
+        }),
+    }
+}
+
+/// Whether nginx itself speaks to the backend, in TLS or in HTTP (NGF-R11, NGF-R13).
+fn is_spoken(route: &ObjectRef, backend: &Backend) -> bool {
+    match route.kind {
+        Kind::HTTPRoute | Kind::GRPCRoute => true,
+        Kind::TLSRoute => backend.policy.is_some(),
+        _ => false,
+    }
+}
+
+/// The path that a backend in the tree stands for.
+pub(super) fn path_at(topology: &Topology, place: NodeIx) -> Option<Path> {
+    let What::Backend(backend) = &topology.node(place).what else {
+        return None;
+    };
+    let (service, port) = backend.service.clone().zip(backend.port)?;
+    let rule = topology.above(place, |node| match node.what {
+        What::Rule { index } => Some(index),
+        _ => None,
+    })?;
+    let object = |is: fn(&What) -> bool| {
+        topology.above(place, |node| {
+            is(&node.what).then(|| node.object.clone()).flatten()
+        })
+    };
+    Some(Path {
+        gateway: object(|what| matches!(what, What::Gateway))?,
+        route: object(|what| matches!(what, What::Route { .. }))?,
+        rule,
+        service,
+        port,
+    })
+}
