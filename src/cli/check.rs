@@ -77,11 +77,17 @@ pub(super) async fn run(input: &InputArgs, args: &CheckArgs) -> Result<u8, CliEr
     if is_unreadable {
         return Ok(EXIT_COULD_NOT);
     }
-    Ok(if fail_on(args).exit_code(&diagnosis) == 0 {
-        EXIT_OK
-    } else {
-        EXIT_FOUND
-    })
+    if fail_on(args).exit_code(&diagnosis) != 0 {
+        return Ok(EXIT_FOUND);
+    }
+    let was_to_test = input.files.is_empty() && !args.no_probe;
+    if was_to_test && fail_on(args).misses_tests(&diagnosis) {
+        output::say(
+            "Exit status 1: some paths could not be tested. --no-probe checks without handshakes.",
+        );
+        return Ok(EXIT_FOUND);
+    }
+    Ok(EXIT_OK)
 }
 
 /// The object that the arguments name; it has to exist, as far as that is known.

@@ -3,7 +3,7 @@
 use std::{
     fmt::Write as _,
     io::IsTerminal,
-    path::Path,
+    path::{Path, PathBuf},
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -134,13 +134,13 @@ async fn serve(sandbox: Sandbox, file: Option<&Path>) -> Result<u8, CliError> {
     let created = file.map(|path| KubeconfigFile::create(path, sandbox.kubeconfig()));
     let (kubeconfig, save, name) = match created.transpose() {
         Ok(Some(file)) => {
-            let name = file.path().display().to_string();
+            let name = file.path().to_owned();
             (Some(file), "Try: ", name)
         }
         Ok(None) => {
             output::print(&sandbox.kubeconfig())?;
             let save = "Save the text above to a file that only you can read, and: ";
-            (None, save, "FILE".to_owned())
+            (None, save, PathBuf::from("FILE"))
         }
         Err(error) => {
             sandbox.shutdown().await;
@@ -153,12 +153,18 @@ async fn serve(sandbox: Sandbox, file: Option<&Path>) -> Result<u8, CliError> {
     let _stop = cancel.clone().drop_guard();
     let traffic = traffic::keep_sending(cluster.clone(), cluster.watch(&cancel));
     let _traffic = AbortOnDropHandle::new(tokio::spawn(traffic));
-    output::say(&format!(
-        "# The embedded cluster is served until ctrl-c. {save}kubectl --kubeconfig {name} get gateways,httproutes,backendtlspolicies -A",
-    ));
-    output::say(&format!(
-        "# Exec, port-forward and debug work on it as well: kubectl --kubeconfig {name} exec deployment/gateway-nginx -- nginx -T",
-    ));
+    let kubectl = || command::Command::new("kubectl").kubeconfig(&name);
+    let list = kubectl().words(["get", "gateways,httproutes,backendtlspolicies", "-A"]);
+    let exec = kubectl().words(["exec", "deployment/gateway-nginx", "--", "nginx", "-T"]);
+    for (lead, command) in [
+        ("The embedded cluster is served until ctrl-c. ", list),
+        ("Exec, port-forward and debug work on it as well: ", exec),
+    ] {
+        // A file whose name no shell can take has no command.
+        let command = command.text().unwrap_or_else(|why| why);
+        let save = if lead.ends_with(". ") { save } else { "" };
+        output::say(&format!("# {lead}{save}{command}"));
+    }
     signals.await;
     drop(kubeconfig);
     sandbox.shutdown().await;

@@ -27,7 +27,7 @@ pub(super) async fn run(input: &InputArgs, args: &LogsArgs) -> Result<u8, CliErr
         return from_file(input, args, file);
     }
     if !input.files.is_empty() {
-        return Err("with -f, name a log file: ngf-tui logs nginx.log -f manifests/".into());
+        return Err("with -f, name a log file too: logs nginx.log -f manifests/".into());
     }
     let cluster = connect_within(input, args.timeout).await?;
     let cancel = CancellationToken::new();

@@ -145,6 +145,16 @@ impl Command {
         }
     }
 
+    /// Adds `--kubeconfig` with the path of a file.
+    #[must_use]
+    pub fn kubeconfig(mut self, path: &Path) -> Self {
+        let Some(text) = path.to_str() else {
+            self.refuse("the name of the file is not UTF-8, so no command is shown".to_owned());
+            return self;
+        };
+        self.words(["--kubeconfig"]).value("", text)
+    }
+
     /// Sends the output to another command.
     #[must_use]
     pub fn pipe(self, to: Self) -> Self {

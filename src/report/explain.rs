@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use super::{clean, text::wrap};
 use crate::{
+    command::Command,
     diagnosis::{
         line::codes,
         registry::{FAMILIES, Rule, family, rule},
@@ -91,14 +92,12 @@ pub fn line(decoded: &Decoded, width: usize) -> String {
         paragraph(lead, &format!("{} {}", rule.code, rule.title));
         paragraph("            ", rule.remedy);
     }
-    if let Some(first) = codes.first() {
+    let explain = codes
+        .first()
+        .map(|code| Command::new("ngf-tui").words(["explain", *code]).text());
+    if let Some(Ok(explain)) = explain {
         paragraph("", "");
-        paragraph(
-            "",
-            &format!(
-                "ngf-tui explain {first} tells more; ngf-tui check --logs reads the logs beside the objects."
-            ),
-        );
+        paragraph("", &format!("{explain} tells more about it."));
     }
     out
 }

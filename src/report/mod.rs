@@ -52,6 +52,12 @@ impl FailOn {
             .any(|finding| finding.verdict == Verdict::Fail && finding.severity <= limit);
         u8::from(reached)
     }
+
+    /// Whether a check that was to test paths fails because some could not be tested: nobody knows
+    /// whether they work.
+    pub fn misses_tests(self, diagnosis: &Diagnosis) -> bool {
+        self != Self::Never && !diagnosis.coverage.untested.is_empty()
+    }
 }
 
 /// The program as the user called it: `kubectl ngf` or `ngf-tui`.

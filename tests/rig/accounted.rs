@@ -101,6 +101,14 @@ const ELSEWHERE: &[(&str, &str)] = &[
         "Debian's nginx logs the code as any other one of a client certificate (NGF-B2); the code's meaning is OpenSSL's",
     ),
     (
+        "NGF-P20",
+        "it is judged from the objects before anybody connects; in a handshake the fault is NGF-T1",
+    ),
+    (
+        "NGF-T22",
+        "TLS is well there: its line is nginx's for any upstream that answers late (tests/logs)",
+    ),
+    (
         "NGF-B12",
         "it needs a backend of nginx 1.27.4 to 1.29.1, which no Debian has: CI would have to build it from nginx's source",
     ),

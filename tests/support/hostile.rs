@@ -97,7 +97,7 @@ pub(crate) struct Ran {
 }
 
 const PROGRAMS: &[&str] = &[
-    "kubectl", "cmctl", "base64", "grep", "ngf-tui", "touch", "record",
+    "kubectl", "cmctl", "openssl", "base64", "grep", "ngf-tui", "touch", "record",
 ];
 
 impl Shell {

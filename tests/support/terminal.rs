@@ -85,6 +85,24 @@ impl Terminal {
         }
     }
 
+    /// Presses a key, and again every ten seconds, until the screen contains all of these texts. What it
+    /// starts may be about objects that have changed by the time that it ends.
+    pub(crate) fn press_until(&self, key: &str, texts: &[&str]) -> String {
+        let begun = Instant::now();
+        while begun.elapsed() < PATIENCE {
+            self.press(&[key]);
+            let pressed = Instant::now();
+            while pressed.elapsed() < Duration::from_secs(10) {
+                let screen = self.screen();
+                if texts.iter().all(|text| screen.contains(text)) {
+                    return screen;
+                }
+                std::thread::sleep(Duration::from_millis(50));
+            }
+        }
+        self.wait_for(texts)
+    }
+
     /// Waits until the screen no longer contains this text, and returns it.
     pub(crate) fn wait_until_gone(&self, text: &str) -> String {
         let begun = Instant::now();

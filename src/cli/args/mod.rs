@@ -120,12 +120,13 @@ impl DebugArgs {
 pub enum Command {
     /// Open the terminal interface (what happens without a command)
     Debug(DebugArgs),
-    /// Print the tree with its health and findings; exit 0, 1 (findings) or 2 (could not look)
+    /// Print the tree with its health and findings; exit 0 (no error, every path tested), 1 (an error, or a
+    /// path could not be tested) or 2 (could not read)
     Check(CheckArgs),
     /// Run a live handshake as NGINX would; exit 0 (served), 1 (not served) or 2 (could not run)
     Probe(Box<ProbeArgs>),
     /// Print every certificate that traffic depends on: what expires first, and what breaks then;
-    /// exit 0, 1 (something has expired) or 2 (could not look)
+    /// exit 0, 1 (something has expired) or 2 (could not read)
     Chain(ChainArgs),
     /// Print what the logs of the data plane, its backends and the control plane say, decoded and counted
     Logs(LogsArgs),

@@ -88,7 +88,7 @@ fn unreadable(context: &Context<'_>, findings: &mut Findings) {
             .because(format!("{}.", upper(why.trim_end_matches('.'))))
             .scope(&all)
             .remedy(Remedy::say(format!(
-                "Check what kubectl get {} reports. The tool tries again by itself.",
+                "Check what the API server reports when {} are listed. The tool tries again by itself.",
                 plurals[0]
             )));
         finding.marks.clear();

@@ -32,6 +32,19 @@ struct Demanding<'a> {
 }
 
 impl Demanding<'_> {
+    /// Whether NGF's status refuses the listener because of the CAs of its clients
+    /// (`NoValidCACertificate`, Gateway API `ListenerConditionReason`).
+    fn is_refused_in_status(&self) -> bool {
+        let mut status = self.gateway.spec.listener_status.iter();
+        let own = status.find(|status| {
+            *self.owner == self.gateway.reference && status.name == self.listener.name
+        });
+        own.is_some_and(|own| {
+            let mut conditions = own.conditions.iter();
+            conditions.any(|condition| condition.reason == "NoValidCACertificate")
+        })
+    }
+
     fn mark(&self) -> Mark {
         Mark::Listener {
             owner: self.owner.clone(),
@@ -85,6 +98,10 @@ pub(in crate::diagnosis) const L1: Rule = Rule {
             }
         }
         for ((gateway, _), (ca, users)) in by_ca {
+            // NGF itself says it of the listener, in its own words (NGF-S3).
+            if users.iter().all(Demanding::is_refused_in_status) {
+                continue;
+            }
             let finding = unusable(context, findings, gateway, &ca, &users);
             findings.add(finding);
         }

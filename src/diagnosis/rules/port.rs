@@ -5,6 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use super::expected::{is_probed, told};
 use crate::{
+    command::Command,
     diagnosis::{
         context::Context,
         finding::{Finding, Remedy, Severity},
@@ -244,10 +245,17 @@ pub(in crate::diagnosis) const X4: Rule = Rule {
             .unknown()
             .because("No BackendTLSPolicy takes effect on it; NGF turns TLS on for nothing else.")
             .because(match endpoints.iter().find(|endpoint| endpoint.ready) {
-                Some(Endpoint { .. }) if !context.is_files() => format!(
-                    "If it wants TLS, clients get 400 or 502. To see what it speaks: ngf-tui -n {} probe service/{}:{}",
-                    name.namespace, name.name, port.port
-                ),
+                Some(Endpoint { .. }) if !context.is_files() => {
+                    let probe = Command::new("ngf-tui")
+                        .namespace(&name.namespace)
+                        .words(["probe"])
+                        .service_port(name, port.port);
+                    let see = probe.text().map_or_else(
+                        |_| "Only a probe shows what it speaks.".to_owned(),
+                        |probe| format!("To see what it speaks: {probe}"),
+                    );
+                    format!("If it wants TLS, clients get 400 or 502. {see}")
+                }
                 _ => "If it wants TLS, clients get 400 or 502. Only a probe shows what it speaks."
                     .to_owned(),
             })
