@@ -143,11 +143,6 @@ fn an_untested_path_is_counted_until_a_handshake_was_made() {
     assert_eq!((before.paths.len(), before.tested()), (1, 0));
     assert_eq!(before.untested.len(), 1);
     let diagnosis = Diagnosis::of(&snapshot, &evidence, now);
-    assert_eq!(
-        FailOn::Error.exit_code(&diagnosis),
-        0,
-        "nothing is known to be wrong"
-    );
     assert!(FailOn::Error.misses_tests(&diagnosis));
     assert!(!FailOn::Never.misses_tests(&diagnosis));
     assert_eq!(
