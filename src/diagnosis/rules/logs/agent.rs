@@ -188,6 +188,16 @@ fn compared(
     })
 }
 
+/// A command that shows the CA of a Secret.
+fn show_ca(secret: &ObjectRef) -> Command {
+    Command::kubectl(&secret.namespace)
+        .words(["get"])
+        .object(secret)
+        .data_key("ca.crt")
+        .pipe(Command::new("base64").words(["-d"]))
+        .pipe(Command::new("openssl").words(["x509", "-noout", "-subject", "-fingerprint"]))
+}
+
 #[cfg(test)]
 mod tests {
     use super::{Why, why};
@@ -221,14 +231,4 @@ mod tests {
             assert_eq!(why(reason), expected, "{reason}");
         }
     }
-}
-
-/// A command that shows the CA of a Secret.
-fn show_ca(secret: &ObjectRef) -> Command {
-    Command::kubectl(&secret.namespace)
-        .words(["get"])
-        .object(secret)
-        .data_key("ca.crt")
-        .pipe(Command::new("base64").words(["-d"]))
-        .pipe(Command::new("openssl").words(["x509", "-noout", "-subject", "-fingerprint"]))
 }
