@@ -1,6 +1,7 @@
 //! What stands beside a probe, so that one screen holds it all: what the gateway's client gets by the
 //! whole path, and what the application and the data plane logged at that moment.
 
+mod compare;
 mod names;
 
 use std::{collections::BTreeSet, net::IpAddr, sync::Arc, time::Duration};
@@ -17,6 +18,8 @@ use serde::Serialize;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
+pub use compare::compare;
+use compare::headline;
 pub use names::NameView;
 
 use crate::{
@@ -86,8 +89,11 @@ pub struct ClientView {
     pub via: String,
     /// The status; `None` where no answer came.
     pub status: Option<u16>,
-    /// The first line of the answer's body, or what came instead.
+    /// The title of the answer, where it is HTML, or its first line; or what came instead.
     pub answer: String,
+    /// The answer's first bytes.
+    #[serde(skip)]
+    pub body: String,
     /// How it stands to what the probe says, in a sentence.
     pub sentence: String,
 }
@@ -293,10 +299,7 @@ fn reached(transcript: &Transcript) -> bool {
 
 fn view(request: String, via: String, transcript: &Transcript) -> ClientView {
     let answer = match &transcript.http {
-        Some(http) => {
-            let text = http.body.lines().find(|line| !line.trim().is_empty());
-            sanitize::line(text.unwrap_or_default(), 120)
-        }
+        Some(http) => headline(&http.body),
         None => transcript.nginx.sentence.clone(),
     };
     ClientView {
@@ -304,6 +307,10 @@ fn view(request: String, via: String, transcript: &Transcript) -> ClientView {
         via,
         status: transcript.http.as_ref().map(|http| http.status),
         answer,
+        body: transcript
+            .http
+            .as_ref()
+            .map_or_else(String::new, |http| http.body.clone()),
         sentence: String::new(),
     }
 }
@@ -324,33 +331,6 @@ fn closes_without_answer(transports: &Transports, plan: &ProbePlan) -> Option<St
             cas.collect::<Vec<_>>().join(", ")
         )
     })
-}
-
-/// What a client's answer says to the probe's.
-pub fn compare(view: &ClientView, probe: &Transcript) -> String {
-    let says = match probe.nginx.client_status {
-        Some(status) => status.to_string(),
-        None => "nothing".to_owned(),
-    };
-    match (view.status, probe.nginx.client_status) {
-        (Some(got), Some(expected)) if got == expected => {
-            format!("the gateway's client gets {got}, as the probe says")
-        }
-        (Some(404), _) => format!(
-            "the gateway answers 404, so that it knows no such route at this listener; the probe of the backend says {says}"
-        ),
-        (Some(got @ (502 | 504)), Some(expected)) if expected < 500 => format!(
-            "the gateway's client gets {got}, and this endpoint would serve ({expected}): another endpoint, an older configuration or CA on the data plane, or its own connection is at fault; probe all with --all"
-        ),
-        (Some(got), Some(expected)) if got < 400 && expected >= 500 => format!(
-            "the gateway's client gets {got} although the probe says {expected}: another endpoint answered, or nginx goes on with a connection or TLS session of before; it ends when that does"
-        ),
-        (Some(got), _) => format!("the gateway's client gets {got}; the probe says {says}"),
-        (None, _) => format!(
-            "the gateway gave no answer ({}); the probe says {says}",
-            view.answer
-        ),
-    }
 }
 
 fn listener<'a>(transports: &'a Transports, plan: &ProbePlan) -> Option<&'a Listener> {

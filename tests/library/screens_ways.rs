@@ -292,6 +292,7 @@ impl World for Script {
                 via: "direct".to_owned(),
                 status: Some(502),
                 answer: "502 Bad Gateway".to_owned(),
+                body: String::new(),
                 sentence: "the gateway's client gets 502, as the probe says".to_owned(),
             }),
             log_lines: vec![
