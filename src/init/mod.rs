@@ -20,7 +20,7 @@ use crate::{
     model::{
         index::{Index, Targeting},
         kind::Kind,
-        kinds::{Gateway, Service},
+        kinds::{BackendTLSPolicy, Gateway, Service},
         object::{Object, ObjectRef},
         snapshot::{KindState, Lookup, Snapshot, Source},
         topology::Topology,
@@ -113,12 +113,7 @@ pub fn manifests(
     let meets = |claim: &&Targeting<'_>| {
         section.is_none() || claim.section.is_none() || claim.section == section
     };
-    if let Some(claim) = index.claims(&wanted.service).iter().find(meets) {
-        return Err(format!(
-            "{} targets {} already; change that one, or see what is wrong with it: ngf-tui check",
-            claim.policy.reference, wanted.service
-        ));
-    }
+    let claim = index.claims(&wanted.service).iter().find(meets);
     let gateway = gateway(snapshot, &topology, wanted)?;
     let mut work = Work {
         snapshot,
@@ -130,10 +125,15 @@ pub fn manifests(
             notes: Vec::new(),
         },
     };
-    let ca = work.ca()?;
-    work.client_certificate()?;
-    work.route_grants(now);
-    work.policy(&ca, section)?;
+    match claim {
+        None => {
+            let ca = work.ca()?;
+            work.client_certificate()?;
+            work.route_grants(now);
+            work.policy(&ca, section)?;
+        }
+        Some(claim) => work.rest_of(claim.policy, now)?,
+    }
     work.out.files.sort_by(|a, b| a.file.cmp(&b.file));
     Ok(work.out)
 }
@@ -184,6 +184,30 @@ impl Work<'_> {
         ));
         self.add("10-backend-certificate.yaml", why, certificate);
         Ok(secret)
+    }
+
+    /// What is missing where a policy targets the Service already.
+    fn rest_of(&mut self, policy: &Object<BackendTLSPolicy>, now: Timestamp) -> Result<(), String> {
+        let (name, service) = (&policy.reference, &self.service.reference);
+        let hostname = &policy.spec.hostname;
+        if *hostname != self.wanted.hostname {
+            return Err(format!(
+                "--hostname {}: {name} targets {service} already, with hostname {hostname}; change that one, or give --hostname {hostname}",
+                self.wanted.hostname
+            ));
+        }
+        self.out.notes.push(format!(
+            "{name} targets {service} already, and stays as it is."
+        ));
+        self.client_certificate()?;
+        self.route_grants(now);
+        if self.out.files.is_empty() {
+            return Err(format!(
+                "{name} targets {service} already, and {} has a client certificate: nothing is missing. To see what is wrong with them: ngf-tui check",
+                self.gateway.reference
+            ));
+        }
+        Ok(())
     }
 
     /// What the Gateway presents: what is named, what it names already, or a new Certificate's.

@@ -153,12 +153,46 @@ fn bad_input_gets_one_sentence() {
         (
             &guide,
             wanted(),
-            "BackendTLSPolicy default/backend-tls targets Service default/secure-app already",
+            "BackendTLSPolicy default/backend-tls targets Service default/secure-app already, and Gateway default/gateway has a client certificate: nothing is missing.",
+        ),
+        (
+            &guide,
+            Wanted {
+                hostname: "other.example.com".into(),
+                ..wanted()
+            },
+            "BackendTLSPolicy default/backend-tls targets Service default/secure-app already, with hostname secure-app.example.com",
         ),
     ] {
         let why = texts(scenario, &wanted).expect_err(sentence);
         assert!(why.contains(sentence), "{why}");
         assert!(!why.contains('\n'), "{why}");
+    }
+}
+
+#[test]
+fn with_a_policy_only_the_client_certificate_is_written() {
+    let scenario = Scenario::load("g8-no-client-certificate");
+    for (client_secret, files) in [
+        (None, &["20-client-certificate.yaml", "40-gateway.yaml"][..]),
+        (
+            Some(ObjectRef::new(Kind::Secret, "default", "made-by-hand")),
+            &["40-gateway.yaml"],
+        ),
+    ] {
+        let wanted = Wanted {
+            client_secret,
+            ..wanted()
+        };
+        let made = manifests(&scenario.snapshot, &wanted, scenario.now).expect("manifests");
+        let written: Vec<&str> = made.files.iter().map(|file| file.file.as_str()).collect();
+        assert_eq!(written, files);
+        assert_eq!(
+            made.notes.first().map(String::as_str),
+            Some(
+                "BackendTLSPolicy default/backend-tls targets Service default/secure-app already, and stays as it is."
+            )
+        );
     }
 }
 
