@@ -8,7 +8,7 @@ use crate::{
     diagnosis::{context::Context, finding::Remedy, mounted, plan::ProbePlan, trust},
     model::{
         kind::Kind,
-        kinds::{KeyState, PemFacts, Service},
+        kinds::{BackendTLSPolicy, KeyState, PemFacts, Service},
         object::{Object, ObjectRef},
         snapshot::Lookup,
     },
@@ -174,6 +174,38 @@ pub(in crate::diagnosis::rules) fn same_ca(
         context,
         format!("Name {ca} in {policy}: it holds the same CA, and NGF takes it."),
         policy,
+        &ca,
+    ))
+}
+
+/// A policy's CA, set to an object of its namespace that verifies the only certificate that the pods of the
+/// policy's only Service mount: what they mount first.
+pub(in crate::diagnosis::rules) fn ca_of_mounted(
+    context: &Context<'_>,
+    policy: &Object<BackendTLSPolicy>,
+) -> Option<Remedy> {
+    let [target] = policy.spec.target_refs.as_slice() else {
+        return None;
+    };
+    let name = &policy.reference;
+    let service = ObjectRef::new(Kind::Service, &name.namespace, &target.name);
+    let found = context.index.service(&service)?;
+    let mounted = mounted::with_certificates(context.snapshot, found, "tls.crt");
+    let [(mounted, presented)] = mounted.as_slice() else {
+        return None;
+    };
+    let depth = context.running.release.verify_depth();
+    let hostname = &policy.spec.hostname;
+    let (ca, _) = cas(context, &service)
+        .into_iter()
+        .find(|(_, ca)| verifies(context, presented, ca, hostname, depth))?;
+    Some(trusting(
+        context,
+        format!(
+            "Name {ca} in {name}: the ca.crt in it verifies the certificate in {}, which the pods of {service} mount.",
+            mounted.source
+        ),
+        name,
         &ca,
     ))
 }

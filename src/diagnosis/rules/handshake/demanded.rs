@@ -55,7 +55,11 @@ pub(in crate::diagnosis) const G8: Rule = Rule {
                         "not set",
                         plan.gateway.to_string(),
                     )
-                    .remedy(name_client_certificate(context, &plan.gateway)),
+                    .remedy(name_client_certificate(
+                        context,
+                        &plan.gateway,
+                        &plan.service,
+                    )),
                 );
             }
         }

@@ -57,14 +57,20 @@ fn gateway_refuses(
             "Renew the backend's certificate, and let the backend load it: many servers read it only at start.",
         ),
         "NGF-T8" | "NGF-T9" => hostname(policy?, leaf.map_or(&[], |leaf| &leaf.dns_names)),
-        "NGF-T10" => Remedy::say(format!(
-            "Set validation.hostname of {} to a name that the backend serves.",
-            policy?
-        )),
-        "NGF-T12" => Remedy::say(format!(
-            "Let the route refer to the Service's TLS port, or take port {} out of {} with a sectionName.",
-            plan.port, policy?
-        )),
+        "NGF-T10" => match change::name_in_mounted(context, plan) {
+            Some(remedy) => remedy,
+            None => Remedy::say(format!(
+                "Set validation.hostname of {} to a name that the backend serves.",
+                policy?
+            )),
+        },
+        "NGF-T12" => match change::tls_port(context, plan) {
+            Some(remedy) => remedy,
+            None => Remedy::say(format!(
+                "Let the route refer to the Service's TLS port, or take port {} out of {} with a sectionName.",
+                plan.port, policy?
+            )),
+        },
         "NGF-T13" => pod_log(
             plan,
             "Look at the backend's log of that moment: a PROXY protocol listener or a sidecar closes like this.",
@@ -121,7 +127,7 @@ fn backend_refuses(
         .and_then(|tls| tls.client_certificate.as_ref());
     Some(match code {
         "NGF-B1" | "NGF-B10" | "NGF-B11" if client.is_none() => {
-            name_client_certificate(context, &plan.gateway)
+            name_client_certificate(context, &plan.gateway, &plan.service)
         }
         "NGF-B1" => Remedy::say(format!(
             "{} names {}, but nginx did not present it: see whether the Gateway is programmed.",
@@ -243,7 +249,18 @@ fn mount(plan: &ProbePlan, other: &OtherCa<'_>) -> Remedy {
 }
 
 /// A client certificate for a Gateway that names none.
-pub(super) fn name_client_certificate(context: &Context<'_>, gateway: &ObjectRef) -> Remedy {
+pub(super) fn name_client_certificate(
+    context: &Context<'_>,
+    gateway: &ObjectRef,
+    service: &ObjectRef,
+) -> Remedy {
+    if let Some(secret) = change::client_secret_by_ca(context, gateway, service) {
+        let summary = format!(
+            "Name Secret {}/{secret} in {gateway}: of the certificates for clients in its namespace, the only one that verifies by the CA that the pods of {service} mount.",
+            gateway.namespace
+        );
+        return change::client_certificate(summary, gateway, &secret);
+    }
     match change::client_secret(context, gateway) {
         Some(secret) => change::client_certificate(
             format!(

@@ -288,7 +288,16 @@ fn invalid_remedy(
         };
     };
     let name = &object.name;
+    let is_to_come = matches!(what, Fault::DoesNotExist) && writer(context, object).is_some();
+    let lacks_ca = matches!(what, Fault::DoesNotExist | Fault::NoCa);
     match what {
+        _ if lacks_ca
+            && policies == 1
+            && !is_to_come
+            && let Some(remedy) = change::ca_of_mounted(context, policy) =>
+        {
+            remedy
+        }
         // What names the same CA in one policy is no repair of another.
         Fault::WrongType
             if policies == 1
