@@ -35,6 +35,7 @@ mod selectors;
 mod store;
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener as StdListener};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -261,6 +262,7 @@ impl Sandbox {
             network,
             pods: pods.clone(),
             stop: stop.clone(),
+            is_ngf_away: AtomicBool::new(false),
             runtime: Handle::current(),
             running: Mutex::default(),
             balancers: Mutex::default(),
@@ -360,6 +362,12 @@ current-context: ngf-demo
         settled.await.map_err(|_| SandboxError::Stopped)?;
         *self.stage.lock().unwrap_or_else(PoisonError::into_inner) = stage;
         Ok(())
+    }
+
+    /// Stops NGF's control plane: it applies no later change and writes no status. What nginx is configured
+    /// with stays.
+    pub fn stop_ngf(&self) {
+        self.world.is_ngf_away.store(true, Ordering::SeqCst);
     }
 
     /// Forgets all former versions, as etcd's compaction does: running watches that are behind, and

@@ -7,12 +7,13 @@
 //! right one, has words and no change.
 
 mod access;
+mod applied;
 mod diff;
 pub(crate) mod exchange;
 mod merge;
 mod server;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use serde_json::Value;
 
@@ -31,11 +32,15 @@ use crate::{
 pub use crate::cluster::transport::Confirmation;
 pub(crate) use access::may;
 pub use access::{Right, rights, who_may};
+pub use applied::{not_applied, status_behind};
 pub(crate) use diff::without_servers_fields;
 pub use diff::{DiffKind, DiffLine, of_texts};
 pub(crate) use merge::lacking;
 pub use merge::merged;
 pub use server::{FixError, apply, dry_run};
+
+/// How long NGF may take to apply a change.
+pub const PATIENCE: Duration = Duration::from_secs(20);
 
 /// What repairs a finding.
 #[derive(Debug, Clone)]

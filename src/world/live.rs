@@ -131,6 +131,20 @@ impl Live {
         self.transports.at(Arc::clone(&self.snapshots.borrow()))
     }
 
+    /// Waits until NGF has written the status of what a plan changed; why it has not, once its time is over.
+    async fn not_applied_by_ngf(&self, plan: &FixPlan) -> Option<String> {
+        let mut snapshots = self.snapshots.clone();
+        let end = tokio::time::Instant::now() + fix::PATIENCE;
+        loop {
+            let snapshot = Arc::clone(&snapshots.borrow_and_update());
+            let why = fix::status_behind(plan, &snapshot)?;
+            let changed = tokio::time::timeout_at(end, snapshots.changed()).await;
+            if !matches!(changed, Ok(Ok(()))) {
+                return Some(why);
+            }
+        }
+    }
+
     /// A prober for this moment.
     fn prober(&self) -> Prober {
         Prober::new(Arc::new(self.now()), self.options.prober())
@@ -340,7 +354,14 @@ impl World for Live {
     ) -> BoxFuture<'a, Result<Vec<String>, String>> {
         async move {
             let applied = fix::apply(self.transports.cluster(), plan, agreed).await;
-            applied.map_err(|error| in_words(&error))
+            let mut done = applied.map_err(|error| in_words(&error))?;
+            match self.not_applied_by_ngf(plan).await {
+                None => Ok(done),
+                Some(why) => {
+                    done.push(format!("NGF has not applied the change: {why}"));
+                    Err(done.join("; "))
+                }
+            }
         }
         .boxed()
     }

@@ -503,3 +503,31 @@ fn bad_input_gets_a_sentence() {
         assert!(said.contains(sentence), "{arguments:?}: {said}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_that_ngf_has_not_applied_is_not_done() {
+    for (scenario, stage, code) in [
+        ("guide", Stage::ClientCertificate, "NGF-B9"),
+        ("wrong-hostname", Stage::Policy, "NGF-T8"),
+    ] {
+        let embedded = Cluster::start(scenario, stage).await;
+        embedded.sandbox.stop_ngf();
+        let output = tokio::task::block_in_place(|| {
+            ngf_tui()
+                .arg("--kubeconfig")
+                .arg(embedded.path("kubeconfig"))
+                .args(["fix", code, "--yes"])
+                .stdin(std::process::Stdio::null())
+                .output()
+                .expect("it runs")
+        });
+        let out = String::from_utf8_lossy(&output.stdout);
+        let err = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{code}: {out}{err}");
+        assert!(
+            err.contains("NGF has not applied the change: "),
+            "{code}: {out}{err}"
+        );
+        assert!(!out.contains("is gone"), "{code}: {out}{err}");
+    }
+}

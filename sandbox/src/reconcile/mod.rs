@@ -14,6 +14,7 @@ mod write;
 
 use std::collections::HashMap;
 use std::net::Ipv4Addr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -40,6 +41,8 @@ pub(crate) struct World {
     /// What runs in pods, and their network.
     pub(crate) pods: Arc<Pods>,
     pub(crate) stop: CancellationToken,
+    /// NGF's control plane does nothing while this is set.
+    pub(crate) is_ngf_away: AtomicBool,
     /// Where servers of pods are run.
     pub(crate) runtime: Handle,
     /// One settling at a time; also keeps the pods that run, by UID.
@@ -79,7 +82,9 @@ impl World {
         for _ in 0..MAX_ROUNDS {
             let before = self.store.revision();
             cert_manager::run(self);
-            ngf::run(self);
+            if !self.is_ngf_away.load(Ordering::SeqCst) {
+                ngf::run(self);
+            }
             workloads::run(self);
             kubelet::run(self, &mut running);
             endpoints::run(self);

@@ -100,7 +100,8 @@ pub(super) fn confirm_fix(app: &mut App, mut dialog: Box<FixDialog>) -> Vec<Effe
 /// What came of trying or applying it. Where the person looks at something else by now, what was
 /// applied is said all the same.
 pub(super) fn fix_news(app: &mut App, news: FixNews) {
-    if news.applied && news.result.is_ok() {
+    // Where NGF has not applied it yet, or only a part was changed, the paths are tested again, too.
+    if news.applied {
         app.retests = super::probing::RETESTS;
     }
     let phase = match (news.applied, news.result) {

@@ -25,7 +25,7 @@ use super::{
 use crate::{
     cluster::Cluster,
     diagnosis::{Diagnosis, Evidence, Finding, registry::only_probes_show},
-    fix::{self, Confirmation, DiffKind, FixPlan},
+    fix::{self, Confirmation, DiffKind, FixPlan, PATIENCE},
     model::{object::ObjectRef, snapshot::Snapshot},
     report::clean,
     world::in_words,
@@ -33,8 +33,6 @@ use crate::{
 
 mod choose;
 
-/// How long NGF may take to look at a change before the finding counts as still there.
-const PATIENCE: Duration = Duration::from_secs(20);
 /// The first pause before the cluster is read again, and the longest: each time all of it is read.
 const LOOK: Duration = Duration::from_secs(1);
 const LONGEST_LOOK: Duration = Duration::from_secs(4);
@@ -254,6 +252,15 @@ impl Job {
         loop {
             let seen = self.look().await?;
             let now = &seen.diagnosis;
+            if let Some(why) = fix::not_applied(plan, &about, before, now, &seen.snapshot) {
+                if begun.elapsed() <= PATIENCE {
+                    tokio::time::sleep(pause).await;
+                    pause = (pause * 2).min(LONGEST_LOOK);
+                    continue;
+                }
+                output::say(&format!("NGF has not applied the change: {}", clean(&why)));
+                return Ok(EXIT_FOUND);
+            }
             let is_left = |finding: &&Finding| {
                 finding.code == plan.code
                     && about.iter().any(|known| known.subject == finding.subject)

@@ -37,6 +37,7 @@ fn guide() -> World {
         network,
         pods: Arc::new(pods),
         stop,
+        is_ngf_away: false.into(),
         runtime: Handle::current(),
         running: Mutex::default(),
         balancers: Mutex::default(),
