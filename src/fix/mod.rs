@@ -130,6 +130,17 @@ impl FixPlan {
     pub fn lines(&self) -> Vec<DiffLine> {
         self.changes.iter().flat_map(Change::diff).collect()
     }
+
+    /// Whether another plan leaves the same objects behind.
+    pub fn does_the_same(&self, other: &Self) -> bool {
+        let key = |plan: &Self| {
+            plan.changes
+                .iter()
+                .map(|change| (change.object().clone(), change.after()))
+                .collect::<Vec<_>>()
+        };
+        key(self) == key(other)
+    }
 }
 
 /// What would repair a finding. Pure.
@@ -173,6 +184,47 @@ pub fn plans<'f>(findings: &'f [Finding], snapshot: &Snapshot) -> Vec<(&'f Findi
         .iter()
         .filter_map(|finding| Some((finding, plan(finding, snapshot).ok()?)))
         .collect()
+}
+
+/// The fixes to offer, one for each cause, in the findings' order: that of the cause, or, where it has none, of
+/// the first of its effects that has one. Fixing both would repair one fault twice.
+pub fn offered<'f>(findings: &'f [Finding], snapshot: &Snapshot) -> Vec<(&'f Finding, FixPlan)> {
+    let mut offered: Vec<(&Finding, FixPlan)> = Vec::new();
+    let mut is_covered = false;
+    // A cause stands before its effects, and they before the next cause.
+    for finding in findings {
+        if finding.caused_by.is_none() {
+            is_covered = false;
+        }
+        if is_covered {
+            continue;
+        }
+        if let Ok(plan) = plan(finding, snapshot) {
+            is_covered = true;
+            // Several causes may have one repair.
+            if !offered.iter().any(|(_, known)| known.does_the_same(&plan)) {
+                offered.push((finding, plan));
+            }
+        }
+    }
+    offered
+}
+
+/// What repairs a finding at its root: the plan of the topmost of its causes that has one, or else its own.
+///
+/// # Errors
+/// As [`plan`].
+pub fn plan_of_cause(
+    finding: &Finding,
+    findings: &[Finding],
+    snapshot: &Snapshot,
+) -> Result<FixPlan, String> {
+    let cause = |finding: &&Finding| findings.get(finding.caused_by?);
+    let causes = std::iter::successors(Some(finding), cause)
+        .skip(1)
+        .take(findings.len());
+    let planned = causes.filter_map(|cause| plan(cause, snapshot).ok());
+    planned.last().map_or_else(|| plan(finding, snapshot), Ok)
 }
 
 fn in_words(remedy: &Remedy) -> String {

@@ -113,8 +113,9 @@ fn what_a_plan_is_for_is_gone_once_it_is_made() {
         }
     }
     for code in [
-        "NGF-B9", "NGF-C5", "NGF-G1", "NGF-G2", "NGF-G7", "NGF-N1", "NGF-P1", "NGF-P11", "NGF-P13",
-        "NGF-P2", "NGF-P7", "NGF-R16", "NGF-T1", "NGF-R3", "NGF-R4", "NGF-T8",
+        "NGF-G8", "NGF-P6", "NGF-T10", "NGF-T12", "NGF-B9", "NGF-C5", "NGF-G1", "NGF-G2", "NGF-G7",
+        "NGF-N1", "NGF-P1", "NGF-P11", "NGF-P13", "NGF-P2", "NGF-P7", "NGF-R16", "NGF-T1",
+        "NGF-R3", "NGF-R4", "NGF-T8",
     ] {
         assert!(
             codes.contains(code),
@@ -143,6 +144,137 @@ fn what_is_shown_is_what_is_applied() {
                 }
             }
         }
+    }
+}
+
+/// What a plan creates, and for which targets.
+fn created(plan: &FixPlan) -> Vec<String> {
+    let mut created = Vec::new();
+    for change in &plan.changes {
+        if let Change::Create { object, manifest } = change {
+            let targets = manifest.pointer("/spec/targetRefs");
+            let targets = targets.and_then(serde_json::Value::as_array);
+            match targets {
+                None => created.push(object.to_string()),
+                Some(targets) => {
+                    created.extend(targets.iter().map(|target| {
+                        format!("{} {} {target}", object.kind.name(), object.namespace)
+                    }))
+                }
+            }
+        }
+    }
+    created
+}
+
+#[test]
+fn a_cause_and_its_effects_are_offered_one_fix() {
+    let mut left_to_the_cause = BTreeSet::new();
+    for (scenario, plans) in planned() {
+        let findings = scenario.diagnose().findings;
+        let offered = fix::offered(&findings, &scenario.snapshot);
+        let mut targets = BTreeSet::new();
+        let mut causes = BTreeSet::new();
+        for (finding, plan) in &offered {
+            let root = std::iter::successors(Some(*finding), |one| findings.get(one.caused_by?));
+            let root = root.last().map(|root| std::ptr::from_ref(root).addr());
+            assert!(
+                causes.insert(root),
+                "{}: {} is a second fix of one cause",
+                scenario.name,
+                plan.code
+            );
+            for target in created(plan) {
+                assert!(
+                    targets.insert(target.clone()),
+                    "{}: {target} is created twice",
+                    scenario.name
+                );
+            }
+        }
+        for (finding, plan) in &plans {
+            let first = fix::plan_of_cause(finding, &findings, &scenario.snapshot);
+            let first = first.expect("a plan");
+            if !first.does_the_same(plan) {
+                left_to_the_cause.insert((first.code, plan.code));
+            }
+        }
+    }
+    assert!(
+        left_to_the_cause.contains(&("NGF-P1", "NGF-B9")),
+        "{left_to_the_cause:?}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_fix_of_an_effect_is_left_to_its_cause() {
+    let embedded = Cluster::start("policy-on-wrong-service", Stage::Policy).await;
+    let run = |arguments: &[&str]| {
+        let output = tokio::task::block_in_place(|| {
+            ngf_tui()
+                .arg("--kubeconfig")
+                .arg(embedded.path("kubeconfig"))
+                .args(arguments)
+                .stdin(std::process::Stdio::null())
+                .output()
+                .expect("it runs")
+        });
+        let text = String::from_utf8_lossy(&output.stdout).into_owned()
+            + &String::from_utf8_lossy(&output.stderr);
+        (output.status.code(), text)
+    };
+    let (status, list) = run(&["fix"]);
+    assert_eq!(status, Some(0), "{list}");
+    assert!(list.contains("ngf-tui fix NGF-P1 "), "{list}");
+    assert!(!list.contains("ngf-tui fix NGF-B9 "), "{list}");
+    let (status, refused) = run(&["fix", "NGF-B9", "--yes"]);
+    assert_eq!(status, Some(1), "{refused}");
+    let sentence = "NGF-B9 is an effect of NGF-P1, and both would be fixed by: ngf-tui fix NGF-P1 backendtlspolicy/default/backend-tls";
+    assert!(refused.contains(sentence), "{refused}");
+    let (status, done) = run(&["fix", "NGF-P1", "--yes"]);
+    assert_eq!(status, Some(0), "{done}");
+    assert!(done.contains("NGF-P1 is gone"), "{done}");
+}
+
+#[test]
+fn what_mounts_and_probes_show_names_the_fix() {
+    for (scenario, code, summary) in [
+        (
+            "t12-plain-port-beside-a-tls-port",
+            "NGF-T12",
+            "Limit BackendTLSPolicy default/backend-tls to port https of Service default/secure-app: a probe shows TLS there, and none on port 9090.",
+        ),
+        (
+            "t10-name-in-the-mounted-certificate",
+            "NGF-T10",
+            "Set the hostname of BackendTLSPolicy default/backend-tls to secure-app.example.com, a name in the certificate in Secret default/app-tls-secret, which the pods of Service default/secure-app mount.",
+        ),
+        (
+            "p6-ca-missing",
+            "NGF-P6",
+            "Name Secret default/app-tls-secret in BackendTLSPolicy default/backend-tls: the ca.crt in it verifies the certificate in Secret default/app-tls-secret, which the pods of Service default/secure-app mount.",
+        ),
+        (
+            "g8-secret-for-clients-without-cert-manager",
+            "NGF-G8",
+            "Name Secret default/made-by-hand in Gateway default/gateway: of the certificates for clients in its namespace, the only one that verifies by the CA that the pods of Service default/secure-app mount.",
+        ),
+    ] {
+        let scenario = Scenario::load(scenario);
+        let findings = scenario.diagnose().findings;
+        let finding = findings.iter().find(|finding| finding.code == code);
+        let plan = fix::plan(finding.expect(code), &scenario.snapshot).expect(code);
+        assert_eq!(plan.summary, summary);
+    }
+    // Nothing shows another answer: the only port has no TLS, the mounted certificate has that name.
+    for (scenario, code) in [
+        ("t12-plain-port", "NGF-T12"),
+        ("t10-unknown-name", "NGF-T10"),
+    ] {
+        let scenario = Scenario::load(scenario);
+        let findings = scenario.diagnose().findings;
+        let finding = findings.iter().find(|finding| finding.code == code);
+        assert!(fix::plan(finding.expect(code), &scenario.snapshot).is_err());
     }
 }
 

@@ -54,7 +54,7 @@ pub(super) fn show_fix(app: &mut App) -> Vec<Effect> {
         nothing(app);
         return Vec::new();
     };
-    let plan = match fix::plan(finding, &app.snapshot) {
+    let plan = match fix::plan_of_cause(finding, &app.diagnosis.findings, &app.snapshot) {
         Ok(plan) => plan,
         Err(why) => {
             app.say_for(15, Mark::Info, why);

@@ -82,8 +82,20 @@ impl Wanted {
         let mut plans: Vec<(&Finding, FixPlan)> = Vec::new();
         let mut refused = Vec::new();
         for finding in found {
-            match fix::plan(finding, snapshot) {
-                Ok(plan) if plans.iter().any(|(_, known)| same(known, &plan)) => {}
+            let plan = fix::plan(finding, snapshot);
+            let of_cause = fix::plan_of_cause(finding, &diagnosis.findings, snapshot);
+            if let (Ok(plan), Ok(first)) = (&plan, &of_cause)
+                && !plan.does_the_same(first)
+            {
+                refused.push(format!(
+                    "{code} is an effect of {}, and both would be fixed by: {}",
+                    first.code,
+                    how_to_fix_cause(finding, diagnosis, first.code)
+                ));
+                continue;
+            }
+            match plan {
+                Ok(plan) if plans.iter().any(|(_, known)| known.does_the_same(&plan)) => {}
                 Ok(plan) => plans.push((finding, plan)),
                 Err(why) => refused.push(why),
             }
@@ -110,16 +122,6 @@ impl Wanted {
             }
         }
     }
-}
-
-fn same(a: &FixPlan, b: &FixPlan) -> bool {
-    let key = |plan: &FixPlan| {
-        plan.changes
-            .iter()
-            .map(|change| (change.object().clone(), change.after()))
-            .collect::<Vec<_>>()
-    };
-    key(a) == key(b)
 }
 
 /// `gateway/NAME`, `secret/NAMESPACE/NAME`.
@@ -154,15 +156,17 @@ fn how(code: &'static str, subject: &ObjectRef) -> String {
     fix.text().unwrap_or_else(|why| why)
 }
 
+/// The command that fixes the cause with this code of a finding.
+fn how_to_fix_cause(finding: &Finding, diagnosis: &Diagnosis, code: &'static str) -> String {
+    let cause = |finding: &&Finding| diagnosis.findings.get(finding.caused_by?);
+    let mut causes = std::iter::successors(Some(finding), cause).take(diagnosis.findings.len());
+    let subject = causes.find(|cause| cause.code == code);
+    how(code, &subject.unwrap_or(finding).subject)
+}
+
 /// Lists what can be fixed.
 pub(super) fn list(diagnosis: &Diagnosis, snapshot: &Snapshot) -> Result<u8, CliError> {
-    let mut plans: Vec<(&Finding, FixPlan)> = Vec::new();
-    for (finding, plan) in fix::plans(&diagnosis.findings, snapshot) {
-        // What a cause and its effect have in common is done once, for the cause.
-        if !plans.iter().any(|(_, known)| same(known, &plan)) {
-            plans.push((finding, plan));
-        }
-    }
+    let plans = fix::offered(&diagnosis.findings, snapshot);
     let mut text = String::new();
     for (finding, plan) in &plans {
         let _ = writeln!(

@@ -84,7 +84,7 @@ fn of_files(wanted: &Wanted, diagnosis: &Diagnosis, snapshot: &Snapshot) -> Resu
             Choice::List => Ok(EXIT_OK),
         };
     }
-    for (finding, plan) in fix::plans(&diagnosis.findings, snapshot) {
+    for (finding, plan) in fix::offered(&diagnosis.findings, snapshot) {
         output::say(&format!("{}: {}", finding.code, finding.title));
         output::print(&difference(&plan, false))?;
     }
