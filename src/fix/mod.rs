@@ -159,10 +159,7 @@ pub fn plan(finding: &Finding, snapshot: &Snapshot) -> Result<FixPlan, String> {
         ));
     }
     if remedy.changes.is_empty() {
-        return Err(format!(
-            "{code} needs a person's decision: {}",
-            in_words(remedy)
-        ));
+        return Err(format!("no automatic fix for {code}: {}", in_words(remedy)));
     }
     let changes = remedy
         .changes

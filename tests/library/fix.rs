@@ -4,6 +4,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     fmt::Write as _,
+    sync::Arc,
     time::Duration,
 };
 
@@ -15,6 +16,7 @@ use crate::support::{
 use insta::assert_snapshot;
 use ngf_sandbox::Stage;
 use ngf_tui::{
+    app::job::World as _,
     cluster::{self, ClusterOptions},
     diagnosis::{Diagnosis, Finding, Severity, Verdict, finding::Remedy},
     fix::{self, Change, Confirmation, DiffKind, FixError, FixPlan},
@@ -25,8 +27,10 @@ use ngf_tui::{
         snapshot::Snapshot,
     },
     over::without_status,
+    world::{Live, LiveOptions},
 };
 use serde_json::json;
+use tokio::sync::watch;
 
 /// Every scenario with the plans for its findings.
 fn planned() -> Vec<(Scenario, Vec<(Finding, FixPlan)>)> {
@@ -159,7 +163,7 @@ fn created(plan: &FixPlan) -> Vec<String> {
                 Some(targets) => {
                     created.extend(targets.iter().map(|target| {
                         format!("{} {} {target}", object.kind.name(), object.namespace)
-                    }))
+                    }));
                 }
             }
         }
@@ -661,5 +665,104 @@ async fn a_change_that_ngf_has_not_applied_is_not_done() {
             "{code}: {out}{err}"
         );
         assert!(!out.contains("is gone"), "{code}: {out}{err}");
+    }
+}
+
+/// The embedded cluster as the interface follows it.
+async fn followed(cluster: &cluster::Cluster) -> (Live, tokio::task::JoinHandle<()>) {
+    let read = async |cluster: &cluster::Cluster| {
+        Arc::new(cluster.snapshot(Duration::from_secs(10)).await)
+    };
+    let (sender, snapshots) = watch::channel(read(cluster).await);
+    let live = Live::new(
+        cluster.clone(),
+        snapshots,
+        LiveOptions::embedded(Duration::from_secs(5)),
+    );
+    let cluster = cluster.clone();
+    let follow = tokio::spawn(async move {
+        while sender.send(read(&cluster).await).is_ok() {
+            tokio::time::sleep(Duration::from_millis(300)).await;
+        }
+    });
+    (live, follow)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_interface_waits_for_ngf_too() {
+    for is_away in [false, true] {
+        let embedded = Cluster::start("wrong-hostname", Stage::Policy).await;
+        let cluster = connected(&embedded).await;
+        let (live, follow) = followed(&cluster).await;
+        if is_away {
+            embedded.sandbox.stop_ngf();
+        }
+        let snapshot = cluster.snapshot(Duration::from_secs(10)).await;
+        let policy = ObjectRef::new(Kind::BackendTLSPolicy, "default", "backend-tls");
+        let remedy = Remedy::merge(
+            "Rename.",
+            &policy,
+            json!({"spec": {"validation": {"hostname": "secure-app.example.com"}}}),
+        );
+        let plan = fix::plan(&finding(remedy, &policy), &snapshot).expect("a plan");
+        let done = live.apply_fix(&plan, Confirmation::given()).await;
+        follow.abort();
+        let changed = "changed BackendTLSPolicy default/backend-tls";
+        if is_away {
+            let why = format!(
+                "{changed}; NGF has not applied the change: the status of {policy} is about generation 1, and its generation is 2"
+            );
+            assert_eq!(done, Err(why));
+        } else {
+            assert_eq!(done, Ok(vec![changed.to_owned()]));
+        }
+    }
+}
+
+/// Everything that `check` reports as a cause, `fix` names: with a fix of it or of its effect, or without.
+#[tokio::test(flavor = "multi_thread")]
+async fn fix_knows_what_check_knows() {
+    for scenario in [
+        "two-endpoints-one-expired",
+        "client-certificate-from-another-ca",
+        "fleet",
+    ] {
+        let embedded = Cluster::start(scenario, Stage::Policy).await;
+        let run = |arguments: &[&str]| {
+            let output = tokio::task::block_in_place(|| {
+                ngf_tui()
+                    .arg("--kubeconfig")
+                    .arg(embedded.path("kubeconfig"))
+                    .args(arguments)
+                    .stdin(std::process::Stdio::null())
+                    .output()
+                    .expect("it runs")
+            });
+            String::from_utf8_lossy(&output.stdout).into_owned()
+        };
+        let checked: serde_json::Value =
+            serde_json::from_str(&run(&["check", "-o", "json"])).expect("JSON");
+        let fixes = run(&["fix"]);
+        let findings = checked["findings"].as_array().expect("findings");
+        let mut causes = 0;
+        for (index, cause) in findings.iter().enumerate() {
+            if !cause["caused_by"].is_null() || cause["severity"] == "info" {
+                continue;
+            }
+            causes += 1;
+            let codes = findings
+                .iter()
+                .enumerate()
+                .filter(|(number, finding)| {
+                    *number == index || finding["caused_by_index"] == json!(index)
+                })
+                .filter_map(|(_, finding)| finding["code"].as_str());
+            assert!(
+                codes.clone().any(|code| fixes.contains(code)),
+                "{scenario}: {} is not in\n{fixes}",
+                cause["code"]
+            );
+        }
+        assert!(causes > 0, "{scenario}: {checked}");
     }
 }
