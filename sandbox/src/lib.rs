@@ -106,6 +106,9 @@ pub struct Rule {
     pub resources: Vec<String>,
     /// `get`, `*`.
     pub verbs: Vec<String>,
+    /// The namespace of the Role; none of a ClusterRole that is bound for all.
+    #[serde(skip)]
+    pub namespace: Option<String>,
 }
 
 impl Rule {

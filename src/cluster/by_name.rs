@@ -219,10 +219,15 @@ impl Reader {
             Err(failure) => {
                 // an answer that does not come leaves what was known; the store marks it as stale
                 let was_known = self.known.as_deref().is_some_and(|known| !known.is_empty());
-                if !was_known || matches!(failure, Failure::Denied(_)) {
+                let is_denied = matches!(failure, Failure::Denied(_));
+                if !was_known || is_denied {
                     self.known = None;
-                    let why = failure.words().to_owned();
-                    let delta = Delta::Unknown(self.reference.clone(), why);
+                    let (object, why) = (self.reference.clone(), failure.words().to_owned());
+                    let delta = if is_denied {
+                        Delta::Denied(object, why)
+                    } else {
+                        Delta::Unknown(object, why)
+                    };
                     self.shared.tell(delta).await;
                 }
                 Err(failure)

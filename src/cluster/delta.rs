@@ -26,6 +26,8 @@ pub(super) enum Delta {
     Dropped(Kind),
     /// Of a Secret or ConfigMap that something refers to, nobody knows, for this reason.
     Unknown(ObjectRef, String),
+    /// A Secret or ConfigMap that something refers to may not be read: the API server's words.
+    Denied(ObjectRef, String),
     /// Nothing refers to this Secret or ConfigMap any more.
     Forgotten(ObjectRef),
     /// An object that could not be read at all.

@@ -13,12 +13,14 @@ use super::{
     by_name::{can_exist, get},
     error::Failure,
     request::{ANSWER, no_answer},
+    transport::rule,
 };
 use crate::model::{
     decode::{self, Decoded},
     facts,
     kind::Kind,
     object::ObjectRef,
+    rights::FORBIDS,
     snapshot::Lookup,
 };
 
@@ -86,7 +88,10 @@ impl Cluster {
         }
         match get(&self.client, object).await {
             Ok(incoming) => Ok(incoming.value),
-            Err(failure) => Err(object_error(object, cannot_be_read(&failure))),
+            Err(failure) => Err(object_error(
+                object,
+                cannot_be_read(&failure, &object.namespace, object.kind.info().plural),
+            )),
         }
     }
 
@@ -171,12 +176,16 @@ pub(super) fn log_params(container: &str, options: &LogOptions) -> LogParams {
 
 /// A log that cannot be read.
 pub(super) fn log_problem(pod: &ObjectRef, container: &str, failure: &Failure) -> ClusterError {
-    let why = cannot_be_read(failure);
+    let why = cannot_be_read(failure, &pod.namespace, "pods/log");
     object_error(pod, format!("container {container:?}: its log {why}"))
 }
 
-fn cannot_be_read(failure: &Failure) -> String {
+fn cannot_be_read(failure: &Failure, namespace: &str, resource: &str) -> String {
     match failure {
+        Failure::Denied(words) => format!(
+            "may not be read: {FORBIDS} ({words}); let an administrator {}",
+            rule(namespace, resource, &["get"])
+        ),
         Failure::NotFound(words) if words.is_empty() => "does not exist".to_owned(),
         Failure::NotFound(words) => format!("does not exist: {words}"),
         failure => format!("cannot be read: {}", failure.words()),

@@ -139,9 +139,17 @@ impl Store {
                 self.state(kind, KindState::NotServed);
                 self.narrowed(kind, None);
             }
-            Delta::Unknown(reference, why) => self.look_up(&reference, &why),
+            Delta::Unknown(reference, why) => {
+                self.snapshot.denied.remove(&reference);
+                self.look_up(&reference, &why);
+            }
+            Delta::Denied(reference, why) => {
+                self.look_up(&reference, &why);
+                self.snapshot.denied.insert(reference);
+            }
             Delta::Forgotten(reference) => {
                 self.held.forget(&self.snapshot, &reference);
+                self.snapshot.denied.remove(&reference);
                 self.changed |= self.snapshot.remove(&reference);
             }
             Delta::Problem(problem) => self.problem(*problem),

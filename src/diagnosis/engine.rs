@@ -10,6 +10,7 @@ use super::{
     evidence::Evidence,
     finding::{Finding, Remedy, Severity, Verdict},
     health::{self, Health},
+    hidden::{self, Hidden},
     ngf::{Difference, Running},
     order::in_order,
     registry::{RULES, rule},
@@ -89,6 +90,8 @@ pub struct Diagnosis {
     /// How many kinds have not been listed yet. As long as there are any, no rule is asked: most of them
     /// would take what is not there yet for what does not exist.
     pub loading: usize,
+    /// What the user's rights hide.
+    pub hidden: Vec<Hidden>,
     pub(super) own: Vec<Health>,
     pub(super) worst: Vec<Health>,
     pub(super) at_node: Vec<Vec<usize>>,
@@ -127,6 +130,7 @@ impl Diagnosis {
             differences,
             coverage,
             loading: 0,
+            hidden: hidden::of(snapshot, evidence),
             own,
             worst,
             at_node,

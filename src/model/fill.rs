@@ -1,6 +1,9 @@
 //! Puts objects into a snapshot and takes them out; asks what a snapshot can answer.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use super::{
     decode::Decoded,
@@ -18,6 +21,7 @@ impl Snapshot {
             files: 0,
             kinds: BTreeMap::new(),
             narrowed: BTreeMap::new(),
+            denied: BTreeSet::new(),
             gateway_classes: BTreeMap::new(),
             gateways: BTreeMap::new(),
             listener_sets: BTreeMap::new(),

@@ -16,6 +16,7 @@ pub mod object;
 pub mod placeholder;
 pub mod raw;
 pub mod references;
+pub mod rights;
 pub(crate) mod sensitive;
 pub mod snapshot;
 pub mod topology;

@@ -1,6 +1,9 @@
 //! Everything that is known of the cluster at one moment; immutable.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use jiff::Timestamp;
 
@@ -33,6 +36,8 @@ pub struct Snapshot {
     pub kinds: BTreeMap<Kind, KindState>,
     /// Kinds of which the user may read one namespace only, though [`Snapshot::scope`] is wider.
     pub narrowed: BTreeMap<Kind, String>,
+    /// Secrets and ConfigMaps that the user may not read; their [`Lookup`] says it in the API server's words.
+    pub denied: BTreeSet<ObjectRef>,
     /// GatewayClasses.
     pub gateway_classes: Table<GatewayClass>,
     /// Gateways.

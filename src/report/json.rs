@@ -5,9 +5,10 @@ use serde::Serialize;
 use super::{clean, clean_lines, compare::Comparison};
 use crate::{
     diagnosis::{
-        Diagnosis, Finding, Health, Severity, Verdict,
+        Diagnosis, Finding, Health, Hidden, Severity, Verdict,
         coverage::Path,
         finding::{EvidenceLine, ObjectChange, Remedy},
+        hidden::{Rule, What},
     },
     model::{object::ObjectRef, topology::NodeIx},
     over::Laid,
@@ -25,8 +26,25 @@ struct Report<'a> {
     /// Why the objects could not be read.
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     unread: &'a [String],
+    /// What the user's rights hide, with the rules that would show it.
+    hidden: Vec<JsonHidden<'a>>,
     findings: Vec<JsonFinding<'a>>,
     tree: Vec<JsonNode<'a>>,
+}
+
+#[derive(Serialize)]
+struct JsonHidden<'a> {
+    what: What,
+    phrase: String,
+    kinds: Vec<&'static str>,
+    objects: &'a [ObjectRef],
+    /// The one namespace that is read, where the others are hidden.
+    read_namespace: Option<&'a str>,
+    /// The API server's words.
+    why: Option<String>,
+    /// Where the rules belong.
+    role: String,
+    rules: &'a [Rule],
 }
 
 #[derive(Serialize)]
@@ -132,6 +150,7 @@ pub fn render_as_read(
             })
             .collect(),
         unread,
+        hidden: diagnosis.hidden.iter().map(json_hidden).collect(),
         findings: findings
             .iter()
             .map(|finding| json_finding(finding, findings))
@@ -139,6 +158,19 @@ pub fn render_as_read(
         tree: nodes(diagnosis, diagnosis.topology.roots()),
     };
     serde_json::to_string_pretty(&report).map(|text| text + "\n")
+}
+
+fn json_hidden(hidden: &Hidden) -> JsonHidden<'_> {
+    JsonHidden {
+        what: hidden.what,
+        phrase: clean(&hidden.phrase),
+        kinds: hidden.kinds.iter().map(|kind| kind.name()).collect(),
+        objects: &hidden.objects,
+        read_namespace: hidden.read_namespace.as_deref(),
+        why: hidden.why.as_deref().map(clean),
+        role: clean(&hidden.role()),
+        rules: &hidden.rules,
+    }
 }
 
 /// The `schema` of a comparison.

@@ -7,7 +7,8 @@ use std::{collections::BTreeSet, fmt::Write as _};
 use super::{FailOn, clean, compare::Comparison};
 use crate::{
     diagnosis::{
-        Diagnosis, Finding, Severity, Untested, Verdict,
+        Diagnosis, Finding, Hidden, Severity, Untested, Verdict,
+        hidden::missed_by,
         registry::{RULES, only_probes_show},
         words::count,
     },
@@ -64,8 +65,9 @@ pub fn render_as_read(diagnosis: &Diagnosis, fail_on: FailOn, unread: &[String])
         suites.push(others);
     }
     for suite in &mut suites {
-        suite.add_passed();
+        suite.add_passed(&diagnosis.hidden);
     }
+    suites.extend(hidden_suite(&diagnosis.hidden));
     written("ngf-tui check", &suites)
 }
 
@@ -73,7 +75,7 @@ pub fn render_as_read(diagnosis: &Diagnosis, fail_on: FailOn, unread: &[String])
 /// its words, what it leaves.
 pub fn comparison(comparison: &Comparison, fail_on: FailOn) -> String {
     let mut new = Suite::of("new".to_owned(), &comparison.new, fail_on);
-    new.add_passed();
+    new.add_passed(&[]);
     let mut suites = vec![new];
     if !comparison.gone.is_empty() {
         let cases = comparison.gone.iter().map(|finding| Case {
@@ -111,6 +113,19 @@ struct Case {
     class: String,
     name: String,
     result: CaseResult,
+}
+
+/// A suite that says what the user's rights hide.
+fn hidden_suite(hidden: &[Hidden]) -> Option<Suite> {
+    let case = |hidden: &Hidden| Case {
+        class: "rights".to_owned(),
+        name: clean(&format!("may be read: {}", hidden.phrase)),
+        result: CaseResult::Skipped(clean(&format!("hidden by RBAC: {}", hidden.advice()))),
+    };
+    (!hidden.is_empty()).then(|| Suite {
+        cases: hidden.iter().map(case).collect(),
+        ..Suite::new("hidden by RBAC".to_owned())
+    })
 }
 
 /// A suite that says what could not be read.
@@ -183,13 +198,15 @@ impl Suite {
         suite
     }
 
-    fn add_passed(&mut self) {
+    fn add_passed(&mut self, hidden: &[Hidden]) {
         for rule in RULES {
             if !self.codes.contains(rule.code) {
                 // What only a handshake shows has not passed where none was made.
                 let result = if self.untested > 0 && only_probes_show(rule.code) {
                     let paths = count(self.untested, "path");
                     CaseResult::Skipped(format!("{paths} not tested"))
+                } else if let Some(hidden) = missed_by(hidden, rule.code) {
+                    CaseResult::Skipped(clean(&format!("hidden by RBAC: {}", hidden.phrase)))
                 } else {
                     CaseResult::Passed { out: None }
                 };

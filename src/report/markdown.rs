@@ -47,7 +47,11 @@ pub fn render_as_read(diagnosis: &Diagnosis, unread: &[String]) -> String {
     for line in super::coverage_lines(&diagnosis.coverage) {
         let _ = writeln!(out, "- {}", inline::text(&line, &Names::none()));
     }
-    if !unread.is_empty() || !diagnosis.coverage.paths.is_empty() {
+    let hidden = super::hidden_line(&diagnosis.hidden);
+    if let Some(line) = &hidden {
+        let _ = writeln!(out, "- {}", inline::text(line, &Names::none()));
+    }
+    if !unread.is_empty() || hidden.is_some() || !diagnosis.coverage.paths.is_empty() {
         out.push('\n');
     }
     section(&mut out, &findings);

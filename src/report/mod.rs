@@ -14,7 +14,9 @@ mod notes;
 pub mod probe;
 pub mod text;
 
-use crate::diagnosis::{Coverage, Diagnosis, Finding, Severity, Untested, Verdict, words::count};
+use crate::diagnosis::{
+    Coverage, Diagnosis, Finding, Hidden, Severity, Untested, Verdict, words::count,
+};
 
 /// From which severity on the exit code is 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -120,6 +122,15 @@ pub fn coverage_lines(coverage: &Coverage) -> Vec<String> {
         )));
     }
     lines
+}
+
+/// What the user's rights hide, in a line.
+pub fn hidden_line(hidden: &[Hidden]) -> Option<String> {
+    if hidden.is_empty() {
+        return None;
+    }
+    let phrases: Vec<&str> = hidden.iter().map(|one| one.phrase.as_str()).collect();
+    Some(clean(&format!("Hidden by RBAC: {}", phrases.join("; "))))
 }
 
 /// Text from outside made safe for a terminal, on one line. What comes from the cluster was cleaned

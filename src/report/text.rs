@@ -68,6 +68,9 @@ pub fn render_as_read(diagnosis: &Diagnosis, style: Style, unread: &[String]) ->
     for line in super::coverage_lines(&diagnosis.coverage) {
         printer.wrapped("", 0, 2, &line);
     }
+    if let Some(line) = super::hidden_line(&diagnosis.hidden) {
+        printer.wrapped("", 0, 2, &line);
+    }
     if !unread.is_empty() {
         let what = "Nothing is known of the cluster: what the report needs could not be read.";
         printer.wrapped("", 0, 2, what);

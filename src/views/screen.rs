@@ -28,6 +28,7 @@ use crate::{
     },
     diagnosis::{Severity, Verdict},
     model::{
+        kind::Kind,
         snapshot::{KindState, Loss, Lost, Scope, Source},
         topology::{Node, What},
     },
@@ -77,13 +78,46 @@ fn place(app: &App) -> Label {
         Source::Files { .. } => words::count(app.snapshot.files, "file"),
     };
     let scope = match &app.snapshot.scope {
-        Scope::AllNamespaces => "all namespaces".to_owned(),
+        Scope::AllNamespaces => read_namespaces(app),
         Scope::Namespace(namespace) => namespace.clone(),
     };
     Label::of(Role::Normal, format!("{source} "))
         .and(Role::Muted, app.theme.glyphs.collapsed)
         .text(format!(" {scope}"))
 }
+
+/// The namespaces that are read, where all were asked for.
+fn read_namespaces(app: &App) -> String {
+    let mut narrowed = app.diagnosis.hidden.iter().filter_map(|hidden| {
+        let namespace = hidden.read_namespace.as_deref()?;
+        Some((namespace, hidden.kinds.len()))
+    });
+    let Some((namespace, kinds)) = narrowed.next() else {
+        return "all namespaces".to_owned();
+    };
+    // Some kinds may be read everywhere all the same.
+    let wide = |kind: &&Kind| {
+        kind.info().namespaced
+            && matches!(app.snapshot.kinds.get(*kind), Some(KindState::Live { .. }))
+            && !app.snapshot.narrowed.contains_key(*kind)
+    };
+    let is_partial = PATH.iter().any(|kind| wide(&kind));
+    if is_partial {
+        return format!(
+            "{} of namespace {namespace} only",
+            words::count(kinds, "kind")
+        );
+    }
+    format!("namespace {namespace} only")
+}
+
+/// Kinds that stand on the way of a request.
+const PATH: [Kind; 4] = [
+    Kind::Gateway,
+    Kind::HTTPRoute,
+    Kind::BackendTLSPolicy,
+    Kind::Service,
+];
 
 /// How fresh it is, and how much of what there is.
 fn counts(app: &App) -> Label {
@@ -170,16 +204,28 @@ fn freshness(app: &App) -> Label {
     let failed = states()
         .filter(|state| matches!(state, KindState::Failed(_)))
         .count();
-    match (denied, failed) {
-        (0, 0) if !app.snapshot.narrowed.is_empty() => {
-            let kinds = words::count(app.snapshot.narrowed.len(), "kind");
-            Label::of(
-                Role::Warning,
-                format!("live, {kinds} of one namespace only"),
-            )
+    let objects = app.snapshot.denied.len();
+    let mut hidden = Vec::new();
+    if denied > 0 {
+        hidden.push(words::count(denied, "kind"));
+    }
+    for kind in [Kind::Secret, Kind::ConfigMap] {
+        match app
+            .snapshot
+            .denied
+            .iter()
+            .filter(|o| o.kind == kind)
+            .count()
+        {
+            0 => {}
+            number => hidden.push(words::count(number, kind.name())),
         }
-        (0, 0) => Label::of(Role::Ok, "live"),
-        (denied, 0) => Label::of(Role::Warning, format!("live, {denied} kinds denied")),
+    }
+    match (denied, failed) {
+        (_, 0) if denied + objects > 0 => {
+            Label::of(Role::Warning, format!("live, {} hidden", hidden.join(", ")))
+        }
+        (_, 0) => Label::of(Role::Ok, "live"),
         (_, failed) => Label::of(Role::Error, format!("{failed} kinds unreadable")),
     }
 }
@@ -247,9 +293,18 @@ fn empty_words(app: &App) -> &'static str {
         "Nothing matches the filter."
     } else if app.diagnosed_at.is_none() {
         "Reading…"
+    } else if may_not_be_read(app) {
+        "No GatewayClass, Gateway or route may be read: the causes name the rule to add."
     } else {
         "No GatewayClass, Gateway or route was found here. Try -A for all namespaces."
     }
+}
+
+/// Whether neither Gateways nor routes may be read.
+fn may_not_be_read(app: &App) -> bool {
+    [Kind::Gateway, Kind::HTTPRoute]
+        .iter()
+        .all(|kind| matches!(app.snapshot.kinds.get(kind), Some(KindState::Denied(_))))
 }
 
 fn label(node: &Node) -> Label {

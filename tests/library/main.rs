@@ -31,6 +31,7 @@ mod readme;
 mod rendered;
 mod report;
 mod report_hostile;
+mod rights;
 mod sandbox_hostile;
 mod sandbox_kubectl;
 mod sandbox_lifecycle;

@@ -985,8 +985,9 @@ fn as_cluster(snapshot: &mut Snapshot, denied: &[String]) {
         snapshot.kinds.insert(info.kind, state);
     }
     let denied_secrets = denied.iter().any(|kind| kind == "Secret");
-    for lookup in snapshot.secrets.values_mut() {
+    for (object, lookup) in &mut snapshot.secrets {
         if denied_secrets {
+            snapshot.denied.insert(object.clone());
             *lookup = Lookup::Unknown("secrets is forbidden".to_owned());
         } else if matches!(lookup, Lookup::Unknown(_)) {
             *lookup = Lookup::Absent;

@@ -86,6 +86,7 @@ fn access(api: &Api, spec: &Value) -> Result<Value, ApiError> {
         &text(attributes, "group"),
         &text(attributes, "resource"),
         &text(attributes, "subresource"),
+        Some(text(attributes, "namespace").as_str()).filter(|namespace| !namespace.is_empty()),
     );
     Ok(json!({"allowed": allowed}))
 }
@@ -124,13 +125,25 @@ fn resource_name(resource: &str, group: &str, subresource: &str) -> String {
     format!("{resource}{group}{subresource}")
 }
 
-fn may(api: &Api, verb: &str, group: &str, resource: &str, subresource: &str) -> bool {
+fn may(
+    api: &Api,
+    verb: &str,
+    group: &str,
+    resource: &str,
+    subresource: &str,
+    namespace: Option<&str>,
+) -> bool {
     let full = resource_name(resource, group, subresource);
     let denied = |d: &Denied| (d.verb == "*" || d.verb == verb) && d.resource == full;
     let plain = resource_name(resource, "", subresource);
     let allowed = api.allowed.as_ref();
     !api.denied.iter().any(denied)
-        && allowed.is_none_or(|rules| rules.iter().any(|rule| rule.allows(verb, group, &plain)))
+        && allowed.is_none_or(|rules| {
+            rules.iter().any(|rule| {
+                let is_there = rule.namespace.is_none() || rule.namespace.as_deref() == namespace;
+                is_there && rule.allows(verb, group, &plain)
+            })
+        })
 }
 
 /// 403 for a request that is denied.
@@ -151,7 +164,16 @@ pub(super) fn authorize(api: &Api, call: &Call, target: Target<'_>) -> Result<()
     let streams = matches!(target.subresource, "exec" | "attach" | "portforward");
     let create = streams && verb == "get" && api.version.streams_are_created();
     let wanted = [Some(verb), create.then_some("create")];
-    let denied = |verb: &&str| !may(api, verb, kind.group, kind.plural, target.subresource);
+    let denied = |verb: &&str| {
+        !may(
+            api,
+            verb,
+            kind.group,
+            kind.plural,
+            target.subresource,
+            target.namespace.as_deref(),
+        )
+    };
     let Some(verb) = wanted.into_iter().flatten().find(denied) else {
         return Ok(());
     };

@@ -107,7 +107,7 @@ impl Access {
 
 /// The rule that is missing, to be given to an administrator:
 /// `add to a Role in namespace default: {apiGroups: [""], resources: [pods/exec], verbs: [get, create]}`.
-pub(super) fn rule(namespace: &str, resource: &str, verbs: &[&str]) -> String {
+pub(in crate::cluster) fn rule(namespace: &str, resource: &str, verbs: &[&str]) -> String {
     format!(
         "add to a Role in namespace {namespace}: {{apiGroups: [\"\"], resources: [{resource}], verbs: [{}]}}",
         verbs.join(", ")

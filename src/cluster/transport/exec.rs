@@ -30,6 +30,7 @@ use super::{
 use crate::{
     cluster::{Cluster, error::Failure},
     model::object::ObjectRef,
+    model::rights::FORBIDS,
 };
 
 /// The step of the relay's start.
@@ -179,7 +180,7 @@ impl Exec {
         let rule = || access::rule(&self.pod.namespace, "pods/exec", &["get", "create"]);
         self.failed(match failure {
             Failure::Denied(words) => format!(
-                "the API server forbids it ({words}); let an administrator {}, or use --via port-forward or --via direct",
+                "{FORBIDS} ({words}); let an administrator {}, or use --via port-forward or --via direct",
                 rule()
             ),
             Failure::NotFound(words) => super::not_found(words, &self.pod),

@@ -20,6 +20,7 @@ mod write_plan;
 
 use std::fmt;
 
+pub(in crate::cluster) use access::rule;
 pub use access::{Access, Need, needs};
 pub use data_plane::{CONTAINER, DataPlane, DataPlanePod, NoDataPlane, data_plane};
 pub use exec::Exec;

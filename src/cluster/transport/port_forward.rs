@@ -26,6 +26,7 @@ use super::{
 use crate::{
     cluster::{Cluster, error::Failure},
     model::object::ObjectRef,
+    model::rights::FORBIDS,
 };
 
 /// The step of the forwarding.
@@ -146,7 +147,7 @@ impl PortForward {
     fn not_opened(&self, failure: &Failure) -> DialError {
         self.failed(match failure {
             Failure::Denied(words) => format!(
-                "the API server forbids it ({words}); let an administrator {}, or use --via direct",
+                "{FORBIDS} ({words}); let an administrator {}, or use --via direct",
                 access::rule(&self.pod.namespace, "pods/portforward", &["get", "create"])
             ),
             Failure::NotFound(words) => super::not_found(words, &self.pod),

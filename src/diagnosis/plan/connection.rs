@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::places::unattached;
 use super::{PlanError, PlannedEndpoint, PlannedTls, ProbePlan, TrustSource};
 use crate::{
+    diagnosis::hidden,
     diagnosis::ngf::{
         Answer, BackendDecision, BackendState, ClientCertificate, ListenerDecisions, Release,
         RuleDecision, Running, Written, client_certificate,
@@ -390,8 +391,19 @@ impl<'a> Planner<'a> {
                 return Err(self.refuses(at, rule, label, &*fault.message, fault.code));
             }
             BackendState::Unknown(why) => {
+                // The policy stands in the Service's namespace.
+                let unread = decision.service.iter().flat_map(|service| {
+                    let policy = ObjectRef::new(Kind::BackendTLSPolicy, &service.namespace, "");
+                    [service.clone(), policy]
+                });
+                let advice = unread
+                    .into_iter()
+                    .find_map(|object| {
+                        hidden::advice_for(self.snapshot, &object, &at.route.reference)
+                    })
+                    .map_or_else(String::new, |advice| format!("; {advice}"));
                 return Err(PlanError::NotKnown(format!(
-                    "how nginx speaks to {label} is not known: {why}"
+                    "how nginx speaks to {label} is not known: {why}{advice}"
                 )));
             }
             BackendState::Plain => match spilled() {

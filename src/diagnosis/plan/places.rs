@@ -2,7 +2,7 @@
 
 use super::{PlanError, ProbeTarget};
 use crate::{
-    diagnosis::ngf::known,
+    diagnosis::{hidden, ngf::known},
     model::{
         object::ObjectRef,
         snapshot::Snapshot,
@@ -110,7 +110,10 @@ pub(super) fn service_places(
 pub(super) fn missing(snapshot: &Snapshot, object: &ObjectRef) -> PlanError {
     match known::absence_is_proven(snapshot, object) {
         Ok(()) => PlanError::NoSuchObject(object.to_string()),
-        Err(why) => PlanError::NotKnown(why),
+        Err(why) => PlanError::NotKnown(match hidden::advice_for(snapshot, object, object) {
+            Some(advice) => format!("{why}; {advice}"),
+            None => why,
+        }),
     }
 }
 

@@ -12,6 +12,7 @@ use crate::{
         registry::Rule,
         rules::{
             manifest::{is_of_old_shape, old_shape},
+            rights,
             shared::upper,
         },
         words::{count, list, moment},
@@ -45,6 +46,7 @@ pub(in crate::diagnosis) const K1: Rule = Rule {
         if context.snapshot.lost.is_none() {
             unreadable(context, findings);
         }
+        rights::narrowed(context, findings);
     },
 };
 

@@ -17,6 +17,7 @@ pub(super) mod policy;
 pub(super) mod port;
 pub(super) mod presented;
 pub(super) mod rendered;
+pub(super) mod rights;
 pub(super) mod route;
 pub(super) mod served;
 pub(crate) mod shared;

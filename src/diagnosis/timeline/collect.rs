@@ -11,12 +11,13 @@ use crate::{
         chain::served,
         context::Context,
         mounted::{self, Mounted},
-        ngf::ClientCertificate,
+        ngf::{ClientCertificate, known},
         plan::{self, Connection, PlannedTls, ProbeTarget, TrustSource},
         rules::cert_manager::{ca_secret, issuer_name},
         trust::{self, NoCertificates},
+        words,
     },
-    model::{kind::Kind, object::ObjectRef},
+    model::{kind::Kind, object::ObjectRef, snapshot::Source},
 };
 
 /// The connections over TLS that NGF's Gateways open, each Service and port once for each Gateway
@@ -117,6 +118,38 @@ fn mounted_with<'a>(
     }
 }
 
+/// Why what the pods of a backend mount does not say what it presents.
+fn why_not_mounted(context: &Context<'_>, connection: &Connection) -> String {
+    let service = context.index.service(&connection.service);
+    let mounted = service.map_or_else(Vec::new, |service| {
+        mounted::by_service(context.snapshot, service)
+    });
+    let denied = |object: &&ObjectRef| context.snapshot.denied.contains(*object);
+    let secrets = mounted.iter().map(|mounted| &mounted.source);
+    let secrets: Vec<&ObjectRef> = secrets
+        .filter(|object| object.kind == Kind::Secret)
+        .filter(denied)
+        .collect();
+    if !secrets.is_empty() {
+        return format!(
+            "its pods mount {}, which may not be read",
+            words::list(secrets, 3)
+        );
+    }
+    let pods = [Kind::Pod, Kind::Deployment, Kind::DaemonSet];
+    let unread = pods.iter().find_map(|kind| {
+        let snapshot = context.snapshot;
+        match snapshot.source {
+            Source::Cluster { .. } => known::kind_is_known(snapshot, *kind).err(),
+            Source::Files { .. } => None,
+        }
+    });
+    match unread {
+        Some(why) if mounted.is_empty() => why,
+        _ => "its pods do not mount one Secret with a certificate".to_owned(),
+    }
+}
+
 /// All certificates, each once.
 pub(super) fn entries(
     context: &Context<'_>,
@@ -133,19 +166,20 @@ pub(super) fn entries(
     for (connection, tls) in connections {
         let service = format!("{}:{}", connection.service, connection.port);
         match presented(context, connection) {
-            Presented::Served(chain) => {
-                match mounted_as(context, connection, &chain) {
-                    Some(secret) => collector.object(Part::Backend, &service, &secret, "tls.crt"),
-                    None => collector.served(&chain, &service),
-                }
-            }
+            Presented::Served(chain) => match mounted_as(context, connection, &chain) {
+                Some(secret) => collector.object(Part::Backend, &service, &secret, "tls.crt"),
+                None => collector.served(&chain, &service),
+            },
             Presented::Mounted(secret, _) => {
                 let of = format!("{service}, which mounts it and was not probed");
                 collector.object(Part::Backend, &of, &secret, "tls.crt");
             }
-            Presented::Unknown => collector.unknown.push(format!(
-                "what {service} presents is not known: it is not probed, and its pods do not mount one Secret with a certificate"
-            )),
+            Presented::Unknown => {
+                let why = why_not_mounted(context, connection);
+                collector.unknown.push(format!(
+                    "what {service} presents is not known: it is not probed, and {why}"
+                ));
+            }
         }
         match &tls.trust {
             TrustSource::Object { object, .. } => {

@@ -16,6 +16,7 @@ use super::{
     chain::{ChainPicture, Trust},
     context::Context,
     evidence::Evidence,
+    hidden,
     plan::{Connection, PlannedTls},
 };
 use crate::model::{index::Index, object::ObjectRef, snapshot::Snapshot, topology::Topology};
@@ -110,6 +111,12 @@ impl Timeline {
                 .cmp(&key(b))
                 .then_with(|| a.facts.subject.cmp(&b.facts.subject))
         });
+        let hidden = hidden::of(snapshot, evidence);
+        unknown.extend(
+            hidden
+                .iter()
+                .map(|hidden| format!("hidden by RBAC: {}; {}", hidden.phrase, hidden.advice())),
+        );
         unknown.sort();
         unknown.dedup();
         Self {

@@ -6,9 +6,11 @@ use super::{agent, line};
 use crate::{
     command::Command,
     diagnosis::{
+        Hidden,
         context::Context,
         engine::Findings,
         finding::{Finding, Remedy, Severity},
+        hidden,
         ngf::{bundle_file, key_pair_file},
         registry::Rule,
         words::list,
@@ -303,6 +305,14 @@ pub(in crate::diagnosis) const K7: Rule = Rule {
             .unknown()
             .because(why.clone());
             finding.marks.clear();
+            let about = |hidden: &&Hidden| hidden.objects.contains(pod) && hidden.is_of_pods(what);
+            let hidden = hidden::of(context.snapshot, context.evidence);
+            if let Some(hidden) = hidden.iter().find(about) {
+                finding = finding.remedy(Remedy::manifest(
+                    format!("Add this to {}.", hidden.role()),
+                    &hidden.manifest(),
+                ));
+            }
             findings.add(finding);
         }
     },

@@ -11,8 +11,8 @@ use crate::{
         finding::{Finding, Remedy, Severity},
         ngf::{Answer, BackendDecision, BackendState, known, resolver::has_resolver},
         registry::Rule,
-        rules::change,
         rules::shared::{grant, near, upper},
+        rules::{change, rights},
         words::{condition, list},
     },
     model::{kind::Kind, object::ObjectRef, topology::is_ngf_controller},
@@ -319,6 +319,7 @@ pub(in crate::diagnosis) const K2: Rule = Rule {
         for (finding, _) in unknown.into_values() {
             findings.add(finding);
         }
+        rights::named(context, findings);
     },
 };
 
