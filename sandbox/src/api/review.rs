@@ -171,7 +171,7 @@ pub(super) fn authorize(api: &Api, call: &Call, target: Target<'_>) -> Result<()
             kind.group,
             kind.plural,
             target.subresource,
-            target.namespace.as_deref(),
+            target.namespace,
         )
     };
     let Some(verb) = wanted.into_iter().flatten().find(denied) else {
