@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use ngf_tui::{
     app::{event::Event, headless::Headless, state::App},
     files,
+    model::{kind::Kind, snapshot::Lookup},
     world::Files,
 };
 use ngf_ui::{Theme, golden};
@@ -35,6 +36,39 @@ async fn on_the_guide() -> Headless {
 
 fn text(screen: &mut Headless, width: u16, height: u16) -> String {
     golden::screen(&screen.draw(width, height))
+}
+
+/// The header never says "all namespaces" where one was read, and names what the user's rights hide.
+#[tokio::test]
+async fn the_header_says_what_is_hidden() {
+    let mut snapshot = Scenario::together(&["k1-secrets-denied"]).snapshot;
+    let namespaced: Vec<Kind> = snapshot
+        .kinds
+        .keys()
+        .copied()
+        .filter(|kind| kind.info().namespaced)
+        .collect();
+    for kind in namespaced {
+        snapshot.narrowed.insert(kind, "default".to_owned());
+    }
+    for (secret, lookup) in &mut snapshot.secrets {
+        *lookup = Lookup::Unknown("forbidden".to_owned());
+        snapshot.denied.insert(secret.clone());
+    }
+    let snapshot = Arc::new(snapshot);
+    let app = App::new(
+        Theme::plain(),
+        Arc::clone(&snapshot),
+        None,
+        Timestamp::now(),
+    )
+    .expect("the key map has no conflicts");
+    let mut screen = Headless::new(app, Arc::new(Files));
+    screen.snapshot(snapshot).await;
+    let drawn = text(&mut screen, 120, 24);
+    assert!(drawn.contains("namespace default only"), "{drawn}");
+    assert!(!drawn.contains("all namespaces "), "{drawn}");
+    assert!(drawn.contains("Secrets hidden"), "{drawn}");
 }
 
 macro_rules! keep {
