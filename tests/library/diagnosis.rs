@@ -744,6 +744,38 @@ fn every_finding_says_what_to_do_and_points_at_a_cause_before_it() {
 
 /// The shapes that people have: no finding at all, and no status that NGF would not write.
 #[test]
+fn an_older_ca_on_the_disk_is_not_blamed_on_the_secret() {
+    let diagnosis = of("d3-renewed-and-backend-restarted");
+    let mut all = diagnosis.findings.iter();
+    let found = all.find(|finding| finding.code == "NGF-T1");
+    let finding = found.expect("NGF-T1");
+    assert_eq!(
+        finding.title,
+        "nginx goes by an older CA than Secret default/backend-cert[ca.crt], which signed what Service default/secure-app:8443 presents"
+    );
+    let remedy = format!("{:?}", finding.remedy);
+    assert!(!remedy.contains("caCertificateRefs"), "{remedy}");
+    assert!(remedy.contains("it verifies this certificate"), "{remedy}");
+}
+
+#[test]
+fn what_all_pods_say_is_told_once() {
+    let diagnosis = of("r8-two-pods-refuse-their-configuration");
+    let mut all = diagnosis.findings.iter();
+    let found = all.find(|finding| finding.code == "NGF-R8");
+    let finding = found.expect("NGF-R8");
+    for text in ["does not start", "has no key ca.crt"] {
+        let told = finding.detail.iter().filter(|told| told.contains(text));
+        assert_eq!(told.count(), 1, "{:?}", finding.detail);
+    }
+    let logged = finding
+        .evidence
+        .iter()
+        .filter(|one| format!("{one:?}").contains("logged"));
+    assert_eq!(logged.count(), 2, "{:?}", finding.evidence);
+}
+
+#[test]
 fn healthy_sets_give_no_finding() {
     let healthy: Vec<String> = scenario::all()
         .into_iter()

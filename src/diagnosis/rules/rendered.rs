@@ -78,12 +78,12 @@ fn on_disk(
         ),
         Some(file) if file.fingerprints.iter().collect::<Vec<_>>() == prints => return None,
         Some(file) => {
-            let since = file.written.map_or_else(String::new, |at| {
-                format!(" since {}", words::moment(at.as_second()))
+            let written = file.written.map_or_else(String::new, |at| {
+                format!(", written {},", words::moment(at.as_second()))
             });
             let shown = shown(&file.subjects, &file.fingerprints);
             (
-                format!("The {what} on the disk of {pod} is not the one in {object}{since}"),
+                format!("The {what} on the disk of {pod}{written} is not the one in {object}"),
                 shown,
             )
         }

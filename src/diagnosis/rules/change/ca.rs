@@ -5,7 +5,13 @@ use serde_json::{Value, json};
 
 use super::{policy_manifest, usable_name};
 use crate::{
-    diagnosis::{context::Context, finding::Remedy, mounted, plan::ProbePlan, trust},
+    diagnosis::{
+        context::Context,
+        finding::Remedy,
+        mounted,
+        plan::{ProbePlan, TrustSource},
+        trust,
+    },
     model::{
         kind::Kind,
         kinds::{BackendTLSPolicy, KeyState, PemFacts, Service},
@@ -129,6 +135,22 @@ fn trusting(
         validation["wellKnownCACertificates"] = Value::Null;
     }
     Remedy::merge(summary, policy, json!({"spec": {"validation": validation}}))
+}
+
+/// Whether the CA that the policy names verifies the chain that a probe saw. Where nginx refused it all the
+/// same, the probe went by the older CA on nginx's disk.
+pub(in crate::diagnosis::rules) fn named_ca_signed(
+    context: &Context<'_>,
+    plan: &ProbePlan,
+    transcript: &Transcript,
+) -> bool {
+    let Some(tls) = &plan.tls else { return false };
+    let TrustSource::Object { object, key } = &tls.trust else {
+        return false;
+    };
+    let served = &transcript.server_chain;
+    trust::certificates(context.snapshot, object, key)
+        .is_ok_and(|ca| verifies(context, served, ca, &tls.hostname, tls.verify_depth))
 }
 
 /// A policy's CA, set to what is in its namespace and verifies the chain that a probe saw.

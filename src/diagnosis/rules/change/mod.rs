@@ -4,7 +4,7 @@
 mod ca;
 mod shown;
 
-pub(super) use ca::{ca_of_mounted, ca_that_signed, same_ca};
+pub(super) use ca::{ca_of_mounted, ca_that_signed, named_ca_signed, same_ca};
 use serde_json::{Value, json};
 pub(super) use shown::{client_secret_by_ca, name_in_mounted, tls_port};
 

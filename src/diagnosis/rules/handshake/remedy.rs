@@ -1,6 +1,6 @@
 //! What to do about what a probe showed.
 
-use ngf_probes::transcript::Transcript;
+use ngf_probes::transcript::{Outcome, Transcript};
 use serde_json::{Value, json};
 
 use super::refusal::{Known, OtherCa, Refusal, refusal};
@@ -37,6 +37,15 @@ fn gateway_refuses(
     plan: &ProbePlan,
     transcript: &Transcript,
 ) -> Option<Remedy> {
+    // Another name for the same CA changes nothing: nginx has not read the one that is named.
+    if matches!(code, "NGF-T1" | "NGF-T3" | "NGF-T4")
+        && change::named_ca_signed(context, plan, transcript)
+    {
+        return Some(Remedy::say(format!(
+            "Let NGF bring nginx the CA that {} names: it verifies this certificate, and nginx has an older one.",
+            plan.tls.as_ref().map(|tls| &tls.policy)?
+        )));
+    }
     if matches!(code, "NGF-T1" | "NGF-T3" | "NGF-T4")
         && let Some(remedy) = change::ca_that_signed(context, plan, transcript)
     {
@@ -76,6 +85,11 @@ fn gateway_refuses(
             "Look at the backend's log of that moment: a PROXY protocol listener or a sidecar closes like this.",
             None,
         )?,
+        "NGF-T14" if is_silent(transcript) => pod_log(
+            plan,
+            "The port accepts connections, so that no NetworkPolicy is the reason: see whether the process hangs, is overloaded or waits for another protocol.",
+            None,
+        )?,
         "NGF-T14" => pod_log(
             plan,
             "See whether the process listens there, and whether a NetworkPolicy stands between.",
@@ -83,6 +97,12 @@ fn gateway_refuses(
         )?,
         _ => return None,
     })
+}
+
+/// The connection is there, and the backend says nothing.
+fn is_silent(transcript: &Transcript) -> bool {
+    let line = transcript.nginx.log_line.as_deref().unwrap_or_default();
+    transcript.nginx.outcome == Outcome::Timeout && line.contains("while SSL handshaking")
 }
 
 fn hostname(policy: &ObjectRef, names: &[String]) -> Remedy {

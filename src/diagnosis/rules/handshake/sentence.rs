@@ -7,6 +7,7 @@ use crate::{
     diagnosis::{
         context::Context,
         plan::{PlannedTls, ProbePlan, TrustSource},
+        rules::change,
         words::{self, list},
     },
     model::{kind::Kind, object::ObjectRef},
@@ -120,6 +121,12 @@ pub(super) fn title(
     let trust = tls.map_or_else(String::new, trust_text);
     let now = context.now.as_second();
     match code {
+        "NGF-T1" | "NGF-T3" | "NGF-T4" if change::named_ca_signed(context, plan, transcript) => {
+            format!(
+                "nginx goes by an older CA than {}, which signed what {service} presents",
+                tls.map_or_else(String::new, |tls| tls.trust.to_string())
+            )
+        }
         "NGF-T1" => format!("{trust} did not sign the certificate that {service} presents"),
         "NGF-T2" => format!(
             "{service} sends {} intermediates, and nginx follows {}",

@@ -252,10 +252,14 @@ fn why_not_ready(
         let What::ConfigurationRefused { file, reason } = &counted.last_line.what else {
             continue;
         };
-        finding = finding
-            .because(format!("Its nginx does not start: {reason}"))
-            .evidence("logged", counted.last_line.text.clone(), log.place());
-        if let Some((source, key)) = missing_key(context, service, file.as_deref()) {
+        // Pods of one Deployment fail for one reason, which is told once.
+        let why = format!("Its nginx does not start: {reason}");
+        let is_new = !finding.detail.contains(&why);
+        if is_new {
+            finding = finding.because(why);
+        }
+        finding = finding.evidence("logged", counted.last_line.text.clone(), log.place());
+        if is_new && let Some((source, key)) = missing_key(context, service, file.as_deref()) {
             finding = finding
                 .because(format!(
                     "{source}, which the pod mounts there, has no key {key}."
