@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use ngf_probes::{
     dial::{Dial, Direct},
     probe, sanitize,
-    spec::{HttpSpec, ProbeSpec, TlsSpec, Trust},
+    spec::{HttpSpec, ProbeSpec, Protocol, TlsSpec, Trust},
     transcript::{Outcome, Transcript},
 };
 use serde::Serialize;
@@ -248,6 +248,7 @@ pub async fn client_view(
             // Not marked as a probe's: what nginx makes of it is evidence.
             path: plan.path.clone(),
         },
+        protocol: Protocol::Http1,
         timeout,
     };
     let scheme = if tls.is_some() { "https" } else { "http" };

@@ -13,7 +13,7 @@ use ngf_fuzz::{
 };
 use ngf_probes::Recorder;
 use ngf_probes::dial::{Dial, DialError, Dialled, Target};
-use ngf_probes::spec::{HttpSpec, ProbeSpec, TlsSpec, Trust};
+use ngf_probes::spec::{HttpSpec, ProbeSpec, Protocol, TlsSpec, Trust};
 use ngf_probes::transcript::Transcript;
 use tokio_util::sync::CancellationToken;
 
@@ -56,6 +56,7 @@ static SPEC: LazyLock<ProbeSpec> = LazyLock::new(|| {
             host,
             path: "/".to_owned(),
         },
+        protocol: Protocol::Http1,
         timeout: Duration::from_secs(5),
     }
 });

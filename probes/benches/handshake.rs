@@ -24,7 +24,7 @@ use std::time::{Duration, Instant};
 use futures::StreamExt as _;
 use ngf_probes::dial::{Dial as _, Direct, Target};
 use ngf_probes::engine::openssl::{HandshakeEnd, engine, prepare};
-use ngf_probes::spec::{ClientIdentity, HttpSpec, ProbeSpec, TlsSpec, Trust};
+use ngf_probes::spec::{ClientIdentity, HttpSpec, ProbeSpec, Protocol, TlsSpec, Trust};
 use ngf_probes::steps::http::request;
 use ngf_probes::transcript::Outcome;
 use ngf_probes::{Recorder, probe};
@@ -331,6 +331,7 @@ impl Material {
                 host: HOST.to_owned(),
                 path: "/".to_owned(),
             },
+            protocol: Protocol::Http1,
             timeout: Duration::from_mins(1),
         }
     }

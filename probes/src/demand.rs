@@ -6,8 +6,8 @@ use tokio_util::sync::CancellationToken;
 use crate::dial::Dial;
 use crate::probe::probe;
 use crate::spec::ProbeSpec;
-use crate::transcript::Transcript;
-use crate::verdict::client;
+use crate::transcript::{Outcome, Transcript};
+use crate::verdict::{CLIENT_NOT_PROVEN, client};
 
 /// Where `transcript` leaves open whether the backend demands the client certificate that it took,
 /// probes once more as `spec` says but without one, and completes what the transcript says of it.
@@ -18,14 +18,22 @@ pub async fn settle_demand(
     dial: &dyn Dial,
     cancel: &CancellationToken,
 ) {
-    if !client::is_demand_open(&transcript.client_certificate) {
+    let seen = &transcript.client_certificate;
+    // Without a request only an alert, or its absence, shows what the backend makes of a client.
+    let by_alert = !spec.protocol.is_http1() && transcript.nginx.outcome == Outcome::Ok;
+    if !client::is_demand_open(seen) && !(by_alert && client::is_silent(seen)) {
         return;
     }
     let without = spec.without_client_certificate();
     if let Ok(second) = probe(&without, dial, cancel).await {
-        client::settle(
-            &mut transcript.client_certificate,
-            second.client_certificate.demand,
-        );
+        let demand = second.client_certificate.demand;
+        if by_alert {
+            client::settle_by_alert(&mut transcript.client_certificate, demand);
+            if transcript.client_certificate.accepted == Some(true) {
+                transcript.not_proven.retain(|why| why != CLIENT_NOT_PROVEN);
+            }
+        } else {
+            client::settle(&mut transcript.client_certificate, demand);
+        }
     }
 }

@@ -8,7 +8,7 @@
 //! use std::time::Duration;
 //!
 //! use ngf_probes::dial::Direct;
-//! use ngf_probes::spec::{HttpSpec, ProbeSpec};
+//! use ngf_probes::spec::{HttpSpec, ProbeSpec, Protocol};
 //! use tokio_util::sync::CancellationToken;
 //!
 //! # async fn example() -> Result<(), ngf_probes::ProbeError> {
@@ -18,6 +18,7 @@
 //!     port: 8443,
 //!     tls: None,
 //!     http: HttpSpec { method: "GET".to_owned(), host, path: "/".to_owned() },
+//!     protocol: Protocol::Http1,
 //!     timeout: Duration::from_secs(5),
 //! };
 //! let transcript = ngf_probes::probe(&spec, &Direct, &CancellationToken::new()).await?;

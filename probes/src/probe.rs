@@ -18,10 +18,10 @@ use crate::opinions::{self, Ground};
 use crate::recorder::Recorder;
 use crate::records::{Tape, Tee};
 use crate::sanitize;
-use crate::spec::{HttpSpec, Options, ProbeSpec, TlsSpec};
+use crate::spec::{Options, ProbeSpec, Protocol, TlsSpec};
 use crate::steps::http::{self, BadRequest, Exchange};
 use crate::steps::tcp::os_text;
-use crate::steps::{self, failure, tls};
+use crate::steps::{self, failure, http2, tls};
 use crate::transcript::{HttpAnswer, JudgedAsBackend, Record, SCHEMA, Transcript};
 use crate::verdict::client::Reaction;
 use crate::verdict::{self, Ending, Observed, ObservedTls};
@@ -113,7 +113,15 @@ async fn run(
 ) -> Result<Transcript, ProbeError> {
     let request = http::request(&spec.http)?;
     let prepared = match &spec.tls {
-        Some(tls) => Some(prepare_with(tls, options)?),
+        Some(tls) => {
+            let mut prepared = prepare_with(tls, options)?;
+            if let Some(protocols) = spec.protocol.alpn() {
+                prepared
+                    .offer_alpn(protocols)
+                    .map_err(ProbeError::OpenSsl)?;
+            }
+            Some(prepared)
+        }
         None => None,
     };
     let judged_as_backend = judged_as_backend(spec, options)?;
@@ -212,7 +220,7 @@ async fn in_plain_text(
     recorder: &Recorder,
 ) -> Seen {
     let until = Instant::now() + spec.timeout;
-    let exchange = http::exchange(&mut stream, &spec.http, request, until, recorder).await;
+    let exchange = exchange(&mut stream, spec, request, until, recorder).await;
     let (ending, http) = ending_of(exchange, recorder);
     Seen {
         address: None,
@@ -242,16 +250,14 @@ async fn over_tls(
         HandshakeEnd::Done => match judge_certificate(&session, &trust_origin, recorder) {
             None => {
                 let until = Instant::now() + spec.timeout;
-                let exchange =
-                    http::exchange(&mut session.stream, &spec.http, request, until, recorder).await;
+                let exchange = exchange(&mut session.stream, spec, request, until, recorder).await;
                 let (ending, answer) = ending_of(exchange, recorder);
                 http = answer;
                 ending
             }
             Some(ending) => {
                 beyond_nginx_from = Some(Instant::now());
-                http =
-                    beyond_nginx(&mut session, &spec.http, request, spec.timeout, recorder).await;
+                http = beyond_nginx(&mut session, spec, request, recorder).await;
                 ending
             }
         },
@@ -280,6 +286,21 @@ async fn over_tls(
         ending,
         http,
     })
+}
+
+/// Speaks to the backend what nginx speaks to it.
+async fn exchange<S: AsyncRead + AsyncWrite + Unpin>(
+    stream: &mut S,
+    spec: &ProbeSpec,
+    request: &[u8],
+    until: Instant,
+    recorder: &Recorder,
+) -> Exchange {
+    match spec.protocol {
+        Protocol::Http1 => http::exchange(stream, &spec.http, request, until, recorder).await,
+        Protocol::Http2 => http2::open(stream, until, recorder).await,
+        Protocol::Stream => http2::listen(stream, until).await,
+    }
 }
 
 /// NGINX's two questions after a handshake: the chain, and, where that is fine, the name.
@@ -334,14 +355,13 @@ fn judge_certificate<S>(
 /// comes of it is in the steps, and never in the verdict.
 async fn beyond_nginx<S: AsyncRead + AsyncWrite + Unpin>(
     session: &mut Session<S>,
-    spec: &HttpSpec,
+    spec: &ProbeSpec,
     request: &[u8],
-    timeout: Duration,
     recorder: &Recorder,
 ) -> Option<HttpAnswer> {
-    let until = Instant::now() + timeout;
+    let until = Instant::now() + spec.timeout;
     let own = recorder.fork();
-    let exchange = http::exchange(&mut session.stream, spec, request, until, &own).await;
+    let exchange = exchange(&mut session.stream, spec, request, until, &own).await;
     for mut step in own.steps() {
         step.beyond_nginx = true;
         recorder.push(step);
@@ -370,6 +390,12 @@ fn ending_of(exchange: Exchange, recorder: &Recorder) -> (Ending, Option<HttpAns
         Exchange::NoStatusLine { opening } => Ending::NoStatusLine {
             opening: sanitize::bytes(&opening, 40),
         },
+        Exchange::NotHttp2 { opening, too_large } => Ending::NotHttp2 {
+            opening: sanitize::bytes(&opening, 40),
+            too_large,
+        },
+        Exchange::Http2 => Ending::SpeaksHttp2,
+        Exchange::Quiet => Ending::HandshakeDone,
         Exchange::InvalidHead(words) => Ending::InvalidHead(sanitize::line(&words, 500)),
         Exchange::Answer(answer) => {
             let http = answer.http.clone();
@@ -451,10 +477,11 @@ fn transcript(
         duration_us,
         target,
         address: seen.address,
+        protocol: spec.protocol,
         via: via.to_owned(),
         engine: engine(),
         nginx,
-        not_proven: Vec::new(),
+        not_proven: verdict::not_proven(&seen.ending, &told.client_certificate),
         judged_at: at.map(|at| at.to_string()),
         expires_first,
         second_opinion,

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::certificate::CertificateFacts;
+use crate::spec::Protocol;
 
 /// The `schema` of every transcript that this version writes.
 pub const SCHEMA: &str = "ngf-tui/probe/v1";
@@ -20,6 +21,10 @@ pub struct Transcript {
     pub target: String,
     /// The address that was connected to, once known: `10.0.3.7:8443`.
     pub address: Option<String>,
+    /// What nginx speaks to the backend. For HTTP/2 the ClientHello offers `h2` by ALPN; what the
+    /// backend selected is in `tls.alpn`.
+    #[serde(default, skip_serializing_if = "Protocol::is_http1")]
+    pub protocol: Protocol,
     /// How the bytes went: `direct`, later `exec` and others.
     pub via: String,
     /// The TLS library that judged.

@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 
 use ngf_probes::chain::{Certificates, NGINX_SERVER_DEPTH};
 use ngf_probes::spec::{
-    BackendTrust, ClientIdentity, HttpSpec, Options, PROBE, ProbeSpec, TlsSpec, Trust, marked,
+    BackendTrust, ClientIdentity, HttpSpec, Options, PROBE, ProbeSpec, Protocol, TlsSpec, Trust,
+    marked,
 };
 use zeroize::Zeroizing;
 
@@ -79,6 +80,7 @@ pub fn spec(args: &ProbeArgs, address: &str, server_name: &str) -> Result<ProbeS
             host: args.host.clone().unwrap_or_else(|| server_name.to_owned()),
             path: marked(args.path.as_deref().unwrap_or("/"), PROBE),
         },
+        protocol: Protocol::Http1,
         timeout: args.timeout,
     })
 }

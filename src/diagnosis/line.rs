@@ -23,6 +23,7 @@ pub fn codes(line: &Decoded) -> Vec<&'static str> {
         What::Alert { number, phase, .. } => alert(*number, *phase),
         What::NotTls if is_stub => vec!["NGF-R8", "NGF-D4"],
         What::NotTls => vec!["NGF-T12"],
+        What::NotHttp if line.text.contains("http2 frame") => vec!["NGF-B16", "NGF-B9"],
         What::NotHttp => vec!["NGF-B9"],
         What::TlsFailed { .. } => vec!["NGF-T21"],
         What::Closed {
@@ -75,6 +76,7 @@ fn alert(number: u8, phase: Phase) -> Vec<&'static str> {
     let in_handshake = matches!(phase, Phase::Connecting | Phase::Handshaking);
     match number {
         112 => vec!["NGF-T10"],
+        120 => vec!["NGF-B16"],
         70 => vec!["NGF-T11"],
         40 if in_handshake => vec!["NGF-T11", "NGF-B10"],
         40 | 42..=46 | 48 | 49 | 116 if !in_handshake => vec!["NGF-B11"],

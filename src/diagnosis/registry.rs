@@ -54,7 +54,7 @@ pub static RULES: &[Rule] = &[
     handshake::T13, handshake::T14, handshake::upstream::T15, handshake::upstream::T16,
     handshake::upstream::T17, handshake::upstream::T18, handshake::T20, handshake::T21, handshake::T22,
     handshake::B1, handshake::B2, handshake::B3, handshake::B4, handshake::B5, handshake::B6, handshake::B7, handshake::B8,
-    handshake::B9, handshake::B10, handshake::B11, handshake::one_certificate::B12, handshake::B15,
+    handshake::B9, handshake::B10, handshake::B11, handshake::one_certificate::B12, handshake::B15, handshake::B16,
     logs::R14, logs::N1, logs::N2, isolated::N4,
     presented::X1, presented::P20, expected::X2, port::X3, port::X4,
     condition::S1, condition::S2, condition::S3, condition::S4, condition::S5, condition::S6,

@@ -16,6 +16,7 @@ fn plan(endpoint: &str) -> ProbePlan {
             pod: None,
         },
         tls: None,
+        protocol: ngf_probes::spec::Protocol::Http1,
         host: "app.example.com".to_owned(),
         path: "/".to_owned(),
         because: Vec::new(),

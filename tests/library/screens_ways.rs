@@ -204,6 +204,7 @@ fn transcript(plan: &ProbePlan, outcome: Outcome, took_us: u64) -> Transcript {
         duration_us: took_us,
         target: address.clone(),
         address: Some(address),
+        protocol: plan.protocol,
         via: "exec".to_owned(),
         engine: Engine {
             name: "openssl".to_owned(),

@@ -412,6 +412,14 @@ fn routes() -> Vec<Case> {
         .other(Backend::Plain)
         .also(&["NGF-T12"]);
     split.until = "wrong version number";
+    let mut plain = Case::new(
+        "a GRPCRoute's backend speaks HTTP/1.1 in plain text",
+        "NGF-B16",
+        Backend::Plain,
+    )
+    .from("r9-grpc")
+    .aimed("grpcroute/grpc", &["/"]);
+    plain.without = vec![POLICY];
     vec![
         Case::new(
             "a GRPCRoute's backend demands a certificate",
@@ -431,6 +439,21 @@ fn routes() -> Vec<Case> {
         .minted("other", ca("OtherCA", None))
         .minted("app", leaf(Some("other")))
         .also(&["NGF-R9"]),
+        Case::new(
+            "a GRPCRoute's backend is nginx without HTTP/2",
+            "NGF-B16",
+            guide(),
+        )
+        .from("r9-grpc")
+        .aimed("grpcroute/grpc", &["/"]),
+        Case::new(
+            "a GRPCRoute's backend refuses h2 by ALPN",
+            "NGF-B16",
+            Backend::OpenSsl(vec!["-alpn", "http/1.1"]),
+        )
+        .from("r9-grpc")
+        .aimed("grpcroute/grpc", &["/"]),
+        plain,
         split,
     ]
 }

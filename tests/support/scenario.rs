@@ -1125,6 +1125,7 @@ fn transcript(
         duration_us: 2_900,
         target: format!("{}:{}", plan.endpoint.address, plan.endpoint.port),
         address: Some(format!("{}:{}", plan.endpoint.address, plan.endpoint.port)),
+        protocol: plan.protocol,
         via: "direct".to_owned(),
         engine: Engine {
             name: "openssl".to_owned(),

@@ -4,7 +4,7 @@
 use crate::engine::openssl::failure::TlsFailure;
 use crate::recorder::Recorder;
 use crate::steps::tcp::os_text;
-use crate::steps::{self, http, tls};
+use crate::steps::{self, http, http2, tls};
 use crate::transcript::{Direction, Layer, Step, StepStatus};
 use crate::verdict::Ending;
 
@@ -45,6 +45,12 @@ pub(crate) fn of_exchange(ending: &Ending, at_us: u64) -> Option<Step> {
             Layer::Http,
             Direction::Received,
             format!("no HTTP: {opening:?}"),
+        ),
+        Ending::NotHttp2 { opening, .. } => failed(
+            http2::SETTINGS,
+            Layer::Http,
+            Direction::Received,
+            format!("no HTTP/2: {opening:?}"),
         ),
         Ending::InvalidHead(words) => failed(
             http::RESPONSE,

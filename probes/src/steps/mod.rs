@@ -3,6 +3,7 @@
 pub mod dns;
 pub(crate) mod failure;
 pub mod http;
+pub mod http2;
 pub mod names_there;
 pub mod tcp;
 pub mod tls;
@@ -16,6 +17,8 @@ pub const STEPS: &[&str] = &[
     tls::VERIFY_NAME,
     http::REQUEST,
     http::RESPONSE,
+    http2::PREFACE,
+    http2::SETTINGS,
     tcp::CLOSED,
     tls::NOT_TLS,
     TIMEOUT,

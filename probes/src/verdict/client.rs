@@ -72,6 +72,22 @@ pub fn settle(seen: &mut ClientCertificate, without: Demand) {
     }
 }
 
+/// Whether the backend got a client certificate, and did not show what it makes of it.
+pub(crate) fn is_silent(seen: &ClientCertificate) -> bool {
+    seen.demand == Demand::Requested && seen.sent && seen.accepted.is_none()
+}
+
+/// The same for probes that send no request: a backend that refuses a client without a certificate
+/// by an alert judges certificates in the handshake, so it has accepted the one that it got. A backend
+/// that sends no alert to either proves nothing.
+pub(crate) fn settle_by_alert(seen: &mut ClientCertificate, without: Demand) {
+    if is_silent(seen) && without == Demand::Required {
+        seen.demand = without;
+        seen.accepted = Some(true);
+        seen.sentence = sanitize::line(&sentence(seen, &Word::Served), LONGEST);
+    }
+}
+
 fn word(seen: &ClientCertificate, reaction: &Reaction<'_>) -> Word {
     if let Some(answer) = reaction.http {
         let status = answer.status;

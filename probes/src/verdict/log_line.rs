@@ -92,6 +92,11 @@ pub(super) fn log_line(observed: &Observed<'_>) -> Option<String> {
         Ending::NoStatusLine { .. } => {
             format!("upstream sent no valid HTTP/1.0 header while {READING_HEADER}")
         }
+        Ending::NotHttp2 { too_large, .. } => {
+            let length = (*too_large)?;
+            format!("upstream sent too large http2 frame: {length} while {READING_HEADER}")
+        }
+        Ending::SpeaksHttp2 | Ending::HandshakeDone => return None,
         Ending::InvalidHead(words) => format!("{words} while {READING_HEADER}"),
         Ending::Answered(answer) => match &answer.end {
             BodyEnd::Complete | BodyEnd::Enough => return None,

@@ -114,6 +114,17 @@ pub enum Ending {
         /// Its first bytes, made safe to show.
         opening: String,
     },
+    /// The answer does not begin with a SETTINGS frame of HTTP/2.
+    NotHttp2 {
+        /// Its first bytes, made safe to show.
+        opening: String,
+        /// The frame length that NGINX reads from them, where it refuses that.
+        too_large: Option<u32>,
+    },
+    /// The backend opened the HTTP/2 connection.
+    SpeaksHttp2,
+    /// The handshake is done, and nothing is sent on a raw connection.
+    HandshakeDone,
     /// NGINX refuses the head, in these words.
     InvalidHead(String),
     /// An answer came.
@@ -137,6 +148,20 @@ pub fn judge(observed: &Observed<'_>) -> NginxVerdict {
         log_line: log_line::log_line(observed),
         sentence: sentence::sentence(observed),
     }
+}
+
+/// What a probe without a request leaves open where the backend asks for a client certificate.
+pub(crate) const CLIENT_NOT_PROVEN: &str = "the probe sends no request here, so it does not show whether the backend accepts the client: a backend such as nginx refuses a client certificate, or a client without one, only when a request comes (400)";
+
+/// What the exchange leaves open.
+pub(crate) fn not_proven(ending: &Ending, client: &ClientCertificate) -> Vec<String> {
+    let is_open = matches!(ending, Ending::SpeaksHttp2 | Ending::HandshakeDone)
+        && client.requested
+        && client.accepted.is_none();
+    is_open
+        .then(|| CLIENT_NOT_PROVEN.to_owned())
+        .into_iter()
+        .collect()
 }
 
 /// NGINX got past `SSL_get_verify_result()`.
@@ -186,7 +211,16 @@ fn outcome(observed: &Observed<'_>) -> (Outcome, Option<u16>) {
         Ending::ClosedBeforeHead { .. } => (Outcome::Closed, BAD_GATEWAY),
         // Passed on as HTTP/0.9: the client gets no status line.
         Ending::NoStatusLine { .. } => (Outcome::HttpError, None),
-        Ending::InvalidHead(_) => (Outcome::HttpError, BAD_GATEWAY),
+        Ending::InvalidHead(_)
+        | Ending::NotHttp2 {
+            too_large: Some(_), ..
+        } => (Outcome::HttpError, BAD_GATEWAY),
+        // NGINX passes over some frames; which answer it makes of the others was not measured.
+        Ending::NotHttp2 {
+            too_large: None, ..
+        } => (Outcome::HttpError, None),
+        // No request was sent.
+        Ending::SpeaksHttp2 | Ending::HandshakeDone => (Outcome::Ok, None),
         Ending::Answered(answer) => (answered(answer), Some(answer.http.status)),
     }
 }

@@ -137,7 +137,7 @@ fn alert_words(target: &str, tls: &ObservedTls<'_>, alert: u8, when: &str) -> St
             Some(name) => format!("it has no server of the name {name}"),
             None => "it demands a server name (SNI), and none was sent".to_owned(),
         },
-        120 => "it wants another application protocol".to_owned(),
+        120 => "it does not speak HTTP/2, the only protocol that NGINX offers (ALPN h2)".to_owned(),
         _ => "it does not say more".to_owned(),
     };
     format!("{target} ended the connection {when} with alert {alert} ({name}): {meaning}")
@@ -284,6 +284,19 @@ fn exchange_words(observed: &Observed<'_>, ending: &Ending, within: &str) -> Str
                 "{verified}{target} answers with what is no HTTP: {opening:?}; NGINX passes it on as it is"
             )
         }
+        Ending::NotHttp2 { opening, .. } => format!(
+            "{verified}{target} does not speak HTTP/2, which NGINX speaks to it: it answers with {opening:?}"
+        ),
+        Ending::SpeaksHttp2 => format!(
+            "{target} speaks HTTP/2{}{}; no request was sent",
+            mutual_asked(observed),
+            older(observed)
+        ),
+        Ending::HandshakeDone => format!(
+            "{target} finished the TLS handshake{}{}; no request was sent",
+            mutual_asked(observed),
+            older(observed)
+        ),
         Ending::InvalidHead(words) => {
             format!("{verified}NGINX refuses the answer of {target}: {words}")
         }
@@ -407,6 +420,20 @@ fn answered_words(observed: &Observed<'_>, answer: &Answer) -> String {
     match answer.end {
         BodyEnd::Complete | BodyEnd::Enough => main,
         _ => format!("{main}; {}", answer.end),
+    }
+}
+
+/// The client certificate's part, where no request was sent: what the backend makes of it is open.
+fn mutual_asked(observed: &Observed<'_>) -> &'static str {
+    let Some(tls) = &observed.tls else {
+        return " in plain text";
+    };
+    match tls.client_certificate {
+        c if c.sent => ", and got the gateway's client certificate",
+        c if c.requested => {
+            ", and asked for a client certificate; none was sent, and whether it demands one is not known"
+        }
+        _ => ", and asked for no client certificate: no mutual TLS",
     }
 }
 

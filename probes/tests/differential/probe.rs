@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use futures::StreamExt as _;
 use jiff::Timestamp;
 use ngf_probes::dial::Direct;
-use ngf_probes::spec::{ClientIdentity, HttpSpec, ProbeSpec, TlsSpec, Trust};
+use ngf_probes::spec::{ClientIdentity, HttpSpec, ProbeSpec, Protocol, TlsSpec, Trust};
 use ngf_probes::transcript::Transcript;
 use ngf_probes::{ProbeError, probe};
 use tokio_util::sync::CancellationToken;
@@ -59,6 +59,7 @@ pub(crate) fn spec(gateway: &Gateway, number: Number, address: SocketAddr) -> Pr
             host: gateway.host.clone(),
             path: path(number),
         },
+        protocol: Protocol::Http1,
         timeout: gateway.timeout,
     }
 }

@@ -11,6 +11,7 @@ mod certificates;
 mod client_certificate;
 mod configuration;
 mod hostile_peers;
+mod http2;
 mod limbo;
 mod matrix;
 mod nginx_backend;

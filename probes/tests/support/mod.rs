@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use ngf_probes::dial::Direct;
 use ngf_probes::probe;
-use ngf_probes::spec::{ClientIdentity, HttpSpec, ProbeSpec, TlsSpec, Trust};
+use ngf_probes::spec::{ClientIdentity, HttpSpec, ProbeSpec, Protocol, TlsSpec, Trust};
 use ngf_probes::transcript::Transcript;
 use tokio_util::sync::CancellationToken;
 use zeroize::Zeroizing;
@@ -82,6 +82,7 @@ pub(crate) fn plain(port: u16) -> ProbeSpec {
             host: HOST.to_owned(),
             path: "/".to_owned(),
         },
+        protocol: Protocol::Http1,
         timeout: Duration::from_secs(5),
     }
 }

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use ngf_probes::{
     dial::Dial,
     probe,
-    spec::{HttpSpec, ProbeSpec},
+    spec::{HttpSpec, ProbeSpec, Protocol},
 };
 use tokio::{sync::watch, time::sleep};
 use tokio_util::sync::CancellationToken;
@@ -70,6 +70,7 @@ fn request(snapshot: &Snapshot, plan: &ProbePlan) -> ProbeSpec {
             host: plan.host.clone(),
             path: plan.path.clone(),
         },
+        protocol: Protocol::Http1,
         timeout: TIMEOUT,
     }
 }

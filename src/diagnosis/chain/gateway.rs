@@ -247,7 +247,9 @@ fn measured(subject: &Subject<'_>, complaint: Option<&str>) -> Option<(Trust, St
     };
     match transcript.nginx.outcome {
         // What the application answered came after the certificate was taken.
-        Outcome::Ok | Outcome::HttpError if asked.sent => {
+        Outcome::Ok | Outcome::HttpError
+            if asked.sent && (transcript.protocol.is_http1() || asked.accepted == Some(true)) =>
+        {
             let body = transcript
                 .http
                 .as_ref()
@@ -263,6 +265,12 @@ fn measured(subject: &Subject<'_>, complaint: Option<&str>) -> Option<(Trust, St
                 ))
             }
         }
+        Outcome::Ok if asked.requested => Some((
+            Trust::Unknown("no request was sent".to_owned()),
+            format!(
+                "the backend asks for a certificate, and the probe sent no request that shows what it makes of it ({when})"
+            ),
+        )),
         Outcome::Ok => Some((
             Trust::Unknown("the backend never asks".to_owned()),
             format!("the backend never asks for a certificate: no mutual TLS ({when})"),

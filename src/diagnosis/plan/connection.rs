@@ -1,8 +1,12 @@
 //! From a backend in the tree to the connection that nginx would open.
 
+mod protocol;
 mod refused;
 
+use protocol::protocol;
 use std::collections::{BTreeMap, BTreeSet};
+
+use ngf_probes::spec::Protocol;
 
 use super::places::unattached;
 use super::{PlanError, PlannedEndpoint, PlannedTls, ProbePlan, TrustSource};
@@ -43,6 +47,8 @@ pub struct Connection {
     pub port: u16,
     /// How it speaks TLS; `None` for plain HTTP.
     pub tls: Option<PlannedTls>,
+    /// What nginx speaks over it.
+    pub protocol: Protocol,
     /// The Host header that nginx passes on.
     pub host: String,
     /// A path that the rule meets.
@@ -80,6 +86,7 @@ impl Connection {
                 pod: endpoint.pod,
             },
             tls: self.tls.clone(),
+            protocol: self.protocol,
             host: self.host.clone(),
             path: self.path.clone(),
         }
@@ -195,6 +202,7 @@ impl<'a> Planner<'a> {
             let message = "the Service is an ExternalName, and the Gateway's NginxProxy names no DNS resolver";
             return Err(self.refuses(&at, &rule, &label, message, "NGF-R7"));
         }
+        let protocol = protocol(&at, self.release, &decision, &rule, &mut because);
         let (host, host_why) = host(&at, service, tls.as_ref());
         because.push(host_why);
         let path = at
@@ -218,6 +226,7 @@ impl<'a> Planner<'a> {
             service: service.reference.clone(),
             port: port.port,
             tls,
+            protocol,
             host,
             path,
             because,

@@ -7,6 +7,7 @@ mod make;
 mod places;
 mod target;
 
+use ngf_probes::spec::Protocol;
 use serde::Serialize;
 
 use crate::model::object::ObjectRef;
@@ -35,6 +36,9 @@ pub struct ProbePlan {
     pub endpoint: PlannedEndpoint,
     /// How it speaks TLS; `None` for plain HTTP.
     pub tls: Option<PlannedTls>,
+    /// What nginx speaks over it.
+    #[serde(skip_serializing_if = "Protocol::is_http1")]
+    pub protocol: Protocol,
     /// The Host header that nginx passes on.
     pub host: String,
     /// A path that the rule meets.
@@ -121,6 +125,7 @@ impl ProbePlan {
     pub fn same_connection(&self, other: &Self) -> bool {
         self.key() == other.key()
             && self.tls == other.tls
+            && self.protocol == other.protocol
             && self.host == other.host
             && self.path == other.path
     }

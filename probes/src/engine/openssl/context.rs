@@ -81,6 +81,11 @@ impl Prepared {
     pub fn name(&self) -> &UpstreamName {
         &self.name
     }
+
+    /// Offers these protocols by ALPN, as `SSL_set_alpn_protos` takes them.
+    pub(crate) fn offer_alpn(&mut self, protocols: &[u8]) -> Result<(), ErrorStack> {
+        self.ssl.set_alpn_protos(protocols)
+    }
 }
 
 /// Loads what NGINX would load.

@@ -86,6 +86,17 @@ pub enum Exchange {
     },
     /// NGINX refuses the head in these words.
     InvalidHead(String),
+    /// The backend's first frame is no SETTINGS frame of HTTP/2.
+    NotHttp2 {
+        /// Its first bytes.
+        opening: Vec<u8>,
+        /// The length that nginx reads from them, where it refuses that.
+        too_large: Option<u32>,
+    },
+    /// The backend opened the HTTP/2 connection with its SETTINGS frame.
+    Http2,
+    /// Nothing was sent, and the backend kept the connection.
+    Quiet,
     /// A head came, and some of the body.
     Answer(Answer),
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use ngf_probes::{
     certificate::CertificateFacts,
+    spec::Protocol,
     transcript::{Demand, Outcome, Transcript},
 };
 
@@ -28,7 +29,10 @@ pub(super) fn code_of(probed: &Probed, transcript: &Transcript) -> Option<&'stat
     match nginx.outcome {
         Outcome::Ok => {
             let client = &transcript.client_certificate;
-            let mutual = asked && client.sent && client.demand != Demand::Optional;
+            // Without a request a backend that asks has not shown what it does without a certificate.
+            let open = client.sent
+                || !transcript.protocol.is_http1() && client.demand != Demand::NotRequested;
+            let mutual = asked && open && client.demand != Demand::Optional;
             (probed.plan.tls.is_some() && !mutual).then_some("NGF-B7")
         }
         Outcome::VerifyError => Some(verify_code(&probed.plan, transcript)),
@@ -75,6 +79,7 @@ pub(super) fn tls_error(transcript: &Transcript, asked: bool) -> &'static str {
     let line = transcript.nginx.log_line.as_deref().unwrap_or_default();
     match transcript.nginx.alert {
         Some(112) => "NGF-T10",
+        Some(120) => "NGF-B16",
         Some(40 | 42..=46 | 48 | 49 | 116) if asked => refused,
         Some(40 | 70) => "NGF-T11",
         None if line.contains("wrong version number") => "NGF-T12",
@@ -85,6 +90,10 @@ pub(super) fn tls_error(transcript: &Transcript, asked: bool) -> &'static str {
 /// The 400 pages of nginx (`ngx_http_special_response.c`); what else a backend answers is its own
 /// affair.
 pub(super) fn http_error(probed: &Probed, transcript: &Transcript) -> Option<&'static str> {
+    if transcript.protocol == Protocol::Http2 {
+        let line = transcript.nginx.log_line.as_deref()?;
+        return Some(no_http2(line, probed.plan.tls.is_some()));
+    }
     let answer = transcript.http.as_ref()?;
     let body = answer.body.as_str();
     match answer.status {
@@ -93,6 +102,22 @@ pub(super) fn http_error(probed: &Probed, transcript: &Transcript) -> Option<&'s
         400 if body.contains("plain HTTP request was sent to HTTPS port") => Some("NGF-B9"),
         421 if probed.plan.tls.is_some() => Some("NGF-B8"),
         _ => None,
+    }
+}
+
+/// What an answer means from which nginx reads an HTTP/2 frame that is too large: a record of TLS is of a
+/// port that wants TLS (B9), anything else of one that does not speak HTTP/2 (B16).
+pub(in crate::diagnosis::rules) fn no_http2(line: &str, is_tls: bool) -> &'static str {
+    let length = line
+        .split_once("too large http2 frame: ")
+        .and_then(|(_, rest)| {
+            let number = rest.split(|c: char| !c.is_ascii_digit()).next()?;
+            number.parse::<u32>().ok()
+        });
+    // ContentType alert (21) and the major version of every TLS, 3: the first two of three bytes.
+    match length {
+        Some(length) if !is_tls && length >> 8 == 0x1503 => "NGF-B9",
+        _ => "NGF-B16",
     }
 }
 

@@ -10,7 +10,7 @@ mod shown;
 pub(in crate::diagnosis) mod upstream;
 
 use code::code_of;
-pub(super) use code::wanting_tls;
+pub(super) use code::{no_http2, wanting_tls};
 pub(super) use refusal::{Refusal, refusal, untrusted};
 pub(super) use remedy::deeper;
 use remedy::remedy;
@@ -315,6 +315,15 @@ probed!(
     "The backend refuses the client certificate because of its certificate revocation list",
     "A backend with ssl_crl looks up the client certificate in the CRL of its CA: a revoked one gives verify code 23. Without a CRL of that CA (code 3), or with an expired one (code 12), it refuses every client certificate. The backend logs the code and answers 400.",
     "Reissue a revoked certificate; else give the backend the current CRL."
+);
+
+probed!(
+    B16,
+    "NGF-B16",
+    Error,
+    "The backend does not speak HTTP/2, which nginx speaks to it",
+    "nginx speaks HTTP/2 to the backends of a GRPCRoute and, since NGF 2.7, to ports with appProtocol kubernetes.io/h2c; over TLS it offers h2 by ALPN and nothing else. A backend that serves other protocols only ends the handshake with alert 120 (no_application_protocol), or takes the connection and answers in HTTP/1.1, which nginx reads as a frame that is too large. Clients get 502.",
+    "Let the backend serve HTTP/2 (over TLS with h2 in its ALPN protocols; nginx: listen … ssl http2), or use an HTTPRoute to a port without appProtocol kubernetes.io/h2c."
 );
 
 /// Which intermediates are missing where a log alone says that the backend found no path (B5).

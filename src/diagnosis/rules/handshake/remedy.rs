@@ -177,6 +177,10 @@ fn backend_refuses(
             _ => return None,
         },
         "NGF-B3" | "NGF-B4" => expiry::reissue(context, client?),
+        "NGF-B16" => Remedy::say(format!(
+            "Let the backend behind {}:{} serve HTTP/2, over TLS with h2 among its ALPN protocols (nginx: listen … ssl http2).",
+            plan.service, plan.port
+        )),
         "NGF-B8" => Remedy::manifest(
             "Let the policy's hostname and the Host header be one, by changing the one or rewriting the other.",
             &json!({"filters": [{

@@ -181,6 +181,7 @@ pub(super) fn title(
             "{service} has another server for the Host {} than for the name {hostname}",
             plan.host
         ),
+        "NGF-B16" => format!("{service} does not speak HTTP/2, which nginx speaks to it"),
         "NGF-B9" => format!("nginx speaks plain HTTP to {service}, which wants TLS"),
         "NGF-B10" | "NGF-B11" if !transcript.client_certificate.sent => format!(
             "{service} demands a client certificate, and {} presents none",

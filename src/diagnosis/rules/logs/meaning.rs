@@ -7,7 +7,7 @@ use crate::{
         context::Context,
         mounted,
         plan::{PlannedTls, ProbePlan},
-        rules::handshake::{refusal, untrusted},
+        rules::handshake::{no_http2, refusal, untrusted},
         trust,
     },
     logs::{Joined, Phase, What, Writer},
@@ -35,7 +35,7 @@ fn doubtful(code: &'static str, doubt: impl Into<String>) -> Option<Meaning> {
 pub(super) fn of(context: &Context<'_>, joined: &Joined<'_>, plan: &ProbePlan) -> Option<Meaning> {
     let line = &joined.counted.last_line;
     let Some(tls) = &plan.tls else {
-        return plain(&line.what);
+        return plain(&line.what, &line.text);
     };
     match &line.what {
         What::VerifyError { code, .. } => verify_error(context, plan, *code),
@@ -53,6 +53,7 @@ pub(super) fn of(context: &Context<'_>, joined: &Joined<'_>, plan: &ProbePlan) -
         What::Alert { number, phase, .. } => {
             alert(*number, *phase, tls.client_certificate.is_some())
         }
+        What::NotHttp if line.text.contains(TOO_LARGE_FRAME) => sure(no_http2(&line.text, true)),
         What::NotTls => sure("NGF-T12"),
         What::TlsFailed { .. } => sure("NGF-T21"),
         What::Closed {
@@ -108,9 +109,13 @@ fn seen<'a>(context: &'a Context<'_>, plan: &ProbePlan) -> Option<&'a Transcript
     Some(probed.result.as_ref().ok()?)
 }
 
+/// What nginx logs where an HTTP/2 upstream answers in another protocol (`ngx_http_grpc_module.c`).
+const TOO_LARGE_FRAME: &str = "upstream sent too large http2 frame";
+
 /// Where nginx speaks plain HTTP now.
-fn plain(what: &What) -> Option<Meaning> {
+fn plain(what: &What, text: &str) -> Option<Meaning> {
     match what {
+        What::NotHttp if text.contains(TOO_LARGE_FRAME) => sure(no_http2(text, false)),
         What::PlainToTls => sure("NGF-B9"),
         What::NotHttp => doubtful(
             "NGF-B9",
@@ -214,6 +219,7 @@ fn alert(number: u8, phase: Phase, presents: bool) -> Option<Meaning> {
     let in_handshake = matches!(phase, Phase::Connecting | Phase::Handshaking);
     match number {
         112 => sure("NGF-T10"),
+        120 => sure("NGF-B16"),
         70 => sure("NGF-T11"),
         40 if in_handshake && presents => sure("NGF-T11"),
         40 if in_handshake => doubtful(

@@ -54,6 +54,7 @@ pub(super) fn title(code: &str, plan: &ProbePlan, line: &Decoded) -> String {
         "NGF-B8" => {
             format!("{service} has another server for the Host than for the name {hostname}")
         }
+        "NGF-B16" => format!("{service} does not speak HTTP/2, which nginx speaks to it"),
         "NGF-B9" => format!("nginx speaks plain HTTP to {service}, which wants TLS"),
         "NGF-B15" => match &line.what {
             What::ClientRefused { code: Some(23), .. } => {
