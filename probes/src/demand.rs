@@ -21,7 +21,8 @@ pub async fn settle_demand(
     let seen = &transcript.client_certificate;
     // Without a request only an alert, or its absence, shows what the backend makes of a client.
     let by_alert = !spec.protocol.is_http1() && transcript.nginx.outcome == Outcome::Ok;
-    if !client::is_demand_open(seen) && !(by_alert && client::is_silent(seen)) {
+    let is_open = client::is_demand_open(seen) || by_alert && client::is_silent(seen);
+    if !is_open {
         return;
     }
     let without = spec.without_client_certificate();

@@ -451,6 +451,7 @@ fn routes() -> Vec<Case> {
             "NGF-B16",
             Backend::OpenSsl(vec!["-alpn", "http/1.1"]),
         )
+        .minted("other", ca("OtherCA", None))
         .from("r9-grpc")
         .aimed("grpcroute/grpc", &["/"]),
         plain,

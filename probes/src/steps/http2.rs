@@ -161,7 +161,7 @@ mod tests {
         there.write_all(answer).await.unwrap();
         there.shutdown().await.unwrap();
         let recorder = Recorder::new();
-        let until = Instant::now() + Duration::from_secs(60);
+        let until = Instant::now() + Duration::from_mins(1);
         let end = open(&mut here, until, &recorder).await;
         (end, recorder)
     }
