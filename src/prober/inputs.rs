@@ -249,6 +249,7 @@ impl Inputs {
 
 #[cfg(test)]
 mod tests {
+    use ngf_probes::spec::Protocol;
     use serde_json::json;
 
     use super::*;
