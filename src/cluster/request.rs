@@ -1,4 +1,4 @@
-//! One request, bounded in time; [`limits`](super::limits) bounds its size.
+//! One request, bounded in time; [`super::limits`] bounds its size.
 
 use std::time::Duration;
 

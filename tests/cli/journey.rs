@@ -60,7 +60,7 @@ fn journey(columns: u16, lines: u16) {
     terminal.press(&["Escape", "Escape"]);
     terminal.wait_for(&["← backend-tls"]);
     terminal.settled();
-    terminal.press_until("r", &["HTTPS request", "gateway says 200"]);
+    terminal.press_until("r", &["HTTPS request", "gateway says 200, probe says 200"]);
     keep("3-handshake", terminal.settled());
 
     terminal.press(&["Down", "Down", "Down", "Enter"]);
