@@ -12,7 +12,7 @@ use ngf_fuzz::{
     Peer, assert_certificate, assert_fit_to_show, assert_lines_fit_to_show, assert_step, block_on,
 };
 use ngf_probes::Recorder;
-use ngf_probes::dial::{Dial, DialError, Dialled, Target};
+use ngf_probes::dial::{Dial, DialError, Dialled, Fault, Target};
 use ngf_probes::spec::{HttpSpec, ProbeSpec, Protocol, TlsSpec, Trust};
 use ngf_probes::transcript::Transcript;
 use tokio_util::sync::CancellationToken;
@@ -32,7 +32,14 @@ impl Dial for ToPeer<'_> {
     ) -> BoxFuture<'a, Result<Dialled, DialError>> {
         let stream = Box::new(Peer::new(self.0, self.1));
         let address = None;
-        async { Ok(Dialled { stream, address }) }.boxed()
+        async {
+            Ok(Dialled {
+                stream,
+                address,
+                fault: Fault::default(),
+            })
+        }
+        .boxed()
     }
 }
 
