@@ -150,7 +150,7 @@ pub(in crate::diagnosis) const D4: Rule = Rule {
     severity: Severity::Error,
     title: "nginx asks endpoints that the Service no longer has, or not those that it has",
     explanation: "NGF writes the ready endpoints of a Service into nginx's configuration. Where an update did not arrive, nginx goes on with addresses of pods that are gone, which another pod may have by now (nginx-gateway-fabric issues 5120 and 5330). nginx's configuration shows it, and so does its log: addresses that no EndpointSlice has, or NGF's own server for backends without endpoints (nginx-503-server.sock) although the Service has ready ones.",
-    remedy: "See whether the agent is connected and whether the last reload was refused; restarting the data-plane pod brings the configuration anew.",
+    remedy: "See whether the agent is connected and whether the last reload was refused; restarting the data-plane pod brings the configuration again.",
     causes: &["NGF-T12", "NGF-T14", "NGF-T15", "NGF-T16", "NGF-N1"],
     check: |context, findings| {
         for (in_pod, rendered) in found(context) {

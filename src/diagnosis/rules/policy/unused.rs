@@ -26,7 +26,7 @@ use crate::{
 pub(in crate::diagnosis) const P1: Rule = Rule {
     code: "NGF-P1",
     severity: Severity::Error,
-    title: "A BackendTLSPolicy takes effect on nothing",
+    title: "A BackendTLSPolicy targets no backend of a route",
     explanation: "NGF looks at a policy only when a route's backend meets it: same namespace as the Service, the Service's name, and, where sectionName is set, the *name* of the port. From 2.7 on the backend of a PayloadProcessor counts, too. A policy that misses gets no status at all, and nginx speaks plain HTTP to the backend.",
     remedy: "Move the policy to the Service's namespace, correct the name or the sectionName, or add the route.",
     causes: &["NGF-B9", "NGF-G10", "NGF-X4"],
@@ -188,7 +188,7 @@ fn unused(context: &Context<'_>, policy: &Object<BackendTLSPolicy>, findings: &m
         "NGF-P1",
         Severity::Error,
         name,
-        format!("{name} takes effect on nothing"),
+        format!("{name} targets no backend of a route"),
     )
     .because("NGF writes no status into a policy that no route's backend meets.");
     let mut proven = true;
