@@ -10,8 +10,12 @@ use futures::future::join_all;
 use jiff::Timestamp;
 use ngf_probes::{
     dial::{Dial, Direct},
-    probe, sanitize,
-    spec::{HttpSpec, ProbeSpec, Protocol, TlsSpec, Trust},
+    probe,
+    spec::{HttpSpec, ProbeSpec, TlsSpec, Trust},
+};
+use ngf_tls::{
+    protocol::Protocol,
+    sanitize,
     transcript::{Outcome, Transcript},
 };
 use serde::Serialize;

@@ -8,7 +8,7 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use futures::{StreamExt, stream};
 use jiff::Timestamp;
-use ngf_probes::transcript::{Outcome, Transcript};
+use ngf_tls::transcript::{Outcome, Transcript};
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 

@@ -4,8 +4,8 @@
 
 use libfuzzer_sys::fuzz_target;
 use ngf_fuzz::{assert_certificate, assert_fit_to_show};
-use ngf_probes::certificate::CertificateFacts;
-use ngf_probes::pem::{key_facts, key_fits, read_bundle};
+use ngf_tls::certificate::CertificateFacts;
+use ngf_tls::pem::{key_facts, key_fits, read_bundle};
 
 fuzz_target!(|input: &[u8]| {
     match CertificateFacts::from_der(input) {

@@ -4,9 +4,9 @@
 
 use libfuzzer_sys::fuzz_target;
 use ngf_fuzz::{assert_field, assert_fit_to_show};
-use ngf_probes::messages::Decoder;
+use ngf_tls::messages::Decoder;
 
-/// The most fields that a message may have (`probes/src/messages/mod.rs`).
+/// The most fields that a message may have (`tls/src/messages/mod.rs`).
 const MOST_FIELDS: usize = 4 * 200;
 
 fuzz_target!(|input: &[u8]| {

@@ -13,8 +13,9 @@ use ngf_fuzz::{
 };
 use ngf_probes::Recorder;
 use ngf_probes::dial::{Dial, DialError, Dialled, Fault, Target};
-use ngf_probes::spec::{HttpSpec, ProbeSpec, Protocol, TlsSpec, Trust};
-use ngf_probes::transcript::Transcript;
+use ngf_probes::spec::{HttpSpec, ProbeSpec, TlsSpec, Trust};
+use ngf_tls::protocol::Protocol;
+use ngf_tls::transcript::Transcript;
 use tokio_util::sync::CancellationToken;
 
 /// Leads to a peer that says this.

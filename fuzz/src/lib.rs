@@ -5,8 +5,8 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use ngf_probes::certificate::CertificateFacts;
-use ngf_probes::transcript::{Field, Step};
+use ngf_tls::certificate::CertificateFacts;
+use ngf_tls::transcript::{Field, Step};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// Longest value of a field, in characters (`probes/src/recorder.rs`).

@@ -23,11 +23,13 @@ use std::time::{Duration, Instant};
 
 use futures::StreamExt as _;
 use ngf_probes::dial::{Dial as _, Direct, Target};
-use ngf_probes::engine::openssl::{HandshakeEnd, engine, prepare};
-use ngf_probes::spec::{ClientIdentity, HttpSpec, ProbeSpec, Protocol, TlsSpec, Trust};
+use ngf_probes::engine::openssl::{HandshakeEnd, prepare};
+use ngf_probes::spec::{ClientIdentity, HttpSpec, ProbeSpec, TlsSpec, Trust};
 use ngf_probes::steps::http::request;
-use ngf_probes::transcript::Outcome;
 use ngf_probes::{Recorder, probe};
+use ngf_tls::engine::engine;
+use ngf_tls::protocol::Protocol;
+use ngf_tls::transcript::Outcome;
 use openssl::pkey::PKey;
 use openssl::ssl::{
     Ssl, SslContext, SslContextBuilder, SslMethod, SslMode, SslOptions, SslSessionCacheMode,
@@ -350,7 +352,7 @@ impl Material {
         builder.set_mode(SslMode::RELEASE_BUFFERS | SslMode::NO_AUTO_CHAIN);
         builder.set_read_ahead(true);
         builder.set_cipher_list("DEFAULT").expect("ciphers");
-        builder.set_security_level(ngf_probes::engine::openssl::SECURITY_LEVEL);
+        builder.set_security_level(ngf_tls::engine::SECURITY_LEVEL);
         builder.set_session_cache_mode(SslSessionCacheMode::OFF);
         let certificate = X509::from_pem(&self.certificate).expect("a certificate");
         builder

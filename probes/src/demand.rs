@@ -6,8 +6,8 @@ use tokio_util::sync::CancellationToken;
 use crate::dial::Dial;
 use crate::probe::probe;
 use crate::spec::ProbeSpec;
-use crate::transcript::{Outcome, Transcript};
 use crate::verdict::{CLIENT_NOT_PROVEN, client};
+use ngf_tls::transcript::{Outcome, Transcript};
 
 /// Where `transcript` leaves open whether the backend demands the client certificate that it took,
 /// probes once more as `spec` says but without one, and completes what the transcript says of it.

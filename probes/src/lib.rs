@@ -28,23 +28,17 @@
 //! ```
 
 pub mod capture;
-pub mod certificate;
-pub mod chain;
 mod demand;
 pub mod dial;
 pub mod engine;
 pub mod matrix;
-pub mod messages;
 mod opinions;
-pub mod pem;
 mod probe;
 mod recorder;
 mod records;
-pub mod sanitize;
 pub mod spec;
 pub mod stall;
 pub mod steps;
-pub mod transcript;
 pub mod verdict;
 
 pub use demand::settle_demand;

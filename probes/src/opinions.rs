@@ -4,14 +4,14 @@
 use jiff::Timestamp;
 use openssl::x509::{X509, X509Ref};
 
-use crate::certificate::CertificateFacts;
-use crate::chain::{self, Certificates, ChainError, ChainQuestion, Purpose};
-use crate::engine::openssl::UpstreamName;
 use crate::engine::second_opinion::{self, StrictQuestion};
-use crate::sanitize;
 use crate::spec::{BackendTrust, ClientIdentity};
 use crate::steps::tls::Told;
-use crate::transcript::{Expiry, JudgedAsBackend, Part, SecondOpinion};
+use ngf_tls::certificate::CertificateFacts;
+use ngf_tls::chain::{self, Certificates, ChainError, ChainQuestion, Purpose};
+use ngf_tls::engine::UpstreamName;
+use ngf_tls::sanitize;
+use ngf_tls::transcript::{Expiry, JudgedAsBackend, Part, SecondOpinion};
 
 /// What rustls makes of the certificates that the server sent, and of what was agreed upon.
 pub(crate) fn strict(

@@ -7,24 +7,24 @@ use openssl::x509::X509;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_util::sync::CancellationToken;
 
-use crate::certificate::CertificateFacts;
-use crate::chain::ChainError;
 use crate::dial::{ByteStream, Dial, DialError, Target};
 use crate::engine::openssl::failure::TlsFailure;
-use crate::engine::openssl::{
-    ConfigError, HandshakeEnd, Prepared, Session, UpstreamName, engine, prepare_with,
-};
+use crate::engine::openssl::{ConfigError, HandshakeEnd, Prepared, Session, prepare_with};
 use crate::opinions::{self, Ground};
 use crate::recorder::Recorder;
 use crate::records::{Tape, Tee};
-use crate::sanitize;
-use crate::spec::{Options, ProbeSpec, Protocol, TlsSpec};
+use crate::spec::{Options, ProbeSpec, TlsSpec};
 use crate::steps::http::{self, BadRequest, Exchange};
 use crate::steps::tcp::os_text;
 use crate::steps::{self, failure, http2, tls};
-use crate::transcript::{HttpAnswer, JudgedAsBackend, Record, SCHEMA, Transcript};
 use crate::verdict::client::Reaction;
 use crate::verdict::{self, Ending, Observed, ObservedTls};
+use ngf_tls::certificate::CertificateFacts;
+use ngf_tls::chain::ChainError;
+use ngf_tls::engine::{UpstreamName, engine};
+use ngf_tls::protocol::Protocol;
+use ngf_tls::sanitize;
+use ngf_tls::transcript::{HttpAnswer, JudgedAsBackend, Record, SCHEMA, Transcript};
 
 /// The probe could not be run, so that nothing can be said of the backend.
 #[derive(Debug, thiserror::Error)]
@@ -100,7 +100,7 @@ struct SeenTls {
     roots: Vec<X509>,
     path: Vec<CertificateFacts>,
     told: tls::Told,
-    trace: Vec<crate::transcript::VerifyEvent>,
+    trace: Vec<ngf_tls::transcript::VerifyEvent>,
     records: Vec<Record>,
     last_thing: String,
     not_tls: Option<String>,

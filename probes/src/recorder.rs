@@ -3,17 +3,10 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::sanitize;
-use crate::transcript::{Direction, Field, Layer, Step, StepStatus};
+use ngf_tls::transcript::Step;
 
 /// More steps than this are not kept: a peer that sends messages for ever costs no memory.
 const MOST_STEPS: usize = 2_000;
-
-/// Longest value of a field, in characters.
-const LONGEST_VALUE: usize = 4_000;
-
-/// Longest summary, in characters.
-const LONGEST_SUMMARY: usize = 300;
 
 /// Takes the steps of one probe, in any order; cloned handles write to the same list.
 #[derive(Debug, Clone)]
@@ -80,59 +73,5 @@ impl Recorder {
             .clone();
         steps.sort_by_key(|step| step.at_us);
         steps
-    }
-}
-
-impl Step {
-    /// A step at `at_us` that went well, with no bytes and no fields yet.
-    pub fn new(
-        name: &str,
-        layer: Layer,
-        direction: Direction,
-        at_us: u64,
-        summary: impl AsRef<str>,
-    ) -> Self {
-        Self {
-            name: sanitize::line(name, 80),
-            layer,
-            direction,
-            at_us,
-            bytes: None,
-            summary: sanitize::line(summary.as_ref(), LONGEST_SUMMARY),
-            status: StepStatus::Ok,
-            beyond_nginx: false,
-            fields: Vec::new(),
-        }
-    }
-
-    /// With so many bytes.
-    #[must_use]
-    pub fn bytes(mut self, bytes: u64) -> Self {
-        self.bytes = Some(bytes);
-        self
-    }
-
-    /// With this status.
-    #[must_use]
-    pub fn status(mut self, status: StepStatus) -> Self {
-        self.status = status;
-        self
-    }
-
-    /// With one more field; the value is stripped of control characters and bounded.
-    #[must_use]
-    pub fn field(mut self, name: &str, value: impl AsRef<str>) -> Self {
-        self.fields.push(Field::new(name, value));
-        self
-    }
-}
-
-impl Field {
-    /// A field whose value is stripped of control characters and bounded.
-    pub fn new(name: &str, value: impl AsRef<str>) -> Self {
-        Self {
-            name: sanitize::line(name, 120),
-            value: sanitize::line(value.as_ref(), LONGEST_VALUE),
-        }
     }
 }

@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use crate::capture::Capture;
-use crate::chain::Certificates;
+use ngf_tls::chain::Certificates;
+use ngf_tls::mark::{WITHOUT_CERTIFICATE, marked};
+use ngf_tls::protocol::Protocol;
 
 /// One probe: an address, how to speak TLS to it, and the HTTP request to send.
 #[derive(Debug, Clone)]
@@ -26,63 +27,6 @@ pub struct ProbeSpec {
     /// Bound on each phase (connect, handshake, answer), as `proxy_connect_timeout` and
     /// `proxy_read_timeout` bound them in NGINX.
     pub timeout: Duration,
-}
-
-/// What nginx speaks to the backend, over TLS or in plain text.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Protocol {
-    /// `proxy_pass`: an HTTP/1.1 request, and no ALPN.
-    #[default]
-    Http1,
-    /// `grpc_pass`, or `proxy_http_version 2`: HTTP/2, for which nginx offers `h2` by ALPN. The probe
-    /// opens the connection and reads the backend's SETTINGS frame; it sends no request.
-    Http2,
-    /// `proxy_pass` of a stream server: nginx passes the client's bytes on, and the probe sends
-    /// nothing.
-    Stream,
-}
-
-impl Protocol {
-    /// The protocols that nginx offers by ALPN, as the extension has them (RFC 7301 §3.1).
-    pub(crate) fn alpn(self) -> Option<&'static [u8]> {
-        (self == Self::Http2).then_some(b"\x02h2".as_slice())
-    }
-
-    /// Whether it is HTTP/1.1, of which a transcript says nothing.
-    pub fn is_http1(&self) -> bool {
-        *self == Self::Http1
-    }
-}
-
-/// The query parameter by which every request of this tool is marked, so that whoever reads the backend's
-/// log, this tool included, knows that NGINX did not send it.
-const MARK: &str = "ngf-tui=";
-/// Marks the request of a probe.
-pub const PROBE: &str = "ngf-tui=probe";
-/// Marks the request of a handshake without the client certificate.
-pub const WITHOUT_CERTIFICATE: &str = "ngf-tui=without-client-certificate";
-
-/// Returns `path` with one of the marks ([`PROBE`], [`WITHOUT_CERTIFICATE`]) in its query. A path that has
-/// it already stays as it is.
-pub fn marked(path: &str, mark: &str) -> String {
-    let has_it = path.split(['?', '&', '#']).skip(1).any(|part| part == mark);
-    if has_it {
-        return path.to_owned();
-    }
-    // What follows a `#` is no part of the query.
-    let (path, fragment) = match path.split_once('#') {
-        Some((path, fragment)) => (path, format!("#{fragment}")),
-        None => (path, String::new()),
-    };
-    let joint = if path.contains('?') { '&' } else { '?' };
-    format!("{path}{joint}{mark}{fragment}")
-}
-
-/// Whether a request line, or a line of a log that contains one, is of a request that this tool sent.
-pub fn is_marked(text: &str) -> bool {
-    text.match_indices(MARK)
-        .any(|(at, _)| text[..at].ends_with(['?', '&']))
 }
 
 impl ProbeSpec {
@@ -220,26 +164,4 @@ pub struct HttpSpec {
     pub host: String,
     /// Path and query.
     pub path: String,
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_request_is_marked_once_and_recognised() {
-        for (path, expected) in [
-            ("/", "/?ngf-tui=probe"),
-            ("/a?b=c", "/a?b=c&ngf-tui=probe"),
-            ("/a#b", "/a?ngf-tui=probe#b"),
-            ("/?ngf-tui=probe", "/?ngf-tui=probe"),
-        ] {
-            assert_eq!(marked(path, PROBE), expected);
-        }
-        let both = marked(&marked("/", PROBE), WITHOUT_CERTIFICATE);
-        assert_eq!(both, "/?ngf-tui=probe&ngf-tui=without-client-certificate");
-        assert!(is_marked(&format!("\"GET {both} HTTP/1.1\" 400")));
-        assert!(!is_marked("GET /ngf-tui=probe HTTP/1.1"));
-        assert!(!is_marked("GET /?my-ngf-tui=probe HTTP/1.1"));
-    }
 }

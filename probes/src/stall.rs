@@ -4,7 +4,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use crate::transcript::{Direction, Layer, Record, Step, Transcript};
+use ngf_tls::transcript::{Direction, Layer, Record, Step, Transcript};
 
 /// A wait that is shorter is no stall.
 const SHORTEST: Duration = Duration::from_millis(100);

@@ -45,7 +45,7 @@ mod verdict;
 mod which_nginx;
 
 use ngf_probes::ProbeError;
-use ngf_probes::transcript::Transcript;
+use ngf_tls::transcript::Transcript;
 use tokio::runtime::Runtime;
 
 use crate::rig::Rig;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crossterm::event::KeyEvent;
 use jiff::Timestamp;
-use ngf_probes::transcript::Transcript;
+use ngf_tls::transcript::Transcript;
 
 use super::job::{BesideDone, FixNews, GridNews, Job, ProbeDone, SurveyNews};
 use crate::{

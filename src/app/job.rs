@@ -8,7 +8,7 @@ use futures::{
     future::{BoxFuture, ready},
 };
 use jiff::Timestamp;
-use ngf_probes::transcript::Transcript;
+use ngf_tls::transcript::Transcript;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 

@@ -6,7 +6,7 @@ use std::{
 };
 
 use jiff::Timestamp;
-use ngf_probes::transcript::{Outcome, Transcript};
+use ngf_tls::transcript::{Outcome, Transcript};
 use ngf_ui::widgets::matrix::MatrixState;
 
 use super::job::{GridNews, Job};

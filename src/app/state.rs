@@ -327,7 +327,7 @@ impl App {
             .collect();
         probes.sort_by_key(|probed| match &probed.result {
             Err(_) => 0,
-            Ok(transcript) if transcript.nginx.outcome != ngf_probes::transcript::Outcome::Ok => 1,
+            Ok(transcript) if transcript.nginx.outcome != ngf_tls::transcript::Outcome::Ok => 1,
             Ok(_) => 2,
         });
         probes

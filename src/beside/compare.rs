@@ -1,6 +1,6 @@
 //! What the gateway's client gets, compared with what the probe shows: the status, and the text.
 
-use ngf_probes::{sanitize, transcript::Transcript};
+use ngf_tls::{sanitize, transcript::Transcript};
 
 use super::ClientView;
 

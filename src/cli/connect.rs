@@ -2,10 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-use ngf_probes::chain::{Certificates, NGINX_SERVER_DEPTH};
 use ngf_probes::spec::{
-    BackendTrust, ClientIdentity, HttpSpec, Options, PROBE, ProbeSpec, Protocol, TlsSpec, Trust,
-    marked,
+    BackendTrust, ClientIdentity, HttpSpec, Options, ProbeSpec, TlsSpec, Trust,
+};
+use ngf_tls::chain::{Certificates, NGINX_SERVER_DEPTH};
+use ngf_tls::{
+    mark::{PROBE, marked},
+    protocol::Protocol,
 };
 use zeroize::Zeroizing;
 

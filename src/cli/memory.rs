@@ -6,7 +6,7 @@ use super::output;
 /// Call it first: OpenSSL clears what it frees only where it has not allocated anything yet.
 pub(super) fn protect() {
     disable_core_dumps();
-    if !ngf_probes::engine::openssl::clear_freed_memory() {
+    if !ngf_tls::engine::clear_freed_memory() {
         output::say(
             "ngf-tui: OpenSSL was in use before the program started, so it frees keys without clearing them",
         );

@@ -15,7 +15,7 @@ use std::{
 };
 
 use kube::config::{ExecConfig, ExecInteractiveMode};
-use ngf_probes::sanitize;
+use ngf_tls::sanitize;
 use serde::Deserialize;
 use serde_json::json;
 use tokio::{

@@ -4,7 +4,8 @@ use futures::AsyncReadExt;
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Pod;
 use kube::{Api, api::LogParams};
-use ngf_probes::{sanitize, spec::ClientIdentity};
+use ngf_probes::spec::ClientIdentity;
+use ngf_tls::sanitize;
 use tokio::time::timeout;
 use zeroize::Zeroizing;
 

@@ -8,7 +8,7 @@ use std::{
 };
 
 use jiff::Timestamp;
-use ngf_probes::transcript::Outcome;
+use ngf_tls::transcript::Outcome;
 
 use super::{
     evidence::{Evidence, Probed},

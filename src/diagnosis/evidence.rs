@@ -6,7 +6,7 @@ use std::{
 };
 
 use jiff::Timestamp;
-use ngf_probes::transcript::Transcript;
+use ngf_tls::transcript::Transcript;
 
 use super::plan::{PlanKey, ProbePlan};
 use crate::{logs::PodLog, model::object::ObjectRef, over::Said, rendered::InPod};

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use ngf_probes::{certificate::CertificateFacts, chain::NGINX_SERVER_DEPTH};
+use ngf_tls::{certificate::CertificateFacts, chain::NGINX_SERVER_DEPTH};
 
 use super::{context::Context, ngf::BackendState, trust};
 use crate::model::{

@@ -2,7 +2,7 @@
 //! rules share.
 
 use jiff::Timestamp;
-use ngf_probes::{
+use ngf_tls::{
     certificate::CertificateFacts,
     chain::{
         Certificates, ChainJudgement, ChainQuestion, NGINX_SERVER_DEPTH, Purpose, judge, signed_by,

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use ngf_probes::certificate::CertificateFacts;
+use ngf_tls::certificate::CertificateFacts;
 
 use super::finding::Finding;
 use crate::model::object::{Condition, ObjectRef};

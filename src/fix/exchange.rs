@@ -147,7 +147,7 @@ pub(crate) fn path(object: &ObjectRef, api_version: &str) -> Option<String> {
 
 /// Words from outside, cleaned and not too long.
 pub(crate) fn bounded(text: &str) -> String {
-    ngf_probes::sanitize::line(text.trim(), MAX_WORDS)
+    ngf_tls::sanitize::line(text.trim(), MAX_WORDS)
 }
 
 #[cfg(test)]

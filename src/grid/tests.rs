@@ -16,7 +16,7 @@ fn plan(endpoint: &str) -> ProbePlan {
             pod: None,
         },
         tls: None,
-        protocol: ngf_probes::spec::Protocol::Http1,
+        protocol: ngf_tls::protocol::Protocol::Http1,
         host: "app.example.com".to_owned(),
         path: "/".to_owned(),
         because: Vec::new(),

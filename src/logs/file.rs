@@ -10,7 +10,7 @@ use std::{
 };
 
 use jiff::Timestamp;
-use ngf_probes::sanitize;
+use ngf_tls::sanitize;
 
 use super::{
     Unbroken, decode_stamped,

@@ -6,7 +6,7 @@
 //! from the end of a line: see [`Unbroken`](super::Unbroken).
 
 use jiff::{Timestamp, civil, tz::TimeZone};
-use ngf_probes::sanitize;
+use ngf_tls::sanitize;
 
 use super::line::{About, Decoded, Level, Phase, Upstream, What, Writer};
 
@@ -290,7 +290,7 @@ fn openssl(text: &str, phase: Phase) -> What {
     {
         return What::Alert {
             number,
-            name: ngf_probes::messages::names::alert(number),
+            name: ngf_tls::messages::names::alert(number),
             phase,
         };
     }
@@ -348,7 +348,7 @@ fn client_failure(message: &str) -> Option<What> {
         && message.starts_with("SSL_do_handshake() failed")
         && let Some(number) = leading_number::<u8>(number)
     {
-        let name = ngf_probes::messages::names::alert(number);
+        let name = ngf_tls::messages::names::alert(number);
         return Some(What::ClientAlert { number, name });
     }
     let reason = match message.split_once("(SSL: ") {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use ngf_probes::{sanitize, spec::is_marked};
+use ngf_tls::{mark::is_marked, sanitize};
 use serde::Serialize;
 
 use super::{

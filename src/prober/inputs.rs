@@ -7,10 +7,11 @@ use std::{
     time::Duration,
 };
 
-use ngf_probes::{
+use ngf_probes::spec::{BackendTrust, ClientIdentity, HttpSpec, ProbeSpec, TlsSpec, Trust};
+use ngf_tls::{
     chain::{Certificates, NGINX_SERVER_DEPTH},
+    mark::{PROBE, marked},
     pem,
-    spec::{BackendTrust, ClientIdentity, HttpSpec, PROBE, ProbeSpec, TlsSpec, Trust, marked},
     transcript::{Outcome, Transcript},
 };
 use tokio::sync::OnceCell;
@@ -249,7 +250,7 @@ impl Inputs {
 
 #[cfg(test)]
 mod tests {
-    use ngf_probes::spec::Protocol;
+    use ngf_tls::protocol::Protocol;
     use serde_json::json;
 
     use super::*;

@@ -23,8 +23,8 @@ use ngf_probes::{
     matrix::{Matrix, measure},
     probe_with, settle_demand,
     spec::{BackendTrust, Options, ProbeSpec},
-    transcript::{Outcome, Transcript},
 };
+use ngf_tls::transcript::{Outcome, Transcript};
 use tokio_util::sync::CancellationToken;
 
 pub use self::inputs::mounted_trust;

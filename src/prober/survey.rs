@@ -9,7 +9,7 @@ use std::{
 
 use futures::{StreamExt, stream};
 use jiff::Timestamp;
-use ngf_probes::transcript::Outcome;
+use ngf_tls::transcript::Outcome;
 use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 

@@ -1,7 +1,7 @@
 //! The certificates in the files of a data-plane pod.
 
 use jiff::Timestamp;
-use ngf_probes::{certificate::CertificateFacts, pem, sanitize};
+use ngf_tls::{certificate::CertificateFacts, pem, sanitize};
 use serde::Serialize;
 
 /// Files that are kept.

@@ -11,7 +11,7 @@ use std::{collections::BTreeMap, time::Duration};
 
 use futures::future::join_all;
 use jiff::Timestamp;
-use ngf_probes::sanitize;
+use ngf_tls::sanitize;
 use serde::Serialize;
 use tokio::time::{Instant, timeout_at};
 

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use ngf_probes::transcript::Outcome;
+use ngf_tls::transcript::Outcome;
 
 use super::clean;
 use crate::{

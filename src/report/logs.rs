@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use jiff::Timestamp;
-use ngf_probes::sanitize;
+use ngf_tls::sanitize;
 use serde::Serialize;
 
 use super::clean;

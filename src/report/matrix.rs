@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use ngf_probes::matrix::{Answer, Axis, Matrix, Row};
-use ngf_probes::transcript::Outcome;
+use ngf_tls::transcript::Outcome;
 use serde::Serialize;
 
 use super::clean;

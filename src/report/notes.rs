@@ -4,10 +4,8 @@
 use std::fmt::Write as _;
 
 use jiff::Timestamp;
-use ngf_probes::{
-    stall,
-    transcript::{Direction, Expiry, Outcome, Part, Record, SecondOpinion, Transcript},
-};
+use ngf_probes::stall;
+use ngf_tls::transcript::{Direction, Expiry, Outcome, Part, Record, SecondOpinion, Transcript};
 
 use super::clean;
 use crate::{beside::Beside, diagnosis::words, views::words::micros};

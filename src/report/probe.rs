@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use ngf_probes::transcript::{Direction, Outcome, StepStatus, Transcript};
+use ngf_tls::transcript::{Direction, Outcome, StepStatus, Transcript};
 use serde::Serialize;
 
 use super::clean;

@@ -353,7 +353,7 @@ fn lines_below(matrix: &Matrix, width: usize, theme: &Theme) -> Vec<Label> {
 
 #[cfg(test)]
 mod tests {
-    use ngf_probes::transcript::Outcome;
+    use ngf_tls::transcript::Outcome;
 
     use super::*;
 

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use ngf_probes::transcript::{Outcome, Transcript};
+use ngf_tls::transcript::{Outcome, Transcript};
 use ngf_tui::{
     diagnosis::{
         Diagnosis, Evidence, Health,

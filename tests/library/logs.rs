@@ -243,7 +243,7 @@ fn every_part_of_a_line() {
 fn words_that_other_systems_and_versions_have() {
     let alert = |number, phase| What::Alert {
         number,
-        name: ngf_probes::messages::names::alert(number),
+        name: ngf_tls::messages::names::alert(number),
         phase,
     };
     let handshaking = Phase::Handshaking;

@@ -12,7 +12,7 @@ use std::{
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use futures::{FutureExt, future::BoxFuture};
 use jiff::{SignedDuration, Timestamp};
-use ngf_probes::transcript::{
+use ngf_tls::transcript::{
     ClientCertificate, Direction, Engine, HttpAnswer, Layer, NginxVerdict, Outcome, SCHEMA, Step,
     StepStatus, Transcript,
 };

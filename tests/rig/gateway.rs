@@ -6,7 +6,7 @@ use std::{
     fmt::Write as _,
 };
 
-use ngf_probes::certificate::CertificateFacts;
+use ngf_tls::certificate::CertificateFacts;
 use ngf_tui::{
     diagnosis::{
         ngf::{SYSTEM_CA_FILE, bundle_file, directives, key_pair_file},

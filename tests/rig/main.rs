@@ -27,8 +27,8 @@ use ngf_probes::{
     dial::Direct,
     probe,
     spec::{ClientIdentity, HttpSpec, ProbeSpec, TlsSpec, Trust},
-    transcript::{Outcome, Transcript},
 };
+use ngf_tls::transcript::{Outcome, Transcript};
 use ngf_tui::{
     diagnosis::{
         Diagnosis, Evidence,

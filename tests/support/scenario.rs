@@ -9,7 +9,7 @@ use std::{
 };
 
 use jiff::Timestamp;
-use ngf_probes::{
+use ngf_tls::{
     certificate::CertificateFacts,
     transcript::{
         ClientCertificate, Engine, HttpAnswer, NginxVerdict, Outcome, SCHEMA, TlsAgreed, Transcript,

@@ -12,10 +12,10 @@ use rustls::server::ParsedCertificate;
 use rustls::{CertificateError, Error, RootCertStore};
 use x509_parser::der_parser::asn1_rs::{FromDer as _, Sequence};
 
-use crate::certificate::CertificateFacts;
-use crate::messages::names;
-use crate::sanitize;
-use crate::transcript::{SecondOpinion, TlsAgreed};
+use ngf_tls::certificate::CertificateFacts;
+use ngf_tls::messages::names;
+use ngf_tls::sanitize;
+use ngf_tls::transcript::{SecondOpinion, TlsAgreed};
 
 /// Which library, in words; a test holds it against the one that is linked.
 pub const ENGINE: &str = "rustls 0.23 / webpki, ring";

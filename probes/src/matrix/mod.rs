@@ -12,11 +12,12 @@ use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
 use crate::dial::Dial;
-use crate::engine::openssl::{ConfigError, engine};
-use crate::messages::names;
+use crate::engine::openssl::ConfigError;
 use crate::probe::{ProbeError, probe_with};
 use crate::spec::{Offer, Options, ProbeSpec, TlsSpec, TlsVersion};
-use crate::transcript::{Demand, Direction, Engine, Layer, Outcome, Step, TlsAgreed, Transcript};
+use ngf_tls::engine::engine;
+use ngf_tls::messages::names;
+use ngf_tls::transcript::{Demand, Direction, Engine, Layer, Outcome, Step, TlsAgreed, Transcript};
 use offers::Single;
 
 /// The `schema` of every matrix that this version writes.

@@ -1,8 +1,8 @@
 //! A matrix in a sentence.
 
 use super::{Answer, Axis, Row};
-use crate::sanitize;
-use crate::transcript::{Demand, Transcript};
+use ngf_tls::sanitize;
+use ngf_tls::transcript::{Demand, Transcript};
 
 /// Longest sentence, in characters.
 const LONGEST: usize = 800;

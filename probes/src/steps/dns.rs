@@ -11,7 +11,7 @@ use tokio::time::timeout_at;
 
 use crate::dial::DialError;
 use crate::recorder::Recorder;
-use crate::transcript::{Direction, Layer, Step, StepStatus};
+use ngf_tls::transcript::{Direction, Layer, Step, StepStatus};
 
 /// The step's name.
 pub const NAME: &str = "DNS";

@@ -5,8 +5,8 @@ use crate::engine::openssl::failure::TlsFailure;
 use crate::recorder::Recorder;
 use crate::steps::tcp::os_text;
 use crate::steps::{self, http, http2, tls};
-use crate::transcript::{Direction, Layer, Step, StepStatus};
 use crate::verdict::Ending;
+use ngf_tls::transcript::{Direction, Layer, Step, StepStatus};
 
 /// The step that shows where an exchange failed.
 pub(crate) fn of_exchange(ending: &Ending, at_us: u64) -> Option<Step> {

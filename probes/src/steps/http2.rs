@@ -8,7 +8,7 @@ use tokio::time::timeout_at;
 
 use super::http::Exchange;
 use crate::recorder::Recorder;
-use crate::transcript::{Direction, Layer, Step};
+use ngf_tls::transcript::{Direction, Layer, Step};
 
 /// The step of the connection preface and the first SETTINGS frame.
 pub const PREFACE: &str = "HTTP/2 preface";

@@ -9,7 +9,7 @@ pub mod tcp;
 pub mod tls;
 
 /// The names of steps that are no TLS messages, in the order in which they happen. TLS messages
-/// are named by [`crate::messages`].
+/// are named by [`ngf_tls::messages`].
 pub const STEPS: &[&str] = &[
     dns::NAME,
     tcp::CONNECT,

@@ -9,7 +9,7 @@ use tokio::time::timeout;
 use crate::capture::Capture;
 use crate::dial::DialError;
 use crate::recorder::Recorder;
-use crate::transcript::{Direction, Layer, Step, StepStatus};
+use ngf_tls::transcript::{Direction, Layer, Step, StepStatus};
 
 /// The step of a connection, made or not.
 pub const CONNECT: &str = "TCP connect";

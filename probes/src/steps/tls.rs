@@ -2,12 +2,14 @@
 
 use std::time::Instant;
 
-use crate::certificate::CertificateFacts;
-use crate::engine::openssl::messages::RawMessage;
-use crate::messages::{Decoder, Facts, Message, names};
 use crate::recorder::Recorder;
 use crate::records::{Passed, SeenRecord, Tape};
-use crate::transcript::{ClientCertificate, Direction, Layer, Record, Step, StepStatus, TlsAgreed};
+use ngf_tls::certificate::CertificateFacts;
+use ngf_tls::engine::messages::RawMessage;
+use ngf_tls::messages::{Decoder, Facts, Message, names};
+use ngf_tls::transcript::{
+    ClientCertificate, Direction, Layer, Record, Step, StepStatus, TlsAgreed,
+};
 
 /// The step of the judgement on the server's chain.
 pub const VERIFY_CERTIFICATE: &str = "verify certificate";
@@ -128,10 +130,10 @@ impl Told {
                     .collect();
                 self.client_certificate.subject = chain
                     .first()
-                    .map(|leaf| crate::certificate::subject_of(leaf));
+                    .map(|leaf| ngf_tls::certificate::subject_of(leaf));
                 self.client_certificate.issuers = chain
                     .iter()
-                    .map(|der| crate::certificate::issuer_of(der))
+                    .map(|der| ngf_tls::certificate::issuer_of(der))
                     .collect();
             }
             Facts::Certificate(chain) => {
@@ -241,11 +243,14 @@ pub fn not_tls(tape: &Tape) -> Option<String> {
                 let line = opening
                     .split(|&byte| byte == b'\r' || byte == b'\n')
                     .next()?;
-                Some(format!("plain HTTP: {}", crate::sanitize::bytes(line, 60)))
+                Some(format!(
+                    "plain HTTP: {}",
+                    ngf_tls::sanitize::bytes(line, 60)
+                ))
             }
             _ => Some(format!(
                 "bytes that begin with {:?}",
-                crate::sanitize::bytes(opening, 40)
+                ngf_tls::sanitize::bytes(opening, 40)
             )),
         }
     })

@@ -1,9 +1,9 @@
 //! What the backend thinks of the gateway's certificate: from what it asked for, from what it did
 //! with what it got, and from judging the certificate as it would. Pure.
 
-use crate::messages::names;
-use crate::sanitize;
-use crate::transcript::{ClientCertificate, Demand, HttpAnswer};
+use ngf_tls::messages::names;
+use ngf_tls::sanitize;
+use ngf_tls::transcript::{ClientCertificate, Demand, HttpAnswer};
 
 /// Longest sentence, in characters.
 const LONGEST: usize = 600;

@@ -3,9 +3,9 @@
 
 use super::{Ending, Observed};
 use crate::engine::openssl::failure::{TlsFailure, suffix};
-use crate::sanitize;
 use crate::steps::http::body::BodyEnd;
 use crate::steps::tcp::os_text;
+use ngf_tls::sanitize;
 
 /// NGINX cuts a line at 2048 bytes (`NGX_MAX_ERROR_STR`).
 const LONGEST: usize = 2_048;

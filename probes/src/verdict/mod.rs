@@ -7,12 +7,12 @@ pub mod client;
 mod log_line;
 mod sentence;
 
-use crate::certificate::CertificateFacts;
-use crate::engine::openssl::UpstreamName;
 use crate::engine::openssl::failure::{QueuedError, TlsFailure};
 use crate::steps::http::Answer;
 use crate::steps::http::body::BodyEnd;
-use crate::transcript::{ClientCertificate, NginxVerdict, Outcome, VerifyEvent};
+use ngf_tls::certificate::CertificateFacts;
+use ngf_tls::engine::UpstreamName;
+use ngf_tls::transcript::{ClientCertificate, NginxVerdict, Outcome, VerifyEvent};
 
 /// All that the verdict rests on.
 #[derive(Debug)]

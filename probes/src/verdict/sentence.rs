@@ -2,13 +2,13 @@
 
 use super::client::{BAD_CERTIFICATE_PAGE, NO_CERTIFICATE_PAGE};
 use super::{Ending, Observed, ObservedTls};
-use crate::certificate::CertificateFacts;
 use crate::engine::openssl::failure::TlsFailure;
-use crate::messages::names;
-use crate::sanitize;
 use crate::steps::http::Answer;
 use crate::steps::http::body::BodyEnd;
 use crate::steps::tcp::os_text;
+use ngf_tls::certificate::CertificateFacts;
+use ngf_tls::messages::names;
+use ngf_tls::sanitize;
 
 /// Longest sentence, in characters.
 const LONGEST: usize = 600;

@@ -3,8 +3,8 @@
 
 use std::collections::HashMap;
 
-use ngf_probes::chain::{Certificates, ChainQuestion, NGINX_SERVER_DEPTH, Purpose, judge};
-use ngf_probes::transcript::Transcript;
+use ngf_tls::chain::{Certificates, ChainQuestion, NGINX_SERVER_DEPTH, Purpose, judge};
+use ngf_tls::transcript::Transcript;
 
 use crate::nginx::Number;
 use crate::scenario::client_ca;

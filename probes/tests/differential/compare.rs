@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use ngf_probes::ProbeError;
-use ngf_probes::transcript::Transcript;
+use ngf_tls::transcript::Transcript;
 
 use crate::vector::{Backend, Expected, Vector};
 use crate::verdict::Verdict;

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use ngf_probes::transcript::Outcome;
+use ngf_tls::transcript::Outcome;
 
 use crate::nginx::Number;
 use crate::verdict::{Verdict, comparable_line, unix_lines};

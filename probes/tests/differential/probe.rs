@@ -6,9 +6,10 @@ use std::net::SocketAddr;
 use futures::StreamExt as _;
 use jiff::Timestamp;
 use ngf_probes::dial::Direct;
-use ngf_probes::spec::{ClientIdentity, HttpSpec, ProbeSpec, Protocol, TlsSpec, Trust};
-use ngf_probes::transcript::Transcript;
+use ngf_probes::spec::{ClientIdentity, HttpSpec, ProbeSpec, TlsSpec, Trust};
 use ngf_probes::{ProbeError, probe};
+use ngf_tls::protocol::Protocol;
+use ngf_tls::transcript::Transcript;
 use tokio_util::sync::CancellationToken;
 use zeroize::Zeroizing;
 

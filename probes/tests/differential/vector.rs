@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use ngf_probes::transcript::Outcome;
+use ngf_tls::transcript::Outcome;
 
 use crate::mint::{Issued, bundle};
 use crate::peer::Peer;

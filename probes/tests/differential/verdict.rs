@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use ngf_probes::transcript::{Outcome, Transcript};
+use ngf_tls::transcript::{Outcome, Transcript};
 
 use crate::which_nginx::oracle;
 

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use jiff::Timestamp;
-use ngf_probes::transcript::Outcome;
+use ngf_tls::transcript::Outcome;
 use serde::{Deserialize, Serialize};
 
 /// A case of x509-limbo, in its own words.

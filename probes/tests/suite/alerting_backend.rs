@@ -4,7 +4,7 @@
 use crate::support::openssl_server::OpensslServer;
 use crate::support::pki::{CLIENT_AUTH, Issued, SERVER_AUTH, Template};
 use crate::support::{HOST, over_tls, presenting, run};
-use ngf_probes::transcript::{Outcome, StepStatus};
+use ngf_tls::transcript::{Outcome, StepStatus};
 
 /// A client certificate, and the alert that it earns in TLS 1.2 and 1.3.
 struct Row {

@@ -2,11 +2,11 @@
 //! control character.
 
 use crate::support::pki::Template;
-use ngf_probes::certificate::CertificateFacts;
-use ngf_probes::messages::{Decoder, Message};
-use ngf_probes::pem::{key_facts, read_bundle};
-use ngf_probes::sanitize;
 use ngf_probes::steps::http::head::{LONGEST_HEAD, Reading, read};
+use ngf_tls::certificate::CertificateFacts;
+use ngf_tls::messages::{Decoder, Message};
+use ngf_tls::pem::{key_facts, read_bundle};
+use ngf_tls::sanitize;
 use proptest::prelude::*;
 
 fn is_fit_to_show(text: &str) -> bool {

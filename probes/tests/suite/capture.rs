@@ -10,7 +10,7 @@ use ngf_probes::capture::{self, Capture};
 use ngf_probes::dial::Direct;
 use ngf_probes::probe_with;
 use ngf_probes::spec::{Options, ProbeSpec};
-use ngf_probes::transcript::{Outcome, Transcript};
+use ngf_tls::transcript::{Outcome, Transcript};
 use tempfile::NamedTempFile;
 use tokio_util::sync::CancellationToken;
 

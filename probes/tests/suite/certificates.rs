@@ -7,13 +7,13 @@ use std::process::{Command, Stdio};
 use crate::support::HOST;
 use crate::support::pki::{CLIENT_AUTH, Issued, KeyKind, SERVER_AUTH, Template, bundle};
 use jiff::{SignedDuration, Timestamp};
-use ngf_probes::certificate::CertificateFacts;
-use ngf_probes::chain::{
+use ngf_tls::certificate::CertificateFacts;
+use ngf_tls::chain::{
     Certificates, ChainError, ChainJudgement, ChainQuestion, GATEWAY_DEPTH, NGINX_SERVER_DEPTH,
     Purpose::{self, Client, Server},
     judge, signed_by,
 };
-use ngf_probes::pem::{PemError, key_facts, key_fits, read_bundle};
+use ngf_tls::pem::{PemError, key_facts, key_fits, read_bundle};
 use openssl::symm::Cipher;
 
 /// What the openssl command says of a text on its standard input.

@@ -4,11 +4,11 @@ use crate::support::nginx::SecureApp;
 use crate::support::openssl_server::OpensslServer;
 use crate::support::pki::{Issued, Template};
 use crate::support::{HOST, over_tls, presenting, run};
-use ngf_probes::chain::Certificates;
 use ngf_probes::dial::Direct;
 use ngf_probes::spec::{BackendTrust, Options, ProbeSpec};
-use ngf_probes::transcript::{ClientCertificate, Demand};
 use ngf_probes::{ProbeError, probe_with, settle_demand};
+use ngf_tls::chain::Certificates;
+use ngf_tls::transcript::{ClientCertificate, Demand};
 use tokio_util::sync::CancellationToken;
 
 fn ca() -> (Issued, Issued) {

@@ -9,8 +9,9 @@ use std::time::{Duration, Instant};
 
 use ngf_probes::dial::Direct;
 use ngf_probes::settle_demand;
-use ngf_probes::spec::{ProbeSpec, Protocol};
-use ngf_probes::transcript::{Demand, Outcome, Transcript};
+use ngf_probes::spec::ProbeSpec;
+use ngf_tls::protocol::Protocol;
+use ngf_tls::transcript::{Demand, Outcome, Transcript};
 use openssl::pkey::PKey;
 use openssl::ssl::{SslAcceptor, SslMethod};
 use openssl::x509::X509;

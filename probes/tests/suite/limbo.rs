@@ -9,10 +9,10 @@ mod cases;
 use std::collections::HashSet;
 use std::fmt::Write as _;
 
-use ngf_probes::chain::{
+use ngf_tls::chain::{
     Certificates, ChainQuestion, GATEWAY_DEPTH, NGINX_SERVER_DEPTH, Purpose, judge,
 };
-use ngf_probes::transcript::Outcome;
+use ngf_tls::transcript::Outcome;
 
 use self::cases::{Answer, Case, ValidationKind};
 

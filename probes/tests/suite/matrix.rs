@@ -7,7 +7,7 @@ use crate::support::{HOST, free_ports, over_tls, presenting};
 use ngf_probes::dial::Direct;
 use ngf_probes::matrix::{Answer, Axis, Matrix, measure};
 use ngf_probes::spec::{Options, ProbeSpec};
-use ngf_probes::transcript::{Demand, Outcome};
+use ngf_tls::transcript::{Demand, Outcome};
 use tokio_util::sync::CancellationToken;
 
 struct Guide {

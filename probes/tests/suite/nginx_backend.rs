@@ -4,7 +4,7 @@ use crate::support::nginx::SecureApp;
 use crate::support::pki::{Issued, Template};
 use crate::support::{HOST, for_name, over_tls, plain, presenting, run};
 use ngf_probes::spec::ProbeSpec;
-use ngf_probes::transcript::{Direction, Layer, Outcome, StepStatus, Transcript};
+use ngf_tls::transcript::{Direction, Layer, Outcome, StepStatus, Transcript};
 
 struct Guide {
     ca: Issued,

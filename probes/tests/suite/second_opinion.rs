@@ -10,10 +10,10 @@ use crate::support::pki::{
 };
 use crate::support::{HOST, over_tls, run};
 use jiff::Timestamp;
-use ngf_probes::certificate::CertificateFacts;
-use ngf_probes::chain::{Certificates, ChainQuestion, Purpose, judge};
 use ngf_probes::engine::second_opinion::{ENGINE, StrictQuestion, ask};
-use ngf_probes::transcript::{Outcome, SecondOpinion, TlsAgreed};
+use ngf_tls::certificate::CertificateFacts;
+use ngf_tls::chain::{Certificates, ChainQuestion, Purpose, judge};
+use ngf_tls::transcript::{Outcome, SecondOpinion, TlsAgreed};
 use openssl::hash::MessageDigest;
 use openssl::nid::Nid;
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::support::pki::{Issued, Template};
 use crate::support::{HOST, over_tls, raw_peer, run};
 use ngf_probes::stall::{Place, Stall, longest};
-use ngf_probes::transcript::Transcript;
+use ngf_tls::transcript::Transcript;
 use openssl::ssl::{Ssl, SslAcceptor, SslMethod, SslVersion};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;

@@ -12,8 +12,9 @@ use std::time::{Duration, Instant};
 
 use ngf_probes::dial::Direct;
 use ngf_probes::probe;
-use ngf_probes::spec::{ClientIdentity, HttpSpec, ProbeSpec, Protocol, TlsSpec, Trust};
-use ngf_probes::transcript::Transcript;
+use ngf_probes::spec::{ClientIdentity, HttpSpec, ProbeSpec, TlsSpec, Trust};
+use ngf_tls::protocol::Protocol;
+use ngf_tls::transcript::Transcript;
 use tokio_util::sync::CancellationToken;
 use zeroize::Zeroizing;
 

@@ -4,7 +4,7 @@ use crossterm::event::{KeyCode, KeyEvent};
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
-use ngf_probes::transcript::Transcript;
+use ngf_tls::transcript::Transcript;
 use ngf_ui::{
     Mark,
     scroll::{ListState, ScrollState},

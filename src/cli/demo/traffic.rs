@@ -5,8 +5,9 @@ use std::{sync::Arc, time::Duration};
 use ngf_probes::{
     dial::Dial,
     probe,
-    spec::{HttpSpec, ProbeSpec, Protocol},
+    spec::{HttpSpec, ProbeSpec},
 };
+use ngf_tls::protocol::Protocol;
 use tokio::{sync::watch, time::sleep};
 use tokio_util::sync::CancellationToken;
 

@@ -13,6 +13,8 @@ use kube::{Client, api::AttachParams, core::Request};
 use ngf_probes::{
     Recorder,
     dial::{Dial, DialError, Dialled, Target},
+};
+use ngf_tls::{
     sanitize,
     transcript::{Direction, Layer, Step, StepStatus},
 };

@@ -1,7 +1,8 @@
 //! The CA that nginx really uses: the file in the data-plane pod, which may be older than the Secret.
 //! Only CA bundles are read, which hold no secret; a key never leaves the pod.
 
-use ngf_probes::{pem, spec::Trust};
+use ngf_probes::spec::Trust;
+use ngf_tls::pem;
 
 use super::{DataPlanePod, Exec, Transports};
 use crate::{cluster::Cluster, model::object::ObjectRef};

@@ -1,6 +1,6 @@
 //! The relay that is started in a container: what to start, and what its words mean.
 
-use ngf_probes::sanitize;
+use ngf_tls::sanitize;
 use serde_json::Value;
 
 use super::socket::{End, Side};

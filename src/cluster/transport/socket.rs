@@ -13,7 +13,8 @@ use std::{
 };
 
 use futures::{Sink, SinkExt, Stream, StreamExt};
-use ngf_probes::{dial::Fault, sanitize};
+use ngf_probes::dial::Fault;
+use ngf_tls::sanitize;
 use tokio::{
     io::{self, AsyncRead, AsyncWrite, ReadBuf},
     sync::{mpsc, watch},

@@ -1,6 +1,6 @@
 //! The second column: the backend proves itself to the gateway.
 
-use ngf_probes::{certificate::CertificateFacts, transcript::Outcome};
+use ngf_tls::{certificate::CertificateFacts, transcript::Outcome};
 
 use super::{
     ChainBox, Column, Detail, Link, Trust,

@@ -1,7 +1,7 @@
 //! What both columns are built from.
 
 use jiff::Timestamp;
-use ngf_probes::certificate::CertificateFacts;
+use ngf_tls::certificate::CertificateFacts;
 
 use super::{ChainBox, Column, Detail, Link, Seen, Trust};
 use crate::{

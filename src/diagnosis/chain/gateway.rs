@@ -1,6 +1,6 @@
 //! The first column: the gateway proves itself to the backend.
 
-use ngf_probes::{certificate::CertificateFacts, transcript::Outcome};
+use ngf_tls::{certificate::CertificateFacts, transcript::Outcome};
 
 use super::{
     ChainBox, Column, Detail, Link, Trust,

@@ -10,7 +10,7 @@ mod provenance;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use ngf_probes::{certificate::CertificateFacts, transcript::Transcript};
+use ngf_tls::{certificate::CertificateFacts, transcript::Transcript};
 
 use super::{
     evidence::{Evidence, Probed},
@@ -301,7 +301,7 @@ pub(super) fn served(
 }
 
 fn is_fine(transcript: &Transcript) -> bool {
-    transcript.nginx.outcome == ngf_probes::transcript::Outcome::Ok
+    transcript.nginx.outcome == ngf_tls::transcript::Outcome::Ok
 }
 
 /// `probed 12s ago`.

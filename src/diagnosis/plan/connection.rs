@@ -6,7 +6,7 @@ mod refused;
 use protocol::protocol;
 use std::collections::{BTreeMap, BTreeSet};
 
-use ngf_probes::spec::Protocol;
+use ngf_tls::protocol::Protocol;
 
 use super::places::unattached;
 use super::{PlanError, PlannedEndpoint, PlannedTls, ProbePlan, TrustSource};

@@ -7,7 +7,7 @@ mod make;
 mod places;
 mod target;
 
-use ngf_probes::spec::Protocol;
+use ngf_tls::protocol::Protocol;
 use serde::Serialize;
 
 use crate::model::object::ObjectRef;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use ngf_probes::certificate::CertificateFacts;
+use ngf_tls::certificate::CertificateFacts;
 
 use crate::{
     command::Command,

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use ngf_probes::certificate::CertificateFacts;
+use ngf_tls::certificate::CertificateFacts;
 
 use super::expected::{is_probed, told};
 use crate::{

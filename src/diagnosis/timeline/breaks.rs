@@ -2,7 +2,7 @@
 //! through it, and no other path holds without it.
 
 use jiff::Timestamp;
-use ngf_probes::{certificate::CertificateFacts, chain::ChainJudgement};
+use ngf_tls::{certificate::CertificateFacts, chain::ChainJudgement};
 
 use super::{
     Entry, Part,

@@ -9,7 +9,7 @@ mod within;
 use std::cmp::Reverse;
 
 use jiff::Timestamp;
-use ngf_probes::certificate::CertificateFacts;
+use ngf_tls::certificate::CertificateFacts;
 use serde::Serialize;
 
 use super::{

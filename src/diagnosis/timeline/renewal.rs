@@ -1,7 +1,7 @@
 //! Who renews what stands in a Secret, and when.
 
 use jiff::Timestamp;
-use ngf_probes::certificate::CertificateFacts;
+use ngf_tls::certificate::CertificateFacts;
 use serde::Serialize;
 
 use crate::{

@@ -1,6 +1,6 @@
 //! Certificates and keys in PEM, as `ngf_probes` reads them with NGINX's own library.
 
-use ngf_probes::{
+use ngf_tls::{
     certificate::CertificateFacts,
     pem::{PemError, key_facts, key_fits, read_bundle},
 };

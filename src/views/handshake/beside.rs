@@ -2,7 +2,7 @@
 //! which way the bytes went, and what is missing of all that.
 
 use clap::ValueEnum;
-use ngf_probes::transcript::Transcript;
+use ngf_tls::transcript::Transcript;
 use ngf_ui::{Label, Mark, Role, Theme, widgets::fields::Field};
 
 use super::{Arrow, mark_of};

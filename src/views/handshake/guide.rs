@@ -3,9 +3,9 @@
 //! The order is the guide's, not the wire's: on the wire the server's certificate comes before the
 //! client's. What NGINX would not have reached is drawn as never having happened.
 
-use ngf_probes::{
+use ngf_probes::steps::{http, tcp, tls};
+use ngf_tls::{
     certificate::CertificateFacts,
-    steps::{http, tcp, tls},
     transcript::{Direction, Layer, Outcome, Step, StepStatus, Transcript},
 };
 use ngf_ui::{Label, Mark, Role, widgets::sequence::Message};

@@ -6,7 +6,7 @@ mod guide;
 mod step;
 mod wire;
 
-use ngf_probes::transcript::{Outcome, StepStatus, Transcript};
+use ngf_tls::transcript::{Outcome, StepStatus, Transcript};
 use ngf_ui::{
     Label, Mark, Role, Theme,
     widgets::{

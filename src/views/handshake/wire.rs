@@ -1,6 +1,6 @@
 //! Every step of a transcript as an arrow: the messages on the wire.
 
-use ngf_probes::transcript::{Direction, Layer, Step, StepStatus, Transcript};
+use ngf_tls::transcript::{Direction, Layer, Step, StepStatus, Transcript};
 use ngf_ui::{Label, Mark, Role, widgets::sequence::Message};
 
 use super::{Arrow, BACKEND, GATEWAY, mark_of_step};

@@ -10,18 +10,16 @@ use openssl::ssl::{
     Ssl, SslContext, SslContextBuilder, SslMethod, SslMode, SslOptions, SslSessionCacheMode,
     SslVerifyMode, SslVersion,
 };
-use openssl::x509::{X509, X509StoreContextRef};
+use openssl::x509::X509;
 
 use super::failure::{queue, suffix};
-use super::messages::MessageLog;
-use super::{SECURITY_LEVEL, UpstreamName, ffi};
 use crate::capture::Capture;
-use crate::sanitize;
 use crate::spec::{ClientIdentity, Offer, Options, TlsSpec, TlsVersion, Trust};
-use crate::transcript::VerifyEvent;
-
-/// More calls of the verify callback than this are not kept.
-pub(super) const MOST_EVENTS: usize = 256;
+use ngf_tls::engine::messages::MessageLog;
+use ngf_tls::engine::verify::{MOST_EVENTS, verify_event};
+use ngf_tls::engine::{SECURITY_LEVEL, UpstreamName, ffi};
+use ngf_tls::sanitize;
+use ngf_tls::transcript::VerifyEvent;
 
 /// A configuration that NGINX would not load.
 #[derive(Debug, thiserror::Error)]
@@ -262,25 +260,6 @@ fn record_verification(
         true
     });
     builder.set_verify_depth(depth);
-}
-
-/// One call of a verify callback. Where a certificate is fine, OpenSSL still shows the last error
-/// of another: then the code is 0.
-pub(crate) fn verify_event(ok: bool, context: &X509StoreContextRef) -> VerifyEvent {
-    let error = context.error();
-    VerifyEvent {
-        depth: context.error_depth(),
-        code: if ok { 0 } else { error.as_raw() },
-        text: if ok {
-            "ok".to_owned()
-        } else {
-            error.error_string().to_owned()
-        },
-        subject: context
-            .current_cert()
-            .and_then(|certificate| certificate.to_der().ok())
-            .map(|der| crate::certificate::subject_of(&der)),
-    }
 }
 
 /// `ngx_ssl_trusted_certificate`.

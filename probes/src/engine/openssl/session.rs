@@ -10,12 +10,13 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::timeout_at;
 use tokio_openssl::SslStream;
 
+use super::Prepared;
 use super::failure::{QueuedError, TlsFailure, queue};
-use super::messages::{MessageLog, RawMessage};
-use super::{Prepared, UpstreamName, ffi};
-use crate::certificate::CertificateFacts;
 use crate::records::{Tape, Tee};
-use crate::transcript::VerifyEvent;
+use ngf_tls::certificate::CertificateFacts;
+use ngf_tls::engine::messages::{MessageLog, RawMessage};
+use ngf_tls::engine::{UpstreamName, ffi};
+use ngf_tls::transcript::VerifyEvent;
 
 /// How the handshake ended.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -10,11 +10,11 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::time::timeout_at;
 
 use crate::recorder::Recorder;
-use crate::sanitize;
 use crate::spec::HttpSpec;
-use crate::transcript::{Direction, HttpAnswer, Layer, Step};
 use body::{Body, BodyEnd};
 use head::{Head, Reading};
+use ngf_tls::sanitize;
+use ngf_tls::transcript::{Direction, HttpAnswer, Layer, Step};
 
 /// The step of the request.
 pub const REQUEST: &str = "HTTP request";

@@ -1,6 +1,6 @@
 //! What nginx speaks to a backend: HTTP/1.1, HTTP/2, or what a stream's client sends.
 
-use ngf_probes::spec::Protocol;
+use ngf_tls::protocol::Protocol;
 
 use super::Place;
 use crate::{

@@ -128,7 +128,7 @@ pub(in crate::diagnosis) const M5: Rule = Rule {
 fn services_with_another(
     context: &Context<'_>,
     found: &Trusted<'_>,
-    own: &ngf_probes::certificate::CertificateFacts,
+    own: &ngf_tls::certificate::CertificateFacts,
 ) -> Vec<ObjectRef> {
     let services: BTreeSet<&ObjectRef> = found
         .policies

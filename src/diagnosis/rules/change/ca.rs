@@ -1,6 +1,6 @@
 //! A policy's CA, found among what is there: by what verifies, never by a name.
 
-use ngf_probes::{certificate::CertificateFacts, transcript::Transcript};
+use ngf_tls::{certificate::CertificateFacts, transcript::Transcript};
 use serde_json::{Value, json};
 
 use super::{policy_manifest, usable_name};

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use ngf_probes::transcript::Transcript;
+use ngf_tls::transcript::Transcript;
 use serde_json::json;
 
 use super::{hostname, target, usable_name};

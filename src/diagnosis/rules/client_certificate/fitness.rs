@@ -1,6 +1,6 @@
 //! G9, G12 and D8: certificates that NGF takes, and others refuse.
 
-use ngf_probes::certificate::CertificateFacts;
+use ngf_tls::certificate::CertificateFacts;
 
 use crate::{
     diagnosis::{

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use ngf_probes::{
+use ngf_tls::{
     certificate::CertificateFacts,
-    spec::Protocol,
+    protocol::Protocol,
     transcript::{Demand, Outcome, Transcript},
 };
 

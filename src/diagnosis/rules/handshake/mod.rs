@@ -19,7 +19,7 @@ pub(super) use sentence::{depth_text, objects, subject, too_deep, trust_text};
 use shown::explain;
 use std::collections::{BTreeMap, BTreeSet};
 
-use ngf_probes::transcript::{Outcome, Transcript};
+use ngf_tls::transcript::{Outcome, Transcript};
 
 use crate::{
     diagnosis::{

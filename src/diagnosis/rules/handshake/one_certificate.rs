@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use ngf_probes::transcript::Transcript;
+use ngf_tls::transcript::Transcript;
 
 use super::{Probed, code::client_leaf};
 use crate::{

@@ -1,7 +1,7 @@
 //! Why an nginx backend refuses a client certificate that nginx presents: B2 to B6, told apart by what is
 //! known of the certificate, of the CAs that the backend asks for, and of the certificates around.
 
-use ngf_probes::{certificate::CertificateFacts, transcript::Transcript};
+use ngf_tls::{certificate::CertificateFacts, transcript::Transcript};
 
 use super::code::client_leaf;
 use crate::{

@@ -1,6 +1,6 @@
 //! What to do about what a probe showed.
 
-use ngf_probes::transcript::{Outcome, Transcript};
+use ngf_tls::transcript::{Outcome, Transcript};
 use serde_json::{Value, json};
 
 use super::refusal::{Known, OtherCa, Refusal, refusal};

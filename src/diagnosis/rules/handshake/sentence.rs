@@ -1,6 +1,6 @@
 //! What a probe showed, in a sentence with names.
 
-use ngf_probes::transcript::{Outcome, Transcript};
+use ngf_tls::transcript::{Outcome, Transcript};
 
 use super::refusal::{Refusal, refusal};
 use crate::{

@@ -1,6 +1,6 @@
 //! The certificates and names that explain what a probe showed.
 
-use ngf_probes::{certificate::CertificateFacts, transcript::Transcript};
+use ngf_tls::{certificate::CertificateFacts, transcript::Transcript};
 
 use super::{
     code::client_leaf,
@@ -99,7 +99,7 @@ pub(super) fn same_name_other_key(
         .iter()
         .find(|facts| facts.subject == last.issuer);
     match namesake {
-        Some(ca) if !ngf_probes::chain::signed_by(&last.der, &ca.der) && !last.der.is_empty() => {
+        Some(ca) if !ngf_tls::chain::signed_by(&last.der, &ca.der) && !last.der.is_empty() => {
             finding.because(format!(
                 "The CA has the issuer's name, {}, and another key: it was rotated, or made twice.",
                 last.issuer

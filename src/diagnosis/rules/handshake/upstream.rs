@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use ngf_probes::transcript::{Outcome, Transcript};
+use ngf_tls::transcript::{Outcome, Transcript};
 
 use super::code::code_of;
 use crate::{

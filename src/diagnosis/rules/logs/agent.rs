@@ -4,7 +4,7 @@
 
 use std::collections::BTreeSet;
 
-use ngf_probes::certificate::CertificateFacts;
+use ngf_tls::certificate::CertificateFacts;
 
 use crate::{
     command::Command,

@@ -1,6 +1,6 @@
 //! Which code of the catalogue a line means for a connection.
 
-use ngf_probes::transcript::Transcript;
+use ngf_tls::transcript::Transcript;
 
 use crate::{
     diagnosis::{

@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::certificate::CertificateFacts;
-use crate::spec::Protocol;
+use crate::protocol::Protocol;
+use crate::sanitize;
 
 /// The `schema` of every transcript that this version writes.
 pub const SCHEMA: &str = "ngf-tui/probe/v1";
@@ -292,6 +293,50 @@ pub struct Step {
     pub fields: Vec<Field>,
 }
 
+impl Step {
+    /// A step at `at_us` that went well, with no bytes and no fields yet.
+    pub fn new(
+        name: &str,
+        layer: Layer,
+        direction: Direction,
+        at_us: u64,
+        summary: impl AsRef<str>,
+    ) -> Self {
+        Self {
+            name: sanitize::line(name, 80),
+            layer,
+            direction,
+            at_us,
+            bytes: None,
+            summary: sanitize::line(summary.as_ref(), LONGEST_SUMMARY),
+            status: StepStatus::Ok,
+            beyond_nginx: false,
+            fields: Vec::new(),
+        }
+    }
+
+    /// With so many bytes.
+    #[must_use]
+    pub fn bytes(mut self, bytes: u64) -> Self {
+        self.bytes = Some(bytes);
+        self
+    }
+
+    /// With this status.
+    #[must_use]
+    pub fn status(mut self, status: StepStatus) -> Self {
+        self.status = status;
+        self
+    }
+
+    /// With one more field; the value is stripped of control characters and bounded.
+    #[must_use]
+    pub fn field(mut self, name: &str, value: impl AsRef<str>) -> Self {
+        self.fields.push(Field::new(name, value));
+        self
+    }
+}
+
 /// A decoded field of a step.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Field {
@@ -299,6 +344,21 @@ pub struct Field {
     pub name: String,
     /// Value, one line, stripped of control characters.
     pub value: String,
+}
+
+/// Longest summary, in characters.
+const LONGEST_SUMMARY: usize = 300;
+/// Longest value of a field, in characters.
+const LONGEST_VALUE: usize = 4_000;
+
+impl Field {
+    /// A field whose value is stripped of control characters and bounded.
+    pub fn new(name: &str, value: impl AsRef<str>) -> Self {
+        Self {
+            name: sanitize::line(name, 120),
+            value: sanitize::line(value.as_ref(), LONGEST_VALUE),
+        }
+    }
 }
 
 /// The layer of a step.

@@ -8,8 +8,8 @@ use openssl::x509::store::X509StoreBuilder;
 use openssl::x509::{X509, X509StoreContext};
 
 use crate::certificate::CertificateFacts;
-use crate::engine::openssl::ffi::{self, ChainSettings};
-use crate::engine::openssl::{SECURITY_LEVEL, UpstreamName};
+use crate::engine::ffi::{self, ChainSettings};
+use crate::engine::{SECURITY_LEVEL, UpstreamName};
 use crate::pem::{self, PemError};
 use crate::transcript::VerifyEvent;
 

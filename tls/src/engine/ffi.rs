@@ -181,7 +181,7 @@ unsafe extern "C" fn release(block: *mut c_void, _: *const c_char, _: c_int) {
 
 /// Makes OpenSSL ready without reading a configuration file. Has an effect only before the first
 /// other use of OpenSSL in the process; may be called any number of times.
-pub(crate) fn initialise() {
+pub fn initialise() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         // SAFETY: no settings are passed; OpenSSL allows the call at any time and from any thread.
@@ -200,7 +200,7 @@ pub(crate) fn initialise() {
 /// # Errors
 /// OpenSSL's errors where a block is broken or no certificate is there: what NGINX would log after
 /// `PEM_read_bio_X509_AUX() failed`.
-pub(crate) fn read_ca_certificates(pem: &[u8]) -> Result<Vec<X509>, ErrorStack> {
+pub fn read_ca_certificates(pem: &[u8]) -> Result<Vec<X509>, ErrorStack> {
     let text = as_a_file(pem);
     let mut reader = PemReader::new(&text)?;
     let mut certificates = Vec::new();
@@ -215,7 +215,7 @@ pub(crate) fn read_ca_certificates(pem: &[u8]) -> Result<Vec<X509>, ErrorStack> 
 
 /// Why a certificate file could not be read, and with which call.
 #[derive(Debug)]
-pub(crate) struct CertificateFileError {
+pub struct CertificateFileError {
     /// `PEM_read_bio_X509_AUX` for the first certificate, `PEM_read_bio_X509` for a later one.
     pub call: &'static str,
     /// OpenSSL's errors, oldest first.
@@ -223,7 +223,7 @@ pub(crate) struct CertificateFileError {
 }
 
 /// A leaf and what is sent with it, read as `ngx_ssl_cache_cert_create` reads a certificate file.
-pub(crate) fn read_certificate_file(pem: &[u8]) -> Result<(X509, Vec<X509>), CertificateFileError> {
+pub fn read_certificate_file(pem: &[u8]) -> Result<(X509, Vec<X509>), CertificateFileError> {
     let first = |errors| CertificateFileError {
         call: "PEM_read_bio_X509_AUX",
         errors,
@@ -250,7 +250,7 @@ pub(crate) fn read_certificate_file(pem: &[u8]) -> Result<(X509, Vec<X509>), Cer
 
 /// Whether OpenSSL finds `name` in the certificate, as `ngx_ssl_check_host` asks it. An empty name
 /// matches nothing: OpenSSL would take length 0 for "count the bytes yourself".
-pub(crate) fn check_host(certificate: &X509Ref, name: &str) -> bool {
+pub fn check_host(certificate: &X509Ref, name: &str) -> bool {
     if name.is_empty() {
         return false;
     }
@@ -269,20 +269,20 @@ pub(crate) fn check_host(certificate: &X509Ref, name: &str) -> bool {
 }
 
 /// Settings by which a chain is judged.
-pub(crate) struct ChainSettings {
+pub struct ChainSettings {
     /// The name of libssl's defaults: `ssl_server` judges a server, `ssl_client` a client.
-    pub(crate) defaults: &'static CStr,
+    pub defaults: &'static CStr,
     /// The most intermediates.
-    pub(crate) depth: u32,
+    pub depth: u32,
     /// The security level.
-    pub(crate) level: u32,
+    pub level: u32,
     /// Seconds since the epoch, where it is not to be now.
-    pub(crate) at: Option<i64>,
+    pub at: Option<i64>,
 }
 
 /// Judges the chain that the context was initialised with, in the order of calls of libssl's
 /// `ssl_verify_cert_chain`, by a callback that records and goes on. Returns what it saw.
-pub(crate) fn verify_chain(
+pub fn verify_chain(
     context: &mut X509StoreContextRef,
     settings: &ChainSettings,
 ) -> Result<Vec<VerifyEvent>, ErrorStack> {
@@ -317,9 +317,9 @@ unsafe extern "C" fn on_verify(ok: c_int, context: *mut openssl_sys::X509_STORE_
     if !context.is_null() {
         // SAFETY: OpenSSL passes the context that it works on, valid for the call.
         let context = unsafe { X509StoreContextRef::from_ptr(context) };
-        let event = super::context::verify_event(ok == 1, context);
+        let event = super::verify::verify_event(ok == 1, context);
         EVENTS.with_borrow_mut(|events| {
-            if events.len() < super::context::MOST_EVENTS {
+            if events.len() < super::verify::MOST_EVENTS {
                 events.push(event);
             }
         });
@@ -328,7 +328,7 @@ unsafe extern "C" fn on_verify(ok: c_int, context: *mut openssl_sys::X509_STORE_
 }
 
 /// Has every message of this connection, in both directions, written to `log`.
-pub(crate) fn record_messages(ssl: &mut SslRef, log: Arc<MessageLog>) {
+pub fn record_messages(ssl: &mut SslRef, log: Arc<MessageLog>) {
     ssl.set_ex_data(*LOG_INDEX, log);
     // SAFETY: the callback has the type that OpenSSL declares, and finds its log in the SSL's own
     // data, which lives as long as the SSL.

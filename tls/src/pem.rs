@@ -8,7 +8,7 @@ use openssl::pkey::{Id, PKey, PKeyRef, Private};
 use openssl::x509::X509;
 
 use crate::certificate::CertificateFacts;
-use crate::engine::openssl::ffi;
+use crate::engine::ffi;
 use crate::sanitize;
 
 /// A PEM text that does not hold what it should.
@@ -118,7 +118,7 @@ pub fn key_fits(certificate_pem: &[u8], key_pem: &[u8]) -> Result<bool, PemError
 /// Bytes as OpenSSL's reader of files hands them on, which is `fgets` and `strlen`: a line is cut at
 /// its first NUL, and one that begins with a NUL is the end. NGINX reads files; the probe has them
 /// in memory, where a NUL is a byte like another.
-pub(crate) fn as_a_file(text: &[u8]) -> Cow<'_, [u8]> {
+pub fn as_a_file(text: &[u8]) -> Cow<'_, [u8]> {
     if !text.contains(&0) {
         return Cow::Borrowed(text);
     }
@@ -140,12 +140,12 @@ pub(crate) fn as_a_file(text: &[u8]) -> Cow<'_, [u8]> {
 }
 
 /// OpenSSL's certificates of a bundle.
-pub(crate) fn certificates(pem: &[u8]) -> Result<Vec<X509>, PemError> {
+pub fn certificates(pem: &[u8]) -> Result<Vec<X509>, PemError> {
     ffi::read_ca_certificates(pem).map_err(|errors| explain(pem, &errors))
 }
 
 /// OpenSSL's last word.
-pub(crate) fn reason(errors: &ErrorStack) -> String {
+pub fn reason(errors: &ErrorStack) -> String {
     let last = errors
         .errors()
         .last()

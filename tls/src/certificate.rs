@@ -183,7 +183,7 @@ impl CertificateFacts {
 }
 
 /// The subject of a certificate in DER, or what is wrong with it.
-pub(crate) fn subject_of(der: &[u8]) -> String {
+pub fn subject_of(der: &[u8]) -> String {
     match X509Certificate::from_der(der) {
         Ok((_, certificate)) => name_text(certificate.subject()),
         Err(_) => "(unreadable)".to_owned(),
@@ -191,7 +191,7 @@ pub(crate) fn subject_of(der: &[u8]) -> String {
 }
 
 /// The issuer of a certificate in DER, or what is wrong with it.
-pub(crate) fn issuer_of(der: &[u8]) -> String {
+pub fn issuer_of(der: &[u8]) -> String {
     match X509Certificate::from_der(der) {
         Ok((_, certificate)) => name_text(certificate.issuer()),
         Err(_) => "(unreadable)".to_owned(),
@@ -199,7 +199,7 @@ pub(crate) fn issuer_of(der: &[u8]) -> String {
 }
 
 /// A distinguished name in DER as RFC 4514 text; `None` where it is none.
-pub(crate) fn name_from_der(der: &[u8]) -> Option<String> {
+pub fn name_from_der(der: &[u8]) -> Option<String> {
     X509Name::from_der(der)
         .ok()
         .filter(|(rest, _)| rest.is_empty())
@@ -423,7 +423,7 @@ fn extended_key_usage_names(usage: &ExtendedKeyUsage<'_>) -> Vec<String> {
 }
 
 /// Lower-case hex with colons.
-pub(crate) fn hex(bytes: &[u8]) -> String {
+pub fn hex(bytes: &[u8]) -> String {
     bytes
         .iter()
         .map(|byte| format!("{byte:02x}"))
