@@ -11,15 +11,17 @@ use std::{
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use jiff::Timestamp;
+use ngf_core::{
+    diagnosis::{Diagnosis, Evidence},
+    model::snapshot::Snapshot,
+};
 use ngf_tui::{
     app::{
         event::{Diagnosed, Event},
         state::App,
         update::update,
     },
-    diagnosis::{Diagnosis, Evidence},
     files,
-    model::snapshot::Snapshot,
     views::screen,
 };
 use ngf_ui::Theme;

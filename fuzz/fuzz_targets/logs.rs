@@ -7,11 +7,11 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 use libfuzzer_sys::fuzz_target;
 use ngf_fuzz::assert_fit_to_show;
-use ngf_tui::logs::{Decoded, Tally, Unbroken, Upstream, decode, decode_stamped};
+use ngf_core::logs::{Decoded, Tally, Unbroken, Upstream, decode, decode_stamped};
 
-/// The most characters that are kept of what others wrote (`src/logs/nginx.rs`), and what is put around them.
+/// The most characters that are kept of what others wrote (`core/src/logs/nginx.rs`), and what is put around them.
 const LONGEST: usize = 700;
-/// The most different things that are kept of a log (`src/logs/tally.rs`).
+/// The most different things that are kept of a log (`core/src/logs/tally.rs`).
 const KINDS: usize = 400;
 
 fn check(said: &Decoded) {

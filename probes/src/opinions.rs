@@ -2,7 +2,7 @@
 //! certificates, and the backend of the client's.
 
 use jiff::Timestamp;
-use openssl::x509::{X509, X509Ref};
+use openssl::x509::X509;
 
 use crate::engine::second_opinion::{self, StrictQuestion};
 use crate::spec::{BackendTrust, ClientIdentity};
@@ -128,15 +128,4 @@ fn then(ground: &Ground<'_>, at: i64) -> String {
         ),
         None => "what NGINX makes of it then is not known".to_owned(),
     }
-}
-
-/// Certificates that OpenSSL has, as facts.
-pub(crate) fn facts_of<'a>(
-    certificates: impl IntoIterator<Item = &'a X509Ref>,
-) -> Vec<CertificateFacts> {
-    certificates
-        .into_iter()
-        .filter_map(|certificate| certificate.to_der().ok())
-        .filter_map(|der| CertificateFacts::from_der(&der).ok())
-        .collect()
 }

@@ -7,6 +7,7 @@ use openssl::x509::X509;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_util::sync::CancellationToken;
 
+use crate::dial::tcp::os_text;
 use crate::dial::{ByteStream, Dial, DialError, Target};
 use crate::engine::openssl::failure::TlsFailure;
 use crate::engine::openssl::{ConfigError, HandshakeEnd, Prepared, Session, prepare_with};
@@ -15,9 +16,9 @@ use crate::recorder::Recorder;
 use crate::records::{Tape, Tee};
 use crate::spec::{Options, ProbeSpec, TlsSpec};
 use crate::steps::http::{self, BadRequest, Exchange};
-use crate::steps::tcp::os_text;
-use crate::steps::{self, failure, http2, tls};
+use crate::steps::{http2, tls};
 use crate::verdict::client::Reaction;
+use crate::verdict::last_step;
 use crate::verdict::{self, Ending, Observed, ObservedTls};
 use ngf_tls::certificate::CertificateFacts;
 use ngf_tls::chain::ChainError;
@@ -135,7 +136,7 @@ async fn run(
     let mut seen = match dial.dial(&target, &recorder).await {
         Ok(dialled) => {
             if let Some(capture) = &options.capture {
-                steps::tcp::begin_capture(capture, &recorder);
+                crate::dial::tcp::begin_capture(capture, &recorder);
             }
             let mut seen = if let Some(prepared) = prepared {
                 over_tls(prepared, dialled.stream, spec, &request, &recorder).await?
@@ -279,7 +280,7 @@ async fn over_tls(
         last_thing: tls::last_thing(&session.tape, &messages),
         not_tls: tls::not_tls(&session.tape),
     };
-    failure::write_down(&ending, &seen.last_thing, seen.not_tls.as_deref(), recorder);
+    last_step::write_down(&ending, &seen.last_thing, seen.not_tls.as_deref(), recorder);
     Ok(Seen {
         address: None,
         tls: Some(seen),
@@ -402,7 +403,7 @@ fn ending_of(exchange: Exchange, recorder: &Recorder) -> (Ending, Option<HttpAns
             return (Ending::Answered(answer), Some(http));
         }
     };
-    if let Some(step) = failure::of_exchange(&ending, recorder.now_us()) {
+    if let Some(step) = last_step::of_exchange(&ending, recorder.now_us()) {
         recorder.push(step);
     }
     (ending, None)
@@ -443,7 +444,7 @@ fn transcript(
         ending: &seen.ending,
     };
     let nginx = verdict::judge(&observed);
-    let steps = failure::mark(recorder.steps(), &seen.ending);
+    let steps = last_step::mark(recorder.steps(), &seen.ending);
     let at = spec.tls.as_ref().and_then(|tls| tls.at);
     let second_opinion = seen
         .tls

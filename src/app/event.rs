@@ -7,13 +7,15 @@ use jiff::Timestamp;
 use ngf_tls::transcript::Transcript;
 
 use super::job::{BesideDone, FixNews, GridNews, Job, ProbeDone, SurveyNews};
-use crate::{
-    cluster::transport::Confirmation,
+use ngf_cluster::{
+    making::{Agreed, Preparation},
+    transport::Confirmation,
+};
+use ngf_core::{
     diagnosis::{Diagnosis, Evidence, plan::PlanKey},
     fix::FixPlan,
     logs::PodLog,
     model::snapshot::Snapshot,
-    world::making::{Agreed, Preparation},
 };
 
 /// Something that happened.

@@ -2,7 +2,7 @@
 
 use ngf_ui::scroll::ScrollState;
 
-use crate::fix::FixPlan;
+use ngf_core::fix::FixPlan;
 
 /// A fix on the screen.
 #[derive(Debug, Clone)]

@@ -15,9 +15,9 @@ use super::{
     state::App,
     update::update,
 };
-use crate::{
-    diagnosis::Diagnosis, model::snapshot::Snapshot, views::screen, world::making::Agreed,
-};
+use crate::views::screen;
+use ngf_cluster::making::Agreed;
+use ngf_core::{diagnosis::Diagnosis, model::snapshot::Snapshot};
 
 /// An application that is driven by code.
 pub struct Headless {

@@ -13,20 +13,22 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::event::Stage;
-use crate::{
+use ngf_cluster::{
     beside::Beside,
-    cluster::transport::{Confirmation, Leftovers, Via, WayTaken},
+    grid::{Done, Grid},
+    making::{Agreed, Made, Preparation},
+    prober::survey::Tested,
+    transport::{Confirmation, Leftovers, Via, WayTaken},
+};
+use ngf_core::{
     diagnosis::{
         evidence::Probed,
         plan::{PlanKey, ProbePlan},
     },
     fix::FixPlan,
-    grid::{Done, Grid},
     logs::PodLog,
     model::object::ObjectRef,
-    prober::survey::Tested,
     rendered::InPod,
-    world::making::{Agreed, Made, Preparation},
 };
 
 /// Why there is nothing to act on.
@@ -63,14 +65,14 @@ impl Work {
     /// The Gateways whose data planes it probes from.
     pub fn gateways(&self) -> Vec<ObjectRef> {
         match self {
-            Self::Probes(plans) => crate::world::making::gateways(plans),
+            Self::Probes(plans) => ngf_cluster::making::gateways(plans),
             Self::Survey => Vec::new(),
             Self::Grid { gateway, .. } => vec![gateway.clone()],
         }
     }
 }
 
-pub use crate::prober::{By, Seen};
+pub use ngf_cluster::prober::{By, Seen};
 
 /// A probe that ended.
 #[derive(Debug, Clone)]

@@ -19,12 +19,14 @@ use super::{
     event::{Diagnosed, Effect, Event},
     job::{BesideDone, By, FixNews, GridNews, Job, ProbeDone, Seen, SurveyNews, Work, World, keys},
 };
-use crate::{
+use ngf_cluster::{
     beside,
-    cluster::transport::{Leftovers, Via},
+    making::{Agreed, Made},
+    transport::{Leftovers, Via},
+};
+use ngf_core::{
     diagnosis::{Diagnosis, Evidence, evidence::Probed, plan::ProbePlan},
     model::{object::ObjectRef, snapshot::Snapshot},
-    world::making::{Agreed, Made},
 };
 
 /// How many probes run at a time.

@@ -10,13 +10,15 @@ use ngf_tls::transcript::{Outcome, Transcript};
 use ngf_ui::widgets::matrix::MatrixState;
 
 use super::job::{GridNews, Job};
-use crate::{
-    cluster::transport::{Via, WayTaken},
+use ngf_cluster::{
+    grid::{Cell, Done, Grid, History, Progress, Row},
+    transport::{Via, WayTaken},
+};
+use ngf_core::{
     diagnosis::{
         evidence::Probed,
         plan::{PlanKey, ProbePlan},
     },
-    grid::{Cell, Done, Grid, History, Progress, Row},
     model::object::ObjectRef,
 };
 

@@ -24,7 +24,8 @@ use super::{
     state::App,
     update::update,
 };
-use crate::{model::snapshot::Snapshot, views::screen};
+use crate::views::screen;
+use ngf_core::model::snapshot::Snapshot;
 
 /// How many events may wait; more wait with their senders.
 const WAITING_EVENTS: usize = 256;

@@ -20,9 +20,13 @@ use super::{
     matrix::Matrix,
     tree::TreePane,
 };
-use crate::{
+use crate::views::ViewId;
+use ngf_cluster::{
     beside::Beside,
-    cluster::transport::{Via, WayTaken},
+    making::Preparation,
+    transport::{Via, WayTaken},
+};
+use ngf_core::{
     diagnosis::{
         Diagnosis, Evidence,
         chain::ChainPicture,
@@ -34,8 +38,6 @@ use crate::{
         snapshot::Snapshot,
         topology::{Node, NodeId, NodeIx},
     },
-    views::ViewId,
-    world::making::Preparation,
 };
 
 /// All of it.
@@ -361,7 +363,7 @@ impl App {
 
     /// Whether a plan's connection is at or below a node.
     fn concerns(&self, index: NodeIx, plan: &ProbePlan) -> bool {
-        use crate::model::topology::What;
+        use ngf_core::model::topology::What;
         let topology = &self.diagnosis.topology;
         // From the node upwards every level that the plan names must agree.
         std::iter::once(index)

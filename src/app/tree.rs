@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use ngf_ui::widgets::tree::{Branch, TreeRow, TreeState, connect};
 
-use crate::{
+use ngf_core::{
     diagnosis::{Diagnosis, Health},
     model::topology::{NodeId, NodeIx, Topology, What},
 };

@@ -8,10 +8,8 @@ use super::{
     check::{nothing_could_be_read, read},
     output,
 };
-use crate::{
-    diagnosis::{Evidence, timeline::Timeline},
-    report::{chain, text::Style},
-};
+use crate::report::{chain, text::Style};
+use ngf_core::diagnosis::{Evidence, timeline::Timeline};
 
 /// Runs it.
 pub(super) async fn run(input: &InputArgs, args: &ChainArgs) -> Result<u8, CliError> {

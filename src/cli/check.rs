@@ -12,6 +12,10 @@ use super::{
     output,
 };
 use crate::{
+    files,
+    report::{self, text::Style},
+};
+use ngf_core::{
     diagnosis::{
         Diagnosis, Evidence,
         context::is_ngf,
@@ -19,13 +23,12 @@ use crate::{
         plan::{ProbeTarget, plan_every},
         timeline::Timeline,
     },
-    files, logs,
+    logs,
     model::{
         kind::Kind,
         object::ObjectRef,
         snapshot::{KindState, Scope, Snapshot, Source},
     },
-    report::{self, text::Style},
 };
 
 /// Runs it.
@@ -180,7 +183,7 @@ pub(super) fn read_logs(
     let gateways = ngf_gateways(snapshot);
     let mut read = Vec::new();
     for file in files {
-        let mut log = logs::read_file(file)?;
+        let mut log = files::read_log(file)?;
         if log.role == logs::Role::DataPlane {
             log.gateway = of_gateway(snapshot, &gateways, &log);
         }

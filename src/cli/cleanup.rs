@@ -7,10 +7,10 @@ use super::{
     args::{CleanupArgs, InputArgs},
     connect_to, output,
 };
-use crate::{
-    cluster::transport::{find_leftovers, remove_leftover},
-    report::clean,
-    world::making::READ_ONLY,
+use crate::report::clean;
+use ngf_cluster::{
+    making::READ_ONLY,
+    transport::{find_leftovers, remove_leftover},
 };
 
 /// Runs it: exit 0 when no debug pod is left, 1 when one was kept because it may be in use, 2 when one

@@ -23,11 +23,13 @@ use super::{
 };
 use crate::{
     app::signals::Watch,
-    cluster::{self, Cluster, ClusterOptions, LogOptions, transport::Via},
+    world::{Live, LiveOptions, Walk, stage_event},
+};
+use ngf_cluster::{self, Cluster, ClusterOptions, LogOptions, transport::Via};
+use ngf_core::{
     command,
     diagnosis::plan::{ProbeTarget, plan},
     model::{kind::Kind, object::ObjectRef, snapshot::Snapshot},
-    world::{Live, LiveOptions, Walk, stage_event},
 };
 
 mod traffic;
@@ -125,7 +127,7 @@ pub(super) async fn connect(sandbox: &Sandbox) -> Result<Cluster, CliError> {
         all_namespaces: true,
         ..ClusterOptions::default()
     };
-    Ok(cluster::connect(&options).await?)
+    Ok(ngf_cluster::connect(&options).await?)
 }
 
 /// Prints or writes a kubeconfig and serves until a signal.
@@ -226,7 +228,7 @@ async fn walk(
             // As the command says it, but on standard output, where the rest is.
             output::print(&format!(
                 "ngf-tui: {}\n",
-                crate::report::clean(&crate::world::in_words(why.as_ref()))
+                crate::report::clean(&ngf_core::in_words(why.as_ref()))
             ))?;
         }
         let mut text = String::new();
@@ -302,7 +304,7 @@ async fn logs(cluster: &Cluster, snapshot: &Snapshot) -> Vec<String> {
             .await
         {
             Ok(log) => lines.extend(log.lines().map(crate::report::clean)),
-            Err(error) => lines.push(crate::world::in_words(&error)),
+            Err(error) => lines.push(ngf_core::in_words(&error)),
         }
     }
     lines

@@ -1,11 +1,13 @@
 //! `explain`: what a code means. Needs no cluster.
 
 use super::{CliError, EXIT_COULD_NOT, EXIT_OK, args::ExplainArgs, output};
-use crate::{
-    diagnosis::registry::{RULES, nearest, rule},
-    diagnosis::words::list,
+use crate::report::explain;
+use ngf_core::{
+    diagnosis::{
+        registry::{RULES, nearest, rule},
+        words::list,
+    },
     logs,
-    report::explain,
 };
 
 /// Runs it.

@@ -15,13 +15,15 @@ use super::{
     live::{Found, Job, READ},
     output,
 };
-use crate::{
-    cluster::transport::{Transports, Via},
-    diagnosis::plan::{Planning, ProbePlan, ProbeTarget},
+use crate::report;
+use ngf_cluster::{
     grid::{self, Cell, Column, Grid, History, Progress},
+    making::{Made, gateways},
+    transport::{Transports, Via},
+};
+use ngf_core::{
+    diagnosis::plan::{Planning, ProbePlan, ProbeTarget},
     model::object::ObjectRef,
-    report,
-    world::making::{Made, gateways},
 };
 
 /// Lines of what changed that a screen shows.
@@ -207,11 +209,11 @@ async fn watch(
             break;
         }
         // The watch has had a round's time to begin; where it has nothing, the objects of before count.
-        let ready = |snapshot: &Arc<crate::model::snapshot::Snapshot>| {
+        let ready = |snapshot: &Arc<ngf_core::model::snapshot::Snapshot>| {
             snapshot
                 .kinds
                 .values()
-                .all(|state| *state != crate::model::snapshot::KindState::Loading)
+                .all(|state| *state != ngf_core::model::snapshot::KindState::Loading)
         };
         let newest = tokio::time::timeout(READ, snapshots.wait_for(ready)).await;
         if let Ok(Ok(snapshot)) = newest {

@@ -12,17 +12,16 @@ use super::{
     fix::object_named,
     output,
 };
-use crate::{
-    cluster::Cluster,
+use crate::{files, report::clean};
+use ngf_cluster::Cluster;
+use ngf_core::{
     command::Command,
-    files,
     init::{Manifest, Wanted, manifests},
     model::{
         kind::Kind,
         object::ObjectRef,
         snapshot::{Lookup, Snapshot},
     },
-    report::clean,
 };
 
 /// Runs it.

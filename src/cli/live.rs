@@ -12,18 +12,20 @@ use super::{
     args::{InputArgs, ProbeArgs},
     connect_within, grid, output, probe,
 };
-use crate::{
+use crate::report::probe::{Report, Reports};
+use ngf_cluster::{
     beside,
-    cluster::transport::{Confirmation, Leftovers, MakeOptions, Transports, Via},
+    making::{self, Made, ONCE, READ_ONLY, WATCHING, Wish},
+    prober::{By, Extras, Prober, ProberOptions},
+    transport::{Confirmation, Leftovers, MakeOptions, Transports, Via},
+};
+use ngf_core::{
     diagnosis::plan::{Planning, ProbePlan, ProbeTarget, plan_all, plan_every},
     model::{
         index::Index,
         snapshot::{Scope, Snapshot},
         topology::Topology,
     },
-    prober::{By, Extras, Prober, ProberOptions},
-    report::probe::{Report, Reports},
-    world::making::{self, Made, ONCE, READ_ONLY, WATCHING, Wish},
 };
 
 /// How long to wait for the cluster's answers before planning.

@@ -12,13 +12,14 @@ use super::{
     check::ngf_gateways,
     connect_within, output,
 };
-use crate::{
-    cluster::Cluster,
+use crate::{files, report::logs::Report};
+use ngf_cluster::{
+    Cluster,
+    logs::{Followed, News},
+};
+use ngf_core::{
     diagnosis::{Diagnosis, Evidence, Severity, plan::ProbeTarget},
-    files,
-    logs::{self, Followed, News},
     model::{object::ObjectRef, snapshot::Snapshot},
-    report::logs::Report,
 };
 
 /// Runs it: exit 1 where a log proves that something is wrong now.
@@ -35,14 +36,14 @@ pub(super) async fn run(input: &InputArgs, args: &LogsArgs) -> Result<u8, CliErr
     let mut snapshots = cluster.watch(&cancel);
     let snapshot = Cluster::settled(&mut snapshots, cluster.left_of(args.timeout)).await;
     let gateways = gateways(&snapshot, args.target.as_deref(), cluster.namespace())?;
-    let (sources, missing) = logs::sources(&snapshot, &gateways);
+    let (sources, missing) = ngf_core::diagnosis::log_sources::sources(&snapshot, &gateways);
     if sources.is_empty() {
         return Err(format!("there is no log to read: {}", missing.join("; ")).into());
     }
     let mut evidence = Evidence::none();
     let mut begun = Vec::new();
     let read_at = Instant::now();
-    let read = logs::read_to_follow(
+    let read = ngf_cluster::logs::read_to_follow(
         &cluster,
         &sources,
         args.since,
@@ -67,7 +68,8 @@ pub(super) async fn run(input: &InputArgs, args: &LogsArgs) -> Result<u8, CliErr
     }
     if args.follow {
         let gateway = args.target.as_ref().and_then(|_| gateways.first().cloned());
-        let lines = logs::follow(&cluster, snapshots, gateway, begun, read_at, &cancel);
+        let lines =
+            ngf_cluster::logs::follow(&cluster, snapshots, gateway, begun, read_at, &cancel);
         follow(lines, args.output).await?;
     }
     if report.is_empty() {

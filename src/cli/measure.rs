@@ -10,19 +10,18 @@ use futures::{StreamExt, stream};
 use tokio_util::sync::CancellationToken;
 
 use super::{check::ngf_gateways, tui::PROBE_TIMEOUT};
-use crate::{
-    cluster::{
-        Cluster,
-        transport::{Transports, Via},
-    },
-    diagnosis::{Evidence, plan::ProbeTarget, words},
-    logs::{self, PodLog},
-    model::{kind::Kind, object::ObjectRef, snapshot::Snapshot},
+use ngf_cluster::{
+    Cluster,
     prober::{
         Prober, ProberOptions,
         survey::{self, Tested},
     },
-    rendered,
+    transport::{Transports, Via},
+};
+use ngf_core::{
+    diagnosis::{Evidence, plan::ProbeTarget, words},
+    logs::PodLog,
+    model::{kind::Kind, object::ObjectRef, snapshot::Snapshot},
 };
 
 /// How far back logs are read.
@@ -85,7 +84,7 @@ pub(super) async fn measured(
         if !parts.data_plane {
             return (Vec::new(), Vec::new());
         }
-        let reading = rendered::read(cluster, snapshot, &gateways, parts.within);
+        let reading = ngf_cluster::rendered::read(cluster, snapshot, &gateways, parts.within);
         tokio::time::timeout(parts.within, reading)
             .await
             .unwrap_or_else(|_| {
@@ -120,10 +119,12 @@ async fn read_logs(
     gateways: &[ObjectRef],
     within: Duration,
 ) -> (Vec<PodLog>, Vec<String>) {
-    let (sources, mut missing) = logs::sources(snapshot, gateways);
+    let (sources, mut missing) = ngf_core::diagnosis::log_sources::sources(snapshot, gateways);
     let of = sources.len();
     let read: Vec<Vec<PodLog>> = stream::iter(sources)
-        .map(|source| async move { logs::read(cluster, &[source], PAST, within).await })
+        .map(
+            |source| async move { ngf_cluster::logs::read(cluster, &[source], PAST, within).await },
+        )
         .buffer_unordered(LOGS)
         .take_until(tokio::time::sleep(within))
         .collect()

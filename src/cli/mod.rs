@@ -32,7 +32,7 @@ use std::{path::PathBuf, process::ExitCode, time::Duration};
 use clap::{CommandFactory, FromArgMatches};
 
 use self::args::{Cli, Command, InputArgs};
-use crate::cluster::{self, Cluster, ClusterError, ClusterOptions};
+use ngf_cluster::{self, Cluster, ClusterError, ClusterOptions};
 
 /// Everything is as it should be.
 pub const EXIT_OK: u8 = 0;
@@ -127,14 +127,14 @@ async fn dispatch(cli: Cli) -> Result<u8, CliError> {
 /// # Errors
 /// Where it cannot be reached, or the namespace of `-n` does not exist.
 async fn connect_to(input: &InputArgs) -> Result<Cluster, ClusterError> {
-    let cluster = cluster::connect(&options(input, None)).await?;
+    let cluster = ngf_cluster::connect(&options(input, None)).await?;
     cluster.check_namespace().await?;
     Ok(cluster)
 }
 
 /// The same, connected within `--timeout`.
 async fn connect_within(input: &InputArgs, limit: Duration) -> Result<Cluster, ClusterError> {
-    let cluster = cluster::connect(&options(input, Some(limit))).await?;
+    let cluster = ngf_cluster::connect(&options(input, Some(limit))).await?;
     cluster.check_namespace().await?;
     Ok(cluster)
 }

@@ -9,15 +9,17 @@ use super::{
     connect_within, output,
 };
 use crate::{
-    cluster::Cluster,
-    diagnosis::{Diagnosis, Evidence},
     files,
+    report::{self, compare::Comparison},
+};
+use ngf_cluster::Cluster;
+use ngf_core::{
+    diagnosis::{Diagnosis, Evidence},
     model::{
         kind::Kind,
         snapshot::{Lookup, Snapshot},
     },
     over::{self, Over, without_status},
-    report::{self, compare::Comparison},
 };
 
 /// What applying the manifests would do to the cluster's findings.
@@ -40,9 +42,9 @@ pub(super) async fn run(
         return Err("the files hold no object that this tool knows, so there is nothing to lay over the cluster".into());
     }
     let answers = if input.read_only {
-        over::unasked(&written, over::READ_ONLY)
+        ngf_cluster::dry_run::unasked(&written, over::READ_ONLY)
     } else {
-        over::ask(&cluster, &written, args.timeout).await
+        ngf_cluster::dry_run::ask(&cluster, &written, args.timeout).await
     };
     // A Secret's values are in them.
     drop(written);

@@ -13,11 +13,9 @@ use super::{
     live, matrix, output,
     pcap::PcapFile,
 };
-use crate::{
-    diagnosis::plan::ProbePlan,
-    prober::Extras,
-    report::probe::{LIST_SCHEMA, Report, Reports},
-};
+use crate::report::probe::{LIST_SCHEMA, Report, Reports};
+use ngf_cluster::prober::Extras;
+use ngf_core::diagnosis::plan::ProbePlan;
 
 /// What the command line asks a probe to do in addition to what nginx does.
 fn extras(args: &ProbeArgs) -> Result<Extras, ConnectError> {

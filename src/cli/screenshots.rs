@@ -11,9 +11,9 @@ use tokio::sync::{Mutex, watch};
 use super::{CliError, EXIT_OK, demo, output, tui::PROBE_TIMEOUT};
 use crate::{
     app::{headless::Headless, state::App},
-    cluster::transport::Via,
     world::{Live, LiveOptions, Walk, stage_event},
 };
+use ngf_cluster::transport::Via;
 
 /// One picture.
 struct Picture {

@@ -19,11 +19,11 @@ use crate::{
         signals::{End, Watch},
         state::{App, Tests},
     },
-    cluster::transport::Via,
     files,
-    model::snapshot::{Scope, Snapshot, Source},
-    world::{Files, Live, LiveOptions, making::READ_ONLY},
+    world::{Files, Live, LiveOptions},
 };
+use ngf_cluster::{making::READ_ONLY, transport::Via};
+use ngf_core::model::snapshot::{Scope, Snapshot, Source};
 
 /// Bound on each phase of a probe that is run by a key.
 pub(super) const PROBE_TIMEOUT: Duration = Duration::from_secs(5);

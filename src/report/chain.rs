@@ -10,7 +10,7 @@ use super::{
     clean,
     text::{Style, wrap},
 };
-use crate::{
+use ngf_core::{
     diagnosis::{
         chain::Trust,
         timeline::{Entry, Part, Path, Timeline, Use},

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::{
+use ngf_core::{
     diagnosis::{Diagnosis, Finding, Severity, Verdict},
     model::object::ObjectRef,
     over::Laid,

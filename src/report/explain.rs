@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::{clean, text::wrap};
-use crate::{
+use ngf_core::{
     command::Command,
     diagnosis::{
         line::codes,
@@ -41,7 +41,7 @@ pub fn one(rule: &Rule, width: usize) -> String {
     let effects = rule
         .causes
         .iter()
-        .filter_map(|code| crate::diagnosis::registry::rule(code));
+        .filter_map(|code| ngf_core::diagnosis::registry::rule(code));
     for (index, effect) in effects.enumerate() {
         let lead = if index == 0 {
             "Causes:      "

@@ -5,11 +5,9 @@ use std::fmt::Write as _;
 use ngf_tls::transcript::Outcome;
 
 use super::clean;
-use crate::{
-    grid::{Cell, Grid, History},
-    model::topology::host_and_port,
-    views::words,
-};
+use crate::views::words;
+use ngf_cluster::grid::{Cell, Grid, History};
+use ngf_core::model::topology::host_and_port;
 
 /// Columns of a cell.
 const CELL: usize = 15;

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::{clean, clean_lines, compare::Comparison};
-use crate::{
+use ngf_core::{
     diagnosis::{
         Diagnosis, Finding, Health, Hidden, Severity, Verdict,
         coverage::Path,

@@ -5,7 +5,7 @@
 use std::{collections::BTreeSet, fmt::Write as _};
 
 use super::{FailOn, clean, compare::Comparison};
-use crate::{
+use ngf_core::{
     diagnosis::{
         Diagnosis, Finding, Hidden, Severity, Untested, Verdict,
         hidden::missed_by,

@@ -7,9 +7,9 @@ use ngf_tls::sanitize;
 use serde::Serialize;
 
 use super::clean;
-use crate::{
-    diagnosis::{Diagnosis, Evidence, words},
-    logs::{self, Counted, Decoded, Joined, PodLog, Role},
+use ngf_core::{
+    diagnosis::{Diagnosis, Evidence, joined::Joined, words},
+    logs::{Counted, Decoded, PodLog, Role},
     model::{index::Index, snapshot::Snapshot, topology::host_and_port},
 };
 
@@ -70,7 +70,8 @@ impl Report {
     ) -> Self {
         let diagnosis = Diagnosis::of(snapshot, evidence, now);
         let index = Index::of(snapshot);
-        let joined = logs::join(snapshot, &index, &diagnosis.topology, evidence);
+        let joined =
+            ngf_core::diagnosis::joined::join(snapshot, &index, &diagnosis.topology, evidence);
         let mut logs = Vec::new();
         for log in evidence.logs() {
             match &log.failed {

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use self::inline::Names;
 use super::{clean, compare::Comparison};
-use crate::{
+use ngf_core::{
     diagnosis::{Coverage, Diagnosis, Finding, Severity, Verdict, words::count},
     over::Laid,
 };

@@ -14,7 +14,7 @@ mod notes;
 pub mod probe;
 pub mod text;
 
-use crate::diagnosis::{
+use ngf_core::diagnosis::{
     Coverage, Diagnosis, Finding, Hidden, Severity, Untested, Verdict, words::count,
 };
 
@@ -136,7 +136,7 @@ pub fn hidden_line(hidden: &[Hidden]) -> Option<String> {
 /// Text from outside made safe for a terminal, on one line. What comes from the cluster was cleaned
 /// when it was decoded, and what comes from a peer when it was recorded; this is the last gate.
 pub fn clean(text: &str) -> String {
-    crate::model::clean::clean_line(text)
+    ngf_core::model::clean::clean_line(text)
 }
 
 /// The same, line by line.

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::{clean, compare::Comparison};
-use crate::{
+use ngf_core::{
     command::Command,
     diagnosis::{Diagnosis, Finding, Health, Severity, Verdict, registry, words::list},
     model::topology::NodeIx,

@@ -15,10 +15,8 @@ use ratatui::{
 };
 
 use super::findings::mark_of;
-use crate::{
-    app::state::{App, Pane},
-    diagnosis::Finding,
-};
+use crate::app::state::{App, Pane};
+use ngf_core::diagnosis::Finding;
 
 /// How many lines the causes want, frame included; 0 where there are none.
 pub fn height(app: &App, available: u16) -> u16 {

@@ -14,8 +14,8 @@ use ngf_ui::{
 use ratatui::{buffer::Buffer, layout::Rect, widgets::StatefulWidget};
 
 use super::{ViewId, ViewInfo};
-use crate::{
-    app::state::{App, DrawnChain},
+use crate::app::state::{App, DrawnChain};
+use ngf_core::{
     diagnosis::{
         chain::{ChainBox, ChainPicture, Column, Detail, Link, Trust},
         plan::ProbeTarget,

@@ -5,13 +5,11 @@ use ngf_ui::{Label, Mark, Role, Theme, text::width, widgets::textview::TextView}
 use ratatui::{buffer::Buffer, layout::Rect, widgets::StatefulWidget};
 
 use super::{ViewId, ViewInfo, words};
-use crate::{
-    app::state::App,
-    model::{
-        kinds::ParentStatus,
-        object::{Condition, Meta, Note, ObjectRef},
-        topology::What,
-    },
+use crate::app::state::App;
+use ngf_core::model::{
+    kinds::ParentStatus,
+    object::{Condition, Meta, Note, ObjectRef},
+    topology::What,
 };
 
 /// The tab.

@@ -10,10 +10,8 @@ use ngf_ui::{
 use ratatui::{buffer::Buffer, layout::Rect, widgets::StatefulWidget};
 
 use super::{ViewId, ViewInfo};
-use crate::{
-    app::state::{App, Pane},
-    diagnosis::{Finding, Health, Severity, Verdict},
-};
+use crate::app::state::{App, Pane};
+use ngf_core::diagnosis::{Finding, Health, Severity, Verdict};
 
 /// The tab.
 pub const VIEW: ViewInfo = ViewInfo {

@@ -20,11 +20,10 @@ use crate::{
         matrix::Matrix,
         state::{App, Pane},
     },
-    diagnosis::plan::ProbePlan,
-    grid::{self, Cell, Grid},
-    model::topology::host_and_port,
     report::grid::{outcome, status},
 };
+use ngf_cluster::grid::{self, Cell, Grid};
+use ngf_core::{diagnosis::plan::ProbePlan, model::topology::host_and_port};
 
 /// The tab.
 pub const VIEW: ViewInfo = ViewInfo {

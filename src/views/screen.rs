@@ -26,13 +26,15 @@ use crate::{
         state::{App, Overlay, Pane, Tests},
         update::contexts,
     },
+    views::words,
+};
+use ngf_core::{
     diagnosis::{Severity, Verdict},
     model::{
         kind::Kind,
         snapshot::{KindState, Loss, Lost, Scope, Source},
         topology::{Node, What},
     },
-    views::words,
 };
 
 /// Below this width the tabs take the whole width while they have the keys.

@@ -8,27 +8,25 @@ use ngf_tls::transcript::Transcript;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
-use super::{
-    in_words,
-    making::{self, Agreed, Made, ONCE, Preparation, WATCHING, Wish},
+use crate::app::{
+    event::Stage as StageEvent,
+    job::{By, GridNews, Job, Seen, SurveyNews, Work, World},
 };
-use crate::{
-    app::{
-        event::Stage as StageEvent,
-        job::{By, GridNews, Job, Seen, SurveyNews, Work, World},
-    },
+use ngf_cluster::making::{self, Agreed, Made, ONCE, Preparation, WATCHING, Wish};
+use ngf_cluster::{
+    Cluster,
     beside::{Address, Beside},
-    cluster::{
-        Cluster,
-        transport::{Confirmation, IMAGE, Leftovers, MakeOptions, Transports, Via},
-    },
+    grid::{self, Grid},
+    prober::{Extras, Prober, ProberOptions, survey},
+    transport::{Confirmation, IMAGE, Leftovers, MakeOptions, Transports, Via},
+};
+use ngf_core::in_words;
+use ngf_core::{
     diagnosis::plan::{ProbePlan, ProbeTarget, plan_every},
     fix::{self, FixPlan},
-    grid::{self, Grid},
-    logs::{self, PodLog},
+    logs::PodLog,
     model::{object::ObjectRef, snapshot::Snapshot},
-    prober::{Extras, Prober, ProberOptions, survey},
-    rendered::{self, InPod},
+    rendered::InPod,
 };
 
 /// Probes of a matrix that run at a time.
@@ -160,7 +158,7 @@ impl Live {
         gateways: &[ObjectRef],
         cancel: &CancellationToken,
     ) -> Option<Vec<InPod>> {
-        let reading = rendered::read(
+        let reading = ngf_cluster::rendered::read(
             transports.cluster(),
             transports.snapshot(),
             gateways,
@@ -225,7 +223,11 @@ impl World for Live {
 
     fn logs(&self, cancel: &CancellationToken) -> Option<mpsc::Receiver<PodLog>> {
         let cluster = self.transports.cluster();
-        Some(logs::watch(cluster, self.snapshots.clone(), cancel))
+        Some(ngf_cluster::logs::watch(
+            cluster,
+            self.snapshots.clone(),
+            cancel,
+        ))
     }
 
     fn prepare<'a>(&'a self, job: &'a Job) -> BoxFuture<'a, Result<Preparation, String>> {
@@ -342,8 +344,8 @@ impl World for Live {
     fn try_fix<'a>(&'a self, plan: &'a FixPlan) -> BoxFuture<'a, Result<Vec<String>, String>> {
         async move {
             let cluster = self.transports.cluster();
-            fix::who_may(cluster, plan).await?;
-            let tried = fix::dry_run(cluster, plan).await;
+            ngf_cluster::fix::who_may(cluster, plan).await?;
+            let tried = ngf_cluster::fix::dry_run(cluster, plan).await;
             tried.map_err(|error| in_words(&error))
         }
         .boxed()
@@ -355,7 +357,7 @@ impl World for Live {
         agreed: Confirmation,
     ) -> BoxFuture<'a, Result<Vec<String>, String>> {
         async move {
-            let applied = fix::apply(self.transports.cluster(), plan, agreed).await;
+            let applied = ngf_cluster::fix::apply(self.transports.cluster(), plan, agreed).await;
             let mut done = applied.map_err(|error| in_words(&error))?;
             match self.not_applied_by_ngf(plan).await {
                 None => Ok(done),

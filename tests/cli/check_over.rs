@@ -6,8 +6,7 @@ use crate::sandbox_support::Cluster;
 use crate::support::{ngf_tui, scenario::Scenario};
 use insta::{assert_snapshot, with_settings};
 use jiff::SignedDuration;
-use ngf_sandbox::Stage;
-use ngf_tui::{
+use ngf_core::{
     diagnosis::{Diagnosis, Evidence, Severity, timeline::Timeline},
     model::{
         decode::{self, Incoming},
@@ -16,8 +15,9 @@ use ngf_tui::{
         snapshot::{Scope, Snapshot, Source},
     },
     over::{Laid, over, without_status},
-    report::{FailOn, compare::Comparison, json, junit, markdown, text},
 };
+use ngf_sandbox::Stage;
+use ngf_tui::report::{FailOn, compare::Comparison, json, junit, markdown, text};
 use serde_json::{Value, json};
 
 /// What some manifests do to a scenario's cluster.
@@ -51,7 +51,7 @@ fn as_is(scenario: &Scenario, kind: Kind, name: &str) -> Value {
     (*scenario.snapshot.raw(&object).expect("it is there")).clone()
 }
 
-fn codes(findings: &[ngf_tui::diagnosis::Finding]) -> Vec<&str> {
+fn codes(findings: &[ngf_core::diagnosis::Finding]) -> Vec<&str> {
     findings.iter().map(|finding| finding.code).collect()
 }
 

@@ -7,7 +7,7 @@ use crate::support::{
     scenario::{Change, changed},
 };
 use jiff::{SignedDuration, Timestamp};
-use ngf_tui::{
+use ngf_core::{
     diagnosis::{Diagnosis, Evidence, Finding, Severity, timeline::Timeline},
     model::{
         kind::Kind,

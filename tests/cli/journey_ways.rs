@@ -3,8 +3,8 @@
 use std::time::{Duration, Instant};
 
 use crate::support::{has_peer, terminal::Terminal};
+use ngf_cluster::{self, Cluster, ClusterOptions, transport::find_leftovers};
 use ngf_sandbox::{SCENARIOS, Sandbox, SandboxOptions, Stage};
-use ngf_tui::cluster::{self, Cluster, ClusterOptions, transport::find_leftovers};
 
 /// How long it may take until something is there, or gone.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -34,7 +34,7 @@ async fn a_debug_pod_is_removed_however_the_interface_ends() {
     let sandbox = Sandbox::start(SandboxOptions::new(&SCENARIOS[0], Stage::Policy))
         .await
         .expect("an embedded cluster");
-    let cluster = cluster::connect(&ClusterOptions {
+    let cluster = ngf_cluster::connect(&ClusterOptions {
         kubeconfig_text: Some(sandbox.kubeconfig()),
         all_namespaces: true,
         ..ClusterOptions::default()

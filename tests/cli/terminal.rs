@@ -5,8 +5,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use ngf_cluster::{self, Cluster, ClusterOptions, transport::find_leftovers};
 use ngf_sandbox::{SCENARIOS, Sandbox, SandboxOptions, Stage};
-use ngf_tui::cluster::{self, Cluster, ClusterOptions, transport::find_leftovers};
 
 use crate::support::{
     has_peer, ngf_tui,
@@ -194,7 +194,7 @@ async fn cluster() -> (Sandbox, Cluster, tempfile::TempDir) {
     let sandbox = Sandbox::start(SandboxOptions::new(&SCENARIOS[0], Stage::Policy))
         .await
         .expect("an embedded cluster");
-    let cluster = cluster::connect(&ClusterOptions {
+    let cluster = ngf_cluster::connect(&ClusterOptions {
         kubeconfig_text: Some(sandbox.kubeconfig()),
         all_namespaces: true,
         ..ClusterOptions::default()
@@ -368,13 +368,18 @@ fn a_stopped_program_gives_the_terminal_to_the_shell_and_takes_it_again() {
     }
 }
 
+/// Waits until all threads are in this state: one that reads keys and has not come to its stop yet would
+/// take the shell's first key.
 fn wait_for_state(pid: u32, state: char) {
     let begun = Instant::now();
     let is = || {
-        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-        stat.rsplit(") ")
-            .next()
-            .is_some_and(|rest| rest.starts_with(state))
+        let threads = std::fs::read_dir(format!("/proc/{pid}/task")).expect("the process runs");
+        threads.filter_map(Result::ok).all(|thread| {
+            let stat = std::fs::read_to_string(thread.path().join("stat")).unwrap_or_default();
+            stat.rsplit(") ")
+                .next()
+                .is_some_and(|rest| rest.starts_with(state))
+        })
     };
     while !is() {
         assert!(begun.elapsed() < PATIENCE, "{pid} is never {state}");

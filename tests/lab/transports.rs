@@ -8,13 +8,11 @@ use crate::support::{
     lab::Lab,
     proxy::{Habit, Proxy},
 };
+use ngf_cluster::transport::{Exec, PortForward};
+use ngf_core::model::{kind::Kind, object::ObjectRef};
 use ngf_probes::{
     Recorder,
     dial::{Dial, DialError, Dialled, Target},
-};
-use ngf_tui::{
-    cluster::transport::{Exec, PortForward},
-    model::{kind::Kind, object::ObjectRef},
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 

@@ -22,13 +22,11 @@ use crate::{
     sandbox_support::ngf_tui,
     support::hostile_api::{self, Answer, HostileApi, Request},
 };
-use ngf_tui::{
-    cluster::{Cluster, ClusterOptions, LogOptions, connect, transport::Exec},
-    model::{
-        kind::Kind,
-        object::ObjectRef,
-        snapshot::{KindState, Snapshot},
-    },
+use ngf_cluster::{Cluster, ClusterOptions, LogOptions, connect, transport::Exec};
+use ngf_core::model::{
+    kind::Kind,
+    object::ObjectRef,
+    snapshot::{KindState, Snapshot},
 };
 
 /// The most that any process may take.

@@ -2,7 +2,7 @@
 
 use crate::support::scenario::Scenario;
 use insta::{assert_snapshot, with_settings};
-use ngf_tui::{
+use ngf_core::{
     diagnosis::{chain::ChainPicture, plan::ProbeTarget},
     model::{index::Index, topology::Topology},
 };

@@ -9,8 +9,8 @@ use std::{
 };
 
 use crate::support::hostile_api::{Answer, HostileApi, kubeconfig};
+use ngf_cluster::{ClusterError, ClusterOptions, connect};
 use ngf_sandbox::{Sandbox, SandboxOptions, Scenario, Stage};
-use ngf_tui::cluster::{ClusterError, ClusterOptions, connect};
 
 const TOKEN: &str = "TOPSECRETTOKEN";
 

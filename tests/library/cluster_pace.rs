@@ -21,11 +21,9 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use futures::StreamExt;
+use ngf_cluster::{ClusterError, ClusterOptions, connect};
+use ngf_core::model::snapshot::{KindState, Loss};
 use ngf_sandbox::{Sandbox, SandboxOptions, Scenario, Stage};
-use ngf_tui::{
-    cluster::{ClusterError, ClusterOptions, connect},
-    model::snapshot::{KindState, Loss},
-};
 use serde_json::json;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -269,7 +267,7 @@ async fn credentials_that_were_renewed_in_the_kubeconfig_are_taken_up() {
     };
     let cluster = connect(&options).await.expect("a connection");
     let mut snapshots = cluster.watch(&CancellationToken::new());
-    let is_live = |snapshot: &Arc<ngf_tui::model::snapshot::Snapshot>| {
+    let is_live = |snapshot: &Arc<ngf_core::model::snapshot::Snapshot>| {
         let mut states = snapshot.kinds.values();
         snapshot.lost.is_none()
             && states.all(|state| matches!(state, KindState::Live { .. } | KindState::NotServed))

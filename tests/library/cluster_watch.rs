@@ -3,15 +3,13 @@
 use std::{sync::Arc, time::Duration};
 
 use crate::support::wire::Wire;
-use ngf_sandbox::{Denied, Sandbox, SandboxOptions, Scenario, Stage};
-use ngf_tui::{
-    cluster::{Cluster, ClusterError, ClusterOptions, LogOptions, connect},
-    model::{
-        kind::{KINDS, Kind},
-        object::ObjectRef,
-        snapshot::{KindState, Lookup, Scope, Snapshot, Source},
-    },
+use ngf_cluster::{Cluster, ClusterError, ClusterOptions, LogOptions, connect};
+use ngf_core::model::{
+    kind::{KINDS, Kind},
+    object::ObjectRef,
+    snapshot::{KindState, Lookup, Scope, Snapshot, Source},
 };
+use ngf_sandbox::{Denied, Sandbox, SandboxOptions, Scenario, Stage};
 use tokio::{sync::watch::Receiver, time::timeout};
 use tokio_util::sync::CancellationToken;
 

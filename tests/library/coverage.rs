@@ -4,22 +4,21 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use ngf_tls::transcript::{Outcome, Transcript};
-use ngf_tui::{
+use ngf_core::{
     diagnosis::{
         Diagnosis, Evidence, Health,
         evidence::Probed,
         plan::{ProbePlan, ProbeTarget, plan},
     },
-    files,
     logs::Tally,
     model::{
         kind::KINDS,
         object::ObjectRef,
         snapshot::{KindState, Snapshot, Source},
     },
-    report::FailOn,
 };
+use ngf_tls::transcript::{Outcome, Transcript};
+use ngf_tui::{files, report::FailOn};
 use serde_json::json;
 
 /// A transcript with this outcome, and nothing else of interest.
@@ -212,7 +211,7 @@ fn a_fault_of_one_data_plane_pod_is_not_the_endpoints() {
         .filter(|finding| finding.title.starts_with("From Pod default/stale only"))
         .collect();
     assert_eq!(found.len(), 1, "{:#?}", diagnosis.findings);
-    let of_all = |finding: &&ngf_tui::diagnosis::Finding| finding.code == "NGF-T15";
+    let of_all = |finding: &&ngf_core::diagnosis::Finding| finding.code == "NGF-T15";
     assert!(!diagnosis.findings.iter().any(|finding| of_all(&finding)));
 }
 

@@ -9,7 +9,7 @@ use std::{
 };
 
 use crate::support::scenario::{self, Base, Decoder, Part, Scenario};
-use ngf_tui::{
+use ngf_core::{
     diagnosis::{
         Diagnosis, Severity,
         context::Context,

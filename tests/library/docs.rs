@@ -1,11 +1,12 @@
 //! The documentation says what is true.
 
 use crate::support::ngf_tui;
-use ngf_tui::{diagnosis::registry::RULES, report::explain};
+use ngf_core::diagnosis::registry::RULES;
+use ngf_tui::report::explain;
 
 const HEAD: &str = "# Codes
 
-<!-- written by UPDATE_DOCS=1 cargo test --test library docs from src/diagnosis/registry.rs -->
+<!-- written by UPDATE_DOCS=1 cargo test --test library docs from core/src/diagnosis/registry.rs -->
 
 `ngf-tui explain CODE` prints the same. A finding says *fail*, where the evidence shows it, or *unknown*, where
 evidence is missing; its severity may be milder than the rule's. Codes are stable.

@@ -5,13 +5,13 @@ use std::process::{Child, Stdio};
 use std::time::Duration;
 
 use crate::sandbox_support::{Cluster, Demo, run, until};
+use ngf_cluster::transport::{Exec, PortForward};
+use ngf_cluster::{self, Cluster as Client, ClusterOptions};
+use ngf_core::model::kind::Kind;
+use ngf_core::model::object::ObjectRef;
 use ngf_probes::Recorder;
 use ngf_probes::dial::{Dial, Dialled, Target};
 use ngf_sandbox::Stage;
-use ngf_tui::cluster::transport::{Exec, PortForward};
-use ngf_tui::cluster::{self, Cluster as Client, ClusterOptions};
-use ngf_tui::model::kind::Kind;
-use ngf_tui::model::object::ObjectRef;
 use serde_json::Value;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
@@ -282,7 +282,7 @@ async fn client(cluster: &Cluster) -> Client {
         kubeconfig_text: Some(cluster.sandbox.kubeconfig()),
         ..ClusterOptions::default()
     };
-    cluster::connect(&options).await.expect("connected")
+    ngf_cluster::connect(&options).await.expect("connected")
 }
 
 async fn dialled(dial: &impl Dial, host: &str, port: u16) -> Dialled {

@@ -3,15 +3,13 @@
 use std::{fs, path::PathBuf};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
-use ngf_tui::{
-    files::read,
-    model::{
-        kind::Kind,
-        kinds::{KeyState, PemFacts, SecretFacts},
-        object::ObjectRef,
-        snapshot::{KindState, Lookup, Snapshot},
-    },
+use ngf_core::model::{
+    kind::Kind,
+    kinds::{KeyState, PemFacts, SecretFacts},
+    object::ObjectRef,
+    snapshot::{KindState, Lookup, Snapshot},
 };
+use ngf_tui::files::read;
 use openssl::{
     asn1::Asn1Time,
     hash::MessageDigest,

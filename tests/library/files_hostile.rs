@@ -2,10 +2,8 @@
 
 use std::{collections::BTreeSet, fs, path::PathBuf};
 
-use ngf_tui::{
-    files::read,
-    model::{kind::KINDS, snapshot::Snapshot},
-};
+use ngf_core::model::{kind::KINDS, snapshot::Snapshot};
+use ngf_tui::files::read;
 use serde_json::{Value, json};
 
 fn every_kind() -> PathBuf {

@@ -14,12 +14,10 @@ use crate::support::{
     scenario::{self, Scenario},
 };
 use insta::assert_snapshot;
-use ngf_sandbox::Stage;
-use ngf_tui::{
-    app::job::World as _,
-    cluster::{self, ClusterOptions},
+use ngf_cluster::{self, ClusterOptions, fix::FixError, transport::Confirmation};
+use ngf_core::{
     diagnosis::{Diagnosis, Finding, Severity, Verdict, finding::Remedy},
-    fix::{self, Change, Confirmation, DiffKind, FixError, FixPlan},
+    fix::{self, Change, DiffKind, FixPlan},
     model::{
         decode::{self, Incoming},
         kind::Kind,
@@ -27,6 +25,10 @@ use ngf_tui::{
         snapshot::Snapshot,
     },
     over::without_status,
+};
+use ngf_sandbox::Stage;
+use ngf_tui::{
+    app::job::World as _,
     world::{Live, LiveOptions},
 };
 use serde_json::json;
@@ -353,12 +355,12 @@ fn who_writes_an_object_from_elsewhere_is_said() {
     );
 }
 
-async fn connected(cluster: &Cluster) -> cluster::Cluster {
+async fn connected(cluster: &Cluster) -> ngf_cluster::Cluster {
     let options = ClusterOptions {
         kubeconfig: Some(cluster.path("kubeconfig")),
         ..ClusterOptions::default()
     };
-    cluster::connect(&options)
+    ngf_cluster::connect(&options)
         .await
         .expect("the embedded cluster answers")
 }
@@ -382,7 +384,7 @@ async fn nothing_is_written_over_what_somebody_changed_meanwhile() {
         json!({"spec": {"validation": {"hostname": "secure-app.example.com"}}}),
     );
     let plan = fix::plan(&finding(remedy, &policy), &snapshot).expect("a plan");
-    let said = fix::dry_run(&cluster, &plan)
+    let said = ngf_cluster::fix::dry_run(&cluster, &plan)
         .await
         .expect("it would be taken");
     assert_eq!(
@@ -395,13 +397,13 @@ async fn nothing_is_written_over_what_somebody_changed_meanwhile() {
     embedded
         .kubectl("label backendtlspolicy backend-tls somebody=else")
         .fine();
-    let refused = fix::apply(&cluster, &plan, Confirmation::given()).await;
+    let refused = ngf_cluster::fix::apply(&cluster, &plan, Confirmation::given()).await;
     assert!(
         matches!(refused, Err(FixError::Changed { .. })),
         "{refused:?}"
     );
     // Nor by a write that comes between the second look and the change.
-    let refused = fix::dry_run(&cluster, &plan).await;
+    let refused = ngf_cluster::fix::dry_run(&cluster, &plan).await;
     assert!(
         matches!(refused, Err(FixError::Changed { .. })),
         "{refused:?}"
@@ -411,7 +413,7 @@ async fn nothing_is_written_over_what_somebody_changed_meanwhile() {
     embedded
         .kubectl("delete backendtlspolicy backend-tls")
         .fine();
-    let refused = fix::apply(&cluster, &plan, Confirmation::given()).await;
+    let refused = ngf_cluster::fix::apply(&cluster, &plan, Confirmation::given()).await;
     assert!(matches!(refused, Err(FixError::Gone { .. })), "{refused:?}");
 }
 
@@ -432,11 +434,11 @@ async fn what_is_there_already_is_not_made_and_what_is_there_can_be_removed() {
     let grant = ObjectRef::new(Kind::ReferenceGrant, "default", "g");
     let create = finding(Remedy::create("Allow it.", manifest), &grant);
     let plan = fix::plan(&create, &snapshot).expect("a plan");
-    let done = fix::apply(&cluster, &plan, Confirmation::given())
+    let done = ngf_cluster::fix::apply(&cluster, &plan, Confirmation::given())
         .await
         .expect("made");
     assert_eq!(done, ["created ReferenceGrant default/g"]);
-    let again = fix::apply(&cluster, &plan, Confirmation::given()).await;
+    let again = ngf_cluster::fix::apply(&cluster, &plan, Confirmation::given()).await;
     assert!(matches!(again, Err(FixError::Exists { .. })), "{again:?}");
 
     let snapshot = cluster.snapshot(Duration::from_secs(10)).await;
@@ -445,7 +447,7 @@ async fn what_is_there_already_is_not_made_and_what_is_there_can_be_removed() {
     let delete = finding(Remedy::delete("Take it away.", &grant), &grant);
     let plan = fix::plan(&delete, &snapshot).expect("a plan");
     assert!(plan.lines().iter().all(|line| line.kind != DiffKind::Add));
-    let done = fix::apply(&cluster, &plan, Confirmation::given())
+    let done = ngf_cluster::fix::apply(&cluster, &plan, Confirmation::given())
         .await
         .expect("removed");
     assert_eq!(done, ["deleted ReferenceGrant default/g"]);
@@ -669,8 +671,8 @@ async fn a_change_that_ngf_has_not_applied_is_not_done() {
 }
 
 /// The embedded cluster as the interface follows it.
-async fn followed(cluster: &cluster::Cluster) -> (Live, tokio::task::JoinHandle<()>) {
-    let read = async |cluster: &cluster::Cluster| {
+async fn followed(cluster: &ngf_cluster::Cluster) -> (Live, tokio::task::JoinHandle<()>) {
+    let read = async |cluster: &ngf_cluster::Cluster| {
         Arc::new(cluster.snapshot(Duration::from_secs(10)).await)
     };
     let (sender, snapshots) = watch::channel(read(cluster).await);

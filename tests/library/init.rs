@@ -5,11 +5,11 @@ use std::{fs, path::Path, process::Output};
 use crate::sandbox_support::{Cluster, peers};
 use crate::support::{ngf_tui, scenario::Scenario};
 use insta::assert_snapshot;
-use ngf_sandbox::Stage;
-use ngf_tui::{
+use ngf_core::{
     init::{Wanted, manifests},
     model::{kind::Kind, object::ObjectRef, snapshot::Lookup},
 };
+use ngf_sandbox::Stage;
 
 fn wanted() -> Wanted {
     Wanted {

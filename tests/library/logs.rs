@@ -7,14 +7,16 @@ use std::{
 };
 
 use jiff::Timestamp;
-use ngf_tui::{
-    app::{event::Event, state::App, update::update},
-    files,
+use ngf_core::{
     logs::{
         self, ClientVerify, Decoded, Level, Phase, PodLog, Role, Tally, Unbroken, Upstream, What,
         Writer,
     },
     model::{kind::Kind, object::ObjectRef},
+};
+use ngf_tui::{
+    app::{event::Event, state::App, update::update},
+    files,
 };
 use ngf_ui::Theme;
 

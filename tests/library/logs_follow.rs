@@ -12,18 +12,24 @@ use std::{
 use crate::sandbox_support::{Cluster, peers};
 use crate::support::wire::Wire;
 use jiff::Timestamp;
-use ngf_sandbox::{Denied, Sandbox, SandboxOptions, Scenario, Stage};
-use ngf_tui::{
-    app::job::{By, World as _},
-    beside,
-    cluster::{self, ClusterOptions, LogCursor, LogFollower, LogNews, transport::Via},
+use ngf_cluster::{
+    self, ClusterOptions, LogCursor, LogFollower, LogNews, beside,
+    logs::{Followed, News},
+    making::Made,
+    transport::Via,
+};
+use ngf_core::{
     diagnosis::{
         Diagnosis, Evidence,
         plan::{ProbeTarget, plan},
     },
-    logs::{self, ClientVerify, Followed, News, Role, What},
+    logs::{self, ClientVerify, Role, What},
     model::{kind::Kind, object::ObjectRef},
-    world::{Live, LiveOptions, making::Made},
+};
+use ngf_sandbox::{Denied, Sandbox, SandboxOptions, Scenario, Stage};
+use ngf_tui::{
+    app::job::{By, World as _},
+    world::{Live, LiveOptions},
 };
 use tokio::{
     sync::{Semaphore, mpsc::Receiver},
@@ -33,17 +39,17 @@ use tokio_util::sync::CancellationToken;
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
-async fn connect(kubeconfig: String) -> cluster::Cluster {
+async fn connect(kubeconfig: String) -> ngf_cluster::Cluster {
     let options = ClusterOptions {
         kubeconfig_text: Some(kubeconfig),
         all_namespaces: true,
         ..ClusterOptions::default()
     };
-    cluster::connect(&options).await.expect("a connection")
+    ngf_cluster::connect(&options).await.expect("a connection")
 }
 
 /// The application's pod, and where it listens.
-async fn application(cluster: &cluster::Cluster) -> (ObjectRef, Ipv4Addr) {
+async fn application(cluster: &ngf_cluster::Cluster) -> (ObjectRef, Ipv4Addr) {
     let snapshot = cluster.snapshot(PATIENCE).await;
     let mut pods = snapshot.pods.values();
     let pod = pods.find(|pod| {
@@ -79,14 +85,14 @@ fn is_of_asking(line: &logs::Decoded) -> bool {
 }
 
 /// The logs of the guide's Gateway, followed from now on.
-async fn follow(cluster: &cluster::Cluster, cancel: &CancellationToken) -> Receiver<Followed> {
+async fn follow(cluster: &ngf_cluster::Cluster, cancel: &CancellationToken) -> Receiver<Followed> {
     let mut snapshots = cluster.watch(cancel);
-    let snapshot = cluster::Cluster::settled(&mut snapshots, Duration::from_mins(1)).await;
+    let snapshot = ngf_cluster::Cluster::settled(&mut snapshots, Duration::from_mins(1)).await;
     let gateway = ObjectRef::new(Kind::Gateway, "default", "gateway");
-    let (sources, missing) = logs::sources(&snapshot, &[gateway]);
+    let (sources, missing) = ngf_core::diagnosis::log_sources::sources(&snapshot, &[gateway]);
     assert_eq!(missing, Vec::<String>::new());
     let read_at = tokio::time::Instant::now();
-    let read = logs::read_to_follow(
+    let read = ngf_cluster::logs::read_to_follow(
         cluster,
         &sources,
         Duration::from_hours(1),
@@ -95,7 +101,7 @@ async fn follow(cluster: &cluster::Cluster, cancel: &CancellationToken) -> Recei
     .await;
     let cursors = read.into_iter().map(|(_, cursor)| cursor);
     let begun = sources.into_iter().zip(cursors).collect();
-    logs::follow(cluster, snapshots, None, begun, read_at, cancel)
+    ngf_cluster::logs::follow(cluster, snapshots, None, begun, read_at, cancel)
 }
 
 /// Takes news until so many lines of asking have come, and some moments more: the number of lines, and
@@ -299,7 +305,7 @@ async fn the_demos_gateway_is_asked_and_its_log_is_read_as_on_any_cluster() {
     let cluster = connect(sandbox.kubeconfig()).await;
     let cancel = CancellationToken::new();
     let mut snapshots = cluster.watch(&cancel);
-    let snapshot = cluster::Cluster::settled(&mut snapshots, Duration::from_mins(1)).await;
+    let snapshot = ngf_cluster::Cluster::settled(&mut snapshots, Duration::from_mins(1)).await;
     let world = Live::new(cluster, snapshots, LiveOptions::embedded(PATIENCE));
     let mut logs = world.logs(&cancel).expect("there are logs");
     let target = ProbeTarget::parse("httproute/secure-app", "default").expect("a target");

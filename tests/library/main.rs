@@ -5,6 +5,7 @@ mod sandbox_support;
 #[path = "../support/mod.rs"]
 mod support;
 
+mod architecture;
 mod bounded;
 mod chain;
 mod cluster_connect;

@@ -15,7 +15,7 @@ use std::{
 
 use crate::support::scenario::{self, Scenario};
 use insta::assert_snapshot;
-use ngf_tui::{
+use ngf_core::{
     diagnosis::{
         ngf::{directives, predicted_all},
         plan::{ProbeTarget, connections},

@@ -17,8 +17,8 @@ use axum::{
     extract::{Request, State},
     http::{Method, Response, StatusCode, header},
 };
+use ngf_cluster::{ClusterOptions, connect};
 use ngf_sandbox::Stage;
-use ngf_tui::cluster::{ClusterOptions, connect};
 use serde_json::{Value, json};
 
 /// What a recorder answers itself: to the first `times` requests of this method whose path ends so.
@@ -183,9 +183,13 @@ async fn pass(State(recorder): State<Recorder>, request: Request) -> Response<Bo
     }
 }
 
-async fn forward(recorder: &Recorder, parts: &http::request::Parts, body: Bytes) -> Response<Body> {
+async fn forward(
+    recorder: &Recorder,
+    parts: &axum::http::request::Parts,
+    body: Bytes,
+) -> Response<Body> {
     let target = parts.uri.path_and_query().expect("a path").as_str();
-    let mut request = http::Request::builder()
+    let mut request = axum::http::Request::builder()
         .method(parts.method.clone())
         .uri(target);
     for name in [header::CONTENT_TYPE, header::ACCEPT] {

@@ -4,9 +4,8 @@ use std::{fmt::Write as _, time::Duration};
 
 use crate::support::scenario::{self, Scenario};
 use insta::assert_snapshot;
-use ngf_sandbox::{SCENARIOS, Sandbox, SandboxOptions, Stage};
-use ngf_tui::{
-    cluster::{self, ClusterOptions},
+use ngf_cluster::{self, ClusterOptions};
+use ngf_core::{
     diagnosis::{
         Diagnosis, Evidence,
         ngf::{Release, directives, predicted},
@@ -20,6 +19,7 @@ use ngf_tui::{
         topology::{Topology, is_ngf_controller},
     },
 };
+use ngf_sandbox::{SCENARIOS, Sandbox, SandboxOptions, Stage};
 
 fn text(snapshot: &Snapshot, object: &ObjectRef) -> String {
     let mut out = String::new();
@@ -174,7 +174,7 @@ async fn the_embedded_cluster_says_what_is_predicted() {
             all_namespaces: true,
             ..ClusterOptions::default()
         };
-        let cluster = cluster::connect(&options).await.expect("a cluster");
+        let cluster = ngf_cluster::connect(&options).await.expect("a cluster");
         let mut snapshot = cluster.snapshot(Duration::from_secs(20)).await;
         // What nginx says of a reload comes a moment later.
         for _ in 0..40 {

@@ -15,7 +15,7 @@ use crate::support::{
     ngf_tui,
     scenario::{self, Scenario},
 };
-use ngf_tui::{
+use ngf_core::{
     command::{Command as Printed, shell_word},
     diagnosis::finding::{ObjectChange, Remedy},
     model::{kind::Kind, object::ObjectRef},

@@ -127,7 +127,15 @@ fn sources(folder: &Path, into: &mut Vec<PathBuf>) {
 fn no_source_writes_a_command_as_text() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut files = Vec::new();
-    for folder in ["src", "ui/src", "probes/src", "sandbox/src"] {
+    for folder in [
+        "src",
+        "core/src",
+        "cluster/src",
+        "tls/src",
+        "ui/src",
+        "probes/src",
+        "sandbox/src",
+    ] {
         sources(&root.join(folder), &mut files);
     }
     let (mut wrong, mut read) = (Vec::new(), 0);
@@ -149,7 +157,7 @@ fn no_source_writes_a_command_as_text() {
     assert!(read > 3_000, "{read} texts were found");
     assert!(
         wrong.is_empty(),
-        "build these with ngf_tui::command::Command:\n{}",
+        "build these with ngf_core::command::Command:\n{}",
         wrong.join("\n")
     );
 }

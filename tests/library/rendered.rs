@@ -1,6 +1,6 @@
 //! What is read of `nginx -T`, and what is not.
 
-use ngf_tui::rendered::Rendered;
+use ngf_core::rendered::Rendered;
 
 const CONFIGURATION: &str = r#"
 # configuration file /etc/nginx/nginx.conf:

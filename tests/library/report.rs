@@ -2,10 +2,8 @@
 
 use crate::support::scenario::{BROKEN, Scenario};
 use insta::{assert_snapshot, with_settings};
-use ngf_tui::{
-    diagnosis::Diagnosis,
-    report::{FailOn, json, text},
-};
+use ngf_core::diagnosis::Diagnosis;
+use ngf_tui::report::{FailOn, json, text};
 use serde_json::Value;
 
 fn printed(diagnosis: &Diagnosis) -> String {

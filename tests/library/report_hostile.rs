@@ -9,10 +9,8 @@ use comrak::{
     nodes::{AstNode, NodeValue},
     parse_document,
 };
-use ngf_tui::{
-    diagnosis::{Diagnosis, Finding},
-    report::{FailOn, json, junit, markdown},
-};
+use ngf_core::diagnosis::{Diagnosis, Finding};
+use ngf_tui::report::{FailOn, json, junit, markdown};
 use serde_json::Value;
 
 /// Names that stand in titles, commands and evidence.

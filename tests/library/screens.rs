@@ -4,10 +4,10 @@ use std::{path::PathBuf, sync::Arc};
 
 use crate::support::scenario::{BROKEN, Scenario};
 use jiff::Timestamp;
+use ngf_core::model::{kind::Kind, snapshot::Lookup};
 use ngf_tui::{
     app::{event::Event, headless::Headless, state::App},
     files,
-    model::{kind::Kind, snapshot::Lookup},
     world::Files,
 };
 use ngf_ui::{Theme, golden};

@@ -5,6 +5,11 @@ use std::{sync::Arc, time::Duration};
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use jiff::{SignedDuration, Timestamp};
+use ngf_cluster::{
+    self, Cluster, ClusterOptions,
+    transport::{Via, find_leftovers},
+};
+use ngf_core::model::snapshot::Snapshot;
 use ngf_sandbox::{SCENARIOS, Sandbox, SandboxOptions, Stage};
 use ngf_tui::{
     app::{
@@ -13,11 +18,6 @@ use ngf_tui::{
         state::{App, Overlay},
         update::update,
     },
-    cluster::{
-        self, Cluster, ClusterOptions,
-        transport::{Via, find_leftovers},
-    },
-    model::snapshot::Snapshot,
     world::{Live, LiveOptions},
 };
 use ngf_ui::{Theme, golden};
@@ -30,7 +30,7 @@ async fn on_the_guide() -> (Sandbox, Cluster, Headless) {
     let sandbox = Sandbox::start(SandboxOptions::new(&SCENARIOS[0], Stage::Policy))
         .await
         .expect("an embedded cluster");
-    let cluster = cluster::connect(&ClusterOptions {
+    let cluster = ngf_cluster::connect(&ClusterOptions {
         kubeconfig_text: Some(sandbox.kubeconfig()),
         all_namespaces: true,
         ..ClusterOptions::default()
@@ -60,7 +60,7 @@ async fn settled(cluster: &Cluster) -> Arc<Snapshot> {
     loop {
         let snapshot = Arc::new(cluster.snapshot(SETTLE).await);
         let running = snapshot.gateways.keys().any(|gateway| {
-            cluster::transport::data_plane(&snapshot, gateway)
+            ngf_core::data_plane::data_plane(&snapshot, gateway)
                 .is_ok_and(|found| found.usable().is_ok())
         });
         if running || std::time::Instant::now() > until {

@@ -12,6 +12,20 @@ use std::{
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use futures::{FutureExt, future::BoxFuture};
 use jiff::{SignedDuration, Timestamp};
+use ngf_cluster::{
+    beside::{Beside, ClientView, LogLine, NameView, Source},
+    grid::{self, Cell, Done, Grid, Progress},
+    transport::{Confirmation, Via, WayTaken},
+};
+use ngf_core::{
+    diagnosis::{
+        Finding, Severity,
+        finding::{ObjectChange, Remedy},
+        plan::{ProbePlan, ProbeTarget, plan_every},
+    },
+    fix::{self, FixPlan},
+    model::{kind::Kind, object::ObjectRef, snapshot::Snapshot},
+};
 use ngf_tls::transcript::{
     ClientCertificate, Direction, Engine, HttpAnswer, Layer, NginxVerdict, Outcome, SCHEMA, Step,
     StepStatus, Transcript,
@@ -25,17 +39,7 @@ use ngf_tui::{
         state::{App, Overlay},
         update::update,
     },
-    beside::{Beside, ClientView, LogLine, NameView, Source},
-    cluster::transport::{Confirmation, Via, WayTaken},
-    diagnosis::{
-        Finding, Severity,
-        finding::{ObjectChange, Remedy},
-        plan::{ProbePlan, ProbeTarget, plan_every},
-    },
     files,
-    fix::{self, FixPlan},
-    grid::{self, Cell, Done, Grid, Progress},
-    model::{kind::Kind, object::ObjectRef, snapshot::Snapshot},
 };
 use ngf_ui::{Theme, golden};
 use tokio::sync::mpsc;

@@ -3,10 +3,8 @@
 use crate::support::scenario::Scenario;
 use insta::{assert_snapshot, with_settings};
 use jiff::{SignedDuration, Timestamp};
-use ngf_tui::{
-    diagnosis::{chain::Trust, timeline::Timeline},
-    report::{chain, text::Style},
-};
+use ngf_core::diagnosis::{chain::Trust, timeline::Timeline};
+use ngf_tui::report::{chain, text::Style};
 
 const DAY: i64 = 86_400;
 

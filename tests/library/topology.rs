@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use crate::support::scenario::Scenario;
 use insta::assert_snapshot;
-use ngf_tui::{
+use ngf_core::{
     diagnosis::{
         ngf::directives,
         plan::{PlannedTls, ProbeTarget, connections, plan},

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use ngf_tui::diagnosis::registry::RULES;
+use ngf_core::diagnosis::registry::RULES;
 
 use super::{case::Case, cases, frontend, refused, stories};
 

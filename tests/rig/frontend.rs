@@ -4,7 +4,7 @@
 use std::process::Command;
 
 use jiff::Timestamp;
-use ngf_tui::{
+use ngf_core::{
     diagnosis::{Diagnosis, Evidence, ngf::frontend::frontend_bundle_file},
     logs::Role,
     model::{kind::Kind, object::ObjectRef},

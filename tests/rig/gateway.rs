@@ -6,8 +6,7 @@ use std::{
     fmt::Write as _,
 };
 
-use ngf_tls::certificate::CertificateFacts;
-use ngf_tui::{
+use ngf_core::{
     diagnosis::{
         ngf::{SYSTEM_CA_FILE, bundle_file, directives, key_pair_file},
         plan::{Connection, TrustSource},
@@ -15,6 +14,7 @@ use ngf_tui::{
     },
     model::snapshot::Snapshot,
 };
+use ngf_tls::certificate::CertificateFacts;
 use openssl::x509::X509;
 
 use super::{
@@ -193,7 +193,7 @@ fn stream(connection: &Connection, listens: u16, upstreams: &str) -> String {
 }
 
 fn scheme(connection: &Connection) -> &'static str {
-    use ngf_tui::model::kind::Kind;
+    use ngf_core::model::kind::Kind;
     match (connection.route.kind, connection.tls.is_some()) {
         (Kind::GRPCRoute, true) => "grpcs",
         (Kind::GRPCRoute, false) => "grpc",
@@ -269,7 +269,7 @@ pub(crate) fn files(case: &Case, given: &Given<'_>) -> BTreeMap<String, String> 
 /// `tls.crt` of a Secret, and the key that was minted with its first certificate.
 pub(crate) fn identity(
     given: &Given<'_>,
-    secret: &ngf_tui::model::object::ObjectRef,
+    secret: &ngf_core::model::object::ObjectRef,
 ) -> (String, String) {
     let chain = trust::certificates(given.snapshot, secret, "tls.crt").expect("a certificate");
     let key = given.certificates.values().find(|pair| {

@@ -23,13 +23,7 @@ use std::{collections::BTreeMap, fmt::Write as _, sync::Arc, time::Duration};
 use case::{Case, Certificates, Endpoints, Shape};
 use gateway::Given;
 use jiff::Timestamp;
-use ngf_probes::{
-    dial::Direct,
-    probe,
-    spec::{ClientIdentity, HttpSpec, ProbeSpec, TlsSpec, Trust},
-};
-use ngf_tls::transcript::{Outcome, Transcript};
-use ngf_tui::{
+use ngf_core::{
     diagnosis::{
         Diagnosis, Evidence,
         evidence::Probed,
@@ -40,6 +34,12 @@ use ngf_tui::{
     model::{index::Index, kind::Kind, object::ObjectRef, snapshot::Snapshot, topology::Topology},
     rendered::{InPod, Rendered},
 };
+use ngf_probes::{
+    dial::Direct,
+    probe,
+    spec::{ClientIdentity, HttpSpec, ProbeSpec, TlsSpec, Trust},
+};
+use ngf_tls::transcript::{Outcome, Transcript};
 use serde_json::{Value, json};
 use support::scenario::{Change, changed};
 use tokio_util::sync::CancellationToken;

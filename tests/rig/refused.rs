@@ -3,7 +3,7 @@
 //! configuration, so that they cannot show this.
 
 use jiff::Timestamp;
-use ngf_tui::{
+use ngf_core::{
     diagnosis::{Diagnosis, Evidence, ngf::bundle_file},
     logs::Role,
 };

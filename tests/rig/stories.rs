@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
-use ngf_tui::{
+use ngf_core::{
     diagnosis::{
         Diagnosis, Evidence,
         ngf::{bundle_file, key_pair_file},

@@ -10,7 +10,7 @@ use std::{
     sync::OnceLock,
 };
 
-use ngf_tui::{diagnosis::Finding, model::kind::Kind};
+use ngf_core::{diagnosis::Finding, model::kind::Kind};
 use serde_json::Value;
 
 use super::scenario::{self, Scenario};
@@ -259,7 +259,7 @@ pub(crate) struct Attacked {
     pub(crate) scenario: String,
     pub(crate) name: String,
     pub(crate) payload: &'static str,
-    pub(crate) diagnosis: ngf_tui::diagnosis::Diagnosis,
+    pub(crate) diagnosis: ngf_core::diagnosis::Diagnosis,
 }
 
 /// A scenario with a payload wherever its objects hold a name.

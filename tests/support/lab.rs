@@ -14,7 +14,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use ngf_tui::cluster::{self, Cluster, ClusterOptions};
+use ngf_cluster::{self, Cluster, ClusterOptions};
 
 /// Names the kubeconfig of the lab.
 const VARIABLE: &str = "NGF_TUI_LAB_KUBECONFIG";
@@ -228,7 +228,9 @@ impl Lab {
             namespace: Some(self.namespace.clone()),
             ..ClusterOptions::default()
         };
-        cluster::connect(&options).await.expect("the lab answers")
+        ngf_cluster::connect(&options)
+            .await
+            .expect("the lab answers")
     }
 
     /// The program, on this namespace, as this context's user.

@@ -10,7 +10,7 @@ use std::{
     thread,
 };
 
-use ngf_tui::cluster::{self, Cluster, ClusterOptions};
+use ngf_cluster::{self, Cluster, ClusterOptions};
 
 use super::lab::Lab;
 
@@ -81,7 +81,9 @@ impl Proxy {
             namespace: Some(self.namespace.clone()),
             ..ClusterOptions::default()
         };
-        cluster::connect(&options).await.expect("the lab answers")
+        ngf_cluster::connect(&options)
+            .await
+            .expect("the lab answers")
     }
 }
 

@@ -19,7 +19,7 @@ use rustix::{
 };
 
 /// How long something may take on a busy machine.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_mins(2);
 
 /// What the reading thread knows and is told.
 #[derive(Default)]

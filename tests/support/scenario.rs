@@ -9,19 +9,12 @@ use std::{
 };
 
 use jiff::Timestamp;
-use ngf_tls::{
-    certificate::CertificateFacts,
-    transcript::{
-        ClientCertificate, Engine, HttpAnswer, NginxVerdict, Outcome, SCHEMA, TlsAgreed, Transcript,
-    },
-};
-use ngf_tui::{
+use ngf_core::{
     diagnosis::{
         Diagnosis, Evidence, Finding, Severity, Verdict,
         evidence::Probed,
         plan::{ProbePlan, ProbeTarget, plan},
     },
-    files,
     logs::{PodLog, Role, Tally},
     model::{
         decode::{self, Decoded, Incoming},
@@ -33,6 +26,13 @@ use ngf_tui::{
     over::said::{Outcome as Answer, Refusal, Said, Why},
     rendered::{InPod, Rendered},
 };
+use ngf_tls::{
+    certificate::CertificateFacts,
+    transcript::{
+        ClientCertificate, Engine, HttpAnswer, NginxVerdict, Outcome, SCHEMA, TlsAgreed, Transcript,
+    },
+};
+use ngf_tui::files;
 use serde::Deserialize;
 use serde_json::{Value, json};
 

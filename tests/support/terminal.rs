@@ -6,7 +6,7 @@ use std::{
 };
 
 /// How long the screen may take to show what is waited for.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_mins(2);
 
 /// A tmux server of its own with one window; ends with the value.
 pub(crate) struct Terminal {

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use unicode_segmentation::UnicodeSegmentation;
 
-use crate::text::{clean, width};
+use crate::cells::{clean, width};
 
 /// Which set of signs a terminal can show.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]

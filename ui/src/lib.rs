@@ -19,6 +19,7 @@
 //! assert_eq!(text, ["▾ ✓ root", "└── ✗ child           3m"]);
 //! ```
 
+mod cells;
 pub mod glyphs;
 pub mod golden;
 pub mod input;

@@ -7,8 +7,8 @@ use futures::FutureExt as _;
 use futures::future::BoxFuture;
 
 use super::{Dial, DialError, Dialled, Fault, Target};
+use crate::dial::{dns, tcp};
 use crate::recorder::Recorder;
-use crate::steps::{dns, tcp};
 
 /// Dials from here, with the names that this machine's resolver knows.
 #[derive(Debug, Clone, Copy, Default)]

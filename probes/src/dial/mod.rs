@@ -2,6 +2,9 @@
 //! someone else brings (exec in a pod, port-forward).
 
 mod direct;
+pub mod dns;
+pub mod names_there;
+pub mod tcp;
 
 use std::io;
 use std::sync::{Arc, OnceLock};

@@ -2,9 +2,9 @@
 //! number up to the comma before `client:`.
 
 use super::{Ending, Observed};
+use crate::dial::tcp::os_text;
 use crate::engine::openssl::failure::{TlsFailure, suffix};
 use crate::steps::http::body::BodyEnd;
-use crate::steps::tcp::os_text;
 use ngf_tls::sanitize;
 
 /// NGINX cuts a line at 2048 bytes (`NGX_MAX_ERROR_STR`).

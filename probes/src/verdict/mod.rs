@@ -4,6 +4,7 @@
 //! `…_process_header`), `ngx_event_openssl.c`.
 
 pub mod client;
+pub(crate) mod last_step;
 mod log_line;
 mod sentence;
 

@@ -2,10 +2,10 @@
 
 use super::client::{BAD_CERTIFICATE_PAGE, NO_CERTIFICATE_PAGE};
 use super::{Ending, Observed, ObservedTls};
+use crate::dial::tcp::os_text;
 use crate::engine::openssl::failure::TlsFailure;
 use crate::steps::http::Answer;
 use crate::steps::http::body::BodyEnd;
-use crate::steps::tcp::os_text;
 use ngf_tls::certificate::CertificateFacts;
 use ngf_tls::messages::names;
 use ngf_tls::sanitize;

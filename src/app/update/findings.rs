@@ -9,12 +9,10 @@ use crate::{
         job::FixNews,
         state::{App, Overlay, Pane},
     },
-    cluster::transport::Confirmation,
-    diagnosis::Finding,
-    fix,
     views::ViewId,
-    world::making::READ_ONLY,
 };
+use ngf_cluster::{making::READ_ONLY, transport::Confirmation};
+use ngf_core::{diagnosis::Finding, fix};
 
 /// The finding that is meant: the selected cause, the selected finding of the tab, or the first one of
 /// the selected node.

@@ -18,9 +18,9 @@ use crate::{
         event::Effect,
         state::{App, Overlay, Pane},
     },
-    cluster::transport::Via,
     views::{VIEWS, ViewId},
 };
+use ngf_cluster::transport::Via;
 
 pub(super) fn pasted(app: &mut App, text: &str) -> Vec<Effect> {
     match &mut app.overlay {

@@ -16,7 +16,7 @@ use super::{
     event::{Diagnosed, Effect, Event},
     state::App,
 };
-use crate::{
+use ngf_core::{
     diagnosis::{Evidence, Severity, Verdict},
     model::{kind::Kind, object::ObjectRef, snapshot::KindState, topology::What},
 };

@@ -8,9 +8,9 @@ use ngf_ui::{
 use super::probing;
 use crate::{
     app::state::{App, Overlay, Pane, Zoom},
-    model::topology::NodeIx,
     views::{VIEWS, ViewId},
 };
+use ngf_core::model::topology::NodeIx;
 
 pub(super) fn move_by(app: &mut App, lines: isize) {
     on_list(

@@ -18,19 +18,21 @@ use crate::{
         matrix::{Lives, Matrix},
         state::{App, Around, BesideState, Opened, Overlay, Pane, Question, Tests},
     },
-    cluster::{
-        is_settled,
-        transport::{Confirmation, Via, data_plane},
-    },
+    views::{ViewId, handshake},
+};
+use ngf_cluster::{
+    grid, is_settled,
+    making::{Preparation, READ_ONLY},
+    transport::{Confirmation, Via},
+};
+use ngf_core::{
+    data_plane::data_plane,
     diagnosis::{
         Untested,
         evidence::Probed,
         plan::{PlanKey, ProbePlan, ProbeTarget, plan},
     },
-    grid,
     model::{object::ObjectRef, topology::What},
-    views::{ViewId, handshake},
-    world::making::{Preparation, READ_ONLY},
 };
 
 /// A key that comes sooner after a question than this was not meant for it.

@@ -5,13 +5,15 @@ use std::{path::PathBuf, time::Duration};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::Timestamp;
 
-use crate::{
+use self::via::via;
+use ngf_cluster::{
     beside::Address,
-    cluster::transport::{IMAGE, Via},
+    transport::{IMAGE, Via},
 };
 use values::{CodeParser, days, duration, gateway_address, moment, parallel, past, seconds};
 
 mod values;
+mod via;
 
 /// Finds out why mutual TLS between NGINX Gateway Fabric and a backend breaks.
 ///
@@ -87,7 +89,7 @@ pub struct InputArgs {
 #[derive(Debug, Clone, Default, Args)]
 pub struct DebugArgs {
     /// From where the bytes of a probe leave at first; the key v chooses another way
-    #[arg(long, value_enum, value_name = "WAY", help_heading = "Way")]
+    #[arg(long, value_parser = via(), value_name = "WAY", help_heading = "Way")]
     pub via: Option<Via>,
     /// Image of a debug pod or ephemeral container: one that holds sleep and nc, or the tool's own
     #[arg(long, value_name = "IMAGE", help_heading = "Way")]
@@ -315,7 +317,7 @@ pub struct WayArgs {
     /// From where the bytes leave
     #[arg(
         long,
-        value_enum,
+        value_parser = via(),
         default_value_t,
         value_name = "WAY",
         conflicts_with = "connect",
@@ -518,7 +520,7 @@ pub struct DemoArgs {
     #[arg(long, value_name = "FILE", requires = "serve")]
     pub kubeconfig_out: Option<PathBuf>,
     /// From where the bytes of a probe leave at first; the key v chooses another way
-    #[arg(long, value_enum, value_name = "WAY", conflicts_with_all = ["plain", "serve"])]
+    #[arg(long, value_parser = via(), value_name = "WAY", conflicts_with_all = ["plain", "serve"])]
     pub via: Option<Via>,
     /// Test no path without a key press
     #[arg(long, conflicts_with_all = ["plain", "serve"])]

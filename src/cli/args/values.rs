@@ -5,7 +5,9 @@ use std::time::Duration;
 use clap::builder::{PossibleValue, StringValueParser, TypedValueParser};
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
 
-use crate::{beside::Address, cli::connect::host_and_port, diagnosis::registry::RULES};
+use crate::cli::connect::host_and_port;
+use ngf_cluster::beside::Address;
+use ngf_core::diagnosis::registry::RULES;
 
 /// Takes any text, and offers the codes of all rules for completion.
 #[derive(Debug, Clone, Copy)]

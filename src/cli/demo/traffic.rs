@@ -11,11 +11,9 @@ use ngf_tls::protocol::Protocol;
 use tokio::{sync::watch, time::sleep};
 use tokio_util::sync::CancellationToken;
 
-use crate::{
-    cluster::{
-        Cluster,
-        transport::{PortForward, data_plane},
-    },
+use ngf_cluster::{Cluster, transport::PortForward};
+use ngf_core::{
+    data_plane::data_plane,
     diagnosis::plan::{ProbePlan, ProbeTarget, plan},
     model::snapshot::Snapshot,
 };

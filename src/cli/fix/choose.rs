@@ -8,11 +8,13 @@ use crate::{
         args::{FixArgs, InputArgs},
         output,
     },
+    report::clean,
+};
+use ngf_core::{
     command::Command,
     diagnosis::{Diagnosis, Finding, Severity, registry, words::count},
     fix::{self, FixPlan},
     model::{kind::Kind, object::ObjectRef, snapshot::Snapshot},
-    report::clean,
 };
 
 /// What the command line asks for.

@@ -22,13 +22,13 @@ use super::{
     measure::{Parts, measured},
     output,
 };
-use crate::{
-    cluster::Cluster,
+use crate::report::clean;
+use ngf_cluster::{Cluster, transport::Confirmation};
+use ngf_core::{
     diagnosis::{Diagnosis, Evidence, Finding, registry::only_probes_show},
-    fix::{self, Confirmation, DiffKind, FixPlan, PATIENCE},
+    fix::{self, DiffKind, FixPlan, PATIENCE},
+    in_words,
     model::{object::ObjectRef, snapshot::Snapshot},
-    report::clean,
-    world::in_words,
 };
 
 mod choose;
@@ -201,10 +201,10 @@ impl Job {
         plan: &FixPlan,
         before: &Diagnosis,
     ) -> Result<u8, CliError> {
-        if let Err(denied) = fix::who_may(&self.cluster, plan).await {
+        if let Err(denied) = ngf_cluster::fix::who_may(&self.cluster, plan).await {
             return Err(denied.into());
         }
-        let tried = fix::dry_run(&self.cluster, plan)
+        let tried = ngf_cluster::fix::dry_run(&self.cluster, plan)
             .await
             .map_err(|error| in_words(&error))?;
         output::print("\n")?;
@@ -222,7 +222,7 @@ impl Job {
             output::say("nothing was changed");
             return Ok(EXIT_FOUND);
         }
-        let done = fix::apply(&self.cluster, plan, Confirmation::given())
+        let done = ngf_cluster::fix::apply(&self.cluster, plan, Confirmation::given())
             .await
             .map_err(|error| in_words(&error))?;
         for line in &done {

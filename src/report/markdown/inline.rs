@@ -4,7 +4,8 @@
 
 use std::ops::Range;
 
-use crate::{diagnosis::Finding, model::object::ObjectRef, report::clean};
+use crate::report::clean;
+use ngf_core::{diagnosis::Finding, model::object::ObjectRef};
 
 /// The names that a finding is about: each is one code span, whatever it holds.
 pub(super) struct Names(Vec<(String, usize)>);
@@ -218,7 +219,7 @@ fn is_plain(word: &str, is_first: bool) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
+    use ngf_core::{
         diagnosis::{Finding, Severity},
         model::kind::Kind,
     };

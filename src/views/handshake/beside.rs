@@ -1,15 +1,14 @@
 //! What stands beside a handshake: what the gateway's client gets, what was logged, how names resolve,
 //! which way the bytes went, and what is missing of all that.
 
-use clap::ValueEnum;
 use ngf_tls::transcript::Transcript;
 use ngf_ui::{Label, Mark, Role, Theme, widgets::fields::Field};
 
 use super::{Arrow, mark_of};
-use crate::{
-    app::state::{BesideState, Shown},
+use crate::app::state::{BesideState, Shown};
+use ngf_cluster::{
     beside::{Beside, ClientView, LogLine, Source},
-    cluster::transport::{Via, WayTaken},
+    transport::{Via, WayTaken},
 };
 
 /// Lines of a log that are said at one message; the rest is counted.
@@ -58,7 +57,7 @@ fn verdicts(transcript: &Transcript, beside: &BesideState, theme: &Theme) -> Lab
 
 /// `via exec: TLS and network, from nginx's own container`.
 fn way_line(way: &WayTaken, theme: &Theme) -> Label {
-    let via = Via::from_str(&way.via, true).ok();
+    let via = way.via.parse::<Via>().ok();
     let proves = via.map_or("", Via::proves);
     let words = format!("via {}: {proves}", way.via);
     if via == Some(Via::PortForward) {

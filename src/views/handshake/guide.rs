@@ -3,7 +3,10 @@
 //! The order is the guide's, not the wire's: on the wire the server's certificate comes before the
 //! client's. What NGINX would not have reached is drawn as never having happened.
 
-use ngf_probes::steps::{http, tcp, tls};
+use ngf_probes::{
+    dial::tcp,
+    steps::{http, tls},
+};
 use ngf_tls::{
     certificate::CertificateFacts,
     transcript::{Direction, Layer, Outcome, Step, StepStatus, Transcript},
@@ -11,7 +14,7 @@ use ngf_tls::{
 use ngf_ui::{Label, Mark, Role, widgets::sequence::Message};
 
 use super::{Arrow, BACKEND, CLIENT, GATEWAY, wire};
-use crate::diagnosis::plan::ProbePlan;
+use ngf_core::diagnosis::plan::ProbePlan;
 
 /// The eleven arrows.
 pub(super) fn arrows(transcript: &Transcript, plan: &ProbePlan) -> Vec<Arrow> {

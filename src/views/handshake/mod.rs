@@ -23,10 +23,8 @@ use ratatui::{
 pub use step::{fields, title as step_title};
 
 use super::{ViewId, ViewInfo, words};
-use crate::{
-    app::state::{App, Pane, Shown, Zoom},
-    diagnosis::{evidence::Probed, plan::ProbePlan},
-};
+use crate::app::state::{App, Pane, Shown, Zoom};
+use ngf_core::diagnosis::{evidence::Probed, plan::ProbePlan};
 
 /// The tab.
 pub const VIEW: ViewInfo = ViewInfo {

@@ -4,7 +4,7 @@ use ngf_ui::{Label, Role, ScrollState, Theme};
 use ratatui::{buffer::Buffer, layout::Rect};
 
 use super::{keys, text};
-use crate::diagnosis::registry::{self, Rule};
+use ngf_core::diagnosis::registry::{self, Rule};
 
 pub(super) fn draw(
     code: &'static str,

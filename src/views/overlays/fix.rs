@@ -4,10 +4,8 @@ use ngf_ui::{Label, Mark, Role, Theme};
 use ratatui::{buffer::Buffer, layout::Rect};
 
 use super::{keys, text};
-use crate::{
-    app::fix::{FixDialog, FixPhase},
-    fix::DiffKind,
-};
+use crate::app::fix::{FixDialog, FixPhase};
+use ngf_core::fix::DiffKind;
 
 pub(super) fn draw(dialog: &mut FixDialog, theme: &Theme, area: Rect, buffer: &mut Buffer) {
     let plan = &dialog.plan;

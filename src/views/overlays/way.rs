@@ -14,7 +14,8 @@ use ratatui::{
 };
 
 use super::keys;
-use crate::{app::state::App, cluster::transport::Via};
+use crate::app::state::App;
+use ngf_cluster::transport::Via;
 
 pub(super) fn draw(app: &App, list: &mut ListState, area: Rect, buffer: &mut Buffer) {
     let columns = [

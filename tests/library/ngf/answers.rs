@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use ngf_tui::diagnosis::ngf::Release;
+use ngf_core::diagnosis::ngf::Release;
 use serde_json::Value;
 
 use super::variations;

@@ -31,8 +31,8 @@ use openssl::ssl::{Ssl, SslRef};
 use openssl::x509::verify::X509VerifyParamRef;
 use openssl::x509::{X509, X509Ref, X509StoreContextRef};
 
+use super::file::as_a_file;
 use super::messages::MessageLog;
-use crate::pem::as_a_file;
 use crate::transcript::VerifyEvent;
 
 unsafe extern "C" {

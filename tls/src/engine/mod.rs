@@ -3,6 +3,7 @@
 //! Sources: nginx 1.31 `ngx_event_openssl.c`, `ngx_event_openssl_cache.c`, `ngx_http_upstream.c`.
 
 pub mod ffi;
+mod file;
 mod library;
 pub mod messages;
 mod name;

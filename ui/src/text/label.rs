@@ -160,3 +160,22 @@ pub fn pad(label: &Label, width: usize, ellipsis: &str) -> Label {
     let blanks = width.saturating_sub(label.width());
     label.text(" ".repeat(blanks))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cells::cut;
+
+    #[test]
+    fn a_label_is_cut_as_its_text_is() {
+        for text in ["short", "too long", "漢字漢字", "ne\u{301}e", ""] {
+            for max in 0..9 {
+                assert_eq!(
+                    cut_label(&text.into(), max, "…").plain(),
+                    cut(text, max, "…"),
+                    "{text} in {max}"
+                );
+            }
+        }
+    }
+}

@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use openssl::error::ErrorStack;
 use openssl::ssl::SslRef;
+use openssl::x509::X509Ref;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::timeout_at;
 use tokio_openssl::SslStream;
@@ -93,9 +94,7 @@ impl<S> Session<S> {
 
     /// The path that OpenSSL built, leaf first; it ends early where it found no issuer.
     pub(crate) fn path(&self) -> Vec<CertificateFacts> {
-        self.ssl()
-            .verified_chain()
-            .map_or_else(Vec::new, crate::opinions::facts_of)
+        self.ssl().verified_chain().map_or_else(Vec::new, facts_of)
     }
 
     /// `ngx_ssl_check_host` on the server's certificate.
@@ -126,4 +125,13 @@ impl<S> Session<S> {
     fn ssl(&self) -> &SslRef {
         self.stream.ssl()
     }
+}
+
+/// Certificates that OpenSSL has, as facts.
+fn facts_of<'a>(certificates: impl IntoIterator<Item = &'a X509Ref>) -> Vec<CertificateFacts> {
+    certificates
+        .into_iter()
+        .filter_map(|certificate| certificate.to_der().ok())
+        .filter_map(|der| CertificateFacts::from_der(&der).ok())
+        .collect()
 }

@@ -105,7 +105,7 @@ impl Body {
     pub fn failed(&self, error: &io::Error) -> BodyEnd {
         BodyEnd::Failed {
             errno: error.raw_os_error(),
-            reason: crate::steps::tcp::os_text(error),
+            reason: crate::dial::tcp::os_text(error),
         }
     }
 

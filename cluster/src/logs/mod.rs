@@ -1,0 +1,7 @@
+//! Logs of a cluster: read from the past, and followed while pods come and go.
+
+mod follow;
+mod read;
+
+pub use follow::{Followed, News, follow, watch};
+pub use read::{read, read_to_follow};

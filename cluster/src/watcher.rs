@@ -1,0 +1,516 @@
+//! Lists and watches one kind, for ever.
+//!
+//! kube-runtime's `watcher` is not used: it swallows bookmarks and says nothing when a broken watch
+//! is established again, and whether what is on the screen is live is what people ask first.
+
+use std::{
+    collections::{HashMap, HashSet},
+    pin::pin,
+    sync::Arc,
+    time::Duration,
+};
+
+use futures::StreamExt;
+use jiff::Timestamp;
+use kube::{
+    Client,
+    api::{ListParams, WatchParams},
+    core::WatchEvent,
+};
+use serde::Deserialize;
+use serde_json::Value;
+use tokio::{
+    sync::{Notify, Semaphore, mpsc},
+    time::{Instant, sleep, sleep_until, timeout},
+};
+
+use super::{
+    delta::Delta,
+    error::Failure,
+    link::Link,
+    pace::{LIVED, Lane, Pace},
+    request::{Resource, events, fetch_held},
+    room::Room,
+};
+use ngf_core::model::{
+    decode::{self, Incoming},
+    kind::Kind,
+    object::ObjectRef,
+    snapshot::KindState,
+};
+
+/// Objects of one page.
+const PAGE: u32 = 500;
+/// Seconds after which the API server ends a watch.
+const WATCH_SECONDS: u32 = 290;
+/// How long a watch may say nothing before it counts as broken: the server's own end, and a margin.
+const WATCH_SILENCE: Duration = Duration::from_secs(WATCH_SECONDS as u64 + 10);
+/// The least time between two lists of a kind, and between two watches.
+const LIST_FLOOR: Duration = Duration::from_secs(5);
+const WATCH_FLOOR: Duration = Duration::from_secs(1);
+/// Pages of one list.
+const MAX_PAGES: u32 = 2_000;
+/// Pages in a row that hold no object that the list did not hold before.
+const MAX_REPEATED: u32 = 5;
+/// The pause before the next page where a page was not full.
+const PAGE_PAUSE: Duration = Duration::from_millis(100);
+/// Lists in a row that expire before their last page, or watches that break at once, before it is told.
+const PATIENCE: u32 = 5;
+
+/// What all readers share.
+#[derive(Clone)]
+pub(super) struct Shared {
+    pub(super) client: Client,
+    pub(super) deltas: mpsc::Sender<Delta>,
+    /// Bounds the lists that run at once.
+    pub(super) lists: Arc<Semaphore>,
+    /// What is known of the API server.
+    pub(super) link: Arc<Link>,
+    /// Room for objects of all kinds.
+    pub(super) room: Arc<Room>,
+    /// Room for Events, which are many and of which the store keeps few.
+    pub(super) room_of_events: Arc<Room>,
+    /// Told where the cluster does not have a kind any more.
+    pub(super) missing: Arc<Notify>,
+}
+
+impl Shared {
+    /// Tells the store. An error means that nobody listens any more, and then the reader is being
+    /// cancelled too.
+    pub(super) async fn tell(&self, delta: Delta) {
+        let _ = self.deltas.send(delta).await;
+    }
+}
+
+/// Reads one kind.
+pub(super) struct Watcher {
+    shared: Shared,
+    resource: Resource,
+    /// Namespace to fall back to where the kind may not be read everywhere.
+    fallback: Option<String>,
+    /// Resource versions of what was told to the store.
+    known: HashMap<ObjectRef, String>,
+    /// Whether there are more objects than may be held.
+    is_full: bool,
+    /// Whether a list was complete once.
+    listed: bool,
+    /// Since when nothing can be read.
+    failing_since: Option<Timestamp>,
+    lists: Pace,
+    watches: Pace,
+}
+
+impl Drop for Watcher {
+    fn drop(&mut self) {
+        self.room().give(self.known.len());
+    }
+}
+
+#[derive(Deserialize)]
+struct Page {
+    #[serde(default)]
+    metadata: PageMeta,
+    items: Option<Vec<Incoming>>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct PageMeta {
+    resource_version: Option<String>,
+    #[serde(rename = "continue")]
+    next: Option<String>,
+}
+
+impl Watcher {
+    pub(super) fn new(shared: Shared, resource: Resource, fallback: Option<String>) -> Self {
+        let pace = |floor| Pace::new(Arc::clone(&shared.link), Lane::Kinds, floor);
+        Self {
+            lists: pace(LIST_FLOOR),
+            watches: pace(WATCH_FLOOR),
+            shared,
+            resource,
+            fallback,
+            known: HashMap::new(),
+            is_full: false,
+            listed: false,
+            failing_since: None,
+        }
+    }
+
+    fn kind(&self) -> Kind {
+        self.resource.info.kind
+    }
+
+    /// Room for its objects.
+    fn room(&self) -> &Room {
+        if self.kind() == Kind::Event {
+            &self.shared.room_of_events
+        } else {
+            &self.shared.room
+        }
+    }
+
+    /// Lists and watches, until it is cancelled.
+    pub(super) async fn run(mut self) {
+        loop {
+            self.lists.turn().await;
+            match self.list().await {
+                Ok((resource, version)) => {
+                    self.lists.answered();
+                    self.follow(&resource, version).await;
+                }
+                Err(failure) => {
+                    self.lists.failed(&failure);
+                    self.list_failed(&failure).await;
+                }
+            }
+        }
+    }
+
+    /// Lists everything, page by page; returns what was listed and the version to watch from.
+    async fn list(&mut self) -> Result<(Resource, String), Failure> {
+        match self.list_in(self.resource.clone()).await {
+            Err(Failure::Denied(words)) => {
+                let mut narrow = self.resource.clone();
+                if !narrow.info.namespaced || narrow.namespace.is_some() {
+                    return Err(Failure::Denied(words));
+                }
+                let Some(namespace) = self.fallback.clone() else {
+                    return Err(Failure::Denied(words));
+                };
+                narrow.namespace = Some(namespace.clone());
+                match self.list_in(narrow).await {
+                    Err(Failure::Denied(_)) => Err(Failure::Denied(words)),
+                    listed => {
+                        let delta = Delta::Narrowed(self.kind(), Some(namespace));
+                        self.shared.tell(delta).await;
+                        listed
+                    }
+                }
+            }
+            listed => {
+                if listed.is_ok() {
+                    self.shared.tell(Delta::Narrowed(self.kind(), None)).await;
+                }
+                listed
+            }
+        }
+    }
+
+    async fn list_in(&mut self, resource: Resource) -> Result<(Resource, String), Failure> {
+        // The semaphore is never closed; without a permit the list is only less polite.
+        let _permit = Arc::clone(&self.shared.lists).acquire_owned().await.ok();
+        let mut params = ListParams::default().limit(PAGE);
+        let mut present = HashSet::new();
+        self.is_full = false;
+        let (mut pages, mut repeated) = (0, 0);
+        let version = loop {
+            let request = resource
+                .request()
+                .list(&params)
+                .map_err(|error| Failure::Other(error.to_string()))?;
+            // the place for a large answer is kept until it is taken in
+            let (page, _place) = fetch_held::<Page>(&self.shared.client, request).await?;
+            let items = page.items.unwrap_or_default();
+            let (of_page, before) = (items.len(), present.len());
+            self.page(items, &resource, &mut present).await;
+            params.continue_token = page.metadata.next.filter(|token| !token.is_empty());
+            if params.continue_token.is_none() || self.is_full {
+                break page.metadata.resource_version.unwrap_or_default();
+            }
+            pages += 1;
+            repeated = if present.len() > before {
+                0
+            } else {
+                repeated + 1
+            };
+            if repeated >= MAX_REPEATED || pages >= MAX_PAGES {
+                return Err(Failure::Endless(format!(
+                    "the API server continues its list of {} without end: {pages} pages were read",
+                    self.resource.info.plural
+                )));
+            }
+            if of_page < PAGE as usize {
+                sleep(PAGE_PAUSE).await;
+            }
+        };
+        let before = self.known.len();
+        self.known
+            .retain(|reference, _| present.contains(reference));
+        self.room().give(before - self.known.len());
+        self.shared.tell(Delta::Listed(self.kind(), present)).await;
+        self.listed = true;
+        if self.is_calm() {
+            self.live().await;
+        } else {
+            // as new as this list, as long as no watch holds
+            self.failing_since = Some(Timestamp::now());
+        }
+        Ok((resource, version))
+    }
+
+    /// Tells what a page holds that was not known yet.
+    async fn page(
+        &mut self,
+        items: Vec<Incoming>,
+        resource: &Resource,
+        present: &mut HashSet<ObjectRef>,
+    ) {
+        let mut changed = Vec::new();
+        for mut item in items {
+            resource.complete(&mut item.value);
+            if let Some((reference, version)) = self.identity(&item.value) {
+                let unchanged = !version.is_empty() && self.known.get(&reference) == Some(&version);
+                if unchanged {
+                    present.insert(reference);
+                    continue;
+                }
+                if !self.hold(&reference, version) {
+                    continue;
+                }
+                present.insert(reference);
+            }
+            if changed.len() >= PAGE as usize {
+                // a server that does not keep to the limit
+                let changed = std::mem::take(&mut changed);
+                self.shared.tell(Delta::Changed(changed)).await;
+            }
+            match decode::object(self.kind(), item, "") {
+                Ok(decoded) => changed.push(decoded),
+                Err(problem) => self.shared.tell(Delta::Problem(problem)).await,
+            }
+        }
+        if !changed.is_empty() {
+            self.shared.tell(Delta::Changed(changed)).await;
+        }
+    }
+
+    /// Name and resource version of an object, as decoding will see them.
+    fn identity(&self, value: &Value) -> Option<(ObjectRef, String)> {
+        let metadata = value.get("metadata")?;
+        let text = |key: &str| {
+            let text = metadata.get(key).and_then(Value::as_str);
+            ngf_core::model::clean::clean_line(text.unwrap_or_default())
+        };
+        let name = text("name");
+        let namespace = text("namespace");
+        // Decoding refuses a name that is too long, and says so.
+        if name.is_empty() || name.len().max(namespace.len()) > decode::MAX_NAME {
+            return None;
+        }
+        let reference = ObjectRef::new(self.kind(), namespace, name);
+        let version = text("resourceVersion");
+        let version = (version.len() <= decode::MAX_NAME).then_some(version);
+        Some((reference, version.unwrap_or_default()))
+    }
+
+    /// Takes an object in among those that are known; `false` where there are too many.
+    fn hold(&mut self, reference: &ObjectRef, version: String) -> bool {
+        if let Some(known) = self.known.get_mut(reference) {
+            *known = version;
+            return true;
+        }
+        if !self.room().take(self.known.len()) {
+            self.is_full = true;
+            return false;
+        }
+        self.known.insert(reference.clone(), version);
+        true
+    }
+
+    /// Whether neither lists nor watches keep failing.
+    fn is_calm(&self) -> bool {
+        self.lists.failures() < 2 && self.watches.failures() < 2
+    }
+
+    /// Watches from `version` on, until a new list is needed.
+    async fn follow(&mut self, resource: &Resource, mut version: String) {
+        loop {
+            self.watches.turn().await;
+            let began = Instant::now();
+            let ended = self.watch(resource, &mut version).await;
+            if began.elapsed() >= LIVED {
+                self.progressed();
+            }
+            match ended {
+                Ok(()) if began.elapsed() >= LIVED => {}
+                Ok(()) => {
+                    self.watches.stalled();
+                    if self.watches.failures() >= PATIENCE {
+                        let why = "the API server ends each watch at once".to_owned();
+                        self.failed(&Failure::Other(why)).await;
+                    }
+                }
+                // A list puts everything right, whatever the error was.
+                Err(Broken::Event(failure)) => {
+                    self.lists.failed(&failure);
+                    if !self.is_calm() {
+                        self.failed(&failure).await;
+                    }
+                    return;
+                }
+                Err(Broken::Start(Failure::Gone)) => return self.lists.failed(&Failure::Gone),
+                Err(Broken::Start(failure)) => {
+                    self.watches.failed(&failure);
+                    self.failed(&failure).await;
+                    if matches!(failure, Failure::Denied(_) | Failure::NotFound(_)) {
+                        self.lists.failed(&failure);
+                        return;
+                    }
+                }
+            }
+        }
+    }
+
+    fn progressed(&mut self) {
+        self.lists.progressed();
+        self.watches.progressed();
+    }
+
+    /// One watch request. Ok where the watch began, and ended or broke: then it is begun again, and
+    /// only if that fails is anything stale.
+    async fn watch(&mut self, resource: &Resource, version: &mut String) -> Result<(), Broken> {
+        let link = Arc::clone(&self.shared.link);
+        let mut outage_over = pin!(link.outage_over());
+        let params = WatchParams::default().timeout(WATCH_SECONDS);
+        let request = resource
+            .request()
+            .watch(&params, version)
+            .map_err(|error| Broken::Start(Failure::Other(error.to_string())))?;
+        let mut events = events(&self.shared.client, request)
+            .await
+            .map_err(Broken::Start)?;
+        let lived = Instant::now() + LIVED;
+        let mut is_live = self.is_calm();
+        if is_live {
+            self.live().await;
+        }
+        loop {
+            let event = tokio::select! {
+                event = timeout(WATCH_SILENCE, events.next()) => event,
+                () = &mut outage_over => return Ok(()),
+                () = sleep_until(lived), if !is_live => {
+                    is_live = true;
+                    self.progressed();
+                    self.live().await;
+                    continue;
+                }
+            };
+            let event = match event {
+                Ok(Some(Ok(event))) => event,
+                Ok(Some(Err(error))) => {
+                    return match Failure::from(error) {
+                        exceeded @ Failure::TooLarge(_) => Err(Broken::Event(exceeded)),
+                        // it broke, and is begun again
+                        _ => Ok(()),
+                    };
+                }
+                Ok(None) | Err(_) => return Ok(()),
+            };
+            self.shared.link.heard();
+            match event {
+                WatchEvent::Added(item) | WatchEvent::Modified(item) => {
+                    self.changed(item, resource, version).await;
+                }
+                WatchEvent::Deleted(item) => {
+                    if let Some((reference, at)) = self.identity(&item.value) {
+                        *version = at;
+                        if self.known.remove(&reference).is_some() {
+                            self.room().give(1);
+                            self.progressed();
+                            self.shared.tell(Delta::Gone(reference)).await;
+                        }
+                    }
+                }
+                WatchEvent::Bookmark(bookmark) => {
+                    *version = bookmark.metadata.resource_version;
+                }
+                WatchEvent::Error(status) => {
+                    return Err(Broken::Event(Failure::from_status(&status)));
+                }
+            }
+        }
+    }
+
+    async fn changed(&mut self, mut item: Incoming, resource: &Resource, version: &mut String) {
+        resource.complete(&mut item.value);
+        if let Some((reference, at)) = self.identity(&item.value) {
+            version.clone_from(&at);
+            let is_news = self.known.get(&reference) != Some(&at);
+            let was_full = self.is_full;
+            if !self.hold(&reference, at) {
+                if !was_full {
+                    self.live().await;
+                }
+                return;
+            }
+            if is_news {
+                self.progressed();
+            }
+        }
+        let delta = match decode::object(self.kind(), item, "") {
+            Ok(decoded) => Delta::Changed(vec![decoded]),
+            Err(problem) => Delta::Problem(problem),
+        };
+        self.shared.tell(delta).await;
+    }
+
+    /// The kind is live, or as live as one can be that has too many objects.
+    async fn live(&mut self) {
+        self.failing_since = None;
+        let state = if self.is_full && self.kind() != Kind::Event {
+            KindState::Failed(self.shared.room.words(self.known.len()))
+        } else {
+            KindState::Live {
+                version: self.resource.version.clone(),
+            }
+        };
+        self.shared.tell(Delta::State(self.kind(), state)).await;
+    }
+
+    /// A list failed. One that expired before its last page is begun again, and that is told only
+    /// where it happens again and again.
+    async fn list_failed(&mut self, failure: &Failure) {
+        if *failure == Failure::Gone {
+            if self.lists.failures() >= PATIENCE {
+                let why = "each list expires before its last page".to_owned();
+                self.failed(&Failure::Other(why)).await;
+            }
+            return;
+        }
+        self.failed(failure).await;
+    }
+
+    async fn failed(&mut self, failure: &Failure) {
+        let since = *self.failing_since.get_or_insert_with(|| match failure {
+            Failure::NoAnswer(_) => self.shared.link.last_answer(),
+            _ => Timestamp::now(),
+        });
+        let why = failure.words().to_owned();
+        let kind = self.kind();
+        match failure {
+            // another group's server does not answer, or its kind is gone
+            Failure::NotFound(_) => self.shared.missing.notify_one(),
+            Failure::Denied(_) | Failure::Endless(_) => {}
+            _ => self.shared.tell(Delta::Troubled(kind)).await,
+        }
+        let state = match failure {
+            _ if self.listed => KindState::Stale {
+                version: self.resource.version.clone(),
+                since,
+                why,
+            },
+            Failure::Denied(_) => KindState::Denied(why),
+            _ => KindState::Failed(why),
+        };
+        self.shared.tell(Delta::State(kind, state)).await;
+    }
+}
+
+/// Why a watch ended before its time.
+enum Broken {
+    /// It did not begin.
+    Start(Failure),
+    /// An event said so.
+    Event(Failure),
+}

@@ -1,0 +1,502 @@
+//! What a rule may look at: the snapshot, what was measured, and what NGF makes of it, worked out
+//! once.
+
+use std::{
+    cell::{OnceCell, RefCell},
+    collections::{BTreeMap, BTreeSet, HashMap},
+    rc::Rc,
+};
+
+use jiff::Timestamp;
+use ngf_tls::transcript::Outcome;
+
+use super::{
+    evidence::{Evidence, Probed},
+    finding::Mark,
+    joined::{self, Joined},
+    mounted::{self, Mounted, Selectable},
+    ngf::{
+        Answer, BackendDecision, BackendState, ClientCertificate, Difference, PolicyDecision,
+        RuleDecision, Running, Written, client_certificate, decide_policy, decide_rule, known,
+        predict, refused,
+    },
+    plan::{PlannedEndpoint, ProbeTarget, TrustSource, plan_all},
+};
+use crate::model::{
+    attachment::takes_listener_set,
+    index::Index,
+    kind::Kind,
+    kinds::{BackendTLSPolicy, Gateway, Listener, Route, RouteRule, Service},
+    object::{Object, ObjectRef},
+    snapshot::{Snapshot, Source},
+    topology::{Group, Topology, What, gateway_of, is_ngf_controller},
+};
+
+/// What a rule may look at.
+pub struct Context<'a> {
+    /// The objects.
+    pub snapshot: &'a Snapshot,
+    /// What was measured.
+    pub evidence: &'a Evidence,
+    /// Now.
+    pub now: Timestamp,
+    /// The release of NGF that decides.
+    pub running: Running,
+    /// Look-ups.
+    pub index: &'a Index<'a>,
+    /// The tree.
+    pub topology: &'a Topology,
+    /// NGF's Gateways, each with the client certificate that its nginx presents.
+    pub gateways: BTreeMap<&'a ObjectRef, (&'a Object<Gateway>, ClientCertificate)>,
+    /// What NGF makes of each policy, were it used.
+    pub policies: BTreeMap<&'a ObjectRef, (&'a Object<BackendTLSPolicy>, PolicyDecision)>,
+    /// Every rule of every route that one of NGF's Gateways takes.
+    pub rules: Vec<RuleInUse<'a>>,
+    /// The CA bundles that NGF writes for each of its Gateways.
+    written: BTreeMap<&'a ObjectRef, Written>,
+    /// Objects whose status is another than NGF would write.
+    pub differences: BTreeMap<ObjectRef, Vec<Difference>>,
+    /// Probes of connections that nginx would still open as it was tried, but for those of
+    /// [`Context::unfit`].
+    pub probes: Vec<&'a Probed>,
+    /// Probes from data-plane pods from which every handshake fails with endpoints that another place gets
+    /// through to, each with the pod: what they show is that pod's fault, and not the endpoint's.
+    pub unfit: Vec<(ObjectRef, &'a Probed)>,
+    /// What logs say, joined to the connections that it is about.
+    pub logs: Vec<Joined<'a>>,
+    /// What the pods of each Service mount, worked out once for each that is asked for.
+    mounted: RefCell<BTreeMap<ObjectRef, Rc<[Mounted]>>>,
+    /// The Secrets that backends with TLS mount, worked out once.
+    secrets_of_backends: OnceCell<BTreeSet<(ObjectRef, ObjectRef)>>,
+    /// Pods and workloads by namespace and label.
+    selectable: OnceCell<Selectable<'a>>,
+    /// For each Service that a rule refers to: the rules, as indices into [`Context::rules`].
+    pub service_users: HashMap<ObjectRef, Vec<usize>>,
+    /// The Services that rules refer to, by their bare name.
+    pub services_by_name: HashMap<String, BTreeSet<ObjectRef>>,
+    /// The policies that an older one wins against somewhere.
+    pub losers: BTreeSet<&'a ObjectRef>,
+    /// The policies in use by the Secret or ConfigMap that they trust.
+    trusting: BTreeMap<ObjectRef, Vec<&'a Object<BackendTLSPolicy>>>,
+    /// The cert-manager Certificates by the Secret that they write.
+    writers: BTreeMap<ObjectRef, &'a ObjectRef>,
+    /// For each policy that takes effect on a backend in use: the rules, as indices into
+    /// [`Context::rules`], with the backend's index.
+    pub policy_users: BTreeMap<&'a ObjectRef, Vec<(usize, usize)>>,
+}
+
+/// A rule that one of NGF's Gateways takes.
+pub struct RuleInUse<'a> {
+    /// Its route.
+    pub route: &'a Object<Route>,
+    /// From 0.
+    pub index: usize,
+    /// Itself.
+    pub rule: &'a RouteRule,
+    /// What NGF makes of its backends.
+    pub decision: RuleDecision<'a>,
+    /// The Gateways that take the route.
+    pub gateways: BTreeSet<&'a ObjectRef>,
+}
+
+impl<'a> Context<'a> {
+    /// Works out what NGF makes of a snapshot.
+    pub fn new(
+        snapshot: &'a Snapshot,
+        evidence: &'a Evidence,
+        now: Timestamp,
+        index: &'a Index<'a>,
+        topology: &'a Topology,
+    ) -> Self {
+        let running = Running::of(snapshot);
+        let release = running.release;
+        let gateways: BTreeMap<_, _> = snapshot
+            .gateways
+            .iter()
+            .filter(|(_, gateway)| is_ngf(snapshot, gateway))
+            .map(|(name, gateway)| {
+                (
+                    name,
+                    (&**gateway, client_certificate(snapshot, release, gateway)),
+                )
+            })
+            .collect();
+        let policies = snapshot
+            .policies
+            .iter()
+            .map(|(name, policy)| (name, (&**policy, decide_policy(snapshot, release, policy))))
+            .collect();
+        let mut context = Self {
+            snapshot,
+            evidence,
+            now,
+            running,
+            index,
+            topology,
+            gateways,
+            policies,
+            rules: Vec::new(),
+            written: BTreeMap::new(),
+            policy_users: BTreeMap::new(),
+            service_users: HashMap::new(),
+            services_by_name: HashMap::new(),
+            losers: BTreeSet::new(),
+            trusting: BTreeMap::new(),
+            writers: writers(snapshot),
+            probes: Vec::new(),
+            unfit: Vec::new(),
+            logs: joined::join(snapshot, index, topology, evidence),
+            mounted: RefCell::default(),
+            secrets_of_backends: OnceCell::new(),
+            selectable: OnceCell::new(),
+            differences: BTreeMap::new(),
+        };
+        (context.probes, context.unfit) = context.current_probes();
+        context.rules = context.rules_in_use();
+        context.written = context.written();
+        context.policy_users = context.users();
+        context.index_services();
+        context.trusting = context.trusting();
+        context.differences = predict::differences(&context);
+        context
+    }
+
+    fn rules_in_use(&self) -> Vec<RuleInUse<'a>> {
+        let mut rules = Vec::new();
+        for (name, route) in &self.snapshot.routes {
+            let gateways = self.gateways_of_route(name);
+            if gateways.is_empty() {
+                continue;
+            }
+            for (index, rule) in route.spec.rules.iter().enumerate() {
+                rules.push(RuleInUse {
+                    route,
+                    index,
+                    rule,
+                    decision: decide_rule(
+                        self.snapshot,
+                        self.index,
+                        self.running.release,
+                        route,
+                        index,
+                        rule,
+                    ),
+                    gateways: gateways.clone(),
+                });
+            }
+        }
+        rules
+    }
+
+    fn written(&self) -> BTreeMap<&'a ObjectRef, Written> {
+        let of = |(name, (gateway, _)): (&&'a ObjectRef, &(&'a Object<Gateway>, _))| {
+            let rules = self.rules.iter();
+            let rules = rules.filter(|rule| rule.gateways.contains(*name));
+            let decisions = rules.map(|rule| &rule.decision);
+            (*name, Written::of(self.snapshot, gateway, decisions))
+        };
+        self.gateways.iter().map(of).collect()
+    }
+
+    /// What clients of a Gateway get for the backends of a rule that NGF refuses.
+    pub fn answer(&self, rule: &RuleInUse<'a>, gateway: &ObjectRef) -> Option<Answer> {
+        let (found, _) = self.gateways.get(gateway)?;
+        let written = self.written.get(gateway)?;
+        let kind = rule.route.reference.kind;
+        Some(refused::answer(found, kind, &rule.decision, written))
+    }
+
+    /// The rules whose location names a CA file that NGF does not write for the Gateway, so that nginx
+    /// refuses the Gateway's configuration.
+    pub fn unloadable(&self, gateway: &ObjectRef) -> impl Iterator<Item = &RuleInUse<'a>> {
+        let of = self.rules.iter();
+        of.filter(move |rule| {
+            rule.gateways.contains(gateway)
+                && matches!(self.answer(rule, gateway), Some(Answer::NotLoaded { .. }))
+        })
+    }
+
+    fn gateways_of_route(&self, route: &ObjectRef) -> BTreeSet<&'a ObjectRef> {
+        self.topology
+            .places(route)
+            .iter()
+            .filter(|place| matches!(self.topology.node(**place).what, What::Route { .. }))
+            .filter_map(|place| {
+                self.topology.above(*place, |node| match node.what {
+                    What::Gateway => node.object.as_ref(),
+                    _ => None,
+                })
+            })
+            .filter_map(|gateway| self.gateways.get_key_value(gateway).map(|(name, _)| *name))
+            .collect()
+    }
+
+    fn users(&self) -> BTreeMap<&'a ObjectRef, Vec<(usize, usize)>> {
+        let mut users: BTreeMap<&'a ObjectRef, Vec<(usize, usize)>> = BTreeMap::new();
+        for (rule_place, rule) in self.rules.iter().enumerate() {
+            for (place, backend) in rule.decision.backends.iter().enumerate() {
+                if let Some(policy) = backend.state.policy() {
+                    let places = users.entry(&policy.reference).or_default();
+                    places.push((rule_place, place));
+                }
+            }
+        }
+        users
+    }
+
+    fn index_services(&mut self) {
+        for (place, rule) in self.rules.iter().enumerate() {
+            for backend in &rule.decision.backends {
+                self.losers
+                    .extend(backend.losers.iter().map(|policy| &policy.reference));
+                let Some(service) = &backend.service else {
+                    continue;
+                };
+                let users = self.service_users.entry(service.clone()).or_default();
+                if users.last() != Some(&place) {
+                    users.push(place);
+                }
+                let named = self
+                    .services_by_name
+                    .entry(service.name.clone())
+                    .or_default();
+                named.insert(service.clone());
+            }
+        }
+    }
+
+    fn trusting(&self) -> BTreeMap<ObjectRef, Vec<&'a Object<BackendTLSPolicy>>> {
+        let mut found: BTreeMap<ObjectRef, Vec<&'a Object<BackendTLSPolicy>>> = BTreeMap::new();
+        for (policy, decision) in self.policies.values() {
+            let trust = match decision {
+                PolicyDecision::Valid(trust) => Some(trust),
+                PolicyDecision::Unknown { trust, .. } => trust.as_ref(),
+                PolicyDecision::Invalid(_) => None,
+            };
+            if let Some(TrustSource::Object { object, .. }) = trust
+                && self.policy_users.contains_key(&policy.reference)
+            {
+                found.entry(object.clone()).or_default().push(policy);
+            }
+        }
+        found
+    }
+
+    /// The rules that refer to a Service.
+    pub fn rules_using(&self, service: &ObjectRef) -> impl Iterator<Item = &RuleInUse<'a>> {
+        let places = self.service_users.get(service).into_iter().flatten();
+        places.map(|place| &self.rules[*place])
+    }
+
+    /// The cert-manager Certificate that writes a Secret.
+    pub fn writer(&self, secret: &ObjectRef) -> Option<&'a ObjectRef> {
+        self.writers.get(secret).copied()
+    }
+
+    #[allow(clippy::type_complexity)] // the two fields that it fills
+    fn current_probes(&self) -> (Vec<&'a Probed>, Vec<(ObjectRef, &'a Probed)>) {
+        let routes: BTreeSet<&ObjectRef> = self
+            .evidence
+            .probes()
+            .map(|probed| &probed.plan.route)
+            .collect();
+        let mut plans = BTreeMap::new();
+        for route in routes {
+            let target = ProbeTarget::Route(route.clone());
+            if let Ok(planning) = plan_all(self.snapshot, self.index, self.topology, &target) {
+                plans.extend(planning.plans.into_iter().map(|plan| (plan.key(), plan)));
+            }
+        }
+        let current = self.evidence.probes_from().filter(|(_, probed)| {
+            plans
+                .get(&probed.plan.key())
+                .is_some_and(|plan| plan.same_connection(&probed.plan))
+        });
+        let mut by_place: BTreeMap<(&ObjectRef, Option<&str>), Vec<&'a Probed>> = BTreeMap::new();
+        for (place, probed) in current {
+            let at = (&probed.plan.gateway, place);
+            by_place.entry(at).or_default().push(probed);
+        }
+        let outcome = |probed: &Probed| {
+            let transcript = probed.result.as_ref().ok()?;
+            Some(transcript.nginx.outcome)
+        };
+        let gets_through =
+            |probed: &Probed| matches!(outcome(probed), Some(Outcome::Ok | Outcome::HttpError));
+        let through: BTreeSet<(&ObjectRef, &PlannedEndpoint)> = by_place
+            .values()
+            .flatten()
+            .filter(|probed| gets_through(probed))
+            .map(|probed| (&probed.plan.gateway, &probed.plan.endpoint))
+            .collect();
+        let (mut fit, mut unfit) = (Vec::new(), Vec::new());
+        for ((gateway, place), probes) in by_place {
+            let fails = |probed: &&Probed| outcome(probed).is_some() && !gets_through(probed);
+            let is_well_elsewhere =
+                |probed: &&Probed| through.contains(&(&probed.plan.gateway, &probed.plan.endpoint));
+            match place {
+                Some(pod) if probes.iter().all(fails) && probes.iter().any(is_well_elsewhere) => {
+                    let pod = ObjectRef::new(Kind::Pod, &gateway.namespace, pod);
+                    unfit.extend(probes.into_iter().map(|probed| (pod.clone(), probed)));
+                }
+                _ => fit.extend(probes),
+            }
+        }
+        fit.sort_by_cached_key(|probed| probed.plan.key());
+        (fit, unfit)
+    }
+
+    /// What the pods of a Service mount.
+    pub fn mounted(&self, service: &Object<Service>) -> Rc<[Mounted]> {
+        if let Some(known) = self.mounted.borrow().get(&service.reference) {
+            return Rc::clone(known);
+        }
+        let selectable = self
+            .selectable
+            .get_or_init(|| Selectable::of(self.snapshot));
+        let mounted: Rc<[Mounted]> = selectable.mounted(service).into();
+        let mut known = self.mounted.borrow_mut();
+        known.insert(service.reference.clone(), Rc::clone(&mounted));
+        mounted
+    }
+
+    /// The Secrets that the pods of backends with TLS mount.
+    pub fn secrets_of_backends(&self) -> &BTreeSet<(ObjectRef, ObjectRef)> {
+        self.secrets_of_backends
+            .get_or_init(|| mounted::secrets_of_backends(self))
+    }
+
+    /// The rules and backends on which a policy takes effect.
+    pub fn users_of(
+        &self,
+        policy: &ObjectRef,
+    ) -> impl Iterator<Item = (&RuleInUse<'a>, &BackendDecision<'a>)> {
+        self.policy_users
+            .get(policy)
+            .into_iter()
+            .flatten()
+            .map(|(rule, backend)| {
+                let rule = &self.rules[*rule];
+                (rule, &rule.decision.backends[*backend])
+            })
+    }
+
+    /// The Gateways whose nginx speaks TLS as a policy says.
+    pub fn gateways_using(&self, policy: &ObjectRef) -> BTreeSet<&'a ObjectRef> {
+        self.users_of(policy)
+            .flat_map(|(rule, _)| rule.gateways.iter().copied())
+            .collect()
+    }
+
+    /// The listeners of a Gateway, and those of the ListenerSets that NGF attaches to it, each with its owner.
+    pub fn listeners(&self, gateway: &ObjectRef) -> Vec<(&'a ObjectRef, &'a Listener)> {
+        let snapshot = self.snapshot;
+        let Some((own, (found, _))) = self.gateways.get_key_value(gateway) else {
+            return Vec::new();
+        };
+        let sets = snapshot.listener_sets.iter().filter(|(name, set)| {
+            self.running.release.knows_listener_sets()
+                && gateway_of(set) == *gateway
+                && takes_listener_set(found, name) != Some(false)
+        });
+        let of_sets =
+            sets.flat_map(|(name, set)| set.spec.listeners.iter().map(move |one| (name, one)));
+        let all = found.spec.listeners.iter().map(|one| (*own, one));
+        all.chain(of_sets).collect()
+    }
+
+    /// The policies in use whose CA comes from a Secret or ConfigMap.
+    pub fn policies_trusting(&self, object: &ObjectRef) -> Vec<&'a Object<BackendTLSPolicy>> {
+        self.trusting.get(object).cloned().unwrap_or_default()
+    }
+
+    /// Whether a Gateway has any backend that its nginx speaks TLS to.
+    pub fn speaks_tls(&self, gateway: &ObjectRef) -> bool {
+        self.rules
+            .iter()
+            .filter(|rule| rule.gateways.contains(gateway))
+            .flat_map(|rule| &rule.decision.backends)
+            .any(|backend| matches!(backend.state, BackendState::Tls { .. }))
+    }
+
+    /// Whether the snapshot comes from files: what is not in it may exist all the same, and what
+    /// people write has no status.
+    pub fn is_files(&self) -> bool {
+        matches!(self.snapshot.source, Source::Files { .. })
+    }
+
+    /// Whether an object is old enough for a controller to have looked at it.
+    pub fn is_settled(&self, created: Option<Timestamp>) -> bool {
+        created.is_none_or(|created| self.now.as_second() - created.as_second() > SETTLE_SECONDS)
+    }
+
+    /// Routes that no listener takes, with the reason.
+    pub fn unattached(&self) -> impl Iterator<Item = (&'a ObjectRef, &'a str)> {
+        self.topology
+            .roots()
+            .iter()
+            .map(|root| self.topology.node(*root))
+            .filter(|node| matches!(node.what, What::Group(Group::UnattachedRoutes)))
+            .flat_map(|node| &node.children)
+            .map(|child| self.topology.node(*child))
+            .filter_map(|node| Some((node.object.as_ref()?, node.note.as_deref()?)))
+    }
+}
+
+/// How long a controller may take to look at a new object, in seconds.
+const SETTLE_SECONDS: i64 = 30;
+
+impl RuleInUse<'_> {
+    /// The mark of this rule.
+    pub fn mark(&self) -> Mark {
+        Mark::Rule {
+            route: self.route.reference.clone(),
+            index: self.index,
+        }
+    }
+}
+
+impl BackendDecision<'_> {
+    /// The mark of this backend, where it is a Service.
+    pub fn mark(&self) -> Option<Mark> {
+        self.service.as_ref().map(|service| Mark::Backend {
+            service: service.clone(),
+            port: self.reference.target.port,
+        })
+    }
+
+    /// `Service app/secure-app:8443`.
+    pub fn label(&self) -> String {
+        let port = self
+            .reference
+            .target
+            .port
+            .map_or_else(String::new, |port| format!(":{port}"));
+        match &self.service {
+            Some(service) => format!("{service}{port}"),
+            None => format!("{}{port}", self.reference.target.name),
+        }
+    }
+}
+
+/// The first Certificate, by its name, that writes each Secret.
+fn writers(snapshot: &Snapshot) -> BTreeMap<ObjectRef, &ObjectRef> {
+    let mut found = BTreeMap::new();
+    for (name, certificate) in &snapshot.certificates {
+        let secret = &certificate.spec.secret_name;
+        found
+            .entry(ObjectRef::new(Kind::Secret, &name.namespace, secret))
+            .or_insert(name);
+    }
+    found
+}
+
+/// Whether NGF looks after a Gateway; in files, where the class is usually not given, it is taken
+/// for NGF's.
+pub fn is_ngf(snapshot: &Snapshot, gateway: &Object<Gateway>) -> bool {
+    let class = ObjectRef::new(Kind::GatewayClass, "", &gateway.spec.class);
+    match snapshot.gateway_classes.get(&class) {
+        Some(class) => is_ngf_controller(&class.spec.controller_name),
+        None => known::absence_is_proven(snapshot, &class).is_err(),
+    }
+}

@@ -1,0 +1,33 @@
+//! What the snapshot means: what NGF decides from it, what to probe, who trusts whom, what is
+//! wrong, why, and what to do. Pure: no I/O, no clock, no drawing.
+
+pub mod admits;
+pub mod chain;
+pub mod context;
+pub mod coverage;
+pub mod engine;
+pub mod evidence;
+pub mod finding;
+pub mod health;
+pub mod hidden;
+pub mod joined;
+pub mod limit;
+pub mod line;
+pub mod log_sources;
+pub mod mounted;
+pub mod ngf;
+mod order;
+pub mod plan;
+pub mod registry;
+mod rules;
+pub mod timeline;
+pub mod trust;
+pub mod words;
+
+pub use coverage::{Coverage, Untested};
+pub use engine::{Diagnosis, diagnose};
+pub use evidence::Evidence;
+pub use finding::{Finding, Severity, Verdict};
+pub use health::Health;
+pub use hidden::Hidden;
+pub(crate) use rules::{change::policy_manifest, shared::grant};

@@ -1,0 +1,152 @@
+//! Log files: what somebody saved with `kubectl logs`, stern, or a log store, read without a cluster.
+//!
+//! Whose log a file is shows by its lines; which Gateway's or backend's, by the hosts and addresses in them
+//! (see the module `join`). `kubectl logs --prefix` and a file named `NAMESPACE_POD_CONTAINER.log` name the pod.
+
+use jiff::Timestamp;
+use ngf_tls::sanitize;
+
+use super::{
+    Unbroken, decode_stamped,
+    line::{Decoded, What, Writer},
+    tally::{PodLog, Role, Tally},
+};
+use crate::model::{kind::Kind, object::ObjectRef};
+
+/// Reads the text of a log; `now` is the time of lines that have none.
+pub fn parse(name: &str, text: &str, cut: bool, now: Timestamp) -> PodLog {
+    let mut tally = Tally::default();
+    let mut unbroken = Unbroken::default();
+    let mut kinds = Kinds::default();
+    let mut pod = None;
+    let (mut first, mut last) = (None, None);
+    for line in text.lines() {
+        let (prefix, line) = without_prefix(line);
+        pod = pod.or(prefix);
+        let (stamp, decoded) = decode_stamped(line);
+        let at = stamp.or_else(|| decoded.as_ref().and_then(|decoded| decoded.at));
+        first = first.or(at);
+        last = last.max(at);
+        if let Some(decoded) = &decoded {
+            kinds.count(decoded);
+        }
+        // A line without a time is of the moment of the one before it.
+        tally.line(line, &mut unbroken, last.unwrap_or(now));
+    }
+    let pod = pod.or_else(|| pod_of_name(name));
+    PodLog {
+        role: kinds.role(),
+        gateway: None,
+        pod: pod.unwrap_or_else(|| ObjectRef::new(Kind::Pod, "", name)),
+        container: "log".to_owned(),
+        since: first.unwrap_or(now),
+        failed: None,
+        cut,
+        file: Some(name.to_owned()),
+        until: last.map(|last| last.min(now)),
+        tally,
+    }
+}
+
+/// Lines by who must have written them.
+#[derive(Debug, Default)]
+struct Kinds {
+    data_plane: u64,
+    application: u64,
+    controller: u64,
+}
+
+impl Kinds {
+    fn count(&mut self, decoded: &Decoded) {
+        if decoded.writer == Writer::Controller {
+            self.controller += 1;
+        } else if decoded.is_of_backend() {
+            self.application += 1;
+        } else if decoded.request.upstream.is_some()
+            || decoded.writer == Writer::Agent
+            || matches!(decoded.what, What::NoLiveUpstreams | What::Disabled)
+        {
+            self.data_plane += 1;
+        }
+    }
+
+    /// A data plane also says of its own clients what a backend says of its.
+    fn role(&self) -> Role {
+        match self {
+            Self {
+                data_plane: 1.., ..
+            } => Role::DataPlane,
+            Self {
+                application: 1.., ..
+            } => Role::Application,
+            Self {
+                controller: 1.., ..
+            } => Role::Controller,
+            _ => Role::DataPlane,
+        }
+    }
+}
+
+/// `[pod/NAME/CONTAINER] ` of `kubectl logs --prefix`.
+fn without_prefix(line: &str) -> (Option<ObjectRef>, &str) {
+    let found = line.strip_prefix("[pod/").and_then(|rest| {
+        let (name, rest) = rest.split_once("] ")?;
+        let (pod, _) = name.split_once('/')?;
+        Some((
+            ObjectRef::new(Kind::Pod, "", sanitize::line(pod, 253)),
+            rest,
+        ))
+    });
+    match found {
+        Some((pod, rest)) => (Some(pod), rest),
+        None => (None, line),
+    }
+}
+
+/// `NAMESPACE_POD_CONTAINER.log`.
+fn pod_of_name(name: &str) -> Option<ObjectRef> {
+    let file = name.rsplit('/').next()?.strip_suffix(".log")?;
+    let mut parts = file.split('_');
+    let (namespace, pod, container) = (parts.next()?, parts.next()?, parts.next()?);
+    let is_whole = parts.next().is_none() && !container.is_empty();
+    is_whole.then(|| ObjectRef::new(Kind::Pod, namespace, pod))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whose_log_a_file_is_shows_by_its_lines() {
+        let upstream = "2026/06/01 11:59:00 [error] 31#31: *7 no live upstreams while connecting to upstream, client: 10.0.0.1, server: a, request: \"GET / HTTP/1.1\", upstream: \"https://g/\", host: \"a\"\n";
+        let backend = "2026/06/01 11:59:00 [info] 11#11: *1 client sent plain HTTP request to HTTPS port while reading client request headers, client: 10.0.0.2, server: a, request: \"GET / HTTP/1.1\", host: \"a\"\n";
+        for (text, role) in [
+            (upstream.to_owned(), Role::DataPlane),
+            (backend.to_owned(), Role::Application),
+            (format!("{backend}{upstream}"), Role::DataPlane),
+            (String::new(), Role::DataPlane),
+            ("nothing of nginx\n".to_owned(), Role::DataPlane),
+        ] {
+            assert_eq!(
+                parse("x.log", &text, false, Timestamp::UNIX_EPOCH).role,
+                role,
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn prefix_and_file_name_tell_the_pod() {
+        let now = "2026-06-02T00:00:00Z".parse().expect("a time");
+        let log = parse("logs/edge_front-nginx-x0_nginx.log", "", false, now);
+        assert_eq!(log.pod, ObjectRef::new(Kind::Pod, "edge", "front-nginx-x0"));
+        let line = "[pod/front-nginx-x1/nginx] 2026/06/01 11:59:00 [emerg] 1#1: no such file\n";
+        let log = parse("a.log", line, false, now);
+        assert_eq!(log.pod.name, "front-nginx-x1");
+        assert_eq!(log.tally.lines, 1);
+        assert_eq!(
+            log.until.map(|at| at.to_string()),
+            Some("2026-06-01T11:59:00Z".to_owned())
+        );
+    }
+}

@@ -1,0 +1,455 @@
+//! Manifests into a snapshot: YAML or JSON, many documents, `List` objects; what people write and what
+//! `kubectl get -o yaml` prints. The text is given; reading files is the program's.
+//!
+//! Files are what somebody gave, not all that there is. So [`Snapshot::kinds`] names only the kinds
+//! that were found, [`Snapshot::holds_all`] says no for every kind, and a Secret or ConfigMap that
+//! something refers to and that is not there is [`Lookup::Unknown`], not [`Lookup::Absent`].
+//! Kinds that the tool does not read are counted in [`Snapshot::ignored`].
+//!
+//! What cannot be read becomes a [`Problem`] that names file, document and line; the rest goes on.
+
+use std::{
+    cmp::Reverse,
+    collections::{BTreeMap, BTreeSet, HashMap},
+};
+
+use serde_json::Value;
+
+use crate::model::held::{self, Held};
+use crate::model::{
+    clean::clean_line,
+    decode::{self, Decoded, Incoming},
+    facts,
+    kind::Kind,
+    object::{Note, ObjectRef},
+    placeholder,
+    references::references,
+    snapshot::{KindState, Lookup, Problem, Scope, Snapshot, Source},
+};
+use documents::{Document, documents};
+
+mod documents;
+
+/// Problems that are listed one by one.
+const MAX_PROBLEMS: usize = 200;
+/// Documents or items of one file that are no Kubernetes objects and are listed one by one.
+const MAX_OTHERS: usize = 3;
+/// Apart from Kubernetes' own, kinds are named by whoever wrote the file.
+const MAX_IGNORED: usize = 1_000;
+
+/// Manifests as they are written, to send them to an API server.
+#[derive(Debug, Default)]
+pub struct Manifests {
+    /// The objects of known kinds.
+    pub objects: BTreeMap<ObjectRef, Manifest>,
+    /// The names of the namespaces among the files.
+    pub namespaces: BTreeSet<String>,
+    /// The group and kind of each CRD among the files.
+    pub crds: BTreeSet<(String, String)>,
+}
+
+/// One manifest. A Secret's values are in it, and are overwritten when it is dropped.
+pub struct Manifest {
+    /// As it is written.
+    pub value: Value,
+    /// File, document and line.
+    pub place: String,
+    is_secret: bool,
+}
+
+impl Drop for Manifest {
+    fn drop(&mut self) {
+        if self.is_secret {
+            facts::wipe(&mut self.value);
+        }
+    }
+}
+
+impl std::fmt::Debug for Manifest {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Manifest")
+            .field("place", &self.place)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Manifests {
+    /// Remembers what makes room for other objects: a namespace, a CRD.
+    fn note(&mut self, kind: &str, value: &Value) {
+        let text = |pointer: &str| value.pointer(pointer)?.as_str().map(clean_line);
+        match kind {
+            "Namespace" => self.namespaces.extend(text("/metadata/name")),
+            "CustomResourceDefinition" => {
+                let crd = text("/spec/group").zip(text("/spec/names/kind"));
+                self.crds.extend(crd);
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Takes manifests in, file by file.
+pub struct Reader<'n> {
+    snapshot: Snapshot,
+    default_namespace: &'n str,
+    /// Where each object stands.
+    places: HashMap<ObjectRef, String>,
+    /// The objects as they are written, where somebody wants them.
+    manifests: Option<Manifests>,
+    held: Held,
+    /// Objects for which there is no room.
+    left_out: usize,
+    /// Problems that are only counted.
+    more_problems: usize,
+    /// Nobody said that the file that is being read is a manifest.
+    is_found: bool,
+    /// Documents of the file that is being read: objects, and those that are none.
+    objects: usize,
+    pending: Vec<Pending>,
+}
+
+/// Something wrong with a document of the file that is being read.
+struct Pending {
+    place: String,
+    message: String,
+    notes: Vec<Note>,
+    /// It is no Kubernetes object, and nothing shows that it was meant to be one.
+    is_other: bool,
+    /// It was meant to be one.
+    is_like_manifest: bool,
+}
+
+/// Reads the text of manifests: YAML documents. An object that names no namespace is in `default_namespace`.
+pub fn parse(text: &str, default_namespace: &str) -> Snapshot {
+    let mut reader = Reader::new(vec!["text".to_owned()], default_namespace);
+    reader.file("text", false, false, text);
+    reader.finish().0
+}
+
+impl<'n> Reader<'n> {
+    /// A reader of `paths`, as they are shown. An object that names no namespace is in `default_namespace`.
+    pub fn new(paths: Vec<String>, default_namespace: &'n str) -> Self {
+        Self {
+            snapshot: Snapshot::new(Source::Files { paths }, Scope::AllNamespaces),
+            default_namespace,
+            places: HashMap::new(),
+            manifests: None,
+            held: Held::default(),
+            left_out: 0,
+            more_problems: 0,
+            is_found: false,
+            objects: 0,
+            pending: Vec::new(),
+        }
+    }
+
+    /// The same, and keeps the manifests as they are written.
+    #[must_use]
+    pub fn keeping_manifests(mut self) -> Self {
+        self.manifests = Some(Manifests::default());
+        self
+    }
+
+    /// Takes a file in. `found` says that nobody named it: it was found in a directory.
+    pub fn file(&mut self, place: &str, is_json: bool, found: bool, text: &str) {
+        self.snapshot.files += 1;
+        self.is_found = found;
+        let mut any = false;
+        self.objects = 0;
+        self.pending.clear();
+        documents(text, is_json, |document| {
+            any = true;
+            let Document {
+                number,
+                line,
+                content,
+            } = document;
+            let place = format!("{place}, document {number}, line {line}");
+            match content {
+                Ok(incoming) => self.document(&place, incoming),
+                Err(failed) if failed.is_template => self.template(&place),
+                Err(failed) => self.pending.push(Pending {
+                    place,
+                    message: failed.message,
+                    notes: Vec::new(),
+                    is_other: false,
+                    is_like_manifest: failed.is_like_manifest,
+                }),
+            }
+        });
+        self.end_of_file(place);
+        if !any {
+            self.problem(place, "holds no object".to_owned());
+        }
+    }
+
+    /// A file that could not be read, and why.
+    pub fn unreadable(&mut self, place: &str, why: &str) {
+        self.snapshot.files += 1;
+        self.problem(place, format!("cannot be read: {why}"));
+    }
+
+    /// Reports what is wrong with a file. One that nobody named and that holds nothing like a manifest is
+    /// data: it is only mentioned.
+    fn end_of_file(&mut self, file: &str) {
+        let pending = std::mem::take(&mut self.pending);
+        let is_mistake = |pending: &Pending| pending.is_like_manifest;
+        if self.is_found && self.objects == 0 && !pending.iter().any(is_mistake) {
+            if !pending.is_empty() && self.snapshot.not_manifests.len() < MAX_IGNORED {
+                self.snapshot.not_manifests.push(file.to_owned());
+            }
+            return;
+        }
+        let others = pending.iter().filter(|pending| pending.is_other).count();
+        let mut told = 0;
+        for pending in pending {
+            told += usize::from(pending.is_other);
+            // A list of data is one mistake, not as many as it has items.
+            if pending.is_other && told > MAX_OTHERS {
+                continue;
+            }
+            let more = if pending.is_other && told == MAX_OTHERS && others > MAX_OTHERS {
+                format!("; so are {} more of the file", others - MAX_OTHERS)
+            } else {
+                String::new()
+            };
+            self.problem(&pending.place, format!("{}{more}", pending.message));
+            if let Some(last) = self.snapshot.problems.last_mut() {
+                last.notes = pending.notes;
+            }
+        }
+    }
+
+    fn template(&mut self, place: &str) {
+        self.objects += 1;
+        if self.snapshot.templates.len() < MAX_IGNORED {
+            self.snapshot.templates.push(place.to_owned());
+        }
+    }
+
+    fn document(&mut self, place: &str, incoming: Incoming) {
+        let Incoming { value, cut } = incoming;
+        match value {
+            Value::Array(items) => {
+                for (index, item) in items.into_iter().enumerate() {
+                    self.object(&format!("{place}, item {}", index + 1), item, cut);
+                }
+            }
+            value => self.object(place, value, cut),
+        }
+    }
+
+    fn object(&mut self, place: &str, mut value: Value, cut: bool) {
+        let (Some(api_version), Some(kind)) = (text(&value, "apiVersion"), text(&value, "kind"))
+        else {
+            let what = match &value {
+                Value::Object(_) => "has no apiVersion or no kind",
+                _ => "is no mapping with apiVersion and kind",
+            };
+            // Half a manifest is a mistake wherever it is.
+            let is_like_manifest = value.get("apiVersion").is_some();
+            self.pending.push(Pending {
+                place: place.to_owned(),
+                message: format!("is no Kubernetes object: it {what}"),
+                notes: Vec::new(),
+                is_other: !is_like_manifest,
+                is_like_manifest,
+            });
+            return;
+        };
+        self.objects += 1;
+        if placeholder::of(&kind).is_some() || placeholder::of(&api_version).is_some() {
+            return self.template(place);
+        }
+        if let Some(item_kind) = kind.strip_suffix("List")
+            && let Some(Value::Array(items)) = value.get_mut("items").map(Value::take)
+        {
+            for (index, item) in items.into_iter().enumerate() {
+                let item = typed(item, &api_version, item_kind);
+                self.object(&format!("{place}, item {}", index + 1), item, cut);
+            }
+            return;
+        }
+        let Some(known) = Kind::of(&api_version, &kind) else {
+            if let Some(manifests) = &mut self.manifests {
+                manifests.note(&kind, &value);
+            }
+            let name = clean_line(&format!("{api_version} {kind}"));
+            if self.snapshot.ignored.len() < MAX_IGNORED
+                || self.snapshot.ignored.contains_key(&name)
+            {
+                *self.snapshot.ignored.entry(name).or_default() += 1;
+            }
+            return;
+        };
+        let unrendered = placeholder::paths(&value);
+        let manifest = self.manifests.is_some().then(|| Manifest {
+            value: value.clone(),
+            place: place.to_owned(),
+            is_secret: known == Kind::Secret,
+        });
+        match decode::object(known, Incoming { value, cut }, self.default_namespace) {
+            Ok(decoded) => {
+                // One that is not whole must not be taken for what somebody wrote.
+                if let (Some(manifests), Some(manifest), false) =
+                    (&mut self.manifests, manifest, cut)
+                {
+                    let object = decoded.reference().clone();
+                    manifests.objects.insert(object, manifest);
+                }
+                self.put(place, &api_version, decoded, unrendered);
+            }
+            Err(problem) => {
+                self.pending.push(Pending {
+                    place: place.to_owned(),
+                    message: problem.message,
+                    notes: problem.notes,
+                    is_other: false,
+                    is_like_manifest: true,
+                });
+            }
+        }
+    }
+
+    fn put(&mut self, place: &str, api_version: &str, decoded: Decoded, unrendered: Vec<String>) {
+        let reference = decoded.reference().clone();
+        let version = api_version.rsplit('/').next().unwrap_or_default();
+        self.snapshot.kinds.insert(
+            reference.kind,
+            KindState::Live {
+                version: clean_line(version),
+            },
+        );
+        if !self.held.put(&mut self.snapshot, decoded) {
+            // Said once, at the end.
+            self.left_out += 1;
+            return;
+        }
+        if unrendered.is_empty() {
+            self.snapshot.unrendered.remove(&reference);
+        } else {
+            self.hide_unrendered(&reference, &unrendered);
+            self.snapshot
+                .unrendered
+                .insert(reference.clone(), unrendered);
+        }
+        if let Some(before) = self.places.insert(reference.clone(), place.to_owned()) {
+            self.problem(
+                place,
+                format!("{reference} is here again, after {before}; this one is used"),
+            );
+        }
+    }
+
+    /// A Secret or ConfigMap whose certificate, key or CA is a placeholder is there, and what it holds is
+    /// unknown.
+    fn hide_unrendered(&mut self, object: &ObjectRef, paths: &[String]) {
+        let fields = ["data", "stringData", "binaryData", "type"];
+        let Some(path) = paths
+            .iter()
+            .find(|path| fields.iter().any(|field| path.starts_with(field)))
+        else {
+            return;
+        };
+        let why = format!("{path} of {object} is unknown until it is rendered or decrypted");
+        let Snapshot {
+            secrets,
+            config_maps,
+            ..
+        } = &mut self.snapshot;
+        match object.kind {
+            Kind::Secret => {
+                secrets.insert(object.clone(), Lookup::Unknown(why));
+            }
+            Kind::ConfigMap => {
+                config_maps.insert(object.clone(), Lookup::Unknown(why));
+            }
+            _ => {}
+        }
+    }
+
+    /// Notes something that is wrong with the input.
+    pub fn problem(&mut self, place: &str, message: String) {
+        if self.snapshot.problems.len() < MAX_PROBLEMS {
+            self.snapshot.problems.push(Problem {
+                place: place.to_owned(),
+                message,
+                notes: Vec::new(),
+            });
+        } else {
+            self.more_problems += 1;
+        }
+    }
+
+    /// The objects, and the manifests as they are written where [`Self::keeping_manifests`] asked for them.
+    pub fn finish(mut self) -> (Snapshot, Manifests) {
+        let manifests = self.manifests.take().unwrap_or_default();
+        if self.left_out > 0 {
+            self.snapshot.problems.push(Problem {
+                place: "all files".to_owned(),
+                message: format!(
+                    "{} objects are left out: {}; give smaller parts",
+                    self.left_out,
+                    held::FULL
+                ),
+                notes: Vec::new(),
+            });
+        }
+        if self.more_problems > 0 {
+            self.snapshot.problems.push(Problem {
+                place: "all files".to_owned(),
+                message: format!("{} more problems are not listed", self.more_problems),
+                notes: Vec::new(),
+            });
+        }
+        let snapshot = &self.snapshot;
+        let is_other = !snapshot.not_manifests.is_empty() || !snapshot.templates.is_empty();
+        if is_other
+            && snapshot.problems.is_empty()
+            && snapshot.kinds.is_empty()
+            && snapshot.ignored.is_empty()
+        {
+            self.problem(
+                "all files",
+                "hold no Kubernetes object that can be read before it is rendered".to_owned(),
+            );
+        }
+        let why = "not among the files";
+        for reference in references(&self.snapshot) {
+            let Snapshot {
+                secrets,
+                config_maps,
+                ..
+            } = &mut self.snapshot;
+            if reference.kind == Kind::Secret {
+                let lookup = secrets.entry(reference);
+                lookup.or_insert_with(|| Lookup::Unknown(why.to_owned()));
+            } else {
+                let lookup = config_maps.entry(reference);
+                lookup.or_insert_with(|| Lookup::Unknown(why.to_owned()));
+            }
+        }
+        self.snapshot
+            .events
+            .sort_by_key(|event| Reverse(event.spec.last_seen));
+        (self.snapshot, manifests)
+    }
+}
+
+fn text(value: &Value, field: &str) -> Option<String> {
+    let text = value.get(field)?.as_str()?;
+    (!text.is_empty()).then(|| text.to_owned())
+}
+
+/// An item of a typed list, such as the API server's `SecretList`, whose items may leave out what
+/// the list says of all.
+fn typed(mut item: Value, api_version: &str, kind: &str) -> Value {
+    if let Value::Object(map) = &mut item
+        && !kind.is_empty()
+        && !map.contains_key("kind")
+    {
+        map.insert("apiVersion".to_owned(), Value::from(api_version));
+        map.insert("kind".to_owned(), Value::from(kind));
+    }
+    item
+}

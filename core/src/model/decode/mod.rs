@@ -1,0 +1,230 @@
+//! Reads objects leniently: from what the API server or a file gives to what the tool understands.
+//!
+//! Nothing here fails but for an object without a name. What a field should not hold becomes a
+//! [`Note`] with the field's path, the rest of the object is read all the same, and every bound
+//! (depth, length of lists and texts, number of notes) is said in a note where it was met.
+//!
+//! No text with control characters leaves this module, in [`Object::raw`] neither; line feeds and
+//! tabs remain in `raw` only.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::{
+    clean, facts,
+    kind::Kind,
+    kinds::{
+        BackendTLSPolicy, Certificate, CertificateRequest, ConfigMapFacts, EndpointSlice, Event,
+        Gateway, GatewayClass, Issuer, ListenerSet, NgfResource, Pod, ReferenceGrant, Route,
+        SecretFacts, Service, Workload,
+    },
+    network::NetworkPolicy,
+    object::{Meta, Note, NoteKind, Object, ObjectRef},
+    raw::Raw,
+    snapshot::Problem,
+};
+use reader::{Field, Reader};
+
+mod cert_manager;
+mod core;
+mod fields;
+mod gateway;
+mod incoming;
+mod meta;
+mod network;
+mod policy;
+mod reader;
+mod route;
+#[cfg(test)]
+mod tests;
+mod weight;
+
+pub use incoming::Incoming;
+pub use weight::Weight;
+
+/// Bytes of a name (RFC 1123).
+pub const MAX_NAME: usize = 253;
+
+/// An object of some kind, read.
+#[derive(Debug, Clone)]
+#[allow(missing_docs)] // the names are the kinds' own
+pub enum Decoded {
+    GatewayClass(Object<GatewayClass>),
+    Gateway(Object<Gateway>),
+    ListenerSet(Object<ListenerSet>),
+    Route(Object<Route>),
+    BackendTLSPolicy(Object<BackendTLSPolicy>),
+    ReferenceGrant(Object<ReferenceGrant>),
+    Service(Object<Service>),
+    EndpointSlice(Object<EndpointSlice>),
+    Pod(Object<Pod>),
+    Workload(Object<Workload>),
+    NetworkPolicy(Object<NetworkPolicy>),
+    Ngf(Object<NgfResource>),
+    Issuer(Object<Issuer>),
+    Certificate(Object<Certificate>),
+    CertificateRequest(Object<CertificateRequest>),
+    Event(Object<Event>),
+    Secret(Object<SecretFacts>),
+    ConfigMap(Object<ConfigMapFacts>),
+}
+
+impl Decoded {
+    /// Which object it is.
+    pub fn reference(&self) -> &ObjectRef {
+        match self {
+            Self::GatewayClass(object) => &object.reference,
+            Self::Gateway(object) => &object.reference,
+            Self::ListenerSet(object) => &object.reference,
+            Self::Route(object) => &object.reference,
+            Self::BackendTLSPolicy(object) => &object.reference,
+            Self::ReferenceGrant(object) => &object.reference,
+            Self::Service(object) => &object.reference,
+            Self::EndpointSlice(object) => &object.reference,
+            Self::Pod(object) => &object.reference,
+            Self::Workload(object) => &object.reference,
+            Self::NetworkPolicy(object) => &object.reference,
+            Self::Ngf(object) => &object.reference,
+            Self::Issuer(object) => &object.reference,
+            Self::Certificate(object) => &object.reference,
+            Self::CertificateRequest(object) => &object.reference,
+            Self::Event(object) => &object.reference,
+            Self::Secret(object) => &object.reference,
+            Self::ConfigMap(object) => &object.reference,
+        }
+    }
+}
+
+/// Reads an object of a known kind. `default_namespace` is the namespace of an object that names
+/// none, as `kubectl apply -n` has it; objects from an API server always name theirs.
+///
+/// # Errors
+/// Where it is no object, or has no name: there is nothing to hang the rest on.
+pub fn object(
+    kind: Kind,
+    incoming: Incoming,
+    default_namespace: &str,
+) -> Result<Decoded, Box<Problem>> {
+    let Incoming { mut value, cut } = incoming;
+    let secret = (kind == Kind::Secret).then(|| facts::secret(&mut value));
+    let config_map = (kind == Kind::ConfigMap).then(|| facts::config_map(&value));
+    let cleaned = clean::clean_value(&mut value);
+    let reader = Reader::new(&value);
+    let root = reader.root();
+    if !root.is_object() {
+        let problem = unnamed(kind, "is no object", reader.into_notes());
+        return Err(Box::new(problem));
+    }
+    let meta = meta::meta(root);
+    let Some((namespace, name)) = meta::name(root) else {
+        let problem = unnamed(kind, "has no metadata.name", reader.into_notes());
+        return Err(Box::new(problem));
+    };
+    let namespace = namespace.unwrap_or_else(|| default_namespace.to_owned());
+    if name.len().max(namespace.len()) > MAX_NAME {
+        let what =
+            format!("has a name longer than {MAX_NAME} bytes, which Kubernetes does not allow");
+        let problem = unnamed(kind, &what, reader.into_notes());
+        return Err(Box::new(problem));
+    }
+    let reference = ObjectRef::new(kind, namespace, name);
+    meta::check_version(kind, root);
+    if cleaned {
+        root.malformed("holds control characters; each is shown as \u{fffd}".to_owned());
+    }
+    if cut {
+        root.malformed("is nested too deeply; what lies below is left out".to_owned());
+    }
+    fields::check(kind, &reader);
+
+    macro_rules! decoded {
+        ($variant:ident, $spec:expr) => {{
+            let spec = $spec;
+            let notes = reader.into_notes();
+            Decoded::$variant(finish(reference, meta, &value, notes, spec))
+        }};
+    }
+    Ok(match kind {
+        Kind::GatewayClass => decoded!(GatewayClass, gateway::gateway_class(root)),
+        Kind::Gateway => decoded!(Gateway, gateway::gateway(root)),
+        Kind::ListenerSet => decoded!(ListenerSet, gateway::listener_set(root)),
+        Kind::HTTPRoute | Kind::GRPCRoute | Kind::TLSRoute | Kind::TCPRoute | Kind::UDPRoute => {
+            decoded!(Route, route::route(kind, root))
+        }
+        Kind::BackendTLSPolicy => decoded!(BackendTLSPolicy, policy::backend_tls_policy(root)),
+        Kind::ReferenceGrant => decoded!(ReferenceGrant, policy::reference_grant(root)),
+        Kind::Service => decoded!(Service, core::service(root)),
+        Kind::EndpointSlice => {
+            decoded!(EndpointSlice, core::endpoint_slice(root, &reference, &meta))
+        }
+        Kind::Pod => decoded!(Pod, core::pod(root, &reference)),
+        Kind::Deployment | Kind::DaemonSet => {
+            decoded!(Workload, core::workload(kind, root, &reference))
+        }
+        Kind::NetworkPolicy => decoded!(NetworkPolicy, network::network_policy(root)),
+        Kind::NginxProxy
+        | Kind::NginxGateway
+        | Kind::ClientSettingsPolicy
+        | Kind::ObservabilityPolicy
+        | Kind::ProxySettingsPolicy
+        | Kind::UpstreamSettingsPolicy
+        | Kind::SnippetsFilter
+        | Kind::SnippetsPolicy
+        | Kind::AuthenticationFilter
+        | Kind::RateLimitPolicy
+        | Kind::WAFPolicy
+        | Kind::PayloadProcessor
+        | Kind::ExternalLoadBalancer => decoded!(Ngf, policy::ngf_resource(root)),
+        Kind::ClusterIssuer | Kind::Issuer => decoded!(Issuer, cert_manager::issuer(root)),
+        Kind::Certificate => decoded!(Certificate, cert_manager::certificate(root)),
+        Kind::CertificateRequest => decoded!(CertificateRequest, cert_manager::request(root)),
+        Kind::Event => decoded!(Event, core::event(root)),
+        Kind::Secret => decoded!(Secret, noted(root, secret.unwrap_or_default())),
+        Kind::ConfigMap => decoded!(ConfigMap, noted(root, config_map.unwrap_or_default())),
+    })
+}
+
+fn finish<T>(
+    reference: ObjectRef,
+    meta: Meta,
+    raw: &Value,
+    notes: Vec<Note>,
+    spec: T,
+) -> Object<T> {
+    Object {
+        reference,
+        meta,
+        raw: Arc::new(Raw::from(raw)),
+        notes,
+        spec,
+    }
+}
+
+/// Facts that were taken from the object before it was cleaned, with what was wrong.
+fn noted<T>(root: Field<'_>, (spec, wrong): (T, Vec<facts::Wrong>)) -> T {
+    for facts::Wrong {
+        field,
+        key,
+        message,
+    } in wrong
+    {
+        let field = root.get(field);
+        match key.as_deref().map(|key| field.get(key)) {
+            Some(value) if value.is_present() => value.malformed(message),
+            Some(_) | None => field.malformed(message),
+        }
+    }
+    spec
+}
+
+fn unnamed(kind: Kind, what: &str, notes: Vec<Note>) -> Problem {
+    Problem {
+        place: kind.to_string(),
+        message: format!("a {kind} {what}; it is left out"),
+        notes: notes
+            .into_iter()
+            .filter(|note| matches!(note.kind, NoteKind::Malformed | NoteKind::Missing))
+            .collect(),
+    }
+}

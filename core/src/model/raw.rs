@@ -1,0 +1,57 @@
+//! Whole objects, in little memory.
+
+use std::{fmt, ops::Deref, sync::OnceLock};
+
+use serde::{Serialize, Serializer};
+use serde_json::Value;
+
+/// An object as the API server or a file gave it. It is kept as JSON text, since a parsed pod takes
+/// ten times the memory of its text and few are ever looked at; it is parsed when somebody looks.
+pub struct Raw {
+    text: Box<str>,
+    value: OnceLock<Box<Value>>,
+}
+
+impl From<&Value> for Raw {
+    fn from(value: &Value) -> Self {
+        Self {
+            text: value.to_string().into_boxed_str(),
+            value: OnceLock::new(),
+        }
+    }
+}
+
+impl Raw {
+    /// The length of its text in bytes.
+    pub fn bytes(&self) -> usize {
+        self.text.len()
+    }
+}
+
+impl Deref for Raw {
+    type Target = Value;
+
+    fn deref(&self) -> &Value {
+        // the text was written by serde_json: it is JSON, and not too deep to be read again
+        self.value
+            .get_or_init(|| serde_json::from_str(&self.text).unwrap_or_default())
+    }
+}
+
+impl Serialize for Raw {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        (**self).serialize(serializer)
+    }
+}
+
+impl fmt::Display for Raw {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl fmt::Debug for Raw {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
