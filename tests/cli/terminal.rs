@@ -361,10 +361,21 @@ fn a_stopped_program_gives_the_terminal_to_the_shell_and_takes_it_again() {
             terminal.press(&["Escape"]);
         }
         terminal.press(&["q"]);
+        // What is typed before the end is the program's.
+        wait_for_the_end(pid);
         // The shell went on with its line when the program was stopped; this is what fg returned.
         terminal.run("echo fg ended with $?");
         let screen = terminal.wait_for(&["fg ended with 0"]);
         assert!(!screen.contains("Causes"), "{how}: {screen}");
+    }
+}
+
+/// Waits until the shell has taken notice of the end of its child.
+fn wait_for_the_end(pid: u32) {
+    let begun = Instant::now();
+    while std::path::Path::new(&format!("/proc/{pid}")).exists() {
+        assert!(begun.elapsed() < PATIENCE, "{pid} does not end");
+        std::thread::sleep(Duration::from_millis(10));
     }
 }
 
