@@ -7,7 +7,7 @@ use ngf_cluster::{self, Cluster, ClusterOptions, transport::find_leftovers};
 use ngf_sandbox::{SCENARIOS, Sandbox, SandboxOptions, Stage};
 
 /// How long it may take until something is there, or gone.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_mins(2);
 
 /// Waits until so many debug pods are there.
 async fn wait_for(cluster: &Cluster, count: usize, when: &str) {

@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// How long the last traces may take: a task that ends a moment after the screen shows its result.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_mins(2);
 
 /// Reading the memory of a process that is not dumpable takes root, as `make test` has it.
 fn may_read_memory() -> bool {

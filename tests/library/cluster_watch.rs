@@ -13,7 +13,7 @@ use ngf_sandbox::{Denied, Sandbox, SandboxOptions, Scenario, Stage};
 use tokio::{sync::watch::Receiver, time::timeout};
 use tokio_util::sync::CancellationToken;
 
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_mins(2);
 
 fn denied(verb: &str, resource: &str) -> Denied {
     Denied {

@@ -37,7 +37,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_mins(2);
 
 async fn connect(kubeconfig: String) -> ngf_cluster::Cluster {
     let options = ClusterOptions {

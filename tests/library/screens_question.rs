@@ -23,7 +23,7 @@ use ngf_tui::{
 use ngf_ui::{Theme, golden};
 use tokio::sync::watch;
 
-const SETTLE: Duration = Duration::from_secs(20);
+const SETTLE: Duration = Duration::from_mins(2);
 
 /// The guide's last stage, and the interface on it with probes by a debug pod.
 async fn on_the_guide() -> (Sandbox, Cluster, Headless) {
