@@ -27,7 +27,6 @@ mod objects;
 mod patch;
 mod pki;
 mod pods;
-mod printer;
 mod reconcile;
 mod scenarios;
 mod secure_app;

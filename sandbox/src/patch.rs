@@ -1,5 +1,5 @@
-//! The four ways to patch an object: JSON merge patch (RFC 7386), JSON patch (RFC 6902), strategic
-//! merge patch, and server-side apply.
+//! The three ways to patch an object: JSON merge patch (RFC 7386), strategic merge patch, which `kubectl
+//! apply` sends for built-in kinds and ngf-tui for ephemeral containers, and server-side apply.
 //!
 //! Two simplifications. Strategic merge takes its merge keys from one list instead of each type's
 //! schema. Server-side apply merges as strategic merge does and tracks no field ownership, so a field
@@ -41,13 +41,6 @@ enum Lists {
 /// RFC 7386.
 pub(crate) fn merge(target: &mut Value, patch: &Value) {
     json_patch::merge(target, patch);
-}
-
-/// RFC 6902; the error is a sentence.
-pub(crate) fn json(target: &mut Value, patch: &Value) -> Result<(), String> {
-    let patch: json_patch::Patch =
-        serde_json::from_value(patch.clone()).map_err(|e| format!("invalid JSON patch: {e}"))?;
-    json_patch::patch(target, &patch).map_err(|e| e.to_string())
 }
 
 /// Strategic merge patch, directives (`$patch`, `$setElementOrder`, `$deleteFromPrimitiveList`,
@@ -269,24 +262,5 @@ mod tests {
         merge(&mut merged, &patch);
         assert_eq!(applied["spec"]["listeners"].as_array().unwrap().len(), 2);
         assert_eq!(merged, patch);
-    }
-
-    #[test]
-    fn a_json_patch_that_does_not_fit_is_refused() {
-        let mut object = json!({"a": 1});
-        assert!(
-            json(
-                &mut object,
-                &json!([{"op": "test", "path": "/a", "value": 2}])
-            )
-            .is_err()
-        );
-        assert!(json(&mut object, &json!({"op": "add"})).is_err());
-        json(
-            &mut object,
-            &json!([{"op": "replace", "path": "/a", "value": 2}]),
-        )
-        .unwrap();
-        assert_eq!(object, json!({"a": 2}));
     }
 }

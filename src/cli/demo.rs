@@ -160,7 +160,10 @@ async fn serve(sandbox: Sandbox, file: Option<&Path>) -> Result<u8, CliError> {
     let exec = kubectl().words(["exec", "deployment/gateway-nginx", "--", "nginx", "-T"]);
     for (lead, command) in [
         ("The embedded cluster is served until ctrl-c. ", list),
-        ("Exec, port-forward and debug work on it as well: ", exec),
+        (
+            "Describe, logs, exec, apply and delete work on it as well: ",
+            exec,
+        ),
     ] {
         // A file whose name no shell can take has no command.
         let command = command.text().unwrap_or_else(|why| why);

@@ -312,7 +312,9 @@ async fn there_is_no_way_out_of_a_pod() {
     let (address, _) = cluster.endpoints("secure-app").remove(0);
     let exec = format!("exec {name} -c nginx --");
     for host in ["127.0.0.1", "localhost", &address, "0.0.0.0", "10.96.0.10"] {
-        let said = cluster.kubectl(&format!("{exec} nc -w 2 {host} {port}"));
+        // The tool's own relay, which is known by its name.
+        let relay = format!("sh -c script ngf-tui-relay {host} {port} 2 5");
+        let said = cluster.kubectl(&format!("{exec} {relay}"));
         let words = said.refused();
         assert!(
             words.contains("Connection refused") || words.contains("No route to host"),
@@ -341,14 +343,8 @@ async fn there_is_no_way_out_of_a_pod() {
     }
     let mut command = cluster.kubectl_command(&format!("{exec} sh -c"));
     let said = run(command.arg(format!("echo x > {marker}; cat < {marker}")));
-    assert!(said.refused().contains("Read-only file system"));
+    assert!(said.refused().contains("only ngf-tui's own scripts"));
     let kept = std::fs::read_to_string(cluster.path("marker")).expect("it is there");
     assert_eq!(kept, "of this machine");
-    // A shell that starts itself for ever ends.
-    let itself = "sh -c \"$1\" x \"$1\"";
-    let mut command = cluster.kubectl_command(&format!("{exec} sh -c"));
-    run(command.args([itself, "x", itself])).refused();
-    let mut command = cluster.kubectl_command(&format!("{exec} sh -c"));
-    run(command.arg("sh -c 'sh -c \"sh -c true\"'")).fine();
     cluster.sandbox.shutdown().await;
 }

@@ -176,22 +176,23 @@ fn one_bad_endpoint_and_one_stale_data_plane_stand_out_of_two_hundred() {
             && expired.contains("(10:certificate has expired)"),
         "{expired}"
     );
-    let command = "sha256sum /etc/nginx/secrets/cert_bundle_default_backend-cert.crt";
+    let command = "cat /etc/nginx/secrets/cert_bundle_default_backend-cert.crt";
     let gateways = pods.lines().filter_map(|line| line.strip_prefix("pod/"));
-    let mut sums: Vec<(String, &str)> = gateways
+    let mut bundles: Vec<(String, &str)> = gateways
         .filter(|name| name.starts_with("gateway-nginx-"))
         .map(|name| {
-            let sum = run(&mut demo.kubectl(&format!("exec {name} -c nginx -- {command}"))).fine();
-            (sum, name)
+            let exec = format!("exec {name} -c nginx -- {command}");
+            (run(&mut demo.kubectl(&exec)).fine(), name)
         })
         .collect();
-    sums.sort();
-    let other = if sums[0].0 == sums[1].0 {
-        &sums[4]
+    bundles.sort();
+    let other = if bundles[0].0 == bundles[1].0 {
+        &bundles[4]
     } else {
-        &sums[0]
+        &bundles[0]
     };
-    assert_eq!(sums.iter().filter(|(sum, _)| *sum == other.0).count(), 1);
+    let same = bundles.iter().filter(|(bundle, _)| *bundle == other.0);
+    assert_eq!(same.count(), 1);
     assert!(
         stale.contains(other.1)
             && stale.contains("every endpoint fails that is well from elsewhere"),
@@ -381,4 +382,63 @@ async fn a_pod_that_goes_in_the_middle_is_said_and_not_taken_for_the_backend() {
         "{why}"
     );
     cluster.sandbox.shutdown().await;
+}
+
+/// One request to the Gateway, forwarded to port 80 of its data-plane pod.
+async fn asked(forward: &PortForward, host: &str) -> String {
+    let mut stream = dialled(forward, "127.0.0.1", 80).await.stream;
+    let request = format!("GET / HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.expect("sent");
+    let mut answer = Vec::new();
+    // How a forwarded connection ends depends on the transport; the answer ends before.
+    let _ = stream.read_to_end(&mut answer).await;
+    String::from_utf8(answer).expect("text")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_data_plane_answers_and_logs_what_each_scenario_is_about() {
+    for (scenario, status, logged) in [
+        ("guide", "200", &["\"GET / HTTP/1.1\" 200"][..]),
+        (
+            "expired-backend-certificate",
+            "502",
+            &[
+                "upstream SSL certificate verify error: (10:certificate has expired) while SSL handshaking",
+            ],
+        ),
+        (
+            "wrong-hostname",
+            "502",
+            &[
+                "upstream SSL certificate does not match \"backend.example.com\" while SSL handshaking",
+            ],
+        ),
+        (
+            "plain-backend",
+            "502",
+            // In OpenSSL's words before 3.2, and since then.
+            &["wrong version number", "packet length too long"],
+        ),
+        ("no-client-certificate", "400", &["\"GET / HTTP/1.1\" 400"]),
+        ("opaque-secret", "500", &["\"GET / HTTP/1.1\" 500"]),
+    ] {
+        let cluster = Cluster::start(scenario, Stage::Policy).await;
+        let client = client(&cluster).await;
+        let gateway = cluster.pod("gateway-nginx-");
+        let pod = ObjectRef::new(Kind::Pod, "default", &gateway);
+        let forward = PortForward::new(&client, &pod);
+        let answer = asked(&forward, "secure-app.example.com").await;
+        assert!(
+            answer.starts_with(&format!("HTTP/1.1 {status} ")),
+            "{scenario}: {answer}"
+        );
+        let log = cluster.kubectl(&format!("logs {gateway} -c nginx")).fine();
+        assert!(
+            logged.iter().any(|line| log.contains(line)),
+            "{scenario}: {log}"
+        );
+        let answer = asked(&forward, "nobody.example.com").await;
+        assert!(answer.starts_with("HTTP/1.1 404 "), "{scenario}: {answer}");
+        cluster.sandbox.shutdown().await;
+    }
 }

@@ -545,8 +545,11 @@ async fn a_ca_and_a_policy_that_can_be_known_are_named() {
         let system = format!(
             r#"{policy} {{"spec":{{"validation":{{"caCertificateRefs":null,"wellKnownCACertificates":"System"}}}}}}"#
         );
-        let ca = embedded.path("other.crt");
-        std::fs::write(&ca, other["other"].certificate_pem()).expect("written");
+        let other_ca = embedded.path("other-ca.json");
+        let pem = other["other"].certificate_pem();
+        let map = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "other-ca"},
+            "data": {"ca.crt": String::from_utf8_lossy(pem.as_ref())}});
+        std::fs::write(&other_ca, map.to_string()).expect("written");
         let get = "get secret backend-cert -o jsonpath={.data.ca\\.crt}";
         let known = embedded.kubectl(get).fine();
         let opaque = embedded.path("opaque.json");
@@ -560,10 +563,7 @@ async fn a_ca_and_a_policy_that_can_be_known_are_named() {
             ],
             "NGF-P11" => vec![system],
             "NGF-T1" => vec![
-                format!(
-                    "create configmap other-ca --from-file=ca.crt={}",
-                    ca.display()
-                ),
+                format!("apply -f {}", other_ca.display()),
                 trusts("ConfigMap", "other-ca"),
             ],
             _ => {

@@ -15,7 +15,6 @@ mod coverage;
 mod diagnosis;
 mod docs;
 mod embedded_hostile;
-mod embedded_kubectl;
 mod embedded_ways;
 mod files;
 mod files_hostile;

@@ -51,6 +51,10 @@ fn send(cluster: &Cluster, head: &str, body: &[u8]) -> (u16, String) {
 async fn every_bad_request_is_answered_with_a_status() {
     let cluster = Cluster::start("guide", Stage::Policy).await;
     let maps = "/api/v1/namespaces/default/configmaps";
+    let gateway = format!(
+        "/api/v1/namespaces/default/pods/{}",
+        cluster.pod("gateway-nginx-")
+    );
     let deep = format!("{}1{}", "[".repeat(5000), "]".repeat(5000));
     let long = format!(
         "{{\"metadata\":{{\"name\":\"x\"}},\"data\":{{\"a\":\"{}\"}}}}",
@@ -187,6 +191,40 @@ async fn every_bad_request_is_answered_with_a_status() {
             "NotFound",
         ),
         ("GET /openapi/v9".into(), b"", 404, "NotFound"),
+        // What only other clients ask for is not served.
+        ("GET /openapi/v2".into(), b"", 404, "NotFound"),
+        ("GET /api/v1".into(), b"", 404, "NotFound"),
+        (
+            "GET /apis/apps/v1/namespaces/default/deployments/secure-app/scale".into(),
+            b"",
+            404,
+            "NotFound",
+        ),
+        (
+            "GET /apis/apps/v1/namespaces/default/deployments/secure-app/status".into(),
+            b"",
+            404,
+            "NotFound",
+        ),
+        (
+            format!("GET {gateway}/attach?stdout=1"),
+            b"",
+            404,
+            "NotFound",
+        ),
+        (
+            format!("GET {gateway}/exec?container=nginx&command=true&stdout=1&tty=1"),
+            b"",
+            400,
+            "BadRequest",
+        ),
+        (
+            format!("PUT {maps}/secure-config"),
+            b"{}",
+            405,
+            "MethodNotAllowed",
+        ),
+        (format!("DELETE {maps}"), b"", 405, "MethodNotAllowed"),
         (
             "POST /apis/authorization.k8s.io/v1/selfsubjectaccessreviews".into(),
             b"{\"spec\":{}}",

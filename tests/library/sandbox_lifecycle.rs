@@ -129,8 +129,13 @@ async fn two_clusters_run_side_by_side_and_pods_share_an_address_where_they_must
     let mut options = SandboxOptions::new(Scenario::find("guide").unwrap(), Stage::Policy);
     options.own_network = false;
     let third = Cluster::with(options).await;
-    third.kubectl("scale deploy/secure-app --replicas=2").fine();
-    third.kubectl_until("get deploy secure-app", "2/2");
+    third
+        .kubectl(r#"patch deploy secure-app --type=merge -p {"spec":{"replicas":2}}"#)
+        .fine();
+    third.kubectl_until(
+        "get deploy secure-app -o jsonpath={.status.readyReplicas}",
+        "2",
+    );
     let mut all = first.endpoints("secure-app");
     all.extend(second.endpoints("secure-app"));
     all.extend(third.endpoints("secure-app"));

@@ -327,7 +327,10 @@ async fn servers_are_chosen_by_sni_and_host_as_nginx_chooses_them() {
     cluster.kubectl_with("apply -f -", &map.to_string()).fine();
     let old = cluster.kubectl("get pod -l app=secure-app -o name").fine();
     cluster.kubectl(&format!("delete {}", old.trim())).fine();
-    cluster.kubectl_until("get deploy secure-app", "1/1");
+    cluster.kubectl_until(
+        "get deploy secure-app -o jsonpath={.status.readyReplicas}",
+        "1",
+    );
     cluster.kubectl_until("get endpointslices", "8443");
     let (address, pod_port) = cluster.endpoints("secure-app").remove(0);
     let names = [

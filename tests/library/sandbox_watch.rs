@@ -94,54 +94,47 @@ async fn lists_are_read_in_pages_of_one_version() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_watcher_with_small_pages_sees_everything_once_and_then_every_change() {
-    for streaming in [false, true] {
-        let cluster = Cluster::start("guide", Stage::Before).await;
-        let client = client(&cluster).await;
-        let maps = fill(&client, 23).await;
-        let mut config = Config::default().labels("app!=x").timeout(20);
-        if streaming {
-            config = config.streaming_lists();
-        } else {
-            config = config.page_size(5);
+    let cluster = Cluster::start("guide", Stage::Before).await;
+    let client = client(&cluster).await;
+    let maps = fill(&client, 23).await;
+    let config = Config::default().labels("app!=x").timeout(20).page_size(5);
+    let mut events = watcher(maps.clone(), config).boxed();
+    let mut initial = Vec::new();
+    loop {
+        match events.try_next().await.unwrap().unwrap() {
+            Event::Init => {}
+            Event::InitApply(map) => initial.extend(map.metadata.name),
+            Event::InitDone => break,
+            other => panic!("{other:?}"),
         }
-        let mut events = watcher(maps.clone(), config).boxed();
-        let mut initial = Vec::new();
-        loop {
-            match events.try_next().await.unwrap().unwrap() {
-                Event::Init => {}
-                Event::InitApply(map) => initial.extend(map.metadata.name),
-                Event::InitDone => break,
-                other => panic!("{other:?}"),
-            }
-        }
-        let expected = maps.list(&ListParams::default()).await.unwrap().items.len();
-        assert_eq!(initial.len(), expected, "streaming: {streaming}");
-
-        let added = maps
-            .create(&PostParams::default(), &config_map("new"))
-            .await
-            .unwrap();
-        assert_eq!(added.metadata.uid.as_deref().map(str::len), Some(36));
-        let label = serde_json::json!({"metadata": {"labels": {"app": "x"}}});
-        maps.patch("map-001", &PatchParams::default(), &Patch::Merge(&label))
-            .await
-            .unwrap();
-        maps.delete("map-002", &kube::api::DeleteParams::default())
-            .await
-            .unwrap();
-        let mut seen = Vec::new();
-        while seen.len() < 3 {
-            let next = tokio::time::timeout(Duration::from_secs(10), events.try_next()).await;
-            match next.expect("an event").unwrap().unwrap() {
-                Event::Apply(map) => seen.push(format!("apply {}", map.metadata.name.unwrap())),
-                Event::Delete(map) => seen.push(format!("delete {}", map.metadata.name.unwrap())),
-                other => panic!("{other:?}"),
-            }
-        }
-        // What a selector no longer selects is gone for who watches by it.
-        assert_eq!(seen, ["apply new", "delete map-001", "delete map-002"]);
-        cluster.sandbox.shutdown().await;
     }
+    let expected = maps.list(&ListParams::default()).await.unwrap().items.len();
+    assert_eq!(initial.len(), expected);
+
+    let added = maps
+        .create(&PostParams::default(), &config_map("new"))
+        .await
+        .unwrap();
+    assert_eq!(added.metadata.uid.as_deref().map(str::len), Some(36));
+    let label = serde_json::json!({"metadata": {"labels": {"app": "x"}}});
+    maps.patch("map-001", &PatchParams::default(), &Patch::Merge(&label))
+        .await
+        .unwrap();
+    maps.delete("map-002", &kube::api::DeleteParams::default())
+        .await
+        .unwrap();
+    let mut seen = Vec::new();
+    while seen.len() < 3 {
+        let next = tokio::time::timeout(Duration::from_secs(10), events.try_next()).await;
+        match next.expect("an event").unwrap().unwrap() {
+            Event::Apply(map) => seen.push(format!("apply {}", map.metadata.name.unwrap())),
+            Event::Delete(map) => seen.push(format!("delete {}", map.metadata.name.unwrap())),
+            other => panic!("{other:?}"),
+        }
+    }
+    // What a selector no longer selects is gone for who watches by it.
+    assert_eq!(seen, ["apply new", "delete map-001", "delete map-002"]);
+    cluster.sandbox.shutdown().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -224,37 +217,30 @@ async fn a_watch_ends_when_it_is_told_to_with_a_bookmark_of_where_it_is() {
 async fn discovery_finds_what_is_served_and_not_what_is_left_out() {
     let cluster = Cluster::start("guide", Stage::Policy).await;
     let client = client(&cluster).await;
-    for aggregated in [false, true] {
-        let discovery = Discovery::new(client.clone());
-        let discovery = if aggregated {
-            discovery.run_aggregated().await
-        } else {
-            discovery.run().await
-        }
-        .unwrap();
-        let group = discovery
-            .get("gateway.networking.k8s.io")
-            .expect("the Gateway API");
-        assert_eq!(group.preferred_version_or_latest(), "v1");
-        let kinds: Vec<String> = group
-            .recommended_resources()
-            .into_iter()
-            .map(|(resource, _)| resource.kind)
-            .collect();
-        for kind in [
-            "Gateway",
-            "HTTPRoute",
-            "BackendTLSPolicy",
-            "ListenerSet",
-            "TLSRoute",
-        ] {
-            assert!(kinds.iter().any(|k| k == kind), "{kind} in {kinds:?}");
-        }
-        assert!(
-            !kinds.iter().any(|k| k == "TCPRoute" || k == "UDPRoute"),
-            "{kinds:?}"
-        );
+    let discovery = Discovery::new(client.clone());
+    let discovery = discovery.run_aggregated().await.unwrap();
+    let group = discovery
+        .get("gateway.networking.k8s.io")
+        .expect("the Gateway API");
+    assert_eq!(group.preferred_version_or_latest(), "v1");
+    let kinds: Vec<String> = group
+        .recommended_resources()
+        .into_iter()
+        .map(|(resource, _)| resource.kind)
+        .collect();
+    for kind in [
+        "Gateway",
+        "HTTPRoute",
+        "BackendTLSPolicy",
+        "ListenerSet",
+        "TLSRoute",
+    ] {
+        assert!(kinds.iter().any(|k| k == kind), "{kind} in {kinds:?}");
     }
+    assert!(
+        !kinds.iter().any(|k| k == "TCPRoute" || k == "UDPRoute"),
+        "{kinds:?}"
+    );
     let missing = ApiResource {
         group: "gateway.networking.k8s.io".into(),
         version: "v1alpha2".into(),
@@ -282,6 +268,17 @@ async fn metadata_alone_one_secret_by_name_and_logs_can_be_followed() {
             .iter()
             .any(|m| m.metadata.name.as_deref() == Some("backend-cert"))
     );
+    // As the tool watches Secrets: from what there is on, without values.
+    let parameters = WatchParams::default()
+        .fields("metadata.name=backend-cert")
+        .timeout(20);
+    let watched = secrets.watch_metadata(&parameters, "0").await.unwrap();
+    match watched.boxed().try_next().await.unwrap() {
+        Some(WatchEvent::Added(secret)) => {
+            assert_eq!(secret.metadata.name.as_deref(), Some("backend-cert"));
+        }
+        other => panic!("{other:?}"),
+    }
     let by_name = Config::default()
         .fields("metadata.name=backend-cert")
         .timeout(20);

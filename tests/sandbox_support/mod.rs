@@ -74,9 +74,12 @@ pub(crate) fn run_with(command: &mut Command, input: &[u8]) -> Said {
         .stderr(Stdio::piped())
         .spawn()
         .expect("the program can be started");
-    // A program that does not read its input to the end closes it; that is its own business.
-    let _ = child.stdin.take().expect("its input").write_all(input);
+    let (mut stdin, input) = (child.stdin.take().expect("its input"), input.to_vec());
+    // A program that does not read its input to the end closes it; that is its own business. It may write
+    // before it has read everything.
+    let writer = std::thread::spawn(move || drop(stdin.write_all(&input)));
     let output = child.wait_with_output().expect("the program ends");
+    writer.join().expect("it is written, or closed");
     Said {
         ok: output.status.success(),
         out: String::from_utf8_lossy(&output.stdout).into_owned(),
@@ -140,7 +143,7 @@ impl Cluster {
                 return said.out;
             }
             assert!(
-                started.elapsed() < Duration::from_secs(20),
+                started.elapsed() < Duration::from_mins(1),
                 "no {wanted:?} in {said:?}"
             );
             std::thread::sleep(Duration::from_millis(100));
@@ -274,7 +277,7 @@ impl Drop for Demo {
 pub(crate) fn until(what: &str, mut holds: impl FnMut() -> bool) {
     let started = Instant::now();
     while !holds() {
-        assert!(started.elapsed() < Duration::from_secs(20), "never: {what}");
+        assert!(started.elapsed() < Duration::from_mins(1), "never: {what}");
         std::thread::sleep(Duration::from_millis(50));
     }
 }

@@ -11,10 +11,10 @@ use super::error::ApiError;
 use super::{Api, Call, Target, resources};
 use crate::store::StoreError;
 
-/// `GET`, `PUT` and `PATCH`.
+/// `GET` and `PATCH`.
 pub(super) fn serve(api: &Api, call: &Call, target: Target<'_>) -> Result<Response, ApiError> {
     match call.method {
-        Method::GET | Method::PUT | Method::PATCH => resources::serve(api, call, target),
+        Method::GET | Method::PATCH => resources::serve(api, call, target),
         _ => Err(ApiError::method_not_allowed()),
     }
 }

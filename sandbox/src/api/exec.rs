@@ -1,6 +1,6 @@
-//! `pods/NAME/exec` and `pods/NAME/attach` over a websocket: each message begins with the number of
-//! its channel (`k8s.io/apimachinery/pkg/util/remotecommand`, `v4.channel.k8s.io`,
-//! `v5.channel.k8s.io`; the latter can close a channel alone).
+//! `pods/NAME/exec` over a websocket: each message begins with the number of its channel
+//! (`k8s.io/apimachinery/pkg/util/remotecommand`, `v4.channel.k8s.io`, `v5.channel.k8s.io`; the latter
+//! can close a channel alone). There are no terminals.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,7 +18,7 @@ use tokio::time::{sleep, timeout};
 
 use super::error::ApiError;
 use super::{Api, Call, Target};
-use crate::pods::{Ends, Exit, Place, Task, pipes};
+use crate::pods::{Ends, Exit, Place, pipes};
 
 const STDIN: u8 = 0;
 const STDOUT: u8 = 1;
@@ -39,13 +39,11 @@ const START: Duration = Duration::from_millis(100);
 const MAX_COMMAND: usize = 64 << 10;
 
 /// What the client asked for.
-#[allow(clippy::struct_excessive_bools)] // the request's own parameters
 struct Wanted {
     stdin: bool,
     stdout: bool,
     stderr: bool,
-    terminal: bool,
-    task: Task,
+    command: Vec<String>,
 }
 
 /// Answers the upgrade, and serves what comes after it.
@@ -57,24 +55,23 @@ pub(super) fn serve(api: &Arc<Api>, call: &Call, target: Target<'_>) -> Result<R
         .ok_or_else(|| ApiError::not_found(target.kind, target.name))?;
     let parameters = parameters(call)?;
     let container = default_container(&pod, target.name, call.param("container"))?;
-    let task = if target.subresource == "attach" {
-        Task::Attach
-    } else {
-        let words = parameters.into_iter().filter(|(name, _)| name == "command");
-        let words: Vec<String> = words.map(|(_, word)| word).collect();
-        if words.is_empty() {
-            return Err(ApiError::bad_request(
-                "you must specify at least 1 command for the container",
-            ));
-        }
-        Task::Exec(words)
-    };
+    let words = parameters.into_iter().filter(|(name, _)| name == "command");
+    let command: Vec<String> = words.map(|(_, word)| word).collect();
+    if command.is_empty() {
+        return Err(ApiError::bad_request(
+            "you must specify at least 1 command for the container",
+        ));
+    }
+    if call.flag("tty") {
+        return Err(ApiError::bad_request(
+            "the sandbox has no terminals: run kubectl exec without -t",
+        ));
+    }
     let wanted = Wanted {
         stdin: call.flag("stdin"),
         stdout: call.flag("stdout"),
         stderr: call.flag("stderr"),
-        terminal: call.flag("tty"),
-        task,
+        command,
     };
     if !(wanted.stdin || wanted.stdout || wanted.stderr) {
         return Err(ApiError::bad_request(
@@ -164,10 +161,7 @@ async fn run(socket: WebSocket, place: Place, wanted: Wanted, closes_alone: bool
         )
     };
     let performed = async {
-        let (exit, _) = tokio::join!(
-            place.perform(wanted.task.clone(), wanted.terminal, streams),
-            outputs
-        );
+        let (exit, _) = tokio::join!(place.perform(&wanted.command, streams), outputs);
         exit
     };
     let mut reading = std::pin::pin!(read(stream, stdin, closes_alone));
@@ -248,7 +242,6 @@ async fn read(
                 }
             }
             [CLOSE, STDIN] if closes_alone => stdin = None,
-            // A change of the window's size, and what nobody knows.
             _ => {}
         }
     }

@@ -5,8 +5,8 @@
 //! What each segment may be comes from the list in [`super::kinds`].
 //!
 //! Subresources are served by [`subresource`] and listed by [`super::kinds::Kind::subresources`], from
-//! which discovery tells clients that they exist. `exec`, `attach` and `portforward` upgrade to a
-//! websocket; the older upgrade to SPDY itself is not served.
+//! which discovery tells clients that they exist. `exec` and `portforward` upgrade to a websocket;
+//! SPDY, to which older clients upgrade, is not served. Bodies are JSON.
 
 mod discovery;
 mod ephemeral;
@@ -17,12 +17,8 @@ mod logs;
 mod openapi;
 mod pages;
 mod port_forward;
-mod protobuf;
 mod resources;
 mod review;
-mod scale;
-mod spdy;
-mod spdy_headers;
 mod table;
 mod version;
 mod watch;
@@ -56,6 +52,8 @@ const MAX_BODY: usize = 3 * 1024 * 1024;
 const MAX_REQUESTS: usize = 512;
 /// Websockets that are served at once.
 const MAX_STREAMS: usize = 512;
+/// The media type of a server-side apply.
+const APPLY: &str = "application/apply-patch+yaml";
 /// Bytes of one message of a websocket.
 const MAX_MESSAGE: usize = 1 << 20;
 
@@ -136,22 +134,15 @@ impl Call {
         }
     }
 
-    /// The body as JSON, or as YAML where the content type says so.
+    /// The body, which is JSON: clients send a server-side apply as JSON too, which is YAML as well.
     pub(crate) fn object(&self) -> Result<Value, ApiError> {
         let kind = content_type(&self.parts.headers);
-        match kind {
-            "" | "application/json" => parse_json(&self.body),
-            "application/yaml" | "application/apply-patch+yaml" => parse_yaml(&self.body),
-            other if other.ends_with("+json") => parse_json(&self.body),
-            "application/vnd.kubernetes.protobuf" => {
-                protobuf::decode(&self.body).ok_or_else(|| {
-                    ApiError::unsupported_media_type("application/json, application/yaml")
-                })
-            }
-            _ => Err(ApiError::unsupported_media_type(
-                "application/json, application/yaml",
-            )),
+        let known = matches!(kind, "" | "application/json" | APPLY) || kind.ends_with("+json");
+        if !known {
+            return Err(ApiError::unsupported_media_type("application/json"));
         }
+        serde_json::from_slice(&self.body)
+            .map_err(|e| ApiError::bad_request(format!("the body is not valid JSON: {e}")))
     }
 }
 
@@ -162,18 +153,6 @@ pub(crate) fn content_type(headers: &HeaderMap) -> &str {
         .and_then(|v| v.to_str().ok())
         .unwrap_or("");
     value.split(';').next().unwrap_or("").trim()
-}
-
-fn parse_json(bytes: &[u8]) -> Result<Value, ApiError> {
-    serde_json::from_slice(bytes)
-        .map_err(|e| ApiError::bad_request(format!("the body is not valid JSON: {e}")))
-}
-
-fn parse_yaml(bytes: &[u8]) -> Result<Value, ApiError> {
-    let text = std::str::from_utf8(bytes)
-        .map_err(|e| ApiError::bad_request(format!("the body is not UTF-8: {e}")))?;
-    serde_saphyr::from_str(text)
-        .map_err(|e| ApiError::bad_request(format!("the body is not valid YAML: {e}")))
 }
 
 async fn serve(State(api): State<Arc<Api>>, request: Request) -> Response {
@@ -323,24 +302,23 @@ fn resource(
         subresource,
     };
     review::authorize(api, call, target)?;
-    if subresource.is_empty() || subresource == "status" && kind.status {
+    if subresource.is_empty() {
         resources::serve(api, call, target)
     } else {
         self::subresource(api, call, target)
     }
 }
 
-/// The subresources besides `status`.
+/// The subresources.
 fn subresource(api: &Arc<Api>, call: &Call, target: Target<'_>) -> Result<Response, ApiError> {
     match (target.kind.plural, target.subresource, &call.method) {
         ("pods", "log", &Method::GET) => logs::serve(api, call, target),
         ("pods", "log", _) => Err(ApiError::method_not_allowed()),
-        ("pods", "exec" | "attach", &Method::GET | &Method::POST) => exec::serve(api, call, target),
+        ("pods", "exec", &Method::GET | &Method::POST) => exec::serve(api, call, target),
         ("pods", "portforward", &Method::GET | &Method::POST) => {
             port_forward::serve(api, call, target)
         }
         ("pods", "ephemeralcontainers", _) => ephemeral::serve(api, call, target),
-        ("deployments" | "replicasets", "scale", _) => scale::serve(api, call, target),
         _ => Err(ApiError::no_such_path()),
     }
 }
@@ -357,7 +335,7 @@ fn upgrade(
         .take();
     let upgrade = upgrade.ok_or_else(|| {
         ApiError::bad_request(
-            "Upgrade request required: this cluster upgrades to a websocket, and not to SPDY",
+            "Upgrade request required: the sandbox upgrades to a websocket, and not to SPDY",
         )
     })?;
     let upgrade = upgrade

@@ -1,5 +1,5 @@
-//! `pods/NAME/portforward`: by channels of a websocket (`v4.channel.k8s.io`, two for each port), and
-//! by SPDY in a websocket, as `kubectl` does it since 1.31 ([`super::spdy`]).
+//! `pods/NAME/portforward` by channels of a websocket (`v4.channel.k8s.io`, two for each port), as
+//! kube-rs speaks it. kubectl's port-forward speaks SPDY, which is not served.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,11 +16,11 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 use super::error::ApiError;
-use super::{Api, Call, Target, spdy};
+use super::{Api, Call, Target};
 use crate::pods::{DialError, Live, Pods, Stream};
 
-/// SPDY in a websocket.
-pub(super) const TUNNEL: &str = "SPDY/3.1+portforward.k8s.io";
+/// The subprotocols of the websocket.
+const PROTOCOLS: &[&str] = &["v4.channel.k8s.io", "portforward.k8s.io"];
 /// Ports of one request.
 const MAX_PORTS: usize = 16;
 /// Bytes of one message to the client.
@@ -32,7 +32,7 @@ const GOODBYE: Duration = Duration::from_secs(2);
 
 /// A pod whose ports are forwarded.
 #[derive(Clone)]
-pub(super) struct Forwarded {
+struct Forwarded {
     pods: Arc<Pods>,
     live: Arc<Live>,
     uid: String,
@@ -40,7 +40,7 @@ pub(super) struct Forwarded {
 
 impl Forwarded {
     /// Connects to `localhost` in the pod, as a kubelet does; an error is a kubelet's sentence.
-    pub(super) async fn dial(&self, port: u16) -> Result<Stream, String> {
+    async fn dial(&self, port: u16) -> Result<Stream, String> {
         self.pods
             .dial_pod(&self.live, port, None)
             .await
@@ -60,7 +60,7 @@ impl Forwarded {
     }
 
     /// Waits until the pod is gone.
-    pub(super) async fn gone(&self) {
+    async fn gone(&self) {
         self.live.stop.cancelled().await;
     }
 }
@@ -80,30 +80,19 @@ pub(super) fn serve(api: &Arc<Api>, call: &Call, target: Target<'_>) -> Result<R
             phase.unwrap_or("Pending")
         ))
     })?;
-    let (upgrade, protocol) = super::upgrade(call, api.version.forward_protocols())?;
+    let (upgrade, _) = super::upgrade(call, PROTOCOLS)?;
     let forwarded = Forwarded {
         pods: api.pods.clone(),
         live,
         uid: crate::metadata::meta(&pod, "uid").to_owned(),
     };
     let (stop, permit) = (api.stop.clone(), super::stream_permit(api)?);
-    let ports = if protocol == TUNNEL {
-        Vec::new()
-    } else {
-        ports(call)?
-    };
+    let ports = ports(call)?;
     Ok(upgrade.on_upgrade(move |socket| async move {
         let _counted = permit;
-        let serving = async {
-            if ports.is_empty() {
-                spdy::serve(socket, forwarded).await;
-            } else {
-                channels(socket, forwarded, ports).await;
-            }
-        };
         tokio::select! {
             () = stop.cancelled() => {}
-            () = serving => {}
+            () = channels(socket, forwarded, ports) => {}
         }
     }))
 }

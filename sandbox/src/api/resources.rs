@@ -1,4 +1,4 @@
-//! Objects: get, list in pages, create, update, patch, delete, and `status`.
+//! Objects: get, list in pages, watch, create, patch and delete.
 
 use axum::Json;
 use axum::http::{Method, StatusCode, header};
@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 
 use super::error::ApiError;
 use super::pages::{read_token, write_token};
-use super::table::{self, Form};
-use super::{Api, Call, Target, content_type, ephemeral, watch};
+use super::table;
+use super::{APPLY, Api, Call, Target, content_type, ephemeral, watch};
 use crate::Quirk;
 use crate::admission;
 use crate::kinds::{self, Kind, Origin};
@@ -17,7 +17,7 @@ use crate::patch;
 use crate::selectors::Selector;
 use crate::store::{Key, Object, Part, Preconditions, Store, StoreError};
 
-/// `GET`, `POST`, … on a collection, an object or its `status`.
+/// `GET`, `POST`, … on a collection or an object.
 pub(crate) fn serve(api: &Api, call: &Call, target: Target<'_>) -> Result<Response, ApiError> {
     let collection = target.name.is_empty();
     match (&call.method, collection) {
@@ -25,8 +25,6 @@ pub(crate) fn serve(api: &Api, call: &Call, target: Target<'_>) -> Result<Respon
         (&Method::GET, true) => list(api, call, target),
         (&Method::GET, false) => get(api, call, target),
         (&Method::POST, true) => create(api, call, target),
-        (&Method::DELETE, true) => delete_collection(api, call, target),
-        (&Method::PUT, false) => update(api, call, target),
         (&Method::PATCH, false) => patch(api, call, target),
         (&Method::DELETE, false) if target.subresource.is_empty() => delete(api, call, target),
         _ => Err(ApiError::method_not_allowed()),
@@ -242,14 +240,6 @@ fn create_object(
         .map_err(|refused| ApiError::from_store(refused, kind, &name))
 }
 
-fn part(target: Target<'_>) -> Part {
-    if target.subresource == "status" {
-        Part::Status
-    } else {
-        Part::Main
-    }
-}
-
 /// An error inside a change: the API's own, or the store's.
 enum ChangeError {
     Api(ApiError),
@@ -271,37 +261,6 @@ impl ChangeError {
     }
 }
 
-fn update(api: &Api, call: &Call, target: Target<'_>) -> Result<Response, ApiError> {
-    let object = body(call, target)?;
-    if meta(&object, "name") != target.name {
-        return Err(ApiError::bad_request(format!(
-            "the name of the object ({}) does not match the name on the URL ({})",
-            meta(&object, "name"),
-            target.name
-        )));
-    }
-    let preconditions = Preconditions::of(&object);
-    if target.kind.origin != Origin::BuiltIn && preconditions.resource_version.is_none() {
-        let cause = (
-            "metadata.resourceVersion".to_owned(),
-            "Invalid value: 0: must be specified for an update".to_owned(),
-        );
-        return Err(ApiError::invalid(target.kind, target.name, &[cause]));
-    }
-    let key = Key::new(target.namespace.unwrap_or_default(), target.name);
-    let restricted = admission::is_restricted(&api.store, &key.namespace);
-    let stored = api
-        .store
-        .modify(target.kind, &key, part(target), call.keep()?, |stored| {
-            preconditions.check(stored)?;
-            let mut object = object;
-            admit_change(target, &mut object, stored, &api.store, restricted)?;
-            Ok(object)
-        });
-    let stored = stored.map_err(|error: ChangeError| error.answer(target))?;
-    answer(StatusCode::OK, call, target, &stored)
-}
-
 fn admit_change(
     target: Target<'_>,
     object: &mut Value,
@@ -314,7 +273,7 @@ fn admit_change(
         if restricted {
             admission::pod_security(object)?;
         }
-    } else if part(target) == Part::Main {
+    } else {
         admission::admit(target.kind, object, Some(stored), store)?;
     }
     Ok(())
@@ -322,30 +281,19 @@ fn admit_change(
 
 fn patch(api: &Api, call: &Call, target: Target<'_>) -> Result<Response, ApiError> {
     let media = content_type(&call.parts.headers).to_owned();
-    let how: fn(&mut Value, &Value) -> Result<(), String> = match media.as_str() {
-        "application/merge-patch+json" => |object, patch| {
-            patch::merge(object, patch);
-            Ok(())
-        },
+    let how: fn(&mut Value, &Value) = match media.as_str() {
+        "application/merge-patch+json" => patch::merge,
         "application/strategic-merge-patch+json" if target.kind.origin == Origin::BuiltIn => {
-            |object, patch| {
-                patch::strategic(object, patch);
-                Ok(())
-            }
+            patch::strategic
         }
-        "application/json-patch+json" => patch::json,
-        "application/apply-patch+yaml" => |object, patch| {
-            patch::apply(object, patch);
-            Ok(())
-        },
+        APPLY => patch::apply,
         _ => {
             return Err(ApiError::unsupported_media_type(
-                "application/json-patch+json, application/merge-patch+json, \
-                 application/apply-patch+yaml",
+                "application/merge-patch+json, application/apply-patch+yaml",
             ));
         }
     };
-    let apply = media == "application/apply-patch+yaml";
+    let apply = media == APPLY;
     let patch = if apply {
         body(call, target)?
     } else {
@@ -363,12 +311,9 @@ fn patch(api: &Api, call: &Call, target: Target<'_>) -> Result<Response, ApiErro
     let restricted = admission::is_restricted(&api.store, namespace);
     let changed = api
         .store
-        .modify(target.kind, &key, part(target), call.keep()?, |stored| {
+        .modify(target.kind, &key, Part::Main, call.keep()?, |stored| {
             let mut object = stored.clone();
-            how(&mut object, &patch).map_err(|why| {
-                let cause = ("patch".to_owned(), format!("Invalid value: {why}"));
-                ChangeError::Api(ApiError::invalid(target.kind, target.name, &[cause]))
-            })?;
+            how(&mut object, &patch);
             if !object.is_object() {
                 return Err(ChangeError::Api(ApiError::bad_request(
                     "the patch leaves no object",
@@ -430,42 +375,4 @@ fn delete(api: &Api, call: &Call, target: Target<'_>) -> Result<Response, ApiErr
         },
     }))
     .into_response())
-}
-
-fn delete_collection(api: &Api, call: &Call, target: Target<'_>) -> Result<Response, ApiError> {
-    if target.kind.namespaced && target.namespace.is_none() {
-        return Err(ApiError::method_not_allowed());
-    }
-    let selector = selector(call, target.kind)?;
-    let (_, keep) = delete_options(call)?;
-    let (objects, revision) = api.store.list(target.kind, target.namespace);
-    let mut gone = Vec::new();
-    for object in objects.iter().filter(|object| selector.matches(object)) {
-        let deleted = api.store.delete(
-            target.kind,
-            &Key::of(object),
-            &Preconditions::default(),
-            keep,
-        );
-        match deleted {
-            Ok(object) => gone.push(object),
-            // Somebody else was faster.
-            Err(StoreError::NotFound) => {}
-            Err(error) => {
-                return Err(ApiError::from_store(
-                    error,
-                    target.kind,
-                    meta(object, "name"),
-                ));
-            }
-        }
-    }
-    let bytes = table::list(
-        target.kind,
-        target.version,
-        gone.iter().map(|object| &**object),
-        Form::Plain,
-        json!({"resourceVersion": revision.to_string()}),
-    );
-    Ok(([(header::CONTENT_TYPE, "application/json")], bytes).into_response())
 }

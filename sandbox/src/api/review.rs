@@ -14,28 +14,10 @@ use crate::Denied;
 /// The name that the cluster knows the bearer of the token by.
 pub(crate) const USER: &str = "ngf-tui-demo";
 
-/// The groups of reviews, with kind and plural of each.
-pub(super) const GROUPS: &[(&str, &[(&str, &str)])] = &[
-    (
-        "authorization.k8s.io",
-        &[
-            ("SelfSubjectAccessReview", "selfsubjectaccessreviews"),
-            ("SelfSubjectRulesReview", "selfsubjectrulesreviews"),
-        ],
-    ),
-    (
-        "authentication.k8s.io",
-        &[("SelfSubjectReview", "selfsubjectreviews")],
-    ),
-];
-
-/// The reviews of a group.
-pub(super) fn kinds(group: &str) -> impl Iterator<Item = (&'static str, &'static str)> {
-    let found = GROUPS.iter().find(|(g, _)| *g == group);
-    found
-        .into_iter()
-        .flat_map(|(_, kinds)| kinds.iter().copied())
-}
+/// The only review that is served: whether the user may do one thing.
+pub(super) const GROUP: &str = "authorization.k8s.io";
+pub(super) const KIND: &str = "SelfSubjectAccessReview";
+pub(super) const PLURAL: &str = "selfsubjectaccessreviews";
 
 /// Answers a review, if the path is one.
 pub(super) fn serve(
@@ -45,14 +27,10 @@ pub(super) fn serve(
     version: &str,
     path: &[&str],
 ) -> Option<Result<Response, ApiError>> {
-    let [plural] = path else { return None };
-    let (kind, _) = kinds(group)
-        .find(|(_, p)| p == plural)
-        .filter(|_| version == "v1")?;
-    Some(review(api, call, kind))
+    (group == GROUP && version == "v1" && path == [PLURAL]).then(|| review(api, call))
 }
 
-fn review(api: &Api, call: &Call, kind: &str) -> Result<Response, ApiError> {
+fn review(api: &Api, call: &Call) -> Result<Response, ApiError> {
     if call.method != Method::POST {
         return Err(ApiError::method_not_allowed());
     }
@@ -60,24 +38,17 @@ fn review(api: &Api, call: &Call, kind: &str) -> Result<Response, ApiError> {
     if !review.is_object() {
         return Err(ApiError::bad_request("the body is not an object"));
     }
-    review["status"] = match kind {
-        "SelfSubjectAccessReview" => access(api, &review["spec"])?,
-        "SelfSubjectRulesReview" => rules(api),
-        _ => json!({"userInfo": {"username": USER, "groups": ["system:authenticated"]}}),
-    };
+    review["status"] = access(api, &review["spec"])?;
     Ok((StatusCode::CREATED, Json(review)).into_response())
 }
 
 fn access(api: &Api, spec: &Value) -> Result<Value, ApiError> {
     let text =
         |attributes: &Value, field: &str| attributes[field].as_str().unwrap_or_default().to_owned();
-    if spec["nonResourceAttributes"].is_object() {
-        return Ok(json!({"allowed": true}));
-    }
     let attributes = &spec["resourceAttributes"];
     if !attributes.is_object() {
         return Err(ApiError::bad_request(
-            "spec: exactly one of nonResourceAttributes or resourceAttributes must be specified",
+            "spec.resourceAttributes: Required value",
         ));
     }
     let allowed = may(
@@ -89,26 +60,6 @@ fn access(api: &Api, spec: &Value) -> Result<Value, ApiError> {
         Some(text(attributes, "namespace").as_str()).filter(|namespace| !namespace.is_empty()),
     );
     Ok(json!({"allowed": allowed}))
-}
-
-/// Everything, or what is allowed; a review of rules cannot express what is taken away, so it says that
-/// it is incomplete.
-fn rules(api: &Api) -> Value {
-    if let Some(allowed) = &api.allowed {
-        let rules = allowed.iter().map(|rule| {
-            json!({"verbs": rule.verbs, "apiGroups": rule.api_groups, "resources": rule.resources})
-        });
-        return json!({
-            "resourceRules": rules.collect::<Vec<_>>(),
-            "nonResourceRules": [{"verbs": ["get"], "nonResourceURLs": ["*"]}],
-            "incomplete": !api.denied.is_empty(),
-        });
-    }
-    json!({
-        "resourceRules": [{"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]}],
-        "nonResourceRules": [{"verbs": ["*"], "nonResourceURLs": ["*"]}],
-        "incomplete": !api.denied.is_empty(),
-    })
 }
 
 fn resource_name(resource: &str, group: &str, subresource: &str) -> String {
@@ -161,7 +112,7 @@ pub(super) fn authorize(api: &Api, call: &Call, target: Target<'_>) -> Result<()
         _ => return Ok(()),
     };
     let kind = target.kind;
-    let streams = matches!(target.subresource, "exec" | "attach" | "portforward");
+    let streams = matches!(target.subresource, "exec" | "portforward");
     let create = streams && verb == "get" && api.version.streams_are_created();
     let wanted = [Some(verb), create.then_some("create")];
     let denied = |verb: &&str| {

@@ -1,7 +1,5 @@
 //! The version of Kubernetes that the cluster says it is, and what follows from it.
 
-use super::port_forward::TUNNEL;
-
 /// `1.MINOR`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Version {
@@ -15,22 +13,13 @@ impl Version {
         format!("v1.{}.0+ngf-tui", self.minor)
     }
 
-    /// What exec and attach are spoken in: the fifth version, which can close a channel alone, since
+    /// What exec is spoken in: the fifth version, which can close a channel alone, since
     /// 1.30.
     pub(super) fn exec_protocols(self) -> &'static [&'static str] {
         if self.minor < 30 {
             &["v4.channel.k8s.io"]
         } else {
             &["v5.channel.k8s.io", "v4.channel.k8s.io"]
-        }
-    }
-
-    /// What port-forward is spoken in: SPDY in a websocket since 1.30.
-    pub(super) fn forward_protocols(self) -> &'static [&'static str] {
-        if self.minor < 30 {
-            &["v4.channel.k8s.io", "portforward.k8s.io"]
-        } else {
-            &[TUNNEL, "v4.channel.k8s.io", "portforward.k8s.io"]
         }
     }
 

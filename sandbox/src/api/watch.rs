@@ -1,5 +1,5 @@
-//! Watches: the log of changes as a stream of JSON lines, with bookmarks, initial events, timeouts
-//! and 410 where the log no longer reaches back.
+//! Watches: the log of changes as a stream of JSON lines, with bookmarks, timeouts and 410 where the log
+//! no longer reaches back.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use tokio::time::Instant;
 
 use super::error::ApiError;
 use super::resources::{self, version_param};
-use super::table::{self, Form, Include};
+use super::table::{self, Form};
 use super::{Api, Call, Target};
 use crate::kinds::Kind;
 use crate::selectors::Selector;
@@ -70,16 +70,10 @@ pub(crate) fn serve(api: &Api, call: &Call, target: Target<'_>) -> Result<Respon
         next_bookmark: now + BOOKMARK_EVERY,
         over: false,
     };
-    let initial = call.flag("sendInitialEvents");
-    if initial && call.param("resourceVersionMatch") != "NotOlderThan" {
-        return Err(ApiError::bad_request(
-            "sendInitialEvents requires resourceVersionMatch: NotOlderThan",
-        ));
-    }
     match asked {
-        Some(version) if !initial && version > 0 => watch.sent = version,
+        Some(version) if version > 0 => watch.sent = version,
         _ if call.param("sendInitialEvents") == "false" => watch.sent = api.store.revision(),
-        _ => watch.send_all(initial),
+        _ => watch.send_all(),
     }
     let lines = stream::unfold(watch, |mut watch| async move {
         let lines = watch.next().await?;
@@ -93,18 +87,14 @@ pub(crate) fn serve(api: &Api, call: &Call, target: Target<'_>) -> Result<Respon
 }
 
 impl Watch {
-    /// Starts with the present state as ADDED events; `marked` ends it with the bookmark that
-    /// `sendInitialEvents` asks for.
-    fn send_all(&mut self, marked: bool) {
+    /// Starts with the present state as ADDED events.
+    fn send_all(&mut self) {
         let (objects, revision) = self.store.list(self.kind, self.namespace.as_deref());
         let mut lines = Vec::new();
         for object in objects.iter().filter(|o| self.selects(o)) {
             self.line(&mut lines, "ADDED", object);
         }
         self.sent = revision;
-        if marked {
-            self.bookmark(&mut lines, true);
-        }
         self.first = Some(lines);
     }
 
@@ -142,7 +132,7 @@ impl Watch {
             let now = Instant::now();
             let ends = now >= self.deadline;
             if !self.over && self.bookmarks && (ends || now >= self.next_bookmark) {
-                self.bookmark(&mut lines, false);
+                self.bookmark(&mut lines);
                 self.next_bookmark = now + BOOKMARK_EVERY;
             }
             self.over |= ends;
@@ -180,24 +170,21 @@ impl Watch {
         push(lines, &json!({"type": what, "object": object}));
     }
 
-    fn bookmark(&self, lines: &mut Vec<u8>, initial_end: bool) {
-        let mut metadata = json!({"resourceVersion": self.sent.to_string()});
-        if initial_end {
-            metadata["annotations"] = json!({"k8s.io/initial-events-end": "true"});
-        }
+    fn bookmark(&self, lines: &mut Vec<u8>) {
+        let metadata = json!({"resourceVersion": self.sent.to_string()});
         let empty: [&Value; 0] = [];
         let object = match self.form {
-            Form::Table(_) => {
-                table::table(self.kind, &self.version, empty, Include::None, &metadata)
+            Form::Table { whole } => {
+                table::table(self.kind, &self.version, empty, whole, &metadata)
             }
-            Form::Plain => json!({
-                "kind": self.kind.kind,
-                "apiVersion": self.kind.api_version(&self.version),
-                "metadata": metadata,
-            }),
             Form::Partial => json!({
                 "kind": "PartialObjectMetadata",
                 "apiVersion": "meta.k8s.io/v1",
+                "metadata": metadata,
+            }),
+            Form::Plain => json!({
+                "kind": self.kind.kind,
+                "apiVersion": self.kind.api_version(&self.version),
                 "metadata": metadata,
             }),
         };

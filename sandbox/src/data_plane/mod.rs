@@ -15,8 +15,6 @@ pub(crate) use self::proxy::Served;
 
 /// The container that nginx runs in.
 pub(crate) const CONTAINER: &str = "nginx";
-/// What nginx says that it is: the one that NGF 2.6 is built with.
-pub(crate) const VERSION: &str = "nginx/1.29.7";
 
 /// Files of NGF's image, those that a person looks at.
 pub(crate) const IMAGE_FILES: &[(&str, &str)] = &[

@@ -1,10 +1,8 @@
-//! The kinds that the embedded cluster serves: one list, in [`list`]. Discovery, OpenAPI, routing, the printed
-//! tables, field selectors, generation counting and the CustomResourceDefinitions derive from it.
+//! The kinds that the embedded cluster serves: one list, in [`list`]. Discovery, routing, the printed tables,
+//! field selectors, generation counting and the CustomResourceDefinitions derive from it.
 //!
 //! TCPRoute and UDPRoute are left out on purpose, as in Gateway API 1.5's standard channel, so that
 //! "a kind that the cluster does not have" is met by everybody who reads this cluster.
-
-use serde_json::Value;
 
 mod list;
 
@@ -21,27 +19,8 @@ pub(crate) enum Origin {
     Custom,
 }
 
-/// One column of a printed table.
-#[derive(Debug)]
-pub(crate) struct Column {
-    /// Heading, in the case that `additionalPrinterColumns` has; `kubectl` prints it upper-case.
-    pub name: &'static str,
-    /// `string`, `integer` or `date`.
-    pub format: &'static str,
-    /// Shown only by `kubectl get -o wide`.
-    pub wide: bool,
-    /// How a cell is filled.
-    pub cell: Cell,
-}
-
-/// How a cell is filled.
-#[derive(Debug)]
-pub(crate) enum Cell {
-    /// By a JSONPath, as a CustomResourceDefinition says it.
-    Path(&'static str),
-    /// By code, as the API server prints its built-in kinds.
-    Print(fn(&Value) -> Value),
-}
+/// The last column of every kind.
+pub(crate) const AGE: (&str, &str) = ("Age", ".metadata.creationTimestamp");
 
 /// One kind.
 #[derive(Debug)]
@@ -70,8 +49,8 @@ pub(crate) struct Kind {
     pub generation: bool,
     /// Who serves it.
     pub origin: Origin,
-    /// Columns after `Name`.
-    pub columns: &'static [Column],
+    /// What `kubectl get` prints between name and age: heading, and the JSONPath of the value.
+    pub columns: &'static [(&'static str, &'static str)],
     /// Fields that a field selector may name, besides `metadata.name` and `metadata.namespace`.
     pub fields: &'static [&'static str],
 }
@@ -100,25 +79,13 @@ impl Kind {
         self.versions[0]
     }
 
-    /// The names of subresources that the API serves for this kind, `status` first.
-    pub(crate) fn subresources(&self) -> Vec<&'static str> {
-        let mut all = Vec::new();
-        if self.status {
-            all.push("status");
-        }
+    /// The names of subresources that the API serves for this kind.
+    pub(crate) fn subresources(&self) -> &'static [&'static str] {
         if std::ptr::eq(self, POD) {
-            all.extend([
-                "log",
-                "exec",
-                "attach",
-                "portforward",
-                "ephemeralcontainers",
-            ]);
+            &["log", "exec", "portforward", "ephemeralcontainers"]
+        } else {
+            &[]
         }
-        if std::ptr::eq(self, DEPLOYMENT) || std::ptr::eq(self, REPLICA_SET) {
-            all.push("scale");
-        }
-        all
     }
 }
 

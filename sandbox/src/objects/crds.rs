@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::kinds::{Cell, KINDS, Kind, Origin};
+use crate::kinds::{AGE, KINDS, Kind, Origin};
 
 /// The release of Gateway API whose standard channel is installed.
 const BUNDLE_VERSION: &str = "v1.5.1";
@@ -61,20 +61,11 @@ fn crd(kind: &Kind) -> Value {
 }
 
 fn version(kind: &Kind, name: &str) -> Value {
-    let columns: Vec<_> = kind
-        .columns
-        .iter()
-        .filter_map(|column| {
-            let Cell::Path(path) = column.cell else {
-                return None;
-            };
-            let mut entry = json!({"name": column.name, "type": column.format, "jsonPath": path});
-            if column.wide {
-                entry["priority"] = json!(1);
-            }
-            Some(entry)
-        })
-        .collect();
+    let columns = kind.columns.iter().chain([&AGE]).map(|(name, path)| {
+        let format = if *name == AGE.0 { "date" } else { "string" };
+        json!({"name": name, "type": format, "jsonPath": path})
+    });
+    let columns: Vec<_> = columns.collect();
     let mut version = json!({
         "name": name,
         "served": true,

@@ -1,21 +1,12 @@
-//! A command in a container, between its streams: what `kubectl exec` and `kubectl attach` start.
+//! A command in a container, between its streams: what `kubectl exec` starts.
 
 use tokio::io::{DuplexStream, duplex};
 
-use super::shell::{Io, PIPE};
-use super::{Place, commands, main_process, tty};
+use super::io::{Io, PIPE};
+use super::{Place, commands};
 
 /// Status of a process that was killed: its container ended.
 const KILLED: i32 = 137;
-
-/// What to do in a container.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Task {
-    /// Start this.
-    Exec(Vec<String>),
-    /// Join its process.
-    Attach,
-}
 
 /// How it ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,28 +53,12 @@ pub(crate) fn pipes() -> (Ends, Streams) {
 }
 
 impl Place {
-    /// Does it, until it ends or the container does.
-    pub(crate) async fn perform(&self, task: Task, terminal: bool, streams: Streams) -> Exit {
+    /// Starts a command, and waits until it ends or its container does.
+    pub(crate) async fn perform(&self, words: &[String], streams: Streams) -> Exit {
         let stop = self.stop();
-        let Streams {
-            stdin,
-            stdout,
-            stderr,
-        } = streams;
-        let words = match task {
-            Task::Attach => {
-                let code = main_process::attach(self, stdin, stdout, stderr).await;
-                return Exit::Code(code);
-            }
-            Task::Exec(words) => words,
-        };
-        let io = if terminal {
-            tty::around(stdin, stdout)
-        } else {
-            Io::new(stdin, stdout, stderr)
-        };
+        let io = Io::new(streams.stdin, streams.stdout, streams.stderr);
         let done = tokio::select! {
-            code = commands::start(self, io, &words) => code,
+            code = commands::start(self, io, words) => code,
             () = stop.cancelled() => Some(KILLED),
         };
         match done {

@@ -127,19 +127,6 @@ impl Place {
         }
         files
     }
-
-    /// Folders that are there although they may be empty: those that something is mounted at.
-    pub(super) fn folders(&self) -> Vec<String> {
-        let mounts = self.container["volumeMounts"].as_array();
-        let mut folders: Vec<String> = mounts
-            .into_iter()
-            .flatten()
-            .filter_map(|mount| mount["mountPath"].as_str())
-            .map(|path| path.trim_end_matches('/').to_owned())
-            .collect();
-        folders.extend(["/dev", "/etc", "/proc", "/tmp", "/var"].map(str::to_owned));
-        folders
-    }
 }
 
 /// A path without `.`, `..` and double slashes, from the root.

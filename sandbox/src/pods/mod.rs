@@ -11,11 +11,10 @@ mod dns;
 mod exec;
 mod files;
 mod image;
+mod io;
 mod main_process;
 mod network;
 mod relay;
-mod shell;
-mod tty;
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::{Ipv4Addr, SocketAddr};
@@ -27,7 +26,7 @@ use tokio::io::DuplexStream;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
-pub(crate) use self::exec::{Ends, Exit, Task, pipes};
+pub(crate) use self::exec::{Ends, Exit, pipes};
 pub(crate) use self::image::{Entry, Image};
 pub(crate) use self::main_process::{Ended, Main, words};
 pub(crate) use self::network::{DialError, Stream};

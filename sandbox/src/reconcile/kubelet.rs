@@ -293,9 +293,6 @@ impl Live {
     /// Ends what runs in it: it has lived as long as it may.
     fn pass_deadline(&self) {
         self.expire();
-        for main in self.mains().values() {
-            main.kill("Error");
-        }
         self.stop.cancel();
     }
 }
