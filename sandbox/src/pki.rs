@@ -3,11 +3,15 @@
 //! no extended key usage, an authority key identifier that names the CA's subject key identifier, a
 //! PKCS#1 key (cert-manager `pkg/util/pki`).
 
+use std::net::IpAddr;
+
 use jiff::{SignedDuration, Timestamp};
 use openssl::asn1::{Asn1Integer, Asn1Time};
 use openssl::bn::{BigNum, MsbOption};
+use openssl::ec::{EcGroup, EcKey};
 use openssl::error::ErrorStack;
 use openssl::hash::MessageDigest;
+use openssl::nid::Nid;
 use openssl::pkey::{PKey, Private};
 use openssl::rsa::Rsa;
 use openssl::x509::extension::{
@@ -27,6 +31,8 @@ pub(crate) struct Wish {
     pub common_name: String,
     /// `spec.dnsNames`.
     pub dns_names: Vec<String>,
+    /// `spec.ipAddresses`.
+    pub addresses: Vec<IpAddr>,
     /// `spec.isCA`.
     pub ca: bool,
     /// From when it is valid.
@@ -40,7 +46,7 @@ pub(crate) struct Wish {
 pub(crate) struct Pair {
     /// The certificate.
     pub certificate: X509,
-    key: PKey<Private>,
+    pub(crate) key: PKey<Private>,
 }
 
 impl std::fmt::Debug for Pair {
@@ -57,6 +63,7 @@ impl Wish {
         Self {
             common_name: common_name.to_owned(),
             dns_names: dns_names.iter().map(|n| (*n).to_owned()).collect(),
+            addresses: Vec::new(),
             ca,
             not_before: now,
             not_after: now.checked_add(LIFETIME).unwrap_or(Timestamp::MAX),
@@ -65,9 +72,18 @@ impl Wish {
 }
 
 impl Pair {
-    /// Makes a key and lets `issuer` sign a certificate for it; without an issuer it signs itself.
+    /// Makes an RSA key and lets `issuer` sign a certificate for it; without an issuer it signs itself.
     pub(crate) fn mint(wish: &Wish, issuer: Option<&Self>) -> Result<Self, ErrorStack> {
-        let key = PKey::from_rsa(Rsa::generate(2048)?)?;
+        Self::sign(PKey::from_rsa(Rsa::generate(2048)?)?, wish, issuer)
+    }
+
+    /// The same with a key on the curve P-256, which is made at once.
+    pub(crate) fn mint_on_curve(wish: &Wish, issuer: Option<&Self>) -> Result<Self, ErrorStack> {
+        let curve = EcGroup::from_curve_name(Nid::X9_62_PRIME256V1)?;
+        Self::sign(PKey::from_ec_key(EcKey::generate(&curve)?)?, wish, issuer)
+    }
+
+    fn sign(key: PKey<Private>, wish: &Wish, issuer: Option<&Self>) -> Result<Self, ErrorStack> {
         let mut builder = X509Builder::new()?;
         builder.set_version(2)?;
         let mut serial = BigNum::new()?;
@@ -102,10 +118,13 @@ impl Pair {
             let identifier = AuthorityKeyIdentifier::new().keyid(true).build(&context)?;
             builder.append_extension(identifier)?;
         }
-        if !wish.dns_names.is_empty() {
+        if !wish.dns_names.is_empty() || !wish.addresses.is_empty() {
             let mut names = SubjectAlternativeName::new();
             for name in &wish.dns_names {
                 names.dns(name);
+            }
+            for address in &wish.addresses {
+                names.ip(&address.to_string());
             }
             let context = builder.x509v3_context(issuer_certificate, None);
             let names = names.build(&context)?;
