@@ -6,7 +6,7 @@ use std::str::FromStr;
 
 use serde_json::Value;
 
-use super::SandboxError;
+use crate::error::SandboxError;
 
 /// A place in the guide where one looks at what happens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -214,7 +214,7 @@ mod tests {
         }
         let error = "after".parse::<Stage>().unwrap_err().to_string();
         assert!(
-            error.contains("before, client-certificate, policy"),
+            error.contains("before, client-certificate or policy"),
             "{error}"
         );
     }

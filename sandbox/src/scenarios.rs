@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Quirk, SandboxError};
+use crate::error::SandboxError;
 
 /// A scenario.
 pub struct Scenario {
@@ -31,6 +31,18 @@ impl fmt::Debug for Scenario {
             .field("name", &self.name)
             .finish_non_exhaustive()
     }
+}
+
+/// What makes it harder to work in the pods of a cluster.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Quirk {
+    /// The agent of one data-plane pod is stuck: nginx there trusts a CA that was replaced.
+    StaleDataPlane,
+    /// Whatever relays in a container writes 1 MB of warnings to standard error once it is connected.
+    NoisyRelay,
+    /// A quota is used up: no pod can be made by hand.
+    RefusesPods,
 }
 
 /// One difference from the guide.
@@ -72,7 +84,13 @@ impl Scenario {
         SCENARIOS
             .iter()
             .find(|scenario| scenario.name == name)
-            .ok_or_else(|| SandboxError::UnknownScenario(name.to_owned()))
+            .ok_or_else(|| {
+                let names: Vec<&str> = SCENARIOS.iter().map(|known| known.name).collect();
+                SandboxError::UnknownScenario {
+                    name: name.to_owned(),
+                    known: names.join(", "),
+                }
+            })
     }
 
     /// What is odd about its pods.

@@ -209,11 +209,10 @@ mod tests {
         let event = json!({
             "metadata": {"name": "e", "namespace": "default"},
             "involvedObject": {"kind": "Pod", "name": "p"},
-            "type": "Warning",
         });
         let select = |text| Selector::parse(kinds::EVENT, "", text);
         assert!(
-            select("involvedObject.name=p,type!=Normal")
+            select("involvedObject.name=p,involvedObject.kind!=Service")
                 .unwrap()
                 .matches(&event)
         );

@@ -64,8 +64,8 @@ pub(crate) struct Api {
     pub(crate) pods: Arc<Pods>,
     pub(crate) version: Version,
     pub(crate) token: Zeroizing<String>,
-    pub(crate) denied: Vec<super::Denied>,
-    pub(crate) allowed: Option<Vec<super::Rule>>,
+    pub(crate) denied: Vec<crate::options::Denied>,
+    pub(crate) allowed: Option<Vec<crate::options::Rule>>,
     pub(crate) pages: pages::Pages,
     pub(crate) requests: Arc<Semaphore>,
     streams: Arc<Semaphore>,
@@ -77,8 +77,8 @@ impl Api {
         pods: Arc<Pods>,
         version: Version,
         token: Zeroizing<String>,
-        denied: Vec<super::Denied>,
-        allowed: Option<Vec<super::Rule>>,
+        denied: Vec<crate::options::Denied>,
+        allowed: Option<Vec<crate::options::Rule>>,
     ) -> Self {
         Self {
             store: pods.store.clone(),

@@ -17,7 +17,8 @@ use tokio::time::timeout;
 
 use super::error::ApiError;
 use super::{Api, Call, Target};
-use crate::pods::{DialError, Live, Pods, Stream};
+use crate::dial::{DialError, Stream};
+use crate::pods::{Live, Pods};
 
 /// The subprotocols of the websocket.
 const PROTOCOLS: &[&str] = &["v4.channel.k8s.io", "portforward.k8s.io"];

@@ -9,11 +9,11 @@ use super::error::ApiError;
 use super::pages::{read_token, write_token};
 use super::table;
 use super::{APPLY, Api, Call, Target, content_type, ephemeral, watch};
-use crate::Quirk;
 use crate::admission;
 use crate::kinds::{self, Kind, Origin};
 use crate::metadata::{meta, metadata_mut};
 use crate::patch;
+use crate::scenarios::Quirk;
 use crate::selectors::Selector;
 use crate::store::{Key, Object, Part, Preconditions, Store, StoreError};
 

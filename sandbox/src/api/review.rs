@@ -1,5 +1,5 @@
 //! Who may do what. The bearer of the token may do everything, or what
-//! [`super::super::SandboxOptions::allowed`] says, except what [`super::super::SandboxOptions::denied`]
+//! [`crate::SandboxOptions::allowed`] says, except what [`crate::SandboxOptions::denied`]
 //! takes away; the reviews say the same as the requests.
 
 use axum::Json;
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::error::ApiError;
 use super::{Api, Call, Target};
-use crate::Denied;
+use crate::options::Denied;
 
 /// The name that the cluster knows the bearer of the token by.
 pub(crate) const USER: &str = "ngf-tui-demo";

@@ -9,9 +9,9 @@ use std::sync::Arc;
 
 use zeroize::Zeroizing;
 
-use super::secure_app::config::Files;
+use super::nginx::config::Files;
 
-pub(crate) use self::proxy::Served;
+pub(crate) use self::proxy::{Inside, Served};
 
 /// The container that nginx runs in.
 pub(crate) const CONTAINER: &str = "nginx";

@@ -6,28 +6,27 @@
 use std::fmt::Write as _;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
 use openssl::error::ErrorStack;
-use openssl::pkey::PKey;
 use openssl::ssl::{Ssl, SslContext, SslMethod, SslVerifyMode};
-use openssl::stack::Stack;
-use openssl::x509::store::X509StoreBuilder;
-use openssl::x509::verify::{X509VerifyFlags, X509VerifyParam};
-use openssl::x509::{X509, X509Ref, X509StoreContext, X509VerifyResult};
+use openssl::x509::{X509, X509VerifyResult};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream};
 use tokio::time::timeout;
 use tokio_openssl::SslStream;
+use tokio_util::sync::CancellationToken;
 
-use super::{CONTAINER, Configuration, Location, Pass, Server, UpstreamTls};
+use super::{Configuration, Location, Pass, Server, UpstreamTls};
+use crate::dial::{Dial, DialError, Stream};
 use crate::logs::Log;
 use crate::metadata::random;
-use crate::pods::{DialError, Place, Stream};
-use crate::secure_app::config::Files;
-use crate::secure_app::http::{self, Head, Parsed};
+use crate::nginx::config::Files;
+use crate::nginx::http::{self, Head, Parsed};
+use crate::nginx::log::{self, escape, time_local};
+use crate::nginx::{tls, virtual_server};
 
 /// `proxy_connect_timeout`, `proxy_read_timeout` and `client_header_timeout`.
 const TIMEOUT: Duration = Duration::from_mins(1);
@@ -35,10 +34,26 @@ const TIMEOUT: Duration = Duration::from_mins(1);
 const MAX_BODY: usize = 1 << 20;
 /// `proxy_buffer_size`: bytes of a response's head.
 const MAX_HEAD: usize = 8 << 10;
+/// Fields of a response's head.
+const MAX_FIELDS: usize = 64;
 /// Bytes of a response that are passed on.
 const MAX_RESPONSE: usize = 64 << 20;
+/// What the server header and the error pages say where `server_tokens` is off.
+const SERVER: &str = "nginx";
 /// Connections so far, for `*7` in log lines.
 static CONNECTIONS: AtomicU64 = AtomicU64::new(0);
+
+/// The container that nginx runs in.
+pub(crate) struct Inside {
+    /// The files that it sees.
+    pub(crate) files: Files,
+    /// Its log.
+    pub(crate) log: Arc<Log>,
+    /// Ends what is served.
+    pub(crate) stop: CancellationToken,
+    /// Its network.
+    pub(crate) dial: Box<dyn Dial>,
+}
 
 /// What a data plane serves at a port.
 pub(crate) struct Served {
@@ -56,19 +71,13 @@ impl Served {
     }
 
     /// Serves one connection of a client.
-    pub(crate) async fn serve(self, place: Place, mut client: DuplexStream, from: Ipv4Addr) {
-        let log = place
-            .pods
-            .logs
-            .open(&place.live.namespace, &place.live.name, CONTAINER);
-        let stop = place.stop();
+    pub(crate) async fn serve(self, inside: Inside, mut client: DuplexStream, from: Ipv4Addr) {
+        let stop = inside.stop.clone();
         let mut connection = Connection {
             number: CONNECTIONS.fetch_add(1, Ordering::Relaxed) + 1,
             configuration: self.configuration,
             port: self.port,
-            files: place.files(),
-            place,
-            log,
+            inside,
             from,
         };
         tokio::select! {
@@ -87,9 +96,7 @@ struct Connection {
     number: u64,
     configuration: Arc<Configuration>,
     port: u16,
-    files: Files,
-    place: Place,
-    log: Arc<Log>,
+    inside: Inside,
     from: Ipv4Addr,
 }
 
@@ -109,22 +116,15 @@ struct Response {
 impl Connection {
     async fn request(&mut self, client: &mut DuplexStream) {
         let mut buffer = Vec::new();
-        let head = loop {
-            match http::parse(&buffer) {
-                Parsed::Partial => {}
-                Parsed::Head(head, used) => {
-                    buffer.drain(..used);
-                    break head;
-                }
-                Parsed::Refused(head, refusal) => {
-                    return self.page(client, &head, refusal.status).await;
-                }
+        let head = match http::read_head(client, &mut buffer, TIMEOUT).await {
+            Ok(Parsed::Head(head, used)) => {
+                buffer.drain(..used);
+                head
             }
-            let mut chunk = [0; 4096];
-            match timeout(TIMEOUT, client.read(&mut chunk)).await {
-                Ok(Ok(count @ 1..)) => buffer.extend_from_slice(&chunk[..count]),
-                _ => return,
+            Ok(Parsed::Refused(head, refusal)) => {
+                return self.page(client, &head, refusal.status).await;
             }
+            Ok(Parsed::Partial) | Err(_) => return,
         };
         let length = head
             .field("content-length")
@@ -191,31 +191,25 @@ impl Connection {
     }
 
     fn error(&self, message: &str) {
-        let time = Timestamp::now().strftime("%Y/%m/%d %H:%M:%S");
-        self.log
-            .write(format!("{time} [error] 29#29: *{} {message}", self.number));
+        log::error(&self.inside.log, "error", Some(self.number), message);
     }
 
     fn access(&self, head: &Head, status: u16, sent: usize) {
-        let time = Timestamp::now().strftime("%d/%b/%Y:%H:%M:%S +0000");
         let agent = head.field("user-agent").unwrap_or("-");
-        self.log.write(format!(
-            "{} - - [{time}] \"{}\" {status} {sent} \"-\" \"{}\"",
+        self.inside.log.write(format!(
+            "{} - - [{}] \"{}\" {status} {sent} \"-\" \"{}\"",
             self.from,
+            time_local(),
             escape(&head.line),
             escape(agent)
         ));
     }
 
     async fn page(&self, client: &mut DuplexStream, head: &Head, status: u16) {
-        let mut answer = http::page(status);
-        // server_tokens is off.
-        let text = String::from_utf8_lossy(&answer.body).replace(http::SERVER, "nginx");
-        answer.body = text.into_bytes();
-        let bytes = http::write(&answer, head, false, Timestamp::now());
-        let bytes = String::from_utf8_lossy(&bytes).replacen(http::SERVER, "nginx", 1);
+        let answer = http::page(status, SERVER);
+        let bytes = http::write(&answer, head, false, SERVER, Timestamp::now());
         // A client that has gone needs no answer.
-        let _ = client.write_all(bytes.as_bytes()).await;
+        let _ = client.write_all(&bytes).await;
         self.access(head, answer.status, answer.body.len());
     }
 
@@ -229,7 +223,7 @@ impl Connection {
     ) -> Asked {
         const CONNECTING: &str = "while connecting to upstream";
         let host = to.ip().to_string();
-        let dialled = timeout(TIMEOUT, self.place.dial(&host, to.port())).await;
+        let dialled = timeout(TIMEOUT, self.inside.dial.dial(&host, to.port())).await;
         let stream = match dialled {
             Err(_) => {
                 let why = format!("upstream timed out (110: Connection timed out) {CONNECTING}");
@@ -270,12 +264,14 @@ impl Connection {
         let broken = |why: String| (format!("{why} {SHAKING}"), 502);
         let internal =
             |stack: ErrorStack| broken(format!("SSL_do_handshake() failed (SSL: {stack})"));
-        let context = self.context(tls).map_err(internal)?;
+        let verdict = Verdict::default();
+        let context = self.context(tls, &verdict).map_err(internal)?;
         let mut ssl = Ssl::new(&context).map_err(internal)?;
         // nginx sends no address as a name.
         if tls.name.parse::<std::net::IpAddr>().is_err() {
             ssl.set_hostname(&tls.name).map_err(internal)?;
         }
+        ssl.param_mut().set_host(&tls.name).map_err(internal)?;
         let mut stream = SslStream::new(ssl, stream).map_err(internal)?;
         match timeout(TIMEOUT, Pin::new(&mut stream).connect()).await {
             Err(_) => {
@@ -292,17 +288,15 @@ impl Connection {
             }
             Ok(Ok(())) => {}
         }
-        let result = stream.ssl().verify_result();
-        if result != X509VerifyResult::OK {
+        let judged = verdict.get();
+        if let Some(error) = judged.error {
             return Err(broken(format!(
                 "upstream SSL certificate verify error: ({}:{})",
-                result.as_raw(),
-                result.error_string()
+                error.as_raw(),
+                error.error_string()
             )));
         }
-        let leaf = stream.ssl().peer_certificate();
-        let fits = leaf.is_some_and(|leaf| is_for(&leaf, &tls.name).unwrap_or(false));
-        if !fits {
+        if judged.other_name {
             return Err(broken(format!(
                 "upstream SSL certificate does not match \"{}\"",
                 tls.name
@@ -312,28 +306,27 @@ impl Connection {
     }
 
     /// `proxy_ssl_*`: the CA and the client certificate as they stand on the disk.
-    fn context(&self, tls: &UpstreamTls) -> Result<SslContext, ErrorStack> {
+    fn context(&self, tls: &UpstreamTls, verdict: &Verdict) -> Result<SslContext, ErrorStack> {
         let mut builder = SslContext::builder(SslMethod::tls_client())?;
-        let file = |path: &str| self.files.get(path).map_or(&[][..], |bytes| &bytes[..]);
-        let mut store = X509StoreBuilder::new()?;
+        let file = |path: &str| {
+            self.inside
+                .files
+                .get(path)
+                .map_or(&[][..], |bytes| &bytes[..])
+        };
         for ca in X509::stack_from_pem(file(&tls.trusted))? {
-            store.add_cert(ca)?;
+            builder.cert_store_mut().add_cert(ca)?;
         }
-        builder.set_cert_store(store.build());
         builder.set_verify_depth(4);
-        // What is wrong is looked at when the handshake is done.
-        builder.set_verify_callback(SslVerifyMode::NONE, |_, _| true);
+        let verdict = verdict.clone();
+        builder.set_verify_callback(SslVerifyMode::NONE, move |fits, context| {
+            if !fits {
+                verdict.note(context.error());
+            }
+            true
+        });
         if let Some(pair) = &self.configuration.client_pair {
-            let pem = file(pair);
-            let mut chain = X509::stack_from_pem(pem)?.into_iter();
-            if let Some(leaf) = chain.next() {
-                builder.set_certificate(&leaf)?;
-            }
-            for intermediate in chain {
-                builder.add_extra_chain_cert(intermediate)?;
-            }
-            let key = PKey::private_key_from_pem_callback(pem, |_| Ok(0))?;
-            builder.set_private_key(&key)?;
+            tls::set_pair(&mut builder, file(pair), file(pair))?;
         }
         Ok(builder.build())
     }
@@ -410,92 +403,81 @@ impl Connection {
 }
 
 async fn read_response(mut stream: Stream) -> Asked {
-    const READING: &str = "while reading response header from upstream";
+    let fails = |why: &str, status| {
+        let reading = "while reading response header from upstream";
+        Err((format!("{why} {reading}"), status))
+    };
     let mut bytes = Vec::new();
-    let end = loop {
-        if let Some(at) = bytes.windows(4).position(|four| four == b"\r\n\r\n") {
-            break at;
-        }
-        if bytes.len() > MAX_HEAD {
-            return Err((format!("upstream sent too big header {READING}"), 502));
-        }
+    loop {
         let mut chunk = [0; 4096];
         match timeout(TIMEOUT, stream.read(&mut chunk)).await {
-            Err(_) => {
-                let why = format!("upstream timed out (110: Connection timed out) {READING}");
-                return Err((why, 504));
-            }
-            Ok(Ok(count @ 1..)) => bytes.extend_from_slice(&chunk[..count]),
-            Ok(Ok(0)) => {
-                return Err((
-                    format!("upstream prematurely closed connection {READING}"),
-                    502,
-                ));
-            }
-            Ok(Err(error)) => {
-                return Err((format!("recv() failed ({error}) {READING}"), 502));
-            }
+            Err(_) => return fails("upstream timed out (110: Connection timed out)", 504),
+            Ok(Ok(0)) => return fails("upstream prematurely closed connection", 502),
+            Ok(Ok(count)) => bytes.extend_from_slice(&chunk[..count]),
+            Ok(Err(error)) => return fails(&format!("recv() failed ({error})"), 502),
         }
-    };
-    let text = String::from_utf8_lossy(&bytes[..end]).into_owned();
-    let mut lines = text.split("\r\n");
-    let first = lines.next().unwrap_or_default();
-    let line = first
-        .split_once(' ')
-        .map_or("", |(_, rest)| rest)
-        .to_owned();
-    let status = line.get(..3).and_then(|code| code.parse().ok());
-    let Some(status) = status.filter(|_| first.starts_with("HTTP/1.")) else {
-        return Err((
-            format!("upstream sent no valid HTTP/1.0 header {READING}"),
-            502,
-        ));
-    };
-    let fields = lines.filter_map(|line| line.split_once(':'));
-    Ok(Response {
-        status,
-        line,
-        fields: fields
-            .map(|(name, value)| (name.to_owned(), value.trim().to_owned()))
-            .collect(),
-        begun: bytes.split_off(end + 4),
-        rest: stream,
-    })
-}
-
-/// Whether a certificate is for a name, as `X509_check_host` says it: the certificate is trusted as it
-/// is, so that only its name can be wrong.
-fn is_for(leaf: &X509Ref, name: &str) -> Result<bool, ErrorStack> {
-    let mut parameters = X509VerifyParam::new()?;
-    parameters.set_flags(X509VerifyFlags::PARTIAL_CHAIN | X509VerifyFlags::NO_CHECK_TIME)?;
-    parameters.set_host(name)?;
-    let mut store = X509StoreBuilder::new()?;
-    store.add_cert(leaf.to_owned())?;
-    store.set_param(&parameters)?;
-    let mut context = X509StoreContext::new()?;
-    context.init(&store.build(), leaf, &*Stack::new()?, |context| {
-        let verified = context.verify_cert()?;
-        Ok(verified || context.error().as_raw() != HOSTNAME_MISMATCH)
-    })
+        let mut fields = [httparse::EMPTY_HEADER; MAX_FIELDS];
+        let mut head = httparse::Response::new(&mut fields);
+        let end = match head.parse(&bytes) {
+            Ok(httparse::Status::Complete(end)) => end,
+            Ok(httparse::Status::Partial) if bytes.len() <= MAX_HEAD => continue,
+            Ok(httparse::Status::Partial) | Err(httparse::Error::TooManyHeaders) => {
+                return fails("upstream sent too big header", 502);
+            }
+            Err(_) => return fails("upstream sent no valid HTTP/1.0 header", 502),
+        };
+        let status = head.code.unwrap_or(502);
+        let text = |value: &[u8]| String::from_utf8_lossy(value).into_owned();
+        return Ok(Response {
+            status,
+            line: format!("{status} {}", head.reason.unwrap_or_default()),
+            fields: head
+                .headers
+                .iter()
+                .map(|field| (field.name.to_owned(), text(field.value)))
+                .collect(),
+            begun: bytes.split_off(end),
+            rest: stream,
+        });
+    }
 }
 
 /// `X509_V_ERR_HOSTNAME_MISMATCH`.
 const HOSTNAME_MISMATCH: i32 = 62;
 
-/// `ngx_http_find_virtual_server`: the exact name, the longest wildcard, then NGF's server for every
-/// name.
+/// What OpenSSL says of a backend's certificate: nothing of it ends the handshake, and all of it is looked
+/// at afterwards, as nginx does it (`SSL_get_verify_result`, then `X509_check_host`).
+#[derive(Debug, Clone, Default)]
+struct Verdict(Arc<Mutex<Judged>>);
+
+#[derive(Debug, Default)]
+struct Judged {
+    /// The last error but that of the name.
+    error: Option<X509VerifyResult>,
+    /// The certificate is for another name.
+    other_name: bool,
+}
+
+impl Verdict {
+    fn get(&self) -> MutexGuard<'_, Judged> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn note(&self, error: X509VerifyResult) {
+        let mut judged = self.get();
+        if error.as_raw() == HOSTNAME_MISMATCH {
+            judged.other_name = true;
+        } else {
+            judged.error = Some(error);
+        }
+    }
+}
+
+/// The server for a host; one of NGF's takes every name (`~^`).
 fn find_server<'c>(servers: &'c [Server], port: u16, host: &str) -> Option<&'c Server> {
     let here = || servers.iter().filter(|server| server.port == port);
-    here()
-        .find(|server| server.name == host)
-        .or_else(|| {
-            here()
-                .filter(|server| {
-                    let suffix = server.name.strip_prefix('*');
-                    suffix.is_some_and(|suffix| host.len() > suffix.len() && host.ends_with(suffix))
-                })
-                .max_by_key(|server| server.name.len())
-        })
+    let named = here().map(|server| (server.name.as_str(), server));
+    virtual_server(named, host)
         .or_else(|| here().find(|server| server.name == "~^"))
         .filter(|server| !server.name.is_empty())
 }
@@ -522,14 +504,4 @@ fn choose(upstreams: &[(String, u64)]) -> &str {
         at -= weight;
     }
     ""
-}
-
-/// As nginx escapes what a client sent in its log.
-fn escape(text: &str) -> String {
-    text.chars()
-        .map(|c| match c {
-            '"' | '\\' | '\0'..' ' | '\u{7f}'.. => format!("\\x{:02X}", u32::from(c)),
-            c => c.to_string(),
-        })
-        .collect()
 }

@@ -1,10 +1,11 @@
 //! HTTP/1 as nginx speaks it: reading a request's head, and the answers, byte for byte.
 //! (`ngx_http_parse.c`, `ngx_http_header_filter_module.c`, `ngx_http_special_response.c`.)
 
-use jiff::Timestamp;
+use std::time::Duration;
 
-/// The version that the server header and the error pages name: the one in the guide.
-pub(crate) const SERVER: &str = "nginx/1.29.2";
+use jiff::Timestamp;
+use tokio::io::{AsyncRead, AsyncReadExt as _};
+use tokio::time::timeout;
 
 /// Bytes of a request line, and of a header line: one of nginx's large buffers.
 const MAX_LINE: usize = 8 * 1024;
@@ -102,8 +103,39 @@ fn refused(head: Head, status: u16, log: impl Into<String>) -> Parsed {
     )
 }
 
+/// Why there is no request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Unread {
+    /// The client has closed the connection, or it broke.
+    Closed,
+    /// The client said too little in time.
+    TimedOut,
+}
+
+/// Reads into `buffer` until there is a head, or a reason why there is none.
+pub(crate) async fn read_head(
+    stream: &mut (impl AsyncRead + Unpin),
+    buffer: &mut Vec<u8>,
+    wait: Duration,
+) -> Result<Parsed, Unread> {
+    let read = async {
+        loop {
+            match parse(buffer) {
+                Parsed::Partial => {}
+                done => return Ok(done),
+            }
+            let mut chunk = [0; 4096];
+            match stream.read(&mut chunk).await {
+                Ok(0) | Err(_) => return Err(Unread::Closed),
+                Ok(count) => buffer.extend_from_slice(&chunk[..count]),
+            }
+        }
+    };
+    timeout(wait, read).await.unwrap_or(Err(Unread::TimedOut))
+}
+
 /// Reads a request's head from the start of `bytes`.
-pub(crate) fn parse(bytes: &[u8]) -> Parsed {
+fn parse(bytes: &[u8]) -> Parsed {
     // Empty lines before a request are passed over.
     let start = bytes
         .iter()
@@ -296,8 +328,8 @@ pub(crate) struct Answer {
     pub close: bool,
 }
 
-/// One of nginx's built-in pages; `status` may be one of nginx's own codes.
-pub(crate) fn page(status: u16) -> Answer {
+/// One of nginx's built-in pages, by the name of the server; `status` may be one of nginx's own codes.
+pub(crate) fn page(status: u16, server: &str) -> Answer {
     let (wire, title, heading) = match status {
         494 => (
             400,
@@ -330,7 +362,7 @@ pub(crate) fn page(status: u16) -> Answer {
     }
     body.extend([
         "<hr><center>",
-        SERVER,
+        server,
         "</center>\r\n</body>\r\n</html>\r\n",
     ]);
     Answer {
@@ -362,8 +394,14 @@ fn status_line(status: u16) -> &'static str {
     }
 }
 
-/// The bytes on the wire.
-pub(crate) fn write(answer: &Answer, head: &Head, keep_alive: bool, now: Timestamp) -> Vec<u8> {
+/// The bytes on the wire, by the name of the server.
+pub(crate) fn write(
+    answer: &Answer,
+    head: &Head,
+    keep_alive: bool,
+    server: &str,
+    now: Timestamp,
+) -> Vec<u8> {
     let mut bytes = Vec::new();
     // HTTP/0.9 has no header; a request that could not be read is answered as HTTP/1.1.
     if head.minor.is_some() || head.method.is_empty() {
@@ -374,7 +412,7 @@ pub(crate) fn write(answer: &Answer, head: &Head, keep_alive: bool, now: Timesta
         let connection = if keep_alive { "keep-alive" } else { "close" };
         bytes.extend(
             format!(
-                "HTTP/1.1 {line}\r\nServer: {SERVER}\r\nDate: {}\r\nContent-Type: {}\r\n\
+                "HTTP/1.1 {line}\r\nServer: {server}\r\nDate: {}\r\nContent-Type: {}\r\n\
                  Content-Length: {}\r\nConnection: {connection}\r\n\r\n",
                 now.strftime("%a, %d %b %Y %H:%M:%S GMT"),
                 answer.content_type,

@@ -8,6 +8,7 @@ use tokio::io::AsyncReadExt as _;
 
 use super::io::Io;
 use super::{Place, files, relay};
+use crate::pem;
 
 /// Status of a shell for a program that is not there.
 pub(super) const NOT_FOUND: i32 = 127;
@@ -72,13 +73,10 @@ async fn certificates(place: &Place, mut io: Io) -> i32 {
             continue;
         };
         text.extend(["FILE 0 ", name, "\n"]);
-        let mut inside = false;
-        for line in String::from_utf8_lossy(bytes).lines() {
-            inside |= line == "-----BEGIN CERTIFICATE-----";
-            if inside {
-                text.extend([line, "\n"]);
+        for (kind, block) in pem::blocks(bytes) {
+            if kind == "CERTIFICATE" {
+                text.extend([&block, "\n"]);
             }
-            inside &= line != "-----END CERTIFICATE-----";
         }
     }
     if text.is_empty() {
@@ -138,9 +136,9 @@ async fn nginx(place: &Place, mut io: Io, arguments: &[&str]) -> i32 {
         io.err("nginx: the sandbox plays only -t and -T").await;
         return 1;
     };
-    let main = crate::secure_app::config::MAIN;
+    let main = crate::nginx::config::MAIN;
     let files = place.files();
-    let read = match crate::secure_app::config::dump(&files) {
+    let read = match crate::nginx::config::dump(&files) {
         Ok(read) => read,
         Err(why) => {
             let failed = format!("nginx: configuration file {main} test failed");

@@ -12,7 +12,7 @@ use super::network::{DNS, ZONE};
 use super::{Place, Pods};
 use crate::kinds;
 use crate::metadata::meta;
-use crate::secure_app::config::Files;
+use crate::nginx::config::Files;
 
 /// Label by which NGF names a data plane's Deployment.
 const NAME: &str = "app.kubernetes.io/name";

@@ -29,15 +29,14 @@ use tokio_util::sync::CancellationToken;
 pub(crate) use self::exec::{Ends, Exit, pipes};
 pub(crate) use self::image::{Entry, Image};
 pub(crate) use self::main_process::{Ended, Main, words};
-pub(crate) use self::network::{DialError, Stream};
 
-use super::Quirk;
+use super::addresses::Network;
 use super::data_plane::{Configuration, Served as ServedByGateway};
 use super::kinds;
 use super::logs::Logs;
 use super::metadata::meta;
 use super::pki;
-use super::reconcile::Network;
+use super::scenarios::Quirk;
 use super::store::{Object, Store};
 
 /// Everything that runs, and what it runs by.

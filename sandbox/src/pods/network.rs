@@ -9,15 +9,17 @@ use std::time::Duration;
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use serde_json::Value;
-use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, duplex};
+use tokio::io::{DuplexStream, duplex};
 use tokio::net::TcpSocket;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
 use super::{Live, Place, Pods};
+use crate::addresses::Network;
+use crate::data_plane::Inside;
+use crate::dial::{Dial, DialError, Stream};
 use crate::kinds;
 use crate::metadata::{meta, random};
-use crate::reconcile::Network;
 
 /// Where the cluster's DNS answers, as kubeadm has it.
 pub(crate) const DNS: Ipv4Addr = Ipv4Addr::new(10, 96, 0, 10);
@@ -29,34 +31,6 @@ const BUFFER: usize = 64 << 10;
 const BACKLOG: usize = 16;
 /// How long a connection on loopback may take.
 const CONNECT: Duration = Duration::from_secs(5);
-
-/// A connection.
-pub(crate) trait Bytes: AsyncRead + AsyncWrite + Send + Unpin {}
-impl<T: AsyncRead + AsyncWrite + Send + Unpin> Bytes for T {}
-/// A connection of any kind.
-pub(crate) type Stream = Box<dyn Bytes>;
-
-/// Why there is no connection.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum DialError {
-    /// Nobody listens there.
-    Refused,
-    /// No pod, no Service has this address.
-    Unreachable,
-    /// The name leads nowhere.
-    Name,
-}
-
-impl DialError {
-    /// The operating system's words.
-    pub(crate) fn words(self) -> &'static str {
-        match self {
-            Self::Refused => "Connection refused",
-            Self::Unreachable => "No route to host",
-            Self::Name => "bad address",
-        }
-    }
-}
 
 /// A port that a command in a pod listens at, until it is dropped.
 pub(super) struct Listener {
@@ -99,9 +73,8 @@ impl Live {
     }
 }
 
-impl Place {
-    /// Connects from this container.
-    pub(crate) fn dial<'a>(
+impl Dial for Place {
+    fn dial<'a>(
         &'a self,
         host: &'a str,
         port: u16,
@@ -118,7 +91,9 @@ impl Place {
         }
         .boxed()
     }
+}
 
+impl Place {
     /// What a name or address means here.
     pub(crate) fn address(&self, host: &str) -> Option<Ipv4Addr> {
         if let Ok(address) = host.parse() {
@@ -205,7 +180,13 @@ impl Pods {
             .map_err(|_| DialError::Refused)?;
         let (near, far) = duplex(BUFFER);
         let client = from.unwrap_or(Ipv4Addr::LOCALHOST);
-        tokio::spawn(gateway.serve(place, far, client));
+        let inside = Inside {
+            files: place.files(),
+            log: self.logs.open(&live.namespace, &live.name, place.name()),
+            stop: place.stop(),
+            dial: Box::new(place),
+        };
+        tokio::spawn(gateway.serve(inside, far, client));
         Ok(Box::new(near))
     }
 

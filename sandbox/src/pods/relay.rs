@@ -10,9 +10,9 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, split};
 use tokio::time::timeout;
 
 use super::io::Io;
-use super::network::{DialError, Stream};
 use super::{Place, commands};
-use crate::Quirk;
+use crate::dial::{Dial as _, DialError, Stream};
+use crate::scenarios::Quirk;
 
 /// `$0` of the script.
 pub(super) const SCRIPT: &str = "ngf-tui-relay";

@@ -9,8 +9,9 @@ use tokio::io::copy_bidirectional;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+use super::World;
 use super::write::{Transition, set_status};
-use super::{Network, World};
+use crate::addresses::Network;
 use crate::kinds;
 use crate::metadata::meta;
 use crate::pods::Pods;

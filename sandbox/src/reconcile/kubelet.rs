@@ -11,12 +11,13 @@ use openssl::sha::Sha256;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
-use super::{Network, World};
+use super::World;
+use crate::addresses::Network;
 use crate::kinds;
 use crate::metadata::{meta, place};
+use crate::nginx::config::Files;
 use crate::pods::{Image, Live, Served, words};
 use crate::secure_app::Nginx;
-use crate::secure_app::config::Files;
 use crate::store::Object;
 
 /// The last number of the first pod's address.

@@ -13,7 +13,6 @@ mod workloads;
 mod write;
 
 use std::collections::HashMap;
-use std::net::Ipv4Addr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -21,6 +20,7 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 
+use super::addresses::Network;
 use super::logs::Logs;
 use super::pods::Pods;
 use super::scenarios::Scenario;
@@ -49,26 +49,6 @@ pub(crate) struct World {
     pub(crate) running: Mutex<HashMap<String, kubelet::Running>>,
     /// Addresses of Services, and their listeners.
     pub(crate) balancers: Mutex<balancer::Balancers>,
-}
-
-/// Which addresses pods get.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Network {
-    /// 127.x.y.0/24, a network of this cluster's own: ports are as the containers say.
-    Own(u8, u8),
-    /// 127.0.0.1 for all, where the system gives out no other loopback addresses: servers take
-    /// whatever ports are free.
-    Shared,
-}
-
-impl Network {
-    /// The address of the `number`th pod.
-    pub(crate) fn address(self, number: u8) -> Ipv4Addr {
-        match self {
-            Self::Own(x, y) => Ipv4Addr::new(127, x, y, number),
-            Self::Shared => Ipv4Addr::LOCALHOST,
-        }
-    }
 }
 
 impl World {

@@ -13,12 +13,16 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_openssl::SslStream;
 
-use super::config::{Server, Verify};
-use super::http::{self, Answer, Head, Parsed};
-use super::{Nginx, names};
+use super::Nginx;
+use crate::nginx::config::{Server, Verify};
+use crate::nginx::http::{self, Answer, Head, Parsed, Unread};
+use crate::nginx::log::{escape, time_local};
+use crate::nginx::names;
 
 /// Bytes of a request's body that are read and thrown away (`client_max_body_size`).
 const MAX_BODY: u64 = 1024 * 1024;
+/// The version that the server header and the error pages name: the one in the guide.
+const SERVER: &str = "nginx/1.29.2";
 /// Requests on one connection (`keepalive_requests`).
 const MAX_REQUESTS: u32 = 1000;
 
@@ -162,13 +166,13 @@ impl Connection {
                         0,
                         &format!("{} while reading {}", refusal.log, refusal.reading),
                     );
-                    (head, http::page(refusal.status), 0)
+                    (head, page(refusal.status), 0)
                 }
                 Parsed::Partial => break,
             };
             let kept = !answer.close && head.keeps_alive() && served < MAX_REQUESTS;
             let kept = kept && discard_body(&mut stream, &mut buffer, &head, wait).await;
-            let bytes = http::write(&answer, &head, kept, Timestamp::now());
+            let bytes = http::write(&answer, &head, kept, SERVER, Timestamp::now());
             let sent = timeout(wait, async {
                 stream.write_all(&bytes).await?;
                 stream.flush().await
@@ -192,39 +196,24 @@ impl Connection {
         wait: Duration,
         served: u32,
     ) -> Option<Parsed> {
-        let read = async {
-            loop {
-                match http::parse(buffer) {
-                    Parsed::Partial => {}
-                    done => return Some(done),
-                }
-                let mut chunk = [0; 4096];
-                match stream.read(&mut chunk).await {
-                    Ok(0) | Err(_) => return None,
-                    Ok(count) => buffer.extend_from_slice(&chunk[..count]),
-                }
-            }
-        };
-        match timeout(wait, read).await {
-            Ok(Some(done)) => Some(done),
-            Ok(None) if served == 1 => {
+        match http::read_head(stream, buffer, wait).await {
+            Ok(read) => return Some(read),
+            Err(Unread::Closed) if served == 1 => {
                 self.early("client closed connection while waiting for request");
-                None
             }
-            Ok(None) => {
+            Err(Unread::Closed) => {
                 let ip = self.peer.ip();
                 let message = format!("client {ip} closed keepalive connection");
                 self.nginx.error("info", Some(self.number), &message);
-                None
             }
-            Err(_) if served == 1 => {
+            Err(Unread::TimedOut) if served == 1 => {
                 self.early(
                     "client timed out (110: Connection timed out) while waiting for request",
                 );
-                None
             }
-            Err(_) => None,
+            Err(Unread::TimedOut) => {}
         }
+        None
     }
 
     /// The answer, and the server block that gave it: first the Host's server, then what TLS says of
@@ -247,7 +236,7 @@ impl Connection {
             // Refused before nginx has looked at whether to keep the connection.
             let answer = Answer {
                 close: true,
-                ..http::page(421)
+                ..page(421)
             };
             return (answer, block);
         }
@@ -257,7 +246,7 @@ impl Connection {
                 block,
                 &format!("client sent plain HTTP request to HTTPS port {reading}"),
             );
-            return (http::page(497), block);
+            return (page(497), block);
         }
         if client.tls && server.verify != Verify::Off {
             if let Some((code, text)) = client.result.filter(|(code, _)| *code != 0)
@@ -268,7 +257,7 @@ impl Connection {
                     block,
                     &format!("client SSL certificate verify error: ({code}:{text}) {reading}"),
                 );
-                return (http::page(495), block);
+                return (page(495), block);
             }
             if client.subject.is_none() && server.verify == Verify::On {
                 self.info(
@@ -276,7 +265,7 @@ impl Connection {
                     block,
                     &format!("client sent no required SSL certificate {reading}"),
                 );
-                return (http::page(496), block);
+                return (page(496), block);
             }
         }
         (content(server, head), block)
@@ -336,11 +325,7 @@ impl Connection {
             "host" => head.host(),
             "status" => Some(answer.status.to_string()),
             "body_bytes_sent" => Some(answer.body.len().to_string()),
-            "time_local" => Some(
-                Timestamp::now()
-                    .strftime("%d/%b/%Y:%H:%M:%S +0000")
-                    .to_string(),
-            ),
+            "time_local" => Some(time_local()),
             "time_iso8601" => Some(
                 Timestamp::now()
                     .strftime("%Y-%m-%dT%H:%M:%S+00:00")
@@ -368,7 +353,7 @@ fn content(server: &Server, head: &Head) -> Answer {
         .field("content-length")
         .is_some_and(|length| length.parse::<u64>().is_ok_and(|length| length > MAX_BODY));
     if too_large {
-        return http::page(413);
+        return page(413);
     }
     match &server.answer {
         Some((status, text)) if !text.is_empty() || *status < 300 => {
@@ -386,8 +371,8 @@ fn content(server: &Server, head: &Head) -> Answer {
                 close: false,
             }
         }
-        Some((status, _)) => http::page(*status),
-        None => http::page(404),
+        Some((status, _)) => page(*status),
+        None => page(404),
     }
 }
 
@@ -425,27 +410,6 @@ async fn discard_body<S: AsyncRead + Unpin>(
     timeout(wait, read).await.unwrap_or(false)
 }
 
-/// nginx's default escaping of variables in logs. Texts have one char for each byte where they come
-/// from a request line, and UTF-8 where they come from elsewhere.
-fn escape(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    let hex = |byte: u8, escaped: &mut String| {
-        escaped.push_str("\\x");
-        for digit in [byte >> 4, byte & 15] {
-            escaped.extend(char::from_digit(digit.into(), 16).map(|d| d.to_ascii_uppercase()));
-        }
-    };
-    for c in text.chars() {
-        match (c, u8::try_from(c)) {
-            ('"' | '\\', Ok(byte)) => hex(byte, &mut escaped),
-            (' '..='~', _) => escaped.push(c),
-            (_, Ok(byte)) => hex(byte, &mut escaped),
-            (c, Err(_)) => {
-                for byte in c.encode_utf8(&mut [0; 4]).bytes() {
-                    hex(byte, &mut escaped);
-                }
-            }
-        }
-    }
-    escaped
+fn page(status: u16) -> Answer {
+    http::page(status, SERVER)
 }

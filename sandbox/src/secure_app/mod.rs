@@ -5,10 +5,7 @@
 //! ends the handshake, its result is looked at when the request has been read
 //! (`ngx_http_process_request`).
 
-pub(crate) mod config;
 mod connection;
-pub(crate) mod http;
-mod names;
 mod tls;
 
 use std::net::SocketAddr;
@@ -16,14 +13,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use jiff::Timestamp;
 use openssl::ssl::SslContext;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
-use self::config::{Files, Server};
 use super::logs::Log;
+use super::nginx::config::{self, Files, Server};
+use super::nginx::{log, virtual_server};
 
 /// Connections that one pod serves at once; one more is closed at once, as nginx does when its
 /// `worker_connections` are used up.
@@ -143,10 +140,7 @@ impl Nginx {
 
     /// A line of the error log, in nginx's form.
     fn error(&self, level: &str, connection: Option<u64>, message: &str) {
-        let time = Timestamp::now().strftime("%Y/%m/%d %H:%M:%S");
-        let connection = connection.map(|n| format!("*{n} ")).unwrap_or_default();
-        self.log
-            .write(format!("{time} [{level}] 29#29: {connection}{message}"));
+        log::error(&self.log, level, connection, message);
     }
 
     /// The server block that serves this name. With a single block there are no virtual servers, and
@@ -161,21 +155,12 @@ impl Nginx {
     }
 }
 
-/// `ngx_http_find_virtual_server`: exact names, then wildcards.
+/// The virtual server for a name, by its place; with a single server there is none.
 fn find(servers: &[&[String]], host: &str) -> Option<usize> {
     if servers.len() < 2 {
         return None;
     }
-    let named = |matches: &dyn Fn(&str) -> bool| {
-        servers
-            .iter()
-            .position(|names| names.iter().any(|name| matches(name)))
-    };
-    named(&|name| name == host).or_else(|| {
-        named(&|name| {
-            name.strip_prefix('*').is_some_and(|suffix| {
-                suffix.starts_with('.') && host.len() > suffix.len() && host.ends_with(suffix)
-            })
-        })
-    })
+    let servers = servers.iter().enumerate();
+    let names = servers.flat_map(|(index, names)| names.iter().map(move |n| (n.as_str(), index)));
+    virtual_server(names, host)
 }

@@ -1,7 +1,6 @@
 //! TLS as nginx sets it up for a server block (`ngx_http_ssl_module.c`, `ngx_event_openssl.c`).
 
 use openssl::error::ErrorStack;
-use openssl::pkey::PKey;
 use openssl::ssl::{
     AlpnError, NameType, SniError, SslAlert, SslContext, SslContextBuilder, SslMethod, SslMode,
     SslOptions, SslRef, SslVerifyMode, SslVersion,
@@ -9,8 +8,9 @@ use openssl::ssl::{
 use openssl::stack::Stack;
 use openssl::x509::X509;
 
-use super::config::{Files, Server, Verify};
 use super::{Block, find};
+use crate::nginx::config::{Files, Server, Verify};
+use crate::nginx::tls;
 
 /// The file, or what nginx says where there is none.
 fn read<'a>(files: &'a Files, path: &str, what: &str) -> Result<&'a [u8], String> {
@@ -37,16 +37,7 @@ pub(super) fn context(server: &Server, files: &Files) -> Result<SslContext, Stri
     let key_pem = read(files, key, "certificate key")?;
     let build = || -> Result<SslContextBuilder, ErrorStack> {
         let mut builder = base(server)?;
-        let mut chain = X509::stack_from_pem(chain)?.into_iter();
-        if let Some(leaf) = chain.next() {
-            builder.set_certificate(&leaf)?;
-        }
-        for intermediate in chain {
-            builder.add_extra_chain_cert(intermediate)?;
-        }
-        // Never ask the terminal for a passphrase.
-        let key = PKey::private_key_from_pem_callback(key_pem, |_| Ok(0))?;
-        builder.set_private_key(&key)?;
+        tls::set_pair(&mut builder, chain, key_pem)?;
         builder.check_private_key()?;
         Ok(builder)
     };

@@ -10,6 +10,7 @@ use serde_json::Value;
 use zeroize::Zeroizing;
 
 use crate::kinds;
+use crate::pem;
 use crate::store::Store;
 
 /// The bytes under a Secret's key.
@@ -57,29 +58,9 @@ pub(super) fn config_map_authority(map: &Value) -> Option<Vec<u8>> {
         .map(|text| text.as_bytes().to_vec())
 }
 
-/// The types of the PEM blocks of a text, with the text of each block.
-fn pem_blocks(text: &[u8]) -> Vec<(String, Zeroizing<String>)> {
-    let mut blocks = Vec::new();
-    let mut rest = std::str::from_utf8(text).unwrap_or_default();
-    while let Some(start) = rest.find("-----BEGIN ") {
-        let block = &rest[start..];
-        let Some((kind, _)) = block["-----BEGIN ".len()..].split_once("-----") else {
-            break;
-        };
-        let end = format!("-----END {kind}-----");
-        let Some(length) = block.find(&end).map(|at| at + end.len()) else {
-            break;
-        };
-        // One allocation of the right size: no copy of a key is left behind.
-        blocks.push((kind.to_owned(), Zeroizing::new(block[..length].to_owned())));
-        rest = &block[length..];
-    }
-    blocks
-}
-
 /// `tls.X509KeyPair`.
 fn key_pair(certificate: &[u8], key: &[u8]) -> Result<(), String> {
-    let blocks = pem_blocks(certificate);
+    let blocks = pem::blocks(certificate);
     let Some((_, pem)) = blocks.iter().find(|(kind, _)| kind == "CERTIFICATE") else {
         return Err(match blocks.as_slice() {
             [] => "tls: failed to find any PEM data in certificate input".to_owned(),
@@ -99,7 +80,7 @@ fn key_pair(certificate: &[u8], key: &[u8]) -> Result<(), String> {
             ),
         });
     };
-    let keys = pem_blocks(key);
+    let keys = pem::blocks(key);
     let Some((_, key_pem)) = keys.iter().find(|(kind, _)| kind.ends_with("PRIVATE KEY")) else {
         return Err(match keys.as_slice() {
             [] => "tls: failed to find any PEM data in key input".to_owned(),
@@ -140,7 +121,7 @@ fn key_pair(certificate: &[u8], key: &[u8]) -> Result<(), String> {
 /// `ValidateCA`: only the first PEM block is looked at, and the text may be base64 once more.
 fn authority(text: &[u8]) -> Result<(), String> {
     let data = STANDARD.decode(text).unwrap_or_else(|_| text.to_vec());
-    match pem_blocks(&data).first() {
+    match pem::blocks(&data).first() {
         None => Err("the data field \"ca.crt\" must hold a valid CERTIFICATE PEM block".to_owned()),
         Some((kind, _)) if kind != "CERTIFICATE" => Err(format!(
             "the data field \"ca.crt\" must hold a valid CERTIFICATE PEM block, but got {kind:?}"

@@ -13,8 +13,8 @@ use super::routes::{Backend, RouteState, RuleState};
 use crate::data_plane::{Configuration, Location, Pass, Server, UpstreamTls};
 use crate::kinds;
 use crate::metadata::meta;
+use crate::nginx::config::Files;
 use crate::reconcile::World;
-use crate::secure_app::config::Files;
 
 /// Where NGF's agent writes certificates.
 const SECRETS: &str = "/etc/nginx/secrets";

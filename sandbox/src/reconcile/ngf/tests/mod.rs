@@ -10,11 +10,12 @@ use serde_json::{Value, json};
 use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 
+use crate::addresses::Network;
 use crate::guide::Stage;
 use crate::kinds::{self, Kind};
 use crate::logs::Logs;
 use crate::pods::Pods;
-use crate::reconcile::{Network, World};
+use crate::reconcile::World;
 use crate::scenarios::Scenario;
 use crate::store::{Key, Part, Preconditions, Store, StoreError};
 use crate::{admission, objects, patch};
