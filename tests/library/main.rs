@@ -22,7 +22,6 @@ mod fix;
 mod init;
 mod logs;
 mod logs_follow;
-mod modules;
 mod ngf;
 mod over_dry_run;
 mod predict;
