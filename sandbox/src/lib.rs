@@ -14,7 +14,8 @@
 //! # }
 //! ```
 //!
-//! It depends on no other crate of this workspace: whoever reads the cluster reads it as any other cluster.
+//! What NGF decides comes from `ngf_core`. Of everything else of this workspace it knows nothing: whoever reads
+//! the cluster reads it as any other cluster.
 
 mod addresses;
 mod admission;

@@ -160,8 +160,8 @@ fn reported<'s>(
         .map(|status| status.conditions.as_slice())
 }
 
-/// The embedded cluster's reconciler was written from NGF's source by itself: both must come to the
-/// same words.
+/// The sandbox writes what ngf-core decides from its own objects: whoever reads these objects and statuses
+/// through the API comes to the same words.
 #[tokio::test]
 async fn the_embedded_cluster_says_what_is_predicted() {
     let (mut wrong, mut compared) = (Vec::new(), 0);

@@ -1,261 +1,83 @@
-//! NGF's control plane, as far as backend TLS goes: provisions the data plane of each Gateway, and
-//! writes the conditions that NGF 2.6 writes, in its words
-//! (nginx-gateway-fabric `internal/controller/state/{conditions,graph}`, `…/status`).
+//! NGF's control plane: provisions the data plane of each Gateway, renders what nginx is configured with,
+//! and writes statuses. What NGF decides comes from ngf-core (`diagnosis::ngf`), which knows it for
+//! predictions; here is what the API server and nginx have to do with it.
 //!
-//! Not played: filters, matches, listener conflicts, ListenerSets, TLSRoutes, NGF's own policies.
+//! Not played: filters, matches by anything but the path, ListenerSets, TLSRoutes, NGF's own policies.
 
+mod class;
 mod gateway;
 mod policies;
 mod provision;
-mod references;
 mod reload;
 mod render;
 mod routes;
+mod snapshot;
 #[cfg(test)]
 mod tests;
 
-use serde_json::{Value, json};
+use ngf_core::diagnosis::ngf::{Predicted, Running, predicted_all};
+use ngf_core::model::index::Index;
+use serde_json::Value;
 
 use self::gateway::GatewayState;
 use super::World;
-use super::write::{Transition, condition, set_status};
+use super::write::condition;
 use crate::kinds;
-use crate::metadata::meta;
-use crate::store::{Key, Object, Store};
 
 /// `--gateway-ctlr-name`.
 pub(super) const CONTROLLER: &str = "gateway.nginx.org/nginx-gateway-controller";
 /// `--gatewayclass`.
 const CLASS: &str = "nginx";
-/// The Gateway API version that NGF 2.6 is built with.
-const BUNDLE_VERSION: &str = "v1.5.1";
-/// Ancestors that a policy's status may have.
-const MAX_ANCESTORS: usize = 16;
-
-/// `NS/NAME`, as NGF's messages name things.
-fn name_of(object: &Value) -> String {
-    format!("{}/{}", meta(object, "namespace"), meta(object, "name"))
-}
 
 /// Looks at everything that NGF watches.
 pub(super) fn run(world: &World) {
     let store = &*world.store;
     let class = store.get(kinds::GATEWAY_CLASS, "", CLASS);
     let class = class.filter(|c| c["spec"]["controllerName"] == CONTROLLER);
-    let valid_class = class.as_ref().map(|class| class_status(store, class));
-    other_classes(store);
-    let mut gateways: Vec<GatewayState> = store
-        .list(kinds::GATEWAY, None)
-        .0
-        .into_iter()
-        .filter(|g| g["spec"]["gatewayClassName"] == CLASS)
-        .map(|g| GatewayState::build(store, g, valid_class))
+    if let Some(class) = &class {
+        class::write_status(store, class);
+    }
+    class::refuse_others(store);
+    let snapshot = snapshot::read(store);
+    let index = Index::of(&snapshot);
+    let release = Running::of(&snapshot).release;
+    let predicted = predicted_all(&snapshot);
+    let mut gateways: Vec<GatewayState> = snapshot
+        .gateways
+        .values()
+        .filter(|gateway| gateway.spec.class == CLASS)
+        .filter_map(|gateway| GatewayState::of(store, &snapshot, release, gateway, &predicted))
         .collect();
-    gateways.sort_by_key(|g| age_order(&g.object));
-    for gateway in &gateways {
-        provision::run(world, gateway);
-    }
-    let mut policies = policies::build(store);
-    let routes = routes::build(store, &mut gateways, &mut policies);
-    policies::add_ancestors(&mut policies, &routes, &mut gateways);
+    let routes = routes::judge(&snapshot, &index, release, &gateways, &predicted);
     for gateway in &mut gateways {
-        gateway.reload_error = reload::error(store, gateway, &policies, &routes);
-    }
-    for gateway in &gateways {
+        provision::run(world, gateway);
+        gateway.reload_error = reload::error(store, gateway, &routes);
         // What nginx does not take is rolled back: the files stay as they were.
         match &gateway.reload_error {
-            None if gateway.valid => render::run(world, gateway, &policies, &routes),
+            None if gateway.valid => render::run(world, gateway, &routes),
             Some(error) if gateway.valid => render::refused(world, gateway, error),
             _ => {}
         }
-        gateway.write_status(store);
+        gateway.write_status(store, &routes);
     }
     for route in &routes {
         route.write_status(store);
     }
-    for policy in &policies {
-        policy.write_status(store);
-    }
+    policies::write_statuses(store, &predicted);
 }
 
-/// Older first, then by namespace and name (NGF `ngfsort.LessClientObject`).
-fn age_order(object: &Value) -> (String, Key) {
-    (
-        meta(object, "creationTimestamp").to_owned(),
-        Key::of(object),
-    )
-}
-
-/// The later of two conditions of one type wins and stands where it stands
+/// Adds a condition; of several of one type the last one wins and stands where it stands
 /// (`DeduplicateConditions`).
-fn deduplicated(conditions: &[Value]) -> Vec<Value> {
-    let mut kept: Vec<Value> = Vec::new();
-    for condition in conditions.iter().rev() {
-        if kept.iter().all(|k| k["type"] != condition["type"]) {
-            kept.push(condition.clone());
-        }
-    }
-    kept.reverse();
-    kept
+fn put(conditions: &mut Vec<Value>, condition: Value) {
+    conditions.retain(|known| known["type"] != condition["type"]);
+    conditions.push(condition);
 }
 
-/// Features that NGF 2.6 claims (`internal/controller/status/gatewayclass.go`).
-const FEATURES: &[&str] = &[
-    "BackendTLSPolicy",
-    "GRPCRoute",
-    "Gateway",
-    "GatewayAddressEmpty",
-    "GatewayBackendClientCertificate",
-    "GatewayFrontendClientCertificateValidation",
-    "GatewayFrontendClientCertificateValidationInsecureFallback",
-    "GatewayHTTPListenerIsolation",
-    "GatewayHTTPSListenerDetectMisdirectedRequests",
-    "GatewayInfrastructurePropagation",
-    "GatewayPort8080",
-    "GatewayStaticAddresses",
-    "HTTPRoute",
-    "HTTPRoute303RedirectStatusCode",
-    "HTTPRoute307RedirectStatusCode",
-    "HTTPRoute308RedirectStatusCode",
-    "HTTPRouteBackendProtocolWebSocket",
-    "HTTPRouteCORS",
-    "HTTPRouteDestinationPortMatching",
-    "HTTPRouteHostRewrite",
-    "HTTPRouteMethodMatching",
-    "HTTPRouteParentRefPort",
-    "HTTPRoutePathRedirect",
-    "HTTPRoutePathRewrite",
-    "HTTPRoutePortRedirect",
-    "HTTPRouteQueryParamMatching",
-    "HTTPRouteRequestMirror",
-    "HTTPRouteRequestMultipleMirrors",
-    "HTTPRouteRequestPercentageMirror",
-    "HTTPRouteResponseHeaderModification",
-    "HTTPRouteSchemeRedirect",
-    "ListenerSet",
-    "ReferenceGrant",
-    "TLSRoute",
-];
-
-/// Writes the class's conditions; answers whether Gateways of it are valid.
-fn class_status(store: &Store, class: &Object) -> bool {
-    let (versions, valid, best_effort) = crd_versions(store);
-    let mut conditions = vec![
-        condition("Accepted", true, "Accepted", "The GatewayClass is accepted"),
-        condition(
-            "SupportedVersion",
-            true,
-            "SupportedVersion",
-            "The Gateway API CRD versions are supported",
-        ),
-    ];
-    conditions.extend(versions);
-    let reference = &class["spec"]["parametersRef"];
-    if reference.is_object() {
-        let text = |field: &str| reference[field].as_str().unwrap_or_default();
-        let ignored = |error: &str| {
-            let message = format!(
-                "The GatewayClass is accepted, but ParametersRef is ignored due to an error: {error}"
-            );
-            condition("Accepted", true, "InvalidParameters", &message)
-        };
-        if text("kind") != "NginxProxy" {
-            let error = format!(
-                "Spec.parametersRef.kind: Unsupported value: {:?}: supported values: \"NginxProxy\"",
-                text("kind")
-            );
-            conditions.push(condition(
-                "ResolvedRefs",
-                false,
-                "ParametersRefInvalid",
-                &error,
-            ));
-            conditions.push(ignored(&error));
-        } else if store
-            .get(kinds::NGINX_PROXY, text("namespace"), text("name"))
-            .is_none()
-        {
-            let message = "The ParametersRef resource could not be found";
-            conditions.push(condition(
-                "ResolvedRefs",
-                false,
-                "ParametersRefNotFound",
-                message,
-            ));
-            let error = format!("spec.parametersRef.name: Not found: {:?}", text("name"));
-            conditions.push(ignored(&error));
-        } else {
-            let message = "The ParametersRef resource is resolved";
-            conditions.push(condition("ResolvedRefs", true, "ResolvedRefs", message));
-        }
-    }
-    let mut status = json!({"conditions": deduplicated(&conditions)});
-    if !best_effort {
-        status["supportedFeatures"] = FEATURES.iter().map(|name| json!({"name": name})).collect();
-    }
-    set_status(store, kinds::GATEWAY_CLASS, class, status, Transition::All);
-    valid
-}
-
-/// Classes of this controller that are not the one it was started for.
-fn other_classes(store: &Store) {
-    for class in store.list(kinds::GATEWAY_CLASS, None).0 {
-        if meta(&class, "name") != CLASS && class["spec"]["controllerName"] == CONTROLLER {
-            let message = "The resource is ignored due to a conflicting GatewayClass resource";
-            let conflict = condition("Accepted", false, "GatewayClassConflict", message);
-            let status = json!({"conditions": [conflict]});
-            set_status(store, kinds::GATEWAY_CLASS, &class, status, Transition::All);
-        }
-    }
-}
-
-/// `validateCRDVersions`: conditions, whether the class is valid, whether NGF does its best with it.
-fn crd_versions(store: &Store) -> (Vec<Value>, bool, bool) {
-    const WATCHED: &[&str] = &[
-        "gatewayclasses",
-        "gateways",
-        "httproutes",
-        "referencegrants",
-        "backendtlspolicies",
-        "grpcroutes",
-        "tlsroutes",
-    ];
-    let part = |version: &str, index| {
-        let version = version.trim_start_matches('v').to_owned();
-        version.split('.').nth(index).map(str::to_owned)
-    };
-    let (mut unsupported, mut best_effort) = (false, false);
-    for crd in store.list(kinds::CUSTOM_RESOURCE_DEFINITION, None).0 {
-        let name = meta(&crd, "name").strip_suffix(".gateway.networking.k8s.io");
-        if name.is_some_and(|plural| WATCHED.contains(&plural)) {
-            let annotations = &crd["metadata"]["annotations"];
-            let version = annotations["gateway.networking.k8s.io/bundle-version"]
-                .as_str()
-                .unwrap_or("");
-            unsupported |= part(version, 0) != part(BUNDLE_VERSION, 0);
-            best_effort |= part(version, 1) != part(BUNDLE_VERSION, 1);
-        }
-    }
-    let reason = "UnsupportedVersion";
-    if unsupported {
-        let message = format!(
-            "The Gateway API CRD versions are not supported. Please install version {BUNDLE_VERSION}"
-        );
-        let conditions = vec![
-            condition("Accepted", false, reason, &message),
-            condition("SupportedVersion", false, reason, &message),
-        ];
-        return (conditions, false, false);
-    }
-    if best_effort {
-        let message = format!(
-            "The Gateway API CRD versions are not recommended. Recommended version is {BUNDLE_VERSION}"
-        );
-        return (
-            vec![condition("SupportedVersion", false, reason, &message)],
-            true,
-            true,
-        );
-    }
-    (Vec::new(), true, false)
+fn written(predicted: &Predicted) -> Value {
+    condition(
+        predicted.kind,
+        predicted.status == "True",
+        predicted.reason,
+        &predicted.message,
+    )
 }

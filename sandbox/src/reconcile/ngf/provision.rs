@@ -31,7 +31,7 @@ pub(super) fn resource_name(gateway: &str, suffix: &str) -> String {
 }
 
 /// Makes sure that the data plane is there. An invalid Gateway keeps what it has.
-pub(super) fn run(world: &World, gateway: &GatewayState) {
+pub(super) fn run(world: &World, gateway: &GatewayState<'_>) {
     if !gateway.valid {
         return;
     }
@@ -50,10 +50,10 @@ pub(super) fn run(world: &World, gateway: &GatewayState) {
 }
 
 struct Plan<'a> {
-    gateway: &'a GatewayState,
+    gateway: &'a GatewayState<'a>,
     name: String,
     labels: Value,
-    ports: Vec<u64>,
+    ports: Vec<u16>,
     /// `spec.kubernetes.deployment` of the NginxProxy.
     wanted: Value,
 }
@@ -71,7 +71,7 @@ fn nginx_proxy(store: &Store, gateway: &Value) -> Option<Object> {
 }
 
 impl<'a> Plan<'a> {
-    fn new(store: &Store, gateway: &'a GatewayState) -> Self {
+    fn new(store: &Store, gateway: &'a GatewayState<'a>) -> Self {
         let proxy = nginx_proxy(store, &gateway.object);
         let wanted = proxy.and_then(|proxy| proxy.pointer("/spec/kubernetes/deployment").cloned());
         let gateway_name = meta(&gateway.object, "name");
@@ -84,11 +84,8 @@ impl<'a> Plan<'a> {
         if gateway_name.len() <= MAX_NAME {
             labels["gateway.networking.k8s.io/gateway-name"] = json!(gateway_name);
         }
-        let mut ports: Vec<u64> = gateway
-            .listeners
-            .iter()
-            .filter_map(|l| l.spec["port"].as_u64())
-            .collect();
+        let listeners = gateway.read.spec.listeners.iter();
+        let mut ports: Vec<u16> = listeners.map(|listener| listener.port).collect();
         ports.sort_unstable();
         ports.dedup();
         Self {
@@ -164,7 +161,7 @@ impl<'a> Plan<'a> {
 
     fn service(&self) -> Value {
         let mut service = self.object("v1", "Service", &self.name);
-        let port = |p: &u64| json!({"name": format!("port-{p}"), "port": p, "targetPort": p, "protocol": "TCP"});
+        let port = |p: &u16| json!({"name": format!("port-{p}"), "port": p, "targetPort": p, "protocol": "TCP"});
         service["spec"] = json!({
             "type": "LoadBalancer",
             "externalTrafficPolicy": "Local",
@@ -204,7 +201,7 @@ impl<'a> Plan<'a> {
 
     fn nginx_container(&self) -> Value {
         let port =
-            |p: &u64| json!({"name": format!("port-{p}"), "containerPort": p, "protocol": "TCP"});
+            |p: &u16| json!({"name": format!("port-{p}"), "containerPort": p, "protocol": "TCP"});
         let mut ports: Vec<_> = self.ports.iter().map(port).collect();
         ports.push(json!({"name": "metrics", "containerPort": 9113, "protocol": "TCP"}));
         json!({

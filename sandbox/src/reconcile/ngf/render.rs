@@ -2,54 +2,89 @@
 //! of it is about backends and their TLS.
 
 use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use ngf_core::diagnosis::ngf::{
+    BackendDecision, BackendState, RuleDecision, SYSTEM_CA_FILE, bundle_file, key_pair_file,
+};
+use ngf_core::diagnosis::plan::TrustSource;
+use ngf_core::model::attachment::accepted_hostnames;
+use ngf_core::model::kind::Kind;
+use ngf_core::model::object::ObjectRef;
 use serde_json::Value;
 use zeroize::Zeroizing;
 
 use super::gateway::GatewayState;
-use super::policies::PolicyState;
-use super::references::{config_map_authority, secret_data};
-use super::routes::{Backend, RouteState, RuleState};
+use super::routes::RouteState;
 use crate::data_plane::{Configuration, Location, Pass, Server, UpstreamTls};
 use crate::kinds;
 use crate::metadata::meta;
 use crate::nginx::config::Files;
 use crate::reconcile::World;
+use crate::store::Store;
 
-/// Where NGF's agent writes certificates.
-const SECRETS: &str = "/etc/nginx/secrets";
+type Upstreams = BTreeMap<String, Vec<(Ipv4Addr, u16)>>;
+
+/// The bytes under a Secret's key.
+pub(super) fn data(secret: &Value, key: &str) -> Option<Zeroizing<Vec<u8>>> {
+    let text = secret.get("data")?.get(key)?.as_str()?;
+    STANDARD.decode(text).ok().map(Zeroizing::new)
+}
+
+/// `ca.crt` of a Secret or ConfigMap; `binaryData` wins.
+pub(super) fn authority(store: &Store, object: &ObjectRef) -> Option<Zeroizing<Vec<u8>>> {
+    let (namespace, name) = (&object.namespace, &object.name);
+    if object.kind == Kind::Secret {
+        return data(&*store.get(kinds::SECRET, namespace, name)?, "ca.crt");
+    }
+    let map = store.get(kinds::CONFIG_MAP, namespace, name)?;
+    let text = |pointer: &str| map.pointer(pointer).and_then(Value::as_str);
+    let bytes = match text("/binaryData/ca.crt") {
+        Some(encoded) => STANDARD.decode(encoded).ok()?,
+        None => text("/data/ca.crt")?.as_bytes().to_vec(),
+    };
+    Some(Zeroizing::new(bytes))
+}
+
+/// The backends of a rule that nginx asks; none where it is to answer 500.
+pub(super) fn taken<'r, 's>(
+    rule: &'r RuleDecision<'s>,
+) -> impl Iterator<Item = &'r BackendDecision<'s>> {
+    let backends = rule.backends.iter().filter(|_| !rule.mismatch);
+    backends.filter(|backend| {
+        let works = matches!(
+            backend.state,
+            BackendState::Plain | BackendState::Tls { .. }
+        );
+        works && !backend.filter && backend.port.is_some()
+    })
+}
 
 /// Writes it.
-pub(super) fn run(
-    world: &World,
-    gateway: &GatewayState,
-    policies: &[PolicyState],
-    routes: &[RouteState],
-) {
+pub(super) fn run(world: &World, gateway: &GatewayState<'_>, routes: &[RouteState<'_>]) {
     let mut files = Files::new();
     let client_pair = client_pair(world, gateway, &mut files);
-    let name = gateway.name();
-    let (mut servers, mut upstreams) = (Vec::new(), BTreeMap::new());
-    for listener in gateway.listeners.iter().filter(|l| l.valid) {
-        let port = listener.spec["port"].as_u64();
-        let Some(port) = port.and_then(|port| u16::try_from(port).ok()) else {
-            continue;
-        };
-        // Only these are played.
-        if listener.spec["protocol"] != "HTTP" {
-            continue;
-        }
-        let own = listener.spec["hostname"].as_str().unwrap_or_default();
-        for route in routes.iter().filter(|route| route.attached_to(&name)) {
-            for host in hosts(own, &route.object) {
+    let (mut servers, mut upstreams) = (Vec::new(), Upstreams::new());
+    let listeners = gateway.read.spec.listeners.iter().zip(&gateway.listeners);
+    // Only these are played.
+    let played =
+        listeners.filter(|(l, decided)| decided.valid == Some(true) && l.protocol == "HTTP");
+    for (listener, _) in played {
+        let name = &gateway.read.reference;
+        for route in routes.iter().filter(|route| route.attached_to(name)) {
+            let hosts =
+                accepted_hostnames(listener.hostname.as_deref(), &route.read.spec.hostnames);
+            for host in names(hosts) {
                 let mut server = Server {
-                    port,
+                    port: listener.port,
                     name: host,
                     locations: Vec::new(),
                 };
-                for rule in &route.rules {
-                    let pass = pass(world, route, rule, policies, &mut upstreams, &mut files);
-                    for (exact, path) in paths(&rule.spec) {
+                for (index, rule) in route.rules.iter().enumerate() {
+                    let pass = pass(world, route, rule, &mut upstreams, &mut files);
+                    for (exact, path) in paths(route, index) {
                         server.locations.push(Location {
                             exact,
                             path,
@@ -61,7 +96,7 @@ pub(super) fn run(
             }
         }
         servers.push(Server {
-            port,
+            port: listener.port,
             name: String::new(),
             locations: Vec::new(),
         });
@@ -77,51 +112,51 @@ pub(super) fn run(
 }
 
 /// nginx does not take what would be made.
-pub(super) fn refused(world: &World, gateway: &GatewayState, error: &str) {
+pub(super) fn refused(world: &World, gateway: &GatewayState<'_>, error: &str) {
     let (namespace, deployment) = data_plane(gateway);
     world.pods.refuse(namespace, &deployment, error);
 }
 
 /// Namespace and name of its Deployment.
-fn data_plane(gateway: &GatewayState) -> (&str, String) {
+fn data_plane<'g>(gateway: &'g GatewayState<'_>) -> (&'g str, String) {
     let name = super::provision::resource_name(meta(&gateway.object, "name"), super::CLASS);
     (meta(&gateway.object, "namespace"), name)
 }
 
 /// `ssl_keypair_NAMESPACE_NAME.pem`: certificate and key in one file.
-fn client_pair(world: &World, gateway: &GatewayState, files: &mut Files) -> Option<String> {
-    let (namespace, name) = gateway.client_secret.as_ref()?;
+fn client_pair(world: &World, gateway: &GatewayState<'_>, files: &mut Files) -> Option<String> {
+    let ObjectRef {
+        namespace, name, ..
+    } = gateway.client_secret.as_ref()?;
     let secret = world.store.get(kinds::SECRET, namespace, name)?;
     let mut pem = Zeroizing::new(Vec::new());
     for key in ["tls.crt", "tls.key"] {
-        pem.extend_from_slice(&secret_data(&secret, key)?);
+        pem.extend_from_slice(&data(&secret, key)?);
         if !pem.ends_with(b"\n") {
             pem.push(b'\n');
         }
     }
-    let file = format!("{SECRETS}/ssl_keypair_{namespace}_{name}.pem");
+    let file = key_pair_file(namespace, name);
     files.insert(file.clone(), pem);
     Some(file)
 }
 
-/// The names of the servers for a route at a listener of this name; `~^` is NGF's for every name.
-fn hosts(own: &str, route: &Value) -> Vec<String> {
-    let names = route.pointer("/spec/hostnames").and_then(Value::as_array);
-    let names: Vec<String> = names
-        .into_iter()
-        .flatten()
-        .filter_map(|name| name.as_str().map(str::to_lowercase))
-        .collect();
-    match (names.is_empty(), own) {
-        (false, _) => names,
-        (true, "") => vec!["~^".to_owned()],
-        (true, own) => vec![own.to_lowercase()],
+/// The names of the servers for the host names that route and listener share; `~^` is NGF's for every name.
+fn names(hosts: Option<Vec<String>>) -> Vec<String> {
+    match hosts {
+        Some(all) if all.is_empty() => vec!["~^".to_owned()],
+        Some(all) => all.iter().map(|host| host.to_lowercase()).collect(),
+        None => Vec::new(),
     }
 }
 
 /// Paths of a rule's matches: exact ones, and prefixes; `/app` as a prefix is `/app/` and `= /app`.
-fn paths(rule: &Value) -> Vec<(bool, String)> {
-    let matches = rule["matches"].as_array();
+fn paths(route: &RouteState<'_>, rule: usize) -> Vec<(bool, String)> {
+    let matches = route
+        .read
+        .raw
+        .pointer(&format!("/spec/rules/{rule}/matches"));
+    let matches = matches.and_then(Value::as_array);
     let mut paths = Vec::new();
     for path in matches.into_iter().flatten().map(|one| &one["path"]) {
         let value = path["value"].as_str().unwrap_or("/").to_owned();
@@ -142,74 +177,61 @@ fn paths(rule: &Value) -> Vec<(bool, String)> {
     paths
 }
 
-type Upstreams = BTreeMap<String, Vec<(std::net::Ipv4Addr, u16)>>;
-
 fn pass(
     world: &World,
-    route: &RouteState,
-    rule: &RuleState,
-    policies: &[PolicyState],
+    route: &RouteState<'_>,
+    rule: &RuleDecision<'_>,
     upstreams: &mut Upstreams,
     files: &mut Files,
 ) -> Pass {
-    let Some(first) = rule.backends.first() else {
-        return Pass::Invalid;
-    };
-    let tls = first
-        .policy
-        .map(|index| trust(world, &policies[index].object, files));
-    let mut to = Vec::new();
-    for backend in &rule.backends {
-        let name = upstream(backend);
-        upstreams.entry(name.clone()).or_insert_with(|| {
-            let endpoints = world.pods.endpoints(&backend.service, true);
+    let (mut to, mut tls) = (Vec::new(), None);
+    for backend in taken(rule) {
+        let Some((service, port)) = backend.port else {
+            continue;
+        };
+        let ObjectRef {
+            namespace, name, ..
+        } = &service.reference;
+        let upstream = format!("{namespace}_{name}_{}", port.port);
+        upstreams.entry(upstream.clone()).or_insert_with(|| {
+            let stored = world.store.get(kinds::SERVICE, namespace, name);
+            let endpoints = stored.map(|stored| world.pods.endpoints(&stored, true));
             let named = endpoints
                 .into_iter()
-                .filter(|(name, ..)| *name == backend.port.1);
+                .flatten()
+                .filter(|(name, ..)| *name == port.name);
             let mut servers: Vec<_> = named.map(|(_, address, port)| (address, port)).collect();
             servers.sort_unstable();
             servers
         });
-        to.push((name, backend.weight));
+        to.push((
+            upstream,
+            u64::try_from(backend.reference.weight).unwrap_or(0),
+        ));
+        // A policy holds for the whole location, whichever backend has it.
+        if let (None, BackendState::Tls { policy, trust, .. }) = (&tls, &backend.state) {
+            tls = Some(UpstreamTls {
+                name: policy.spec.hostname.clone(),
+                trusted: trusted(&world.store, trust, files),
+            });
+        }
+    }
+    if to.is_empty() {
+        return Pass::Invalid;
     }
     Pass::To {
         upstreams: to,
         tls,
-        grpc: route.kind.kind == "GRPCRoute",
+        grpc: route.read.reference.kind == Kind::GRPCRoute,
     }
 }
 
-/// `NAMESPACE_SERVICE_PORT`.
-fn upstream(backend: &Backend) -> String {
-    let service = &backend.service;
-    let (namespace, name) = (meta(service, "namespace"), meta(service, "name"));
-    format!("{namespace}_{name}_{}", backend.port.0)
-}
-
-/// The name and the CA of a policy; `cert_bundle_NAMESPACE_NAME.crt` whatever kind it comes from.
-fn trust(world: &World, policy: &Value, files: &mut Files) -> UpstreamTls {
-    let validation = &policy["spec"]["validation"];
-    let name = validation["hostname"]
-        .as_str()
-        .unwrap_or_default()
-        .to_owned();
-    let reference = &validation["caCertificateRefs"][0];
-    let Some(object) = reference["name"].as_str() else {
-        return UpstreamTls {
-            name,
-            trusted: "/etc/ssl/cert.pem".to_owned(),
-        };
+/// The file of a policy's CA, which is written.
+fn trusted(store: &Store, trust: &TrustSource, files: &mut Files) -> String {
+    let TrustSource::Object { object, .. } = trust else {
+        return SYSTEM_CA_FILE.to_owned();
     };
-    let namespace = meta(policy, "namespace");
-    let bundle = if reference["kind"] == "Secret" {
-        let secret = world.store.get(kinds::SECRET, namespace, object);
-        secret.and_then(|secret| secret_data(&secret, "ca.crt"))
-    } else {
-        let map = world.store.get(kinds::CONFIG_MAP, namespace, object);
-        map.and_then(|map| config_map_authority(&map))
-            .map(Zeroizing::new)
-    };
-    let trusted = format!("{SECRETS}/cert_bundle_{namespace}_{object}.crt");
-    files.insert(trusted.clone(), bundle.unwrap_or_default());
-    UpstreamTls { name, trusted }
+    let file = bundle_file(&object.namespace, &object.name);
+    files.insert(file.clone(), authority(store, object).unwrap_or_default());
+    file
 }

@@ -114,7 +114,11 @@ impl World {
 
     #[track_caller]
     fn expect(&self, kind: &'static Kind, name: &str, expected: &[&str]) {
-        assert_eq!(self.conditions(kind, name), expected);
+        // In a status one finds conditions by their type.
+        let (mut found, mut expected) = (self.conditions(kind, name), expected.to_vec());
+        found.sort();
+        expected.sort_unstable();
+        assert_eq!(found, expected);
     }
 }
 

@@ -108,6 +108,25 @@ async fn routes_that_do_not_attach_say_why() {
     route("NoMatchingListenerHostname The Listener hostname does not match the Route hostnames");
     listener(json!({"allowedRoutes": {"kinds": [{"kind": "GRPCRoute"}]}}));
     route("NotAllowedByListeners The Route is not allowed by any listener");
+    let labelled = |value: &str| {
+        let selector = json!({"matchLabels": {"team": value}});
+        listener(
+            json!({"allowedRoutes": {"namespaces": {"from": "Selector", "selector": selector}}}),
+        );
+    };
+    world.change(
+        kinds::NAMESPACE,
+        "default",
+        &json!({"metadata": {"labels": {"team": "web"}}}),
+    );
+    labelled("web");
+    world.expect(
+        kinds::HTTP_ROUTE,
+        "secure-app",
+        &[ROUTE_ACCEPTED, ROUTE_RESOLVED],
+    );
+    labelled("another");
+    route("NotAllowedByListeners The Route is not allowed by any listener");
     world.change(
         kinds::GATEWAY,
         "gateway",
@@ -163,7 +182,7 @@ async fn versions_and_parameters_of_the_class_are_judged() {
     );
     world.expect(kinds::GATEWAY, "gateway", &[
         PROGRAMMED,
-        "Accepted False/InvalidParameters The Gateway is not accepted due to an invalid ParametersRef: \
+        "Accepted True/InvalidParameters The Gateway is accepted, but ParametersRef is ignored due to an error: \
          Spec.infrastructure.parametersRef.name: Not found: \"nobody\"",
         "ResolvedRefs False/ParametersRefInvalid Spec.infrastructure.parametersRef.name: Not found: \
          \"nobody\"",
