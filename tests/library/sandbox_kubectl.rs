@@ -487,7 +487,9 @@ async fn what_is_sent_to_a_command_comes_back_byte_for_byte() {
     let mut much = vec![0; 10_000_000];
     openssl::rand::rand_bytes(&mut much).expect("randomness");
     // ASCII, so that nothing of it is replaced where it is shown.
-    much.iter_mut().for_each(|byte| *byte = b'0' + *byte % 64);
+    for byte in &mut much {
+        *byte = b'0' + *byte % 64;
+    }
     let name = cluster.pod("gateway-nginx-");
     let mut command = cluster.kubectl_command(&format!("exec -i {name} -c nginx -- cat"));
     // The end of the input ends cat: the fifth version of the protocol can say it.
