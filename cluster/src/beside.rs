@@ -13,9 +13,9 @@ use ngf_probes::{
     probe,
     spec::{HttpSpec, ProbeSpec, TlsSpec, Trust},
 };
+use ngf_text::sanitize;
 use ngf_tls::{
     protocol::Protocol,
-    sanitize,
     transcript::{Outcome, Transcript},
 };
 use serde::Serialize;
@@ -36,9 +36,10 @@ use ngf_core::{
         ngf::{Running, frontend},
         plan::ProbePlan,
     },
-    in_words, logs,
-    model::{kinds::Listener, object::ObjectRef, topology::host_and_port},
+    logs,
+    model::{kinds::Listener, object::ObjectRef},
 };
+use ngf_text::{host_and_port, in_words};
 
 /// With more probes than this at a time, logs are not read and the gateway is not asked beside each.
 pub const MOST_PROBES: usize = 4;

@@ -8,6 +8,7 @@ use std::{
 
 use futures::StreamExt;
 use http::{Method, StatusCode};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 use tokio::time::sleep;
 
@@ -196,7 +197,7 @@ impl Asking<'_> {
         let query = match sent {
             Sent::Apply { manager, .. } => format!(
                 "?dryRun=All&fieldValidation=Warn&force={force}&fieldManager={}",
-                percent_encoded(manager)
+                utf8_percent_encode(manager, NON_ALPHANUMERIC)
             ),
             _ => "?dryRun=All&fieldValidation=Warn&fieldManager=kubectl-client-side-apply".into(),
         };
@@ -526,18 +527,6 @@ fn causes(status: &Value) -> Vec<(String, String)> {
             Some((bounded(field), bounded(text("message").unwrap_or_default())))
         })
         .take(MOST_FIELDS)
-        .collect()
-}
-
-/// A manager's name in a query (RFC 3986).
-fn percent_encoded(text: &str) -> String {
-    text.bytes()
-        .map(|byte| match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' => {
-                char::from(byte).to_string()
-            }
-            byte => format!("%{byte:02X}"),
-        })
         .collect()
 }
 

@@ -278,5 +278,5 @@ fn tls(error: &rustls::Error) -> String {
 
 /// Words of others: one line, no control characters, at most 500 characters.
 pub(super) fn bounded(text: &str) -> String {
-    ngf_tls::sanitize::line(text.trim(), 500)
+    ngf_text::sanitize::line(text.trim(), 500)
 }

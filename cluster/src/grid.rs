@@ -305,8 +305,7 @@ impl Run<'_> {
 
 /// `10.0.3.7:8443 (Pod shop/app-1) of Service shop/app:8443`.
 pub fn endpoint(plan: &ProbePlan) -> String {
-    let address =
-        ngf_core::model::topology::host_and_port(&plan.endpoint.address, plan.endpoint.port);
+    let address = ngf_text::host_and_port(&plan.endpoint.address, plan.endpoint.port);
     let pod = plan
         .endpoint
         .pod

@@ -207,7 +207,7 @@ pub(super) fn status_of(code: StatusCode, body: &[u8]) -> Status {
         Status::failure(&message, "")
     });
     status.code = code.as_u16();
-    status.message = ngf_tls::sanitize::block(&status.message, MAX_MESSAGE);
+    status.message = ngf_text::sanitize::block(&status.message, MAX_MESSAGE);
     if let Some(details) = &mut status.details {
         details.causes.truncate(MAX_CAUSES);
     }

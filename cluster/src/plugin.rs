@@ -15,7 +15,7 @@ use std::{
 };
 
 use kube::config::{ExecConfig, ExecInteractiveMode};
-use ngf_tls::sanitize;
+use ngf_text::sanitize;
 use serde::Deserialize;
 use serde_json::json;
 use tokio::{

@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Pod;
 use kube::{Api, api::LogParams};
 use ngf_probes::spec::ClientIdentity;
-use ngf_tls::sanitize;
+use ngf_text::sanitize;
 use tokio::time::timeout;
 use zeroize::Zeroizing;
 

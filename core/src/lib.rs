@@ -3,7 +3,6 @@
 //!
 //! Pure: no clock, no file, no connection, no terminal. What time it is, is an argument.
 
-mod causes;
 pub mod command;
 pub mod data_plane;
 pub mod diagnosis;
@@ -15,5 +14,3 @@ pub mod manifests;
 pub mod model;
 pub mod over;
 pub mod rendered;
-
-pub use causes::in_words;

@@ -7,10 +7,10 @@ use openssl::x509::X509;
 use crate::engine::second_opinion::{self, StrictQuestion};
 use crate::spec::{BackendTrust, ClientIdentity};
 use crate::steps::tls::Told;
+use ngf_text::sanitize;
 use ngf_tls::certificate::CertificateFacts;
 use ngf_tls::chain::{self, Certificates, ChainError, ChainQuestion, Purpose};
 use ngf_tls::engine::UpstreamName;
-use ngf_tls::sanitize;
 use ngf_tls::transcript::{Expiry, JudgedAsBackend, Part, SecondOpinion};
 
 /// What rustls makes of the certificates that the server sent, and of what was agreed upon.

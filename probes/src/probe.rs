@@ -20,11 +20,11 @@ use crate::steps::{http2, tls};
 use crate::verdict::client::Reaction;
 use crate::verdict::last_step;
 use crate::verdict::{self, Ending, Observed, ObservedTls};
+use ngf_text::{host_and_port, sanitize};
 use ngf_tls::certificate::CertificateFacts;
 use ngf_tls::chain::ChainError;
 use ngf_tls::engine::{UpstreamName, engine};
 use ngf_tls::protocol::Protocol;
-use ngf_tls::sanitize;
 use ngf_tls::transcript::{HttpAnswer, JudgedAsBackend, Record, SCHEMA, Transcript};
 
 /// The probe could not be run, so that nothing can be said of the backend.
@@ -433,7 +433,7 @@ fn transcript(
     seen: Seen,
 ) -> Transcript {
     let duration_us = recorder.now_us();
-    let target = sanitize::line(&target_text(&spec.host, spec.port), 300);
+    let target = sanitize::line(&host_and_port(&spec.host, spec.port), 300);
     let observed = Observed {
         target: &target,
         timeout: spec.timeout,
@@ -518,14 +518,5 @@ fn observed_tls<'a>(
         client_certificate: &seen.told.client_certificate,
         last_thing: &seen.last_thing,
         not_tls: seen.not_tls.as_deref(),
-    }
-}
-
-/// `host:port`, an IPv6 address in brackets.
-fn target_text(host: &str, port: u16) -> String {
-    if host.contains(':') && !host.starts_with('[') {
-        format!("[{host}]:{port}")
-    } else {
-        format!("{host}:{port}")
     }
 }

@@ -50,7 +50,7 @@ pub enum ConnectError {
 
 /// The probe that the command line asks for.
 pub fn spec(args: &ProbeArgs, address: &str, server_name: &str) -> Result<ProbeSpec, ConnectError> {
-    let (host, port) = host_and_port(address).ok_or_else(|| ConnectError::Address {
+    let (host, port) = parse_host_and_port(address).ok_or_else(|| ConnectError::Address {
         address: address.to_owned(),
     })?;
     let trust = match &args.ca {
@@ -105,7 +105,7 @@ pub fn options(args: &ProbeArgs) -> Result<Options, ConnectError> {
 }
 
 /// `host:port`, `1.2.3.4:443`, `[::1]:443`.
-pub(super) fn host_and_port(address: &str) -> Option<(String, u16)> {
+pub(super) fn parse_host_and_port(address: &str) -> Option<(String, u16)> {
     let (host, port) = address.rsplit_once(':')?;
     let port: u16 = port.parse().ok().filter(|port| *port != 0)?;
     let host = match host.strip_prefix('[') {
@@ -160,7 +160,7 @@ mod tests {
             ("example.com:https", None),
         ] {
             let expected = expected.map(|(host, port)| (host.to_owned(), port));
-            assert_eq!(host_and_port(text), expected, "{text}");
+            assert_eq!(parse_host_and_port(text), expected, "{text}");
         }
     }
 }

@@ -231,7 +231,7 @@ async fn walk(
             // As the command says it, but on standard output, where the rest is.
             output::print(&format!(
                 "ngf-tui: {}\n",
-                crate::report::clean(&ngf_core::in_words(why.as_ref()))
+                crate::report::clean(&ngf_text::in_words(why.as_ref()))
             ))?;
         }
         let mut text = String::new();
@@ -307,7 +307,7 @@ async fn logs(cluster: &Cluster, snapshot: &Snapshot) -> Vec<String> {
             .await
         {
             Ok(log) => lines.extend(log.lines().map(crate::report::clean)),
-            Err(error) => lines.push(ngf_core::in_words(&error)),
+            Err(error) => lines.push(ngf_text::in_words(&error)),
         }
     }
     lines

@@ -14,7 +14,7 @@ pub(super) fn print(text: &str) -> io::Result<()> {
 
 /// Prints one sentence about what went wrong, with its causes, cleaned of control characters.
 pub(super) fn complain(error: &dyn std::error::Error) {
-    let text = ngf_core::in_words(error);
+    let text = ngf_text::in_words(error);
     say(&format!("ngf-tui: {text}"));
 }
 

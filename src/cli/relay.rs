@@ -11,7 +11,7 @@ use tokio::{
 };
 
 use super::{
-    CliError, EXIT_FOUND, EXIT_OK, args::RelayArgs, connect::host_and_port, output as out,
+    CliError, EXIT_FOUND, EXIT_OK, args::RelayArgs, connect::parse_host_and_port, output as out,
 };
 
 /// Bytes that are moved at a time.
@@ -19,7 +19,7 @@ const CHUNK: usize = 32 << 10;
 
 /// Runs it: exit 0 when the other side closed, 1 when there was no connection or it was reset.
 pub(super) async fn run(args: &RelayArgs) -> Result<u8, CliError> {
-    let (host, port) = host_and_port(&args.address).ok_or_else(|| {
+    let (host, port) = parse_host_and_port(&args.address).ok_or_else(|| {
         format!(
             "relay {}: write HOST:PORT, with a port from 1 to 65535",
             args.address

@@ -8,7 +8,7 @@ use std::{
 
 use jiff::Timestamp;
 use ngf_core::logs::{PodLog, parse_file};
-use ngf_tls::sanitize;
+use ngf_text::sanitize;
 
 /// Bytes that are read of one file: the last ones count, as they do in a cluster.
 const BYTES: u64 = 64 << 20;

@@ -5,9 +5,9 @@ use std::fmt::Write as _;
 use ngf_tls::transcript::Outcome;
 
 use super::clean;
-use crate::views::words;
 use ngf_cluster::grid::{Cell, Grid, History};
-use ngf_core::model::topology::host_and_port;
+use ngf_text::host_and_port;
+use ngf_text::words;
 
 /// Columns of a cell.
 const CELL: usize = 15;

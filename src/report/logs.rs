@@ -3,15 +3,16 @@
 use std::fmt::Write as _;
 
 use jiff::Timestamp;
-use ngf_tls::sanitize;
+use ngf_text::sanitize;
 use serde::Serialize;
 
 use super::clean;
 use ngf_core::{
     diagnosis::{Diagnosis, Evidence, joined::Joined, words},
     logs::{Counted, Decoded, PodLog, Role},
-    model::{index::Index, snapshot::Snapshot, topology::host_and_port},
+    model::{index::Index, snapshot::Snapshot},
 };
+use ngf_text::host_and_port;
 
 /// The `schema` of every report that this version writes.
 pub const SCHEMA: &str = "ngf-tui/logs/v1";

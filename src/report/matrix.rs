@@ -7,8 +7,8 @@ use ngf_tls::transcript::Outcome;
 use serde::Serialize;
 
 use super::clean;
-use crate::views::words;
 use ngf_core::diagnosis::plan::ProbePlan;
+use ngf_text::words;
 
 /// The `schema` of a list of matrices.
 pub const LIST_SCHEMA: &str = "ngf-tui/matrices/v1";

@@ -8,9 +8,9 @@ use ngf_probes::stall;
 use ngf_tls::transcript::{Direction, Expiry, Outcome, Part, Record, SecondOpinion, Transcript};
 
 use super::clean;
-use crate::views::words::micros;
 use ngf_cluster::beside::Beside;
 use ngf_core::diagnosis::words;
+use ngf_text::words::micros;
 
 /// The moment that was judged, where it is not now: it stands before the verdict.
 pub(super) fn moment(out: &mut String, transcript: &Transcript) {

@@ -6,9 +6,9 @@ use ngf_tls::transcript::{Direction, Outcome, StepStatus, Transcript};
 use serde::Serialize;
 
 use super::clean;
-use crate::views::words;
 use ngf_cluster::{beside::Beside, transport::WayTaken};
 use ngf_core::diagnosis::plan::ProbePlan;
+use ngf_text::words;
 
 /// The `schema` of a list of probes.
 pub const LIST_SCHEMA: &str = "ngf-tui/probes/v1";

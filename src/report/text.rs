@@ -5,10 +5,14 @@ use std::fmt::Write as _;
 use super::{clean, compare::Comparison};
 use ngf_core::{
     command::Command,
-    diagnosis::{Diagnosis, Finding, Health, Severity, Verdict, registry, words::list},
+    diagnosis::{
+        Diagnosis, Finding, Health, Severity, Verdict, registry,
+        words::{count, list},
+    },
     model::topology::NodeIx,
     over::Laid,
 };
+use ngf_ui::text::{Label, wrap_after};
 
 const BOLD: u8 = 1;
 const RED: u8 = 31;
@@ -88,7 +92,7 @@ pub fn comparison(comparison: &Comparison, style: Style) -> String {
     let mut printer = Printer::new(style, is_wall);
     let mut head = format!(
         "Laid over the cluster: {} new, {} changed, {} as before",
-        plural(comparison.count(Laid::New), "object"),
+        count(comparison.count(Laid::New), "object"),
         comparison.count(Laid::Changed),
         comparison.count(Laid::Same)
     );
@@ -103,7 +107,7 @@ pub fn comparison(comparison: &Comparison, style: Style) -> String {
         let _ = writeln!(
             printer.out,
             "\nThis change brings {}:\n",
-            plural(comparison.new.len(), "finding")
+            count(comparison.new.len(), "finding")
         );
         if is_wall {
             printer.overview(&comparison.new);
@@ -148,7 +152,7 @@ impl Printer {
         let _ = writeln!(
             self.out,
             "\n{heading} {}:\n",
-            plural(findings.len(), "finding")
+            count(findings.len(), "finding")
         );
         for finding in findings {
             let glyph = if is_mended {
@@ -351,9 +355,9 @@ impl Printer {
         let _ = writeln!(
             self.out,
             "{}, {}, {unknown} unknown; {} in all",
-            plural(proven(Severity::Error), "error"),
-            plural(proven(Severity::Warning), "warning"),
-            plural(causes(findings).count(), "cause")
+            count(proven(Severity::Error), "error"),
+            count(proven(Severity::Warning), "warning"),
+            count(causes(findings).count(), "cause")
         );
     }
 
@@ -418,7 +422,7 @@ fn verdict(comparison: &Comparison) -> (&'static str, u8, String) {
     });
     let mended = match comparison.gone.len() {
         0 => String::new(),
-        gone => format!(" It mends {}.", plural(gone, "finding")),
+        gone => format!(" It mends {}.", count(gone, "finding")),
     };
     let unsure = if comparison.is_unsure() {
         " Not all is known."
@@ -437,7 +441,7 @@ fn verdict(comparison: &Comparison) -> (&'static str, u8, String) {
             YELLOW,
             format!(
                 "This change breaks nothing, and brings {}.{unsure}{mended}",
-                plural(warnings, "warning")
+                count(warnings, "warning")
             ),
         ),
         (errors, warnings) => (
@@ -446,12 +450,12 @@ fn verdict(comparison: &Comparison) -> (&'static str, u8, String) {
             match warnings {
                 0 => format!(
                     "This change brings {}.{unsure}{mended}",
-                    plural(errors, "error")
+                    count(errors, "error")
                 ),
                 warnings => format!(
                     "This change brings {} and {}.{unsure}{mended}",
-                    plural(errors, "error"),
-                    plural(warnings, "warning")
+                    count(errors, "error"),
+                    count(warnings, "warning")
                 ),
             },
         ),
@@ -471,58 +475,13 @@ fn dedup(mut codes: Vec<&str>) -> Vec<&str> {
     codes
 }
 
-fn plural(count: usize, noun: &str) -> String {
-    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
-}
-
-/// How much of a word goes before the break: up to a slash or a bracket where there is one, so that names
-/// stay whole.
-fn breakable(word: &[char], room: usize) -> usize {
-    const SHORTEST: usize = 8;
-    let room = room.min(word.len());
-    let place = word[..room]
-        .iter()
-        .rposition(|c| matches!(c, '/' | '_' | ',' | ':'))
-        .map(|place| place + 1);
-    match place {
-        Some(place) if place >= SHORTEST && room < word.len() => place,
-        _ => room,
-    }
-}
-
-/// Breaks text at spaces; a word longer than the line is broken where it must be.
+/// Lines of at most `width` cells, of which `first` are taken before the first one and `hanging` before the
+/// others.
 pub(super) fn wrap(text: &str, width: usize, first: usize, hanging: usize) -> Vec<String> {
-    let mut lines = Vec::new();
-    let mut line = String::new();
-    let mut used = 0;
-    let mut room = width.saturating_sub(first).max(20);
-    for word in text.split(' ') {
-        let mut word: Vec<char> = word.chars().collect();
-        loop {
-            let space = usize::from(!line.is_empty());
-            if used + space + word.len() <= room {
-                if space == 1 {
-                    line.push(' ');
-                }
-                line.extend(&word);
-                used += space + word.len();
-                break;
-            }
-            let next = width.saturating_sub(hanging).max(20);
-            if line.is_empty() || word.len() > next && room.saturating_sub(used) > 20 {
-                let take = breakable(&word, room.saturating_sub(used + space));
-                if space == 1 {
-                    line.push(' ');
-                }
-                line.extend(word.drain(..take));
-            }
-            lines.push(std::mem::take(&mut line));
-            used = 0;
-            room = next;
-        }
-    }
-    lines.push(line);
-    lines
+    const LEAST: usize = 20;
+    let room = |taken: usize| width.saturating_sub(taken).max(LEAST);
+    let lines = wrap_after(&text.to_owned().into(), room(first), room(hanging));
+    lines.iter().map(Label::plain).collect()
 }
 
 fn glyph_of(finding: &Finding) -> &'static str {

@@ -4,13 +4,14 @@
 use ngf_ui::{Label, Mark, Role, Theme, text::width, widgets::textview::TextView};
 use ratatui::{buffer::Buffer, layout::Rect, widgets::StatefulWidget};
 
-use super::{ViewId, ViewInfo, words};
+use super::{ViewId, ViewInfo};
 use crate::app::state::App;
 use ngf_core::model::{
     kinds::ParentStatus,
     object::{Condition, Meta, Note, ObjectRef},
     topology::What,
 };
+use ngf_text::words;
 
 /// The tab.
 pub const VIEW: ViewInfo = ViewInfo {

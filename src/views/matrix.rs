@@ -14,7 +14,7 @@ use ratatui::{
     widgets::{StatefulWidget, Widget},
 };
 
-use super::{ViewId, ViewInfo, words};
+use super::{ViewId, ViewInfo};
 use crate::{
     app::{
         matrix::Matrix,
@@ -23,7 +23,9 @@ use crate::{
     report::grid::{outcome, status},
 };
 use ngf_cluster::grid::{self, Cell, Grid};
-use ngf_core::{diagnosis::plan::ProbePlan, model::topology::host_and_port};
+use ngf_core::diagnosis::plan::ProbePlan;
+use ngf_text::host_and_port;
+use ngf_text::words;
 
 /// The tab.
 pub const VIEW: ViewInfo = ViewInfo {

@@ -8,7 +8,6 @@ pub mod handshake;
 pub mod matrix;
 mod overlays;
 pub mod screen;
-pub mod words;
 pub mod yaml;
 
 use ngf_ui::Mark;

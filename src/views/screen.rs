@@ -20,13 +20,10 @@ use ratatui::{
 };
 
 use super::{VIEWS, ViewId, causes, findings::mark_of_health, overlays};
-use crate::{
-    app::{
-        action::{ACTIONS, Action, ActionInfo},
-        state::{App, Overlay, Pane, Tests},
-        update::contexts,
-    },
-    views::words,
+use crate::app::{
+    action::{ACTIONS, Action, ActionInfo},
+    state::{App, Overlay, Pane, Tests},
+    update::contexts,
 };
 use ngf_core::{
     diagnosis::{Severity, Verdict},
@@ -36,6 +33,7 @@ use ngf_core::{
         topology::{Node, What},
     },
 };
+use ngf_text::words;
 
 /// Below this width the tabs take the whole width while they have the keys.
 const NARROW: u16 = 110;

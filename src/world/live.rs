@@ -20,7 +20,6 @@ use ngf_cluster::{
     prober::{Extras, Prober, ProberOptions, survey},
     transport::{Confirmation, IMAGE, Leftovers, MakeOptions, Transports, Via},
 };
-use ngf_core::in_words;
 use ngf_core::{
     diagnosis::plan::{ProbePlan, ProbeTarget, plan_every},
     fix::{self, FixPlan},
@@ -28,6 +27,7 @@ use ngf_core::{
     model::{object::ObjectRef, snapshot::Snapshot},
     rendered::InPod,
 };
+use ngf_text::in_words;
 
 /// Probes of a matrix that run at a time.
 const PARALLEL: usize = 16;

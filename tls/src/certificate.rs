@@ -12,7 +12,7 @@ use x509_parser::prelude::FromDer as _;
 use x509_parser::public_key::PublicKey;
 use x509_parser::x509::{AttributeTypeAndValue, SubjectPublicKeyInfo, X509Name};
 
-use crate::sanitize;
+use ngf_text::sanitize;
 
 /// Longest name or value that is kept, in characters.
 const LONGEST: usize = 500;

@@ -11,5 +11,4 @@ pub mod mark;
 pub mod messages;
 pub mod pem;
 pub mod protocol;
-pub mod sanitize;
 pub mod transcript;

@@ -7,7 +7,7 @@ use openssl::x509::X509;
 
 use crate::certificate::CertificateFacts;
 use crate::engine::ffi;
-use crate::sanitize;
+use ngf_text::sanitize;
 
 /// A PEM text that does not hold what it should.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

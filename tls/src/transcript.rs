@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::certificate::CertificateFacts;
 use crate::protocol::Protocol;
-use crate::sanitize;
+use ngf_text::sanitize;
 
 /// The `schema` of every transcript that this version writes.
 pub const SCHEMA: &str = "ngf-tui/probe/v1";

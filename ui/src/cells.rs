@@ -9,23 +9,9 @@ use unicode_width::UnicodeWidthChar;
 /// More marks than this on one letter serve nobody but a joker.
 const MAX_COMBINING: usize = 6;
 
-/// Whether a character must never reach a terminal: C0 and C1 controls and DEL; bidirectional
-/// marks, embeddings, overrides and isolates (Unicode UAX #9); line and paragraph separators;
-/// invisible fillers and tags, which hide text from the eye.
+/// Whether a character must never reach a terminal. The two joiners may: they make one picture of several letters.
 pub fn is_unprintable(c: char) -> bool {
-    c.is_control()
-        || matches!(c,
-            '\u{00ad}'
-            | '\u{061c}'
-            | '\u{180e}'
-            | '\u{200b}'
-            | '\u{200e}'
-            | '\u{200f}'
-            | '\u{2028}'..='\u{202e}'
-            | '\u{2060}'..='\u{206f}'
-            | '\u{feff}'
-            | '\u{fff9}'..='\u{fffb}'
-            | '\u{e0000}'..='\u{e007f}')
+    !matches!(c, '\u{200c}' | '\u{200d}') && ngf_text::is_hidden(c)
 }
 
 /// The text without unprintable characters; tabs and line ends become one space each. Runs of

@@ -1,6 +1,7 @@
 //! What the gateway's client gets, compared with what the probe shows: the status, and the text.
 
-use ngf_tls::{sanitize, transcript::Transcript};
+use ngf_text::sanitize;
+use ngf_tls::transcript::Transcript;
 
 use super::ClientView;
 

@@ -145,7 +145,7 @@ pub(crate) fn path(object: &ObjectRef, api_version: &str) -> Option<String> {
 
 /// Words from outside, cleaned and not too long.
 pub(crate) fn bounded(text: &str) -> String {
-    ngf_tls::sanitize::line(text.trim(), MAX_WORDS)
+    ngf_text::sanitize::line(text.trim(), MAX_WORDS)
 }
 
 #[cfg(test)]

@@ -6,9 +6,9 @@ use futures::{StreamExt, stream};
 use jiff::Timestamp;
 use ngf_core::{
     diagnosis::log_sources::Source,
-    in_words,
     logs::{PodLog, Tally},
 };
+use ngf_text::in_words;
 use tokio::time::{Instant, timeout_at};
 
 use crate::{Cluster, LogCursor, LogOptions};

@@ -27,10 +27,10 @@ use ngf_core::{
         ngf::key_pair_file,
         plan::{PlannedTls, ProbePlan, TrustSource},
     },
-    in_words,
     model::{object::ObjectRef, snapshot::Snapshot},
     rendered::CertificateFile,
 };
+use ngf_text::in_words;
 
 /// The CAs by which a Service's pods probably check clients: the one `ca.crt` that they mount.
 pub fn mounted_trust(snapshot: &Snapshot, service: &ObjectRef) -> Option<BackendTrust> {

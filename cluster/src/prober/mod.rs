@@ -38,8 +38,8 @@ use crate::{
 use ngf_core::{
     data_plane::{NoDataPlane, data_plane},
     diagnosis::plan::ProbePlan,
-    in_words,
 };
+use ngf_text::in_words;
 
 /// How a cluster is probed.
 #[derive(Debug, Clone)]

@@ -12,7 +12,7 @@ use k8s_openapi::api::authorization::v1::{
     ResourceAttributes, SelfSubjectAccessReview, SelfSubjectAccessReviewSpec,
 };
 use kube::{Api, Client, api::PostParams};
-use ngf_tls::sanitize;
+use ngf_text::sanitize;
 
 use super::Via;
 use crate::request::answered;

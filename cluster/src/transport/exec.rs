@@ -14,10 +14,8 @@ use ngf_probes::{
     Recorder,
     dial::{Dial, DialError, Dialled, Target},
 };
-use ngf_tls::{
-    sanitize,
-    transcript::{Direction, Layer, Step, StepStatus},
-};
+use ngf_text::sanitize;
+use ngf_tls::transcript::{Direction, Layer, Step, StepStatus};
 use tokio::{
     io::AsyncReadExt,
     sync::watch,
@@ -31,6 +29,7 @@ use super::{
 };
 use crate::{Cluster, error::Failure};
 use ngf_core::model::{object::ObjectRef, rights::FORBIDS};
+use ngf_text::host_and_port;
 
 /// The step of the relay's start.
 pub(super) const STEP: &str = "exec";
@@ -411,16 +410,6 @@ pub(super) fn bare(host: &str) -> &str {
     host.strip_prefix('[')
         .and_then(|host| host.strip_suffix(']'))
         .unwrap_or(host)
-}
-
-/// `10.0.3.7:8443`, `[fd00::7]:8443`.
-pub(super) fn host_and_port(host: &str, port: u16) -> String {
-    let host = bare(host);
-    if host.contains(':') {
-        format!("[{host}]:{port}")
-    } else {
-        format!("{host}:{port}")
-    }
 }
 
 impl Dial for Exec {

@@ -12,7 +12,7 @@ use kube::{
     Api, Client,
     api::{Patch, PatchParams},
 };
-use ngf_tls::sanitize;
+use ngf_text::sanitize;
 use serde_json::json;
 use tokio::time::sleep;
 use tokio_util::sync::{CancellationToken, DropGuard};

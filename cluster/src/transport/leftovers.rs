@@ -14,7 +14,7 @@ use kube::{
     Api, Client,
     api::{DeleteParams, ListParams, Preconditions},
 };
-use ngf_tls::sanitize;
+use ngf_text::sanitize;
 use tokio::time::sleep;
 use tokio_util::sync::DropGuard;
 

@@ -14,19 +14,18 @@ use ngf_probes::{
     Recorder,
     dial::{Dial, DialError, Dialled, Target},
 };
-use ngf_tls::{
-    sanitize,
-    transcript::{Direction, Layer, Step, StepStatus},
-};
+use ngf_text::sanitize;
+use ngf_tls::transcript::{Direction, Layer, Step, StepStatus};
 use tokio::time::timeout_at;
 
 use super::{
     access,
-    exec::{host_and_port, start_bound},
+    exec::start_bound,
     socket::{self, Channels, End, Side},
 };
 use crate::{Cluster, error::Failure};
 use ngf_core::model::{object::ObjectRef, rights::FORBIDS};
+use ngf_text::host_and_port;
 
 /// The step of the forwarding.
 pub(super) const STEP: &str = "port-forward";

@@ -1,6 +1,6 @@
 //! The relay that is started in a container: what to start, and what its words mean.
 
-use ngf_tls::sanitize;
+use ngf_text::sanitize;
 use serde_json::Value;
 
 use super::socket::{End, Side};

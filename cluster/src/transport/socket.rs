@@ -14,7 +14,7 @@ use std::{
 
 use futures::{Sink, SinkExt, Stream, StreamExt};
 use ngf_probes::dial::Fault;
-use ngf_tls::sanitize;
+use ngf_text::sanitize;
 use tokio::{
     io::{self, AsyncRead, AsyncWrite, ReadBuf},
     sync::{mpsc, watch},

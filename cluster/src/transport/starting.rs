@@ -2,7 +2,7 @@
 //! pod's, and from Events, which say it up to a minute before a status does.
 
 use k8s_openapi::api::core::v1::{ContainerState, ContainerStatus, Event, Pod};
-use ngf_tls::sanitize;
+use ngf_text::sanitize;
 
 /// How far a container has come.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -108,13 +108,19 @@ pub fn only_probes_show(code: &str) -> bool {
     code.starts_with("NGF-T") || code.starts_with("NGF-B") || matches!(code, "NGF-G8" | "NGF-P11")
 }
 
+/// Bytes of a text that may be a code with a slip.
+const LONGEST: usize = 16;
+
 /// The codes nearest to what somebody wrote, the nearest first.
 pub fn nearest(written: &str) -> Vec<&'static str> {
     let written = written.trim().to_ascii_uppercase();
     let bare = written.trim_start_matches("NGF-").trim_start_matches("NGF");
+    if bare.len() > LONGEST {
+        return Vec::new();
+    }
     let mut near: Vec<(usize, &Rule)> = RULES
         .iter()
-        .map(|rule| (distance(bare, rule.bare_code()), rule))
+        .map(|rule| (strsim::levenshtein(bare, rule.bare_code()), rule))
         .filter(|(distance, _)| *distance <= 1)
         .collect();
     near.sort_by_key(|(distance, rule)| {
@@ -125,21 +131,6 @@ pub fn nearest(written: &str) -> Vec<&'static str> {
         .take(3)
         .map(|(_, rule)| rule.code)
         .collect()
-}
-
-/// How many letters must be added, taken away or replaced (Levenshtein).
-fn distance(a: &str, b: &str) -> usize {
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (line, letter) in a.bytes().take(16).enumerate() {
-        let mut corner = row[0];
-        row[0] = line + 1;
-        for (column, other) in b.bytes().enumerate() {
-            let replaced = corner + usize::from(letter != other);
-            corner = row[column + 1];
-            row[column + 1] = replaced.min(corner + 1).min(row[column] + 1);
-        }
-    }
-    row[b.len()] + a.len().saturating_sub(16)
 }
 
 /// The rule of that code, with or without `NGF-`, whatever the case.

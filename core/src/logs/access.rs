@@ -1,6 +1,6 @@
 //! A line of a backend's access log with `ssl_client_verify=… ssl_client_subject=…`, as the guide has it.
 
-use ngf_tls::sanitize;
+use ngf_text::sanitize;
 
 use super::line::{About, ClientVerify, Decoded, Level, What, Writer};
 

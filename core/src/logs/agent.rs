@@ -5,7 +5,7 @@
 //! `internal/command/command_service.go`, and from NGF's `internal/controller/handler.go`.
 
 use jiff::Timestamp;
-use ngf_tls::sanitize;
+use ngf_text::sanitize;
 use serde_json::Value;
 
 use super::{

@@ -4,7 +4,7 @@
 //! (see the module `join`). `kubectl logs --prefix` and a file named `NAMESPACE_POD_CONTAINER.log` name the pod.
 
 use jiff::Timestamp;
-use ngf_tls::sanitize;
+use ngf_text::sanitize;
 
 use super::{
     Unbroken, decode_stamped,

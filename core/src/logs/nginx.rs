@@ -6,7 +6,7 @@
 //! from the end of a line: see [`Unbroken`](super::Unbroken).
 
 use jiff::{Timestamp, civil, tz::TimeZone};
-use ngf_tls::sanitize;
+use ngf_text::sanitize;
 
 use super::line::{About, Decoded, Level, Phase, Upstream, What, Writer};
 

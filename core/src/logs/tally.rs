@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use ngf_tls::{mark::is_marked, sanitize};
+use ngf_text::sanitize;
+use ngf_tls::mark::is_marked;
 use serde::Serialize;
 
 use super::{

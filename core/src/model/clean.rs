@@ -66,22 +66,9 @@ pub(crate) fn is_hidden(c: char) -> bool {
     c == '\u{fffd}' || is_unsafe(c)
 }
 
-/// C0 without line feed and tab, DEL, C1, line and paragraph separators, and what a terminal shows
-/// as nothing or as a change of direction.
+/// What is hidden from a reader or steers a terminal, but for line feeds and tabs.
 fn is_unsafe(c: char) -> bool {
-    match c {
-        '\n' | '\t' => false,
-        '\u{ad}'
-        | '\u{61c}'
-        | '\u{180e}'
-        | '\u{200b}'..='\u{200f}'
-        | '\u{2028}'..='\u{202e}'
-        | '\u{2060}'..='\u{206f}'
-        | '\u{feff}'
-        | '\u{fff9}'..='\u{fffb}'
-        | '\u{e0000}'..='\u{e007f}' => true,
-        _ => c.is_control(),
-    }
+    !matches!(c, '\n' | '\t') && ngf_text::is_hidden(c)
 }
 
 #[cfg(test)]

@@ -299,15 +299,6 @@ impl Hasher for Hashed {
     }
 }
 
-/// `10.0.0.1:8443`, `[fd00::1]:8443`.
-pub fn host_and_port(host: &str, port: u16) -> String {
-    if host.contains(':') {
-        format!("[{host}]:{port}")
-    } else {
-        format!("{host}:{port}")
-    }
-}
-
 /// The Service that a backendRef names; `None` where it names another kind.
 pub fn service_of(target: &LocalRef, route_namespace: &str) -> Option<ObjectRef> {
     let core = matches!(target.group.as_deref(), None | Some("" | "core"));

@@ -1,7 +1,8 @@
 //! The certificates in the files of a data-plane pod.
 
 use jiff::Timestamp;
-use ngf_tls::{certificate::CertificateFacts, pem, sanitize};
+use ngf_text::sanitize;
+use ngf_tls::{certificate::CertificateFacts, pem};
 use serde::Serialize;
 
 /// Files that are kept.

@@ -11,7 +11,7 @@ mod syntax;
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use ngf_tls::sanitize;
+use ngf_text::sanitize;
 use serde::Serialize;
 
 pub use certificates::{CertificateFile, parse as parse_certificate_files};

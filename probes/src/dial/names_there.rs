@@ -23,7 +23,7 @@ use tokio::time::timeout;
 
 use crate::dial::{Dial, DialError, Target};
 use crate::recorder::Recorder;
-use ngf_tls::sanitize;
+use ngf_text::sanitize;
 
 /// glibc and musl look at the first three.
 const MOST_SERVERS: usize = 3;

@@ -12,9 +12,9 @@ use rustls::server::ParsedCertificate;
 use rustls::{CertificateError, Error, RootCertStore};
 use x509_parser::der_parser::asn1_rs::{FromDer as _, Sequence};
 
+use ngf_text::sanitize;
 use ngf_tls::certificate::CertificateFacts;
 use ngf_tls::messages::names;
-use ngf_tls::sanitize;
 use ngf_tls::transcript::{SecondOpinion, TlsAgreed};
 
 /// Which library, in words; a test holds it against the one that is linked.

@@ -1,7 +1,7 @@
 //! A matrix in a sentence.
 
 use super::{Answer, Axis, Row};
-use ngf_tls::sanitize;
+use ngf_text::sanitize;
 use ngf_tls::transcript::{Demand, Transcript};
 
 /// Longest sentence, in characters.

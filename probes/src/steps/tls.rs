@@ -245,12 +245,12 @@ pub fn not_tls(tape: &Tape) -> Option<String> {
                     .next()?;
                 Some(format!(
                     "plain HTTP: {}",
-                    ngf_tls::sanitize::bytes(line, 60)
+                    ngf_text::sanitize::bytes(line, 60)
                 ))
             }
             _ => Some(format!(
                 "bytes that begin with {:?}",
-                ngf_tls::sanitize::bytes(opening, 40)
+                ngf_text::sanitize::bytes(opening, 40)
             )),
         }
     })

@@ -1,8 +1,8 @@
 //! What the backend thinks of the gateway's certificate: from what it asked for, from what it did
 //! with what it got, and from judging the certificate as it would. Pure.
 
+use ngf_text::sanitize;
 use ngf_tls::messages::names;
-use ngf_tls::sanitize;
 use ngf_tls::transcript::{ClientCertificate, Demand, HttpAnswer};
 
 /// Longest sentence, in characters.

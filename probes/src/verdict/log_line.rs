@@ -5,7 +5,7 @@ use super::{Ending, Observed};
 use crate::dial::tcp::os_text;
 use crate::engine::openssl::failure::{TlsFailure, suffix};
 use crate::steps::http::body::BodyEnd;
-use ngf_tls::sanitize;
+use ngf_text::sanitize;
 
 /// NGINX cuts a line at 2048 bytes (`NGX_MAX_ERROR_STR`).
 const LONGEST: usize = 2_048;

@@ -6,9 +6,9 @@ use crate::dial::tcp::os_text;
 use crate::engine::openssl::failure::TlsFailure;
 use crate::steps::http::Answer;
 use crate::steps::http::body::BodyEnd;
+use ngf_text::sanitize;
 use ngf_tls::certificate::CertificateFacts;
 use ngf_tls::messages::names;
-use ngf_tls::sanitize;
 
 /// Longest sentence, in characters.
 const LONGEST: usize = 600;

@@ -3,10 +3,10 @@
 
 use crate::support::pki::Template;
 use ngf_probes::steps::http::head::{LONGEST_HEAD, Reading, read};
+use ngf_text::sanitize;
 use ngf_tls::certificate::CertificateFacts;
 use ngf_tls::messages::{Decoder, Message};
 use ngf_tls::pem::{key_facts, read_bundle};
-use ngf_tls::sanitize;
 use proptest::prelude::*;
 
 fn is_fit_to_show(text: &str) -> bool {

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use clap::builder::{PossibleValue, StringValueParser, TypedValueParser};
-use jiff::{Timestamp, civil::Date, tz::TimeZone};
+use jiff::{Span, SpanRelativeTo, Timestamp, civil::Date, tz::TimeZone};
 
-use crate::cli::connect::host_and_port;
+use crate::cli::connect::parse_host_and_port;
 use ngf_cluster::beside::Address;
 use ngf_core::diagnosis::registry::RULES;
 
@@ -38,19 +38,19 @@ pub(super) fn seconds(text: &str) -> Result<u64, String> {
     text.parse()
         .ok()
         .filter(|seconds| (1..=86_400).contains(seconds))
-        .ok_or_else(|| format!("`{text}` is no number of seconds from 1 to 86400"))
+        .ok_or_else(|| format!("invalid number of seconds `{text}`; write 1 to 86400"))
 }
 
 /// `gateway.example.com`, `10.0.0.1:8080`, `[fd00::1]:80`.
 pub(super) fn gateway_address(text: &str) -> Result<Address, String> {
-    if let Some((host, port)) = host_and_port(text) {
+    if let Some((host, port)) = parse_host_and_port(text) {
         let port = Some(port);
         return Ok(Address { host, port });
     }
     let bare = text.trim_start_matches('[').trim_end_matches(']');
     let is_address = bare.parse::<std::net::IpAddr>().is_ok();
     if bare.is_empty() || (bare.contains(':') && !is_address) {
-        return Err(format!("`{text}` is no address; write HOST or HOST:PORT"));
+        return Err(format!("invalid address `{text}`; write HOST or HOST:PORT"));
     }
     Ok(Address {
         host: bare.to_owned(),
@@ -63,20 +63,26 @@ pub(super) fn parallel(text: &str) -> Result<usize, String> {
     text.parse()
         .ok()
         .filter(|number| (1..=256).contains(number))
-        .ok_or_else(|| format!("`{text}` is no number from 1 to 256"))
+        .ok_or_else(|| format!("invalid number `{text}`; write 1 to 256"))
+}
+
+/// A span of time as people write it (`5s`, `1m30s`, `2w`), where a day has 24 hours.
+fn span(text: &str) -> Option<Duration> {
+    let span: Span = text.parse().ok()?;
+    let days = SpanRelativeTo::days_are_24_hours();
+    Duration::try_from(span.to_duration(days).ok()?).ok()
+}
+
+/// The same, or a bare number of seconds.
+fn span_or_seconds(text: &str) -> Option<Duration> {
+    let seconds = text.parse().ok().map(Duration::from_secs);
+    seconds.or_else(|| span(text))
 }
 
 /// `5s`, `300ms`, `1m`, `1m30s`, or a bare number of seconds.
 pub(super) fn duration(text: &str) -> Result<Duration, String> {
-    let wrong = || format!("`{text}` is no duration; write 5s, 300ms or 1m");
-    let duration = match text.parse::<u64>() {
-        Ok(seconds) => Duration::from_secs(seconds),
-        Err(_) => text
-            .parse::<jiff::SignedDuration>()
-            .ok()
-            .and_then(|duration| Duration::try_from(duration).ok())
-            .ok_or_else(wrong)?,
-    };
+    let duration = span_or_seconds(text)
+        .ok_or_else(|| format!("invalid duration `{text}`; write 5s, 300ms or 1m"))?;
     let bounds = Duration::from_millis(1)..=Duration::from_hours(1);
     if bounds.contains(&duration) {
         Ok(duration)
@@ -87,41 +93,26 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
 
 /// As [`duration()`], from a second to a day.
 pub(super) fn past(text: &str) -> Result<Duration, String> {
-    let wrong = || format!("`{text}` is no time from 1s to 24h; write 1h, 15m or 90s");
-    let past = match text.parse::<u64>() {
-        Ok(seconds) => Duration::from_secs(seconds),
-        Err(_) => text
-            .parse::<jiff::SignedDuration>()
-            .ok()
-            .and_then(|past| Duration::try_from(past).ok())
-            .ok_or_else(wrong)?,
-    };
     let bounds = Duration::from_secs(1)..=Duration::from_hours(24);
-    bounds.contains(&past).then_some(past).ok_or_else(wrong)
+    span_or_seconds(text)
+        .filter(|past| bounds.contains(past))
+        .ok_or_else(|| format!("invalid time `{text}`; write 1h, 15m or 90s, from 1s to 24h"))
 }
 
 /// `30d`, `2w`, `12h`, up to ten years.
 pub(super) fn days(text: &str) -> Result<Duration, String> {
-    const DAY: u64 = 86_400;
-    let wrong = || format!("`{text}` is no time; write 30d, 2w or 12h");
-    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
-    let number: u64 = digits.parse().map_err(|_| wrong())?;
-    let unit = match &text[digits.len()..] {
-        "d" => DAY,
-        "w" => 7 * DAY,
-        "h" => 3_600,
-        _ => return Err(wrong()),
-    };
-    number
-        .checked_mul(unit)
-        .filter(|seconds| (1..=3_653 * DAY).contains(seconds))
-        .map(Duration::from_secs)
-        .ok_or_else(|| format!("`{text}` is outside 1h to 3653d"))
+    let days = span(text).ok_or_else(|| format!("invalid time `{text}`; write 30d, 2w or 12h"))?;
+    let bounds = Duration::from_secs(1)..=Duration::from_hours(24 * 3_653);
+    if bounds.contains(&days) {
+        Ok(days)
+    } else {
+        Err(format!("`{text}` is outside 1s to 3653d"))
+    }
 }
 
 /// A date (its first moment in UTC) or a moment in RFC 3339.
 pub(super) fn moment(text: &str) -> Result<Timestamp, String> {
-    let wrong = || format!("`{text}` is no moment; write 2027-01-01 or 2027-01-01T12:00:00Z");
+    let wrong = || format!("invalid time `{text}`; write 2027-01-01 or 2027-01-01T12:00:00Z");
     if let Ok(moment) = text.parse::<Timestamp>() {
         return Ok(moment);
     }
@@ -166,6 +157,7 @@ mod tests {
             ("-1d", None),
             ("99999d", None),
             ("99999999999999999999w", None),
+            ("1d12h", Some(36 * 3_600)),
             ("soon", None),
             ("3ä", None),
             ("", None),

@@ -206,7 +206,7 @@ pub(super) fn list(diagnosis: &Diagnosis, snapshot: &Snapshot) -> Result<u8, Cli
         text,
         "{}{} can be applied here; {} without an automatic fix",
         if text.is_empty() { "" } else { "\n" },
-        count(plans.len(), "fix").replace("fixs", "fixes"),
+        count(plans.len(), "fix"),
         count(others.len(), "finding"),
     );
     output::print(&text)?;

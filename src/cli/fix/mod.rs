@@ -27,9 +27,9 @@ use ngf_cluster::{Cluster, transport::Confirmation};
 use ngf_core::{
     diagnosis::{Diagnosis, Evidence, Finding, registry::only_probes_show},
     fix::{self, DiffKind, FixPlan, PATIENCE},
-    in_words,
     model::{object::ObjectRef, snapshot::Snapshot},
 };
+use ngf_text::in_words;
 
 mod choose;
 

@@ -22,9 +22,10 @@ use ratatui::{
 
 pub use step::{fields, title as step_title};
 
-use super::{ViewId, ViewInfo, words};
+use super::{ViewId, ViewInfo};
 use crate::app::state::{App, Pane, Shown, Zoom};
 use ngf_core::diagnosis::{evidence::Probed, plan::ProbePlan};
+use ngf_text::words;
 
 /// The tab.
 pub const VIEW: ViewInfo = ViewInfo {

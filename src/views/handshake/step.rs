@@ -3,7 +3,8 @@
 use ngf_ui::{Label, Role, widgets::fields::Field};
 
 use super::{arrows, beside};
-use crate::{app::state::App, views::words};
+use crate::app::state::App;
+use ngf_text::words;
 
 /// The title for the opened message.
 pub fn title(app: &App, message: usize) -> String {

@@ -4,7 +4,7 @@ use ngf_tls::transcript::{Direction, Layer, Step, StepStatus, Transcript};
 use ngf_ui::{Label, Mark, Role, widgets::sequence::Message};
 
 use super::{Arrow, BACKEND, GATEWAY, mark_of_step};
-use crate::views::words;
+use ngf_text::words;
 
 /// The arrows, one for each step.
 pub(super) fn arrows(transcript: &Transcript) -> Vec<Arrow> {

@@ -2,7 +2,7 @@
 
 use super::reader::{Read, Reader, u16s};
 use super::{Draft, Facts, hex, list, names, parts};
-use crate::sanitize;
+use ngf_text::sanitize;
 
 /// The ServerHello.random that makes it a HelloRetryRequest (RFC 8446 §4.1.3).
 const HELLO_RETRY_REQUEST: [u8; 32] = [

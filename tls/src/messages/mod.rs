@@ -7,8 +7,8 @@ mod keys;
 pub mod names;
 mod reader;
 
-use crate::sanitize;
 use crate::transcript::Field;
+use ngf_text::sanitize;
 use reader::{CutOff, Read, Reader};
 
 /// More elements of one list than this are counted, not shown.

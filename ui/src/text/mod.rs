@@ -10,6 +10,6 @@ mod wrap;
 pub use self::draw::{draw_label, draw_text};
 pub(crate) use self::draw::{draw_right, highlight, line_of};
 pub use self::label::{Label, Run, cut_label, pad};
-pub use self::wrap::{hang, wrap, wrapped_height};
+pub use self::wrap::{hang, wrap, wrap_after, wrapped_height};
 pub(crate) use crate::cells::graphemes;
 pub use crate::cells::{clean, cut, is_unprintable, width};

@@ -9,7 +9,13 @@ use crate::theme::Role;
 /// The label in lines of at most `width` cells, broken at spaces where there are any, inside of
 /// words where there are none, and at line ends in the text. Never empty.
 pub fn wrap(label: &Label, width: usize) -> Vec<Label> {
+    wrap_after(label, width, width)
+}
+
+/// The same where the first line has only `first` cells, because something stands before it.
+pub fn wrap_after(label: &Label, first: usize, width: usize) -> Vec<Label> {
     let mut wrapper = Wrapper {
+        first: first.max(1),
         width: width.max(1),
         ..Wrapper::default()
     };
@@ -39,6 +45,9 @@ pub fn wrapped_height(label: &Label, width: usize) -> usize {
 /// Wraps one label. A word may reach over several runs.
 #[derive(Default)]
 struct Wrapper {
+    /// Cells of the first line.
+    first: usize,
+    /// Cells of the others.
     width: usize,
     lines: Vec<Label>,
     line: Label,
@@ -50,6 +59,24 @@ struct Wrapper {
 }
 
 impl Wrapper {
+    /// Cells of the line that is being filled.
+    fn room(&self) -> usize {
+        if self.lines.is_empty() {
+            self.first
+        } else {
+            self.width
+        }
+    }
+
+    /// Cells of the longest word that is kept whole: where the line is empty it must fit there.
+    fn longest(&self) -> usize {
+        if self.line_width == 0 {
+            self.room()
+        } else {
+            self.width
+        }
+    }
+
     fn add(&mut self, text: &str, role: Role) {
         for (grapheme, width) in graphemes(text) {
             if grapheme == " " {
@@ -58,7 +85,7 @@ impl Wrapper {
                 continue;
             }
             let width = usize::from(width);
-            if self.word_width + width > self.width && self.word_width > 0 {
+            if self.word_width + width > self.longest() && self.word_width > 0 {
                 self.break_word();
             }
             append(&mut self.word, grapheme, role);
@@ -69,10 +96,11 @@ impl Wrapper {
     /// Ends a line within a word that is too long for any: after the last `/`, `-`, `.`, `,` or
     /// `:` of its last third, else right here.
     fn break_word(&mut self) {
+        let longest = self.longest();
         let tail = self.word.last_mut().and_then(|run| {
             let cut = run.text.rfind(['/', '-', '.', ',', ':'])? + 1;
             let tail = run.text[cut..].to_owned();
-            if tail.is_empty() || width(&tail) * 3 > self.width {
+            if tail.is_empty() || width(&tail) * 3 > longest {
                 return None;
             }
             run.text.to_mut().truncate(cut);
@@ -96,9 +124,9 @@ impl Wrapper {
         if self.word_width == 0 {
             return;
         }
-        if self.line_width > 0 && self.line_width + self.gap.len() + self.word_width > self.width {
+        if self.line_width > 0 && self.line_width + self.gap.len() + self.word_width > self.room() {
             self.end_line();
-        } else if self.gap.len() + self.word_width > self.width {
+        } else if self.gap.len() + self.word_width > self.room() {
             self.gap.clear();
         }
         for role in std::mem::take(&mut self.gap) {

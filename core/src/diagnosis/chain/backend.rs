@@ -7,15 +7,13 @@ use super::{
     build::{Subject, is_trusted, leaf_details, trust_box, upwards},
     when,
 };
-use crate::{
-    diagnosis::{
-        mounted::Mounted,
-        plan::{PlannedTls, TrustSource},
-        trust::{self, NoCertificates},
-        words::list,
-    },
-    model::topology::host_and_port,
+use crate::diagnosis::{
+    mounted::Mounted,
+    plan::{PlannedTls, TrustSource},
+    trust::{self, NoCertificates},
+    words::list,
 };
+use ngf_text::host_and_port;
 
 /// Where it is known from what the backend presents.
 enum Known<'a> {

@@ -11,24 +11,27 @@ use ngf_tls::protocol::Protocol;
 use super::places::unattached;
 use super::{PlanError, PlannedEndpoint, PlannedTls, ProbePlan, TrustSource};
 use crate::{
-    diagnosis::hidden,
-    diagnosis::ngf::{
-        Answer, BackendDecision, BackendState, ClientCertificate, ListenerDecisions, Release,
-        RuleDecision, Running, Written, client_certificate,
-        cluster_ip::cluster_ip,
-        decide_listeners, decide_rule, known,
-        refused::{lacks_resolver, limit_reached},
+    diagnosis::{
+        hidden,
+        ngf::{
+            Answer, BackendDecision, BackendState, ClientCertificate, ListenerDecisions, Release,
+            RuleDecision, Running, Written, client_certificate,
+            cluster_ip::cluster_ip,
+            decide_listeners, decide_rule, known,
+            refused::{lacks_resolver, limit_reached},
+        },
+        rules::route::has_one_backend,
     },
-    diagnosis::rules::route::has_one_backend,
     model::{
         index::{Endpoint, Index, NoEndpoints},
         kind::Kind,
         kinds::{Gateway, PemFacts, Route, Service, ServicePort},
         object::{Object, ObjectRef},
         snapshot::{Lookup, Snapshot},
-        topology::{Backend, NodeIx, Topology, What, host_and_port, is_ngf_controller},
+        topology::{Backend, NodeIx, Topology, What, is_ngf_controller},
     },
 };
+use ngf_text::host_and_port;
 
 /// How nginx would speak to a backend.
 #[derive(Debug, Clone, PartialEq, Eq)]

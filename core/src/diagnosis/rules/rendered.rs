@@ -14,9 +14,10 @@ use crate::{
         trust,
         words::{self, list},
     },
-    model::{kind::Kind, object::ObjectRef, topology::host_and_port},
+    model::{kind::Kind, object::ObjectRef},
     rendered::{Directive, InPod, Location, Rendered},
 };
+use ngf_text::host_and_port;
 
 pub(in crate::diagnosis) const D3: Rule = Rule {
     code: "NGF-D3",

@@ -6,6 +6,8 @@ use std::{
     sync::Arc,
 };
 
+use ngf_text::host_and_port;
+
 use crate::model::{
     attachment::{self, Refusal, Restriction},
     index::{self, Endpoint, Index},
@@ -16,8 +18,7 @@ use crate::model::{
 };
 
 use super::{
-    Backend, Group, NodeIx, Step, Topology, What, classes_are_known, host_and_port,
-    is_ngf_controller, service_of,
+    Backend, Group, NodeIx, Step, Topology, What, classes_are_known, is_ngf_controller, service_of,
 };
 
 /// A route, its rule, its backend with a policy, two endpoints: room for what is usual, so that a

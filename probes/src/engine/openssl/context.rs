@@ -15,10 +15,10 @@ use openssl::x509::X509;
 use super::failure::{queue, suffix};
 use crate::capture::Capture;
 use crate::spec::{ClientIdentity, Offer, Options, TlsSpec, TlsVersion, Trust};
+use ngf_text::sanitize;
 use ngf_tls::engine::messages::MessageLog;
 use ngf_tls::engine::verify::{MOST_EVENTS, verify_event};
 use ngf_tls::engine::{SECURITY_LEVEL, UpstreamName, ffi};
-use ngf_tls::sanitize;
 use ngf_tls::transcript::VerifyEvent;
 
 /// A configuration that NGINX would not load.

@@ -13,7 +13,7 @@ use crate::recorder::Recorder;
 use crate::spec::HttpSpec;
 use body::{Body, BodyEnd};
 use head::{Head, Reading};
-use ngf_tls::sanitize;
+use ngf_text::sanitize;
 use ngf_tls::transcript::{Direction, HttpAnswer, Layer, Step};
 
 /// The step of the request.

@@ -31,8 +31,9 @@ use crate::{
         registry::Rule,
         words::{self, list},
     },
-    model::{object::ObjectRef, topology::host_and_port},
+    model::object::ObjectRef,
 };
+use ngf_text::host_and_port;
 
 macro_rules! probed {
     ($name:ident, $code:literal, $severity:ident, $title:literal, $explanation:literal, $remedy:literal) => {

@@ -13,8 +13,9 @@ use crate::{
         registry::Rule,
         words::list,
     },
-    model::{object::ObjectRef, topology::host_and_port},
+    model::object::ObjectRef,
 };
+use ngf_text::host_and_port;
 
 fn results<'a>(context: &'a Context<'_>) -> impl Iterator<Item = (&'a Probed, &'a Transcript)> {
     context.probes.iter().filter_map(|probed| {

@@ -15,8 +15,9 @@ use crate::{
         registry::Rule,
         words,
     },
-    model::{kind::Kind, object::ObjectRef, topology::host_and_port},
+    model::{kind::Kind, object::ObjectRef},
 };
+use ngf_text::host_and_port;
 
 /// How long a session may be resumed at most, in seconds (RFC 8446 §4.6.1: seven days).
 const SESSION_SECONDS: i64 = 7 * 24 * 60 * 60;

@@ -38,9 +38,10 @@ use crate::{
         trust, words,
     },
     logs::{Counted, Phase, PodLog, Role, What},
-    model::{object::ObjectRef, topology::host_and_port},
+    model::object::ObjectRef,
 };
 use meaning::Meaning;
+use ngf_text::host_and_port;
 
 /// How to see what a log line tells of.
 fn see_the_handshake(plan: &ProbePlan) -> String {

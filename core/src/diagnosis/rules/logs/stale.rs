@@ -16,8 +16,9 @@ use crate::{
         words::list,
     },
     logs::Upstream,
-    model::{kind::Kind, object::ObjectRef, topology::host_and_port},
+    model::{kind::Kind, object::ObjectRef},
 };
+use ngf_text::host_and_port;
 
 /// A line, and a connection that nginx should have opened instead.
 type Line<'a> = (&'a Joined<'a>, &'a ProbePlan);

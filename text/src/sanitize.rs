@@ -54,19 +54,21 @@ fn visible(character: char, keep_line_feeds: bool) -> Option<char> {
         '\n' if keep_line_feeds => Some('\n'),
         '\r' if keep_line_feeds => None,
         '\n' | '\r' | '\t' | '\u{2028}' | '\u{2029}' => Some(' '),
-        _ if character.is_control() || is_invisible(character) => None,
+        _ if is_hidden(character) => None,
         _ => Some(character),
     }
 }
 
-/// Characters that a terminal shows as nothing or that change the order of others: soft hyphen,
-/// the bidirectional marks, embeddings, overrides and isolates, zero-width characters, interlinear
-/// annotations, tags, and the byte order mark.
-fn is_invisible(character: char) -> bool {
-    matches!(character,
-        '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
-        | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}'
-        | '\u{e0000}'..='\u{e007f}')
+/// Whether a character must never reach a terminal: C0 and C1 controls and DEL; bidirectional marks,
+/// embeddings, overrides and isolates (Unicode UAX #9); line and paragraph separators; and what a terminal
+/// shows as nothing: soft hyphen, zero-width characters, interlinear annotations, tags, the byte order mark.
+/// The zero-width joiner is among them; a widget that draws emoji may let it pass.
+pub fn is_hidden(c: char) -> bool {
+    c.is_control()
+        || matches!(c,
+            '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}'
+            | '\u{e0000}'..='\u{e007f}')
 }
 
 #[cfg(test)]
