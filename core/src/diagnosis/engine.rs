@@ -14,6 +14,7 @@ use super::{
     ngf::{Difference, Running},
     order::in_order,
     registry::{RULES, rule},
+    unapplied,
 };
 use crate::model::{
     index::Index,
@@ -112,6 +113,7 @@ impl Diagnosis {
         for rule in RULES {
             (rule.check)(&context, &mut findings);
         }
+        unapplied::hold(&mut findings.list);
         let mut findings = in_order(findings.list, RULES);
         for finding in &mut findings {
             if finding.remedy.is_none() {

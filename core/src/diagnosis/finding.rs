@@ -62,6 +62,11 @@ pub struct Finding {
     pub scope: Vec<ObjectRef>,
     /// Index of the finding that causes this one, in the list that both are in.
     pub caused_by: Option<usize>,
+    /// Whether only a probe shows it: a probe does what the objects ask for, and nginx may run an older
+    /// configuration.
+    pub by_probe_alone: bool,
+    /// The code of the finding to fix first: until then this one does not show, or its fix does harm.
+    pub after: Option<&'static str>,
 }
 
 /// One piece of evidence.
@@ -169,6 +174,8 @@ impl Finding {
             marks: vec![Mark::Object(subject.clone())],
             scope: Vec::new(),
             caused_by: None,
+            by_probe_alone: false,
+            after: None,
         }
     }
 
@@ -236,6 +243,13 @@ impl Finding {
     #[must_use]
     pub fn scope<'a>(mut self, objects: impl IntoIterator<Item = &'a ObjectRef>) -> Self {
         self.scope.extend(objects.into_iter().cloned());
+        self
+    }
+
+    /// Marks it as shown by a probe alone.
+    #[must_use]
+    pub fn by_probe_alone(mut self) -> Self {
+        self.by_probe_alone = true;
         self
     }
 

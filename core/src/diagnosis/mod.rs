@@ -22,6 +22,7 @@ pub mod registry;
 mod rules;
 pub mod timeline;
 pub mod trust;
+mod unapplied;
 pub mod words;
 
 pub use coverage::{Coverage, Untested};

@@ -15,10 +15,7 @@ use crate::model::object::ObjectRef;
 /// follow their cause.
 pub(super) fn in_order(found: Vec<Finding>, rules: &[Rule]) -> Vec<Finding> {
     let links = Links::find(&found, rules);
-    let mut roots: Vec<usize> = (0..found.len())
-        .filter(|index| links.cause[*index].is_none())
-        .collect();
-    roots.sort_by_cached_key(|root| links.importance(*root, &found));
+    let roots = links.roots(&found);
     let mut order = Vec::with_capacity(found.len());
     // Deepest first, so that a stack gives each cause and then its effects.
     let mut stack: Vec<usize> = roots.into_iter().rev().collect();
@@ -40,6 +37,9 @@ pub(super) fn in_order(found: Vec<Finding>, rules: &[Rule]) -> Vec<Finding> {
         })
         .collect()
 }
+
+/// By what roots are ordered: severity, certainty, reach, and names last.
+type Importance = (Severity, Verdict, Reverse<usize>, &'static str, ObjectRef);
 
 struct Links {
     cause: Vec<Option<usize>>,
@@ -77,6 +77,8 @@ impl Links {
                 .flat_map(|object| by_object.get(object).into_iter().flatten())
                 .copied()
                 .filter(|cause| *cause != index && codes.contains(found[*cause].code))
+                // What shows only after it is none of its effects.
+                .filter(|cause| finding.after != Some(found[*cause].code))
                 .filter(|cause| meet(&found[*cause], finding, &objects))
                 .filter(|cause| !links.is_below(*cause, index))
                 .min_by_key(|cause| {
@@ -102,6 +104,66 @@ impl Links {
         links
     }
 
+    /// The findings without a cause, by importance. One with an effect that comes after another finding
+    /// follows that finding's root, which is then as important as the most important of its followers.
+    fn roots(&self, found: &[Finding]) -> Vec<usize> {
+        let leaders = self.leaders(found);
+        let roots = (0..found.len()).filter(|index| self.cause[*index].is_none());
+        let own: BTreeMap<usize, Importance> = roots
+            .map(|root| (root, self.importance(root, found)))
+            .collect();
+        let first = |root: &usize| leaders.get(root).copied().unwrap_or(*root);
+        let mut worst: BTreeMap<usize, (Severity, Verdict)> = BTreeMap::new();
+        for (root, (severity, verdict, ..)) in &own {
+            let known = worst.entry(first(root)).or_insert((*severity, *verdict));
+            *known = (*known).min((*severity, *verdict));
+        }
+        let mut order: Vec<usize> = own.keys().copied().collect();
+        order.sort_by_cached_key(|root| {
+            let leader = first(root);
+            let of_leader = own.get(&leader);
+            let reach = of_leader.map(|(_, _, reach, code, subject)| (*reach, *code, subject));
+            let follows = leader != *root;
+            (worst.get(&leader), reach, leader, follows, own.get(root))
+        });
+        order
+    }
+
+    /// For each root with something in its tree that comes after another finding: the root of that finding.
+    /// A root that has itself to come after another leads nobody.
+    fn leaders(&self, found: &[Finding]) -> BTreeMap<usize, usize> {
+        let root_of = |index: usize| {
+            std::iter::successors(Some(index), |index| self.cause[*index])
+                .last()
+                .unwrap_or(index)
+        };
+        let all = || found.iter().enumerate();
+        let waiting: BTreeMap<usize, &Finding> = all()
+            .rev()
+            .filter(|(_, finding)| finding.after.is_some())
+            .map(|(index, finding)| (root_of(index), finding))
+            .collect();
+        let awaited: BTreeSet<&str> = waiting.values().filter_map(|one| one.after).collect();
+        let candidates: Vec<(usize, &Finding)> = all()
+            .filter(|(index, finding)| {
+                awaited.contains(finding.code) && !waiting.contains_key(&root_of(*index))
+            })
+            .collect();
+        let leader = |effect: &Finding| {
+            let objects: BTreeSet<&ObjectRef> = effect.objects().collect();
+            let mut of_code = candidates
+                .iter()
+                .filter(|(_, finding)| Some(finding.code) == effect.after);
+            of_code
+                .find(|(_, finding)| meet(finding, effect, &objects))
+                .map(|(index, _)| root_of(*index))
+        };
+        waiting
+            .into_iter()
+            .filter_map(|(root, effect)| Some((root, leader(effect)?)))
+            .collect()
+    }
+
     /// Whether `index` is an effect of `above`, by way of others or not.
     fn is_below(&self, index: usize, above: usize) -> bool {
         std::iter::successors(Some(index), |index| self.cause[*index]).any(|at| at == above)
@@ -112,7 +174,7 @@ impl Links {
         &self,
         root: usize,
         found: &[Finding],
-    ) -> (Severity, Verdict, Reverse<usize>, &'static str, ObjectRef) {
+    ) -> Importance {
         let mut all = vec![root];
         let mut next = 0;
         while let Some(index) = all.get(next).copied() {
@@ -138,5 +200,9 @@ impl Links {
 
 /// Cause and effect meet where one's subject is among the other's objects.
 fn meet(cause: &Finding, effect: &Finding, objects: &BTreeSet<&ObjectRef>) -> bool {
-    objects.contains(&cause.subject) || cause.objects().any(|object| *object == effect.subject)
+    // One finding for all objects that it is about, each as much as the first.
+    let is_of_each = || matches!(cause.code, "NGF-C8" | "NGF-S7" | "NGF-S8");
+    objects.contains(&cause.subject)
+        || cause.objects().any(|object| *object == effect.subject)
+        || is_of_each() && cause.marks.iter().any(|mark| objects.contains(mark.object()))
 }

@@ -87,6 +87,12 @@ impl Rendered {
         self.files.iter().find(|file| file.path == path)
     }
 
+    /// Whether a location names the file of that path.
+    pub fn names_file(&self, path: &str) -> bool {
+        let mut directives = self.locations.iter().flat_map(|location| &location.tls);
+        directives.any(|directive| directive.value == path)
+    }
+
     fn block(&mut self, nodes: &[Node<'_>], inherited: &[Directive], names: &[String]) {
         for node in nodes {
             match node.name() {

@@ -2,13 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::Timestamp;
+use ngf_probes::transcript::Outcome;
+
 use crate::{
     diagnosis::{
         context::Context,
         evidence::Probed,
         finding::{Finding, Severity},
         ngf::{Release, bundle_file, cluster_ip, directives, key_pair_file},
-        plan::{Connection, ProbeTarget, TrustSource, connections},
+        plan::{Connection, ProbePlan, ProbeTarget, TrustSource, connections},
         registry::Rule,
         rules::logs::stale_by_log,
         trust,
@@ -24,7 +27,7 @@ pub(in crate::diagnosis) const D3: Rule = Rule {
     severity: Severity::Warning,
     title: "A certificate on the data plane's disk is not the one in its Secret or ConfigMap",
     explanation: "NGF's agent writes the files, and nginx loads them when it reloads. Where an update did not arrive (agent disconnected, reload refused), nginx goes on with the older certificate or CA, and no condition says so.",
-    remedy: "See whether the agent is connected and whether the last reload was refused; restarting the data-plane pod writes the files anew.",
+    remedy: "See whether NGF's control plane runs, whether the agent is connected and whether nginx refused the last reload. Do not restart the data-plane pod while the control plane is away: the new pod gets no configuration.",
     causes: &[
         "NGF-T1", "NGF-B2", "NGF-B5", "NGF-B6", "NGF-B3", "NGF-B10", "NGF-B11",
     ],
@@ -73,6 +76,8 @@ fn on_disk(
     let prints: Vec<&String> = held.iter().map(|facts| &facts.fingerprint_sha256).collect();
     let pod = &in_pod.pod;
     let (title, shown) = match rendered.file(path) {
+        // NGF writes the file together with the configuration that names it (NGF-D5).
+        None if !rendered.names_file(path) => return None,
         None => (
             format!("The {what} in {object} is not on the disk of {pod}"),
             "no such file".to_owned(),
@@ -151,7 +156,7 @@ pub(in crate::diagnosis) const D4: Rule = Rule {
     severity: Severity::Error,
     title: "nginx asks endpoints that the Service no longer has, or not those that it has",
     explanation: "NGF writes the ready endpoints of a Service into nginx's configuration. Where an update did not arrive, nginx goes on with addresses of pods that are gone, which another pod may have by now (nginx-gateway-fabric issues 5120 and 5330). nginx's configuration shows it, and so does its log: addresses that no EndpointSlice has, or NGF's own server for backends without endpoints (nginx-503-server.sock) although the Service has ready ones.",
-    remedy: "See whether the agent is connected and whether the last reload was refused; restarting the data-plane pod brings the configuration again.",
+    remedy: "See whether NGF's control plane runs, whether the agent is connected and whether nginx refused the last reload. Do not restart the data-plane pod while the control plane is away: the new pod gets no configuration.",
     causes: &["NGF-T12", "NGF-T14", "NGF-T15", "NGF-T16", "NGF-N1"],
     check: |context, findings| {
         for (in_pod, rendered) in found(context) {
@@ -278,12 +283,11 @@ pub(in crate::diagnosis) const D5: Rule = Rule {
     severity: Severity::Warning,
     title: "nginx is configured otherwise than the objects ask for",
     explanation: "What NGF renders for a backend follows from the objects: server name, CA, client certificate. Where nginx has something else, its configuration is older than the objects, or another version of NGF renders differently, or a SnippetsFilter changes it.",
-    remedy: "See whether the Gateway is programmed, whether the agent is connected, and what SnippetsFilters add.",
-    causes: &[],
+    remedy: "See whether NGF's control plane runs, whether the Gateway is programmed and the agent connected, and what SnippetsFilters add.",
+    causes: &["NGF-B9", "NGF-T12"],
     check: |context, findings| {
         for (in_pod, rendered) in found(context) {
-            let mut differing: BTreeMap<(&ObjectRef, u16), (Connection, Vec<String>)> =
-                BTreeMap::new();
+            let mut differing: BTreeMap<(&ObjectRef, u16), Differing<'_>> = BTreeMap::new();
             let connections = of_gateway(context, &in_pod.gateway);
             for connection in &connections {
                 let Some(location) = location(context, rendered, connection) else {
@@ -292,15 +296,27 @@ pub(in crate::diagnosis) const D5: Rule = Rule {
                 let differences = differences(connection, location);
                 if !differences.is_empty() {
                     let key = (&connection.service, connection.port);
-                    differing
-                        .entry(key)
-                        .or_insert_with(|| (connection.clone(), differences));
+                    differing.entry(key).or_insert_with(|| Differing {
+                        connection,
+                        location,
+                        differences,
+                    });
                 }
             }
-            for ((service, port), (connection, differences)) in differing {
+            for ((service, port), differing) in differing {
+                let Differing {
+                    connection,
+                    location,
+                    differences,
+                } = differing;
+                let fails = fails(context, connection, location);
+                let severity = match fails {
+                    Some(_) => Severity::Error,
+                    None => Severity::Warning,
+                };
                 let mut finding = Finding::new(
                     "NGF-D5",
-                    Severity::Warning,
+                    severity,
                     &in_pod.gateway,
                     format!(
                         "nginx in {} speaks to {service}:{port} otherwise than the objects ask for: {}",
@@ -309,7 +325,11 @@ pub(in crate::diagnosis) const D5: Rule = Rule {
                     ),
                 )
                 .because(read_at(context, in_pod))
-                .scope([&connection.service, &connection.route]);
+                .scope([&connection.service, &connection.route])
+                .scope(connection.tls.as_ref().map(|tls| &tls.policy));
+                if let Some(fails) = fails {
+                    finding = finding.breaks(fails);
+                }
                 for difference in differences {
                     finding = finding.evidence(
                         "directive",
@@ -322,6 +342,61 @@ pub(in crate::diagnosis) const D5: Rule = Rule {
         }
     },
 };
+
+/// A connection whose location differs from what the objects ask for.
+struct Differing<'a> {
+    connection: &'a Connection,
+    location: &'a Location,
+    differences: Vec<String>,
+}
+
+/// What clients get where nginx speaks plain HTTP, and a probe shows that the port speaks TLS, or the other way
+/// round. `None` where nobody knows that requests fail.
+fn fails(context: &Context<'_>, connection: &Connection, location: &Location) -> Option<String> {
+    let policy = connection.tls.as_ref().map(|tls| &tls.policy);
+    let created = policy.and_then(|policy| context.snapshot.policies.get(policy));
+    if created.is_some_and(|policy| !context.is_settled(policy.meta.created)) {
+        return None;
+    }
+    let mut probes = context.probes.iter().filter(|probed| {
+        probed.plan.gateway == connection.gateway
+            && probed.plan.service == connection.service
+            && probed.plan.port == connection.port
+    });
+    let route = &connection.route;
+    match (speaks_tls(location), policy.is_some()) {
+        (false, true) => probes
+            .any(|probed| matches!(&probed.result, Ok(seen) if seen.tls.is_some()))
+            .then(|| format!("nginx speaks plain HTTP, and the port speaks TLS: clients of {route} get 400 or 502")),
+        (true, false) => probes
+            .any(|probed| matches!(&probed.result, Ok(seen) if seen.nginx.outcome == Outcome::Ok))
+            .then(|| format!("nginx speaks TLS, and the port speaks plain HTTP: clients of {route} get 502")),
+        _ => None,
+    }
+}
+
+/// When every data-plane pod of a plan's Gateway that could be read was found to speak TLS to the plan's backend.
+pub(super) fn tls_since(context: &Context<'_>, plan: &ProbePlan) -> Option<Timestamp> {
+    let mut since = None;
+    for (in_pod, rendered) in found(context) {
+        if in_pod.gateway != plan.gateway {
+            continue;
+        }
+        let mut connections = of_gateway(context, &in_pod.gateway).into_iter();
+        let connection = connections.find(|connection| {
+            connection.route == plan.route
+                && connection.service == plan.service
+                && connection.port == plan.port
+        })?;
+        location(context, rendered, &connection).filter(|one| speaks_tls(one))?;
+        since = since.max(Some(in_pod.at));
+    }
+    since
+}
+
+fn speaks_tls(location: &Location) -> bool {
+    location.pass.starts_with("https://") || location.pass.starts_with("grpcs://")
+}
 
 /// The location by which nginx passes requests of that host to that Service, alone or as one of several
 /// backends behind a variable; `None` where it has none.
@@ -453,9 +528,8 @@ pub(in crate::diagnosis) const D9: Rule = Rule {
 
 fn differences(connection: &Connection, location: &Location) -> Vec<String> {
     let expected = directives(connection);
-    let speaks_tls = location.pass.starts_with("https://") || location.pass.starts_with("grpcs://");
     let mut all = Vec::new();
-    match (speaks_tls, expected.is_empty()) {
+    match (speaks_tls(location), expected.is_empty()) {
         (true, true) => all.push(format!(
             "{} is TLS, and no policy takes effect",
             location.pass

@@ -5,8 +5,10 @@ use std::collections::BTreeSet;
 use crate::{
     command::Command,
     diagnosis::{
+        context::Context,
+        engine::Findings,
         finding::{Finding, Mark, Remedy, Severity},
-        plan::TrustSource,
+        plan::{ProbePlan, TrustSource},
         registry::Rule,
         rules::change,
         trust, words,
@@ -142,16 +144,11 @@ pub(in crate::diagnosis) const B13: Rule = Rule {
                 ),
                 format!("{}[tls.crt]", mounted.source),
             )
-            .scope([&mounted.source])
-            .remedy(match &plan.endpoint.pod {
-                Some(pod) => Remedy::command(
-                    "Restart the pod, or let the server reload.",
-                    Command::kubectl(&pod.namespace)
-                        .words(["delete"])
-                        .object(pod),
-                ),
-                None => Remedy::say("Restart the backend, or let it reload."),
-            });
+            .scope([&mounted.source]);
+            finding = match behind(context, findings, plan) {
+                Some(code) => after(finding.scope([&plan.gateway]), code),
+                None => finding.remedy(restart(plan)),
+            };
             finding.marks = vec![Mark::Endpoint {
                 service: plan.service.clone(),
                 port: plan.port,
@@ -162,3 +159,43 @@ pub(in crate::diagnosis) const B13: Rule = Rule {
         }
     },
 };
+
+/// What shows that nginx may have an older CA than the restarted backend needs: a file on its disk, or a control
+/// plane that is away.
+fn behind(
+    context: &Context<'_>,
+    findings: &mut Findings,
+    plan: &ProbePlan,
+) -> Option<&'static str> {
+    let (gateway, service) = (&plan.gateway, &plan.service);
+    if findings.about("NGF-D3", &[gateway, service]).is_some() {
+        return Some("NGF-D3");
+    }
+    let mut rendered = context.evidence.rendered();
+    let is_compared = rendered.any(|in_pod| in_pod.gateway == *gateway && in_pod.found.is_ok());
+    (!is_compared && findings.about("NGF-C8", &[gateway]).is_some()).then_some("NGF-C8")
+}
+
+/// The certificate that the backend would load is from the renewal that nginx may not have got.
+fn after(mut finding: Finding, code: &'static str) -> Finding {
+    finding.after = Some(code);
+    finding
+        .because(format!(
+            "nginx may still trust the CA of before the renewal ({code}): after a restart it would refuse the new certificate."
+        ))
+        .remedy(Remedy::say(format!(
+            "First let NGF bring nginx the files of today ({code}); then restart the backend, or let it reload."
+        )))
+}
+
+fn restart(plan: &ProbePlan) -> Remedy {
+    match &plan.endpoint.pod {
+        Some(pod) => Remedy::command(
+            "Restart the pod, or let the server reload.",
+            Command::kubectl(&pod.namespace)
+                .words(["delete"])
+                .object(pod),
+        ),
+        None => Remedy::say("Restart the backend, or let it reload."),
+    }
+}

@@ -25,7 +25,7 @@ pub(in crate::diagnosis) const S7: Rule = Rule {
     title: "NGF has not looked at the last change of an object",
     explanation: "observedGeneration of its conditions is behind the object's generation: what they say is about an older spec. The controller is down, restarting, overloaded, or does not watch the namespace.",
     remedy: "Look at the controller's pod and log.",
-    causes: &[],
+    causes: &["NGF-D5"],
     check: |context, findings| {
         let mut stale: BTreeMap<&ObjectRef, (i64, i64)> = BTreeMap::new();
         for told in told(context) {
@@ -74,7 +74,7 @@ pub(in crate::diagnosis) const S8: Rule = Rule {
     title: "NGF has written no status into objects that it should look after",
     explanation: "A Gateway of its class, a route that one of its Gateways takes, or a policy on such a route's backend gets a status within a second. Without one the controller is down, does not watch the namespace, or started before the kind's CRD was installed (BackendTLSPolicy v1: upgrade the CRDs, then restart NGF).",
     remedy: "Look at the controller's pod and log; restart it after installing CRDs.",
-    causes: &[],
+    causes: &["NGF-D5", "NGF-B9"],
     check: |context, findings| {
         if context.is_files() && !is_of_a_cluster(context) {
             return;

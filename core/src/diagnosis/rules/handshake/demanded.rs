@@ -55,6 +55,8 @@ pub(in crate::diagnosis) const G8: Rule = Rule {
                         "not set",
                         plan.gateway.to_string(),
                     )
+                    .scope(super::sentence::objects(plan).iter())
+                    .by_probe_alone()
                     .remedy(name_client_certificate(
                         context,
                         &plan.gateway,

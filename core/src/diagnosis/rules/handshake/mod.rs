@@ -461,7 +461,8 @@ fn finding(
         subject,
         title(context, code, plan, transcript),
     )
-    .scope(objects(plan).iter());
+    .scope(objects(plan).iter())
+    .by_probe_alone();
     if severity != Severity::Info {
         finding.marks.clear();
         for (probed, _) in alike {

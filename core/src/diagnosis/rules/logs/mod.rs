@@ -34,7 +34,7 @@ use crate::{
         joined::Joined,
         mounted,
         plan::ProbePlan,
-        rules::condition::silence::controller_pods,
+        rules::{condition::silence::controller_pods, rendered::tls_since},
         trust, words,
     },
     logs::{Counted, Phase, PodLog, Role, What},
@@ -95,6 +95,8 @@ pub(super) fn said(context: &Context<'_>, findings: &mut Findings, code: &'stati
     for ((gateway, service, _), said) in groups {
         if let Some(finding) = findings.about(code, &[gateway, service]) {
             *finding = with_lines(context, finding.clone(), &said);
+            let is_of_now = |said: &Said<'_>| !matches!(said.age(context), Age::BeforeReload(_));
+            finding.by_probe_alone &= !said.iter().any(is_of_now);
         } else if let Some(finding) = finding(context, code, &said) {
             findings.add(finding);
         }
@@ -285,7 +287,19 @@ fn age(context: &Context<'_>, log: &PodLog, counted: &Counted, plan: &ProbePlan)
         })
         .map(|probed| probed.at)
         .max();
-    if let Some(at) = probed.filter(|at| *at > counted.last) {
+    let is_since = |at: &Timestamp| *at > counted.last;
+    // A probe speaks TLS where a policy asks for it, and shows nothing of an nginx that does not.
+    let is_of_older_nginx = plan.tls.is_some()
+        && matches!(counted.last_line.what, What::PlainToTls)
+        && context
+            .evidence
+            .logs()
+            .any(|log| log.gateway.as_ref() == Some(&plan.gateway) && log.failed.is_none());
+    if is_of_older_nginx {
+        if let Some(at) = tls_since(context, plan).filter(is_since) {
+            return Age::BeforeOther(at, "nginx was found to be configured with TLS");
+        }
+    } else if let Some(at) = probed.filter(is_since) {
         return Age::BeforeProbe(at);
     }
     let reloaded = match log.role {
