@@ -170,11 +170,7 @@ impl Links {
     }
 
     /// A cause is as bad as the worst that comes of it.
-    fn importance(
-        &self,
-        root: usize,
-        found: &[Finding],
-    ) -> Importance {
+    fn importance(&self, root: usize, found: &[Finding]) -> Importance {
         let mut all = vec![root];
         let mut next = 0;
         while let Some(index) = all.get(next).copied() {
@@ -204,5 +200,9 @@ fn meet(cause: &Finding, effect: &Finding, objects: &BTreeSet<&ObjectRef>) -> bo
     let is_of_each = || matches!(cause.code, "NGF-C8" | "NGF-S7" | "NGF-S8");
     objects.contains(&cause.subject)
         || cause.objects().any(|object| *object == effect.subject)
-        || is_of_each() && cause.marks.iter().any(|mark| objects.contains(mark.object()))
+        || is_of_each()
+            && cause
+                .marks
+                .iter()
+                .any(|mark| objects.contains(mark.object()))
 }

@@ -10,6 +10,7 @@ pub mod held;
 pub mod index;
 pub mod kind;
 pub mod kinds;
+pub mod meant;
 pub mod network;
 pub mod node_id;
 pub mod object;

@@ -7,8 +7,9 @@
 //! - CAs of the clients of Gateways (`spec.tls.frontend`), in other namespaces too;
 //! - the Secrets of NGF's own agents and control plane;
 //! - CA certificates of BackendTLSPolicies (`spec.validation.caCertificateRefs`);
-//! - what pods mount that stand behind a Service which a BackendTLSPolicy targets, or behind another
-//!   Service of the same route: the backend's certificate and the CA that it trusts are among them;
+//! - what pods mount that stand behind a Service which a BackendTLSPolicy targets, behind another Service of the
+//!   same route, or behind a port that routes use and that is meant for TLS by its name, number or appProtocol:
+//!   the backend's certificate and the CA that it trusts are among them;
 //! - for each Secret above that a cert-manager Certificate writes: the Secret of its CA issuer, the
 //!   Secret of that one's issuer, and so on.
 //!
@@ -19,6 +20,7 @@ use std::collections::{BTreeSet, HashMap};
 use super::{
     kind::Kind,
     kinds::{Certificate, EndpointSlice, Gateway, Listener, LocalRef, Pod, Volume},
+    meant::{Meant, meant},
     object::{Object, ObjectRef},
     snapshot::{Snapshot, Source},
     topology::is_ngf_controller,
@@ -149,8 +151,8 @@ fn target(reference: &LocalRef, default: Kind, namespace: &str) -> Option<Object
     Some(ObjectRef::new(kind, namespace, reference.name.clone()))
 }
 
-/// The Services to which TLS is spoken: targets of BackendTLSPolicies, and whatever shares a route
-/// with one of them.
+/// The Services to which TLS is spoken, or ought to be: targets of BackendTLSPolicies, whatever shares a route
+/// with one of them, and backends of routes on ports that are meant for TLS.
 fn tls_services(snapshot: &Snapshot) -> BTreeSet<ObjectRef> {
     let mut services = BTreeSet::new();
     for policy in snapshot.policies.values() {
@@ -165,13 +167,10 @@ fn tls_services(snapshot: &Snapshot) -> BTreeSet<ObjectRef> {
             }
         }
     }
-    if services.is_empty() {
-        return services;
-    }
     let mut neighbours = BTreeSet::new();
     for route in snapshot.routes.values() {
         let namespace = route.reference.namespace.as_str();
-        let backends: Vec<ObjectRef> = route
+        let backends: Vec<(ObjectRef, Option<u16>)> = route
             .spec
             .rules
             .iter()
@@ -179,15 +178,32 @@ fn tls_services(snapshot: &Snapshot) -> BTreeSet<ObjectRef> {
             .filter(|backend| matches!(backend.target.kind.as_deref(), None | Some("Service")))
             .map(|backend| {
                 let namespace = backend.target.namespace.as_deref().unwrap_or(namespace);
-                ObjectRef::new(Kind::Service, namespace, backend.target.name.as_str())
+                let name = backend.target.name.as_str();
+                let service = ObjectRef::new(Kind::Service, namespace, name);
+                (service, backend.target.port)
             })
             .collect();
-        if backends.iter().any(|backend| services.contains(backend)) {
-            neighbours.extend(backends);
+        if backends.iter().any(|(name, _)| services.contains(name)) {
+            neighbours.extend(backends.into_iter().map(|(name, _)| name));
+        } else {
+            // Without a policy nginx speaks plain HTTP to them: what they mount tells how to repair it.
+            let is_meant =
+                |(name, port): &(ObjectRef, Option<u16>)| is_meant_for_tls(snapshot, name, *port);
+            let meant = backends.into_iter().filter(is_meant);
+            neighbours.extend(meant.map(|(name, _)| name));
         }
     }
     services.extend(neighbours);
     services
+}
+
+fn is_meant_for_tls(snapshot: &Snapshot, service: &ObjectRef, port: Option<u16>) -> bool {
+    let found = snapshot.services.get(service);
+    let port = found.zip(port).and_then(|(found, number)| {
+        let mut ports = found.spec.ports.iter();
+        ports.find(|port| port.port == number)
+    });
+    port.is_some_and(|port| meant(port).0 == Meant::Tls)
 }
 
 /// EndpointSlices by namespace and name of their Service.

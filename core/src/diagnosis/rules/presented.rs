@@ -16,7 +16,7 @@ use crate::{
         plan::TrustSource,
         registry::Rule,
         rules::cert_manager::{ca_secret, issuer_name, issuer_of},
-        rules::{change, expiry},
+        rules::{change, expiry, policy::bundle::create_and_trust},
         trust, words,
     },
     model::{
@@ -622,9 +622,10 @@ pub(in crate::diagnosis) const P20: Rule = Rule {
             .evidence("hostname", hostname, name.to_string())
             .evidence("trusted", "the system's CAs", name.to_string())
             .scope([&service.reference])
-            .remedy(Remedy::yaml(
-                "Name the CA that signs the backend's certificate.",
-                "spec:\n  validation:\n    wellKnownCACertificates: null\n    caCertificateRefs:\n    - group: \"\"\n      kind: ConfigMap\n      name: backend-ca\n",
+            .remedy(create_and_trust(
+                context,
+                name,
+                "the CA that signs the backend's certificate",
             ));
             finding.marks.extend(backend.mark());
             findings.add(finding);

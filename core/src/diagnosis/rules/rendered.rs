@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
-use ngf_probes::transcript::Outcome;
+use ngf_tls::transcript::Outcome;
 
 use crate::{
     diagnosis::{

@@ -10,7 +10,7 @@ use crate::{
         finding::{Finding, Mark, Remedy, Severity},
         plan::{ProbePlan, TrustSource},
         registry::Rule,
-        rules::change,
+        rules::{change, policy::bundle::create_and_trust},
         trust, words,
     },
     model::kind::Kind,
@@ -53,10 +53,11 @@ pub(in crate::diagnosis) const P11: Rule = Rule {
                     tls.policy.to_string(),
                 )
                 .scope([&probed.plan.service])
-                .remedy(change::ca_that_signed(context, &probed.plan, transcript).unwrap_or_else(|| Remedy::yaml(
-                    "Put the private CA into a ConfigMap, and name that.",
-                    "spec:\n  validation:\n    wellKnownCACertificates: null\n    caCertificateRefs:\n    - group: \"\"\n      kind: ConfigMap\n      name: backend-ca\n",
-                ))),
+                .remedy(
+                    change::ca_that_signed(context, &probed.plan, transcript).unwrap_or_else(
+                        || create_and_trust(context, &tls.policy, "the private CA"),
+                    ),
+                ),
             );
         }
     },

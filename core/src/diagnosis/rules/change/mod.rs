@@ -6,7 +6,7 @@ mod shown;
 
 pub(super) use ca::{ca_of_mounted, ca_that_signed, named_ca_signed, same_ca};
 use serde_json::{Value, json};
-pub(super) use shown::{client_secret_by_ca, name_in_mounted, tls_port};
+pub(super) use shown::{client_secret_by_ca, client_secrets, name_in_mounted, tls_port};
 
 use crate::{
     diagnosis::{
@@ -330,6 +330,22 @@ pub(super) fn admit(context: &Context<'_>, from: &ObjectRef, plan: &ProbePlan) -
             },
         }),
     ))
+}
+
+/// An object of a kind that is to be created, under a name that nothing of that kind has and nothing refers to,
+/// as far as is known.
+pub(super) fn unused(context: &Context<'_>, kind: Kind, namespace: &str, name: &str) -> ObjectRef {
+    let snapshot = context.snapshot;
+    let is_taken = |object: &ObjectRef| match kind {
+        Kind::ConfigMap => snapshot.config_maps.contains_key(object),
+        Kind::Secret => snapshot.secrets.contains_key(object),
+        _ => snapshot.contains(object),
+    };
+    let named = |name: String| ObjectRef::new(kind, namespace, name);
+    let numbered = (2..100).map(|number| named(format!("{name}-{number}")));
+    let mut all = std::iter::once(named(name.to_owned())).chain(numbered);
+    all.find(|object| !is_taken(object))
+        .unwrap_or_else(|| named(name.to_owned()))
 }
 
 /// A BackendTLSPolicy of a Service's name.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use ngf_tls::transcript::Transcript;
+use ngf_tls::{certificate::CertificateFacts, transcript::Transcript};
 use serde_json::json;
 
 use super::{hostname, target, usable_name};
@@ -10,9 +10,7 @@ use crate::{
     diagnosis::{
         context::Context, finding::Remedy, mounted::with_certificates, plan::ProbePlan, trust,
     },
-    model::{
-        index::service_port, kind::Kind, kinds::KeyState, object::ObjectRef, snapshot::Lookup,
-    },
+    model::{index::service_port, kinds::KeyState, object::ObjectRef, snapshot::Lookup},
 };
 
 /// The policy's target limited to the one port of the Service that a probe showed to speak TLS.
@@ -98,27 +96,66 @@ pub(in crate::diagnosis::rules) fn client_secret_by_ca(
         let mut pods = snapshot.pods.values();
         pods.any(|pod| pod.spec.volumes.iter().any(|one| one.source == *secret))
     };
-    let fits = |secret: &ObjectRef| {
-        let Some(Lookup::Found(found)) = snapshot.secrets.get(secret) else {
-            return false;
-        };
-        let chain = found.spec.certificate.certificates();
-        let is_for_clients = chain.first().is_some_and(|leaf| {
-            let mut usages = leaf.extended_key_usage.iter();
-            usages.any(|usage| usage == "clientAuth") && leaf.is_ca != Some(true)
-        });
-        found.spec.secret_type == "kubernetes.io/tls"
-            && matches!(found.spec.key, KeyState::Fits(_))
-            && is_for_clients
-            && trust::judge_client(chain, trusted, context.now).is_ok_and(|judged| judged.code == 0)
+    let verifies = |chain: &[CertificateFacts]| {
+        trust::judge_client(chain, trusted, context.now).is_ok_and(|judged| judged.code == 0)
     };
-    let mut fitting = snapshot
-        .secrets
-        .keys()
-        .filter(|secret| secret.namespace == gateway.namespace && secret.kind == Kind::Secret)
-        .filter(|secret| !is_mounted(secret) && fits(secret));
-    match (fitting.next(), fitting.next()) {
-        (Some(only), None) => Some(only.name.clone()),
+    let fitting = pairs(context, &gateway.namespace)
+        .filter(|(secret, chain)| !is_mounted(secret) && verifies(chain));
+    let (named, unnamed): (Vec<_>, Vec<_>) = fitting
+        .filter(|(_, chain)| may_be_for_clients(chain))
+        .partition(|(_, chain)| says_clients(chain));
+    // One without any usage is for everything; what a listener or a policy uses is meant for that.
+    let used = crate::model::references::references(snapshot);
+    let free: Vec<_> = unnamed
+        .into_iter()
+        .filter(|(secret, _)| !used.contains(*secret))
+        .collect();
+    match (named.as_slice(), free.as_slice()) {
+        ([(only, _)], _) | ([], [(only, _)]) => Some(only.name.clone()),
         _ => None,
     }
+}
+
+/// The TLS Secrets of a namespace whose certificate says that it is for clients, by name.
+pub(in crate::diagnosis::rules) fn client_secrets(
+    context: &Context<'_>,
+    namespace: &str,
+) -> Vec<String> {
+    pairs(context, namespace)
+        .filter(|(_, chain)| may_be_for_clients(chain) && says_clients(chain))
+        .map(|(secret, _)| secret.name.clone())
+        .collect()
+}
+
+/// The Secrets of a namespace that NGF would take as a client certificate, each with its chain.
+fn pairs<'a>(
+    context: &'a Context<'_>,
+    namespace: &'a str,
+) -> impl Iterator<Item = (&'a ObjectRef, &'a [CertificateFacts])> {
+    let of_namespace = context.snapshot.secrets.iter();
+    let of_namespace = of_namespace.filter(move |(name, _)| name.namespace == namespace);
+    of_namespace.filter_map(|(name, lookup)| {
+        let Lookup::Found(found) = lookup else {
+            return None;
+        };
+        let is_pair = found.spec.secret_type == "kubernetes.io/tls"
+            && matches!(found.spec.key, KeyState::Fits(_));
+        is_pair.then(|| (name, found.spec.certificate.certificates()))
+    })
+}
+
+fn may_be_for_clients(chain: &[CertificateFacts]) -> bool {
+    chain.first().is_some_and(|leaf| {
+        let usages = &leaf.extended_key_usage;
+        leaf.is_ca != Some(true)
+            && (usages.is_empty() || usages.iter().any(|usage| usage == "clientAuth"))
+    })
+}
+
+fn says_clients(chain: &[CertificateFacts]) -> bool {
+    let mut usages = chain
+        .iter()
+        .take(1)
+        .flat_map(|leaf| &leaf.extended_key_usage);
+    usages.any(|usage| usage == "clientAuth")
 }

@@ -371,12 +371,12 @@ fn remedy(
                 name,
             )
         }
-        _ => Remedy::manifest(
-            "Name a Secret of the core group.",
-            &json!({"spec": {"tls": {"backend": {"clientCertificateRef": {
-                "kind": "Secret",
-                "name": name,
-            }}}}}),
+        _ => Remedy::command(
+            format!(
+                "Create a TLS Secret with the client certificate, such as Secret {namespace}/{name}, and name it in spec.tls.backend.clientCertificateRef of {} with kind Secret and no group.",
+                gateway.reference
+            ),
+            create,
         ),
     }
 }

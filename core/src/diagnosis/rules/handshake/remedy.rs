@@ -1,7 +1,7 @@
 //! What to do about what a probe showed.
 
 use ngf_tls::transcript::{Outcome, Transcript};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::refusal::{Known, OtherCa, Refusal, refusal};
 use crate::{
@@ -15,8 +15,6 @@ use crate::{
     },
     model::{kind::Kind, object::ObjectRef},
 };
-
-const CLIENT_CERTIFICATE: &str = "spec:\n  tls:\n    backend:\n      clientCertificateRef:\n        kind: Secret\n        name: gateway-client-cert\n";
 
 pub(super) fn remedy(
     context: &Context<'_>,
@@ -188,12 +186,8 @@ fn backend_refuses(
                 "urlRewrite": {"hostname": plan.tls.as_ref()?.hostname},
             }]}),
         ),
-        "NGF-B9" => change::policy_for(context, &plan.service).unwrap_or_else(|| {
-            Remedy::manifest(
-                "Create a BackendTLSPolicy for the Service.",
-                &policy_for(&plan.service),
-            )
-        }),
+        "NGF-B9" => change::policy_for(context, &plan.service)
+            .unwrap_or_else(|| policy_to_complete(context, &plan.service)),
         _ => return None,
     })
 }
@@ -294,15 +288,63 @@ pub(super) fn name_client_certificate(
             gateway,
             &secret,
         ),
-        None => Remedy::yaml(
-            format!("Name a TLS Secret in {gateway} whose certificate the backend trusts."),
-            CLIENT_CERTIFICATE,
-        ),
+        None => client_certificate_to_choose(context, gateway),
     }
 }
 
-/// A policy in which a person has to fill in the name.
-fn policy_for(service: &ObjectRef) -> Value {
-    let ca = json!({"group": "", "kind": "ConfigMap", "name": format!("{}-ca", service.name)});
-    change::policy_manifest(service, &ca, "NAME.IN.THE.CERTIFICATE")
+/// Where no one Secret can be meant: those that can, or how to find or create one.
+fn client_certificate_to_choose(context: &Context<'_>, gateway: &ObjectRef) -> Remedy {
+    let namespace = &gateway.namespace;
+    let name_it = format!(
+        "name it in spec.tls.backend.clientCertificateRef of {gateway}; the backend must trust its CA"
+    );
+    let known = change::client_secrets(context, namespace);
+    if !known.is_empty() {
+        return Remedy::say(format!(
+            "Choose one of the TLS Secrets in namespace {namespace} with a certificate for clients ({}) and {name_it}.",
+            list(&known, 4)
+        ));
+    }
+    let create = change::unused(context, Kind::Secret, namespace, "gateway-client-tls");
+    let command = Command::kubectl(namespace)
+        .words(["create", "secret", "tls"])
+        .name(Kind::Secret, &create.name)
+        .words(["--cert=client.crt", "--key=client.key"]);
+    if context.is_files() {
+        return Remedy::command(
+            format!(
+                "The files hold no TLS Secret in namespace {namespace} with a certificate for clients. Create one, such as {create}, and {name_it}."
+            ),
+            command,
+        );
+    }
+    Remedy::command(
+        format!(
+            "Look for a TLS Secret in namespace {namespace} with a certificate for clients (the tool reads only Secrets that something refers to), or create one, such as {create}; then {name_it}."
+        ),
+        Command::kubectl(namespace)
+            .words(["get", "secrets"])
+            .words(["--field-selector=type=kubernetes.io/tls"])
+            .then(command),
+    )
+}
+
+/// A policy in which a person has to fill in the name, for a CA that stands in no object that is known.
+fn policy_to_complete(context: &Context<'_>, service: &ObjectRef) -> Remedy {
+    let claims = context.index.claims(service);
+    if let Some(claim) = claims.first() {
+        return Remedy::say(format!(
+            "{} targets {service} and takes no effect on this port: repair that one, because another policy would conflict with it.",
+            claim.policy.reference
+        ));
+    }
+    let ca = format!("{}-ca", service.name);
+    let ca = change::unused(context, Kind::ConfigMap, &service.namespace, &ca);
+    let reference = json!({"group": "", "kind": "ConfigMap", "name": ca.name});
+    Remedy::manifest(
+        format!(
+            "Create {ca} with the backend's CA under ca.crt (there is none of that name yet), then a BackendTLSPolicy for {service} with a name that the certificate carries."
+        ),
+        &change::policy_manifest(service, &reference, "NAME.IN.THE.CERTIFICATE"),
+    )
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::{
     command::Command,
@@ -13,6 +13,7 @@ use crate::{
         ngf::{self, PolicyDecision, known},
         plan::TrustSource,
         registry::Rule,
+        rules::change,
         rules::shared::writer,
         words::list,
     },
@@ -156,14 +157,42 @@ pub(super) fn create_ca(namespace: &str, name: &str) -> Command {
         .words(["--from-file=ca.crt"])
 }
 
+/// A ConfigMap to create with the CA of a policy, and the policy's reference to it: for CAs that stand in no
+/// object that is known.
+pub(in crate::diagnosis::rules) fn create_and_trust(
+    context: &Context<'_>,
+    policy: &ObjectRef,
+    what: &str,
+) -> Remedy {
+    let namespace = &policy.namespace;
+    let object = change::unused(context, Kind::ConfigMap, namespace, "backend-ca");
+    let known = context.policies.get(policy);
+    let of_system =
+        known.is_some_and(|(policy, _)| policy.spec.well_known_ca_certificates.is_some());
+    let trust = trust_instead(policy, &object.name, of_system);
+    let command = create_ca(namespace, &object.name).then(trust);
+    let summary = format!(
+        "Put {what} into a file ca.crt, create {object} from it (there is none of that name yet), and name that in {policy}."
+    );
+    Remedy::command(summary, command)
+}
+
 /// The command that makes a ConfigMap the CA of a policy.
 pub(super) fn trust_ca(policy: &ObjectRef, name: &str) -> Command {
+    trust_instead(policy, name, false)
+}
+
+fn trust_instead(policy: &ObjectRef, name: &str, of_system: bool) -> Command {
     let reference = json!({"group": "", "kind": "ConfigMap", "name": name});
+    let mut validation = json!({"caCertificateRefs": [reference]});
+    if of_system {
+        validation["wellKnownCACertificates"] = Value::Null;
+    }
     Command::kubectl(&policy.namespace)
         .words(["patch"])
         .object(policy)
         .words(["--type=merge"])
-        .patch(&json!({"spec": {"validation": {"caCertificateRefs": [reference]}}}))
+        .patch(&json!({"spec": {"validation": validation}}))
 }
 
 pub(in crate::diagnosis) const P10: Rule = Rule {

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::{
     ancestors_say,
-    bundle::{create_ca, trust_ca},
+    bundle::{create_and_trust, create_ca, trust_ca},
     unused::is_anothers,
 };
 use crate::{
@@ -281,10 +281,14 @@ fn invalid_remedy(
                 "Name what the backend's certificate carries.",
                 "spec:\n  validation:\n    hostname: NAME.IN.THE.CERTIFICATE\n",
             ),
-            _ => Remedy::yaml(
-                "Name one ConfigMap or TLS Secret.",
-                "spec:\n  validation:\n    caCertificateRefs:\n    - group: \"\"\n      kind: ConfigMap\n      name: backend-ca\n",
-            ),
+            _ => match change::ca_of_mounted(context, policy) {
+                Some(remedy) => remedy,
+                None => create_and_trust(
+                    context,
+                    &policy.reference,
+                    "the CA that signs the backend's certificate",
+                ),
+            },
         };
     };
     let name = &object.name;

@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde_json::json;
+
 use super::{explain_resolved_refs, refused};
 use crate::{
     command::Command,
@@ -15,7 +17,12 @@ use crate::{
         rules::{change, rights},
         words::{condition, list},
     },
-    model::{kind::Kind, object::ObjectRef, topology::is_ngf_controller},
+    model::{
+        kind::Kind,
+        kinds::Service,
+        object::{Object, ObjectRef},
+        topology::is_ngf_controller,
+    },
 };
 
 macro_rules! invalid {
@@ -398,9 +405,9 @@ pub(in crate::diagnosis) const R7: Rule = Rule {
                     .scope(external)
                     .scope(without)
                     .mark(rule.mark())
-                    .remedy(Remedy::yaml(
-                        "Name a resolver in the Gateway's NginxProxy.",
-                        "spec:\n  dnsResolver:\n    addresses:\n    - type: IPAddress\n      value: 10.96.0.10\n",
+                    .remedy(name_resolver(
+                        context,
+                        "Name a resolver in the Gateway's NginxProxy",
                     ));
                 findings.add(refused::tell(context, finding, [rule]));
             }
@@ -437,8 +444,32 @@ fn resolver_unknown(
     .scope(external.iter().copied())
     .scope(gateways.iter().copied())
     .mark(rule.mark())
-    .remedy(Remedy::yaml(
-        "Add the GatewayClass and its NginxProxy to what is checked. Where it has no resolver, name one.",
-        "spec:\n  dnsResolver:\n    addresses:\n    - type: IPAddress\n      value: 10.96.0.10\n",
+    .remedy(name_resolver(
+        context,
+        "Add the GatewayClass and its NginxProxy to what is checked. Where it has no resolver, name one",
     ))
+}
+
+/// The cluster's own DNS Service where it is known, or how to find it.
+fn name_resolver(context: &Context<'_>, what: &str) -> Remedy {
+    let is_dns = |service: &&std::sync::Arc<Object<Service>>| {
+        service.reference.namespace == "kube-system"
+            && service.meta.labels.get("k8s-app").map(String::as_str) == Some("kube-dns")
+    };
+    let found = context.snapshot.services.values().find(is_dns);
+    let address = found.and_then(|service| service.spec.cluster_ip.clone());
+    match (found, address.filter(|address| address != "None")) {
+        (Some(service), Some(address)) => Remedy::manifest(
+            format!("{what}: {address} is that of {}.", service.reference),
+            &json!({"spec": {"dnsResolver": {"addresses": [
+                {"type": "IPAddress", "value": address}
+            ]}}}),
+        ),
+        _ => Remedy::command(
+            format!(
+                "{what} (spec.dnsResolver.addresses): the ClusterIP of the cluster's DNS Service."
+            ),
+            Command::kubectl("kube-system").words(["get", "services", "-l", "k8s-app=kube-dns"]),
+        ),
+    }
 }
