@@ -16,10 +16,7 @@ use ngf_tls::{
 };
 use tokio::sync::OnceCell;
 
-use crate::{
-    rendered::certificate_files,
-    transport::{OnDisk, Transports, Way},
-};
+use crate::{rendered::certificate_files, transport::{OnDisk, Transports, Way}};
 use ngf_core::{
     data_plane::DataPlanePod,
     diagnosis::{

@@ -346,6 +346,22 @@ impl<'a> Context<'a> {
         (fit, unfit)
     }
 
+    /// The clients of a route, or those of them whose requests go to the Service, where the rule splits its
+    /// requests among several backends.
+    pub fn clients(&self, route: &ObjectRef, rule: usize, service: &ObjectRef) -> String {
+        let mut rules = self.rules_using(service);
+        let found = rules.find(|found| found.route.reference == *route && found.index == rule);
+        let share = found.map_or(0, |found| {
+            let backends = found.decision.backends.iter();
+            backends.filter(|one| one.reference.weight != 0).count()
+        });
+        if share > 1 {
+            format!("clients of {route} whose requests go to {service}")
+        } else {
+            format!("clients of {route}")
+        }
+    }
+
     /// What the pods of a Service mount.
     pub fn mounted(&self, service: &Object<Service>) -> Rc<[Mounted]> {
         if let Some(known) = self.mounted.borrow().get(&service.reference) {

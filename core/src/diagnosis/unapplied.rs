@@ -1,18 +1,20 @@
 //! What a probe shows while NGF has not applied the objects: a probe does what the objects ask for, and nginx
 //! still does what it was configured with. What keeps nginx behind is to be fixed first.
 
-use super::finding::Finding;
+use super::finding::{Finding, Severity};
 use crate::model::{kind::Kind, object::ObjectRef};
 
 /// Findings that show that nginx may run an older configuration than the objects ask for, the most certain
 /// first.
-const BEHIND: [&str; 3] = ["NGF-D5", "NGF-S8", "NGF-S7"];
+const BEHIND: [&str; 4] = ["NGF-D4", "NGF-D5", "NGF-S8", "NGF-S7"];
 
 /// Puts findings of probes behind what shows that nginx does something else, and says so in them.
 pub(super) fn hold(findings: &mut [Finding]) {
     let behind: Vec<Finding> = findings
         .iter()
         .filter(|finding| BEHIND.contains(&finding.code))
+        // Of several endpoints nginx may ask the one that was probed.
+        .filter(|finding| finding.code != "NGF-D4" || finding.severity == Severity::Error)
         .cloned()
         .collect();
     for finding in findings.iter_mut().filter(|finding| finding.by_probe_alone) {
@@ -29,6 +31,9 @@ pub(super) fn hold(findings: &mut [Finding]) {
 fn say_what_comes_first(finding: &mut Finding, code: &'static str) {
     finding.after = Some(code);
     finding.detail.push(match code {
+        "NGF-D4" => {
+            "nginx asks none of the Service's endpoints (NGF-D4), so that clients do not get this error yet: they will once NGF has brought nginx the endpoints of today.".to_owned()
+        }
         "NGF-D5" => {
             "nginx does not do what the objects ask for (NGF-D5), so that clients do not get this error yet: they will once NGF has applied the objects.".to_owned()
         }
@@ -47,7 +52,7 @@ fn is_about(behind: &Finding, probed: &Finding) -> bool {
     let has = |object: &ObjectRef| objects.contains(&object);
     match behind.code {
         // Of one Gateway's nginx and one Service.
-        "NGF-D5" => {
+        "NGF-D4" | "NGF-D5" => {
             let mut services = behind.objects().filter(|one| one.kind == Kind::Service);
             has(&behind.subject) && services.any(has)
         }

@@ -2,10 +2,35 @@
 
 use ngf_tls::certificate::CertificateFacts;
 
+use std::collections::BTreeSet;
+
 pub use ngf_text::words::{count, list, moment, span};
 
 use super::finding::Finding;
-use crate::model::object::{Condition, ObjectRef};
+use crate::model::{
+    kind::Kind,
+    object::{Condition, ObjectRef},
+};
+
+/// What a client of a route gets where nginx itself answers with a status: NGF's gRPC locations turn nginx's own
+/// errors into a gRPC status (`error_page 502 = @grpc_unavailable`). An answer of the backend is passed on.
+pub fn answer(route: Kind, status: u16) -> String {
+    match (route, status) {
+        (Kind::GRPCRoute, 502..=504) => format!("gRPC status 14 (nginx's {status})"),
+        (Kind::GRPCRoute, 500) => "gRPC status 13 (nginx's 500)".to_owned(),
+        _ => status.to_string(),
+    }
+}
+
+/// The same for clients of several routes: of one kind, or else the bare status.
+pub fn answer_to<'a>(routes: impl IntoIterator<Item = &'a ObjectRef>, status: u16) -> String {
+    let kinds: BTreeSet<Kind> = routes.into_iter().map(|route| route.kind).collect();
+    let mut kinds = kinds.into_iter();
+    match (kinds.next(), kinds.next()) {
+        (Some(kind), None) => answer(kind, status),
+        _ => status.to_string(),
+    }
+}
 
 /// Whom a certificate is for: its subject or, where it has none (as cert-manager makes them without a
 /// common name), the names in it.

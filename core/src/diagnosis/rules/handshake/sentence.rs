@@ -8,31 +8,38 @@ use crate::{
         context::Context,
         plan::{PlannedTls, ProbePlan, TrustSource},
         rules::change,
-        words::{self, list},
+        words::{self, answer, list},
     },
     model::{kind::Kind, object::ObjectRef},
 };
 
 pub(super) fn effect(
+    context: &Context<'_>,
     plan: &ProbePlan,
     transcript: &Transcript,
     failing: usize,
     endpoints: usize,
 ) -> String {
-    let status = transcript
-        .nginx
-        .client_status
-        .map_or_else(|| "an error".to_owned(), |status| status.to_string());
+    let kind = plan.route.kind;
+    // The backend's own answer is passed on, whatever the next endpoint would answer.
+    let is_passed_on = transcript.nginx.outcome == Outcome::HttpError && transcript.http.is_some();
+    let status = match transcript.nginx.client_status {
+        None => "an error".to_owned(),
+        Some(status) if is_passed_on => status.to_string(),
+        Some(status) => answer(kind, status),
+    };
     let share = format!("{failing} of {endpoints} endpoints");
-    if failing < endpoints {
+    let clients = context.clients(&plan.route, plan.rule, &plan.service);
+    if failing < endpoints && is_passed_on {
+        format!("{share}: {clients} get {status} from these")
+    } else if failing < endpoints {
         format!(
-            "{share}: nginx tries the next one, so that clients of {} mostly get an answer, later",
-            plan.route
+            "{share}: nginx tries the next one, so that {clients} mostly get an answer, later"
         )
     } else if plan.route.kind == Kind::TLSRoute {
         format!("{share}: connections of {} are closed", plan.route)
     } else {
-        format!("{share}: clients of {} get {status}", plan.route)
+        format!("{share}: {clients} get {status}")
     }
 }
 

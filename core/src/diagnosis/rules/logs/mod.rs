@@ -160,17 +160,9 @@ fn finding(context: &Context<'_>, code: &'static str, said: &[Said<'_>]) -> Opti
         finding = finding.unknown().because(doubt.clone());
     }
     if youngest == Age::Current {
-        let share = if failing.len() < all {
-            format!("{} of {all} endpoints", failing.len())
-        } else {
-            "every endpoint".to_owned()
-        };
+        let line = &first.joined.counted.last_line;
         finding = finding
-            .breaks(sentence::effect(
-                plan,
-                &first.joined.counted.last_line,
-                &share,
-            ))
+            .breaks(sentence::effect(context, plan, line, failing.len(), all))
             .because(see_the_handshake(plan));
     }
     if youngest == Age::Current {

@@ -2,10 +2,13 @@
 
 use crate::{
     diagnosis::{
+        context::Context,
         plan::{ProbePlan, TrustSource},
         rules::handshake::trust_text,
+        words::answer,
     },
     logs::{Decoded, Phase, What},
+    model::kind::Kind,
 };
 
 pub(super) fn title(code: &str, plan: &ProbePlan, line: &Decoded) -> String {
@@ -86,16 +89,41 @@ pub(super) fn title(code: &str, plan: &ProbePlan, line: &Decoded) -> String {
     }
 }
 
-pub(super) fn effect(plan: &ProbePlan, line: &Decoded, share: &str) -> String {
+/// What clients got, where `failing` of `all` endpoints fail. nginx passes an answer of the backend on, and tries
+/// the next endpoint only where it got none.
+pub(super) fn effect(
+    context: &Context<'_>,
+    plan: &ProbePlan,
+    line: &Decoded,
+    failing: usize,
+    all: usize,
+) -> String {
+    let clients = context.clients(&plan.route, plan.rule, &plan.service);
+    let share = if failing < all {
+        format!("{failing} of {all} endpoints")
+    } else {
+        "every endpoint".to_owned()
+    };
     let status = match &line.what {
-        What::TimedOut { .. } => "504",
-        What::Misdirected => "421",
-        What::NoClientCertificate | What::ClientRefused { .. } | What::PlainToTls => "400",
+        What::TimedOut { .. } => 504,
+        What::Misdirected => 421,
+        What::NoClientCertificate | What::ClientRefused { .. } | What::PlainToTls => 400,
         What::Closed {
             phase: Phase::Reading,
             ..
-        } => "a part of the answer",
-        _ => "502",
+        } => return format!("{share}: {clients} got a part of the answer"),
+        _ => 502,
     };
-    format!("{share}: clients of {} got {status}", plan.route)
+    if !matches!(status, 400 | 421) {
+        if failing < all {
+            return format!(
+                "{share}: nginx tried the next one, so that {clients} mostly got an answer, later"
+            );
+        }
+        if plan.route.kind == Kind::TLSRoute {
+            return format!("{share}: connections of {} were closed", plan.route);
+        }
+    }
+    let status = answer(plan.route.kind, status);
+    format!("{share}: {clients} got {status}")
 }

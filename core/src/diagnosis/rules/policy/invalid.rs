@@ -22,7 +22,7 @@ use crate::{
         rules::condition::blind::is_blind_to,
         rules::route::refused,
         rules::shared::{upper, writer},
-        words::{condition, list},
+        words::{answer_to, condition, list},
     },
     model::{
         kind::Kind,
@@ -569,10 +569,16 @@ pub(in crate::diagnosis) const P15: Rule = Rule {
             let clients = list(&routes, 3);
             finding.title = match worst {
                 Answer::Status500 => {
-                    format!("Clients of {clients} get 500, because {name} is invalid")
+                    format!(
+                        "Clients of {clients} get {}, because {name} is invalid",
+                        answer_to(routes.iter().copied(), 500)
+                    )
                 }
                 Answer::Status502 { .. } => {
-                    format!("Clients of {clients} get 502, because {name} is invalid")
+                    format!(
+                        "Clients of {clients} get {}, because {name} is invalid",
+                        answer_to(routes.iter().copied(), 502)
+                    )
                 }
                 Answer::Closed => format!(
                     "nginx closes the connections of clients of {clients}, because {name} is invalid"

@@ -15,7 +15,7 @@ use crate::{
         registry::Rule,
         rules::shared::{grant, near, upper},
         rules::{change, rights},
-        words::{condition, list},
+        words::{answer_to, condition, list},
     },
     model::{
         kind::Kind,
@@ -385,8 +385,12 @@ pub(in crate::diagnosis) const R7: Rule = Rule {
                 }
                 let needs = "its ExternalName Service needs a DNS resolver in the NginxProxy";
                 let title = match refused::answer(context, rule) {
-                    Answer::Status500 => format!("Clients of {name} get 500: {needs}"),
-                    Answer::Status502 { .. } => format!("Clients of {name} get 502: {needs}"),
+                    Answer::Status500 => {
+                        format!("Clients of {name} get {}: {needs}", answer_to([name], 500))
+                    }
+                    Answer::Status502 { .. } => {
+                        format!("Clients of {name} get {}: {needs}", answer_to([name], 502))
+                    }
                     Answer::Closed => {
                         format!("nginx closes the connections of clients of {name}: {needs}")
                     }

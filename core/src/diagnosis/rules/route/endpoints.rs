@@ -13,7 +13,7 @@ use crate::{
         ngf::{BackendDecision, BackendState, Release, cluster_ip::cluster_ip, known},
         registry::Rule,
         rules::{cert_manager::issuer_of, logs::refused_by_backend},
-        words::list,
+        words::{answer, list},
     },
     logs::What,
     model::{
@@ -159,6 +159,10 @@ fn effect(
     code: &str,
 ) -> String {
     let route = &rule.route.reference;
+    let clients = backend.service.as_ref().map_or_else(
+        || format!("clients of {route}"),
+        |service| context.clients(route, rule.index, service),
+    );
     match route.kind {
         Kind::TLSRoute => format!("nginx closes the connections of clients of {route}"),
         Kind::TCPRoute => {
@@ -168,10 +172,10 @@ fn effect(
             format!("NGF leaves out the port of {route}: nothing answers its clients")
         }
         _ if by_cluster_ip(context, rule, backend) => format!(
-            "nginx connects to the Service's ClusterIP, where nobody answers: clients of {route} get 502 or 504"
+            "nginx connects to the Service's ClusterIP, where nobody answers: {clients} get 502 or 504"
         ),
-        _ if code == "NGF-R8" => format!("clients of {route} get 502"),
-        _ => format!("clients of {route} get 503"),
+        _ if code == "NGF-R8" => format!("{clients} get {}", answer(route.kind, 502)),
+        _ => format!("{clients} get {}", answer(route.kind, 503)),
     }
 }
 

@@ -18,7 +18,7 @@ use crate::{
         ngf::{Answer, BackendDecision, BackendState, ClientCertificate, key_pair_file, known},
         registry::Rule,
         rules::change,
-        words::list,
+        words::{answer_to, list},
     },
     model::{kind::Kind, object::ObjectRef, topology::What},
 };
@@ -47,8 +47,12 @@ pub(in crate::diagnosis) const R1: Rule = Rule {
                 rule.index
             );
             let title = match refused::answer(context, rule) {
-                Answer::Status500 => format!("Clients of {name} get 500: {differ}"),
-                Answer::Status502 { .. } => format!("Clients of {name} get 502: {differ}"),
+                Answer::Status500 => {
+                    format!("Clients of {name} get {}: {differ}", answer_to([name], 500))
+                }
+                Answer::Status502 { .. } => {
+                    format!("Clients of {name} get {}: {differ}", answer_to([name], 502))
+                }
                 Answer::Closed => {
                     format!("nginx closes the connections of clients of {name}: {differ}")
                 }

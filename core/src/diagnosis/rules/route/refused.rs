@@ -9,7 +9,7 @@ use crate::{
         ngf::{Answer, BackendDecision, BackendState, backend::is_authentication},
         registry::Rule,
         rules::logs::line,
-        words::list,
+        words::{answer_to, list},
     },
     logs::{Upstream, What},
     model::object::ObjectRef,
@@ -49,7 +49,10 @@ pub(in crate::diagnosis::rules) fn tell<'r, 'a: 'r>(
     for (answer, (routes, gateways)) in by_answer.iter().rev() {
         let clients = list(routes, 3);
         finding = match answer {
-            Answer::Status500 => finding.breaks(format!("clients of {clients} get 500 for it")),
+            Answer::Status500 => finding.breaks(format!(
+                "clients of {clients} get {} for it",
+                answer_to(routes.iter().copied(), 500)
+            )),
             Answer::Closed => finding.breaks(format!(
                 "nginx closes the connections of clients of {clients}"
             )),
@@ -58,7 +61,10 @@ pub(in crate::diagnosis::rules) fn tell<'r, 'a: 'r>(
                     "{policy} makes the location speak TLS, and nginx speaks it to NGF's own server for 500, which is plain: it logs `wrong version number`."
                 ))
                 .scope([policy])
-                .breaks(format!("clients of {clients} get 502 for it, not 500")),
+                .breaks(format!(
+                    "clients of {clients} get {} for it, not 500",
+                    answer_to(routes.iter().copied(), 502)
+                )),
             Answer::NotLoaded {
                 policy,
                 object,
@@ -122,7 +128,10 @@ pub(in crate::diagnosis) const R19: Rule = Rule {
                 .condition_if(name, told)
                 .mark(rule.mark())
                 .scope(authenticates.iter().filter_map(|backend| backend.service.as_ref()))
-                .breaks(format!("clients of {name} get 500 for every request of the rule")),
+                .breaks(format!(
+                    "clients of {name} get {} for every request of the rule",
+                    answer_to([name], 500)
+                )),
             );
         }
     },
