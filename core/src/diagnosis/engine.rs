@@ -69,6 +69,11 @@ impl Findings {
         })
     }
 
+    /// The first finding that is so, to add to it.
+    pub fn find_mut(&mut self, is: impl Fn(&Finding) -> bool) -> Option<&mut Finding> {
+        self.list.iter_mut().find(|finding| is(finding))
+    }
+
     /// What was found so far.
     pub fn iter(&self) -> impl Iterator<Item = &Finding> {
         self.list.iter()

@@ -33,45 +33,56 @@ pub(in crate::diagnosis) const D3: Rule = Rule {
     ],
     check: |context, findings| {
         for (in_pod, rendered) in found(context) {
-            let mut seen = BTreeSet::new();
-            for connection in of_gateway(context, &in_pod.gateway) {
+            let mut files: BTreeMap<String, OnDisk<'_>> = BTreeMap::new();
+            let connections = of_gateway(context, &in_pod.gateway);
+            for connection in &connections {
                 let Some(tls) = &connection.tls else { continue };
-                let mut files = Vec::new();
+                let mut add = |what, object, key, path| {
+                    let known = files.entry(path).or_insert_with(|| OnDisk {
+                        what,
+                        object,
+                        key,
+                        of: BTreeSet::new(),
+                    });
+                    known.of.extend([&connection.service, &connection.route, &tls.policy]);
+                };
                 if let TrustSource::Object { object, key } = &tls.trust {
                     let file = bundle_file(&object.namespace, &object.name);
-                    files.push(("CA", object, key.as_str(), file));
+                    add("CA", object, key.as_str(), file);
                 }
                 if let Some(secret) = &tls.client_certificate {
                     let file = key_pair_file(&secret.namespace, &secret.name);
-                    files.push(("client certificate", secret, "tls.crt", file));
+                    add("client certificate", secret, "tls.crt", file);
                 }
-                for (what, object, key, path) in files {
-                    if !seen.insert(path.clone()) {
-                        continue;
-                    }
-                    let finding = on_disk(context, in_pod, rendered, what, object, key, &path);
-                    if let Some(finding) = finding {
-                        findings.add(finding.scope([
-                            &connection.service,
-                            &connection.route,
-                            &tls.policy,
-                        ]));
-                    }
+            }
+            for (path, file) in &files {
+                if let Some(finding) = on_disk(context, in_pod, rendered, file, path) {
+                    findings.add(finding.scope(file.of.iter().copied()));
                 }
             }
         }
     },
 };
 
+/// A file that nginx needs for connections.
+struct OnDisk<'a> {
+    what: &'static str,
+    object: &'a ObjectRef,
+    key: &'a str,
+    /// The Services, routes and policies of these connections.
+    of: BTreeSet<&'a ObjectRef>,
+}
+
 fn on_disk(
     context: &Context<'_>,
     in_pod: &InPod,
     rendered: &Rendered,
-    what: &str,
-    object: &ObjectRef,
-    key: &str,
+    file: &OnDisk<'_>,
     path: &str,
 ) -> Option<Finding> {
+    let OnDisk {
+        what, object, key, ..
+    } = *file;
     let held = trust::certificates(context.snapshot, object, key).ok()?;
     let prints: Vec<&String> = held.iter().map(|facts| &facts.fingerprint_sha256).collect();
     let pod = &in_pod.pod;

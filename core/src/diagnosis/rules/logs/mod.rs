@@ -92,7 +92,11 @@ pub(super) fn said(context: &Context<'_>, findings: &mut Findings, code: &'stati
             }
         }
     }
-    for ((gateway, service, _), said) in groups {
+    for ((gateway, service, _), mut said) in groups {
+        said.retain(|said| !is_of_older_file(context, findings, code, said));
+        if said.is_empty() {
+            continue;
+        }
         if let Some(finding) = findings.about(code, &[gateway, service]) {
             *finding = with_lines(context, finding.clone(), &said);
             let is_of_now = |said: &Said<'_>| !matches!(said.age(context), Age::BeforeReload(_));
@@ -101,6 +105,56 @@ pub(super) fn said(context: &Context<'_>, findings: &mut Findings, code: &'stati
             findings.add(finding);
         }
     }
+}
+
+/// Whether a line comes of an older CA or client certificate on the disk of one data-plane pod (NGF-D3): it proves
+/// nothing of what the objects hold and of what the backend presents, and is shown there.
+fn is_of_older_file(
+    context: &Context<'_>,
+    findings: &mut Findings,
+    code: &str,
+    said: &Said<'_>,
+) -> bool {
+    let counted = said.joined.counted;
+    let what = match (&counted.last_line.what, code) {
+        (What::VerifyError { .. }, _) => "The CA ",
+        (
+            _,
+            "NGF-B2" | "NGF-B3" | "NGF-B4" | "NGF-B5" | "NGF-B6" | "NGF-B10" | "NGF-B11",
+        ) => "The client certificate ",
+        _ => return false,
+    };
+    let Some(pod) = said.data_plane_pod(context) else {
+        return false;
+    };
+    let plan = said.plan;
+    let is_it = |finding: &Finding| {
+        let has = |object: &ObjectRef| finding.objects().any(|known| known == object);
+        finding.code == "NGF-D3"
+            && finding.title.starts_with(what)
+            && has(pod)
+            && has(&plan.service)
+    };
+    let Some(known) = findings.find_mut(is_it) else {
+        return false;
+    };
+    if said.age(context) == Age::Current {
+        known.severity = Severity::Error;
+        let effect = format!("clients whose requests {pod} takes get an error");
+        if known.effects.is_empty() {
+            known.effects.push(effect);
+        }
+    }
+    let place = said.joined.log.place();
+    let text = &counted.last_line.text;
+    let is_shown = known
+        .evidence
+        .iter()
+        .any(|line| line.value == *text && line.place == place);
+    if !is_shown {
+        *known = line(context, known.clone(), said.joined.log, counted);
+    }
+    true
 }
 
 fn finding(context: &Context<'_>, code: &'static str, said: &[Said<'_>]) -> Option<Finding> {
@@ -253,6 +307,18 @@ impl Said<'_> {
 
     fn mark(&self) -> Mark {
         mark(self.plan)
+    }
+
+    /// The data-plane pod whose nginx opened the connection: the log's own, or the client's in a backend's log.
+    fn data_plane_pod<'c>(&'c self, context: &'c Context<'_>) -> Option<&'c ObjectRef> {
+        let log = self.joined.log;
+        if log.role == Role::DataPlane {
+            return Some(&log.pod);
+        }
+        let client = self.joined.counted.last_line.request.client?.to_string();
+        let mut pods = context.snapshot.pods.values();
+        pods.find(|pod| pod.spec.ips.contains(&client))
+            .map(|pod| &pod.reference)
     }
 
     fn age(&self, context: &Context<'_>) -> Age {
