@@ -7,6 +7,9 @@
 mod access;
 mod agent;
 mod file;
+mod follow;
+mod join;
+mod json;
 mod line;
 mod nginx;
 mod tally;
@@ -82,6 +85,10 @@ impl Unbroken {
     /// Whether this line stands by itself; what a client began does not.
     pub fn is_whole(&mut self, line: &str) -> bool {
         let line = bounded(line, LONGEST);
+        // JSON has no line feed within a text.
+        if self.since_quote.is_none() && line.starts_with('{') {
+            return true;
+        }
         let quotes = line.bytes().filter(|byte| *byte == b'"').count();
         let odd = quotes % 2 == 1 && !shows_raw_bytes(line);
         match self.since_quote {

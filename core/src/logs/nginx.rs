@@ -8,6 +8,7 @@
 use jiff::{Timestamp, civil, tz::TimeZone};
 use ngf_text::sanitize;
 
+use super::json;
 use super::line::{About, Decoded, Level, Phase, Upstream, What, Writer};
 
 /// nginx cuts its lines at 2048 bytes (`NGX_MAX_ERROR_STR`); what is behind was written by no nginx.
@@ -37,6 +38,9 @@ pub(super) fn decode(line: &str) -> Option<Decoded> {
             text: sanitize::line(message, TEXT),
             request: About::default(),
         });
+    }
+    if line.starts_with('{') {
+        return json::decode(line);
     }
     let (head, message) = Head::read(line)?;
     let (message, fields) = split(message);
@@ -146,7 +150,7 @@ fn about(fields: &str) -> About {
 
 /// `https://10.0.0.1:8443/path`, `grpcs://[fd00::1]:8443`, `https://group/`, `10.0.0.1:8443`,
 /// `https://unix:/run/x.sock:/path`.
-fn upstream(text: &str) -> Upstream {
+pub(super) fn upstream(text: &str) -> Upstream {
     let place = text.split_once("://").map_or(text, |(_, place)| place);
     if let Some(path) = place.strip_prefix("unix:") {
         let path = path.split(':').next().unwrap_or(path);
@@ -162,7 +166,7 @@ fn upstream(text: &str) -> Upstream {
     }
 }
 
-fn what(level: Level, message: &str) -> Option<What> {
+pub(super) fn what(level: Level, message: &str) -> Option<What> {
     match level {
         Level::Debug => None,
         Level::Emerg => Some(refused(message)),
