@@ -37,7 +37,8 @@ use ngf_core::{
         plan::ProbePlan,
     },
     logs,
-    model::{kinds::Listener, object::ObjectRef},
+    model::{kind::Kind, kinds::Listener, object::ObjectRef, topology::host_and_port},
+    world::in_words,
 };
 use ngf_text::{host_and_port, in_words};
 
@@ -226,6 +227,12 @@ pub async fn client_view(
         cancel,
         ..
     } = *asked;
+    if plan.route.kind == Kind::GRPCRoute {
+        return Err(
+            "not asked: a client of a GRPCRoute speaks HTTP/2, and an HTTP/1.1 request would prove nothing"
+                .to_owned(),
+        );
+    }
     let listener = listener(transports, plan).ok_or("no listener of it is known")?;
     let tls = match listener.protocol.as_str() {
         "HTTP" => None,

@@ -19,10 +19,13 @@ pub async fn settle_demand(
     cancel: &CancellationToken,
 ) {
     let seen = &transcript.client_certificate;
-    // Without a request only an alert, or its absence, shows what the backend makes of a client.
-    let by_alert = !spec.protocol.is_http1() && transcript.nginx.outcome == Outcome::Ok;
-    let is_open = client::is_demand_open(seen) || by_alert && client::is_silent(seen);
-    if !is_open {
+    // Without an answer only an alert, or its absence, shows what the backend makes of a client.
+    let is_open = client::is_demand_open(seen);
+    let by_alert = !is_open
+        && !spec.protocol.is_http1()
+        && transcript.nginx.outcome == Outcome::Ok
+        && client::is_silent(seen);
+    if !is_open && !by_alert {
         return;
     }
     let without = spec.without_client_certificate();

@@ -222,7 +222,7 @@ async fn in_plain_text(
 ) -> Seen {
     let until = Instant::now() + spec.timeout;
     let exchange = exchange(&mut stream, spec, request, until, recorder).await;
-    let (ending, http) = ending_of(exchange, recorder);
+    let (ending, http) = ending_of(exchange, spec, recorder);
     Seen {
         address: None,
         tls: None,
@@ -252,7 +252,7 @@ async fn over_tls(
             None => {
                 let until = Instant::now() + spec.timeout;
                 let exchange = exchange(&mut session.stream, spec, request, until, recorder).await;
-                let (ending, answer) = ending_of(exchange, recorder);
+                let (ending, answer) = ending_of(exchange, spec, recorder);
                 http = answer;
                 ending
             }
@@ -299,7 +299,7 @@ async fn exchange<S: AsyncRead + AsyncWrite + Unpin>(
 ) -> Exchange {
     match spec.protocol {
         Protocol::Http1 => http::exchange(stream, &spec.http, request, until, recorder).await,
-        Protocol::Http2 => http2::open(stream, until, recorder).await,
+        Protocol::Http2 => http2::exchange(stream, &spec.http, until, recorder).await,
         Protocol::Stream => http2::listen(stream, until).await,
     }
 }
@@ -381,7 +381,11 @@ async fn close<S: AsyncRead + AsyncWrite + Unpin>(session: &mut Session<S>) {
     drop(tokio::time::timeout(PATIENCE, session.stream.shutdown()).await);
 }
 
-fn ending_of(exchange: Exchange, recorder: &Recorder) -> (Ending, Option<HttpAnswer>) {
+fn ending_of(
+    exchange: Exchange,
+    spec: &ProbeSpec,
+    recorder: &Recorder,
+) -> (Ending, Option<HttpAnswer>) {
     let ending = match exchange {
         Exchange::NotSent(error) => Ending::SendFailed(TlsFailure::from_io(&error)),
         Exchange::SendTimedOut => Ending::SendTimedOut,
@@ -398,6 +402,12 @@ fn ending_of(exchange: Exchange, recorder: &Recorder) -> (Ending, Option<HttpAns
         Exchange::Http2 => Ending::SpeaksHttp2,
         Exchange::Quiet => Ending::HandshakeDone,
         Exchange::InvalidHead(words) => Ending::InvalidHead(sanitize::line(&words, 500)),
+        // A gRPC health check is the probe's own: what a backend makes of it says nothing of its clients' calls.
+        Exchange::Answer(answer)
+            if spec.http.is_health_check() && !verdict::client::is_refusal(&answer.http) =>
+        {
+            return (Ending::SpeaksHttp2, Some(answer.http));
+        }
         Exchange::Answer(answer) => {
             let http = answer.http.clone();
             return (Ending::Answered(answer), Some(http));

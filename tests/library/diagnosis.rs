@@ -602,6 +602,9 @@ const MASKINGS: &[(&str, &str, &str)] = &[
     ("NGF-X4", "NGF-N3", "there is no endpoint to speak to"),
     ("NGF-X1", "NGF-M7", "there is no bundle"),
     ("NGF-X1", "NGF-P8", "there is no bundle"),
+    ("NGF-N3", "NGF-R20", "no request goes to a weight of 0"),
+    ("NGF-R8", "NGF-R20", "no request goes to a weight of 0"),
+    ("NGF-X4", "NGF-R20", "no request goes to a weight of 0"),
 ];
 
 /// The codes of the findings that nothing else causes, and that say that something is wrong.

@@ -24,8 +24,9 @@ use ngf_core::{
         ngf::key_pair_file,
         plan::{PlannedTls, ProbePlan, TrustSource},
     },
-    model::{object::ObjectRef, snapshot::Snapshot},
-    rendered::CertificateFile,
+    model::{kind::Kind, object::ObjectRef, snapshot::Snapshot},
+    rendered::{CertificateFile, certificate_files},
+    world::in_words,
 };
 use ngf_text::in_words;
 
@@ -123,10 +124,15 @@ impl Inputs {
                 host: plan.endpoint.address.clone(),
                 port: plan.endpoint.port,
                 tls,
-                http: HttpSpec {
-                    method: "GET".to_owned(),
-                    host: plan.host.clone(),
-                    path: marked(&plan.path, PROBE),
+                // A call of a route's own method could change something.
+                http: if plan.route.kind == Kind::GRPCRoute {
+                    HttpSpec::health_check(plan.host.clone())
+                } else {
+                    HttpSpec {
+                        method: "GET".to_owned(),
+                        host: plan.host.clone(),
+                        path: marked(&plan.path, PROBE),
+                    }
                 },
                 protocol: plan.protocol,
                 timeout,

@@ -29,12 +29,9 @@ use tokio_util::sync::CancellationToken;
 
 pub use self::inputs::mounted_trust;
 use self::inputs::{Inputs, Read};
-use crate::{
-    IN_CLUSTER,
-    beside::{self, Address, Asked, Beside},
-    making::{Made, only},
-    transport::{Exec, Transports, Via, Way, WayTaken, Ways},
-};
+use crate::{IN_CLUSTER, beside::{self, Address, Asked, Beside}, making::{Made, only}, transport::{Exec, NoDataPlane, Transports, Via, Way, WayTaken, Ways}};
+use ngf_core::{data_plane::data_plane, diagnosis::plan::ProbePlan, model::object::is_ambient};
+use ngf_text::in_words;
 use ngf_core::{
     data_plane::{NoDataPlane, data_plane},
     diagnosis::plan::ProbePlan,
@@ -249,6 +246,10 @@ impl Prober {
             transcript.nginx.client_status = None;
             transcript.not_proven.push(why);
         }
+        if let Some(why) = self.wrapped_by_mesh(plan, way) {
+            transcript.nginx.client_status = None;
+            transcript.not_proven.push(why);
+        }
         not_taken.extend(read.notes.iter().cloned());
         Seen {
             transcript: Arc::new(transcript),
@@ -263,6 +264,21 @@ impl Prober {
             again: Some((read.spec, Arc::clone(&way.dial))),
             notes: read.notes,
         }
+    }
+
+    /// Why a connection from elsewhere than a data-plane pod proves nothing about nginx's: Istio's ambient mesh
+    /// may take the connections of pods into tunnels of its own, by their identity.
+    fn wrapped_by_mesh(&self, plan: &ProbePlan, way: &Way) -> Option<String> {
+        if way.data_plane.is_some() {
+            return None;
+        }
+        let pod = self.transports.snapshot().pods.get(plan.endpoint.pod.as_ref()?)?;
+        is_ambient(&pod.meta).then(|| {
+            format!(
+                "not proven: {} is in Istio's ambient mesh, which may treat nginx's connection otherwise than this one; --via exec connects as nginx does",
+                pod.reference
+            )
+        })
     }
 
     /// Measures which TLS versions, cipher suites and groups a backend accepts.

@@ -43,7 +43,7 @@ pub static RULES: &[Rule] = &[
     policy::unused::P1, policy::invalid::P2, policy::invalid::P3, policy::invalid::P4, policy::invalid::P5, policy::invalid::P6, policy::invalid::P7, policy::bundle::P8,
     policy::bundle::P9, policy::bundle::P10, policy::P12, policy::P13, policy::P14, policy::invalid::P15,
     route::R1, route::R2, route::backend::R3, route::backend::R4, route::backend::R5, route::protocol::R6, route::backend::R7, route::endpoints::R8, route::R9,
-    route::protocol::R10, route::R11, route::protocol::R12, route::R13, route::R16, route::R18, route::refused::R19, route::backend::R17, route::endpoints::N3,
+    route::protocol::R10, route::R11, route::protocol::R12, route::R13, route::R16, route::R18, route::refused::R19, route::weight::R20, route::backend::R17, route::endpoints::N3,
     cert_manager::M1, cert_manager::M2, cert_manager::M3, cert_manager::M4, cert_manager::written::M5, policy::bundle::M6,
     cert_manager::written::M7, cert_manager::written::M8, cert_manager::written::M9, cert_manager::written::M10,
     expiry::E1, expiry::E2, expiry::E3,

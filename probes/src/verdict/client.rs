@@ -88,6 +88,16 @@ pub(crate) fn settle_by_alert(seen: &mut ClientCertificate, without: Demand) {
     }
 }
 
+/// Whether an answer refuses the client for its certificate, or for its server name.
+pub fn is_refusal(answer: &HttpAnswer) -> bool {
+    let pages = [NO_CERTIFICATE_PAGE, BAD_CERTIFICATE_PAGE];
+    match answer.status {
+        NO_CERTIFICATE | BAD_CERTIFICATE | 421 => true,
+        400 => pages.iter().any(|page| answer.body.contains(page)),
+        _ => false,
+    }
+}
+
 fn word(seen: &ClientCertificate, reaction: &Reaction<'_>) -> Word {
     if let Some(answer) = reaction.http {
         let status = answer.status;

@@ -11,9 +11,7 @@ mod sentence;
 use crate::engine::openssl::failure::{QueuedError, TlsFailure};
 use crate::steps::http::Answer;
 use crate::steps::http::body::BodyEnd;
-use ngf_tls::certificate::CertificateFacts;
-use ngf_tls::engine::UpstreamName;
-use ngf_tls::transcript::{ClientCertificate, NginxVerdict, Outcome, VerifyEvent};
+use ngf_tls::transcript::{ClientCertificate, Demand, NginxVerdict, Outcome, VerifyEvent};
 
 /// All that the verdict rests on.
 #[derive(Debug)]
@@ -151,14 +149,15 @@ pub fn judge(observed: &Observed<'_>) -> NginxVerdict {
     }
 }
 
-/// What a probe without a request leaves open where the backend asks for a client certificate.
-pub(crate) const CLIENT_NOT_PROVEN: &str = "the probe sends no request here, so it does not show whether the backend accepts the client: a backend such as nginx refuses a client certificate, or a client without one, only when a request comes (400)";
+/// What a probe without an answer to a request leaves open where the backend asks for a client certificate.
+pub(crate) const CLIENT_NOT_PROVEN: &str = "the probe got no answer to a request here, so it does not show whether the backend accepts the client: a backend such as nginx refuses a client certificate, or a client without one, only when a request comes (400)";
 
 /// What the exchange leaves open.
 pub(crate) fn not_proven(ending: &Ending, client: &ClientCertificate) -> Vec<String> {
     let is_open = matches!(ending, Ending::SpeaksHttp2 | Ending::HandshakeDone)
         && client.requested
-        && client.accepted.is_none();
+        && client.accepted.is_none()
+        && matches!(client.demand, Demand::Requested | Demand::Unknown);
     is_open
         .then(|| CLIENT_NOT_PROVEN.to_owned())
         .into_iter()

@@ -288,7 +288,7 @@ fn exchange_words(observed: &Observed<'_>, ending: &Ending, within: &str) -> Str
             "{verified}{target} does not speak HTTP/2, which NGINX speaks to it: it answers with {opening:?}"
         ),
         Ending::SpeaksHttp2 => format!(
-            "{target} speaks HTTP/2{}{}; no request was sent",
+            "{target} speaks HTTP/2{}{}",
             mutual_asked(observed),
             older(observed)
         ),

@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 
 use ngf_probes::dial::Direct;
 use ngf_probes::settle_demand;
-use ngf_probes::spec::ProbeSpec;
-use ngf_tls::protocol::Protocol;
+use ngf_probes::spec::{HttpSpec, ProbeSpec};
+use ngf_tls::{mark::is_marked, protocol::Protocol};
 use ngf_tls::transcript::{Demand, Outcome, Transcript};
 use openssl::pkey::PKey;
 use openssl::ssl::{SslAcceptor, SslMethod};
@@ -106,7 +106,7 @@ async fn a_backend_that_selects_h2_answers_with_settings() {
         Some("h2")
     );
     assert!(fields(&seen, "HTTP/2 SETTINGS", "MAX_CONCURRENT_STREAMS").is_some());
-    assert_eq!(seen.nginx.client_status, None, "no request was sent");
+    assert_eq!(seen.nginx.client_status, Some(204));
     assert!(seen.not_proven.is_empty(), "it asks for no certificate");
     assert_eq!(through_nginx(&ca, nginx.port).0, 204);
 
@@ -203,20 +203,68 @@ async fn plain_text_backends_are_told_apart_too() {
     }
 }
 
-/// nginx judges the client certificate with the request only: SETTINGS prove nothing of it.
+/// nginx judges the client certificate with the request only: a handshake proves nothing of it.
 #[tokio::test]
-async fn settings_do_not_prove_that_nginx_takes_the_client_certificate() {
+async fn a_handshake_does_not_prove_that_nginx_accepts_the_client_certificate() {
     peer!("nginx");
     let (ca, app) = authority();
     let stranger = Template::client("stranger").self_signed();
     let nginx = backend(&app, true, Some(&ca));
-    for protocol in [Protocol::Http2, Protocol::Stream] {
-        let spec = presenting(over_tls(nginx.port, &[&ca]), &stranger, &[]);
-        let seen = run(&speaking(spec, protocol)).await;
-        assert_eq!(seen.client_certificate.accepted, None);
-        assert_eq!(seen.not_proven.len(), 1, "{:?}", seen.not_proven);
-        assert_eq!(seen.client_certificate.demand, Demand::Requested);
-    }
+    let spec = presenting(over_tls(nginx.port, &[&ca]), &stranger, &[]);
+    let seen = run(&speaking(spec, Protocol::Stream)).await;
+    assert_eq!(seen.client_certificate.accepted, None);
+    assert_eq!(seen.not_proven.len(), 1, "{:?}", seen.not_proven);
+    assert_eq!(seen.client_certificate.demand, Demand::Requested);
+}
+
+/// A gRPC backend of nginx answers a request of a client that it does not accept with its page, over HTTP/2.
+#[tokio::test]
+async fn a_grpc_backend_s_answer_shows_what_it_makes_of_the_client() {
+    peer!("nginx");
+    let (ca, app) = authority();
+    let stranger = Template::client("stranger").self_signed();
+    let client = Template::client("gateway").signed_by(&ca);
+    let nginx = backend(&app, true, Some(&ca));
+    let call = |spec: ProbeSpec| ProbeSpec {
+        http: HttpSpec::health_check(HOST.to_owned()),
+        ..speaking(spec, Protocol::Http2)
+    };
+
+    let none = run(&call(over_tls(nginx.port, &[&ca]))).await;
+    assert_eq!(none.nginx.outcome, Outcome::HttpError, "{}", none.nginx.sentence);
+    assert_eq!(none.nginx.client_status, Some(400));
+    assert_eq!(none.client_certificate.demand, Demand::Required);
+    let page = none.http.expect("an answer").body;
+    assert!(page.contains("No required SSL certificate was sent"), "{page}");
+
+    let refused = presenting(over_tls(nginx.port, &[&ca]), &stranger, &[]);
+    let refused = run(&call(refused)).await;
+    assert_eq!(refused.client_certificate.accepted, Some(false));
+    let page = refused.http.expect("an answer").body;
+    assert!(page.contains("The SSL certificate error"), "{page}");
+
+    let spec = call(presenting(over_tls(nginx.port, &[&ca]), &client, &[]));
+    let mut taken = run(&spec).await;
+    assert_eq!(taken.nginx.outcome, Outcome::Ok, "{}", taken.nginx.sentence);
+    assert_eq!(taken.nginx.client_status, None, "the call is the probe's own");
+    assert_eq!(taken.client_certificate.accepted, Some(true));
+    assert!(taken.not_proven.is_empty(), "{:?}", taken.not_proven);
+    settle_demand(&mut taken, &spec, &Direct, &CancellationToken::new()).await;
+    assert_eq!(taken.client_certificate.demand, Demand::Required);
+}
+
+/// The request over HTTP/2 is marked as this tool's, and a GET is asked as it stands.
+#[tokio::test]
+async fn a_backend_s_log_shows_the_marked_request() {
+    peer!("nginx");
+    let (ca, app) = authority();
+    let nginx = backend(&app, true, None);
+    let seen = run(&speaking(over_tls(nginx.port, &[&ca]), Protocol::Http2)).await;
+    assert_eq!(seen.http.expect("an answer").status, 204);
+    assert_eq!(seen.nginx.client_status, Some(204));
+    let call = HttpSpec::health_check(HOST.to_owned());
+    assert_eq!(call.path, "/grpc.health.v1.Health/Check?ngf-tui=probe");
+    assert!(is_marked(&format!("POST {} HTTP/2.0", call.path)));
 }
 
 /// A server that judges clients in TLS sends its alert after a TLS 1.3 handshake, and the probe waits for it.

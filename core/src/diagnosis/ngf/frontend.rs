@@ -4,7 +4,7 @@
 use super::{
     gateway::grant_allows,
     known,
-    release::Release,
+    release::{Release, Running},
     resolve::{Resolved, resolve_config_map, resolve_frontend_secret},
 };
 use crate::model::{
@@ -25,6 +25,8 @@ pub enum CaFault {
     Unusable(String),
     /// NGF accepts the Opaque Secret, and writes none of its certificates.
     NotWritten,
+    /// The same, if the release that runs, which is not known or newer than what was read, still does so.
+    PerhapsNotWritten,
 }
 
 /// A CA for the clients of a listener.
@@ -135,7 +137,13 @@ fn fault(
     match resolved {
         Resolved::Unknown(why) => Err(why),
         Resolved::Refused(_, words) => Ok(Some(CaFault::Unusable(words))),
-        Resolved::Usable if is_opaque(snapshot, object) => Ok(Some(CaFault::NotWritten)),
+        Resolved::Usable if is_opaque(snapshot, object) => {
+            Ok(Some(if Running::of(snapshot).writes_no_opaque_ca() {
+                CaFault::NotWritten
+            } else {
+                CaFault::PerhapsNotWritten
+            }))
+        }
         Resolved::Usable => Ok(None),
     }
 }
@@ -149,13 +157,20 @@ fn is_opaque(snapshot: &Snapshot, object: &ObjectRef) -> bool {
         )
 }
 
+impl CaFault {
+    /// Whether NGF refuses the CA.
+    pub fn is_refused(&self) -> bool {
+        !matches!(self, Self::NotWritten | Self::PerhapsNotWritten)
+    }
+}
+
 impl Demand {
     /// Whether NGF refuses the listener, because none of its CAs can be used; `None` where nobody knows.
     pub fn refuses_listener(&self) -> Option<bool> {
         let refused = |ca: &Ca| match &ca.fault {
             Ok(None | Some(CaFault::NotWritten)) => Some(false),
+            Err(_) | Ok(Some(CaFault::PerhapsNotWritten)) => None,
             Ok(Some(_)) => Some(true),
-            Err(_) => None,
         };
         let verdicts: Vec<Option<bool>> = self.cas.iter().map(refused).collect();
         if verdicts.contains(&Some(false)) {
@@ -170,7 +185,12 @@ impl Demand {
     /// Whether the listener's configuration names a CA file that NGF does not write.
     pub fn lacks_file(&self) -> bool {
         let not_written = |ca: &Ca| ca.fault == Ok(Some(CaFault::NotWritten));
-        let written = |ca: &Ca| matches!(ca.fault, Ok(None) | Err(_));
+        let written = |ca: &Ca| {
+            matches!(
+                ca.fault,
+                Ok(None | Some(CaFault::PerhapsNotWritten)) | Err(_)
+            )
+        };
         !self.insecure && self.cas.iter().any(not_written) && !self.cas.iter().any(written)
     }
 }

@@ -226,6 +226,22 @@ impl Running {
     }
 }
 
+impl Running {
+    /// Whether it is certain to accept an Opaque Secret as CA of a listener's clients and to write none of its
+    /// certificates: 2.6.0 to 2.6.7 were read, issue 5872 tells of 2.7.0, and its fix (5913) came after 2.7.1. Of
+    /// pre-releases and builds without a version nobody knows.
+    pub fn writes_no_opaque_ca(&self) -> bool {
+        let Some((_, version)) = &self.said_by else {
+            return false;
+        };
+        let version = version.trim().trim_start_matches('v');
+        let (numbers, suffix) = version.split_once('-').unwrap_or((version, ""));
+        let is_release = matches!(suffix, "" | "ubi" | "alpine");
+        let numbers: Vec<u32> = numbers.split('.').filter_map(|n| n.parse().ok()).collect();
+        is_release && matches!(numbers.as_slice(), [2, 6, 0..=7] | [2, 7, 0..=1])
+    }
+}
+
 /// `ghcr.io/nginx/nginx-gateway-fabric:2.6.7` in a container `nginx-gateway`.
 fn controller(workload: &Object<Workload>) -> Option<Running> {
     let container = container(workload, "nginx-gateway")?;
@@ -295,6 +311,29 @@ mod tests {
         ] {
             assert_eq!(Release::of_version(version), release, "{version}");
         }
+    }
+
+    #[test]
+    fn what_a_release_does_is_certain_of_those_that_were_read() {
+        for (version, is_certain) in [
+            ("2.6.0", true),
+            ("v2.6.7-ubi", true),
+            ("2.6.8", false),
+            ("2.7.0", true),
+            ("2.7.1", true),
+            ("2.7.2", false),
+            ("2.7.0-rc.1", false),
+            ("2.7", false),
+            ("2.8.0", false),
+        ] {
+            let said_by = ObjectRef::new(Kind::Deployment, "nginx-gateway", "ngf");
+            let running = Running {
+                said_by: Some((said_by, version.to_owned())),
+                ..Running::default()
+            };
+            assert_eq!(running.writes_no_opaque_ca(), is_certain, "{version}");
+        }
+        assert!(!Running::default().writes_no_opaque_ca());
     }
 
     #[test]

@@ -90,7 +90,7 @@ pub(in crate::diagnosis) const L1: Rule = Rule {
         let mut by_ca: ByCa<'_> = BTreeMap::new();
         for one in demanding(context) {
             for ca in one.demand.cas.clone() {
-                let is_bad = matches!(&ca.fault, Ok(Some(fault)) if *fault != CaFault::NotWritten);
+                let is_bad = matches!(&ca.fault, Ok(Some(fault)) if fault.is_refused());
                 if is_bad {
                     let key = (&one.gateway.reference, ca.label.clone());
                     let (_, users) = by_ca.entry(key).or_insert_with(|| (ca, Vec::new()));
@@ -204,10 +204,17 @@ pub(in crate::diagnosis) const L2: Rule = Rule {
                 let Some(object) = ca
                     .object
                     .as_ref()
-                    .filter(|_| ca.fault == Ok(Some(CaFault::NotWritten)) && !one.demand.insecure)
+                    .filter(|_| {
+                        matches!(&ca.fault, Ok(Some(fault)) if !fault.is_refused())
+                            && !one.demand.insecure
+                    })
                 else {
                     continue;
                 };
+                if ca.fault == Ok(Some(CaFault::PerhapsNotWritten)) {
+                    findings.add(perhaps_not_written(context, &one, object));
+                    continue;
+                }
                 let breaks_all = one.demand.lacks_file();
                 let severity = if breaks_all {
                     Severity::Error
@@ -238,6 +245,37 @@ pub(in crate::diagnosis) const L2: Rule = Rule {
         }
     },
 };
+
+/// L2 where nobody knows whether the release that runs still does so.
+fn perhaps_not_written(
+    context: &Context<'_>,
+    one: &Demanding<'_>,
+    object: &ObjectRef,
+) -> Finding {
+    let release = match &context.running.said_by {
+        Some((_, version)) => format!("what NGF {version} does was not read"),
+        None => "which release of NGF runs is not known".to_owned(),
+    };
+    Finding::new(
+        "NGF-L2",
+        Severity::Warning,
+        &one.gateway.reference,
+        format!(
+            "Whether NGF writes {object}, a CA of the clients of listener {}, is not known: it is Opaque",
+            one.listener.name
+        ),
+    )
+    .unknown()
+    .because(format!(
+        "NGF 2.6.0 to 2.6.7, 2.7.0 and 2.7.1 accept it and do not write it, so that nginx can refuse the configuration; {release}."
+    ))
+    .mark(one.mark())
+    .scope([object])
+    .evidence("type", "Opaque", object.to_string())
+    .remedy(Remedy::say(format!(
+        "Put the ca.crt of {object} into a ConfigMap, and name that in spec.tls.frontend: every release takes it."
+    )))
+}
 
 pub(in crate::diagnosis) const L3: Rule = Rule {
     code: "NGF-L3",

@@ -22,7 +22,7 @@ pub const REQUEST: &str = "HTTP request";
 pub const RESPONSE: &str = "HTTP response";
 
 /// How much of a body is kept, in characters.
-const EXCERPT: usize = 2_048;
+pub(super) const EXCERPT: usize = 2_048;
 
 /// What is wrong with a request that cannot be sent as it is.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -93,7 +93,7 @@ pub enum Exchange {
         /// The length that nginx reads from them, where it refuses that.
         too_large: Option<u32>,
     },
-    /// The backend opened the HTTP/2 connection with its SETTINGS frame.
+    /// The backend opened the HTTP/2 connection with its SETTINGS frame, and gave no answer that says more.
     Http2,
     /// Nothing was sent, and the backend kept the connection.
     Quiet,

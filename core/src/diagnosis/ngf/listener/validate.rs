@@ -317,7 +317,7 @@ fn clients(surroundings: &Surroundings<'_>, draft: &mut Draft<'_>) {
     let Some(demand) = frontend::demand(snapshot, *release, gateway, port) else {
         return;
     };
-    let bad = |ca: &frontend::Ca| matches!(&ca.fault, Ok(Some(fault)) if *fault != frontend::CaFault::NotWritten);
+    let bad = |ca: &frontend::Ca| matches!(&ca.fault, Ok(Some(fault)) if fault.is_refused());
     match demand.refuses_listener() {
         None => draft.known = false,
         Some(true) => {

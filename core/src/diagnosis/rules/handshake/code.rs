@@ -90,7 +90,7 @@ pub(super) fn tls_error(transcript: &Transcript, asked: bool) -> &'static str {
 /// The 400 pages of nginx (`ngx_http_special_response.c`); what else a backend answers is its own
 /// affair.
 pub(super) fn http_error(probed: &Probed, transcript: &Transcript) -> Option<&'static str> {
-    if transcript.protocol == Protocol::Http2 {
+    if transcript.protocol == Protocol::Http2 && transcript.http.is_none() {
         let line = transcript.nginx.log_line.as_deref()?;
         return Some(no_http2(line, probed.plan.tls.is_some()));
     }

@@ -5,22 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use ngf_tls::transcript::{Outcome, Transcript};
 
 use super::{Age, age, line, mark};
-use crate::{
-    command::Command,
-    diagnosis::{
-        admits::{Admits, admits},
-        context::Context,
-        engine::Findings,
-        finding::{Finding, Remedy, Severity},
-        joined::Joined,
-        plan::ProbePlan,
-        registry::Rule,
-        rules::{change, handshake::objects},
-        words,
-    },
-    logs::{Phase, What},
-    model::{kind::Kind, object::ObjectRef},
-};
+use crate::{command::Command, diagnosis::{admits::{Admits, admits}, context::Context, engine::Findings, finding::{Finding, Remedy, Severity}, joined::Joined, plan::ProbePlan, registry::Rule, rules::{change, handshake::objects}, words}, logs::{Phase, What}, model::{kind::Kind, object::{ObjectRef, is_ambient}}};
 
 /// Containers that service meshes put before an application's.
 const SIDECARS: &[&str] = &["istio-proxy", "linkerd-proxy"];
@@ -177,7 +162,7 @@ pub(in crate::diagnosis) const N2: Rule = Rule {
     code: "NGF-N2",
     severity: Severity::Warning,
     title: "A sidecar before the backend may take the gateway's TLS for its own",
-    explanation: "The backend closes the connection in the handshake, and its pod has a service mesh's sidecar. With strict mutual TLS of the mesh the sidecar takes only its mesh's certificates; a policy of the Gateway API adds a second TLS inside of it. Whether the sidecar or the application closes, its log tells.",
+    explanation: "The backend closes the connection in the handshake, and its pod has a service mesh's sidecar, or is in Istio's ambient mesh. With strict mutual TLS of the mesh the sidecar takes only its mesh's certificates; a policy of the Gateway API adds a second TLS inside of it. Whether the sidecar or the application closes, its log tells.",
     remedy: "Exclude the port from the mesh, or let the mesh accept it (Istio: PeerAuthentication PERMISSIVE for the port).",
     causes: &[],
     check: |context, findings| {
@@ -201,6 +186,9 @@ pub(in crate::diagnosis) const N2: Rule = Rule {
             let Some(pod) = pod else { continue };
             let mut containers = pod.spec.containers.iter();
             let Some(sidecar) = containers.find(|c| SIDECARS.contains(&c.name.as_str())) else {
+                if is_ambient(&pod.meta) && seen.insert(&plan.service) {
+                    findings.add(in_ambient_mesh(plan, &pod.reference));
+                }
                 continue;
             };
             if !seen.insert(&plan.service) {
@@ -236,6 +224,29 @@ pub(in crate::diagnosis) const N2: Rule = Rule {
         }
     },
 };
+
+/// Istio's ambient mesh has no sidecar: ztunnel on the node stands before the pod.
+fn in_ambient_mesh(plan: &ProbePlan, pod: &ObjectRef) -> Finding {
+    Finding::new(
+        "NGF-N2",
+        Severity::Warning,
+        &plan.service,
+        format!(
+            "{} closes the handshake, and {pod} is in Istio's ambient mesh",
+            plan.service
+        ),
+    )
+    .unknown()
+    .scope(objects(plan).iter())
+    .evidence(
+        "mesh",
+        "istio.io/dataplane-mode=ambient, or ambient.istio.io/redirection=enabled",
+        pod.to_string(),
+    )
+    .remedy(Remedy::say(
+        "Read the log of ztunnel on the pod's node of that moment. With a strict PeerAuthentication ztunnel accepts only connections of the mesh: let it accept the port (PERMISSIVE), or add the data plane's pods to the mesh.",
+    ))
+}
 
 fn is_closed(what: &What) -> bool {
     matches!(

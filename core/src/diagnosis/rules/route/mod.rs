@@ -4,6 +4,7 @@ pub(in crate::diagnosis) mod backend;
 pub(in crate::diagnosis) mod endpoints;
 pub(in crate::diagnosis) mod protocol;
 pub(in crate::diagnosis) mod refused;
+pub(in crate::diagnosis) mod weight;
 
 use std::collections::{BTreeMap, BTreeSet};
 
