@@ -272,7 +272,11 @@ impl Prober {
         if way.data_plane.is_some() {
             return None;
         }
-        let pod = self.transports.snapshot().pods.get(plan.endpoint.pod.as_ref()?)?;
+        let pod = self
+            .transports
+            .snapshot()
+            .pods
+            .get(plan.endpoint.pod.as_ref()?)?;
         is_ambient(&pod.meta).then(|| {
             format!(
                 "not proven: {} is in Istio's ambient mesh, which may treat nginx's connection otherwise than this one; --via exec connects as nginx does",

@@ -76,7 +76,10 @@ mod tests {
             (&json.what, &json.request, json.connection, &json.text),
             (&text.what, &text.request, text.connection, &text.text)
         );
-        assert!(matches!(json.request.upstream, Some(Upstream::Address { port: 8443, .. })));
+        assert!(matches!(
+            json.request.upstream,
+            Some(Upstream::Address { port: 8443, .. })
+        ));
     }
 
     #[test]

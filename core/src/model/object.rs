@@ -104,7 +104,10 @@ pub struct Meta {
 /// Whether a pod is in Istio's ambient mesh: by its own label, or by what Istio's CNI plugin writes into it where
 /// its namespace has the label.
 pub fn is_ambient(pod: &Meta) -> bool {
-    let label = pod.labels.get("istio.io/dataplane-mode").map(String::as_str);
+    let label = pod
+        .labels
+        .get("istio.io/dataplane-mode")
+        .map(String::as_str);
     let redirection = pod.annotations.get("ambient.istio.io/redirection");
     label == Some("ambient")
         || label != Some("none") && redirection.map(String::as_str) == Some("enabled")

@@ -464,6 +464,37 @@ mod tests {
     }
 
     #[test]
+    fn behind_a_port_that_is_meant_for_tls_mounted_secrets_are_read_without_a_policy() {
+        let objects = |port: Value| {
+            [
+                object(
+                    "v1",
+                    "Service",
+                    "app",
+                    &json!({"selector": {"app": "app"}, "ports": [port, {"name": "web", "port": 81}]}),
+                ),
+                deployment("app"),
+                gateway_api(
+                    "HTTPRoute",
+                    "route",
+                    &json!({"rules": [{"backendRefs": [{"name": "app", "port": 9000}]}]}),
+                ),
+            ]
+        };
+        let tls = json!({"name": "https-web", "port": 9000});
+        assert_eq!(wanted(&objects(tls)), ["Secret apps/app-tls"]);
+        let by_protocol = json!({"name": "a", "port": 9000, "appProtocol": "https"});
+        assert_eq!(wanted(&objects(by_protocol)), ["Secret apps/app-tls"]);
+        for other in [
+            json!({"name": "http", "port": 9000}),
+            // The route uses another port.
+            json!({"name": "https", "port": 8443}),
+        ] {
+            assert_eq!(wanted(&objects(other)), [""; 0]);
+        }
+    }
+
+    #[test]
     fn issuers_are_followed_to_the_root_and_circles_end() {
         let issuer = |kind: &str, name: &str, secret: &str| {
             object(

@@ -104,7 +104,8 @@ async fn call<S: AsyncRead + AsyncWrite + Unpin>(
         .handshake::<_, Bytes>(stream)
         .await?;
     let is_grpc = spec.is_health_check();
-    let request = request(spec, is_grpc).map_err(|_| h2::Error::from(h2::Reason::INTERNAL_ERROR))?;
+    let request =
+        request(spec, is_grpc).map_err(|_| h2::Error::from(h2::Reason::INTERNAL_ERROR))?;
     let (response, mut body) = sender.send_request(request, !is_grpc)?;
     if is_grpc {
         body.send_data(Bytes::from_static(EMPTY_MESSAGE), true)?;
@@ -154,7 +155,10 @@ fn request(spec: &HttpSpec, is_grpc: bool) -> Result<Request<()>, http::Error> {
         .method(spec.method.as_str())
         .uri(format!("https://{authority}{}", spec.path))
         .version(Version::HTTP_2)
-        .header("user-agent", format!("ngf-tui/{}", env!("CARGO_PKG_VERSION")));
+        .header(
+            "user-agent",
+            format!("ngf-tui/{}", env!("CARGO_PKG_VERSION")),
+        );
     if is_grpc {
         request = request
             .header("content-type", "application/grpc")

@@ -231,11 +231,19 @@ async fn a_grpc_backend_s_answer_shows_what_it_makes_of_the_client() {
     };
 
     let none = run(&call(over_tls(nginx.port, &[&ca]))).await;
-    assert_eq!(none.nginx.outcome, Outcome::HttpError, "{}", none.nginx.sentence);
+    assert_eq!(
+        none.nginx.outcome,
+        Outcome::HttpError,
+        "{}",
+        none.nginx.sentence
+    );
     assert_eq!(none.nginx.client_status, Some(400));
     assert_eq!(none.client_certificate.demand, Demand::Required);
     let page = none.http.expect("an answer").body;
-    assert!(page.contains("No required SSL certificate was sent"), "{page}");
+    assert!(
+        page.contains("No required SSL certificate was sent"),
+        "{page}"
+    );
 
     let refused = presenting(over_tls(nginx.port, &[&ca]), &stranger, &[]);
     let refused = run(&call(refused)).await;
@@ -246,7 +254,10 @@ async fn a_grpc_backend_s_answer_shows_what_it_makes_of_the_client() {
     let spec = call(presenting(over_tls(nginx.port, &[&ca]), &client, &[]));
     let mut taken = run(&spec).await;
     assert_eq!(taken.nginx.outcome, Outcome::Ok, "{}", taken.nginx.sentence);
-    assert_eq!(taken.nginx.client_status, None, "the call is the probe's own");
+    assert_eq!(
+        taken.nginx.client_status, None,
+        "the call is the probe's own"
+    );
     assert_eq!(taken.client_certificate.accepted, Some(true));
     assert!(taken.not_proven.is_empty(), "{:?}", taken.not_proven);
     settle_demand(&mut taken, &spec, &Direct, &CancellationToken::new()).await;

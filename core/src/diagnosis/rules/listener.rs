@@ -201,14 +201,10 @@ pub(in crate::diagnosis) const L2: Rule = Rule {
         for one in demanding(context) {
             let gateway = &one.gateway.reference;
             for ca in &one.demand.cas {
-                let Some(object) = ca
-                    .object
-                    .as_ref()
-                    .filter(|_| {
-                        matches!(&ca.fault, Ok(Some(fault)) if !fault.is_refused())
-                            && !one.demand.insecure
-                    })
-                else {
+                let Some(object) = ca.object.as_ref().filter(|_| {
+                    matches!(&ca.fault, Ok(Some(fault)) if !fault.is_refused())
+                        && !one.demand.insecure
+                }) else {
                     continue;
                 };
                 if ca.fault == Ok(Some(CaFault::PerhapsNotWritten)) {
@@ -247,11 +243,7 @@ pub(in crate::diagnosis) const L2: Rule = Rule {
 };
 
 /// L2 where nobody knows whether the release that runs still does so.
-fn perhaps_not_written(
-    context: &Context<'_>,
-    one: &Demanding<'_>,
-    object: &ObjectRef,
-) -> Finding {
+fn perhaps_not_written(context: &Context<'_>, one: &Demanding<'_>, object: &ObjectRef) -> Finding {
     let release = match &context.running.said_by {
         Some((_, version)) => format!("what NGF {version} does was not read"),
         None => "which release of NGF runs is not known".to_owned(),

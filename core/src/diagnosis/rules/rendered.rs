@@ -44,7 +44,9 @@ pub(in crate::diagnosis) const D3: Rule = Rule {
                         key,
                         of: BTreeSet::new(),
                     });
-                    known.of.extend([&connection.service, &connection.route, &tls.policy]);
+                    known
+                        .of
+                        .extend([&connection.service, &connection.route, &tls.policy]);
                 };
                 if let TrustSource::Object { object, key } = &tls.trust {
                     let file = bundle_file(&object.namespace, &object.name);

@@ -491,13 +491,7 @@ fn finding(
         finding = finding.evidence("answer", answer_text(answer.status, &answer.body), &place);
     }
     if code != "NGF-B7" {
-        finding = finding.breaks(effect(
-            context,
-            plan,
-            transcript,
-            failing.len(),
-            endpoints,
-        ));
+        finding = finding.breaks(effect(context, plan, transcript, failing.len(), endpoints));
     }
     Some(match remedy(context, code, plan, transcript) {
         Some(remedy) => finding.remedy(remedy),

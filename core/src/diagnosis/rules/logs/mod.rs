@@ -118,10 +118,9 @@ fn is_of_older_file(
     let counted = said.joined.counted;
     let what = match (&counted.last_line.what, code) {
         (What::VerifyError { .. }, _) => "The CA ",
-        (
-            _,
-            "NGF-B2" | "NGF-B3" | "NGF-B4" | "NGF-B5" | "NGF-B6" | "NGF-B10" | "NGF-B11",
-        ) => "The client certificate ",
+        (_, "NGF-B2" | "NGF-B3" | "NGF-B4" | "NGF-B5" | "NGF-B6" | "NGF-B10" | "NGF-B11") => {
+            "The client certificate "
+        }
         _ => return false,
     };
     let Some(pod) = said.data_plane_pod(context) else {

@@ -34,7 +34,10 @@ pub(in crate::diagnosis) const R20: Rule = Rule {
                 continue;
             }
             let labels = list(backends.iter().map(|backend| backend.label()), 3);
-            let why = format!("every backend of rule {} has weight 0 ({labels})", rule.index);
+            let why = format!(
+                "every backend of rule {} has weight 0 ({labels})",
+                rule.index
+            );
             let title = match refused::answer(context, rule) {
                 Answer::Status502 { .. } => {
                     format!("Clients of {name} get {}: {why}", answer_to([name], 502))
