@@ -9,7 +9,7 @@ use std::{
 use std::sync::Arc;
 
 use base64::{Engine, engine::general_purpose::STANDARD};
-use http::{HeaderName, HeaderValue, Uri, uri::Authority};
+use http::{HeaderName, HeaderValue, Uri, header::USER_AGENT, uri::Authority};
 use kube::{
     Client, Config,
     client::ClientBuilder,
@@ -109,7 +109,12 @@ fn plugin_limit(limit: Option<Duration>, has_asked: bool) -> Duration {
 }
 
 /// kube's client, with credentials and bounds of our own around it.
-fn client(config: Config, credentials: Credentials) -> kube::Result<Client> {
+fn client(mut config: Config, credentials: Credentials) -> kube::Result<Client> {
+    // kube sends none, and the API server's audit log would not show which program asked.
+    let agent = concat!("ngf-tui/", env!("CARGO_PKG_VERSION"));
+    config
+        .headers
+        .push((USER_AGENT, HeaderValue::from_static(agent)));
     let layers = (
         BufferLayer::new(WAITING),
         Authorize(Arc::new(credentials)),

@@ -8,6 +8,7 @@ mod sandbox_support;
 mod support;
 
 mod faults;
+mod fix;
 mod guide;
 mod mirror;
 mod objects;

@@ -5,6 +5,9 @@ use serde_json::{Value, json};
 
 use crate::{sandbox_support::Cluster, server::ApiServer};
 
+/// NGF's answers to the guide's objects.
+pub(crate) const GUIDE: &str = "tests/scenarios/guide/ngf.txt";
+
 /// What is copied: what people, cert-manager, NGF and the kubelet would have made.
 const KINDS: &str = "namespaces,secrets,configmaps,services,deployments,pods,endpointslices,gatewayclasses,\
     gateways,httproutes,backendtlspolicies,nginxproxies.gateway.nginx.org,nginxgateways.gateway.nginx.org,\
@@ -45,6 +48,14 @@ fn as_applied(mut object: Value) -> Value {
     if kind == "Service" {
         let spec = object["spec"].as_object_mut().expect("a spec");
         spec.retain(|key, _| !key.starts_with("clusterIP"));
+    }
+    // Conditions of a Deployment have no observedGeneration; the embedded cluster gives them one.
+    if kind == "Deployment" {
+        let conditions = object.pointer_mut("/status/conditions");
+        for condition in conditions.and_then(Value::as_array_mut).into_iter().flatten() {
+            let condition = condition.as_object_mut().expect("a condition");
+            condition.remove("observedGeneration");
+        }
     }
     let is_of_gateway_api = object["apiVersion"]
         .as_str()

@@ -46,10 +46,21 @@ async fn the_reader_reads_everything_and_the_tool_uses_no_more_than_its_role() {
         .out
         .is_empty()
         .then(|| panic!("no report"));
-    let refused = server.asked(|asked| {
-        asked.user == "reader" && asked.code == 403 && asked.agent.contains("ngf-tui")
+    let of_program = server.asked(|asked| {
+        asked.user == "reader" && asked.agent.starts_with("ngf-tui/") && asked.uri.contains(&namespace)
     });
-    assert!(refused.is_empty(), "{refused:?}");
+    assert!(!of_program.is_empty());
+    for asked in of_program {
+        assert_ne!(asked.code, 403, "{asked:?}");
+        assert!(!asked.writes(), "{asked:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_namespace_that_does_not_exist_is_named_to_the_reader() {
+    let server = ApiServer::shared();
+    let said = server.ngf_tui("reader", "check --no-probe -n no-such-namespace");
+    assert!(said.refused().contains("\"no-such-namespace\""));
 }
 
 #[tokio::test(flavor = "multi_thread")]

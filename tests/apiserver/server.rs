@@ -121,7 +121,7 @@ impl ApiServer {
     #[track_caller]
     pub(crate) fn apply(&self, manifests: &str) {
         if let Err(error) = self.applied(manifests) {
-            panic!("{error}: {manifests}");
+            panic!("{error}: {manifests:.1000}");
         }
     }
 

@@ -235,10 +235,16 @@ async fn an_api_server_that_does_not_know_the_user_or_is_not_known_is_said_to_be
 
 /// A cluster that answers, and what a request to it had as `Authorization`.
 async fn authorization(cluster: &str, user: &str) -> Result<String, String> {
+    header("authorization", cluster, user).await
+}
+
+/// A cluster that answers, and what a request to it had as this header.
+async fn header(name: &str, cluster: &str, user: &str) -> Result<String, String> {
     let (sender, received) = std::sync::mpsc::channel();
+    let prefix = format!("{name}: ");
     let api = HostileApi::start(move |request| {
         let mut lines = request.head.lines();
-        let line = lines.find_map(|line| line.strip_prefix("authorization: "));
+        let line = lines.find_map(|line| line.strip_prefix(&prefix));
         let _ = sender.send(line.unwrap_or("none").to_owned());
         Answer::Ordinary
     });
@@ -266,6 +272,12 @@ fn exec(script: &str) -> String {
 
 fn credential(status: &str) -> String {
     format!("printf '%s' '{{\"kind\":\"ExecCredential\",\"status\":{{{status}}}}}'")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn requests_name_the_program_and_its_version() {
+    let expected = format!("ngf-tui/{}", env!("CARGO_PKG_VERSION"));
+    assert_eq!(header("user-agent", "", "token: abc").await, Ok(expected));
 }
 
 #[tokio::test(flavor = "multi_thread")]
