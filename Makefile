@@ -1,5 +1,5 @@
 # The two commands that a newcomer needs: `make test`, and `cargo run --release -- demo`.
-.PHONY: test test-slow test-later peers screenshots test-lab help
+.PHONY: test test-slow test-later peers screenshots test-lab test-apiserver bench-cluster help
 
 help: ## what there is
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
@@ -21,3 +21,9 @@ screenshots: ## draw assets/*.svg anew from the embedded cluster
 
 test-lab: ## on a real Kubernetes with the guide played on it: NGF_TUI_LAB_KUBECONFIG names its kubeconfig
 	cargo test --locked --features lab-tests --test lab
+
+test-apiserver: ## on a real kube-apiserver with etcd, built with Go: a quarter of an hour the first time, then five minutes
+	cargo test --locked --features apiserver-tests --test apiserver
+
+bench-cluster: ## check, a bare read and kubectl on a real kube-apiserver with 1,000 and 10,000 routes, or SIZES="1000 50000"
+	tests/apiserver/bench $(SIZES)

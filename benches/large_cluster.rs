@@ -4,7 +4,6 @@
 //!     cargo bench --bench large_cluster
 
 use std::{
-    fmt::Write as _,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -15,6 +14,7 @@ use ngf_core::{
     diagnosis::{Diagnosis, Evidence},
     model::snapshot::Snapshot,
 };
+use ngf_generator::{Cluster, Size};
 use ngf_tui::{
     app::{
         event::{Diagnosed, Event},
@@ -112,30 +112,9 @@ fn median(runs: usize, mut work: impl FnMut()) -> Duration {
     times[runs / 2]
 }
 
-/// A Gateway with so many routes, each to a Service of its own; every tenth Service has a policy.
+/// A cluster with so many routes, as the generator makes it, read from a file.
 fn cluster(routes: usize) -> Snapshot {
-    let mut text = String::from(
-        "apiVersion: gateway.networking.k8s.io/v1\nkind: GatewayClass\nmetadata: {name: nginx}\n\
-         spec: {controllerName: gateway.nginx.org/nginx-gateway-controller}\n---\n\
-         apiVersion: gateway.networking.k8s.io/v1\nkind: Gateway\nmetadata: {name: gateway}\n\
-         spec: {gatewayClassName: nginx, listeners: [{name: http, port: 80, protocol: HTTP}]}\n",
-    );
-    for n in 0..routes {
-        let _ = write!(
-            text,
-            "---\napiVersion: gateway.networking.k8s.io/v1\nkind: HTTPRoute\nmetadata: {{name: route-{n}}}\n\
-             spec: {{parentRefs: [{{name: gateway}}], hostnames: [h{n}.example.com], rules: [{{backendRefs: [{{name: app-{n}, port: 8443}}]}}]}}\n\
-             ---\napiVersion: v1\nkind: Service\nmetadata: {{name: app-{n}}}\n\
-             spec: {{ports: [{{name: https, port: 8443}}]}}\n"
-        );
-        if n % 10 == 0 {
-            let _ = write!(
-                text,
-                "---\napiVersion: gateway.networking.k8s.io/v1\nkind: BackendTLSPolicy\nmetadata: {{name: tls-{n}}}\n\
-                 spec: {{targetRefs: [{{group: '', kind: Service, name: app-{n}}}], validation: {{hostname: h{n}.example.com, wellKnownCACertificates: System}}}}\n"
-            );
-        }
-    }
+    let text = Cluster::of(Size::routes(routes)).manifests();
     let folder = std::env::temp_dir().join(format!("ngf-tui-bench-{}", std::process::id()));
     std::fs::create_dir_all(&folder).expect("a folder for the manifests");
     let file = folder.join(format!("{routes}.yaml"));

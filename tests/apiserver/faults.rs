@@ -35,9 +35,7 @@ async fn after_a_restart_it_recovers_and_reads_again_what_it_missed() {
     server.tell("start");
     // It forgot what it remembered for watches: what changes now comes by whatever way there is.
     server.apply(&routes("default", 2..3));
-    server
-        .kubectl("delete httproute route-0 -n default")
-        .fine();
+    server.kubectl("delete httproute route-0 -n default").fine();
     let after = until(&mut snapshots, "the routes of today", |s| {
         s.lost.is_none()
             && s.routes.len() == 2
@@ -114,7 +112,10 @@ async fn a_list_that_expires_between_its_pages_is_begun_again() {
     let began = std::time::Instant::now();
     // Each connection lists at once; what etcd forgets meanwhile is a matter of luck, so it is tried again.
     let mut snapshots = loop {
-        assert!(began.elapsed() < PATIENCE, "no list expired in {PATIENCE:?}");
+        assert!(
+            began.elapsed() < PATIENCE,
+            "no list expired in {PATIENCE:?}"
+        );
         let cluster = server.connect("reader", Some("default")).await;
         let attempt = cancel.child_token();
         let mut snapshots = cluster.watch(&attempt);
@@ -150,7 +151,10 @@ async fn an_api_server_that_stands_still_is_said_to_be_lost_and_comes_back() {
     let cluster = server.connect("reader", None).await;
     let cancel = CancellationToken::new();
     let mut snapshots = cluster.watch(&cancel);
-    until(&mut snapshots, "the class", |s| s.gateway_classes.len() == 1).await;
+    until(&mut snapshots, "the class", |s| {
+        s.gateway_classes.len() == 1
+    })
+    .await;
     server.tell("pause");
     let lost = until(&mut snapshots, "nothing answers", |s| s.lost.is_some()).await;
     assert_eq!(lost.gateway_classes.len(), 1);

@@ -30,7 +30,12 @@ fn written(server: &ApiServer) -> Vec<String> {
 }
 
 /// Runs `fix CODE --yes`, and plays NGF once the API server has what was wanted.
-async fn fix_with_ngf(server: &ApiServer, code: &str, answers: &str, has: impl Fn() -> bool) -> Said {
+async fn fix_with_ngf(
+    server: &ApiServer,
+    code: &str,
+    answers: &str,
+    has: impl Fn() -> bool,
+) -> Said {
     let mut command = crate::sandbox_support::ngf_tui(
         &server.kubeconfig(),
         &format!("fix {code} --yes --context admin --timeout 60s"),
@@ -61,7 +66,10 @@ fn wrong_section(server: &ApiServer) {
         .kubectl("delete backendtlspolicy backend-tls -n default")
         .fine();
     server.apply(&policy.to_string());
-    play_ngf(server, "tests/scenarios/p1-section-name-is-a-number/ngf.txt");
+    play_ngf(
+        server,
+        "tests/scenarios/p1-section-name-is-a-number/ngf.txt",
+    );
 }
 
 fn section(server: &ApiServer) -> Value {
@@ -89,14 +97,19 @@ async fn a_target_is_corrected_by_a_patch_that_was_tried_first() {
     assert!(text.contains("patch"), "{text}");
     assert_eq!(section(&server), "8443");
     let of_reader = written(&server);
-    let of_reader = of_reader.iter().filter(|one| one.starts_with("reader ") && one.ends_with(" 200"));
+    let of_reader = of_reader
+        .iter()
+        .filter(|one| one.starts_with("reader ") && one.ends_with(" 200"));
     assert_eq!(of_reader.count(), 0);
 
     let done = fix_with_ngf(&server, "NGF-P1", GUIDE, || section(&server) == "https").await;
     assert!(done.ok, "{done:?}");
     assert!(done.out.contains("NGF-P1 is gone"), "{done:?}");
     let stored = written(&server);
-    let stored: Vec<&String> = stored.iter().filter(|one| !one.contains("dryRun=All")).collect();
+    let stored: Vec<&String> = stored
+        .iter()
+        .filter(|one| !one.contains("dryRun=All"))
+        .collect();
     assert_eq!(stored.len(), 1, "{stored:?}");
     assert!(stored[0].starts_with("admin patch "), "{stored:?}");
 }
@@ -104,16 +117,28 @@ async fn a_target_is_corrected_by_a_patch_that_was_tried_first() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_reference_grant_is_created() {
     let server = guide().await;
-    let mut secret = server.get("secret/gateway-presents-this-cert-for-validation", "default");
+    let mut secret = server.get(
+        "secret/gateway-presents-this-cert-for-validation",
+        "default",
+    );
     secret["metadata"] = json!({"name": "shared", "namespace": "certs"});
     server.apply("apiVersion: v1\nkind: Namespace\nmetadata: {name: certs}\n");
     server.apply(&secret.to_string());
     let patch = r#"{"spec":{"tls":{"backend":{"clientCertificateRef":{"name":"shared","namespace":"certs"}}}}}"#;
     server
-        .kubectl(&format!("patch gateway gateway -n default --type=merge -p {patch}"))
+        .kubectl(&format!(
+            "patch gateway gateway -n default --type=merge -p {patch}"
+        ))
         .fine();
-    play_ngf(&server, "tests/scenarios/g7-client-certificate-not-granted/ngf.txt");
-    let grants = || server.get("referencegrants", "certs")["items"].as_array().map_or(0, Vec::len);
+    play_ngf(
+        &server,
+        "tests/scenarios/g7-client-certificate-not-granted/ngf.txt",
+    );
+    let grants = || {
+        server.get("referencegrants", "certs")["items"]
+            .as_array()
+            .map_or(0, Vec::len)
+    };
     assert_eq!(grants(), 0);
     let done = fix_with_ngf(&server, "NGF-G7", GUIDE, || grants() == 1).await;
     assert!(done.ok, "{done:?}");
@@ -140,7 +165,9 @@ async fn the_policy_that_lost_is_deleted() {
     play_ngf(&server, "tests/scenarios/p13-two-policies/ngf.txt");
     let has_two = || {
         let list = server.get("backendtlspolicies", "default");
-        list["items"].as_array().is_some_and(|items| items.len() == 2)
+        list["items"]
+            .as_array()
+            .is_some_and(|items| items.len() == 2)
     };
     assert!(has_two());
     let done = fix_with_ngf(&server, "NGF-P13", GUIDE, || !has_two()).await;
@@ -156,6 +183,9 @@ async fn a_change_that_ngf_never_takes_up_is_not_done() {
     wrong_section(&server);
     let said = server.ngf_tui("admin", "fix NGF-P1 --yes");
     assert!(!said.ok, "{said:?}");
-    assert!(said.err.contains("NGF has not applied the change"), "{said:?}");
+    assert!(
+        said.err.contains("NGF has not applied the change"),
+        "{said:?}"
+    );
     assert!(!said.out.contains("is gone"), "{said:?}");
 }

@@ -85,7 +85,10 @@ async fn what_init_writes_is_taken_whole_and_nothing_is_missing_after_it() {
     server.apply(&documents(&secrets));
     play_ngf(&server, GUIDE);
     let text = server
-        .ngf_tui("reader", "check --no-probe --no-logs --no-data-plane -o json")
+        .ngf_tui(
+            "reader",
+            "check --no-probe --no-logs --no-data-plane -o json",
+        )
         .out;
     assert_eq!(codes(&report(&text)), [] as [&str; 0], "{text}");
 }

@@ -16,3 +16,4 @@ mod reading;
 mod releases;
 mod rights;
 mod server;
+mod size;

@@ -30,7 +30,10 @@ impl Embedded {
 
     /// Its objects as somebody would apply them to another cluster. Those of NGF's kinds have no status.
     pub(crate) fn objects(&self) -> Vec<Value> {
-        let text = self.cluster.kubectl(&format!("get {KINDS} -A -o json")).fine();
+        let text = self
+            .cluster
+            .kubectl(&format!("get {KINDS} -A -o json"))
+            .fine();
         // The API server takes no endpoint on a loopback address.
         let text = text.replace("\"127.", "\"10.");
         let list: Value = serde_json::from_str(&text).expect("JSON");
@@ -43,7 +46,8 @@ impl Embedded {
 
 fn as_applied(mut object: Value) -> Value {
     let metadata = object["metadata"].as_object_mut().expect("metadata");
-    metadata.retain(|key, _| ["name", "namespace", "labels", "annotations"].contains(&key.as_str()));
+    metadata
+        .retain(|key, _| ["name", "namespace", "labels", "annotations"].contains(&key.as_str()));
     let kind = object["kind"].as_str().unwrap_or_default().to_owned();
     if kind == "Service" {
         let spec = object["spec"].as_object_mut().expect("a spec");
@@ -52,7 +56,11 @@ fn as_applied(mut object: Value) -> Value {
     // Conditions of a Deployment have no observedGeneration; the embedded cluster gives them one.
     if kind == "Deployment" {
         let conditions = object.pointer_mut("/status/conditions");
-        for condition in conditions.and_then(Value::as_array_mut).into_iter().flatten() {
+        for condition in conditions
+            .and_then(Value::as_array_mut)
+            .into_iter()
+            .flatten()
+        {
             let condition = condition.as_object_mut().expect("a condition");
             condition.remove("observedGeneration");
         }
@@ -68,14 +76,22 @@ fn as_applied(mut object: Value) -> Value {
 
 /// Manifests of objects, a document each.
 pub(crate) fn documents(objects: &[Value]) -> String {
-    objects.iter().map(|object| format!("---\n{object}\n")).collect()
+    objects
+        .iter()
+        .map(|object| format!("---\n{object}\n"))
+        .collect()
 }
 
 /// Writes the statuses that NGF 2.6 writes for the guide, by its recorded answers, of every object that is
 /// there, at its generation of now.
 pub(crate) fn play_ngf(server: &ApiServer, answers: &str) {
     let recorded = std::fs::read_to_string(answers).expect("recorded answers");
-    for resource in ["gatewayclasses", "gateways", "httproutes", "backendtlspolicies"] {
+    for resource in [
+        "gatewayclasses",
+        "gateways",
+        "httproutes",
+        "backendtlspolicies",
+    ] {
         let list = server.get(&format!("{resource} -A"), "default");
         for object in list["items"].as_array().expect("a list") {
             if let Some(status) = status(object, &recorded) {
@@ -102,7 +118,9 @@ struct Recorded<'t> {
 fn recorded<'t>(answers: &'t str, subject: &str, generation: &Value) -> Vec<Recorded<'t>> {
     let lines = answers.lines().filter_map(|line| line.split_once('\t'));
     let of_release = lines.filter(|(releases, _)| {
-        releases.split(' ').any(|release| release == "all" || release == "2.6")
+        releases
+            .split(' ')
+            .any(|release| release == "all" || release == "2.6")
     });
     let of_subject = of_release.filter_map(|(_, rest)| {
         let rest = rest.strip_prefix(subject)?;
@@ -128,9 +146,18 @@ fn recorded<'t>(answers: &'t str, subject: &str, generation: &Value) -> Vec<Reco
 const CONTROLLER: &str = "gateway.nginx.org/nginx-gateway-controller";
 
 fn status(object: &Value, answers: &str) -> Option<Value> {
-    let text = |path: &str| object.pointer(path).and_then(Value::as_str).unwrap_or_default();
+    let text = |path: &str| {
+        object
+            .pointer(path)
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+    };
     let kind = text("/kind");
-    let subject = format!("{kind}/{}/{}", text("/metadata/namespace"), text("/metadata/name"));
+    let subject = format!(
+        "{kind}/{}/{}",
+        text("/metadata/namespace"),
+        text("/metadata/name")
+    );
     let all = recorded(answers, &subject, &object["metadata"]["generation"]);
     if all.is_empty() {
         return None;

@@ -98,8 +98,7 @@ async fn what_changes_is_told_and_what_does_not_is_shared() {
     assert_eq!(gateway.raw.pointer("/metadata/managedFields"), None);
     cancel.cancel();
     let of_namespace = format!("/namespaces/{namespace}/");
-    let watches =
-        server.asked(|asked| asked.verb == "watch" && asked.uri.contains(&of_namespace));
+    let watches = server.asked(|asked| asked.verb == "watch" && asked.uri.contains(&of_namespace));
     assert!(watches.len() > 20, "{watches:?}");
     for watch in &watches {
         assert_eq!(watch.code, 200, "{watch:?}");

@@ -39,7 +39,12 @@ async fn upgrades_of_gateway_api_are_followed_without_a_restart() {
         let cancel = CancellationToken::new();
         let mut snapshots = cluster.watch(&cancel);
         let version = |kind: Kind, version: &'static str| KindState::Live {
-            version: if kind == Kind::BackendTLSPolicy { policies } else { version }.to_owned(),
+            version: if kind == Kind::BackendTLSPolicy {
+                policies
+            } else {
+                version
+            }
+            .to_owned(),
         };
         let snapshot = until(&mut snapshots, release, |s| {
             s.policies.contains_key(&reference)
@@ -47,12 +52,25 @@ async fn upgrades_of_gateway_api_are_followed_without_a_restart() {
                 && !s.kinds.values().any(|state| *state == KindState::Loading)
         })
         .await;
-        for kind in [Kind::GatewayClass, Kind::Gateway, Kind::HTTPRoute, Kind::GRPCRoute, Kind::BackendTLSPolicy] {
-            assert_eq!(snapshot.kinds[&kind], version(kind, "v1"), "{release} {kind:?}");
+        for kind in [
+            Kind::GatewayClass,
+            Kind::Gateway,
+            Kind::HTTPRoute,
+            Kind::GRPCRoute,
+            Kind::BackendTLSPolicy,
+        ] {
+            assert_eq!(
+                snapshot.kinds[&kind],
+                version(kind, "v1"),
+                "{release} {kind:?}"
+            );
         }
         for kind in [Kind::TLSRoute, Kind::TCPRoute, Kind::ReferenceGrant] {
             let state = &snapshot.kinds[&kind];
-            assert!(matches!(state, KindState::Live { .. }), "{release} {kind:?}: {state:?}");
+            assert!(
+                matches!(state, KindState::Live { .. }),
+                "{release} {kind:?}: {state:?}"
+            );
         }
         let sets = &snapshot.kinds[&Kind::ListenerSet];
         let has_sets = matches!(sets, KindState::Live { .. });
@@ -75,7 +93,10 @@ async fn a_field_that_the_release_does_not_have_is_said_to_be_dropped() {
         let manifest = gateway("default", Some("client"));
         let file = server.folder.join("gateway.yaml");
         std::fs::write(&file, &manifest).expect("written");
-        let said = server.ngf_tui("admin", &format!("check --no-probe --over -f {}", file.display()));
+        let said = server.ngf_tui(
+            "admin",
+            &format!("check --no-probe --over -f {}", file.display()),
+        );
         let text = format!("{}{}", said.out, said.err);
         assert_eq!(text.contains("NGF-A2"), !has_it, "{crds}: {text}");
         server.create(&manifest);

@@ -42,12 +42,17 @@ async fn the_reader_reads_everything_and_the_tool_uses_no_more_than_its_role() {
     assert!(matches!(lookup, Lookup::Found(_)), "{lookup:?}");
     // The role has each right that is used to read: nothing was refused.
     server
-        .ngf_tui("reader", &format!("check --no-probe --no-logs --no-data-plane -n {namespace}"))
+        .ngf_tui(
+            "reader",
+            &format!("check --no-probe --no-logs --no-data-plane -n {namespace}"),
+        )
         .out
         .is_empty()
         .then(|| panic!("no report"));
     let of_program = server.asked(|asked| {
-        asked.user == "reader" && asked.agent.starts_with("ngf-tui/") && asked.uri.contains(&namespace)
+        asked.user == "reader"
+            && asked.agent.starts_with("ngf-tui/")
+            && asked.uri.contains(&namespace)
     });
     assert!(!of_program.is_empty());
     for asked in of_program {
@@ -102,7 +107,10 @@ async fn a_user_of_one_namespace_reads_it_and_is_told_that_it_is_one() {
         if *state == KindState::NotServed {
             continue;
         }
-        assert!(matches!(state, KindState::Live { .. }), "{kind:?}: {state:?}");
+        assert!(
+            matches!(state, KindState::Live { .. }),
+            "{kind:?}: {state:?}"
+        );
         let of = snapshot.narrowed.get(&kind).map(String::as_str);
         assert_eq!(of, Some("dev"), "{kind:?}");
     }
@@ -154,7 +162,11 @@ async fn the_access_review_agrees_with_what_the_api_server_then_does() {
          spec: {{containers: [{{name: nginx, image: nginx}}]}}\n"
     ));
     for (user, may) in [("prober", true), ("reader", false), ("nobody", false)] {
-        for (verb, resource) in [("create", "pods/exec"), ("get", "pods/log"), ("patch", "pods")] {
+        for (verb, resource) in [
+            ("create", "pods/exec"),
+            ("get", "pods/log"),
+            ("patch", "pods"),
+        ] {
             let said = server.kubectl(&format!(
                 "auth can-i {verb} {resource} -n {namespace} --as {user}"
             ));
@@ -174,7 +186,10 @@ async fn json_says_what_is_hidden() {
     let server = ApiServer::shared();
     let namespace = server.namespace("hidden");
     server.apply(&gateway(&namespace, Some("client")));
-    let said = server.ngf_tui("viewer", &format!("check --no-probe -o json -n {namespace}"));
+    let said = server.ngf_tui(
+        "viewer",
+        &format!("check --no-probe -o json -n {namespace}"),
+    );
     let report: Value = serde_json::from_str(&said.out).expect("JSON");
     let rules = report["hidden"][0]["rules"][0].clone();
     let expected = serde_json::json!(

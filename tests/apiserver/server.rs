@@ -154,7 +154,10 @@ impl ApiServer {
 
     /// Applies a folder of CustomResourceDefinitions.
     pub(crate) fn install(&self, crds: &str) {
-        self.tell(&format!("apply {}", BUILT.join("crds").join(crds).display()));
+        self.tell(&format!(
+            "apply {}",
+            BUILT.join("crds").join(crds).display()
+        ));
     }
 
     /// A new namespace.
@@ -222,13 +225,21 @@ impl ApiServer {
     pub(crate) async fn until_bookmark(&self, path: &str, version: u64) {
         use futures::AsyncBufReadExt as _;
         let client = self.connect("admin", None).await.client();
-        let request = http::Request::get(path).body(Vec::new()).expect("a request");
-        let mut lines = client.request_stream(request).await.expect("a watch").lines();
+        let request = http::Request::get(path)
+            .body(Vec::new())
+            .expect("a request");
+        let mut lines = client
+            .request_stream(request)
+            .await
+            .expect("a watch")
+            .lines();
         let waited = timeout(2 * PATIENCE, async {
             while let Some(line) = futures::StreamExt::next(&mut lines).await {
                 let event: Value = serde_json::from_str(&line.expect("a line")).expect("JSON");
                 let at = event.pointer("/object/metadata/resourceVersion");
-                let at = at.and_then(Value::as_str).and_then(|at| at.parse::<u64>().ok());
+                let at = at
+                    .and_then(Value::as_str)
+                    .and_then(|at| at.parse::<u64>().ok());
                 if event["type"] == "BOOKMARK" && at.is_some_and(|at| at >= version) {
                     return;
                 }
@@ -241,7 +252,9 @@ impl ApiServer {
     /// What the API server was asked, of which this is true: its audit log.
     pub(crate) fn asked(&self, is_wanted: impl Fn(&Asked) -> bool) -> Vec<Asked> {
         let text = std::fs::read_to_string(self.folder.join("audit.log")).unwrap_or_default();
-        let whole = text.lines().filter_map(|line| serde_json::from_str(line).ok());
+        let whole = text
+            .lines()
+            .filter_map(|line| serde_json::from_str(line).ok());
         let asked = whole.map(|event: Value| Asked::of(&event));
         asked.filter(is_wanted).collect()
     }
@@ -299,7 +312,8 @@ impl Asked {
 
     /// Whether it changes something.
     pub(crate) fn writes(&self) -> bool {
-        let is_review = self.uri.contains("/selfsubjectaccessreviews") || self.uri.contains("/selfsubjectrulesreviews");
+        let is_review = self.uri.contains("/selfsubjectaccessreviews")
+            || self.uri.contains("/selfsubjectrulesreviews");
         !matches!(self.verb.as_str(), "get" | "list" | "watch") && !is_review
     }
 }
@@ -315,14 +329,20 @@ pub(crate) async fn until(
         return Arc::clone(&snapshot.expect("it is still read"));
     }
     drop(waited);
-    panic!("waited {PATIENCE:?} for: {what}; {:?}", snapshots.borrow().kinds)
+    panic!(
+        "waited {PATIENCE:?} for: {what}; {:?}",
+        snapshots.borrow().kinds
+    )
 }
 
 /// Waits until something holds.
 pub(crate) async fn until_so(what: &str, mut holds: impl FnMut() -> bool) {
     let began = Instant::now();
     while !holds() {
-        assert!(began.elapsed() < PATIENCE, "waited {PATIENCE:?} for: {what}");
+        assert!(
+            began.elapsed() < PATIENCE,
+            "waited {PATIENCE:?} for: {what}"
+        );
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
 }

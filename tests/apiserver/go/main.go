@@ -6,7 +6,8 @@
 // It prints "kubeconfig PATH" and "ready", and ends at exit or the end of its input. Until then each line of
 // its input is a command, answered by "ok" or "error: …": stop and start (kube-apiserver), stop-etcd and
 // start-etcd, pause and continue (SIGSTOP, SIGCONT), compact (etcd forgets the past), apply PATH,
-// create PATH, status PATH (of objects that exist), pids.
+// create PATH, status PATH (of objects that exist), pids,
+// asked FILE (writes the paths that ngf-tui asked for), read FILE (sends these requests: a bare read).
 //
 // Where KUBEBUILDER_ASSETS is set, the programs are those of that folder.
 package main
@@ -148,6 +149,10 @@ func (s *servers) command(line string) (string, error) {
 		return "", s.client.write(rest, create)
 	case "status":
 		return "", s.client.write(rest, status)
+	case "asked":
+		return s.asked(rest)
+	case "read":
+		return s.client.bareRead(rest)
 	case "pids":
 		return fmt.Sprintf("%d %d", s.apiserver.command.Process.Pid, s.etcd.command.Process.Pid), nil
 	}
