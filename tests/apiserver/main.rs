@@ -15,5 +15,6 @@ mod objects;
 mod reading;
 mod releases;
 mod rights;
+mod same;
 mod server;
 mod size;

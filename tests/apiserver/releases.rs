@@ -109,3 +109,30 @@ async fn a_field_that_the_release_does_not_have_is_said_to_be_dropped() {
         assert_eq!(snapshot.secrets.contains_key(&client), has_it, "{crds}");
     }
 }
+
+/// The API server answers lists and watches of a kind that is gone with a text, not with a Status.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_kind_whose_definition_is_deleted_is_not_served_and_comes_back() {
+    let server = ApiServer::start("gateway-api-v1.5.1/standard", &[]);
+    server.apply(&(CLASS.to_owned() + &routes("default", 0..1) + &policy("v1")));
+    let cluster = server.connect("reader", Some("default")).await;
+    let cancel = CancellationToken::new();
+    let mut snapshots = cluster.watch(&cancel);
+    until(&mut snapshots, "the policy", |s| s.policies.len() == 1).await;
+    server
+        .kubectl("delete crd backendtlspolicies.gateway.networking.k8s.io --wait=false")
+        .fine();
+    let gone = until(&mut snapshots, "the kind is gone", |s| {
+        s.kinds[&Kind::BackendTLSPolicy] == KindState::NotServed
+    })
+    .await;
+    assert_eq!((gone.policies.len(), gone.routes.len()), (0, 1));
+    assert_eq!(gone.lost, None);
+    server.install("gateway-api-v1.5.1/standard");
+    server.apply(&policy("v1"));
+    until(&mut snapshots, "the kind is back", |s| {
+        s.policies.len() == 1
+    })
+    .await;
+    cancel.cancel();
+}

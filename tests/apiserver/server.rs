@@ -4,6 +4,7 @@
 
 use std::{
     io::{BufRead as _, BufReader, Write as _},
+    net::SocketAddr,
     path::{Path, PathBuf},
     process::{Child, ChildStdin, ChildStdout, Command, Stdio},
     sync::{
@@ -219,6 +220,24 @@ impl ApiServer {
         cluster::connect(&self.options(user, namespace))
             .await
             .expect("the API server answers")
+    }
+
+    /// Where the API server listens.
+    pub(crate) fn address(&self) -> SocketAddr {
+        let text = std::fs::read_to_string(self.kubeconfig()).expect("a kubeconfig");
+        let (_, rest) = text.split_once("server: https://").expect("a server");
+        let address = rest.lines().next().expect("an address");
+        address.parse().expect("an address and a port")
+    }
+
+    /// The cluster as this user, by another address that leads to the API server.
+    pub(crate) async fn connect_by(&self, user: &str, address: SocketAddr) -> Cluster {
+        let text = std::fs::read_to_string(self.kubeconfig()).expect("a kubeconfig");
+        let mut options = self.options(user, None);
+        options.kubeconfig = None;
+        options.kubeconfig_text =
+            Some(text.replace(&self.address().to_string(), &address.to_string()));
+        cluster::connect(&options).await.expect("it answers")
     }
 
     /// Watches as admin until there is a bookmark of this version or a later one.
