@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use ngf_tui::model::{kind::Kind, object::ObjectRef, snapshot::KindState};
+use ngf_core::model::{kind::Kind, object::ObjectRef, snapshot::KindState};
 use tokio_util::sync::CancellationToken;
 
 use crate::{

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ngf_tui::model::{
+use ngf_core::model::{
     kind::{KINDS, Kind, Reading},
     object::ObjectRef,
     snapshot::{KindState, Lookup, Snapshot},

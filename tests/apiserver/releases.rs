@@ -1,6 +1,6 @@
 //! Gateway API 1.2 to 1.6 as its own CustomResourceDefinitions: which versions are read, and what each drops.
 
-use ngf_tui::model::{kind::Kind, object::ObjectRef, snapshot::KindState};
+use ngf_core::model::{kind::Kind, object::ObjectRef, snapshot::KindState};
 use tokio_util::sync::CancellationToken;
 
 use crate::{

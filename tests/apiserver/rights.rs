@@ -1,12 +1,10 @@
 //! Users as RBAC of the API server lets them: the roles of `assets/rbac.yaml`, less, and nothing.
 
-use ngf_tui::{
-    cluster::{self, ClusterError},
-    model::{
-        kind::{KINDS, Kind, Reading},
-        object::ObjectRef,
-        snapshot::{KindState, Lookup},
-    },
+use ngf_cluster::ClusterError;
+use ngf_core::model::{
+    kind::{KINDS, Kind, Reading},
+    object::ObjectRef,
+    snapshot::{KindState, Lookup},
 };
 use serde_json::Value;
 
@@ -99,7 +97,7 @@ async fn a_user_of_one_namespace_reads_it_and_is_told_that_it_is_one() {
     assert_ne!(text, of_dev);
     options.kubeconfig = None;
     options.kubeconfig_text = Some(of_dev);
-    let cluster = cluster::connect(&options).await.expect("it answers");
+    let cluster = ngf_cluster::connect(&options).await.expect("it answers");
     let snapshot = cluster.snapshot(PATIENCE).await;
     assert_eq!(snapshot.gateways.len(), 1, "{:?}", snapshot.gateways.keys());
     for kind in watched().filter(|kind| kind.info().namespaced) {
@@ -141,7 +139,7 @@ async fn nobody_is_told_of_each_kind_and_of_the_rule_to_add() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_token_that_nobody_knows_is_named_in_one_sentence() {
     let server = ApiServer::shared();
-    let refused = cluster::connect(&server.options("stranger", None)).await;
+    let refused = ngf_cluster::connect(&server.options("stranger", None)).await;
     let error = refused.err().expect("it is refused");
     assert!(
         matches!(error, ClusterError::Unauthorized { .. }),

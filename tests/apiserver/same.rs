@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use futures::{AsyncBufReadExt as _, StreamExt as _};
 use kube::{Client, client::Body};
+use ngf_cluster::ClusterOptions;
 use ngf_sandbox::Stage;
-use ngf_tui::cluster::{self, ClusterOptions};
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
@@ -122,7 +122,7 @@ async fn answer(client: &Client, case: &Case) -> String {
         Value::Null => Vec::new(),
         body => body.to_string().into_bytes(),
     };
-    let request = http::Request::builder()
+    let request = axum::http::Request::builder()
         .method(case.method)
         .uri(&case.path)
         .header("content-type", case.content)
@@ -131,8 +131,8 @@ async fn answer(client: &Client, case: &Case) -> String {
     let answer = timeout(PATIENCE, client.send(request)).await;
     let answer = answer.expect("an answer in time").expect("an answer");
     let code = answer.status().as_u16();
-    let bytes = http_body_util::BodyExt::collect(answer.into_body()).await;
-    let bytes = bytes.expect("a body").to_bytes();
+    let body = axum::body::Body::new(answer.into_body());
+    let bytes = axum::body::to_bytes(body, 16 << 20).await.expect("a body");
     let value: Value = serde_json::from_slice(&bytes).unwrap_or_default();
     let text = |path: &str| {
         value
@@ -166,7 +166,7 @@ async fn answer(client: &Client, case: &Case) -> String {
 
 /// The events of a watch until it ends, in short.
 async fn events(client: &Client, path: &str) -> Vec<String> {
-    let request = http::Request::get(path)
+    let request = axum::http::Request::get(path)
         .body(Vec::new())
         .expect("a request");
     let stream = match client.request_stream(request).await {
@@ -206,7 +206,7 @@ async fn both() -> (ApiServer, Embedded, Client, Client) {
         kubeconfig: Some(embedded.cluster.path("kubeconfig")),
         ..ClusterOptions::default()
     };
-    let there = cluster::connect(&options).await.expect("it answers");
+    let there = ngf_cluster::connect(&options).await.expect("it answers");
     let client = there.client();
     (server, embedded, real, client)
 }

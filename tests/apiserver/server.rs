@@ -14,10 +14,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use ngf_tui::{
-    cluster::{self, Cluster, ClusterOptions},
-    model::snapshot::Snapshot,
-};
+use ngf_cluster::{Cluster, ClusterOptions};
+use ngf_core::model::snapshot::Snapshot;
 use serde_json::Value;
 use tokio::{sync::watch::Receiver, time::timeout};
 
@@ -217,7 +215,7 @@ impl ApiServer {
 
     /// The cluster as this user.
     pub(crate) async fn connect(&self, user: &str, namespace: Option<&str>) -> Cluster {
-        cluster::connect(&self.options(user, namespace))
+        ngf_cluster::connect(&self.options(user, namespace))
             .await
             .expect("the API server answers")
     }
@@ -237,14 +235,14 @@ impl ApiServer {
         options.kubeconfig = None;
         options.kubeconfig_text =
             Some(text.replace(&self.address().to_string(), &address.to_string()));
-        cluster::connect(&options).await.expect("it answers")
+        ngf_cluster::connect(&options).await.expect("it answers")
     }
 
     /// Watches as admin until there is a bookmark of this version or a later one.
     pub(crate) async fn until_bookmark(&self, path: &str, version: u64) {
         use futures::AsyncBufReadExt as _;
         let client = self.connect("admin", None).await.client();
-        let request = http::Request::get(path)
+        let request = axum::http::Request::get(path)
             .body(Vec::new())
             .expect("a request");
         let mut lines = client

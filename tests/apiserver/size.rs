@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use ngf_core::model::kind::Kind;
 use ngf_generator::{Broken, Cluster, Fault, Size};
-use ngf_tui::model::kind::Kind;
 use serde_json::Value;
 
 use crate::{
