@@ -22,7 +22,7 @@ screenshots: ## draw assets/*.svg anew from the embedded cluster
 test-lab: ## on a real Kubernetes with the guide played on it: NGF_TUI_LAB_KUBECONFIG names its kubeconfig
 	cargo test --locked --features lab-tests --test lab
 
-test-apiserver: ## on a real kube-apiserver with etcd, built with Go: a quarter of an hour the first time, then five minutes
+test-apiserver: peers ## on a real kube-apiserver with etcd, built with Go: a quarter of an hour the first time, then five minutes
 	cargo test --locked --features apiserver-tests --test apiserver
 
 bench-cluster: ## check, a bare read and kubectl on a real kube-apiserver with 1,000 and 10,000 routes, or SIZES="1000 50000"

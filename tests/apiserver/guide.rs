@@ -67,8 +67,8 @@ async fn what_init_writes_is_taken_whole_and_nothing_is_missing_after_it() {
     let stored = stored.iter().filter(|one| !one.uri.contains("dryRun=All"));
     assert_eq!(stored.count(), 0, "--over stores nothing");
 
-    // --validate=strict: a field that no schema has is an error.
-    let applied = server.kubectl(&format!("apply --validate=strict -f {folder}"));
+    // A field that no schema has is an error.
+    let applied = server.kubectl(&format!("apply --validate=true -f {folder}"));
     assert!(applied.ok, "{applied:?}");
     // The embedded cluster's cert-manager issues what is asked for.
     embedded
