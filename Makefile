@@ -1,5 +1,5 @@
 # The two commands that a newcomer needs: `make test`, and `cargo run --release -- demo`.
-.PHONY: test test-slow test-later peers screenshots test-lab test-apiserver bench-cluster help
+.PHONY: test test-slow test-later peers screenshots test-lab test-apiserver bench-cluster dist deb book help
 
 help: ## what there is
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
@@ -27,3 +27,12 @@ test-apiserver: peers ## on a real kube-apiserver with etcd, built with Go: a qu
 
 bench-cluster: ## check, a bare read and kubectl on a real kube-apiserver with 1,000 and 10,000 routes, or SIZES="1000 50000"
 	tests/apiserver/bench $(SIZES)
+
+dist: ## build a release's archive in target/dist (static, this processor; TARGET=… another), and start what is in it
+	nice -n 19 assets/packaging/dist $(TARGET)
+
+deb: ## build the Debian package of what make dist has built
+	assets/packaging/deb $(TARGET)
+
+book: ## build docs/ as a book in target/book; needs cargo install mdbook
+	mdbook build docs
