@@ -1,4 +1,4 @@
-//! `explain`: what a code means. Needs no cluster.
+//! `explain`: what a code means, or which codes are about a word. Needs no cluster.
 
 use super::{CliError, EXIT_COULD_NOT, EXIT_OK, args::ExplainArgs, output};
 use crate::report::explain;
@@ -25,6 +25,12 @@ pub(super) fn run(args: &ExplainArgs) -> Result<u8, CliError> {
         output::print(&explain::line(&line, width))?;
         return Ok(EXIT_OK);
     }
+    if !is_like_a_code(code)
+        && let Some(found) = explain::matching(code, width)
+    {
+        output::print(&found)?;
+        return Ok(EXIT_OK);
+    }
     let shown: String = code.chars().take(40).collect();
     let near = nearest(code);
     let hint = match near.as_slice() {
@@ -37,6 +43,16 @@ pub(super) fn run(args: &ExplainArgs) -> Result<u8, CliError> {
     };
     output::say(&format!("ngf-tui: there is no code {shown}: {hint}"));
     Ok(EXIT_COULD_NOT)
+}
+
+/// Whether it is a letter and a number, as codes are: then a code was meant, although there is none.
+fn is_like_a_code(text: &str) -> bool {
+    let text = text.trim().to_ascii_uppercase();
+    let bare = text.trim_start_matches("NGF").trim_start_matches('-');
+    let digits = bare.trim_start_matches(|c: char| c.is_ascii_alphabetic());
+    bare.len() - digits.len() == 1
+        && !digits.is_empty()
+        && digits.bytes().all(|b| b.is_ascii_digit())
 }
 
 /// A line as `kubectl logs --prefix` prints it has the pod before it.

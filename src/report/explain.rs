@@ -1,4 +1,4 @@
-//! What a rule is about, as text: `explain`, and `docs/codes.md`. Everything comes from the registry.
+//! What a rule is about, as text, and the address of its page. Everything comes from the registry.
 
 use std::fmt::Write as _;
 
@@ -11,6 +11,14 @@ use ngf_core::{
     },
     logs::{Decoded, Writer},
 };
+
+/// The folder of the pages about codes: in the repository that `Cargo.toml` names.
+const PAGES: &str = concat!(env!("CARGO_PKG_REPOSITORY"), "/blob/main/docs/codes/");
+
+/// The address of the page about a code.
+pub fn url(code: &str) -> String {
+    format!("{PAGES}{code}.md")
+}
 
 /// One rule, in full.
 pub fn one(rule: &Rule, width: usize) -> String {
@@ -50,6 +58,8 @@ pub fn one(rule: &Rule, width: usize) -> String {
         };
         paragraph(lead, &named(effect));
     }
+    // An address stands on a line of its own: what is wrapped cannot be opened.
+    let _ = writeln!(out, "\n{}", url(rule.code));
     out
 }
 
@@ -111,10 +121,31 @@ fn capital(text: &str) -> String {
 
 /// All rules, a line each where they fit, by family.
 pub fn all(width: usize) -> String {
+    listed(width, |_| true)
+}
+
+/// The rules that hold each of these words, whatever the case; `None` where there is none.
+pub fn matching(words: &str, width: usize) -> Option<String> {
+    let words: Vec<String> = words.split_whitespace().map(str::to_lowercase).collect();
+    let holds = |rule: &Rule| {
+        let text = [rule.title, rule.explanation, rule.remedy].join(" ");
+        let text = text.to_lowercase();
+        words.iter().all(|word| text.contains(word))
+    };
+    let found = listed(width, holds);
+    (!words.is_empty() && !found.is_empty()).then_some(found)
+}
+
+fn listed(width: usize, wanted: impl Fn(&Rule) -> bool) -> String {
     let mut out = String::new();
     for (letter, about) in FAMILIES {
+        let mut rules = family(*letter);
+        rules.retain(|rule| wanted(rule));
+        if rules.is_empty() {
+            continue;
+        }
         let _ = writeln!(out, "{letter}  {about}");
-        for rule in family(*letter) {
+        for rule in rules {
             let lead = format!("  {:<8} {:<8} ", rule.code, rule.severity.to_string());
             let hanging = lead.len();
             for (index, line) in wrap(rule.title, width, hanging, hanging).iter().enumerate() {
@@ -124,38 +155,4 @@ pub fn all(width: usize) -> String {
         }
     }
     out
-}
-
-/// All rules as Markdown, for `docs/codes.md`.
-pub fn markdown() -> String {
-    let mut out = String::new();
-    for (letter, about) in FAMILIES {
-        let _ = write!(
-            out,
-            "\n## {letter}: {about}\n\n| code | severity | what is wrong | what is behind it | what to do | causes |\n|---|---|---|---|---|---|\n"
-        );
-        for rule in family(*letter) {
-            let causes: Vec<&str> = rule
-                .causes
-                .iter()
-                .map(|code| code.trim_start_matches("NGF-"))
-                .collect();
-            let _ = writeln!(
-                out,
-                "| {} | {} | {} | {} | {} | {} |",
-                rule.code,
-                rule.severity,
-                cell(rule.title),
-                cell(rule.explanation),
-                cell(rule.remedy),
-                causes.join(" ")
-            );
-        }
-    }
-    out
-}
-
-/// What stands in a cell of a table must not end it.
-fn cell(text: &str) -> String {
-    text.replace('|', "\\|").replace('\n', " ")
 }

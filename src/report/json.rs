@@ -78,6 +78,8 @@ struct JsonUntested<'a> {
 #[derive(Serialize)]
 struct JsonFinding<'a> {
     code: &'static str,
+    /// The page about the code.
+    docs_url: String,
     severity: Severity,
     verdict: Verdict,
     subject: Subject<'a>,
@@ -266,6 +268,7 @@ fn json_finding<'a>(finding: &'a Finding, all: &[Finding]) -> JsonFinding<'a> {
     let remedy: Option<&'a Remedy> = finding.remedy.as_ref();
     JsonFinding {
         code: finding.code,
+        docs_url: super::explain::url(finding.code),
         severity: finding.severity,
         verdict: finding.verdict,
         subject: match &finding.input {

@@ -279,6 +279,7 @@ fn words(finding: &Finding) -> String {
             let _ = write!(text, "\n  {}", clean(line));
         }
     }
+    let _ = write!(text, "\n{}", super::explain::url(finding.code));
     text
 }
 

@@ -82,6 +82,7 @@ pub fn render_as_read(diagnosis: &Diagnosis, style: Style, unread: &[String]) ->
     if printer.is_wall {
         printer.first(&diagnosis.findings);
     }
+    printer.pages(&diagnosis.findings);
     printer.out
 }
 
@@ -118,6 +119,7 @@ pub fn comparison(comparison: &Comparison, style: Style) -> String {
     printer.headed("It leaves as before", &comparison.same, false);
     printer.out.push('\n');
     printer.comes_to(comparison);
+    printer.pages(&comparison.new);
     printer.out
 }
 
@@ -209,6 +211,20 @@ impl Printer {
             Err(_) => "ngf-tui fix lists what can be applied.".to_owned(),
         };
         self.wrapped("", 0, 2, &more);
+    }
+
+    /// The pages about the codes of the causes, each once; of a wall only the first. An address is never wrapped.
+    fn pages(&mut self, findings: &[Finding]) {
+        let mut codes: Vec<&str> = Vec::new();
+        for finding in causes(findings) {
+            if !codes.contains(&finding.code) {
+                codes.push(finding.code);
+            }
+        }
+        let most = if self.is_wall { 1 } else { codes.len() };
+        for code in codes.into_iter().take(most) {
+            let _ = writeln!(self.out, "About {code}: {}", super::explain::url(code));
+        }
     }
 
     fn findings(&mut self, findings: &[Finding]) {

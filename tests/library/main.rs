@@ -24,6 +24,7 @@ mod logs;
 mod logs_follow;
 mod ngf;
 mod over_dry_run;
+mod packaging;
 mod predict;
 mod quoting;
 mod quoting_source;

@@ -54,6 +54,8 @@ pub fn codes(line: &Decoded) -> Vec<&'static str> {
         What::ClientRefused { code, .. } => match code {
             Some(9 | 10) => vec!["NGF-B3"],
             Some(26) => vec!["NGF-B4"],
+            // No CRL of the CA, an expired one, or one that lists the certificate.
+            Some(3 | 12 | 23) => vec!["NGF-B15"],
             _ => vec!["NGF-B2", "NGF-B5", "NGF-B6"],
         },
         What::NoClientCertificate => vec!["NGF-B1", "NGF-G8"],

@@ -397,9 +397,9 @@ pub struct LogsArgs {
 /// Arguments of `explain`.
 #[derive(Debug, Clone, Args)]
 pub struct ExplainArgs {
-    /// The code, with or without NGF-, whatever the case: NGF-T1, t1; or a line of a log of nginx, of
-    /// NGF's agent or of its control plane, in quotes
-    #[arg(value_name = "CODE|LINE", value_parser = CodeParser, hide_possible_values = true)]
+    /// The code, with or without NGF-, whatever the case: NGF-T1, t1; a word, to list the codes that
+    /// mention it; or a log line of nginx, of NGF's agent or of its control plane, in quotes
+    #[arg(value_name = "CODE|WORD|LINE", value_parser = CodeParser, hide_possible_values = true)]
     pub code: Option<String>,
 }
 

@@ -4,6 +4,7 @@ use ngf_ui::{Label, Role, ScrollState, Theme};
 use ratatui::{buffer::Buffer, layout::Rect};
 
 use super::{keys, text};
+use crate::report::explain;
 use ngf_core::diagnosis::registry::{self, Rule};
 
 pub(super) fn draw(
@@ -39,6 +40,8 @@ pub(super) fn draw(
                     lines.extend(rules.into_iter().map(named));
                 }
             }
+            lines.push(Label::new());
+            lines.push(Label::of(Role::Muted, explain::url(rule.code)));
             lines
         }
     };

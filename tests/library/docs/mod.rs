@@ -1,31 +1,17 @@
 //! The documentation says what is true.
 
+mod by_hand;
+mod pages;
+
+use std::{fs, path::Path};
+
 use crate::support::ngf_tui;
 use ngf_core::diagnosis::registry::RULES;
-use ngf_tui::report::explain;
 
-const HEAD: &str = "# Codes
-
-<!-- written by UPDATE_DOCS=1 cargo test --test library docs from core/src/diagnosis/registry.rs -->
-
-`ngf-tui explain CODE` prints the same. A finding says *fail*, where the evidence shows it, or *unknown*, where
-evidence is missing; its severity may be milder than the rule's. Codes are stable.
-";
-
-/// Fails when the table is out of date, and writes it anew with `UPDATE_DOCS=1`.
-#[test]
-fn the_table_of_codes_is_the_list_of_rules() {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/codes.md");
-    let wanted = format!("{HEAD}{}", explain::markdown());
-    if std::env::var_os("UPDATE_DOCS").is_some() {
-        std::fs::write(path, wanted).expect("docs/codes.md can be written");
-        return;
-    }
-    let found = std::fs::read_to_string(path).expect("docs/codes.md is there");
-    assert!(
-        found == wanted,
-        "run UPDATE_DOCS=1 cargo test --test library docs"
-    );
+/// A file of the repository.
+fn read(path: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
+    fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
 fn explained(arguments: &[&str]) -> (Option<i32>, String, String) {
@@ -75,6 +61,33 @@ fn without_a_code_all_are_listed() {
         text.lines().all(|line| line.chars().count() <= 80),
         "{text}"
     );
+}
+
+#[test]
+fn a_word_lists_the_codes_that_mention_it() {
+    for (word, with, without) in [
+        ("ReferenceGrant", "NGF-G7", "NGF-T1"),
+        ("verify DEPTH", "NGF-T2", "NGF-G7"),
+        ("421", "NGF-B8", "NGF-T1"),
+    ] {
+        let (status, text, _) = explained(&[word]);
+        assert_eq!(status, Some(0), "{word}");
+        let listed: Vec<&str> = text
+            .lines()
+            .filter_map(|line| line.split_whitespace().next())
+            .collect();
+        assert!(listed.contains(&with), "{word}: {text}");
+        assert!(!listed.contains(&without), "{word}: {text}");
+    }
+}
+
+#[test]
+fn every_explanation_ends_with_the_address_of_its_page() {
+    for rule in RULES {
+        let (_, text, _) = explained(&[rule.code]);
+        let address = ngf_tui::report::explain::url(rule.code);
+        assert_eq!(text.lines().last(), Some(address.as_str()));
+    }
 }
 
 #[test]
