@@ -25,7 +25,7 @@ use super::{
 use crate::report::clean;
 use ngf_cluster::{Cluster, transport::Confirmation};
 use ngf_core::{
-    diagnosis::{Diagnosis, Evidence, Finding, registry::only_probes_show},
+    diagnosis::{Diagnosis, Evidence, Finding, Severity, registry::only_probes_show},
     fix::{self, DiffKind, FixPlan, PATIENCE},
     model::{object::ObjectRef, snapshot::Snapshot},
 };
@@ -261,9 +261,15 @@ impl Job {
                 output::say(&format!("NGF has not applied the change: {}", clean(&why)));
                 return Ok(EXIT_FOUND);
             }
+            // A log of the time before the fix is told as information once a probe has seen otherwise.
+            let is_of_before = |finding: &Finding, known: &Finding| {
+                finding.severity == Severity::Info && known.severity != Severity::Info
+            };
             let is_left = |finding: &&Finding| {
                 finding.code == plan.code
-                    && about.iter().any(|known| known.subject == finding.subject)
+                    && about.iter().any(|known| {
+                        known.subject == finding.subject && !is_of_before(finding, known)
+                    })
             };
             let unknown = about
                 .iter()
