@@ -124,16 +124,15 @@ pub fn all(width: usize) -> String {
     listed(width, |_| true)
 }
 
-/// The rules that hold each of these words, whatever the case; `None` where there is none.
-pub fn matching(words: &str, width: usize) -> Option<String> {
-    let words: Vec<String> = words.split_whitespace().map(str::to_lowercase).collect();
+/// The rules that mention this, whatever the case; `None` where no rule does.
+pub fn matching(text: &str, width: usize) -> Option<String> {
+    let wanted = text.trim().to_lowercase();
     let holds = |rule: &Rule| {
-        let text = [rule.title, rule.explanation, rule.remedy].join(" ");
-        let text = text.to_lowercase();
-        words.iter().all(|word| text.contains(word))
+        let text = [rule.title, rule.explanation, rule.remedy].join("\n");
+        text.to_lowercase().contains(&wanted)
     };
     let found = listed(width, holds);
-    (!words.is_empty() && !found.is_empty()).then_some(found)
+    (!wanted.is_empty() && !found.is_empty()).then_some(found)
 }
 
 fn listed(width: usize, wanted: impl Fn(&Rule) -> bool) -> String {

@@ -28,7 +28,6 @@ mod packaging;
 mod predict;
 mod quoting;
 mod quoting_source;
-mod readme;
 mod rendered;
 mod report;
 mod report_hostile;

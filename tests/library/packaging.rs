@@ -95,6 +95,8 @@ fn every_file_names_the_repository_of_cargo_toml() {
         "ui/README.md",
         "probes/README.md",
         "sandbox/README.md",
+        "tls/README.md",
+        "docs/book.toml",
     ] {
         let text = read(path);
         for address in addresses(&text, "https://github.com/") {

@@ -12,7 +12,7 @@ const PROGRAMS: &[&str] = &["kubectl", "openssl", "cmctl", "helm", "base64", "ng
 const ALLOWED: &[(&str, &str)] = &[("src/cli/explain.rs", "complete -c ngf-tui -n ")];
 
 /// String literals of Rust source, each with its line; comments are left out.
-fn literals(source: &str) -> Vec<(usize, String)> {
+pub(crate) fn literals(source: &str) -> Vec<(usize, String)> {
     let text: Vec<char> = source.chars().collect();
     let mut found = Vec::new();
     let (mut at, mut line) = (0, 1);

@@ -2,14 +2,8 @@
 
 use std::{collections::BTreeSet, fmt::Write as _, fs, path::Path};
 
-use ngf_tui::{
-    diagnosis::{
-        line::codes,
-        registry::{FAMILIES, RULES, Rule, family, rule},
-    },
-    logs,
-    report::explain,
-};
+use ngf_core::{diagnosis::{line::codes, registry::{FAMILIES, RULES, Rule, family, rule}}, logs};
+use ngf_tui::report::explain;
 
 use super::by_hand::{self, ByHand, Step, Symptom};
 
@@ -17,6 +11,27 @@ const WRITTEN: &str = "<!-- written by UPDATE_DOCS=1 cargo test --test library d
 
 fn named(rule: &Rule) -> String {
     format!("[{}]({}.md): {}", rule.code, rule.code, rule.title)
+}
+
+/// Prose of the registry as Markdown: outside of code, `<` and a `*` that begins no emphasis are only themselves.
+fn prose(text: &str) -> String {
+    let mut out = String::new();
+    let mut in_code = false;
+    for (at, c) in text.char_indices() {
+        let next = text[at + c.len_utf8()..].chars().next();
+        let before = text[..at].chars().next_back();
+        let is_word = |c: Option<char>| c.is_some_and(char::is_alphanumeric);
+        // `*name*` is emphasis; `*.` and `ssl_*` are not.
+        let is_emphasis = is_word(next) != is_word(before);
+        match c {
+            '`' => in_code = !in_code,
+            '<' if !in_code => out.push('\\'),
+            '*' if !in_code && !is_emphasis => out.push('\\'),
+            _ => {}
+        }
+        out.push(c);
+    }
+    out
 }
 
 /// The page about a rule.
@@ -32,7 +47,7 @@ fn page(rule: &Rule, by_hand: &ByHand) -> String {
     for symptom in &by_hand.symptoms {
         let _ = writeln!(out, "- {}", symptom.markdown());
     }
-    let _ = writeln!(out, "\n## Cause\n\n{}\n", rule.explanation);
+    let _ = writeln!(out, "\n## Cause\n\n{}\n", prose(rule.explanation));
     let _ = writeln!(out, "## Confirm by hand\n");
     let _ = writeln!(
         out,
@@ -65,7 +80,7 @@ fn page(rule: &Rule, by_hand: &ByHand) -> String {
     if open {
         out.push_str("```\n\n");
     }
-    let _ = writeln!(out, "## Fix\n\n{}", rule.remedy);
+    let _ = writeln!(out, "## Fix\n\n{}", prose(rule.remedy));
     let effects: Vec<&Rule> = rule
         .causes
         .iter()

@@ -1,0 +1,139 @@
+//! The words that `docs/style.md` bans are in no text for readers: not in README and docs, not in the source's strings.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use super::links;
+use crate::{packaging::packages, quoting_source::literals};
+
+/// The banned words, in lower case.
+fn banned() -> Vec<String> {
+    let text = super::read("docs/style.md");
+    let table = text
+        .split("<!-- words -->")
+        .nth(1)
+        .and_then(|rest| rest.split("<!-- end of words -->").next())
+        .expect("docs/style.md has a table of words");
+    let rows = table.lines().filter(|line| line.starts_with("| ")).skip(1);
+    let words: Vec<String> = rows
+        .filter_map(|row| row.split('|').nth(1))
+        .flat_map(|cell| cell.split(','))
+        .map(|word| word.trim().to_lowercase())
+        .collect();
+    assert!(words.len() > 25, "{words:?}");
+    words
+}
+
+/// The banned words in a text, each as a word of its own.
+fn found<'w>(text: &str, banned: &'w [String]) -> Vec<&'w str> {
+    let text = text.to_lowercase().replace('\u{2019}', "'");
+    // Lines that are wrapped are one text.
+    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let is_word = |c: Option<char>| c.is_some_and(|c| c.is_alphanumeric() || c == '_');
+    let holds = |word: &str| {
+        text.match_indices(word).any(|(at, _)| {
+            !is_word(text[..at].chars().next_back())
+                && !is_word(text[at + word.len()..].chars().next())
+        })
+    };
+    banned
+        .iter()
+        .map(String::as_str)
+        .filter(|word| holds(word))
+        .collect()
+}
+
+#[test]
+fn readme_and_docs_hold_no_banned_words() {
+    let banned = banned();
+    let mut wrong = Vec::new();
+    for page in links::pages() {
+        // The list itself, and what was written before it.
+        if ["style.md", "CHANGELOG.md", "ARCHITECTURE.md"]
+            .iter()
+            .any(|name| page.ends_with(name))
+        {
+            continue;
+        }
+        let text = fs::read_to_string(&page).expect("a page");
+        for word in found(&text, &banned) {
+            wrong.push(format!("{}: {word}", page.display()));
+        }
+    }
+    assert!(
+        wrong.is_empty(),
+        "docs/style.md has better words:\n{}",
+        wrong.join("\n")
+    );
+}
+
+/// Rust files of every crate of the workspace.
+fn sources() -> Vec<PathBuf> {
+    let mut folders: Vec<PathBuf> = packages()
+        .iter()
+        .filter_map(|package| {
+            Path::new(package["manifest_path"].as_str()?)
+                .parent()
+                .map(|root| root.join("src"))
+        })
+        .collect();
+    let mut found = Vec::new();
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).expect("a folder").flatten() {
+            let path = entry.path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|end| end == "rs") {
+                found.push(path);
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+#[test]
+fn strings_and_help_hold_no_banned_words() {
+    let banned = banned();
+    let mut wrong = Vec::new();
+    let mut texts = 0;
+    for path in sources() {
+        let source = fs::read_to_string(&path).expect("a source");
+        let mut all = literals(&source);
+        // The doc comments of arguments are the help.
+        if path.components().any(|part| part.as_os_str() == "args") {
+            let comments = source.lines().enumerate();
+            all.extend(comments.filter_map(|(number, line)| {
+                let text = line.trim_start().strip_prefix("/// ")?;
+                Some((number + 1, text.to_owned()))
+            }));
+        }
+        texts += all.len();
+        for (line, text) in all {
+            for word in found(&text, &banned) {
+                wrong.push(format!("{}:{line}: {word}: {text}", path.display()));
+            }
+        }
+    }
+    assert!(texts > 5_000, "{texts} texts");
+    assert!(
+        wrong.is_empty(),
+        "docs/style.md has better words:\n{}",
+        wrong.join("\n")
+    );
+}
+
+#[test]
+fn a_banned_word_is_found_as_a_word_and_over_line_ends() {
+    let banned = ["goes on".to_owned(), "anew".to_owned()];
+    for (text, words) in [
+        ("nginx goes\n  on", &["goes on"][..]),
+        ("Canewood", &[]),
+        ("Anew.", &["anew"]),
+        ("forgoes one", &[]),
+    ] {
+        assert_eq!(found(text, &banned), words, "{text}");
+    }
+}
