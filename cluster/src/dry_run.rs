@@ -96,11 +96,7 @@ impl Asking<'_> {
             .unwrap_or_default();
         let paths = path(object, api_version).zip(collection(object, api_version));
         let Some((path, collection)) = paths else {
-            return refused(
-                object,
-                Why::Invalid,
-                "its name is none that Kubernetes allows",
-            );
+            return refused(object, Why::Invalid, "Kubernetes does not allow its name");
         };
         let mut live = match self.live(object, &path, api_version).await {
             Ok(live) => live,

@@ -374,7 +374,9 @@ pub async fn columns(
                 .collect(),
             Vec::new(),
         )),
-        (_, Err(why), Via::Auto) => Ok((anywhere(Via::Auto), vec![format!("not by exec: {why}")])),
+        (_, Err(why), Via::Auto) => {
+            Ok((anywhere(Via::Auto), vec![format!("not using exec: {why}")]))
+        }
         (_, Err(why), _) | (Err(why), ..) => Err(why),
     }
 }

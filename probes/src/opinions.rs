@@ -121,7 +121,7 @@ fn then(ground: &Ground<'_>, at: i64) -> String {
         .ok()
     });
     match judgement {
-        Some(judgement) if judgement.code == 0 => "NGINX goes on by another path".to_owned(),
+        Some(judgement) if judgement.code == 0 => "NGINX continues by another path".to_owned(),
         Some(judgement) => format!(
             "NGINX refuses the backend ({}:{}), and the gateway's client gets 502",
             judgement.code, judgement.text

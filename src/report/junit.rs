@@ -82,11 +82,11 @@ pub fn comparison(comparison: &Comparison, fail_on: FailOn) -> String {
             class: finding.code.to_owned(),
             name: subject(finding),
             result: CaseResult::Passed {
-                out: Some(format!("mended: {}", clean(&finding.title))),
+                out: Some(format!("fixed: {}", clean(&finding.title))),
             },
         });
         suites.push(Suite {
-            name: "mended".to_owned(),
+            name: "fixed".to_owned(),
             cases: cases.collect(),
             codes: BTreeSet::new(),
             untested: 0,

@@ -81,7 +81,7 @@ pub fn comparison(comparison: &Comparison) -> String {
     };
     let verdict = match (count_of(Severity::Error), count_of(Severity::Warning)) {
         (0, 0) if comparison.is_unsure() => {
-            "❔ nothing is known that this change breaks, and not all is known".to_owned()
+            "❔ no new problems found; some could not be determined".to_owned()
         }
         (0, 0) => "✅ this change breaks nothing".to_owned(),
         (0, warnings) => format!("⚠️ this change brings {}", count(warnings, "warning")),
@@ -107,7 +107,7 @@ pub fn comparison(comparison: &Comparison) -> String {
     out.push_str("\n\n");
     for (title, findings) in [
         ("New", &comparison.new),
-        ("Mended", &comparison.gone),
+        ("Fixed", &comparison.gone),
         ("As before", &comparison.same),
     ] {
         if findings.is_empty() {
@@ -117,7 +117,7 @@ pub fn comparison(comparison: &Comparison) -> String {
         let _ = writeln!(out, "#### {title} ({})\n", findings.len());
         match title {
             "New" => section(&mut out, &findings),
-            "Mended" => rows(&mut out, &findings, |_| "✅"),
+            "Fixed" => rows(&mut out, &findings, |_| "✅"),
             _ => table(&mut out, &findings),
         }
     }

@@ -22,7 +22,7 @@ const YELLOW: u8 = 33;
 const MAGENTA: u8 = 35;
 const CYAN: u8 = 36;
 
-/// How to print.
+/// Output format.
 #[derive(Debug, Clone, Copy)]
 pub struct Style {
     /// With ANSI colours.
@@ -115,7 +115,7 @@ pub fn comparison(comparison: &Comparison, style: Style) -> String {
         }
         printer.findings(&comparison.new);
     }
-    printer.headed("It mends", &comparison.gone, true);
+    printer.headed("It fixes", &comparison.gone, true);
     printer.headed("It leaves as before", &comparison.same, false);
     printer.out.push('\n');
     printer.comes_to(comparison);
@@ -436,12 +436,12 @@ fn verdict(comparison: &Comparison) -> (&'static str, u8, String) {
         new.filter(|finding| finding.severity == severity && finding.verdict == Verdict::Fail)
             .count()
     });
-    let mended = match comparison.gone.len() {
+    let fixed = match comparison.gone.len() {
         0 => String::new(),
-        gone => format!(" It mends {}.", count(gone, "finding")),
+        gone => format!(" It fixes {}.", count(gone, "finding")),
     };
     let unsure = if comparison.is_unsure() {
-        " Not all is known."
+        " Some could not be determined."
     } else {
         ""
     };
@@ -449,14 +449,14 @@ fn verdict(comparison: &Comparison) -> (&'static str, u8, String) {
         (0, 0) if comparison.is_unsure() => (
             "?",
             MAGENTA,
-            format!("Nothing is known that this change breaks, and not all is known.{mended}"),
+            format!("No new problems found; some could not be determined.{fixed}"),
         ),
-        (0, 0) => ("✓", GREEN, format!("This change breaks nothing.{mended}")),
+        (0, 0) => ("✓", GREEN, format!("This change breaks nothing.{fixed}")),
         (0, warnings) => (
             "!",
             YELLOW,
             format!(
-                "This change breaks nothing, and brings {}.{unsure}{mended}",
+                "This change breaks nothing, and brings {}.{unsure}{fixed}",
                 count(warnings, "warning")
             ),
         ),
@@ -465,11 +465,11 @@ fn verdict(comparison: &Comparison) -> (&'static str, u8, String) {
             RED,
             match warnings {
                 0 => format!(
-                    "This change brings {}.{unsure}{mended}",
+                    "This change brings {}.{unsure}{fixed}",
                     count(errors, "error")
                 ),
                 warnings => format!(
-                    "This change brings {} and {}.{unsure}{mended}",
+                    "This change brings {} and {}.{unsure}{fixed}",
                     count(errors, "error"),
                     count(warnings, "warning")
                 ),

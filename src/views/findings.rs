@@ -82,10 +82,10 @@ fn nothing(app: &App) -> Label {
     let health = app.diagnosis.health(index);
     let words = match health {
         Health::Unknown => {
-            "nothing is known to be wrong here, and not everything is known: press r to run a handshake."
+            "no problems found here, and something is unknown: press r to make a handshake."
         }
-        Health::NotOurs => "another controller looks after it: no rule is asked.",
-        _ => "nothing is known to be wrong here.",
+        Health::NotOurs => "managed by another controller: not checked.",
+        _ => "no problems found here.",
     };
     Label::new()
         .mark(mark_of_health(health), &app.theme)

@@ -113,7 +113,7 @@ fn what_a_change_repairs_is_gone_though_the_status_still_speaks_of_it() {
     let document = roxmltree::Document::parse(&xml).expect("XML");
     assert_eq!(document.root_element().attribute("failures"), Some("0"));
     assert!(
-        xml.contains("<testsuite name=\"mended\" tests=\"1\""),
+        xml.contains("<testsuite name=\"fixed\" tests=\"1\""),
         "{xml}"
     );
     assert_eq!(codes(&comparison.new), Vec::<&str>::new());

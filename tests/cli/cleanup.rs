@@ -163,7 +163,10 @@ fn a_repeated_probe_is_planned_with_its_own_deadline() {
     ] {
         let probe = format!("probe {arguments} --via pod");
         let plan = run(&mut demo.ngf_tui(&probe)).refused();
-        assert!(plan.contains(&format!("at most {seconds} s")), "{plan}");
+        assert!(
+            plan.contains(&format!("deleted after {seconds} s")),
+            "{plan}"
+        );
         if arguments.contains("--watch") {
             let mut running = Running::start(&mut demo.ngf_tui(&format!("{probe} --yes")));
             until("a pod", || !pods(&kubectl).is_empty());

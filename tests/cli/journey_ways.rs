@@ -60,7 +60,7 @@ async fn a_debug_pod_is_removed_however_the_interface_ends() {
         terminal.wait_for(&["via pod", "1 served"]);
         wait_for(&cluster, 0, "after one round").await;
         terminal.press(&["w"]);
-        terminal.wait_for(&["This writes to the cluster", "at most 3600 s"]);
+        terminal.wait_for(&["This writes to the cluster", "deleted after 3600 s"]);
         terminal.press(&["y"]);
         terminal.wait_for(&["watching"]);
         wait_for(&cluster, 1, "while it is watched").await;
@@ -109,7 +109,7 @@ fn a_fault_is_found_explained_and_repaired() {
     terminal.press(&["c"]);
     terminal.wait_for(&["[✗ Findings]"]);
     terminal.press(&["x"]);
-    terminal.wait_for(&["What helps"]);
+    terminal.wait_for(&["How to fix it"]);
     terminal.press(&["Escape"]);
     terminal.press(&["f"]);
     terminal.wait_for(&["+++ Gateway default/gateway", "Apply it?"]);

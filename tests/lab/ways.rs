@@ -117,9 +117,9 @@ fn nothing_is_made_without_a_yes() {
         let text = said(&output);
         assert_eq!(output.status.code(), Some(2), "{text}");
         for says in [
-            "would be made",
+            "will be created",
             "image      busybox",
-            "lives      at most 300 s",
+            "deadline   deleted after 300 s",
             "--yes",
         ] {
             assert!(text.contains(says), "{says}: {text}");

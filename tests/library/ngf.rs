@@ -262,7 +262,7 @@ fn predicted_passes(snapshot: &Snapshot) -> BTreeSet<String> {
 }
 
 /// Whether NGF takes the Gateway that a line is about. Where it does not it says so in the status, and
-/// nginx goes on with what it had.
+/// nginx continues with what it had.
 fn is_served(line: &str, said: &BTreeSet<String>) -> bool {
     let gateway = line.split(' ').nth(1).expect("a Gateway");
     let listeners = format!("Gateway/{gateway} listener ");

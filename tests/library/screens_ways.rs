@@ -97,7 +97,7 @@ fn snapshot(pods: &[&str]) -> Arc<Snapshot> {
 fn way(via: Via) -> WayTaken {
     WayTaken {
         via: via.to_string(),
-        because: "The bytes leave from where the script says.".to_owned(),
+        because: "The connection originates from where the script says.".to_owned(),
         not_taken: Vec::new(),
         seen_from: None,
     }
@@ -588,7 +588,7 @@ async fn x_explains_the_rule_of_the_selected_finding() {
     screen.press(&["x"]).await;
     let first = text(&mut screen, 100, 30);
     assert!(
-        first.contains("What helps"),
+        first.contains("How to fix it"),
         "of the selected node:\n{first}"
     );
     screen.press(&["esc", "end", "r", "c", "x"]).await;

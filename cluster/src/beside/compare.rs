@@ -28,7 +28,7 @@ pub fn compare(view: &ClientView, probe: &Transcript) -> String {
             "the gateway's client gets {got}, and this endpoint would serve ({expected}): another endpoint, an older configuration or CA on the data plane, or its own connection is at fault; probe all with --all"
         ),
         (Some(got), Some(expected)) if got < 400 && expected >= 500 => format!(
-            "the gateway's client gets {got} although the probe says {expected}: another endpoint answered, or nginx goes on with a connection or TLS session of before; it ends when that does"
+            "the gateway's client gets {got} although the probe says {expected}: another endpoint answered, or nginx continues with a connection or TLS session of before; it ends when that does"
         ),
         (Some(got), _) => format!("the gateway's client gets {got}; the probe says {says}"),
         (None, _) => format!(

@@ -120,7 +120,7 @@ impl Transports {
                 let mut ways = Ways::default();
                 match self.exec(&plan.gateway, pod).await {
                     Ok(way) => ways.ways.push(way),
-                    Err(why) => ways.not_taken.push(format!("not by exec: {why}")),
+                    Err(why) => ways.not_taken.push(format!("not using exec: {why}")),
                 }
                 match self.port_forward(plan).await {
                     Ok(way) => ways.ways.push(way),
@@ -156,7 +156,7 @@ impl Transports {
             dial: Arc::new(exec.clone()),
             exec: Some(exec),
             because: format!(
-                "The bytes leave from the gateway's own {}, by exec: the way that nginx itself goes.",
+                "The connection originates from the gateway's own {}, using exec: nginx's own network path.",
                 pod.pod
             ),
             seen_from: self.ip(&pod.pod),
@@ -263,7 +263,7 @@ fn direct() -> Way {
     Way {
         via: Via::Direct,
         dial: Arc::new(Direct),
-        because: "The bytes leave from this machine, directly: what lies between the gateway's pod and the backend, NetworkPolicies included, is not proven.".to_owned(),
+        because: "The connection originates from this machine, directly: what lies between the gateway's pod and the backend, NetworkPolicies included, is not proven.".to_owned(),
         seen_from: None,
         exec: None,
         data_plane: None,

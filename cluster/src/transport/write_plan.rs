@@ -81,14 +81,17 @@ impl WritePlan {
     /// The plan in lines, for a person to decide by.
     pub fn lines(&self) -> Vec<String> {
         let mut lines = vec![
-            format!("{} would be made:", self.object),
+            format!("{} will be created:", self.object),
             format!("  image      {}", self.image),
             format!("  namespace  {}", self.namespace),
         ];
         if let Some(node) = &self.node {
             lines.push(format!("  node       {node}"));
         }
-        lines.push(format!("  lives      at most {} s", self.lives.as_secs()));
+        lines.push(format!(
+            "  deadline   deleted after {} s",
+            self.lives.as_secs()
+        ));
         lines.extend(self.sentences.iter().map(|line| format!("  {line}")));
         lines
     }
@@ -199,7 +202,7 @@ impl Transports {
                 &container.name,
                 from,
                 &format!(
-                    "The bytes leave from {}'s network, by ephemeral container {} of an earlier probe.",
+                    "The connection originates from {}'s network, using ephemeral container {} of an earlier probe.",
                     from.pod, container.name
                 ),
             )
@@ -284,7 +287,7 @@ impl Transports {
             });
         }
         let because = format!(
-            "The bytes leave from debug {reference}, beside {} on the same node.",
+            "The connection originates from debug {reference}, beside {} on the same node.",
             plan.from.pod
         );
         Ok(self.way_in(Via::Pod, &reference, RELAY, &plan.from, &because))
@@ -317,7 +320,7 @@ impl Transports {
                 )
             })?;
         let because = format!(
-            "The bytes leave from {pod}'s network, by ephemeral container {}.",
+            "The connection originates from {pod}'s network, using ephemeral container {}.",
             container.name
         );
         Ok(self.way_in(Via::Ephemeral, pod, &container.name, &plan.from, &because))

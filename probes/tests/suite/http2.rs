@@ -151,7 +151,7 @@ async fn a_backend_that_answers_in_http_1_gets_502_as_from_nginx() {
     assert_eq!(
         seen.tls.as_ref().unwrap().alpn,
         None,
-        "nginx goes on without"
+        "nginx continues without"
     );
     assert_eq!(seen.nginx.client_status, Some(status));
     let line = seen.nginx.log_line.expect("a line");

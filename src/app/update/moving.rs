@@ -148,7 +148,7 @@ pub(super) fn zoom(app: &mut App) {
 
 pub(super) fn go_to_cause(app: &mut App, finding: usize) {
     if app.diagnosis.findings.is_empty() {
-        app.say(Mark::Ok, "Nothing is known to be wrong");
+        app.say(Mark::Ok, "No problems found");
         return;
     }
     let finding = finding.min(app.diagnosis.findings.len() - 1);

@@ -132,7 +132,7 @@ pub enum Command {
     Chain(ChainArgs),
     /// Print what the logs of the data plane, its backends and the control plane say, decoded and counted
     Logs(LogsArgs),
-    /// Say what a code means, what is behind it and what to do; without a code, list all
+    /// Explain a code: what it means, its background and how to fix it; without a code, list all
     Explain(ExplainArgs),
     /// Show what repairs a finding, try it on the API server, and apply it after a confirmation;
     /// exit 0 (done, and the finding is gone), 1 (not applied, or still there) or 2 (could not)
@@ -168,13 +168,13 @@ pub enum Command {
     },
 }
 
-/// How to print.
+/// Output format.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub enum Output {
-    /// For people
+    /// Human-readable
     #[default]
     Text,
-    /// For programs; the `schema` field names its version
+    /// JSON; the `schema` field names its version
     Json,
 }
 
@@ -195,10 +195,10 @@ pub enum FailOn {
 /// How `check` prints.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub enum CheckOutput {
-    /// For people
+    /// Human-readable
     #[default]
     Text,
-    /// For programs; the `schema` field names its version
+    /// JSON; the `schema` field names its version
     Json,
     /// For CI: one testsuite a Gateway, as Jenkins and GitLab read it
     Junit,
@@ -216,7 +216,7 @@ pub struct CheckArgs {
         help = "Check one object only: gateway/NAME, httproute/NAME, grpcroute/NAME, tlsroute/NAME, service/NAME[:PORT] or backendtlspolicy/NAME"
     )]
     pub target: Option<String>,
-    /// How to print
+    /// Output format
     #[arg(short, long, value_enum, default_value_t)]
     pub output: CheckOutput,
     /// Lay the manifests of -f over the live cluster: what would applying them break? Asks the API
@@ -302,7 +302,7 @@ pub struct ProbeArgs {
     /// Print the TLS records as well, with their times
     #[arg(long)]
     pub records: bool,
-    /// How to print
+    /// Output format
     #[arg(short, long, value_enum, default_value_t)]
     pub output: Output,
     /// How the bytes go to a backend, and from where
@@ -314,7 +314,7 @@ pub struct ProbeArgs {
 #[derive(Debug, Clone, Args)]
 #[allow(clippy::struct_excessive_bools)] // flags of a command line are bools
 pub struct WayArgs {
-    /// From where the bytes leave
+    /// Where the connection originates
     #[arg(
         long,
         value_parser = via(),
@@ -386,7 +386,7 @@ pub struct LogsArgs {
     /// Go on with what is written from now on, until Ctrl-C
     #[arg(long)]
     pub follow: bool,
-    /// How to print
+    /// Output format
     #[arg(short, long, value_enum, default_value_t)]
     pub output: Output,
     /// How long to wait for the cluster's answers in all, connecting and credential plugins included
@@ -486,7 +486,7 @@ pub struct ChainArgs {
     /// Look at this moment instead of now: 2027-01-01, or RFC 3339
     #[arg(long, value_parser = moment, value_name = "TIME")]
     pub at: Option<Timestamp>,
-    /// How to print
+    /// Output format
     #[arg(short, long, value_enum, default_value_t)]
     pub output: Output,
     /// How long to wait for the cluster's answers in all, connecting and credential plugins included

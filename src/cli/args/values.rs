@@ -38,7 +38,7 @@ pub(super) fn seconds(text: &str) -> Result<u64, String> {
     text.parse()
         .ok()
         .filter(|seconds| (1..=86_400).contains(seconds))
-        .ok_or_else(|| format!("invalid number of seconds `{text}`; write 1 to 86400"))
+        .ok_or_else(|| format!("invalid number of seconds \"{text}\": expected 1 to 86400"))
 }
 
 /// `gateway.example.com`, `10.0.0.1:8080`, `[fd00::1]:80`.
@@ -50,7 +50,7 @@ pub(super) fn gateway_address(text: &str) -> Result<Address, String> {
     let bare = text.trim_start_matches('[').trim_end_matches(']');
     let is_address = bare.parse::<std::net::IpAddr>().is_ok();
     if bare.is_empty() || (bare.contains(':') && !is_address) {
-        return Err(format!("invalid address `{text}`; write HOST or HOST:PORT"));
+        return Err(format!("invalid address \"{text}\": expected HOST or HOST:PORT"));
     }
     Ok(Address {
         host: bare.to_owned(),
@@ -63,7 +63,7 @@ pub(super) fn parallel(text: &str) -> Result<usize, String> {
     text.parse()
         .ok()
         .filter(|number| (1..=256).contains(number))
-        .ok_or_else(|| format!("invalid number `{text}`; write 1 to 256"))
+        .ok_or_else(|| format!("invalid number \"{text}\": expected 1 to 256"))
 }
 
 /// A span of time as people write it (`5s`, `1m30s`, `2w`), where a day has 24 hours.
@@ -82,7 +82,7 @@ fn span_or_seconds(text: &str) -> Option<Duration> {
 /// `5s`, `300ms`, `1m`, `1m30s`, or a bare number of seconds.
 pub(super) fn duration(text: &str) -> Result<Duration, String> {
     let duration = span_or_seconds(text)
-        .ok_or_else(|| format!("invalid duration `{text}`; write 5s, 300ms or 1m"))?;
+        .ok_or_else(|| format!("invalid duration \"{text}\": expected 5s, 300ms or 1m"))?;
     let bounds = Duration::from_millis(1)..=Duration::from_hours(1);
     if bounds.contains(&duration) {
         Ok(duration)
@@ -96,12 +96,12 @@ pub(super) fn past(text: &str) -> Result<Duration, String> {
     let bounds = Duration::from_secs(1)..=Duration::from_hours(24);
     span_or_seconds(text)
         .filter(|past| bounds.contains(past))
-        .ok_or_else(|| format!("invalid time `{text}`; write 1h, 15m or 90s, from 1s to 24h"))
+        .ok_or_else(|| format!("invalid time \"{text}\": expected 1h, 15m or 90s, from 1s to 24h"))
 }
 
 /// `30d`, `2w`, `12h`, up to ten years.
 pub(super) fn days(text: &str) -> Result<Duration, String> {
-    let days = span(text).ok_or_else(|| format!("invalid time `{text}`; write 30d, 2w or 12h"))?;
+    let days = span(text).ok_or_else(|| format!("invalid time \"{text}\": expected 30d, 2w or 12h"))?;
     let bounds = Duration::from_secs(1)..=Duration::from_hours(24 * 3_653);
     if bounds.contains(&days) {
         Ok(days)
@@ -112,7 +112,7 @@ pub(super) fn days(text: &str) -> Result<Duration, String> {
 
 /// A date (its first moment in UTC) or a moment in RFC 3339.
 pub(super) fn moment(text: &str) -> Result<Timestamp, String> {
-    let wrong = || format!("invalid time `{text}`; write 2027-01-01 or 2027-01-01T12:00:00Z");
+    let wrong = || format!("invalid time \"{text}\": expected 2027-01-01 or 2027-01-01T12:00:00Z");
     if let Ok(moment) = text.parse::<Timestamp>() {
         return Ok(moment);
     }

@@ -16,7 +16,7 @@ pub fn title(app: &App, message: usize) -> String {
     };
     let arrows = arrows(transcript, &shown.probed.plan, app.detail.zoom);
     match arrows.get(message).map(|arrow| &arrow.message) {
-        None => "What stands beside it".to_owned(),
+        None => "Around this probe".to_owned(),
         Some(message) if message.number.is_empty() => message.label.plain(),
         Some(message) => format!("{} {}", message.number, message.label.plain()),
     }

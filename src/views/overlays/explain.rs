@@ -26,7 +26,7 @@ pub(super) fn draw(
             ];
             lines.extend(rule.explanation.lines().map(Label::from));
             lines.push(Label::new());
-            lines.push(Label::of(Role::Ok, "What helps"));
+            lines.push(Label::of(Role::Ok, "How to fix it"));
             lines.extend(rule.remedy.lines().map(Label::from));
             let effects = rule.causes.iter().filter_map(|code| registry::rule(code));
             let effects: Vec<&Rule> = effects.collect();

@@ -76,7 +76,7 @@ fn phase(phase: &FixPhase, theme: &Theme) -> (Vec<Label>, &'static [(&'static st
         }
         FixPhase::Applying => (
             vec![said(Mark::Info, "being applied…")],
-            &[("esc", "back; it goes on")],
+            &[("esc", "back; it continues")],
         ),
         FixPhase::Applied(lines) => (all(Mark::Ok, lines), &[("esc", "back")]),
         FixPhase::Failed(why) => (vec![said(Mark::Failed, why)], &[("esc", "back")]),

@@ -282,9 +282,13 @@ fn measured(subject: &Subject<'_>, complaint: Option<&str>) -> Option<(Trust, St
         _ => match asked.accepted {
             Some(true) => Some((
                 Trust::Verified,
-                format!("the backend took it, had nginx gone on ({when})"),
+                format!(
+                    "the backend accepted it, although nginx closes the connection first ({when})"
+                ),
             )),
-            Some(false) => refused("the backend refused it, had nginx gone on"),
+            Some(false) => {
+                refused("the backend rejected it, although nginx closes the connection first")
+            }
             None => None,
         },
     }

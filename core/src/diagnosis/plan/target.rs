@@ -32,14 +32,14 @@ pub enum TargetError {
     NoKind(String),
     /// Not a kind that this tool knows.
     #[error(
-        "\"{0}\" is no kind that can be probed: use httproute, grpcroute, tlsroute, service or gateway"
+        "cannot probe kind \"{0}\": expected httproute, grpcroute, tlsroute, service or gateway"
     )]
     UnknownKind(String),
     /// Nothing after the slash.
     #[error("\"{0}\" names no object: write {0}NAME")]
     NoName(String),
     /// The text after the colon is no port.
-    #[error("\"{0}\" is no port: a number from 1 to 65535 is wanted")]
+    #[error("invalid port \"{0}\": expected 1 to 65535")]
     BadPort(String),
 }
 

@@ -25,7 +25,7 @@ pub(in crate::diagnosis) const A1: Rule = Rule {
     code: "NGF-A1",
     severity: Severity::Error,
     title: "The API server would refuse a manifest",
-    explanation: "Asked by a dry run, which stores nothing: the object breaks its schema or a rule of it (CEL), changes a field that never changes, takes a field that another manager owns, or a webhook, policy or quota does not let it in. Applying the rest goes on without it.",
+    explanation: "Asked by a dry run, which stores nothing: the object breaks its schema or a rule of it (CEL), changes a field that never changes, takes a field that another manager owns, or a webhook, policy or quota does not let it in. The rest is applied without it.",
     remedy: "Correct the field that the API server names, and check again.",
     causes: &[],
     check: |context, findings| {

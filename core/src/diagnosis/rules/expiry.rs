@@ -305,11 +305,11 @@ fn renewal(context: &Context<'_>, secret: &ObjectRef) -> Option<i64> {
 pub(super) fn reissue(context: &Context<'_>, secret: &ObjectRef) -> Remedy {
     match super::shared::writer(context, secret) {
         Some(writer) => Remedy::command(
-            format!("Let cert-manager issue {writer} anew."),
+            format!("Let cert-manager reissue {writer}."),
             renew(&writer),
         ),
         None => Remedy::say(format!(
-            "Issue the certificate in {secret} anew; no cert-manager Certificate that is known writes it."
+            "Reissue the certificate in {secret}; no cert-manager Certificate that is known writes it."
         )),
     }
 }

@@ -26,7 +26,7 @@ pub(in crate::diagnosis) const D3: Rule = Rule {
     code: "NGF-D3",
     severity: Severity::Warning,
     title: "A certificate on the data plane's disk is not the one in its Secret or ConfigMap",
-    explanation: "NGF's agent writes the files, and nginx loads them when it reloads. Where an update did not arrive (agent disconnected, reload refused), nginx goes on with the older certificate or CA, and no condition says so.",
+    explanation: "NGF's agent writes the files, and nginx loads them when it reloads. Where an update did not arrive (agent disconnected, reload refused), nginx continues with the older certificate or CA, and no condition says so.",
     remedy: "See whether NGF's control plane runs, whether the agent is connected and whether nginx refused the last reload. Do not restart the data-plane pod while the control plane is away: the new pod gets no configuration.",
     causes: &[
         "NGF-T1", "NGF-B2", "NGF-B5", "NGF-B6", "NGF-B3", "NGF-B10", "NGF-B11",
@@ -168,7 +168,7 @@ pub(in crate::diagnosis) const D4: Rule = Rule {
     code: "NGF-D4",
     severity: Severity::Error,
     title: "nginx asks endpoints that the Service no longer has, or not those that it has",
-    explanation: "NGF writes the ready endpoints of a Service into nginx's configuration. Where an update did not arrive, nginx goes on with addresses of pods that are gone, which another pod may have by now (nginx-gateway-fabric issues 5120 and 5330). nginx's configuration shows it, and so does its log: addresses that no EndpointSlice has, or NGF's own server for backends without endpoints (nginx-503-server.sock) although the Service has ready ones.",
+    explanation: "NGF writes the ready endpoints of a Service into nginx's configuration. Where an update did not arrive, nginx continues with addresses of pods that are gone, which another pod may have by now (nginx-gateway-fabric issues 5120 and 5330). nginx's configuration shows it, and so does its log: addresses that no EndpointSlice has, or NGF's own server for backends without endpoints (nginx-503-server.sock) although the Service has ready ones.",
     remedy: "See whether NGF's control plane runs, whether the agent is connected and whether nginx refused the last reload. Do not restart the data-plane pod while the control plane is away: the new pod gets no configuration.",
     causes: &["NGF-T12", "NGF-T14", "NGF-T15", "NGF-T16", "NGF-N1"],
     check: |context, findings| {

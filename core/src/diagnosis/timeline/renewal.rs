@@ -163,7 +163,7 @@ fn beside(
         is_in_time: replaced.is_ok(),
         sentence: with(
             format!(
-                "written anew only when {name} is reissued{when}, then with the CA that its issuer has"
+                "updated only when {name} is reissued{when}, then with the CA that its issuer has"
             ),
             replaced.err(),
         ),

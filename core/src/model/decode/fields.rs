@@ -71,7 +71,7 @@ mod tests {
     fn every_line_of_the_list_belongs_to_a_kind_and_to_a_field_of_the_line_above_it() {
         let text = include_str!("fields.txt");
         for line in text.lines().filter(|line| !line.starts_with([' ', '#'])) {
-            assert!(Kind::parse(line).is_some(), "{line} is no kind");
+            assert!(Kind::parse(line).is_some(), "{line} is not a kind");
         }
         for (kind, paths) in FIELDS.iter() {
             for path in paths.keys() {

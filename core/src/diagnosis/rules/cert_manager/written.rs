@@ -248,7 +248,7 @@ pub(in crate::diagnosis) const M8: Rule = Rule {
     severity: Severity::Warning,
     title: "A Secret's ca.crt is of another CA than the one that signed its certificate",
     explanation: "When a Certificate changes to an issuer that returns no CA, cert-manager leaves the old ca.crt in the Secret. Whoever trusts it, or mounts it as the CA of clients, trusts a CA that signs nothing any more.",
-    remedy: "Delete the key ca.crt, or the Secret, and let cert-manager write it anew; name the new CA.",
+    remedy: "Delete the key ca.crt, or the Secret, and let cert-manager write it again; name the new CA.",
     causes: &[
         "NGF-T1", "NGF-B2", "NGF-B5", "NGF-B6", "NGF-B10", "NGF-B11", "NGF-X1", "NGF-X2",
     ],
@@ -304,7 +304,7 @@ pub(in crate::diagnosis) const M8: Rule = Rule {
                 .scope([&certificate.reference])
                 .mark_objects(users)
                 .remedy(Remedy::command(
-                    "Let cert-manager write the Secret anew.",
+                    "Let cert-manager write the Secret again.",
                     Command::kubectl(&secret.namespace)
                         .words(["delete"])
                         .object(&secret),

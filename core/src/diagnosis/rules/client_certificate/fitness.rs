@@ -170,7 +170,7 @@ pub(in crate::diagnosis) const G12: Rule = Rule {
     code: "NGF-G12",
     severity: Severity::Error,
     title: "The Gateway's client certificate has a key or a signature that OpenSSL refuses as too weak",
-    explanation: "NGF takes any key and any signature. nginx's OpenSSL refuses RSA keys under 2048 bits and signatures with SHA-1 or MD5 at its default security level, in the certificate and in what stands beside it in tls.crt, and with them the whole configuration: the Gateway is not programmed any more, and the old configuration stays.",
+    explanation: "NGF takes any key and any signature. nginx's OpenSSL refuses RSA keys under 2048 bits and signatures with SHA-1 or MD5 at its default security level, in the certificate and in the rest of tls.crt, and with them the whole configuration: the Gateway is not programmed any more, and the old configuration stays.",
     remedy: "Reissue the certificate with RSA 2048 or more, or with an elliptic curve such as P-256, signed with SHA-256.",
     causes: &["NGF-D1"],
     check: |context, findings| {

@@ -71,7 +71,7 @@ refused!(
     "NGF-G4",
     "The Gateway's client certificate Secret is not of type kubernetes.io/tls",
     "NGF reads tls.crt and tls.key of TLS Secrets only; an Opaque one with the same keys is refused. The Gateway stays Accepted and Programmed, and nginx runs without a client certificate.",
-    "Create the Secret anew as kubernetes.io/tls: a Secret's type cannot be changed."
+    "Create the Secret again as kubernetes.io/tls: a Secret's type cannot be changed."
 );
 
 refused!(
@@ -317,7 +317,7 @@ fn remedy(
             create,
         ),
         "NGF-G4" => Remedy::command(
-            "Create the Secret anew with type kubernetes.io/tls; the type of a Secret cannot be changed.",
+            "Create the Secret again with type kubernetes.io/tls; the type of a Secret cannot be changed.",
             Command::kubectl(namespace)
                 .words(["delete"])
                 .object(&object)

@@ -28,7 +28,7 @@ pub(in crate::diagnosis) const C2: Rule = Rule {
     code: "NGF-C2",
     severity: Severity::Warning,
     title: "NGF recommends another version of the Gateway API CRDs",
-    explanation: "The minor version of the CRDs' bundle is another than NGF was built for. NGF goes on; fields may be missing, and those that the API server does not know it drops.",
+    explanation: "The minor version of the CRDs' bundle is another than NGF was built for. NGF continues; fields may be missing, and those that the API server does not know it drops.",
     remedy: "Install the version that the message names.",
     causes: &[],
     check: |context, findings| crd_version(context, findings, "NGF-C2"),
@@ -78,8 +78,8 @@ fn crd_version(context: &Context<'_>, findings: &mut Findings, code: &'static st
 pub(in crate::diagnosis) const C5: Rule = Rule {
     code: "NGF-C5",
     severity: Severity::Error,
-    title: "No controller looks after a Gateway",
-    explanation: "NGF looks after the Gateways of one GatewayClass, the one it was installed with. A Gateway whose class does not exist, or that another class of NGF's controller claims, gets no status and no data plane.",
+    title: "No controller manages a Gateway",
+    explanation: "NGF manages the Gateways of one GatewayClass, the one it was installed with. A Gateway whose class does not exist, or that another class of NGF's controller claims, gets no status and no data plane.",
     remedy: "Name the class that NGF was installed with (usually nginx).",
     causes: &["NGF-S2", "NGF-S8"],
     check: |context, findings| {
@@ -112,7 +112,7 @@ pub(in crate::diagnosis) const C5: Rule = Rule {
                 continue;
             }
             let title = if missing {
-                format!("Nobody looks after {name}: there is no {class}")
+                format!("No controller manages {name}: there is no {class}")
             } else {
                 findings.explain(&class, "Accepted");
                 format!("NGF does not look after {name}: it ignores {class}")
@@ -159,7 +159,7 @@ fn class_not_given(gateway: &ObjectRef, class: &ObjectRef, classes: &[&str]) -> 
         "NGF-C5",
         Severity::Warning,
         gateway,
-        format!("Whether anybody looks after {gateway} is not known: {class} is not in the files"),
+        format!("Whether a controller manages {gateway} is not known: {class} is not in the files"),
     )
     .unknown()
     .because(format!("The files hold NGF's class {}.", list(classes, 3)))
@@ -174,7 +174,7 @@ pub(in crate::diagnosis) const C7: Rule = Rule {
     code: "NGF-C7",
     severity: Severity::Error,
     title: "The NginxProxy that a Gateway or GatewayClass names is missing or invalid",
-    explanation: "NGF goes on without it: what it should have set (logging, DNS resolver, IP family, the data plane's Deployment) does not take effect.",
+    explanation: "NGF continues without it: what it should have set (logging, DNS resolver, IP family, the data plane's Deployment) does not take effect.",
     remedy: "Create or correct the NginxProxy.",
     causes: &["NGF-R7", "NGF-S6"],
     check: |context, findings| {

@@ -20,7 +20,7 @@ pub(in crate::diagnosis) const C8: Rule = Rule {
     code: "NGF-C8",
     severity: Severity::Warning,
     title: "NGF's control plane has no ready pod",
-    explanation: "nginx goes on with the configuration that it has. Nothing that changes takes effect, no status is written, endpoints that come and go are not followed, and renewed certificates do not arrive; every condition stays as it was.",
+    explanation: "nginx continues with the configuration that it has. Nothing that changes takes effect, no status is written, endpoints that come and go are not followed, and renewed certificates do not arrive; every condition stays as it was.",
     remedy: "Look at the control plane's pods and their log.",
     causes: &[
         "NGF-C6", "NGF-D3", "NGF-D4", "NGF-D5", "NGF-D6", "NGF-S7", "NGF-S8", "NGF-S9",

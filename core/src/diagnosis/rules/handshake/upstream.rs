@@ -165,7 +165,7 @@ pub(in crate::diagnosis) const T18: Rule = Rule {
     code: "NGF-T18",
     severity: Severity::Info,
     title: "Connections that nginx keeps open to the backend delay the symptom",
-    explanation: "nginx uses a connection again for the next request: NGF 2.4 to 2.6 keeps 16 for each upstream, unless an UpstreamSettingsPolicy sets another number or 0; from 2.7 on an UpstreamSettingsPolicy with keepAlive does, and without one NGF sends `Connection: close` for HTTP/1.1. What was opened before a certificate or a CA changed goes on until it is closed, so that a fault shows on some requests only, and later.",
+    explanation: "nginx uses a connection again for the next request: NGF 2.4 to 2.6 keeps 16 for each upstream, unless an UpstreamSettingsPolicy sets another number or 0; from 2.7 on an UpstreamSettingsPolicy with keepAlive does, and without one NGF sends `Connection: close` for HTTP/1.1. What was opened before a certificate or a CA changed stays in use until it is closed, so that a fault shows on some requests only, and later.",
     remedy: "Trust the probe, which opens a fresh connection; a reload of nginx closes the kept ones.",
     causes: &[],
     check: |context, findings| {

@@ -49,7 +49,7 @@ macro_rules! invalid {
 invalid!(
     P2,
     "NGF-P2",
-    "The policy's hostname is none that NGF takes",
+    "NGF rejects the policy's hostname",
     "NGF wants a lower-case RFC 1123 name, with *. before it if need be: no port, no underscore, no trailing dot. A backend that the policy takes effect on is answered with 500.",
     "Write the name that the backend's certificate carries, in lower case and without a port."
 );
@@ -230,10 +230,7 @@ fn without_culprit(policy: &Object<BackendTLSPolicy>, fault: &PolicyFault) -> St
     let name = &policy.reference;
     let spec = &policy.spec;
     match fault.code {
-        "NGF-P2" => format!(
-            "The hostname of {name}, \"{}\", is none that NGF takes",
-            spec.hostname
-        ),
+        "NGF-P2" => format!("NGF rejects the hostname of {name}, \"{}\"", spec.hostname),
         "NGF-P3" if spec.ca_certificate_refs.is_empty() => match &spec.well_known_ca_certificates {
             None => format!("{name} names no CA at all"),
             Some(other) => {

@@ -139,7 +139,7 @@ pub(in crate::diagnosis) const P13: Rule = Rule {
                     )
                 } else {
                     Remedy::delete(
-                        "Delete it, if it is not the one that is wanted: it takes effect nowhere, so nginx goes on as it does.",
+                        "Delete it, if it is not the one that is wanted: it takes effect nowhere, so nothing changes for nginx.",
                         loser,
                     )
                 }),

@@ -58,7 +58,7 @@ invalid!(
 invalid!(
     R5,
     "NGF-R5",
-    "The Service port's appProtocol is none that this kind of route takes",
+    "NGF rejects the Service port's appProtocol for this kind of route",
     "NGF knows kubernetes.io/h2c, ws and wss; wss needs a BackendTLSPolicy. `appProtocol: https` means nothing to it and does not turn TLS on. NGF refuses the backend: clients get 500 for it. With a BackendTLSPolicy NGF still renders https:// and the policy's CA file, but does not write the file unless another backend uses it: then nginx cannot load the configuration, and else clients get 502.",
     "Correct the appProtocol, or add the BackendTLSPolicy."
 );
