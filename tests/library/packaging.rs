@@ -92,6 +92,8 @@ fn every_file_names_the_repository_of_cargo_toml() {
         "docs/cronjob.md",
         "docs/security.md",
         "SECURITY.md",
+        "core/README.md",
+        "cluster/README.md",
         "ui/README.md",
         "probes/README.md",
         "sandbox/README.md",

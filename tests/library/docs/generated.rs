@@ -8,8 +8,11 @@ use std::{
     path::Path,
 };
 
+use ngf_core::{
+    diagnosis::registry::{FAMILIES, family},
+    model::kind::{KINDS, Reading},
+};
 use ngf_sandbox::Rule as Right;
-use ngf_core::{diagnosis::registry::{FAMILIES, family}, model::kind::{KINDS, Reading}};
 use ngf_tui::app::action::{ACTIONS, Section};
 use serde_json::Value;
 

@@ -2,7 +2,13 @@
 
 use std::{collections::BTreeSet, fmt::Write as _, fs, path::Path};
 
-use ngf_core::{diagnosis::{line::codes, registry::{FAMILIES, RULES, Rule, family, rule}}, logs};
+use ngf_core::{
+    diagnosis::{
+        line::codes,
+        registry::{FAMILIES, RULES, Rule, family, rule},
+    },
+    logs,
+};
 use ngf_tui::report::explain;
 
 use super::by_hand::{self, ByHand, Step, Symptom};
