@@ -18,6 +18,7 @@ pub mod mounted;
 pub mod ngf;
 mod order;
 pub mod plan;
+pub mod problems;
 pub mod registry;
 mod rules;
 pub mod timeline;
