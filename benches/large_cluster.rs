@@ -78,6 +78,7 @@ impl Measured {
         };
         let mut takes: Vec<Duration> = (0..5).map(|_| take(&mut app)).collect();
         takes.sort();
+        press(&mut app, KeyCode::Char('T'), &mut buffer, now);
         let key = median(200, || press(&mut app, KeyCode::Down, &mut buffer, now));
         press(&mut app, KeyCode::Char('/'), &mut buffer, now);
         let filter = median(5, || press(&mut app, KeyCode::Char('9'), &mut buffer, now));

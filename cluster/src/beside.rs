@@ -37,8 +37,7 @@ use ngf_core::{
         plan::ProbePlan,
     },
     logs,
-    model::{kind::Kind, kinds::Listener, object::ObjectRef, topology::host_and_port},
-    world::in_words,
+    model::{kind::Kind, kinds::Listener, object::ObjectRef},
 };
 use ngf_text::{host_and_port, in_words};
 

@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 
 use crate::capture::Capture;
 use ngf_tls::chain::Certificates;
-use ngf_tls::mark::{WITHOUT_CERTIFICATE, marked};
+use ngf_tls::mark::{PROBE, WITHOUT_CERTIFICATE, marked};
 use ngf_tls::protocol::Protocol;
 
 /// One probe: an address, how to speak TLS to it, and the HTTP request to send.
@@ -29,32 +29,6 @@ pub struct ProbeSpec {
     pub timeout: Duration,
 }
 
-/// What nginx speaks to the backend, over TLS or in plain text.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Protocol {
-    /// `proxy_pass`: an HTTP/1.1 request, and no ALPN.
-    #[default]
-    Http1,
-    /// `grpc_pass`, or `proxy_http_version 2`: HTTP/2, for which nginx offers `h2` by ALPN.
-    Http2,
-    /// `proxy_pass` of a stream server: nginx passes the client's bytes on, and the probe sends
-    /// nothing.
-    Stream,
-}
-
-impl Protocol {
-    /// The protocols that nginx offers by ALPN, as the extension has them (RFC 7301 §3.1).
-    pub(crate) fn alpn(self) -> Option<&'static [u8]> {
-        (self == Self::Http2).then_some(b"\x02h2".as_slice())
-    }
-
-    /// Whether it is HTTP/1.1, of which a transcript says nothing.
-    pub fn is_http1(&self) -> bool {
-        *self == Self::Http1
-    }
-}
-
 /// The path of gRPC's health check (grpc.health.v1), which changes nothing in a backend, whatever it serves.
 pub const HEALTH_CHECK: &str = "/grpc.health.v1.Health/Check";
 
@@ -72,36 +46,6 @@ impl HttpSpec {
     pub fn is_health_check(&self) -> bool {
         self.method == "POST" && self.path.starts_with(HEALTH_CHECK)
     }
-}
-
-/// The query parameter by which every request of this tool is marked, so that whoever reads the backend's
-/// log, this tool included, knows that NGINX did not send it.
-const MARK: &str = "ngf-tui=";
-/// Marks the request of a probe.
-pub const PROBE: &str = "ngf-tui=probe";
-/// Marks the request of a handshake without the client certificate.
-pub const WITHOUT_CERTIFICATE: &str = "ngf-tui=without-client-certificate";
-
-/// Returns `path` with one of the marks ([`PROBE`], [`WITHOUT_CERTIFICATE`]) in its query. A path that has
-/// it already stays as it is.
-pub fn marked(path: &str, mark: &str) -> String {
-    let has_it = path.split(['?', '&', '#']).skip(1).any(|part| part == mark);
-    if has_it {
-        return path.to_owned();
-    }
-    // What follows a `#` is no part of the query.
-    let (path, fragment) = match path.split_once('#') {
-        Some((path, fragment)) => (path, format!("#{fragment}")),
-        None => (path, String::new()),
-    };
-    let joint = if path.contains('?') { '&' } else { '?' };
-    format!("{path}{joint}{mark}{fragment}")
-}
-
-/// Whether a request line, or a line of a log that contains one, is of a request that this tool sent.
-pub fn is_marked(text: &str) -> bool {
-    text.match_indices(MARK)
-        .any(|(at, _)| text[..at].ends_with(['?', '&']))
 }
 
 impl ProbeSpec {

@@ -3,6 +3,8 @@
 
 use ngf_ui::keymap::{KeyChord, KeyConflict, Keymap};
 
+use crate::views::lists::ListId;
+
 /// Something that a person can do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[allow(missing_docs)] // ACTIONS says what each does
@@ -11,6 +13,8 @@ pub enum Action {
     Down,
     PageUp,
     PageDown,
+    HalfPageUp,
+    HalfPageDown,
     First,
     Last,
     Collapse,
@@ -18,8 +22,8 @@ pub enum Action {
     Toggle,
     Open,
     Back,
-    NextPane,
-    PreviousPane,
+    NextProblem,
+    PreviousProblem,
     NextView,
     PreviousView,
     View(usize),
@@ -35,9 +39,14 @@ pub enum Action {
     Explain,
     Fix,
     Zoom,
-    FirstCause,
+    Replay,
+    ToScale,
+    Compare,
+    GoTo(Destination),
     NextStage,
     PreviousStage,
+    Sort,
+    Reverse,
     Filter,
     Command,
     Help,
@@ -45,23 +54,37 @@ pub enum Action {
     Quit,
 }
 
+/// A place that a command goes to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[allow(missing_docs)] // ACTIONS says what each is
+pub enum Destination {
+    Problems,
+    Tree,
+    Matrix,
+    List(ListId),
+}
+
 /// Where a key means something.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Context {
-    /// The tree has the keys.
+    /// The home screen.
+    Problems,
+    /// The tree.
     Tree,
-    /// The causes have the keys.
-    Causes,
-    /// The tabs have the keys.
-    Detail,
-    /// The handshake is on the screen and has the keys.
+    /// A list.
+    List,
+    /// A page with tabs.
+    Page,
+    /// The chain is on the screen.
+    Chain,
+    /// The handshake is on the screen.
     Handshake,
-    /// The matrix is on the screen and has the keys.
+    /// The logs are on the screen.
+    Logs,
+    /// The matrix is on the screen.
     Matrix,
     /// The embedded cluster walks the guide.
     Demo,
-    /// Anything but the embedded cluster.
-    NotDemo,
 }
 
 /// What is known of an action.
@@ -88,11 +111,11 @@ pub struct ActionInfo {
 /// A heading of the help screen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Section {
-    /// Getting about.
+    /// Moving.
     Move,
     /// Looking.
     Look,
-    /// Doing.
+    /// Acting.
     Do,
     /// The program itself.
     Program,
@@ -135,51 +158,59 @@ pub static ACTIONS: &[ActionInfo] = &[
     action!(Action::Down, "down", ["down", "j"], [], "down", "one line down", Move, 0),
     action!(Action::PageUp, "page-up", ["pgup", "ctrl-b"], [], "page up", "one page up", Move, 0),
     action!(Action::PageDown, "page-down", ["pgdn", "ctrl-f"], [], "page down", "one page down", Move, 0),
+    action!(Action::HalfPageUp, "half-page-up", ["ctrl-u"], [], "half page up", "half a page up", Move, 0),
+    action!(Action::HalfPageDown, "half-page-down", ["ctrl-d"], [], "half page down", "half a page down", Move, 0),
     action!(Action::First, "first", ["home", "g"], [], "first", "to the first line", Move, 0),
     action!(Action::Last, "last", ["end", "G"], [], "last", "to the last line", Move, 0),
-    action!(Action::Collapse, "collapse", ["left", "h"], [Context::Tree], "fold", "fold the branch, or go to the parent", Move, 0),
-    action!(Action::Expand, "expand", ["right", "l"], [Context::Tree], "unfold", "unfold the branch, or go to the first child", Move, 0),
-    action!(Action::Toggle, "toggle", ["space"], [Context::Tree], "fold", "fold or unfold the branch", Move, 0),
-    action!(Action::CellLeft, "cell-left", ["left", "h"], [Context::Matrix], "left", "matrix: to the data-plane pod at the left", Move, 0),
-    action!(Action::CellRight, "cell-right", ["right", "l"], [Context::Matrix], "right", "matrix: to the data-plane pod at the right", Move, 0),
-    action!(Action::NextPane, "next-pane", ["tab"], [], "pane", "to the next pane: tree, tabs, causes", Move, 9),
-    action!(Action::PreviousPane, "previous-pane", ["shift-tab"], [], "pane", "to the pane before", Move, 0),
-    action!(Action::Open, "open", ["enter"], [], "open", "open what is selected: tabs of an object, fields of a step, place of a cause, handshake of a cell", Look, 2),
-    action!(Action::Back, "back", ["esc"], [], "back", "close, or back to the tree", Look, 0),
-    action!(Action::FirstCause, "first-cause", ["c"], [], "cause", "to the first cause of trouble", Look, 4),
-    action!(Action::View(0), "conditions", ["1"], [], "conditions", "tab Conditions", Look, 0),
-    action!(Action::View(1), "chain", ["2"], [], "chain", "tab Chain: both directions of trust", Look, 0),
-    action!(Action::View(2), "handshake", ["3"], [], "handshake", "tab Handshake: what the last probe saw", Look, 0),
-    action!(Action::View(3), "findings", ["4"], [], "findings", "tab Findings", Look, 0),
-    action!(Action::View(4), "yaml", ["5"], [], "YAML", "tab YAML", Look, 0),
-    action!(Action::View(5), "matrix", ["6"], [], "matrix", "tab Matrix: every endpoint from every data-plane pod", Look, 0),
-    action!(Action::NextView, "next-view", ["right", "l"], [Context::Detail, Context::Handshake], "next tab", "next tab", Look, 0),
-    action!(Action::PreviousView, "previous-view", ["left", "h"], [Context::Detail, Context::Handshake], "previous tab", "previous tab", Look, 0),
-    action!(Action::Zoom, "zoom", ["z"], [], "zoom", "handshake: the guide's arrows, or the TLS messages on the wire", Look, 10),
-    action!(Action::NextEndpoint, "next-endpoint", ["]"], [], "endpoint", "handshake of the next endpoint", Look, 0),
-    action!(Action::PreviousEndpoint, "previous-endpoint", ["["], [], "endpoint", "handshake of the endpoint before", Look, 0),
-    action!(Action::Explain, "explain", ["x"], [], "explain", "explain the selected finding's rule: background and how to fix it", Look, 5),
-    action!(Action::Filter, "filter", ["/"], [], "filter", "show only what matches", Look, 11),
-    action!(Action::Probe, "probe", ["r"], [], "probe", "run a live handshake with what is selected", Do, 1),
-    action!(Action::Probe, "probe", ["p"], [Context::NotDemo], "probe", "run a live handshake with what is selected", Do, 0),
-    action!(Action::ProbeAll, "probe-all", ["P"], [], "all", "matrix: run a live handshake with every endpoint of the Gateway, from every data-plane pod", Do, 7),
-    action!(Action::Watch, "watch", ["w"], [Context::Matrix], "watch", "matrix: probe again every 5 seconds, and say what changes; or stop that", Do, 2),
-    action!(Action::Via, "via", ["v"], [], "via", "choose the way that probes go, and see what each proves", Do, 8),
-    action!(Action::Cancel, "cancel", ["ctrl-x"], [], "cancel", "cancel the probes that run, and remove their temporary resources", Do, 0),
-    action!(Action::Fix, "fix", ["f"], [], "fix", "show what would fix the selected finding, try it, and apply it once you agree", Do, 6),
-    action!(Action::NextStage, "next-stage", ["n"], [Context::Demo], "next stage", "demo: the guide's next stage", Do, 3),
-    action!(Action::PreviousStage, "previous-stage", ["p"], [Context::Demo], "previous stage", "demo: the guide's stage before", Do, 0),
-    action!(Action::Command, "command", [":"], [], "command", "every command, by name", Program, 12),
-    action!(Action::Help, "help", ["?", "f1"], [], "help", "this screen", Program, 13),
+    action!(Action::Open, "open", ["enter"], [], "open", "open what is selected: a problem at its broken link, a link's handshake, a step's decoded fields", Move, 1),
+    action!(Action::Back, "back", ["esc"], [], "back", "go back", Move, 2),
+    action!(Action::NextProblem, "next-problem", ["n"], [], "next", "to the next problem", Move, 3),
+    action!(Action::PreviousProblem, "previous-problem", ["N"], [], "previous", "to the previous problem", Move, 0),
+    action!(Action::Toggle, "toggle", ["space"], [Context::Problems, Context::Tree, Context::Chain], "unfold", "unfold or fold: problems of one kind, a branch, the whole chain", Move, 0),
+    action!(Action::Collapse, "collapse", ["left"], [Context::Tree], "fold", "fold the branch, or go to the parent", Move, 0),
+    action!(Action::Expand, "expand", ["right"], [Context::Tree], "unfold", "unfold the branch, or go to the first child", Move, 0),
+    action!(Action::CellLeft, "cell-left", ["left"], [Context::Matrix], "left", "matrix: to the data-plane pod at the left", Move, 0),
+    action!(Action::CellRight, "cell-right", ["right"], [Context::Matrix], "right", "matrix: to the data-plane pod at the right", Move, 0),
+    action!(Action::NextView, "next-tab", ["tab", "right"], [Context::Page], "next tab", "page: next tab", Look, 8),
+    action!(Action::PreviousView, "previous-tab", ["shift-tab", "left"], [Context::Page], "previous tab", "page: previous tab", Look, 0),
+    action!(Action::View(0), "chain", ["1"], [], "chain", "tab Chain: both directions of trust", Look, 0),
+    action!(Action::View(1), "handshake", ["2"], [], "handshake", "tab Handshake: what the last probe saw, step by step", Look, 0),
+    action!(Action::View(2), "findings", ["3"], [], "findings", "tab Findings: what is wrong here, what shows it, and how to fix it", Look, 0),
+    action!(Action::View(3), "tab-logs", ["4", "l"], [], "logs", "tab Logs: what nginx and the backend logged about it", Look, 0),
+    action!(Action::View(4), "tab-conditions", ["5", "d"], [], "conditions", "tab Conditions: what controllers say of it, and its events", Look, 0),
+    action!(Action::View(5), "yaml", ["6"], [], "YAML", "tab YAML", Look, 0),
+    action!(Action::Zoom, "wire", ["z"], [Context::Handshake], "wire", "handshake: the guide's arrows, or the TLS messages on the wire", Look, 9),
+    action!(Action::Replay, "replay", ["."], [Context::Handshake], "replay", "handshake: replay it, one step with each press", Look, 10),
+    action!(Action::ToScale, "to-scale", ["t"], [Context::Handshake], "time", "handshake: show times to scale", Look, 11),
+    action!(Action::Compare, "compare", ["="], [Context::Handshake], "compare", "handshake: compare it with the last good probe of the endpoint", Look, 12),
+    action!(Action::NextEndpoint, "next-endpoint", ["]"], [Context::Page], "endpoint", "handshake of the next endpoint", Look, 0),
+    action!(Action::PreviousEndpoint, "previous-endpoint", ["["], [Context::Page], "endpoint", "handshake of the previous endpoint", Look, 0),
+    action!(Action::Explain, "explain", ["x"], [], "explain", "explain the rule of the finding: its background, and how to fix it", Look, 13),
+    action!(Action::Filter, "filter", ["/"], [Context::Tree, Context::List, Context::Problems, Context::Logs], "filter", "filter: two words are and, !word is not", Look, 7),
+    action!(Action::Sort, "sort", ["s"], [Context::List], "sort", "list: sort by the next column; after the last one trouble comes first", Look, 8),
+    action!(Action::Reverse, "reverse", ["S"], [Context::List], "reverse", "list: turn the order around", Look, 0),
+    action!(Action::GoTo(Destination::Problems), "problems", ["h"], [], "problems", "home: the problems, by root cause", Look, 0),
+    action!(Action::GoTo(Destination::Tree), "tree", ["T"], [], "tree", "the tree of Gateways, routes, Services and endpoints", Look, 0),
+    action!(Action::GoTo(Destination::Matrix), "matrix", ["M"], [], "matrix", "the matrix: every endpoint from every data-plane pod", Look, 0),
+    action!(Action::Probe, "probe", ["r", "p"], [], "probe", "run a live handshake with what is selected", Do, 4),
+    action!(Action::ProbeAll, "probe-all", ["P"], [], "all", "run a live handshake with every endpoint of the Gateway, from every data-plane pod", Do, 0),
+    action!(Action::Watch, "watch", ["w"], [Context::Matrix], "watch", "matrix: probe again every 5 seconds and show what changes; or stop", Do, 3),
+    action!(Action::Via, "via", ["v"], [], "via", "choose where probes connect from, and see what each transport proves", Do, 14),
+    action!(Action::Cancel, "cancel", ["ctrl-x"], [], "cancel", "cancel the running probes, and remove their temporary resources", Do, 0),
+    action!(Action::Fix, "fix", ["f"], [], "fix", "show the change that fixes the problem, try it as a dry run, and apply it once you agree", Do, 5),
+    action!(Action::NextStage, "next-stage", ["}"], [Context::Demo], "next stage", "demo: the guide's next stage", Do, 7),
+    action!(Action::PreviousStage, "previous-stage", ["{"], [Context::Demo], "previous stage", "demo: the guide's previous stage", Do, 0),
+    action!(Action::Command, "command", [":"], [], "go to", "go to a list or a tab, or run a command, by name", Program, 6),
+    action!(Action::Help, "help", ["?", "f1"], [], "help", "this screen", Program, 15),
     action!(Action::Suspend, "suspend", ["ctrl-z"], [], "suspend", "suspend: back to the shell, whose fg continues the program", Program, 0),
-    action!(Action::Quit, "quit", ["q", "ctrl-c"], [], "quit", "quit; ctrl-c closes what lies over the panes first", Program, 14),
+    action!(Action::Quit, "quit", ["q", "ctrl-c"], [], "quit", "quit; ctrl-c first closes an open dialog", Program, 16),
 ];
 
 impl Action {
-    /// What is known of it.
+    /// What is known of it. Lists have no keys: [`LISTS`](crate::views::lists::LISTS) knows them.
     ///
     /// # Panics
-    /// Never: a test demands that every action is in the list.
+    /// For a list; for no other, since a test demands that every action is in [`ACTIONS`].
     pub fn info(self) -> &'static ActionInfo {
         ACTIONS
             .iter()
@@ -221,6 +252,16 @@ mod tests {
             for key in info.keys {
                 key.parse::<KeyChord>()
                     .unwrap_or_else(|error| panic!("{}: {error}", info.id));
+            }
+        }
+    }
+
+    #[test]
+    fn no_name_of_a_list_means_an_action() {
+        for list in crate::views::lists::LISTS {
+            for name in std::iter::once(&list.name).chain(list.aliases) {
+                let known = ACTIONS.iter().any(|info| info.id == *name);
+                assert!(!known, "{name} is an action and a list");
             }
         }
     }

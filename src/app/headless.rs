@@ -151,6 +151,9 @@ fn key_event(key: &str) -> KeyEvent {
         "right" => KeyCode::Right,
         "home" => KeyCode::Home,
         "end" => KeyCode::End,
+        "space" => KeyCode::Char(' '),
+        "pgup" => KeyCode::PageUp,
+        "pgdn" => KeyCode::PageDown,
         _ => KeyCode::Char(key.chars().next().unwrap_or(' ')),
     };
     KeyEvent::new(code, KeyModifiers::NONE)

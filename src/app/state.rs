@@ -1,7 +1,7 @@
 //! What the terminal interface shows: an owned snapshot, its diagnosis, and where the person is.
 
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::{BTreeSet, HashMap, VecDeque},
     sync::Arc,
 };
 
@@ -14,13 +14,16 @@ use ngf_ui::{
 
 use super::{
     action::{Action, Context, keymap},
+    changes::Changes,
     event::Stage,
     fix::FixDialog,
     job::Job,
+    list::ListPane,
     matrix::Matrix,
+    place::Stack,
     tree::TreePane,
 };
-use crate::views::ViewId;
+use crate::views::{ViewId, lists::ListId};
 use ngf_cluster::{
     beside::Beside,
     making::Preparation,
@@ -31,13 +34,10 @@ use ngf_core::{
         Diagnosis, Evidence,
         chain::ChainPicture,
         evidence::Probed,
-        plan::{PlanKey, ProbePlan},
+        plan::PlanKey,
+        problems::{FieldAt, Problem, ProblemKey},
     },
-    model::{
-        object::ObjectRef,
-        snapshot::Snapshot,
-        topology::{Node, NodeId, NodeIx},
-    },
+    model::{object::ObjectRef, snapshot::Snapshot, topology::NodeId},
 };
 
 /// All of it.
@@ -58,15 +58,23 @@ pub struct App {
     pub evidence: Evidence,
     /// When the last event happened.
     pub now: Timestamp,
-    /// The tree pane.
+    /// Where the person is, and how they came there.
+    pub places: Stack,
+    /// The home screen.
+    pub home: Home,
+    /// The tree.
     pub tree: TreePane,
-    /// Which pane has the keys.
-    pub pane: Pane,
-    /// The causes pane.
-    pub causes: ListState,
-    /// The tabs.
+    /// The tabs of the page.
     pub detail: Detail,
-    /// What lies over the panes.
+    /// What changed since the program started.
+    pub changes: Changes,
+    /// The lists that were opened.
+    pub lists: HashMap<ListId, ListPane>,
+    /// The probes of this run, the newest last.
+    pub probed: VecDeque<SeenProbe>,
+    /// The last good probe of each connection.
+    pub good: HashMap<PlanKey, Probed>,
+    /// A dialog over the place.
     pub overlay: Option<Overlay>,
     /// A short message.
     pub toast: Option<Toast>,
@@ -119,46 +127,84 @@ pub enum Tests {
     Over,
 }
 
-/// A part of the screen that can have the keys.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Pane {
-    /// The tree.
-    #[default]
-    Tree,
-    /// The tabs.
-    Detail,
-    /// The causes.
-    Causes,
+/// The home screen: the problems of the diagnosis, by root cause.
+#[derive(Debug, Default)]
+pub struct Home {
+    /// The problems.
+    pub problems: Vec<Problem>,
+    /// The selected entry: a problem, or one of the entries after them.
+    pub list: ListState,
+    /// Kinds of problems that are told one by one.
+    pub unfolded: BTreeSet<ProblemKey>,
+    /// The filter; empty for none.
+    pub filter: String,
+    /// How many problems there are of each sign, whatever the filter leaves.
+    pub counts: HashMap<Mark, usize>,
+    /// When each finding came, by its code and object; `None` where it was there when the program started.
+    pub came: HashMap<(&'static str, ObjectRef), Option<Timestamp>>,
+    /// What was there when the program started is known.
+    pub has_begun: bool,
+    /// The certificate that expires next: whose it is, and when.
+    pub expires_next: Option<(String, Timestamp)>,
 }
 
-/// State of the tabs.
+/// State of a page's tabs.
 #[derive(Debug, Default)]
 pub struct Detail {
     /// Which one is on top.
     pub view: ViewId,
     /// Where each is scrolled to.
     pub scroll: HashMap<ViewId, ScrollState>,
+    /// The selected part of the chain.
+    pub links: ListState,
+    /// The chain is shown with all that is known of it.
+    pub unfolded: bool,
     /// The selected message of the handshake.
     pub messages: ListState,
     /// The selected finding.
     pub findings: ListState,
     /// Guide or wire.
     pub zoom: Zoom,
+    /// So many steps of the handshake are drawn, where it is replayed.
+    pub replay: Option<usize>,
+    /// Times of the handshake are drawn to scale.
+    pub to_scale: bool,
+    /// The handshake is compared with the last good one.
+    pub compare: bool,
     /// The picture of the chain as it was drawn last.
     pub chain: Option<DrawnChain>,
     /// Which of several probed endpoints the handshake shows.
     pub endpoint: usize,
     /// The handshake of a cell of the matrix, shown instead of the selection's.
     pub opened: Option<Opened>,
+    /// The field at fault, which the tab YAML shows.
+    pub field: Option<FieldAt>,
+    /// The filter of the logs; empty for none.
+    pub filter: String,
+    /// Where the decoded fields of a step are scrolled to.
+    pub step: ScrollState,
 }
 
-/// A handshake of the matrix.
+/// A handshake that is shown instead of the selection's: a cell of the matrix, or a probe of the list.
 #[derive(Debug)]
 pub struct Opened {
     /// What was seen.
     pub probed: Probed,
-    /// By which way.
-    pub way: WayTaken,
+    /// By which transport, where that is known.
+    pub way: Option<WayTaken>,
+}
+
+/// A probe of this run.
+#[derive(Debug, Clone)]
+pub struct SeenProbe {
+    /// Tells it from others.
+    pub number: u64,
+    /// What was seen.
+    pub probed: Probed,
+    /// By which transport, where that is known.
+    pub way: Option<WayTaken>,
+    /// The data-plane pod that it left from, where it left from one.
+    pub place: Option<String>,
 }
 
 /// How a probe went, and what stands beside it.
@@ -240,8 +286,6 @@ pub enum Overlay {
     Palette(ngf_ui::widgets::palette::PaletteState),
     /// The filter's input, and what it was before.
     Filter(ngf_ui::widgets::prompt::PromptState, String),
-    /// The decoded fields of a message of the handshake: the message's number in the diagram.
-    Step(usize, ScrollState),
     /// The ways to choose from.
     Via(ListState),
     /// Whether something may be made in the cluster.
@@ -280,10 +324,14 @@ impl App {
             diagnosis: Diagnosis::default(),
             evidence: Evidence::none(),
             now,
+            places: Stack::default(),
+            home: Home::default(),
             tree: TreePane::default(),
-            pane: Pane::default(),
-            causes: ListState::default(),
             detail: Detail::default(),
+            changes: Changes::default(),
+            lists: HashMap::new(),
+            probed: VecDeque::new(),
+            good: HashMap::new(),
             overlay: None,
             toast: None,
             running: BTreeSet::new(),
@@ -303,93 +351,6 @@ impl App {
             app.explain(&stage);
         }
         Ok(app)
-    }
-
-    /// The selected node of the tree.
-    pub fn selected(&self) -> Option<(NodeIx, &Node)> {
-        let index = self.tree.selected()?;
-        Some((index, self.diagnosis.topology.node(index)))
-    }
-
-    /// The object that the selected node stands for.
-    pub fn selected_object(&self) -> Option<&ObjectRef> {
-        self.selected().and_then(|(_, node)| node.object.as_ref())
-    }
-
-    /// The probes of connections at or below the selected node (or, for an endpoint or a Service,
-    /// of that), the worst first.
-    pub fn probes_of_selected(&self) -> Vec<&Probed> {
-        let Some((index, _)) = self.selected() else {
-            return Vec::new();
-        };
-        let mut probes: Vec<&Probed> = self
-            .evidence
-            .probes()
-            .filter(|probed| self.concerns(index, &probed.plan))
-            .collect();
-        probes.sort_by_key(|probed| match &probed.result {
-            Err(_) => 0,
-            Ok(transcript) if transcript.nginx.outcome != ngf_tls::transcript::Outcome::Ok => 1,
-            Ok(_) => 2,
-        });
-        probes
-    }
-
-    /// The handshake that is shown: that of a cell of the matrix, or one of the selection's.
-    pub fn shown_probe(&self) -> Option<Shown<'_>> {
-        if let Some(opened) = &self.detail.opened {
-            return Some(Shown {
-                probed: &opened.probed,
-                number: 0,
-                count: 1,
-                way: Some(&opened.way),
-                beside: &BesideState::NotAsked,
-            });
-        }
-        let all = self.probes_of_selected();
-        let count = all.len();
-        let number = self.detail.endpoint.checked_rem(count)?;
-        let probed = all[number];
-        let around = self.around.get(&probed.plan.key());
-        let around = around.filter(|around| around.at == probed.at);
-        Some(Shown {
-            probed,
-            number,
-            count,
-            way: around.map(|around| &around.way),
-            beside: around.map_or(&BesideState::NotAsked, |around| &around.beside),
-        })
-    }
-
-    /// Whether a plan's connection is at or below a node.
-    fn concerns(&self, index: NodeIx, plan: &ProbePlan) -> bool {
-        use ngf_core::model::topology::What;
-        let topology = &self.diagnosis.topology;
-        // From the node upwards every level that the plan names must agree.
-        std::iter::once(index)
-            .chain(topology.ancestors(index))
-            .all(|place| {
-                let node = topology.node(place);
-                match &node.what {
-                    What::Group(_) | What::Class | What::ListenerSet | What::Policy { .. } => true,
-                    What::Gateway => node.object.as_ref() == Some(&plan.gateway),
-                    What::Listener { name } => {
-                        plan.listener.as_ref().is_none_or(|(owner, listener)| {
-                            listener == name && node.object.as_ref() == Some(owner)
-                        })
-                    }
-                    What::Route { .. } => node.object.as_ref() == Some(&plan.route),
-                    What::Rule { index } => *index == plan.rule,
-                    What::Backend(backend) => {
-                        backend.service.as_ref() == Some(&plan.service)
-                            && backend.port.is_none_or(|port| port == plan.port)
-                    }
-                    What::Endpoint(endpoint) => {
-                        endpoint.address == plan.endpoint.address
-                            && endpoint.port == plan.endpoint.port
-                    }
-                }
-            })
     }
 
     /// Shows a short message for a few seconds.

@@ -34,13 +34,13 @@ struct Picture {
 /// Every picture.
 #[rustfmt::skip]
 const PICTURES: &[Picture] = &[
-    Picture { name: "causes", title: "ngf-tui demo --scenario wrong-ca", scenario: "wrong-ca", stage: Stage::Policy, keys: &["r", "c"], size: (120, 34) },
-    Picture { name: "chain", title: "ngf-tui demo --scenario wrong-ca", scenario: "wrong-ca", stage: Stage::Policy, keys: &["r", "2"], size: (172, 42) },
-    Picture { name: "handshake", title: "ngf-tui demo", scenario: "guide", stage: Stage::Policy, keys: &["r", "3"], size: (132, 44) },
-    Picture { name: "wire", title: "ngf-tui demo", scenario: "guide", stage: Stage::Policy, keys: &["r", "z"], size: (132, 48) },
-    Picture { name: "fix", title: "ngf-tui demo --scenario no-client-certificate", scenario: "no-client-certificate", stage: Stage::Policy, keys: &["r", "c", "f"], size: (120, 34) },
+    Picture { name: "problems", title: "ngf-tui demo --scenario wrong-ca", scenario: "wrong-ca", stage: Stage::Policy, keys: &["enter", "r", "h"], size: (120, 34) },
+    Picture { name: "chain", title: "ngf-tui demo --scenario wrong-ca", scenario: "wrong-ca", stage: Stage::Policy, keys: &["enter", "r", "1", "space"], size: (172, 42) },
+    Picture { name: "handshake", title: "ngf-tui demo", scenario: "guide", stage: Stage::Policy, keys: &["enter", "r"], size: (132, 30) },
+    Picture { name: "wire", title: "ngf-tui demo", scenario: "guide", stage: Stage::Policy, keys: &["enter", "r", "z"], size: (132, 48) },
+    Picture { name: "fix", title: "ngf-tui demo --scenario no-client-certificate", scenario: "no-client-certificate", stage: Stage::Policy, keys: &["enter", "r", "h", "f"], size: (120, 34) },
     Picture { name: "ways", title: "ngf-tui demo", scenario: "guide", stage: Stage::Policy, keys: &["P", "v"], size: (120, 30) },
-    Picture { name: "before", title: "ngf-tui demo", scenario: "guide", stage: Stage::Before, keys: &["r", "3", "esc"], size: (132, 40) },
+    Picture { name: "before", title: "ngf-tui demo", scenario: "guide", stage: Stage::Before, keys: &["enter", "r"], size: (132, 30) },
 ];
 
 /// Runs it.

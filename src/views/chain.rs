@@ -1,19 +1,15 @@
-//! Chain: both directions of trust side by side, every link verified, broken or unknown.
+//! Chain: both directions of trust. What holds takes one line, what does not is opened, and the cursor stands
+//! on the broken link.
 
 use jiff::Timestamp;
 use ngf_ui::{
-    Label, Mark, Role,
-    widgets::{
-        bar::Bar,
-        chain::{
-            Argument, Chain, Column as ColumnWidget, Detail as DetailLine, Link as LinkLine, Node,
-        },
-        textview::TextView,
-    },
+    Label, Mark, Role, Theme,
+    text::{hang, wrap},
+    widgets::{chain::Chain, entries::Entries, entries::Entry, textview::TextView},
 };
 use ratatui::{buffer::Buffer, layout::Rect, widgets::StatefulWidget};
 
-use super::{ViewId, ViewInfo};
+use super::{ViewId, ViewInfo, full_chain};
 use crate::app::state::{App, DrawnChain};
 use ngf_core::{
     diagnosis::{
@@ -57,12 +53,27 @@ fn made_for(app: &App) -> Option<(NodeId, Timestamp)> {
 }
 
 fn draw(app: &mut App, area: Rect, buffer: &mut Buffer) {
-    let argument = argument(app);
     let theme = app.theme.clone();
-    let scroll = app.detail.scroll.entry(ViewId::Chain).or_default();
-    match argument {
-        Ok(argument) => Chain::new(&argument, &theme).render(area, buffer, scroll),
-        Err(why) => TextView::new(&[why], &theme).render(area, buffer, scroll),
+    let unfolded = app.detail.unfolded;
+    look(app);
+    let Some(drawn) = &app.detail.chain else {
+        return;
+    };
+    match &drawn.picture {
+        Ok(picture) if unfolded => {
+            let argument = full_chain::argument(picture);
+            let scroll = app.detail.scroll.entry(ViewId::Chain).or_default();
+            Chain::new(&argument, &theme).render(area, buffer, scroll);
+        }
+        Ok(picture) => {
+            let make = |width: u16, _| entries(picture, usize::from(width), &theme);
+            Entries::new(&make, &theme).render(area, buffer, &mut app.detail.links);
+        }
+        Err(why) => {
+            let why = Label::of(Role::Muted, why.clone());
+            let scroll = app.detail.scroll.entry(ViewId::Chain).or_default();
+            TextView::new(&[why], &theme).render(area, buffer, scroll);
+        }
     }
 }
 
@@ -76,7 +87,7 @@ fn describe(app: &App, width: u16) -> Vec<String> {
 /// The picture for what is selected.
 fn picture(app: &App) -> Result<ChainPicture, String> {
     let Some((_, node)) = app.selected() else {
-        return Err("Nothing is selected.".to_owned());
+        return Err("This object is on no path from a Gateway to a backend.".to_owned());
     };
     let index = Index::of(&app.snapshot);
     let target = ProbeTarget::Node(node.id.clone());
@@ -92,95 +103,192 @@ fn picture(app: &App) -> Result<ChainPicture, String> {
     .map_err(|error| error.to_string())
 }
 
-/// The picture of what is selected. Signatures are checked once for each selection and diagnosis,
-/// not for each frame.
-fn argument(app: &mut App) -> Result<Argument, Label> {
+/// Makes the picture of what is selected, where it is not made yet. Signatures are checked once for each
+/// selection and diagnosis, not for each frame.
+fn look(app: &mut App) {
     let made_for = made_for(app);
-    let drawn = match app.detail.chain.take() {
-        Some(drawn) if drawn.made_for == made_for => drawn,
-        _ => DrawnChain {
-            made_for,
-            picture: picture(app),
-        },
-    };
-    let drawn = app.detail.chain.insert(drawn);
-    match &drawn.picture {
-        Ok(picture) => {
-            let mut footer = vec![Label::of(Role::Muted, picture.title.clone())];
-            footer.extend(
-                picture
-                    .notes
-                    .iter()
-                    .map(|note| Label::of(Role::Muted, note.clone())),
-            );
-            Ok(Argument {
-                columns: picture.columns.iter().map(column).collect(),
-                footer,
-            })
+    let is_right = app
+        .detail
+        .chain
+        .as_ref()
+        .is_some_and(|drawn| drawn.made_for == made_for);
+    if !is_right {
+        let picture = picture(app);
+        app.detail.chain = Some(DrawnChain { made_for, picture });
+    }
+}
+
+/// The entry of the link that is broken, where one is.
+pub fn broken_link(app: &mut App) -> Option<usize> {
+    look(app);
+    let picture = app.detail.chain.as_ref()?.picture.as_ref().ok()?;
+    let parts = parts(picture);
+    parts.iter().position(Part::is_fault)
+}
+
+/// A part of the picture that can be selected.
+enum Part<'a> {
+    /// A direction that holds: one line.
+    Folded(&'a Column),
+    /// The heading of another direction.
+    Heading(&'a Column),
+    /// A box and its link to the one above, and whether a broken link begins or ends here.
+    Box(&'a ChainBox, bool),
+    /// What a direction comes to.
+    Conclusion(&'a Column),
+    /// Which connection it is, and where the certificates come from.
+    Notes(&'a ChainPicture),
+}
+
+impl Part<'_> {
+    fn is_fault(&self) -> bool {
+        match self {
+            Self::Box(one, _) => is_broken(one),
+            // A name that does not match, or a date that has passed, breaks no link.
+            Self::Conclusion(column) => {
+                matches!(column.trust, Trust::Broken(_)) && !column.boxes.iter().any(is_broken)
+            }
+            _ => false,
         }
-        Err(why) => Err(Label::of(Role::Muted, why.clone())),
     }
 }
 
-fn column(column: &Column) -> ColumnWidget {
-    let mark = mark_of(&column.trust);
-    column.boxes.iter().fold(
-        ColumnWidget::new(column.heading.clone(), mark, column.conclusion.clone()),
-        |widget, one| widget.node(node(one)),
-    )
+/// Whether the link to the box above is broken.
+fn is_broken(one: &ChainBox) -> bool {
+    let trust = one.link.as_ref().map(|link| &link.trust);
+    matches!(trust, Some(Trust::Broken(_)))
 }
 
-fn node(one: &ChainBox) -> Node {
-    let mut node = Node::new(
-        one.caption.clone(),
-        Label::of(Role::Strong, one.title.clone()),
-    );
-    if let Some(link) = &one.link {
-        node = node.link(joined(link));
+fn parts(picture: &ChainPicture) -> Vec<Part<'_>> {
+    let mut parts = Vec::new();
+    for column in &picture.columns {
+        if column.trust == Trust::Verified {
+            parts.push(Part::Folded(column));
+            continue;
+        }
+        parts.push(Part::Heading(column));
+        for (index, one) in column.boxes.iter().enumerate() {
+            let below = column.boxes.get(index + 1).is_some_and(is_broken);
+            parts.push(Part::Box(one, below || is_broken(one)));
+        }
+        parts.push(Part::Conclusion(column));
     }
-    one.details
+    parts.push(Part::Notes(picture));
+    parts
+}
+
+fn entries(picture: &ChainPicture, width: usize, theme: &Theme) -> Vec<Entry> {
+    let parts = parts(picture);
+    parts
         .iter()
-        .fold(node, |node, detail| node.detail(line(detail)))
+        .map(|part| Entry::of(lines(part, width, theme)))
+        .collect()
 }
 
-fn joined(link: &Link) -> LinkLine {
-    let mark = mark_of(&link.trust);
-    let claim = if link.same {
-        LinkLine::same(mark, link.words.clone())
-    } else {
-        LinkLine::new(mark, link.words.clone())
-    };
-    claim.reason(link.trust.reason().to_owned())
-}
+/// Cells by which boxes are indented.
+const INDENT: usize = 4;
 
-fn line(detail: &Detail) -> DetailLine {
-    match detail {
-        Detail::Plain(text) => DetailLine::new(text.clone()),
-        Detail::Good(text) => DetailLine::marked(Mark::Ok, text.clone()),
-        Detail::Worrying(text) => DetailLine::marked(Mark::Warning, text.clone()),
-        Detail::Bad(text) => DetailLine::marked(Mark::Failed, text.clone()),
-        Detail::Validity {
-            not_before,
-            not_after,
-            now,
-            text,
-        } => DetailLine::bar(validity(*not_before, *not_after, *now, text)),
+fn lines(part: &Part<'_>, width: usize, theme: &Theme) -> Vec<Label> {
+    match part {
+        Part::Folded(column) => {
+            let all = heading(column, theme).joined(&folded(column, theme));
+            let mut lines = wrap(&all, width.saturating_sub(INDENT));
+            for line in lines.iter_mut().skip(1) {
+                *line = Label::from(" ".repeat(INDENT)).joined(line);
+            }
+            lines
+        }
+        Part::Heading(column) => hang(&Label::new(), &heading(column, theme), width),
+        Part::Box(one, near) => of_box(one, *near, width, theme),
+        Part::Conclusion(column) => {
+            let mark = mark_of(&column.trust);
+            let sign = Label::from(" ".repeat(INDENT)).mark(mark, theme).text(" ");
+            hang(
+                &sign,
+                &Label::of(mark.role(), column.conclusion.clone()),
+                width,
+            )
+        }
+        Part::Notes(picture) => {
+            let notes = std::iter::once(&picture.title).chain(&picture.notes);
+            let notes = notes.map(|note| Label::of(Role::Muted, note.clone()));
+            notes
+                .flat_map(|note| hang(&Label::new(), &note, width))
+                .collect()
+        }
     }
 }
 
-/// How much of the validity has passed.
-fn validity(not_before: i64, not_after: i64, now: i64, text: &str) -> Bar {
-    let whole = (not_after.saturating_sub(not_before)).max(1) as f64;
-    let passed = now.saturating_sub(not_before) as f64 / whole;
-    let mark = match passed {
-        _ if !(0.0..1.0).contains(&passed) => Mark::Failed,
-        passed if passed > 0.9 => Mark::Warning,
-        _ => Mark::Ok,
-    };
-    Bar::new(passed, mark, text.to_owned())
+/// `✗ secure-app proves itself to gateway  `.
+fn heading(column: &Column, theme: &Theme) -> Label {
+    Label::new()
+        .mark(mark_of(&column.trust), theme)
+        .text(" ")
+        .and(Role::Strong, format!("{}  ", column.heading))
 }
 
-fn mark_of(trust: &Trust) -> Mark {
+/// `CN=gateway ─signed by─ CN=LocalCA ═same key═ app-tls-secret`.
+fn folded(column: &Column, theme: &Theme) -> Label {
+    let g = theme.glyphs;
+    let mut line = Label::new();
+    for one in &column.boxes {
+        if let Some(link) = &one.link {
+            let shaft = if link.same {
+                g.double_horizontal
+            } else {
+                g.horizontal
+            };
+            line.push(Role::Lane, format!(" {shaft}{}{shaft} ", claim(link)));
+        }
+        line.push(Role::Accent, one.title.clone());
+    }
+    line
+}
+
+/// What a link claims: `signed by`, `same key`.
+fn claim(link: &Link) -> String {
+    match (link.same, &link.trust) {
+        (false, _) => link.words.clone(),
+        (true, Trust::Broken(_)) => "not the same".to_owned(),
+        (true, _) => "same key".to_owned(),
+    }
+}
+
+/// Plain facts are shown where a broken link begins or ends; space shows all.
+fn of_box(one: &ChainBox, is_near_fault: bool, width: usize, theme: &Theme) -> Vec<Label> {
+    let indent = " ".repeat(INDENT);
+    let mut lines = Vec::new();
+    if let Some(link) = &one.link {
+        let mark = mark_of(&link.trust);
+        let mut prefix = Label::from(indent.clone());
+        if mark != Mark::Failed {
+            let g = theme.glyphs;
+            let shaft = if link.same {
+                g.double_vertical
+            } else {
+                g.vertical
+            };
+            prefix = prefix.and(Role::Lane, format!("{shaft} "));
+        }
+        let mut words = Label::of(mark.role(), claim(link));
+        if !link.trust.reason().is_empty() {
+            words.push(Role::Normal, format!(": {}", link.trust.reason()));
+        }
+        lines.extend(hang(&prefix.mark(mark, theme).text(" "), &words, width));
+    }
+    let mut text =
+        Label::of(Role::Muted, format!("{} ", one.caption)).and(Role::Strong, one.title.clone());
+    let told = |detail: &&Detail| is_near_fault || !matches!(detail, Detail::Plain(_));
+    for detail in one.details.iter().filter(told) {
+        text.push(Role::Muted, format!(" {} ", theme.glyphs.dot));
+        text.push(Role::Normal, detail.text());
+    }
+    lines.extend(hang(&Label::from(indent), &text, width));
+    lines
+}
+
+/// The sign of what is known of a link.
+pub(super) fn mark_of(trust: &Trust) -> Mark {
     match trust {
         Trust::Verified => Mark::Ok,
         Trust::Broken(_) => Mark::Failed,

@@ -10,7 +10,7 @@ use ngf_ui::{
 use ratatui::{buffer::Buffer, layout::Rect, widgets::StatefulWidget};
 
 use super::{ViewId, ViewInfo};
-use crate::app::state::{App, Pane};
+use crate::app::state::App;
 use ngf_core::diagnosis::{Finding, Health, Severity, Verdict};
 
 /// The tab.
@@ -23,8 +23,7 @@ pub const VIEW: ViewInfo = ViewInfo {
 };
 
 fn mark(app: &App) -> Option<Mark> {
-    let (index, _) = app.selected()?;
-    let worst = app.diagnosis.findings_below(index).first().copied()?;
+    let worst = shown(app).first().copied()?;
     Some(mark_of(&app.diagnosis.findings[worst]))
 }
 
@@ -38,10 +37,8 @@ fn draw(app: &mut App, area: Rect, buffer: &mut Buffer) {
         );
         return;
     }
-    let focused = app.pane == Pane::Detail;
     Findings::new(&items, &app.theme)
-        .focused(focused)
-        .opened(Opened::Selected)
+        .opened(Opened::All)
         .render(area, buffer, &mut app.detail.findings);
 }
 
@@ -75,9 +72,12 @@ pub fn mark_of_health(health: Health) -> Mark {
 }
 
 /// What to say where nothing is wrong, as far as anybody knows.
-fn nothing(app: &App) -> Label {
+pub(super) fn nothing(app: &App) -> Label {
     let Some((index, node)) = app.selected() else {
-        return Label::of(Role::Muted, "Nothing is selected.");
+        return Label::of(
+            Role::Muted,
+            "This object is on no path from a Gateway to a backend.",
+        );
     };
     let health = app.diagnosis.health(index);
     let words = match health {
@@ -92,13 +92,30 @@ fn nothing(app: &App) -> Label {
         .text(format!(" {}: {words}", node.name))
 }
 
-/// The findings at and below the selected node.
-fn items(app: &App) -> Vec<Item> {
-    let Some((index, _)) = app.selected() else {
-        return Vec::new();
+/// The findings that the page is about, as indices: those of its problem first, then the others at and below it.
+pub fn shown(app: &App) -> Vec<usize> {
+    let mut shown = app
+        .problem()
+        .map_or_else(Vec::new, |problem| problem.findings.clone());
+    let here = match app.selected() {
+        Some((index, _)) => app.diagnosis.findings_below(index),
+        None => app.selected_object().map_or_else(Vec::new, |object| {
+            let findings = app.diagnosis.findings.iter().enumerate();
+            let about = findings.filter(|(_, finding)| finding.objects().any(|one| one == object));
+            about.map(|(index, _)| index).collect()
+        }),
     };
-    let here = app.diagnosis.findings_below(index);
-    here.into_iter()
+    let others: Vec<usize> = here
+        .into_iter()
+        .filter(|index| !shown.contains(index))
+        .collect();
+    shown.extend(others);
+    shown
+}
+
+fn items(app: &App) -> Vec<Item> {
+    shown(app)
+        .into_iter()
         .map(|index| item(app, &app.diagnosis.findings[index]))
         .collect()
 }

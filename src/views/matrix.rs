@@ -14,27 +14,14 @@ use ratatui::{
     widgets::{StatefulWidget, Widget},
 };
 
-use super::{ViewId, ViewInfo};
 use crate::{
-    app::{
-        matrix::Matrix,
-        state::{App, Pane},
-    },
+    app::{matrix::Matrix, state::App},
     report::grid::{outcome, status},
 };
 use ngf_cluster::grid::{self, Cell, Grid};
 use ngf_core::diagnosis::plan::ProbePlan;
 use ngf_text::host_and_port;
 use ngf_text::words;
-
-/// The tab.
-pub const VIEW: ViewInfo = ViewInfo {
-    id: ViewId::Matrix,
-    title: "Matrix",
-    draw,
-    describe,
-    mark,
-};
 
 /// Cells of the screen for the heading of a row, at most.
 const HEADING: u16 = 44;
@@ -47,29 +34,16 @@ const SHOWN: usize = 20;
 /// Least rounds that a sparkline is worth drawing for.
 const ROUNDS: usize = 2;
 
-fn mark(app: &App) -> Option<Mark> {
-    let grid = app.matrix.as_ref()?.grid.as_ref()?;
-    let cells = || grid.rows.iter().flat_map(|row| &row.cells);
-    Some(if cells().any(is_fault) {
-        Mark::Failed
-    } else if cells().all(Cell::is_served) {
-        Mark::Ok
-    } else {
-        Mark::Unknown
-    })
-}
-
 fn is_fault(cell: &Cell) -> bool {
     matches!(cell, Cell::Probed { .. }) && !cell.is_served()
 }
 
-fn draw(app: &mut App, area: Rect, buffer: &mut Buffer) {
+/// Draws it.
+pub fn draw(app: &mut App, area: Rect, buffer: &mut Buffer) {
     let theme = app.theme.clone();
-    let focused = app.pane == Pane::Detail;
     let Some(matrix) = &mut app.matrix else {
         let lines = nothing_yet();
-        let scroll = app.detail.scroll.entry(ViewId::Matrix).or_default();
-        StatefulWidget::render(&TextView::new(&lines, &theme), area, buffer, scroll);
+        Widget::render(&TextView::new(&lines, &theme), area, buffer);
         return;
     };
     // Two fifths for what is said of the selected cell, and of all of them.
@@ -84,7 +58,7 @@ fn draw(app: &mut App, area: Rect, buffer: &mut Buffer) {
     Widget::render(&TextView::new(&[head(matrix, &theme)], &theme), top, buffer);
     if let Some(grid) = &matrix.grid {
         table(matrix, grid, &theme, |table| {
-            table.focused(focused).render(middle, buffer, &mut state);
+            table.focused(true).render(middle, buffer, &mut state);
         });
     }
     matrix.state = state;
@@ -96,21 +70,6 @@ fn draw(app: &mut App, area: Rect, buffer: &mut Buffer) {
         bottom,
         buffer,
     );
-}
-
-fn describe(app: &App, width: u16) -> Vec<String> {
-    let Some(matrix) = &app.matrix else {
-        return TextView::new(&nothing_yet(), &app.theme).to_text(width);
-    };
-    let mut text = TextView::new(&[head(matrix, &app.theme)], &app.theme).to_text(width);
-    if let Some(grid) = &matrix.grid {
-        table(matrix, grid, &app.theme, |table| {
-            text.extend(table.to_text(width));
-        });
-    }
-    let below = lines_below(matrix, usize::from(width), &app.theme);
-    text.extend(TextView::new(&below, &app.theme).to_text(width));
-    text
 }
 
 fn nothing_yet() -> Vec<Label> {

@@ -1,12 +1,16 @@
 //! What the screen says: one file a view, each the same on the screen and in words.
 
-pub mod causes;
 pub mod chain;
 pub mod conditions;
 pub mod findings;
+mod full_chain;
 pub mod handshake;
+mod header;
+pub mod lists;
+pub mod logs;
 pub mod matrix;
 mod overlays;
+pub mod problems;
 pub mod screen;
 pub mod yaml;
 
@@ -20,12 +24,12 @@ use crate::app::state::App;
 #[allow(missing_docs)] // VIEWS says what each is
 pub enum ViewId {
     #[default]
-    Conditions,
     Chain,
     Handshake,
     Findings,
+    Logs,
+    Conditions,
     Yaml,
-    Matrix,
 }
 
 /// What is known of a tab.
@@ -38,18 +42,18 @@ pub struct ViewInfo {
     pub draw: fn(&mut App, Rect, &mut Buffer),
     /// The same in words.
     pub describe: fn(&App, u16) -> Vec<String>,
-    /// How that is which it shows.
+    /// The sign of what it shows.
     pub mark: fn(&App) -> Option<Mark>,
 }
 
 /// Every tab, in order.
 pub static VIEWS: [ViewInfo; 6] = [
-    conditions::VIEW,
     chain::VIEW,
     handshake::VIEW,
     findings::VIEW,
+    logs::VIEW,
+    conditions::VIEW,
     yaml::VIEW,
-    matrix::VIEW,
 ];
 
 impl ViewId {

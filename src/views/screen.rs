@@ -1,275 +1,199 @@
-//! The whole screen: header, causes, tree beside tabs, footer, and what lies over them.
+//! The whole screen: header, breadcrumb, the place that one is at, messages, footer; and a dialog over them.
 
 use ngf_ui::{
     Label, Mark, Role,
+    text::{cut_middle, draw_label, hang, width, wrap},
     widgets::{
-        bars::{Footer, Header, Hint},
+        bars::{Footer, Hint},
+        fields::Fields,
         help::Section,
-        panel::Panel,
         prompt::Prompt,
         rows::Lazy,
         tabs::{Tab, Tabs},
-        toast::{Toast, Toasts},
+        textview::TextView,
         tree::Tree,
     },
 };
 use ratatui::{
     buffer::Buffer,
     layout::{Constraint, Layout, Position, Rect},
+    style::Style,
     widgets::{StatefulWidget, Widget},
 };
 
-use super::{VIEWS, ViewId, causes, findings::mark_of_health, overlays};
+use super::{
+    VIEWS, ViewId, findings::mark_of_health, handshake, header, lists, matrix, overlays, problems,
+};
 use crate::app::{
     action::{ACTIONS, Action, ActionInfo},
-    state::{App, Overlay, Pane, Tests},
+    place::Place,
+    state::{App, Overlay, Tests},
     update::contexts,
 };
-use ngf_core::{
-    diagnosis::{Severity, Verdict},
-    model::{
-        kind::Kind,
-        snapshot::{KindState, Loss, Lost, Scope, Source},
-        topology::{Node, What},
-    },
+use ngf_core::model::{
+    kind::Kind,
+    snapshot::KindState,
+    topology::{Node, What},
 };
 use ngf_text::words;
 
-/// Below this width the tabs take the whole width while they have the keys.
-const NARROW: u16 = 110;
+/// A screen that is smaller than this is too small to show everything.
+const ROOMY: (u16, u16) = (80, 20);
+/// Most lines of messages, as a part of the screen's height.
+const MESSAGES: u16 = 4;
 
 /// Draws everything; where the cursor belongs, if somewhere.
 pub fn draw(app: &mut App, area: Rect, buffer: &mut Buffer) -> Option<Position> {
-    let causes_height = causes::height(app, area.height);
-    let [top, strip, main, bottom] = Layout::vertical([
+    let messages = messages(app, area);
+    let height = messages.len() as u16;
+    let [top, way, main, strip, bottom] = Layout::vertical([
         Constraint::Length(1),
-        Constraint::Length(causes_height),
+        Constraint::Length(1),
         Constraint::Min(0),
+        Constraint::Length(height),
         Constraint::Length(1),
     ])
     .areas(area);
-    header(app, top, buffer);
-    if causes_height > 0 {
-        causes::draw(app, strip, buffer);
-    }
-    panes(app, main, buffer);
+    header::draw(app, top, buffer);
+    breadcrumb(app, way, buffer);
+    place(app, main, buffer);
+    let lines = TextView::new(&messages, &app.theme).wrap(false);
+    Widget::render(&lines, inset(strip), buffer);
     let cursor = footer(app, bottom, buffer);
-    toast(app, main, buffer);
     overlays::draw(app, area, buffer).or(cursor)
 }
 
-fn header(app: &App, area: Rect, buffer: &mut Buffer) {
-    let left = Label::of(Role::Title, "ngf-tui")
-        .text("  ")
-        .joined(&place(app));
-    Header::new(left, Label::new(), counts(app), &app.theme).render(area, buffer);
+/// One blank cell at the left.
+fn inset(area: Rect) -> Rect {
+    Rect {
+        x: area.x.saturating_add(1).min(area.right()),
+        width: area.width.saturating_sub(1),
+        ..area
+    }
 }
 
-/// Which cluster and namespaces these are, or which stage of the guide.
-fn place(app: &App) -> Label {
-    if let Some(stage) = &app.stage {
-        let (number, of) = (stage.index + 1, stage.of);
-        let words = format!("{} {number} of {of}: {}", stage.walk, stage.title);
-        return Label::of(Role::Accent, words);
+/// Where the person is, and how they came there.
+fn breadcrumb(app: &App, area: Rect, buffer: &mut Buffer) {
+    let theme = &app.theme;
+    let mut names: Vec<String> = Vec::new();
+    let places: Vec<&Place> = app.places.places().collect();
+    for (index, place) in places.iter().enumerate() {
+        let is_last = index + 1 == places.len();
+        match place {
+            Place::Problems => names.push("Problems".to_owned()),
+            Place::Tree => names.push("Tree".to_owned()),
+            Place::List(id) => names.push(id.info().title.to_owned()),
+            Place::Matrix => names.push("Matrix".to_owned()),
+            Place::Page(subject) => {
+                // A page that was opened again, on another tab, is named once.
+                let is_same =
+                    index > 0 && matches!(places[index - 1], Place::Page(one) if one == subject);
+                if !is_same {
+                    names.push(subject.name.clone());
+                }
+                let is_top = is_last || matches!(places.get(index + 1), Some(Place::Step(_)));
+                if is_top {
+                    names.push(VIEWS[app.detail.view.index()].title.to_owned());
+                }
+            }
+            Place::Step(message) => names.push(handshake::step_name(app, *message)),
+        }
     }
-    let source = match &app.snapshot.source {
-        Source::Cluster { context, .. } => context.clone(),
-        Source::Files { .. } if app.reading => "files".to_owned(),
-        Source::Files { .. } => words::count(app.snapshot.files, "file"),
-    };
-    let scope = match &app.snapshot.scope {
-        Scope::AllNamespaces => read_namespaces(app),
-        Scope::Namespace(namespace) => namespace.clone(),
-    };
-    Label::of(Role::Normal, format!("{source} "))
-        .and(Role::Muted, app.theme.glyphs.collapsed)
-        .text(format!(" {scope}"))
+    let last = names.pop().unwrap_or_default();
+    let separator = format!(" {} ", theme.glyphs.more_right);
+    let mut before = String::new();
+    for name in &names {
+        before.push_str(name);
+        before.push_str(&separator);
+    }
+    let area = inset(area);
+    let room = usize::from(area.width).saturating_sub(width(&last));
+    let line = Label::of(
+        Role::Muted,
+        cut_middle(&before, room, theme.glyphs.ellipsis),
+    )
+    .and(Role::Title, last);
+    draw_label(&line, area, buffer, theme, Style::new());
 }
 
-/// The namespaces that are read, where all were asked for.
-fn read_namespaces(app: &App) -> String {
-    let mut narrowed = app.diagnosis.hidden.iter().filter_map(|hidden| {
-        let namespace = hidden.read_namespace.as_deref()?;
-        Some((namespace, hidden.kinds.len()))
-    });
-    let Some((namespace, kinds)) = narrowed.next() else {
-        return "all namespaces".to_owned();
-    };
-    // Some kinds may be read everywhere all the same.
-    let wide = |kind: &&Kind| {
-        kind.info().namespaced
-            && matches!(app.snapshot.kinds.get(*kind), Some(KindState::Live { .. }))
-            && !app.snapshot.narrowed.contains_key(*kind)
-    };
-    let is_partial = PATH.iter().any(|kind| wide(&kind));
-    if is_partial {
-        return format!(
-            "{} of namespace {namespace} only",
-            words::count(kinds, "kind")
-        );
+/// The place itself.
+fn place(app: &mut App, area: Rect, buffer: &mut Buffer) {
+    match app.place().clone() {
+        Place::Problems => problems::draw(app, area, buffer),
+        Place::Tree => tree(app, area, buffer),
+        Place::List(id) => lists::draw(app, id, inset(area), buffer),
+        Place::Matrix => matrix::draw(app, area, buffer),
+        Place::Page(_) => page(app, area, buffer),
+        Place::Step(message) => step(app, message, area, buffer),
     }
-    format!("namespace {namespace} only")
 }
 
-/// Kinds that stand on the way of a request.
-const PATH: [Kind; 4] = [
-    Kind::Gateway,
-    Kind::HTTPRoute,
-    Kind::BackendTLSPolicy,
-    Kind::Service,
-];
-
-/// How fresh it is, and how much of what there is.
-fn counts(app: &App) -> Label {
-    let mut right = freshness(app);
-    if app.read_only {
-        right = right.and(Role::Muted, "  read-only");
-    }
-    if app.diagnosed_at.is_none() {
-        return right;
-    }
-    let unknown = app
-        .diagnosis
-        .findings
+/// The verdict, the tabs, and the tab that is on top.
+fn page(app: &mut App, area: Rect, buffer: &mut Buffer) {
+    let area = inset(area);
+    let verdict = problems::verdict(app, &app.theme, usize::from(area.width));
+    // On a very low screen the tab matters more.
+    let height = (verdict.len() as u16).min(area.height / 2);
+    let [top, bar, body] = Layout::vertical([
+        Constraint::Length(height),
+        Constraint::Length(1),
+        Constraint::Min(0),
+    ])
+    .areas(area);
+    let lines = TextView::new(&verdict, &app.theme).wrap(false);
+    Widget::render(&lines, top, buffer);
+    let selected = app.detail.view.index();
+    (VIEWS[selected].draw)(app, body, buffer);
+    // Afterwards: what was drawn may give its tab a mark.
+    let tabs: Vec<Tab> = VIEWS
         .iter()
-        .filter(|found| found.verdict == Verdict::Unknown)
-        .count();
-    for (mark, count) in [
-        (Mark::Failed, app.diagnosis.count(Severity::Error)),
-        (Mark::Warning, app.diagnosis.count(Severity::Warning)),
-        (Mark::Unknown, unknown),
-    ] {
-        if count > 0 {
-            right = right
-                .text("  ")
-                .mark(mark, &app.theme)
-                .text(format!(" {count}"));
+        .map(|view| {
+            let tab = Tab::new(view.title);
+            (view.mark)(app).map_or(tab.clone(), |mark| tab.mark(mark))
+        })
+        .collect();
+    Tabs::new(&tabs, selected, &app.theme).render(bar, buffer);
+    if app.detail.view == ViewId::Handshake {
+        let from = Label::of(Role::Muted, "from ").and(Role::Accent, app.via.to_string());
+        let used = Tabs::new(&tabs, selected, &app.theme)
+            .label(usize::from(bar.width))
+            .width();
+        let from_width = from.width();
+        if used + 2 + from_width <= usize::from(bar.width) {
+            let place = Rect {
+                x: bar.right() - from_width as u16,
+                width: from_width as u16,
+                ..bar
+            };
+            draw_label(&from, place, buffer, &app.theme, Style::new());
         }
-    }
-    let untested = app.diagnosis.coverage.untested.len();
-    if untested > 0 {
-        right = right
-            .text("  ")
-            .mark(Mark::Unknown, &app.theme)
-            .text(format!(" {untested} untested"));
-    }
-    // Nothing found is good news only where everything was read and tested.
-    if app.diagnosis.findings.is_empty() && untested == 0 && app.diagnosis.loading == 0 {
-        right = right
-            .text("  ")
-            .mark(Mark::Ok, &app.theme)
-            .text(" no findings");
-    }
-    right
-}
-
-/// `live`, `loading`, or how long ago the connection broke.
-fn freshness(app: &App) -> Label {
-    if matches!(app.snapshot.source, Source::Files { .. }) {
-        return if app.reading {
-            Label::of(Role::Warning, "loading")
-        } else {
-            Label::of(Role::Muted, "from files")
-        };
-    }
-    if let Some(lost) = &app.snapshot.lost {
-        return of_lost(app, lost);
-    }
-    let states = || app.snapshot.kinds.values();
-    let oldest = states().filter_map(|state| match state {
-        KindState::Stale { since, .. } => Some(*since),
-        _ => None,
-    });
-    if let Some(since) = oldest.min() {
-        return Label::of(
-            Role::Error,
-            format!("stale for {}", words::age(since, app.now)),
-        );
-    }
-    let loading = states()
-        .filter(|state| matches!(state, KindState::Loading))
-        .count();
-    if loading > 0 || app.diagnosed_at.is_none() {
-        return Label::of(
-            Role::Warning,
-            match loading {
-                0 => "loading".to_owned(),
-                kinds => format!("loading {}", words::count(kinds, "kind")),
-            },
-        );
-    }
-    let denied = states()
-        .filter(|state| matches!(state, KindState::Denied(_)))
-        .count();
-    let failed = states()
-        .filter(|state| matches!(state, KindState::Failed(_)))
-        .count();
-    let objects = app.snapshot.denied.len();
-    let mut hidden = Vec::new();
-    if denied > 0 {
-        hidden.push(words::count(denied, "kind"));
-    }
-    for kind in [Kind::Secret, Kind::ConfigMap] {
-        match app
-            .snapshot
-            .denied
-            .iter()
-            .filter(|o| o.kind == kind)
-            .count()
-        {
-            0 => {}
-            number => hidden.push(words::count(number, kind.name())),
-        }
-    }
-    match (denied, failed) {
-        (_, 0) if denied + objects > 0 => {
-            Label::of(Role::Warning, format!("live, {} hidden", hidden.join(", ")))
-        }
-        (_, 0) => Label::of(Role::Ok, "live"),
-        (_, failed) => Label::of(Role::Error, format!("{failed} kinds unreadable")),
     }
 }
 
-/// Why what is shown may be old, and how old it is: counted from the last answer.
-fn of_lost(app: &App, lost: &Lost) -> Label {
-    let age = words::age(lost.since, app.now);
-    let text = match (&lost.loss, &app.snapshot.source) {
-        (Loss::Silent, _) => format!("API server silent, stale for {age}"),
-        (Loss::Failing, _) => format!("API server failing for {age}"),
-        (Loss::Refused { who }, _) if !who.is_empty() => {
-            format!("log in again: {who}, stale for {age}")
-        }
-        (Loss::Refused { .. }, Source::Cluster { context, .. }) => {
-            format!("log in again: context {context}, stale for {age}")
-        }
-        (Loss::Refused { .. }, Source::Files { .. }) => "log in again".to_owned(),
-    };
-    Label::of(Role::Error, text)
-}
-
-fn panes(app: &mut App, area: Rect, buffer: &mut Buffer) {
-    let detail_alone = area.width < NARROW && app.pane == Pane::Detail;
-    if detail_alone {
-        detail(app, area, buffer);
-        return;
-    }
-    let share = if area.width < NARROW {
-        Constraint::Percentage(58)
-    } else {
-        Constraint::Percentage(38)
-    };
-    let [left, right] = Layout::horizontal([share, Constraint::Min(0)]).areas(area);
-    tree(app, left, buffer);
-    detail(app, right, buffer);
+/// The decoded fields of a step.
+fn step(app: &mut App, message: usize, area: Rect, buffer: &mut Buffer) {
+    let area = inset(area);
+    let fields = handshake::fields(app, message);
+    let title = Label::of(Role::Title, handshake::step_title(app, message));
+    let heading = wrap(&title, usize::from(area.width));
+    let height = (heading.len() as u16).min(area.height / 2);
+    let [top, body] =
+        Layout::vertical([Constraint::Length(height), Constraint::Min(0)]).areas(area);
+    Widget::render(
+        &TextView::new(&heading, &app.theme).wrap(false),
+        top,
+        buffer,
+    );
+    StatefulWidget::render(
+        &Fields::new(&fields, &app.theme),
+        body,
+        buffer,
+        &mut app.detail.step,
+    );
 }
 
 fn tree(app: &mut App, area: Rect, buffer: &mut Buffer) {
-    let focused = app.pane == Pane::Tree;
-    let mut panel = Panel::new("Tree", &app.theme).focused(focused);
-    if !app.tree.filter.is_empty() {
-        panel = panel.right(Label::of(Role::Accent, format!("/{}", app.tree.filter)));
-    }
-    (&panel).render(area, buffer);
+    let area = inset(area);
     let mut state = app.tree.state;
     let (skeleton, nodes) = (app.tree.rows(), app.tree.visible());
     let diagnosis = &app.diagnosis;
@@ -279,22 +203,29 @@ fn tree(app: &mut App, area: Rect, buffer: &mut Buffer) {
         row.mark = Some(mark_of_health(diagnosis.health(node)));
         row
     });
-    let empty = empty_words(app);
+    let [line, area] = Layout::vertical([
+        Constraint::Length(u16::from(!app.tree.filter.is_empty())),
+        Constraint::Min(0),
+    ])
+    .areas(area);
+    let filter = Label::of(Role::Accent, format!("/{}", app.tree.filter));
+    draw_label(&filter, line, buffer, &app.theme, Style::new());
     Tree::new(&rows, &app.theme)
-        .focused(focused)
+        .focused(true)
         .filter(&app.tree.filter)
-        .empty(empty)
-        .render(Panel::inner(area), buffer, &mut state);
+        .empty(empty_words(app))
+        .render(area, buffer, &mut state);
     app.tree.state = state;
 }
 
-fn empty_words(app: &App) -> &'static str {
+/// What to say where there is nothing.
+pub(super) fn empty_words(app: &App) -> &'static str {
     if !app.tree.filter.is_empty() {
         "Nothing matches the filter."
     } else if app.diagnosed_at.is_none() {
         "Reading…"
     } else if may_not_be_read(app) {
-        "No GatewayClass, Gateway or route may be read: the causes name the rule to add."
+        "No GatewayClass, Gateway or route may be read: the problems name the rule to add."
     } else {
         "No GatewayClass, Gateway or route was found here. Try -A for all namespaces."
     }
@@ -323,36 +254,11 @@ fn label(node: &Node) -> Label {
     label
 }
 
-fn detail(app: &mut App, area: Rect, buffer: &mut Buffer) {
-    let focused = app.pane == Pane::Detail;
-    let name = app
-        .selected()
-        .map(|(_, node)| format!("{} {}", node.what.word(), node.name))
-        .unwrap_or_default();
-    let selected = app.detail.view.index();
-    let mut panel = Panel::new(Label::of(Role::Title, name), &app.theme).focused(focused);
-    if matches!(app.detail.view, ViewId::Handshake | ViewId::Matrix) {
-        panel = panel.right(Label::of(Role::Muted, "via ").and(Role::Accent, app.via.to_string()));
-    }
-    panel.render(area, buffer);
-    let inner = Panel::inner(area);
-    let [bar, body] = Layout::vertical([Constraint::Length(1), Constraint::Min(0)]).areas(inner);
-    (VIEWS[selected].draw)(app, body, buffer);
-    // Afterwards: what was drawn may give its tab a mark.
-    let tabs: Vec<Tab> = VIEWS
-        .iter()
-        .map(|view| {
-            let tab = Tab::new(view.title);
-            (view.mark)(app).map_or(tab.clone(), |mark| tab.mark(mark))
-        })
-        .collect();
-    Tabs::new(&tabs, selected, &app.theme).render(bar, buffer);
-}
-
 /// The footer's hints, or the filter's input.
 fn footer(app: &App, area: Rect, buffer: &mut Buffer) -> Option<Position> {
     if let Some(Overlay::Filter(prompt, _)) = &app.overlay {
-        let prompt = Prompt::new("/ ", prompt, &app.theme).placeholder("part of a name");
+        let prompt = Prompt::new("/ ", prompt, &app.theme)
+            .placeholder("part of a name; two words are and, !word is not");
         prompt.render(area, buffer);
         return Some(prompt.cursor(area));
     }
@@ -362,8 +268,12 @@ fn footer(app: &App, area: Rect, buffer: &mut Buffer) -> Option<Position> {
         info.contexts.is_empty() || contexts.any(|context| here.contains(context))
     };
     // Where nothing is found, what is about findings only takes the place of others.
-    let about_findings = [Action::FirstCause, Action::Explain, Action::Fix];
+    let about_findings = [Action::NextProblem, Action::Explain, Action::Fix];
+    let is_home = *app.place() == Place::Problems;
     let of_use = |info: &&ActionInfo| {
+        if is_home && info.action == Action::Back {
+            return false;
+        }
         !app.diagnosis.findings.is_empty() || !about_findings.contains(&info.action)
     };
     let mut shown: Vec<_> = ACTIONS
@@ -377,7 +287,7 @@ fn footer(app: &App, area: Rect, buffer: &mut Buffer) -> Option<Position> {
         .iter()
         .map(|info| {
             let hint = match info.action {
-                Action::Via => Hint::new(info.keys[0], format!("via {}", app.via)),
+                Action::Via => Hint::new(info.keys[0], format!("from {}", app.via)),
                 _ => Hint::new(info.keys[0], info.short),
             };
             if matches!(info.id, "help" | "quit") {
@@ -391,18 +301,25 @@ fn footer(app: &App, area: Rect, buffer: &mut Buffer) -> Option<Position> {
     None
 }
 
-fn toast(app: &App, area: Rect, buffer: &mut Buffer) {
-    let mut toasts = Vec::new();
+/// What runs, what happened and what is too small: lines of their own above the footer, which cover nothing.
+fn messages(app: &App, screen: Rect) -> Vec<Label> {
+    let mut all: Vec<(Mark, String)> = Vec::new();
+    if screen.width < ROOMY.0 || screen.height < ROOMY.1 {
+        all.push((
+            Mark::Info,
+            format!(
+                "{}x{} is small: {}x{} shows more",
+                screen.width, screen.height, ROOMY.0, ROOMY.1
+            ),
+        ));
+    }
     if app.preparing.is_some() {
         let words = format!("finding out what {} needs; ctrl-x cancels", app.via);
-        toasts.push(Toast::new(Mark::Info, words));
+        all.push((Mark::Info, words));
     }
     if !app.running.is_empty() {
         let running = words::count(app.running.len(), "probe");
-        toasts.push(Toast::new(
-            Mark::Info,
-            format!("{running} running; ctrl-x cancels"),
-        ));
+        all.push((Mark::Info, format!("{running} running; ctrl-x cancels")));
     }
     if let Tests::Running {
         done,
@@ -412,15 +329,36 @@ fn toast(app: &App, area: Rect, buffer: &mut Buffer) {
     } = app.tests
     {
         let paths = words::count(paths, "path");
-        toasts.push(Toast::new(
+        all.push((
             Mark::Info,
             format!("testing {paths} using {via}, ctrl-x stops ({done} of {of})"),
         ));
     }
     if let Some(toast) = &app.toast {
-        toasts.push(Toast::new(toast.mark, toast.text.clone()));
+        all.push((toast.mark, toast.text.clone()));
     }
-    Toasts::new(&toasts, &app.theme).render(area, buffer);
+    let room = usize::from(inset(screen).width);
+    let mut lines: Vec<Label> = Vec::new();
+    // The newest message is the one to keep where there is no room for all.
+    for (mark, text) in all.iter().rev() {
+        let sign = Label::new().mark(*mark, &app.theme).text(" ");
+        let mut wrapped = hang(&sign, &Label::of(mark.role(), text.clone()), room);
+        let left = usize::from(screen.height / MESSAGES).saturating_sub(lines.len());
+        wrapped.truncate(left);
+        wrapped.extend(lines);
+        lines = wrapped;
+    }
+    lines
+}
+
+/// The lists, by the names that go to them.
+fn list_section() -> Section {
+    let section = Section::new("Go to, after :");
+    lists::LISTS.iter().fold(section, |section, list| {
+        let short = list.aliases.iter().min_by_key(|alias| alias.len());
+        let names = format!("{} {}", list.name, short.copied().unwrap_or_default());
+        section.key(names.trim().to_owned(), list.help)
+    })
 }
 
 /// The help screen's sections, from the list of actions.
@@ -434,5 +372,6 @@ pub fn help_sections() -> Vec<Section> {
             }
             section
         })
+        .chain(std::iter::once(list_section()))
         .collect()
 }

@@ -44,35 +44,36 @@ fn journey(columns: u16, lines: u16) {
         env!("CARGO_BIN_EXE_ngf-tui")
     ));
 
-    terminal.wait_for(&["live", "secure-app", "guide 1 of 3"]);
+    terminal.wait_for(&["live", "1 path untested", "guide 1 of 3"]);
     keep("1-start", terminal.settled());
 
-    terminal.press(&["Escape", "r"]);
+    terminal.press(&["Enter", "r"]);
     // The gateway is asked, and the logs are read as well.
-    terminal.wait_for(&["Handshake", "HTTP request", "gateway says 400"]);
+    terminal.wait_for(&["Handshake", "TCP connected", "gateway says 400"]);
     keep("2-before", terminal.settled());
 
-    terminal.press(&["n"]);
+    terminal.press(&["}"]);
     terminal.wait_for(&["guide 2 of 3"]);
-    terminal.press(&["n"]);
+    terminal.press(&["}"]);
     terminal.wait_for(&["guide 3 of 3"]);
     // The stage is reached before its policy has been seen.
-    terminal.press(&["Escape", "Escape"]);
+    terminal.press(&["T"]);
     terminal.wait_for(&["← backend-tls"]);
+    terminal.press(&["Enter", "2"]);
     terminal.settled();
-    terminal.press_until("r", &["HTTPS request", "gateway says 200, probe says 200"]);
+    terminal.press_until("r", &["ClientHello", "gateway says 200, probe says 200"]);
     keep("3-handshake", terminal.settled());
 
-    terminal.press(&["Down", "Down", "Down", "Enter"]);
-    terminal.wait_for(&["esc"]);
+    terminal.press(&["Home", "Down", "Down", "Down", "Enter"]);
+    terminal.wait_for(&["step 4"]);
     keep("4-step", terminal.settled());
 
     terminal.press(&["Escape", "z"]);
     terminal.wait_for(&["ServerHello"]);
     keep("5-wire", terminal.settled());
 
-    terminal.press(&["2"]);
-    terminal.wait_for(&["presents"]);
+    terminal.press(&["1"]);
+    terminal.wait_for(&["proves itself to secure-app"]);
     keep("6-chain", terminal.settled());
 
     terminal.press(&["P"]);
@@ -84,8 +85,6 @@ fn journey(columns: u16, lines: u16) {
     keep("9-way", terminal.settled());
     terminal.press(&["Escape"]);
 
-    terminal.press(&["5"]);
-    terminal.wait_for(&["apiVersion"]);
     terminal.press(&["?"]);
     terminal.wait_for(&["Keys", "Move"]);
     keep("7-help", terminal.settled());
@@ -93,7 +92,7 @@ fn journey(columns: u16, lines: u16) {
     terminal.press(&["Escape", "q"]);
     let after = terminal.wait_for(&["ended with 0"]);
     assert!(
-        !after.contains("Tree"),
+        !after.contains("Problems"),
         "the terminal is given back:\n{after}"
     );
 }
@@ -120,7 +119,7 @@ fn the_terminal_is_given_back_after_every_end() {
             "{} demo; echo ended with $?",
             env!("CARGO_BIN_EXE_ngf-tui")
         ));
-        terminal.wait_for(&["live", "secure-app"]);
+        terminal.wait_for(&["live", "Problems"]);
         match end {
             "key q" => terminal.press(&["q"]),
             "key ctrl-c" => terminal.press(&["C-c"]),
@@ -141,7 +140,7 @@ fn the_terminal_is_given_back_after_every_end() {
         terminal.run("stty -a | grep -c -- '-icanon'; echo ty''ped");
         let screen = terminal.wait_for(&["typed"]);
         assert!(
-            !screen.contains("Causes"),
+            !screen.contains("Problems"),
             "{end}: the screen is given back:\n{screen}"
         );
         assert!(
@@ -158,7 +157,7 @@ fn the_first_screen_names_the_cause_of_every_scenario() {
         return;
     }
     let causes: &[(&str, &str)] = &[
-        ("guide", "no findings"),
+        ("guide", "no problems"),
         ("wrong-hostname", "NGF-T8"),
         ("expired-backend-certificate", "NGF-T5"),
         ("wrong-ca", "NGF-M4"),
@@ -203,8 +202,100 @@ fn what_was_not_tested_is_counted_in_the_header() {
             env!("CARGO_BIN_EXE_ngf-tui")
         ));
         let screen = terminal.wait_for(&["live", "? 1 untested"]);
-        assert!(!screen.contains("no findings"), "{screen}");
-        terminal.press(&["Escape", "r"]);
-        terminal.wait_for(&["no findings"]);
+        assert!(!screen.contains("no problems"), "{screen}");
+        terminal.press(&["r"]);
+        terminal.wait_for(&["no problems found: 1 of 1 path"]);
+    }
+}
+
+/// From the first screen three keys lead to the bytes of the step that fails; where no handshake was run
+/// because the objects alone are at fault, to the field that is.
+#[test]
+fn three_keys_lead_from_the_start_to_the_bytes() {
+    if !has_peer("tmux") {
+        return;
+    }
+    // What stands on the place that the keys lead to: the decoded fields of the step, or the field at fault. Of
+    // the fleet only a handshake from one of five data-plane pods fails; where none was made from there, it is
+    // the file on that pod's disk that is at fault.
+    let bytes: &[(&str, &[&[&str]])] = &[
+        (
+            "wrong-hostname",
+            &[&["step 8", "proxy_ssl_name", "backend.example.com"]],
+        ),
+        (
+            "expired-backend-certificate",
+            &[&["step 8", "10: certificate has expired"]],
+        ),
+        (
+            "wrong-ca",
+            &[&["step 8", "21: unable to verify the first certificate"]],
+        ),
+        ("no-client-certificate", &[&["step 6", "HTTP response"]]),
+        (
+            "client-certificate-from-another-ca",
+            &[&["step 6", "HTTP response"]],
+        ),
+        (
+            "secret-without-ca-crt",
+            &[&["[YAML]", "data:   ✗ the field at fault"]],
+        ),
+        ("policy-on-wrong-service", &[&["step 10", "HTTP response"]]),
+        (
+            "opaque-secret",
+            &[&["[YAML]", "type: Opaque   ✗ the field at fault"]],
+        ),
+        ("plain-backend", &[&["step 3", "cipher_suites"]]),
+        (
+            "two-endpoints-one-expired",
+            &[&["step 8", "10: certificate has expired"]],
+        ),
+        (
+            "fleet",
+            &[
+                &["step 8", "verify_result"],
+                &["[! Findings]", "in the cluster: CN=LocalCA"],
+            ],
+        ),
+        (
+            "expired-client-certificate",
+            &[&["step 6", "HTTP response"]],
+        ),
+        ("sni-mismatch-421", &[&["step 10", "HTTP response"]]),
+    ];
+    let known: Vec<&str> = ngf_sandbox::SCENARIOS[1..].iter().map(|s| s.name).collect();
+    let named: Vec<&str> = bytes.iter().map(|(name, _)| *name).collect();
+    assert_eq!(named, known, "each scenario has a line in this table");
+    for (scenario, expected) in bytes {
+        let terminal = Terminal::open(&format!("bytes-{scenario}"), 80, 24);
+        terminal.run(&format!(
+            "NO_COLOR=1 {} demo --scenario {scenario}",
+            env!("CARGO_BIN_EXE_ngf-tui")
+        ));
+        terminal.wait_for(&["live", " NGF-"]);
+        // Every path is tested, and the logs are read.
+        terminal.wait_until_gone("testing ");
+        terminal.wait_until_gone("untested");
+        terminal.settled();
+        let mut keys = 0;
+        let is_there = |screen: &str| {
+            let all = |texts: &&[&str]| texts.iter().all(|text| screen.contains(text));
+            expected.iter().any(all)
+        };
+        while !is_there(&terminal.screen()) {
+            assert!(
+                keys < 3,
+                "{scenario}: {keys} keys, and not {expected:?}:\n{}",
+                terminal.screen()
+            );
+            let before = terminal.screen();
+            terminal.press(&["Enter"]);
+            terminal.wait_until_changed(&before);
+            terminal.wait_until_gone("A handshake is running");
+            terminal.wait_until_gone("running; ctrl-x");
+            terminal.settled();
+            keys += 1;
+        }
+        println!("{scenario}: {keys} keys");
     }
 }

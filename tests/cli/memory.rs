@@ -120,14 +120,15 @@ fn the_interface_holds_no_key_after_a_probe() {
             env!("CARGO_BIN_EXE_ngf-tui"),
             demo.kubeconfig().display()
         ));
-        terminal.wait_for(&["live", "secure-app"]);
+        terminal.wait_for(&["live", "no problems found: 1 of 1 path"]);
+        terminal.press(&["Enter"]);
         known.assert_not_in(pid(&terminal, &arguments), "Secrets read as facts");
         for _ in 0..2 {
             terminal.press(&["r"]);
             terminal.wait_for(&["probe says 200:"]);
         }
         terminal.press(&["P"]);
-        terminal.wait_for(&["[✓ Matrix]"]);
+        terminal.wait_for(&["Problems › Matrix", "1 served"]);
         known.assert_not_in(pid(&terminal, &arguments), &format!("probes by {via}"));
         terminal.press(&["q"]);
     }

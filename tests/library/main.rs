@@ -39,6 +39,8 @@ mod sandbox_scenarios;
 mod sandbox_secure_app;
 mod sandbox_watch;
 mod screens;
+mod screens_lists;
+mod screens_problems;
 mod screens_question;
 mod screens_ways;
 mod timeline;

@@ -459,9 +459,12 @@ async fn the_ways_say_what_they_prove_and_what_they_write() {
     keep!("way", &mut screen);
     screen.press(&["down", "enter"]).await;
     assert_eq!(screen.app.via, Via::Exec);
-    screen.press(&["3"]).await;
+    screen.press(&["2"]).await;
     let shown = text(&mut screen, 80, 24);
-    assert!(shown.contains(" via exec ╮"), "the way is shown:\n{shown}");
+    assert!(
+        shown.contains(" from exec"),
+        "the transport is shown:\n{shown}"
+    );
 }
 
 #[tokio::test]
@@ -486,7 +489,7 @@ async fn beside_a_handshake_stand_the_clients_answer_and_what_was_logged() {
     let mut screen = screen_of(&PODS).await;
     screen.app.via = Via::Exec;
     // One endpoint: of forty at a time nobody asks beside.
-    screen.press(&["end", "r"]).await;
+    screen.press(&["T", "end", "enter", "r"]).await;
     keep!("beside", &mut screen);
     screen.press(&["end"]).await;
     keep!("beside-notes", &mut screen);
@@ -498,7 +501,7 @@ async fn beside_a_handshake_stand_the_clients_answer_and_what_was_logged() {
 async fn port_forward_warns_that_the_path_is_not_proven() {
     let mut screen = screen_of(&PODS).await;
     screen.app.via = Via::PortForward;
-    screen.press(&["end", "r"]).await;
+    screen.press(&["T", "end", "enter", "r"]).await;
     let shown = text(&mut screen, 100, 30);
     let warning = "! via port-forward: TLS content valid, network path not proven";
     assert!(shown.contains(warning), "{shown}");
@@ -523,7 +526,7 @@ async fn the_matrix_shows_forty_endpoints_from_five_pods() {
         "{handshake}"
     );
     screen.press(&["esc"]).await;
-    assert!(text(&mut screen, 100, 30).contains("[✗ Matrix]"));
+    assert!(text(&mut screen, 100, 30).contains("Problems › Matrix"));
     // What the matrix saw is evidence: the tree knows the endpoint's fault.
     let findings = &screen.app.diagnosis.findings;
     let found = findings.iter().find(|finding| finding.code == "NGF-T5");
@@ -554,7 +557,7 @@ async fn a_watched_matrix_says_what_changes() {
 #[tokio::test]
 async fn without_a_data_plane_every_endpoint_is_probed_as_before() {
     let mut screen = screen_of(&[]).await;
-    screen.press(&["P"]).await;
+    screen.press(&["T", "P"]).await;
     assert!(screen.app.matrix.is_none());
     let shown = screen.app.shown_probe().expect("a handshake");
     assert_eq!(shown.count, ENDPOINTS);
@@ -589,15 +592,15 @@ async fn x_explains_the_rule_of_the_selected_finding() {
     let first = text(&mut screen, 100, 30);
     assert!(
         first.contains("How to fix it"),
-        "of the selected node:\n{first}"
+        "of the selected problem:\n{first}"
     );
-    screen.press(&["esc", "end", "r", "c", "x"]).await;
+    screen.press(&["esc", "T", "end", "enter", "r", "x"]).await;
     keep!("explain", &mut screen);
-    screen.press(&["esc", "tab", "x"]).await;
+    screen.press(&["esc", "h", "home", "x"]).await;
     let Some(Overlay::Explain(code, _)) = screen.app.overlay else {
-        panic!("of the causes pane");
+        panic!("of the home screen");
     };
-    assert_eq!(code, screen.app.diagnosis.findings[0].code);
+    assert_eq!(code, screen.app.home.problems[0].key.head);
 }
 
 /// A fix of the guide's Gateway.
@@ -688,8 +691,8 @@ async fn any_keys_at_any_size() {
     let mut screen = screen_of(&PODS).await;
     let keys = [
         "P", "right", "down", "end", "enter", "end", "enter", "esc", "esc", "w", "v", "down",
-        "enter", "r", "x", "down", "esc", "f", "esc", "6", "left", "home", "]", "3", "end", "v",
-        "esc",
+        "enter", "r", "x", "down", "esc", "f", "esc", "M", "left", "home", "]", "2", "end", "v",
+        "esc", "enter", "enter", "z", "enter", "esc", "esc", "h", "enter", "enter", "enter",
     ];
     for key in keys {
         screen.press(&[key]).await;

@@ -103,6 +103,18 @@ impl Terminal {
         self.wait_for(texts)
     }
 
+    /// Waits until the screen shows something else.
+    pub(crate) fn wait_until_changed(&self, before: &str) {
+        let begun = Instant::now();
+        while self.screen() == before {
+            assert!(
+                begun.elapsed() < PATIENCE,
+                "the screen stays as it was:\n{before}"
+            );
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
     /// Waits until the screen no longer contains this text, and returns it.
     pub(crate) fn wait_until_gone(&self, text: &str) -> String {
         let begun = Instant::now();

@@ -9,8 +9,7 @@ pub enum Protocol {
     /// `proxy_pass`: an HTTP/1.1 request, and no ALPN.
     #[default]
     Http1,
-    /// `grpc_pass`, or `proxy_http_version 2`: HTTP/2, for which nginx offers `h2` by ALPN. The probe
-    /// opens the connection and reads the backend's SETTINGS frame; it sends no request.
+    /// `grpc_pass`, or `proxy_http_version 2`: HTTP/2, for which nginx offers `h2` by ALPN.
     Http2,
     /// `proxy_pass` of a stream server: nginx passes the client's bytes on, and the probe sends
     /// nothing.

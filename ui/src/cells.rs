@@ -82,9 +82,55 @@ pub fn cut(text: &str, max: usize, ellipsis: &str) -> String {
     kept
 }
 
+/// The text, cleaned, in at most `max` cells; what does not fit is replaced by the ellipsis in its middle, so
+/// that the end of a name stays, which tells it from others.
+pub fn cut_middle(text: &str, max: usize, ellipsis: &str) -> String {
+    let clean = clean(text);
+    let dots = width(ellipsis);
+    if width(&clean) <= max || max < dots + 2 {
+        return cut(text, max, ellipsis);
+    }
+    let room = max - dots;
+    let (head, tail) = (room - room / 2, room / 2);
+    let (mut kept, mut used) = (String::new(), 0);
+    for (grapheme, width) in graphemes(&clean) {
+        used += usize::from(width);
+        if used > head {
+            break;
+        }
+        kept.push_str(grapheme);
+    }
+    let all: Vec<(&str, u16)> = graphemes(&clean).collect();
+    let (mut end, mut used) = (all.len(), 0);
+    while end > 0 && used + usize::from(all[end - 1].1) <= tail {
+        end -= 1;
+        used += usize::from(all[end].1);
+    }
+    kept.push_str(ellipsis);
+    kept.extend(all[end..].iter().map(|(grapheme, _)| *grapheme));
+    kept
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_are_cut_in_their_middle_and_fit() {
+        for (text, max, expected) in [
+            ("short", 10, "short"),
+            ("gateway-nginx-7d9f8b6c5-7k2x", 13, "gatewa…5-7k2x"),
+            ("abcdef", 5, "ab…ef"),
+            ("abcdef", 3, "a…f"),
+            ("abcdef", 2, "a…"),
+            ("abcdef", 0, ""),
+            ("漢字漢字漢字", 7, "漢…字"),
+        ] {
+            let cut = cut_middle(text, max, "…");
+            assert!(width(&cut) <= max, "{cut} in {max}");
+            assert_eq!(cut, expected, "{text} in {max}");
+        }
+    }
 
     #[test]
     fn what_is_not_for_the_eye_is_removed() {

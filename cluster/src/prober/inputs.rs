@@ -16,7 +16,10 @@ use ngf_tls::{
 };
 use tokio::sync::OnceCell;
 
-use crate::{rendered::certificate_files, transport::{OnDisk, Transports, Way}};
+use crate::{
+    rendered::certificate_files,
+    transport::{OnDisk, Transports, Way},
+};
 use ngf_core::{
     data_plane::DataPlanePod,
     diagnosis::{
@@ -25,8 +28,7 @@ use ngf_core::{
         plan::{PlannedTls, ProbePlan, TrustSource},
     },
     model::{kind::Kind, object::ObjectRef, snapshot::Snapshot},
-    rendered::{CertificateFile, certificate_files},
-    world::in_words,
+    rendered::CertificateFile,
 };
 use ngf_text::in_words;
 

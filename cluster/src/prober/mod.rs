@@ -29,12 +29,16 @@ use tokio_util::sync::CancellationToken;
 
 pub use self::inputs::mounted_trust;
 use self::inputs::{Inputs, Read};
-use crate::{IN_CLUSTER, beside::{self, Address, Asked, Beside}, making::{Made, only}, transport::{Exec, NoDataPlane, Transports, Via, Way, WayTaken, Ways}};
-use ngf_core::{data_plane::data_plane, diagnosis::plan::ProbePlan, model::object::is_ambient};
-use ngf_text::in_words;
+use crate::{
+    IN_CLUSTER,
+    beside::{self, Address, Asked, Beside},
+    making::{Made, only},
+    transport::{Exec, Transports, Via, Way, WayTaken, Ways},
+};
 use ngf_core::{
     data_plane::{NoDataPlane, data_plane},
     diagnosis::plan::ProbePlan,
+    model::object::is_ambient,
 };
 use ngf_text::in_words;
 

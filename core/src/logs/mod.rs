@@ -7,8 +7,6 @@
 mod access;
 mod agent;
 mod file;
-mod follow;
-mod join;
 mod json;
 mod line;
 mod nginx;

@@ -16,8 +16,8 @@ use tokio::time::timeout_at;
 use super::http::body::BodyEnd;
 use super::http::{Answer, EXCERPT, Exchange, RESPONSE};
 use crate::recorder::Recorder;
-use ngf_text::sanitize;
 use crate::spec::HttpSpec;
+use ngf_text::sanitize;
 use ngf_tls::transcript::{Direction, HttpAnswer, Layer, Step};
 
 /// The step of the connection preface, the first SETTINGS frame and the request.

@@ -11,6 +11,8 @@ mod sentence;
 use crate::engine::openssl::failure::{QueuedError, TlsFailure};
 use crate::steps::http::Answer;
 use crate::steps::http::body::BodyEnd;
+use ngf_tls::certificate::CertificateFacts;
+use ngf_tls::engine::UpstreamName;
 use ngf_tls::transcript::{ClientCertificate, Demand, NginxVerdict, Outcome, VerifyEvent};
 
 /// All that the verdict rests on.

@@ -7,34 +7,37 @@ use crate::{
         event::Effect,
         fix::{FixDialog, FixPhase},
         job::FixNews,
-        state::{App, Overlay, Pane},
+        place::Place,
+        state::{App, Overlay},
     },
     views::ViewId,
 };
 use ngf_cluster::{making::READ_ONLY, transport::Confirmation};
-use ngf_core::{diagnosis::Finding, fix};
+use ngf_core::{
+    diagnosis::Finding,
+    fix::{self, FixPlan},
+};
 
-/// The finding that is meant: the selected cause, the selected finding of the tab, or the first one of
-/// the selected node.
+/// The finding that is meant: the selected one of the tab, the one at the head of the problem, or the first
+/// one of what is selected.
 pub(crate) fn selected(app: &App) -> Option<&Finding> {
     let findings = &app.diagnosis.findings;
-    if app.pane == Pane::Causes {
-        return findings.get(app.causes.selected(findings.len())?);
+    if matches!(app.place(), Place::Page(_)) && app.detail.view == ViewId::Findings {
+        let here = crate::views::findings::shown(app);
+        let place = app.detail.findings.selected(here.len())?;
+        return findings.get(*here.get(place)?);
+    }
+    if let Some(problem) = app.problem() {
+        return findings.get(problem.head);
     }
     let (node, _) = app.selected()?;
-    let here = app.diagnosis.findings_below(node);
-    let place = if app.pane == Pane::Detail && app.detail.view == ViewId::Findings {
-        app.detail.findings.selected(here.len())?
-    } else {
-        0
-    };
-    findings.get(*here.get(place)?)
+    findings.get(*app.diagnosis.findings_below(node).first()?)
 }
 
 fn nothing(app: &mut App) {
     app.say(
         Mark::Info,
-        "No finding is selected: c goes to the first cause, tab to the causes",
+        "There is no finding here; h goes to the problems",
     );
 }
 
@@ -52,7 +55,7 @@ pub(super) fn show_fix(app: &mut App) -> Vec<Effect> {
         nothing(app);
         return Vec::new();
     };
-    let plan = match fix::plan_of_cause(finding, &app.diagnosis.findings, &app.snapshot) {
+    let plan = match plan(app, finding) {
         Ok(plan) => plan,
         Err(why) => {
             app.say_for(15, Mark::Info, why);
@@ -74,6 +77,20 @@ pub(super) fn show_fix(app: &mut App) -> Vec<Effect> {
         scroll: ScrollState::default(),
     })));
     effects
+}
+
+/// The fix of the problem: that of the cause, or of the first of its effects that has one.
+fn plan(app: &App, finding: &Finding) -> Result<FixPlan, String> {
+    let findings = &app.diagnosis.findings;
+    let of_cause = fix::plan_of_cause(finding, findings, &app.snapshot);
+    if of_cause.is_ok() {
+        return of_cause;
+    }
+    let effects = app.problem().map_or(&[][..], |problem| &problem.findings);
+    let of_effect = effects
+        .iter()
+        .find_map(|index| fix::plan(findings.get(*index)?, &app.snapshot).ok());
+    of_effect.ok_or(()).or(of_cause)
 }
 
 /// A person said yes: applies what the API server would take, and only that.

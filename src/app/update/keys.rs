@@ -4,21 +4,23 @@ use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ngf_ui::{
     keymap::KeyChord,
     scroll::{ListState, ScrollState},
+    theme::Mark,
     widgets::{
         palette::{Command, PaletteState},
         prompt::PromptState,
     },
 };
 
-use super::{findings, go_to_stage, moving, probing};
+use super::{findings, go_to_stage, moving, opening, probing};
 use crate::{
     app::{
-        action::{ACTIONS, Action, Context},
+        action::{ACTIONS, Action, Context, Destination},
         edit::edit,
         event::Effect,
-        state::{App, Overlay, Pane},
+        place::Place,
+        state::{App, Overlay},
     },
-    views::{VIEWS, ViewId},
+    views::{VIEWS, ViewId, handshake, lists::LISTS},
 };
 use ngf_cluster::transport::Via;
 
@@ -52,7 +54,10 @@ pub(super) fn pressed(app: &mut App, key: KeyEvent) -> Vec<Effect> {
     match app.overlay.take() {
         None => match app.keymap.action(chord, &contexts(app)) {
             Some(action) => perform(app, action),
-            None => Vec::new(),
+            None => {
+                app.say(Mark::Info, format!("no key {chord} here; ? lists the keys"));
+                Vec::new()
+            }
         },
         Some(overlay) => overlay_key(app, overlay, key, chord),
     }
@@ -60,20 +65,22 @@ pub(super) fn pressed(app: &mut App, key: KeyEvent) -> Vec<Effect> {
 
 /// Where keys mean something now, the innermost first.
 pub(crate) fn contexts(app: &App) -> Vec<Context> {
-    let mut contexts = match app.pane {
-        Pane::Tree => vec![Context::Tree],
-        Pane::Causes => vec![Context::Causes],
-        Pane::Detail if app.detail.view == ViewId::Handshake => {
-            vec![Context::Handshake, Context::Detail]
-        }
-        Pane::Detail if app.detail.view == ViewId::Matrix => vec![Context::Matrix],
-        Pane::Detail => vec![Context::Detail],
+    let mut contexts = match app.place() {
+        Place::Problems => vec![Context::Problems],
+        Place::Tree => vec![Context::Tree],
+        Place::List(_) => vec![Context::List],
+        Place::Matrix => vec![Context::Matrix],
+        Place::Step(_) => vec![Context::Page],
+        Place::Page(_) => match app.detail.view {
+            ViewId::Chain => vec![Context::Chain, Context::Page],
+            ViewId::Handshake => vec![Context::Handshake, Context::Page],
+            ViewId::Logs => vec![Context::Logs, Context::Page],
+            _ => vec![Context::Page],
+        },
     };
-    contexts.push(if app.stage.is_some() {
-        Context::Demo
-    } else {
-        Context::NotDemo
-    });
+    if app.stage.is_some() {
+        contexts.push(Context::Demo);
+    }
     contexts
 }
 
@@ -82,11 +89,6 @@ fn overlay_key(app: &mut App, overlay: Overlay, key: KeyEvent, chord: KeyChord) 
         Overlay::Help(mut scroll) => {
             let stays = scrolled(app, chord, &mut scroll);
             app.overlay = stays.then_some(Overlay::Help(scroll));
-            Vec::new()
-        }
-        Overlay::Step(message, mut scroll) => {
-            let stays = scrolled(app, chord, &mut scroll);
-            app.overlay = stays.then_some(Overlay::Step(message, scroll));
             Vec::new()
         }
         Overlay::Explain(code, mut scroll) => {
@@ -176,8 +178,8 @@ fn filter_key(
     key: KeyEvent,
 ) -> Vec<Effect> {
     match key.code {
-        KeyCode::Enter => app.pane = Pane::Tree,
-        KeyCode::Esc => app.tree.set_filter(&before, &app.diagnosis),
+        KeyCode::Enter => {}
+        KeyCode::Esc => opening::set_filter(app, &before),
         _ => {
             edit(&mut prompt, key);
             app.overlay = Some(Overlay::Filter(prompt, before));
@@ -190,7 +192,7 @@ fn filter_key(
 fn apply_filter(app: &mut App) {
     if let Some(Overlay::Filter(prompt, _)) = &app.overlay {
         let text = prompt.text().to_owned();
-        app.tree.set_filter(&text, &app.diagnosis);
+        opening::set_filter(app, &text);
     }
 }
 
@@ -198,21 +200,29 @@ fn palette_key(app: &mut App, mut palette: PaletteState, key: KeyEvent) -> Vec<E
     match key.code {
         KeyCode::Esc => {}
         KeyCode::Enter => {
-            if let Some(index) = palette.selected(&entries(app)) {
+            if let Some(index) = palette.runs(&entries(app)) {
                 return perform(app, commands(app)[index]);
             }
+            let typed = palette.prompt.text().trim().to_owned();
+            app.say(
+                Mark::Warning,
+                format!("no command {typed:?}; : lists them all"),
+            );
         }
         KeyCode::Up => {
             palette.list.previous();
+            palette.is_chosen = true;
             app.overlay = Some(Overlay::Palette(palette));
         }
         KeyCode::Down => {
             palette.list.next();
+            palette.is_chosen = true;
             app.overlay = Some(Overlay::Palette(palette));
         }
         _ => {
             if edit(&mut palette.prompt, key) {
                 palette.list.first();
+                palette.is_chosen = false;
             }
             app.overlay = Some(Overlay::Palette(palette));
         }
@@ -223,7 +233,11 @@ fn palette_key(app: &mut App, mut palette: PaletteState, key: KeyEvent) -> Vec<E
 /// The actions that the palette offers, in order, each once.
 pub fn commands(app: &App) -> Vec<Action> {
     let here = contexts(app);
-    let mut commands: Vec<Action> = Vec::new();
+    // Where one may go first: the lists.
+    let lists = LISTS
+        .iter()
+        .map(|list| Action::GoTo(Destination::List(list.id)));
+    let mut commands: Vec<Action> = lists.collect();
     for info in ACTIONS {
         let elsewhere = info.contexts.contains(&Context::Demo) && !here.contains(&Context::Demo);
         if !elsewhere && !commands.contains(&info.action) {
@@ -238,6 +252,11 @@ pub fn entries(app: &App) -> Vec<Command> {
     commands(app)
         .into_iter()
         .map(|action| {
+            if let Action::GoTo(Destination::List(id)) = action {
+                let list = id.info();
+                return Command::new(list.name, list.help, "")
+                    .aliases(list.aliases.iter().copied());
+            }
             let info = action.info();
             let keys: Vec<String> = app
                 .keymap
@@ -258,24 +277,31 @@ pub fn perform(app: &mut App, action: Action) -> Vec<Effect> {
         Action::PageDown => moving::page(app, true),
         Action::First => moving::end(app, false),
         Action::Last => moving::end(app, true),
+        Action::HalfPageUp => moving::half_page(app, -1),
+        Action::HalfPageDown => moving::half_page(app, 1),
         Action::CellLeft => moving::turn_column(app, -1),
         Action::CellRight => moving::turn_column(app, 1),
         Action::Collapse => app.tree.collapse(&app.diagnosis),
         Action::Expand => app.tree.expand(&app.diagnosis),
-        Action::Toggle => app.tree.toggle(&app.diagnosis),
-        Action::Open => moving::open(app),
-        Action::Back => moving::back(app),
-        Action::NextPane => app.pane = moving::next_pane(app, true),
-        Action::PreviousPane => app.pane = moving::next_pane(app, false),
+        Action::Toggle => moving::toggle(app),
+        Action::Open => return opening::open(app),
+        Action::Back => opening::back(app),
+        Action::NextProblem => opening::turn_problem(app, 1),
+        Action::PreviousProblem => opening::turn_problem(app, -1),
         Action::NextView => moving::turn_view(app, 1),
         Action::PreviousView => moving::turn_view(app, VIEWS.len() - 1),
-        Action::View(index) => moving::show_view(app, VIEWS[index % VIEWS.len()].id),
+        Action::View(index) => opening::show_view(app, VIEWS[index % VIEWS.len()].id),
         Action::NextEndpoint => moving::turn_endpoint(app, 1),
         Action::PreviousEndpoint => moving::turn_endpoint(app, -1),
         Action::Zoom => moving::zoom(app),
-        Action::FirstCause => moving::go_to_cause(app, 0),
+        Action::Replay => handshake::replay(app),
+        Action::ToScale => app.detail.to_scale = !app.detail.to_scale,
+        Action::Compare => handshake::compare(app),
+        Action::GoTo(destination) => opening::go_to(app, destination),
+        Action::Sort => moving::sort(app),
+        Action::Reverse => moving::reverse(app),
         Action::Filter => {
-            let filter = app.tree.filter.clone();
+            let filter = opening::filter(app);
             app.overlay = Some(Overlay::Filter(PromptState::with(&filter), filter));
         }
         Action::Command => app.overlay = Some(Overlay::Palette(PaletteState::default())),

@@ -3,9 +3,10 @@
 mod findings;
 mod keys;
 mod moving;
+mod opening;
 mod probing;
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 use jiff::Timestamp;
 use ngf_ui::Mark;
@@ -14,10 +15,15 @@ pub(crate) use self::keys::contexts;
 pub use self::keys::{commands, entries, perform};
 use super::{
     event::{Diagnosed, Effect, Event},
+    list::Words,
     state::App,
 };
+use crate::views;
 use ngf_core::{
-    diagnosis::{Evidence, Severity, Verdict},
+    diagnosis::{
+        Evidence, Finding, Severity, Verdict,
+        problems::{Clues, ProblemKey, problems},
+    },
     model::{kind::Kind, object::ObjectRef, snapshot::KindState, topology::What},
 };
 
@@ -35,6 +41,9 @@ pub fn update(app: &mut App, event: Event, now: Timestamp) -> Vec<Effect> {
                 app.evidence.forget_logs_of_others(is_there);
                 let names = snapshot.pods.keys().map(|pod| pod.name.as_str()).collect();
                 app.evidence.forget_probes_of_others(&names);
+            }
+            if !app.reading {
+                app.changes.note(&app.latest, &snapshot, now);
             }
             app.latest = snapshot;
             app.reading = false;
@@ -124,7 +133,7 @@ fn take_diagnosis(app: &mut App, diagnosed: Diagnosed) -> Vec<Effect> {
     };
     app.diagnosed_at = Some(app.now);
     app.tree.refresh(&app.diagnosis);
-    app.causes = app.causes.of(app.diagnosis.findings.len());
+    group_problems(app);
     if !app.tree.touched {
         select_something_useful(app);
     }
@@ -133,7 +142,69 @@ fn take_diagnosis(app: &mut App, diagnosed: Diagnosed) -> Vec<Effect> {
     effects
 }
 
-/// Until a person moves, the selection is where they would go first: at the first proven cause, or
+/// Remembers when each finding came: those of the first diagnosis were there before. One that goes and comes
+/// again is new.
+fn note_what_came(app: &mut App) {
+    if app.diagnosis.loading > 0 {
+        return;
+    }
+    let at = app.home.has_begun.then_some(app.now);
+    let mut came = HashMap::new();
+    for finding in &app.diagnosis.findings {
+        let key = (finding.code, finding.subject.clone());
+        let known = app.home.came.get(&key).copied();
+        came.entry(key).or_insert(known.unwrap_or(at));
+    }
+    app.home.came = came;
+    app.home.has_begun = true;
+}
+
+/// Groups the findings by root cause. The selected problem stays selected, wherever it stands now; until a
+/// person moves, the first one is.
+fn group_problems(app: &mut App) {
+    let selected = app.selected_problem().map(|problem| problem.key.clone());
+    note_what_came(app);
+    let (changes, came) = (&app.changes, &app.home.came);
+    let seen_to_change = |finding: &Finding, object: &ObjectRef| {
+        // A change that came after the finding did not cause it.
+        let came = (*came.get(&(finding.code, finding.subject.clone()))?)?;
+        changes.of(object).filter(|at| *at <= came)
+    };
+    let clues = Clues {
+        snapshot: &app.snapshot,
+        evidence: &app.evidence,
+        changed: &seen_to_change,
+        now: app.now,
+    };
+    let unfolded = &app.home.unfolded;
+    let mut problems = problems(&app.diagnosis, &clues, |key| unfolded.contains(key));
+    let mut counts: HashMap<Mark, usize> = HashMap::new();
+    for problem in &problems {
+        let mark = views::findings::mark_of(&app.diagnosis.findings[problem.head]);
+        *counts.entry(mark).or_default() += 1;
+    }
+    let words = Words::of(&app.home.filter);
+    problems.retain(|problem| words.meets(&views::problems::searched(problem)));
+    let is_same = |key: &ProblemKey| {
+        let kind = |key: &ProblemKey| (key.root, key.head);
+        problems
+            .iter()
+            .position(|problem| problem.key == *key)
+            .or_else(|| problems.iter().position(|one| kind(&one.key) == kind(key)))
+    };
+    let place = selected
+        .as_ref()
+        .filter(|_| app.tree.touched)
+        .and_then(is_same);
+    if !app.tree.touched || selected.is_some() {
+        app.home.list.selected = place.unwrap_or_default();
+    }
+    app.home.problems = problems;
+    app.home.counts = counts;
+    app.home.expires_next = views::problems::expires_next(app);
+}
+
+/// Until a person moves, the selection of the tree is where they would go first: at the first proven cause, or
 /// else at the first route.
 fn select_something_useful(app: &mut App) {
     let topology = &app.diagnosis.topology;
@@ -141,7 +212,14 @@ fn select_something_useful(app: &mut App) {
         app.diagnosis.findings.first().filter(|finding| {
             finding.verdict == Verdict::Fail && finding.severity == Severity::Error
         });
-    let cause = first_cause.and_then(|_| moving::place_of_finding(app, 0));
+    let place = app
+        .home
+        .problems
+        .first()
+        .and_then(|problem| problem.place.as_ref());
+    let cause = first_cause
+        .and(place)
+        .and_then(|place| topology.find(place));
     let route = || {
         topology
             .iter()

@@ -1,16 +1,15 @@
-//! Moving: selection, panes, tabs.
+//! Moving: what is selected, where it is scrolled to, which tab is on top.
 
-use ngf_ui::{
-    Mark,
-    scroll::{ListState, ScrollState},
-};
+use ngf_ui::scroll::{ListState, ScrollState};
 
-use super::probing;
 use crate::{
-    app::state::{App, Overlay, Pane, Zoom},
-    views::{VIEWS, ViewId},
+    app::{
+        list::ListPane,
+        place::Place,
+        state::{App, Zoom},
+    },
+    views::{VIEWS, ViewId, lists, problems},
 };
-use ngf_core::model::topology::NodeIx;
 
 pub(super) fn move_by(app: &mut App, lines: isize) {
     on_list(
@@ -28,6 +27,16 @@ pub(super) fn page(app: &mut App, down: bool) {
     }
 }
 
+/// Half a page; at least a line.
+pub(super) fn half_page(app: &mut App, direction: isize) {
+    let half = |page: usize| (page / 2).max(1).cast_signed() * direction;
+    on_list(
+        app,
+        |list| list.move_by(half(list.page)),
+        |scroll| scroll.scroll_by(half(scroll.page)),
+    );
+}
+
 pub(super) fn end(app: &mut App, last: bool) {
     if last {
         on_list(app, ListState::last, ScrollState::last);
@@ -36,34 +45,37 @@ pub(super) fn end(app: &mut App, last: bool) {
     }
 }
 
-/// Moves in whatever has the keys: a list, or a text.
+/// Moves in what is on the screen: a list, or a text.
 fn on_list(app: &mut App, list: impl FnOnce(&mut ListState), text: impl FnOnce(&mut ScrollState)) {
-    match (app.pane, app.detail.view) {
-        (Pane::Tree, _) => {
-            app.tree.move_selection(&app.diagnosis.topology, list);
-            forget_position(app);
+    match (app.place(), app.detail.view) {
+        (Place::Problems, _) => {
+            app.home.list = app.home.list.of(problems::count(app));
+            list(&mut app.home.list);
+            app.tree.touched = true;
         }
-        (Pane::Causes, _) => list(&mut app.causes),
-        (Pane::Detail, ViewId::Handshake) if app.shown_probe().is_some() => {
-            list(&mut app.detail.messages);
+        (Place::List(id), _) => {
+            let id = *id;
+            lists::refresh(app, id);
+            if let Some(pane) = app.lists.get_mut(&id) {
+                pane.state = pane.state.of(pane.shown.len());
+                list(&mut pane.state);
+            }
         }
-        (Pane::Detail, ViewId::Findings) => list(&mut app.detail.findings),
-        (Pane::Detail, ViewId::Matrix) => {
+        (Place::Tree, _) => app.tree.move_selection(&app.diagnosis.topology, list),
+        (Place::Matrix, _) => {
             if let Some(matrix) = &mut app.matrix {
                 list(&mut matrix.state.rows);
             }
         }
-        (Pane::Detail, view) => text(app.detail.scroll.entry(view).or_default()),
+        (Place::Step(_), _) => text(&mut app.detail.step),
+        (Place::Page(_), ViewId::Chain) if !app.detail.unfolded => list(&mut app.detail.links),
+        (Place::Page(_), ViewId::Handshake) if app.shown_probe().is_some() => {
+            app.detail.replay = None;
+            list(&mut app.detail.messages);
+        }
+        (Place::Page(_), ViewId::Findings) => list(&mut app.detail.findings),
+        (Place::Page(_), view) => text(app.detail.scroll.entry(view).or_default()),
     }
-}
-
-/// Something else is selected: its tabs are read from their beginning.
-fn forget_position(app: &mut App) {
-    app.detail.scroll.clear();
-    app.detail.messages = ListState::default();
-    app.detail.findings = ListState::default();
-    app.detail.endpoint = 0;
-    app.detail.opened = None;
 }
 
 /// Another column of the matrix.
@@ -73,58 +85,9 @@ pub(super) fn turn_column(app: &mut App, step: isize) {
     }
 }
 
-pub(super) fn open(app: &mut App) {
-    match (app.pane, app.detail.view) {
-        (Pane::Tree, _) => app.pane = Pane::Detail,
-        (Pane::Causes, _) => go_to_cause(app, app.causes.selected),
-        (Pane::Detail, ViewId::Handshake) if app.shown_probe().is_some() => {
-            app.overlay = Some(Overlay::Step(
-                app.detail.messages.selected,
-                ScrollState::default(),
-            ));
-        }
-        (Pane::Detail, ViewId::Matrix) => probing::open_cell(app),
-        (Pane::Detail, _) => {}
-    }
-}
-
-pub(super) fn back(app: &mut App) {
-    if app.toast.take().is_some() {
-        return;
-    }
-    if app.detail.opened.take().is_some() {
-        app.detail.messages = ListState::default();
-        show_view(app, ViewId::Matrix);
-        return;
-    }
-    if app.pane == Pane::Tree && !app.tree.filter.is_empty() {
-        app.tree.set_filter("", &app.diagnosis);
-    }
-    app.pane = Pane::Tree;
-}
-
-pub(super) fn next_pane(app: &App, forwards: bool) -> Pane {
-    let panes: &[Pane] = if app.diagnosis.findings.is_empty() {
-        &[Pane::Tree, Pane::Detail]
-    } else {
-        &[Pane::Tree, Pane::Detail, Pane::Causes]
-    };
-    let here = panes
-        .iter()
-        .position(|pane| *pane == app.pane)
-        .unwrap_or_default();
-    let step = if forwards { 1 } else { panes.len() - 1 };
-    panes[(here + step) % panes.len()]
-}
-
-pub(super) fn show_view(app: &mut App, view: ViewId) {
-    app.detail.view = view;
-    app.pane = Pane::Detail;
-}
-
 pub(super) fn turn_view(app: &mut App, step: usize) {
     let next = (app.detail.view.index() + step) % VIEWS.len();
-    show_view(app, VIEWS[next].id);
+    app.detail.view = VIEWS[next].id;
 }
 
 pub(super) fn turn_endpoint(app: &mut App, step: isize) {
@@ -143,35 +106,53 @@ pub(super) fn zoom(app: &mut App) {
         Zoom::Wire => Zoom::Guide,
     };
     app.detail.messages = ListState::default();
-    show_view(app, ViewId::Handshake);
+    app.detail.replay = None;
 }
 
-pub(super) fn go_to_cause(app: &mut App, finding: usize) {
-    if app.diagnosis.findings.is_empty() {
-        app.say(Mark::Ok, "No problems found");
-        return;
+/// What space does: unfolds, or folds again.
+pub(super) fn toggle(app: &mut App) {
+    match app.place() {
+        Place::Tree => app.tree.toggle(&app.diagnosis),
+        Place::Page(_) => app.detail.unfolded = !app.detail.unfolded,
+        Place::Problems => {
+            let Some(problem) = app.selected_problem() else {
+                return;
+            };
+            let kind = ngf_core::diagnosis::problems::ProblemKey {
+                subject: None,
+                ..problem.key.clone()
+            };
+            let is_folded = problem.key.subject.is_none();
+            if is_folded && app.home.unfolded.insert(kind.clone()) {
+                // It is unfolded now.
+            } else if !app.home.unfolded.remove(&kind) {
+                app.say(ngf_ui::Mark::Info, "This problem is one of its kind");
+                return;
+            }
+            super::group_problems(app);
+        }
+        Place::List(_) | Place::Matrix | Place::Step(_) => {}
     }
-    let finding = finding.min(app.diagnosis.findings.len() - 1);
-    app.causes.selected = finding;
-    if let Some(node) = place_of_finding(app, finding) {
-        app.tree.touched = true;
-        app.tree.reveal(node, &app.diagnosis);
-        forget_position(app);
-        let here = app.diagnosis.findings_below(node);
-        app.detail.findings.selected = here
-            .iter()
-            .position(|index| *index == finding)
-            .unwrap_or_default();
-    }
-    show_view(app, ViewId::Findings);
 }
 
-/// Where a finding is shown in the tree, the deepest place first: that is nearest to the trouble.
-pub(super) fn place_of_finding(app: &App, finding: usize) -> Option<NodeIx> {
-    let topology = &app.diagnosis.topology;
-    topology
-        .iter()
-        .map(|(index, _)| index)
-        .filter(|index| app.diagnosis.findings_at(*index).contains(&finding))
-        .max_by_key(|index| topology.ancestors(*index).count())
+/// Sorts the list by its next column.
+pub(super) fn sort(app: &mut App) {
+    if let Some((columns, pane)) = list_on_screen(app) {
+        pane.sort_by_next(columns);
+    }
+}
+
+/// Turns the order of the list around.
+pub(super) fn reverse(app: &mut App) {
+    if let Some((_, pane)) = list_on_screen(app) {
+        pane.reverse();
+    }
+}
+
+/// The list that is on the screen, and how many columns it has.
+fn list_on_screen(app: &mut App) -> Option<(usize, &mut ListPane)> {
+    let Place::List(id) = *app.place() else {
+        return None;
+    };
+    Some((id.info().columns.len(), app.lists.get_mut(&id)?))
 }

@@ -4,27 +4,30 @@ use crossterm::event::{KeyCode, KeyEvent};
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
-use ngf_tls::transcript::Transcript;
+use ngf_tls::transcript::{Outcome, Transcript};
 use ngf_ui::{
     Mark,
     scroll::{ListState, ScrollState},
 };
 
-use super::{diagnose, moving};
+use super::{diagnose, opening};
 use crate::{
     app::{
+        action::Destination,
         event::Effect,
         job::{BesideDone, GridNews, Job, ProbeDone, SurveyNews, Work},
         matrix::{Lives, Matrix},
-        state::{App, Around, BesideState, Opened, Overlay, Pane, Question, Tests},
+        place::{Place, Subject},
+        state::{App, Around, BesideState, Opened, Overlay, Question, Tests},
     },
     views::{ViewId, handshake},
 };
 use ngf_cluster::{
     grid, is_settled,
     making::{Preparation, READ_ONLY},
-    transport::{Confirmation, Via},
+    transport::{Confirmation, Via, WayTaken},
 };
+use ngf_text::host_and_port;
 use ngf_core::{
     data_plane::data_plane,
     diagnosis::{
@@ -32,7 +35,10 @@ use ngf_core::{
         evidence::Probed,
         plan::{PlanKey, ProbePlan, ProbeTarget, plan},
     },
-    model::{object::ObjectRef, topology::What},
+    model::{
+        object::ObjectRef,
+        topology::What,
+    },
 };
 
 /// A key that comes sooner after a question than this was not meant for it.
@@ -61,7 +67,7 @@ pub(super) fn probe_selected(app: &mut App) -> Vec<Effect> {
 /// Every endpoint of the Gateway that the selected node belongs to: from every data-plane pod, where
 /// there are any.
 pub(super) fn probe_all(app: &mut App) -> Vec<Effect> {
-    let on_matrix = app.pane == Pane::Detail && app.detail.view == ViewId::Matrix;
+    let on_matrix = *app.place() == Place::Matrix;
     let shown = app.matrix.as_ref().map(|matrix| matrix.gateway.clone());
     let Some(gateway) = shown.filter(|_| on_matrix).or_else(|| gateway(app)) else {
         app.say(
@@ -90,7 +96,10 @@ fn gateway(app: &App) -> Option<ObjectRef> {
 fn probe(app: &mut App, target: &ProbeTarget) -> Vec<Effect> {
     match plan(&app.snapshot, target) {
         Ok(plans) => {
-            moving::show_view(app, ViewId::Handshake);
+            // On a page its handshake is what one wants to see; from elsewhere enter opens it.
+            if matches!(app.place(), Place::Page(_) | Place::Step(_)) {
+                opening::show_view(app, ViewId::Handshake);
+            }
             start(app, Work::Probes(plans))
         }
         Err(error) => {
@@ -101,7 +110,7 @@ fn probe(app: &mut App, target: &ProbeTarget) -> Vec<Effect> {
 }
 
 fn start_grid(app: &mut App, gateway: ObjectRef, watch: bool) -> Vec<Effect> {
-    moving::show_view(app, ViewId::Matrix);
+    opening::go_to(app, Destination::Matrix);
     start(app, Work::Grid { gateway, watch })
 }
 
@@ -266,7 +275,7 @@ pub(super) fn probed(app: &mut App, done: ProbeDone) -> Vec<Effect> {
     let endpoint = format!("{}:{}", endpoint.address, endpoint.port);
     match &probed.result {
         // Where the handshake is on the screen, it says so itself.
-        _ if app.pane == Pane::Detail && app.detail.view == ViewId::Handshake => {}
+        _ if shows_handshake(app) => {}
         Ok(transcript) => {
             let mark = handshake::mark_of(transcript.nginx.outcome);
             app.say(mark, transcript.nginx.sentence.clone());
@@ -286,8 +295,32 @@ pub(super) fn probed(app: &mut App, done: ProbeDone) -> Vec<Effect> {
         let at = probed.at;
         app.around.insert(key, Around { at, way, beside });
     }
+    remember_good(app, &probed);
+    let way = app
+        .around
+        .get(&probed.plan.key())
+        .map(|around| around.way.clone());
+    app.remember_probe(&probed, way, place.clone());
     app.evidence.record_from(place.as_deref(), probed);
+    if shows_handshake(app) {
+        // Who asked wants to see where it fails.
+        let step = handshake::at_fault(app).unwrap_or_default();
+        app.detail.messages = ListState::at(step);
+    }
     vec![diagnose(app)]
+}
+
+/// Keeps a probe that went well, to compare later ones with.
+fn remember_good(app: &mut App, probed: &Probed) {
+    let is_good = matches!(&probed.result, Ok(seen) if seen.nginx.outcome == Outcome::Ok);
+    if is_good {
+        app.good.insert(probed.plan.key(), probed.clone());
+    }
+}
+
+/// Whether a handshake is on the screen.
+fn shows_handshake(app: &App) -> bool {
+    matches!(app.place(), Place::Page(_)) && app.detail.view == ViewId::Handshake
 }
 
 /// How often paths are tested again after a change that was made from here: the cluster may take a while to
@@ -360,6 +393,8 @@ pub(super) fn survey_news(app: &mut App, news: SurveyNews) -> Vec<Effect> {
                 };
                 app.around.insert(key, around);
             }
+            remember_good(app, &tested.probed);
+            app.remember_probe(&tested.probed, tested.way.clone(), tested.place.clone());
             tested.record(&mut app.evidence);
             vec![diagnose(app)]
         }
@@ -441,6 +476,7 @@ pub(super) fn grid_news(app: &mut App, number: u64, news: GridNews) -> Vec<Effec
             continue;
         }
         is_news = true;
+        app.remember_probe(&probed, Some(way.clone()), place.clone());
         let around = Around {
             at: probed.at,
             way,
@@ -484,22 +520,32 @@ pub(super) fn open_cell(app: &mut App) {
     let Some(kept) = matrix.kept(plan, column) else {
         let why = match cell {
             grid::Cell::Probed { .. } => {
-                "Of so many cells only the faults' handshakes are kept: press r on the endpoint in the tree".to_owned()
+                "Of so many cells only the faults' handshakes are kept: press r on the endpoint in the tree (T)".to_owned()
             }
             cell => grid::words(cell),
         };
         app.say(Mark::Info, why);
         return;
     };
-    let opened = Opened {
-        probed: Probed {
-            plan: Arc::new(plan.clone()),
-            at: kept.at,
-            result: Ok(Arc::clone(&kept.transcript)),
-        },
-        way: kept.way.clone(),
+    let probed = Probed {
+        plan: Arc::new(plan.clone()),
+        at: kept.at,
+        result: Ok(Arc::clone(&kept.transcript)),
     };
+    let way = kept.way.clone();
+    open_probe(app, probed, Some(way));
+}
+
+/// The page of one probe, on its handshake.
+pub(super) fn open_probe(app: &mut App, probed: Probed, way: Option<WayTaken>) {
+    let plan = &probed.plan;
+    let subject = Subject {
+        name: host_and_port(&plan.endpoint.address, plan.endpoint.port),
+        ..Subject::object(&app.diagnosis.topology, &plan.route)
+    };
+    let opened = Opened { probed, way };
+    app.places.open(Place::Page(subject), &mut app.detail);
     app.detail.opened = Some(opened);
-    app.detail.messages = ListState::default();
-    moving::show_view(app, ViewId::Handshake);
+    app.detail.view = ViewId::Handshake;
+    app.detail.messages = ListState::at(handshake::at_fault(app).unwrap_or_default());
 }

@@ -50,7 +50,9 @@ pub(super) fn gateway_address(text: &str) -> Result<Address, String> {
     let bare = text.trim_start_matches('[').trim_end_matches(']');
     let is_address = bare.parse::<std::net::IpAddr>().is_ok();
     if bare.is_empty() || (bare.contains(':') && !is_address) {
-        return Err(format!("invalid address \"{text}\": expected HOST or HOST:PORT"));
+        return Err(format!(
+            "invalid address \"{text}\": expected HOST or HOST:PORT"
+        ));
     }
     Ok(Address {
         host: bare.to_owned(),
@@ -101,7 +103,8 @@ pub(super) fn past(text: &str) -> Result<Duration, String> {
 
 /// `30d`, `2w`, `12h`, up to ten years.
 pub(super) fn days(text: &str) -> Result<Duration, String> {
-    let days = span(text).ok_or_else(|| format!("invalid time \"{text}\": expected 30d, 2w or 12h"))?;
+    let days =
+        span(text).ok_or_else(|| format!("invalid time \"{text}\": expected 30d, 2w or 12h"))?;
     let bounds = Duration::from_secs(1)..=Duration::from_hours(24 * 3_653);
     if bounds.contains(&days) {
         Ok(days)

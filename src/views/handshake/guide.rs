@@ -11,7 +11,7 @@ use ngf_tls::{
     certificate::CertificateFacts,
     transcript::{Direction, Layer, Outcome, Step, StepStatus, Transcript},
 };
-use ngf_ui::{Label, Mark, Role, widgets::sequence::Message};
+use ngf_ui::{Label, Mark, widgets::sequence::Message};
 
 use super::{Arrow, BACKEND, CLIENT, GATEWAY, wire};
 use ngf_core::diagnosis::plan::ProbePlan;
@@ -41,8 +41,8 @@ struct Guide<'a> {
 
 impl<'a> Guide<'a> {
     fn request(&self) -> Arrow {
-        let label = format!("Request · GET http://{}{}", self.plan.host, self.plan.path);
-        arrow(1, CLIENT, GATEWAY, label)
+        let request = format!("GET http://{}{}", self.plan.host, self.plan.path);
+        arrow(1, CLIENT, GATEWAY, format!("Request · {request}")).short(request)
     }
 
     fn connection(&self) -> Arrow {
@@ -56,9 +56,15 @@ impl<'a> Guide<'a> {
             Some(StepStatus::Ok) => format!("{scheme} request · TCP connected"),
             _ => format!("{scheme} request"),
         };
+        let short = match step.map(|(_, step)| step.status) {
+            Some(StepStatus::Ok) => "TCP connected",
+            Some(_) => "TCP connection fails",
+            None => "TCP connection",
+        };
         let dns = self.find(|step| step.layer == Layer::Dns);
         let failed = self.failed(|step| matches!(step.layer, Layer::Dns | Layer::Tcp));
         arrow(2, GATEWAY, BACKEND, label)
+            .short(short)
             .of(dns)
             .of(step)
             .failed(failed, self.transcript)
@@ -70,12 +76,17 @@ impl<'a> Guide<'a> {
             None => "start TLS handshake · never: no BackendTLSPolicy takes effect".to_owned(),
             Some(tls) => format!("start TLS handshake · SNI {}", tls.hostname),
         };
+        let short = match &self.plan.tls {
+            None => "no TLS: no BackendTLSPolicy takes effect".to_owned(),
+            Some(tls) => format!("ClientHello, SNI {}", tls.hostname),
+        };
         let failed = self.failed(|step| {
             step.layer == Layer::Tls
                 && matches!(step.name.as_str(), "Alert" | tls::NOT_TLS)
                 && self.tls("ServerHello", Direction::Received).is_none()
         });
         arrow(3, GATEWAY, BACKEND, label)
+            .short(short)
             .happened(step)
             .failed(failed, self.transcript)
     }
@@ -97,7 +108,18 @@ impl<'a> Guide<'a> {
             }
             (false, _) => "request client certificate".to_owned(),
         };
-        let arrow = arrow(4, BACKEND, GATEWAY, label).happened(step);
+        let short = match (step.is_some(), client.acceptable_cas.as_slice()) {
+            (true, []) => "asks for a client certificate of any CA".to_owned(),
+            (true, [ca]) => format!("asks for a certificate of {ca}"),
+            (true, [ca, others @ ..]) => {
+                format!("asks for a certificate of {ca} or {} more", others.len())
+            }
+            (false, _) if self.handshake_done() => "asks for no client certificate".to_owned(),
+            (false, _) => "CertificateRequest".to_owned(),
+        };
+        let arrow = arrow(4, BACKEND, GATEWAY, label)
+            .short(short)
+            .happened(step);
         if step.is_none() && self.handshake_done() {
             arrow.mark(Mark::Warning)
         } else {
@@ -121,7 +143,15 @@ impl<'a> Guide<'a> {
             (None, _) if client.requested => "presents no client certificate".to_owned(),
             (None, _) => "present client certificate".to_owned(),
         };
-        let arrow = arrow(5, GATEWAY, BACKEND, label).happened(step);
+        let short = match (&client.subject, secret) {
+            (Some(subject), Some(secret)) => format!("{subject}, {secret}"),
+            (Some(subject), None) => subject.clone(),
+            (None, _) if client.requested => "sends no client certificate".to_owned(),
+            (None, _) => "client certificate".to_owned(),
+        };
+        let arrow = arrow(5, GATEWAY, BACKEND, label)
+            .short(short)
+            .happened(step);
         if client.requested && !client.sent {
             arrow.mark(Mark::Warning)
         } else {
@@ -165,10 +195,27 @@ impl<'a> Guide<'a> {
                 Mark::Unknown,
             ),
         };
-        let arrow = arrow(6, BACKEND, BACKEND, label).mark(mark);
+        let short = match mark {
+            Mark::Failed => "refuses the client certificate",
+            Mark::Warning => "gets no client certificate",
+            Mark::Ok => "accepts the client certificate",
+            Mark::Unknown => "may accept the client certificate",
+            _ => "asks for no client certificate",
+        };
+        let arrow = arrow(6, BACKEND, BACKEND, label).short(short).mark(mark);
         match mark {
-            Mark::Failed if client.sentence.is_empty() => arrow.of(alert).reason(&verdict.sentence),
-            Mark::Failed => arrow.of(alert).reason(&client.sentence),
+            Mark::Failed => {
+                // What shows it: an alert, or the page that the backend answers with.
+                let sent = self.tls("Certificate", Direction::Sent);
+                let answer = self.find(|step| step.name == http::RESPONSE);
+                let shown = alert.or(answer.filter(|_| refused));
+                let reason = if client.sentence.is_empty() {
+                    &verdict.sentence
+                } else {
+                    &client.sentence
+                };
+                arrow.of(sent).of(shown).reason(reason)
+            }
             _ => arrow,
         }
     }
@@ -180,7 +227,11 @@ impl<'a> Guide<'a> {
             Some(leaf) => format!("present backend certificate · {}", leaf.subject),
             None => "present backend certificate".to_owned(),
         };
-        arrow(7, BACKEND, GATEWAY, label).happened(step)
+        let short = leaf.map_or("backend certificate", |leaf| leaf.subject.as_str());
+        let short = short.to_owned();
+        arrow(7, BACKEND, GATEWAY, label)
+            .short(short)
+            .happened(step)
     }
 
     fn server_verified(&self) -> Arrow {
@@ -198,7 +249,11 @@ impl<'a> Guide<'a> {
             Some(tls) => format!("validate backend certificate with {}", tls.trust),
             None => "validate backend certificate".to_owned(),
         };
-        let mut arrow = arrow(8, GATEWAY, GATEWAY, label);
+        let short = match &self.plan.tls {
+            Some(tls) => format!("verifies the backend by {}", tls.trust),
+            None => "verifies no backend certificate".to_owned(),
+        };
+        let mut arrow = arrow(8, GATEWAY, GATEWAY, label).short(short);
         let failed = steps
             .iter()
             .find(|(_, step)| step.status == StepStatus::Failed)
@@ -220,12 +275,19 @@ impl<'a> Guide<'a> {
             Some(tls) => format!("complete TLS handshake · {}", tls.version),
             None => "complete TLS handshake".to_owned(),
         };
-        let arrow = arrow(9, BACKEND, GATEWAY, label).happened(finished);
         if self.closes_after_verify() {
-            arrow.evidence("nginx closes the connection here")
-        } else {
-            arrow
+            // TLS itself goes through: nginx judges only then, and sends no request.
+            return arrow(9, BACKEND, GATEWAY, label)
+                .short("TLS finishes; nginx then closes the connection")
+                .happened(finished);
         }
+        let short = match &self.transcript.tls {
+            Some(tls) => format!("handshake complete, {}", tls.version),
+            None => "handshake complete".to_owned(),
+        };
+        arrow(9, BACKEND, GATEWAY, label)
+            .short(short)
+            .happened(finished)
     }
 
     fn answer(&self) -> Arrow {
@@ -243,17 +305,23 @@ impl<'a> Guide<'a> {
                 GATEWAY,
                 format!("{scheme} response · never happens"),
             )
+            .short(format!("{scheme} response"))
             .mark(Mark::Muted);
         }
         let label = match &self.transcript.http {
             Some(answer) => format!(
                 "{scheme} response · {} {}",
                 answer.status,
-                first_line(&answer.body)
+                reason(answer.status, &answer.body)
             ),
             None => format!("{scheme} response"),
         };
+        let short = match &self.transcript.http {
+            Some(answer) => format!("{} {}", answer.status, reason(answer.status, &answer.body)),
+            None => format!("{scheme} response"),
+        };
         let arrow = arrow(10, BACKEND, GATEWAY, label)
+            .short(short)
             .of(request)
             .happened(response);
         match self.status() {
@@ -268,11 +336,13 @@ impl<'a> Guide<'a> {
         match self.transcript.nginx.client_status {
             Some(status) => {
                 let mark = if status < 400 { Mark::Ok } else { Mark::Failed };
-                arrow(11, GATEWAY, CLIENT, format!("Response · {status}")).mark(mark)
+                arrow(11, GATEWAY, CLIENT, format!("Response · {status}"))
+                    .short(format!("clients get {status}"))
+                    .mark(mark)
             }
-            None => {
-                arrow(11, GATEWAY, CLIENT, "Response · not known".to_owned()).mark(Mark::Unknown)
-            }
+            None => arrow(11, GATEWAY, CLIENT, "Response · not known".to_owned())
+                .short("what clients get is not known")
+                .mark(Mark::Unknown),
         }
     }
 
@@ -314,6 +384,7 @@ impl<'a> Guide<'a> {
 fn arrow(number: u8, from: usize, to: usize, label: String) -> Arrow {
     Arrow {
         message: Message::new(from, to, Label::from(label)).number(number.to_string()),
+        short: String::new(),
         steps: Vec::new(),
     }
 }
@@ -348,8 +419,9 @@ impl Arrow {
         self
     }
 
-    fn evidence(mut self, evidence: &'static str) -> Self {
-        self.message = self.message.evidence(Label::of(Role::Muted, evidence));
+    /// In the few words that fit into the arrow.
+    fn short(mut self, short: impl Into<String>) -> Self {
+        self.short = short.into();
         self
     }
 
@@ -360,6 +432,15 @@ impl Arrow {
             None => self,
         }
     }
+}
+
+/// The first words of a page, without the status where the page repeats it.
+fn reason(status: u16, body: &str) -> String {
+    let words = first_line(body);
+    let status = status.to_string();
+    words
+        .strip_prefix(&status)
+        .map_or(words.clone(), |rest| rest.trim_start().to_owned())
 }
 
 /// The first words of a page: its first line that is no markup, in short.

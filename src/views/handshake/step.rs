@@ -22,6 +22,20 @@ pub fn title(app: &App, message: usize) -> String {
     }
 }
 
+/// How the breadcrumb calls it: `step 8`.
+pub fn name(app: &App, message: usize) -> String {
+    let arrows = app.shown_probe().and_then(|shown| {
+        let transcript = shown.probed.result.as_ref().ok()?;
+        Some(arrows(transcript, &shown.probed.plan, app.detail.zoom))
+    });
+    let arrow = arrows.as_ref().and_then(|arrows| arrows.get(message));
+    match arrow.map(|arrow| arrow.message.number.as_str()) {
+        Some("") => format!("message {}", message + 1),
+        Some(number) => format!("step {number}"),
+        None => "around this probe".to_owned(),
+    }
+}
+
 /// What there is to say of it: for each step name, time, size, summary and decoded fields.
 pub fn fields(app: &App, message: usize) -> Vec<Field> {
     let Some(shown) = app.shown_probe() else {
@@ -64,7 +78,7 @@ pub fn fields(app: &App, message: usize) -> Vec<Field> {
         fields.extend(decoded.map(|field| Field::new(field.name.clone(), field.value.clone())));
     }
     if arrow.steps.is_empty() {
-        let nothing = "Nothing passed on the wire for this arrow.";
+        let nothing = "Not probed: no message of the probe belongs to this arrow.";
         fields.push(Field::Text(Label::of(Role::Muted, nothing)));
     }
     let logged = beside::logged_at(arrow, transcript, shown.beside);

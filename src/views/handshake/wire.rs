@@ -14,6 +14,7 @@ pub(super) fn arrows(transcript: &Transcript) -> Vec<Arrow> {
         .enumerate()
         .map(|(index, step)| Arrow {
             message: message(step),
+            short: String::new(),
             steps: vec![index],
         })
         .collect()

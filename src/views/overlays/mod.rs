@@ -7,9 +7,7 @@ mod way;
 
 use ngf_ui::{
     Label, Role, ScrollState, Theme,
-    widgets::{
-        fields::Fields, help::Help, overlay::Overlay as Frame, palette::Palette, textview::TextView,
-    },
+    widgets::{help::Help, overlay::Overlay as Frame, palette::Palette, textview::TextView},
 };
 use ratatui::{
     buffer::Buffer,
@@ -17,7 +15,7 @@ use ratatui::{
     widgets::{StatefulWidget, Widget},
 };
 
-use super::{handshake, screen};
+use super::screen;
 use crate::app::{
     state::{App, Overlay},
     update,
@@ -39,19 +37,6 @@ pub(super) fn draw(app: &mut App, area: Rect, buffer: &mut Buffer) -> Option<Pos
             let palette = Palette::new("Command", &commands, &app.theme);
             (&palette).render(area, buffer, state);
             cursor = Some(palette.cursor(area, state));
-        }
-        Overlay::Step(message, scroll) => {
-            let fields = handshake::fields(app, *message);
-            let title = handshake::step_title(app, *message);
-            let frame = Frame::new(title, area.width.min(110), area.height, &app.theme)
-                .bottom(keys(&[("esc", "back")]));
-            (&frame).render(area, buffer);
-            StatefulWidget::render(
-                &Fields::new(&fields, &app.theme),
-                frame.inner(area),
-                buffer,
-                scroll,
-            );
         }
         Overlay::Via(list) => way::draw(app, list, area, buffer),
         Overlay::Question(asked) => question::draw(asked, &app.theme, area, buffer),

@@ -13,7 +13,10 @@ use ngf_core::{
     model::kind::{KINDS, Reading},
 };
 use ngf_sandbox::Rule as Right;
-use ngf_tui::app::action::{ACTIONS, Section};
+use ngf_tui::{
+    app::action::{ACTIONS, Section},
+    views::lists::LISTS,
+};
 use serde_json::Value;
 
 use crate::packaging::packages;
@@ -53,6 +56,12 @@ fn the_table_of_keys_is_the_list_of_actions() {
             let keys: Vec<String> = info.keys.iter().map(|key| format!("`{key}`")).collect();
             let _ = writeln!(table, "| {} | {} |", keys.join(" "), info.help);
         }
+    }
+    table.push_str("\n| after `:` | what it lists |\n|---|---|\n");
+    for list in LISTS {
+        let names = std::iter::once(&list.name).chain(list.aliases);
+        let names: Vec<String> = names.map(|name| format!("`{name}`")).collect();
+        let _ = writeln!(table, "| {} | {} |", names.join(" "), list.help);
     }
     part(
         "docs/interface.md",

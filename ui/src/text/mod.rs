@@ -12,4 +12,4 @@ pub(crate) use self::draw::{draw_right, highlight, line_of};
 pub use self::label::{Label, Run, cut_label, pad};
 pub use self::wrap::{hang, wrap, wrap_after, wrapped_height};
 pub(crate) use crate::cells::graphemes;
-pub use crate::cells::{clean, cut, is_unprintable, width};
+pub use crate::cells::{clean, cut, cut_middle, is_unprintable, width};

@@ -7,6 +7,7 @@
 pub mod bar;
 pub mod bars;
 pub mod chain;
+pub mod entries;
 pub mod fields;
 pub mod findings;
 pub mod help;
@@ -21,5 +22,4 @@ pub mod table;
 pub mod tabs;
 pub mod textview;
 pub mod timeline;
-pub mod toast;
 pub mod tree;

@@ -21,6 +21,8 @@ const SIZE: (u16, u16) = (72, 16);
 pub struct Command {
     /// What is typed.
     pub name: String,
+    /// Other names that mean the same.
+    pub aliases: Vec<String>,
     /// What it does.
     pub words: String,
     /// Its key as printed, if it has one.
@@ -32,10 +34,52 @@ impl Command {
     pub fn new(name: impl Into<String>, words: impl Into<String>, key: impl Into<String>) -> Self {
         Self {
             name: name.into(),
+            aliases: Vec::new(),
             words: words.into(),
             key: key.into(),
         }
     }
+}
+
+impl Command {
+    /// The same with other names.
+    #[must_use]
+    pub fn aliases(mut self, aliases: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.aliases = aliases.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// How what was typed fits one of the names, at best.
+    fn fit(&self, typed: &str) -> Option<Fit> {
+        let typed = typed.to_lowercase();
+        let names = std::iter::once(&self.name).chain(&self.aliases);
+        let fits = names.filter_map(|name| {
+            let name = name.to_lowercase();
+            let starts_word = |at: &usize| !name[..*at].ends_with(char::is_alphanumeric);
+            let mut places = name.match_indices(&typed).map(|(at, _)| at);
+            match places.find(starts_word) {
+                _ if name == typed => Some(Fit::Exact),
+                Some(0) => Some(Fit::Prefix),
+                Some(_) => Some(Fit::Word),
+                None => None,
+            }
+        });
+        fits.min()
+    }
+}
+
+/// How well what was typed fits a name, the best first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Fit {
+    /// It is the name.
+    Exact,
+    /// The name begins with it.
+    Prefix,
+    /// A later word of the name begins with it.
+    Word,
+    /// The name has its characters in their order. Such a command is offered, and not run unless it is
+    /// selected.
+    Fuzzy,
 }
 
 /// A command that matches what was typed.
@@ -43,6 +87,8 @@ impl Command {
 pub struct Match {
     /// Its place in the list of all commands.
     pub index: usize,
+    /// How it fits.
+    pub fit: Fit,
     /// How well it matches; higher is better.
     pub score: i64,
     /// Which characters of its name matched, by number.
@@ -51,30 +97,31 @@ pub struct Match {
 
 /// The commands that match, the best first. All of them, in their order, if nothing was typed.
 ///
-/// A name matches when it has the typed characters in their order; starts of words and runs count
-/// more. Where no name matches so, the words that describe the command are searched as they are.
+/// An exact name or alias comes before the beginning of one, that before the beginning of a later word, and that
+/// before characters in their order. What describes a command is not searched: it would run what nobody meant.
 pub fn matches(typed: &str, commands: &[Command]) -> Vec<Match> {
     let typed = typed.trim();
     let mut found: Vec<Match> = commands
         .iter()
         .enumerate()
         .filter_map(|(index, command)| {
-            if let Some((score, characters)) = score(typed, &command.name) {
-                return Some(Match {
-                    index,
-                    score,
-                    characters,
-                });
-            }
-            let described = command.words.to_lowercase().contains(&typed.to_lowercase());
-            described.then(|| Match {
+            let scored = score(typed, &command.name);
+            let fit = match (command.fit(typed), &scored) {
+                _ if typed.is_empty() => Fit::Exact,
+                (Some(fit), _) => fit,
+                (None, Some(_)) => Fit::Fuzzy,
+                (None, None) => return None,
+            };
+            let (score, characters) = scored.unwrap_or_default();
+            Some(Match {
                 index,
-                score: i64::MIN,
-                characters: Vec::new(),
+                fit,
+                score,
+                characters,
             })
         })
         .collect();
-    found.sort_by_key(|found| std::cmp::Reverse(found.score));
+    found.sort_by_key(|found| (found.fit, std::cmp::Reverse(found.score)));
     found
 }
 
@@ -134,6 +181,8 @@ pub struct PaletteState {
     pub prompt: PromptState,
     /// Selection among the matching commands.
     pub list: ListState,
+    /// A person moved the selection since they typed.
+    pub is_chosen: bool,
 }
 
 impl PaletteState {
@@ -143,6 +192,16 @@ impl PaletteState {
         self.list
             .selected(found.len())
             .map(|selected| found[selected].index)
+    }
+}
+
+impl PaletteState {
+    /// The place of the command that Enter runs: one whose name fits, or one that was selected. A word that
+    /// fits no name runs nothing.
+    pub fn runs(&self, commands: &[Command]) -> Option<usize> {
+        let found = matches(self.prompt.text(), commands);
+        let selected = &found[self.list.selected(found.len())?];
+        (self.is_chosen || selected.fit < Fit::Fuzzy).then_some(selected.index)
     }
 }
 
@@ -246,7 +305,7 @@ impl StatefulWidget for &Palette<'_> {
         let found = matches(state.prompt.text(), self.commands);
         let count = format!("{} of {}", found.len(), self.commands.len());
         Prompt::new(": ", &state.prompt, self.theme)
-            .placeholder("type a command")
+            .placeholder("type a name: routes, gw, cert, ep, probe")
             .right(&count)
             .render(inner, buffer);
         let list = Rect {

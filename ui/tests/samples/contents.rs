@@ -1,8 +1,10 @@
 //! What the samples show: the guide's backend, one certificate authority too old.
 
+use ngf_ui::text::hang;
 use ngf_ui::widgets::bar::Bar;
 use ngf_ui::widgets::bars::{Header, Hint};
 use ngf_ui::widgets::chain::{Argument, Column as ChainColumn, Detail, Link, Node};
+use ngf_ui::widgets::entries::Entry;
 use ngf_ui::widgets::fields::Field;
 use ngf_ui::widgets::findings::Finding;
 use ngf_ui::widgets::help::Section;
@@ -11,7 +13,6 @@ use ngf_ui::widgets::sequence::{Diagram, Lane, Message};
 use ngf_ui::widgets::table::{Column, TableRow};
 use ngf_ui::widgets::tabs::Tab;
 use ngf_ui::widgets::timeline::{Axis, Event};
-use ngf_ui::widgets::toast::Toast;
 use ngf_ui::widgets::tree::{Branch, TreeRow, connect};
 use ngf_ui::{Label, Mark, Role, Theme};
 
@@ -231,14 +232,27 @@ pub(super) fn sections(words: Words) -> Vec<Section> {
     ]
 }
 
-pub(super) fn toasts(words: Words) -> Vec<Toast> {
-    vec![
-        Toast::new(Mark::Ok, words("copied 42 lines")),
-        Toast::new(
+pub(super) fn entries(theme: &Theme, words: Words, width: u16) -> Vec<Entry> {
+    let sentences = [
+        (
             Mark::Failed,
-            words("the API server does not answer since 12 s; what you see is as of 11:52:03"),
+            "The CA in Secret default/backend-cert did not sign what secure-app presents",
         ),
-    ]
+        (
+            Mark::Warning,
+            "Client certificate CN=gateway expires in 6d 4h; nobody renews it",
+        ),
+        (Mark::Unknown, "3 paths untested"),
+    ];
+    let entry = |(mark, sentence): &(Mark, &'static str)| {
+        let sign = Label::new().mark(*mark, theme).text(" ");
+        Entry::of(hang(
+            &sign,
+            &Label::from(words(sentence)),
+            usize::from(width),
+        ))
+    };
+    sentences.iter().map(entry).collect()
 }
 
 pub(super) fn findings(words: Words) -> Vec<Finding> {

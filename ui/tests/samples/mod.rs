@@ -6,6 +6,7 @@ use ngf_ui::text::cut;
 use ngf_ui::widgets::bar::{Bar, sparkline};
 use ngf_ui::widgets::bars::Footer;
 use ngf_ui::widgets::chain::Chain;
+use ngf_ui::widgets::entries::Entries;
 use ngf_ui::widgets::fields::Fields;
 use ngf_ui::widgets::findings::Findings;
 use ngf_ui::widgets::help::Help;
@@ -19,7 +20,6 @@ use ngf_ui::widgets::table::Table;
 use ngf_ui::widgets::tabs::Tabs;
 use ngf_ui::widgets::textview::TextView;
 use ngf_ui::widgets::timeline::Timeline;
-use ngf_ui::widgets::toast::Toasts;
 use ngf_ui::widgets::tree::Tree;
 use ngf_ui::{Label, ListState, Mark, ScrollState, Theme};
 use ratatui::buffer::Buffer;
@@ -27,8 +27,8 @@ use ratatui::layout::Rect;
 use ratatui::widgets::{StatefulWidget, Widget};
 
 use contents::{
-    chain, columns, commands, fields, findings, four_lanes, header, hints, sections, sequence,
-    table, tabs, text, timeline, toasts, tree, wrapped_columns,
+    chain, columns, commands, entries, fields, findings, four_lanes, header, hints, sections,
+    sequence, table, tabs, text, timeline, tree, wrapped_columns,
 };
 
 /// One widget with content.
@@ -106,9 +106,9 @@ pub(crate) const SAMPLES: &[Sample] = &[
         text: text_help,
     },
     Sample {
-        name: "toasts",
-        draw: draw_toasts,
-        text: text_toasts,
+        name: "entries",
+        draw: draw_entries,
+        text: text_entries,
     },
     Sample {
         name: "overlay",
@@ -366,13 +366,15 @@ fn text_help(theme: &Theme, words: Words, width: u16) -> Vec<String> {
     Help::new("Keys", &sections(words), theme).to_text(width)
 }
 
-fn draw_toasts(theme: &Theme, words: Words, area: Rect, buffer: &mut Buffer) {
-    draw_tree(theme, words, area, buffer);
-    Toasts::new(&toasts(words), theme).render(area, buffer);
+fn draw_entries(theme: &Theme, words: Words, area: Rect, buffer: &mut Buffer) {
+    let make = |width: u16, _| entries(theme, words, width);
+    let mut state = ListState::at(1);
+    Entries::new(&make, theme).render(area, buffer, &mut state);
 }
 
-fn text_toasts(theme: &Theme, words: Words, width: u16) -> Vec<String> {
-    Toasts::new(&toasts(words), theme).to_text(width)
+fn text_entries(theme: &Theme, words: Words, width: u16) -> Vec<String> {
+    let make = |width: u16, _| entries(theme, words, width);
+    Entries::new(&make, theme).to_text(width)
 }
 
 fn draw_findings(theme: &Theme, words: Words, area: Rect, buffer: &mut Buffer) {

@@ -233,11 +233,43 @@ fn the_palette_finds_starts_of_words_first() {
     assert_eq!(names("all"), ["probe-all", "expand-all"]);
     assert_eq!(
         names("says"),
-        ["probe", "probe-all", "expand-all", "filter", "quit"]
+        [""; 0],
+        "what describes a command is not searched"
     );
     assert_eq!(names("zzz"), [""; 0]);
     let commands = commands();
     assert_eq!(matches("pa", &commands)[0].characters, [0, 6]);
+}
+
+#[test]
+fn a_word_that_fits_no_name_runs_nothing() {
+    let commands = vec![
+        Command::new("next-stage", "the next stage", ""),
+        Command::new("endpoints", "endpoints", "").aliases(["ep", "eps"]),
+        Command::new("epochs", "epochs", ""),
+    ];
+    let runs = |typed: &str| {
+        let mut state = PaletteState::default();
+        state.prompt.insert(typed);
+        state
+            .runs(&commands)
+            .map(|index| commands[index].name.as_str())
+    };
+    assert_eq!(
+        runs("ep"),
+        Some("endpoints"),
+        "an exact alias before a beginning"
+    );
+    assert_eq!(runs("epo"), Some("epochs"));
+    assert_eq!(runs("stage"), Some("next-stage"));
+    for typed in ["ns", "xyz", "points", "the"] {
+        assert_eq!(runs(typed), None, "{typed}");
+    }
+    // What is selected runs, however it fits.
+    let mut state = PaletteState::default();
+    state.prompt.insert("ns");
+    state.is_chosen = true;
+    assert_eq!(state.runs(&commands), Some(0));
 }
 
 #[test]

@@ -5,7 +5,25 @@ use std::collections::{BTreeMap, BTreeSet};
 use ngf_tls::transcript::{Outcome, Transcript};
 
 use super::{Age, age, line, mark};
-use crate::{command::Command, diagnosis::{admits::{Admits, admits}, context::Context, engine::Findings, finding::{Finding, Remedy, Severity}, joined::Joined, plan::ProbePlan, registry::Rule, rules::{change, handshake::objects}, words}, logs::{Phase, What}, model::{kind::Kind, object::{ObjectRef, is_ambient}}};
+use crate::{
+    command::Command,
+    diagnosis::{
+        admits::{Admits, admits},
+        context::Context,
+        engine::Findings,
+        finding::{Finding, Remedy, Severity},
+        joined::Joined,
+        plan::ProbePlan,
+        registry::Rule,
+        rules::{change, handshake::objects},
+        words,
+    },
+    logs::{Phase, What},
+    model::{
+        kind::Kind,
+        object::{ObjectRef, is_ambient},
+    },
+};
 
 /// Containers that service meshes put before an application's.
 const SIDECARS: &[&str] = &["istio-proxy", "linkerd-proxy"];
