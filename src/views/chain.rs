@@ -28,7 +28,7 @@ pub const VIEW: ViewInfo = ViewInfo {
     mark,
 };
 
-/// The worst of both directions, once the picture of what is selected was looked at; as it was then.
+/// The worst of both directions of what is selected.
 fn mark(app: &App) -> Option<Mark> {
     let drawn = app.detail.chain.as_ref()?;
     let (node, _) = drawn.made_for.as_ref()?;
@@ -105,7 +105,7 @@ fn picture(app: &App) -> Result<ChainPicture, String> {
 
 /// Makes the picture of what is selected, where it is not made yet. Signatures are checked once for each
 /// selection and diagnosis, not for each frame.
-fn look(app: &mut App) {
+pub(super) fn look(app: &mut App) {
     let made_for = made_for(app);
     let is_right = app
         .detail

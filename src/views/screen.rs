@@ -22,7 +22,8 @@ use ratatui::{
 };
 
 use super::{
-    VIEWS, ViewId, findings::mark_of_health, handshake, header, lists, matrix, overlays, problems,
+    VIEWS, ViewId, chain, findings::mark_of_health, handshake, header, lists, matrix, overlays,
+    problems,
 };
 use crate::app::{
     action::{ACTIONS, Action, ActionInfo},
@@ -142,6 +143,8 @@ fn page(app: &mut App, area: Rect, buffer: &mut Buffer) {
     .areas(area);
     let lines = TextView::new(&verdict, &app.theme).wrap(false);
     Widget::render(&lines, top, buffer);
+    // Its tab has a mark, whichever tab is on top.
+    chain::look(app);
     let selected = app.detail.view.index();
     (VIEWS[selected].draw)(app, body, buffer);
     // Afterwards: what was drawn may give its tab a mark.
