@@ -341,6 +341,7 @@ fn a_stopped_program_gives_the_terminal_to_the_shell_and_takes_it_again() {
                 signal => signal_to(pid, signal),
             }
             wait_for_state(pid, 'T');
+            wait_for_the_shell(pid);
             if how != "STOP" {
                 // Nobody hears of SIGSTOP; the others leave a screen that the shell can be used on.
                 let screen = terminal.wait_for(&["Stopped"]);
@@ -367,6 +368,22 @@ fn a_stopped_program_gives_the_terminal_to_the_shell_and_takes_it_again() {
         terminal.run("echo fg ended with $?");
         let screen = terminal.wait_for(&["fg ended with 0"]);
         assert!(!screen.contains("Problems"), "{how}: {screen}");
+    }
+}
+
+/// Waits until the shell has the terminal: what is typed before may be lost.
+fn wait_for_the_shell(pid: u32) {
+    let begun = Instant::now();
+    let has_it = || {
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        let fields = stat.rsplit(") ").next().unwrap_or_default();
+        // state, parent, process group, session, terminal, the terminal's foreground group
+        let fields: Vec<&str> = fields.split(' ').take(6).collect();
+        fields.len() == 6 && fields[2] != fields[5]
+    };
+    while !has_it() {
+        assert!(begun.elapsed() < PATIENCE, "{pid} keeps the terminal");
+        std::thread::sleep(Duration::from_millis(10));
     }
 }
 
