@@ -193,7 +193,7 @@ mod tests {
         // Fewer entries than before, and no room at all.
         let mut state = ListState::at(99);
         golden::draw(0, 0, |area, buffer| {
-            entries.render(area, buffer, &mut state)
+            entries.render(area, buffer, &mut state);
         });
         assert_eq!(state.selected, 2);
     }
