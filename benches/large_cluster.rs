@@ -16,13 +16,15 @@ use ngf_core::{
 };
 use ngf_generator::{Cluster, Size};
 use ngf_tui::{
-    app::{
-        event::{Diagnosed, Event},
-        state::App,
-        update::update,
-    },
     files,
-    views::screen,
+    tui::{
+        state::{
+            App,
+            event::{Diagnosed, Event},
+        },
+        update::update,
+        views::screen,
+    },
 };
 use ngf_ui::Theme;
 use ratatui::{buffer::Buffer, layout::Rect};

@@ -4,9 +4,7 @@
 //! mean, `ngf_cluster` talks to Kubernetes, `ngf_probes` measures and `ngf_ui` draws. Data flows one way:
 //! watch → snapshot → diagnosis → view, and key → action → update → effect.
 
-pub mod app;
 pub mod cli;
 pub mod files;
 pub mod report;
-pub mod views;
-pub mod world;
+pub mod tui;

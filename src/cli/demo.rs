@@ -21,9 +21,9 @@ use super::{
     output, probe,
     tui::{self, Begin, PROBE_TIMEOUT},
 };
-use crate::{
-    app::signals::Watch,
-    world::{Live, LiveOptions, Walk, stage_event},
+use crate::tui::{
+    effects::{Live, LiveOptions, Walk, stage_event},
+    signals::Watch,
 };
 use ngf_cluster::{self, Cluster, ClusterOptions, LogOptions, transport::Via};
 use ngf_core::{

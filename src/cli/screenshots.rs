@@ -9,9 +9,10 @@ use ngf_ui::{Theme, svg};
 use tokio::sync::{Mutex, watch};
 
 use super::{CliError, EXIT_OK, demo, output, tui::PROBE_TIMEOUT};
-use crate::{
-    app::{headless::Headless, state::App},
-    world::{Live, LiveOptions, Walk, stage_event},
+use crate::tui::{
+    effects::{Live, LiveOptions, Walk, stage_event},
+    headless::Headless,
+    state::App,
 };
 use ngf_cluster::transport::Via;
 

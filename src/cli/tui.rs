@@ -12,15 +12,13 @@ use super::{
     connect_to, output,
 };
 use crate::{
-    app::{
-        event::Stage,
-        job::World,
+    files,
+    tui::{
+        effects::{Files, Live, LiveOptions},
         run::{Ended, TICK, run as run_app},
         signals::{End, Watch},
-        state::{App, Tests},
+        state::{App, Tests, event::Stage, job::World},
     },
-    files,
-    world::{Files, Live, LiveOptions},
 };
 use ngf_cluster::{making::READ_ONLY, transport::Via};
 use ngf_core::model::snapshot::{Scope, Snapshot, Source};

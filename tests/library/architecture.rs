@@ -120,7 +120,7 @@ fn no_crate_pulls_in_what_it_must_never_use() {
     }
 }
 
-/// The source without comments, texts and the modules of unit tests.
+/// The source without comments and the modules of unit tests.
 fn code(source: &str) -> String {
     let mut code = String::new();
     for line in source.lines() {
@@ -140,40 +140,44 @@ fn code(source: &str) -> String {
     code
 }
 
-/// The modules at the root of the crate that a source file names as `crate::…`.
-fn named(code: &str) -> BTreeSet<String> {
-    let word = |text: &str| -> String {
-        text.chars()
-            .take_while(|c| c.is_alphanumeric() || *c == '_')
-            .collect()
-    };
+/// The paths that a source file names as `crate::…`, without `crate::`.
+fn paths(code: &str) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
-    for (at, _) in code.match_indices("crate::") {
-        let rest = &code[at + "crate::".len()..];
-        let Some(list) = rest.strip_prefix('{') else {
-            found.insert(word(rest));
-            continue;
-        };
-        let mut depth = 0;
-        let mut item = String::new();
-        for c in list.chars() {
-            match c {
-                '}' if depth == 0 => break,
-                ',' if depth == 0 => {
-                    found.insert(word(item.trim_start()));
-                    item.clear();
-                    continue;
-                }
-                '{' => depth += 1,
-                '}' => depth -= 1,
-                _ => {}
-            }
-            item.push(c);
-        }
-        found.insert(word(item.trim_start()));
+    for (at, start) in code.match_indices("crate::") {
+        expand(&code[at + start.len()..], "", &mut found);
     }
-    found.remove("");
     found
+}
+
+/// Takes in a path, or a list of them in braces; how many bytes it was.
+fn expand(text: &str, before: &str, found: &mut BTreeSet<String>) -> usize {
+    if !text.starts_with('{') {
+        let word: String = text
+            .chars()
+            .take_while(|c| c.is_alphanumeric() || *c == '_')
+            .collect();
+        let path = format!("{before}{word}");
+        let rest = &text[word.len()..];
+        if word.is_empty() || !rest.starts_with("::") {
+            found.insert(path);
+            return word.len().max(1);
+        }
+        return word.len() + 2 + expand(&rest[2..], &format!("{path}::"), found);
+    }
+    let mut at = 1;
+    while let Some(c) = text[at..].chars().next() {
+        match c {
+            '}' => return at + 1,
+            ',' | '*' => at += 1,
+            c if c.is_whitespace() => at += 1,
+            _ => {
+                at += expand(&text[at..], before, found);
+                // The name after `as`.
+                at += text[at..].find([',', '}']).unwrap_or(0);
+            }
+        }
+    }
+    at
 }
 
 fn sources(folder: &Path, all: &mut Vec<PathBuf>) {
@@ -187,15 +191,16 @@ fn sources(folder: &Path, all: &mut Vec<PathBuf>) {
     }
 }
 
-/// Which modules at the root of a crate name which others, with a file that does.
-fn imports(folder: &Path) -> BTreeMap<String, BTreeMap<String, PathBuf>> {
+/// Which modules of a folder name which others, with a file that does. `inside` is the folder's own path in its
+/// crate: empty at the root, or `tui::`.
+fn imports(folder: &Path, inside: &str) -> BTreeMap<String, BTreeMap<String, PathBuf>> {
     let mut all = Vec::new();
     sources(folder, &mut all);
     let module = |path: &Path| -> Option<String> {
         let relative = path.strip_prefix(folder).ok()?;
         let first = relative.components().next()?.as_os_str().to_str()?;
         let name = first.trim_end_matches(".rs");
-        (!["lib", "main", "bin"].contains(&name)).then(|| name.to_owned())
+        (!["lib", "main", "bin", "mod"].contains(&name)).then(|| name.to_owned())
     };
     let modules: BTreeSet<String> = all.iter().filter_map(|path| module(path)).collect();
     let mut imports: BTreeMap<String, BTreeMap<String, PathBuf>> = BTreeMap::new();
@@ -205,7 +210,11 @@ fn imports(folder: &Path) -> BTreeMap<String, BTreeMap<String, PathBuf>> {
             continue;
         };
         let source = fs::read_to_string(path).expect("a source file");
-        for to in named(&code(&source)) {
+        for named in paths(&code(&source)) {
+            let Some(rest) = named.strip_prefix(inside) else {
+                continue;
+            };
+            let to = rest.split("::").next().unwrap_or_default().to_owned();
             if to != from && modules.contains(&to) {
                 let of = imports.entry(from.clone()).or_default();
                 of.entry(to).or_insert_with(|| path.clone());
@@ -244,9 +253,11 @@ fn modules_form_no_cycle() {
             "src" => root().join("src"),
             folder => root().join(folder).join("src"),
         };
-        let found = cycle(imports(&folder));
+        let found = cycle(imports(&folder, ""));
         assert!(found.is_empty(), "{}: {found:#?}", row.name);
     }
+    let found = cycle(imports(&root().join("src/tui"), "tui::"));
+    assert!(found.is_empty(), "the terminal interface: {found:#?}");
 }
 
 #[test]
@@ -264,7 +275,7 @@ fn a_cycle_is_found() {
     imports.insert("c".to_owned(), file(&["a"]));
     assert_eq!(cycle(imports).len(), 3);
     assert_eq!(
-        named("use crate::{a::{b, c}, d::e};\nlet x = crate::f::g();"),
-        ["a", "d", "f"].map(str::to_owned).into()
+        paths("use crate::{\n    a::{b as z, c},\n    d::*,\n};\nlet x = crate::f::g();"),
+        ["a::b", "a::c", "d::", "f::g"].map(str::to_owned).into()
     );
 }

@@ -27,9 +27,9 @@ use ngf_core::{
     over::without_status,
 };
 use ngf_sandbox::Stage;
-use ngf_tui::{
-    app::job::World as _,
-    world::{Live, LiveOptions},
+use ngf_tui::tui::{
+    effects::{Live, LiveOptions},
+    state::job::World as _,
 };
 use serde_json::json;
 use tokio::sync::watch;

@@ -15,8 +15,11 @@ use ngf_core::{
     model::{kind::Kind, object::ObjectRef},
 };
 use ngf_tui::{
-    app::{event::Event, state::App, update::update},
     files,
+    tui::{
+        state::{App, event::Event},
+        update::update,
+    },
 };
 use ngf_ui::Theme;
 

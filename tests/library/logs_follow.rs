@@ -27,9 +27,9 @@ use ngf_core::{
     model::{kind::Kind, object::ObjectRef},
 };
 use ngf_sandbox::{Denied, Sandbox, SandboxOptions, Scenario, Stage};
-use ngf_tui::{
-    app::job::{By, World as _},
-    world::{Live, LiveOptions},
+use ngf_tui::tui::{
+    effects::{Live, LiveOptions},
+    state::job::{By, World as _},
 };
 use tokio::{
     sync::{Semaphore, mpsc::Receiver},

@@ -6,9 +6,12 @@ use crate::support::scenario::{BROKEN, Scenario};
 use jiff::Timestamp;
 use ngf_core::model::{kind::Kind, snapshot::Lookup};
 use ngf_tui::{
-    app::{event::Event, headless::Headless, state::App},
     files,
-    world::Files,
+    tui::{
+        effects::Files,
+        headless::Headless,
+        state::{App, event::Event},
+    },
 };
 use ngf_ui::{Theme, golden};
 

@@ -6,13 +6,17 @@ use crate::support::scenario::Scenario;
 use jiff::Timestamp;
 use ngf_core::model::snapshot::Snapshot;
 use ngf_tui::{
-    app::{headless::Headless, place::Place, state::App},
     files,
-    views::{
-        ViewId,
-        lists::{LISTS, ListId},
+    tui::{
+        effects::Files,
+        headless::Headless,
+        state::{
+            App,
+            ids::{ListId, ViewId},
+            place::Place,
+        },
+        views::lists::LISTS,
     },
-    world::Files,
 };
 use ngf_ui::{Theme, golden};
 

@@ -13,10 +13,12 @@ use ngf_core::{
     },
 };
 use ngf_tui::{
-    app::{event::Event, headless::Headless, place::Place, state::App},
     files,
-    views::ViewId,
-    world::Files,
+    tui::{
+        effects::Files,
+        headless::Headless,
+        state::{App, event::Event, ids::ViewId, place::Place},
+    },
 };
 use ngf_ui::{Background, ColorSupport, GlyphSet, Mark, Theme, golden};
 

@@ -11,14 +11,14 @@ use ngf_cluster::{
 };
 use ngf_core::model::snapshot::Snapshot;
 use ngf_sandbox::{SCENARIOS, Sandbox, SandboxOptions, Stage};
-use ngf_tui::{
-    app::{
+use ngf_tui::tui::{
+    effects::{Live, LiveOptions},
+    headless::Headless,
+    state::{
+        App, Overlay,
         event::{Effect, Event},
-        headless::Headless,
-        state::{App, Overlay},
-        update::update,
     },
-    world::{Live, LiveOptions},
+    update::update,
 };
 use ngf_ui::{Theme, golden};
 use tokio::sync::watch;

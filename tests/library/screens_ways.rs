@@ -31,15 +31,17 @@ use ngf_tls::transcript::{
     StepStatus, Transcript,
 };
 use ngf_tui::{
-    app::{
-        event::{Effect, Event},
-        fix::FixPhase,
+    files,
+    tui::{
         headless::Headless,
-        job::{By, FixNews, GridNews, Seen, World},
-        state::{App, Overlay},
+        state::{
+            App, Overlay,
+            event::{Effect, Event},
+            fix::FixPhase,
+            job::{By, FixNews, GridNews, Seen, World},
+        },
         update::update,
     },
-    files,
 };
 use ngf_ui::{Theme, golden};
 use tokio::sync::mpsc;
@@ -619,7 +621,7 @@ fn fix_plan(screen: &Headless) -> FixPlan {
 
 #[tokio::test]
 async fn a_fix_is_shown_tried_and_applied_only_once_somebody_says_y() {
-    use ngf_tui::app::fix::FixDialog;
+    use ngf_tui::tui::state::fix::FixDialog;
     let mut screen = screen_of(&PODS).await;
     let plan = fix_plan(&screen);
     let dialog = FixDialog {

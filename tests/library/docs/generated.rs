@@ -13,8 +13,8 @@ use ngf_core::{
     model::kind::{KINDS, Reading},
 };
 use ngf_sandbox::Rule as Right;
-use ngf_tui::{
-    app::action::{ACTIONS, Section},
+use ngf_tui::tui::{
+    state::action::{ACTIONS, Section},
     views::lists::LISTS,
 };
 use serde_json::Value;

@@ -1,0 +1,379 @@
+//! The worlds of the terminal interface: files, a cluster, the embedded cluster.
+
+use std::{sync::Arc, time::Duration};
+
+use futures::{FutureExt, future::BoxFuture};
+use jiff::Timestamp;
+use ngf_tls::transcript::Transcript;
+use tokio::sync::{mpsc, watch};
+use tokio_util::sync::CancellationToken;
+
+use crate::tui::state::{
+    event::Stage as StageEvent,
+    job::{By, GridNews, Job, Seen, SurveyNews, Work, World},
+};
+use ngf_cluster::making::{self, Agreed, Made, ONCE, Preparation, WATCHING, Wish};
+use ngf_cluster::{
+    Cluster,
+    beside::{Address, Beside},
+    grid::{self, Grid},
+    prober::{Extras, Prober, ProberOptions, survey},
+    transport::{Confirmation, IMAGE, Leftovers, MakeOptions, Transports, Via},
+};
+use ngf_core::{
+    diagnosis::plan::{ProbePlan, ProbeTarget, plan_every},
+    fix::{self, FixPlan},
+    logs::PodLog,
+    model::{object::ObjectRef, snapshot::Snapshot},
+    rendered::InPod,
+};
+use ngf_text::in_words;
+
+/// Probes of a matrix that run at a time.
+const PARALLEL: usize = 16;
+/// How long a survey may take.
+const SURVEY: Duration = Duration::from_secs(30);
+
+/// How long it may take to read what the data planes are using.
+const READING: Duration = Duration::from_mins(1);
+
+/// Objects from files: nothing to connect to.
+pub struct Files;
+
+impl World for Files {}
+
+/// A cluster.
+pub struct Live {
+    transports: Transports,
+    snapshots: watch::Receiver<Arc<Snapshot>>,
+    options: LiveOptions,
+    stages: Option<Arc<dyn Stages>>,
+}
+
+/// The stages of a guide that the embedded cluster can be taken to.
+pub trait Stages: Send + Sync {
+    /// Takes the cluster to the stage with this index, and says what it is about.
+    fn go_to_stage(&self, index: usize) -> BoxFuture<'_, Result<StageEvent, String>>;
+}
+
+/// How a cluster is probed.
+#[derive(Debug, Clone)]
+pub struct LiveOptions {
+    /// Bounds each phase of a probe.
+    pub timeout: Duration,
+    /// Image of what is made in the cluster.
+    pub image: String,
+    /// Where the Gateway is, where its status does not say so.
+    pub address: Option<Address>,
+    /// Why the address of a Gateway's status leads elsewhere, where it does.
+    pub elsewhere: Option<&'static str>,
+}
+
+impl LiveOptions {
+    /// With this bound on each phase of a probe.
+    pub fn new(timeout: Duration) -> Self {
+        Self {
+            timeout,
+            image: IMAGE.to_owned(),
+            address: None,
+            elsewhere: None,
+        }
+    }
+
+    /// As the prober takes them.
+    fn prober(&self) -> ProberOptions {
+        ProberOptions {
+            address: self.address.clone(),
+            elsewhere: self.elsewhere,
+            ..ProberOptions::new(self.timeout)
+        }
+    }
+
+    /// For the embedded cluster: the Gateway's address there may be somebody else's here.
+    #[must_use]
+    pub fn embedded(timeout: Duration) -> Self {
+        Self {
+            elsewhere: Some("the address may be somebody else's on this machine"),
+            ..Self::new(timeout)
+        }
+    }
+}
+
+impl Live {
+    /// A cluster, of which `snapshots` holds the newest.
+    pub fn new(
+        cluster: Cluster,
+        snapshots: watch::Receiver<Arc<Snapshot>>,
+        options: LiveOptions,
+    ) -> Self {
+        let snapshot = Arc::clone(&snapshots.borrow());
+        Self {
+            transports: Transports::new(cluster, snapshot),
+            snapshots,
+            options,
+            stages: None,
+        }
+    }
+
+    /// The same cluster, with stages to walk through.
+    #[must_use]
+    pub fn with_stages(self, stages: Arc<dyn Stages>) -> Self {
+        Self {
+            stages: Some(stages),
+            ..self
+        }
+    }
+
+    /// The transports of this moment.
+    fn now(&self) -> Transports {
+        self.transports.at(Arc::clone(&self.snapshots.borrow()))
+    }
+
+    /// Waits until NGF has written the status of what a plan changed; why it has not, once its time is over.
+    async fn not_applied_by_ngf(&self, plan: &FixPlan) -> Option<String> {
+        let mut snapshots = self.snapshots.clone();
+        let end = tokio::time::Instant::now() + fix::PATIENCE;
+        loop {
+            let snapshot = Arc::clone(&snapshots.borrow_and_update());
+            let why = fix::status_behind(plan, &snapshot)?;
+            match tokio::time::timeout_at(end, snapshots.changed()).await {
+                Ok(Ok(())) => {}
+                // Nobody follows the cluster any more, so no later status arrives.
+                Ok(Err(_)) => return None,
+                Err(_) => return Some(why),
+            }
+        }
+    }
+
+    /// A prober for this moment.
+    fn prober(&self) -> Prober {
+        Prober::new(Arc::new(self.now()), self.options.prober())
+    }
+
+    /// What nginx is using in the data planes of these Gateways: where one was left behind, that is the
+    /// cause, and only its own files show it.
+    async fn in_use(
+        &self,
+        transports: &Transports,
+        gateways: &[ObjectRef],
+        cancel: &CancellationToken,
+    ) -> Option<Vec<InPod>> {
+        let reading = ngf_cluster::rendered::read(
+            transports.cluster(),
+            transports.snapshot(),
+            gateways,
+            READING,
+        );
+        let (mut pods, _) = cancel.run_until_cancelled(reading).await?;
+        pods.retain(|in_pod| in_pod.found.is_ok());
+        Some(pods)
+    }
+
+    async fn round(
+        &self,
+        gateway: &ObjectRef,
+        by: &By,
+        cancel: &CancellationToken,
+        news: mpsc::Sender<GridNews>,
+    ) -> Result<Grid, String> {
+        let prober = self.prober();
+        let transports = prober.transports();
+        let target = ProbeTarget::Gateway(gateway.clone());
+        let planning = plan_every(transports.snapshot(), &target).map_err(|why| why.to_string())?;
+        let (columns, notes) = match by.made.get(gateway) {
+            Some(made) => (grid::made_columns(made), Vec::new()),
+            None => grid::columns(transports, gateway, by.via, None).await?,
+        };
+        let names = columns.iter().map(|column| column.name.clone()).collect();
+        let waiting = Grid::waiting(planning.plans.clone(), names, Timestamp::now());
+        let _ = news.send(GridNews::Began(Box::new(waiting))).await;
+        let mut grid = grid::run(
+            &prober,
+            planning.plans,
+            &columns,
+            PARALLEL,
+            cancel,
+            |done| {
+                let news = news.clone();
+                async move {
+                    let _ = news.send(GridNews::Done(Box::new(done))).await;
+                }
+            },
+        )
+        .await;
+        grid.notes.splice(0..0, notes);
+        if !by.made.contains_key(gateway)
+            && grid.has_faults()
+            && let Some(pods) = self
+                .in_use(transports, std::slice::from_ref(gateway), cancel)
+                .await
+        {
+            let _ = news.send(GridNews::Using(pods)).await;
+        }
+        let refused = planning.refused.iter().map(|(_, why)| why.to_string());
+        grid.notes.extend(refused);
+        Ok(grid)
+    }
+}
+
+impl World for Live {
+    fn messages(&self) -> Option<mpsc::Receiver<String>> {
+        Some(self.transports.cluster().screen_is_drawn())
+    }
+
+    fn logs(&self, cancel: &CancellationToken) -> Option<mpsc::Receiver<PodLog>> {
+        let cluster = self.transports.cluster();
+        Some(ngf_cluster::logs::watch(
+            cluster,
+            self.snapshots.clone(),
+            cancel,
+        ))
+    }
+
+    fn prepare<'a>(&'a self, job: &'a Job) -> BoxFuture<'a, Result<Preparation, String>> {
+        async move {
+            let (every_pod, lives) = match &job.work {
+                Work::Probes(_) | Work::Survey => (false, ONCE),
+                Work::Grid { watch: false, .. } => (true, ONCE),
+                Work::Grid { watch: true, .. } => (true, WATCHING),
+            };
+            let wish = Wish {
+                via: job.via,
+                gateways: job.work.gateways(),
+                every_pod,
+                pod: None,
+                options: MakeOptions {
+                    image: self.options.image.clone(),
+                    lives,
+                    ..MakeOptions::default()
+                },
+            };
+            making::prepare(&self.now(), &wish).await
+        }
+        .boxed()
+    }
+
+    fn make<'a>(
+        &'a self,
+        agreed: Agreed,
+        leftovers: &'a Leftovers,
+        cancel: &'a CancellationToken,
+    ) -> BoxFuture<'a, Result<Made, String>> {
+        async move { making::make(&self.now(), agreed, leftovers, cancel).await }.boxed()
+    }
+
+    fn probe<'a>(
+        &'a self,
+        plan: &'a ProbePlan,
+        by: &'a By,
+        cancel: &'a CancellationToken,
+    ) -> BoxFuture<'a, Result<Seen, String>> {
+        async move {
+            let extras = Extras::default();
+            self.prober().probe(plan, by, &extras, cancel).await
+        }
+        .boxed()
+    }
+
+    fn beside<'a>(
+        &'a self,
+        plan: &'a ProbePlan,
+        seen: &'a Seen,
+        began: Timestamp,
+        cancel: &'a CancellationToken,
+    ) -> BoxFuture<'a, Option<Beside>> {
+        async move { Some(self.prober().context(plan, seen, began, cancel).await) }.boxed()
+    }
+
+    fn grid<'a>(
+        &'a self,
+        gateway: &'a ObjectRef,
+        by: &'a By,
+        cancel: &'a CancellationToken,
+        news: mpsc::Sender<GridNews>,
+    ) -> BoxFuture<'a, Result<Grid, String>> {
+        self.round(gateway, by, cancel, news).boxed()
+    }
+
+    fn settle<'a>(
+        &'a self,
+        seen: &'a Seen,
+        cancel: &'a CancellationToken,
+    ) -> BoxFuture<'a, Option<Transcript>> {
+        async move { self.prober().settle(seen, cancel).await }.boxed()
+    }
+
+    fn survey<'a>(
+        &'a self,
+        via: Via,
+        cancel: &'a CancellationToken,
+        news: mpsc::Sender<SurveyNews>,
+    ) -> BoxFuture<'a, ()> {
+        async move {
+            let prober = self.prober();
+            let transports = prober.transports();
+            let plans = survey::plans(transports.snapshot(), &[]);
+            let selection = survey::select(transports, plans, via).await;
+            let began = SurveyNews::Began {
+                paths: selection.paths,
+                handshakes: selection.probes.len(),
+                via: selection.via,
+            };
+            let _ = news.send(began).await;
+            let mut failing = Vec::new();
+            let tell = |tested: survey::Tested| {
+                if tested.failed() && !failing.contains(&tested.probed.plan.gateway) {
+                    failing.push(tested.probed.plan.gateway.clone());
+                }
+                let news = news.clone();
+                async move {
+                    let _ = news.send(SurveyNews::Done(Box::new(tested))).await;
+                }
+            };
+            survey::run(&prober, selection, SURVEY, cancel, tell).await;
+            if !failing.is_empty()
+                && let Some(pods) = self.in_use(transports, &failing, cancel).await
+            {
+                let _ = news.send(SurveyNews::Using(pods)).await;
+            }
+            let _ = news.send(SurveyNews::Ended).await;
+        }
+        .boxed()
+    }
+
+    fn try_fix<'a>(&'a self, plan: &'a FixPlan) -> BoxFuture<'a, Result<Vec<String>, String>> {
+        async move {
+            let cluster = self.transports.cluster();
+            ngf_cluster::fix::who_may(cluster, plan).await?;
+            let tried = ngf_cluster::fix::dry_run(cluster, plan).await;
+            tried.map_err(|error| in_words(&error))
+        }
+        .boxed()
+    }
+
+    fn apply_fix<'a>(
+        &'a self,
+        plan: &'a FixPlan,
+        agreed: Confirmation,
+    ) -> BoxFuture<'a, Result<Vec<String>, String>> {
+        async move {
+            let applied = ngf_cluster::fix::apply(self.transports.cluster(), plan, agreed).await;
+            let mut done = applied.map_err(|error| in_words(&error))?;
+            match self.not_applied_by_ngf(plan).await {
+                None => Ok(done),
+                Some(why) => {
+                    done.push(format!("NGF has not applied the change: {why}"));
+                    Err(done.join("; "))
+                }
+            }
+        }
+        .boxed()
+    }
+
+    fn go_to_stage(&self, index: usize) -> BoxFuture<'_, Result<StageEvent, String>> {
+        match &self.stages {
+            Some(stages) => stages.go_to_stage(index),
+            None => async { Err("there are no stages here".to_owned()) }.boxed(),
+        }
+    }
+}

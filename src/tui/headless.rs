@@ -1,0 +1,162 @@
+//! The terminal interface without a terminal: keys in, screens out, every effect carried out before
+//! the next key. For pictures and tests.
+
+use std::{collections::VecDeque, sync::Arc};
+
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use jiff::Timestamp;
+use ratatui::{buffer::Buffer, layout::Rect};
+use tokio::sync::mpsc;
+
+use crate::tui::views::screen;
+use crate::tui::{
+    jobs::Running,
+    state::{
+        App,
+        event::{Diagnosed, Effect, Event},
+        job::{FixNews, Job, World},
+    },
+    update::update,
+};
+use ngf_cluster::making::Agreed;
+use ngf_core::{diagnosis::Diagnosis, model::snapshot::Snapshot};
+
+/// An application that is driven by code.
+pub struct Headless {
+    /// Its state.
+    pub app: App,
+    world: Arc<dyn World>,
+    /// The moment that it stays at; the clock's where there is none.
+    at: Option<Timestamp>,
+}
+
+impl Headless {
+    /// Drives this application in this world.
+    pub fn new(app: App, world: Arc<dyn World>) -> Self {
+        Self {
+            app,
+            world,
+            at: None,
+        }
+    }
+
+    /// The same, at this moment for as long as it runs: what it draws does not depend on the date.
+    #[must_use]
+    pub fn at(self, now: Timestamp) -> Self {
+        Self {
+            at: Some(now),
+            ..self
+        }
+    }
+
+    fn now(&self) -> Timestamp {
+        self.at.unwrap_or_else(Timestamp::now)
+    }
+
+    /// The cluster changed.
+    pub async fn snapshot(&mut self, snapshot: Arc<Snapshot>) {
+        self.happen(Event::Snapshot(snapshot)).await;
+    }
+
+    /// Presses keys, written as in a [`KeyChord`](ngf_ui::KeyChord): `enter`, `tab`, `r`.
+    pub async fn press(&mut self, keys: &[&str]) {
+        for key in keys {
+            self.happen(Event::Key(key_event(key))).await;
+        }
+    }
+
+    /// The screen at a size.
+    pub fn draw(&mut self, width: u16, height: u16) -> Buffer {
+        let area = Rect::new(0, 0, width, height);
+        let mut buffer = Buffer::empty(area);
+        screen::draw(&mut self.app, area, &mut buffer);
+        buffer
+    }
+
+    /// Takes an event in, and carries out everything that comes of it.
+    pub async fn happen(&mut self, event: Event) {
+        let mut events = VecDeque::from([event]);
+        while let Some(event) = events.pop_front() {
+            let now = self.now();
+            for effect in update(&mut self.app, event, now) {
+                events.extend(self.carry_out(effect).await);
+            }
+        }
+    }
+
+    async fn carry_out(&self, effect: Effect) -> Vec<Event> {
+        match effect {
+            Effect::Diagnose { snapshot, evidence } => {
+                let diagnosis = Diagnosis::of(&snapshot, &evidence, self.now());
+                vec![Event::Diagnosed(Box::new(Diagnosed {
+                    snapshot,
+                    diagnosis,
+                }))]
+            }
+            Effect::Prepare(job) => {
+                let prepared = self.world.prepare(&job).await;
+                vec![Event::Prepared(job, prepared)]
+            }
+            Effect::Run(job, agreed) => self.run(*job, agreed).await,
+            Effect::TryFix(number, fix) => {
+                let result = self.world.try_fix(&fix).await;
+                vec![fix_news(number, false, result)]
+            }
+            Effect::ApplyFix(number, fix, agreed) => {
+                let result = self.world.apply_fix(&fix, agreed).await;
+                vec![fix_news(number, true, result)]
+            }
+            Effect::GoToStage(index) => match self.world.go_to_stage(index).await {
+                Ok(stage) => vec![Event::Stage(stage)],
+                Err(why) => vec![Event::Failed(why)],
+            },
+            Effect::Forget(_)
+            | Effect::CancelProbes
+            | Effect::Watch(_)
+            | Effect::Suspend
+            | Effect::Quit => Vec::new(),
+        }
+    }
+
+    async fn run(&self, job: Job, agreed: Option<Agreed>) -> Vec<Event> {
+        let (sender, mut events) = mpsc::channel(1);
+        let world = Arc::clone(&self.world);
+        let run = async move { Running::alone(world, sender).run(job, agreed).await };
+        let collect = async {
+            let mut all = Vec::new();
+            while let Some(event) = events.recv().await {
+                all.push(event);
+            }
+            all
+        };
+        let (_, events) = futures::join!(run, collect);
+        events
+    }
+}
+
+fn fix_news(number: u64, applied: bool, result: Result<Vec<String>, String>) -> Event {
+    Event::Fix(Box::new(FixNews {
+        number,
+        applied,
+        result,
+    }))
+}
+
+fn key_event(key: &str) -> KeyEvent {
+    let code = match key {
+        "enter" => KeyCode::Enter,
+        "esc" => KeyCode::Esc,
+        "tab" => KeyCode::Tab,
+        "up" => KeyCode::Up,
+        "down" => KeyCode::Down,
+        "left" => KeyCode::Left,
+        "right" => KeyCode::Right,
+        "home" => KeyCode::Home,
+        "end" => KeyCode::End,
+        "space" => KeyCode::Char(' '),
+        "pgup" => KeyCode::PageUp,
+        "pgdn" => KeyCode::PageDown,
+        _ => KeyCode::Char(key.chars().next().unwrap_or(' ')),
+    };
+    KeyEvent::new(code, KeyModifiers::NONE)
+}

@@ -1,0 +1,443 @@
+//! What runs beside the screen: diagnoses, probes, matrices, fixes. What a job made in the cluster is
+//! removed when it ends, however it ends.
+
+use std::{
+    panic::AssertUnwindSafe,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use futures::{FutureExt, StreamExt, future::BoxFuture};
+use jiff::Timestamp;
+use tokio::{
+    sync::{Semaphore, mpsc, watch},
+    task::JoinSet,
+};
+use tokio_util::sync::CancellationToken;
+
+use crate::tui::state::{
+    event::{Diagnosed, Effect, Event},
+    job::{BesideDone, By, FixNews, GridNews, Job, ProbeDone, Seen, SurveyNews, Work, World, keys},
+};
+use ngf_cluster::{
+    beside,
+    making::{Agreed, Made},
+    transport::{Leftovers, Via},
+};
+use ngf_core::{
+    diagnosis::{Diagnosis, Evidence, evidence::Probed, plan::ProbePlan},
+    model::{object::ObjectRef, snapshot::Snapshot},
+};
+
+/// How many probes run at a time.
+const PROBES_AT_A_TIME: usize = 16;
+/// Between the rounds of a matrix that goes on.
+pub(crate) const ROUNDS_EVERY: Duration = Duration::from_secs(5);
+/// News of a matrix that may wait.
+const WAITING_NEWS: usize = 64;
+
+/// What runs beside the screen.
+pub(super) struct Jobs {
+    world: Arc<dyn World>,
+    sender: mpsc::Sender<Event>,
+    running: JoinSet<()>,
+    /// Jobs that may have to remove something at their end.
+    working: JoinSet<()>,
+    /// What is to be diagnosed next: the newest request wins.
+    wanted: watch::Sender<Option<(Arc<Snapshot>, Evidence)>>,
+    cancel: CancellationToken,
+    places: Arc<Semaphore>,
+    /// The matrix: there is one at a time.
+    grid: CancellationToken,
+    goes_on: watch::Sender<bool>,
+    /// What could not be removed when nobody listened any more.
+    unsaid: Arc<Mutex<Vec<String>>>,
+}
+
+impl Jobs {
+    pub(super) fn new(world: Arc<dyn World>, sender: mpsc::Sender<Event>) -> Self {
+        let (wanted, requests) = watch::channel(None);
+        let mut running = JoinSet::new();
+        running.spawn(diagnose_the_newest(requests, sender.clone()));
+        running.spawn(take_logs(Arc::clone(&world), sender.clone()));
+        if let Some(messages) = world.messages() {
+            running.spawn(pass_on(messages, sender.clone()));
+        }
+        Self {
+            world,
+            sender,
+            running,
+            working: JoinSet::new(),
+            wanted,
+            cancel: CancellationToken::new(),
+            places: Arc::new(Semaphore::new(PROBES_AT_A_TIME)),
+            grid: CancellationToken::new(),
+            goes_on: watch::Sender::new(false),
+            unsaid: Arc::default(),
+        }
+    }
+
+    /// Waits for a job to end; a defect in one is an error here, so that it ends the program with
+    /// the terminal restored.
+    pub(super) async fn ended(&mut self) -> Result<(), tokio::task::JoinError> {
+        let ended = tokio::select! {
+            Some(ended) = self.running.join_next() => ended,
+            Some(ended) = self.working.join_next() => ended,
+            else => std::future::pending().await,
+        };
+        ended
+    }
+
+    /// Whether a job still runs that may have something to remove.
+    pub(super) fn is_working(&mut self) -> bool {
+        while self.working.try_join_next().is_some() {}
+        !self.working.is_empty()
+    }
+
+    /// Cancels everything, and waits until what was made is removed; what could not be, a sentence
+    /// each.
+    pub(super) async fn finish(&mut self) -> Vec<String> {
+        self.cancel.cancel();
+        while self.working.join_next().await.is_some() {}
+        std::mem::take(&mut *self.unsaid.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(super) fn start(&mut self, effect: Effect) {
+        match effect {
+            Effect::Diagnose { snapshot, evidence } => {
+                self.wanted.send_replace(Some((snapshot, evidence)));
+            }
+            Effect::Forget(replaced) => drop(tokio::task::spawn_blocking(move || drop(replaced))),
+            Effect::Prepare(job) => {
+                let cancel = self.cancel.clone();
+                self.spawn(async move |world| {
+                    let prepared = cancel.run_until_cancelled(world.prepare(&job)).await;
+                    let prepared = prepared.unwrap_or_else(|| Err("cancelled".to_owned()));
+                    Event::Prepared(job, prepared)
+                });
+            }
+            Effect::Run(job, agreed) => self.run(*job, agreed),
+            Effect::CancelProbes => {
+                self.goes_on.send_replace(false);
+                self.cancel.cancel();
+                self.cancel = CancellationToken::new();
+            }
+            Effect::Watch(goes_on) => {
+                self.goes_on.send_replace(goes_on);
+            }
+            Effect::TryFix(number, fix) => self.spawn(async move |world| {
+                let result = world.try_fix(&fix).await;
+                Event::Fix(Box::new(FixNews {
+                    number,
+                    applied: false,
+                    result,
+                }))
+            }),
+            Effect::ApplyFix(number, fix, agreed) => self.spawn(async move |world| {
+                let result = world.apply_fix(&fix, agreed).await;
+                Event::Fix(Box::new(FixNews {
+                    number,
+                    applied: true,
+                    result,
+                }))
+            }),
+            Effect::GoToStage(index) => {
+                self.spawn(async move |world| match world.go_to_stage(index).await {
+                    Ok(stage) => Event::Stage(stage),
+                    Err(why) => Event::Failed(why),
+                });
+            }
+            // These are the loop's own.
+            Effect::Suspend | Effect::Quit => {}
+        }
+    }
+
+    fn spawn<W, F>(&mut self, work: W)
+    where
+        W: FnOnce(Arc<dyn World>) -> F,
+        F: Future<Output = Event> + Send + 'static,
+    {
+        let work = work(Arc::clone(&self.world));
+        let sender = self.sender.clone();
+        self.running.spawn(async move {
+            let _ = sender.send(work.await).await;
+        });
+    }
+
+    fn run(&mut self, job: Job, agreed: Option<Agreed>) {
+        let mut cancel = self.cancel.clone();
+        if let Work::Grid { watch, .. } = job.work {
+            self.grid.cancel();
+            self.grid = self.cancel.child_token();
+            cancel = self.grid.clone();
+            // The matrix before, if it has not ended yet, listens to the switch that it knows.
+            self.goes_on = watch::Sender::new(watch);
+        }
+        let running = Running {
+            world: Arc::clone(&self.world),
+            cancel,
+            places: Arc::clone(&self.places),
+            goes_on: self.goes_on.subscribe(),
+            sender: self.sender.clone(),
+        };
+        let unsaid = Arc::clone(&self.unsaid);
+        self.working.spawn(async move {
+            let left = running.run(job, agreed).await;
+            unsaid
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .extend(left);
+        });
+    }
+}
+
+/// Passes on what logs say as they grow.
+async fn pass_on(mut messages: mpsc::Receiver<String>, sender: mpsc::Sender<Event>) {
+    while let Some(message) = messages.recv().await {
+        if sender.send(Event::Message(message)).await.is_err() {
+            return;
+        }
+    }
+}
+
+async fn take_logs(world: Arc<dyn World>, sender: mpsc::Sender<Event>) {
+    let cancel = CancellationToken::new();
+    let _end = cancel.clone().drop_guard();
+    let Some(mut logs) = world.logs(&cancel) else {
+        return;
+    };
+    while let Some(log) = logs.recv().await {
+        if sender.send(Event::Logged(Box::new(log))).await.is_err() {
+            return;
+        }
+    }
+}
+
+/// Diagnoses whatever was asked for last, one at a time, where it holds nobody up.
+async fn diagnose_the_newest(
+    mut requests: watch::Receiver<Option<(Arc<Snapshot>, Evidence)>>,
+    sender: mpsc::Sender<Event>,
+) {
+    while requests.changed().await.is_ok() {
+        let Some((snapshot, evidence)) = requests.borrow_and_update().clone() else {
+            continue;
+        };
+        let job = tokio::task::spawn_blocking(move || {
+            let diagnosis = Diagnosis::of(&snapshot, &evidence, Timestamp::now());
+            Diagnosed {
+                snapshot,
+                diagnosis,
+            }
+        });
+        match job.await {
+            Ok(diagnosed) => {
+                if sender
+                    .send(Event::Diagnosed(Box::new(diagnosed)))
+                    .await
+                    .is_err()
+                {
+                    return;
+                }
+            }
+            Err(error) => match error.try_into_panic() {
+                Ok(panic) => std::panic::resume_unwind(panic),
+                Err(_) => return,
+            },
+        }
+    }
+}
+
+/// What a job needs to run.
+pub(super) struct Running {
+    pub(super) world: Arc<dyn World>,
+    pub(super) cancel: CancellationToken,
+    pub(super) places: Arc<Semaphore>,
+    /// Whether a matrix is to go on after a round.
+    pub(super) goes_on: watch::Receiver<bool>,
+    pub(super) sender: mpsc::Sender<Event>,
+}
+
+impl Running {
+    /// One after the other, for who carries effects out one at a time.
+    pub(super) fn alone(world: Arc<dyn World>, sender: mpsc::Sender<Event>) -> Self {
+        Self {
+            world,
+            cancel: CancellationToken::new(),
+            places: Arc::new(Semaphore::new(1)),
+            // Nobody can switch it on: a matrix has one round.
+            goes_on: watch::channel(false).1,
+            sender,
+        }
+    }
+
+    /// Makes what was agreed to, works, removes what was made. What could not be removed, and could
+    /// not be said as an event either.
+    pub(super) async fn run(&self, job: Job, agreed: Option<Agreed>) -> Vec<String> {
+        let leftovers = Leftovers::new();
+        let work = self.make_and_work(&job, agreed, &leftovers);
+        // A panic is caught so that it, too, leaves nothing behind; it goes on afterwards.
+        let worked = AssertUnwindSafe(work).catch_unwind().await;
+        let left = leftovers.remove_all().await;
+        let mut unsaid = Vec::new();
+        if !left.is_empty()
+            && let Err(error) = self.sender.send(Event::Left(left)).await
+            && let Event::Left(left) = error.0
+        {
+            unsaid = left;
+        }
+        let over = match job.work {
+            Work::Probes(plans) => Event::ProbesEnded(keys(&plans).into_iter().collect()),
+            Work::Survey => Event::Survey(SurveyNews::Ended),
+            Work::Grid { .. } => Event::Grid(job.number, GridNews::Over),
+        };
+        let _ = self.sender.send(over).await;
+        if let Err(panic) = worked {
+            std::panic::resume_unwind(panic);
+        }
+        unsaid
+    }
+
+    async fn make_and_work(&self, job: &Job, agreed: Option<Agreed>, leftovers: &Leftovers) {
+        let made = match agreed {
+            Some(agreed) => self.world.make(agreed, leftovers, &self.cancel).await,
+            None => Ok(Made::new()),
+        };
+        let made = match made {
+            Ok(made) => made,
+            Err(why) => {
+                let _ = self.sender.send(Event::Failed(why)).await;
+                return;
+            }
+        };
+        let by = By {
+            made,
+            ..By::via(job.via)
+        };
+        match &job.work {
+            Work::Probes(plans) => self.probe_all(plans, &by).await,
+            Work::Survey => self.survey(by.via).await,
+            Work::Grid { gateway, .. } => self.rounds(job.number, gateway, &by).await,
+        }
+    }
+
+    async fn probe_all(&self, plans: &[ProbePlan], by: &By) {
+        let with_beside = plans.len() <= beside::MOST_PROBES;
+        // Boxed, so that the compiler need not prove what each of them borrows for all time.
+        let probes: Vec<BoxFuture<'_, ()>> = plans
+            .iter()
+            .map(|plan| self.probe(plan, by, with_beside).boxed())
+            .collect();
+        futures::stream::iter(probes)
+            .buffer_unordered(PROBES_AT_A_TIME)
+            .collect::<()>()
+            .await;
+    }
+
+    /// Tests every path, and tells each handshake that ended.
+    async fn survey(&self, via: Via) {
+        let (news, mut told) = mpsc::channel(WAITING_NEWS);
+        let tell = async {
+            while let Some(news) = told.recv().await {
+                let _ = self.sender.send(Event::Survey(news)).await;
+            }
+        };
+        let survey = self.world.survey(via, &self.cancel, news);
+        futures::join!(survey, tell);
+    }
+
+    async fn probe(&self, plan: &ProbePlan, by: &By, with_beside: bool) {
+        let place = self.places.acquire().await;
+        let at = Timestamp::now();
+        if self.cancel.is_cancelled() {
+            return;
+        }
+        let result = self.world.probe(plan, by, &self.cancel).await;
+        drop(place);
+        if self.cancel.is_cancelled() {
+            return;
+        }
+        let probed = |result| Probed {
+            plan: Arc::new(plan.clone()),
+            at,
+            result,
+        };
+        let done = match &result {
+            Ok(seen) => ProbeDone {
+                probed: probed(Ok(Arc::clone(&seen.transcript))),
+                way: Some(seen.way.clone()),
+                place: seen.place.clone(),
+                beside_follows: with_beside,
+            },
+            Err(why) => ProbeDone {
+                probed: probed(Err(why.clone())),
+                way: None,
+                place: None,
+                beside_follows: false,
+            },
+        };
+        if self
+            .sender
+            .send(Event::Probed(Box::new(done)))
+            .await
+            .is_err()
+        {
+            return;
+        }
+        let Ok(seen) = result else { return };
+        if with_beside {
+            self.beside(plan, &seen, at).await;
+        }
+        // After the logs were read: the backend logs this one, too.
+        let settled = self.world.settle(&seen, &self.cancel).await;
+        if let Some(transcript) = settled
+            && !self.cancel.is_cancelled()
+        {
+            let settled = Event::Settled(plan.key(), at, Arc::new(transcript));
+            let _ = self.sender.send(settled).await;
+        }
+    }
+
+    async fn beside(&self, plan: &ProbePlan, seen: &Seen, at: Timestamp) {
+        let asked = self.world.beside(plan, seen, at, &self.cancel);
+        let beside = self.cancel.run_until_cancelled(asked).await.flatten();
+        let key = plan.key();
+        let done = Box::new(BesideDone { key, at, beside });
+        let _ = self.sender.send(Event::Beside(done)).await;
+    }
+
+    /// Rounds of a matrix, until it is not to go on.
+    async fn rounds(&self, number: u64, gateway: &ObjectRef, by: &By) {
+        let mut goes_on = self.goes_on.clone();
+        loop {
+            let (news, mut told) = mpsc::channel(WAITING_NEWS);
+            let tell = async {
+                while let Some(news) = told.recv().await {
+                    let _ = self.sender.send(Event::Grid(number, news)).await;
+                }
+            };
+            let round = self.world.grid(gateway, by, &self.cancel, news);
+            let (round, ()) = futures::join!(round, tell);
+            let news = match round {
+                Ok(grid) => GridNews::Ended(Box::new(grid)),
+                Err(why) => GridNews::Failed(why),
+            };
+            if self.sender.send(Event::Grid(number, news)).await.is_err()
+                || self.cancel.is_cancelled()
+                || !*goes_on.borrow_and_update()
+            {
+                return;
+            }
+            let stopped = async {
+                // Where nobody holds the switch any more, it stays as it is.
+                if goes_on.wait_for(|goes_on| !goes_on).await.is_err() {
+                    std::future::pending::<()>().await;
+                }
+            };
+            tokio::select! {
+                () = self.cancel.cancelled() => return,
+                () = stopped => return,
+                () = tokio::time::sleep(ROUNDS_EVERY) => {}
+            }
+        }
+    }
+}

@@ -1,0 +1,300 @@
+//! The loop: events in, frames out, effects carried out beside it. Nothing here waits for the
+//! network; a dead API server freezes nothing.
+
+use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
+
+use crossterm::event::{KeyCode, KeyModifiers};
+use futures::FutureExt;
+use jiff::Timestamp;
+use ngf_ui::{
+    Mark,
+    input::{self, Input},
+    terminal::{self, Screen, TerminalError},
+};
+use tokio::{
+    sync::{mpsc, watch},
+    time::MissedTickBehavior,
+};
+
+use crate::tui::views::screen;
+use crate::tui::{
+    jobs::Jobs,
+    signals::{self, End, Notice, Watch},
+    state::{
+        App,
+        event::{Effect, Event},
+        job::World,
+    },
+    update::update,
+};
+use ngf_core::model::snapshot::Snapshot;
+
+/// How many events may wait; more wait with their senders.
+const WAITING_EVENTS: usize = 256;
+/// At least so often the clock moves on.
+pub const TICK: Duration = Duration::from_millis(500);
+/// How long the news that the terminal is gone may take after drawing on it has failed.
+const GONE_WITHIN: Duration = Duration::from_secs(1);
+
+/// Why the terminal interface ended with an error.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The terminal failed.
+    #[error(transparent)]
+    Terminal(#[from] TerminalError),
+    /// The keyboard cannot be read.
+    #[error("cannot read the keyboard: {0}")]
+    Keyboard(std::io::Error),
+    /// Something else that ran beside the screen broke.
+    #[error("a background job ended with a defect of this program: {0}")]
+    Job(tokio::task::JoinError),
+}
+
+/// How the terminal interface ended.
+#[derive(Debug)]
+pub struct Ended {
+    /// What could not be removed from the cluster, a sentence each.
+    pub left: Vec<String>,
+    /// The signal that ended it; `None` where a person did.
+    pub by: Option<End>,
+}
+
+/// Runs the terminal interface until the person, a signal or the end of the terminal ends it; then
+/// removes the temporary resources in the cluster. At least every `tick` the clock moves on.
+pub async fn run(
+    mut app: App,
+    world: Arc<dyn World>,
+    snapshots: watch::Receiver<Arc<Snapshot>>,
+    watch: Watch,
+    tick: Duration,
+) -> Result<Ended, RunError> {
+    let (sender, events) = mpsc::channel(WAITING_EVENTS);
+    let mut around = Around {
+        screen: screen_of(&watch)?,
+        keys: keys_of(&watch)?,
+        watch,
+        jobs: Jobs::new(world, sender),
+        suspended: false,
+    };
+    let ended = AssertUnwindSafe(around.run(&mut app, events, snapshots, tick));
+    // A panic is caught so that it, too, leaves nothing behind; it goes on afterwards.
+    let ended = ended.catch_unwind().await;
+    let mut by = match &ended {
+        Ok(Ok(by)) => *by,
+        _ => None,
+    };
+    if ended.is_ok() && around.jobs.is_working() && !by.is_some_and(End::is_gone) {
+        app.overlay = None;
+        app.say(
+            Mark::Info,
+            "Ending: temporary resources are being removed; ctrl-c does not wait for it",
+        );
+        // Whether it can still be shown or not, they are removed.
+        let _ = around.draw(&mut app);
+    }
+    let Around {
+        watch, keys, jobs, ..
+    } = &mut around;
+    let left = tokio::select! {
+        left = jobs.finish() => left,
+        () = lost_patience(watch, keys, &mut by) => vec![NOT_WAITED.to_owned()],
+    };
+    drop(around);
+    match ended {
+        Ok(result) => result.map(|_| Ended { left, by }),
+        Err(panic) => std::panic::resume_unwind(panic),
+    }
+}
+
+/// What to say where somebody did not wait.
+const NOT_WAITED: &str = "temporary resources may still be in the cluster; they end by themselves, and `ngf-tui cleanup` removes them";
+
+/// The screen, which reports to the watch when a frame was written, or could not be.
+fn screen_of(watch: &Watch) -> Result<Screen, TerminalError> {
+    let notices = watch.sender.clone();
+    Screen::enter(Box::new(move |written| {
+        let notice = match written {
+            Ok(()) => Notice::Written,
+            Err(_) => Notice::End(End::GONE),
+        };
+        let _ = notices.send(notice);
+    }))
+}
+
+/// Keys and pasted text. The end of the terminal is reported to the watch.
+fn keys_of(watch: &Watch) -> Result<mpsc::Receiver<Event>, RunError> {
+    let notices = watch.sender.clone();
+    let (sender, keys) = mpsc::channel(WAITING_EVENTS);
+    input::read(move |input| {
+        let event = match input {
+            Input::Key(key) => Event::Key(key),
+            Input::Paste(text) => Event::Paste(text),
+            Input::Gone => {
+                let _ = notices.send(Notice::End(End::GONE));
+                return false;
+            }
+        };
+        sender.blocking_send(event).is_ok()
+    })
+    .map_err(RunError::Keyboard)?;
+    Ok(keys)
+}
+
+/// Waits until nobody waits for the removal of temporary resources any more: ctrl-c, a second signal, or
+/// too long a time after the first.
+async fn lost_patience(watch: &mut Watch, keys: &mut mpsc::Receiver<Event>, by: &mut Option<End>) {
+    loop {
+        let too_long = async {
+            match by.map(End::patience) {
+                Some(patience) => tokio::time::sleep(patience).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = too_long => return,
+            Some(event) = keys.recv() => if is_ctrl_c(&event) {
+                return;
+            },
+            notice = watch.next() => match (notice, *by) {
+                // A window that is closed sends more than one signal, and nobody is impatient.
+                (Notice::End(again), Some(first)) if !again.is_gone() && !first.is_gone() => return,
+                (Notice::End(end), _) => *by = Some(end),
+                _ => {}
+            },
+        }
+    }
+}
+
+fn is_ctrl_c(event: &Event) -> bool {
+    matches!(event, Event::Key(key)
+        if key.code == KeyCode::Char('c') && key.modifiers.contains(KeyModifiers::CONTROL))
+}
+
+/// What is around the state: the terminal, signals, and what runs beside.
+struct Around {
+    watch: Watch,
+    screen: Screen,
+    keys: mpsc::Receiver<Event>,
+    jobs: Jobs,
+    /// The shell has the terminal, until the program is continued.
+    suspended: bool,
+}
+
+impl Around {
+    /// Runs until something ends it: a signal, or a person.
+    async fn run(
+        &mut self,
+        app: &mut App,
+        mut events: mpsc::Receiver<Event>,
+        mut snapshots: watch::Receiver<Arc<Snapshot>>,
+        tick: Duration,
+    ) -> Result<Option<End>, RunError> {
+        let mut tick = tokio::time::interval(tick);
+        // A program that was stopped for an hour has not missed anything.
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut has_source = true;
+        let first = Event::Snapshot(Arc::clone(&snapshots.borrow_and_update()));
+        let mut next = (!app.reading).then_some(first);
+        let mut is_drawn = false;
+        loop {
+            // Everything that has happened by now is taken in before the screen is drawn again.
+            while let Some(event) = next.take() {
+                is_drawn = false;
+                for effect in update(app, event, Timestamp::now()) {
+                    match effect {
+                        Effect::Quit => return Ok(None),
+                        Effect::Suspend if !signals::stop_job() => {
+                            app.say(
+                                Mark::Info,
+                                "No shell started this program: ctrl-z has nowhere to go",
+                            );
+                        }
+                        effect => self.jobs.start(effect),
+                    }
+                }
+                next = self.keys.try_recv().or_else(|_| events.try_recv()).ok();
+            }
+            // A terminal that takes nothing holds nobody up: it gets the newest state later.
+            if !is_drawn && !self.suspended && !self.screen.is_busy() {
+                if let Err(error) = self.draw(app) {
+                    return self.gone_or(error).await;
+                }
+                is_drawn = true;
+            }
+            next = tokio::select! {
+                biased;
+                notice = self.watch.next() => match notice {
+                    Notice::End(end) => return Ok(Some(end)),
+                    Notice::Written => None,
+                    Notice::Resized => Some(Event::Resized),
+                    Notice::Suspend => {
+                        self.suspend();
+                        None
+                    }
+                    Notice::Continue => {
+                        self.go_on()?;
+                        Some(Event::Tick)
+                    }
+                },
+                Some(key) = self.keys.recv() => Some(key),
+                event = events.recv() => event,
+                changed = snapshots.changed(), if has_source => {
+                    has_source = changed.is_ok();
+                    has_source.then(|| Event::Snapshot(Arc::clone(&snapshots.borrow_and_update())))
+                }
+                ended = self.jobs.ended() => {
+                    ended.map_err(RunError::Job)?;
+                    None
+                }
+                _ = tick.tick() => Some(Event::Tick),
+            };
+        }
+    }
+
+    /// Gives the terminal back to the shell, and stops.
+    fn suspend(&mut self) {
+        if terminal::has_job_control() {
+            self.suspended = true;
+            terminal::restore();
+            signals::stop();
+        }
+    }
+
+    /// Takes the terminal again after the program was stopped, by whatever signal. In the background it
+    /// stops again, as every program does that draws there.
+    fn go_on(&mut self) -> Result<(), TerminalError> {
+        if terminal::is_in_foreground() {
+            self.suspended = false;
+            self.screen.take_again()
+        } else {
+            self.suspended = true;
+            signals::stop();
+            Ok(())
+        }
+    }
+
+    /// Drawing failed: because the terminal is gone, which is no error, or else because of this.
+    async fn gone_or(&mut self, error: TerminalError) -> Result<Option<End>, RunError> {
+        let gone = async {
+            loop {
+                if let Notice::End(end) = self.watch.next().await {
+                    return end;
+                }
+            }
+        };
+        match tokio::time::timeout(GONE_WITHIN, gone).await {
+            Ok(end) => Ok(Some(end)),
+            Err(_) => Err(error.into()),
+        }
+    }
+
+    fn draw(&mut self, app: &mut App) -> Result<(), TerminalError> {
+        self.screen.draw(|frame| {
+            let area = frame.area();
+            if let Some(cursor) = screen::draw(app, area, frame.buffer_mut()) {
+                frame.set_cursor_position(cursor);
+            }
+        })?;
+        Ok(())
+    }
+}

@@ -1,0 +1,374 @@
+//! What the terminal interface shows: an owned snapshot, its diagnosis, and where the person is.
+
+use std::{
+    collections::{BTreeSet, HashMap, VecDeque},
+    sync::Arc,
+};
+
+use jiff::{SignedDuration, Timestamp};
+use ngf_ui::{
+    Mark, Theme,
+    keymap::{KeyConflict, Keymap},
+    scroll::{ListState, ScrollState},
+};
+
+use crate::tui::state::ids::{ListId, ViewId};
+use crate::tui::state::{
+    action::{Action, Context, keymap},
+    changes::Changes,
+    event::Stage,
+    fix::FixDialog,
+    job::Job,
+    list::ListPane,
+    matrix::Matrix,
+    place::Stack,
+    tree::TreePane,
+};
+use ngf_cluster::{
+    beside::Beside,
+    making::Preparation,
+    transport::{Via, WayTaken},
+};
+use ngf_core::{
+    diagnosis::{
+        Diagnosis, Evidence,
+        chain::ChainPicture,
+        evidence::Probed,
+        plan::PlanKey,
+        problems::{FieldAt, Problem, ProblemKey},
+    },
+    model::{object::ObjectRef, snapshot::Snapshot, topology::NodeId},
+};
+
+/// All of it.
+pub struct App {
+    /// How things look.
+    pub theme: Theme,
+    /// Which key does what.
+    pub keymap: Keymap<Action, Context>,
+    /// The objects that [`App::diagnosis`] is about.
+    pub snapshot: Arc<Snapshot>,
+    /// The newest objects, of which a diagnosis is being made; the same as `snapshot` otherwise.
+    pub latest: Arc<Snapshot>,
+    /// The first objects are still being read: there is nothing to diagnose yet.
+    pub reading: bool,
+    /// What they mean.
+    pub diagnosis: Diagnosis,
+    /// What was measured.
+    pub evidence: Evidence,
+    /// When the last event happened.
+    pub now: Timestamp,
+    /// Where the person is, and how they came there.
+    pub places: Stack,
+    /// The home screen.
+    pub home: Home,
+    /// The tree.
+    pub tree: TreePane,
+    /// The tabs of the page.
+    pub detail: Detail,
+    /// What changed since the program started.
+    pub changes: Changes,
+    /// The lists that were opened.
+    pub lists: HashMap<ListId, ListPane>,
+    /// The probes of this run, the newest last.
+    pub probed: VecDeque<SeenProbe>,
+    /// The last good probe of each connection.
+    pub good: HashMap<PlanKey, Probed>,
+    /// A dialog over the place.
+    pub overlay: Option<Overlay>,
+    /// A short message.
+    pub toast: Option<Toast>,
+    /// The probes that run.
+    pub running: BTreeSet<PlanKey>,
+    /// The way that probes go.
+    pub via: Via,
+    /// Whether paths are tested without a key press.
+    pub tests: Tests,
+    /// How often paths may still be tested again because something was changed from here.
+    pub retests: u8,
+    /// Nothing may be written to the cluster.
+    pub read_only: bool,
+    /// How probes went, and what stands beside them.
+    pub around: HashMap<PlanKey, Around>,
+    /// Every endpoint from every data-plane pod.
+    pub matrix: Option<Matrix>,
+    /// The job of which it is being found out what it needs made.
+    pub preparing: Option<u64>,
+    /// A question that waits until nothing lies over the panes.
+    pub question: Option<Question>,
+    /// The number of the last job.
+    pub jobs: u64,
+    /// The guide's stage, where this is the embedded cluster.
+    pub stage: Option<Stage>,
+    /// When the diagnosis was made; `None` before the first one.
+    pub diagnosed_at: Option<Timestamp>,
+}
+
+/// Whether every path is tested by itself, without a key press.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Tests {
+    /// Only keys test.
+    #[default]
+    Off,
+    /// As soon as everything was read.
+    Wanted,
+    /// They run.
+    Running {
+        /// Handshakes that have ended.
+        done: usize,
+        /// Handshakes.
+        of: usize,
+        /// Paths.
+        paths: usize,
+        /// The transport.
+        via: Via,
+    },
+    /// They have ended.
+    Over,
+}
+
+/// The home screen: the problems of the diagnosis, by root cause.
+#[derive(Debug, Default)]
+pub struct Home {
+    /// The problems.
+    pub problems: Vec<Problem>,
+    /// The selected entry: a problem, or one of the entries after them.
+    pub list: ListState,
+    /// Kinds of problems that are told one by one.
+    pub unfolded: BTreeSet<ProblemKey>,
+    /// The filter; empty for none.
+    pub filter: String,
+    /// How many problems there are of each sign, whatever the filter leaves.
+    pub counts: HashMap<Mark, usize>,
+    /// When each finding came, by its code and object; `None` where it was there when the program started.
+    pub came: HashMap<(&'static str, ObjectRef), Option<Timestamp>>,
+    /// What was there when the program started is known.
+    pub has_begun: bool,
+    /// The certificate that expires next: whose it is, and when.
+    pub expires_next: Option<(String, Timestamp)>,
+}
+
+/// State of a page's tabs.
+#[derive(Debug, Default)]
+pub struct Detail {
+    /// Which one is on top.
+    pub view: ViewId,
+    /// Where each is scrolled to.
+    pub scroll: HashMap<ViewId, ScrollState>,
+    /// The selected part of the chain.
+    pub links: ListState,
+    /// The chain is shown with all that is known of it.
+    pub unfolded: bool,
+    /// The selected message of the handshake.
+    pub messages: ListState,
+    /// The selected finding.
+    pub findings: ListState,
+    /// Guide or wire.
+    pub zoom: Zoom,
+    /// So many steps of the handshake are drawn, where it is replayed.
+    pub replay: Option<usize>,
+    /// Times of the handshake are drawn to scale.
+    pub to_scale: bool,
+    /// The handshake is compared with the last good one.
+    pub compare: bool,
+    /// The picture of the chain as it was drawn last.
+    pub chain: Option<DrawnChain>,
+    /// Which of several probed endpoints the handshake shows.
+    pub endpoint: usize,
+    /// The handshake of a cell of the matrix, shown instead of the selection's.
+    pub opened: Option<Opened>,
+    /// The field at fault, which the tab YAML shows.
+    pub field: Option<FieldAt>,
+    /// The filter of the logs; empty for none.
+    pub filter: String,
+    /// Where the decoded fields of a step are scrolled to.
+    pub step: ScrollState,
+}
+
+/// A handshake that is shown instead of the selection's: a cell of the matrix, or a probe of the list.
+#[derive(Debug)]
+pub struct Opened {
+    /// What was seen.
+    pub probed: Probed,
+    /// By which transport, where that is known.
+    pub way: Option<WayTaken>,
+}
+
+/// A probe of this run.
+#[derive(Debug, Clone)]
+pub struct SeenProbe {
+    /// Tells it from others.
+    pub number: u64,
+    /// What was seen.
+    pub probed: Probed,
+    /// By which transport, where that is known.
+    pub way: Option<WayTaken>,
+    /// The data-plane pod that it left from, where it left from one.
+    pub place: Option<String>,
+}
+
+/// How a probe went, and what stands beside it.
+#[derive(Debug, Clone)]
+pub struct Around {
+    /// When the probe began.
+    pub at: Timestamp,
+    /// The way that it went.
+    pub way: WayTaken,
+    /// What stands beside it.
+    pub beside: BesideState,
+}
+
+/// What stands beside a probe, so far as it is known.
+#[derive(Debug, Clone, Default)]
+pub enum BesideState {
+    /// Nobody asked, or it was cancelled.
+    #[default]
+    NotAsked,
+    /// It is being asked for.
+    Asking,
+    /// It is known.
+    Known(Box<Beside>),
+}
+
+/// The handshake that is shown.
+#[derive(Debug, Clone, Copy)]
+pub struct Shown<'a> {
+    /// What was tried, and what came of it.
+    pub probed: &'a Probed,
+    /// Its number among [`Shown::count`], from 0.
+    pub number: usize,
+    /// How many there are of what is selected.
+    pub count: usize,
+    /// The way that it went.
+    pub way: Option<&'a WayTaken>,
+    /// What stands beside it.
+    pub beside: &'a BesideState,
+}
+
+/// A person is asked whether something may be made in the cluster.
+#[derive(Debug)]
+pub struct Question {
+    /// What it is needed for.
+    pub job: Box<Job>,
+    /// What would be made.
+    pub preparation: Preparation,
+    /// Where its text is scrolled to.
+    pub scroll: ScrollState,
+    /// When it came on the screen: a key that was meant for what was there before is not an answer.
+    pub shown_at: Option<Timestamp>,
+}
+
+/// The picture of a chain, kept for as long as it is right.
+#[derive(Debug)]
+pub struct DrawnChain {
+    /// The selection and the diagnosis that it was made for.
+    pub made_for: Option<(NodeId, Timestamp)>,
+    /// The picture, or why there is none.
+    pub picture: Result<ChainPicture, String>,
+}
+
+/// How close the handshake is looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Zoom {
+    /// The guide's eleven arrows.
+    #[default]
+    Guide,
+    /// The messages on the wire.
+    Wire,
+}
+
+/// What lies over the panes and has the keys.
+#[derive(Debug)]
+pub enum Overlay {
+    /// The help screen.
+    Help(ScrollState),
+    /// The command palette.
+    Palette(ngf_ui::widgets::palette::PaletteState),
+    /// The filter's input, and what it was before.
+    Filter(ngf_ui::widgets::prompt::PromptState, String),
+    /// The ways to choose from.
+    Via(ListState),
+    /// Whether something may be made in the cluster.
+    Question(Box<Question>),
+    /// A rule in words, by its code.
+    Explain(&'static str, ScrollState),
+    /// A fix, before it is applied and after.
+    Fix(Box<FixDialog>),
+}
+
+/// A short message that goes by itself.
+#[derive(Debug, Clone)]
+pub struct Toast {
+    /// How it went.
+    pub mark: Mark,
+    /// What it says.
+    pub text: String,
+    /// When it goes.
+    pub until: Timestamp,
+}
+
+impl App {
+    /// Before anything is known.
+    pub fn new(
+        theme: Theme,
+        snapshot: Arc<Snapshot>,
+        stage: Option<Stage>,
+        now: Timestamp,
+    ) -> Result<Self, KeyConflict> {
+        let mut app = Self {
+            theme,
+            keymap: keymap()?,
+            latest: Arc::clone(&snapshot),
+            snapshot,
+            reading: false,
+            diagnosis: Diagnosis::default(),
+            evidence: Evidence::none(),
+            now,
+            places: Stack::default(),
+            home: Home::default(),
+            tree: TreePane::default(),
+            detail: Detail::default(),
+            changes: Changes::default(),
+            lists: HashMap::new(),
+            probed: VecDeque::new(),
+            good: HashMap::new(),
+            overlay: None,
+            toast: None,
+            running: BTreeSet::new(),
+            via: Via::default(),
+            tests: Tests::Off,
+            retests: 0,
+            read_only: false,
+            around: HashMap::new(),
+            matrix: None,
+            preparing: None,
+            question: None,
+            jobs: 0,
+            stage,
+            diagnosed_at: None,
+        };
+        if let Some(stage) = app.stage.clone() {
+            app.explain(&stage);
+        }
+        Ok(app)
+    }
+
+    /// Shows a short message for a few seconds.
+    pub fn say(&mut self, mark: Mark, text: impl Into<String>) {
+        self.say_for(6, mark, text.into());
+    }
+
+    /// Says what a stage of the guide is about, for as long as reading it takes.
+    pub fn explain(&mut self, stage: &Stage) {
+        self.say_for(30, Mark::Info, format!("{}. {}", stage.title, stage.text));
+    }
+
+    /// Shows a message for so many seconds.
+    pub fn say_for(&mut self, seconds: i64, mark: Mark, text: String) {
+        let until = self
+            .now
+            .saturating_add(SignedDuration::from_secs(seconds))
+            .unwrap_or(self.now);
+        self.toast = Some(Toast { mark, text, until });
+    }
+}

@@ -1,0 +1,119 @@
+//! What happens to the terminal interface, and what it asks for.
+
+use std::sync::Arc;
+
+use crossterm::event::KeyEvent;
+use jiff::Timestamp;
+use ngf_tls::transcript::Transcript;
+
+use crate::tui::state::job::{BesideDone, FixNews, GridNews, Job, ProbeDone, SurveyNews};
+use ngf_cluster::{
+    making::{Agreed, Preparation},
+    transport::Confirmation,
+};
+use ngf_core::{
+    diagnosis::{Diagnosis, Evidence, plan::PlanKey},
+    fix::FixPlan,
+    logs::PodLog,
+    model::snapshot::Snapshot,
+};
+
+/// Something that happened.
+#[derive(Debug)]
+pub enum Event {
+    /// A key was pressed.
+    Key(KeyEvent),
+    /// Text was pasted.
+    Paste(String),
+    /// The terminal has another size; drawing again is all there is to do.
+    Resized,
+    /// Time passed.
+    Tick,
+    /// The cluster changed.
+    Snapshot(Arc<Snapshot>),
+    /// A diagnosis is ready.
+    Diagnosed(Box<Diagnosed>),
+    /// It is known what a job needs made first, or why it cannot be.
+    Prepared(Box<Job>, Result<Preparation, String>),
+    /// A probe ran, or could not.
+    Probed(Box<ProbeDone>),
+    /// It is known what stands beside a probe.
+    Beside(Box<BesideDone>),
+    /// It is known, by a second handshake, what the backend makes of the client certificate.
+    Settled(PlanKey, Timestamp, Arc<Transcript>),
+    /// A container's log says something new.
+    Logged(Box<PodLog>),
+    /// These probes have ended or were cancelled.
+    ProbesEnded(Vec<PlanKey>),
+    /// News of the survey that tests every path.
+    Survey(SurveyNews),
+    /// News of the matrix of this number.
+    Grid(u64, GridNews),
+    /// A fix was tried or applied.
+    Fix(Box<FixNews>),
+    /// What was made for a probe could not be removed: a sentence each.
+    Left(Vec<String>),
+    /// The embedded cluster reached a stage of the guide.
+    Stage(Stage),
+    /// Something that was asked for failed: a sentence.
+    Failed(String),
+    /// Something that a person should know: a sentence.
+    Message(String),
+}
+
+/// A diagnosis, with what it was made of.
+#[derive(Debug)]
+pub struct Diagnosed {
+    /// What it was made of.
+    pub snapshot: Arc<Snapshot>,
+    /// What it says.
+    pub diagnosis: Diagnosis,
+}
+
+/// Something to do that is not the state's to do.
+#[derive(Debug)]
+pub enum Effect {
+    /// Diagnose this, and send [`Event::Diagnosed`]; a newer request makes an older one void.
+    Diagnose {
+        /// The objects.
+        snapshot: Arc<Snapshot>,
+        /// What was measured.
+        evidence: Evidence,
+    },
+    /// Let go of these, which were replaced: with ten thousand routes that takes longer than a key may.
+    Forget(Box<Diagnosed>),
+    /// Find out what this needs made first, and send [`Event::Prepared`].
+    Prepare(Box<Job>),
+    /// Make what was agreed to, if anything; run it; remove what was made. Sends [`Event::Probed`],
+    /// [`Event::Beside`] and [`Event::ProbesEnded`], or [`Event::Grid`].
+    Run(Box<Job>, Option<Agreed>),
+    /// Stop whatever runs, and remove what was made for it.
+    CancelProbes,
+    /// Whether the matrix goes on, round after round.
+    Watch(bool),
+    /// Let the API server try this, and send [`Event::Fix`].
+    TryFix(u64, Box<FixPlan>),
+    /// Apply this, which somebody was shown and agreed to, and send [`Event::Fix`].
+    ApplyFix(u64, Box<FixPlan>, Confirmation),
+    /// Bring the embedded cluster to the stage with this number.
+    GoToStage(usize),
+    /// Stop until the shell continues the program.
+    Suspend,
+    /// End.
+    Quit,
+}
+
+/// A stage of the guide.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stage {
+    /// From 0.
+    pub index: usize,
+    /// How many there are.
+    pub of: usize,
+    /// What is walked: `guide`, or `scenario wrong-ca`.
+    pub walk: String,
+    /// A few words.
+    pub title: String,
+    /// What has just been done to the cluster, in a sentence or two.
+    pub text: String,
+}

@@ -1,0 +1,257 @@
+//! What takes longer than a key: probes and matrices, what they need made first, and fixes. The world
+//! that effects act on.
+
+use std::collections::BTreeSet;
+
+use futures::{
+    FutureExt,
+    future::{BoxFuture, ready},
+};
+use jiff::Timestamp;
+use ngf_tls::transcript::Transcript;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use crate::tui::state::event::Stage;
+use ngf_cluster::{
+    beside::Beside,
+    grid::{Done, Grid},
+    making::{Agreed, Made, Preparation},
+    prober::survey::Tested,
+    transport::{Confirmation, Leftovers, Via, WayTaken},
+};
+use ngf_core::{
+    diagnosis::{
+        evidence::Probed,
+        plan::{PlanKey, ProbePlan},
+    },
+    fix::FixPlan,
+    logs::PodLog,
+    model::object::ObjectRef,
+    rendered::InPod,
+};
+
+/// Why there is nothing to act on.
+const NO_CLUSTER: &str = "a live probe needs a cluster, and these objects come from files";
+
+/// Something to probe, by a way.
+#[derive(Debug, Clone)]
+pub struct Job {
+    /// Tells this one from others.
+    pub number: u64,
+    /// The way.
+    pub via: Via,
+    /// What to do.
+    pub work: Work,
+}
+
+/// What a [`Job`] does.
+#[derive(Debug, Clone)]
+pub enum Work {
+    /// Each of these once, and what stands beside them.
+    Probes(Vec<ProbePlan>),
+    /// A first handshake for every path, by transports that write nothing.
+    Survey,
+    /// Every endpoint of this Gateway from every data-plane pod.
+    Grid {
+        /// The Gateway.
+        gateway: ObjectRef,
+        /// Again and again.
+        watch: bool,
+    },
+}
+
+impl Work {
+    /// The Gateways whose data planes it probes from.
+    pub fn gateways(&self) -> Vec<ObjectRef> {
+        match self {
+            Self::Probes(plans) => ngf_cluster::making::gateways(plans),
+            Self::Survey => Vec::new(),
+            Self::Grid { gateway, .. } => vec![gateway.clone()],
+        }
+    }
+}
+
+pub use ngf_cluster::prober::{By, Seen};
+
+/// A probe that ended.
+#[derive(Debug, Clone)]
+pub struct ProbeDone {
+    /// What was tried, and what came of it.
+    pub probed: Probed,
+    /// The way that it went; `None` where it went none.
+    pub way: Option<WayTaken>,
+    /// The data-plane pod from whose container it left.
+    pub place: Option<String>,
+    /// What stands beside it is being asked for.
+    pub beside_follows: bool,
+}
+
+/// What stands beside a probe, once it is known.
+#[derive(Debug, Clone)]
+pub struct BesideDone {
+    /// The connection.
+    pub key: PlanKey,
+    /// When its probe began.
+    pub at: Timestamp,
+    /// What stands beside it; `None` where that was cancelled.
+    pub beside: Option<Beside>,
+}
+
+/// News of a survey.
+#[derive(Debug, Clone)]
+pub enum SurveyNews {
+    /// It begins: so many paths, through this transport.
+    Began {
+        /// How many paths.
+        paths: usize,
+        /// How many handshakes.
+        handshakes: usize,
+        /// The transport.
+        via: Via,
+    },
+    /// A handshake ended.
+    Done(Box<Tested>),
+    /// What nginx is really using in the data-plane pods, read because something failed.
+    Using(Vec<InPod>),
+    /// It is over.
+    Ended,
+}
+
+/// News of a matrix.
+#[derive(Debug, Clone)]
+pub enum GridNews {
+    /// A round begins; nothing of it is probed yet.
+    Began(Box<Grid>),
+    /// A cell is done.
+    Done(Box<Done>),
+    /// What nginx is really using in the data-plane pods, read because something failed.
+    Using(Vec<InPod>),
+    /// A round ended.
+    Ended(Box<Grid>),
+    /// A round could not be run: a sentence.
+    Failed(String),
+    /// There will be no further round.
+    Over,
+}
+
+/// What came of trying or applying a fix: lines that say what the API server answered, or a sentence.
+#[derive(Debug, Clone)]
+pub struct FixNews {
+    /// Which fix.
+    pub number: u64,
+    /// It was applied; otherwise only tried (`--dry-run=server`).
+    pub applied: bool,
+    /// What came of it.
+    pub result: Result<Vec<String>, String>,
+}
+
+/// What effects act on: a cluster, files, the embedded cluster. Where a method is not its own, it
+/// says that there is no cluster.
+pub trait World: Send + Sync + 'static {
+    /// Finds out what a job needs made first.
+    fn prepare<'a>(&'a self, _: &'a Job) -> BoxFuture<'a, Result<Preparation, String>> {
+        ready(Ok(Preparation::default())).boxed()
+    }
+
+    /// Makes what somebody agreed to; all of it is in `leftovers` until it is gone again.
+    fn make<'a>(
+        &'a self,
+        _: Agreed,
+        _: &'a Leftovers,
+        _: &'a CancellationToken,
+    ) -> BoxFuture<'a, Result<Made, String>> {
+        no_cluster()
+    }
+
+    /// Runs a probe; a sentence where it cannot be run.
+    fn probe<'a>(
+        &'a self,
+        _: &'a ProbePlan,
+        _: &'a By,
+        _: &'a CancellationToken,
+    ) -> BoxFuture<'a, Result<Seen, String>> {
+        no_cluster()
+    }
+
+    /// Asks as the gateway's client, reads logs, resolves names; after a probe that began at this
+    /// time.
+    fn beside<'a>(
+        &'a self,
+        _: &'a ProbePlan,
+        _: &'a Seen,
+        _: Timestamp,
+        _: &'a CancellationToken,
+    ) -> BoxFuture<'a, Option<Beside>> {
+        ready(None).boxed()
+    }
+
+    /// Where a probe leaves open whether the backend demands the client certificate that it took, asks
+    /// once more; the completed transcript, where it says more then.
+    fn settle<'a>(
+        &'a self,
+        _: &'a Seen,
+        _: &'a CancellationToken,
+    ) -> BoxFuture<'a, Option<Transcript>> {
+        ready(None).boxed()
+    }
+
+    /// One round of a matrix; its news, but for the end, go to the channel.
+    fn grid<'a>(
+        &'a self,
+        _: &'a ObjectRef,
+        _: &'a By,
+        _: &'a CancellationToken,
+        _: mpsc::Sender<GridNews>,
+    ) -> BoxFuture<'a, Result<Grid, String>> {
+        no_cluster()
+    }
+
+    /// Called once the screen is drawn: what is to be said on it from then on, a sentence each.
+    fn messages(&self) -> Option<mpsc::Receiver<String>> {
+        None
+    }
+
+    /// Tests every path, bounded in number, rate and time; its news go to the channel.
+    fn survey<'a>(
+        &'a self,
+        _: Via,
+        _: &'a CancellationToken,
+        _: mpsc::Sender<SurveyNews>,
+    ) -> BoxFuture<'a, ()> {
+        ready(()).boxed()
+    }
+
+    /// What logs say, as they grow, until `cancel`; `None` where there are none.
+    fn logs(&self, _: &CancellationToken) -> Option<mpsc::Receiver<PodLog>> {
+        None
+    }
+
+    /// Lets the API server try a fix, without doing it.
+    fn try_fix<'a>(&'a self, _: &'a FixPlan) -> BoxFuture<'a, Result<Vec<String>, String>> {
+        no_cluster()
+    }
+
+    /// Does a fix that somebody was shown and agreed to.
+    fn apply_fix<'a>(
+        &'a self,
+        _: &'a FixPlan,
+        _: Confirmation,
+    ) -> BoxFuture<'a, Result<Vec<String>, String>> {
+        no_cluster()
+    }
+
+    /// Brings the embedded cluster to a stage of the guide.
+    fn go_to_stage(&self, _: usize) -> BoxFuture<'_, Result<Stage, String>> {
+        ready(Err("only the demo has stages".to_owned())).boxed()
+    }
+}
+
+fn no_cluster<'a, T: Send + 'a>() -> BoxFuture<'a, Result<T, String>> {
+    ready(Err(NO_CLUSTER.to_owned())).boxed()
+}
+
+/// The connections of these plans.
+pub(crate) fn keys(plans: &[ProbePlan]) -> BTreeSet<PlanKey> {
+    plans.iter().map(ProbePlan::key).collect()
+}

@@ -1,0 +1,303 @@
+//! The lists, as in k9s: one state for all of them. Trouble comes first, `/` filters, `s` sorts.
+
+use std::cmp::Ordering;
+
+use jiff::Timestamp;
+use ngf_ui::{Mark, scroll::ListState};
+
+use crate::tui::state::{ids::ViewId, place::Subject};
+use ngf_core::model::object::ObjectRef;
+
+/// A cell of a row.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Cell {
+    /// What it says.
+    pub text: String,
+    /// By what it is sorted, where that is a number.
+    pub number: Option<i64>,
+}
+
+impl From<String> for Cell {
+    fn from(text: String) -> Self {
+        Self { text, number: None }
+    }
+}
+
+impl From<&str> for Cell {
+    fn from(text: &str) -> Self {
+        Self::from(text.to_owned())
+    }
+}
+
+impl Cell {
+    /// A cell that is sorted by a number.
+    pub fn sorted(text: impl Into<String>, number: i64) -> Self {
+        Self {
+            text: text.into(),
+            number: Some(number),
+        }
+    }
+
+    /// A number of things.
+    pub fn count(number: usize) -> Self {
+        Self::counted(number.to_string(), number)
+    }
+
+    /// Words that are sorted by a number of things.
+    pub fn counted(text: impl Into<String>, number: usize) -> Self {
+        Self::sorted(text, i64::try_from(number).unwrap_or(i64::MAX))
+    }
+
+    fn compare(&self, other: &Self) -> Ordering {
+        match (self.number, other.number) {
+            (Some(one), Some(other)) => one.cmp(&other),
+            // What has no number, such as a probe that never was, comes last.
+            (Some(_), None) => Ordering::Less,
+            (None, Some(_)) => Ordering::Greater,
+            (None, None) => self.text.cmp(&other.text),
+        }
+    }
+}
+
+/// What Enter opens.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Target {
+    /// A node of the tree, at its fault.
+    Page(Subject),
+    /// An object, on a tab.
+    Tab(Subject, ViewId),
+    /// A probe of this run, by its number.
+    Probe(u64),
+}
+
+/// A row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Row {
+    /// How what it is about is.
+    pub mark: Mark,
+    /// Its cells, one for each column.
+    pub cells: Vec<Cell>,
+    /// What Enter opens.
+    pub target: Target,
+    /// The object that it is about, by which it stays selected.
+    pub object: Option<ObjectRef>,
+}
+
+/// State of a list.
+#[derive(Debug, Default)]
+pub struct ListPane {
+    /// The diagnosis that the rows were made of.
+    pub made_for: Option<(Timestamp, usize)>,
+    /// All rows, in their natural order.
+    pub rows: Vec<Row>,
+    /// The rows that the filter leaves, as they are sorted.
+    pub shown: Vec<usize>,
+    /// The filter; empty for none.
+    pub filter: String,
+    /// The column by which it is sorted, and whether from the greatest to the least; trouble first if `None`.
+    pub sort: Option<(usize, bool)>,
+    /// Selection and scroll position.
+    pub state: ListState,
+}
+
+impl ListPane {
+    /// Takes new rows; the selected one stays selected.
+    pub fn take(&mut self, rows: Vec<Row>) {
+        let selected = self.selected().cloned();
+        self.rows = rows;
+        self.arrange();
+        let Some(selected) = selected else { return };
+        let is_same = |row: &Row| row.object == selected.object && row.target == selected.target;
+        let place = self
+            .shown
+            .iter()
+            .position(|index| is_same(&self.rows[*index]));
+        if let Some(place) = place {
+            self.state.selected = place;
+        }
+    }
+
+    /// The selected row.
+    pub fn selected(&self) -> Option<&Row> {
+        let index = self.shown.get(self.state.selected)?;
+        self.rows.get(*index)
+    }
+
+    /// Filters and sorts.
+    pub fn arrange(&mut self) {
+        let words = Words::of(&self.filter);
+        let rows = &self.rows;
+        let mut shown: Vec<usize> = (0..rows.len())
+            .filter(|index| words.matches(&rows[*index]))
+            .collect();
+        match self.sort {
+            None => shown.sort_by_key(|index| rank(rows[*index].mark)),
+            Some((column, descending)) => {
+                let empty = Cell::default();
+                let cell = |index: &usize| rows[*index].cells.get(column).unwrap_or(&empty);
+                shown.sort_by(|one, other| {
+                    let order = cell(one).compare(cell(other));
+                    if descending { order.reverse() } else { order }
+                });
+            }
+        }
+        self.shown = shown;
+        self.state = self.state.of(self.shown.len());
+        self.state.selected = self.state.selected.min(self.shown.len().saturating_sub(1));
+    }
+
+    /// Sorts by the next column; after the last one trouble comes first again.
+    pub fn sort_by_next(&mut self, columns: usize) {
+        self.sort = match self.sort {
+            None => Some((0, false)),
+            Some((column, _)) if column + 1 < columns => Some((column + 1, false)),
+            Some(_) => None,
+        };
+        self.arrange();
+    }
+
+    /// Turns the order around.
+    pub fn reverse(&mut self) {
+        let (column, descending) = self.sort.unwrap_or((0, false));
+        self.sort = Some((column, !descending));
+        self.arrange();
+    }
+
+    /// Filters by these words.
+    pub fn set_filter(&mut self, filter: &str) {
+        filter.clone_into(&mut self.filter);
+        self.state.selected = 0;
+        self.arrange();
+    }
+}
+
+/// The worst first.
+fn rank(mark: Mark) -> u8 {
+    match mark {
+        Mark::Failed => 0,
+        Mark::Warning => 1,
+        Mark::Unknown => 2,
+        Mark::Info => 3,
+        Mark::Ok => 4,
+        Mark::Muted => 5,
+    }
+}
+
+/// A filter: all of its words must occur, those after `!` must not.
+#[derive(Debug, Clone, Default)]
+pub struct Words {
+    wanted: Vec<String>,
+    unwanted: Vec<String>,
+}
+
+impl Words {
+    /// The words of a filter.
+    pub fn of(filter: &str) -> Self {
+        let mut words = Self::default();
+        for word in filter.to_lowercase().split_whitespace() {
+            match word.strip_prefix('!') {
+                Some("") => {}
+                Some(word) => words.unwanted.push(word.to_owned()),
+                None => words.wanted.push(word.to_owned()),
+            }
+        }
+        words
+    }
+
+    /// Whether a text meets the filter.
+    pub fn meets(&self, text: &str) -> bool {
+        if self.wanted.is_empty() && self.unwanted.is_empty() {
+            return true;
+        }
+        let text = text.to_lowercase();
+        self.wanted.iter().all(|word| text.contains(word.as_str()))
+            && !self
+                .unwanted
+                .iter()
+                .any(|word| text.contains(word.as_str()))
+    }
+
+    fn matches(&self, row: &Row) -> bool {
+        if self.wanted.is_empty() && self.unwanted.is_empty() {
+            return true;
+        }
+        let cells: Vec<&str> = row.cells.iter().map(|cell| cell.text.as_str()).collect();
+        self.meets(&cells.join("\n"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(mark: Mark, name: &str, number: i64) -> Row {
+        Row {
+            mark,
+            cells: vec![name.into(), Cell::sorted(number.to_string(), number)],
+            target: Target::Probe(number as u64),
+            object: None,
+        }
+    }
+
+    fn names(pane: &ListPane) -> Vec<&str> {
+        let rows = pane.shown.iter().map(|index| &pane.rows[*index]);
+        rows.map(|row| row.cells[0].text.as_str()).collect()
+    }
+
+    #[test]
+    fn trouble_comes_first_and_any_column_sorts() {
+        let mut pane = ListPane::default();
+        pane.take(vec![
+            row(Mark::Ok, "b", 10),
+            row(Mark::Failed, "c", 9),
+            row(Mark::Unknown, "a", 100),
+        ]);
+        assert_eq!(names(&pane), ["c", "a", "b"]);
+        pane.sort_by_next(2);
+        assert_eq!(names(&pane), ["a", "b", "c"]);
+        pane.sort_by_next(2);
+        assert_eq!(names(&pane), ["c", "b", "a"], "by number, not by text");
+        pane.reverse();
+        assert_eq!(names(&pane), ["a", "b", "c"]);
+        pane.sort_by_next(2);
+        assert_eq!(pane.sort, None);
+    }
+
+    #[test]
+    fn two_words_are_and_and_an_exclamation_mark_is_not() {
+        let mut pane = ListPane::default();
+        pane.take(vec![
+            row(Mark::Ok, "payments api", 1),
+            row(Mark::Ok, "payments web", 2),
+            row(Mark::Ok, "shop api", 3),
+        ]);
+        for (filter, expected) in [
+            ("pay", &["payments api", "payments web"][..]),
+            ("API pay", &["payments api"]),
+            ("!pay", &["shop api"]),
+            ("api !shop", &["payments api"]),
+            ("!", &["payments api", "payments web", "shop api"]),
+            ("none", &[]),
+        ] {
+            pane.set_filter(filter);
+            assert_eq!(names(&pane), expected, "{filter}");
+        }
+        assert!(pane.selected().is_none());
+    }
+
+    #[test]
+    fn the_selected_row_stays_selected_when_rows_change() {
+        let mut pane = ListPane::default();
+        pane.take(vec![row(Mark::Ok, "a", 1), row(Mark::Ok, "b", 2)]);
+        pane.state.selected = 1;
+        pane.take(vec![
+            row(Mark::Failed, "c", 3),
+            row(Mark::Ok, "a", 1),
+            row(Mark::Ok, "b", 2),
+        ]);
+        assert_eq!(
+            pane.selected().map(|row| row.cells[0].text.as_str()),
+            Some("b")
+        );
+    }
+}

@@ -1,0 +1,17 @@
+//! What the terminal interface knows and shows, and the events that change it.
+
+pub mod action;
+mod app;
+pub mod changes;
+pub mod edit;
+pub mod event;
+pub mod fix;
+pub mod ids;
+pub mod job;
+pub mod list;
+pub mod matrix;
+pub mod place;
+mod selected;
+pub mod tree;
+
+pub use app::*;

@@ -1,0 +1,194 @@
+//! What is selected: in the place that is on the screen, or by the page that is.
+
+use crate::tui::state::{
+    App, BesideState, SeenProbe, Shown,
+    list::{Row, Target},
+    place::Place,
+};
+use ngf_cluster::transport::WayTaken;
+use ngf_core::{
+    diagnosis::{evidence::Probed, plan::ProbePlan, problems::Problem},
+    model::{
+        object::ObjectRef,
+        topology::{Node, NodeId, NodeIx},
+    },
+};
+
+/// So many probes of this run are kept; the oldest go first.
+const PROBES: usize = 500;
+
+impl App {
+    /// The place that is on the screen.
+    pub fn place(&self) -> &Place {
+        self.places.top()
+    }
+
+    /// The node of the tree that the place is about, or that is selected in it.
+    pub fn selected(&self) -> Option<(NodeIx, &Node)> {
+        let topology = &self.diagnosis.topology;
+        let index = match self.place() {
+            Place::Problems => topology.find(&self.selected_problem_place()?)?,
+            Place::Tree => self.tree.selected()?,
+            Place::List(_) => match &self.selected_row()?.target {
+                Target::Page(subject) | Target::Tab(subject, _) => return subject.find(topology),
+                Target::Probe(_) => return None,
+            },
+            Place::Matrix => *topology.places(&self.matrix.as_ref()?.gateway).first()?,
+            Place::Page(_) | Place::Step(_) => return self.places.subject()?.find(topology),
+        };
+        Some((index, topology.node(index)))
+    }
+
+    /// The object that is selected, or that the page is about.
+    pub fn selected_object(&self) -> Option<&ObjectRef> {
+        if let Some(subject) = self.places.subject() {
+            return subject.object.as_ref();
+        }
+        self.selected().and_then(|(_, node)| node.object.as_ref())
+    }
+
+    /// The selected row of the list that is on the screen.
+    pub fn selected_row(&self) -> Option<&Row> {
+        match self.place() {
+            Place::List(list) => self.lists.get(list)?.selected(),
+            _ => None,
+        }
+    }
+
+    /// Keeps a probe for the list of this run's probes.
+    pub fn remember_probe(
+        &mut self,
+        probed: &Probed,
+        way: Option<WayTaken>,
+        place: Option<String>,
+    ) {
+        let number = self.probed.back().map_or(1, |last| last.number + 1);
+        self.probed.push_back(SeenProbe {
+            number,
+            probed: probed.clone(),
+            way,
+            place,
+        });
+        if self.probed.len() > PROBES {
+            self.probed.pop_front();
+        }
+    }
+
+    /// The selected problem of the home screen.
+    pub fn selected_problem(&self) -> Option<&Problem> {
+        self.home.problems.get(self.home.list.selected)
+    }
+
+    /// The problem that the place is about: the selected one, or that of the page.
+    pub fn problem(&self) -> Option<&Problem> {
+        let Some(subject) = self.places.subject() else {
+            return match self.place() {
+                Place::Problems => self.selected_problem(),
+                _ => None,
+            };
+        };
+        let key = subject.problem.as_ref()?;
+        self.home
+            .problems
+            .iter()
+            .find(|problem| problem.key == *key)
+    }
+
+    /// Where the selected entry of the home screen is in the tree: of the untested paths, or else of all, the
+    /// first.
+    fn selected_problem_place(&self) -> Option<NodeId> {
+        let topology = &self.diagnosis.topology;
+        match self.selected_problem() {
+            Some(problem) => problem.place.clone(),
+            None => {
+                let coverage = &self.diagnosis.coverage;
+                let untested = coverage.untested.first().map(|path| &path.path);
+                let path = untested.or(coverage.paths.first().map(|path| &path.path))?;
+                let route = topology.places(&path.route).first()?;
+                Some(topology.node(*route).id.clone())
+            }
+        }
+    }
+
+    /// The last good probe of the connection that is shown.
+    pub fn good_probe(&self) -> Option<&Probed> {
+        let shown = self.shown_probe()?;
+        self.good.get(&shown.probed.plan.key())
+    }
+
+    /// The probes of connections at or below the selected node (or, for an endpoint or a Service,
+    /// of that), the worst first.
+    pub fn probes_of_selected(&self) -> Vec<&Probed> {
+        let Some((index, _)) = self.selected() else {
+            return Vec::new();
+        };
+        let mut probes: Vec<&Probed> = self
+            .evidence
+            .probes()
+            .filter(|probed| self.concerns(index, &probed.plan))
+            .collect();
+        probes.sort_by_key(|probed| match &probed.result {
+            Err(_) => 0,
+            Ok(transcript) if transcript.nginx.outcome != ngf_tls::transcript::Outcome::Ok => 1,
+            Ok(_) => 2,
+        });
+        probes
+    }
+
+    /// The handshake that is shown: that of a cell of the matrix, or one of the selection's.
+    pub fn shown_probe(&self) -> Option<Shown<'_>> {
+        if let Some(opened) = &self.detail.opened {
+            return Some(Shown {
+                probed: &opened.probed,
+                number: 0,
+                count: 1,
+                way: opened.way.as_ref(),
+                beside: &BesideState::NotAsked,
+            });
+        }
+        let all = self.probes_of_selected();
+        let count = all.len();
+        let number = self.detail.endpoint.checked_rem(count)?;
+        let probed = all[number];
+        let around = self.around.get(&probed.plan.key());
+        let around = around.filter(|around| around.at == probed.at);
+        Some(Shown {
+            probed,
+            number,
+            count,
+            way: around.map(|around| &around.way),
+            beside: around.map_or(&BesideState::NotAsked, |around| &around.beside),
+        })
+    }
+
+    /// Whether a plan's connection is at or below a node.
+    fn concerns(&self, index: NodeIx, plan: &ProbePlan) -> bool {
+        use ngf_core::model::topology::What;
+        let topology = &self.diagnosis.topology;
+        // From the node upwards every level that the plan names must agree.
+        std::iter::once(index)
+            .chain(topology.ancestors(index))
+            .all(|place| {
+                let node = topology.node(place);
+                match &node.what {
+                    What::Group(_) | What::Class | What::ListenerSet | What::Policy { .. } => true,
+                    What::Gateway => node.object.as_ref() == Some(&plan.gateway),
+                    What::Listener { name } => {
+                        plan.listener.as_ref().is_none_or(|(owner, listener)| {
+                            listener == name && node.object.as_ref() == Some(owner)
+                        })
+                    }
+                    What::Route { .. } => node.object.as_ref() == Some(&plan.route),
+                    What::Rule { index } => *index == plan.rule,
+                    What::Backend(backend) => {
+                        backend.service.as_ref() == Some(&plan.service)
+                            && backend.port.is_none_or(|port| port == plan.port)
+                    }
+                    What::Endpoint(endpoint) => {
+                        endpoint.address == plan.endpoint.address
+                            && endpoint.port == plan.endpoint.port
+                    }
+                }
+            })
+    }
+}

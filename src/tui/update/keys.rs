@@ -1,0 +1,260 @@
+//! Keys: what each means where it is pressed.
+
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use ngf_ui::{
+    keymap::KeyChord,
+    scroll::{ListState, ScrollState},
+    theme::Mark,
+    widgets::{palette::PaletteState, prompt::PromptState},
+};
+
+use super::{findings, go_to_stage, moving, opening, probing};
+use crate::tui::{
+    state::{App, Overlay, action::Action, edit::edit, event::Effect, place::contexts},
+    views::{
+        VIEWS, handshake,
+        palette::{commands, entries},
+    },
+};
+use ngf_cluster::transport::Via;
+
+pub(super) fn pasted(app: &mut App, text: &str) -> Vec<Effect> {
+    match &mut app.overlay {
+        Some(Overlay::Filter(prompt, _)) => prompt.insert(text),
+        Some(Overlay::Palette(palette)) => palette.prompt.insert(text),
+        _ => return Vec::new(),
+    }
+    apply_filter(app);
+    Vec::new()
+}
+
+pub(super) fn pressed(app: &mut App, key: KeyEvent) -> Vec<Effect> {
+    let Some(chord) = KeyChord::pressed(key) else {
+        return Vec::new();
+    };
+    let control = |c| key.code == KeyCode::Char(c) && key.modifiers.contains(KeyModifiers::CONTROL);
+    // Whatever has the keys: this suspends the program.
+    if control('z') {
+        return vec![Effect::Suspend];
+    }
+    // What lies over the panes is closed as by escape; without it, the program ends.
+    let (key, chord) = match &app.overlay {
+        Some(_) if control('c') => (
+            KeyCode::Esc.into(),
+            KeyChord::new(KeyCode::Esc, KeyModifiers::NONE),
+        ),
+        _ => (key, chord),
+    };
+    match app.overlay.take() {
+        None => match app.keymap.action(chord, &contexts(app)) {
+            Some(action) => perform(app, action),
+            None => {
+                app.say(Mark::Info, format!("no key {chord} here; ? lists the keys"));
+                Vec::new()
+            }
+        },
+        Some(overlay) => overlay_key(app, overlay, key, chord),
+    }
+}
+
+fn overlay_key(app: &mut App, overlay: Overlay, key: KeyEvent, chord: KeyChord) -> Vec<Effect> {
+    match overlay {
+        Overlay::Help(mut scroll) => {
+            let stays = scrolled(app, chord, &mut scroll);
+            app.overlay = stays.then_some(Overlay::Help(scroll));
+            Vec::new()
+        }
+        Overlay::Explain(code, mut scroll) => {
+            let stays = scrolled(app, chord, &mut scroll);
+            app.overlay = stays.then_some(Overlay::Explain(code, scroll));
+            Vec::new()
+        }
+        Overlay::Via(list) => via_key(app, list, chord),
+        Overlay::Question(mut question) => match answer(app, key, chord, &mut question.scroll) {
+            Answer::Yes if probing::meant(app, &question, key) => probing::agreed(app, *question),
+            Answer::No => probing::declined(app),
+            Answer::Yes | Answer::None => {
+                app.overlay = Some(Overlay::Question(question));
+                Vec::new()
+            }
+        },
+        Overlay::Fix(mut dialog) => match answer(app, key, chord, &mut dialog.scroll) {
+            // Enter may have been meant for what was there before the API server answered.
+            Answer::Yes if key.code != KeyCode::Enter || !dialog.asks() => {
+                findings::confirm_fix(app, dialog)
+            }
+            Answer::No => Vec::new(),
+            Answer::Yes | Answer::None => {
+                app.overlay = Some(Overlay::Fix(dialog));
+                Vec::new()
+            }
+        },
+        Overlay::Filter(prompt, before) => filter_key(app, prompt, before, key),
+        Overlay::Palette(palette) => palette_key(app, palette, key),
+    }
+}
+
+/// What a person says to a question.
+enum Answer {
+    Yes,
+    No,
+    /// Nothing yet: they read.
+    None,
+}
+
+fn answer(app: &App, key: KeyEvent, chord: KeyChord, scroll: &mut ScrollState) -> Answer {
+    match key.code {
+        KeyCode::Char('y') | KeyCode::Enter => Answer::Yes,
+        KeyCode::Char('n') | KeyCode::Esc => Answer::No,
+        _ if scrolled(app, chord, scroll) => Answer::None,
+        _ => Answer::No,
+    }
+}
+
+fn via_key(app: &mut App, mut list: ListState, chord: KeyChord) -> Vec<Effect> {
+    list = list.of(Via::ALL.len());
+    match app.keymap.action(chord, &[]) {
+        Some(Action::Up) => list.previous(),
+        Some(Action::Down) => list.next(),
+        Some(Action::First) => list.first(),
+        Some(Action::Last) => list.last(),
+        Some(Action::Open) => {
+            probing::choose_way(app, Via::ALL[list.selected]);
+            return Vec::new();
+        }
+        Some(Action::Back | Action::Quit | Action::Via) => return Vec::new(),
+        _ => {}
+    }
+    app.overlay = Some(Overlay::Via(list));
+    Vec::new()
+}
+
+/// Keys of an overlay that only scrolls: whether it stays open.
+fn scrolled(app: &App, chord: KeyChord, scroll: &mut ScrollState) -> bool {
+    match app.keymap.action(chord, &[]) {
+        Some(Action::Up) => scroll.scroll_by(-1),
+        Some(Action::Down) => scroll.scroll_by(1),
+        Some(Action::PageUp) => scroll.page_up(),
+        Some(Action::PageDown) => scroll.page_down(),
+        Some(Action::First) => scroll.first(),
+        Some(Action::Last) => scroll.last(),
+        Some(Action::Back | Action::Quit | Action::Open | Action::Help) => return false,
+        _ => {}
+    }
+    true
+}
+
+fn filter_key(
+    app: &mut App,
+    mut prompt: PromptState,
+    before: String,
+    key: KeyEvent,
+) -> Vec<Effect> {
+    match key.code {
+        KeyCode::Enter => {}
+        KeyCode::Esc => opening::set_filter(app, &before),
+        _ => {
+            edit(&mut prompt, key);
+            app.overlay = Some(Overlay::Filter(prompt, before));
+            apply_filter(app);
+        }
+    }
+    Vec::new()
+}
+
+fn apply_filter(app: &mut App) {
+    if let Some(Overlay::Filter(prompt, _)) = &app.overlay {
+        let text = prompt.text().to_owned();
+        opening::set_filter(app, &text);
+    }
+}
+
+fn palette_key(app: &mut App, mut palette: PaletteState, key: KeyEvent) -> Vec<Effect> {
+    match key.code {
+        KeyCode::Esc => {}
+        KeyCode::Enter => {
+            if let Some(index) = palette.runs(&entries(app)) {
+                return perform(app, commands(app)[index]);
+            }
+            let typed = palette.prompt.text().trim().to_owned();
+            app.say(
+                Mark::Warning,
+                format!("no command {typed:?}; : lists them all"),
+            );
+        }
+        KeyCode::Up => {
+            palette.list.previous();
+            palette.is_chosen = true;
+            app.overlay = Some(Overlay::Palette(palette));
+        }
+        KeyCode::Down => {
+            palette.list.next();
+            palette.is_chosen = true;
+            app.overlay = Some(Overlay::Palette(palette));
+        }
+        _ => {
+            if edit(&mut palette.prompt, key) {
+                palette.list.first();
+                palette.is_chosen = false;
+            }
+            app.overlay = Some(Overlay::Palette(palette));
+        }
+    }
+    Vec::new()
+}
+
+/// Carries an action out.
+pub fn perform(app: &mut App, action: Action) -> Vec<Effect> {
+    match action {
+        Action::Up => moving::move_by(app, -1),
+        Action::Down => moving::move_by(app, 1),
+        Action::PageUp => moving::page(app, false),
+        Action::PageDown => moving::page(app, true),
+        Action::First => moving::end(app, false),
+        Action::Last => moving::end(app, true),
+        Action::HalfPageUp => moving::half_page(app, -1),
+        Action::HalfPageDown => moving::half_page(app, 1),
+        Action::CellLeft => moving::turn_column(app, -1),
+        Action::CellRight => moving::turn_column(app, 1),
+        Action::Collapse => app.tree.collapse(&app.diagnosis),
+        Action::Expand => app.tree.expand(&app.diagnosis),
+        Action::Toggle => moving::toggle(app),
+        Action::Open => return opening::open(app),
+        Action::Back => opening::back(app),
+        Action::NextProblem => opening::turn_problem(app, 1),
+        Action::PreviousProblem => opening::turn_problem(app, -1),
+        Action::NextView => moving::turn_view(app, 1),
+        Action::PreviousView => moving::turn_view(app, VIEWS.len() - 1),
+        Action::View(index) => opening::show_view(app, VIEWS[index % VIEWS.len()].id),
+        Action::NextEndpoint => moving::turn_endpoint(app, 1),
+        Action::PreviousEndpoint => moving::turn_endpoint(app, -1),
+        Action::Zoom => moving::zoom(app),
+        Action::Replay => handshake::replay(app),
+        Action::ToScale => app.detail.to_scale = !app.detail.to_scale,
+        Action::Compare => handshake::compare(app),
+        Action::GoTo(destination) => opening::go_to(app, destination),
+        Action::Sort => moving::sort(app),
+        Action::Reverse => moving::reverse(app),
+        Action::Filter => {
+            let filter = opening::filter(app);
+            app.overlay = Some(Overlay::Filter(PromptState::with(&filter), filter));
+        }
+        Action::Command => app.overlay = Some(Overlay::Palette(PaletteState::default())),
+        Action::Help => app.overlay = Some(Overlay::Help(ScrollState::default())),
+        Action::Probe => return probing::probe_selected(app),
+        Action::ProbeAll => return probing::probe_all(app),
+        Action::Cancel => return probing::cancel(app),
+        Action::Watch => return probing::watch(app),
+        Action::Via => {
+            let here = Via::ALL.iter().position(|via| *via == app.via);
+            app.overlay = Some(Overlay::Via(ListState::at(here.unwrap_or_default())));
+        }
+        Action::Explain => findings::explain(app),
+        Action::Fix => return findings::show_fix(app),
+        Action::NextStage => return go_to_stage(app, 1),
+        Action::PreviousStage => return go_to_stage(app, -1),
+        Action::Suspend => return vec![Effect::Suspend],
+        Action::Quit => return vec![Effect::Quit],
+    }
+    Vec::new()
+}

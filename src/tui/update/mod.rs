@@ -1,0 +1,260 @@
+//! How the state changes: synchronous and pure. What takes time comes out as effects.
+
+mod findings;
+mod keys;
+mod moving;
+mod opening;
+mod probing;
+
+use std::{collections::HashMap, sync::Arc};
+
+use jiff::Timestamp;
+use ngf_ui::Mark;
+
+pub use self::keys::perform;
+use crate::tui::state::{
+    App,
+    event::{Diagnosed, Effect, Event},
+    list::Words,
+};
+use crate::tui::views;
+use ngf_core::{
+    diagnosis::{
+        Evidence, Finding, Severity, Verdict,
+        problems::{Clues, ProblemKey, problems},
+    },
+    model::{kind::Kind, object::ObjectRef, snapshot::KindState, topology::What},
+};
+
+/// Takes an event in; what is to be done comes out.
+pub fn update(app: &mut App, event: Event, now: Timestamp) -> Vec<Effect> {
+    app.now = now;
+    let effects = match event {
+        Event::Key(key) => keys::pressed(app, key),
+        Event::Paste(text) => keys::pasted(app, &text),
+        Event::Resized => Vec::new(),
+        Event::Tick => tick(app),
+        Event::Snapshot(snapshot) => {
+            if !matches!(snapshot.kinds.get(&Kind::Pod), Some(KindState::Loading)) {
+                let is_there = |pod: &ObjectRef| snapshot.pods.contains_key(pod);
+                app.evidence.forget_logs_of_others(is_there);
+                let names = snapshot.pods.keys().map(|pod| pod.name.as_str()).collect();
+                app.evidence.forget_probes_of_others(&names);
+            }
+            if !app.reading {
+                app.changes.note(&app.latest, &snapshot, now);
+            }
+            app.latest = snapshot;
+            app.reading = false;
+            vec![diagnose(app)]
+        }
+        Event::Diagnosed(diagnosed) => take_diagnosis(app, *diagnosed),
+        Event::Prepared(job, result) => probing::prepared(app, job, result),
+        Event::Probed(done) => probing::probed(app, *done),
+        Event::Logged(log) => {
+            app.evidence.record_log(*log);
+            vec![diagnose(app)]
+        }
+        Event::Beside(done) => {
+            probing::beside(app, *done);
+            Vec::new()
+        }
+        Event::Settled(key, at, transcript) => probing::settled(app, &key, at, transcript),
+        Event::ProbesEnded(keys) => {
+            app.running.retain(|key| !keys.contains(key));
+            Vec::new()
+        }
+        Event::Survey(news) => probing::survey_news(app, news),
+        Event::Grid(number, news) => probing::grid_news(app, number, news),
+        Event::Fix(news) => {
+            findings::fix_news(app, *news);
+            Vec::new()
+        }
+        Event::Left(left) => {
+            app.say_for(30, Mark::Warning, left.join("; "));
+            Vec::new()
+        }
+        Event::Stage(stage) => {
+            app.explain(&stage);
+            app.stage = Some(stage);
+            app.retests = probing::RETESTS;
+            Vec::new()
+        }
+        Event::Failed(message) => {
+            app.say(Mark::Failed, message);
+            Vec::new()
+        }
+        Event::Message(message) => {
+            app.say(Mark::Info, message);
+            Vec::new()
+        }
+    };
+    probing::ask_when_free(app);
+    effects
+}
+
+fn diagnose(app: &App) -> Effect {
+    Effect::Diagnose {
+        snapshot: Arc::clone(&app.latest),
+        evidence: app.evidence.clone(),
+    }
+}
+
+/// Once a minute everything is judged again: certificates expire while nobody touches the cluster.
+fn tick(app: &mut App) -> Vec<Effect> {
+    if app
+        .toast
+        .as_ref()
+        .is_some_and(|toast| toast.until <= app.now)
+    {
+        app.toast = None;
+    }
+    let minute = |at: Timestamp| at.as_second() / 60;
+    if app
+        .diagnosed_at
+        .is_some_and(|at| minute(at) != minute(app.now))
+    {
+        app.diagnosed_at = Some(app.now);
+        return vec![diagnose(app)];
+    }
+    Vec::new()
+}
+
+fn take_diagnosis(app: &mut App, diagnosed: Diagnosed) -> Vec<Effect> {
+    let was_complete = app.diagnosed_at.is_some() && app.diagnosis.loading == 0;
+    if diagnosed.diagnosis.loading > 0 && was_complete {
+        // A kind that has just come is being listed: what was found before holds until then.
+        return vec![Effect::Forget(Box::new(diagnosed))];
+    }
+    let replaced = Diagnosed {
+        snapshot: std::mem::replace(&mut app.snapshot, diagnosed.snapshot),
+        diagnosis: std::mem::replace(&mut app.diagnosis, diagnosed.diagnosis),
+    };
+    app.diagnosed_at = Some(app.now);
+    app.tree.refresh(&app.diagnosis);
+    group_problems(app);
+    if !app.tree.touched {
+        select_something_useful(app);
+    }
+    let mut effects = vec![Effect::Forget(Box::new(replaced))];
+    effects.extend(probing::survey_when_read(app));
+    effects
+}
+
+/// Remembers when each finding came: those of the first diagnosis were there before. One that goes and comes
+/// again is new.
+fn note_what_came(app: &mut App) {
+    if app.diagnosis.loading > 0 {
+        return;
+    }
+    let at = app.home.has_begun.then_some(app.now);
+    let mut came = HashMap::new();
+    for finding in &app.diagnosis.findings {
+        let key = (finding.code, finding.subject.clone());
+        let known = app.home.came.get(&key).copied();
+        came.entry(key).or_insert(known.unwrap_or(at));
+    }
+    app.home.came = came;
+    app.home.has_begun = true;
+}
+
+/// Groups the findings by root cause. The selected problem stays selected, wherever it stands now; until a
+/// person moves, the first one is.
+fn group_problems(app: &mut App) {
+    let selected = app.selected_problem().map(|problem| problem.key.clone());
+    note_what_came(app);
+    let (changes, came) = (&app.changes, &app.home.came);
+    let seen_to_change = |finding: &Finding, object: &ObjectRef| {
+        // A change that came after the finding did not cause it.
+        let came = (*came.get(&(finding.code, finding.subject.clone()))?)?;
+        changes.of(object).filter(|at| *at <= came)
+    };
+    let clues = Clues {
+        snapshot: &app.snapshot,
+        evidence: &app.evidence,
+        changed: &seen_to_change,
+        now: app.now,
+    };
+    let unfolded = &app.home.unfolded;
+    let mut problems = problems(&app.diagnosis, &clues, |key| unfolded.contains(key));
+    let mut counts: HashMap<Mark, usize> = HashMap::new();
+    for problem in &problems {
+        let mark = views::findings::mark_of(&app.diagnosis.findings[problem.head]);
+        *counts.entry(mark).or_default() += 1;
+    }
+    let words = Words::of(&app.home.filter);
+    problems.retain(|problem| words.meets(&views::problems::searched(problem)));
+    let is_same = |key: &ProblemKey| {
+        let kind = |key: &ProblemKey| (key.root, key.head);
+        problems
+            .iter()
+            .position(|problem| problem.key == *key)
+            .or_else(|| problems.iter().position(|one| kind(&one.key) == kind(key)))
+    };
+    let place = selected
+        .as_ref()
+        .filter(|_| app.tree.touched)
+        .and_then(is_same);
+    if !app.tree.touched || selected.is_some() {
+        app.home.list.selected = place.unwrap_or_default();
+    }
+    app.home.problems = problems;
+    app.home.counts = counts;
+    app.home.expires_next = views::problems::expires_next(app);
+}
+
+/// Until a person moves, the selection of the tree is where they would go first: at the first proven cause, or
+/// else at the first route.
+fn select_something_useful(app: &mut App) {
+    let topology = &app.diagnosis.topology;
+    let first_cause =
+        app.diagnosis.findings.first().filter(|finding| {
+            finding.verdict == Verdict::Fail && finding.severity == Severity::Error
+        });
+    let place = app
+        .home
+        .problems
+        .first()
+        .and_then(|problem| problem.place.as_ref());
+    let cause = first_cause
+        .and(place)
+        .and_then(|place| topology.find(place));
+    let route = || {
+        topology
+            .iter()
+            .find(|(_, node)| matches!(node.what, What::Route { .. }))
+    };
+    if let Some(node) = cause.or_else(|| route().map(|(index, _)| index)) {
+        app.tree.reveal(node, &app.diagnosis);
+    }
+}
+
+fn go_to_stage(app: &mut App, step: isize) -> Vec<Effect> {
+    let Some(stage) = &app.stage else {
+        return Vec::new();
+    };
+    match stage
+        .index
+        .checked_add_signed(step)
+        .filter(|index| *index < stage.of)
+    {
+        Some(index) => {
+            app.evidence = Evidence::none();
+            app.around.clear();
+            app.matrix = None;
+            app.detail.opened = None;
+            vec![Effect::CancelProbes, Effect::GoToStage(index)]
+        }
+        None => {
+            app.say(
+                Mark::Info,
+                if step > 0 {
+                    "This is the last stage"
+                } else {
+                    "This is the first stage"
+                },
+            );
+            Vec::new()
+        }
+    }
+}

@@ -1,0 +1,346 @@
+//! Enter opens, Esc goes back, and no other key does either; a command goes somewhere by its name.
+
+use ngf_ui::{Mark, scroll::ListState};
+
+use super::{findings, probing};
+use crate::tui::{
+    state::{
+        App, Tests, Zoom,
+        action::Destination,
+        event::Effect,
+        ids::ViewId,
+        list::Target,
+        place::{Place, Subject},
+    },
+    views::{chain, handshake, problems},
+};
+use ngf_core::{
+    diagnosis::{
+        plan::{ProbeTarget, plan},
+        problems::{Problem, field_at_fault},
+    },
+    model::object::ObjectRef,
+};
+
+/// Opens what is selected.
+pub(super) fn open(app: &mut App) -> Vec<Effect> {
+    // Whoever goes on has read what was said.
+    app.toast = None;
+    match app.place() {
+        Place::Page(_) if app.detail.view == ViewId::Chain => return open_from_chain(app),
+        Place::Problems => open_entry(app),
+        Place::Tree => {
+            if let Some((index, _)) = app.selected() {
+                let subject = Subject::node(&app.diagnosis.topology, index);
+                open_at_fault(app, subject, &[]);
+            }
+        }
+        Place::List(_) => open_row(app),
+        Place::Matrix => probing::open_cell(app),
+        Place::Page(_) => open_in_page(app),
+        Place::Step(_) => app.say(Mark::Info, "These are the decoded fields; esc goes back"),
+    }
+    Vec::new()
+}
+
+/// Goes back.
+pub(super) fn back(app: &mut App) {
+    if !filter(app).is_empty() {
+        set_filter(app, "");
+        return;
+    }
+    if !app.places.back(&mut app.detail) {
+        app.say(Mark::Info, "This is the home screen; q quits");
+    }
+}
+
+/// The filter of what is on the screen.
+pub(super) fn filter(app: &App) -> String {
+    match app.place() {
+        Place::Problems => app.home.filter.clone(),
+        Place::Tree => app.tree.filter.clone(),
+        Place::List(id) => app
+            .lists
+            .get(id)
+            .map_or_else(String::new, |pane| pane.filter.clone()),
+        Place::Page(_) if app.detail.view == ViewId::Logs => app.detail.filter.clone(),
+        Place::Page(_) | Place::Matrix | Place::Step(_) => String::new(),
+    }
+}
+
+/// Filters what is on the screen.
+pub(super) fn set_filter(app: &mut App, text: &str) {
+    match *app.place() {
+        Place::Problems => {
+            text.clone_into(&mut app.home.filter);
+            super::group_problems(app);
+        }
+        Place::Tree => app.tree.set_filter(text, &app.diagnosis),
+        Place::List(id) => app.lists.entry(id).or_default().set_filter(text),
+        Place::Page(_) => {
+            text.clone_into(&mut app.detail.filter);
+            app.detail.scroll.remove(&ViewId::Logs);
+        }
+        Place::Matrix | Place::Step(_) => {}
+    }
+}
+
+/// Opens the selected row of a list.
+fn open_row(app: &mut App) {
+    let Some(row) = app.selected_row().cloned() else {
+        app.say(Mark::Info, "Nothing is selected");
+        return;
+    };
+    match row.target {
+        Target::Page(subject) => {
+            let findings = subject
+                .object
+                .as_ref()
+                .map_or_else(Vec::new, |object| about(app, object));
+            open_at_fault(app, subject, &findings);
+        }
+        Target::Tab(subject, view) => {
+            app.places.open(Place::Page(subject), &mut app.detail);
+            app.detail.view = view;
+        }
+        Target::Probe(number) => {
+            let seen = app.probed.iter().find(|seen| seen.number == number);
+            let Some(seen) = seen.cloned() else {
+                app.say(Mark::Info, "This probe is no longer kept");
+                return;
+            };
+            probing::open_probe(app, seen.probed, seen.way);
+        }
+    }
+}
+
+/// The findings that are about an object.
+fn about(app: &App, object: &ObjectRef) -> Vec<usize> {
+    let findings = app.diagnosis.findings.iter().enumerate();
+    let about = findings.filter(|(_, finding)| finding.objects().any(|one| one == object));
+    about.map(|(index, _)| index).collect()
+}
+
+/// Opens the selected entry of the home screen.
+fn open_entry(app: &mut App) {
+    if let Some(problem) = app.selected_problem().cloned() {
+        open_problem(app, &problem);
+        return;
+    }
+    let is_untested = problems::has_untested(app);
+    let topology = &app.diagnosis.topology;
+    let coverage = &app.diagnosis.coverage;
+    let route = if is_untested {
+        coverage.untested.first().map(|path| &path.path)
+    } else {
+        coverage.paths.first().map(|path| &path.path)
+    };
+    let subject = route.and_then(|path| {
+        let place = topology.places(&path.route).first()?;
+        Some(Subject::node(topology, *place))
+    });
+    match subject {
+        Some(subject) => {
+            app.places.open(Place::Page(subject), &mut app.detail);
+            app.detail.view = if is_untested {
+                ViewId::Handshake
+            } else {
+                ViewId::Chain
+            };
+        }
+        None => app.say(
+            Mark::Info,
+            "There is no path to open; :tree shows what was read",
+        ),
+    }
+}
+
+/// Opens the page of a problem at the broken link.
+pub(super) fn open_problem(app: &mut App, problem: &Problem) {
+    let topology = &app.diagnosis.topology;
+    let finding = &app.diagnosis.findings[problem.head];
+    let place = problem.place.as_ref().and_then(|id| topology.find(id));
+    let subject = match place {
+        Some(place) => Subject::node(topology, place),
+        None => Subject::object(topology, &finding.subject),
+    };
+    let subject = Subject {
+        problem: Some(problem.key.clone()),
+        ..subject
+    };
+    let findings = problem.findings.clone();
+    open_at_fault(app, subject, &findings);
+}
+
+/// Opens a page where the trouble is: the broken link of the chain, the failing step of the handshake, the
+/// field at fault, or else what is known.
+pub(super) fn open_at_fault(app: &mut App, subject: Subject, findings: &[usize]) {
+    app.places.open(Place::Page(subject), &mut app.detail);
+    app.detail.view = ViewId::Chain;
+    if let Some(link) = chain::broken_link(app) {
+        app.detail.links = ListState::at(link);
+        return;
+    }
+    if let Some(step) = handshake::at_fault(app) {
+        app.detail.view = ViewId::Handshake;
+        app.detail.messages = ListState::at(step);
+        return;
+    }
+    if !findings.is_empty() && is_untested(app) {
+        // The handshake is one step further.
+        return;
+    }
+    if let Some(field) = field_at_fault(&app.diagnosis, findings, &app.snapshot) {
+        app.detail.view = ViewId::Yaml;
+        app.detail.field = Some(field);
+        return;
+    }
+    if !findings.is_empty() {
+        app.detail.view = ViewId::Findings;
+    }
+}
+
+/// Whether nginx would open a connection here, and no handshake tells what comes of it.
+fn is_untested(app: &App) -> bool {
+    let Some((_, node)) = app.selected() else {
+        return false;
+    };
+    let target = ProbeTarget::Node(node.id.clone());
+    app.shown_probe().is_none() && plan(&app.snapshot, &target).is_ok()
+}
+
+/// From the chain to the failing step. Where no handshake was run yet, one is, as at the start; where the
+/// objects alone are at fault, the field that is is shown.
+fn open_from_chain(app: &mut App) -> Vec<Effect> {
+    let is_untested = is_untested(app);
+    if app.shown_probe().is_none() && !is_untested && open_field(app) {
+        return Vec::new();
+    }
+    open_handshake(app);
+    let may_test = app.tests != Tests::Off && !app.via.writes() && app.running.is_empty();
+    if is_untested && may_test {
+        return probing::probe_selected(app);
+    }
+    Vec::new()
+}
+
+/// On a page: from a step to its decoded fields.
+fn open_in_page(app: &mut App) {
+    match app.detail.view {
+        ViewId::Chain => {}
+        ViewId::Handshake if app.shown_probe().is_some() => {
+            let message = handshake::selected_message(app);
+            app.places.open(Place::Step(message), &mut app.detail);
+            app.detail.step = ngf_ui::ScrollState::default();
+        }
+        ViewId::Handshake => app.say(Mark::Info, "No handshake has been run here: press r"),
+        ViewId::Findings => findings::explain(app),
+        ViewId::Logs | ViewId::Conditions | ViewId::Yaml => {
+            app.say(Mark::Info, "Nothing to open here; tab goes to the next tab");
+        }
+    }
+}
+
+/// Where no handshake was run because the objects alone are at fault: the field that is. Whether there is one.
+fn open_field(app: &mut App) -> bool {
+    let findings = app.problem().map(|problem| problem.findings.clone());
+    let field =
+        findings.and_then(|findings| field_at_fault(&app.diagnosis, &findings, &app.snapshot));
+    let (Some(field), Some(subject)) = (field, app.places.subject().cloned()) else {
+        return false;
+    };
+    app.places.open(Place::Page(subject), &mut app.detail);
+    app.detail.view = ViewId::Yaml;
+    app.detail.field = Some(field);
+    app.detail.scroll.remove(&ViewId::Yaml);
+    true
+}
+
+/// The handshake of the page, at the step that fails.
+fn open_handshake(app: &mut App) {
+    let Some(subject) = app.places.subject().cloned() else {
+        return;
+    };
+    app.places.open(Place::Page(subject), &mut app.detail);
+    app.detail.view = ViewId::Handshake;
+    app.detail.zoom = Zoom::Guide;
+    app.detail.replay = None;
+    app.detail.messages = ListState::at(handshake::at_fault(app).unwrap_or_default());
+}
+
+/// A tab of the page; from elsewhere the page of what is selected is opened on it.
+pub(super) fn show_view(app: &mut App, view: ViewId) {
+    match app.place() {
+        Place::Page(_) => app.detail.view = view,
+        Place::Step(_) => {
+            app.places.back(&mut app.detail);
+            app.detail.view = view;
+        }
+        Place::Problems | Place::Tree | Place::Matrix | Place::List(_) => {
+            let Some((index, _)) = app.selected() else {
+                app.say(Mark::Info, "Nothing is selected that has a page");
+                return;
+            };
+            let problem = app.problem().map(|problem| problem.key.clone());
+            let subject = Subject {
+                problem,
+                ..Subject::node(&app.diagnosis.topology, index)
+            };
+            app.places.open(Place::Page(subject), &mut app.detail);
+            app.detail.view = view;
+        }
+    }
+    if view == ViewId::Handshake {
+        app.detail.messages = ListState::at(handshake::at_fault(app).unwrap_or_default());
+    }
+}
+
+/// Goes to a place by its name.
+pub(super) fn go_to(app: &mut App, destination: Destination) {
+    let place = match destination {
+        Destination::Problems => {
+            app.places.home(&mut app.detail);
+            return;
+        }
+        Destination::Tree => Place::Tree,
+        Destination::List(id) => {
+            crate::tui::views::lists::refresh(app, id);
+            Place::List(id)
+        }
+        Destination::Matrix => Place::Matrix,
+    };
+    if *app.place() == place {
+        return;
+    }
+    if place == Place::Tree
+        && let Some((index, _)) = app.selected()
+    {
+        app.tree.reveal(index, &app.diagnosis);
+    }
+    app.places.home(&mut app.detail);
+    app.places.open(place, &mut app.detail);
+}
+
+/// To another problem: on the home screen the next entry, on a page the page of the next one.
+pub(super) fn turn_problem(app: &mut App, step: isize) {
+    let count = app.home.problems.len();
+    if count == 0 {
+        app.say(Mark::Info, "There is no problem to go to");
+        return;
+    }
+    let here = app.problem().map(|problem| problem.key.clone());
+    let here = here.and_then(|key| app.home.problems.iter().position(|one| one.key == key));
+    let next = match here {
+        Some(here) => (here.cast_signed() + step).rem_euclid(count.cast_signed()) as usize,
+        None if step < 0 => count - 1,
+        None => 0,
+    };
+    app.home.list = app.home.list.of(count);
+    app.home.list.selected = next;
+    if *app.place() == Place::Problems {
+        return;
+    }
+    let problem = app.home.problems[next].clone();
+    app.places.home(&mut app.detail);
+    open_problem(app, &problem);
+}

@@ -1,0 +1,387 @@
+//! Handshake: the last probe as a sequence diagram, from the guide's eleven arrows, a line each, down to the
+//! TLS messages on the wire.
+
+mod beside;
+mod diagram;
+mod guide;
+mod step;
+mod wire;
+
+use ngf_tls::transcript::{Outcome, StepStatus, Transcript};
+use ngf_ui::{
+    Label, ListState, Mark, Role, Theme,
+    text::wrap,
+    widgets::{
+        entries::{Entries, Entry},
+        sequence::{Diagram, Lane, Message, Sequence},
+        textview::TextView,
+    },
+};
+use ratatui::{
+    buffer::Buffer,
+    layout::{Constraint, Layout, Rect},
+    widgets::{StatefulWidget, Widget},
+};
+
+pub use step::{fields, name as step_name, title as step_title};
+
+use super::ViewInfo;
+use crate::tui::state::ids::ViewId;
+use crate::tui::state::{App, Shown, Zoom};
+use ngf_core::diagnosis::{evidence::Probed, plan::ProbePlan};
+use ngf_text::{host_and_port, words};
+
+/// The tab.
+pub const VIEW: ViewInfo = ViewInfo {
+    id: ViewId::Handshake,
+    title: "Handshake",
+    draw,
+    describe,
+    mark,
+};
+
+/// A message of the diagram, and the transcript's steps that it stands for.
+pub struct Arrow {
+    /// As it is drawn.
+    pub message: Message,
+    /// What it says, in the few words that fit into an arrow of one line.
+    pub short: String,
+    /// Indices into [`Transcript::steps`].
+    pub steps: Vec<usize>,
+}
+
+impl Arrow {
+    /// Whether it stands for something that never happened.
+    fn never_happened(&self) -> bool {
+        self.message.mark == Some(Mark::Muted)
+    }
+
+    /// When it happened, in µs since the probe began.
+    fn time(&self, transcript: &Transcript) -> Option<u64> {
+        let steps = self.steps.iter();
+        let mut steps = steps.filter_map(|index| transcript.steps.get(*index));
+        steps.next().map(|step| step.at_us)
+    }
+}
+
+/// Lanes of the diagram.
+const CLIENT: usize = 0;
+const GATEWAY: usize = 1;
+const BACKEND: usize = 2;
+
+/// The sign of an outcome.
+pub fn mark_of(outcome: Outcome) -> Mark {
+    match outcome {
+        Outcome::Ok => Mark::Ok,
+        _ => Mark::Failed,
+    }
+}
+
+/// The sign of a step.
+pub fn mark_of_step(status: StepStatus) -> Mark {
+    match status {
+        StepStatus::Ok => Mark::Ok,
+        StepStatus::Warning => Mark::Warning,
+        StepStatus::Failed => Mark::Failed,
+    }
+}
+
+fn mark(app: &App) -> Option<Mark> {
+    let shown = app.shown_probe()?;
+    Some(match &shown.probed.result {
+        Ok(transcript) => mark_of(transcript.nginx.outcome),
+        Err(_) => Mark::Unknown,
+    })
+}
+
+fn draw(app: &mut App, area: Rect, buffer: &mut Buffer) {
+    let theme = app.theme.clone();
+    let mut messages = app.detail.messages;
+    let Some(shown) = app.shown_probe() else {
+        let lines = nothing_yet(app);
+        let scroll = app.detail.scroll.entry(ViewId::Handshake).or_default();
+        StatefulWidget::render(&TextView::new(&lines, &theme), area, buffer, scroll);
+        return;
+    };
+    match (&shown.probed.result, app.detail.zoom) {
+        (Ok(transcript), Zoom::Guide) => {
+            let [top, body] =
+                Layout::vertical([Constraint::Length(1), Constraint::Min(0)]).areas(area);
+            let room = usize::from(area.width.saturating_sub(3));
+            let heads = diagram::heads(&backend(&shown.probed.plan), room, &theme);
+            Widget::render(
+                &TextView::new(&[Label::from("  ").joined(&heads)], &theme).wrap(false),
+                top,
+                buffer,
+            );
+            let make = |width: u16, selected| entries(app, &shown, transcript, width, selected);
+            Entries::new(&make, &theme).render(body, buffer, &mut messages);
+        }
+        _ => {
+            let strip = beside::strip(&shown, &theme);
+            let picture = picture(&shown, app.detail.zoom, &theme);
+            let [top, body] =
+                Layout::vertical([Constraint::Length(strip.len() as u16), Constraint::Min(0)])
+                    .areas(area);
+            Widget::render(&TextView::new(&strip, &theme).wrap(false), top, buffer);
+            let sequence = Sequence::new(&picture, &theme).focused(true);
+            StatefulWidget::render(&sequence, body, buffer, &mut messages);
+        }
+    }
+    app.detail.messages = messages;
+}
+
+fn describe(app: &App, width: u16) -> Vec<String> {
+    let Some(shown) = app.shown_probe() else {
+        return TextView::new(&nothing_yet(app), &app.theme).to_text(width);
+    };
+    let strip = beside::strip(&shown, &app.theme);
+    let mut text = TextView::new(&strip, &app.theme).to_text(width);
+    match (&shown.probed.result, app.detail.zoom) {
+        (Ok(transcript), Zoom::Guide) => {
+            let make = |width: u16, selected| entries(app, &shown, transcript, width, selected);
+            text.extend(Entries::new(&make, &app.theme).to_text(width));
+        }
+        _ => {
+            let picture = picture(&shown, app.detail.zoom, &app.theme);
+            text.extend(Sequence::new(&picture, &app.theme).to_text(width));
+        }
+    }
+    text
+}
+
+/// The guide's arrows as entries, and below them what is known around the probe.
+fn entries(
+    app: &App,
+    shown: &Shown<'_>,
+    transcript: &Transcript,
+    width: u16,
+    selected: usize,
+) -> Vec<Entry> {
+    let theme = &app.theme;
+    let mut arrows = guide::arrows(transcript, &shown.probed.plan);
+    beside::attach(&mut arrows, transcript, shown.beside);
+    let before = app.detail.compare.then(|| app.good_probe()).flatten();
+    let before = before.and_then(|good| {
+        let transcript = good.result.as_ref().ok()?;
+        Some(guide::arrows(transcript, &good.plan))
+    });
+    let options = diagram::Options {
+        theme,
+        replay: app.detail.replay,
+        to_scale: app.detail.to_scale,
+        before: before.as_deref(),
+    };
+    let width = usize::from(width);
+    let mut entries = diagram::entries(&arrows, transcript, &options, width, selected);
+    if app.detail.replay.is_none() {
+        entries.push(around(&arrows, shown, transcript, width, theme));
+    }
+    entries
+}
+
+/// What the handshake came to, and what is known around it: an entry of its own below the arrows.
+fn around(
+    arrows: &[Arrow],
+    shown: &Shown<'_>,
+    transcript: &Transcript,
+    width: usize,
+    theme: &Theme,
+) -> Entry {
+    let mut labels = beside::strip(shown, theme);
+    // The verdict itself is said above already.
+    labels.extend(footnote(transcript).into_iter().skip(1));
+    labels.extend(beside::notes(arrows, transcript, shown, theme));
+    if shown.count > 1 {
+        let words = format!("endpoint {} of {}; ", shown.number + 1, shown.count);
+        labels.push(
+            Label::of(Role::Muted, words)
+                .and(Role::Key, "]")
+                .and(Role::Muted, " shows the next"),
+        );
+    }
+    Entry::of(labels.iter().flat_map(|label| wrap(label, width)))
+}
+
+/// The guide's arrows of the probe that is shown.
+fn guide_of(app: &App) -> Option<Vec<Arrow>> {
+    let shown = app.shown_probe()?;
+    let transcript = shown.probed.result.as_ref().ok()?;
+    Some(guide::arrows(transcript, &shown.probed.plan))
+}
+
+/// The entry of the step that fails; `None` where none does, or no handshake was run.
+pub fn at_fault(app: &App) -> Option<usize> {
+    diagram::at_fault(&guide_of(app)?)
+}
+
+/// The number of the message that is selected; the number after the last one stands for what is around them.
+pub fn selected_message(app: &App) -> usize {
+    let selected = app.detail.messages.selected;
+    if app.detail.zoom == Zoom::Wire {
+        return selected;
+    }
+    let Some(arrows) = guide_of(app) else {
+        return selected;
+    };
+    let rows = diagram::rows(&arrows);
+    rows.get(selected)
+        .map_or(arrows.len(), |row| row.arrows.start)
+}
+
+/// Draws one step more of a replay; after the last one all of them are there again.
+pub fn replay(app: &mut App) {
+    let Some(arrows) = guide_of(app) else {
+        app.say(Mark::Info, "No handshake has been run here: press r");
+        return;
+    };
+    let rows = diagram::rows(&arrows).len();
+    let drawn = app.detail.replay.map_or(1, |drawn| drawn + 1);
+    app.detail.zoom = Zoom::Guide;
+    if drawn > rows {
+        app.detail.replay = None;
+        app.say(Mark::Info, "That was the whole handshake");
+    } else {
+        app.detail.replay = Some(drawn);
+        app.detail.messages = ListState::at(drawn - 1);
+    }
+}
+
+/// Compares with the last good probe of the endpoint, or stops it.
+pub fn compare(app: &mut App) {
+    if app.detail.compare {
+        app.detail.compare = false;
+    } else if let Some(good) = app.good_probe() {
+        let ago = words::age(good.at, app.now);
+        app.detail.compare = true;
+        app.say(
+            Mark::Info,
+            format!("compared with the good probe of {ago} ago"),
+        );
+    } else {
+        app.say(
+            Mark::Info,
+            "no probe of this endpoint has gone well since the program started",
+        );
+    }
+}
+
+/// The backend as it stands above its line: `secure-app 10.244.0.12:8443`.
+fn backend(plan: &ProbePlan) -> String {
+    let endpoint = &plan.endpoint;
+    format!(
+        "{} {}",
+        plan.service.name,
+        host_and_port(&endpoint.address, endpoint.port)
+    )
+}
+
+/// The diagram of the handshake that is shown, with what stands beside it.
+fn picture(shown: &Shown<'_>, zoom: Zoom, theme: &Theme) -> Diagram {
+    let picture = match &shown.probed.result {
+        Ok(transcript) => {
+            let mut arrows = arrows(transcript, &shown.probed.plan, zoom);
+            beside::attach(&mut arrows, transcript, shown.beside);
+            let notes = beside::notes(&arrows, transcript, shown, theme);
+            let mut picture = of_arrows(arrows, transcript, &shown.probed.plan);
+            picture.footnote.extend(notes);
+            picture
+        }
+        Err(why) => not_run(shown.probed, why),
+    };
+    with_count(picture, shown.number, shown.count)
+}
+
+fn nothing_yet(app: &App) -> Vec<Label> {
+    if app.running.is_empty() {
+        vec![
+            Label::of(
+                Role::Muted,
+                "No handshake has been run with what is selected.",
+            ),
+            Label::of(Role::Muted, "Press ")
+                .and(Role::Key, "r")
+                .and(Role::Muted, " to run one, or ")
+                .and(Role::Key, "P")
+                .and(Role::Muted, " for every endpoint of the Gateway."),
+        ]
+    } else {
+        vec![Label::of(Role::Muted, "A handshake is running…")]
+    }
+}
+
+fn not_run(probed: &Probed, why: &str) -> Diagram {
+    let mut diagram = Diagram {
+        lanes: lanes(&probed.plan),
+        ..Diagram::default()
+    };
+    diagram.messages.push(
+        Message::new(GATEWAY, GATEWAY, "the probe could not be run")
+            .mark(Mark::Unknown)
+            .reason(Label::from(why.to_owned())),
+    );
+    diagram
+}
+
+fn with_count(mut diagram: Diagram, number: usize, count: usize) -> Diagram {
+    if count > 1 {
+        diagram.footnote.push(
+            Label::of(
+                Role::Muted,
+                format!("endpoint {} of {count}, the worst first; ", number + 1),
+            )
+            .and(Role::Key, "]")
+            .and(Role::Muted, " shows the next"),
+        );
+    }
+    diagram
+}
+
+fn of_arrows(arrows: Vec<Arrow>, transcript: &Transcript, plan: &ProbePlan) -> Diagram {
+    Diagram {
+        lanes: lanes(plan),
+        messages: arrows.into_iter().map(|arrow| arrow.message).collect(),
+        footnote: footnote(transcript),
+    }
+}
+
+/// The arrows of a transcript.
+pub fn arrows(transcript: &Transcript, plan: &ProbePlan, zoom: Zoom) -> Vec<Arrow> {
+    match zoom {
+        Zoom::Guide => guide::arrows(transcript, plan),
+        Zoom::Wire => wire::arrows(transcript),
+    }
+}
+
+fn lanes(plan: &ProbePlan) -> Vec<Lane> {
+    vec![
+        Lane::new("Client", "C"),
+        Lane::new(
+            format!("NGINX Gateway Fabric ({})", plan.gateway.name),
+            "GW",
+        ),
+        Lane::new(backend(plan), "APP"),
+    ]
+}
+
+/// What everything came to, and by which means it was seen.
+fn footnote(transcript: &Transcript) -> Vec<Label> {
+    let nginx = &transcript.nginx;
+    let mut lines = vec![Label::of(
+        mark_of(nginx.outcome).role(),
+        nginx.sentence.clone(),
+    )];
+    if let Some(line) = &nginx.log_line {
+        lines.push(Label::of(Role::Muted, "nginx would log: ").and(Role::Evidence, line.clone()));
+    }
+    let mut means = vec![
+        format!("via {}", transcript.via),
+        transcript.engine.version.clone(),
+    ];
+    if let Some(tls) = &transcript.tls {
+        means.push(format!("{} {}", tls.version, tls.cipher));
+    }
+    means.push(words::micros(transcript.duration_us));
+    lines.push(Label::of(Role::Muted, means.join(" · ")));
+    lines
+}

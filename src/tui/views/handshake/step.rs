@@ -1,0 +1,91 @@
+//! One message of the diagram, opened: the decoded fields of its steps.
+
+use ngf_ui::{Label, Role, widgets::fields::Field};
+
+use super::{arrows, beside};
+use crate::tui::state::App;
+use ngf_text::words;
+
+/// The title for the opened message.
+pub fn title(app: &App, message: usize) -> String {
+    let Some(shown) = app.shown_probe() else {
+        return String::new();
+    };
+    let Ok(transcript) = &shown.probed.result else {
+        return String::new();
+    };
+    let arrows = arrows(transcript, &shown.probed.plan, app.detail.zoom);
+    match arrows.get(message).map(|arrow| &arrow.message) {
+        None => "Around this probe".to_owned(),
+        Some(message) if message.number.is_empty() => message.label.plain(),
+        Some(message) => format!("{} {}", message.number, message.label.plain()),
+    }
+}
+
+/// How the breadcrumb calls it: `step 8`.
+pub fn name(app: &App, message: usize) -> String {
+    let arrows = app.shown_probe().and_then(|shown| {
+        let transcript = shown.probed.result.as_ref().ok()?;
+        Some(arrows(transcript, &shown.probed.plan, app.detail.zoom))
+    });
+    let arrow = arrows.as_ref().and_then(|arrows| arrows.get(message));
+    match arrow.map(|arrow| arrow.message.number.as_str()) {
+        Some("") => format!("message {}", message + 1),
+        Some(number) => format!("step {number}"),
+        None => "around this probe".to_owned(),
+    }
+}
+
+/// What there is to say of it: for each step name, time, size, summary and decoded fields.
+pub fn fields(app: &App, message: usize) -> Vec<Field> {
+    let Some(shown) = app.shown_probe() else {
+        return Vec::new();
+    };
+    let transcript = match &shown.probed.result {
+        Ok(transcript) => transcript,
+        Err(why) => return vec![Field::Text(Label::from(why.clone()))],
+    };
+    let arrows = arrows(transcript, &shown.probed.plan, app.detail.zoom);
+    let Some(arrow) = arrows.get(message) else {
+        return beside::fields(&shown);
+    };
+    let mut fields = Vec::new();
+    for text in [&arrow.message.reason, &arrow.message.evidence] {
+        if !text.is_empty() {
+            fields.push(Field::Text(text.clone()));
+        }
+    }
+    for step in arrow
+        .steps
+        .iter()
+        .filter_map(|index| transcript.steps.get(*index))
+    {
+        if !fields.is_empty() {
+            fields.push(Field::Gap);
+        }
+        let size = step
+            .bytes
+            .map(|bytes| format!(" · {bytes} bytes"))
+            .unwrap_or_default();
+        fields.push(Field::heading(
+            Label::of(Role::Title, step.name.clone()).and(
+                Role::Muted,
+                format!("  at {}{size}", words::micros(step.at_us)),
+            ),
+        ));
+        fields.push(Field::Text(Label::from(step.summary.clone())));
+        let decoded = step.fields.iter();
+        fields.extend(decoded.map(|field| Field::new(field.name.clone(), field.value.clone())));
+    }
+    if arrow.steps.is_empty() {
+        let nothing = "Not probed: no message of the probe belongs to this arrow.";
+        fields.push(Field::Text(Label::of(Role::Muted, nothing)));
+    }
+    let logged = beside::logged_at(arrow, transcript, shown.beside);
+    if !logged.is_empty() {
+        fields.push(Field::Gap);
+        fields.push(Field::heading(Label::of(Role::Title, "Logged meanwhile")));
+        fields.extend(logged.into_iter().flat_map(beside::logged));
+    }
+    fields
+}

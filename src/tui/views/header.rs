@@ -1,0 +1,201 @@
+//! The header: which cluster and namespaces these are, how fresh it is, and how much is wrong.
+
+use ngf_ui::{Label, Mark, Role, widgets::bars::Header};
+use ratatui::{buffer::Buffer, layout::Rect, widgets::Widget};
+
+use super::problems;
+use crate::tui::state::App;
+use ngf_core::model::{
+    kind::Kind,
+    snapshot::{KindState, Loss, Lost, Scope, Source},
+};
+use ngf_text::words;
+
+/// Draws it.
+pub(super) fn draw(app: &App, area: Rect, buffer: &mut Buffer) {
+    let left = Label::of(Role::Title, "ngf-tui")
+        .text("  ")
+        .joined(&cluster(app));
+    Header::new(left, Label::new(), counts(app), &app.theme).render(area, buffer);
+}
+
+/// Which cluster and namespaces these are, or which stage of the guide.
+fn cluster(app: &App) -> Label {
+    if let Some(stage) = &app.stage {
+        let (number, of) = (stage.index + 1, stage.of);
+        let words = format!("{} {number} of {of}: {}", stage.walk, stage.title);
+        return Label::of(Role::Accent, words);
+    }
+    let source = match &app.snapshot.source {
+        Source::Cluster { context, .. } => context.clone(),
+        Source::Files { .. } if app.reading => "files".to_owned(),
+        Source::Files { .. } => words::count(app.snapshot.files, "file"),
+    };
+    let scope = match &app.snapshot.scope {
+        Scope::AllNamespaces => read_namespaces(app),
+        Scope::Namespace(namespace) => namespace.clone(),
+    };
+    Label::of(Role::Normal, format!("{source} "))
+        .and(Role::Muted, app.theme.glyphs.collapsed)
+        .text(format!(" {scope}"))
+}
+
+/// The namespaces that are read, where all were asked for.
+fn read_namespaces(app: &App) -> String {
+    let mut narrowed = app.diagnosis.hidden.iter().filter_map(|hidden| {
+        let namespace = hidden.read_namespace.as_deref()?;
+        Some((namespace, hidden.kinds.len()))
+    });
+    let Some((namespace, kinds)) = narrowed.next() else {
+        return "all namespaces".to_owned();
+    };
+    // Some kinds may be read everywhere all the same.
+    let wide = |kind: &&Kind| {
+        kind.info().namespaced
+            && matches!(app.snapshot.kinds.get(*kind), Some(KindState::Live { .. }))
+            && !app.snapshot.narrowed.contains_key(*kind)
+    };
+    let is_partial = PATH.iter().any(|kind| wide(&kind));
+    if is_partial {
+        return format!(
+            "{} of namespace {namespace} only",
+            words::count(kinds, "kind")
+        );
+    }
+    format!("namespace {namespace} only")
+}
+
+/// Kinds that stand on the way of a request.
+const PATH: [Kind; 4] = [
+    Kind::Gateway,
+    Kind::HTTPRoute,
+    Kind::BackendTLSPolicy,
+    Kind::Service,
+];
+
+/// How fresh it is, and how much of what there is.
+fn counts(app: &App) -> Label {
+    let mut right = freshness(app);
+    if app.read_only {
+        right = right.and(Role::Muted, "  read-only");
+    }
+    if app.diagnosed_at.is_none() {
+        return right;
+    }
+    for mark in [Mark::Failed, Mark::Warning, Mark::Unknown] {
+        let count = app.home.counts.get(&mark).copied().unwrap_or_default();
+        if count > 0 {
+            right = right
+                .text("  ")
+                .mark(mark, &app.theme)
+                .text(format!(" {count}"));
+        }
+    }
+    let untested = app.diagnosis.coverage.untested.len();
+    if untested > 0 {
+        right = right
+            .text("  ")
+            .mark(Mark::Unknown, &app.theme)
+            .text(format!(" {untested} untested"));
+    }
+    if let Some(mark) = problems::all_clear(app) {
+        let words = match mark {
+            Mark::Ok => "no problems".to_owned(),
+            Mark::Info => {
+                let coverage = &app.diagnosis.coverage;
+                let (tested, all) = (coverage.tested_endpoints(), coverage.endpoints());
+                format!("no problems in {tested} of {all} endpoints")
+            }
+            _ => "testing".to_owned(),
+        };
+        right = right
+            .text("  ")
+            .mark(mark, &app.theme)
+            .text(format!(" {words}"));
+    }
+    right
+}
+
+/// `live`, `loading`, or how long ago the connection broke.
+fn freshness(app: &App) -> Label {
+    if matches!(app.snapshot.source, Source::Files { .. }) {
+        return if app.reading {
+            Label::of(Role::Warning, "loading")
+        } else {
+            Label::of(Role::Muted, "from files")
+        };
+    }
+    if let Some(lost) = &app.snapshot.lost {
+        return of_lost(app, lost);
+    }
+    let states = || app.snapshot.kinds.values();
+    let oldest = states().filter_map(|state| match state {
+        KindState::Stale { since, .. } => Some(*since),
+        _ => None,
+    });
+    if let Some(since) = oldest.min() {
+        return Label::of(
+            Role::Error,
+            format!("stale for {}", words::age(since, app.now)),
+        );
+    }
+    let loading = states()
+        .filter(|state| matches!(state, KindState::Loading))
+        .count();
+    if loading > 0 || app.diagnosed_at.is_none() {
+        return Label::of(
+            Role::Warning,
+            match loading {
+                0 => "loading".to_owned(),
+                kinds => format!("loading {}", words::count(kinds, "kind")),
+            },
+        );
+    }
+    let denied = states()
+        .filter(|state| matches!(state, KindState::Denied(_)))
+        .count();
+    let failed = states()
+        .filter(|state| matches!(state, KindState::Failed(_)))
+        .count();
+    let objects = app.snapshot.denied.len();
+    let mut hidden = Vec::new();
+    if denied > 0 {
+        hidden.push(words::count(denied, "kind"));
+    }
+    for kind in [Kind::Secret, Kind::ConfigMap] {
+        match app
+            .snapshot
+            .denied
+            .iter()
+            .filter(|o| o.kind == kind)
+            .count()
+        {
+            0 => {}
+            number => hidden.push(words::count(number, kind.name())),
+        }
+    }
+    match (denied, failed) {
+        (_, 0) if denied + objects > 0 => {
+            Label::of(Role::Warning, format!("live, {} hidden", hidden.join(", ")))
+        }
+        (_, 0) => Label::of(Role::Ok, "live"),
+        (_, failed) => Label::of(Role::Error, format!("{failed} kinds unreadable")),
+    }
+}
+
+/// Why what is shown may be old, and how old it is: counted from the last answer.
+fn of_lost(app: &App, lost: &Lost) -> Label {
+    let age = words::age(lost.since, app.now);
+    let text = match (&lost.loss, &app.snapshot.source) {
+        (Loss::Silent, _) => format!("API server silent, stale for {age}"),
+        (Loss::Failing, _) => format!("API server failing for {age}"),
+        (Loss::Refused { who }, _) if !who.is_empty() => {
+            format!("log in again: {who}, stale for {age}")
+        }
+        (Loss::Refused { .. }, Source::Cluster { context, .. }) => {
+            format!("log in again: context {context}, stale for {age}")
+        }
+        (Loss::Refused { .. }, Source::Files { .. }) => "log in again".to_owned(),
+    };
+    Label::of(Role::Error, text)
+}

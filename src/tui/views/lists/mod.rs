@@ -1,0 +1,231 @@
+//! The lists: one table of what there is, trouble first. One list of them all, from which the palette, the help
+//! screen and the README derive.
+
+mod certificates;
+mod conditions;
+mod endpoints;
+mod gateways;
+mod logs;
+mod policies;
+mod probes;
+mod routes;
+
+use ngf_ui::{
+    Label, Role,
+    text::{cut_middle, draw_label, width},
+    widgets::{
+        rows::Lazy,
+        table::{Column, Table, TableRow},
+    },
+};
+use ratatui::{
+    buffer::Buffer,
+    layout::{Constraint, Layout, Rect},
+    style::Style,
+    widgets::StatefulWidget,
+};
+
+use crate::tui::state::{
+    App,
+    ids::ListId,
+    list::{ListPane, Row},
+};
+use ngf_core::model::object::ObjectRef;
+
+/// What is known of a list.
+pub struct ListInfo {
+    /// Which one.
+    pub id: ListId,
+    /// Its name in the palette.
+    pub name: &'static str,
+    /// Its title in the breadcrumb.
+    pub title: &'static str,
+    /// Other names that people know it by.
+    pub aliases: &'static [&'static str],
+    /// What it lists.
+    pub help: &'static str,
+    /// Its columns.
+    pub columns: &'static [Head],
+    /// Its rows.
+    pub rows: fn(&App) -> Vec<Row>,
+}
+
+/// The head of a column.
+#[derive(Debug, Clone, Copy)]
+pub struct Head {
+    /// Its title.
+    pub title: &'static str,
+    /// Fewest cells with which it is of use.
+    pub least: u16,
+    /// Most cells that it needs.
+    pub most: u16,
+}
+
+/// A column of this title that takes so many cells.
+const fn head(title: &'static str, least: u16, most: u16) -> Head {
+    Head { title, least, most }
+}
+
+/// Every list.
+pub static LISTS: &[ListInfo] = &[
+    gateways::LIST,
+    routes::LIST,
+    policies::LIST,
+    certificates::LIST,
+    endpoints::LIST,
+    conditions::LIST,
+    probes::LIST,
+    logs::LIST,
+];
+
+impl ListId {
+    /// What is known of it.
+    ///
+    /// # Panics
+    /// Never: a test demands that every list is in [`LISTS`].
+    pub fn info(self) -> &'static ListInfo {
+        LISTS
+            .iter()
+            .find(|info| info.id == self)
+            .expect("every list is in LISTS")
+    }
+}
+
+/// Makes the rows of a list, where what is known has changed since.
+pub fn refresh(app: &mut App, id: ListId) {
+    let made_for = app.diagnosed_at.map(|at| (at, app.probed.len()));
+    let pane = app.lists.entry(id).or_default();
+    if pane.made_for == made_for && made_for.is_some() {
+        return;
+    }
+    let rows = (id.info().rows)(app);
+    let pane = app.lists.entry(id).or_default();
+    pane.made_for = made_for;
+    pane.take(rows);
+}
+
+/// Draws a list.
+pub fn draw(app: &mut App, id: ListId, area: Rect, buffer: &mut Buffer) {
+    refresh(app, id);
+    let theme = app.theme.clone();
+    let Some(pane) = app.lists.get_mut(&id) else {
+        return;
+    };
+    let info = id.info();
+    let [line, body] = Layout::vertical([Constraint::Length(1), Constraint::Min(0)]).areas(area);
+    draw_label(&summary(pane, info), line, buffer, &theme, Style::new());
+    let columns = columns(pane, info, theme.glyphs, body.width);
+    let mut state = pane.state;
+    let (rows, shown) = (&pane.rows, &pane.shown);
+    let lazy = Lazy::new(shown.len(), |index: usize| {
+        let row = &rows[shown[index]];
+        let cells = row.cells.iter().zip(&columns).map(|(cell, column)| {
+            // A name is cut in its middle, so that its end stays.
+            let room = usize::from(column.ideal);
+            Label::from(cut_middle(&cell.text, room, theme.glyphs.ellipsis))
+        });
+        TableRow::new(cells.collect()).mark(row.mark)
+    });
+    let empty = if pane.filter.is_empty() {
+        "There is none."
+    } else {
+        "Nothing matches the filter."
+    };
+    Table::new(&columns, &lazy, &theme)
+        .marks()
+        .filter(pane.filter.trim())
+        .empty(empty)
+        .render(body, buffer, &mut state);
+    pane.state = state;
+}
+
+/// How many there are, and by what they are filtered and sorted.
+fn summary(pane: &ListPane, info: &ListInfo) -> Label {
+    let count = if pane.filter.is_empty() {
+        pane.rows.len().to_string()
+    } else {
+        format!("{} of {}", pane.shown.len(), pane.rows.len())
+    };
+    let mut line = Label::of(Role::Muted, count);
+    let order = match pane.sort {
+        None => ", trouble first".to_owned(),
+        Some((column, descending)) => {
+            let title = info.columns.get(column).map_or("", |head| head.title);
+            let order = if descending {
+                "greatest first"
+            } else {
+                "least first"
+            };
+            format!(", by {title}, {order}")
+        }
+    };
+    line.push(Role::Muted, order);
+    if !pane.filter.is_empty() {
+        line.push(Role::Accent, format!("  /{}", pane.filter));
+    }
+    line
+}
+
+/// So many rows are measured for the widths of the columns.
+const MEASURED: usize = 200;
+
+/// Cells at the left for the marks.
+const MARKS: u16 = 2;
+/// Cells at the right for the scroll bar.
+const BAR: u16 = 1;
+/// Cells between columns.
+const BETWEEN: u16 = 2;
+
+/// Columns as wide as what stands in them, from the left, as many as there is room for: a wider terminal adds
+/// to the last one or shows another, and takes nothing from those before.
+fn columns(
+    pane: &ListPane,
+    info: &ListInfo,
+    glyphs: &ngf_ui::Glyphs,
+    width_of_area: u16,
+) -> Vec<Column> {
+    let mut left = width_of_area.saturating_sub(MARKS + BAR);
+    let mut columns = Vec::new();
+    for (index, head) in info.columns.iter().enumerate() {
+        let cells = pane.shown.iter().take(MEASURED);
+        let cells = cells.filter_map(|row| pane.rows[*row].cells.get(index));
+        let widest = cells.map(|cell| width(&cell.text)).max().unwrap_or(0);
+        let sign = match pane.sort {
+            Some((column, true)) if column == index => glyphs.down,
+            Some((column, false)) if column == index => glyphs.up,
+            _ => "",
+        };
+        let title = format!("{}{sign}", head.title);
+        let needed = (widest.min(usize::from(head.most)) as u16).max(width(&title) as u16);
+        let least = head.least.max(width(&title) as u16).min(needed);
+        let taken = needed.min(left);
+        if taken < least && index > 0 {
+            break;
+        }
+        columns.push(Column::new(title, taken, taken));
+        left = left.saturating_sub(taken + BETWEEN);
+    }
+    columns
+}
+
+/// `default/secure-app`.
+fn path(object: &ObjectRef) -> String {
+    object.path()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn a_name_or_alias_means_one_list() {
+        let mut seen = BTreeSet::new();
+        for info in LISTS {
+            assert_eq!(info.id.info().name, info.name);
+            for name in std::iter::once(&info.name).chain(info.aliases) {
+                assert!(seen.insert(*name), "{name} means two lists");
+            }
+        }
+    }
+}

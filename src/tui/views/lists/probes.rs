@@ -1,0 +1,76 @@
+//! Probes: all of this run, the newest first.
+
+use ngf_tls::transcript::Outcome;
+use ngf_ui::Mark;
+
+use super::{Head, ListInfo, endpoints::result, head, path};
+use crate::tui::state::ids::ListId;
+use crate::tui::state::{
+    App,
+    list::{Cell, Row, Target},
+};
+use ngf_text::host_and_port;
+use ngf_text::words;
+
+/// The list.
+pub(super) const LIST: ListInfo = ListInfo {
+    id: ListId::Probes,
+    name: "probes",
+    title: "Probes",
+    aliases: &["history", "probed"],
+    help: "the probes of this run, the newest first",
+    columns: COLUMNS,
+    rows,
+};
+
+const COLUMNS: &[Head] = &[
+    head("WHEN", 4, 6),
+    head("ENDPOINT", 14, 48),
+    head("ROUTE", 8, 40),
+    head("FROM", 6, 40),
+    head("CLIENTS GET", 11, 11),
+    head("TOOK", 6, 9),
+    head("RESULT", 10, 120),
+];
+
+fn rows(app: &App) -> Vec<Row> {
+    let newest_first = app.probed.iter().rev();
+    newest_first
+        .map(|seen| {
+            let probed = &seen.probed;
+            let endpoint = &probed.plan.endpoint;
+            let transcript = probed.result.as_ref().ok();
+            let status = transcript.and_then(|seen| seen.nginx.client_status);
+            let mark = match transcript.map(|seen| seen.nginx.outcome) {
+                Some(Outcome::Ok) => Mark::Ok,
+                Some(_) => Mark::Failed,
+                None => Mark::Unknown,
+            };
+            let from = match (&seen.place, &seen.way) {
+                (Some(pod), _) => pod.clone(),
+                (None, Some(way)) => way.via.clone(),
+                (None, None) => String::new(),
+            };
+            Row {
+                mark,
+                cells: vec![
+                    Cell::sorted(words::age(probed.at, app.now), -probed.at.as_second()),
+                    host_and_port(&endpoint.address, endpoint.port).into(),
+                    path(&probed.plan.route).into(),
+                    from.into(),
+                    status.map_or_else(
+                        || "not known".into(),
+                        |status| Cell::sorted(status.to_string(), i64::from(status)),
+                    ),
+                    transcript.map_or_else(Cell::default, |seen| {
+                        let took = i64::try_from(seen.duration_us).unwrap_or(i64::MAX);
+                        Cell::sorted(words::micros(seen.duration_us), took)
+                    }),
+                    result(probed).into(),
+                ],
+                target: Target::Probe(seen.number),
+                object: None,
+            }
+        })
+        .collect()
+}

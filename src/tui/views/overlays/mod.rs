@@ -1,0 +1,77 @@
+//! What lies over the panes.
+
+mod explain;
+mod fix;
+mod question;
+mod way;
+
+use ngf_ui::{
+    Label, Role, ScrollState, Theme,
+    widgets::{help::Help, overlay::Overlay as Frame, palette::Palette, textview::TextView},
+};
+use ratatui::{
+    buffer::Buffer,
+    layout::{Position, Rect},
+    widgets::{StatefulWidget, Widget},
+};
+
+use super::{palette, screen};
+use crate::tui::state::{App, Overlay};
+
+/// Widest content of an overlay that is text, in cells: longer lines are hard to read.
+const WIDEST: u16 = 96;
+
+/// Draws what lies over the panes, if anything; where the cursor belongs, if somewhere.
+pub(super) fn draw(app: &mut App, area: Rect, buffer: &mut Buffer) -> Option<Position> {
+    let mut overlay = app.overlay.take()?;
+    let mut cursor = None;
+    match &mut overlay {
+        Overlay::Help(scroll) => {
+            Help::new("Keys", &screen::help_sections(), &app.theme).render(area, buffer, scroll);
+        }
+        Overlay::Palette(state) => {
+            let commands = palette::entries(app);
+            let palette = Palette::new("Command", &commands, &app.theme);
+            (&palette).render(area, buffer, state);
+            cursor = Some(palette.cursor(area, state));
+        }
+        Overlay::Via(list) => way::draw(app, list, area, buffer),
+        Overlay::Question(asked) => question::draw(asked, &app.theme, area, buffer),
+        Overlay::Explain(code, scroll) => explain::draw(code, scroll, &app.theme, area, buffer),
+        Overlay::Fix(dialog) => fix::draw(dialog, &app.theme, area, buffer),
+        Overlay::Filter(..) => {}
+    }
+    app.overlay = Some(overlay);
+    cursor
+}
+
+/// Keys and what they do, for the lower edge.
+fn keys(keys: &[(&'static str, &'static str)]) -> Label {
+    let mut label = Label::new();
+    for (index, (key, words)) in keys.iter().enumerate() {
+        if index > 0 {
+            label.push(Role::Muted, "  ");
+        }
+        label.push(Role::Key, *key);
+        label.push(Role::Muted, format!(" {words}"));
+    }
+    label
+}
+
+/// A framed text, as high as it needs to be.
+fn text(
+    title: Label,
+    lines: &[Label],
+    bottom: Label,
+    scroll: &mut ScrollState,
+    theme: &Theme,
+    area: Rect,
+    buffer: &mut Buffer,
+) {
+    let width = WIDEST.min(area.width.saturating_sub(4));
+    let view = TextView::new(lines, theme);
+    let height = u16::try_from(view.height(width)).unwrap_or(u16::MAX);
+    let frame = Frame::new(title, width, height, theme).bottom(bottom);
+    (&frame).render(area, buffer);
+    StatefulWidget::render(&view, frame.inner(area), buffer, scroll);
+}

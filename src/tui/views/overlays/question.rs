@@ -1,0 +1,33 @@
+//! May this be made in the cluster?
+
+use ngf_ui::{Label, Role, Theme};
+use ratatui::{buffer::Buffer, layout::Rect};
+
+use super::{keys, text};
+use crate::tui::state::Question;
+
+pub(super) fn draw(asked: &mut Question, theme: &Theme, area: Rect, buffer: &mut Buffer) {
+    let mut lines: Vec<Label> = asked
+        .preparation
+        .lines()
+        .into_iter()
+        .map(|line| match line.strip_prefix("  ") {
+            Some(fact) => Label::from(format!("  {fact}")),
+            None => Label::of(Role::Strong, line),
+        })
+        .collect();
+    lines.push(Label::new());
+    lines.push(Label::of(
+        Role::Warning,
+        format!("Make it, for probes by {}?", asked.job.via),
+    ));
+    text(
+        Label::from("This writes to the cluster"),
+        &lines,
+        keys(&[("y enter", "make it"), ("n esc", "make nothing")]),
+        &mut asked.scroll,
+        theme,
+        area,
+        buffer,
+    );
+}

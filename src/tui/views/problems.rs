@@ -1,0 +1,411 @@
+//! Problems, the home screen: what is wrong, by root cause, in whole sentences, with what clients notice, since
+//! when, what shows it and what fixes it. Untested paths are an entry; if all is well, one entry says so.
+
+use std::{collections::BTreeMap, fmt::Write as _};
+
+use jiff::Timestamp;
+use ngf_ui::{
+    Label, Mark, Role, Theme,
+    text::{hang, wrap},
+    widgets::entries::{Entries, Entry, Line},
+};
+use ratatui::{buffer::Buffer, layout::Rect, widgets::StatefulWidget};
+
+use super::findings::mark_of;
+use crate::tui::state::{App, Tests};
+use ngf_core::{
+    diagnosis::{
+        Severity, Verdict,
+        finding::Remedy,
+        problems::Problem,
+        words::{count as counted, holder, list, span},
+    },
+    model::snapshot::{Lookup, Source},
+};
+use ngf_text::words;
+
+/// Cells by which everything below a headline is indented.
+const INDENT: usize = 6;
+/// Most characters of a piece of evidence: a controller may quote whole logs.
+const LONGEST: usize = 320;
+
+/// The entries after the problems.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Extra {
+    /// Paths that nobody tested.
+    Untested,
+    /// Everything that could be tested is well.
+    Healthy,
+    /// There is nothing to say yet, or nothing to look at.
+    Empty,
+}
+
+/// How many entries there are.
+pub fn count(app: &App) -> usize {
+    let is_filtered = !app.home.filter.is_empty();
+    app.home.problems.len() + usize::from(extra(app).is_some() || is_filtered)
+}
+
+fn extra(app: &App) -> Option<Extra> {
+    if !app.home.filter.is_empty() {
+        return None;
+    }
+    let coverage = &app.diagnosis.coverage;
+    let is_reading = app.diagnosed_at.is_none() || app.diagnosis.loading > 0;
+    let is_wrong = |problem: &Problem| {
+        let finding = &app.diagnosis.findings[problem.head];
+        finding.severity != Severity::Info || finding.verdict == Verdict::Unknown
+    };
+    if is_reading {
+        return app.home.problems.is_empty().then_some(Extra::Empty);
+    }
+    if !coverage.untested.is_empty() {
+        return Some(Extra::Untested);
+    }
+    if app.home.problems.iter().any(is_wrong) {
+        return None;
+    }
+    Some(if coverage.tested() > 0 {
+        Extra::Healthy
+    } else {
+        Extra::Empty
+    })
+}
+
+/// Whether the entry after the problems is that of untested paths.
+pub fn has_untested(app: &App) -> bool {
+    extra(app) == Some(Extra::Untested)
+}
+
+/// The sign where nothing is wrong: that of health only where everything was read and tested.
+pub fn all_clear(app: &App) -> Option<Mark> {
+    if extra(app) != Some(Extra::Healthy) {
+        return None;
+    }
+    let coverage = &app.diagnosis.coverage;
+    let is_testing = matches!(app.tests, Tests::Running { .. } | Tests::Wanted);
+    Some(
+        match (
+            is_testing,
+            coverage.tested_endpoints() < coverage.endpoints(),
+        ) {
+            (true, _) => Mark::Unknown,
+            // Of a backend with many endpoints a few are tested.
+            (false, true) => Mark::Info,
+            (false, false) => Mark::Ok,
+        },
+    )
+}
+
+/// What a filter searches in a problem.
+pub fn searched(problem: &Problem) -> String {
+    let key = &problem.key;
+    let mut text = format!("{} {} {}", key.head, key.root, problem.sentence);
+    for more in problem.impact.iter().chain(&problem.because) {
+        text.push('\n');
+        text.push_str(more);
+    }
+    text
+}
+
+/// Draws them.
+pub fn draw(app: &mut App, area: Rect, buffer: &mut Buffer) {
+    let mut state = app.home.list;
+    {
+        let make = |width: u16, _| entries(app, usize::from(width));
+        Entries::new(&make, &app.theme).render(area, buffer, &mut state);
+    }
+    app.home.list = state;
+}
+
+/// The same in words.
+pub fn describe(app: &App, width: u16) -> Vec<String> {
+    let make = |width: u16, _| entries(app, usize::from(width));
+    Entries::new(&make, &app.theme).to_text(width)
+}
+
+fn entries(app: &App, width: usize) -> Vec<Entry> {
+    let problems = app.home.problems.iter();
+    let mut entries: Vec<Entry> = problems.map(|problem| entry(app, problem, width)).collect();
+    if !app.home.filter.is_empty() {
+        let shown = app.home.problems.len();
+        let words = format!(
+            "{} shown, by the filter /{}",
+            counted(shown, "problem"),
+            app.home.filter
+        );
+        entries.push(Entry::of(wrap(&Label::of(Role::Accent, words), width)));
+    }
+    entries.extend(match extra(app) {
+        None => None,
+        Some(Extra::Untested) => Some(untested_entry(app, width)),
+        Some(Extra::Healthy) => Some(healthy(app, width)),
+        Some(Extra::Empty) => Some(Entry::of(wrap(&nothing(app), width))),
+    });
+    entries
+}
+
+fn entry(app: &App, problem: &Problem, width: usize) -> Entry {
+    let theme = &app.theme;
+    let finding = &app.diagnosis.findings[problem.head];
+    let mark = mark_of(finding);
+    let since = problem.since.map_or(Label::new(), |at| since(at, app.now));
+    let sign = Label::new()
+        .mark(mark, theme)
+        .text(" ")
+        .and(mark.role(), format!("{}  ", finding.code));
+    let room = width.saturating_sub(if since.is_empty() {
+        0
+    } else {
+        since.width() + 2
+    });
+    let title = Label::of(Role::Strong, problem.sentence.clone());
+    let mut lines: Vec<Line> = beside(&sign, &title, room, width)
+        .into_iter()
+        .map(Line::from)
+        .collect();
+    if let Some(first) = lines.first_mut() {
+        first.right = since;
+    }
+    let mut below = |label: Label| {
+        let indent = Label::from(" ".repeat(INDENT));
+        lines.extend(hang(&indent, &label, width).into_iter().map(Line::from));
+    };
+    for impact in &problem.impact {
+        below(Label::of(Role::Warning, impact.clone()));
+    }
+    if let Some(because) = &problem.because {
+        let because: String = because.chars().take(LONGEST).collect();
+        below(Label::of(Role::Muted, "because ").text(because));
+    }
+    let findings = &app.diagnosis.findings;
+    let remedy = |index: Option<usize>| findings.get(index?)?.remedy.as_ref();
+    match (remedy(problem.fix), remedy(problem.advice)) {
+        (Some(fix), other) => {
+            below(Label::of(Role::Key, "f  ").text(fix.summary.clone()));
+            if let Some(other) = other {
+                below(Label::of(Role::Muted, "or ").joined(&in_short(other)));
+            }
+        }
+        (None, Some(advice)) => below(Label::of(Role::Ok, "fix: ").joined(&in_short(advice))),
+        (None, None) => {}
+    }
+    if problem.key.subject.is_none() && problem.roots.len() > 1 {
+        below(Label::of(Role::Key, "space").and(Role::Muted, " shows them one by one"));
+    }
+    Entry { lines }
+}
+
+/// What to do, with the command where it is one line.
+fn in_short(remedy: &Remedy) -> Label {
+    let label = Label::from(remedy.summary.clone());
+    match &remedy.command {
+        Some(command) if !command.contains('\n') => {
+            label.text(" ").and(Role::Evidence, command.clone())
+        }
+        _ => label,
+    }
+}
+
+/// Text after a sign; the further lines stand at the indent of what is below.
+fn hang_at(sign: &Label, text: &Label, width: usize) -> Vec<Label> {
+    let all = sign.clone().joined(text);
+    let indent = Label::from(" ".repeat(2));
+    let mut lines = wrap(&all, width.saturating_sub(2));
+    for line in lines.iter_mut().skip(1) {
+        *line = indent.clone().joined(line);
+    }
+    lines
+}
+
+/// The same with a first line of another width: something stands at its right.
+fn beside(sign: &Label, text: &Label, first: usize, width: usize) -> Vec<Label> {
+    let narrow = hang_at(sign, text, first);
+    let Some((head, rest)) = narrow.split_first() else {
+        return narrow;
+    };
+    let mut again = Label::new();
+    for line in rest {
+        let words = line.plain();
+        if !again.is_empty() {
+            again.push(Role::Normal, " ");
+        }
+        again.push(Role::Strong, words.trim_start().to_owned());
+    }
+    let mut lines = vec![head.clone()];
+    if !again.is_empty() {
+        lines.extend(hang(&Label::from("  "), &again, width));
+    }
+    lines
+}
+
+/// `since 11:52, 3m`, `since 2026-11-29, 1d`.
+fn since(at: Timestamp, now: Timestamp) -> Label {
+    let is_today = now.as_second() - at.as_second() < 86_400;
+    let form = if is_today { "%H:%M UTC" } else { "%Y-%m-%d" };
+    let words = format!("since {}, {}", at.strftime(form), words::age(at, now));
+    Label::of(Role::Muted, words)
+}
+
+fn untested_entry(app: &App, width: usize) -> Entry {
+    let untested = &app.diagnosis.coverage.untested;
+    let sign = Label::new().mark(Mark::Unknown, &app.theme).text(" ");
+    let headline = format!(
+        "{} untested: nobody knows whether they work",
+        counted(untested.len(), "path")
+    );
+    let headline = if untested.len() == 1 {
+        headline.replace("they work", "it works")
+    } else {
+        headline
+    };
+    let mut lines = hang_at(&sign, &Label::of(Role::Unknown, headline), width);
+    let indent = Label::from(" ".repeat(INDENT));
+    let mut why: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for path in untested {
+        let routes = why.entry(path.why.as_str()).or_default();
+        let route = path.path.route.to_string();
+        if !routes.contains(&route) {
+            routes.push(route);
+        }
+    }
+    for (why, routes) in why {
+        let words = format!("{}: {why}", list(routes, 3));
+        lines.extend(hang(&indent, &Label::of(Role::Normal, words), width));
+    }
+    let can_probe = matches!(app.snapshot.source, Source::Cluster { .. });
+    let is_running = matches!(app.tests, Tests::Running { .. } | Tests::Wanted);
+    if can_probe && !is_running {
+        let words = " runs a live handshake with the first of them";
+        let key = Label::of(Role::Key, "r").and(Role::Muted, words);
+        lines.extend(hang(&indent, &key, width));
+    }
+    Entry::of(lines)
+}
+
+/// What was tested and when, what expires next, and what changed last.
+fn healthy(app: &App, width: usize) -> Entry {
+    let coverage = &app.diagnosis.coverage;
+    let mark = all_clear(app).unwrap_or(Mark::Unknown);
+    let so_far = match mark {
+        Mark::Ok => "",
+        Mark::Info => " in what was tested",
+        _ => " so far",
+    };
+    let last = app.evidence.probes().map(|probed| probed.at).max();
+    let when = last.map_or(String::new(), |at| {
+        format!(" {} ago", words::age(at, app.now))
+    });
+    let mut words = format!(
+        "no problems found{so_far}: {} of {} tested{when}, {} of {}",
+        coverage.tested(),
+        counted(coverage.paths.len(), "path"),
+        coverage.tested_endpoints(),
+        counted(coverage.endpoints(), "endpoint"),
+    );
+    if let Some((whose, at)) = &app.home.expires_next {
+        let left = span(at.as_second() - app.now.as_second());
+        let _ = write!(words, "; next to expire: {whose} in {left}");
+    }
+    let _ = match app.changes.newest() {
+        Some((object, at)) => {
+            let ago = words::age(at, app.now);
+            write!(words, "; last change: {object} {ago} ago")
+        }
+        None => write!(words, "; no change since the program started"),
+    };
+    let sign = Label::new().mark(mark, &app.theme).text(" ");
+    Entry::of(hang_at(&sign, &Label::of(mark.role(), words), width))
+}
+
+fn nothing(app: &App) -> Label {
+    if app.diagnosed_at.is_none() || app.diagnosis.loading > 0 {
+        return Label::of(Role::Muted, "Reading…");
+    }
+    Label::of(Role::Muted, super::screen::empty_words(app))
+}
+
+/// The certificate that ends next, of those in Secrets and of those that backends presented.
+pub fn expires_next(app: &App) -> Option<(String, Timestamp)> {
+    let now = app.now.as_second();
+    let in_secrets = app
+        .snapshot
+        .secrets
+        .values()
+        .filter_map(|lookup| match lookup {
+            Lookup::Found(secret) => Some(secret),
+            _ => None,
+        });
+    let in_secrets = in_secrets.flat_map(|secret| {
+        let own = secret.spec.certificate.certificates().iter();
+        own.chain(secret.spec.ca.certificates())
+    });
+    let presented = app
+        .evidence
+        .probes()
+        .filter_map(|probed| probed.result.as_ref().ok());
+    let presented = presented.flat_map(|transcript| &transcript.server_chain);
+    let next = in_secrets
+        .chain(presented)
+        .filter(|certificate| certificate.not_after > now)
+        .min_by_key(|certificate| certificate.not_after)?;
+    let at = Timestamp::from_second(next.not_after).ok()?;
+    Some((holder(next), at))
+}
+
+/// The verdict on what a page is about: the sentence in full, what clients notice, and since when.
+pub fn verdict(app: &App, theme: &Theme, width: usize) -> Vec<Label> {
+    let Some(problem) = app.problem() else {
+        return of_place(app, theme, width);
+    };
+    let finding = &app.diagnosis.findings[problem.head];
+    let mark = mark_of(finding);
+    let sign = Label::new()
+        .mark(mark, theme)
+        .text(" ")
+        .and(mark.role(), format!("{}  ", finding.code));
+    let mut lines = hang_at(
+        &sign,
+        &Label::of(Role::Strong, finding.title.clone()),
+        width,
+    );
+    let mut impact: Vec<Label> = problem
+        .impact
+        .iter()
+        .map(|impact| Label::of(Role::Warning, impact.clone()))
+        .collect();
+    impact.extend(problem.since.map(|at| since(at, app.now)));
+    let mut line = Label::new();
+    for (index, part) in impact.iter().enumerate() {
+        if index > 0 {
+            line.push(Role::Muted, format!(" {} ", theme.glyphs.dot));
+        }
+        line.extend(part.clone());
+    }
+    if !line.is_empty() {
+        lines.extend(hang(&Label::from("  "), &line, width));
+    }
+    lines
+}
+
+/// The verdict on a page that was opened by no problem.
+fn of_place(app: &App, theme: &Theme, width: usize) -> Vec<Label> {
+    let Some((index, _)) = app.selected() else {
+        return Vec::new();
+    };
+    let below = app.diagnosis.findings_below(index);
+    if let Some(finding) = below.first().map(|index| &app.diagnosis.findings[*index]) {
+        let mark = mark_of(finding);
+        let sign = Label::new()
+            .mark(mark, theme)
+            .text(" ")
+            .and(mark.role(), format!("{}  ", finding.code));
+        return hang_at(
+            &sign,
+            &Label::of(Role::Strong, finding.title.clone()),
+            width,
+        );
+    }
+    let verdict = super::findings::nothing(app);
+    wrap(&verdict, width)
+}

@@ -1,0 +1,379 @@
+//! The whole screen: header, breadcrumb, the place that one is at, messages, footer; and a dialog over them.
+
+use ngf_ui::{
+    Label, Mark, Role,
+    text::{cut_middle, draw_label, hang, width, wrap},
+    widgets::{
+        bars::{Footer, Hint},
+        fields::Fields,
+        help::Section,
+        prompt::Prompt,
+        rows::Lazy,
+        tabs::{Tab, Tabs},
+        textview::TextView,
+        tree::Tree,
+    },
+};
+use ratatui::{
+    buffer::Buffer,
+    layout::{Constraint, Layout, Position, Rect},
+    style::Style,
+    widgets::{StatefulWidget, Widget},
+};
+
+use super::{
+    VIEWS, ViewId, chain, findings::mark_of_health, handshake, header, lists, matrix, overlays,
+    problems,
+};
+use crate::tui::state::{
+    App, Overlay, Tests,
+    action::{ACTIONS, Action, ActionInfo},
+    place::{Place, contexts},
+};
+use ngf_core::model::{
+    kind::Kind,
+    snapshot::KindState,
+    topology::{Node, What},
+};
+use ngf_text::words;
+
+/// A screen that is smaller than this is too small to show everything.
+const ROOMY: (u16, u16) = (80, 20);
+/// Most lines of messages, as a part of the screen's height.
+const MESSAGES: u16 = 4;
+
+/// Draws everything; where the cursor belongs, if somewhere.
+pub fn draw(app: &mut App, area: Rect, buffer: &mut Buffer) -> Option<Position> {
+    let messages = messages(app, area);
+    let height = messages.len() as u16;
+    let [top, way, main, strip, bottom] = Layout::vertical([
+        Constraint::Length(1),
+        Constraint::Length(1),
+        Constraint::Min(0),
+        Constraint::Length(height),
+        Constraint::Length(1),
+    ])
+    .areas(area);
+    header::draw(app, top, buffer);
+    breadcrumb(app, way, buffer);
+    place(app, main, buffer);
+    let lines = TextView::new(&messages, &app.theme).wrap(false);
+    Widget::render(&lines, inset(strip), buffer);
+    let cursor = footer(app, bottom, buffer);
+    overlays::draw(app, area, buffer).or(cursor)
+}
+
+/// One blank cell at the left.
+fn inset(area: Rect) -> Rect {
+    Rect {
+        x: area.x.saturating_add(1).min(area.right()),
+        width: area.width.saturating_sub(1),
+        ..area
+    }
+}
+
+/// Where the person is, and how they came there.
+fn breadcrumb(app: &App, area: Rect, buffer: &mut Buffer) {
+    let theme = &app.theme;
+    let mut names: Vec<String> = Vec::new();
+    let places: Vec<&Place> = app.places.places().collect();
+    for (index, place) in places.iter().enumerate() {
+        let is_last = index + 1 == places.len();
+        match place {
+            Place::Problems => names.push("Problems".to_owned()),
+            Place::Tree => names.push("Tree".to_owned()),
+            Place::List(id) => names.push(id.info().title.to_owned()),
+            Place::Matrix => names.push("Matrix".to_owned()),
+            Place::Page(subject) => {
+                // A page that was opened again, on another tab, is named once.
+                let is_same =
+                    index > 0 && matches!(places[index - 1], Place::Page(one) if one == subject);
+                if !is_same {
+                    names.push(subject.name.clone());
+                }
+                let is_top = is_last || matches!(places.get(index + 1), Some(Place::Step(_)));
+                if is_top {
+                    names.push(VIEWS[app.detail.view.index()].title.to_owned());
+                }
+            }
+            Place::Step(message) => names.push(handshake::step_name(app, *message)),
+        }
+    }
+    let last = names.pop().unwrap_or_default();
+    let separator = format!(" {} ", theme.glyphs.more_right);
+    let mut before = String::new();
+    for name in &names {
+        before.push_str(name);
+        before.push_str(&separator);
+    }
+    let area = inset(area);
+    let room = usize::from(area.width).saturating_sub(width(&last));
+    let line = Label::of(
+        Role::Muted,
+        cut_middle(&before, room, theme.glyphs.ellipsis),
+    )
+    .and(Role::Title, last);
+    draw_label(&line, area, buffer, theme, Style::new());
+}
+
+/// The place itself.
+fn place(app: &mut App, area: Rect, buffer: &mut Buffer) {
+    match app.place().clone() {
+        Place::Problems => problems::draw(app, area, buffer),
+        Place::Tree => tree(app, area, buffer),
+        Place::List(id) => lists::draw(app, id, inset(area), buffer),
+        Place::Matrix => matrix::draw(app, area, buffer),
+        Place::Page(_) => page(app, area, buffer),
+        Place::Step(message) => step(app, message, area, buffer),
+    }
+}
+
+/// The verdict, the tabs, and the tab that is on top.
+fn page(app: &mut App, area: Rect, buffer: &mut Buffer) {
+    let area = inset(area);
+    let verdict = problems::verdict(app, &app.theme, usize::from(area.width));
+    // On a very low screen the tab matters more.
+    let height = (verdict.len() as u16).min(area.height / 2);
+    let [top, bar, body] = Layout::vertical([
+        Constraint::Length(height),
+        Constraint::Length(1),
+        Constraint::Min(0),
+    ])
+    .areas(area);
+    let lines = TextView::new(&verdict, &app.theme).wrap(false);
+    Widget::render(&lines, top, buffer);
+    // Its tab has a mark, whichever tab is on top.
+    chain::look(app);
+    let selected = app.detail.view.index();
+    (VIEWS[selected].draw)(app, body, buffer);
+    // Afterwards: what was drawn may give its tab a mark.
+    let tabs: Vec<Tab> = VIEWS
+        .iter()
+        .map(|view| {
+            let tab = Tab::new(view.title);
+            (view.mark)(app).map_or(tab.clone(), |mark| tab.mark(mark))
+        })
+        .collect();
+    Tabs::new(&tabs, selected, &app.theme).render(bar, buffer);
+    if app.detail.view == ViewId::Handshake {
+        let from = Label::of(Role::Muted, "from ").and(Role::Accent, app.via.to_string());
+        let used = Tabs::new(&tabs, selected, &app.theme)
+            .label(usize::from(bar.width))
+            .width();
+        let from_width = from.width();
+        if used + 2 + from_width <= usize::from(bar.width) {
+            let place = Rect {
+                x: bar.right() - from_width as u16,
+                width: from_width as u16,
+                ..bar
+            };
+            draw_label(&from, place, buffer, &app.theme, Style::new());
+        }
+    }
+}
+
+/// The decoded fields of a step.
+fn step(app: &mut App, message: usize, area: Rect, buffer: &mut Buffer) {
+    let area = inset(area);
+    let fields = handshake::fields(app, message);
+    let title = Label::of(Role::Title, handshake::step_title(app, message));
+    let heading = wrap(&title, usize::from(area.width));
+    let height = (heading.len() as u16).min(area.height / 2);
+    let [top, body] =
+        Layout::vertical([Constraint::Length(height), Constraint::Min(0)]).areas(area);
+    Widget::render(
+        &TextView::new(&heading, &app.theme).wrap(false),
+        top,
+        buffer,
+    );
+    StatefulWidget::render(
+        &Fields::new(&fields, &app.theme),
+        body,
+        buffer,
+        &mut app.detail.step,
+    );
+}
+
+fn tree(app: &mut App, area: Rect, buffer: &mut Buffer) {
+    let area = inset(area);
+    let mut state = app.tree.state;
+    let (skeleton, nodes) = (app.tree.rows(), app.tree.visible());
+    let diagnosis = &app.diagnosis;
+    let rows = Lazy::new(skeleton.len(), |index: usize| {
+        let (node, mut row) = (nodes[index], skeleton[index].clone());
+        row.label = label(diagnosis.topology.node(node));
+        row.mark = Some(mark_of_health(diagnosis.health(node)));
+        row
+    });
+    let [line, area] = Layout::vertical([
+        Constraint::Length(u16::from(!app.tree.filter.is_empty())),
+        Constraint::Min(0),
+    ])
+    .areas(area);
+    let filter = Label::of(Role::Accent, format!("/{}", app.tree.filter));
+    draw_label(&filter, line, buffer, &app.theme, Style::new());
+    Tree::new(&rows, &app.theme)
+        .focused(true)
+        .filter(&app.tree.filter)
+        .empty(empty_words(app))
+        .render(area, buffer, &mut state);
+    app.tree.state = state;
+}
+
+/// What to say where there is nothing.
+pub(super) fn empty_words(app: &App) -> &'static str {
+    if !app.tree.filter.is_empty() {
+        "Nothing matches the filter."
+    } else if app.diagnosed_at.is_none() {
+        "Reading…"
+    } else if may_not_be_read(app) {
+        "No GatewayClass, Gateway or route may be read: the problems name the rule to add."
+    } else {
+        "No GatewayClass, Gateway or route was found here. Try -A for all namespaces."
+    }
+}
+
+/// Whether neither Gateways nor routes may be read.
+fn may_not_be_read(app: &App) -> bool {
+    [Kind::Gateway, Kind::HTTPRoute]
+        .iter()
+        .all(|kind| matches!(app.snapshot.kinds.get(kind), Some(KindState::Denied(_))))
+}
+
+fn label(node: &Node) -> Label {
+    let mut label = Label::of(Role::Normal, node.name.clone());
+    let kind = match (&node.what, &node.object) {
+        (What::Route { .. } | What::Policy { .. }, Some(object)) => Some(object.kind.name()),
+        (What::Class | What::Gateway | What::ListenerSet, _) => Some(node.what.word()),
+        _ => None,
+    };
+    if let Some(note) = &node.note {
+        label.push(Role::Muted, format!(" {note}"));
+    }
+    if let Some(kind) = kind {
+        label.push(Role::Muted, format!(" ({kind})"));
+    }
+    label
+}
+
+/// The footer's hints, or the filter's input.
+fn footer(app: &App, area: Rect, buffer: &mut Buffer) -> Option<Position> {
+    if let Some(Overlay::Filter(prompt, _)) = &app.overlay {
+        let prompt = Prompt::new("/ ", prompt, &app.theme)
+            .placeholder("part of a name; two words are and, !word is not");
+        prompt.render(area, buffer);
+        return Some(prompt.cursor(area));
+    }
+    let here = contexts(app);
+    let means_something = |info: &&ActionInfo| {
+        let mut contexts = info.contexts.iter();
+        info.contexts.is_empty() || contexts.any(|context| here.contains(context))
+    };
+    // Where nothing is found, what is about findings only takes the place of others.
+    let about_findings = [Action::NextProblem, Action::Explain, Action::Fix];
+    let is_home = *app.place() == Place::Problems;
+    let of_use = |info: &&ActionInfo| {
+        if is_home && info.action == Action::Back {
+            return false;
+        }
+        !app.diagnosis.findings.is_empty() || !about_findings.contains(&info.action)
+    };
+    let mut shown: Vec<_> = ACTIONS
+        .iter()
+        .filter(|info| info.footer > 0)
+        .filter(means_something)
+        .filter(of_use)
+        .collect();
+    shown.sort_by_key(|info| info.footer);
+    let hints: Vec<Hint> = shown
+        .iter()
+        .map(|info| {
+            let hint = match info.action {
+                Action::Via => Hint::new(info.keys[0], format!("from {}", app.via)),
+                _ => Hint::new(info.keys[0], info.short),
+            };
+            if matches!(info.id, "help" | "quit") {
+                hint.keep()
+            } else {
+                hint
+            }
+        })
+        .collect();
+    Footer::new(&hints, &app.theme).render(area, buffer);
+    None
+}
+
+/// What runs, what happened and what is too small: lines of their own above the footer, which cover nothing.
+fn messages(app: &App, screen: Rect) -> Vec<Label> {
+    let mut all: Vec<(Mark, String)> = Vec::new();
+    if screen.width < ROOMY.0 || screen.height < ROOMY.1 {
+        all.push((
+            Mark::Info,
+            format!(
+                "{}x{} is small: {}x{} shows more",
+                screen.width, screen.height, ROOMY.0, ROOMY.1
+            ),
+        ));
+    }
+    if app.preparing.is_some() {
+        let words = format!("finding out what {} needs; ctrl-x cancels", app.via);
+        all.push((Mark::Info, words));
+    }
+    if !app.running.is_empty() {
+        let running = words::count(app.running.len(), "probe");
+        all.push((Mark::Info, format!("{running} running; ctrl-x cancels")));
+    }
+    if let Tests::Running {
+        done,
+        of,
+        paths,
+        via,
+    } = app.tests
+    {
+        let paths = words::count(paths, "path");
+        all.push((
+            Mark::Info,
+            format!("testing {paths} using {via}, ctrl-x stops ({done} of {of})"),
+        ));
+    }
+    if let Some(toast) = &app.toast {
+        all.push((toast.mark, toast.text.clone()));
+    }
+    let room = usize::from(inset(screen).width);
+    let mut lines: Vec<Label> = Vec::new();
+    // The newest message is the one to keep where there is no room for all.
+    for (mark, text) in all.iter().rev() {
+        let sign = Label::new().mark(*mark, &app.theme).text(" ");
+        let mut wrapped = hang(&sign, &Label::of(mark.role(), text.clone()), room);
+        let left = usize::from(screen.height / MESSAGES).saturating_sub(lines.len());
+        wrapped.truncate(left);
+        wrapped.extend(lines);
+        lines = wrapped;
+    }
+    lines
+}
+
+/// The lists, by the names that go to them.
+fn list_section() -> Section {
+    let section = Section::new("Go to, after :");
+    lists::LISTS.iter().fold(section, |section, list| {
+        let short = list.aliases.iter().min_by_key(|alias| alias.len());
+        let names = format!("{} {}", list.name, short.copied().unwrap_or_default());
+        section.key(names.trim().to_owned(), list.help)
+    })
+}
+
+/// The help screen's sections, from the list of actions.
+pub fn help_sections() -> Vec<Section> {
+    crate::tui::state::action::Section::ALL
+        .into_iter()
+        .map(|heading| {
+            let mut section = Section::new(heading.title());
+            for info in ACTIONS.iter().filter(|info| info.section == heading) {
+                section = section.key(info.keys.join(" "), info.help);
+            }
+            section
+        })
+        .chain(std::iter::once(list_section()))
+        .collect()
+}
