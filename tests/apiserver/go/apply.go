@@ -273,12 +273,22 @@ func all(calls []func() error) error {
 	return first
 }
 
+// established returns nil where the definition is established and each of its versions can be listed: for a
+// moment after a change the API server answers "storage is (re)initializing".
 func (c *client) established(path string) error {
 	answer, err := c.do("GET", path, "", nil)
 	if err != nil {
 		return err
 	}
 	var crd struct {
+		Spec struct {
+			Group    string
+			Names    struct{ Plural string }
+			Versions []struct {
+				Name   string
+				Served bool
+			}
+		}
 		Status struct {
 			Conditions []struct{ Type, Status string }
 		}
@@ -286,12 +296,23 @@ func (c *client) established(path string) error {
 	if err := json.Unmarshal(answer, &crd); err != nil {
 		return err
 	}
+	is := false
 	for _, condition := range crd.Status.Conditions {
-		if condition.Type == "Established" && condition.Status == "True" {
-			return nil
+		is = is || condition.Type == "Established" && condition.Status == "True"
+	}
+	if !is {
+		return errors.New("not established")
+	}
+	for _, version := range crd.Spec.Versions {
+		if !version.Served {
+			continue
+		}
+		list := "/apis/" + crd.Spec.Group + "/" + version.Name + "/" + crd.Spec.Names.Plural + "?limit=1"
+		if _, err := c.do("GET", list, "", nil); err != nil {
+			return err
 		}
 	}
-	return errors.New("not established")
+	return nil
 }
 
 // until waits up to two minutes, also on a busy machine.
