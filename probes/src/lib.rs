@@ -1,7 +1,7 @@
 //! How to measure: connects to a backend as NGINX Gateway Fabric's nginx would, and writes down
 //! every step. Knows nothing of Kubernetes and nothing of terminals.
 //!
-//! [`probe()`] runs one probe over a [`dial::Dial`]; [`chain::judge`] asks the same engine about
+//! [`probe()`] runs one probe over a [`dial::Dial`]; [`ngf_tls::chain::judge`] asks the same engine about
 //! certificates alone.
 //!
 //! ```no_run

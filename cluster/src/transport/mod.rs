@@ -2,7 +2,7 @@
 //! [`Dial`]: the TLS is done here, and only bytes go through the
 //! cluster.
 //!
-//! [`Transports`] says which way a probe may go; [`data_plane()`] finds the pods of a Gateway.
+//! [`Transports`] says which way a probe may go; [`ngf_core::data_plane`] finds the pods of a Gateway.
 
 mod access;
 mod exec;
