@@ -254,7 +254,7 @@ fn three_keys_lead_from_the_start_to_the_bytes() {
             "fleet",
             &[
                 &["step 8", "verify_result"],
-                &["[! Findings]", "in the cluster: CN=LocalCA"],
+                &["Findings]", "in the cluster: CN=LocalCA"],
             ],
         ),
         (
