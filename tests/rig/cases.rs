@@ -555,8 +555,7 @@ fn stale() -> Vec<Case> {
     vec![
         Case::new("an older CA on the disk", "NGF-D3", guide())
             .minted("old", ca("LocalCA", None))
-            .stale(Stale::Bundle("old"))
-            .also(&["NGF-T1"]),
+            .stale(Stale::Bundle("old")),
         gone,
         Case::new("an older hostname", "NGF-D5", guide()).stale(Stale::Hostname("old.example.com")),
     ]

@@ -12,7 +12,7 @@ use std::{
     collections::BTreeSet,
     fmt::Write as _,
     fs,
-    net::TcpListener,
+    net::{Shutdown, TcpListener, TcpStream},
     path::Path,
     process::{Command, Stdio},
     sync::Mutex,
@@ -23,10 +23,45 @@ use super::{
     links,
     markdown::{Block, parse},
 };
-use crate::{sandbox_support::Demo, support::has_peer};
+use crate::{
+    sandbox_support::{Demo, run},
+    support::has_peer,
+};
 
 /// The local port of the pages' port-forward; the tests put a free one in its place.
 const PORT: &str = "18443";
+/// The embedded cluster does not serve `kubectl port-forward`, which needs SPDY: these tests forward by themselves.
+const PORT_FORWARD: &str = r#"kubectl() {
+  if [ "$1" = port-forward ]; then echo "Forwarding from 127.0.0.1:${3%:*} -> ${3#*:}"; else command kubectl "$@"; fi
+}"#;
+
+/// Passes the bytes of each connection on to secure-app, as long as the test runs.
+fn forward(listener: TcpListener, demo: &Demo) {
+    let addresses = "get endpointslices -l kubernetes.io/service-name=secure-app \
+                     -o jsonpath={.items[0].endpoints[0].addresses[0]}";
+    let address = run(&mut demo.kubectl(addresses)).fine();
+    let backend = format!("{}:8443", address.trim());
+    std::thread::spawn(move || {
+        for client in listener.incoming().flatten() {
+            let Ok(backend) = TcpStream::connect(&backend) else {
+                continue;
+            };
+            for (mut from, mut to) in [
+                (client.try_clone(), backend.try_clone()),
+                (Ok(backend), Ok(client)),
+            ]
+            .into_iter()
+            .filter_map(|(from, to)| Some((from.ok()?, to.ok()?)))
+            {
+                std::thread::spawn(move || {
+                    let _ = std::io::copy(&mut from, &mut to);
+                    let _ = to.shutdown(Shutdown::Write);
+                });
+            }
+        }
+    });
+}
+
 /// One page at a time: each starts clusters of its own.
 static TURN: Mutex<()> = Mutex::new(());
 
@@ -86,16 +121,17 @@ fn steps(block: &Block) -> Vec<Run> {
 /// What a page's commands printed, and how each ended.
 fn run_steps(steps: &[Run], setup: &str) -> Vec<(i32, String)> {
     let folder = tempfile::tempdir().expect("a folder");
-    let port = TcpListener::bind("127.0.0.1:0")
-        .and_then(|listener| listener.local_addr())
-        .expect("a free port")
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let port = listener
+        .local_addr()
+        .expect("its address")
         .port()
         .to_string();
     let programs = Path::new(env!("CARGO_BIN_EXE_ngf-tui"))
         .parent()
         .expect("a folder");
     let mut demos = Vec::new();
-    let mut script = format!("exec 2>&1\nset -o pipefail\n{setup}\n");
+    let mut script = format!("exec 2>&1\nset -o pipefail\n{PORT_FORWARD}\n{setup}\n");
     for step in steps {
         if let Some(arguments) = &step.demo {
             let demo = Demo::start(arguments);
@@ -110,6 +146,12 @@ fn run_steps(steps: &[Run], setup: &str) -> Vec<(i32, String)> {
         );
     }
     script.push_str("kill $(jobs -p) 2>/dev/null\nexit 0\n");
+    if steps
+        .iter()
+        .any(|step| step.command.contains("kubectl port-forward"))
+    {
+        forward(listener, demos.last().expect("a demo"));
+    }
     let script = script.replace(PORT, &port);
     fs::write(folder.path().join(".script"), &script).expect("written");
     let out = folder.path().join(".out");
@@ -273,6 +315,14 @@ fn the_commands_of_the_second_half_of_the_book_run() {
     run_pages(|name| name.starts_with("docs/") && name >= "docs/g");
 }
 
+/// Beginnings of commands that only a real cluster answers: the embedded one serves what ngf-tui and kubectl's get,
+/// describe, logs, exec and apply need, and starts no program but those that ngf-tui runs.
+const NOT_SERVED: &[&str] = &[
+    "kubectl auth can-i ",
+    "kubectl exec deployment/gateway-nginx -c nginx -- nc -z ",
+    "kubectl exec deployment/secure-app -- nginx -v",
+];
+
 /// Each distinct command of the pages about codes, after the steps of docs/by-hand.md that they build on.
 #[test]
 fn the_commands_of_the_pages_about_codes_run() {
@@ -299,7 +349,17 @@ fn the_commands_of_the_pages_about_codes_run() {
         })
         .collect();
     assert!(commands.len() > 80, "{} commands", commands.len());
-    all.extend(commands.into_iter().map(|command| Run {
+    for beginning in NOT_SERVED {
+        let is_there = commands
+            .iter()
+            .any(|command| command.starts_with(beginning));
+        assert!(is_there, "no page has {beginning:?}");
+    }
+    let served = commands.into_iter().filter(|command| {
+        let mut others = NOT_SERVED.iter();
+        !others.any(|beginning| command.starts_with(beginning))
+    });
+    all.extend(served.map(|command| Run {
         line: 0,
         command,
         expected: None,

@@ -192,7 +192,14 @@ fn the_reader_role_holds_the_rights_of_the_list_of_kinds_and_no_more() {
             )
         })
     });
-    assert_eq!(given, wanted.collect());
+    // Whether the namespace of -n exists.
+    let namespace = ("", "namespaces", "get");
+    let namespace = (
+        namespace.0.to_owned(),
+        namespace.1.to_owned(),
+        namespace.2.to_owned(),
+    );
+    assert_eq!(given, wanted.chain([namespace]).collect());
     assert!(!Right::of_roles(&text).is_empty());
 }
 
