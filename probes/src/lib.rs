@@ -8,7 +8,8 @@
 //! use std::time::Duration;
 //!
 //! use ngf_probes::dial::Direct;
-//! use ngf_probes::spec::{HttpSpec, ProbeSpec, Protocol};
+//! use ngf_probes::spec::{HttpSpec, ProbeSpec};
+//! use ngf_tls::protocol::Protocol;
 //! use tokio_util::sync::CancellationToken;
 //!
 //! # async fn example() -> Result<(), ngf_probes::ProbeError> {
