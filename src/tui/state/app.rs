@@ -207,14 +207,14 @@ pub struct SeenProbe {
     pub place: Option<String>,
 }
 
-/// How a probe went, and what stands beside it.
+/// How a probe went, and its context.
 #[derive(Debug, Clone)]
 pub struct Around {
     /// When the probe began.
     pub at: Timestamp,
     /// The way that it went.
     pub way: WayTaken,
-    /// What stands beside it.
+    /// Its context.
     pub beside: BesideState,
 }
 
@@ -241,7 +241,7 @@ pub struct Shown<'a> {
     pub count: usize,
     /// The way that it went.
     pub way: Option<&'a WayTaken>,
-    /// What stands beside it.
+    /// Its context.
     pub beside: &'a BesideState,
 }
 

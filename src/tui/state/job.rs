@@ -83,7 +83,7 @@ pub struct ProbeDone {
     pub way: Option<WayTaken>,
     /// The data-plane pod from whose container it left.
     pub place: Option<String>,
-    /// What stands beside it is being asked for.
+    /// Its context is being asked for.
     pub beside_follows: bool,
 }
 
@@ -94,7 +94,7 @@ pub struct BesideDone {
     pub key: PlanKey,
     /// When its probe began.
     pub at: Timestamp,
-    /// What stands beside it; `None` where that was cancelled.
+    /// Its context; `None` where that was cancelled.
     pub beside: Option<Beside>,
 }
 

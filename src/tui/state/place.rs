@@ -241,7 +241,7 @@ mod tests {
         assert_eq!(detail.messages.selected, 3);
         stack.open(Place::Step(7), &mut detail);
         assert_eq!(stack.subject().map(|s| s.name.as_str()), Some("a"));
-        // Another page begins anew.
+        // Another page starts at its beginning.
         stack.open(Place::Page(subject("b")), &mut detail);
         assert_eq!(detail.messages.selected, 0);
         assert!(stack.back(&mut detail) && stack.back(&mut detail));

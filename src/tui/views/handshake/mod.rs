@@ -276,7 +276,7 @@ fn backend(plan: &ProbePlan) -> String {
     )
 }
 
-/// The diagram of the handshake that is shown, with what stands beside it.
+/// The diagram of the handshake that is shown, with its context.
 fn picture(shown: &Shown<'_>, zoom: Zoom, theme: &Theme) -> Diagram {
     let picture = match &shown.probed.result {
         Ok(transcript) => {
