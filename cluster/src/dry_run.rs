@@ -22,7 +22,7 @@ use ngf_core::{
         kind::Kind,
         object::ObjectRef,
     },
-    over::{
+    overlay::{
         Answered, LAST_APPLIED, Laid, Sent, parts,
         said::{Outcome, Refusal, Said, Why},
         sent,

@@ -50,37 +50,37 @@ use ngf_core::model::{
 };
 
 mod address;
-pub mod beside;
 mod by_name;
 mod config;
 mod credentials;
 mod delta;
 mod discovery;
 pub mod dry_run;
+pub mod endpoint_matrix;
 mod error;
 mod events;
 pub mod fix;
 mod follow;
-pub mod grid;
 #[cfg(test)]
 mod hostile;
 mod limits;
 mod link;
 mod login;
 pub mod logs;
-pub mod making;
 mod named_file;
+pub mod nginx_config;
 mod pace;
 mod plugin;
+pub mod probe_context;
 pub mod prober;
 mod pulse;
 mod read;
-pub mod rendered;
 mod renew;
 mod request;
 mod room;
 mod socks;
 mod store;
+pub mod temporary;
 pub mod transport;
 mod watcher;
 

@@ -12,5 +12,5 @@ pub mod json_merge;
 pub mod logs;
 pub mod manifests;
 pub mod model;
-pub mod over;
-pub mod rendered;
+pub mod nginx_config;
+pub mod overlay;

@@ -32,7 +32,6 @@ pub mod capture;
 mod demand;
 pub mod dial;
 pub mod engine;
-pub mod matrix;
 mod opinions;
 mod probe;
 mod recorder;
@@ -40,6 +39,7 @@ mod records;
 pub mod spec;
 pub mod stall;
 pub mod steps;
+pub mod tls_scan;
 pub mod verdict;
 
 pub use demand::settle_demand;

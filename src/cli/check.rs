@@ -35,7 +35,7 @@ use ngf_core::{
 pub(super) async fn run(input: &InputArgs, args: &CheckArgs) -> Result<u8, CliError> {
     let now = Timestamp::now();
     if args.over {
-        return super::over::run(input, args, now).await;
+        return super::overlay::run(input, args, now).await;
     }
     let (snapshot, target, evidence) = if input.files.is_empty() {
         if args.logs.as_ref().is_some_and(|files| !files.is_empty()) {

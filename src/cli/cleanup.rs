@@ -9,7 +9,7 @@ use super::{
 };
 use crate::report::clean;
 use ngf_cluster::{
-    making::READ_ONLY,
+    temporary::READ_ONLY,
     transport::{find_leftovers, remove_leftover},
 };
 

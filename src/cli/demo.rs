@@ -87,7 +87,7 @@ pub(super) async fn run(input: &InputArgs, args: &DemoArgs) -> Result<u8, CliErr
     let snapshots = cluster.watch(&cancel);
     let cluster_of_traffic = cluster.clone();
     let options = LiveOptions::embedded(PROBE_TIMEOUT);
-    let world = Live::new(cluster, snapshots.clone(), options)
+    let session = Live::new(cluster, snapshots.clone(), options)
         .with_stages(Arc::new(Walk(Arc::new(Mutex::new(sandbox)))));
     let begin = Begin {
         stage: Some(stage_event(scenario, stage)),
@@ -104,7 +104,7 @@ pub(super) async fn run(input: &InputArgs, args: &DemoArgs) -> Result<u8, CliErr
     };
     let traffic = traffic::keep_sending(cluster_of_traffic, snapshots.clone());
     let _traffic = AbortOnDropHandle::new(tokio::spawn(traffic));
-    tui::show(Arc::new(world), snapshots, begin, signals).await
+    tui::show(Arc::new(session), snapshots, begin, signals).await
 }
 
 fn list() -> Result<u8, CliError> {

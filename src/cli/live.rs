@@ -10,13 +10,13 @@ use tokio_util::sync::CancellationToken;
 use super::{
     CliError,
     args::{InputArgs, ProbeArgs},
-    connect_within, grid, output, probe,
+    connect_within, endpoint_matrix, output, probe,
 };
 use crate::report::probe::{Report, Reports};
 use ngf_cluster::{
-    beside,
-    making::{self, Made, ONCE, READ_ONLY, WATCHING, Wish},
+    probe_context,
     prober::{By, Extras, Prober, ProberOptions},
+    temporary::{self, Made, ONCE, READ_ONLY, WATCHING, Wish},
     transport::{Confirmation, Leftovers, MakeOptions, Transports, Via},
 };
 use ngf_core::{
@@ -49,8 +49,8 @@ pub(super) async fn probe_target(
             let began = Timestamp::now();
             let seen = prober.probe(plan, &by, extras, job.cancel).await?;
             let without_context =
-                args.way.backend_only || found.planning.plans.len() > beside::MOST_PROBES;
-            let beside = if without_context {
+                args.way.backend_only || found.planning.plans.len() > probe_context::MOST_PROBES;
+            let context = if without_context {
                 None
             } else {
                 Some(prober.context(plan, &seen, began, job.cancel).await)
@@ -65,7 +65,7 @@ pub(super) async fn probe_target(
                 transcript: settled.unwrap_or_else(|| (*seen.transcript).clone()),
                 plan: Some(plan.clone()),
                 way: Some(seen.way),
-                beside,
+                context,
             })
         };
         let plans = found.planning.plans.clone();
@@ -80,14 +80,14 @@ pub(super) async fn probe_target(
 }
 
 /// Probes every endpoint from every data-plane pod, once or again and again.
-pub(super) async fn grid(
+pub(super) async fn matrix(
     input: &InputArgs,
     args: &ProbeArgs,
     target: &str,
 ) -> Result<u8, CliError> {
     guarded(args, async |job| {
         let found = job.find(input, target).await?;
-        grid::run(job, found).await
+        endpoint_matrix::run(job, found).await
     })
     .await
 }
@@ -266,12 +266,12 @@ impl Job<'_> {
         let way = &self.args.way;
         let wish = Wish {
             via: way.via,
-            gateways: making::gateways(plans),
+            gateways: temporary::gateways(plans),
             every_pod: way.all,
             pod: way.pod.clone(),
             options: self.options(),
         };
-        let preparation = making::prepare(transports, &wish).await?;
+        let preparation = temporary::prepare(transports, &wish).await?;
         for line in preparation.lines() {
             output::say(&line);
         }
@@ -280,7 +280,7 @@ impl Job<'_> {
             Err(preparation) if way.yes => preparation.agreed(Confirmation::given()),
             Err(_) => return Err("nothing was made: add --yes to make it".into()),
         };
-        Ok(making::make(transports, agreed, self.leftovers, self.cancel).await?)
+        Ok(temporary::make(transports, agreed, self.leftovers, self.cancel).await?)
     }
 
     fn options(&self) -> MakeOptions {

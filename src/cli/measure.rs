@@ -84,7 +84,7 @@ pub(super) async fn measured(
         if !parts.data_plane {
             return (Vec::new(), Vec::new());
         }
-        let reading = ngf_cluster::rendered::read(cluster, snapshot, &gateways, parts.within);
+        let reading = ngf_cluster::nginx_config::read(cluster, snapshot, &gateways, parts.within);
         tokio::time::timeout(parts.within, reading)
             .await
             .unwrap_or_else(|_| {
@@ -102,7 +102,7 @@ pub(super) async fn measured(
         evidence.record_log(log);
     }
     for in_pod in in_use {
-        evidence.record_rendered(in_pod);
+        evidence.record_nginx_config(in_pod);
     }
     if parts.probes {
         missing.extend(probe(cluster, snapshot, target, parts.within, &mut evidence).await);

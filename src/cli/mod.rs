@@ -7,24 +7,24 @@ mod cleanup;
 pub mod connect;
 #[cfg(feature = "demo")]
 mod demo;
+mod endpoint_matrix;
 mod explain;
 mod fix;
-mod grid;
 mod init;
 #[cfg(feature = "demo")]
 mod kubeconfig_file;
 mod live;
 mod logs;
-mod matrix;
 mod measure;
 mod memory;
 mod output;
-mod over;
+mod overlay;
 mod pcap;
 mod probe;
 mod relay;
 #[cfg(feature = "demo")]
 mod screenshots;
+mod tls_scan;
 mod tui;
 
 use std::{path::PathBuf, process::ExitCode, time::Duration};

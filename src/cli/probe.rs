@@ -10,8 +10,9 @@ use super::{
     CliError, EXIT_COULD_NOT, EXIT_FOUND, EXIT_OK,
     args::{InputArgs, Output, ProbeArgs},
     connect::{self, ConnectError},
-    live, matrix, output,
+    live, output,
     pcap::PcapFile,
+    tls_scan,
 };
 use crate::report::probe::{LIST_SCHEMA, Report, Reports};
 use ngf_cluster::prober::Extras;
@@ -28,8 +29,8 @@ fn extras(args: &ProbeArgs) -> Result<Extras, ConnectError> {
 
 /// Runs it.
 pub(super) async fn run(input: &InputArgs, args: &ProbeArgs) -> Result<u8, CliError> {
-    if args.matrix {
-        return matrix::run(input, args).await;
+    if args.tls_scan {
+        return tls_scan::run(input, args).await;
     }
     let cancel = CancellationToken::new();
     let extras = extras(args)?;
@@ -47,13 +48,13 @@ pub(super) async fn run(input: &InputArgs, args: &ProbeArgs) -> Result<u8, CliEr
                     transcript,
                     plan: None,
                     way: None,
-                    beside: None,
+                    context: None,
                 }],
                 not_run: Vec::new(),
             }
         }
         (_, _, Some(target)) if args.way.all || args.way.watch.is_some() => {
-            return live::grid(input, args, target).await;
+            return live::matrix(input, args, target).await;
         }
         (_, _, Some(target)) => live::probe_target(input, args, target, &extras).await?,
         _ => return Err(NAME_SOMETHING.into()),

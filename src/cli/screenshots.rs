@@ -63,7 +63,7 @@ async fn take(picture: &Picture) -> Result<String, CliError> {
     let (_sender, snapshots) = watch::channel(Arc::clone(&snapshot));
     let walk = Arc::new(Walk(Arc::new(Mutex::new(sandbox))));
     let live = Live::new(cluster, snapshots, LiveOptions::embedded(PROBE_TIMEOUT));
-    let world = Arc::new(live.with_stages(walk));
+    let session = Arc::new(live.with_stages(walk));
     let stage = (picture.scenario == "guide").then(|| stage_event(scenario, picture.stage));
     let mut app = App::new(
         Theme::picture(),
@@ -73,7 +73,7 @@ async fn take(picture: &Picture) -> Result<String, CliError> {
     )?;
     // The embedded cluster's addresses are this machine's own.
     app.via = Via::Direct;
-    let mut screen = Headless::new(app, world);
+    let mut screen = Headless::new(app, session);
     screen.snapshot(snapshot).await;
     screen.press(picture.keys).await;
     screen.app.toast = None;

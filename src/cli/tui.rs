@@ -17,10 +17,10 @@ use crate::{
         effects::{Files, Live, LiveOptions},
         run::{Ended, TICK, run as run_app},
         signals::{End, Watch},
-        state::{App, Tests, event::Stage, job::World},
+        state::{App, Tests, event::Stage, job::Session},
     },
 };
-use ngf_cluster::{making::READ_ONLY, transport::Via};
+use ngf_cluster::{temporary::READ_ONLY, transport::Via};
 use ngf_core::model::snapshot::{Scope, Snapshot, Source};
 
 /// Bound on each phase of a probe that is run by a key.
@@ -105,7 +105,7 @@ async fn show_files(input: &InputArgs, mut begin: Begin, signals: Watch) -> Resu
 
 /// Shows what a source of snapshots gives.
 pub(super) async fn show(
-    world: Arc<dyn World>,
+    session: Arc<dyn Session>,
     snapshots: watch::Receiver<Arc<Snapshot>>,
     begin: Begin,
     signals: Watch,
@@ -125,7 +125,7 @@ pub(super) async fn show(
     }
     app.reading = begin.reading;
     let tick = begin.tick.unwrap_or(TICK);
-    let Ended { left, by } = run_app(app, world, snapshots, signals, tick).await?;
+    let Ended { left, by } = run_app(app, session, snapshots, signals, tick).await?;
     // Where the terminal is gone, nobody would read it.
     if !by.is_some_and(End::is_gone) {
         for left in left {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use ngf_core::{
     diagnosis::{Diagnosis, Finding, Severity, Verdict},
     model::object::ObjectRef,
-    over::Laid,
+    overlay::Laid,
 };
 
 use super::FailOn;

@@ -11,7 +11,7 @@ use ngf_core::{
         hidden::{Rule, What},
     },
     model::{object::ObjectRef, topology::NodeIx},
-    over::Laid,
+    overlay::Laid,
 };
 
 /// The `schema` of every report that this version writes.

@@ -6,7 +6,7 @@ use self::inline::Names;
 use super::{clean, compare::Comparison};
 use ngf_core::{
     diagnosis::{Coverage, Diagnosis, Finding, Severity, Verdict, words::count},
-    over::Laid,
+    overlay::Laid,
 };
 
 mod inline;

@@ -3,16 +3,16 @@
 
 pub mod chain;
 pub mod compare;
+pub mod endpoint_matrix;
 pub mod explain;
-pub mod grid;
 pub mod json;
 pub mod junit;
 pub mod logs;
 pub mod markdown;
-pub mod matrix;
 mod notes;
 pub mod probe;
 pub mod text;
+pub mod tls_scan;
 
 use ngf_core::diagnosis::{
     Coverage, Diagnosis, Finding, Hidden, Severity, Untested, Verdict, words::count,

@@ -8,7 +8,7 @@ use ngf_probes::stall;
 use ngf_tls::transcript::{Direction, Expiry, Outcome, Part, Record, SecondOpinion, Transcript};
 
 use super::clean;
-use ngf_cluster::beside::Beside;
+use ngf_cluster::probe_context::ProbeContext;
 use ngf_core::diagnosis::words;
 use ngf_text::words::micros;
 
@@ -45,7 +45,7 @@ pub(super) fn notes(out: &mut String, transcript: &Transcript) {
     for (note, engine) in not_spoken {
         let _ = writeln!(
             out,
-            "  of a strict client: {} ({engine}); --matrix tells whether the backend takes anything else",
+            "  of a strict client: {} ({engine}); --tls-scan tells whether the backend takes anything else",
             clean(note)
         );
     }
@@ -148,8 +148,8 @@ fn line(record: &Record, before: Option<u64>) -> String {
 }
 
 /// What stands beside a probe: the gateway's client, and the lines of both logs.
-pub(super) fn beside(out: &mut String, beside: &Beside) {
-    if let Some(client) = &beside.client {
+pub(super) fn context(out: &mut String, context: &ProbeContext) {
+    if let Some(client) = &context.client {
         let status = client
             .status
             .map_or_else(|| "no answer".to_owned(), |status| status.to_string());
@@ -163,7 +163,7 @@ pub(super) fn beside(out: &mut String, beside: &Beside) {
         let _ = writeln!(out, "  {}", clean(&client.sentence));
     }
     let mut from = "";
-    for line in &beside.log_lines {
+    for line in &context.log_lines {
         if line.from != from {
             let _ = writeln!(out, "\nLogged by {}", clean(&line.from));
             from = &line.from;
@@ -177,7 +177,7 @@ pub(super) fn beside(out: &mut String, beside: &Beside) {
             let _ = writeln!(out, "    = {}{step}", clean(means));
         }
     }
-    for name in &beside.names {
+    for name in &context.names {
         let servers: Vec<_> = name.servers.iter().map(ToString::to_string).collect();
         let _ = writeln!(out, "\nDNS: {}", clean(&name.sentence));
         let _ = writeln!(
@@ -189,10 +189,10 @@ pub(super) fn beside(out: &mut String, beside: &Beside) {
             name.ndots
         );
     }
-    if !beside.missing.is_empty() {
+    if !context.missing.is_empty() {
         out.push('\n');
     }
-    for why in &beside.missing {
+    for why in &context.missing {
         let _ = writeln!(out, "  not known: {}", clean(why));
     }
 }

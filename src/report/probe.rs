@@ -6,7 +6,7 @@ use ngf_tls::transcript::{Direction, Outcome, StepStatus, Transcript};
 use serde::Serialize;
 
 use super::clean;
-use ngf_cluster::{beside::Beside, transport::WayTaken};
+use ngf_cluster::{probe_context::ProbeContext, transport::WayTaken};
 use ngf_core::diagnosis::plan::ProbePlan;
 use ngf_text::words;
 
@@ -27,7 +27,7 @@ pub struct Report {
     pub way: Option<WayTaken>,
     /// What the gateway's client gets, and what both sides logged at that moment.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub beside: Option<Beside>,
+    pub context: Option<ProbeContext>,
 }
 
 /// The probes of a target, and what could not be probed.
@@ -79,8 +79,8 @@ impl Report {
         out.push('\n');
         super::notes::moment(&mut out, transcript);
         verdict(&mut out, transcript);
-        if let Some(beside) = &self.beside {
-            super::notes::beside(&mut out, beside);
+        if let Some(context) = &self.context {
+            super::notes::context(&mut out, context);
         }
         out
     }

@@ -10,7 +10,7 @@ use ngf_core::{
         words::{count, list},
     },
     model::topology::NodeIx,
-    over::Laid,
+    overlay::Laid,
 };
 use ngf_ui::text::{Label, wrap_after};
 

@@ -14,28 +14,28 @@ use crate::tui::{
     state::{
         App,
         event::{Diagnosed, Effect, Event},
-        job::{FixNews, Job, World},
+        job::{FixNews, Job, Session},
     },
     update::update,
 };
-use ngf_cluster::making::Agreed;
+use ngf_cluster::temporary::Agreed;
 use ngf_core::{diagnosis::Diagnosis, model::snapshot::Snapshot};
 
 /// An application that is driven by code.
 pub struct Headless {
     /// Its state.
     pub app: App,
-    world: Arc<dyn World>,
+    session: Arc<dyn Session>,
     /// The moment that it stays at; the clock's where there is none.
     at: Option<Timestamp>,
 }
 
 impl Headless {
     /// Drives this application in this world.
-    pub fn new(app: App, world: Arc<dyn World>) -> Self {
+    pub fn new(app: App, session: Arc<dyn Session>) -> Self {
         Self {
             app,
-            world,
+            session,
             at: None,
         }
     }
@@ -94,19 +94,19 @@ impl Headless {
                 }))]
             }
             Effect::Prepare(job) => {
-                let prepared = self.world.prepare(&job).await;
+                let prepared = self.session.prepare(&job).await;
                 vec![Event::Prepared(job, prepared)]
             }
             Effect::Run(job, agreed) => self.run(*job, agreed).await,
             Effect::TryFix(number, fix) => {
-                let result = self.world.try_fix(&fix).await;
+                let result = self.session.try_fix(&fix).await;
                 vec![fix_news(number, false, result)]
             }
             Effect::ApplyFix(number, fix, agreed) => {
-                let result = self.world.apply_fix(&fix, agreed).await;
+                let result = self.session.apply_fix(&fix, agreed).await;
                 vec![fix_news(number, true, result)]
             }
-            Effect::GoToStage(index) => match self.world.go_to_stage(index).await {
+            Effect::GoToStage(index) => match self.session.go_to_stage(index).await {
                 Ok(stage) => vec![Event::Stage(stage)],
                 Err(why) => vec![Event::Failed(why)],
             },
@@ -120,8 +120,8 @@ impl Headless {
 
     async fn run(&self, job: Job, agreed: Option<Agreed>) -> Vec<Event> {
         let (sender, mut events) = mpsc::channel(1);
-        let world = Arc::clone(&self.world);
-        let run = async move { Running::alone(world, sender).run(job, agreed).await };
+        let session = Arc::clone(&self.session);
+        let run = async move { Running::alone(session, sender).run(job, agreed).await };
         let collect = async {
             let mut all = Vec::new();
             while let Some(event) = events.recv().await {

@@ -17,11 +17,14 @@ use tokio_util::sync::CancellationToken;
 
 use crate::tui::state::{
     event::{Diagnosed, Effect, Event},
-    job::{BesideDone, By, FixNews, GridNews, Job, ProbeDone, Seen, SurveyNews, Work, World, keys},
+    job::{
+        By, FixNews, Job, MatrixNews, ProbeContextDone, ProbeDone, Seen, Session, SurveyNews, Work,
+        keys,
+    },
 };
 use ngf_cluster::{
-    beside,
-    making::{Agreed, Made},
+    probe_context,
+    temporary::{Agreed, Made},
     transport::{Leftovers, Via},
 };
 use ngf_core::{
@@ -38,7 +41,7 @@ const WAITING_NEWS: usize = 64;
 
 /// What runs beside the screen.
 pub(super) struct Jobs {
-    world: Arc<dyn World>,
+    session: Arc<dyn Session>,
     sender: mpsc::Sender<Event>,
     running: JoinSet<()>,
     /// Jobs that may have to remove something at their end.
@@ -48,30 +51,30 @@ pub(super) struct Jobs {
     cancel: CancellationToken,
     places: Arc<Semaphore>,
     /// The matrix: there is one at a time.
-    grid: CancellationToken,
+    matrix: CancellationToken,
     goes_on: watch::Sender<bool>,
     /// What could not be removed when nobody listened any more.
     unsaid: Arc<Mutex<Vec<String>>>,
 }
 
 impl Jobs {
-    pub(super) fn new(world: Arc<dyn World>, sender: mpsc::Sender<Event>) -> Self {
+    pub(super) fn new(session: Arc<dyn Session>, sender: mpsc::Sender<Event>) -> Self {
         let (wanted, requests) = watch::channel(None);
         let mut running = JoinSet::new();
         running.spawn(diagnose_the_newest(requests, sender.clone()));
-        running.spawn(take_logs(Arc::clone(&world), sender.clone()));
-        if let Some(messages) = world.messages() {
+        running.spawn(take_logs(Arc::clone(&session), sender.clone()));
+        if let Some(messages) = session.messages() {
             running.spawn(pass_on(messages, sender.clone()));
         }
         Self {
-            world,
+            session,
             sender,
             running,
             working: JoinSet::new(),
             wanted,
             cancel: CancellationToken::new(),
             places: Arc::new(Semaphore::new(PROBES_AT_A_TIME)),
-            grid: CancellationToken::new(),
+            matrix: CancellationToken::new(),
             goes_on: watch::Sender::new(false),
             unsaid: Arc::default(),
         }
@@ -110,8 +113,8 @@ impl Jobs {
             Effect::Forget(replaced) => drop(tokio::task::spawn_blocking(move || drop(replaced))),
             Effect::Prepare(job) => {
                 let cancel = self.cancel.clone();
-                self.spawn(async move |world| {
-                    let prepared = cancel.run_until_cancelled(world.prepare(&job)).await;
+                self.spawn(async move |session| {
+                    let prepared = cancel.run_until_cancelled(session.prepare(&job)).await;
                     let prepared = prepared.unwrap_or_else(|| Err("cancelled".to_owned()));
                     Event::Prepared(job, prepared)
                 });
@@ -125,16 +128,16 @@ impl Jobs {
             Effect::Watch(goes_on) => {
                 self.goes_on.send_replace(goes_on);
             }
-            Effect::TryFix(number, fix) => self.spawn(async move |world| {
-                let result = world.try_fix(&fix).await;
+            Effect::TryFix(number, fix) => self.spawn(async move |session| {
+                let result = session.try_fix(&fix).await;
                 Event::Fix(Box::new(FixNews {
                     number,
                     applied: false,
                     result,
                 }))
             }),
-            Effect::ApplyFix(number, fix, agreed) => self.spawn(async move |world| {
-                let result = world.apply_fix(&fix, agreed).await;
+            Effect::ApplyFix(number, fix, agreed) => self.spawn(async move |session| {
+                let result = session.apply_fix(&fix, agreed).await;
                 Event::Fix(Box::new(FixNews {
                     number,
                     applied: true,
@@ -142,10 +145,12 @@ impl Jobs {
                 }))
             }),
             Effect::GoToStage(index) => {
-                self.spawn(async move |world| match world.go_to_stage(index).await {
-                    Ok(stage) => Event::Stage(stage),
-                    Err(why) => Event::Failed(why),
-                });
+                self.spawn(
+                    async move |session| match session.go_to_stage(index).await {
+                        Ok(stage) => Event::Stage(stage),
+                        Err(why) => Event::Failed(why),
+                    },
+                );
             }
             // These are the loop's own.
             Effect::Suspend | Effect::Quit => {}
@@ -154,10 +159,10 @@ impl Jobs {
 
     fn spawn<W, F>(&mut self, work: W)
     where
-        W: FnOnce(Arc<dyn World>) -> F,
+        W: FnOnce(Arc<dyn Session>) -> F,
         F: Future<Output = Event> + Send + 'static,
     {
-        let work = work(Arc::clone(&self.world));
+        let work = work(Arc::clone(&self.session));
         let sender = self.sender.clone();
         self.running.spawn(async move {
             let _ = sender.send(work.await).await;
@@ -166,15 +171,15 @@ impl Jobs {
 
     fn run(&mut self, job: Job, agreed: Option<Agreed>) {
         let mut cancel = self.cancel.clone();
-        if let Work::Grid { watch, .. } = job.work {
-            self.grid.cancel();
-            self.grid = self.cancel.child_token();
-            cancel = self.grid.clone();
+        if let Work::EndpointMatrix { watch, .. } = job.work {
+            self.matrix.cancel();
+            self.matrix = self.cancel.child_token();
+            cancel = self.matrix.clone();
             // The matrix before, if it has not ended yet, listens to the switch that it knows.
             self.goes_on = watch::Sender::new(watch);
         }
         let running = Running {
-            world: Arc::clone(&self.world),
+            session: Arc::clone(&self.session),
             cancel,
             places: Arc::clone(&self.places),
             goes_on: self.goes_on.subscribe(),
@@ -200,10 +205,10 @@ async fn pass_on(mut messages: mpsc::Receiver<String>, sender: mpsc::Sender<Even
     }
 }
 
-async fn take_logs(world: Arc<dyn World>, sender: mpsc::Sender<Event>) {
+async fn take_logs(session: Arc<dyn Session>, sender: mpsc::Sender<Event>) {
     let cancel = CancellationToken::new();
     let _end = cancel.clone().drop_guard();
-    let Some(mut logs) = world.logs(&cancel) else {
+    let Some(mut logs) = session.logs(&cancel) else {
         return;
     };
     while let Some(log) = logs.recv().await {
@@ -249,7 +254,7 @@ async fn diagnose_the_newest(
 
 /// What a job needs to run.
 pub(super) struct Running {
-    pub(super) world: Arc<dyn World>,
+    pub(super) session: Arc<dyn Session>,
     pub(super) cancel: CancellationToken,
     pub(super) places: Arc<Semaphore>,
     /// Whether a matrix is to go on after a round.
@@ -259,9 +264,9 @@ pub(super) struct Running {
 
 impl Running {
     /// One after the other, for who carries effects out one at a time.
-    pub(super) fn alone(world: Arc<dyn World>, sender: mpsc::Sender<Event>) -> Self {
+    pub(super) fn alone(session: Arc<dyn Session>, sender: mpsc::Sender<Event>) -> Self {
         Self {
-            world,
+            session,
             cancel: CancellationToken::new(),
             places: Arc::new(Semaphore::new(1)),
             // Nobody can switch it on: a matrix has one round.
@@ -288,7 +293,7 @@ impl Running {
         let over = match job.work {
             Work::Probes(plans) => Event::ProbesEnded(keys(&plans).into_iter().collect()),
             Work::Survey => Event::Survey(SurveyNews::Ended),
-            Work::Grid { .. } => Event::Grid(job.number, GridNews::Over),
+            Work::EndpointMatrix { .. } => Event::EndpointMatrix(job.number, MatrixNews::Over),
         };
         let _ = self.sender.send(over).await;
         if let Err(panic) = worked {
@@ -299,7 +304,7 @@ impl Running {
 
     async fn make_and_work(&self, job: &Job, agreed: Option<Agreed>, leftovers: &Leftovers) {
         let made = match agreed {
-            Some(agreed) => self.world.make(agreed, leftovers, &self.cancel).await,
+            Some(agreed) => self.session.make(agreed, leftovers, &self.cancel).await,
             None => Ok(Made::new()),
         };
         let made = match made {
@@ -316,16 +321,16 @@ impl Running {
         match &job.work {
             Work::Probes(plans) => self.probe_all(plans, &by).await,
             Work::Survey => self.survey(by.via).await,
-            Work::Grid { gateway, .. } => self.rounds(job.number, gateway, &by).await,
+            Work::EndpointMatrix { gateway, .. } => self.rounds(job.number, gateway, &by).await,
         }
     }
 
     async fn probe_all(&self, plans: &[ProbePlan], by: &By) {
-        let with_beside = plans.len() <= beside::MOST_PROBES;
+        let with_context = plans.len() <= probe_context::MOST_PROBES;
         // Boxed, so that the compiler need not prove what each of them borrows for all time.
         let probes: Vec<BoxFuture<'_, ()>> = plans
             .iter()
-            .map(|plan| self.probe(plan, by, with_beside).boxed())
+            .map(|plan| self.probe(plan, by, with_context).boxed())
             .collect();
         futures::stream::iter(probes)
             .buffer_unordered(PROBES_AT_A_TIME)
@@ -341,17 +346,17 @@ impl Running {
                 let _ = self.sender.send(Event::Survey(news)).await;
             }
         };
-        let survey = self.world.survey(via, &self.cancel, news);
+        let survey = self.session.survey(via, &self.cancel, news);
         futures::join!(survey, tell);
     }
 
-    async fn probe(&self, plan: &ProbePlan, by: &By, with_beside: bool) {
+    async fn probe(&self, plan: &ProbePlan, by: &By, with_context: bool) {
         let place = self.places.acquire().await;
         let at = Timestamp::now();
         if self.cancel.is_cancelled() {
             return;
         }
-        let result = self.world.probe(plan, by, &self.cancel).await;
+        let result = self.session.probe(plan, by, &self.cancel).await;
         drop(place);
         if self.cancel.is_cancelled() {
             return;
@@ -366,13 +371,13 @@ impl Running {
                 probed: probed(Ok(Arc::clone(&seen.transcript))),
                 way: Some(seen.way.clone()),
                 place: seen.place.clone(),
-                beside_follows: with_beside,
+                context_follows: with_context,
             },
             Err(why) => ProbeDone {
                 probed: probed(Err(why.clone())),
                 way: None,
                 place: None,
-                beside_follows: false,
+                context_follows: false,
             },
         };
         if self
@@ -384,11 +389,11 @@ impl Running {
             return;
         }
         let Ok(seen) = result else { return };
-        if with_beside {
-            self.beside(plan, &seen, at).await;
+        if with_context {
+            self.probe_context(plan, &seen, at).await;
         }
         // After the logs were read: the backend logs this one, too.
-        let settled = self.world.settle(&seen, &self.cancel).await;
+        let settled = self.session.settle(&seen, &self.cancel).await;
         if let Some(transcript) = settled
             && !self.cancel.is_cancelled()
         {
@@ -397,12 +402,12 @@ impl Running {
         }
     }
 
-    async fn beside(&self, plan: &ProbePlan, seen: &Seen, at: Timestamp) {
-        let asked = self.world.beside(plan, seen, at, &self.cancel);
-        let beside = self.cancel.run_until_cancelled(asked).await.flatten();
+    async fn probe_context(&self, plan: &ProbePlan, seen: &Seen, at: Timestamp) {
+        let asked = self.session.probe_context(plan, seen, at, &self.cancel);
+        let context = self.cancel.run_until_cancelled(asked).await.flatten();
         let key = plan.key();
-        let done = Box::new(BesideDone { key, at, beside });
-        let _ = self.sender.send(Event::Beside(done)).await;
+        let done = Box::new(ProbeContextDone { key, at, context });
+        let _ = self.sender.send(Event::ProbeContext(done)).await;
     }
 
     /// Rounds of a matrix, until it is not to go on.
@@ -412,16 +417,20 @@ impl Running {
             let (news, mut told) = mpsc::channel(WAITING_NEWS);
             let tell = async {
                 while let Some(news) = told.recv().await {
-                    let _ = self.sender.send(Event::Grid(number, news)).await;
+                    let _ = self.sender.send(Event::EndpointMatrix(number, news)).await;
                 }
             };
-            let round = self.world.grid(gateway, by, &self.cancel, news);
+            let round = self.session.matrix(gateway, by, &self.cancel, news);
             let (round, ()) = futures::join!(round, tell);
             let news = match round {
-                Ok(grid) => GridNews::Ended(Box::new(grid)),
-                Err(why) => GridNews::Failed(why),
+                Ok(matrix) => MatrixNews::Ended(Box::new(matrix)),
+                Err(why) => MatrixNews::Failed(why),
             };
-            if self.sender.send(Event::Grid(number, news)).await.is_err()
+            if self
+                .sender
+                .send(Event::EndpointMatrix(number, news))
+                .await
+                .is_err()
                 || self.cancel.is_cancelled()
                 || !*goes_on.borrow_and_update()
             {

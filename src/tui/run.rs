@@ -23,7 +23,7 @@ use crate::tui::{
     state::{
         App,
         event::{Effect, Event},
-        job::World,
+        job::Session,
     },
     update::update,
 };
@@ -63,7 +63,7 @@ pub struct Ended {
 /// removes the temporary resources in the cluster. At least every `tick` the clock moves on.
 pub async fn run(
     mut app: App,
-    world: Arc<dyn World>,
+    session: Arc<dyn Session>,
     snapshots: watch::Receiver<Arc<Snapshot>>,
     watch: Watch,
     tick: Duration,
@@ -73,7 +73,7 @@ pub async fn run(
         screen: screen_of(&watch)?,
         keys: keys_of(&watch)?,
         watch,
-        jobs: Jobs::new(world, sender),
+        jobs: Jobs::new(session, sender),
         suspended: false,
     };
     let ended = AssertUnwindSafe(around.run(&mut app, events, snapshots, tick));

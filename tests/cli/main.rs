@@ -6,7 +6,7 @@ mod sandbox_support;
 mod support;
 
 mod check_live;
-mod check_over;
+mod check_overlay;
 mod check_within;
 mod cleanup;
 mod command_line;

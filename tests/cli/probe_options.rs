@@ -203,7 +203,7 @@ fn the_matrix_is_a_table_or_json_and_its_status_is_that_of_nginx_own_offer() {
         return;
     }
     let backend = Backend::start();
-    let table = backend.probe(&["--matrix"]);
+    let table = backend.probe(&["--tls-scan"]);
     assert_eq!(table.status.code(), Some(0), "{}", text(&table.stderr));
     let table = text(&table.stdout);
     for line in [
@@ -215,14 +215,14 @@ fn the_matrix_is_a_table_or_json_and_its_status_is_that_of_nginx_own_offer() {
     ] {
         assert!(table.contains(line), "{line}\n{table}");
     }
-    let matrix = json(&backend.probe(&["--matrix", "-o", "json"]));
-    assert_eq!(matrix["schema"], "ngf-tui/matrix/v1");
+    let matrix = json(&backend.probe(&["--tls-scan", "-o", "json"]));
+    assert_eq!(matrix["schema"], "ngf-tui/tls-scan/v1");
     assert_eq!(matrix["nginx_inside"], true);
     assert_eq!(matrix["demand"], "required");
     assert_eq!(matrix["rows"][0]["axis"], "nginx");
     assert_eq!(matrix["rows"][0]["answer"], "accepted");
     assert_eq!(matrix["rows"][0]["client_status"], 200);
-    let both = backend.probe(&["--matrix", "--pcap", "x.pcapng"]);
+    let both = backend.probe(&["--tls-scan", "--pcap", "x.pcapng"]);
     assert_eq!(both.status.code(), Some(2), "not both at once");
 }
 

@@ -575,9 +575,9 @@ fn no_connection_is_told_from_no_handshake() {
     lab.reconcile();
     Lab::wait("nginx knows the route", || {
         let output = probe(&lab, "admin", &["httproute/closed", "-o", "json"]);
-        let beside = &json_of(&output)["beside"];
-        let said = beside["log_lines"].to_string();
-        beside["client"]["status"] == 502 && said.contains("connect() failed (111")
+        let context = &json_of(&output)["context"];
+        let said = context["log_lines"].to_string();
+        context["client"]["status"] == 502 && said.contains("connect() failed (111")
     });
 }
 
@@ -611,7 +611,7 @@ fn a_name_is_resolved_as_the_pod_does() {
         ],
     );
     let report = json_of(&output);
-    let name = &report["beside"]["names"][0];
+    let name = &report["context"]["names"][0];
     assert_eq!(name["name"], "backend", "{report}");
     assert_eq!(name["servers"], json!(["10.244.0.1"]));
     assert_eq!(name["ndots"], 3);

@@ -259,10 +259,10 @@ async fn each_role_suffices_for_what_it_is_for() {
         }
         // With what lies beside: logs, names, the gateway's answer.
         let all = cluster.ngf_tui(&format!("probe {ROUTE} -o json --dns --via exec"));
-        let beside = json(all)["beside"].to_string();
+        let context = json(all)["context"].to_string();
         assert!(
-            !beside.contains("may not") && !beside.contains("forbid"),
-            "{beside}"
+            !context.contains("may not") && !context.contains("forbid"),
+            "{context}"
         );
         cluster.ngf_tui("probe gateway/gateway --all").fine();
         cluster.ngf_tui("cleanup").fine();

@@ -56,7 +56,7 @@ fn content(mut transcript: Value) -> Value {
             _ => {}
         }
     }
-    for way in ["via", "way", "beside", "started_at"] {
+    for way in ["via", "way", "context", "started_at"] {
         transcript
             .as_object_mut()
             .expect("an object")
@@ -138,16 +138,16 @@ fn what_lies_beside_is_the_data_planes_own() {
     assert!(!said.out.is_empty(), "{said:?}");
     let transcript: Value = serde_json::from_str(&said.out).expect("JSON");
     assert_eq!(transcript["nginx"]["client_status"], 502);
-    let beside = transcript["beside"].to_string();
-    assert_eq!(transcript["beside"]["client"]["status"], 502, "{beside}");
+    let context = transcript["context"].to_string();
+    assert_eq!(transcript["context"]["client"]["status"], 502, "{context}");
     assert!(
-        beside.contains("upstream SSL certificate verify error: (10:certificate has expired)"),
-        "the data plane's own line: {beside}"
+        context.contains("upstream SSL certificate verify error: (10:certificate has expired)"),
+        "the data plane's own line: {context}"
     );
-    let name = &transcript["beside"]["names"][0];
-    assert_eq!(name["name"], "secure-app.default.svc", "{beside}");
+    let name = &transcript["context"]["names"][0];
+    assert_eq!(name["name"], "secure-app.default.svc", "{context}");
     let address = run(&mut demo.kubectl("get service secure-app -o jsonpath={.spec.clusterIP}"));
-    assert_eq!(name["there"][0], address.fine().trim(), "{beside}");
+    assert_eq!(name["there"][0], address.fine().trim(), "{context}");
     assert_eq!(name["servers"][0], "10.96.0.10");
     assert_eq!(name["ndots"], 5);
 }
@@ -156,10 +156,10 @@ fn what_lies_beside_is_the_data_planes_own() {
 fn one_bad_endpoint_and_one_stale_data_plane_stand_out_of_two_hundred() {
     let demo = Demo::start("--scenario fleet");
     let said = run(&mut demo.ngf_tui("probe gateway/gateway --all -o json"));
-    let grid: Value = serde_json::from_str(&said.out).expect("JSON");
-    assert_eq!(grid["columns"].as_array().expect("columns").len(), 5);
-    assert_eq!(grid["rows"].as_array().expect("rows").len(), 40);
-    let findings: Vec<&str> = grid["findings"]
+    let matrix: Value = serde_json::from_str(&said.out).expect("JSON");
+    assert_eq!(matrix["columns"].as_array().expect("columns").len(), 5);
+    assert_eq!(matrix["rows"].as_array().expect("rows").len(), 40);
+    let findings: Vec<&str> = matrix["findings"]
         .as_array()
         .expect("findings")
         .iter()

@@ -24,12 +24,12 @@ use ngf_core::{
         object::ObjectRef,
         snapshot::Snapshot,
     },
-    over::without_status,
+    overlay::without_status,
 };
 use ngf_sandbox::Stage;
 use ngf_tui::tui::{
     effects::{Live, LiveOptions},
-    state::job::World as _,
+    state::job::Session as _,
 };
 use serde_json::json;
 use tokio::sync::watch;

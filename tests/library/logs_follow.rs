@@ -13,9 +13,10 @@ use crate::sandbox_support::{Cluster, peers};
 use crate::support::wire::Wire;
 use jiff::Timestamp;
 use ngf_cluster::{
-    self, ClusterOptions, LogCursor, LogFollower, LogNews, beside,
+    self, ClusterOptions, LogCursor, LogFollower, LogNews,
     logs::{Followed, News},
-    making::Made,
+    probe_context,
+    temporary::Made,
     transport::Via,
 };
 use ngf_core::{
@@ -29,7 +30,7 @@ use ngf_core::{
 use ngf_sandbox::{Denied, Sandbox, SandboxOptions, Scenario, Stage};
 use ngf_tui::tui::{
     effects::{Live, LiveOptions},
-    state::job::{By, World as _},
+    state::job::{By, Session as _},
 };
 use tokio::{
     sync::{Semaphore, mpsc::Receiver},
@@ -306,8 +307,8 @@ async fn the_demos_gateway_is_asked_and_its_log_is_read_as_on_any_cluster() {
     let cancel = CancellationToken::new();
     let mut snapshots = cluster.watch(&cancel);
     let snapshot = ngf_cluster::Cluster::settled(&mut snapshots, Duration::from_mins(1)).await;
-    let world = Live::new(cluster, snapshots, LiveOptions::embedded(PATIENCE));
-    let mut logs = world.logs(&cancel).expect("there are logs");
+    let session = Live::new(cluster, snapshots, LiveOptions::embedded(PATIENCE));
+    let mut logs = session.logs(&cancel).expect("there are logs");
     let target = ProbeTarget::parse("httproute/secure-app", "default").expect("a target");
     let plan = plan(&snapshot, &target).expect("a plan").remove(0);
     let by = By {
@@ -316,14 +317,14 @@ async fn the_demos_gateway_is_asked_and_its_log_is_read_as_on_any_cluster() {
         ..By::default()
     };
     let began = Timestamp::now();
-    let seen = world.probe(&plan, &by, &cancel).await.expect("a probe");
-    let beside = world.beside(&plan, &seen, began, &cancel).await;
-    let beside = beside.expect("what stands beside it");
-    let client = beside.client.expect("the gateway's answer");
+    let seen = session.probe(&plan, &by, &cancel).await.expect("a probe");
+    let context = session.probe_context(&plan, &seen, began, &cancel).await;
+    let context = context.expect("what stands beside it");
+    let client = context.client.expect("the gateway's answer");
     assert_eq!(client.status, Some(502), "{client:?}");
     assert!(client.via.starts_with("port-forward"), "{client:?}");
-    let mut lines = beside.log_lines.iter();
-    let of_gateway = lines.find(|line| line.source == beside::Source::DataPlane);
+    let mut lines = context.log_lines.iter();
+    let of_gateway = lines.find(|line| line.source == probe_context::Source::DataPlane);
     let of_gateway = of_gateway.expect("a line of the data plane");
     assert_eq!(of_gateway.step, Some("verify certificate"));
 

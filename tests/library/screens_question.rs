@@ -40,7 +40,7 @@ async fn on_the_guide() -> (Sandbox, Cluster, Headless) {
     let snapshot = settled(&cluster).await;
     let (_, snapshots) = watch::channel(Arc::clone(&snapshot));
     let options = LiveOptions::embedded(Duration::from_secs(5));
-    let world = Live::new(cluster.clone(), snapshots, options);
+    let session = Live::new(cluster.clone(), snapshots, options);
     let mut app = App::new(
         Theme::plain(),
         Arc::clone(&snapshot),
@@ -49,7 +49,7 @@ async fn on_the_guide() -> (Sandbox, Cluster, Headless) {
     )
     .expect("the key map has no conflicts");
     app.via = Via::Pod;
-    let mut screen = Headless::new(app, Arc::new(world));
+    let mut screen = Headless::new(app, Arc::new(session));
     screen.snapshot(snapshot).await;
     (sandbox, cluster, screen)
 }

@@ -13,8 +13,8 @@ use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use futures::{FutureExt, future::BoxFuture};
 use jiff::{SignedDuration, Timestamp};
 use ngf_cluster::{
-    beside::{Beside, ClientView, LogLine, NameView, Source},
-    grid::{self, Cell, Done, Grid, Progress},
+    endpoint_matrix::{self, Cell, Done, EndpointMatrix, Progress},
+    probe_context::{ClientView, LogLine, NameView, ProbeContext, Source},
     transport::{Confirmation, Via, WayTaken},
 };
 use ngf_core::{
@@ -38,7 +38,7 @@ use ngf_tui::{
             App, Overlay,
             event::{Effect, Event},
             fix::FixPhase,
-            job::{By, FixNews, GridNews, Seen, World},
+            job::{By, FixNews, MatrixNews, Seen, Session},
         },
         update::update,
     },
@@ -261,7 +261,7 @@ impl Script {
     }
 }
 
-impl World for Script {
+impl Session for Script {
     fn probe<'a>(
         &'a self,
         plan: &'a ProbePlan,
@@ -279,13 +279,13 @@ impl World for Script {
         futures::future::ready(Ok(seen)).boxed()
     }
 
-    fn beside<'a>(
+    fn probe_context<'a>(
         &'a self,
         _: &'a ProbePlan,
         _: &'a Seen,
         _: Timestamp,
         _: &'a CancellationToken,
-    ) -> BoxFuture<'a, Option<Beside>> {
+    ) -> BoxFuture<'a, Option<ProbeContext>> {
         let line = |source, step, line: &str, means: &str| LogLine {
             source,
             from: "Pod default/secure-app-00 (app)".to_owned(),
@@ -293,7 +293,7 @@ impl World for Script {
             step: Some(step),
             means: Some(means.to_owned()),
         };
-        let beside = Beside {
+        let context = ProbeContext {
             client: Some(ClientView {
                 request: "http://10.96.36.219:80/".to_owned(),
                 via: "direct".to_owned(),
@@ -334,16 +334,16 @@ impl World for Script {
                 "the log of Pod default/secure-app-00 (sidecar): you may not read it".to_owned(),
             ],
         };
-        futures::future::ready(Some(beside)).boxed()
+        futures::future::ready(Some(context)).boxed()
     }
 
-    fn grid<'a>(
+    fn matrix<'a>(
         &'a self,
         gateway: &'a ObjectRef,
         by: &'a By,
         _: &'a CancellationToken,
-        news: mpsc::Sender<GridNews>,
-    ) -> BoxFuture<'a, Result<Grid, String>> {
+        news: mpsc::Sender<MatrixNews>,
+    ) -> BoxFuture<'a, Result<EndpointMatrix, String>> {
         let round = self.rounds.fetch_add(1, Ordering::Relaxed);
         async move {
             let target = ProbeTarget::Gateway(gateway.clone());
@@ -353,8 +353,8 @@ impl World for Script {
                 .map(|pod| format!("gateway-nginx-7d9f8b6c5-{pod}"))
                 .collect();
             let began: Timestamp = AT.parse().expect("a moment");
-            let mut grid = Grid::waiting(plans.clone(), columns.clone(), began);
-            news.send(GridNews::Began(Box::new(grid.clone())))
+            let mut matrix = EndpointMatrix::waiting(plans.clone(), columns.clone(), began);
+            news.send(MatrixNews::Began(Box::new(matrix.clone())))
                 .await
                 .expect("heard");
             let of = plans.len() * columns.len();
@@ -376,7 +376,7 @@ impl World for Script {
                         took_us: took,
                         via: seen.via.clone(),
                     };
-                    grid.rows[row].cells[column] = cell.clone();
+                    matrix.rows[row].cells[column] = cell.clone();
                     let done = Done {
                         row,
                         column,
@@ -389,13 +389,13 @@ impl World for Script {
                             faults: 0,
                         },
                     };
-                    news.send(GridNews::Done(Box::new(done)))
+                    news.send(MatrixNews::Done(Box::new(done)))
                         .await
                         .expect("heard");
                 }
             }
-            grid.findings = grid::findings(&grid);
-            Ok(grid)
+            matrix.findings = endpoint_matrix::findings(&matrix);
+            Ok(matrix)
         }
         .boxed()
     }
@@ -581,9 +581,13 @@ async fn watching_is_switched_on_and_off() {
     let effects = update(app, key(KeyCode::Char('w')), now);
     assert!(matches!(effects[..], [Effect::Watch(true)]), "{effects:?}");
     // News of the matrix before is of no interest.
-    update(app, Event::Grid(number - 1, GridNews::Over), now);
+    update(
+        app,
+        Event::EndpointMatrix(number - 1, MatrixNews::Over),
+        now,
+    );
     assert!(app.matrix.as_ref().is_some_and(|matrix| matrix.running));
-    update(app, Event::Grid(number, GridNews::Over), now);
+    update(app, Event::EndpointMatrix(number, MatrixNews::Over), now);
     assert!(app.matrix.as_ref().is_some_and(|matrix| !matrix.running));
 }
 

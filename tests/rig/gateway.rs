@@ -142,9 +142,9 @@ fn locations(case: &Case, given: &Given<'_>) -> (String, String) {
                 let path = "/_ngf-internal-ext-auth-default/other-0";
                 (path, format!("auth_request {path};"))
             };
-            let beside = location(case, &format!("= {path}"), &to(other), other, "internal;");
+            let context = location(case, &format!("= {path}"), &to(other), other, "internal;");
             let main = location(case, "/", &to(first), first, &asks);
-            (String::new(), main + &beside)
+            (String::new(), main + &context)
         }
         Shape::Stream => unreachable!("a stream has no locations"),
     }

@@ -32,7 +32,7 @@ use ngf_core::{
     },
     logs::{self, PodLog, Role, Tally, What},
     model::{index::Index, kind::Kind, object::ObjectRef, snapshot::Snapshot, topology::Topology},
-    rendered::{InPod, Rendered},
+    nginx_config::{InPod, NginxConfig},
 };
 use ngf_probes::{
     dial::Direct,
@@ -311,7 +311,7 @@ fn rendered(case: &Case, given: &Given<'_>, process: &nginx::Process) -> InPod {
         gateway: ObjectRef::new(Kind::Gateway, "default", "gateway"),
         pod: ObjectRef::new(Kind::Pod, "default", DATA_PLANE),
         at: Timestamp::now(),
-        found: Rendered::parse(process.configuration().as_bytes(), files.as_bytes()),
+        found: NginxConfig::parse(process.configuration().as_bytes(), files.as_bytes()),
     }
 }
 
@@ -351,8 +351,8 @@ async fn run(case: &Case) -> Run {
     let mut evidence = logged.clone();
     if case.stale.is_some() {
         let in_pod = rendered(case, &world.given(), &gateway);
-        evidence.record_rendered(in_pod.clone());
-        logged.record_rendered(in_pod);
+        evidence.record_nginx_config(in_pod.clone());
+        logged.record_nginx_config(in_pod);
     }
     let transcript = world.probed(case, &mut evidence).await;
     // What is stale, or hidden behind another endpoint, no probe repeats.

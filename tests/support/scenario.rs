@@ -23,8 +23,8 @@ use ngf_core::{
         references::references,
         snapshot::{KindState, Lookup, Loss, Lost, Scope, Snapshot, Source},
     },
-    over::said::{Outcome as Answer, Refusal, Said, Why},
-    rendered::{InPod, Rendered},
+    nginx_config::{InPod, NginxConfig},
+    overlay::said::{Outcome as Answer, Refusal, Said, Why},
 };
 use ngf_tls::{
     certificate::CertificateFacts,
@@ -1091,8 +1091,8 @@ fn beyond_probes(
                     .map(|name| minted[name].certificate_pem()),
             );
         }
-        let found = Rendered::parse(seen.configuration.as_bytes(), files.as_bytes());
-        evidence.record_rendered(InPod {
+        let found = NginxConfig::parse(seen.configuration.as_bytes(), files.as_bytes());
+        evidence.record_nginx_config(InPod {
             gateway: gateway.clone(),
             pod: ObjectRef::new(Kind::Pod, "default", &seen.pod),
             at: now,

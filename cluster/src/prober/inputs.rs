@@ -17,7 +17,7 @@ use ngf_tls::{
 use tokio::sync::OnceCell;
 
 use crate::{
-    rendered::certificate_files,
+    nginx_config::certificate_files,
     transport::{OnDisk, Transports, Way},
 };
 use ngf_core::{
@@ -28,7 +28,7 @@ use ngf_core::{
         plan::{PlannedTls, ProbePlan, TrustSource},
     },
     model::{kind::Kind, object::ObjectRef, snapshot::Snapshot},
-    rendered::CertificateFile,
+    nginx_config::CertificateFile,
 };
 use ngf_text::in_words;
 

@@ -20,9 +20,9 @@ use ngf_probes::{
     ProbeError,
     capture::Capture,
     dial::Dial,
-    matrix::{Matrix, measure},
     probe_with, settle_demand,
     spec::{BackendTrust, Options, ProbeSpec},
+    tls_scan::{TlsScan, measure},
 };
 use ngf_tls::transcript::{Outcome, Transcript};
 use tokio_util::sync::CancellationToken;
@@ -31,8 +31,8 @@ pub use self::inputs::mounted_trust;
 use self::inputs::{Inputs, Read};
 use crate::{
     IN_CLUSTER,
-    beside::{self, Address, Asked, Beside},
-    making::{Made, only},
+    probe_context::{self, Address, Asked, ProbeContext},
+    temporary::{Made, only},
     transport::{Exec, Transports, Via, Way, WayTaken, Ways},
 };
 use ngf_core::{
@@ -299,7 +299,7 @@ impl Prober {
         by: &By,
         options: &Options,
         cancel: &CancellationToken,
-    ) -> Result<Matrix, String> {
+    ) -> Result<TlsScan, String> {
         let ways = self.ways(plan, by).await?;
         let choices = ways.ways.len() + ways.not_taken.len();
         let mut not_taken = ways.not_taken;
@@ -358,7 +358,7 @@ impl Prober {
         seen: &Seen,
         began: Timestamp,
         cancel: &CancellationToken,
-    ) -> Beside {
+    ) -> ProbeContext {
         let asked = Asked {
             address: self.options.address.as_ref(),
             elsewhere: self.options.elsewhere,
@@ -368,7 +368,7 @@ impl Prober {
             timeout: self.options.timeout,
             cancel,
         };
-        beside::beside(&self.transports, plan, &asked, began, &seen.transcript).await
+        probe_context::probe_context(&self.transports, plan, &asked, began, &seen.transcript).await
     }
 
     /// Where a probe leaves open whether the backend demands the client certificate that it accepted, asks

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use ngf_tls::transcript::Transcript;
 
 use super::plan::{PlanKey, ProbePlan};
-use crate::{logs::PodLog, model::object::ObjectRef, over::Said, rendered::InPod};
+use crate::{logs::PodLog, model::object::ObjectRef, nginx_config::InPod, overlay::Said};
 
 /// What was measured: the last probe of each connection that nginx would open, from each data-plane pod,
 /// what logs say, what the data plane's nginx is configured with, and what the API server said to manifests.
@@ -148,7 +148,7 @@ impl Evidence {
     }
 
     /// Keeps what a data-plane pod's nginx is configured with.
-    pub fn record_rendered(&mut self, in_pod: InPod) {
+    pub fn record_nginx_config(&mut self, in_pod: InPod) {
         self.rendered.insert(in_pod.pod.clone(), Arc::new(in_pod));
     }
 

@@ -6,8 +6,8 @@ use super::{
     finding::Severity,
     rules::{
         api_server, cert_manager, client_certificate, condition, expected, expiry, handshake,
-        isolated, knowledge, listener, logs, manifest, policy, port, presented, rendered, route,
-        served,
+        isolated, knowledge, listener, logs, manifest, nginx_config, policy, port, presented,
+        route, served,
     },
 };
 
@@ -47,7 +47,7 @@ pub static RULES: &[Rule] = &[
     cert_manager::M1, cert_manager::M2, cert_manager::M3, cert_manager::M4, cert_manager::written::M5, policy::bundle::M6,
     cert_manager::written::M7, cert_manager::written::M8, cert_manager::written::M9, cert_manager::written::M10,
     expiry::E1, expiry::E2, expiry::E3,
-    condition::data_plane::D1, condition::data_plane::D2, client_certificate::fitness::D8, rendered::D3, rendered::D4, rendered::D5, rendered::D9, logs::D6, logs::D7,
+    condition::data_plane::D1, condition::data_plane::D2, client_certificate::fitness::D8, nginx_config::D3, nginx_config::D4, nginx_config::D5, nginx_config::D9, logs::D6, logs::D7,
     served::P11, served::B13,
     handshake::T1, handshake::T2, handshake::T3, handshake::T4, handshake::T5, handshake::T6,
     handshake::T7, handshake::T8, handshake::T9, handshake::T10, handshake::T11, handshake::T12,

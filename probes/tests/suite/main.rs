@@ -13,7 +13,7 @@ mod configuration;
 mod hostile_peers;
 mod http2;
 mod limbo;
-mod matrix;
 mod nginx_backend;
 mod second_opinion;
 mod stalls;
+mod tls_scan;

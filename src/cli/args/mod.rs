@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use self::via::via;
 use ngf_cluster::{
-    beside::Address,
+    probe_context::Address,
     transport::{IMAGE, Via},
 };
 use values::{CodeParser, days, duration, gateway_address, moment, parallel, past, seconds};
@@ -295,7 +295,7 @@ pub struct ProbeArgs {
     /// Try each TLS version, cipher family and group, with and without client certificate and SNI:
     /// what the backend accepts, and whether nginx's defaults lie inside
     #[arg(long, conflicts_with_all = ["pcap", "records", "at"])]
-    pub matrix: bool,
+    pub tls_scan: bool,
     /// Write what passed, with the session's secrets, as pcapng for Wireshark; never over a file
     #[arg(long, value_name = "FILE")]
     pub pcap: Option<PathBuf>,
@@ -342,14 +342,14 @@ pub struct WayArgs {
     #[arg(long, help_heading = "Way")]
     pub yes: bool,
     /// Probe every endpoint, ready or not, from every data-plane pod
-    #[arg(long, conflicts_with_all = ["connect", "matrix", "pcap", "records", "at", "client_ca"], help_heading = "Way")]
+    #[arg(long, conflicts_with_all = ["connect", "tls_scan", "pcap", "records", "at", "client_ca"], help_heading = "Way")]
     pub all: bool,
     /// Probe again and again, with this time between; shows what changes until ctrl-c
     #[arg(
         long,
         value_parser = duration,
         value_name = "DURATION",
-        conflicts_with_all = ["connect", "matrix", "pcap", "records", "at", "client_ca"],
+        conflicts_with_all = ["connect", "tls_scan", "pcap", "records", "at", "client_ca"],
         help_heading = "Way"
     )]
     pub watch: Option<Duration>,
@@ -358,12 +358,12 @@ pub struct WayArgs {
         long,
         value_name = "HOST[:PORT]",
         value_parser = gateway_address,
-        conflicts_with_all = ["connect", "matrix", "backend_only"],
+        conflicts_with_all = ["connect", "tls_scan", "backend_only"],
         help_heading = "Way"
     )]
     pub gateway_address: Option<Address>,
     /// Resolve the Service's name as the pod does, and as this machine does; an ExternalName's always is
-    #[arg(long, conflicts_with_all = ["connect", "matrix", "backend_only"], help_heading = "Way")]
+    #[arg(long, conflicts_with_all = ["connect", "tls_scan", "backend_only"], help_heading = "Way")]
     pub dns: bool,
     /// Neither ask as the gateway's client nor read logs beside the probe
     #[arg(long, help_heading = "Way")]

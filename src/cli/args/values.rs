@@ -6,7 +6,7 @@ use clap::builder::{PossibleValue, StringValueParser, TypedValueParser};
 use jiff::{Span, SpanRelativeTo, Timestamp, civil::Date, tz::TimeZone};
 
 use crate::cli::connect::parse_host_and_port;
-use ngf_cluster::beside::Address;
+use ngf_cluster::probe_context::Address;
 use ngf_core::diagnosis::registry::RULES;
 
 /// Takes any text, and offers the codes of all rules for completion.

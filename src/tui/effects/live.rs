@@ -10,13 +10,13 @@ use tokio_util::sync::CancellationToken;
 
 use crate::tui::state::{
     event::Stage as StageEvent,
-    job::{By, GridNews, Job, Seen, SurveyNews, Work, World},
+    job::{By, Job, MatrixNews, Seen, Session, SurveyNews, Work},
 };
-use ngf_cluster::making::{self, Agreed, Made, ONCE, Preparation, WATCHING, Wish};
+use ngf_cluster::temporary::{self, Agreed, Made, ONCE, Preparation, WATCHING, Wish};
 use ngf_cluster::{
     Cluster,
-    beside::{Address, Beside},
-    grid::{self, Grid},
+    endpoint_matrix::{self, EndpointMatrix},
+    probe_context::{Address, ProbeContext},
     prober::{Extras, Prober, ProberOptions, survey},
     transport::{Confirmation, IMAGE, Leftovers, MakeOptions, Transports, Via},
 };
@@ -25,7 +25,7 @@ use ngf_core::{
     fix::{self, FixPlan},
     logs::PodLog,
     model::{object::ObjectRef, snapshot::Snapshot},
-    rendered::InPod,
+    nginx_config::InPod,
 };
 use ngf_text::in_words;
 
@@ -40,7 +40,7 @@ const READING: Duration = Duration::from_mins(1);
 /// Objects from files: nothing to connect to.
 pub struct Files;
 
-impl World for Files {}
+impl Session for Files {}
 
 /// A cluster.
 pub struct Live {
@@ -158,7 +158,7 @@ impl Live {
         gateways: &[ObjectRef],
         cancel: &CancellationToken,
     ) -> Option<Vec<InPod>> {
-        let reading = ngf_cluster::rendered::read(
+        let reading = ngf_cluster::nginx_config::read(
             transports.cluster(),
             transports.snapshot(),
             gateways,
@@ -174,20 +174,20 @@ impl Live {
         gateway: &ObjectRef,
         by: &By,
         cancel: &CancellationToken,
-        news: mpsc::Sender<GridNews>,
-    ) -> Result<Grid, String> {
+        news: mpsc::Sender<MatrixNews>,
+    ) -> Result<EndpointMatrix, String> {
         let prober = self.prober();
         let transports = prober.transports();
         let target = ProbeTarget::Gateway(gateway.clone());
         let planning = plan_every(transports.snapshot(), &target).map_err(|why| why.to_string())?;
         let (columns, notes) = match by.made.get(gateway) {
-            Some(made) => (grid::made_columns(made), Vec::new()),
-            None => grid::columns(transports, gateway, by.via, None).await?,
+            Some(made) => (endpoint_matrix::made_columns(made), Vec::new()),
+            None => endpoint_matrix::columns(transports, gateway, by.via, None).await?,
         };
         let names = columns.iter().map(|column| column.name.clone()).collect();
-        let waiting = Grid::waiting(planning.plans.clone(), names, Timestamp::now());
-        let _ = news.send(GridNews::Began(Box::new(waiting))).await;
-        let mut grid = grid::run(
+        let waiting = EndpointMatrix::waiting(planning.plans.clone(), names, Timestamp::now());
+        let _ = news.send(MatrixNews::Began(Box::new(waiting))).await;
+        let mut matrix = endpoint_matrix::run(
             &prober,
             planning.plans,
             &columns,
@@ -196,27 +196,27 @@ impl Live {
             |done| {
                 let news = news.clone();
                 async move {
-                    let _ = news.send(GridNews::Done(Box::new(done))).await;
+                    let _ = news.send(MatrixNews::Done(Box::new(done))).await;
                 }
             },
         )
         .await;
-        grid.notes.splice(0..0, notes);
+        matrix.notes.splice(0..0, notes);
         if !by.made.contains_key(gateway)
-            && grid.has_faults()
+            && matrix.has_faults()
             && let Some(pods) = self
                 .in_use(transports, std::slice::from_ref(gateway), cancel)
                 .await
         {
-            let _ = news.send(GridNews::Using(pods)).await;
+            let _ = news.send(MatrixNews::Using(pods)).await;
         }
         let refused = planning.refused.iter().map(|(_, why)| why.to_string());
-        grid.notes.extend(refused);
-        Ok(grid)
+        matrix.notes.extend(refused);
+        Ok(matrix)
     }
 }
 
-impl World for Live {
+impl Session for Live {
     fn messages(&self) -> Option<mpsc::Receiver<String>> {
         Some(self.transports.cluster().screen_is_drawn())
     }
@@ -234,8 +234,8 @@ impl World for Live {
         async move {
             let (every_pod, lives) = match &job.work {
                 Work::Probes(_) | Work::Survey => (false, ONCE),
-                Work::Grid { watch: false, .. } => (true, ONCE),
-                Work::Grid { watch: true, .. } => (true, WATCHING),
+                Work::EndpointMatrix { watch: false, .. } => (true, ONCE),
+                Work::EndpointMatrix { watch: true, .. } => (true, WATCHING),
             };
             let wish = Wish {
                 via: job.via,
@@ -248,7 +248,7 @@ impl World for Live {
                     ..MakeOptions::default()
                 },
             };
-            making::prepare(&self.now(), &wish).await
+            temporary::prepare(&self.now(), &wish).await
         }
         .boxed()
     }
@@ -259,7 +259,7 @@ impl World for Live {
         leftovers: &'a Leftovers,
         cancel: &'a CancellationToken,
     ) -> BoxFuture<'a, Result<Made, String>> {
-        async move { making::make(&self.now(), agreed, leftovers, cancel).await }.boxed()
+        async move { temporary::make(&self.now(), agreed, leftovers, cancel).await }.boxed()
     }
 
     fn probe<'a>(
@@ -275,23 +275,23 @@ impl World for Live {
         .boxed()
     }
 
-    fn beside<'a>(
+    fn probe_context<'a>(
         &'a self,
         plan: &'a ProbePlan,
         seen: &'a Seen,
         began: Timestamp,
         cancel: &'a CancellationToken,
-    ) -> BoxFuture<'a, Option<Beside>> {
+    ) -> BoxFuture<'a, Option<ProbeContext>> {
         async move { Some(self.prober().context(plan, seen, began, cancel).await) }.boxed()
     }
 
-    fn grid<'a>(
+    fn matrix<'a>(
         &'a self,
         gateway: &'a ObjectRef,
         by: &'a By,
         cancel: &'a CancellationToken,
-        news: mpsc::Sender<GridNews>,
-    ) -> BoxFuture<'a, Result<Grid, String>> {
+        news: mpsc::Sender<MatrixNews>,
+    ) -> BoxFuture<'a, Result<EndpointMatrix, String>> {
         self.round(gateway, by, cancel, news).boxed()
     }
 

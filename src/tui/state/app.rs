@@ -16,17 +16,17 @@ use crate::tui::state::ids::{ListId, ViewId};
 use crate::tui::state::{
     action::{Action, Context, keymap},
     changes::Changes,
+    endpoint_matrix::Matrix,
     event::Stage,
     fix::FixDialog,
     job::Job,
     list::ListPane,
-    matrix::Matrix,
     place::Stack,
     tree::TreePane,
 };
 use ngf_cluster::{
-    beside::Beside,
-    making::Preparation,
+    probe_context::ProbeContext,
+    temporary::Preparation,
     transport::{Via, WayTaken},
 };
 use ngf_core::{
@@ -215,19 +215,19 @@ pub struct Around {
     /// The way that it went.
     pub way: WayTaken,
     /// Its context.
-    pub beside: BesideState,
+    pub context: ProbeContextState,
 }
 
 /// What stands beside a probe, so far as it is known.
 #[derive(Debug, Clone, Default)]
-pub enum BesideState {
+pub enum ProbeContextState {
     /// Nobody asked, or it was cancelled.
     #[default]
     NotAsked,
     /// It is being asked for.
     Asking,
     /// It is known.
-    Known(Box<Beside>),
+    Known(Box<ProbeContext>),
 }
 
 /// The handshake that is shown.
@@ -242,7 +242,7 @@ pub struct Shown<'a> {
     /// The way that it went.
     pub way: Option<&'a WayTaken>,
     /// Its context.
-    pub beside: &'a BesideState,
+    pub context: &'a ProbeContextState,
 }
 
 /// A person is asked whether something may be made in the cluster.

@@ -6,9 +6,9 @@ use crossterm::event::KeyEvent;
 use jiff::Timestamp;
 use ngf_tls::transcript::Transcript;
 
-use crate::tui::state::job::{BesideDone, FixNews, GridNews, Job, ProbeDone, SurveyNews};
+use crate::tui::state::job::{FixNews, Job, MatrixNews, ProbeContextDone, ProbeDone, SurveyNews};
 use ngf_cluster::{
-    making::{Agreed, Preparation},
+    temporary::{Agreed, Preparation},
     transport::Confirmation,
 };
 use ngf_core::{
@@ -38,7 +38,7 @@ pub enum Event {
     /// A probe ran, or could not.
     Probed(Box<ProbeDone>),
     /// It is known what stands beside a probe.
-    Beside(Box<BesideDone>),
+    ProbeContext(Box<ProbeContextDone>),
     /// It is known, by a second handshake, what the backend makes of the client certificate.
     Settled(PlanKey, Timestamp, Arc<Transcript>),
     /// A container's log says something new.
@@ -48,7 +48,7 @@ pub enum Event {
     /// News of the survey that tests every path.
     Survey(SurveyNews),
     /// News of the matrix of this number.
-    Grid(u64, GridNews),
+    EndpointMatrix(u64, MatrixNews),
     /// A fix was tried or applied.
     Fix(Box<FixNews>),
     /// What was made for a probe could not be removed: a sentence each.
@@ -85,7 +85,7 @@ pub enum Effect {
     /// Find out what this needs made first, and send [`Event::Prepared`].
     Prepare(Box<Job>),
     /// Make what was agreed to, if anything; run it; remove what was made. Sends [`Event::Probed`],
-    /// [`Event::Beside`] and [`Event::ProbesEnded`], or [`Event::Grid`].
+    /// [`Event::ProbeContext`] and [`Event::ProbesEnded`], or [`Event::EndpointMatrix`].
     Run(Box<Job>, Option<Agreed>),
     /// Stop whatever runs, and remove what was made for it.
     CancelProbes,

@@ -14,10 +14,10 @@ use tokio_util::sync::CancellationToken;
 
 use crate::tui::state::event::Stage;
 use ngf_cluster::{
-    beside::Beside,
-    grid::{Done, Grid},
-    making::{Agreed, Made, Preparation},
+    endpoint_matrix::{Done, EndpointMatrix},
+    probe_context::ProbeContext,
     prober::survey::Tested,
+    temporary::{Agreed, Made, Preparation},
     transport::{Confirmation, Leftovers, Via, WayTaken},
 };
 use ngf_core::{
@@ -28,7 +28,7 @@ use ngf_core::{
     fix::FixPlan,
     logs::PodLog,
     model::object::ObjectRef,
-    rendered::InPod,
+    nginx_config::InPod,
 };
 
 /// Why there is nothing to act on.
@@ -53,7 +53,7 @@ pub enum Work {
     /// A first handshake for every path, by transports that write nothing.
     Survey,
     /// Every endpoint of this Gateway from every data-plane pod.
-    Grid {
+    EndpointMatrix {
         /// The Gateway.
         gateway: ObjectRef,
         /// Again and again.
@@ -65,9 +65,9 @@ impl Work {
     /// The Gateways whose data planes it probes from.
     pub fn gateways(&self) -> Vec<ObjectRef> {
         match self {
-            Self::Probes(plans) => ngf_cluster::making::gateways(plans),
+            Self::Probes(plans) => ngf_cluster::temporary::gateways(plans),
             Self::Survey => Vec::new(),
-            Self::Grid { gateway, .. } => vec![gateway.clone()],
+            Self::EndpointMatrix { gateway, .. } => vec![gateway.clone()],
         }
     }
 }
@@ -84,18 +84,18 @@ pub struct ProbeDone {
     /// The data-plane pod from whose container it left.
     pub place: Option<String>,
     /// Its context is being asked for.
-    pub beside_follows: bool,
+    pub context_follows: bool,
 }
 
 /// What stands beside a probe, once it is known.
 #[derive(Debug, Clone)]
-pub struct BesideDone {
+pub struct ProbeContextDone {
     /// The connection.
     pub key: PlanKey,
     /// When its probe began.
     pub at: Timestamp,
     /// Its context; `None` where that was cancelled.
-    pub beside: Option<Beside>,
+    pub context: Option<ProbeContext>,
 }
 
 /// News of a survey.
@@ -120,15 +120,15 @@ pub enum SurveyNews {
 
 /// News of a matrix.
 #[derive(Debug, Clone)]
-pub enum GridNews {
+pub enum MatrixNews {
     /// A round begins; nothing of it is probed yet.
-    Began(Box<Grid>),
+    Began(Box<EndpointMatrix>),
     /// A cell is done.
     Done(Box<Done>),
     /// What nginx is really using in the data-plane pods, read because something failed.
     Using(Vec<InPod>),
     /// A round ended.
-    Ended(Box<Grid>),
+    Ended(Box<EndpointMatrix>),
     /// A round could not be run: a sentence.
     Failed(String),
     /// There will be no further round.
@@ -148,7 +148,7 @@ pub struct FixNews {
 
 /// What effects act on: a cluster, files, the embedded cluster. Where a method is not its own, it
 /// says that there is no cluster.
-pub trait World: Send + Sync + 'static {
+pub trait Session: Send + Sync + 'static {
     /// Finds out what a job needs made first.
     fn prepare<'a>(&'a self, _: &'a Job) -> BoxFuture<'a, Result<Preparation, String>> {
         ready(Ok(Preparation::default())).boxed()
@@ -176,13 +176,13 @@ pub trait World: Send + Sync + 'static {
 
     /// Asks as the gateway's client, reads logs, resolves names; after a probe that began at this
     /// time.
-    fn beside<'a>(
+    fn probe_context<'a>(
         &'a self,
         _: &'a ProbePlan,
         _: &'a Seen,
         _: Timestamp,
         _: &'a CancellationToken,
-    ) -> BoxFuture<'a, Option<Beside>> {
+    ) -> BoxFuture<'a, Option<ProbeContext>> {
         ready(None).boxed()
     }
 
@@ -197,13 +197,13 @@ pub trait World: Send + Sync + 'static {
     }
 
     /// One round of a matrix; its news, but for the end, go to the channel.
-    fn grid<'a>(
+    fn matrix<'a>(
         &'a self,
         _: &'a ObjectRef,
         _: &'a By,
         _: &'a CancellationToken,
-        _: mpsc::Sender<GridNews>,
-    ) -> BoxFuture<'a, Result<Grid, String>> {
+        _: mpsc::Sender<MatrixNews>,
+    ) -> BoxFuture<'a, Result<EndpointMatrix, String>> {
         no_cluster()
     }
 

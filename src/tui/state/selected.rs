@@ -1,7 +1,7 @@
 //! What is selected: in the place that is on the screen, or by the page that is.
 
 use crate::tui::state::{
-    App, BesideState, SeenProbe, Shown,
+    App, ProbeContextState, SeenProbe, Shown,
     list::{Row, Target},
     place::Place,
 };
@@ -143,7 +143,7 @@ impl App {
                 number: 0,
                 count: 1,
                 way: opened.way.as_ref(),
-                beside: &BesideState::NotAsked,
+                context: &ProbeContextState::NotAsked,
             });
         }
         let all = self.probes_of_selected();
@@ -157,7 +157,7 @@ impl App {
             number,
             count,
             way: around.map(|around| &around.way),
-            beside: around.map_or(&BesideState::NotAsked, |around| &around.beside),
+            context: around.map_or(&ProbeContextState::NotAsked, |around| &around.context),
         })
     }
 

@@ -10,7 +10,7 @@ use crate::tui::state::{
     job::FixNews,
     place::Place,
 };
-use ngf_cluster::{making::READ_ONLY, transport::Confirmation};
+use ngf_cluster::{temporary::READ_ONLY, transport::Confirmation};
 use ngf_core::{
     diagnosis::Finding,
     fix::{self, FixPlan},

@@ -55,8 +55,8 @@ pub fn update(app: &mut App, event: Event, now: Timestamp) -> Vec<Effect> {
             app.evidence.record_log(*log);
             vec![diagnose(app)]
         }
-        Event::Beside(done) => {
-            probing::beside(app, *done);
+        Event::ProbeContext(done) => {
+            probing::probe_context(app, *done);
             Vec::new()
         }
         Event::Settled(key, at, transcript) => probing::settled(app, &key, at, transcript),
@@ -65,7 +65,7 @@ pub fn update(app: &mut App, event: Event, now: Timestamp) -> Vec<Effect> {
             Vec::new()
         }
         Event::Survey(news) => probing::survey_news(app, news),
-        Event::Grid(number, news) => probing::grid_news(app, number, news),
+        Event::EndpointMatrix(number, news) => probing::matrix_news(app, number, news),
         Event::Fix(news) => {
             findings::fix_news(app, *news);
             Vec::new()

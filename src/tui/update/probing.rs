@@ -13,19 +13,19 @@ use ngf_ui::{
 use super::{diagnose, opening};
 use crate::tui::{
     state::{
-        App, Around, BesideState, Opened, Overlay, Question, Tests,
+        App, Around, Opened, Overlay, ProbeContextState, Question, Tests,
         action::Destination,
+        endpoint_matrix::{Lives, Matrix},
         event::Effect,
         ids::ViewId,
-        job::{BesideDone, GridNews, Job, ProbeDone, SurveyNews, Work},
-        matrix::{Lives, Matrix},
+        job::{Job, MatrixNews, ProbeContextDone, ProbeDone, SurveyNews, Work},
         place::{Place, Subject},
     },
     views::handshake,
 };
 use ngf_cluster::{
-    grid, is_settled,
-    making::{Preparation, READ_ONLY},
+    endpoint_matrix, is_settled,
+    temporary::{Preparation, READ_ONLY},
     transport::{Confirmation, Via, WayTaken},
 };
 use ngf_core::{
@@ -76,7 +76,7 @@ pub(super) fn probe_all(app: &mut App) -> Vec<Effect> {
     };
     let has_pods = data_plane(&app.snapshot, &gateway).is_ok_and(|found| found.usable().is_ok());
     if has_pods {
-        start_grid(app, gateway, false)
+        start_matrix(app, gateway, false)
     } else {
         probe(app, &ProbeTarget::Gateway(gateway))
     }
@@ -107,9 +107,9 @@ fn probe(app: &mut App, target: &ProbeTarget) -> Vec<Effect> {
     }
 }
 
-fn start_grid(app: &mut App, gateway: ObjectRef, watch: bool) -> Vec<Effect> {
+fn start_matrix(app: &mut App, gateway: ObjectRef, watch: bool) -> Vec<Effect> {
     opening::go_to(app, Destination::Matrix);
-    start(app, Work::Grid { gateway, watch })
+    start(app, Work::EndpointMatrix { gateway, watch })
 }
 
 /// Starts a job; where its way writes, what it would write is found out first.
@@ -145,7 +145,7 @@ fn begun(app: &mut App, job: &Job) {
             app.detail.endpoint = 0;
         }
         Work::Survey => {}
-        Work::Grid { gateway, watch } => match &mut app.matrix {
+        Work::EndpointMatrix { gateway, watch } => match &mut app.matrix {
             Some(matrix) if matrix.gateway == *gateway => matrix.continued(job, *watch),
             _ => app.matrix = Some(Matrix::new(job, gateway.clone(), *watch)),
         },
@@ -244,7 +244,7 @@ pub(super) fn watch(app: &mut App) -> Vec<Effect> {
     }
     if !matrix.running {
         let gateway = matrix.gateway.clone();
-        return start_grid(app, gateway, true);
+        return start_matrix(app, gateway, true);
     }
     if matrix.via.writes() && matrix.lives == Lives::OneRound {
         // What was made lives for this round only.
@@ -265,7 +265,7 @@ pub(super) fn probed(app: &mut App, done: ProbeDone) -> Vec<Effect> {
         probed,
         way,
         place,
-        beside_follows,
+        context_follows,
     } = done;
     let key = probed.plan.key();
     app.running.remove(&key);
@@ -285,13 +285,13 @@ pub(super) fn probed(app: &mut App, done: ProbeDone) -> Vec<Effect> {
     }
     app.around.remove(&key);
     if let Some(way) = way {
-        let beside = if beside_follows {
-            BesideState::Asking
+        let context = if context_follows {
+            ProbeContextState::Asking
         } else {
-            BesideState::NotAsked
+            ProbeContextState::NotAsked
         };
         let at = probed.at;
-        app.around.insert(key, Around { at, way, beside });
+        app.around.insert(key, Around { at, way, context });
     }
     remember_good(app, &probed);
     let way = app
@@ -387,7 +387,7 @@ pub(super) fn survey_news(app: &mut App, news: SurveyNews) -> Vec<Effect> {
                 let around = Around {
                     at: tested.probed.at,
                     way,
-                    beside: BesideState::NotAsked,
+                    context: ProbeContextState::NotAsked,
                 };
                 app.around.insert(key, around);
             }
@@ -398,7 +398,7 @@ pub(super) fn survey_news(app: &mut App, news: SurveyNews) -> Vec<Effect> {
         }
         SurveyNews::Using(pods) => {
             for in_pod in pods {
-                app.evidence.record_rendered(in_pod);
+                app.evidence.record_nginx_config(in_pod);
             }
             vec![diagnose(app)]
         }
@@ -412,13 +412,13 @@ pub(super) fn survey_news(app: &mut App, news: SurveyNews) -> Vec<Effect> {
 }
 
 /// It is known what stands beside a probe.
-pub(super) fn beside(app: &mut App, done: BesideDone) {
+pub(super) fn probe_context(app: &mut App, done: ProbeContextDone) {
     if let Some(around) = app.around.get_mut(&done.key)
         && around.at == done.at
     {
-        around.beside = match done.beside {
-            Some(beside) => BesideState::Known(Box::new(beside)),
-            None => BesideState::NotAsked,
+        around.context = match done.context {
+            Some(context) => ProbeContextState::Known(Box::new(context)),
+            None => ProbeContextState::NotAsked,
         };
     }
 }
@@ -438,7 +438,7 @@ pub(super) fn settled(
 }
 
 /// News of a matrix; that of another than the one on the screen is of no interest.
-pub(super) fn grid_news(app: &mut App, number: u64, news: GridNews) -> Vec<Effect> {
+pub(super) fn matrix_news(app: &mut App, number: u64, news: MatrixNews) -> Vec<Effect> {
     let now = app.now;
     let Some(matrix) = &mut app.matrix else {
         return Vec::new();
@@ -446,12 +446,12 @@ pub(super) fn grid_news(app: &mut App, number: u64, news: GridNews) -> Vec<Effec
     if matrix.number != number {
         return Vec::new();
     }
-    let is_over = matches!(news, GridNews::Over);
+    let is_over = matches!(news, MatrixNews::Over);
     let mut is_news = false;
-    if let GridNews::Using(pods) = &news {
+    if let MatrixNews::Using(pods) = &news {
         is_news = !pods.is_empty();
         for in_pod in pods {
-            app.evidence.record_rendered(in_pod.clone());
+            app.evidence.record_nginx_config(in_pod.clone());
         }
     }
     let probed = matrix.take(news, now);
@@ -459,7 +459,7 @@ pub(super) fn grid_news(app: &mut App, number: u64, news: GridNews) -> Vec<Effec
         let gateway = matrix.gateway.clone();
         return start(
             app,
-            Work::Grid {
+            Work::EndpointMatrix {
                 gateway,
                 watch: true,
             },
@@ -478,7 +478,7 @@ pub(super) fn grid_news(app: &mut App, number: u64, news: GridNews) -> Vec<Effec
         let around = Around {
             at: probed.at,
             way,
-            beside: BesideState::NotAsked,
+            context: ProbeContextState::NotAsked,
         };
         app.around.insert(probed.plan.key(), around);
         app.evidence.record_from(place.as_deref(), probed);
@@ -517,10 +517,10 @@ pub(super) fn open_cell(app: &mut App) {
     };
     let Some(kept) = matrix.kept(plan, column) else {
         let why = match cell {
-            grid::Cell::Probed { .. } => {
+            endpoint_matrix::Cell::Probed { .. } => {
                 "Of so many cells only the faults' handshakes are kept: press r on the endpoint in the tree (T)".to_owned()
             }
-            cell => grid::words(cell),
+            cell => endpoint_matrix::words(cell),
         };
         app.say(Mark::Info, why);
         return;

@@ -2,13 +2,13 @@
 
 pub mod chain;
 pub mod conditions;
+pub mod endpoint_matrix;
 pub mod findings;
 mod full_chain;
 pub mod handshake;
 mod header;
 pub mod lists;
 pub mod logs;
-pub mod matrix;
 mod overlays;
 pub mod palette;
 pub mod problems;

@@ -22,8 +22,8 @@ use ratatui::{
 };
 
 use super::{
-    VIEWS, ViewId, chain, findings::mark_of_health, handshake, header, lists, matrix, overlays,
-    problems,
+    VIEWS, ViewId, chain, endpoint_matrix, findings::mark_of_health, handshake, header, lists,
+    overlays, problems,
 };
 use crate::tui::state::{
     App, Overlay, Tests,
@@ -122,7 +122,7 @@ fn place(app: &mut App, area: Rect, buffer: &mut Buffer) {
         Place::Problems => problems::draw(app, area, buffer),
         Place::Tree => tree(app, area, buffer),
         Place::List(id) => lists::draw(app, id, inset(area), buffer),
-        Place::Matrix => matrix::draw(app, area, buffer),
+        Place::Matrix => endpoint_matrix::draw(app, area, buffer),
         Place::Page(_) => page(app, area, buffer),
         Place::Step(message) => step(app, message, area, buffer),
     }

@@ -5,7 +5,7 @@ use super::{Release, SYSTEM_CA_FILE, bundle_file, key_pair_file};
 use crate::{
     diagnosis::plan::{Connection, TrustSource},
     model::kind::Kind,
-    rendered::Directive,
+    nginx_config::Directive,
 };
 
 /// What NGF renders about TLS for a connection, in the template's order, with the client certificate

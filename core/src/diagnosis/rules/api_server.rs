@@ -10,7 +10,7 @@ use crate::{
         words::{count, list},
     },
     model::object::ObjectRef,
-    over::{
+    overlay::{
         READ_ONLY,
         said::{Outcome, Refusal, Said, Why},
     },

@@ -22,7 +22,7 @@ use crate::{
         object::{Note, NoteKind, ObjectRef},
         snapshot::{KindState, Loss, Source},
     },
-    over::said::Outcome,
+    overlay::said::Outcome,
 };
 
 /// Kinds that a title names.

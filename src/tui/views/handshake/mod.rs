@@ -1,9 +1,9 @@
 //! Handshake: the last probe as a sequence diagram, from the guide's eleven arrows, a line each, down to the
 //! TLS messages on the wire.
 
-mod beside;
 mod diagram;
 mod guide;
+mod probe_context;
 mod step;
 mod wire;
 
@@ -118,7 +118,7 @@ fn draw(app: &mut App, area: Rect, buffer: &mut Buffer) {
             Entries::new(&make, &theme).render(body, buffer, &mut messages);
         }
         _ => {
-            let strip = beside::strip(&shown, &theme);
+            let strip = probe_context::strip(&shown, &theme);
             let picture = picture(&shown, app.detail.zoom, &theme);
             let [top, body] =
                 Layout::vertical([Constraint::Length(strip.len() as u16), Constraint::Min(0)])
@@ -135,7 +135,7 @@ fn describe(app: &App, width: u16) -> Vec<String> {
     let Some(shown) = app.shown_probe() else {
         return TextView::new(&nothing_yet(app), &app.theme).to_text(width);
     };
-    let strip = beside::strip(&shown, &app.theme);
+    let strip = probe_context::strip(&shown, &app.theme);
     let mut text = TextView::new(&strip, &app.theme).to_text(width);
     match (&shown.probed.result, app.detail.zoom) {
         (Ok(transcript), Zoom::Guide) => {
@@ -160,7 +160,7 @@ fn entries(
 ) -> Vec<Entry> {
     let theme = &app.theme;
     let mut arrows = guide::arrows(transcript, &shown.probed.plan);
-    beside::attach(&mut arrows, transcript, shown.beside);
+    probe_context::attach(&mut arrows, transcript, shown.context);
     let before = app.detail.compare.then(|| app.good_probe()).flatten();
     let before = before.and_then(|good| {
         let transcript = good.result.as_ref().ok()?;
@@ -188,10 +188,10 @@ fn around(
     width: usize,
     theme: &Theme,
 ) -> Entry {
-    let mut labels = beside::strip(shown, theme);
+    let mut labels = probe_context::strip(shown, theme);
     // The verdict itself is said above already.
     labels.extend(footnote(transcript).into_iter().skip(1));
-    labels.extend(beside::notes(arrows, transcript, shown, theme));
+    labels.extend(probe_context::notes(arrows, transcript, shown, theme));
     if shown.count > 1 {
         let words = format!("endpoint {} of {}; ", shown.number + 1, shown.count);
         labels.push(
@@ -281,8 +281,8 @@ fn picture(shown: &Shown<'_>, zoom: Zoom, theme: &Theme) -> Diagram {
     let picture = match &shown.probed.result {
         Ok(transcript) => {
             let mut arrows = arrows(transcript, &shown.probed.plan, zoom);
-            beside::attach(&mut arrows, transcript, shown.beside);
-            let notes = beside::notes(&arrows, transcript, shown, theme);
+            probe_context::attach(&mut arrows, transcript, shown.context);
+            let notes = probe_context::notes(&arrows, transcript, shown, theme);
             let mut picture = of_arrows(arrows, transcript, &shown.probed.plan);
             picture.footnote.extend(notes);
             picture

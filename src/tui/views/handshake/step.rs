@@ -2,7 +2,7 @@
 
 use ngf_ui::{Label, Role, widgets::fields::Field};
 
-use super::{arrows, beside};
+use super::{arrows, probe_context};
 use crate::tui::state::App;
 use ngf_text::words;
 
@@ -47,7 +47,7 @@ pub fn fields(app: &App, message: usize) -> Vec<Field> {
     };
     let arrows = arrows(transcript, &shown.probed.plan, app.detail.zoom);
     let Some(arrow) = arrows.get(message) else {
-        return beside::fields(&shown);
+        return probe_context::fields(&shown);
     };
     let mut fields = Vec::new();
     for text in [&arrow.message.reason, &arrow.message.evidence] {
@@ -81,11 +81,11 @@ pub fn fields(app: &App, message: usize) -> Vec<Field> {
         let nothing = "Not probed: no message of the probe belongs to this arrow.";
         fields.push(Field::Text(Label::of(Role::Muted, nothing)));
     }
-    let logged = beside::logged_at(arrow, transcript, shown.beside);
+    let logged = probe_context::logged_at(arrow, transcript, shown.context);
     if !logged.is_empty() {
         fields.push(Field::Gap);
         fields.push(Field::heading(Label::of(Role::Title, "Logged meanwhile")));
-        fields.extend(logged.into_iter().flat_map(beside::logged));
+        fields.extend(logged.into_iter().flat_map(probe_context::logged));
     }
     fields
 }

@@ -34,7 +34,7 @@ use crate::{
         joined::Joined,
         mounted,
         plan::ProbePlan,
-        rules::{condition::silence::controller_pods, rendered::tls_since},
+        rules::{condition::silence::controller_pods, nginx_config::tls_since},
         trust, words,
     },
     logs::{Counted, Phase, PodLog, Role, What},

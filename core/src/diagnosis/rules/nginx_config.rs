@@ -1,0 +1,608 @@
+//! D3, D4, D5 and D9: what the data plane's nginx is using, beside what the objects say.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+use ngf_tls::transcript::Outcome;
+
+use crate::{
+    diagnosis::{
+        context::Context,
+        evidence::Probed,
+        finding::{Finding, Severity},
+        ngf::{Release, bundle_file, cluster_ip, directives, key_pair_file},
+        plan::{Connection, ProbePlan, ProbeTarget, TrustSource, connections},
+        registry::Rule,
+        rules::logs::stale_by_log,
+        trust,
+        words::{self, list},
+    },
+    model::{kind::Kind, object::ObjectRef},
+    nginx_config::{Directive, InPod, Location, NginxConfig},
+};
+use ngf_text::host_and_port;
+
+pub(in crate::diagnosis) const D3: Rule = Rule {
+    code: "NGF-D3",
+    severity: Severity::Warning,
+    title: "A certificate on the data plane's disk is not the one in its Secret or ConfigMap",
+    explanation: "NGF's agent writes the files, and nginx loads them when it reloads. Where an update did not arrive (agent disconnected, reload refused), nginx continues with the older certificate or CA, and no condition says so.",
+    remedy: "See whether NGF's control plane runs, whether the agent is connected and whether nginx refused the last reload. Do not restart the data-plane pod while the control plane is away: the new pod gets no configuration.",
+    causes: &[
+        "NGF-T1", "NGF-B2", "NGF-B5", "NGF-B6", "NGF-B3", "NGF-B10", "NGF-B11",
+    ],
+    check: |context, findings| {
+        for (in_pod, rendered) in found(context) {
+            let mut files: BTreeMap<String, OnDisk<'_>> = BTreeMap::new();
+            let connections = of_gateway(context, &in_pod.gateway);
+            for connection in &connections {
+                let Some(tls) = &connection.tls else { continue };
+                let mut add = |what, object, key, path| {
+                    let known = files.entry(path).or_insert_with(|| OnDisk {
+                        what,
+                        object,
+                        key,
+                        of: BTreeSet::new(),
+                    });
+                    known
+                        .of
+                        .extend([&connection.service, &connection.route, &tls.policy]);
+                };
+                if let TrustSource::Object { object, key } = &tls.trust {
+                    let file = bundle_file(&object.namespace, &object.name);
+                    add("CA", object, key.as_str(), file);
+                }
+                if let Some(secret) = &tls.client_certificate {
+                    let file = key_pair_file(&secret.namespace, &secret.name);
+                    add("client certificate", secret, "tls.crt", file);
+                }
+            }
+            for (path, file) in &files {
+                if let Some(finding) = on_disk(context, in_pod, rendered, file, path) {
+                    findings.add(finding.scope(file.of.iter().copied()));
+                }
+            }
+        }
+    },
+};
+
+/// A file that nginx needs for connections.
+struct OnDisk<'a> {
+    what: &'static str,
+    object: &'a ObjectRef,
+    key: &'a str,
+    /// The Services, routes and policies of these connections.
+    of: BTreeSet<&'a ObjectRef>,
+}
+
+fn on_disk(
+    context: &Context<'_>,
+    in_pod: &InPod,
+    rendered: &NginxConfig,
+    file: &OnDisk<'_>,
+    path: &str,
+) -> Option<Finding> {
+    let OnDisk {
+        what, object, key, ..
+    } = *file;
+    let held = trust::certificates(context.snapshot, object, key).ok()?;
+    let prints: Vec<&String> = held.iter().map(|facts| &facts.fingerprint_sha256).collect();
+    let pod = &in_pod.pod;
+    let (title, shown) = match rendered.file(path) {
+        // NGF writes the file together with the configuration that names it (NGF-D5).
+        None if !rendered.names_file(path) => return None,
+        None => (
+            format!("The {what} in {object} is not on the disk of {pod}"),
+            "no such file".to_owned(),
+        ),
+        Some(file) if file.fingerprints.iter().collect::<Vec<_>>() == prints => return None,
+        Some(file) => {
+            let written = file.written.map_or_else(String::new, |at| {
+                format!(", written {},", words::moment(at.as_second()))
+            });
+            let shown = shown(&file.subjects, &file.fingerprints);
+            (
+                format!("The {what} on the disk of {pod}{written} is not the one in {object}"),
+                shown,
+            )
+        }
+    };
+    let subjects: Vec<String> = held.iter().map(|facts| facts.subject.clone()).collect();
+    let prints: Vec<String> = prints.into_iter().cloned().collect();
+    let failing: Vec<&Probed> = context
+        .unfit
+        .iter()
+        .filter(|(known, _)| known == pod)
+        .map(|(_, probed)| *probed)
+        .collect();
+    let severity = if failing.is_empty() {
+        Severity::Warning
+    } else {
+        Severity::Error
+    };
+    let mut finding = Finding::new("NGF-D3", severity, &in_pod.gateway, title);
+    if let Some(Ok(transcript)) = failing.first().map(|probed| &probed.result) {
+        if let Some(line) = &transcript.nginx.log_line {
+            finding = finding.evidence("nginx would log", line, format!("probe from {pod}"));
+        }
+        let pods = context
+            .evidence
+            .rendered()
+            .filter(|other| other.gateway == in_pod.gateway)
+            .count();
+        let status = transcript
+            .nginx
+            .client_status
+            .map_or_else(|| "an error".to_owned(), |status| status.to_string());
+        finding = finding.breaks(format!(
+            "1 of {pods} data-plane pods: clients whose requests {pod} takes get {status}; the other pods get through"
+        ));
+    }
+    Some(
+        finding
+            .evidence("on disk", shown, format!("{path} in {pod}"))
+            .evidence(
+                "in the cluster",
+                self::shown(&subjects, &prints),
+                format!("{object}[{key}]"),
+            )
+            .because(read_at(context, in_pod))
+            .scope([object, pod]),
+    )
+}
+
+/// `CN=LocalCA ab:12:…`, of each.
+fn shown(subjects: &[String], fingerprints: &[String]) -> String {
+    let each = subjects.iter().zip(fingerprints);
+    let each = each.map(|(subject, print)| {
+        let print: String = print.chars().take(11).collect();
+        format!("{subject} {print}…")
+    });
+    match list(each, 3) {
+        none if none.is_empty() => "no certificate".to_owned(),
+        some => some,
+    }
+}
+
+pub(in crate::diagnosis) const D4: Rule = Rule {
+    code: "NGF-D4",
+    severity: Severity::Error,
+    title: "nginx asks endpoints that the Service no longer has, or not those that it has",
+    explanation: "NGF writes the ready endpoints of a Service into nginx's configuration. Where an update did not arrive, nginx continues with addresses of pods that are gone, which another pod may have by now (nginx-gateway-fabric issues 5120 and 5330). nginx's configuration shows it, and so does its log: addresses that no EndpointSlice has, or NGF's own server for backends without endpoints (nginx-503-server.sock) although the Service has ready ones.",
+    remedy: "See whether NGF's control plane runs, whether the agent is connected and whether nginx refused the last reload. Do not restart the data-plane pod while the control plane is away: the new pod gets no configuration.",
+    causes: &["NGF-T12", "NGF-T14", "NGF-T15", "NGF-T16", "NGF-N1"],
+    check: |context, findings| {
+        for (in_pod, rendered) in found(context) {
+            let mut seen = BTreeSet::new();
+            for connection in of_gateway(context, &in_pod.gateway) {
+                let upstream = upstream(&connection);
+                let Some(servers) = servers(rendered, &upstream) else {
+                    continue;
+                };
+                if !seen.insert(upstream.clone()) {
+                    continue;
+                }
+                let Some(ready) = ready(context, &connection) else {
+                    continue;
+                };
+                let asked: BTreeSet<String> = servers
+                    .iter()
+                    .filter(|server| !server.starts_with("unix:"))
+                    .cloned()
+                    .collect();
+                // No endpoint gives NGF's socket for 503.
+                if asked == ready {
+                    continue;
+                }
+                let gone: Vec<&String> = asked.difference(&ready).collect();
+                let new: Vec<&String> = ready.difference(&asked).collect();
+                let service = format!("{}:{}", connection.service, connection.port);
+                let title = if gone.is_empty() {
+                    format!(
+                        "nginx in {} does not ask {} of {service}",
+                        in_pod.pod,
+                        list(&new, 3)
+                    )
+                } else {
+                    format!(
+                        "nginx in {} asks {}, which {service} no longer has",
+                        in_pod.pod,
+                        list(&gone, 3)
+                    )
+                };
+                let or_none = |all: &BTreeSet<String>| match list(all, 6) {
+                    none if none.is_empty() => "none".to_owned(),
+                    some => some,
+                };
+                // Not one live address: every request fails or waits.
+                let is_dead = !ready.is_empty() && asked.is_disjoint(&ready);
+                let severity = if is_dead {
+                    Severity::Error
+                } else {
+                    Severity::Warning
+                };
+                let mut finding = Finding::new("NGF-D4", severity, &in_pod.gateway, title)
+                    .evidence(
+                        "nginx asks",
+                        or_none(&asked),
+                        format!("upstream {upstream} in {}", in_pod.pod),
+                    )
+                    .evidence(
+                        "ready endpoints",
+                        or_none(&ready),
+                        connection.service.to_string(),
+                    )
+                    .because(read_at(context, in_pod))
+                    .scope([&connection.service, &connection.route]);
+                if is_dead {
+                    finding = finding.breaks(format!("requests for {service} fail or wait"));
+                }
+                findings.add(finding);
+            }
+        }
+        stale_by_log(context, findings);
+    },
+};
+
+/// The servers of an upstream, or of the first of its copies for session persistence; `None` where nginx has none,
+/// or keeps them elsewhere.
+fn servers<'a>(rendered: &'a NginxConfig, upstream: &str) -> Option<&'a Vec<String>> {
+    let own = rendered.upstreams.get(upstream);
+    let copy = || {
+        let mut all = rendered.upstreams.iter();
+        let found = all.find(|(name, _)| is_persistent_copy(name, upstream));
+        found.map(|(_, servers)| servers)
+    };
+    own.or_else(copy)?.as_ref()
+}
+
+/// The addresses that NGF would write; `None` where nobody knows them.
+fn ready(context: &Context<'_>, connection: &Connection) -> Option<BTreeSet<String>> {
+    let service = context.index.service(&connection.service)?;
+    if service.spec.service_type == "ExternalName" {
+        return None;
+    }
+    let gateway = context.snapshot.gateways.get(&connection.gateway)?;
+    let release = context.running.release;
+    if !cluster_ip::is_certain(context.snapshot, release) {
+        return None;
+    }
+    let kind = connection.route.kind;
+    let port = service
+        .spec
+        .ports
+        .iter()
+        .find(|port| port.port == connection.port)?;
+    let single = cluster_ip::cluster_ip(context.snapshot, release, gateway, kind, service, port);
+    if let Some(endpoint) = single {
+        return Some([host_and_port(&endpoint.address, endpoint.port)].into());
+    }
+    crate::diagnosis::ngf::known::kind_is_known(context.snapshot, Kind::EndpointSlice).ok()?;
+    let all = context.index.endpoints(service, port);
+    // Until 2.6 NGF leaves out an endpoint without `conditions.ready` (`endpointReady`).
+    let wants_it_said = release < Release::V2_7;
+    let ready = all
+        .iter()
+        .filter(|endpoint| endpoint.ready && (endpoint.says_ready || !wants_it_said));
+    Some(
+        ready
+            .map(|endpoint| host_and_port(&endpoint.address, endpoint.port))
+            .collect(),
+    )
+}
+
+pub(in crate::diagnosis) const D5: Rule = Rule {
+    code: "NGF-D5",
+    severity: Severity::Warning,
+    title: "nginx is configured otherwise than the objects ask for",
+    explanation: "What NGF renders for a backend follows from the objects: server name, CA, client certificate. Where nginx has something else, its configuration is older than the objects, or another version of NGF renders differently, or a SnippetsFilter changes it.",
+    remedy: "See whether NGF's control plane runs, whether the Gateway is programmed and the agent connected, and what SnippetsFilters add.",
+    causes: &["NGF-B9", "NGF-T12"],
+    check: |context, findings| {
+        for (in_pod, rendered) in found(context) {
+            let mut differing: BTreeMap<(&ObjectRef, u16), Differing<'_>> = BTreeMap::new();
+            let connections = of_gateway(context, &in_pod.gateway);
+            for connection in &connections {
+                let Some(location) = location(context, rendered, connection) else {
+                    continue;
+                };
+                let differences = differences(connection, location);
+                if !differences.is_empty() {
+                    let key = (&connection.service, connection.port);
+                    differing.entry(key).or_insert_with(|| Differing {
+                        connection,
+                        location,
+                        differences,
+                    });
+                }
+            }
+            for ((service, port), differing) in differing {
+                let Differing {
+                    connection,
+                    location,
+                    differences,
+                } = differing;
+                let fails = fails(context, connection, location);
+                let severity = match fails {
+                    Some(_) => Severity::Error,
+                    None => Severity::Warning,
+                };
+                let mut finding = Finding::new(
+                    "NGF-D5",
+                    severity,
+                    &in_pod.gateway,
+                    format!(
+                        "nginx in {} speaks to {service}:{port} otherwise than the objects ask for: {}",
+                        in_pod.pod,
+                        list(&differences, 2)
+                    ),
+                )
+                .because(read_at(context, in_pod))
+                .scope([&connection.service, &connection.route])
+                .scope(connection.tls.as_ref().map(|tls| &tls.policy));
+                if let Some(fails) = fails {
+                    finding = finding.breaks(fails);
+                }
+                for difference in differences {
+                    finding = finding.evidence(
+                        "directive",
+                        difference,
+                        format!("nginx -T in {}", in_pod.pod),
+                    );
+                }
+                findings.add(finding);
+            }
+        }
+    },
+};
+
+/// A connection whose location differs from what the objects ask for.
+struct Differing<'a> {
+    connection: &'a Connection,
+    location: &'a Location,
+    differences: Vec<String>,
+}
+
+/// What clients get where nginx speaks plain HTTP, and a probe shows that the port speaks TLS, or the other way
+/// round. `None` where nobody knows that requests fail.
+fn fails(context: &Context<'_>, connection: &Connection, location: &Location) -> Option<String> {
+    let policy = connection.tls.as_ref().map(|tls| &tls.policy);
+    let created = policy.and_then(|policy| context.snapshot.policies.get(policy));
+    if created.is_some_and(|policy| !context.is_settled(policy.meta.created)) {
+        return None;
+    }
+    let mut probes = context.probes.iter().filter(|probed| {
+        probed.plan.gateway == connection.gateway
+            && probed.plan.service == connection.service
+            && probed.plan.port == connection.port
+    });
+    let route = &connection.route;
+    match (speaks_tls(location), policy.is_some()) {
+        (false, true) => probes
+            .any(|probed| matches!(&probed.result, Ok(seen) if seen.tls.is_some()))
+            .then(|| format!("nginx speaks plain HTTP, and the port speaks TLS: clients of {route} get 400 or 502")),
+        (true, false) => probes
+            .any(|probed| matches!(&probed.result, Ok(seen) if seen.nginx.outcome == Outcome::Ok))
+            .then(|| format!("nginx speaks TLS, and the port speaks plain HTTP: clients of {route} get 502")),
+        _ => None,
+    }
+}
+
+/// When every data-plane pod of a plan's Gateway that could be read was found to speak TLS to the plan's backend.
+pub(super) fn tls_since(context: &Context<'_>, plan: &ProbePlan) -> Option<Timestamp> {
+    let mut since = None;
+    for (in_pod, rendered) in found(context) {
+        if in_pod.gateway != plan.gateway {
+            continue;
+        }
+        let mut connections = of_gateway(context, &in_pod.gateway).into_iter();
+        let connection = connections.find(|connection| {
+            connection.route == plan.route
+                && connection.service == plan.service
+                && connection.port == plan.port
+        })?;
+        location(context, rendered, &connection).filter(|one| speaks_tls(one))?;
+        since = since.max(Some(in_pod.at));
+    }
+    since
+}
+
+fn speaks_tls(location: &Location) -> bool {
+    location.pass.starts_with("https://") || location.pass.starts_with("grpcs://")
+}
+
+/// The location by which nginx passes requests of that host to that Service, alone or as one of several
+/// backends behind a variable; `None` where it has none.
+fn location<'a>(
+    context: &Context<'_>,
+    rendered: &'a NginxConfig,
+    connection: &Connection,
+) -> Option<&'a Location> {
+    let upstream = upstream(connection);
+    let names = server_names(context, connection);
+    rendered.locations.iter().find(|location| {
+        let passes = location
+            .pass
+            .split_once("://")
+            .map_or(&*location.pass, |(_, place)| place);
+        let among = || {
+            let group = rendered.groups.get(passes);
+            group.is_some_and(|group| group.iter().any(|one| is_upstream(one, &upstream)))
+        };
+        (is_upstream(passes, &upstream) || among())
+            && location
+                .server_names
+                .iter()
+                .any(|name| names.contains(name))
+    })
+}
+
+/// The `server_name`s by which clients can reach a connection's route: its host names, or its listener's where
+/// these are narrower; `~^` where neither has any (`createServer`).
+fn server_names(context: &Context<'_>, connection: &Connection) -> BTreeSet<String> {
+    let snapshot = context.snapshot;
+    let route = snapshot.routes.get(&connection.route);
+    let mut names: BTreeSet<String> = route
+        .map(|route| route.spec.hostnames.iter().cloned().collect())
+        .unwrap_or_default();
+    if let Some((owner, name)) = &connection.listener {
+        let of_gateway = snapshot
+            .gateways
+            .get(owner)
+            .map(|found| &found.spec.listeners);
+        let of_set = || {
+            snapshot
+                .listener_sets
+                .get(owner)
+                .map(|found| &found.spec.listeners)
+        };
+        let listeners = of_gateway.or_else(of_set).into_iter().flatten();
+        let listener = listeners
+            .into_iter()
+            .find(|listener| listener.name == *name);
+        names.extend(listener.and_then(|listener| listener.hostname.clone()));
+    }
+    if names.is_empty() {
+        names.insert("~^".to_owned());
+    }
+    names
+}
+
+/// Whether a name is that of an upstream; with session persistence NGF adds the rule's number and more
+/// (`ServicePortReference`).
+fn is_upstream(name: &str, upstream: &str) -> bool {
+    name == upstream || is_persistent_copy(name, upstream)
+}
+
+/// `shop_cart_443_cart_shop_0` of `shop_cart_443`. No other upstream begins so: the port's number ends its own
+/// name, and namespaces and names have no underscore.
+fn is_persistent_copy(name: &str, upstream: &str) -> bool {
+    name.strip_prefix(upstream)
+        .is_some_and(|rest| rest.starts_with('_') && rest.len() > 1)
+}
+
+/// `upstream` as NGF names it (`nginx/config/upstreams.go`).
+fn upstream(connection: &Connection) -> String {
+    let service = &connection.service;
+    format!("{}_{}_{}", service.namespace, service.name, connection.port)
+}
+
+pub(in crate::diagnosis) const D9: Rule = Rule {
+    code: "NGF-D9",
+    severity: Severity::Info,
+    title: "nginx's configuration was not compared for a backend",
+    explanation: "What nginx has is compared with the objects by server_name and upstream. For this backend nginx has no such location: its configuration is older than the route, or another object takes the route's place. Nothing is known of the TLS that nginx speaks to it.",
+    remedy: "See whether the Gateway is programmed and whether the agent is connected; look for the route's host name in nginx -T.",
+    causes: &[],
+    check: |context, findings| {
+        let mut missing: BTreeMap<(&ObjectRef, ObjectRef), Vec<(&InPod, Connection)>> =
+            BTreeMap::new();
+        for (in_pod, rendered) in found(context) {
+            for connection in of_gateway(context, &in_pod.gateway) {
+                let is_stream = connection.route.kind == Kind::TLSRoute;
+                if !is_stream && location(context, rendered, &connection).is_none() {
+                    let key = (&in_pod.gateway, connection.route.clone());
+                    missing.entry(key).or_default().push((in_pod, connection));
+                }
+            }
+        }
+        for ((gateway, route), all) in missing {
+            let Some((in_pod, connection)) = all.first() else {
+                continue;
+            };
+            let names = server_names(context, connection);
+            let pods: BTreeSet<&ObjectRef> = all.iter().map(|(in_pod, _)| &in_pod.pod).collect();
+            let services: BTreeSet<&ObjectRef> = all
+                .iter()
+                .map(|(_, connection)| &connection.service)
+                .collect();
+            let mut finding = Finding::new(
+                "NGF-D9",
+                Severity::Info,
+                gateway,
+                format!(
+                    "nginx's configuration for {route} was not compared: {} has no location of it",
+                    list(&pods, 2)
+                ),
+            )
+            .unknown()
+            .evidence(
+                "server_name",
+                list(&names, 3),
+                format!("expected in {}", in_pod.pod),
+            )
+            .because(read_at(context, in_pod))
+            .scope(services);
+            finding.marks.clear();
+            findings.add(finding.scope([&route]));
+        }
+    },
+};
+
+fn differences(connection: &Connection, location: &Location) -> Vec<String> {
+    let expected = directives(connection);
+    let mut all = Vec::new();
+    match (speaks_tls(location), expected.is_empty()) {
+        (true, true) => all.push(format!(
+            "{} is TLS, and no policy takes effect",
+            location.pass
+        )),
+        (false, false) => all.push(format!(
+            "{} is no TLS, and a policy takes effect",
+            location.pass
+        )),
+        _ => {}
+    }
+    if expected.is_empty() {
+        return all;
+    }
+    let of = |name: &str| location.tls.iter().find(|known| known.name == name);
+    for Directive { name, value } in &expected {
+        match of(name) {
+            Some(known) if known.value == *value => {}
+            Some(known) => all.push(format!("{name} is {}, and would be {value}", known.value)),
+            None => all.push(format!("{name} is missing, and would be {value}")),
+        }
+    }
+    let presents = location
+        .tls
+        .iter()
+        .find(|known| known.name.ends_with("_ssl_certificate"));
+    if let Some(known) = presents
+        && connection
+            .tls
+            .as_ref()
+            .is_some_and(|tls| tls.client_certificate.is_none())
+    {
+        // A GRPCRoute never presents what stands at the top (NGF-R9).
+        let is_for_it = expected
+            .iter()
+            .any(|directive| directive.name.split('_').next() == known.name.split('_').next());
+        if is_for_it {
+            all.push(format!(
+                "{} is {}, and would not be there",
+                known.name, known.value
+            ));
+        }
+    }
+    all
+}
+
+fn found<'a>(context: &'a Context<'_>) -> impl Iterator<Item = (&'a InPod, &'a NginxConfig)> {
+    context
+        .evidence
+        .rendered()
+        .filter_map(|in_pod| Some((in_pod, in_pod.found.as_ref().ok()?)))
+}
+
+fn of_gateway(context: &Context<'_>, gateway: &ObjectRef) -> Vec<Connection> {
+    let target = ProbeTarget::Gateway(gateway.clone());
+    connections(context.snapshot, context.index, context.topology, &target).unwrap_or_default()
+}
+
+fn read_at(context: &Context<'_>, in_pod: &InPod) -> String {
+    format!(
+        "It was read {} ago; right after a change the agent may still be at it.",
+        words::span(context.now.as_second() - in_pod.at.as_second())
+    )
+}

@@ -1,0 +1,111 @@
+//! `check --over`: what applying manifests would do to the cluster's findings.
+
+use jiff::Timestamp;
+
+use super::{
+    CliError, EXIT_COULD_NOT, EXIT_FOUND, EXIT_OK,
+    args::{CheckArgs, CheckOutput, InputArgs},
+    check::{add_expiring, fail_on, nothing_could_be_read, style, tell_problems},
+    connect_within, output,
+};
+use crate::{
+    files,
+    report::{self, compare::Comparison},
+};
+use ngf_cluster::Cluster;
+use ngf_core::{
+    diagnosis::{Diagnosis, Evidence},
+    model::{
+        kind::Kind,
+        snapshot::{Lookup, Snapshot},
+    },
+    overlay::{self, Overlay, without_status},
+};
+
+/// What applying the manifests would do to the cluster's findings.
+pub(super) async fn run(
+    input: &InputArgs,
+    args: &CheckArgs,
+    now: Timestamp,
+) -> Result<u8, CliError> {
+    let cluster = connect_within(input, args.timeout).await?;
+    let live = cluster.snapshot(cluster.left_of(args.timeout)).await;
+    if nothing_could_be_read(&live) {
+        return Err(
+            "the cluster's Gateways and routes cannot be read, so there is nothing to lay manifests over; look at them alone without --over".into(),
+        );
+    }
+    let namespace = input.namespace.as_deref().unwrap_or(cluster.namespace());
+    let (manifests, written) = files::read_manifests(&input.files, namespace);
+    if manifests.kinds.is_empty() {
+        tell_problems(&manifests);
+        return Err("the files hold no object that this tool knows, so there is nothing to lay over the cluster".into());
+    }
+    let answers = if input.read_only {
+        ngf_cluster::dry_run::unasked(&written, overlay::READ_ONLY)
+    } else {
+        ngf_cluster::dry_run::ask(&cluster, &written, args.timeout).await
+    };
+    // A Secret's values are in them.
+    drop(written);
+    let mut laid = overlay::overlay(&live, &manifests, answers, now);
+    read_references(&cluster, &mut laid).await;
+    laid.expect_certificates();
+    let mut evidence = Evidence::none();
+    for said in laid.said {
+        evidence.record_said(said);
+    }
+    let of = |snapshot: &Snapshot| Diagnosis::of(snapshot, &Evidence::none(), now);
+    let mut after = Diagnosis::of(&without_status(&laid.snapshot), &evidence, now);
+    let mut before = of(&without_status(&live));
+    add_expiring(&mut before, &live, args.within, now)?;
+    add_expiring(&mut after, &laid.snapshot, args.within, now)?;
+    let mut as_is = of(&live);
+    add_expiring(&mut as_is, &live, args.within, now)?;
+    let comparison = Comparison {
+        laid: laid.laid.into_iter().collect(),
+        ..Comparison::of(&as_is, &before, &after)
+    };
+    let text = match args.output {
+        CheckOutput::Text => report::text::comparison(&comparison, style()),
+        CheckOutput::Json => report::json::comparison(&comparison)?,
+        CheckOutput::Junit => report::junit::comparison(&comparison, fail_on(args)),
+        CheckOutput::Markdown => report::markdown::comparison(&comparison),
+    };
+    output::print(&text)?;
+    tell_problems(&manifests);
+    Ok(match comparison.exit_code(fail_on(args)) {
+        0 if !manifests.problems.is_empty() => EXIT_COULD_NOT,
+        0 => EXIT_OK,
+        _ => EXIT_FOUND,
+    })
+}
+
+/// Reads the Secrets and ConfigMaps that something refers to only once the manifests are applied.
+async fn read_references(cluster: &Cluster, laid: &mut Overlay) {
+    for object in laid.unread() {
+        let answer = cluster.look_up(&object).await;
+        let Snapshot {
+            secrets,
+            config_maps,
+            ..
+        } = &mut laid.snapshot;
+        match (answer, object.kind) {
+            (Lookup::Found(decoded), _) => {
+                laid.snapshot.put(*decoded);
+            }
+            (Lookup::Absent, Kind::Secret) => {
+                secrets.insert(object, Lookup::Absent);
+            }
+            (Lookup::Absent, _) => {
+                config_maps.insert(object, Lookup::Absent);
+            }
+            (Lookup::Unknown(why), Kind::Secret) => {
+                secrets.insert(object, Lookup::Unknown(why));
+            }
+            (Lookup::Unknown(why), _) => {
+                config_maps.insert(object, Lookup::Unknown(why));
+            }
+        }
+    }
+}
