@@ -144,6 +144,8 @@ pub(crate) struct SeenByProbe {
     pub(crate) target: String,
     /// Only the endpoint of this address.
     pub(crate) address: Option<String>,
+    /// The way as transcripts name it, such as `exec in POD`; `direct` where left out.
+    pub(crate) via: Option<String>,
     /// `ok`, `verify_error`, ….
     pub(crate) outcome: Outcome,
     /// OpenSSL's number.
@@ -1126,7 +1128,7 @@ fn transcript(
         target: format!("{}:{}", plan.endpoint.address, plan.endpoint.port),
         address: Some(format!("{}:{}", plan.endpoint.address, plan.endpoint.port)),
         protocol: plan.protocol,
-        via: "direct".to_owned(),
+        via: seen.via.clone().unwrap_or_else(|| "direct".to_owned()),
         engine: Engine {
             name: "openssl".to_owned(),
             version: "OpenSSL 3.5.5".to_owned(),

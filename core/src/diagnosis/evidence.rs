@@ -9,7 +9,12 @@ use jiff::Timestamp;
 use ngf_tls::transcript::Transcript;
 
 use super::plan::{PlanKey, ProbePlan};
-use crate::{logs::PodLog, model::object::ObjectRef, nginx_config::InPod, overlay::Said};
+use crate::{
+    logs::PodLog,
+    model::{kind::Kind, object::ObjectRef},
+    nginx_config::InPod,
+    overlay::Said,
+};
 
 /// What was measured: the last probe of each connection that nginx would open, from each data-plane pod,
 /// what logs say, what the data plane's nginx is configured with, and what the API server said to manifests.
@@ -33,6 +38,20 @@ pub struct Probed {
     /// What came of it: a transcript, or why the probe itself could not be run (a denied Secret, a
     /// transport that failed), in a sentence.
     pub result: Result<Arc<Transcript>, String>,
+}
+
+impl Probed {
+    /// The data-plane pod from whose network the probe left, by how its transcript names the way; `None` for
+    /// ways from elsewhere, which prove nothing about what the network lets through.
+    pub fn data_plane_pod(&self) -> Option<ObjectRef> {
+        let via = &self.result.as_ref().ok()?.via;
+        let ephemeral = || via.strip_prefix("ephemeral ")?.split_once(" in ");
+        let name = via
+            .strip_prefix("exec in ")
+            .or_else(|| ephemeral().map(|(_, pod)| pod))?;
+        let namespace = &self.plan.gateway.namespace;
+        Some(ObjectRef::new(Kind::Pod, namespace, name))
+    }
 }
 
 impl Evidence {

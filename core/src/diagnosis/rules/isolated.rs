@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::expected::{is_probed, told};
+use super::expected::told;
 use crate::{
     diagnosis::{
         admits::{Admits, End, GATEWAY_NAME, admits_between},
@@ -42,7 +42,7 @@ pub(in crate::diagnosis) const N4: Rule = Rule {
                 );
                 let name = &service.reference;
                 if !is_spoken_to
-                    || is_probed(context, service, port)
+                    || is_reached(context, service, port)
                     || told.contains(name)
                     || findings.has("NGF-N1", name)
                 {
@@ -95,6 +95,15 @@ pub(in crate::diagnosis) const N4: Rule = Rule {
         }
     },
 };
+
+/// Whether a probe from the data plane's own network says it already.
+fn is_reached(context: &Context<'_>, service: &Object<Service>, port: &ServicePort) -> bool {
+    context.probes.iter().any(|probed| {
+        probed.plan.service == service.reference
+            && probed.plan.port == port.port
+            && probed.data_plane_pod().is_some()
+    })
+}
 
 /// The first pod of a Service that the data plane may not reach, with the policies that isolate it.
 fn isolated<'a>(

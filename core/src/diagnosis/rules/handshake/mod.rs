@@ -4,7 +4,7 @@ mod code;
 pub(in crate::diagnosis) mod demanded;
 pub(in crate::diagnosis) mod one_certificate;
 mod refusal;
-mod remedy;
+pub(in crate::diagnosis::rules) mod remedy;
 mod sentence;
 mod shown;
 pub(in crate::diagnosis) mod upstream;

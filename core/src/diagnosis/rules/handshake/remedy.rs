@@ -98,7 +98,7 @@ fn gateway_refuses(
 }
 
 /// The connection is there, and the backend says nothing.
-fn is_silent(transcript: &Transcript) -> bool {
+pub(in crate::diagnosis::rules) fn is_silent(transcript: &Transcript) -> bool {
     let line = transcript.nginx.log_line.as_deref().unwrap_or_default();
     transcript.nginx.outcome == Outcome::Timeout && line.contains("while SSL handshaking")
 }

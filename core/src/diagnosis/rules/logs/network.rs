@@ -11,11 +11,15 @@ use crate::{
         admits::{Admits, admits},
         context::Context,
         engine::Findings,
+        evidence::Probed,
         finding::{Finding, Remedy, Severity},
         joined::Joined,
         plan::ProbePlan,
         registry::Rule,
-        rules::{change, handshake::objects},
+        rules::{
+            change,
+            handshake::{objects, remedy::is_silent},
+        },
         words,
     },
     logs::{Phase, What},
@@ -34,7 +38,7 @@ pub(in crate::diagnosis) const N1: Rule = Rule {
     code: "NGF-N1",
     severity: Severity::Error,
     title: "The gateway cannot reach a backend that can be reached from elsewhere, or that no NetworkPolicy lets it reach",
-    explanation: "nginx logs that connecting timed out, and a probe that did not leave from nginx's pod connects to the same endpoint. Packets are dropped on the gateway's way alone: most often by a NetworkPolicy that does not name the data plane's namespace or pods. Where the NetworkPolicies are read, the one that lets it in, or those that do not, are named; the log is enough then. Clients get 504.",
+    explanation: "nginx logs that connecting timed out, or a probe from nginx's pod times out, and a probe from another place connects to the same endpoint. Packets are dropped on the gateway's way alone: most often by a NetworkPolicy that does not name the data plane's namespace or pods. Where the NetworkPolicies are read, the one that lets it in, or those that do not, are named; the time-out is enough then. Clients get 504.",
     remedy: "Let a NetworkPolicy of the backend admit the data plane's pods.",
     causes: &["NGF-T14"],
     check: |context, findings| {
@@ -47,7 +51,7 @@ pub(in crate::diagnosis) const N1: Rule = Rule {
                 continue;
             }
             for plan in &joined.plans {
-                let elsewhere = reached_otherwise(context, joined, plan);
+                let elsewhere = reached_otherwise(context, plan, joined.counted.last.as_second());
                 let admits = admits(context.snapshot, &joined.log.pod, plan);
                 // One of the two makes more of it than a time-out.
                 if elsewhere.is_none() && !matches!(admits, Admits::Nobody(_)) {
@@ -61,16 +65,48 @@ pub(in crate::diagnosis) const N1: Rule = Rule {
                 if !seen.insert((&plan.gateway, &plan.service, plan.port)) {
                     continue;
                 }
-                let finding = kept_out(context, joined, plan, elsewhere, &admits);
+                let finding = kept_out(context, &joined.log.pod, plan, elsewhere, &admits);
                 findings.add(line(context, finding, joined.log, joined.counted));
             }
+        }
+        for (pod, probed) in timed_out_in_the_pod(context) {
+            let plan = &probed.plan;
+            let at = probed.at.as_second();
+            let elsewhere = reached_otherwise(context, plan, at);
+            let admits = admits(context.snapshot, &pod, plan);
+            if elsewhere.is_none() && !matches!(admits, Admits::Nobody(_)) {
+                continue;
+            }
+            if !seen.insert((&plan.gateway, &plan.service, plan.port)) {
+                continue;
+            }
+            let finding = kept_out(context, &pod, plan, elsewhere, &admits).evidence(
+                "timed out",
+                format!("connecting to {}", plan.endpoint.address),
+                format!(
+                    "probe from {pod} {} ago",
+                    words::span(context.now.as_second() - at)
+                ),
+            );
+            findings.add(finding);
         }
     },
 };
 
+/// Probes by nginx's own way whose connecting timed out, and the data-plane pod that each left from.
+fn timed_out_in_the_pod<'a>(
+    context: &Context<'a>,
+) -> impl Iterator<Item = (ObjectRef, &'a Probed)> {
+    context.probes.iter().filter_map(|probed| {
+        let transcript = probed.result.as_ref().ok()?;
+        let timed_out = transcript.nginx.outcome == Outcome::Timeout && !connected(transcript);
+        timed_out.then_some((probed.data_plane_pod()?, *probed))
+    })
+}
+
 fn kept_out(
     context: &Context<'_>,
-    joined: &Joined<'_>,
+    from: &ObjectRef,
     plan: &ProbePlan,
     elsewhere: Option<(String, i64)>,
     admits: &Admits,
@@ -118,14 +154,11 @@ fn kept_out(
     for policy in policies {
         finding = finding.scope([policy]).evidence(
             "spec.ingress",
-            format!(
-                "no rule for {} and TCP port {}",
-                joined.log.pod, plan.endpoint.port
-            ),
+            format!("no rule for {from} and TCP port {}", plan.endpoint.port),
             policy.to_string(),
         );
     }
-    match change::admit(context, &joined.log.pod, plan) {
+    match change::admit(context, from, plan) {
         Some(remedy) => finding.remedy(remedy),
         None => finding,
     }
@@ -152,12 +185,12 @@ fn said_by_policies(plan: &ProbePlan, admits: &Admits) -> String {
 /// The way and time of a probe that reached the endpoint from another place than nginx's pod.
 fn reached_otherwise(
     context: &Context<'_>,
-    joined: &Joined<'_>,
     plan: &ProbePlan,
+    timed_out_at: i64,
 ) -> Option<(String, i64)> {
     context.probes.iter().find_map(|probed| {
         let transcript = probed.result.as_ref().ok()?;
-        let apart = probed.at.as_second() - joined.counted.last.as_second();
+        let apart = probed.at.as_second() - timed_out_at;
         let same = probed.plan.endpoint == plan.endpoint && apart.abs() <= TOGETHER;
         // Exec leaves from the data plane's own pod; port-forward knows no NetworkPolicy at all, and so
         // proves no way.
@@ -171,7 +204,7 @@ fn connected(transcript: &Transcript) -> bool {
     transcript.address.is_some()
         && match transcript.nginx.outcome {
             Outcome::ConnectError => false,
-            Outcome::Timeout => transcript.tls.is_some(),
+            Outcome::Timeout => transcript.tls.is_some() || is_silent(transcript),
             _ => true,
         }
 }
