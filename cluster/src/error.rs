@@ -153,6 +153,8 @@ pub(super) enum Failure {
     NoAnswer(String),
     /// The credentials could not be made.
     Credentials(String),
+    /// 429: the API server has no time now, or its cache of a kind is not filled yet.
+    Busy(String),
     /// More than the tool reads.
     TooLarge(String),
     /// An answer that has no end: the tool stopped to read it.
@@ -172,6 +174,7 @@ impl Failure {
             | Self::Tls(words)
             | Self::NoAnswer(words)
             | Self::Credentials(words)
+            | Self::Busy(words)
             | Self::TooLarge(words)
             | Self::Endless(words)
             | Self::Other(words) => words,
@@ -190,6 +193,10 @@ impl Failure {
             403 => Self::Denied(or(words, "403 Forbidden")),
             404 => Self::NotFound(or(words, "404 Not Found")),
             410 => Self::Gone,
+            429 => Self::Busy(format!(
+                "it answers 429: {}",
+                or(words, "too many requests")
+            )),
             code => Self::Other(format!("it answers {code}: {}", or(words, "no more words"))),
         }
     }

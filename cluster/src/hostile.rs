@@ -448,6 +448,24 @@ async fn an_api_server_that_cannot_begin_with_the_object_tells_of_its_changes() 
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_kind_that_the_api_server_puts_off_is_loading_and_then_unknown() {
+    let api = Api::with(Fault::TooMany);
+    let (snapshots, _cancel) = watch(&api);
+    let state = || snapshots.borrow().kinds.get(&Kind::Gateway).cloned();
+    sleep(Duration::from_secs(30)).await;
+    assert!(
+        !matches!(state(), Some(KindState::Failed(_))),
+        "{:?}",
+        state()
+    );
+    sleep(MINUTE * 5).await;
+    let Some(KindState::Failed(why)) = state() else {
+        panic!("{:?}", state());
+    };
+    assert!(why.contains("429"), "{why}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn no_fault_makes_a_loop_faster_than_its_back_off() {
     for fault in [
         Fault::WatchEnds,

@@ -54,7 +54,8 @@ const MAX_PAGES: u32 = 2_000;
 const MAX_REPEATED: u32 = 5;
 /// The pause before the next page where a page was not full.
 const PAGE_PAUSE: Duration = Duration::from_millis(100);
-/// Lists in a row that expire before their last page, or watches that break at once, before it is told.
+/// Lists in a row that expire before their last page or are put off (429), or watches that break at once,
+/// before it is told.
 const PATIENCE: u32 = 5;
 
 /// What all readers share.
@@ -468,17 +469,18 @@ impl Watcher {
         self.shared.tell(Delta::State(self.kind(), state)).await;
     }
 
-    /// A list failed. One that expired before its last page is begun again, and that is told only
-    /// where it happens again and again.
+    /// A list failed. One that expired before its last page, or that the API server had no time for, is begun
+    /// again, and that is told only where it happens again and again: until then the kind is still loading.
     async fn list_failed(&mut self, failure: &Failure) {
-        if *failure == Failure::Gone {
-            if self.lists.failures() >= PATIENCE {
+        let is_patient = self.lists.failures() < PATIENCE;
+        match failure {
+            Failure::Gone | Failure::Busy(_) if is_patient => {}
+            Failure::Gone => {
                 let why = "each list expires before its last page".to_owned();
                 self.failed(&Failure::Other(why)).await;
             }
-            return;
+            _ => self.failed(failure).await,
         }
-        self.failed(failure).await;
     }
 
     async fn failed(&mut self, failure: &Failure) {
