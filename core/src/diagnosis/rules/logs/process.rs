@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{agent, line};
 use crate::{
     command::Command,
+    data_plane::CONTAINER,
     diagnosis::{
         Hidden,
         context::Context,
@@ -17,7 +18,7 @@ use crate::{
         words::list,
     },
     logs::{Counted, PodLog, Role, What},
-    model::object::ObjectRef,
+    model::{kind::Kind, object::ObjectRef},
 };
 
 /// D1 as the log has it: what nginx refuses, by file; a finding of its own where no condition says so.
@@ -261,12 +262,29 @@ pub(in crate::diagnosis) const D7: Rule = Rule {
     },
 };
 
+/// What shows by hand why something was not read that RBAC does not hide.
+fn ask_again(what: &str, pod: &ObjectRef) -> Remedy {
+    let kubectl = Command::kubectl(&pod.namespace);
+    let command = if what.ends_with("log") {
+        kubectl
+            .words(["logs"])
+            .name(Kind::Pod, &pod.name)
+            .words(["--tail=20"])
+    } else {
+        kubectl
+            .words(["exec"])
+            .name(Kind::Pod, &pod.name)
+            .words(["-c", CONTAINER, "--", "nginx", "-T"])
+    };
+    Remedy::command("See whether the pod answers.", command)
+}
+
 pub(in crate::diagnosis) const K7: Rule = Rule {
     code: "NGF-K7",
     severity: Severity::Info,
     title: "A log, or what nginx is configured with, could not be read",
     explanation: "Denied, or failed: what the data plane, the control plane or a backend says is missing from every verdict.",
-    remedy: "Grant get on pods/log, and get and create on pods/exec; or ask whoever may.",
+    remedy: "Grant get on pods/log, and get and create on pods/exec, where RBAC hides it; otherwise see whether the pod answers.",
     causes: &[],
     check: |context, findings| {
         let mut unread: BTreeMap<(&str, &ObjectRef), String> = BTreeMap::new();
@@ -308,12 +326,13 @@ pub(in crate::diagnosis) const K7: Rule = Rule {
             finding.marks.clear();
             let about = |hidden: &&Hidden| hidden.objects.contains(pod) && hidden.is_of_pods(what);
             let hidden = hidden::of(context.snapshot, context.evidence);
-            if let Some(hidden) = hidden.iter().find(about) {
-                finding = finding.remedy(Remedy::manifest(
+            finding = finding.remedy(match hidden.iter().find(about) {
+                Some(hidden) => Remedy::manifest(
                     format!("Add this to {}.", hidden.role()),
                     &hidden.manifest(),
-                ));
-            }
+                ),
+                None => ask_again(what, pod),
+            });
             findings.add(finding);
         }
     },
