@@ -3,10 +3,7 @@
 use super::{CliError, EXIT_COULD_NOT, EXIT_OK, args::ExplainArgs, output};
 use crate::report::explain;
 use ngf_core::{
-    diagnosis::{
-        registry::{RULES, nearest, rule},
-        words::list,
-    },
+    diagnosis::{Code, registry::rule, words::list},
     logs,
 };
 
@@ -32,7 +29,7 @@ pub(super) fn run(args: &ExplainArgs) -> Result<u8, CliError> {
         return Ok(EXIT_OK);
     }
     let shown: String = code.chars().take(40).collect();
-    let near = nearest(code);
+    let near = Code::nearest(code);
     let hint = match near.as_slice() {
         [] => "`ngf-tui explain` lists all".to_owned(),
         [one] => format!("the nearest is {one}; `ngf-tui explain` lists all"),
@@ -69,7 +66,7 @@ fn without_prefix(line: &str) -> &str {
 
 /// What clap's script for fish lacks: it completes no arguments without a name.
 pub(super) fn fish_codes() -> String {
-    let codes: Vec<&str> = RULES.iter().map(|rule| rule.code).collect();
+    let codes: Vec<&str> = Code::ALL.iter().map(|code| code.as_str()).collect();
     format!(
         "complete -c ngf-tui -n \"__fish_ngf_tui_using_subcommand explain\" -f -a \"{}\"\n",
         codes.join(" ")

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use ngf_core::{
-    diagnosis::{Diagnosis, Finding, Severity, Verdict},
+    diagnosis::{Code, Diagnosis, Finding, Severity, Verdict},
     model::object::ObjectRef,
     overlay::Laid,
 };
@@ -24,7 +24,7 @@ pub struct Comparison {
 }
 
 /// Codes that say only that NGF has not answered yet, which it could not.
-const WAITING: &[&str] = &["NGF-S7", "NGF-S8"];
+const WAITING: &[Code] = &[Code::S7, Code::S8];
 
 impl Comparison {
     /// Compares the cluster as it is (`live`), the same by its objects alone (`before`), and as it
@@ -87,7 +87,7 @@ impl Comparison {
 
     /// What the API server would refuse.
     pub fn refused(&self) -> impl Iterator<Item = &Finding> {
-        self.new.iter().filter(|finding| finding.code == "NGF-A1")
+        self.new.iter().filter(|finding| finding.code == Code::A1)
     }
 
     /// Whether something new is proven to be wrong: it is no mere remark, and not unknown.
@@ -131,7 +131,7 @@ fn taken(all: &[Finding], indices: &[usize]) -> Vec<Finding> {
 }
 
 /// Findings by code and subject, with how many there are: titles change with what else is there.
-struct Counted<'f>(BTreeMap<(&'f str, &'f ObjectRef, Option<&'f str>), usize>);
+struct Counted<'f>(BTreeMap<(Code, &'f ObjectRef, Option<&'f str>), usize>);
 
 impl<'f> Counted<'f> {
     fn of(findings: impl IntoIterator<Item = &'f Finding>) -> Self {
@@ -161,6 +161,6 @@ impl<'f> Counted<'f> {
     }
 }
 
-fn key(finding: &Finding) -> (&str, &ObjectRef, Option<&str>) {
+fn key(finding: &Finding) -> (Code, &ObjectRef, Option<&str>) {
     (finding.code, &finding.subject, finding.input.as_deref())
 }

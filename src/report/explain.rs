@@ -6,8 +6,9 @@ use super::{clean, text::wrap};
 use ngf_core::{
     command::Command,
     diagnosis::{
+        Code,
         line::codes,
-        registry::{FAMILIES, Rule, family, rule},
+        registry::{FAMILIES, Rule, family},
     },
     logs::{Decoded, Writer},
 };
@@ -16,7 +17,7 @@ use ngf_core::{
 const PAGES: &str = concat!(env!("CARGO_PKG_REPOSITORY"), "/blob/main/docs/codes/");
 
 /// The address of the page about a code.
-pub fn url(code: &str) -> String {
+pub fn url(code: Code) -> String {
     format!("{PAGES}{code}.md")
 }
 
@@ -46,10 +47,7 @@ pub fn one(rule: &Rule, width: usize) -> String {
         };
         paragraph(lead, &named(cause));
     }
-    let effects = rule
-        .causes
-        .iter()
-        .filter_map(|code| ngf_core::diagnosis::registry::rule(code));
+    let effects = rule.causes.iter().map(|code| code.rule());
     for (index, effect) in effects.enumerate() {
         let lead = if index == 0 {
             "Causes:      "
@@ -93,7 +91,7 @@ pub fn line(decoded: &Decoded, width: usize) -> String {
         paragraph("Step:       ", step);
     }
     let codes = codes(decoded);
-    for (index, rule) in codes.iter().filter_map(|code| rule(code)).enumerate() {
+    for (index, rule) in codes.iter().map(|code| code.rule()).enumerate() {
         let lead = if index == 0 {
             "Code:       "
         } else {
@@ -102,9 +100,11 @@ pub fn line(decoded: &Decoded, width: usize) -> String {
         paragraph(lead, &format!("{} {}", rule.code, rule.title));
         paragraph("            ", rule.remedy);
     }
-    let explain = codes
-        .first()
-        .map(|code| Command::new("ngf-tui").words(["explain", *code]).text());
+    let explain = codes.first().map(|code| {
+        Command::new("ngf-tui")
+            .words(["explain", code.as_str()])
+            .text()
+    });
     if let Some(Ok(explain)) = explain {
         paragraph("", "");
         paragraph("", &format!("{explain} tells more about it."));

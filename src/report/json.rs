@@ -267,7 +267,7 @@ fn summary(diagnosis: &Diagnosis) -> Summary {
 fn json_finding<'a>(finding: &'a Finding, all: &[Finding]) -> JsonFinding<'a> {
     let remedy: Option<&'a Remedy> = finding.remedy.as_ref();
     JsonFinding {
-        code: finding.code,
+        code: finding.code.as_str(),
         docs_url: super::explain::url(finding.code),
         severity: finding.severity,
         verdict: finding.verdict,
@@ -298,7 +298,7 @@ fn json_finding<'a>(finding: &'a Finding, all: &[Finding]) -> JsonFinding<'a> {
         caused_by: finding
             .caused_by
             .and_then(|cause| all.get(cause))
-            .map(|cause| cause.code),
+            .map(|cause| cause.code.as_str()),
         caused_by_index: finding.caused_by,
     }
 }

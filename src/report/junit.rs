@@ -7,7 +7,7 @@ use std::{collections::BTreeSet, fmt::Write as _};
 use super::{FailOn, clean, compare::Comparison};
 use ngf_core::{
     diagnosis::{
-        Diagnosis, Finding, Hidden, Severity, Untested, Verdict,
+        Code, Diagnosis, Finding, Hidden, Severity, Untested, Verdict,
         hidden::missed_by,
         registry::{RULES, only_probes_show},
         words::count,
@@ -79,7 +79,7 @@ pub fn comparison(comparison: &Comparison, fail_on: FailOn) -> String {
     let mut suites = vec![new];
     if !comparison.gone.is_empty() {
         let cases = comparison.gone.iter().map(|finding| Case {
-            class: finding.code.to_owned(),
+            class: finding.code.into(),
             name: subject(finding),
             result: CaseResult::Passed {
                 out: Some(format!("fixed: {}", clean(&finding.title))),
@@ -104,7 +104,7 @@ pub fn comparison(comparison: &Comparison, fail_on: FailOn) -> String {
 struct Suite {
     name: String,
     cases: Vec<Case>,
-    codes: BTreeSet<&'static str>,
+    codes: BTreeSet<Code>,
     /// Paths that were not tested.
     untested: usize,
 }
@@ -190,7 +190,7 @@ impl Suite {
         for finding in findings {
             suite.codes.insert(finding.code);
             suite.cases.push(Case {
-                class: finding.code.to_owned(),
+                class: finding.code.into(),
                 name: subject(finding),
                 result: result(finding, fail_on),
             });
@@ -200,18 +200,18 @@ impl Suite {
 
     fn add_passed(&mut self, hidden: &[Hidden]) {
         for rule in RULES {
-            if !self.codes.contains(rule.code) {
+            if !self.codes.contains(&rule.code) {
                 // What only a handshake shows has not passed where none was made.
                 let result = if self.untested > 0 && only_probes_show(rule.code) {
                     let paths = count(self.untested, "path");
                     CaseResult::Skipped(format!("{paths} not tested"))
-                } else if let Some(hidden) = missed_by(hidden, rule.code) {
+                } else if let Some(hidden) = missed_by(hidden, rule.code.as_str()) {
                     CaseResult::Skipped(clean(&format!("hidden by RBAC: {}", hidden.phrase)))
                 } else {
                     CaseResult::Passed { out: None }
                 };
                 self.cases.push(Case {
-                    class: rule.code.to_owned(),
+                    class: rule.code.into(),
                     name: rule.title.to_owned(),
                     result,
                 });

@@ -213,7 +213,8 @@ impl Said {
             let mut evidence = finding.evidence.iter();
             evidence.any(|line| line.place == place && line.value == counted.last_line.text)
         });
-        let mut findings: Vec<&'static str> = findings.map(|finding| finding.code).collect();
+        let mut findings: Vec<&'static str> =
+            findings.map(|finding| finding.code.as_str()).collect();
         findings.dedup();
         Self {
             means: sanitize::line(&counted.last_line.means_in(log.role), 400),

@@ -6,7 +6,7 @@ use super::{clean, compare::Comparison};
 use ngf_core::{
     command::Command,
     diagnosis::{
-        Diagnosis, Finding, Health, Severity, Verdict, registry,
+        Code, Diagnosis, Finding, Health, Severity, Verdict,
         words::{count, list},
     },
     model::topology::NodeIx,
@@ -164,7 +164,7 @@ impl Printer {
             };
             let indent = "  ".repeat(depth_of(finding, findings));
             let lead = format!("{indent}{glyph} {}  ", finding.code);
-            let first = indent.len() + finding.code.len() + 4;
+            let first = indent.len() + finding.code.as_str().len() + 4;
             self.wrapped(&lead, first, indent.len() + 4, &clean(&finding.title));
         }
     }
@@ -173,7 +173,7 @@ impl Printer {
     fn overview(&mut self, findings: &[Finding]) {
         self.summary(findings);
         self.out.push('\n');
-        let mut kinds: Vec<(&str, Vec<&Finding>)> = Vec::new();
+        let mut kinds: Vec<(Code, Vec<&Finding>)> = Vec::new();
         for finding in causes(findings) {
             match kinds.iter_mut().find(|(code, _)| *code == finding.code) {
                 Some((_, all)) => all.push(finding),
@@ -181,7 +181,7 @@ impl Printer {
             }
         }
         for (code, all) in kinds {
-            let what = registry::rule(code).map_or("", |rule| rule.title);
+            let what = code.rule().title;
             let times = match all.len() {
                 1 => String::new(),
                 times => format!(" ({times} times)"),
@@ -205,7 +205,7 @@ impl Printer {
         };
         let lead = format!("Begin with {}: ", first.code);
         self.wrapped(&lead, lead.len(), 2, &clean(&first.title));
-        let explain = Command::new("ngf-tui").words(["explain", first.code]);
+        let explain = Command::new("ngf-tui").words(["explain", first.code.as_str()]);
         let more = match explain.text() {
             Ok(explain) => format!("{explain} says more; ngf-tui fix lists what can be applied."),
             Err(_) => "ngf-tui fix lists what can be applied.".to_owned(),
@@ -215,7 +215,7 @@ impl Printer {
 
     /// The pages about the codes of the causes, each once; of a wall only the first. An address is never wrapped.
     fn pages(&mut self, findings: &[Finding]) {
-        let mut codes: Vec<&str> = Vec::new();
+        let mut codes: Vec<Code> = Vec::new();
         for finding in causes(findings) {
             if !codes.contains(&finding.code) {
                 codes.push(finding.code);
@@ -244,7 +244,7 @@ impl Printer {
         let arrow = if depth > 0 { "so: " } else { "" };
         let lead = format!("{indent}{glyph} {}  ", finding.code);
         let hanging = indent.len() + 2;
-        let first = indent.len() + 2 + finding.code.len() + 2;
+        let first = indent.len() + 2 + finding.code.as_str().len() + 2;
         let text = format!("{arrow}{}", clean(&finding.title));
         let emphasis = (depth == 0).then_some(BOLD);
         self.wrapped_as(emphasis, &lead, first, hanging + 2, &text);
@@ -318,7 +318,7 @@ impl Printer {
             .iter()
             .filter_map(|index| diagnosis.findings.get(*index))
             .filter(|finding| finding.severity != Severity::Info)
-            .map(|finding| finding.code)
+            .map(|finding| finding.code.as_str())
             .collect();
         if !codes.is_empty() {
             label.push_str("  [");

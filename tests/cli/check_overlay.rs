@@ -52,7 +52,10 @@ fn as_is(scenario: &Scenario, kind: Kind, name: &str) -> Value {
 }
 
 fn codes(findings: &[ngf_core::diagnosis::Finding]) -> Vec<&str> {
-    findings.iter().map(|finding| finding.code).collect()
+    findings
+        .iter()
+        .map(|finding| finding.code.as_str())
+        .collect()
 }
 
 #[test]

@@ -97,7 +97,10 @@ endpoints:
 
 fn codes(snapshot: &Snapshot) -> Vec<&'static str> {
     let diagnosis = Diagnosis::of(snapshot, &Evidence::none(), Timestamp::now());
-    let codes = diagnosis.findings.iter().map(|finding| finding.code);
+    let codes = diagnosis
+        .findings
+        .iter()
+        .map(|finding| finding.code.as_str());
     codes.collect()
 }
 

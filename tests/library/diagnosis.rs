@@ -113,7 +113,7 @@ fn every_rule_has_a_code_of_its_own_words_and_a_scenario_that_fires_it() {
         if !seen.insert(rule.code) {
             wrong.push(format!("{} is there twice", rule.code));
         }
-        if !fired.contains(rule.code) {
+        if !fired.contains(rule.code.as_str()) {
             wrong.push(format!("{} fires in no scenario", rule.code));
         }
         for (what, text) in [
@@ -163,7 +163,11 @@ fn every_rule_has_a_near_miss() {
         let found: BTreeSet<&str> = if near.is_empty() {
             BTreeSet::new()
         } else {
-            of(name).findings.iter().map(|found| found.code).collect()
+            of(name)
+                .findings
+                .iter()
+                .map(|found| found.code.as_str())
+                .collect()
         };
         for code in near {
             if found.contains(code.as_str()) {
@@ -183,7 +187,10 @@ fn every_rule_has_a_near_miss() {
             missed.insert(code);
         }
     }
-    for rule in RULES.iter().filter(|rule| !missed.contains(rule.code)) {
+    for rule in RULES
+        .iter()
+        .filter(|rule| !missed.contains(rule.code.as_str()))
+    {
         wrong.push(format!("{} has no near miss", rule.code));
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
@@ -613,7 +620,7 @@ fn causes(diagnosis: &Diagnosis) -> BTreeSet<&'static str> {
         .findings
         .iter()
         .filter(|finding| finding.caused_by.is_none() && finding.severity != Severity::Info)
-        .map(|finding| finding.code)
+        .map(|finding| finding.code.as_str())
         .collect()
 }
 

@@ -16,7 +16,7 @@ use crate::support::{
 use insta::assert_snapshot;
 use ngf_cluster::{self, ClusterOptions, fix::FixError, transport::Confirmation};
 use ngf_core::{
-    diagnosis::{Diagnosis, Finding, Severity, Verdict, finding::Remedy},
+    diagnosis::{Code, Diagnosis, Finding, Severity, Verdict, finding::Remedy},
     fix::{self, Change, DiffKind, FixPlan},
     model::{
         decode::{self, Incoming},
@@ -207,7 +207,7 @@ fn a_cause_and_its_effects_are_offered_one_fix() {
         }
     }
     assert!(
-        left_to_the_cause.contains(&("NGF-P1", "NGF-B9")),
+        left_to_the_cause.contains(&(Code::P1, Code::B9)),
         "{left_to_the_cause:?}"
     );
 }
@@ -298,7 +298,7 @@ fn a_secrets_values_are_in_no_difference() {
     let mut snapshot = Scenario::load("guide").snapshot;
     snapshot.put(decode::object(Kind::Secret, incoming, "default").expect("a Secret"));
     let object = ObjectRef::new(Kind::Secret, "default", "s");
-    let mut finding = Finding::new("NGF-G6", Severity::Error, &object, "broken");
+    let mut finding = Finding::new(Code::G6, Severity::Error, &object, "broken");
     let patch =
         json!({"data": {"ca.crt": null, "new": "c2VjcmV0"}, "stringData": {"also": "plain"}});
     finding.remedy = Some(Remedy::merge("Repair it.", &object, patch));
@@ -366,7 +366,7 @@ async fn connected(cluster: &Cluster) -> ngf_cluster::Cluster {
 }
 
 fn finding(remedy: Remedy, object: &ObjectRef) -> Finding {
-    Finding::new("NGF-T8", Severity::Error, object, "for the test").remedy(remedy)
+    Finding::new(Code::T8, Severity::Error, object, "for the test").remedy(remedy)
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -203,7 +203,7 @@ fn faults(diagnosis: &Diagnosis) -> Vec<String> {
         cell(1),
         findings
             .iter()
-            .map(|finding| finding.code.to_owned())
+            .map(|finding| finding.code.to_string())
             .collect(),
     );
     expect(
@@ -295,7 +295,7 @@ fn junit_reads_back_as_what_the_findings_say() {
             };
             let name = format!("{subject}: {}", shown(&finding.title));
             let case = cases.iter().find(|case| {
-                case.attribute("classname") == Some(finding.code)
+                case.attribute("classname") == Some(finding.code.as_str())
                     && case.attribute("name") == Some(&name)
             });
             assert!(case.is_some(), "{name:?} in\n{xml}");

@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, fmt::Write as _, sync::Arc};
 use crate::support::scenario::{BROKEN, Scenario};
 use jiff::Timestamp;
 use ngf_core::{
-    diagnosis::Evidence,
+    diagnosis::{Code, Evidence},
     model::{
         kind::Kind,
         object::ObjectRef,
@@ -332,7 +332,7 @@ async fn many_of_one_kind_are_one_entry() {
     screen.press(&["space"]).await;
     assert_eq!(screen.app.home.problems.len(), one_entry + 27);
     let selected = screen.app.selected_problem().expect("one of them");
-    assert_eq!((selected.key.root, selected.roots.len()), ("NGF-P7", 1));
+    assert_eq!((selected.key.root, selected.roots.len()), (Code::P7, 1));
     screen.press(&["space"]).await;
     assert_eq!(screen.app.home.problems.len(), one_entry);
 }

@@ -19,7 +19,7 @@ use ngf_cluster::{
 };
 use ngf_core::{
     diagnosis::{
-        Finding, Severity,
+        Code, Finding, Severity,
         finding::{ObjectChange, Remedy},
         plan::{ProbePlan, ProbeTarget, plan_every},
     },
@@ -619,7 +619,7 @@ fn fix_plan(screen: &Headless) -> FixPlan {
         }],
         ..Remedy::say("Point the Gateway at the Secret that holds its client certificate")
     };
-    let finding = Finding::new("NGF-G3", Severity::Error, &gateway, "no Secret").remedy(remedy);
+    let finding = Finding::new(Code::G3, Severity::Error, &gateway, "no Secret").remedy(remedy);
     fix::plan(&finding, &screen.app.snapshot).expect("a plan")
 }
 

@@ -83,7 +83,7 @@ fn clients_that_a_listener_does_not_accept_get_no_answer_and_are_named() {
     let said = process.error_log();
     evidence.record_log(log(Role::DataPlane, DATA_PLANE, "nginx", &said, now));
     let diagnosis = Diagnosis::of(&snapshot, &evidence, Timestamp::now());
-    let codes: Vec<&str> = diagnosis.findings.iter().map(|found| found.code).collect();
+    let codes: Vec<_> = diagnosis.findings.iter().map(|found| found.code).collect();
     assert_eq!(codes, ["NGF-L4"], "{said}");
     let finding = &diagnosis.findings[0];
     assert!(
@@ -114,6 +114,6 @@ fn the_ca_of_an_opaque_secret_is_a_file_that_nginx_misses() {
     let mut evidence = Evidence::none();
     evidence.record_log(log(Role::DataPlane, DATA_PLANE, "nginx", emerg, now));
     let diagnosis = Diagnosis::of(&snapshot, &evidence, Timestamp::now());
-    let codes: Vec<&str> = diagnosis.findings.iter().map(|found| found.code).collect();
+    let codes: Vec<_> = diagnosis.findings.iter().map(|found| found.code).collect();
     assert_eq!(codes, ["NGF-L2", "NGF-D1"], "{emerg}");
 }

@@ -280,7 +280,7 @@ impl World {
         diagnosis
             .findings
             .iter()
-            .map(|finding| finding.code)
+            .map(|finding| finding.code.as_str())
             .collect()
     }
 }

@@ -153,7 +153,7 @@ fn what_nginx_makes_of_refused_backends_is_what_the_findings_say() {
         match case.outcome {
             Outcome::Emerg => {
                 let cause = d1.and_then(|found| found.caused_by);
-                let cause = cause.map(|place| diagnosis.findings[place].code);
+                let cause = cause.map(|place| diagnosis.findings[place].code.as_str());
                 assert_eq!(cause, Some(case.code), "{name}: {said}");
             }
             Outcome::Status(502) => {

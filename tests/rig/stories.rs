@@ -123,7 +123,11 @@ fn what_nginx_refuses_to_load_is_named_with_the_secret() {
                 .findings
                 .first()
                 .unwrap_or_else(|| panic!("{}: {line}", case.name));
-            let all: Vec<&str> = diagnosis.findings.iter().map(|found| found.code).collect();
+            let all: Vec<&str> = diagnosis
+                .findings
+                .iter()
+                .map(|found| found.code.as_str())
+                .collect();
             assert_eq!(first.code, case.first, "{}: {all:?} {line}", case.name);
             assert!(all.contains(&"NGF-D1"), "{}: {all:?} {line}", case.name);
             let secret = ObjectRef::new(Kind::Secret, "default", secret);

@@ -10,7 +10,10 @@ use std::{
     sync::OnceLock,
 };
 
-use ngf_core::{diagnosis::Finding, model::kind::Kind};
+use ngf_core::{
+    diagnosis::{Code, Finding},
+    model::kind::Kind,
+};
 use serde_json::Value;
 
 use super::scenario::{self, Scenario};
@@ -216,7 +219,7 @@ fn copied(finding: &Finding) -> impl Iterator<Item = &String> {
 
 /// Names of a scenario's objects that stand in what its findings give to copy, or in their titles; for
 /// each code only those that no scenario before had there.
-fn names_in_remedies(name: &str, seen: &mut BTreeSet<(&'static str, String)>) -> Vec<String> {
+fn names_in_remedies(name: &str, seen: &mut BTreeSet<(Code, String)>) -> Vec<String> {
     let diagnosis = Scenario::load(name).diagnose();
     let mut words = BTreeSet::new();
     for finding in &diagnosis.findings {

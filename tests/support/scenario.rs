@@ -776,7 +776,7 @@ pub(crate) fn cluster_of(objects: &[Value]) -> Snapshot {
 
 /// A finding as scenarios write it.
 pub(crate) fn line(finding: &Finding, all: &[Finding]) -> String {
-    let mut words = vec![finding.code.to_owned()];
+    let mut words = vec![finding.code.to_string()];
     if finding.severity != Severity::Error {
         words.push(finding.severity.to_string());
     }

@@ -13,9 +13,10 @@ use super::{
     hidden::{self, Hidden},
     ngf::{Difference, Running},
     order::in_order,
-    registry::{RULES, rule},
+    registry::RULES,
     unapplied,
 };
+use crate::diagnosis::code::Code;
 use crate::model::{
     index::Index,
     object::ObjectRef,
@@ -27,7 +28,7 @@ use crate::model::{
 #[derive(Debug, Default)]
 pub struct Findings {
     list: Vec<Finding>,
-    told: HashSet<(&'static str, ObjectRef)>,
+    told: HashSet<(Code, ObjectRef)>,
     explained: BTreeSet<(ObjectRef, String)>,
 }
 
@@ -53,12 +54,12 @@ impl Findings {
     }
 
     /// Whether there is a finding of this code about the object.
-    pub fn has(&self, code: &'static str, object: &ObjectRef) -> bool {
+    pub fn has(&self, code: Code, object: &ObjectRef) -> bool {
         self.told.contains(&(code, object.clone()))
     }
 
     /// The finding of this code that is about all of these objects, to add to it.
-    pub fn about(&mut self, code: &str, objects: &[&ObjectRef]) -> Option<&mut Finding> {
+    pub fn about(&mut self, code: Code, objects: &[&ObjectRef]) -> Option<&mut Finding> {
         self.list.iter_mut().find(|finding| {
             let all = || {
                 objects
@@ -122,7 +123,7 @@ impl Diagnosis {
         let mut findings = in_order(findings.list, RULES);
         for finding in &mut findings {
             if finding.remedy.is_none() {
-                finding.remedy = rule(finding.code).map(|rule| Remedy::say(rule.remedy));
+                finding.remedy = Some(Remedy::say(finding.code.rule().remedy));
             }
         }
         let at_node = health::findings_by_node(&topology, &findings);

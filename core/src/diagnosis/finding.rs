@@ -5,6 +5,7 @@ use std::{collections::HashSet, fmt::Write as _};
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::diagnosis::code::Code;
 use crate::{
     command::{Command, names},
     model::{kind::Kind, object::ObjectRef},
@@ -36,7 +37,7 @@ pub enum Verdict {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
     /// Stable code: `NGF-T1`.
-    pub code: &'static str,
+    pub code: Code,
     /// How bad.
     pub severity: Severity,
     /// How sure.
@@ -66,7 +67,7 @@ pub struct Finding {
     /// configuration.
     pub by_probe_alone: bool,
     /// The code of the finding to fix first: until then this one does not show, or its fix does harm.
-    pub after: Option<&'static str>,
+    pub after: Option<Code>,
 }
 
 /// One piece of evidence.
@@ -155,7 +156,7 @@ pub enum Mark {
 impl Finding {
     /// A finding that is shown at its subject.
     pub fn new(
-        code: &'static str,
+        code: Code,
         severity: Severity,
         subject: &ObjectRef,
         title: impl Into<String>,

@@ -3,6 +3,7 @@
 
 pub mod admits;
 pub mod chain;
+pub mod code;
 pub mod context;
 pub mod coverage;
 pub mod engine;
@@ -13,6 +14,7 @@ pub mod hidden;
 pub mod joined;
 pub mod limit;
 pub mod line;
+mod list;
 pub mod log_sources;
 pub mod mounted;
 pub mod ngf;
@@ -20,12 +22,14 @@ mod order;
 pub mod plan;
 pub mod problems;
 pub mod registry;
+mod rule;
 mod rules;
 pub mod timeline;
 pub mod trust;
 mod unapplied;
 pub mod words;
 
+pub use code::Code;
 pub use coverage::{Coverage, Untested};
 pub use engine::{Diagnosis, diagnose};
 pub use evidence::Evidence;

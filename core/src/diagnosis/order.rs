@@ -6,8 +6,9 @@ use std::{
 };
 
 use super::{
+    code::Code,
     finding::{Finding, Severity, Verdict},
-    registry::Rule,
+    rule::Rule,
 };
 use crate::model::object::ObjectRef;
 
@@ -39,7 +40,7 @@ pub(super) fn in_order(found: Vec<Finding>, rules: &[Rule]) -> Vec<Finding> {
 }
 
 /// By what roots are ordered: severity, certainty, reach, and names last.
-type Importance = (Severity, Verdict, Reverse<usize>, &'static str, ObjectRef);
+type Importance = (Severity, Verdict, Reverse<usize>, Code, ObjectRef);
 
 struct Links {
     cause: Vec<Option<usize>>,
@@ -48,14 +49,14 @@ struct Links {
 
 impl Links {
     fn find(found: &[Finding], rules: &[Rule]) -> Self {
-        let mut causes_of: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+        let mut causes_of: BTreeMap<Code, BTreeSet<Code>> = BTreeMap::new();
         for rule in rules {
             for effect in rule.causes {
-                causes_of.entry(effect).or_default().insert(rule.code);
+                causes_of.entry(*effect).or_default().insert(rule.code);
             }
         }
         let mut by_object: BTreeMap<&ObjectRef, Vec<usize>> = BTreeMap::new();
-        let is_cause = |code: &str| causes_of.values().any(|causes| causes.contains(code));
+        let is_cause = |code: Code| causes_of.values().any(|causes| causes.contains(&code));
         for (index, finding) in found.iter().enumerate() {
             if is_cause(finding.code) {
                 for object in finding.objects().collect::<BTreeSet<_>>() {
@@ -68,7 +69,7 @@ impl Links {
             effects: vec![Vec::new(); found.len()],
         };
         for (index, finding) in found.iter().enumerate() {
-            let Some(codes) = causes_of.get(finding.code) else {
+            let Some(codes) = causes_of.get(&finding.code) else {
                 continue;
             };
             let objects: BTreeSet<&ObjectRef> = finding.objects().collect();
@@ -76,7 +77,7 @@ impl Links {
                 .iter()
                 .flat_map(|object| by_object.get(object).into_iter().flatten())
                 .copied()
-                .filter(|cause| *cause != index && codes.contains(found[*cause].code))
+                .filter(|cause| *cause != index && codes.contains(&found[*cause].code))
                 // What shows only after it is none of its effects.
                 .filter(|cause| finding.after != Some(found[*cause].code))
                 .filter(|cause| meet(&found[*cause], finding, &objects))
@@ -143,10 +144,10 @@ impl Links {
             .filter(|(_, finding)| finding.after.is_some())
             .map(|(index, finding)| (root_of(index), finding))
             .collect();
-        let awaited: BTreeSet<&str> = waiting.values().filter_map(|one| one.after).collect();
+        let awaited: BTreeSet<Code> = waiting.values().filter_map(|one| one.after).collect();
         let candidates: Vec<(usize, &Finding)> = all()
             .filter(|(index, finding)| {
-                awaited.contains(finding.code) && !waiting.contains_key(&root_of(*index))
+                awaited.contains(&finding.code) && !waiting.contains_key(&root_of(*index))
             })
             .collect();
         let leader = |effect: &Finding| {
@@ -197,7 +198,7 @@ impl Links {
 /// Cause and effect meet where one's subject is among the other's objects.
 fn meet(cause: &Finding, effect: &Finding, objects: &BTreeSet<&ObjectRef>) -> bool {
     // One finding for all objects that it is about, each as much as the first.
-    let is_of_each = || matches!(cause.code, "NGF-C8" | "NGF-S7" | "NGF-S8");
+    let is_of_each = || matches!(cause.code, Code::C8 | Code::S7 | Code::S8);
     objects.contains(&cause.subject)
         || cause.objects().any(|object| *object == effect.subject)
         || is_of_each()

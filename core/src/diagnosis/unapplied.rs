@@ -2,11 +2,12 @@
 //! still does what it was configured with. What keeps nginx behind is to be fixed first.
 
 use super::finding::{Finding, Severity};
+use crate::diagnosis::code::Code;
 use crate::model::{kind::Kind, object::ObjectRef};
 
 /// Findings that show that nginx may run an older configuration than the objects ask for, the most certain
 /// first. An object whose last change NGF has not looked at (NGF-S7) is none of them: the change may be about anything.
-const BEHIND: [&str; 3] = ["NGF-D4", "NGF-D5", "NGF-S8"];
+const BEHIND: [Code; 3] = [Code::D4, Code::D5, Code::S8];
 
 /// Puts findings of probes behind what shows that nginx does something else, and says so in them.
 pub(super) fn hold(findings: &mut [Finding]) {
@@ -14,7 +15,7 @@ pub(super) fn hold(findings: &mut [Finding]) {
         .iter()
         .filter(|finding| BEHIND.contains(&finding.code))
         // Of several endpoints nginx may ask the one that was probed.
-        .filter(|finding| finding.code != "NGF-D4" || finding.severity == Severity::Error)
+        .filter(|finding| finding.code != Code::D4 || finding.severity == Severity::Error)
         .cloned()
         .collect();
     for finding in findings.iter_mut().filter(|finding| finding.by_probe_alone) {
@@ -28,13 +29,13 @@ pub(super) fn hold(findings: &mut [Finding]) {
     }
 }
 
-fn say_what_comes_first(finding: &mut Finding, code: &'static str) {
+fn say_what_comes_first(finding: &mut Finding, code: Code) {
     finding.after = Some(code);
     finding.detail.push(match code {
-        "NGF-D4" => {
+        Code::D4 => {
             "nginx asks none of the Service's endpoints (NGF-D4), so that clients do not get this error yet: they will once NGF has brought nginx the endpoints of today.".to_owned()
         }
-        "NGF-D5" => {
+        Code::D5 => {
             "nginx does not do what the objects ask for (NGF-D5), so that clients do not get this error yet: they will once NGF has applied the objects.".to_owned()
         }
         code => format!(
@@ -52,7 +53,7 @@ fn is_about(behind: &Finding, probed: &Finding) -> bool {
     let has = |object: &ObjectRef| objects.contains(&object);
     match behind.code {
         // Of one Gateway's nginx and one Service.
-        "NGF-D4" | "NGF-D5" => {
+        Code::D4 | Code::D5 => {
             let mut services = behind.objects().filter(|one| one.kind == Kind::Service);
             has(&behind.subject) && services.any(has)
         }

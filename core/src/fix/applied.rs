@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 
 use super::{Change, FixPlan};
+use crate::diagnosis::code::Code;
 use crate::{
     diagnosis::{Diagnosis, Finding, ngf::predict},
     model::{
@@ -14,7 +15,7 @@ use crate::{
 };
 
 /// Findings that show that nginx runs with something older than the objects.
-const OLDER_IN_NGINX: [&str; 2] = ["NGF-D3", "NGF-D5"];
+const OLDER_IN_NGINX: [Code; 2] = [Code::D3, Code::D5];
 
 /// Why NGF has not applied a plan, as far as the status of the changed objects shows. Pure.
 pub fn status_behind(plan: &FixPlan, snapshot: &Snapshot) -> Option<String> {

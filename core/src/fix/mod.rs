@@ -12,6 +12,7 @@ use std::{sync::Arc, time::Duration};
 
 use serde_json::Value;
 
+use crate::diagnosis::Code;
 use crate::{
     diagnosis::{
         Finding, Verdict,
@@ -36,7 +37,7 @@ pub const PATIENCE: Duration = Duration::from_secs(20);
 #[derive(Debug, Clone)]
 pub struct FixPlan {
     /// The finding's code.
-    pub code: &'static str,
+    pub code: Code,
     /// What it does, in one sentence.
     pub summary: String,
     /// The changes, in the order in which they are made.
@@ -222,7 +223,7 @@ fn in_words(remedy: &Remedy) -> String {
     }
 }
 
-fn planned(code: &str, change: &ObjectChange, snapshot: &Snapshot) -> Result<Change, String> {
+fn planned(code: Code, change: &ObjectChange, snapshot: &Snapshot) -> Result<Change, String> {
     let object = change
         .object()
         .ok_or_else(|| format!("the change that {code} names is of no kind that the tool knows"))?;

@@ -4,6 +4,7 @@
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
+use crate::diagnosis::code::Code;
 use crate::{
     diagnosis::{
         Diagnosis, Evidence,
@@ -286,7 +287,7 @@ impl Work<'_> {
         let wanted = diagnosis
             .findings
             .iter()
-            .filter(|finding| finding.code == "NGF-R4")
+            .filter(|finding| finding.code == Code::R4)
             .filter(|finding| {
                 finding
                     .objects()

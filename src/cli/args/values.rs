@@ -28,7 +28,7 @@ impl TypedValueParser for CodeParser {
     fn possible_values(&self) -> Option<Box<dyn Iterator<Item = PossibleValue> + '_>> {
         let codes = RULES
             .iter()
-            .map(|rule| PossibleValue::new(rule.code).help(rule.title));
+            .map(|rule| PossibleValue::new(rule.code.as_str()).help(rule.title));
         Some(Box::new(codes))
     }
 }

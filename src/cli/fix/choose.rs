@@ -12,14 +12,14 @@ use crate::{
 };
 use ngf_core::{
     command::Command,
-    diagnosis::{Diagnosis, Finding, Severity, registry, words::count},
+    diagnosis::{Code, Diagnosis, Finding, Severity, registry, words::count},
     fix::{self, FixPlan},
     model::{kind::Kind, object::ObjectRef, snapshot::Snapshot},
 };
 
 /// What the command line asks for.
 pub(super) struct Wanted {
-    pub(super) code: Option<&'static str>,
+    pub(super) code: Option<Code>,
     object: Option<ObjectRef>,
 }
 
@@ -153,13 +153,15 @@ fn argument(object: &ObjectRef) -> String {
 }
 
 /// The command that applies the fix of a finding, or why there is none.
-fn how(code: &'static str, subject: &ObjectRef) -> String {
-    let fix = Command::new("ngf-tui").words(["fix", code]).path(subject);
+fn how(code: Code, subject: &ObjectRef) -> String {
+    let fix = Command::new("ngf-tui")
+        .words(["fix", code.as_str()])
+        .path(subject);
     fix.text().unwrap_or_else(|why| why)
 }
 
 /// The command that fixes the cause with this code of a finding.
-fn how_to_fix_cause(finding: &Finding, diagnosis: &Diagnosis, code: &'static str) -> String {
+fn how_to_fix_cause(finding: &Finding, diagnosis: &Diagnosis, code: Code) -> String {
     let cause = |finding: &&Finding| diagnosis.findings.get(finding.caused_by?);
     let mut causes = std::iter::successors(Some(finding), cause).take(diagnosis.findings.len());
     let subject = causes.find(|cause| cause.code == code);

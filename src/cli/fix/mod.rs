@@ -25,7 +25,7 @@ use super::{
 use crate::report::clean;
 use ngf_cluster::{Cluster, transport::Confirmation};
 use ngf_core::{
-    diagnosis::{Diagnosis, Evidence, Finding, Severity, registry::only_probes_show},
+    diagnosis::{Code, Diagnosis, Evidence, Finding, Severity, registry::only_probes_show},
     fix::{self, DiffKind, FixPlan, PATIENCE},
     model::{object::ObjectRef, snapshot::Snapshot},
 };
@@ -295,7 +295,7 @@ impl Job {
                 for finding in now.findings.iter().filter(|finding| {
                     finding.caused_by.is_none()
                         // NGF needs a moment to answer.
-                        && !["NGF-S7", "NGF-S8"].contains(&finding.code)
+                        && !matches!(finding.code, Code::S7 | Code::S8)
                         && !before.findings.iter().any(|known| {
                             known.code == finding.code && known.subject == finding.subject
                         })

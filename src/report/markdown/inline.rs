@@ -220,7 +220,7 @@ fn is_plain(word: &str, is_first: bool) -> bool {
 mod tests {
     use super::*;
     use ngf_core::{
-        diagnosis::{Finding, Severity},
+        diagnosis::{Code, Finding, Severity},
         model::kind::Kind,
     };
 
@@ -229,7 +229,7 @@ mod tests {
             .iter()
             .map(|(kind, namespace, name)| ObjectRef::new(*kind, *namespace, *name))
             .collect();
-        let finding = Finding::new("NGF-T1", Severity::Error, &objects[0], "").scope(&objects);
+        let finding = Finding::new(Code::T1, Severity::Error, &objects[0], "").scope(&objects);
         Names::of(&finding)
     }
 

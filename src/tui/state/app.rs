@@ -31,7 +31,7 @@ use ngf_cluster::{
 };
 use ngf_core::{
     diagnosis::{
-        Diagnosis, Evidence,
+        Code, Diagnosis, Evidence,
         chain::ChainPicture,
         evidence::Probed,
         plan::PlanKey,
@@ -141,7 +141,7 @@ pub struct Home {
     /// How many problems there are of each sign, whatever the filter leaves.
     pub counts: HashMap<Mark, usize>,
     /// When each finding came, by its code and object; `None` where it was there when the program started.
-    pub came: HashMap<(&'static str, ObjectRef), Option<Timestamp>>,
+    pub came: HashMap<(Code, ObjectRef), Option<Timestamp>>,
     /// What was there when the program started is known.
     pub has_begun: bool,
     /// The certificate that expires next: whose it is, and when.
@@ -291,7 +291,7 @@ pub enum Overlay {
     /// Whether something may be made in the cluster.
     Question(Box<Question>),
     /// A rule in words, by its code.
-    Explain(&'static str, ScrollState),
+    Explain(Code, ScrollState),
     /// A fix, before it is applied and after.
     Fix(Box<FixDialog>),
 }

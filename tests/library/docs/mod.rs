@@ -36,10 +36,10 @@ fn explained(arguments: &[&str]) -> (Option<i32>, String, String) {
 #[test]
 fn every_code_is_explained_at_80_columns_however_it_is_written() {
     for rule in RULES {
-        for written in [rule.code.to_owned(), rule.bare_code().to_lowercase()] {
+        for written in [rule.code.to_string(), rule.bare_code().to_lowercase()] {
             let (status, text, _) = explained(&[&written]);
             assert_eq!(status, Some(0), "{written}");
-            assert!(text.starts_with(rule.code), "{text}");
+            assert!(text.starts_with(rule.code.as_str()), "{text}");
             let words = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
             for part in [rule.title, rule.explanation, rule.remedy] {
                 assert!(words(&text).contains(&words(part)), "{written}: {text}");
@@ -59,7 +59,7 @@ fn without_a_code_all_are_listed() {
     for rule in RULES {
         let found = text
             .lines()
-            .filter(|line| line.split_whitespace().next() == Some(rule.code));
+            .filter(|line| line.split_whitespace().next() == Some(rule.code.as_str()));
         assert_eq!(found.count(), 1, "{}", rule.code);
     }
     assert!(
@@ -89,7 +89,7 @@ fn a_word_lists_the_codes_that_mention_it() {
 #[test]
 fn every_explanation_ends_with_the_address_of_its_page() {
     for rule in RULES {
-        let (_, text, _) = explained(&[rule.code]);
+        let (_, text, _) = explained(&[rule.code.as_str()]);
         let address = ngf_tui::report::explain::url(rule.code);
         assert_eq!(text.lines().last(), Some(address.as_str()));
     }
@@ -124,7 +124,11 @@ fn shells_complete_codes() {
             .expect("it runs");
         let script = String::from_utf8(output.stdout).expect("UTF-8");
         for rule in RULES {
-            assert!(script.contains(rule.code), "{shell}: {}", rule.code);
+            assert!(
+                script.contains(rule.code.as_str()),
+                "{shell}: {}",
+                rule.code
+            );
         }
     }
 }

@@ -4,6 +4,7 @@ use std::{collections::BTreeSet, fmt::Write as _, fs, path::Path};
 
 use ngf_core::{
     diagnosis::{
+        Code,
         line::codes,
         registry::{FAMILIES, RULES, Rule, family, rule},
     },
@@ -150,7 +151,7 @@ fn the_pages_about_codes_are_the_registry_of_rules() {
     let all = by_hand::read();
     let mut wanted = vec![("index.md".to_owned(), index())];
     for rule in RULES {
-        let by_hand = all.get(rule.code).unwrap_or_else(|| {
+        let by_hand = all.get(rule.code.as_str()).unwrap_or_else(|| {
             panic!(
                 "{}: docs/codes/by-hand.txt lacks its symptoms and commands",
                 rule.code
@@ -219,10 +220,11 @@ fn log_lines_on_a_page_mean_its_code() {
                         .copied()
                         .chain(caused_by)
                         .chain([rule.code])
+                        .map(Code::as_str)
                         .collect()
                 }
             };
-            if !means.iter().any(|code| near.contains(code)) {
+            if !means.iter().any(|code| near.contains(code.as_str())) {
                 strange.push(format!("{code}: {line} means {means:?}"));
             }
         }

@@ -7,6 +7,7 @@ use super::{
     policy::{PolicyDecision, PolicyFault, decide_policy},
     release::Release,
 };
+use crate::diagnosis::code::Code;
 use crate::{
     diagnosis::plan::TrustSource,
     model::{
@@ -72,7 +73,7 @@ pub enum BackendState<'a> {
 #[derive(Debug, Clone)]
 pub struct BackendFault<'a> {
     /// The catalogue's code.
-    pub code: &'static str,
+    pub code: Code,
     /// NGF's reason for `ResolvedRefs: False`.
     pub reason: &'static str,
     /// NGF's words.
@@ -199,7 +200,7 @@ fn other_kind<'a>(route: &Object<Route>, reference: &BackendRef, path: &str) -> 
         _ => ("group", group, "\"core\", \"\""),
     };
     BackendState::Invalid(BackendFault {
-        code: "NGF-R17",
+        code: Code::R17,
         reason: "InvalidKind",
         message: format!(
             "{path}.{field}: Unsupported value: \"{value}\": supported values: {supported}"
@@ -225,7 +226,7 @@ fn decide_service<'a>(
             Ok(true) => {}
             Ok(false) => {
                 return refused(
-                    "NGF-R4",
+                    Code::R4,
                     "RefNotPermitted",
                     format!(
                         "{path}.namespace: Forbidden: Backend ref to Service {} not permitted by any ReferenceGrant",
@@ -241,7 +242,7 @@ fn decide_service<'a>(
             return BackendState::Unknown(why);
         }
         return refused(
-            "NGF-R3",
+            Code::R3,
             "UnsupportedValue",
             format!("{path}.port: Required value: port cannot be nil"),
         );
@@ -249,7 +250,7 @@ fn decide_service<'a>(
     let Some(found) = index.service(service) else {
         return match known::absence_is_proven(snapshot, service) {
             Ok(()) => refused(
-                "NGF-R3",
+                Code::R3,
                 "BackendNotFound",
                 format!("{path}.name: Not found: \"{}\"", service.name),
             ),
@@ -258,7 +259,7 @@ fn decide_service<'a>(
     };
     let Some(port) = service_port(&found.spec, number) else {
         return refused(
-            "NGF-R3",
+            Code::R3,
             "BackendNotFound",
             format!(
                 "No matching port for Service {} and port {number}",
@@ -347,7 +348,7 @@ fn with_policy<'a>(
         },
         PolicyDecision::Unknown { trust: None, why } => BackendState::Unknown(why),
         PolicyDecision::Invalid(fault) => BackendState::Invalid(BackendFault {
-            code: "NGF-P15",
+            code: Code::P15,
             reason: "UnsupportedValue",
             message: format!("The BackendTLSPolicy is invalid: {}", fault.message),
             policy: Some((policy, fault)),
@@ -400,7 +401,7 @@ fn app_protocol<'a>(
         _ => None,
     };
     BackendState::Invalid(BackendFault {
-        code: "NGF-R5",
+        code: Code::R5,
         reason: "UnsupportedProtocol",
         message: format!(
             "The Route type {route_type} does not support service port appProtocol {protocol}{suffix}"
@@ -410,7 +411,7 @@ fn app_protocol<'a>(
     })
 }
 
-fn refused<'a>(code: &'static str, reason: &'static str, message: String) -> BackendState<'a> {
+fn refused<'a>(code: Code, reason: &'static str, message: String) -> BackendState<'a> {
     BackendState::Invalid(BackendFault {
         code,
         reason,

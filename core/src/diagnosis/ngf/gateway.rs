@@ -5,6 +5,7 @@ use super::{
     release::Release,
     resolve::{Fault, Resolved, resolve_secret},
 };
+use crate::diagnosis::code::Code;
 use crate::model::{
     attachment::GATEWAY_API_GROUP,
     kind::Kind,
@@ -23,7 +24,7 @@ pub enum ClientCertificate {
     /// The Gateway names one, NGF does not take it, and nginx presents none.
     Refused {
         /// The catalogue's code.
-        code: &'static str,
+        code: Code,
         /// The Secret, where the reference names one.
         secret: Option<ObjectRef>,
         /// What is wrong with the Secret itself.
@@ -68,13 +69,13 @@ pub fn client_certificate(
         && looks_at_kind
         && kind != "Secret"
     {
-        return unsupported("kind", kind, "\"Secret\"", "NGF-G1");
+        return unsupported("kind", kind, "\"Secret\"", Code::G1);
     }
     if let Some(group) = reference.group.as_deref()
         && looks_at_kind
         && !matches!(group, "" | "core")
     {
-        return unsupported("group", group, "\"core\", \"\"", "NGF-G2");
+        return unsupported("group", group, "\"core\", \"\"", Code::G2);
     }
     let own = &gateway.reference.namespace;
     let namespace = reference.namespace.as_deref().unwrap_or(own);
@@ -101,7 +102,7 @@ pub fn client_certificate(
     match grant_allows(snapshot, "Gateway", own, &secret) {
         Ok(true) => ClientCertificate::Presented(secret),
         Ok(false) => ClientCertificate::Refused {
-            code: "NGF-G7",
+            code: Code::G7,
             message: format!(
                 "secret ref {} not permitted by any ReferenceGrant",
                 secret.path()
@@ -114,12 +115,12 @@ pub fn client_certificate(
     }
 }
 
-fn code_of(fault: Fault) -> &'static str {
+fn code_of(fault: Fault) -> Code {
     match fault {
-        Fault::DoesNotExist => "NGF-G3",
-        Fault::WrongType => "NGF-G4",
-        Fault::KeyPair => "NGF-G5",
-        Fault::BrokenCa | Fault::NoCa => "NGF-G6",
+        Fault::DoesNotExist => Code::G3,
+        Fault::WrongType => Code::G4,
+        Fault::KeyPair => Code::G5,
+        Fault::BrokenCa | Fault::NoCa => Code::G6,
     }
 }
 

@@ -5,6 +5,7 @@ use super::{
     release::Release,
     resolve::{Fault, Resolved, resolve_config_map, resolve_secret},
 };
+use crate::diagnosis::code::Code;
 use crate::{
     diagnosis::plan::TrustSource,
     model::{
@@ -35,7 +36,7 @@ pub enum PolicyDecision {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PolicyFault {
     /// The catalogue's code.
-    pub code: &'static str,
+    pub code: Code,
     /// The first condition's message: what routes repeat.
     pub message: String,
     /// What NGF would write into each ancestor's conditions, if a route uses the policy.
@@ -73,7 +74,7 @@ pub fn decide_policy(
         return trust;
     };
     let mut fault = fault(
-        "NGF-P2",
+        Code::P2,
         format!(
             "Invalid hostname: {}: Invalid value: \"{}\": {}",
             release.hostname_field(),
@@ -117,21 +118,21 @@ fn decide_trust(
     let system = spec.well_known_ca_certificates.as_deref();
     match (spec.ca_certificate_refs.as_slice(), system) {
         ([_, ..], Some(_)) => invalid(
-            "NGF-P3",
+            Code::P3,
             "CACertificateRefs and WellKnownCACertificates are mutually exclusive",
         ),
         ([], None) => invalid(
-            "NGF-P3",
+            Code::P3,
             "Either CACertificateRefs or WellKnownCACertificates must be specified",
         ),
         ([], Some("System")) => PolicyDecision::Valid(TrustSource::System),
         ([], Some(other)) => invalid(
-            "NGF-P3",
+            Code::P3,
             format!("invalid WellKnownCACertificates: \"{other}\" is not supported"),
         ),
         ([reference], None) => ca_reference(snapshot, release, policy, reference),
         (several, None) => invalid(
-            "NGF-P4",
+            Code::P4,
             format!(
                 "validation.caCertificateRefs: Too many: {}: must have at most 1 item",
                 several.len()
@@ -181,8 +182,8 @@ fn ca_reference(
                 reference.name
             );
             let code = match fault {
-                Fault::WrongType => "NGF-P7",
-                _ => "NGF-P6",
+                Fault::WrongType => Code::P7,
+                _ => Code::P6,
             };
             PolicyDecision::Invalid(PolicyFault {
                 code,
@@ -200,7 +201,7 @@ fn unsupported(field: &str, value: &str, supported: &str) -> PolicyDecision {
         "validation.caCertificateRefs[0].{field}: Unsupported value: \"{value}\": supported values: {supported}"
     );
     PolicyDecision::Invalid(PolicyFault {
-        code: "NGF-P5",
+        code: Code::P5,
         conditions: refused_ca("InvalidKind", &message),
         message,
         culprit: None,
@@ -225,11 +226,11 @@ fn refused_ca(reason: &'static str, message: &str) -> Vec<Predicted> {
     ]
 }
 
-fn invalid(code: &'static str, message: impl Into<String>) -> PolicyDecision {
+fn invalid(code: Code, message: impl Into<String>) -> PolicyDecision {
     PolicyDecision::Invalid(fault(code, message))
 }
 
-fn fault(code: &'static str, message: impl Into<String>) -> PolicyFault {
+fn fault(code: Code, message: impl Into<String>) -> PolicyFault {
     let message = message.into();
     PolicyFault {
         code,

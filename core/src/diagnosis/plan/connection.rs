@@ -10,6 +10,7 @@ use ngf_tls::protocol::Protocol;
 
 use super::places::unattached;
 use super::{PlanError, PlannedEndpoint, PlannedTls, ProbePlan, TrustSource};
+use crate::diagnosis::code::Code;
 use crate::{
     diagnosis::{
         hidden,
@@ -203,7 +204,7 @@ impl<'a> Planner<'a> {
         };
         if lacks_resolver(self.snapshot, at.gateway, &decision) {
             let message = "the Service is an ExternalName, and the Gateway's NginxProxy names no DNS resolver";
-            return Err(self.refuses(&at, &rule, &label, message, "NGF-R7"));
+            return Err(self.refuses(&at, &rule, &label, message, Code::R7));
         }
         let protocol = protocol(&at, self.release, &decision, &rule, &mut because);
         let (host, host_why) = host(&at, service, tls.as_ref());
@@ -386,7 +387,7 @@ impl<'a> Planner<'a> {
     ) -> Result<Option<PlannedTls>, PlanError> {
         if rule.mismatch {
             let message = "the backends of the rule have different TLS policies";
-            return Err(self.refuses(at, rule, label, message, "NGF-R1"));
+            return Err(self.refuses(at, rule, label, message, Code::R1));
         }
         let spilled = || {
             rule.backends
@@ -671,7 +672,7 @@ fn filter_refused(at: &Place<'_>) -> Result<(), PlanError> {
             answer: Box::new(Answer::Status500),
             service: format!("the backends of {}", at.route.reference),
             message: condition.message.clone(),
-            code: "NGF-S4",
+            code: Code::S4,
         })
     })
 }

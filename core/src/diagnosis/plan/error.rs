@@ -2,6 +2,7 @@
 
 use thiserror::Error;
 
+use crate::diagnosis::code::Code;
 use crate::diagnosis::ngf::Answer;
 
 /// Why there is nothing to probe, in a sentence.
@@ -48,7 +49,7 @@ pub enum PlanError {
         /// NGF's words.
         message: String,
         /// The finding's code.
-        code: &'static str,
+        code: Code,
     },
     /// nginx cannot load the configuration.
     #[error("nginx never gets that far: {0}")]

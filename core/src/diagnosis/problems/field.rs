@@ -1,6 +1,7 @@
 //! Which field of which object a finding is about.
 
 use super::super::{Diagnosis, Finding};
+use crate::diagnosis::code::Code;
 use crate::model::{kind::Kind, object::ObjectRef, snapshot::Snapshot};
 
 /// A field of an object.
@@ -15,23 +16,23 @@ pub struct FieldAt {
 /// Rules whose fault is in one field, where no evidence names it: the code, the kind of the object and the
 /// path. The deepest field of the path that the object has is shown: of one that is missing, what it
 /// should stand in.
-const FIELDS: &[(&str, Kind, &str)] = &[
-    ("NGF-P1", Kind::BackendTLSPolicy, "spec.targetRefs"),
-    ("NGF-P2", Kind::BackendTLSPolicy, "spec.validation.hostname"),
-    ("NGF-P7", Kind::Secret, "type"),
-    ("NGF-P8", Kind::Secret, "data.ca.crt"),
-    ("NGF-P8", Kind::ConfigMap, "data.ca.crt"),
+const FIELDS: &[(Code, Kind, &str)] = &[
+    (Code::P1, Kind::BackendTLSPolicy, "spec.targetRefs"),
+    (Code::P2, Kind::BackendTLSPolicy, "spec.validation.hostname"),
+    (Code::P7, Kind::Secret, "type"),
+    (Code::P8, Kind::Secret, "data.ca.crt"),
+    (Code::P8, Kind::ConfigMap, "data.ca.crt"),
     (
-        "NGF-G8",
+        Code::G8,
         Kind::Gateway,
         "spec.tls.backend.clientCertificateRef",
     ),
     (
-        "NGF-G3",
+        Code::G3,
         Kind::Gateway,
         "spec.tls.backend.clientCertificateRef",
     ),
-    ("NGF-T8", Kind::BackendTLSPolicy, "spec.validation.hostname"),
+    (Code::T8, Kind::BackendTLSPolicy, "spec.validation.hostname"),
 ];
 
 /// The first field that one of the findings is about and that was read.

@@ -12,8 +12,9 @@ use jiff::Timestamp;
 use super::{
     Diagnosis, Evidence,
     finding::{EvidenceLine, Finding, Severity, Verdict},
-    registry, words,
+    words,
 };
+use crate::diagnosis::code::Code;
 use crate::model::{
     object::ObjectRef,
     snapshot::Snapshot,
@@ -60,9 +61,9 @@ pub struct Problem {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ProblemKey {
     /// The code of the cause.
-    pub root: &'static str,
+    pub root: Code,
     /// The code of the finding at its head.
-    pub head: &'static str,
+    pub head: Code,
     /// The object of the cause, where the entry is about one cause.
     pub subject: Option<ObjectRef>,
 }
@@ -205,7 +206,7 @@ fn sentence(findings: &[Finding], heads: &[usize]) -> String {
     if heads.len() == 1 {
         return first.title.clone();
     }
-    let title = registry::rule(first.code).map_or(first.title.as_str(), |rule| rule.title);
+    let title = first.code.rule().title;
     let mut seen = BTreeSet::new();
     let subjects = heads.iter().map(|head| match &findings[*head].input {
         Some(input) => input.clone(),
@@ -227,9 +228,9 @@ fn because(findings: &[Finding], heads: &[usize], roots: &[usize]) -> Option<Str
     let (head, root) = (heads[0], roots[0]);
     if head != root {
         let cause = &findings[root];
-        let title = match (heads.len(), registry::rule(cause.code)) {
-            (1, _) | (_, None) => cause.title.as_str(),
-            (_, Some(rule)) => rule.title,
+        let title = match heads.len() {
+            1 => cause.title.as_str(),
+            _ => cause.code.rule().title,
         };
         return Some(format!("{}: {title}", cause.code));
     }

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use crate::{
     diagnosis::{
+        code::Code,
         finding::{Finding, Remedy, Severity},
-        registry::Rule,
+        rule::Rule,
         rules::shared::upper,
         words::{count, list},
     },
@@ -22,7 +23,7 @@ const PLACE: &str = "the API server's answer to a dry run";
 const NAMED: usize = 3;
 
 pub(in crate::diagnosis) const A1: Rule = Rule {
-    code: "NGF-A1",
+    code: Code::A1,
     severity: Severity::Error,
     title: "The API server would refuse a manifest",
     explanation: "Asked by a dry run, which stores nothing: the object breaks its schema or a rule of it (CEL), changes a field that never changes, takes a field that another manager owns, or a webhook, policy or quota does not let it in. The rest is applied without it.",
@@ -50,7 +51,7 @@ fn refused(said: &Said, refusal: &Refusal) -> Finding {
         }
     };
     let title = format!("The API server would refuse {object}: {what}");
-    let mut finding = Finding::new("NGF-A1", Severity::Error, object, title);
+    let mut finding = Finding::new(Code::A1, Severity::Error, object, title);
     // One alone stands in the title.
     if refusal.causes.len() > 1 {
         for (field, message) in &refusal.causes {
@@ -77,12 +78,12 @@ fn refused(said: &Said, refusal: &Refusal) -> Finding {
 }
 
 pub(in crate::diagnosis) const A2: Rule = Rule {
-    code: "NGF-A2",
+    code: Code::A2,
     severity: Severity::Error,
     title: "The API server would drop a field of a manifest",
     explanation: "The cluster's API does not have the field: it is misspelt, or the CRDs are older than the manifest. kubectl apply refuses such a manifest, since it asks for strict validation; Helm, Argo CD and others store the object without the field, and what it should set has no effect.",
     remedy: "Correct the field's name, or upgrade the CRDs.",
-    causes: &["NGF-C3"],
+    causes: &[Code::C3],
     check: |context, findings| {
         for said in context.evidence.said() {
             let Outcome::Taken { dropped, .. } = &said.outcome else {
@@ -96,7 +97,7 @@ pub(in crate::diagnosis) const A2: Rule = Rule {
                 "The API server would drop {} of {object}",
                 list(dropped, NAMED)
             );
-            let mut finding = Finding::new("NGF-A2", Severity::Error, object, title).because(
+            let mut finding = Finding::new(Code::A2, Severity::Error, object, title).because(
                 "It is misspelt, or the cluster's CRDs are older than the manifest. kubectl apply refuses the manifest; other tools store the object without it.",
             );
             for field in dropped.iter().skip(NAMED) {
@@ -111,7 +112,7 @@ pub(in crate::diagnosis) const A2: Rule = Rule {
 };
 
 pub(in crate::diagnosis) const A3: Rule = Rule {
-    code: "NGF-A3",
+    code: Code::A3,
     severity: Severity::Warning,
     title: "The API server could not say what it would make of a manifest",
     explanation: "A dry run takes the rights of the write itself, needs the namespace and the CRD to be there, and needs webhooks that allow it (sideEffects None or NoneOnDryRun). Without it the tool merges the manifest by itself, as kubectl apply would: defaults, dropped fields and refusals are not known.",
@@ -137,7 +138,7 @@ fn not_asked(why: &str, all: &[&Said]) -> Finding {
         several => count(several.len(), "object"),
     };
     let title = format!("What the API server would make of {about} is not known: {why}");
-    let mut finding = Finding::new("NGF-A3", Severity::Warning, objects[0], title)
+    let mut finding = Finding::new(Code::A3, Severity::Warning, objects[0], title)
         .unknown()
         .because(
             "The tool merged it by itself: defaults, dropped fields and refusals are not known.",
@@ -156,7 +157,7 @@ fn not_asked(why: &str, all: &[&Said]) -> Finding {
 }
 
 pub(in crate::diagnosis) const A4: Rule = Rule {
-    code: "NGF-A4",
+    code: Code::A4,
     severity: Severity::Info,
     title: "The API server would store a manifest otherwise than it is written, or warns of it",
     explanation: "A mutating webhook or the API server itself sets a field to another value, or a version or field is deprecated. What is shown beside it is the object as it would be stored.",
@@ -179,7 +180,7 @@ pub(in crate::diagnosis) const A4: Rule = Rule {
                     list(fields, NAMED)
                 ),
             };
-            let mut finding = Finding::new("NGF-A4", Severity::Info, object, title);
+            let mut finding = Finding::new(Code::A4, Severity::Info, object, title);
             for field in altered {
                 finding = finding.evidence(field, "another value than the manifest's", PLACE);
             }

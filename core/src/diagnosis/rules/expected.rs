@@ -5,12 +5,13 @@ use std::collections::BTreeSet;
 
 use crate::{
     diagnosis::{
+        code::Code,
         context::Context,
         engine::Findings,
         finding::{Finding, Remedy, Severity, Verdict},
         mounted::Mounted,
         ngf::{BackendState, ClientCertificate},
-        registry::Rule,
+        rule::Rule,
         rules::handshake::too_deep,
         trust, words,
     },
@@ -24,13 +25,12 @@ use crate::{
 /// The objects of connections of which nginx itself, or the backend, has said in a log what comes of the
 /// handshake, or a probe has shown it.
 pub(super) fn told(findings: &Findings) -> BTreeSet<ObjectRef> {
-    let of_handshake = |code: &str| code.starts_with("NGF-T") || code.starts_with("NGF-B");
     findings
         .iter()
         .filter(|finding| {
             // `no live upstreams` tells nothing of the cause.
-            of_handshake(finding.code)
-                && finding.code != "NGF-T15"
+            finding.code.is_of_handshake()
+                && finding.code != Code::T15
                 && finding.verdict == Verdict::Fail
                 && finding.severity == Severity::Error
         })
@@ -40,7 +40,7 @@ pub(super) fn told(findings: &Findings) -> BTreeSet<ObjectRef> {
 }
 
 pub(in crate::diagnosis) const X2: Rule = Rule {
-    code: "NGF-X2",
+    code: Code::X2,
     severity: Severity::Info,
     title: "The CA that the backend's pods mount did not sign the Gateway's client certificate",
     explanation: "The pods behind the Service mount one ca.crt, and the client certificate that the Gateway presents does not verify with it. If the backend verifies clients, and by that file, it refuses the gateway: an nginx backend answers 400 `The SSL certificate error`. Whether it does only a probe can say.",
@@ -71,7 +71,7 @@ pub(in crate::diagnosis) const X2: Rule = Rule {
                 });
                 for (gateway, secret) in clients {
                     if !seen.insert((&service.reference, port.port, secret))
-                        || findings.has("NGF-G9", gateway)
+                        || findings.has(Code::G9, gateway)
                     {
                         continue;
                     }
@@ -80,7 +80,7 @@ pub(in crate::diagnosis) const X2: Rule = Rule {
                         continue;
                     };
                     let mut finding = Finding::new(
-                        "NGF-X2",
+                        Code::X2,
                         Severity::Info,
                         &service.reference,
                         format!(

@@ -8,11 +8,12 @@ use ngf_tls::certificate::CertificateFacts;
 use crate::{
     command::Command,
     diagnosis::{
+        code::Code,
         context::Context,
         finding::{Finding, Mark, Remedy, Severity},
         ngf::{BackendState, ClientCertificate, PolicyDecision, known},
         plan::TrustSource,
-        registry::Rule,
+        rule::Rule,
         trust, words,
     },
     model::{kind::Kind, object::ObjectRef, snapshot::Lookup},
@@ -181,12 +182,12 @@ fn mounted_for_hostname(context: &Context<'_>) -> BTreeMap<ObjectRef, ObjectRef>
 }
 
 pub(in crate::diagnosis) const E1: Rule = Rule {
-    code: "NGF-E1",
+    code: Code::E1,
     severity: Severity::Error,
     title: "A certificate that traffic depends on has expired",
     explanation: "An expired CA in a policy's bundle makes nginx refuse every backend certificate under it (verify code 10), and clients get 502. An expired listener certificate nginx serves all the same; clients that verify refuse it. Conditions stay True: NGF does not look at validity.",
     remedy: "Reissue the certificate; with cert-manager find out why it was not renewed.",
-    causes: &["NGF-T5", "NGF-X1"],
+    causes: &[Code::T5, Code::X1],
     check: |context, findings| {
         let now = context.now.as_second();
         for used in uses(context) {
@@ -194,7 +195,7 @@ pub(in crate::diagnosis) const E1: Rule = Rule {
                 let ago = words::span(now - used.facts.not_after);
                 findings.add(finding(
                     context,
-                    "NGF-E1",
+                    Code::E1,
                     used.part.severity(),
                     &used,
                     &format!("expired {ago} ago"),
@@ -205,12 +206,12 @@ pub(in crate::diagnosis) const E1: Rule = Rule {
 };
 
 pub(in crate::diagnosis) const E2: Rule = Rule {
-    code: "NGF-E2",
+    code: Code::E2,
     severity: Severity::Error,
     title: "A certificate that traffic depends on is not valid yet",
     explanation: "nginx refuses what is not valid yet (verify code 9), as clients do with a listener's certificate. A clock that is off does the same.",
     remedy: "Wait, reissue it, or set the clock.",
-    causes: &["NGF-T6", "NGF-X1"],
+    causes: &[Code::T6, Code::X1],
     check: |context, findings| {
         let now = context.now.as_second();
         for used in uses(context) {
@@ -218,7 +219,7 @@ pub(in crate::diagnosis) const E2: Rule = Rule {
                 let until = words::span(used.facts.not_before - now);
                 findings.add(finding(
                     context,
-                    "NGF-E2",
+                    Code::E2,
                     used.part.severity(),
                     &used,
                     &format!("is not valid before {until} from now"),
@@ -229,7 +230,7 @@ pub(in crate::diagnosis) const E2: Rule = Rule {
 };
 
 pub(in crate::diagnosis) const E3: Rule = Rule {
-    code: "NGF-E3",
+    code: Code::E3,
     severity: Severity::Warning,
     title: "A certificate that traffic depends on expires soon, and nothing renews it in time",
     explanation: "Within two weeks traffic breaks unless somebody renews it. A certificate that cert-manager will renew before is no finding.",
@@ -252,7 +253,7 @@ pub(in crate::diagnosis) const E3: Rule = Rule {
                 continue;
             }
             let what = format!("expires in {}", words::span(left));
-            let finding = finding(context, "NGF-E3", Severity::Warning, &used, &what);
+            let finding = finding(context, Code::E3, Severity::Warning, &used, &what);
             findings.add(match renewed {
                 Some(renewal) => finding.because(format!(
                     "cert-manager was to renew it at {}, and has not.",
@@ -266,7 +267,7 @@ pub(in crate::diagnosis) const E3: Rule = Rule {
 
 fn finding(
     context: &Context<'_>,
-    code: &'static str,
+    code: Code,
     severity: Severity,
     used: &Use<'_>,
     what: &str,

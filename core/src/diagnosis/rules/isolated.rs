@@ -6,10 +6,11 @@ use super::expected::told;
 use crate::{
     diagnosis::{
         admits::{Admits, End, GATEWAY_NAME, admits_between},
+        code::Code,
         context::Context,
         finding::{Finding, Remedy, Severity},
         ngf::BackendState,
-        registry::Rule,
+        rule::Rule,
         words::list,
     },
     model::{
@@ -22,7 +23,7 @@ use crate::{
 const PODS: usize = 8;
 
 pub(in crate::diagnosis) const N4: Rule = Rule {
-    code: "NGF-N4",
+    code: Code::N4,
     severity: Severity::Warning,
     title: "No NetworkPolicy lets the data plane in to the backend's pods",
     explanation: "A NetworkPolicy selects the backend's pods, and none that does has an ingress rule for the data plane's pods and the port. A network plugin that enforces NetworkPolicies drops the packets: nginx logs `upstream timed out` while connecting, and clients get 504 (NGF-N1). Whether the plugin enforces them only a request or a probe shows.",
@@ -44,7 +45,7 @@ pub(in crate::diagnosis) const N4: Rule = Rule {
                 if !is_spoken_to
                     || is_reached(context, service, port)
                     || told.contains(name)
-                    || findings.has("NGF-N1", name)
+                    || findings.has(Code::N1, name)
                 {
                     continue;
                 }
@@ -56,7 +57,7 @@ pub(in crate::diagnosis) const N4: Rule = Rule {
                         continue;
                     };
                     let mut finding = Finding::new(
-                        "NGF-N4",
+                        Code::N4,
                         Severity::Warning,
                         name,
                         format!(

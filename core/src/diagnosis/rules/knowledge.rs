@@ -6,10 +6,11 @@ use serde_json::json;
 
 use crate::{
     diagnosis::{
+        code::Code,
         context::Context,
         engine::Findings,
         finding::{Finding, Remedy, Severity},
-        registry::Rule,
+        rule::Rule,
         rules::{
             manifest::{is_of_old_shape, old_shape},
             rights,
@@ -31,12 +32,12 @@ const MOST_NAMES: usize = 6;
 const MOST_PROBLEMS: usize = 50;
 
 pub(in crate::diagnosis) const K1: Rule = Rule {
-    code: "NGF-K1",
+    code: Code::K1,
     severity: Severity::Warning,
     title: "A kind of object could not be read",
     explanation: "Denied, or failed: what these objects would say is missing from every verdict.",
     remedy: "Grant list and watch on it where it is denied; otherwise fix what the API server reports.",
-    causes: &["NGF-K2", "NGF-K5"],
+    causes: &[Code::K2, Code::K5],
     check: |context, findings| {
         for severity in [Severity::Warning, Severity::Info] {
             if let Some(finding) = denied(context, severity) {
@@ -85,7 +86,7 @@ fn unreadable(context: &Context<'_>, findings: &mut Findings) {
         };
         let all: Vec<ObjectRef> = kinds.iter().map(|info| any_of(info.kind)).collect();
         let plurals: Vec<&str> = kinds.iter().map(|info| info.plural).collect();
-        let mut finding = Finding::new("NGF-K1", severity, &all[0], title)
+        let mut finding = Finding::new(Code::K1, severity, &all[0], title)
             .unknown()
             .because(format!("{}.", upper(why.trim_end_matches('.'))))
             .scope(&all)
@@ -99,12 +100,12 @@ fn unreadable(context: &Context<'_>, findings: &mut Findings) {
 }
 
 pub(in crate::diagnosis) const K8: Rule = Rule {
-    code: "NGF-K8",
+    code: Code::K8,
     severity: Severity::Warning,
     title: "The cluster cannot be read for now",
     explanation: "The API server does not answer, fails for most kinds, or does not accept the credentials. What was read before may be old.",
     remedy: "Check the API server and the network, or log in again.",
-    causes: &["NGF-K1", "NGF-K2", "NGF-K5", "NGF-K7"],
+    causes: &[Code::K1, Code::K2, Code::K5, Code::K7],
     check: |context, findings| {
         let Some(lost) = &context.snapshot.lost else {
             return;
@@ -131,7 +132,7 @@ pub(in crate::diagnosis) const K8: Rule = Rule {
                 "Log in again, so that the kubeconfig or its plugin has new credentials: the tool takes them up by itself.".to_owned(),
             ),
         };
-        let mut finding = Finding::new("NGF-K8", Severity::Warning, &any_of(Kind::Gateway), title)
+        let mut finding = Finding::new(Code::K8, Severity::Warning, &any_of(Kind::Gateway), title)
             .unknown()
             .because(format!("{}.", upper(lost.why.trim_end_matches('.'))))
             .because("What was read before that may be old.")
@@ -177,7 +178,7 @@ fn denied(context: &Context<'_>, severity: Severity) -> Option<Finding> {
         }
     };
     let others: Vec<ObjectRef> = kinds.iter().map(|(info, _)| any_of(info.kind)).collect();
-    let mut finding = Finding::new("NGF-K1", severity, &any_of(first.kind), title)
+    let mut finding = Finding::new(Code::K1, severity, &any_of(first.kind), title)
         .unknown()
         .because(format!("The API server says: {why}."))
         .scope(&others)
@@ -234,7 +235,7 @@ fn told(note: &Note) -> String {
 }
 
 pub(in crate::diagnosis) const K3: Rule = Rule {
-    code: "NGF-K3",
+    code: Code::K3,
     severity: Severity::Error,
     title: "An object could not be understood in full",
     explanation: "A field is missing or has the wrong type. The rest of the object is read all the same. In files, a missing field that the API requires is an error: the API server refuses the object.",
@@ -265,13 +266,13 @@ pub(in crate::diagnosis) const K3: Rule = Rule {
                         "The API server refuses {object}: {}, and the API requires it{more}",
                         told(first)
                     );
-                    Finding::new("NGF-K3", Severity::Error, object, title)
+                    Finding::new(Code::K3, Severity::Error, object, title)
                 } else {
                     let title = format!(
                         "{object} could not be understood in full: {}{more}",
                         told(first)
                     );
-                    Finding::new("NGF-K3", Severity::Warning, object, title).unknown()
+                    Finding::new(Code::K3, Severity::Warning, object, title).unknown()
                 };
                 if is_refused && first.path.ends_with("group") {
                     finding = finding.remedy(Remedy::say(format!(
@@ -296,7 +297,7 @@ pub(in crate::diagnosis) const K3: Rule = Rule {
 };
 
 pub(in crate::diagnosis) const K6: Rule = Rule {
-    code: "NGF-K6",
+    code: Code::K6,
     severity: Severity::Error,
     title: "A manifest has a field that the API does not have",
     explanation: "Usually a misspelt name. The API server drops such a field or refuses the object, and what it should have set has no effect.",
@@ -328,7 +329,7 @@ pub(in crate::diagnosis) const K6: Rule = Rule {
                 findings.add(old_shape(policy));
             } else if let Some(first) = unknown.first() {
                 let mut finding = Finding::new(
-                    "NGF-K6",
+                    Code::K6,
                     Severity::Warning,
                     object,
                     format!(
@@ -348,7 +349,7 @@ pub(in crate::diagnosis) const K6: Rule = Rule {
 };
 
 pub(in crate::diagnosis) const K4: Rule = Rule {
-    code: "NGF-K4",
+    code: Code::K4,
     severity: Severity::Warning,
     title: "An input could not be read",
     explanation: "A file, a document or an object as a whole: what it holds is missing from every verdict.",
@@ -360,7 +361,7 @@ pub(in crate::diagnosis) const K4: Rule = Rule {
             // The subject must be something; the input says what is meant.
             let subject = ObjectRef::new(Kind::ConfigMap, "", &problem.place);
             let mut finding = Finding::new(
-                "NGF-K4",
+                Code::K4,
                 Severity::Warning,
                 &subject,
                 format!("{} {}", problem.place, problem.message),

@@ -6,12 +6,13 @@ use std::collections::BTreeMap;
 use crate::{
     command::Command,
     diagnosis::{
+        code::Code,
         context::Context,
         engine::Findings,
         finding::{Finding, Mark, Remedy, Severity},
         joined::Joined,
         ngf::frontend::{Ca, CaFault, Demand, demand, frontend_bundle_file},
-        registry::Rule,
+        rule::Rule,
         rules::{logs::line, shared::grant},
         words::list,
     },
@@ -80,12 +81,12 @@ fn demanding<'a>(context: &Context<'a>) -> Vec<Demanding<'a>> {
 type ByCa<'a> = BTreeMap<(&'a ObjectRef, String), (Ca, Vec<Demanding<'a>>)>;
 
 pub(in crate::diagnosis) const L1: Rule = Rule {
-    code: "NGF-L1",
+    code: Code::L1,
     severity: Severity::Error,
     title: "NGF cannot use a CA that the Gateway names for its clients",
     explanation: "spec.tls.frontend names the CAs of client certificates: ConfigMaps, or Secrets of type kubernetes.io/tls, with ca.crt; those of another namespace need a ReferenceGrant. NGF leaves out a CA that it cannot use, and clients with a certificate of that CA get no answer. Where no CA of a listener is left, NGF refuses the listener. For a missing ReferenceGrant the Gateway's ResolvedRefs says the same as for the client certificate (NGF-G7).",
     remedy: "Correct the reference, the Secret or the ConfigMap, or create the ReferenceGrant.",
-    causes: &["NGF-S2", "NGF-S3"],
+    causes: &[Code::S2, Code::S3],
     check: |context, findings| {
         let mut by_ca: ByCa<'_> = BTreeMap::new();
         for one in demanding(context) {
@@ -141,7 +142,7 @@ fn unusable(
         ),
         _ => (String::new(), String::new()),
     };
-    let mut finding = Finding::new("NGF-L1", severity, gateway, title)
+    let mut finding = Finding::new(Code::L1, severity, gateway, title)
         .because(because)
         .scope(&ca.object);
     for one in users {
@@ -191,12 +192,12 @@ fn unusable(
 }
 
 pub(in crate::diagnosis) const L2: Rule = Rule {
-    code: "NGF-L2",
+    code: Code::L2,
     severity: Severity::Error,
     title: "A CA for the Gateway's clients is in an Opaque Secret, and NGF does not write it",
     explanation: "NGF accepts an Opaque Secret with ca.crt as CA of a listener's clients, and makes CA bundles of ConfigMaps and Secrets of type kubernetes.io/tls only (nginx-gateway-fabric issue 5872). Where the listener has no other CA, it names a file that does not exist, and nginx refuses the whole configuration. Otherwise clients with a certificate of that CA get no answer.",
     remedy: "Put the CA into a ConfigMap under the key ca.crt.",
-    causes: &["NGF-D1"],
+    causes: &[Code::D1],
     check: |context, findings| {
         for one in demanding(context) {
             let gateway = &one.gateway.reference;
@@ -219,7 +220,7 @@ pub(in crate::diagnosis) const L2: Rule = Rule {
                 };
                 let file = frontend_bundle_file(gateway, one.listener.port);
                 let finding = Finding::new(
-                    "NGF-L2",
+                    Code::L2,
                     severity,
                     gateway,
                     format!("NGF does not write {object}, a CA of the clients of listener {}: it is Opaque", one.listener.name),
@@ -249,7 +250,7 @@ fn perhaps_not_written(context: &Context<'_>, one: &Demanding<'_>, object: &Obje
         None => "which release of NGF runs is not known".to_owned(),
     };
     Finding::new(
-        "NGF-L2",
+        Code::L2,
         Severity::Warning,
         &one.gateway.reference,
         format!(
@@ -270,12 +271,12 @@ fn perhaps_not_written(context: &Context<'_>, one: &Demanding<'_>, object: &Obje
 }
 
 pub(in crate::diagnosis) const L3: Rule = Rule {
-    code: "NGF-L3",
+    code: Code::L3,
     severity: Severity::Warning,
     title: "A listener asks its clients for a certificate and accepts any",
     explanation: "With mode AllowInsecureFallback NGF renders ssl_verify_client optional_no_ca and no CA: clients with any certificate, expired or of any CA, and clients without one are let in. The Gateway's condition InsecureFrontendValidationMode says so.",
     remedy: "Set the mode AllowValidOnly, unless the application checks the certificate itself.",
-    causes: &["NGF-S2"],
+    causes: &[Code::S2],
     check: |context, findings| {
         let mut by_gateway: BTreeMap<&ObjectRef, Vec<Demanding<'_>>> = BTreeMap::new();
         for one in demanding(context)
@@ -291,7 +292,7 @@ pub(in crate::diagnosis) const L3: Rule = Rule {
             findings.explain(gateway, "InsecureFrontendValidationMode");
             let names = list(listeners.iter().map(|one| &one.listener.name), 3);
             let mut finding = Finding::new(
-                "NGF-L3",
+                Code::L3,
                 Severity::Warning,
                 gateway,
                 format!("Listener {names} of {gateway} accepts clients with any certificate, and without one"),
@@ -307,7 +308,7 @@ pub(in crate::diagnosis) const L3: Rule = Rule {
 };
 
 pub(in crate::diagnosis) const L4: Rule = Rule {
-    code: "NGF-L4",
+    code: Code::L4,
     severity: Severity::Warning,
     title: "Clients get no answer, because the listener does not accept their certificate",
     explanation: "With frontend TLS in mode AllowValidOnly NGF renders `error_page 495 496 = @frontend_tls_verify_failed` with `return 444`: nginx closes the connection of a client without a certificate, or with one that does not verify, after the handshake and without an answer (curl: Empty reply from server). The data plane logs it at level info, and 444 in its access log.",
@@ -340,7 +341,7 @@ pub(in crate::diagnosis) const L4: Rule = Rule {
             let of_gateway: Vec<&Demanding<'_>> = of_gateway.collect();
             let count: u64 = lines.iter().map(|joined| joined.counted.count).sum();
             let mut finding = Finding::new(
-                "NGF-L4",
+                Code::L4,
                 Severity::Warning,
                 gateway,
                 format!(

@@ -4,8 +4,9 @@ use serde_json::{Value, json};
 
 use crate::{
     diagnosis::{
+        code::Code,
         finding::{Finding, Remedy, Severity},
-        registry::Rule,
+        rule::Rule,
         words::{count, list},
     },
     model::{
@@ -19,7 +20,7 @@ use crate::{
 const SHOWN: usize = 6;
 
 pub(in crate::diagnosis) const K11: Rule = Rule {
-    code: "NGF-K11",
+    code: Code::K11,
     severity: Severity::Info,
     title: "Manifests hold placeholders or encrypted values, which are unknown",
     explanation: "Something fills in the value before it reaches the API server: envsubst, Flux, Kustomize, Helm, Argo CD or SOPS. Until then the value is unknown: it is neither right nor wrong, and what depends on it is not checked.",
@@ -45,7 +46,7 @@ pub(in crate::diagnosis) const K11: Rule = Rule {
         let subject = objects
             .first()
             .map_or_else(|| input(&snapshot.templates[0]), |first| (*first).clone());
-        let mut finding = Finding::new("NGF-K11", Severity::Info, &subject, title).unknown();
+        let mut finding = Finding::new(Code::K11, Severity::Info, &subject, title).unknown();
         finding.marks.clear();
         if objects.is_empty() {
             finding.input = snapshot.templates.first().cloned();
@@ -61,7 +62,7 @@ pub(in crate::diagnosis) const K11: Rule = Rule {
 };
 
 pub(in crate::diagnosis) const K9: Rule = Rule {
-    code: "NGF-K9",
+    code: Code::K9,
     severity: Severity::Info,
     title: "Files of the directory hold no Kubernetes object",
     explanation: "They are YAML or JSON and no manifests: data, or the configuration of another tool. They are left out. A file that is named on the command line, and a document with an apiVersion, is expected to be a manifest (NGF-K4).",
@@ -71,7 +72,7 @@ pub(in crate::diagnosis) const K9: Rule = Rule {
         let files = &context.snapshot.not_manifests;
         let Some(first) = files.first() else { return };
         let mut finding = Finding::new(
-            "NGF-K9",
+            Code::K9,
             Severity::Info,
             &input(first),
             format!(
@@ -100,7 +101,7 @@ fn input(place: &str) -> ObjectRef {
 }
 
 pub(in crate::diagnosis) const K10: Rule = Rule {
-    code: "NGF-K10",
+    code: Code::K10,
     severity: Severity::Warning,
     title: "A manifest is written for an old version of the API",
     explanation: "The CRDs of Gateway API 1.4 and later serve BackendTLSPolicy as v1, and NGF watches v1. kubectl apply refuses a manifest whose version the cluster does not serve.",
@@ -117,7 +118,7 @@ pub(in crate::diagnosis) const K10: Rule = Rule {
             }
             findings.add(
                 Finding::new(
-                    "NGF-K10",
+                    Code::K10,
                     Severity::Warning,
                     name,
                     format!("{name} is written for {version}, and NGF watches v1"),
@@ -156,7 +157,7 @@ pub(super) fn is_of_old_shape(policy: &Object<BackendTLSPolicy>) -> bool {
 pub(super) fn old_shape(policy: &Object<BackendTLSPolicy>) -> Finding {
     let name = &policy.reference;
     Finding::new(
-        "NGF-K6",
+        Code::K6,
         Severity::Error,
         name,
         format!(

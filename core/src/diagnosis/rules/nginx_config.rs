@@ -7,12 +7,13 @@ use ngf_tls::transcript::Outcome;
 
 use crate::{
     diagnosis::{
+        code::Code,
         context::Context,
         evidence::Probed,
         finding::{Finding, Severity},
         ngf::{Release, bundle_file, cluster_ip, directives, key_pair_file},
         plan::{Connection, ProbePlan, ProbeTarget, TrustSource, connections},
-        registry::Rule,
+        rule::Rule,
         rules::logs::stale_by_log,
         trust,
         words::{self, list},
@@ -23,13 +24,19 @@ use crate::{
 use ngf_text::host_and_port;
 
 pub(in crate::diagnosis) const D3: Rule = Rule {
-    code: "NGF-D3",
+    code: Code::D3,
     severity: Severity::Warning,
     title: "A certificate on the data plane's disk is not the one in its Secret or ConfigMap",
     explanation: "NGF's agent writes the files, and nginx loads them when it reloads. Where an update did not arrive (agent disconnected, reload refused), nginx continues with the older certificate or CA, and no condition says so.",
     remedy: "See whether NGF's control plane runs, whether the agent is connected and whether nginx refused the last reload. Do not restart the data-plane pod while the control plane is away: the new pod gets no configuration.",
     causes: &[
-        "NGF-T1", "NGF-B2", "NGF-B5", "NGF-B6", "NGF-B3", "NGF-B10", "NGF-B11",
+        Code::T1,
+        Code::B2,
+        Code::B5,
+        Code::B6,
+        Code::B3,
+        Code::B10,
+        Code::B11,
     ],
     check: |context, findings| {
         for (in_pod, rendered) in found(context) {
@@ -120,7 +127,7 @@ fn on_disk(
     } else {
         Severity::Error
     };
-    let mut finding = Finding::new("NGF-D3", severity, &in_pod.gateway, title);
+    let mut finding = Finding::new(Code::D3, severity, &in_pod.gateway, title);
     if let Some(Ok(transcript)) = failing.first().map(|probed| &probed.result) {
         if let Some(line) = &transcript.nginx.log_line {
             finding = finding.evidence("nginx would log", line, format!("probe from {pod}"));
@@ -165,12 +172,12 @@ fn shown(subjects: &[String], fingerprints: &[String]) -> String {
 }
 
 pub(in crate::diagnosis) const D4: Rule = Rule {
-    code: "NGF-D4",
+    code: Code::D4,
     severity: Severity::Error,
     title: "nginx asks endpoints that the Service no longer has, or not those that it has",
     explanation: "NGF writes the ready endpoints of a Service into nginx's configuration. Where an update did not arrive, nginx continues with addresses of pods that are gone, which another pod may have by now (nginx-gateway-fabric issues 5120 and 5330). nginx's configuration shows it, and so does its log: addresses that no EndpointSlice has, or NGF's own server for backends without endpoints (nginx-503-server.sock) although the Service has ready ones.",
     remedy: "See whether NGF's control plane runs, whether the agent is connected and whether nginx refused the last reload. Do not restart the data-plane pod while the control plane is away: the new pod gets no configuration.",
-    causes: &["NGF-T12", "NGF-T14", "NGF-T15", "NGF-T16", "NGF-N1"],
+    causes: &[Code::T12, Code::T14, Code::T15, Code::T16, Code::N1],
     check: |context, findings| {
         for (in_pod, rendered) in found(context) {
             let mut seen = BTreeSet::new();
@@ -221,7 +228,7 @@ pub(in crate::diagnosis) const D4: Rule = Rule {
                 } else {
                     Severity::Warning
                 };
-                let mut finding = Finding::new("NGF-D4", severity, &in_pod.gateway, title)
+                let mut finding = Finding::new(Code::D4, severity, &in_pod.gateway, title)
                     .evidence(
                         "nginx asks",
                         or_none(&asked),
@@ -292,12 +299,12 @@ fn ready(context: &Context<'_>, connection: &Connection) -> Option<BTreeSet<Stri
 }
 
 pub(in crate::diagnosis) const D5: Rule = Rule {
-    code: "NGF-D5",
+    code: Code::D5,
     severity: Severity::Warning,
     title: "nginx is configured otherwise than the objects ask for",
     explanation: "What NGF renders for a backend follows from the objects: server name, CA, client certificate. Where nginx has something else, its configuration is older than the objects, or another version of NGF renders differently, or a SnippetsFilter changes it.",
     remedy: "See whether NGF's control plane runs, whether the Gateway is programmed and the agent connected, and what SnippetsFilters add.",
-    causes: &["NGF-B9", "NGF-T12"],
+    causes: &[Code::B9, Code::T12],
     check: |context, findings| {
         for (in_pod, rendered) in found(context) {
             let mut differing: BTreeMap<(&ObjectRef, u16), Differing<'_>> = BTreeMap::new();
@@ -328,7 +335,7 @@ pub(in crate::diagnosis) const D5: Rule = Rule {
                     None => Severity::Warning,
                 };
                 let mut finding = Finding::new(
-                    "NGF-D5",
+                    Code::D5,
                     severity,
                     &in_pod.gateway,
                     format!(
@@ -488,7 +495,7 @@ fn upstream(connection: &Connection) -> String {
 }
 
 pub(in crate::diagnosis) const D9: Rule = Rule {
-    code: "NGF-D9",
+    code: Code::D9,
     severity: Severity::Info,
     title: "nginx's configuration was not compared for a backend",
     explanation: "What nginx has is compared with the objects by server_name and upstream. For this backend nginx has no such location: its configuration is older than the route, or another object takes the route's place. Nothing is known of the TLS that nginx speaks to it.",
@@ -517,7 +524,7 @@ pub(in crate::diagnosis) const D9: Rule = Rule {
                 .map(|(_, connection)| &connection.service)
                 .collect();
             let mut finding = Finding::new(
-                "NGF-D9",
+                Code::D9,
                 Severity::Info,
                 gateway,
                 format!(

@@ -7,10 +7,11 @@ use super::expected::{is_probed, told};
 use crate::{
     command::Command,
     diagnosis::{
+        code::Code,
         context::Context,
         finding::{Finding, Remedy, Severity},
         ngf::{BackendDecision, BackendState},
-        registry::Rule,
+        rule::Rule,
         rules::change,
         words::list,
     },
@@ -74,7 +75,7 @@ fn ports_in_use<'c, 'a>(context: &'c Context<'a>) -> Vec<InUse<'c, 'a>> {
 }
 
 pub(in crate::diagnosis) const X3: Rule = Rule {
-    code: "NGF-X3",
+    code: Code::X3,
     severity: Severity::Warning,
     title: "nginx speaks TLS to a port that is meant for plain HTTP",
     explanation: "A BackendTLSPolicy without sectionName takes effect on every port of the Service, and the route uses one that its name, appProtocol or number says is for plain HTTP. nginx sends a ClientHello there. If the port speaks plain HTTP, nginx logs `wrong version number` and clients get 502 (NGF-T12). Only a probe shows what the port speaks.",
@@ -119,7 +120,7 @@ pub(in crate::diagnosis) const X3: Rule = Rule {
                 continue;
             }
             let mut finding = Finding::new(
-                "NGF-X3",
+                Code::X3,
                 Severity::Warning,
                 name,
                 format!(
@@ -152,7 +153,7 @@ pub(in crate::diagnosis) const X3: Rule = Rule {
 };
 
 pub(in crate::diagnosis) const X4: Rule = Rule {
-    code: "NGF-X4",
+    code: Code::X4,
     severity: Severity::Warning,
     title: "nginx speaks plain HTTP to a port that is meant for TLS",
     explanation: "The port's name, number or appProtocol says that it is for TLS, and no BackendTLSPolicy takes effect on it. NGF looks at none of them: without a policy nginx speaks plain HTTP. If the port wants TLS, an nginx backend answers 400 `The plain HTTP request was sent to HTTPS port`, and others close the connection (NGF-B9). Resources and annotations of other controllers (Istio DestinationRule, Traefik ServersTransport, Envoy Gateway Backend and BackendTrafficPolicy, annotations of ingress-nginx) mean nothing to NGF. Only a probe shows what the port speaks.",
@@ -177,13 +178,13 @@ pub(in crate::diagnosis) const X4: Rule = Rule {
                 continue;
             }
             // Without an endpoint there is nothing to speak to; NGF-N3 says so.
-            let is_refused = |route: &&ObjectRef| findings.has("NGF-R7", route);
-            if findings.has("NGF-N3", name) || routes.iter().all(is_refused) {
+            let is_refused = |route: &&ObjectRef| findings.has(Code::R7, route);
+            if findings.has(Code::N3, name) || routes.iter().all(is_refused) {
                 continue;
             }
             let endpoints = context.index.endpoints(service, port);
             let mut finding = Finding::new(
-                "NGF-X4",
+                Code::X4,
                 Severity::Warning,
                 name,
                 format!(

@@ -8,13 +8,14 @@ use ngf_tls::certificate::CertificateFacts;
 use super::expected::{is_probed, told};
 use crate::{
     diagnosis::{
+        code::Code,
         context::Context,
         engine::Findings,
         finding::{Finding, Remedy, Severity},
         mounted::Mounted,
         ngf::{BackendDecision, BackendState, incomplete},
         plan::TrustSource,
-        registry::Rule,
+        rule::Rule,
         rules::cert_manager::{ca_secret, issuer_name, issuer_of},
         rules::{change, expiry, policy::bundle::create_and_trust},
         trust, words,
@@ -467,7 +468,7 @@ fn unproved<'c, 'a>(context: &'c Context<'a>, findings: &Findings) -> Vec<Unprov
 }
 
 pub(in crate::diagnosis) const X1: Rule = Rule {
-    code: "NGF-X1",
+    code: Code::X1,
     severity: Severity::Warning,
     title: "nginx would refuse the certificate that the backend's pods mount",
     explanation: "Every certificate that the pods behind the Service mount, or that is made for the Service, was judged by the policy's hostname and CA as nginx judges, and none would pass. A certificate that cert-manager has not written yet is judged by what was requested. Which one the backend presents only a probe can say.",
@@ -483,7 +484,7 @@ pub(in crate::diagnosis) const X1: Rule = Rule {
         } in unproved(context, findings)
         {
             // NGF-T9 says that nginx matches no address.
-            let is_address = findings.has("NGF-T9", &policy.reference);
+            let is_address = findings.has(Code::T9, &policy.reference);
             let Some(((candidate, foreseen), count)) =
                 refused(context, service, &policy.spec, &source)
             else {
@@ -504,7 +505,7 @@ pub(in crate::diagnosis) const X1: Rule = Rule {
                 }
             };
             let mut finding = Finding::new(
-                "NGF-X1",
+                Code::X1,
                 Severity::Warning,
                 &service.reference,
                 format!(
@@ -584,7 +585,7 @@ fn known_from(candidate: &Candidate<'_>, count: usize) -> String {
 }
 
 pub(in crate::diagnosis) const P20: Rule = Rule {
-    code: "NGF-P20",
+    code: Code::P20,
     severity: Severity::Warning,
     title: "The policy trusts public CAs for a name that no public CA signs",
     explanation: "wellKnownCACertificates: System stands for the public CAs in the data plane's image. Public CAs sign names of the public DNS only; a certificate for a cluster's own name (.svc, .local, one label) is from a private CA, and nginx refuses it (verify code 18 to 21). Clients get 502.",
@@ -605,14 +606,14 @@ pub(in crate::diagnosis) const P20: Rule = Rule {
             if source != TrustSource::System
                 || is_address
                 || !is_internal(hostname)
-                || findings.has("NGF-X1", &service.reference)
+                || findings.has(Code::X1, &service.reference)
                 || is_tried(findings, &service.reference)
-                || findings.has("NGF-P20", name)
+                || findings.has(Code::P20, name)
             {
                 continue;
             }
             let mut finding = Finding::new(
-                "NGF-P20",
+                Code::P20,
                 Severity::Warning,
                 name,
                 format!("{name} trusts public CAs only, and none of them signs a certificate for {hostname}"),
@@ -636,9 +637,7 @@ pub(in crate::diagnosis) const P20: Rule = Rule {
 /// Whether anything is known of connections to the Service: where some endpoints fail, others pass.
 fn is_tried(findings: &Findings, service: &ObjectRef) -> bool {
     findings.iter().any(|finding| {
-        let is_of_handshake =
-            finding.code.starts_with("NGF-T") || finding.code.starts_with("NGF-B");
-        is_of_handshake && finding.objects().any(|object| object == service)
+        finding.code.is_of_handshake() && finding.objects().any(|object| object == service)
     })
 }
 
@@ -654,7 +653,7 @@ pub(super) fn address_as_hostname(context: &Context<'_>, findings: &mut Findings
     {
         let name = &policy.reference;
         let hostname = &policy.spec.hostname;
-        if hostname.parse::<std::net::IpAddr>().is_err() || findings.has("NGF-T9", name) {
+        if hostname.parse::<std::net::IpAddr>().is_err() || findings.has(Code::T9, name) {
             continue;
         }
         // nginx does compare with the common name and with DNS names.
@@ -665,7 +664,7 @@ pub(super) fn address_as_hostname(context: &Context<'_>, findings: &mut Findings
             continue;
         }
         let mut finding = Finding::new(
-            "NGF-T9",
+            Code::T9,
             Severity::Warning,
             name,
             format!("The hostname of {name}, {hostname}, is an IP address, which nginx finds in no certificate's IP SAN"),

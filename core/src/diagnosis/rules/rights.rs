@@ -1,5 +1,6 @@
 //! K1 and K2 where the user's rights are the reason: one namespace, and Secrets and ConfigMaps by name.
 
+use crate::diagnosis::code::Code;
 use crate::{
     diagnosis::{
         context::Context,
@@ -23,7 +24,7 @@ pub(in crate::diagnosis::rules) fn narrowed(context: &Context<'_>, findings: &mu
         };
         let kinds = list(hidden.kinds.iter().map(|kind| kind.name()), 6);
         let mut finding = Finding::new(
-            "NGF-K1",
+            Code::K1,
             Severity::Info,
             &ObjectRef::new(*first, "", "*"),
             format!("Only namespace {namespace} may be read: what is in the others is not known"),
@@ -49,7 +50,7 @@ pub(in crate::diagnosis::rules) fn named(context: &Context<'_>, findings: &mut F
             continue;
         };
         let mut finding = Finding::new(
-            "NGF-K2",
+            Code::K2,
             Severity::Warning,
             first,
             format!("{} may not be read", hidden.phrase),

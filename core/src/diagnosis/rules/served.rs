@@ -5,11 +5,12 @@ use std::collections::BTreeSet;
 use crate::{
     command::Command,
     diagnosis::{
+        code::Code,
         context::Context,
         engine::Findings,
         finding::{Finding, Mark, Remedy, Severity},
         plan::{ProbePlan, TrustSource},
-        registry::Rule,
+        rule::Rule,
         rules::{change, policy::bundle::create_and_trust},
         trust, words,
     },
@@ -17,12 +18,12 @@ use crate::{
 };
 
 pub(in crate::diagnosis) const P11: Rule = Rule {
-    code: "NGF-P11",
+    code: Code::P11,
     severity: Severity::Error,
     title: "The policy trusts the system's CAs, and the backend's certificate is from a private one",
     explanation: "wellKnownCACertificates: System stands for /etc/ssl/cert.pem in the data plane's image, which holds public CAs only. NGF sets no ResolvedRefs condition for it at all.",
     remedy: "Name the private CA in caCertificateRefs instead.",
-    causes: &["NGF-T1", "NGF-T4"],
+    causes: &[Code::T1, Code::T4],
     check: |context, findings| {
         let mut seen = BTreeSet::new();
         for probed in &context.probes {
@@ -39,7 +40,7 @@ pub(in crate::diagnosis) const P11: Rule = Rule {
                 .map_or_else(String::new, |last| last.issuer.clone());
             findings.add(
                 Finding::new(
-                    "NGF-P11",
+                    Code::P11,
                     Severity::Error,
                     &tls.policy,
                     format!(
@@ -64,12 +65,12 @@ pub(in crate::diagnosis) const P11: Rule = Rule {
 };
 
 pub(in crate::diagnosis) const B13: Rule = Rule {
-    code: "NGF-B13",
+    code: Code::B13,
     severity: Severity::Warning,
     title: "The backend presents an older certificate than the one its pods mount",
     explanation: "The Secret was renewed, and the server still presents what it loaded before: it reads the files only at start or on reload, or the Secret is mounted by subPath, which is never updated.",
     remedy: "Reload or restart the backend; do not mount by subPath.",
-    causes: &["NGF-T1", "NGF-T5"],
+    causes: &[Code::T1, Code::T5],
     check: |context, findings| {
         let mut seen = BTreeSet::new();
         for probed in &context.probes {
@@ -118,7 +119,7 @@ pub(in crate::diagnosis) const B13: Rule = Rule {
                 "Many servers read their certificate only at start or on reload."
             };
             let mut finding = Finding::new(
-                "NGF-B13",
+                Code::B13,
                 Severity::Warning,
                 &plan.service,
                 format!(
@@ -163,22 +164,18 @@ pub(in crate::diagnosis) const B13: Rule = Rule {
 
 /// What shows that nginx may have an older CA than the restarted backend needs: a file on its disk, or a control
 /// plane that is away.
-fn behind(
-    context: &Context<'_>,
-    findings: &mut Findings,
-    plan: &ProbePlan,
-) -> Option<&'static str> {
+fn behind(context: &Context<'_>, findings: &mut Findings, plan: &ProbePlan) -> Option<Code> {
     let (gateway, service) = (&plan.gateway, &plan.service);
-    if findings.about("NGF-D3", &[gateway, service]).is_some() {
-        return Some("NGF-D3");
+    if findings.about(Code::D3, &[gateway, service]).is_some() {
+        return Some(Code::D3);
     }
     let mut rendered = context.evidence.rendered();
     let is_compared = rendered.any(|in_pod| in_pod.gateway == *gateway && in_pod.found.is_ok());
-    (!is_compared && findings.about("NGF-C8", &[gateway]).is_some()).then_some("NGF-C8")
+    (!is_compared && findings.about(Code::C8, &[gateway]).is_some()).then_some(Code::C8)
 }
 
 /// The certificate that the backend would load is from the renewal that nginx may not have got.
-fn after(mut finding: Finding, code: &'static str) -> Finding {
+fn after(mut finding: Finding, code: Code) -> Finding {
     finding.after = Some(code);
     finding
         .because(format!(

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
+use crate::diagnosis::code::Code;
 use crate::{
     diagnosis::{
         context::{Context, RuleInUse},
@@ -47,7 +48,7 @@ pub(super) fn repeated(context: &Context<'_>, findings: &mut Findings) {
         // nginx itself has said what it refuses.
         if gateways
             .iter()
-            .all(|gateway| findings.has("NGF-D1", gateway))
+            .all(|gateway| findings.has(Code::D1, gateway))
         {
             continue;
         }
@@ -57,7 +58,7 @@ pub(super) fn repeated(context: &Context<'_>, findings: &mut Findings) {
         let what = list(&directives, 4);
         findings.add(
             Finding::new(
-                "NGF-D1",
+                Code::D1,
                 Severity::Error,
                 gateway,
                 format!(

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 
 use super::{Entry, Timeline};
+use crate::diagnosis::code::Code;
 use crate::{
     command::Command,
     diagnosis::{
@@ -13,8 +14,8 @@ use crate::{
 };
 
 /// The codes whose findings say the same of an object.
-const EXPIRY: &[&str] = &["NGF-E1", "NGF-E3"];
-const CODE: &str = "NGF-E3";
+const EXPIRY: &[Code] = &[Code::E1, Code::E3];
+const CODE: Code = Code::E3;
 
 impl Timeline {
     /// Adds a finding for each certificate that is valid and will not be at `until`, with who renews it:

@@ -55,7 +55,7 @@ fn rows(app: &App) -> Vec<Row> {
                 cells: vec![
                     Cell::sorted(words::age(counted.last, app.now), -counted.last.as_second()),
                     Cell::sorted(counted.count.to_string(), count),
-                    codes.first().copied().unwrap_or_default().into(),
+                    codes.first().map_or("", |code| code.as_str()).into(),
                     counted.means.as_str().into(),
                     who.into(),
                     path(&log.pod).into(),

@@ -5,10 +5,13 @@ use ratatui::{buffer::Buffer, layout::Rect};
 
 use super::{keys, text};
 use crate::report::explain;
-use ngf_core::diagnosis::registry::{self, Rule};
+use ngf_core::diagnosis::{
+    Code,
+    registry::{self, Rule},
+};
 
 pub(super) fn draw(
-    code: &'static str,
+    code: Code,
     scroll: &mut ScrollState,
     theme: &Theme,
     area: Rect,

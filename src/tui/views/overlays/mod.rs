@@ -37,7 +37,7 @@ pub(super) fn draw(app: &mut App, area: Rect, buffer: &mut Buffer) -> Option<Pos
         }
         Overlay::Via(list) => way::draw(app, list, area, buffer),
         Overlay::Question(asked) => question::draw(asked, &app.theme, area, buffer),
-        Overlay::Explain(code, scroll) => explain::draw(code, scroll, &app.theme, area, buffer),
+        Overlay::Explain(code, scroll) => explain::draw(*code, scroll, &app.theme, area, buffer),
         Overlay::Fix(dialog) => fix::draw(dialog, &app.theme, area, buffer),
         Overlay::Filter(..) => {}
     }

@@ -1,6 +1,7 @@
 //! What clients get where NGF refuses a backend: it depends on the other backends of the Gateway.
 
 use super::{Place, Planner};
+use crate::diagnosis::code::Code;
 use crate::{
     diagnosis::{
         ngf::{Answer, RuleDecision, Written, decide_rule, refused::answer},
@@ -17,7 +18,7 @@ impl<'a> Planner<'a> {
         rule: &RuleDecision<'a>,
         label: &str,
         message: impl Into<String>,
-        code: &'static str,
+        code: Code,
     ) -> PlanError {
         PlanError::Refused {
             answer: Box::new(self.answer(at, rule)),

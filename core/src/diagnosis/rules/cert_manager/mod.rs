@@ -7,11 +7,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::{
     command::Command,
     diagnosis::{
+        code::Code,
         context::Context,
         finding::{Finding, Remedy, Severity},
         ngf::{ClientCertificate, PolicyDecision, known},
         plan::TrustSource,
-        registry::Rule,
+        rule::Rule,
         rules::expiry,
         words::{condition, list},
     },
@@ -150,13 +151,21 @@ pub(in crate::diagnosis) fn ca_secret(issuer: &Object<Issuer>) -> Option<ObjectR
 }
 
 pub(in crate::diagnosis) const M1: Rule = Rule {
-    code: "NGF-M1",
+    code: Code::M1,
     severity: Severity::Error,
     title: "A cert-manager Certificate that traffic depends on is not Ready",
     explanation: "Its Secret is missing, old, or of another key or issuer than it should be.",
     remedy: "Follow Certificate, CertificateRequest and Issuer.",
     causes: &[
-        "NGF-G3", "NGF-G5", "NGF-G9", "NGF-P6", "NGF-E1", "NGF-E3", "NGF-T5", "NGF-S3", "NGF-X1",
+        Code::G3,
+        Code::G5,
+        Code::G9,
+        Code::P6,
+        Code::E1,
+        Code::E3,
+        Code::T5,
+        Code::S3,
+        Code::X1,
     ],
     check: |context, findings| {
         for (certificate, users) in certificates_in_use(context) {
@@ -180,7 +189,7 @@ pub(in crate::diagnosis) const M1: Rule = Rule {
                     Severity::Warning
                 };
             let mut finding = Finding::new(
-                "NGF-M1",
+                Code::M1,
                 severity,
                 name,
                 format!("cert-manager has not (re)issued {name}: {}", ready.message),
@@ -212,12 +221,12 @@ pub(in crate::diagnosis) const M1: Rule = Rule {
 };
 
 pub(in crate::diagnosis) const M2: Rule = Rule {
-    code: "NGF-M2",
+    code: Code::M2,
     severity: Severity::Error,
     title: "A cert-manager issuer that traffic depends on is not Ready",
     explanation: "It issues nothing: Certificates wait, and what they should renew runs out.",
     remedy: "Follow the message; for a CA issuer see its Secret.",
-    causes: &["NGF-M1", "NGF-E3"],
+    causes: &[Code::M1, Code::E3],
     check: |context, findings| {
         type Dependent<'c> = (BTreeSet<&'c ObjectRef>, BTreeSet<&'c ObjectRef>);
         let mut issuers: BTreeMap<ObjectRef, Dependent<'_>> = BTreeMap::new();
@@ -241,7 +250,7 @@ pub(in crate::diagnosis) const M2: Rule = Rule {
             let secret = ca_secret(issuer);
             findings.add(
                 Finding::new(
-                    "NGF-M2",
+                    Code::M2,
                     Severity::Error,
                     &name,
                     format!("{name} issues nothing: {}", ready.message),
@@ -263,12 +272,12 @@ pub(in crate::diagnosis) const M2: Rule = Rule {
 };
 
 pub(in crate::diagnosis) const M3: Rule = Rule {
-    code: "NGF-M3",
+    code: Code::M3,
     severity: Severity::Error,
     title: "Two cert-manager Certificates write one Secret",
     explanation: "cert-manager (since 1.14) issues for one of them only: the one that the Secret's annotation cert-manager.io/certificate-name names, or else the oldest. It skips the other ones, asks again every three minutes, and they never become Ready: what they ask for (names, CA, usages) is not in the Secret. Older releases of cert-manager let each overwrite the other, again and again.",
     remedy: "Give each Certificate a Secret of its own.",
-    causes: &["NGF-M1", "NGF-T1", "NGF-T8", "NGF-X1", "NGF-X2"],
+    causes: &[Code::M1, Code::T1, Code::T8, Code::X1, Code::X2],
     check: |context, findings| {
         let used = secrets_in_use(context);
         let mut writers: BTreeMap<ObjectRef, Vec<&ObjectRef>> = BTreeMap::new();
@@ -291,7 +300,7 @@ pub(in crate::diagnosis) const M3: Rule = Rule {
             };
             findings.add(
                 Finding::new(
-                    "NGF-M3",
+                    Code::M3,
                     severity,
                     &secret,
                     format!(
@@ -337,13 +346,20 @@ fn owner_of<'a>(
 }
 
 pub(in crate::diagnosis) const M4: Rule = Rule {
-    code: "NGF-M4",
+    code: Code::M4,
     severity: Severity::Warning,
     title: "A Secret's ca.crt is not the CA that its issuer signs with",
     explanation: "Renewing a CA does not reissue what it signed, nor the ca.crt beside it; rotationPolicy Always gives the CA a new key. Certificates that are issued from then on do not verify against the old ca.crt.",
     remedy: "Reissue the Certificates of that issuer.",
     causes: &[
-        "NGF-T1", "NGF-B2", "NGF-B5", "NGF-B6", "NGF-B10", "NGF-B11", "NGF-X1", "NGF-X2",
+        Code::T1,
+        Code::B2,
+        Code::B5,
+        Code::B6,
+        Code::B10,
+        Code::B11,
+        Code::X1,
+        Code::X2,
     ],
     check: |context, findings| {
         let mut by_issuer: BTreeMap<ObjectRef, Vec<(ObjectRef, &ObjectRef)>> = BTreeMap::new();
@@ -393,7 +409,7 @@ pub(in crate::diagnosis) const M4: Rule = Rule {
                 .reduce(Command::then);
             findings.add(
                 Finding::new(
-                    "NGF-M4",
+                    Code::M4,
                     Severity::Warning,
                     &issuer,
                     format!("The ca.crt in {} is not the CA that {issuer} signs with", list(&secrets, 3)),

@@ -8,13 +8,14 @@ use super::{ca_secret, certificates_in_use, issuer_of, secret_of};
 use crate::{
     command::Command,
     diagnosis::{
+        code::Code,
         context::Context,
         engine::Findings,
         finding::{Finding, Remedy, Severity},
         mounted,
         ngf::{PolicyDecision, known, resolve::Fault},
         plan::TrustSource,
-        registry::Rule,
+        rule::Rule,
         trust,
         words::{condition, list},
     },
@@ -70,12 +71,12 @@ fn trusted<'a>(context: &'a Context<'_>) -> Vec<Trusted<'a>> {
 }
 
 pub(in crate::diagnosis) const M5: Rule = Rule {
-    code: "NGF-M5",
+    code: Code::M5,
     severity: Severity::Warning,
     title: "The policy trusts a self-signed certificate that is not the backend's",
     explanation: "A selfSigned issuer writes the certificate itself as ca.crt. As a policy's CA it trusts that one certificate and nothing else: two Certificates of a selfSigned issuer do not trust each other.",
     remedy: "Make a CA of the selfSigned issuer, a CA issuer of that, and issue both certificates from it; or name the backend's own Secret.",
-    causes: &["NGF-T1", "NGF-T4", "NGF-X1"],
+    causes: &[Code::T1, Code::T4, Code::X1],
     check: |context, findings| {
         for found in trusted(context) {
             let own = found.secret.spec.certificate.certificates().first();
@@ -94,7 +95,7 @@ pub(in crate::diagnosis) const M5: Rule = Rule {
             }
             findings.add(
                 Finding::new(
-                    "NGF-M5",
+                    Code::M5,
                     Severity::Warning,
                     found.name,
                     format!(
@@ -159,12 +160,12 @@ fn services_with_another(
 }
 
 pub(in crate::diagnosis) const M7: Rule = Rule {
-    code: "NGF-M7",
+    code: Code::M7,
     severity: Severity::Error,
     title: "The issuer of the policy's CA Secret returns no CA",
     explanation: "ACME issuers, and some external ones, give a certificate and its chain, and no CA: cert-manager writes no ca.crt. Such a Secret cannot be a policy's CA (NGF-P8).",
     remedy: "Trust the system's CAs (wellKnownCACertificates: System) for public certificates, or name a ConfigMap with the CA.",
-    causes: &["NGF-P6", "NGF-P8"],
+    causes: &[Code::P6, Code::P8],
     check: |context, findings| {
         for found in trusted(context) {
             let keyless = matches!(found.secret.spec.ca, crate::model::kinds::PemFacts::Missing);
@@ -174,7 +175,7 @@ pub(in crate::diagnosis) const M7: Rule = Rule {
             }
             findings.add(
                 Finding::new(
-                    "NGF-M7",
+                    Code::M7,
                     Severity::Error,
                     &found.certificate.reference,
                     format!(
@@ -223,7 +224,7 @@ fn not_written_yet(context: &Context<'_>, findings: &mut Findings) {
         }
         findings.add(
             Finding::new(
-                "NGF-M7",
+                Code::M7,
                 Severity::Error,
                 &certificate.reference,
                 format!(
@@ -244,13 +245,20 @@ fn not_written_yet(context: &Context<'_>, findings: &mut Findings) {
 }
 
 pub(in crate::diagnosis) const M8: Rule = Rule {
-    code: "NGF-M8",
+    code: Code::M8,
     severity: Severity::Warning,
     title: "A Secret's ca.crt is of another CA than the one that signed its certificate",
     explanation: "When a Certificate changes to an issuer that returns no CA, cert-manager leaves the old ca.crt in the Secret. Whoever trusts it, or mounts it as the CA of clients, trusts a CA that signs nothing any more.",
     remedy: "Delete the key ca.crt, or the Secret, and let cert-manager write it again; name the new CA.",
     causes: &[
-        "NGF-T1", "NGF-B2", "NGF-B5", "NGF-B6", "NGF-B10", "NGF-B11", "NGF-X1", "NGF-X2",
+        Code::T1,
+        Code::B2,
+        Code::B5,
+        Code::B6,
+        Code::B10,
+        Code::B11,
+        Code::X1,
+        Code::X2,
     ],
     check: |context, findings| {
         for (certificate, users) in certificates_in_use(context) {
@@ -285,7 +293,7 @@ pub(in crate::diagnosis) const M8: Rule = Rule {
             }
             findings.add(
                 Finding::new(
-                    "NGF-M8",
+                    Code::M8,
                     Severity::Warning,
                     &secret,
                     format!("The ca.crt in {secret} did not sign the certificate beside it"),
@@ -315,12 +323,12 @@ pub(in crate::diagnosis) const M8: Rule = Rule {
 };
 
 pub(in crate::diagnosis) const M9: Rule = Rule {
-    code: "NGF-M9",
+    code: Code::M9,
     severity: Severity::Error,
     title: "trust-manager writes the policy's CA under another key than ca.crt",
     explanation: "NGF reads the key ca.crt of a ConfigMap, in the policy's namespace. A Bundle of trust-manager writes the key that its target names, often bundle.pem or root-certs.pem.",
     remedy: "Set the Bundle's spec.target.configMap.key to ca.crt.",
-    causes: &["NGF-P6"],
+    causes: &[Code::P6],
     check: |context, findings| {
         for (name, (_, decision)) in &context.policies {
             let PolicyDecision::Invalid(first) = decision else {
@@ -354,7 +362,7 @@ pub(in crate::diagnosis) const M9: Rule = Rule {
                 let keys = list(found.spec.keys.keys(), 3);
                 findings.add(
                     Finding::new(
-                        "NGF-M9",
+                        Code::M9,
                         Severity::Error,
                         map,
                         format!("trust-manager writes {keys} into {map}, and NGF reads ca.crt"),
@@ -376,12 +384,12 @@ pub(in crate::diagnosis) const M9: Rule = Rule {
 };
 
 pub(in crate::diagnosis) const M10: Rule = Rule {
-    code: "NGF-M10",
+    code: Code::M10,
     severity: Severity::Warning,
     title: "cert-manager has not written a Secret yet that traffic depends on",
     explanation: "The Certificate is being issued for the first time. NGF says that the Secret does not exist, and recovers when it appears.",
     remedy: "Wait; where it takes longer than a minute, follow the CertificateRequest.",
-    causes: &["NGF-G3", "NGF-P6", "NGF-S3"],
+    causes: &[Code::G3, Code::P6, Code::S3],
     check: |context, findings| {
         for (certificate, users) in certificates_in_use(context) {
             if !is_first_issue(context, certificate) {
@@ -392,7 +400,7 @@ pub(in crate::diagnosis) const M10: Rule = Rule {
             let issuing = condition(&certificate.spec.conditions, "Issuing");
             findings.add(
                 Finding::new(
-                    "NGF-M10",
+                    Code::M10,
                     Severity::Warning,
                     name,
                     format!("cert-manager is about to write {secret} for the first time"),

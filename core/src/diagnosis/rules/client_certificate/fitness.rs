@@ -4,11 +4,12 @@ use ngf_tls::certificate::CertificateFacts;
 
 use crate::{
     diagnosis::{
+        code::Code,
         context::Context,
         engine::Findings,
         finding::{Finding, Mark, Severity},
         ngf::{self, ClientCertificate, gateway::grant_allows, known},
-        registry::Rule,
+        rule::Rule,
         words::{self},
     },
     model::{
@@ -20,12 +21,12 @@ use crate::{
 };
 
 pub(in crate::diagnosis) const G9: Rule = Rule {
-    code: "NGF-G9",
+    code: Code::G9,
     severity: Severity::Error,
     title: "The Gateway's client certificate is expired, not yet valid, or not made for clients",
     explanation: "NGF never looks at validity or at the extended key usage of the client certificate, and nginx presents it all the same. It is the backend that refuses it.",
     remedy: "Reissue the certificate with a validity that covers now and, where it has an extended key usage, with clientAuth.",
-    causes: &["NGF-B3", "NGF-B4", "NGF-B10", "NGF-B11"],
+    causes: &[Code::B3, Code::B4, Code::B10, Code::B11],
     check: |context, findings| {
         for (gateway, certificate) in context.gateways.values() {
             if let ClientCertificate::Presented(secret) = certificate
@@ -77,7 +78,7 @@ fn unfit(
         Severity::Warning
     };
     findings.add(
-        Finding::new("NGF-G9", severity, name, title)
+        Finding::new(Code::G9, severity, name, title)
             .because("NGF does not check this, and nginx presents the certificate all the same: backends that verify clients refuse it.")
             .evidence("subject", words::holder(leaf), format!("{secret}[tls.crt]"))
             .evidence("valid", crate::diagnosis::rules::expiry::validity(leaf), format!("{secret}[tls.crt]"))
@@ -140,7 +141,7 @@ impl Weakness {
     fn finding(
         self,
         context: &Context<'_>,
-        code: &'static str,
+        code: Code,
         gateway: &ObjectRef,
         of: &str,
         secret: &ObjectRef,
@@ -167,12 +168,12 @@ impl Weakness {
 }
 
 pub(in crate::diagnosis) const G12: Rule = Rule {
-    code: "NGF-G12",
+    code: Code::G12,
     severity: Severity::Error,
     title: "The Gateway's client certificate has a key or a signature that OpenSSL refuses as too weak",
     explanation: "NGF takes any key and any signature. nginx's OpenSSL refuses RSA keys under 2048 bits and signatures with SHA-1 or MD5 at its default security level, in the certificate and in the rest of tls.crt, and with them the whole configuration: the Gateway is not programmed any more, and the old configuration stays.",
     remedy: "Reissue the certificate with RSA 2048 or more, or with an elliptic curve such as P-256, signed with SHA-256.",
-    causes: &["NGF-D1"],
+    causes: &[Code::D1],
     check: |context, findings| {
         for (gateway, certificate) in context.gateways.values() {
             let ClientCertificate::Presented(secret) = certificate else {
@@ -184,19 +185,19 @@ pub(in crate::diagnosis) const G12: Rule = Rule {
             if let Some(weakness) = weakness(facts.spec.certificate.certificates()) {
                 let name = &gateway.reference;
                 let of = format!("the client certificate of {name}");
-                findings.add(weakness.finding(context, "NGF-G12", name, &of, secret));
+                findings.add(weakness.finding(context, Code::G12, name, &of, secret));
             }
         }
     },
 };
 
 pub(in crate::diagnosis) const D8: Rule = Rule {
-    code: "NGF-D8",
+    code: Code::D8,
     severity: Severity::Error,
     title: "A listener's certificate has a key or a signature that OpenSSL refuses as too weak",
     explanation: "As with the client certificate (NGF-G12), NGF takes any key and any signature, and nginx's OpenSSL refuses the weak ones with the whole configuration: nothing that changes takes effect any more, backends and their TLS included.",
     remedy: "Reissue the certificate with RSA 2048 or more, or with an elliptic curve such as P-256, signed with SHA-256.",
-    causes: &["NGF-D1"],
+    causes: &[Code::D1],
     check: |context, findings| {
         for name in context.gateways.keys() {
             for (owner, listener) in context.listeners(name) {
@@ -227,7 +228,7 @@ pub(in crate::diagnosis) const D8: Rule = Rule {
                             format!("the certificate of listener {} of {owner}", listener.name);
                         findings.add(
                             weakness
-                                .finding(context, "NGF-D8", name, &of, &secret)
+                                .finding(context, Code::D8, name, &of, &secret)
                                 .mark(Mark::Listener {
                                     owner: owner.clone(),
                                     name: listener.name.clone(),

@@ -13,11 +13,12 @@ use super::{
 use crate::{
     command::Command,
     diagnosis::{
+        code::Code,
         context::Context,
         engine::Findings,
         finding::{Finding, Remedy, Severity},
         ngf::{ClientCertificate, known, resolve::Fault},
-        registry::Rule,
+        rule::Rule,
         words::{condition, says},
     },
     model::{
@@ -29,14 +30,14 @@ use crate::{
 };
 
 macro_rules! refused {
-    ($name:ident, $code:literal, $title:literal, $explanation:literal, $remedy:literal) => {
+    ($name:ident, $code:expr, $title:literal, $explanation:literal, $remedy:literal) => {
         pub(in crate::diagnosis) const $name: Rule = Rule {
             code: $code,
             severity: Severity::Error,
             title: $title,
             explanation: $explanation,
             remedy: $remedy,
-            causes: &["NGF-B1", "NGF-B10", "NGF-B11"],
+            causes: &[Code::B1, Code::B10, Code::B11],
             check: |context, findings| refused(context, findings, $code),
         };
     };
@@ -44,7 +45,7 @@ macro_rules! refused {
 
 refused!(
     G1,
-    "NGF-G1",
+    Code::G1,
     "The Gateway's client certificate reference names a kind other than Secret",
     "NGF takes only Secrets as spec.tls.backend.clientCertificateRef. The Gateway stays Accepted and Programmed, and nginx runs without a client certificate.",
     "Set the reference's kind to Secret."
@@ -52,7 +53,7 @@ refused!(
 
 refused!(
     G2,
-    "NGF-G2",
+    Code::G2,
     "The Gateway's client certificate reference names a group other than the core one",
     "NGF takes only Secrets of the core group as spec.tls.backend.clientCertificateRef. The Gateway stays Accepted and Programmed, and nginx runs without a client certificate.",
     "Leave the reference's group out, or set it to \"\"."
@@ -60,7 +61,7 @@ refused!(
 
 refused!(
     G3,
-    "NGF-G3",
+    Code::G3,
     "The Gateway's client certificate Secret does not exist",
     "The Gateway stays Accepted and Programmed, and nginx runs without a client certificate. NGF recovers by itself when the Secret appears.",
     "Create the Secret, or name the one that exists."
@@ -68,7 +69,7 @@ refused!(
 
 refused!(
     G4,
-    "NGF-G4",
+    Code::G4,
     "The Gateway's client certificate Secret is not of type kubernetes.io/tls",
     "NGF reads tls.crt and tls.key of TLS Secrets only; an Opaque one with the same keys is refused. The Gateway stays Accepted and Programmed, and nginx runs without a client certificate.",
     "Create the Secret again as kubernetes.io/tls: a Secret's type cannot be changed."
@@ -76,7 +77,7 @@ refused!(
 
 refused!(
     G5,
-    "NGF-G5",
+    Code::G5,
     "The certificate and key in the Gateway's client certificate Secret are no usable pair",
     "NGF parses both and refuses what does not fit together, is truncated, or is encrypted. The Gateway stays Accepted and Programmed, and nginx runs without a client certificate.",
     "Put a matching certificate and unencrypted key into the Secret."
@@ -84,7 +85,7 @@ refused!(
 
 refused!(
     G6,
-    "NGF-G6",
+    Code::G6,
     "A broken ca.crt in the client certificate Secret makes NGF refuse a good pair",
     "NGF validates ca.crt wherever it stands in a TLS Secret, although a client certificate does not need it.",
     "Repair ca.crt, or remove it from the Secret."
@@ -92,7 +93,7 @@ refused!(
 
 refused!(
     G7,
-    "NGF-G7",
+    Code::G7,
     "No ReferenceGrant lets the Gateway use the client certificate Secret of another namespace",
     "A Gateway may refer to a Secret of another namespace only where a ReferenceGrant there allows it. The Gateway stays Accepted and Programmed, and nginx runs without a client certificate.",
     "Create the ReferenceGrant in the Secret's namespace."
@@ -117,23 +118,23 @@ fn reported(gateway: &Object<Gateway>) -> Option<&Condition> {
 }
 
 /// Which of the codes NGF's words mean.
-fn code_in_words(condition: &Condition) -> &'static str {
+fn code_in_words(condition: &Condition) -> Code {
     let message = condition.message.as_str();
     match () {
-        () if condition.reason == "RefNotPermitted" => "NGF-G7",
-        () if message.contains("clientCertificateRef.kind") => "NGF-G1",
-        () if message.contains("clientCertificateRef.group") => "NGF-G2",
-        () if message.contains("unsupported secret type") => "NGF-G4",
-        () if message.contains("tls secret is invalid") => "NGF-G5",
+        () if condition.reason == "RefNotPermitted" => Code::G7,
+        () if message.contains("clientCertificateRef.kind") => Code::G1,
+        () if message.contains("clientCertificateRef.group") => Code::G2,
+        () if message.contains("unsupported secret type") => Code::G4,
+        () if message.contains("tls secret is invalid") => Code::G5,
         () if message.contains("ca.crt") || message.contains("failed to validate certificate") => {
-            "NGF-G6"
+            Code::G6
         }
-        () => "NGF-G3",
+        () => Code::G3,
     }
 }
 
 /// What the objects say first; what NGF reported where they say nothing.
-fn refused(context: &Context<'_>, findings: &mut Findings, code: &'static str) {
+fn refused(context: &Context<'_>, findings: &mut Findings, code: Code) {
     for (gateway, certificate) in context.gateways.values() {
         let reported = reported(gateway);
         let finding = match certificate {
@@ -161,7 +162,7 @@ fn refused(context: &Context<'_>, findings: &mut Findings, code: &'static str) {
                 Some(condition) if code_in_words(condition) == code => {
                     Some(only_reported(context, gateway, code, secret, condition))
                 }
-                None if code == "NGF-G3" => unknown_secret(context, gateway, secret, why),
+                None if code == Code::G3 => unknown_secret(context, gateway, secret, why),
                 _ => None,
             },
         };
@@ -177,7 +178,7 @@ fn refused(context: &Context<'_>, findings: &mut Findings, code: &'static str) {
 fn from_objects(
     context: &Context<'_>,
     gateway: &Object<Gateway>,
-    code: &'static str,
+    code: Code,
     secret: Option<&ObjectRef>,
     fault: Option<Fault>,
     message: &str,
@@ -186,18 +187,18 @@ fn from_objects(
     let name = &gateway.reference;
     let what = secret.map_or_else(|| "what it names".to_owned(), ToString::to_string);
     let title = match (code, fault) {
-        ("NGF-G3", _) => format!("{what}, the client certificate of {name}, does not exist"),
-        ("NGF-G4", _) => format!(
+        (Code::G3, _) => format!("{what}, the client certificate of {name}, does not exist"),
+        (Code::G4, _) => format!(
             "{what}, the client certificate of {name}, is of type {}, not kubernetes.io/tls",
             secret.map_or_else(String::new, |secret| secret_type(context, secret))
         ),
-        ("NGF-G5", _) => format!(
+        (Code::G5, _) => format!(
             "{what}, the client certificate of {name}, holds no usable pair of certificate and key"
         ),
-        ("NGF-G6", _) => format!(
+        (Code::G6, _) => format!(
             "A broken ca.crt in {what} keeps {name} from presenting the good certificate beside it"
         ),
-        ("NGF-G7", _) => format!("No ReferenceGrant lets {name} use {what} as client certificate"),
+        (Code::G7, _) => format!("No ReferenceGrant lets {name} use {what} as client certificate"),
         _ => format!("{name} names something other than a Secret as client certificate"),
     };
     let mut finding = Finding::new(code, Severity::Error, name, title)
@@ -208,7 +209,7 @@ fn from_objects(
     if reported.is_none() {
         finding = finding.evidence("NGF says", message, "predicted from the objects");
     }
-    if let (Some(secret), "NGF-G7") = (secret, code) {
+    if let (Some(secret), Code::G7) = (secret, code) {
         finding = near(context, finding, "Gateway", &name.namespace, secret);
     }
     if reported.is_none() && !context.is_files() && context.is_settled(gateway.meta.created) {
@@ -222,7 +223,7 @@ fn from_objects(
 fn only_reported(
     context: &Context<'_>,
     gateway: &Object<Gateway>,
-    code: &'static str,
+    code: Code,
     secret: &ObjectRef,
     condition: &Condition,
 ) -> Finding {
@@ -260,7 +261,7 @@ fn unknown_secret(
     let name = &gateway.reference;
     let title =
         format!("Whether NGF takes {secret} as the client certificate of {name} is unknown");
-    let mut finding = Finding::new("NGF-G3", severity, name, title)
+    let mut finding = Finding::new(Code::G3, severity, name, title)
         .unknown()
         .because(format!("{}.", upper(why)))
         .scope([secret]);
@@ -294,7 +295,7 @@ const A_SECRET: &str = "spec:\n  tls:\n    backend:\n      clientCertificateRef:
 fn remedy(
     context: &Context<'_>,
     gateway: &Object<Gateway>,
-    code: &str,
+    code: Code,
     secret: Option<&ObjectRef>,
 ) -> Remedy {
     let named = gateway.spec.client_certificate_ref.as_ref();
@@ -310,33 +311,33 @@ fn remedy(
         .name(Kind::Secret, name)
         .words(["--cert=client.crt", "--key=client.key"]);
     match code {
-        "NGF-G3" => Remedy::command(
+        Code::G3 => Remedy::command(
             format!(
                 "Create Secret {namespace}/{name} from the client certificate and its key, or let cert-manager write it."
             ),
             create,
         ),
-        "NGF-G4" => Remedy::command(
+        Code::G4 => Remedy::command(
             "Create the Secret again with type kubernetes.io/tls; the type of a Secret cannot be changed.",
             Command::kubectl(namespace)
                 .words(["delete"])
                 .object(&object)
                 .then(create),
         ),
-        "NGF-G5" => Remedy::command(
+        Code::G5 => Remedy::command(
             "Replace the pair by one that fits.",
             create
                 .words(["--dry-run=client", "-o", "yaml"])
                 .pipe(Command::new("kubectl").words(["apply", "-f", "-"])),
         ),
-        "NGF-G6" if secret.is_some_and(|secret| writer(context, secret).is_none()) => {
+        Code::G6 if secret.is_some_and(|secret| writer(context, secret).is_none()) => {
             Remedy::merge(
                 "Remove ca.crt from the Secret, if nothing else needs it, or repair it.",
                 &object,
                 json!({"data": {"ca.crt": null}}),
             )
         }
-        "NGF-G6" => Remedy::command(
+        Code::G6 => Remedy::command(
             "Remove ca.crt from the Secret, if nothing else needs it, or repair it.",
             Command::kubectl(namespace)
                 .words(["patch"])
@@ -344,7 +345,7 @@ fn remedy(
                 .words(["--type=json"])
                 .patch(&json!([{"op": "remove", "path": "/data/ca.crt"}])),
         ),
-        "NGF-G7" => Remedy::create(
+        Code::G7 => Remedy::create(
             format!("Allow it with a ReferenceGrant in namespace {namespace}."),
             grant(
                 "Gateway",
@@ -354,7 +355,7 @@ fn remedy(
                 name,
             ),
         ),
-        "NGF-G1" | "NGF-G2"
+        Code::G1 | Code::G2
             if gateway
                 .spec
                 .client_certificate_ref

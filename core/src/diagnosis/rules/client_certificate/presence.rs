@@ -1,14 +1,15 @@
 //! G10 and C3: client certificates that are never presented.
 
 use crate::diagnosis::{
+    code::Code,
     finding::{Finding, Remedy, Severity},
     ngf::{BackendState, ClientCertificate, known},
-    registry::Rule,
+    rule::Rule,
     rules::condition::class::gateway_api_version,
 };
 
 pub(in crate::diagnosis) const G10: Rule = Rule {
-    code: "NGF-G10",
+    code: Code::G10,
     severity: Severity::Warning,
     title: "The Gateway has a client certificate, and no backend that it could present it to",
     explanation: "nginx presents the client certificate only in TLS connections, and speaks TLS only to backends on which a BackendTLSPolicy takes effect. Without one it speaks plain HTTP, whatever the port is named.",
@@ -46,7 +47,7 @@ pub(in crate::diagnosis) const G10: Rule = Rule {
             }
             findings.add(
                 Finding::new(
-                    "NGF-G10",
+                    Code::G10,
                     Severity::Warning,
                     name,
                     format!("{name} has a client certificate, and speaks TLS to none of its backends"),
@@ -61,12 +62,12 @@ pub(in crate::diagnosis) const G10: Rule = Rule {
 };
 
 pub(in crate::diagnosis) const C3: Rule = Rule {
-    code: "NGF-C3",
+    code: Code::C3,
     severity: Severity::Error,
     title: "The client certificate was applied to the Gateway, and the API server dropped the field",
     explanation: "spec.tls.backend is in the standard CRDs only from Gateway API v1.5.0 on (v1.4: experimental only; v1.3 experimental: spec.backendTLS). An API server with older CRDs drops it without a word.",
     remedy: "Upgrade the Gateway API CRDs and apply the Gateway again.",
-    causes: &["NGF-B1", "NGF-B10", "NGF-B11", "NGF-G8"],
+    causes: &[Code::B1, Code::B10, Code::B11, Code::G8],
     check: |context, findings| {
         for (gateway, _) in context.gateways.values() {
             if gateway.spec.client_certificate_ref.is_some() {
@@ -102,7 +103,7 @@ pub(in crate::diagnosis) const C3: Rule = Rule {
             };
             findings.add(
                 Finding::new(
-                    "NGF-C3",
+                    Code::C3,
                     Severity::Error,
                     name,
                     format!("{name} was given a client certificate in a field that this cluster's Gateway API does not have"),

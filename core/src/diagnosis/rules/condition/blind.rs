@@ -5,12 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::{
     command::Command,
     diagnosis::{
+        code::Code,
         context::Context,
         engine::Findings,
         finding::{Finding, Remedy, Severity},
         ngf::{BackendState, ClientCertificate, PolicyDecision, known},
         plan::TrustSource,
-        registry::Rule,
+        rule::Rule,
         words::list,
     },
     model::{
@@ -21,12 +22,12 @@ use crate::{
 };
 
 pub(in crate::diagnosis) const C4: Rule = Rule {
-    code: "NGF-C4",
+    code: Code::C4,
     severity: Severity::Error,
     title: "The cluster serves a kind in a version that NGF does not watch",
     explanation: "NGF watches BackendTLSPolicy v1, TLSRoute v1 from 2.5 on, and TCPRoute and UDPRoute v1 from 2.7 on, and looks for these when it starts. With older versions alone, or with CRDs that were installed after it started, the objects have no effect and get no status; without its policy nginx speaks plain HTTP to a backend.",
     remedy: "Upgrade the Gateway API CRDs, then restart NGF.",
-    causes: &["NGF-S8", "NGF-B9"],
+    causes: &[Code::S8, Code::B9],
     check: |context, findings| {
         for kind in [Kind::TLSRoute, Kind::TCPRoute, Kind::UDPRoute] {
             unwatched_routes(context, findings, kind);
@@ -48,7 +49,7 @@ pub(in crate::diagnosis) const C4: Rule = Rule {
         };
         findings.add(
             Finding::new(
-                "NGF-C4",
+                Code::C4,
                 Severity::Error,
                 first,
                 format!(
@@ -93,7 +94,7 @@ fn unwatched_routes(context: &Context<'_>, findings: &mut Findings, kind: Kind) 
     };
     findings.add(
         Finding::new(
-            "NGF-C4",
+            Code::C4,
             Severity::Error,
             first,
             format!(
@@ -114,12 +115,12 @@ fn unwatched_routes(context: &Context<'_>, findings: &mut Findings, kind: Kind) 
 }
 
 pub(in crate::diagnosis) const C6: Rule = Rule {
-    code: "NGF-C6",
+    code: Code::C6,
     severity: Severity::Error,
     title: "NGF says that something does not exist, and it does",
     explanation: "NGF sees only the namespaces that its --watch-namespaces names, and writes what it knew when something last changed. What it does not see does not exist for it.",
     remedy: "Let NGF watch the namespace, and see whether its controller runs.",
-    causes: &["NGF-P15"],
+    causes: &[Code::P15],
     check: |context, findings| {
         // By what NGF misses, whoever refers to it.
         let mut missed: BTreeMap<ObjectRef, Vec<(&ObjectRef, &Condition)>> = BTreeMap::new();
@@ -161,7 +162,7 @@ pub(in crate::diagnosis) const C6: Rule = Rule {
             let names: Vec<&ObjectRef> = users.iter().map(|(user, _)| *user).collect();
             findings.add(
                 Finding::new(
-                    "NGF-C6",
+                    Code::C6,
                     Severity::Error,
                     &object,
                     format!("NGF says that {object} does not exist, and it does"),
@@ -246,5 +247,5 @@ fn services<'a>(
 pub(in crate::diagnosis::rules) fn is_blind_to(findings: &Findings, object: &ObjectRef) -> bool {
     findings
         .iter()
-        .any(|finding| finding.code == "NGF-C6" && finding.objects().any(|other| other == object))
+        .any(|finding| finding.code == Code::C6 && finding.objects().any(|other| other == object))
 }

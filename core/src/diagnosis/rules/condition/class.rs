@@ -5,36 +5,37 @@ use serde_json::json;
 use crate::{
     command::Command,
     diagnosis::{
+        code::Code,
         context::Context,
         engine::Findings,
         finding::{Finding, Remedy, Severity},
-        registry::Rule,
+        rule::Rule,
         words::{condition, list},
     },
     model::{kind::Kind, object::ObjectRef, topology::is_ngf_controller},
 };
 
 pub(in crate::diagnosis) const C1: Rule = Rule {
-    code: "NGF-C1",
+    code: Code::C1,
     severity: Severity::Error,
     title: "NGF does not support the installed Gateway API CRDs",
     explanation: "The major version of the CRDs' bundle is another than NGF was built for: NGF accepts no Gateway of the class.",
     remedy: "Install the version that the message names.",
-    causes: &["NGF-S2", "NGF-S3", "NGF-S4"],
-    check: |context, findings| crd_version(context, findings, "NGF-C1"),
+    causes: &[Code::S2, Code::S3, Code::S4],
+    check: |context, findings| crd_version(context, findings, Code::C1),
 };
 
 pub(in crate::diagnosis) const C2: Rule = Rule {
-    code: "NGF-C2",
+    code: Code::C2,
     severity: Severity::Warning,
     title: "NGF recommends another version of the Gateway API CRDs",
     explanation: "The minor version of the CRDs' bundle is another than NGF was built for. NGF continues; fields may be missing, and those that the API server does not know it drops.",
     remedy: "Install the version that the message names.",
     causes: &[],
-    check: |context, findings| crd_version(context, findings, "NGF-C2"),
+    check: |context, findings| crd_version(context, findings, Code::C2),
 };
 
-fn crd_version(context: &Context<'_>, findings: &mut Findings, code: &'static str) {
+fn crd_version(context: &Context<'_>, findings: &mut Findings, code: Code) {
     for (name, class) in &context.snapshot.gateway_classes {
         let version = condition(&class.spec.conditions, "SupportedVersion")
             .filter(|version| version.status == "False");
@@ -42,7 +43,7 @@ fn crd_version(context: &Context<'_>, findings: &mut Findings, code: &'static st
         let refused = condition(&class.spec.conditions, "Accepted").is_some_and(|accepted| {
             accepted.status == "False" && accepted.reason == "UnsupportedVersion"
         });
-        if refused != (code == "NGF-C1") || !is_ngf_controller(&class.spec.controller_name) {
+        if refused != (code == Code::C1) || !is_ngf_controller(&class.spec.controller_name) {
             continue;
         }
         findings.explain(name, "SupportedVersion");
@@ -76,12 +77,12 @@ fn crd_version(context: &Context<'_>, findings: &mut Findings, code: &'static st
 }
 
 pub(in crate::diagnosis) const C5: Rule = Rule {
-    code: "NGF-C5",
+    code: Code::C5,
     severity: Severity::Error,
     title: "No controller manages a Gateway",
     explanation: "NGF manages the Gateways of one GatewayClass, the one it was installed with. A Gateway whose class does not exist, or that another class of NGF's controller claims, gets no status and no data plane.",
     remedy: "Name the class that NGF was installed with (usually nginx).",
-    causes: &["NGF-S2", "NGF-S8"],
+    causes: &[Code::S2, Code::S8],
     check: |context, findings| {
         for (name, gateway) in &context.snapshot.gateways {
             let class = ObjectRef::new(Kind::GatewayClass, "", &gateway.spec.class);
@@ -136,7 +137,7 @@ pub(in crate::diagnosis) const C5: Rule = Rule {
                 )
             };
             findings.add(
-                Finding::new("NGF-C5", Severity::Error, name, title)
+                Finding::new(Code::C5, Severity::Error, name, title)
                     .condition_if(&class, conflict)
                     .scope([&class])
                     .breaks("it gets no status, no data plane and no address")
@@ -156,7 +157,7 @@ pub(in crate::diagnosis::rules) fn gateway_api_version() -> Command {
 /// A class that is not in the files, which hold one of NGF's.
 fn class_not_given(gateway: &ObjectRef, class: &ObjectRef, classes: &[&str]) -> Finding {
     Finding::new(
-        "NGF-C5",
+        Code::C5,
         Severity::Warning,
         gateway,
         format!("Whether a controller manages {gateway} is not known: {class} is not in the files"),
@@ -171,12 +172,12 @@ fn class_not_given(gateway: &ObjectRef, class: &ObjectRef, classes: &[&str]) -> 
 }
 
 pub(in crate::diagnosis) const C7: Rule = Rule {
-    code: "NGF-C7",
+    code: Code::C7,
     severity: Severity::Error,
     title: "The NginxProxy that a Gateway or GatewayClass names is missing or invalid",
     explanation: "NGF continues without it: what it should have set (logging, DNS resolver, IP family, the data plane's Deployment) does not take effect.",
     remedy: "Create or correct the NginxProxy.",
-    causes: &["NGF-R7", "NGF-S6"],
+    causes: &[Code::R7, Code::S6],
     check: |context, findings| {
         let classes = context
             .snapshot
@@ -215,7 +216,7 @@ pub(in crate::diagnosis) const C7: Rule = Rule {
                 .collect();
             findings.add(
                 Finding::new(
-                    "NGF-C7",
+                    Code::C7,
                     Severity::Error,
                     name,
                     format!(

@@ -2,9 +2,10 @@
 
 use crate::{
     diagnosis::{
+        code::Code,
         context::Context,
         finding::{Finding, Severity},
-        registry::Rule,
+        rule::Rule,
         rules::condition::data_plane::look_at_pods,
     },
     model::{
@@ -17,13 +18,20 @@ use crate::{
 const CONTAINER: &str = "nginx-gateway";
 
 pub(in crate::diagnosis) const C8: Rule = Rule {
-    code: "NGF-C8",
+    code: Code::C8,
     severity: Severity::Warning,
     title: "NGF's control plane has no ready pod",
     explanation: "nginx continues with the configuration that it has. Nothing that changes takes effect, no status is written, endpoints that come and go are not followed, and renewed certificates do not arrive; every condition stays as it was.",
     remedy: "Look at the control plane's pods and their log.",
     causes: &[
-        "NGF-C6", "NGF-D3", "NGF-D4", "NGF-D5", "NGF-D6", "NGF-S7", "NGF-S8", "NGF-S9",
+        Code::C6,
+        Code::D3,
+        Code::D4,
+        Code::D5,
+        Code::D6,
+        Code::S7,
+        Code::S8,
+        Code::S9,
     ],
     check: |context, findings| {
         for workload in controllers(context) {
@@ -37,7 +45,7 @@ pub(in crate::diagnosis) const C8: Rule = Rule {
             };
             findings.add(
                 Finding::new(
-                    "NGF-C8",
+                    Code::C8,
                     Severity::Warning,
                     name,
                     format!("NGF's control plane, {name}, has no ready pod: {pods}"),

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use crate::{
     command::Command,
     diagnosis::{
+        code::Code,
         finding::{Finding, Mark, Remedy, Severity},
-        registry::Rule,
+        rule::Rule,
         rules::{logs::refused_configuration, snippets::repeated},
         words::condition,
     },
@@ -17,12 +18,12 @@ use crate::{
 const GATEWAY_NAME: &str = "gateway.networking.k8s.io/gateway-name";
 
 pub(in crate::diagnosis) const D1: Rule = Rule {
-    code: "NGF-D1",
+    code: Code::D1,
     severity: Severity::Error,
     title: "nginx could not load the Gateway's configuration, and keeps the old one",
     explanation: "NGF wrote a configuration that nginx refuses: Programmed is False/Invalid for the Gateway and its listeners. What was configured before still works; nothing that changed since takes effect, for any route of the Gateway.",
     remedy: "Find what nginx refuses in the message or in the data plane's log ([emerg]).",
-    causes: &["NGF-S2", "NGF-S3"],
+    causes: &[Code::S2, Code::S3],
     check: |context, findings| {
         for (name, (gateway, _)) in &context.gateways {
             let programmed =
@@ -36,7 +37,7 @@ pub(in crate::diagnosis) const D1: Rule = Rule {
             };
             findings.explain(name, "Programmed");
             let mut finding = Finding::new(
-                "NGF-D1",
+                Code::D1,
                 Severity::Error,
                 name,
                 format!("nginx of {name} could not load its configuration, and keeps the old one"),
@@ -73,7 +74,7 @@ pub(in crate::diagnosis) const D1: Rule = Rule {
 };
 
 pub(in crate::diagnosis) const D2: Rule = Rule {
-    code: "NGF-D2",
+    code: Code::D2,
     severity: Severity::Error,
     title: "The Gateway's data plane has no ready pod",
     explanation: "NGF makes a Deployment or DaemonSet for each Gateway. Programmed stays True without a pod: nothing answers at the Gateway's address all the same.",
@@ -102,7 +103,7 @@ pub(in crate::diagnosis) const D2: Rule = Rule {
             };
             findings.add(
                 Finding::new(
-                    "NGF-D2",
+                    Code::D2,
                     Severity::Error,
                     name,
                     format!("The data plane of {name} has no ready pod: {what} {pods}"),

@@ -10,10 +10,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     diagnosis::{
+        code::Code,
         context::Context,
         engine::Findings,
         finding::{Finding, Mark, Severity},
-        registry::Rule,
+        rule::Rule,
         words::list,
     },
     model::{
@@ -46,14 +47,14 @@ enum Family {
 }
 
 impl Family {
-    fn code(self) -> &'static str {
+    fn code(self) -> Code {
         match self {
-            Self::Class => "NGF-S1",
-            Self::Gateway => "NGF-S2",
-            Self::Listener => "NGF-S3",
-            Self::Route => "NGF-S4",
-            Self::Policy => "NGF-S5",
-            Self::Other => "NGF-S6",
+            Self::Class => Code::S1,
+            Self::Gateway => Code::S2,
+            Self::Listener => Code::S3,
+            Self::Route => Code::S4,
+            Self::Policy => Code::S5,
+            Self::Other => Code::S6,
         }
     }
 }
@@ -256,7 +257,7 @@ fn parents<'a>(
 }
 
 macro_rules! repeats {
-    ($name:ident, $family:ident, $code:literal, $title:literal, $causes:expr) => {
+    ($name:ident, $family:ident, $code:expr, $title:literal, $causes:expr) => {
         pub(in crate::diagnosis) const $name: Rule = Rule {
             code: $code,
             severity: Severity::Error,
@@ -272,31 +273,31 @@ macro_rules! repeats {
 repeats!(
     S1,
     Class,
-    "NGF-S1",
+    Code::S1,
     "A condition of the GatewayClass says that something is wrong",
-    &["NGF-S2", "NGF-S3", "NGF-S4", "NGF-S5", "NGF-D1"]
+    &[Code::S2, Code::S3, Code::S4, Code::S5, Code::D1]
 );
 
 repeats!(
     S2,
     Gateway,
-    "NGF-S2",
+    Code::S2,
     "A condition of the Gateway says that something is wrong",
-    &["NGF-S3", "NGF-S4"]
+    &[Code::S3, Code::S4]
 );
 
 repeats!(
     S3,
     Listener,
-    "NGF-S3",
+    Code::S3,
     "A condition of a listener says that something is wrong",
-    &["NGF-S4"]
+    &[Code::S4]
 );
 
 repeats!(
     S4,
     Route,
-    "NGF-S4",
+    Code::S4,
     "A condition of a route says that something is wrong",
     &[]
 );
@@ -304,17 +305,17 @@ repeats!(
 repeats!(
     S5,
     Policy,
-    "NGF-S5",
+    Code::S5,
     "A condition of a BackendTLSPolicy says that something is wrong",
-    &["NGF-S4"]
+    &[Code::S4]
 );
 
 repeats!(
     S6,
     Other,
-    "NGF-S6",
+    Code::S6,
     "A condition of one of NGF's own objects says that something is wrong",
-    &["NGF-S1", "NGF-S2", "NGF-S4"]
+    &[Code::S1, Code::S2, Code::S4]
 );
 
 /// What no other rule explained, one finding for each cause: the same words about several objects

@@ -6,10 +6,11 @@ use super::{ngf_would_say, told};
 use crate::{
     command::Command,
     diagnosis::{
+        code::Code,
         context::Context,
         finding::{Finding, Remedy, Severity},
         ngf::{Difference, predict},
-        registry::Rule,
+        rule::Rule,
         words::list,
     },
     model::{
@@ -20,12 +21,12 @@ use crate::{
 };
 
 pub(in crate::diagnosis) const S7: Rule = Rule {
-    code: "NGF-S7",
+    code: Code::S7,
     severity: Severity::Warning,
     title: "NGF has not looked at the last change of an object",
     explanation: "observedGeneration of its conditions is behind the object's generation: what they say is about an older spec. The controller is down, restarting, overloaded, or does not watch the namespace.",
     remedy: "Look at the controller's pod and log.",
-    causes: &["NGF-D5"],
+    causes: &[Code::D5],
     check: |context, findings| {
         let mut stale: BTreeMap<&ObjectRef, (i64, i64)> = BTreeMap::new();
         for told in told(context) {
@@ -48,7 +49,7 @@ pub(in crate::diagnosis) const S7: Rule = Rule {
             several => format!("{first} and {} more", several - 1),
         };
         let finding = Finding::new(
-            "NGF-S7",
+            Code::S7,
             Severity::Warning,
             first,
             format!("NGF has not looked at the last change of {whom}"),
@@ -69,12 +70,12 @@ pub(in crate::diagnosis) const S7: Rule = Rule {
 };
 
 pub(in crate::diagnosis) const S8: Rule = Rule {
-    code: "NGF-S8",
+    code: Code::S8,
     severity: Severity::Warning,
     title: "NGF has written no status into objects that it should look after",
     explanation: "A Gateway of its class, a route that one of its Gateways takes, or a policy on such a route's backend gets a status within a second. Without one the controller is down, does not watch the namespace, or started before the kind's CRD was installed (BackendTLSPolicy v1: upgrade the CRDs, then restart NGF).",
     remedy: "Look at the controller's pod and log; restart it after installing CRDs.",
-    causes: &["NGF-D5", "NGF-B9"],
+    causes: &[Code::D5, Code::B9],
     check: |context, findings| {
         if context.is_files() && !is_of_a_cluster(context) {
             return;
@@ -121,7 +122,7 @@ pub(in crate::diagnosis) const S8: Rule = Rule {
             .iter()
             .all(|name| name.kind == Kind::BackendTLSPolicy);
         let mut finding = Finding::new(
-            "NGF-S8",
+            Code::S8,
             Severity::Warning,
             first,
             format!("NGF has written no status into {whom}"),
@@ -156,7 +157,7 @@ fn is_of_a_cluster(context: &Context<'_>) -> bool {
 }
 
 pub(in crate::diagnosis) const S9: Rule = Rule {
-    code: "NGF-S9",
+    code: Code::S9,
     severity: Severity::Warning,
     title: "A status says that all is well, and NGF would not say so of the objects as they are",
     explanation: "NGF writes a status when something that it watches changes. Where a Secret, Service or ReferenceGrant is gone or broken and the conditions that depend on it stay True at the object's own generation, the controller is down, is behind, or does not watch what changed. nginx serves by the last configuration that it was given.",
@@ -179,7 +180,7 @@ pub(in crate::diagnosis) const S9: Rule = Rule {
         };
         let whom = list(found.keys(), 2);
         let mut finding = Finding::new(
-            "NGF-S9",
+            Code::S9,
             Severity::Warning,
             first,
             format!("The status of {whom} is not what NGF would write today"),

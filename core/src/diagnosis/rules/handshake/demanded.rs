@@ -5,20 +5,21 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{code::code_of, remedy::name_client_certificate};
 use crate::{
     diagnosis::{
+        code::Code,
         evidence::Probed,
         finding::{Finding, Mark, Severity},
-        registry::Rule,
+        rule::Rule,
     },
     model::{kind::Kind, object::ObjectRef},
 };
 
 pub(in crate::diagnosis) const G8: Rule = Rule {
-    code: "NGF-G8",
+    code: Code::G8,
     severity: Severity::Error,
     title: "The Gateway names no client certificate, and a backend demands one",
     explanation: "Without spec.tls.backend.clientCertificateRef nginx presents none, and no condition says that a backend wants one.",
     remedy: "Set spec.tls.backend.clientCertificateRef.",
-    causes: &["NGF-B1", "NGF-B10", "NGF-B11"],
+    causes: &[Code::B1, Code::B10, Code::B11],
     check: |context, findings| {
         let mut seen = BTreeSet::new();
         for probed in &context.probes {
@@ -31,7 +32,7 @@ pub(in crate::diagnosis) const G8: Rule = Rule {
             };
             let demanded = matches!(
                 code_of(probed, transcript),
-                Some("NGF-B1" | "NGF-B10" | "NGF-B11")
+                Some(Code::B1 | Code::B10 | Code::B11)
             ) && !transcript.client_certificate.sent;
             let names_none = gateway.spec.client_certificate_ref.is_none();
             if demanded
@@ -41,7 +42,7 @@ pub(in crate::diagnosis) const G8: Rule = Rule {
             {
                 findings.add(
                     Finding::new(
-                        "NGF-G8",
+                        Code::G8,
                         Severity::Error,
                         &plan.gateway,
                         format!(
@@ -69,7 +70,7 @@ pub(in crate::diagnosis) const G8: Rule = Rule {
 };
 
 pub(in crate::diagnosis) const K5: Rule = Rule {
-    code: "NGF-K5",
+    code: Code::K5,
     severity: Severity::Warning,
     title: "A probe could not be run",
     explanation: "What the backend would do is not known: the tool could not read what it needs, or the way to the backend failed.",
@@ -92,7 +93,7 @@ pub(in crate::diagnosis) const K5: Rule = Rule {
                 1 => format!("{first} could not be probed: {why}"),
                 many => format!("{many} Services could not be probed: {why}"),
             };
-            let mut finding = Finding::new("NGF-K5", Severity::Warning, first, title)
+            let mut finding = Finding::new(Code::K5, Severity::Warning, first, title)
                 .unknown()
                 .scope(services.iter().copied());
             finding.marks.clear();

@@ -23,12 +23,13 @@ use ngf_tls::transcript::{Outcome, Transcript};
 
 use crate::{
     diagnosis::{
+        code::Code,
         context::Context,
         engine::Findings,
         evidence::Probed,
         finding::{Finding, Mark, Severity},
         plan::ProbePlan,
-        registry::Rule,
+        rule::Rule,
         words::{self, list},
     },
     model::object::ObjectRef,
@@ -36,14 +37,14 @@ use crate::{
 use ngf_text::host_and_port;
 
 macro_rules! probed {
-    ($name:ident, $code:literal, $severity:ident, $title:literal, $explanation:literal, $remedy:literal) => {
+    ($name:ident, $code:expr, $severity:ident, $title:literal, $explanation:literal, $remedy:literal) => {
         pub(in crate::diagnosis) const $name: Rule = Rule {
             code: $code,
             severity: Severity::$severity,
             title: $title,
             explanation: $explanation,
             remedy: $remedy,
-            causes: &["NGF-T15", "NGF-T16", "NGF-T17", "NGF-T18", "NGF-R14"],
+            causes: &[Code::T15, Code::T16, Code::T17, Code::T18, Code::R14],
             check: |context, findings| {
                 probed(context, findings, $code);
                 super::logs::said(context, findings, $code);
@@ -54,7 +55,7 @@ macro_rules! probed {
 
 probed!(
     T1,
-    "NGF-T1",
+    Code::T1,
     Error,
     "The CA that the policy names did not sign what the backend presents",
     "nginx builds a chain from the presented certificates to a root in the bundle, and finds none: another CA, a CA that was rotated (same name, another key), or a missing intermediate. It logs verify code 21, 20, 19 or 7; clients get 502.",
@@ -63,7 +64,7 @@ probed!(
 
 probed!(
     T2,
-    "NGF-T2",
+    Code::T2,
     Error,
     "The backend's chain has more intermediates than nginx follows",
     "NGF renders proxy_ssl_verify_depth 4 since 2.6: four intermediates pass, five do not (verify code 20). Before, nginx's default of 1 held. Clients get 502.",
@@ -72,7 +73,7 @@ probed!(
 
 probed!(
     T3,
-    "NGF-T3",
+    Code::T3,
     Error,
     "The policy's bundle holds only an intermediate",
     "nginx does not accept partial chains: the self-signed root must be in the bundle (verify code 2). Clients get 502.",
@@ -81,7 +82,7 @@ probed!(
 
 probed!(
     T4,
-    "NGF-T4",
+    Code::T4,
     Error,
     "The backend presents a self-signed certificate that is not trusted",
     "Verify code 18. Using that very certificate as ca.crt would make nginx accept it. Clients get 502.",
@@ -90,7 +91,7 @@ probed!(
 
 probed!(
     T5,
-    "NGF-T5",
+    Code::T5,
     Error,
     "The backend's certificate, or one in its chain, has expired",
     "Verify code 10; it hides other faults, because nginx reports the last one. Requests on connections that are kept alive, or that resume a session, may still pass for a while. Clients get 502.",
@@ -99,7 +100,7 @@ probed!(
 
 probed!(
     T6,
-    "NGF-T6",
+    Code::T6,
     Error,
     "The backend's certificate is not valid yet",
     "Verify code 9. The clocks of issuer and node differ, or it was issued for later. Clients get 502.",
@@ -108,7 +109,7 @@ probed!(
 
 probed!(
     T7,
-    "NGF-T7",
+    Code::T7,
     Error,
     "The backend's certificate is not made for servers",
     "Verify code 26: its extended key usage lacks serverAuth, or a CA certificate is used as a leaf. Clients get 502.",
@@ -117,7 +118,7 @@ probed!(
 
 probed!(
     T8,
-    "NGF-T8",
+    Code::T8,
     Error,
     "The backend's certificate is for another name than the policy's hostname",
     "nginx checks the leaf against validation.hostname alone: its DNS names, or its common name where it has none. subjectAltNames of the policy are ignored by NGF. Clients get 502.",
@@ -125,22 +126,22 @@ probed!(
 );
 
 pub(in crate::diagnosis) const T9: Rule = Rule {
-    code: "NGF-T9",
+    code: Code::T9,
     severity: Severity::Error,
     title: "The policy's hostname is an IP address, which nginx never finds in an IP SAN",
     explanation: "OpenSSL's X509_check_host, which nginx uses, looks at DNS names and common names only. Where nothing was probed, the policy alone tells.",
     remedy: "Use a DNS name that the certificate carries.",
     causes: T1.causes,
     check: |context, findings| {
-        probed(context, findings, "NGF-T9");
-        super::logs::said(context, findings, "NGF-T9");
+        probed(context, findings, Code::T9);
+        super::logs::said(context, findings, Code::T9);
         super::presented::address_as_hostname(context, findings);
     },
 };
 
 probed!(
     T10,
-    "NGF-T10",
+    Code::T10,
     Error,
     "The backend does not know the server name that nginx sends",
     "nginx sends validation.hostname as server name, and the backend answers with alert 112 (unrecognized_name). Clients get 502.",
@@ -149,7 +150,7 @@ probed!(
 
 probed!(
     T11,
-    "NGF-T11",
+    Code::T11,
     Error,
     "nginx and the backend have no TLS version or cipher in common",
     "Alert 70 for the version, 40 for the cipher. Clients get 502.",
@@ -158,7 +159,7 @@ probed!(
 
 probed!(
     T12,
-    "NGF-T12",
+    Code::T12,
     Error,
     "The port does not speak TLS",
     "A policy takes effect on it, so nginx sends a ClientHello, and gets plain text (`wrong version number`; with OpenSSL 3.2 to 3.5 mostly `packet length too long`). Clients get 502.",
@@ -167,7 +168,7 @@ probed!(
 
 probed!(
     T13,
-    "NGF-T13",
+    Code::T13,
     Error,
     "The backend closes the connection during the handshake",
     "Without an alert. A server that waits for the PROXY protocol does so, and a sidecar with strict mutual TLS. Clients get 502.",
@@ -176,7 +177,7 @@ probed!(
 
 probed!(
     T14,
-    "NGF-T14",
+    Code::T14,
     Error,
     "nginx cannot connect to the backend, or gets no answer in time",
     "Refused or unreachable gives 502, a time-out 504. A NetworkPolicy that drops packets looks like a time-out, and only from where it applies.",
@@ -185,7 +186,7 @@ probed!(
 
 probed!(
     T22,
-    "NGF-T22",
+    Code::T22,
     Error,
     "The application answers too late, and TLS is fine",
     "The handshake is done and the request is sent; the answer does not come within nginx's proxy_read_timeout (60 s), or the connection stalls. It is neither the certificate nor the network's admission. Clients get 504.",
@@ -194,7 +195,7 @@ probed!(
 
 probed!(
     T20,
-    "NGF-T20",
+    Code::T20,
     Error,
     "nginx refuses the backend's certificate",
     "OpenSSL reports a verify error that has no entry of its own here. Clients get 502.",
@@ -203,7 +204,7 @@ probed!(
 
 probed!(
     T21,
-    "NGF-T21",
+    Code::T21,
     Error,
     "The TLS handshake with the backend fails",
     "With an alert or an error that has no entry of its own here. Clients get 502.",
@@ -212,7 +213,7 @@ probed!(
 
 probed!(
     B1,
-    "NGF-B1",
+    Code::B1,
     Error,
     "The backend demands a client certificate, and nginx presents none",
     "An nginx backend finishes the handshake and answers 400 `No required SSL certificate was sent`, in TLS 1.2 and 1.3 alike. The gateway passes it on.",
@@ -221,7 +222,7 @@ probed!(
 
 probed!(
     B2,
-    "NGF-B2",
+    Code::B2,
     Error,
     "The backend refuses the client certificate that nginx presents",
     "An nginx backend answers 400 `The SSL certificate error`; its log, at level info, says why. Where the evidence allows, a certificate that has expired (NGF-B3), the wrong usage (NGF-B4), a missing intermediate (NGF-B5) and a wrong CA in the backend (NGF-B6) are told apart from a client certificate of the wrong CA.",
@@ -230,7 +231,7 @@ probed!(
 
 probed!(
     B3,
-    "NGF-B3",
+    Code::B3,
     Error,
     "The backend refuses the client certificate, which is expired or not yet valid",
     "An nginx backend answers 400 `The SSL certificate error`. NGF presents the certificate whatever its dates.",
@@ -239,7 +240,7 @@ probed!(
 
 probed!(
     B4,
-    "NGF-B4",
+    Code::B4,
     Error,
     "The backend refuses the client certificate, which is not made for clients",
     "Its extended key usage lacks clientAuth; an nginx backend answers 400 `The SSL certificate error`.",
@@ -248,7 +249,7 @@ probed!(
 
 probed!(
     B5,
-    "NGF-B5",
+    Code::B5,
     Error,
     "The client certificate's intermediate is missing from its tls.crt",
     "nginx sends what tls.crt holds and nothing else. The backend trusts the CA above the intermediate, gets the leaf alone, and finds no path: an nginx backend answers 400 `The SSL certificate error`. It is told apart from NGF-B2 where the intermediate is known: from an issuer's Secret, a ca.crt, or what the backend itself sends.",
@@ -257,7 +258,7 @@ probed!(
 
 probed!(
     B6,
-    "NGF-B6",
+    Code::B6,
     Error,
     "The backend trusts another CA for clients than the one that issued both sides' certificates",
     "The client certificate is from the CA that the backend's own certificate is from, or that its pods mount, and the backend asks for certificates of another, of which none is known: the wrong CA is mounted in it, or it has not loaded the right one. An nginx backend answers 400 `The SSL certificate error`.",
@@ -266,7 +267,7 @@ probed!(
 
 probed!(
     B7,
-    "NGF-B7",
+    Code::B7,
     Info,
     "The backend does not enforce mutual TLS",
     "It asks for no client certificate, or takes requests without one. TLS holds in one direction only.",
@@ -275,7 +276,7 @@ probed!(
 
 probed!(
     B8,
-    "NGF-B8",
+    Code::B8,
     Error,
     "The Host header selects another server than the TLS server name did",
     "nginx sends validation.hostname as server name, and passes the client's Host on. A backend whose server for the one verifies clients and differs from the other answers 421.",
@@ -284,7 +285,7 @@ probed!(
 
 probed!(
     B9,
-    "NGF-B9",
+    Code::B9,
     Error,
     "nginx speaks plain HTTP to a port that wants TLS",
     "No BackendTLSPolicy takes effect on the port. An nginx backend answers 400 `The plain HTTP request was sent to HTTPS port`; others close the connection.",
@@ -293,7 +294,7 @@ probed!(
 
 probed!(
     B10,
-    "NGF-B10",
+    Code::B10,
     Error,
     "The backend refuses the client certificate, or its absence, with an alert",
     "Alert 40 or 116: none was sent; 48: unknown CA; 45: expired; 42 or 43: not fit. nginx logs it at the handshake in TLS 1.2. Clients get 502.",
@@ -302,7 +303,7 @@ probed!(
 
 probed!(
     B11,
-    "NGF-B11",
+    Code::B11,
     Error,
     "The backend refuses the client certificate, or its absence, after the handshake",
     "In TLS 1.3 the server judges the client's certificate when the client believes the handshake is done: nginx logs the alert, or a bare reset, while reading the response header. Clients get 502.",
@@ -311,7 +312,7 @@ probed!(
 
 probed!(
     B15,
-    "NGF-B15",
+    Code::B15,
     Error,
     "The backend refuses the client certificate because of its certificate revocation list",
     "A backend with ssl_crl looks up the client certificate in the CRL of its CA: a revoked one gives verify code 23. Without a CRL of that CA (code 3), or with an expired one (code 12), it refuses every client certificate. The backend logs the code and answers 400.",
@@ -320,7 +321,7 @@ probed!(
 
 probed!(
     B16,
-    "NGF-B16",
+    Code::B16,
     Error,
     "The backend does not speak HTTP/2, which nginx speaks to it",
     "nginx speaks HTTP/2 to the backends of a GRPCRoute and, since NGF 2.7, to ports with appProtocol kubernetes.io/h2c; over TLS it offers h2 by ALPN and nothing else. A backend that serves other protocols only ends the handshake with alert 120 (no_application_protocol), or takes the connection and answers in HTTP/1.1, which nginx reads as a frame that is too large. Clients get 502.",
@@ -348,12 +349,12 @@ pub(super) fn incomplete_by_log(
 }
 
 /// What a refused client certificate can mean.
-const REFUSED: [&str; 5] = ["NGF-B2", "NGF-B3", "NGF-B4", "NGF-B5", "NGF-B6"];
+const REFUSED: [Code; 5] = [Code::B2, Code::B3, Code::B4, Code::B5, Code::B6];
 
 type Seen<'a> = (&'a Probed, &'a Transcript);
 
 /// Probes of one Service port from one Gateway that ended alike make one finding.
-fn probed(context: &Context<'_>, findings: &mut Findings, code: &'static str) {
+fn probed(context: &Context<'_>, findings: &mut Findings, code: Code) {
     let mut groups: BTreeMap<_, (Vec<Seen<'_>>, BTreeSet<String>)> = BTreeMap::new();
     for probed in &context.probes {
         let Ok(transcript) = &probed.result else {
@@ -366,7 +367,7 @@ fn probed(context: &Context<'_>, findings: &mut Findings, code: &'static str) {
         all.insert(host_and_port(&plan.endpoint.address, plan.endpoint.port));
         let found = match code_of(probed, transcript) {
             // Why it was refused takes signatures to say.
-            Some("NGF-B2") if REFUSED.contains(&code) => {
+            Some(Code::B2) if REFUSED.contains(&code) => {
                 Some(refusal(context, plan, Some(transcript)).code())
             }
             found => found,
@@ -400,7 +401,7 @@ fn probed(context: &Context<'_>, findings: &mut Findings, code: &'static str) {
 }
 
 /// What fails from one data-plane pod only: its own finding, unless what stands on its disk says why (D3).
-fn from_unfit_pods(context: &Context<'_>, findings: &mut Findings, code: &'static str) {
+fn from_unfit_pods(context: &Context<'_>, findings: &mut Findings, code: Code) {
     let mut pods: BTreeMap<&ObjectRef, Vec<Seen<'_>>> = BTreeMap::new();
     for (pod, probed) in &context.unfit {
         if let Ok(transcript) = &probed.result
@@ -411,7 +412,7 @@ fn from_unfit_pods(context: &Context<'_>, findings: &mut Findings, code: &'stati
     }
     for (pod, alike) in pods {
         let is_known = findings.iter().any(|finding| {
-            finding.code == "NGF-D3" && finding.objects().any(|object| object == pod)
+            finding.code == Code::D3 && finding.objects().any(|object| object == pod)
         });
         let endpoints: BTreeSet<_> = alike
             .iter()
@@ -435,7 +436,7 @@ fn from_unfit_pods(context: &Context<'_>, findings: &mut Findings, code: &'stati
 
 fn finding(
     context: &Context<'_>,
-    code: &'static str,
+    code: Code,
     alike: &[Seen<'_>],
     endpoints: usize,
 ) -> Option<Finding> {
@@ -449,7 +450,7 @@ fn finding(
         })
         .collect();
     let severity = match code {
-        "NGF-B7" => Severity::Info,
+        Code::B7 => Severity::Info,
         // One endpoint of several is enough: nginx can never use it. That it tries the next one, so that
         // clients mostly get an answer, the effect says (T16).
         _ => Severity::Error,
@@ -490,7 +491,7 @@ fn finding(
     {
         finding = finding.evidence("answer", answer_text(answer.status, &answer.body), &place);
     }
-    if code != "NGF-B7" {
+    if code != Code::B7 {
         finding = finding.breaks(effect(context, plan, transcript, failing.len(), endpoints));
     }
     Some(match remedy(context, code, plan, transcript) {

@@ -8,9 +8,10 @@ use ngf_tls::transcript::Transcript;
 use super::{Probed, code::client_leaf};
 use crate::{
     diagnosis::{
+        code::Code,
         context::Context,
         finding::{Finding, Severity},
-        registry::Rule,
+        rule::Rule,
         words::list,
     },
     model::object::ObjectRef,
@@ -28,12 +29,12 @@ fn results<'a>(context: &'a Context<'_>) -> impl Iterator<Item = (&'a Probed, &'
 type Asked<'a> = BTreeMap<(&'a ObjectRef, u16), (bool, &'a Probed, &'a [String])>;
 
 pub(in crate::diagnosis) const G11: Rule = Rule {
-    code: "NGF-G11",
+    code: Code::G11,
     severity: Severity::Error,
     title: "The backends of one Gateway ask for client certificates of different CAs, and nginx has one for all",
     explanation: "NGF renders one proxy_ssl_certificate for the whole Gateway; the Gateway API has no override for a Service (GEP-3155). A certificate that one backend trusts is refused by another whose CA is another.",
     remedy: "Let the backends trust one CA, or use a Gateway for each CA.",
-    causes: &["NGF-B2", "NGF-B5", "NGF-B6", "NGF-B10", "NGF-B11"],
+    causes: &[Code::B2, Code::B5, Code::B6, Code::B10, Code::B11],
     check: |context, findings| {
         let mut asked: BTreeMap<&ObjectRef, Asked<'_>> = BTreeMap::new();
         for (probed, transcript) in results(context) {
@@ -70,7 +71,7 @@ pub(in crate::diagnosis) const G11: Rule = Rule {
             );
             findings.add(
                 Finding::new(
-                    "NGF-G11",
+                    Code::G11,
                     Severity::Error,
                     gateway,
                     format!("{gateway} has one client certificate for all backends; {one} trusts its CA, and {labels} another"),
@@ -85,7 +86,7 @@ pub(in crate::diagnosis) const G11: Rule = Rule {
 };
 
 pub(in crate::diagnosis) const B12: Rule = Rule {
-    code: "NGF-B12",
+    code: Code::B12,
     severity: Severity::Warning,
     title: "The backend's nginx refuses resumed TLS 1.3 sessions under another server name",
     explanation: "nginx 1.27.4 to 1.29.1 refuses a resumed session with a client certificate where its server name is another than that of the session. The gateway's nginx keeps sessions for each server of an upstream, and the upstream belongs to the Service's port. Two names for one upstream come of NGF-R2 only: a Service without a policy shares one rule with a backend of one policy, and another rule with a backend of another. Some requests for it fail then.",
@@ -135,7 +136,7 @@ pub(in crate::diagnosis) const B12: Rule = Rule {
             let endpoint = host_and_port(address, port);
             findings.add(
                 Finding::new(
-                    "NGF-B12",
+                    Code::B12,
                     Severity::Warning,
                     &probed.plan.service,
                     format!(

@@ -4,6 +4,7 @@
 use ngf_tls::{certificate::CertificateFacts, transcript::Transcript};
 
 use super::code::client_leaf;
+use crate::diagnosis::code::Code;
 use crate::{
     diagnosis::{
         context::Context,
@@ -73,13 +74,13 @@ pub(in crate::diagnosis::rules) enum Doubt {
 }
 
 impl Refusal<'_> {
-    pub(in crate::diagnosis::rules) fn code(&self) -> &'static str {
+    pub(in crate::diagnosis::rules) fn code(&self) -> Code {
         match self {
-            Self::NotValid => "NGF-B3",
-            Self::NotForClients => "NGF-B4",
-            Self::Incomplete(_) => "NGF-B5",
-            Self::OtherCaInBackend(_) => "NGF-B6",
-            Self::NotTrusted(_) | Self::TooDeep { .. } => "NGF-B2",
+            Self::NotValid => Code::B3,
+            Self::NotForClients => Code::B4,
+            Self::Incomplete(_) => Code::B5,
+            Self::OtherCaInBackend(_) => Code::B6,
+            Self::NotTrusted(_) | Self::TooDeep { .. } => Code::B2,
         }
     }
 }

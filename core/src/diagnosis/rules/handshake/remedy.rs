@@ -4,6 +4,7 @@ use ngf_tls::transcript::{Outcome, Transcript};
 use serde_json::json;
 
 use super::refusal::{Known, OtherCa, Refusal, refusal};
+use crate::diagnosis::code::Code;
 use crate::{
     command::Command,
     diagnosis::{
@@ -18,11 +19,11 @@ use crate::{
 
 pub(super) fn remedy(
     context: &Context<'_>,
-    code: &str,
+    code: Code,
     plan: &ProbePlan,
     transcript: &Transcript,
 ) -> Option<Remedy> {
-    if code.starts_with("NGF-B") {
+    if code.family() == 'B' {
         backend_refuses(context, code, plan, transcript)
     } else {
         gateway_refuses(context, code, plan, transcript)
@@ -31,12 +32,12 @@ pub(super) fn remedy(
 
 fn gateway_refuses(
     context: &Context<'_>,
-    code: &str,
+    code: Code,
     plan: &ProbePlan,
     transcript: &Transcript,
 ) -> Option<Remedy> {
     // Another name for the same CA changes nothing: nginx has not read the one that is named.
-    if matches!(code, "NGF-T1" | "NGF-T3" | "NGF-T4")
+    if matches!(code, Code::T1 | Code::T3 | Code::T4)
         && change::named_ca_signed(context, plan, transcript)
     {
         return Some(Remedy::say(format!(
@@ -44,7 +45,7 @@ fn gateway_refuses(
             plan.tls.as_ref().map(|tls| &tls.policy)?
         )));
     }
-    if matches!(code, "NGF-T1" | "NGF-T3" | "NGF-T4")
+    if matches!(code, Code::T1 | Code::T3 | Code::T4)
         && let Some(remedy) = change::ca_that_signed(context, plan, transcript)
     {
         return Some(remedy);
@@ -52,43 +53,43 @@ fn gateway_refuses(
     let policy = plan.tls.as_ref().map(|tls| &tls.policy);
     let leaf = transcript.server_chain.first();
     Some(match code {
-        "NGF-T1" | "NGF-T4" => Remedy::say(format!(
+        Code::T1 | Code::T4 => Remedy::say(format!(
             "Name in {} the CA that signed the backend's certificate{}, or reissue the certificate from the CA that is named.",
             policy?,
             leaf.map_or_else(String::new, |leaf| format!(" ({})", leaf.issuer))
         )),
-        "NGF-T3" => {
+        Code::T3 => {
             Remedy::say("Add the self-signed root to ca.crt: nginx accepts no partial chain.")
         }
-        "NGF-T5" | "NGF-T6" | "NGF-T7" => Remedy::say(
+        Code::T5 | Code::T6 | Code::T7 => Remedy::say(
             "Renew the backend's certificate, and let the backend load it: many servers read it only at start.",
         ),
-        "NGF-T8" | "NGF-T9" => hostname(policy?, leaf.map_or(&[], |leaf| &leaf.dns_names)),
-        "NGF-T10" => match change::name_in_mounted(context, plan) {
+        Code::T8 | Code::T9 => hostname(policy?, leaf.map_or(&[], |leaf| &leaf.dns_names)),
+        Code::T10 => match change::name_in_mounted(context, plan) {
             Some(remedy) => remedy,
             None => Remedy::say(format!(
                 "Set validation.hostname of {} to a name that the backend serves.",
                 policy?
             )),
         },
-        "NGF-T12" => match change::tls_port(context, plan) {
+        Code::T12 => match change::tls_port(context, plan) {
             Some(remedy) => remedy,
             None => Remedy::say(format!(
                 "Let the route refer to the Service's TLS port, or take port {} out of {} with a sectionName.",
                 plan.port, policy?
             )),
         },
-        "NGF-T13" => pod_log(
+        Code::T13 => pod_log(
             plan,
             "Look at the backend's log of that moment: a PROXY protocol listener or a sidecar closes like this.",
             None,
         )?,
-        "NGF-T14" if is_silent(transcript) => pod_log(
+        Code::T14 if is_silent(transcript) => pod_log(
             plan,
             "The port accepts connections, so that no NetworkPolicy is the reason: see whether the process hangs, is overloaded or waits for another protocol.",
             None,
         )?,
-        "NGF-T14" => pod_log(
+        Code::T14 => pod_log(
             plan,
             "See whether the process listens there, and whether a NetworkPolicy stands between.",
             Some("networkpolicies"),
@@ -135,7 +136,7 @@ fn pod_log(plan: &ProbePlan, what: &str, resource: Option<&'static str>) -> Opti
 
 fn backend_refuses(
     context: &Context<'_>,
-    code: &str,
+    code: Code,
     plan: &ProbePlan,
     transcript: &Transcript,
 ) -> Option<Remedy> {
@@ -144,20 +145,20 @@ fn backend_refuses(
         .as_ref()
         .and_then(|tls| tls.client_certificate.as_ref());
     Some(match code {
-        "NGF-B1" | "NGF-B10" | "NGF-B11" if client.is_none() => {
+        Code::B1 | Code::B10 | Code::B11 if client.is_none() => {
             name_client_certificate(context, &plan.gateway, &plan.service)
         }
-        "NGF-B1" => Remedy::say(format!(
+        Code::B1 => Remedy::say(format!(
             "{} names {}, but nginx did not present it: see whether the Gateway is programmed.",
             plan.gateway, client?
         )),
-        "NGF-B2"
+        Code::B2
             if let Refusal::TooDeep { intermediates, .. } =
                 refusal(context, plan, Some(transcript)) =>
         {
             deeper(intermediates)
         }
-        "NGF-B2" | "NGF-B10" | "NGF-B11" => {
+        Code::B2 | Code::B10 | Code::B11 => {
             let cas = &transcript.client_certificate.acceptable_cas;
             let from = if cas.is_empty() {
                 String::new()
@@ -169,24 +170,24 @@ fn backend_refuses(
                 client?
             ))
         }
-        "NGF-B5" | "NGF-B6" => match refusal(context, plan, Some(transcript)) {
+        Code::B5 | Code::B6 => match refusal(context, plan, Some(transcript)) {
             Refusal::Incomplete(missing) => complete(context, client?, &missing),
             Refusal::OtherCaInBackend(other) => mount(plan, &other),
             _ => return None,
         },
-        "NGF-B3" | "NGF-B4" => expiry::reissue(context, client?),
-        "NGF-B16" => Remedy::say(format!(
+        Code::B3 | Code::B4 => expiry::reissue(context, client?),
+        Code::B16 => Remedy::say(format!(
             "Let the backend behind {}:{} serve HTTP/2, over TLS with h2 among its ALPN protocols (nginx: listen … ssl http2).",
             plan.service, plan.port
         )),
-        "NGF-B8" => Remedy::manifest(
+        Code::B8 => Remedy::manifest(
             "Let the policy's hostname and the Host header be one, by changing the one or rewriting the other.",
             &json!({"filters": [{
                 "type": "URLRewrite",
                 "urlRewrite": {"hostname": plan.tls.as_ref()?.hostname},
             }]}),
         ),
-        "NGF-B9" => change::policy_for(context, &plan.service)
+        Code::B9 => change::policy_for(context, &plan.service)
             .unwrap_or_else(|| policy_to_complete(context, &plan.service)),
         _ => return None,
     })

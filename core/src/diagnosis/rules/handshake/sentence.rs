@@ -3,6 +3,7 @@
 use ngf_tls::transcript::{Outcome, Transcript};
 
 use super::refusal::{Refusal, refusal};
+use crate::diagnosis::code::Code;
 use crate::{
     diagnosis::{
         context::Context,
@@ -101,11 +102,11 @@ pub(in crate::diagnosis::rules) fn too_deep(intermediates: usize, depth: u32) ->
 }
 
 /// Where to look first.
-pub(in crate::diagnosis::rules) fn subject<'a>(code: &str, plan: &'a ProbePlan) -> &'a ObjectRef {
+pub(in crate::diagnosis::rules) fn subject<'a>(code: Code, plan: &'a ProbePlan) -> &'a ObjectRef {
     let policy = plan.tls.as_ref().map_or(&plan.service, |tls| &tls.policy);
     match code {
-        "NGF-T1" | "NGF-T3" | "NGF-T8" | "NGF-T9" | "NGF-T10" | "NGF-T12" | "NGF-B8" => policy,
-        "NGF-B1" | "NGF-B2" | "NGF-B3" | "NGF-B4" | "NGF-B5" | "NGF-B10" | "NGF-B11" => {
+        Code::T1 | Code::T3 | Code::T8 | Code::T9 | Code::T10 | Code::T12 | Code::B8 => policy,
+        Code::B1 | Code::B2 | Code::B3 | Code::B4 | Code::B5 | Code::B10 | Code::B11 => {
             &plan.gateway
         }
         _ => &plan.service,
@@ -114,7 +115,7 @@ pub(in crate::diagnosis::rules) fn subject<'a>(code: &str, plan: &'a ProbePlan) 
 
 pub(super) fn title(
     context: &Context<'_>,
-    code: &str,
+    code: Code,
     plan: &ProbePlan,
     transcript: &Transcript,
 ) -> String {
@@ -126,77 +127,77 @@ pub(super) fn title(
     let trust = tls.map_or_else(String::new, trust_text);
     let now = context.now.as_second();
     match code {
-        "NGF-T1" | "NGF-T3" | "NGF-T4" if change::named_ca_signed(context, plan, transcript) => {
+        Code::T1 | Code::T3 | Code::T4 if change::named_ca_signed(context, plan, transcript) => {
             format!(
                 "nginx goes by an older CA than {}, which signed what {service} presents",
                 tls.map_or_else(String::new, |tls| tls.trust.to_string())
             )
         }
-        "NGF-T1" => format!("{trust} did not sign the certificate that {service} presents"),
-        "NGF-T2" => format!(
+        Code::T1 => format!("{trust} did not sign the certificate that {service} presents"),
+        Code::T2 => format!(
             "{service} sends {} intermediates, and nginx follows {}",
             transcript.server_chain.len().saturating_sub(1),
             tls.map_or(4, |tls| tls.verify_depth)
         ),
-        "NGF-T3" => format!("{trust} holds no root for the certificate that {service} presents"),
-        "NGF-T4" => {
+        Code::T3 => format!("{trust} holds no root for the certificate that {service} presents"),
+        Code::T4 => {
             format!("{service} presents a self-signed certificate that {trust} does not hold")
         }
-        "NGF-T5" => match leaf.filter(|leaf| leaf.not_after < now) {
+        Code::T5 => match leaf.filter(|leaf| leaf.not_after < now) {
             Some(leaf) => format!(
                 "The certificate that {service} presents expired {} ago",
                 words::span(now - leaf.not_after)
             ),
             None => format!("A certificate above the one that {service} presents has expired"),
         },
-        "NGF-T6" => format!("The certificate that {service} presents is not valid yet"),
-        "NGF-T7" => format!("The certificate that {service} presents is not made for servers"),
-        "NGF-T8" => format!(
+        Code::T6 => format!("The certificate that {service} presents is not valid yet"),
+        Code::T7 => format!("The certificate that {service} presents is not made for servers"),
+        Code::T8 => format!(
             "The certificate that {service} presents is not for {hostname}, which the policy asks for"
         ),
-        "NGF-T9" => format!(
+        Code::T9 => format!(
             "The policy's hostname {hostname} is an IP address, which nginx finds in no certificate's IP SAN"
         ),
-        "NGF-T10" => format!("{service} does not know the name {hostname}"),
-        "NGF-T11" => format!("nginx and {service} have no TLS version or cipher in common"),
-        "NGF-T12" => format!("{service} does not speak TLS, and a policy makes nginx speak it"),
-        "NGF-T13" => format!("{service} closes the connection during the handshake"),
-        "NGF-T14" if nginx.outcome == Outcome::Timeout => {
+        Code::T10 => format!("{service} does not know the name {hostname}"),
+        Code::T11 => format!("nginx and {service} have no TLS version or cipher in common"),
+        Code::T12 => format!("{service} does not speak TLS, and a policy makes nginx speak it"),
+        Code::T13 => format!("{service} closes the connection during the handshake"),
+        Code::T14 if nginx.outcome == Outcome::Timeout => {
             format!("{service} does not answer in time")
         }
-        "NGF-T14" => format!("nginx cannot connect to {service}"),
-        "NGF-B1" => format!(
+        Code::T14 => format!("nginx cannot connect to {service}"),
+        Code::B1 => format!(
             "{service} demands a client certificate, and {} presents none",
             plan.gateway
         ),
-        "NGF-B3" => format!(
+        Code::B3 => format!(
             "{service} refuses the client certificate of {}, which is not valid now",
             plan.gateway
         ),
-        "NGF-B4" => format!(
+        Code::B4 => format!(
             "{service} refuses the client certificate of {}, which is not made for clients",
             plan.gateway
         ),
-        "NGF-B5" | "NGF-B6" => refused(context, plan, transcript, &service),
-        "NGF-B7" if transcript.client_certificate.requested => {
+        Code::B5 | Code::B6 => refused(context, plan, transcript, &service),
+        Code::B7 if transcript.client_certificate.requested => {
             format!("{service} asks for a client certificate and does not insist on one")
         }
-        "NGF-B7" => format!("{service} never asks for a client certificate: this is no mutual TLS"),
-        "NGF-B8" => format!(
+        Code::B7 => format!("{service} never asks for a client certificate: this is no mutual TLS"),
+        Code::B8 => format!(
             "{service} has another server for the Host {} than for the name {hostname}",
             plan.host
         ),
-        "NGF-B16" => format!("{service} does not speak HTTP/2, which nginx speaks to it"),
-        "NGF-B9" => format!("nginx speaks plain HTTP to {service}, which wants TLS"),
-        "NGF-B10" | "NGF-B11" if !transcript.client_certificate.sent => format!(
+        Code::B16 => format!("{service} does not speak HTTP/2, which nginx speaks to it"),
+        Code::B9 => format!("nginx speaks plain HTTP to {service}, which wants TLS"),
+        Code::B10 | Code::B11 if !transcript.client_certificate.sent => format!(
             "{service} demands a client certificate, and {} presents none",
             plan.gateway
         ),
-        "NGF-B2" | "NGF-B10" | "NGF-B11" => format!(
+        Code::B2 | Code::B10 | Code::B11 => format!(
             "{service} refuses the client certificate of {}",
             plan.gateway
         ),
-        "NGF-T20" => format!(
+        Code::T20 => format!(
             "nginx refuses the certificate that {service} presents: {}",
             nginx.verify_text.as_deref().unwrap_or("verify error")
         ),

@@ -7,6 +7,7 @@ use super::{
     refusal::{Doubt, Known, Refusal, refusal},
     sentence::too_deep,
 };
+use crate::diagnosis::code::Code;
 use crate::{
     diagnosis::{
         context::Context,
@@ -21,7 +22,7 @@ use crate::{
 
 pub(super) fn explain(
     context: &Context<'_>,
-    code: &str,
+    code: Code,
     plan: &ProbePlan,
     transcript: &Transcript,
     mut finding: Finding,
@@ -29,7 +30,7 @@ pub(super) fn explain(
     let presented = format!("presented by {}:{}", plan.service.path(), plan.port);
     let leaf = transcript.server_chain.first();
     match code {
-        "NGF-T1" | "NGF-T2" | "NGF-T3" | "NGF-T4" | "NGF-T20" => {
+        Code::T1 | Code::T2 | Code::T3 | Code::T4 | Code::T20 => {
             for facts in transcript.server_chain.iter().take(2) {
                 finding = finding.evidence(
                     "certificate",
@@ -50,16 +51,16 @@ pub(super) fn explain(
                         .map_or_else(String::new, |tls| tls.trust.to_string()),
                 );
             }
-            if code == "NGF-T1" {
+            if code == Code::T1 {
                 finding = same_name_other_key(context, plan, transcript, finding);
             }
             finding
         }
-        "NGF-T5" | "NGF-T6" => match leaf {
+        Code::T5 | Code::T6 => match leaf {
             Some(leaf) => finding.evidence("valid", expiry::validity(leaf), presented),
             None => finding,
         },
-        "NGF-T7" => match leaf {
+        Code::T7 => match leaf {
             Some(leaf) => finding.evidence(
                 "extended key usage",
                 list(&leaf.extended_key_usage, 6),
@@ -67,18 +68,18 @@ pub(super) fn explain(
             ),
             None => finding,
         },
-        "NGF-T8" => match leaf {
+        Code::T8 => match leaf {
             Some(leaf) if leaf.dns_names.is_empty() => {
                 finding.evidence("subject (it has no DNS names)", &leaf.subject, presented)
             }
             Some(leaf) => finding.evidence("DNS names", list(&leaf.dns_names, 8), presented),
             None => finding,
         },
-        "NGF-B2" | "NGF-B5" | "NGF-B6" => {
+        Code::B2 | Code::B5 | Code::B6 => {
             finding = client_side(context, plan, transcript, finding);
             refused(context, plan, transcript, finding)
         }
-        "NGF-B1" | "NGF-B3" | "NGF-B4" | "NGF-B10" | "NGF-B11" => {
+        Code::B1 | Code::B3 | Code::B4 | Code::B10 | Code::B11 => {
             client_side(context, plan, transcript, finding)
         }
         _ => finding,

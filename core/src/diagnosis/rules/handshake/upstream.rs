@@ -9,10 +9,11 @@ use ngf_tls::transcript::{Outcome, Transcript};
 use super::code::code_of;
 use crate::{
     diagnosis::{
+        code::Code,
         context::Context,
         engine::Findings,
         finding::{Finding, Severity},
-        registry::Rule,
+        rule::Rule,
         words,
     },
     model::{kind::Kind, object::ObjectRef},
@@ -25,7 +26,7 @@ const SESSION_SECONDS: i64 = 7 * 24 * 60 * 60;
 /// What probes of one Service port from one Gateway showed.
 #[derive(Default)]
 struct Upstream<'a> {
-    failing: Vec<(&'a super::Probed, &'a Transcript, &'static str)>,
+    failing: Vec<(&'a super::Probed, &'a Transcript, Code)>,
     /// Endpoints, each once.
     endpoints: std::collections::BTreeSet<(String, u16)>,
     failing_endpoints: std::collections::BTreeSet<(String, u16)>,
@@ -56,7 +57,7 @@ fn broken<'a>(
     found
 }
 
-fn about(code: &'static str, upstream: &Upstream<'_>, title: impl Into<String>) -> Option<Finding> {
+fn about(code: Code, upstream: &Upstream<'_>, title: impl Into<String>) -> Option<Finding> {
     let (probed, _, _) = upstream.failing.first()?;
     let plan = &probed.plan;
     let mut finding = Finding::new(code, Severity::Info, &plan.service, title)
@@ -66,7 +67,7 @@ fn about(code: &'static str, upstream: &Upstream<'_>, title: impl Into<String>) 
 }
 
 pub(in crate::diagnosis) const T15: Rule = Rule {
-    code: "NGF-T15",
+    code: Code::T15,
     severity: Severity::Error,
     title: "Every endpoint of an upstream fails, so that nginx's log hides the cause",
     explanation: "Where an upstream has several endpoints, nginx leaves one out for ten seconds after a failure. When all are out it logs `no live upstreams` instead of the cause, and answers 502 without a try. The line before the first of those names the cause.",
@@ -84,18 +85,18 @@ pub(in crate::diagnosis) const T15: Rule = Rule {
             );
             findings_add(
                 findings,
-                about("NGF-T15", upstream, title).map(|finding| {
+                about(Code::T15, upstream, title).map(|finding| {
                     finding
                         .because("After one failure nginx leaves an endpoint out for ten seconds.")
                 }),
             );
         }
-        super::super::logs::left_out(context, findings, "NGF-T15");
+        super::super::logs::left_out(context, findings, Code::T15);
     },
 };
 
 pub(in crate::diagnosis) const T16: Rule = Rule {
-    code: "NGF-T16",
+    code: Code::T16,
     severity: Severity::Warning,
     title: "Some endpoints of an upstream fail, and nginx's retry hides it",
     explanation: "nginx tries the next endpoint when one fails, so that clients get 200, later; it logs `upstream server temporarily disabled` as a warning. Requests that may not be sent twice (POST after the request was passed on) can still fail.",
@@ -116,14 +117,14 @@ pub(in crate::diagnosis) const T16: Rule = Rule {
                 if failing == 1 { "fails" } else { "fail" },
                 words::list(names, 3)
             );
-            findings_add(findings, about("NGF-T16", upstream, title));
+            findings_add(findings, about(Code::T16, upstream, title));
         }
-        super::super::logs::left_out(context, findings, "NGF-T16");
+        super::super::logs::left_out(context, findings, Code::T16);
     },
 };
 
 pub(in crate::diagnosis) const T17: Rule = Rule {
-    code: "NGF-T17",
+    code: Code::T17,
     severity: Severity::Info,
     title: "Sessions that nginx made before the fault may still pass",
     explanation: "nginx resumes TLS sessions with an upstream, and a resumed session carries no certificate to check: requests can get 200 for as long as the backend takes the session, after its certificate expired. A probe never resumes one. TLS 1.3 bounds a session to seven days.",
@@ -135,7 +136,7 @@ pub(in crate::diagnosis) const T17: Rule = Rule {
             let ended = upstream
                 .failing
                 .iter()
-                .filter(|(_, _, code)| *code == "NGF-T5")
+                .filter(|(_, _, code)| *code == Code::T5)
                 .filter_map(|(_, transcript, _)| {
                     transcript
                         .server_chain
@@ -151,7 +152,7 @@ pub(in crate::diagnosis) const T17: Rule = Rule {
             );
             findings_add(
                 findings,
-                about("NGF-T17", upstream, title).map(|finding| {
+                about(Code::T17, upstream, title).map(|finding| {
                     finding
                         .because("A resumed session carries no certificate, so nginx checks none; a probe never resumes.")
                         .evidence("expired", words::moment(ended), format!("presented by {}:{port}", service.path()))
@@ -162,7 +163,7 @@ pub(in crate::diagnosis) const T17: Rule = Rule {
 };
 
 pub(in crate::diagnosis) const T18: Rule = Rule {
-    code: "NGF-T18",
+    code: Code::T18,
     severity: Severity::Info,
     title: "Connections that nginx keeps open to the backend delay the symptom",
     explanation: "nginx uses a connection again for the next request: NGF 2.4 to 2.6 keeps 16 for each upstream, unless an UpstreamSettingsPolicy sets another number or 0; from 2.7 on an UpstreamSettingsPolicy with keepAlive does, and without one NGF sends `Connection: close` for HTTP/1.1. What was opened before a certificate or a CA changed stays in use until it is closed, so that a fault shows on some requests only, and later.",
@@ -192,7 +193,7 @@ pub(in crate::diagnosis) const T18: Rule = Rule {
             );
             findings_add(
                 findings,
-                about("NGF-T18", upstream, title)
+                about(Code::T18, upstream, title)
                     .map(|finding| finding.evidence(what, count.to_string(), place)),
             );
         }
@@ -208,7 +209,7 @@ fn findings_add(findings: &mut Findings, finding: Option<Finding>) {
 /// Whether connections are certain to have been possible before: a certificate expired.
 fn worked_before(upstream: &Upstream<'_>) -> bool {
     let mut codes = upstream.failing.iter().map(|(_, _, code)| *code);
-    codes.any(|code| matches!(code, "NGF-T5" | "NGF-B3"))
+    codes.any(|code| matches!(code, Code::T5 | Code::B3))
 }
 
 /// Who keeps connections to a Service open, and how many.

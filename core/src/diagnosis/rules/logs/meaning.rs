@@ -2,6 +2,7 @@
 
 use ngf_tls::transcript::Transcript;
 
+use crate::diagnosis::code::Code;
 use crate::{
     diagnosis::{
         context::Context,
@@ -17,18 +18,18 @@ use crate::{
 /// What a line proves.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Meaning {
-    pub(super) code: &'static str,
+    pub(super) code: Code,
     /// What else it could mean, in a sentence; a probe tells them apart.
     pub(super) doubt: Option<String>,
 }
 
 #[allow(clippy::unnecessary_wraps)] // arms of matches that have None, too
-fn sure(code: &'static str) -> Option<Meaning> {
+fn sure(code: Code) -> Option<Meaning> {
     Some(Meaning { code, doubt: None })
 }
 
 #[allow(clippy::unnecessary_wraps)] // as above
-fn doubtful(code: &'static str, doubt: impl Into<String>) -> Option<Meaning> {
+fn doubtful(code: Code, doubt: impl Into<String>) -> Option<Meaning> {
     let doubt = Some(doubt.into());
     Some(Meaning { code, doubt })
 }
@@ -41,52 +42,52 @@ pub(super) fn of(context: &Context<'_>, joined: &Joined<'_>, plan: &ProbePlan) -
     match &line.what {
         What::VerifyError { code, .. } => verify_error(context, plan, *code),
         What::NameMismatch { name } if *name != tls.hostname => doubtful(
-            "NGF-T8",
+            Code::T8,
             format!(
                 "The line is about the name {name}, and the policy's hostname is {} now.",
                 tls.hostname
             ),
         ),
         What::NameMismatch { name } => match name.parse::<std::net::IpAddr>() {
-            Ok(_) => sure("NGF-T9"),
-            Err(_) => sure("NGF-T8"),
+            Ok(_) => sure(Code::T9),
+            Err(_) => sure(Code::T8),
         },
         What::Alert { number, phase, .. } => {
             alert(*number, *phase, tls.client_certificate.is_some())
         }
         What::NotHttp if line.text.contains(TOO_LARGE_FRAME) => sure(no_http2(&line.text, true)),
-        What::NotTls => sure("NGF-T12"),
-        What::TlsFailed { .. } => sure("NGF-T21"),
+        What::NotTls => sure(Code::T12),
+        What::TlsFailed { .. } => sure(Code::T21),
         What::Closed {
             phase: Phase::Handshaking,
             ..
         }
-        | What::ProxyProtocol => sure("NGF-T13"),
+        | What::ProxyProtocol => sure(Code::T13),
         What::Closed { .. } => doubtful(
-            "NGF-B11",
+            Code::B11,
             "A backend that ends the connection after the handshake refuses the client certificate, or fails for a reason of its own: its log tells, and so does a probe.",
         ),
         // The request went through the handshake: it is the application that is slow.
         What::TimedOut {
             phase: Phase::Sending | Phase::ReadingHeader | Phase::Reading,
-        } => sure("NGF-T22"),
+        } => sure(Code::T22),
         What::ConnectRefused | What::ConnectFailed { .. } | What::TimedOut { .. } => {
-            sure("NGF-T14")
+            sure(Code::T14)
         }
-        What::NoClientCertificate => sure("NGF-B1"),
+        What::NoClientCertificate => sure(Code::B1),
         // Under `ssl_verify_client optional_no_ca` a certificate that does not verify is no refusal.
         What::ClientRefused { .. } if line.writer == Writer::Access && !is_refusal(&line.text) => {
             None
         }
         What::ClientRefused { code, .. } => sure(match code {
-            Some(9 | 10) => "NGF-B3",
-            Some(26) => "NGF-B4",
+            Some(9 | 10) => Code::B3,
+            Some(26) => Code::B4,
             // X509_V_ERR_UNABLE_TO_GET_CRL, _CRL_HAS_EXPIRED and _CERT_REVOKED.
-            Some(3 | 12 | 23) => "NGF-B15",
+            Some(3 | 12 | 23) => Code::B15,
             Some(_) => untrusted(context, plan, seen(context, plan)).code(),
             None => refusal(context, plan, seen(context, plan)).code(),
         }),
-        What::Misdirected => sure("NGF-B8"),
+        What::Misdirected => sure(Code::B8),
         What::PlainToTls => plain_despite_policy(context, joined, tls),
         What::HandshakeRefused { reason } => handshake_refused(reason),
         _ => None,
@@ -117,15 +118,15 @@ const TOO_LARGE_FRAME: &str = "upstream sent too large http2 frame";
 fn plain(what: &What, text: &str) -> Option<Meaning> {
     match what {
         What::NotHttp if text.contains(TOO_LARGE_FRAME) => sure(no_http2(text, false)),
-        What::PlainToTls => sure("NGF-B9"),
+        What::PlainToTls => sure(Code::B9),
         What::NotHttp => doubtful(
-            "NGF-B9",
+            Code::B9,
             "What answers there is no HTTP: a port that speaks TLS answers so, and so does one of another protocol. A probe tells them apart.",
         ),
-        What::ConnectRefused | What::ConnectFailed { .. } => sure("NGF-T14"),
+        What::ConnectRefused | What::ConnectFailed { .. } => sure(Code::T14),
         What::TimedOut {
             phase: Phase::Connecting,
-        } => sure("NGF-T14"),
+        } => sure(Code::T14),
         _ => None,
     }
 }
@@ -134,10 +135,10 @@ fn plain(what: &What, text: &str) -> Option<Meaning> {
 fn verify_error(context: &Context<'_>, plan: &ProbePlan, code: i32) -> Option<Meaning> {
     match code {
         20 => match too_long(context, plan) {
-            Some(true) => sure("NGF-T2"),
-            Some(false) => sure("NGF-T1"),
+            Some(true) => sure(Code::T2),
+            Some(false) => sure(Code::T1),
             None => doubtful(
-                "NGF-T1",
+                Code::T1,
                 match context.running.release.verify_depth() {
                     1 => format!(
                         "Verify code 20 also comes of a chain that is too long (NGF-T2): NGF {} renders no proxy_ssl_verify_depth, so nginx follows 1 intermediate; NGF 2.6 and later follow 4. A probe tells them apart.",
@@ -149,13 +150,13 @@ fn verify_error(context: &Context<'_>, plan: &ProbePlan, code: i32) -> Option<Me
                 },
             ),
         },
-        7 | 19 | 21 => sure("NGF-T1"),
-        2 => sure("NGF-T3"),
-        18 => sure("NGF-T4"),
-        10 => sure("NGF-T5"),
-        9 => sure("NGF-T6"),
-        26 => sure("NGF-T7"),
-        _ => sure("NGF-T20"),
+        7 | 19 | 21 => sure(Code::T1),
+        2 => sure(Code::T3),
+        18 => sure(Code::T4),
+        10 => sure(Code::T5),
+        9 => sure(Code::T6),
+        26 => sure(Code::T7),
+        _ => sure(Code::T20),
     }
 }
 
@@ -193,17 +194,17 @@ fn plain_despite_policy(
     let created = policy.and_then(|policy| policy.meta.created);
     match created {
         Some(created) if joined.counted.last.as_second() - created.as_second() > APPLIED_WITHIN => {
-            sure("NGF-B9")
+            sure(Code::B9)
         }
         Some(_) => doubtful(
-            "NGF-B9",
+            Code::B9,
             format!(
                 "{} takes effect on the port now: the line is about the time before it.",
                 tls.policy
             ),
         ),
         None => doubtful(
-            "NGF-B9",
+            Code::B9,
             format!(
                 "{} takes effect on the port now: the line may be about the time before it.",
                 tls.policy
@@ -219,17 +220,17 @@ const APPLIED_WITHIN: i64 = 10;
 fn alert(number: u8, phase: Phase, presents: bool) -> Option<Meaning> {
     let in_handshake = matches!(phase, Phase::Connecting | Phase::Handshaking);
     match number {
-        112 => sure("NGF-T10"),
-        120 => sure("NGF-B16"),
-        70 => sure("NGF-T11"),
-        40 if in_handshake && presents => sure("NGF-T11"),
+        112 => sure(Code::T10),
+        120 => sure(Code::B16),
+        70 => sure(Code::T11),
+        40 if in_handshake && presents => sure(Code::T11),
         40 if in_handshake => doubtful(
-            "NGF-T11",
+            Code::T11,
             "Alert 40 also comes of a backend that demands a client certificate, and nginx presents none (NGF-B10): a probe tells them apart.",
         ),
-        40 | 42..=46 | 48 | 49 | 116 if !in_handshake => sure("NGF-B11"),
-        42..=46 | 48 | 49 | 116 => sure("NGF-B10"),
-        _ => sure("NGF-T21"),
+        40 | 42..=46 | 48 | 49 | 116 if !in_handshake => sure(Code::B11),
+        42..=46 | 48 | 49 | 116 => sure(Code::B10),
+        _ => sure(Code::T21),
     }
 }
 
@@ -237,9 +238,9 @@ fn alert(number: u8, phase: Phase, presents: bool) -> Option<Meaning> {
 fn handshake_refused(reason: &str) -> Option<Meaning> {
     let says = |words: &str| reason.contains(words);
     if says("peer did not return a certificate") {
-        sure("NGF-B10")
+        sure(Code::B10)
     } else if says("no shared cipher") || says("unsupported protocol") || says("no suitable") {
-        sure("NGF-T11")
+        sure(Code::T11)
     } else {
         None
     }

@@ -25,6 +25,7 @@ use super::{
     },
     shared::upper,
 };
+use crate::diagnosis::code::Code;
 use crate::{
     command::Command,
     diagnosis::{
@@ -77,7 +78,7 @@ enum Age {
 
 /// Lines of the logs that mean `code`: added to the finding that probes make of the same, or a finding of
 /// their own, for each Service port and Gateway.
-pub(super) fn said(context: &Context<'_>, findings: &mut Findings, code: &'static str) {
+pub(super) fn said(context: &Context<'_>, findings: &mut Findings, code: Code) {
     let mut groups: BTreeMap<(&ObjectRef, &ObjectRef, u16), Vec<Said<'_>>> = BTreeMap::new();
     for joined in &context.logs {
         for plan in &joined.plans {
@@ -112,13 +113,13 @@ pub(super) fn said(context: &Context<'_>, findings: &mut Findings, code: &'stati
 fn is_of_older_file(
     context: &Context<'_>,
     findings: &mut Findings,
-    code: &str,
+    code: Code,
     said: &Said<'_>,
 ) -> bool {
     let counted = said.joined.counted;
     let what = match (&counted.last_line.what, code) {
         (What::VerifyError { .. }, _) => "The CA ",
-        (_, "NGF-B2" | "NGF-B3" | "NGF-B4" | "NGF-B5" | "NGF-B6" | "NGF-B10" | "NGF-B11") => {
+        (_, Code::B2 | Code::B3 | Code::B4 | Code::B5 | Code::B6 | Code::B10 | Code::B11) => {
             "The client certificate "
         }
         _ => return false,
@@ -129,7 +130,7 @@ fn is_of_older_file(
     let plan = said.plan;
     let is_it = |finding: &Finding| {
         let has = |object: &ObjectRef| finding.objects().any(|known| known == object);
-        finding.code == "NGF-D3"
+        finding.code == Code::D3
             && finding.title.starts_with(what)
             && has(pod)
             && has(&plan.service)
@@ -156,7 +157,7 @@ fn is_of_older_file(
     true
 }
 
-fn finding(context: &Context<'_>, code: &'static str, said: &[Said<'_>]) -> Option<Finding> {
+fn finding(context: &Context<'_>, code: Code, said: &[Said<'_>]) -> Option<Finding> {
     let youngest = said.iter().map(|said| said.age(context)).min()?;
     let said: Vec<&Said<'_>> = said
         .iter()
@@ -221,10 +222,10 @@ fn finding(context: &Context<'_>, code: &'static str, said: &[Said<'_>]) -> Opti
     if youngest == Age::Current {
         finding = further(context, code, first, &failing, all, finding);
     }
-    if code == "NGF-B5" {
+    if code == Code::B5 {
         finding = incomplete_by_log(context, plan, finding);
     }
-    if code == "NGF-B9"
+    if code == Code::B9
         && plan.tls.is_none()
         && let Some(remedy) = change::policy_for(context, &plan.service)
     {
@@ -382,7 +383,7 @@ fn age(context: &Context<'_>, log: &PodLog, counted: &Counted, plan: &ProbePlan)
 /// What a code means beside its title, where only a log tells.
 fn further(
     context: &Context<'_>,
-    code: &str,
+    code: Code,
     first: &Said<'_>,
     failing: &BTreeSet<String>,
     all: usize,
@@ -396,12 +397,12 @@ fn further(
         }
     );
     match code {
-        "NGF-T14" if is_in_handshake => finding
+        Code::T14 if is_in_handshake => finding
             .because("The connection stands, so no NetworkPolicy is in the way: the process behind the port does not answer the handshake.")
             .remedy(Remedy::say(
                 "See whether the backend's process hangs or is overloaded, and whether the port speaks TLS at all.",
             )),
-        "NGF-T1" if failing.len() < all => finding
+        Code::T1 if failing.len() < all => finding
             .because(format!(
                 "Only {} fails: it probably sends another certificate than the others, or leaves out its intermediate.",
                 words::list(failing, 3)
@@ -410,7 +411,7 @@ fn further(
                 "Compare what {} presents with the other endpoints; restart it if it has not loaded a renewed certificate.",
                 words::list(failing, 3)
             ))),
-        "NGF-T2" => {
+        Code::T2 => {
             let service = context.index.service(&plan.service);
             let mounted = service.map(|service| {
                 mounted::with_certificates(context.snapshot, service, "tls.crt")
@@ -427,7 +428,7 @@ fn further(
                     "Upgrade NGF to 2.6 or later, shorten the chain, or put a nearer CA that is self-signed into the policy's bundle."
                 }))
         }
-        "NGF-B2" => match untrusted(context, plan, None) {
+        Code::B2 => match untrusted(context, plan, None) {
             Refusal::TooDeep {
                 intermediates,
                 depth,
@@ -436,7 +437,7 @@ fn further(
                 .remedy(deeper(intermediates)),
             _ => finding,
         },
-        "NGF-B9" if plan.tls.is_some() => {
+        Code::B9 if plan.tls.is_some() => {
             let policy = plan.tls.as_ref().map(|tls| tls.policy.to_string()).unwrap_or_default();
             finding
                 .because(format!("The line is younger than {policy}: NGF has not applied it."))

@@ -9,13 +9,14 @@ use crate::{
     command::Command,
     diagnosis::{
         admits::{Admits, admits},
+        code::Code,
         context::Context,
         engine::Findings,
         evidence::Probed,
         finding::{Finding, Remedy, Severity},
         joined::Joined,
         plan::ProbePlan,
-        registry::Rule,
+        rule::Rule,
         rules::{
             change,
             handshake::{objects, remedy::is_silent},
@@ -35,12 +36,12 @@ const SIDECARS: &[&str] = &["istio-proxy", "linkerd-proxy"];
 const TOGETHER: i64 = 600;
 
 pub(in crate::diagnosis) const N1: Rule = Rule {
-    code: "NGF-N1",
+    code: Code::N1,
     severity: Severity::Error,
     title: "The gateway cannot reach a backend that can be reached from elsewhere, or that no NetworkPolicy lets it reach",
     explanation: "nginx logs that connecting timed out, or a probe from nginx's pod times out, and a probe from another place connects to the same endpoint. Packets are dropped on the gateway's way alone: most often by a NetworkPolicy that does not name the data plane's namespace or pods. Where the NetworkPolicies are read, the one that lets it in, or those that do not, are named; the time-out is enough then. Clients get 504.",
     remedy: "Let a NetworkPolicy of the backend admit the data plane's pods.",
-    causes: &["NGF-T14"],
+    causes: &[Code::T14],
     check: |context, findings| {
         let mut seen = BTreeSet::new();
         for joined in &context.logs {
@@ -125,7 +126,7 @@ fn kept_out(
             plan.gateway
         ),
     };
-    let mut finding = Finding::new("NGF-N1", Severity::Error, &plan.service, title)
+    let mut finding = Finding::new(Code::N1, Severity::Error, &plan.service, title)
         .scope(objects(plan).iter())
         .because(said_by_policies(plan, admits));
     finding.marks = vec![mark(plan)];
@@ -210,7 +211,7 @@ fn connected(transcript: &Transcript) -> bool {
 }
 
 pub(in crate::diagnosis) const N2: Rule = Rule {
-    code: "NGF-N2",
+    code: Code::N2,
     severity: Severity::Warning,
     title: "A sidecar before the backend may take the gateway's TLS for its own",
     explanation: "The backend closes the connection in the handshake, and its pod has a service mesh's sidecar, or is in Istio's ambient mesh. With strict mutual TLS of the mesh the sidecar takes only its mesh's certificates; a policy of the Gateway API adds a second TLS inside of it. Whether the sidecar or the application closes, its log tells.",
@@ -247,7 +248,7 @@ pub(in crate::diagnosis) const N2: Rule = Rule {
             }
             findings.add(
                 Finding::new(
-                    "NGF-N2",
+                    Code::N2,
                     Severity::Warning,
                     &plan.service,
                     format!(
@@ -279,7 +280,7 @@ pub(in crate::diagnosis) const N2: Rule = Rule {
 /// Istio's ambient mesh has no sidecar: ztunnel on the node stands before the pod.
 fn in_ambient_mesh(plan: &ProbePlan, pod: &ObjectRef) -> Finding {
     Finding::new(
-        "NGF-N2",
+        Code::N2,
         Severity::Warning,
         &plan.service,
         format!(
@@ -310,7 +311,7 @@ fn is_closed(what: &What) -> bool {
 }
 
 pub(in crate::diagnosis) const R14: Rule = Rule {
-    code: "NGF-R14",
+    code: Code::R14,
     severity: Severity::Error,
     title: "A request that nginx makes beside the client's fails",
     explanation: "External authentication and mirrors are subrequests. An authentication service that cannot be reached over TLS gives clients 500, and the log `auth request unexpected status: 502`; a mirror that fails is silent but for the log.",
@@ -349,7 +350,7 @@ pub(in crate::diagnosis) const R14: Rule = Rule {
                 _ => &joined.log.pod,
             };
             let mut finding = Finding::new(
-                "NGF-R14",
+                Code::R14,
                 if is_old { Severity::Warning } else { severity },
                 subject,
                 title,
@@ -410,10 +411,10 @@ fn is_mirror(subrequest: Option<&str>) -> bool {
 pub(in crate::diagnosis::rules) fn left_out(
     context: &Context<'_>,
     findings: &mut Findings,
-    code: &'static str,
+    code: Code,
 ) {
     let what = match code {
-        "NGF-T15" => What::NoLiveUpstreams,
+        Code::T15 => What::NoLiveUpstreams,
         _ => What::Disabled,
     };
     let mut by_service: BTreeMap<(&ObjectRef, u16), (&ProbePlan, &Joined<'_>, BTreeSet<_>)> =
@@ -437,7 +438,7 @@ pub(in crate::diagnosis::rules) fn left_out(
             *known = line(context, known.clone(), joined.log, joined.counted);
             continue;
         }
-        let (severity, title) = if code == "NGF-T15" {
+        let (severity, title) = if code == Code::T15 {
             let title = format!("nginx asked no endpoint of {service}:{port}: all had failed");
             (Severity::Error, title)
         } else {

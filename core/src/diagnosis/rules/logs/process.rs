@@ -8,13 +8,14 @@ use crate::{
     data_plane::CONTAINER,
     diagnosis::{
         Hidden,
+        code::Code,
         context::Context,
         engine::Findings,
         finding::{Finding, Remedy, Severity},
         hidden,
         joined::Joined,
         ngf::{bundle_file, key_pair_file},
-        registry::Rule,
+        rule::Rule,
         words::list,
     },
     logs::{Counted, PodLog, Role, What},
@@ -61,7 +62,7 @@ pub(in crate::diagnosis::rules) fn refused_configuration(
             .reloaded
             .is_some_and(|at| at > joined.counted.last);
         let about: Vec<ObjectRef> = file.map(|file| of_file(context, file)).unwrap_or_default();
-        if let Some(known) = findings.about("NGF-D1", &[gateway]) {
+        if let Some(known) = findings.about(Code::D1, &[gateway]) {
             let because = format!("nginx says: {reason}");
             let finding = known.clone().because(because).scope(&about);
             *known = line(context, finding, joined.log, joined.counted);
@@ -76,7 +77,7 @@ pub(in crate::diagnosis::rules) fn refused_configuration(
         );
         let finding = if is_nginx {
             Finding::new(
-                "NGF-D1",
+                Code::D1,
                 Severity::Error,
                 gateway,
                 format!("nginx of {gateway} refused its configuration, and keeps the old one"),
@@ -97,7 +98,7 @@ pub(in crate::diagnosis::rules) fn refused_configuration(
 fn not_applied(gateway: &ObjectRef, joined: &Joined<'_>, reason: &str) -> Finding {
     let pod = &joined.log.pod;
     let finding = Finding::new(
-        "NGF-D1",
+        Code::D1,
         Severity::Error,
         gateway,
         format!(
@@ -198,7 +199,7 @@ fn of_file(context: &Context<'_>, file: &str) -> Vec<ObjectRef> {
 }
 
 pub(in crate::diagnosis) const D6: Rule = Rule {
-    code: "NGF-D6",
+    code: Code::D6,
     severity: Severity::Error,
     title: "The data plane's agent has no connection to NGF's control plane",
     explanation: "nginx keeps the configuration that it has; nothing that changes takes effect, and Programmed stays True. The agent logs `Failed to create connection`.",
@@ -218,7 +219,7 @@ pub(in crate::diagnosis) const D6: Rule = Rule {
                 continue;
             }
             let finding = Finding::new(
-                "NGF-D6",
+                Code::D6,
                 Severity::Error,
                 gateway,
                 format!(
@@ -238,7 +239,7 @@ pub(in crate::diagnosis) const D6: Rule = Rule {
 };
 
 pub(in crate::diagnosis) const D7: Rule = Rule {
-    code: "NGF-D7",
+    code: Code::D7,
     severity: Severity::Warning,
     title: "A worker process of nginx died",
     explanation: "A signal or a fatal error ended it; its clients lost their connections, and nginx started another. Signal 9 is most often the memory limit of the container.",
@@ -252,7 +253,7 @@ pub(in crate::diagnosis) const D7: Rule = Rule {
                 continue;
             };
             let finding = Finding::new(
-                "NGF-D7",
+                Code::D7,
                 Severity::Warning,
                 gateway,
                 format!("A worker process of nginx in {} {how}", joined.log.who()),
@@ -280,7 +281,7 @@ fn ask_again(what: &str, pod: &ObjectRef) -> Remedy {
 }
 
 pub(in crate::diagnosis) const K7: Rule = Rule {
-    code: "NGF-K7",
+    code: Code::K7,
     severity: Severity::Info,
     title: "A log, or what nginx is configured with, could not be read",
     explanation: "Denied, or failed: what the data plane, the control plane or a backend says is missing from every verdict.",
@@ -313,7 +314,7 @@ pub(in crate::diagnosis) const K7: Rule = Rule {
             };
             let names = list(pods.iter().map(|(pod, _)| pod), 3);
             let mut finding = Finding::new(
-                "NGF-K7",
+                Code::K7,
                 Severity::Info,
                 pod,
                 format!(

@@ -1,5 +1,6 @@
 //! What a log says of a connection, in a sentence with names.
 
+use crate::diagnosis::code::Code;
 use crate::{
     diagnosis::{
         context::Context,
@@ -11,55 +12,55 @@ use crate::{
     model::kind::Kind,
 };
 
-pub(super) fn title(code: &str, plan: &ProbePlan, line: &Decoded) -> String {
+pub(super) fn title(code: Code, plan: &ProbePlan, line: &Decoded) -> String {
     let service = format!("{}:{}", plan.service, plan.port);
     let gateway = &plan.gateway;
     let hostname = plan.tls.as_ref().map_or("", |tls| tls.hostname.as_str());
     let trust = plan.tls.as_ref().map_or_else(String::new, trust_text);
     match code {
-        "NGF-T1" => match plan.tls.as_ref().map(|tls| &tls.trust) {
+        Code::T1 => match plan.tls.as_ref().map(|tls| &tls.trust) {
             Some(TrustSource::System) => format!(
                 "nginx finds no path from the certificate that {service} presents to a CA of the system"
             ),
             _ => format!("{trust} did not sign the certificate that {service} presents"),
         },
-        "NGF-T2" => {
+        Code::T2 => {
             format!("{service} presents a chain with more intermediates than nginx follows")
         }
-        "NGF-T22" => format!("{service} answers too late: TLS works, and the application is slow"),
-        "NGF-T3" => format!("{trust} holds no root for the certificate that {service} presents"),
-        "NGF-T4" => {
+        Code::T22 => format!("{service} answers too late: TLS works, and the application is slow"),
+        Code::T3 => format!("{trust} holds no root for the certificate that {service} presents"),
+        Code::T4 => {
             format!("{service} presents a self-signed certificate that {trust} does not hold")
         }
-        "NGF-T5" => format!("A certificate that {service} presents has expired"),
-        "NGF-T6" => format!("A certificate that {service} presents is not valid yet"),
-        "NGF-T7" => format!("The certificate that {service} presents is not made for servers"),
-        "NGF-T8" => match &line.what {
+        Code::T5 => format!("A certificate that {service} presents has expired"),
+        Code::T6 => format!("A certificate that {service} presents is not valid yet"),
+        Code::T7 => format!("The certificate that {service} presents is not made for servers"),
+        Code::T8 => match &line.what {
             What::NameMismatch { name } => {
                 format!("The certificate that {service} presents is not for {name}")
             }
             _ => format!("The certificate that {service} presents is not for {hostname}"),
         },
-        "NGF-T9" => format!(
+        Code::T9 => format!(
             "The policy's hostname {hostname} is an IP address, which nginx finds in no certificate's IP SAN"
         ),
-        "NGF-T10" => format!("{service} does not know the name {hostname}"),
-        "NGF-T11" => format!("nginx and {service} have no TLS version or cipher in common"),
-        "NGF-T12" => format!("{service} does not speak TLS, and a policy makes nginx speak it"),
-        "NGF-T13" => format!("{service} closes the connection during the handshake"),
-        "NGF-T14" if matches!(line.what, What::TimedOut { .. }) => {
+        Code::T10 => format!("{service} does not know the name {hostname}"),
+        Code::T11 => format!("nginx and {service} have no TLS version or cipher in common"),
+        Code::T12 => format!("{service} does not speak TLS, and a policy makes nginx speak it"),
+        Code::T13 => format!("{service} closes the connection during the handshake"),
+        Code::T14 if matches!(line.what, What::TimedOut { .. }) => {
             format!("{service} does not answer in time")
         }
-        "NGF-T14" => format!("nginx cannot connect to {service}"),
-        "NGF-B1" => {
+        Code::T14 => format!("nginx cannot connect to {service}"),
+        Code::B1 => {
             format!("{service} demands a client certificate, and {gateway} presents none")
         }
-        "NGF-B8" => {
+        Code::B8 => {
             format!("{service} has another server for the Host than for the name {hostname}")
         }
-        "NGF-B16" => format!("{service} does not speak HTTP/2, which nginx speaks to it"),
-        "NGF-B9" => format!("nginx speaks plain HTTP to {service}, which wants TLS"),
-        "NGF-B15" => match &line.what {
+        Code::B16 => format!("{service} does not speak HTTP/2, which nginx speaks to it"),
+        Code::B9 => format!("nginx speaks plain HTTP to {service}, which wants TLS"),
+        Code::B15 => match &line.what {
             What::ClientRefused { code: Some(23), .. } => {
                 format!("{service} refuses the client certificate of {gateway}: its CA revoked it")
             }
@@ -67,10 +68,10 @@ pub(super) fn title(code: &str, plan: &ProbePlan, line: &Decoded) -> String {
                 "{service} refuses every client certificate, because its certificate revocation list is missing or expired"
             ),
         },
-        "NGF-B2" | "NGF-B3" | "NGF-B4" | "NGF-B5" | "NGF-B6" => {
+        Code::B2 | Code::B3 | Code::B4 | Code::B5 | Code::B6 => {
             format!("{service} refuses the client certificate of {gateway}")
         }
-        "NGF-B10" | "NGF-B11"
+        Code::B10 | Code::B11
             if plan
                 .tls
                 .as_ref()
@@ -78,8 +79,8 @@ pub(super) fn title(code: &str, plan: &ProbePlan, line: &Decoded) -> String {
         {
             format!("{service} demands a client certificate, and {gateway} presents none")
         }
-        "NGF-B10" | "NGF-B11" => format!("{service} refuses the client certificate of {gateway}"),
-        "NGF-T20" => match &line.what {
+        Code::B10 | Code::B11 => format!("{service} refuses the client certificate of {gateway}"),
+        Code::T20 => match &line.what {
             What::VerifyError { code, words } => {
                 format!("nginx refuses the certificate that {service} presents: {words} ({code})")
             }

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{line, process::newest_lines};
+use crate::diagnosis::code::Code;
 use crate::{
     command::Command,
     diagnosis::{
@@ -51,7 +52,7 @@ pub(in crate::diagnosis::rules) fn stale_by_log(context: &Context<'_>, findings:
         let mut seen = BTreeSet::new();
         lines.retain(|(joined, _)| seen.insert(std::ptr::from_ref(joined.counted)));
         let count: u64 = lines.iter().map(|(joined, _)| joined.counted.count).sum();
-        if count < ENOUGH || findings.about("NGF-D4", &[gateway, service]).is_some() {
+        if count < ENOUGH || findings.about(Code::D4, &[gateway, service]).is_some() {
             continue;
         }
         let Some(finding) = finding(context, gateway, service, port, &lines) else {
@@ -128,7 +129,7 @@ fn finding(
             list(&gone, 3)
         )
     };
-    let mut finding = Finding::new("NGF-D4", Severity::Error, gateway, title)
+    let mut finding = Finding::new(Code::D4, Severity::Error, gateway, title)
         .because("nginx runs an older configuration: an update of NGF did not arrive, or was refused.")
         .evidence("ready endpoints", list(&ready, 6), service.to_string())
         .scope([service])

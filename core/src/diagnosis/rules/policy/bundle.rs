@@ -7,12 +7,13 @@ use serde_json::{Value, json};
 use crate::{
     command::Command,
     diagnosis::{
+        code::Code,
         context::Context,
         engine::Findings,
         finding::{Finding, Mark, Remedy, Severity},
         ngf::{self, PolicyDecision, known},
         plan::TrustSource,
-        registry::Rule,
+        rule::Rule,
         rules::change,
         rules::shared::writer,
         words::list,
@@ -26,27 +27,27 @@ use crate::{
 };
 
 pub(in crate::diagnosis) const P8: Rule = Rule {
-    code: "NGF-P8",
+    code: Code::P8,
     severity: Severity::Error,
     title: "The policy's CA Secret has no ca.crt, so nginx cannot load the Gateway's configuration",
     explanation: "NGF takes a TLS Secret without ca.crt and writes an empty bundle. nginx refuses it with the whole configuration (`[emerg] cannot load certificate … no start line` from nginx 1.29.5 on, which NGF 2.4 has, and `SSL_CTX_load_verify_locations … no certificate or crl found` from older ones): the Gateway keeps its old configuration, for every route, while all conditions of the policy are True. Issuers that return no CA (ACME) make such Secrets.",
     remedy: "Give the Secret a ca.crt, or name a ConfigMap that has one.",
-    causes: &["NGF-D1"],
-    check: |context, findings| unloadable(context, findings, "NGF-P8"),
+    causes: &[Code::D1],
+    check: |context, findings| unloadable(context, findings, Code::P8),
 };
 
 pub(in crate::diagnosis) const P9: Rule = Rule {
-    code: "NGF-P9",
+    code: Code::P9,
     severity: Severity::Error,
     title: "The policy's CA bundle holds something that nginx cannot load",
     explanation: "NGF parses only the first PEM block. nginx reads the whole file, and a CERTIFICATE block that it cannot read makes it refuse the whole configuration of the Gateway. Prose and other kinds of PEM blocks do no harm.",
     remedy: "Remove the broken CERTIFICATE block from ca.crt.",
-    causes: &["NGF-D1"],
-    check: |context, findings| unloadable(context, findings, "NGF-P9"),
+    causes: &[Code::D1],
+    check: |context, findings| unloadable(context, findings, Code::P9),
 };
 
 /// CAs that NGF takes and nginx does not.
-fn unloadable(context: &Context<'_>, findings: &mut Findings, code: &'static str) {
+fn unloadable(context: &Context<'_>, findings: &mut Findings, code: Code) {
     let mut objects: BTreeSet<&ObjectRef> = BTreeSet::new();
     for (name, (_, decision)) in &context.policies {
         if let PolicyDecision::Valid(TrustSource::Object { object, .. }) = decision
@@ -67,14 +68,14 @@ fn unloadable(context: &Context<'_>, findings: &mut Findings, code: &'static str
             },
         };
         let (title, detail) = match (code, ca) {
-            ("NGF-P8", PemFacts::Missing) => (
+            (Code::P8, PemFacts::Missing) => (
                 format!(
                     "{object} has no ca.crt, and nginx cannot load the configuration with the empty bundle"
                 ),
                 "missing".to_owned(),
             ),
             (
-                "NGF-P9",
+                Code::P9,
                 PemFacts::Certificates {
                     trailing: Some(trailing),
                     ..
@@ -94,7 +95,7 @@ fn unloadable(context: &Context<'_>, findings: &mut Findings, code: &'static str
 fn add_unloadable(
     context: &Context<'_>,
     findings: &mut Findings,
-    code: &'static str,
+    code: Code,
     object: &ObjectRef,
     title: &str,
     detail: &str,
@@ -120,7 +121,7 @@ fn add_unloadable(
             "the configuration of {affected} does not load any more: nothing that changes takes effect, for any route"
         ))
         .remedy(match code {
-            "NGF-P9" => Remedy::say(format!("Leave only CERTIFICATE blocks in the ca.crt of {object}.")),
+            Code::P9 => Remedy::say(format!("Leave only CERTIFICATE blocks in the ca.crt of {object}.")),
             _ => ca_remedy(context, object, &policies),
         });
     for gateway in gateways {
@@ -196,12 +197,12 @@ fn trust_instead(policy: &ObjectRef, name: &str, of_system: bool) -> Command {
 }
 
 pub(in crate::diagnosis) const P10: Rule = Rule {
-    code: "NGF-P10",
+    code: Code::P10,
     severity: Severity::Error,
     title: "A Secret and a ConfigMap of one name are both trusted, and NGF writes them to one file",
     explanation: "The file is cert_bundle_<namespace>_<name>.crt, without the kind. NGF writes the Secret first and then the ConfigMap over it, so that nginx trusts what is in the ConfigMap, for both policies.",
     remedy: "Give one of them another name.",
-    causes: &["NGF-T1"],
+    causes: &[Code::T1],
     check: |context, findings| {
         let mut kinds: BTreeMap<(&str, &str), BTreeSet<&ObjectRef>> = BTreeMap::new();
         for (name, (_, decision)) in &context.policies {
@@ -226,7 +227,7 @@ pub(in crate::diagnosis) const P10: Rule = Rule {
                 .collect();
             findings.add(
                 Finding::new(
-                    "NGF-P10",
+                    Code::P10,
                     Severity::Error,
                     first,
                     format!("{first} and {second} are written to one file, and nginx trusts only one of them"),
@@ -241,12 +242,12 @@ pub(in crate::diagnosis) const P10: Rule = Rule {
 };
 
 pub(in crate::diagnosis) const M6: Rule = Rule {
-    code: "NGF-M6",
+    code: Code::M6,
     severity: Severity::Error,
     title: "The policy's CA bundle holds no root, so that no chain can end in it",
     explanation: "nginx does not accept partial chains: the bundle must hold the self-signed root. With an intermediate alone every handshake fails with verify code 2. cert-manager's ca.crt may be the highest intermediate that its issuer returned.",
     remedy: "Add the root to ca.crt.",
-    causes: &["NGF-T3", "NGF-X1"],
+    causes: &[Code::T3, Code::X1],
     check: |context, findings| {
         let mut seen = BTreeSet::new();
         for (name, (_, decision)) in &context.policies {
@@ -277,7 +278,7 @@ pub(in crate::diagnosis) const M6: Rule = Rule {
                 .map(|policy| &policy.reference)
                 .collect();
             let mut finding = Finding::new(
-                "NGF-M6",
+                Code::M6,
                 Severity::Error,
                 object,
                 format!(

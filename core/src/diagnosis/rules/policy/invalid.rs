@@ -12,12 +12,13 @@ use super::{
 use crate::{
     command::Command,
     diagnosis::{
+        code::Code,
         context::Context,
         engine::Findings,
         finding::{Finding, Remedy, Severity, Verdict},
         ngf::{Answer, PolicyDecision, PolicyFault, incomplete, known, resolve::Fault},
         plan::TrustSource,
-        registry::Rule,
+        rule::Rule,
         rules::change,
         rules::condition::blind::is_blind_to,
         rules::route::refused,
@@ -33,14 +34,14 @@ use crate::{
 };
 
 macro_rules! invalid {
-    ($name:ident, $code:literal, $title:literal, $explanation:literal, $remedy:literal) => {
+    ($name:ident, $code:expr, $title:literal, $explanation:literal, $remedy:literal) => {
         pub(in crate::diagnosis) const $name: Rule = Rule {
             code: $code,
             severity: Severity::Error,
             title: $title,
             explanation: $explanation,
             remedy: $remedy,
-            causes: &["NGF-P15"],
+            causes: &[Code::P15],
             check: |context, findings| invalid(context, findings, $code),
         };
     };
@@ -48,7 +49,7 @@ macro_rules! invalid {
 
 invalid!(
     P2,
-    "NGF-P2",
+    Code::P2,
     "NGF rejects the policy's hostname",
     "NGF wants a lower-case RFC 1123 name, with *. before it if need be: no port, no underscore, no trailing dot. A backend that the policy takes effect on is answered with 500.",
     "Write the name that the backend's certificate carries, in lower case and without a port."
@@ -56,7 +57,7 @@ invalid!(
 
 invalid!(
     P3,
-    "NGF-P3",
+    Code::P3,
     "The policy names both or neither of CA references and well-known CAs",
     "Exactly one of caCertificateRefs and wellKnownCACertificates must be given, and the latter must be System. A backend that the policy takes effect on is answered with 500.",
     "Keep one of them."
@@ -64,7 +65,7 @@ invalid!(
 
 invalid!(
     P4,
-    "NGF-P4",
+    Code::P4,
     "The policy names more than one CA",
     "NGF takes one caCertificateRef. A backend that the policy takes effect on is answered with 500.",
     "Put all CAs into one ConfigMap's ca.crt and name that."
@@ -72,7 +73,7 @@ invalid!(
 
 invalid!(
     P5,
-    "NGF-P5",
+    Code::P5,
     "The policy's CA reference names a kind that NGF does not take",
     "NGF takes ConfigMaps and Secrets of the core group. A backend that the policy takes effect on is answered with 500.",
     "Name a ConfigMap or a Secret."
@@ -80,7 +81,7 @@ invalid!(
 
 invalid!(
     P6,
-    "NGF-P6",
+    Code::P6,
     "The CA that the policy names does not exist or cannot be read",
     "NGF wants the key ca.crt in a ConfigMap, or a Secret of type kubernetes.io/tls, in the policy's namespace. A backend that the policy takes effect on is answered with 500.",
     "Create what is missing, or repair it."
@@ -88,13 +89,13 @@ invalid!(
 
 invalid!(
     P7,
-    "NGF-P7",
+    Code::P7,
     "The policy's CA is in a Secret that is not of type kubernetes.io/tls",
     "NGF refuses Opaque Secrets as CA, even with a good ca.crt. A backend that the policy takes effect on is answered with 500. NGF 2.6 accepts one that a listener names as CA of its clients, too, and writes no file of it: nginx refuses the configuration then (NGF-L2).",
     "Put the CA into a ConfigMap under the key ca.crt."
 );
 
-fn invalid(context: &Context<'_>, findings: &mut Findings, code: &'static str) {
+fn invalid(context: &Context<'_>, findings: &mut Findings, code: Code) {
     // One finding for a broken CA, however many policies name it.
     let mut by_culprit: BTreeMap<
         Option<&ObjectRef>,
@@ -116,7 +117,7 @@ fn invalid(context: &Context<'_>, findings: &mut Findings, code: &'static str) {
                     None => add_invalid(context, findings, &[(policy, fault)]),
                 }
             }
-            PolicyDecision::Unknown { why, trust } if code == "NGF-P6" => {
+            PolicyDecision::Unknown { why, trust } if code == Code::P6 => {
                 unknown_ca(context, findings, policy, trust.as_ref(), why);
             }
             PolicyDecision::Valid(_) => {
@@ -230,19 +231,19 @@ fn without_culprit(policy: &Object<BackendTLSPolicy>, fault: &PolicyFault) -> St
     let name = &policy.reference;
     let spec = &policy.spec;
     match fault.code {
-        "NGF-P2" => format!("NGF rejects the hostname of {name}, \"{}\"", spec.hostname),
-        "NGF-P3" if spec.ca_certificate_refs.is_empty() => match &spec.well_known_ca_certificates {
+        Code::P2 => format!("NGF rejects the hostname of {name}, \"{}\"", spec.hostname),
+        Code::P3 if spec.ca_certificate_refs.is_empty() => match &spec.well_known_ca_certificates {
             None => format!("{name} names no CA at all"),
             Some(other) => {
                 format!("{name} names {other} as well-known CAs, and NGF knows only System")
             }
         },
-        "NGF-P3" => format!("{name} names both a CA of its own and the system's"),
-        "NGF-P4" => format!(
+        Code::P3 => format!("{name} names both a CA of its own and the system's"),
+        Code::P4 => format!(
             "{name} names {} CAs, and NGF takes one",
             spec.ca_certificate_refs.len()
         ),
-        "NGF-P5" => {
+        Code::P5 => {
             let what = spec
                 .ca_certificate_refs
                 .first()
@@ -266,15 +267,15 @@ fn invalid_remedy(
     let namespace = &policy.reference.namespace;
     let Some((object, what)) = &fault.culprit else {
         return match fault.code {
-            "NGF-P2" if let Some(name) = change::hostname_meant(&policy.spec.hostname) => {
+            Code::P2 if let Some(name) = change::hostname_meant(&policy.spec.hostname) => {
                 change::hostname(
                     &format!("Write the name alone, in lower case: {name}."),
                     &policy.reference,
                     &name,
                 )
             }
-            "NGF-P5" if let Some(remedy) = ca_kind(context, policy) => remedy,
-            "NGF-P2" => Remedy::yaml(
+            Code::P5 if let Some(remedy) = ca_kind(context, policy) => remedy,
+            Code::P2 => Remedy::yaml(
                 "Name what the backend's certificate carries.",
                 "spec:\n  validation:\n    hostname: NAME.IN.THE.CERTIFICATE\n",
             ),
@@ -441,7 +442,7 @@ fn unknown_ca(
         Severity::Warning
     };
     let mut finding = Finding::new(
-        "NGF-P6",
+        Code::P6,
         severity,
         name,
         format!("Whether NGF takes {what} as the CA of {name} is unknown"),
@@ -460,7 +461,7 @@ fn unknown_ca(
 fn only_reported(
     findings: &mut Findings,
     policy: &Object<BackendTLSPolicy>,
-    code: &'static str,
+    code: Code,
     reported: &Condition,
 ) {
     let name = &policy.reference;
@@ -493,15 +494,15 @@ fn reported(policy: &Object<BackendTLSPolicy>) -> Option<&Condition> {
         .or_else(|| refused("Accepted", &["Invalid", "NoValidCACertificate"]))
 }
 
-fn code_in_words(condition: &Condition) -> &'static str {
+fn code_in_words(condition: &Condition) -> Code {
     let message = condition.message.as_str();
     match () {
-        () if condition.reason == "InvalidKind" => "NGF-P5",
-        () if message.contains("unsupported secret type") => "NGF-P7",
-        () if message.contains("Invalid hostname") => "NGF-P2",
-        () if message.contains("Too many") => "NGF-P4",
-        () if condition.reason == "Invalid" => "NGF-P3",
-        () => "NGF-P6",
+        () if condition.reason == "InvalidKind" => Code::P5,
+        () if message.contains("unsupported secret type") => Code::P7,
+        () if message.contains("Invalid hostname") => Code::P2,
+        () if message.contains("Too many") => Code::P4,
+        () if condition.reason == "Invalid" => Code::P3,
+        () => Code::P6,
     }
 }
 
@@ -518,12 +519,12 @@ fn is_refused(findings: &Findings, policy: &Object<BackendTLSPolicy>) -> bool {
 }
 
 pub(in crate::diagnosis) const P15: Rule = Rule {
-    code: "NGF-P15",
+    code: Code::P15,
     severity: Severity::Error,
     title: "A route's backend has an invalid BackendTLSPolicy, and NGF refuses the backend",
     explanation: "NGF never falls back to plain text where a policy takes effect and is invalid: it refuses the backend, and says so in the route's ResolvedRefs. Clients get 500; where a valid policy of another backend makes the rule speak TLS they get 502, or nginx cannot load the configuration (NGF-R1). For a TLSRoute nginx closes the connection.",
     remedy: "Repair the policy.",
-    causes: &["NGF-R1", "NGF-R19", "NGF-D1"],
+    causes: &[Code::R1, Code::R19, Code::D1],
     check: |context, findings| {
         for (name, (policy, decision)) in &context.policies {
             let culprit = match decision {
@@ -534,7 +535,7 @@ pub(in crate::diagnosis) const P15: Rule = Rule {
             let proven = matches!(decision, PolicyDecision::Invalid(_));
             let mut routes = BTreeSet::new();
             let mut rules = Vec::new();
-            let mut finding = Finding::new("NGF-P15", Severity::Error, &policy.reference, "")
+            let mut finding = Finding::new(Code::P15, Severity::Error, &policy.reference, "")
                 .scope(culprit.iter().map(|(object, _)| object));
             for (rule, backend) in context.users_of(name) {
                 let told = rule

@@ -9,9 +9,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::{
     command::Command,
     diagnosis::{
+        code::Code,
         finding::{Finding, Remedy, Severity},
         ngf::BackendState,
-        registry::Rule,
+        rule::Rule,
         words::{self, condition, list},
     },
     model::{
@@ -32,7 +33,7 @@ pub(super) fn ancestors_say<'a>(
 }
 
 pub(in crate::diagnosis) const P12: Rule = Rule {
-    code: "NGF-P12",
+    code: Code::P12,
     severity: Severity::Warning,
     title: "NGF ignores fields that the policy sets",
     explanation: "NGF does not look at validation.subjectAltNames nor at options: the certificate is checked against validation.hostname alone.",
@@ -55,7 +56,7 @@ pub(in crate::diagnosis) const P12: Rule = Rule {
             }
             let fields = list(ignored.iter().map(|(field, _)| field), 2);
             let mut finding = Finding::new(
-                "NGF-P12",
+                Code::P12,
                 Severity::Warning,
                 name,
                 format!("NGF ignores {fields} of {name}"),
@@ -73,7 +74,7 @@ pub(in crate::diagnosis) const P12: Rule = Rule {
 };
 
 pub(in crate::diagnosis) const P13: Rule = Rule {
-    code: "NGF-P13",
+    code: Code::P13,
     severity: Severity::Warning,
     title: "Two BackendTLSPolicies target one Service port, and the older one wins",
     explanation: "NGF takes the oldest, then the first by namespace and name; a sectionName gives no priority. The loser gets Accepted False/Conflicted, in one condition for all of its targets, so that it may look refused although it takes effect elsewhere.",
@@ -109,7 +110,7 @@ pub(in crate::diagnosis) const P13: Rule = Rule {
             }
             findings.add(
                 Finding::new(
-                    "NGF-P13",
+                    Code::P13,
                     Severity::Warning,
                     loser,
                     format!(
@@ -156,12 +157,12 @@ fn created(policy: &Object<BackendTLSPolicy>) -> String {
 }
 
 pub(in crate::diagnosis) const P14: Rule = Rule {
-    code: "NGF-P14",
+    code: Code::P14,
     severity: Severity::Error,
     title: "A policy has more Gateways than its status can list, and nginx speaks plain HTTP for the rest",
     explanation: "A policy's status holds 16 ancestors. For a seventeenth Gateway NGF sets AncestorLimitReached there and does not apply the policy: its nginx speaks plain HTTP to the backend, against the API's intent.",
     remedy: "Use one policy for each Service, and fewer Gateways for each.",
-    causes: &["NGF-B9"],
+    causes: &[Code::B9],
     check: |context, findings| {
         for (name, (gateway, _)) in &context.gateways {
             let limit = gateway
@@ -184,7 +185,7 @@ pub(in crate::diagnosis) const P14: Rule = Rule {
                 findings.explain(name, &condition.kind);
                 findings.add(
                     Finding::new(
-                        "NGF-P14",
+                        Code::P14,
                         Severity::Error,
                         name,
                         format!("{name} is one Gateway too many for a policy: nginx speaks plain HTTP to its backends"),

@@ -6,11 +6,12 @@ use serde_json::{Value, json};
 
 use crate::{
     diagnosis::{
+        code::Code,
         context::Context,
         engine::Findings,
         finding::{Finding, Mark, Remedy, Severity},
         ngf::{BackendDecision, BackendState, known},
-        registry::Rule,
+        rule::Rule,
         rules::{change, shared::upper},
         words::list,
     },
@@ -24,12 +25,12 @@ use crate::{
 };
 
 pub(in crate::diagnosis) const P1: Rule = Rule {
-    code: "NGF-P1",
+    code: Code::P1,
     severity: Severity::Error,
     title: "A BackendTLSPolicy targets no backend of a route",
     explanation: "NGF looks at a policy only when a route's backend meets it: same namespace as the Service, the Service's name, and, where sectionName is set, the *name* of the port. From 2.7 on the backend of a PayloadProcessor counts, too. A policy that misses gets no status at all, and nginx speaks plain HTTP to the backend.",
     remedy: "Move the policy to the Service's namespace, correct the name or the sectionName, or add the route.",
-    causes: &["NGF-B9", "NGF-G10", "NGF-X4"],
+    causes: &[Code::B9, Code::G10, Code::X4],
     check: |context, findings| {
         for (name, (policy, _)) in &context.policies {
             let used = context.policy_users.contains_key(name)
@@ -85,7 +86,7 @@ fn partly_unused(
             Some(service) => format!("{name} takes effect, but not on {service}"),
             None => format!("{name} takes effect, but not on {}", target.name),
         };
-        let mut finding = Finding::new("NGF-P1", severity, name, title)
+        let mut finding = Finding::new(Code::P1, severity, name, title)
             .because(format!("{}.", upper(&miss.sentence)))
             .scope(miss.service.iter())
             .scope(&miss.elsewhere);
@@ -173,7 +174,7 @@ pub(super) fn is_anothers(context: &Context<'_>, policy: &Object<BackendTLSPolic
 fn is_met(context: &Context<'_>, policy: &ObjectRef) -> bool {
     context.rules.iter().any(|rule| {
         rule.decision.backends.iter().any(|backend| {
-            matches!(&backend.state, BackendState::Invalid(fault) if fault.code == "NGF-R5")
+            matches!(&backend.state, BackendState::Invalid(fault) if fault.code == Code::R5)
                 && backend.port.is_some_and(|(service, port)| {
                     let policies = context.index.policies(&service.reference, &port.name);
                     policies.iter().any(|meant| meant.reference == *policy)
@@ -185,7 +186,7 @@ fn is_met(context: &Context<'_>, policy: &ObjectRef) -> bool {
 fn unused(context: &Context<'_>, policy: &Object<BackendTLSPolicy>, findings: &mut Findings) {
     let name = &policy.reference;
     let mut finding = Finding::new(
-        "NGF-P1",
+        Code::P1,
         Severity::Error,
         name,
         format!("{name} targets no backend of a route"),

@@ -8,11 +8,12 @@ use super::{explain_resolved_refs, refused};
 use crate::{
     command::Command,
     diagnosis::{
+        code::Code,
         context::{Context, RuleInUse},
         engine::Findings,
         finding::{Finding, Remedy, Severity},
         ngf::{Answer, BackendDecision, BackendState, known, resolver::has_resolver},
-        registry::Rule,
+        rule::Rule,
         rules::shared::{grant, near, upper},
         rules::{change, rights},
         words::{answer_to, condition, list},
@@ -26,14 +27,14 @@ use crate::{
 };
 
 macro_rules! invalid {
-    ($name:ident, $code:literal, $title:literal, $explanation:literal, $remedy:literal) => {
+    ($name:ident, $code:expr, $title:literal, $explanation:literal, $remedy:literal) => {
         pub(in crate::diagnosis) const $name: Rule = Rule {
             code: $code,
             severity: Severity::Error,
             title: $title,
             explanation: $explanation,
             remedy: $remedy,
-            causes: &["NGF-P1", "NGF-R1", "NGF-R19", "NGF-D1"],
+            causes: &[Code::P1, Code::R1, Code::R19, Code::D1],
             check: |context, findings| invalid(context, findings, $code),
         };
     };
@@ -41,7 +42,7 @@ macro_rules! invalid {
 
 invalid!(
     R3,
-    "NGF-R3",
+    Code::R3,
     "A route's backend does not exist, or has no such port",
     "NGF keeps the route and refuses the backend: clients get 500 for it. Where another backend of the rule has a TLS policy, NGF refuses that one, too, and clients get 502, or nginx cannot load the configuration (NGF-R1).",
     "Create the Service, or correct its name, namespace or port in the route."
@@ -49,7 +50,7 @@ invalid!(
 
 invalid!(
     R4,
-    "NGF-R4",
+    Code::R4,
     "No ReferenceGrant lets the route use a Service of another namespace",
     "A route may refer to a Service of another namespace only where a ReferenceGrant there allows it. NGF answers 500 for the backend.",
     "Create the ReferenceGrant in the Service's namespace."
@@ -57,7 +58,7 @@ invalid!(
 
 invalid!(
     R5,
-    "NGF-R5",
+    Code::R5,
     "NGF rejects the Service port's appProtocol for this kind of route",
     "NGF knows kubernetes.io/h2c, ws and wss; wss needs a BackendTLSPolicy. `appProtocol: https` means nothing to it and does not turn TLS on. NGF refuses the backend: clients get 500 for it. With a BackendTLSPolicy NGF still renders https:// and the policy's CA file, but does not write the file unless another backend uses it: then nginx cannot load the configuration, and else clients get 502.",
     "Correct the appProtocol, or add the BackendTLSPolicy."
@@ -65,14 +66,14 @@ invalid!(
 
 invalid!(
     R17,
-    "NGF-R17",
+    Code::R17,
     "A route's backend is of a kind that NGF does not take",
     "NGF takes Services, and InferencePools in HTTPRoutes. It answers 500 for anything else.",
     "Refer to a Service."
 );
 
 /// One finding for each missing Service, port or grant, however many rules refer to it.
-fn invalid(context: &Context<'_>, findings: &mut Findings, code: &'static str) {
+fn invalid(context: &Context<'_>, findings: &mut Findings, code: Code) {
     type Users<'c, 'a> = Vec<(&'c RuleInUse<'a>, &'c BackendDecision<'a>)>;
     let mut by_backend: BTreeMap<(String, &str, &str), Users<'_, '_>> = BTreeMap::new();
     for rule in &context.rules {
@@ -83,13 +84,13 @@ fn invalid(context: &Context<'_>, findings: &mut Findings, code: &'static str) {
                 _ => None,
             };
             if found == Some(code) {
-                let from = if code == "NGF-R4" {
+                let from = if code == Code::R4 {
                     rule.route.reference.namespace.as_str()
                 } else {
                     ""
                 };
                 let kind = rule.route.reference.kind.name();
-                let kind = if code == "NGF-R3" { "" } else { kind };
+                let kind = if code == Code::R3 { "" } else { kind };
                 let key = (backend.label(), from, kind);
                 by_backend.entry(key).or_default().push((rule, backend));
             }
@@ -132,7 +133,7 @@ fn invalid(context: &Context<'_>, findings: &mut Findings, code: &'static str) {
         if let BackendState::Unknown(why) = &backend.state {
             finding = finding.because(format!("NGF says so; {why}."));
         }
-        if let (Some(service), "NGF-R4") = (&backend.service, code) {
+        if let (Some(service), Code::R4) = (&backend.service, code) {
             let from = &rule.route.reference;
             finding = near(context, finding, from.kind.name(), &from.namespace, service);
         }
@@ -156,7 +157,7 @@ fn invalid(context: &Context<'_>, findings: &mut Findings, code: &'static str) {
 
 /// What NGF itself says of a backend that is not known otherwise: the code of it. The condition names
 /// one backend of the route (`createBackendRef`).
-fn told(rule: &RuleInUse<'_>, place: usize, backend: &BackendDecision<'_>) -> Option<&'static str> {
+fn told(rule: &RuleInUse<'_>, place: usize, backend: &BackendDecision<'_>) -> Option<Code> {
     let service = backend.service.as_ref()?;
     let port = backend.reference.target.port.unwrap_or_default();
     let here = format!(
@@ -176,16 +177,16 @@ fn told(rule: &RuleInUse<'_>, place: usize, backend: &BackendDecision<'_>) -> Op
         .filter_map(|parent| condition(&parent.conditions, "ResolvedRefs"))
         .filter(|said| said.status == "False")
         .find_map(|said| match said.reason.as_str() {
-            "BackendNotFound" if said.message.contains(&here) && !backend.filter => Some("NGF-R3"),
-            "BackendNotFound" if said.message.contains(&no_port) => Some("NGF-R3"),
-            "RefNotPermitted" if said.message.contains(&no_grant) => Some("NGF-R4"),
+            "BackendNotFound" if said.message.contains(&here) && !backend.filter => Some(Code::R3),
+            "BackendNotFound" if said.message.contains(&no_port) => Some(Code::R3),
+            "RefNotPermitted" if said.message.contains(&no_grant) => Some(Code::R4),
             _ => None,
         })
 }
 
 fn invalid_title(
     context: &Context<'_>,
-    code: &str,
+    code: Code,
     backend: &BackendDecision<'_>,
     routes: &BTreeSet<&ObjectRef>,
 ) -> String {
@@ -195,8 +196,8 @@ fn invalid_title(
         return format!("{users} refers to {label}, which is no Service");
     };
     match code {
-        "NGF-R4" => format!("No ReferenceGrant lets {users} use {service}"),
-        "NGF-R5" => {
+        Code::R4 => format!("No ReferenceGrant lets {users} use {service}"),
+        Code::R5 => {
             let protocol = backend
                 .port
                 .and_then(|(_, port)| port.app_protocol.clone())
@@ -218,13 +219,13 @@ fn invalid_title(
 
 fn invalid_remedy(
     context: &Context<'_>,
-    code: &str,
+    code: Code,
     rule: &RuleInUse<'_>,
     backend: &BackendDecision<'_>,
 ) -> Option<Remedy> {
     let service = backend.service.as_ref()?;
     Some(match code {
-        "NGF-R4" => Remedy::create(
+        Code::R4 => Remedy::create(
             format!(
                 "Allow it with a ReferenceGrant in namespace {}.",
                 service.namespace
@@ -237,7 +238,7 @@ fn invalid_remedy(
                 &service.name,
             ),
         ),
-        "NGF-R5" => Remedy::say(
+        Code::R5 => Remedy::say(
             "Remove the appProtocol, set one that the route can use, or add a BackendTLSPolicy for wss.",
         ),
         _ => match context.index.service(service) {
@@ -273,7 +274,7 @@ fn invalid_remedy(
 }
 
 pub(in crate::diagnosis) const K2: Rule = Rule {
-    code: "NGF-K2",
+    code: Code::K2,
     severity: Severity::Info,
     title: "What a route or Gateway refers to is not known",
     explanation: "The object could not be read, or is not in the files: what nginx does with it cannot be said.",
@@ -304,7 +305,7 @@ pub(in crate::diagnosis) const K2: Rule = Rule {
                         .map(|kind| ObjectRef::new(kind, "", "*"))
                         .collect::<Vec<_>>();
                     let finding = Finding::new(
-                        "NGF-K2",
+                        Code::K2,
                         severity,
                         &rule.route.reference,
                         format!("How nginx speaks to {service} is unknown"),
@@ -317,7 +318,7 @@ pub(in crate::diagnosis) const K2: Rule = Rule {
                 });
                 routes.insert(&rule.route.reference);
                 *finding =
-                    std::mem::replace(finding, Finding::new("NGF-K2", severity, service, ""))
+                    std::mem::replace(finding, Finding::new(Code::K2, severity, service, ""))
                         .scope([service])
                         .mark(rule.mark());
                 finding.marks.extend(backend.mark());
@@ -331,12 +332,12 @@ pub(in crate::diagnosis) const K2: Rule = Rule {
 };
 
 pub(in crate::diagnosis) const R7: Rule = Rule {
-    code: "NGF-R7",
+    code: Code::R7,
     severity: Severity::Error,
     title: "An ExternalName Service needs a DNS resolver in the Gateway's NginxProxy",
     explanation: "nginx resolves an ExternalName at run time, and NGF wants to be told by which server: without NginxProxy's dnsResolver it refuses the backend, and clients get 500. With a BackendTLSPolicy NGF still renders https:// and the policy's CA file, but does not write the file unless another backend uses it: then nginx cannot load the configuration, and else clients get 502.",
     remedy: "Set spec.dnsResolver in the NginxProxy.",
-    causes: &["NGF-D1"],
+    causes: &[Code::D1],
     check: |context, findings| {
         let mut seen = BTreeSet::new();
         for rule in &context.rules {
@@ -399,7 +400,7 @@ pub(in crate::diagnosis) const R7: Rule = Rule {
                         list(&rule.gateways, 2)
                     ),
                 };
-                let mut finding = Finding::new("NGF-R7", Severity::Error, name, title);
+                let mut finding = Finding::new(Code::R7, Severity::Error, name, title);
                 if reported.is_none() {
                     finding =
                         finding.evidence("spec.dnsResolver", "in no NginxProxy", list(&without, 2));
@@ -433,7 +434,7 @@ fn resolver_unknown(
         "could not all be read"
     };
     Finding::new(
-        "NGF-R7",
+        Code::R7,
         Severity::Warning,
         name,
         format!(

@@ -7,11 +7,12 @@ use serde_json::json;
 use crate::{
     command::Command,
     diagnosis::{
+        code::Code,
         context::{Context, RuleInUse},
         engine::Findings,
         finding::{Finding, Remedy, Severity},
         ngf::{BackendDecision, BackendState, Release, cluster_ip::cluster_ip, known},
-        registry::Rule,
+        rule::Rule,
         rules::{cert_manager::issuer_of, logs::refused_by_backend},
         words::{answer, list},
     },
@@ -26,26 +27,26 @@ use crate::{
 };
 
 pub(in crate::diagnosis) const R8: Rule = Rule {
-    code: "NGF-R8",
+    code: Code::R8,
     severity: Severity::Error,
     title: "A backend with a TLS policy has no ready endpoint, and clients get 502 instead of 503",
     explanation: "For HTTPRoutes and GRPCRoutes NGF sends the request to a plain 503 server of its own, but with https://: nginx logs `wrong version number` (with OpenSSL 3.2 to 3.5 `packet length too long`), and clients get 502.",
     remedy: "Make an endpoint ready.",
     causes: &[],
-    check: |context, findings| no_endpoints(context, findings, "NGF-R8"),
+    check: |context, findings| no_endpoints(context, findings, Code::R8),
 };
 
 pub(in crate::diagnosis) const N3: Rule = Rule {
-    code: "NGF-N3",
+    code: Code::N3,
     severity: Severity::Error,
     title: "A backend has no ready endpoint",
     explanation: "nginx is given ready endpoints only. A Service without any has no pods that meet its selector, none that is ready, or a targetPort that names no port of the pods. Clients of HTTPRoutes and GRPCRoutes get 503. For a TLSRoute nginx closes the connection; for a TCPRoute or UDPRoute NGF leaves out the port, and nobody listens there. With useClusterIP (NGF 2.7) nginx connects to the Service's ClusterIP, where nobody answers: clients get 502 or 504.",
     remedy: "Make an endpoint ready: look at the pods, the selector and the targetPort.",
     causes: &[],
-    check: |context, findings| no_endpoints(context, findings, "NGF-N3"),
+    check: |context, findings| no_endpoints(context, findings, Code::N3),
 };
 
-fn no_endpoints(context: &Context<'_>, findings: &mut Findings, code: &'static str) {
+fn no_endpoints(context: &Context<'_>, findings: &mut Findings, code: Code) {
     let mut by_port: BTreeMap<(&ObjectRef, u16), Vec<(&RuleInUse<'_>, &BackendDecision<'_>)>> =
         BTreeMap::new();
     for rule in &context.rules {
@@ -60,7 +61,7 @@ fn no_endpoints(context: &Context<'_>, findings: &mut Findings, code: &'static s
             let is_http = matches!(rule.route.reference.kind, Kind::HTTPRoute | Kind::GRPCRoute);
             let encrypted = speaks_tls && is_http && !by_cluster_ip(context, rule, backend);
             // No request goes to a weight of 0.
-            if backend.reference.weight != 0 && speaks && encrypted == (code == "NGF-R8") {
+            if backend.reference.weight != 0 && speaks && encrypted == (code == Code::R8) {
                 by_port
                     .entry((&service.reference, port.port))
                     .or_default()
@@ -133,7 +134,7 @@ fn no_endpoints(context: &Context<'_>, findings: &mut Findings, code: &'static s
         } else {
             endpoint_remedy(name, &service.spec.selector, &why)
         });
-        if code == "NGF-R8" {
+        if code == Code::R8 {
             finding = finding.because("NGF sends the request with https:// to its own plain 503 server, so the log says `wrong version number` or `packet length too long`: it is not the backend's TLS that fails.");
         }
         finding = why_not_ready(context, service, &endpoints, finding);
@@ -156,7 +157,7 @@ fn effect(
     context: &Context<'_>,
     rule: &RuleInUse<'_>,
     backend: &BackendDecision<'_>,
-    code: &str,
+    code: Code,
 ) -> String {
     let route = &rule.route.reference;
     let clients = backend.service.as_ref().map_or_else(
@@ -174,7 +175,7 @@ fn effect(
         _ if by_cluster_ip(context, rule, backend) => format!(
             "nginx connects to the Service's ClusterIP, where nobody answers: {clients} get 502 or 504"
         ),
-        _ if code == "NGF-R8" => format!("{clients} get {}", answer(route.kind, 502)),
+        _ if code == Code::R8 => format!("{clients} get {}", answer(route.kind, 502)),
         _ => format!("{clients} get {}", answer(route.kind, 503)),
     }
 }

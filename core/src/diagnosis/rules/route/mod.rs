@@ -13,11 +13,12 @@ use serde_json::json;
 use crate::{
     command::{Command, names},
     diagnosis::{
+        code::Code,
         context::{Context, RuleInUse},
         engine::Findings,
         finding::{Finding, Mark, Remedy, Severity},
         ngf::{Answer, BackendDecision, BackendState, ClientCertificate, key_pair_file, known},
-        registry::Rule,
+        rule::Rule,
         rules::change,
         words::{answer_to, list},
     },
@@ -34,12 +35,12 @@ pub(in crate::diagnosis::rules) fn explain_resolved_refs(
 }
 
 pub(in crate::diagnosis) const R1: Rule = Rule {
-    code: "NGF-R1",
+    code: Code::R1,
     severity: Severity::Error,
     title: "The backends of a rule have different TLS policies, and NGF refuses all of them",
     explanation: "NGF renders one set of proxy_ssl_* directives for a rule. It compares CA references and hostnames of the backends' policies, filters' backends included; two policies with wellKnownCACertificates never count as equal. Where they differ NGF refuses all backends of the rule, and still renders https:// and the CA file of the first policy. It writes that file only if another, accepted backend of the Gateway uses the same CA. Without the file nginx refuses the whole configuration, and no change of the Gateway takes effect any more; with it, or with wellKnownCACertificates, clients get 502, because nginx speaks TLS to NGF's own plain server for 500.",
     remedy: "Use one policy with several targetRefs, or split the rule.",
-    causes: &["NGF-D1"],
+    causes: &[Code::D1],
     check: |context, findings| {
         for rule in context.rules.iter().filter(|rule| rule.decision.mismatch) {
             let name = &rule.route.reference;
@@ -62,7 +63,7 @@ pub(in crate::diagnosis) const R1: Rule = Rule {
                     list(&rule.gateways, 2)
                 ),
             };
-            let mut finding = Finding::new("NGF-R1", Severity::Error, name, title)
+            let mut finding = Finding::new(Code::R1, Severity::Error, name, title)
             .mark(rule.mark())
             .remedy(Remedy::say("Let one BackendTLSPolicy target all Services of the rule, or give each its own rule."));
             for backend in &rule.decision.backends {
@@ -84,12 +85,12 @@ pub(in crate::diagnosis) const R1: Rule = Rule {
 };
 
 pub(in crate::diagnosis) const R2: Rule = Rule {
-    code: "NGF-R2",
+    code: Code::R2,
     severity: Severity::Error,
     title: "A backend without TLS policy shares a rule with one that has one, and nginx speaks TLS to both",
     explanation: "NGF's comparison of policies looks only at what follows the first backend with a policy. With a plain backend before it, the rule passes, and one https:// is rendered for all: the plain backend gets a ClientHello.",
     remedy: "Give the plain backend a rule of its own, or a policy.",
-    causes: &["NGF-T12", "NGF-B12"],
+    causes: &[Code::T12, Code::B12],
     check: |context, findings| {
         for rule in context.rules.iter().filter(|rule| rule.decision.spills) {
             let name = &rule.route.reference;
@@ -102,7 +103,7 @@ pub(in crate::diagnosis) const R2: Rule = Rule {
                 .collect();
             let labels = list(plain.iter().map(|backend| backend.label()), 3);
             let mut finding = Finding::new(
-                "NGF-R2",
+                Code::R2,
                 Severity::Error,
                 name,
                 format!("nginx speaks TLS to {labels}, which has no policy, because another backend of the rule has one"),
@@ -120,12 +121,12 @@ pub(in crate::diagnosis) const R2: Rule = Rule {
 };
 
 pub(in crate::diagnosis) const R9: Rule = Rule {
-    code: "NGF-R9",
+    code: Code::R9,
     severity: Severity::Warning,
     title: "nginx presents no client certificate to the backends of a GRPCRoute",
     explanation: "NGF renders proxy_ssl_certificate for the Gateway, which grpc_pass does not look at, and never grpc_ssl_certificate. A backend that demands a client certificate answers 400.",
     remedy: "None within NGF but a SnippetsFilter with grpc_ssl_certificate; or let the backend not demand one.",
-    causes: &["NGF-B1", "NGF-B10", "NGF-B11"],
+    causes: &[Code::B1, Code::B10, Code::B11],
     check: |context, findings| {
         let mut by_gateway: BTreeMap<&ObjectRef, Vec<&RuleInUse<'_>>> = BTreeMap::new();
         for rule in &context.rules {
@@ -147,7 +148,7 @@ pub(in crate::diagnosis) const R9: Rule = Rule {
             let routes: BTreeSet<&ObjectRef> =
                 rules.iter().map(|rule| &rule.route.reference).collect();
             let mut finding = Finding::new(
-                "NGF-R9",
+                Code::R9,
                 Severity::Warning,
                 &rules[0].route.reference,
                 format!(
@@ -174,31 +175,31 @@ pub(in crate::diagnosis) const R9: Rule = Rule {
 };
 
 pub(in crate::diagnosis) const R11: Rule = Rule {
-    code: "NGF-R11",
+    code: Code::R11,
     severity: Severity::Info,
     title: "A BackendTLSPolicy targets the backend of a TLSRoute on a Passthrough listener",
     explanation: "nginx passes the bytes on and takes no part in the TLS between client and backend: a valid policy has no effect there. Until 2.6 NGF never looks at policies for TLSRoutes, and one that nothing else uses gets no status. From 2.7 on it does: a valid policy is Accepted, and an invalid one makes NGF refuse the backend, so that nginx closes the connections (NGF-P15).",
     remedy: "Nothing, if that is meant; else use a listener that terminates TLS, which NGF can from 2.7 on.",
     causes: &[],
-    check: |context, findings| passed_on(context, findings, "NGF-R11"),
+    check: |context, findings| passed_on(context, findings, Code::R11),
 };
 
 pub(in crate::diagnosis) const R13: Rule = Rule {
-    code: "NGF-R13",
+    code: Code::R13,
     severity: Severity::Info,
     title: "A BackendTLSPolicy targets the backend of a TCPRoute or UDPRoute",
     explanation: "NGF never consults policies for them: nginx passes the bytes on as they come.",
     remedy: "Nothing, if that is meant; else use an HTTPRoute or a TLSRoute on a listener that terminates TLS.",
     causes: &[],
-    check: |context, findings| passed_on(context, findings, "NGF-R13"),
+    check: |context, findings| passed_on(context, findings, Code::R13),
 };
 
-fn passed_on(context: &Context<'_>, findings: &mut Findings, code: &'static str) {
+fn passed_on(context: &Context<'_>, findings: &mut Findings, code: Code) {
     for rule in &context.rules {
         let name = &rule.route.reference;
         let passed = match name.kind {
-            Kind::TLSRoute => code == "NGF-R11" && only_passthrough(context, rule),
-            Kind::TCPRoute | Kind::UDPRoute => code == "NGF-R13",
+            Kind::TLSRoute => code == Code::R11 && only_passthrough(context, rule),
+            Kind::TCPRoute | Kind::UDPRoute => code == Code::R13,
             _ => false,
         };
         if !passed || findings.has(code, name) {
@@ -262,12 +263,12 @@ fn only_passthrough(context: &Context<'_>, rule: &RuleInUse<'_>) -> bool {
 }
 
 pub(in crate::diagnosis) const R18: Rule = Rule {
-    code: "NGF-R18",
+    code: Code::R18,
     severity: Severity::Error,
     title: "A TLSRoute has more than one rule or backend, and NGF refuses the whole route",
     explanation: "NGF accepts TLSRoutes with exactly one rule that has exactly one backend. Of another one it renders nothing, and nginx closes the connections of its clients.",
     remedy: "Leave one rule and one backend; spread the load behind one Service.",
-    causes: &["NGF-S4"],
+    causes: &[Code::S4],
     check: |context, findings| {
         for rule in context.rules.iter().filter(|rule| rule.index == 0) {
             let route = rule.route;
@@ -293,7 +294,7 @@ pub(in crate::diagnosis) const R18: Rule = Rule {
                 .sum();
             findings.add(
                 Finding::new(
-                    "NGF-R18",
+                    Code::R18,
                     Severity::Error,
                     name,
                     format!("NGF refuses {name}: it has {} rules with {backends} backends, and NGF accepts one rule with one backend", route.spec.rules.len()),
@@ -313,12 +314,12 @@ pub(in crate::diagnosis) fn has_one_backend(route: &crate::model::kinds::Route) 
 }
 
 pub(in crate::diagnosis) const R16: Rule = Rule {
-    code: "NGF-R16",
+    code: Code::R16,
     severity: Severity::Error,
     title: "No listener takes a route, and clients get 404",
     explanation: "A route attaches where a parentRef names a listener that exists, allows its kind and namespace, and shares a host name with it.",
     remedy: "Correct the parentRef, the host names or the listener's allowedRoutes.",
-    causes: &["NGF-P1"],
+    causes: &[Code::P1],
     check: |context, findings| {
         for (name, why) in context.unattached() {
             let Some(route) = context.snapshot.routes.get(name) else {
@@ -336,7 +337,7 @@ pub(in crate::diagnosis) const R16: Rule = Rule {
                 .flat_map(|parent| &parent.conditions)
                 .find(|condition| condition.kind == "Accepted" && condition.status == "False");
             let mut finding = Finding::new(
-                "NGF-R16",
+                Code::R16,
                 Severity::Error,
                 name,
                 format!("No listener takes {name}: {why}"),

@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 
 use crate::{
     diagnosis::{
+        code::Code,
         finding::{Finding, Remedy, Severity},
-        registry::Rule,
+        rule::Rule,
         rules::policy::is_tls,
         words::list,
     },
@@ -17,7 +18,7 @@ use crate::{
 };
 
 pub(in crate::diagnosis) const R6: Rule = Rule {
-    code: "NGF-R6",
+    code: Code::R6,
     severity: Severity::Info,
     title: "A port with appProtocol h2c has a TLS policy: nginx speaks HTTP/2 over TLS to it",
     explanation: "kubernetes.io/h2c means HTTP/2 in plain text. Where a BackendTLSPolicy takes effect on the port NGF renders HTTP/2 and TLS: a backend that speaks cleartext only answers with something that is no TLS.",
@@ -40,7 +41,7 @@ pub(in crate::diagnosis) const R6: Rule = Rule {
                 let policy = backend.state.policy().map(|policy| &policy.reference);
                 findings.add(
                     Finding::new(
-                        "NGF-R6",
+                        Code::R6,
                         Severity::Info,
                         &service.reference,
                         format!("nginx speaks HTTP/2 over TLS to {}, whose appProtocol means HTTP/2 in plain text", backend.label()),
@@ -55,12 +56,12 @@ pub(in crate::diagnosis) const R6: Rule = Rule {
 };
 
 pub(in crate::diagnosis) const R10: Rule = Rule {
-    code: "NGF-R10",
+    code: Code::R10,
     severity: Severity::Error,
     title: "A BackendTLSPolicy targets an InferencePool, and nginx speaks plain HTTP to it",
     explanation: "NGF renders `proxy_pass http://` for InferencePools, whatever policies say, and takes policies for Services only. The policy gets no status.",
     remedy: "Let the model servers speak plain HTTP within the cluster, or route to them by a Service.",
-    causes: &["NGF-P1", "NGF-B9", "NGF-G10"],
+    causes: &[Code::P1, Code::B9, Code::G10],
     check: |context, findings| {
         let mut seen = BTreeSet::new();
         for rule in &context.rules {
@@ -87,7 +88,7 @@ pub(in crate::diagnosis) const R10: Rule = Rule {
                 let name = &policy.reference;
                 findings.add(
                     Finding::new(
-                        "NGF-R10",
+                        Code::R10,
                         Severity::Error,
                         name,
                         format!("nginx speaks plain HTTP to InferencePool {namespace}/{}, though {name} targets it", target.name),
@@ -103,12 +104,12 @@ pub(in crate::diagnosis) const R10: Rule = Rule {
 };
 
 pub(in crate::diagnosis) const R12: Rule = Rule {
-    code: "NGF-R12",
+    code: Code::R12,
     severity: Severity::Error,
     title: "A TLSRoute is on a listener that terminates TLS, which this release of NGF does not take",
     explanation: "Until 2.6 NGF takes listeners of protocol TLS in mode Passthrough only, and refuses others. From 2.7 on nginx ends the client's TLS there and, where a policy takes effect, speaks TLS to the backend with the Gateway's client certificate; where that fails the client's connection is closed, without an HTTP status.",
     remedy: "Use mode Passthrough, an HTTPS listener with an HTTPRoute, or NGF 2.7.",
-    causes: &["NGF-S2", "NGF-S3", "NGF-S4"],
+    causes: &[Code::S2, Code::S3, Code::S4],
     check: |context, findings| {
         let running = &context.running;
         let Some((workload, version)) = &running.said_by else {
@@ -153,7 +154,7 @@ pub(in crate::diagnosis) const R12: Rule = Rule {
             findings.explain(owner, format!("{name}/Programmed"));
             findings.add(
                 Finding::new(
-                    "NGF-R12",
+                    Code::R12,
                     Severity::Error,
                     owner,
                     format!("NGF {version} does not take listener {name} of {owner}: {} needs it to terminate TLS", list(&routes, 2)),

@@ -4,10 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::{
     diagnosis::{
+        code::Code,
         context::{Context, RuleInUse},
         finding::{Finding, Severity},
         ngf::{Answer, BackendDecision, BackendState, backend::is_authentication},
-        registry::Rule,
+        rule::Rule,
         rules::logs::line,
         words::{answer_to, list},
     },
@@ -86,12 +87,12 @@ pub(in crate::diagnosis::rules) fn tell<'r, 'a: 'r>(
 }
 
 pub(in crate::diagnosis) const R19: Rule = Rule {
-    code: "NGF-R19",
+    code: Code::R19,
     severity: Severity::Error,
     title: "NGF refuses a rule, because it cannot use the backend of its external authentication",
     explanation: "From 2.7 on NGF knows the filter ExternalAuth. Where it refuses the filter's backend it refuses the whole rule, so that nothing passes without authentication: clients get 500, and the route's ResolvedRefs is False/InvalidFilter.",
     remedy: "Correct what the finding about the backend names.",
-    causes: &["NGF-S4"],
+    causes: &[Code::S4],
     check: |context, findings| {
         for rule in &context.rules {
             let route = rule.route;
@@ -120,7 +121,7 @@ pub(in crate::diagnosis) const R19: Rule = Rule {
             let labels = list(authenticates.iter().map(|backend| backend.label()), 2);
             findings.add(
                 Finding::new(
-                    "NGF-R19",
+                    Code::R19,
                     Severity::Error,
                     name,
                     format!("NGF refuses rule {} of {name}: it cannot use {labels}, which authenticates its requests", rule.index),

@@ -3,21 +3,22 @@
 use super::refused;
 use crate::{
     diagnosis::{
+        code::Code,
         finding::{Finding, Remedy, Severity},
         ngf::Answer,
-        registry::Rule,
+        rule::Rule,
         words::{answer_to, list},
     },
     model::kind::Kind,
 };
 
 pub(in crate::diagnosis) const R20: Rule = Rule {
-    code: "NGF-R20",
+    code: Code::R20,
     severity: Severity::Error,
     title: "All backends of a rule have a weight of 0",
     explanation: "NGF sends the rule's requests to its own server for backends that are not valid (`backendGroupName`, `createSplitClientDistributions`), which answers 500. A BackendTLSPolicy on one of the backends makes nginx speak TLS to that plain server, and clients get 502. Every condition stays True.",
     remedy: "Give one of the backends a weight.",
-    causes: &["NGF-D1"],
+    causes: &[Code::D1],
     check: |context, findings| {
         for rule in &context.rules {
             let name = &rule.route.reference;
@@ -50,7 +51,7 @@ pub(in crate::diagnosis) const R20: Rule = Rule {
                     format!("Clients of {name} get {}: {why}", answer_to([name], 500))
                 }
             };
-            let finding = Finding::new("NGF-R20", Severity::Error, name, title)
+            let finding = Finding::new(Code::R20, Severity::Error, name, title)
                 .mark(rule.mark())
                 .scope(backends.iter().filter_map(|backend| backend.service.as_ref()))
                 .evidence(
