@@ -205,7 +205,7 @@ impl Suite {
                 let result = if self.untested > 0 && only_probes_show(rule.code) {
                     let paths = count(self.untested, "path");
                     CaseResult::Skipped(format!("{paths} not tested"))
-                } else if let Some(hidden) = missed_by(hidden, rule.code.as_str()) {
+                } else if let Some(hidden) = missed_by(hidden, rule) {
                     CaseResult::Skipped(clean(&format!("hidden by RBAC: {}", hidden.phrase)))
                 } else {
                     CaseResult::Passed { out: None }

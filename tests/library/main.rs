@@ -22,6 +22,7 @@ mod fix;
 mod init;
 mod logs;
 mod logs_follow;
+mod needs;
 mod ngf;
 mod nginx_config;
 mod overlay_dry_run;

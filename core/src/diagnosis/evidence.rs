@@ -171,6 +171,11 @@ impl Evidence {
         self.rendered.insert(in_pod.pod.clone(), Arc::new(in_pod));
     }
 
+    /// Forgets what the data plane's nginx is configured with.
+    pub fn forget_configurations(&mut self) {
+        self.rendered.clear();
+    }
+
     /// What the nginx of each data-plane pod is configured with, by pod.
     pub fn rendered(&self) -> impl Iterator<Item = &InPod> {
         self.rendered.values().map(|in_pod| &**in_pod)

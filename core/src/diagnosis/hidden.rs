@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::{evidence::Evidence, words::count, words::list};
+use super::{evidence::Evidence, rule::Need, words::count, words::list};
 use crate::{
     logs::Role,
     model::{
@@ -134,68 +134,16 @@ pub fn of(snapshot: &Snapshot, evidence: &Evidence) -> Vec<Hidden> {
 }
 
 /// The first of what is hidden without which a rule that finds nothing has not passed.
-pub fn missed_by<'a>(hidden: &'a [Hidden], code: &str) -> Option<&'a Hidden> {
-    let code = code.strip_prefix("NGF-").unwrap_or(code);
-    if code.starts_with(['A', 'K']) {
-        return None;
-    }
-    hidden.iter().find(|hidden| match hidden.what {
-        What::Logs => only_logs_show(code),
-        What::Configuration => matches!(code, "D3" | "D4" | "D5" | "D9"),
-        What::Kinds | What::Objects | What::Namespaces => {
-            hidden.kinds.iter().any(|kind| needs(code, *kind))
-        }
+pub fn missed_by<'a>(hidden: &'a [Hidden], rule: &super::rule::Rule) -> Option<&'a Hidden> {
+    hidden.iter().find(|hidden| {
+        rule.needs.iter().any(|need| match hidden.what {
+            What::Logs => *need == Need::Logs,
+            What::Configuration => *need == Need::NginxConfig,
+            What::Kinds | What::Objects | What::Namespaces => {
+                hidden.kinds.iter().any(|kind| need.kinds().contains(kind))
+            }
+        })
     })
-}
-
-fn only_logs_show(code: &str) -> bool {
-    matches!(
-        code,
-        "D1" | "D6" | "D7" | "L4" | "R14" | "T15" | "T16" | "T17" | "T18"
-    )
-}
-
-/// Whether a rule looks at objects of a kind.
-fn needs(code: &str, kind: Kind) -> bool {
-    let is_of_certificates = matches!(
-        code,
-        "P6" | "P7"
-            | "P8"
-            | "P9"
-            | "P10"
-            | "P11"
-            | "P15"
-            | "P20"
-            | "X1"
-            | "X2"
-            | "D3"
-            | "D8"
-            | "B13"
-    ) || code.starts_with(['C', 'E', 'G', 'L', 'M']);
-    match kind {
-        Kind::Secret | Kind::ConfigMap => is_of_certificates,
-        Kind::Certificate | Kind::CertificateRequest | Kind::Issuer | Kind::ClusterIssuer => {
-            code.starts_with(['E', 'M'])
-        }
-        Kind::NetworkPolicy => matches!(code, "N1" | "N4"),
-        Kind::Deployment | Kind::DaemonSet | Kind::Pod => {
-            code.starts_with(['C', 'D', 'N', 'X', 'B'])
-        }
-        Kind::NginxProxy | Kind::NginxGateway => {
-            matches!(code, "C7" | "R7") || code.starts_with('P')
-        }
-        Kind::GatewayClass
-        | Kind::Gateway
-        | Kind::ListenerSet
-        | Kind::HTTPRoute
-        | Kind::GRPCRoute
-        | Kind::TLSRoute
-        | Kind::BackendTLSPolicy
-        | Kind::ReferenceGrant
-        | Kind::Service
-        | Kind::EndpointSlice => true,
-        _ => false,
-    }
 }
 
 /// What to do, so that an object that may not be read, or stands in a namespace that is not, is known.

@@ -1,6 +1,6 @@
 //! The table of rules.
 
-pub use super::rule::Rule;
+pub use super::rule::{Need, Rule};
 use super::{
     code::Code,
     list::for_every_rule,
@@ -70,7 +70,7 @@ impl Rule {
 
 /// Whether no object shows it: what a handshake proves only a handshake shows.
 pub fn only_probes_show(code: Code) -> bool {
-    code.is_of_handshake() || matches!(code, Code::G8 | Code::P11)
+    code.rule().needs.contains(&Need::Handshake)
 }
 
 /// The rule of that code, with or without `NGF-`, whatever the case.

@@ -29,6 +29,7 @@ pub(in crate::diagnosis) const A1: Rule = Rule {
     explanation: "Asked by a dry run, which stores nothing: the object breaks its schema or a rule of it (CEL), changes a field that never changes, takes a field that another manager owns, or a webhook, policy or quota does not let it in. The rest is applied without it.",
     remedy: "Correct the field that the API server names, and check again.",
     causes: &[],
+    needs: &[],
     check: |context, findings| {
         for said in context.evidence.said() {
             if let Outcome::Refused(refusal) = &said.outcome {
@@ -84,6 +85,7 @@ pub(in crate::diagnosis) const A2: Rule = Rule {
     explanation: "The cluster's API does not have the field: it is misspelt, or the CRDs are older than the manifest. kubectl apply refuses such a manifest, since it asks for strict validation; Helm, Argo CD and others store the object without the field, and what it should set has no effect.",
     remedy: "Correct the field's name, or upgrade the CRDs.",
     causes: &[Code::C3],
+    needs: &[],
     check: |context, findings| {
         for said in context.evidence.said() {
             let Outcome::Taken { dropped, .. } = &said.outcome else {
@@ -118,6 +120,7 @@ pub(in crate::diagnosis) const A3: Rule = Rule {
     explanation: "A dry run takes the rights of the write itself, needs the namespace and the CRD to be there, and needs webhooks that allow it (sideEffects None or NoneOnDryRun). Without it the tool merges the manifest by itself, as kubectl apply would: defaults, dropped fields and refusals are not known.",
     remedy: "Let whoever runs the check create and patch these objects (a dry run stores nothing).",
     causes: &[],
+    needs: &[],
     check: |context, findings| {
         let mut by_reason: BTreeMap<&str, Vec<&Said>> = BTreeMap::new();
         for said in context.evidence.said() {
@@ -163,6 +166,7 @@ pub(in crate::diagnosis) const A4: Rule = Rule {
     explanation: "A mutating webhook or the API server itself sets a field to another value, or a version or field is deprecated. What is shown beside it is the object as it would be stored.",
     remedy: "Write what will be stored, or nothing of it.",
     causes: &[],
+    needs: &[],
     check: |context, findings| {
         for said in context.evidence.said() {
             let Outcome::Taken { altered, dropped } = &said.outcome else {

@@ -11,7 +11,7 @@ use crate::{
         finding::{Finding, Remedy, Severity, Verdict},
         mounted::Mounted,
         ngf::{BackendState, ClientCertificate},
-        rule::Rule,
+        rule::{Need, Rule},
         rules::handshake::too_deep,
         trust, words,
     },
@@ -46,6 +46,7 @@ pub(in crate::diagnosis) const X2: Rule = Rule {
     explanation: "The pods behind the Service mount one ca.crt, and the client certificate that the Gateway presents does not verify with it. If the backend verifies clients, and by that file, it refuses the gateway: an nginx backend answers 400 `The SSL certificate error`. Whether it does only a probe can say.",
     remedy: "Probe the backend.",
     causes: &[],
+    needs: &[Need::Paths, Need::Certificates, Need::Pods],
     check: |context, findings| {
         let told = told(findings);
         let mut seen = BTreeSet::new();

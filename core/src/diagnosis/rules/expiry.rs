@@ -13,7 +13,7 @@ use crate::{
         finding::{Finding, Mark, Remedy, Severity},
         ngf::{BackendState, ClientCertificate, PolicyDecision, known},
         plan::TrustSource,
-        rule::Rule,
+        rule::{Need, Rule},
         trust, words,
     },
     model::{kind::Kind, object::ObjectRef, snapshot::Lookup},
@@ -188,6 +188,7 @@ pub(in crate::diagnosis) const E1: Rule = Rule {
     explanation: "An expired CA in a policy's bundle makes nginx refuse every backend certificate under it (verify code 10), and clients get 502. An expired listener certificate nginx serves all the same; clients that verify refuse it. Conditions stay True: NGF does not look at validity.",
     remedy: "Reissue the certificate; with cert-manager find out why it was not renewed.",
     causes: &[Code::T5, Code::X1],
+    needs: &[Need::Paths, Need::Certificates, Need::CertManager],
     check: |context, findings| {
         let now = context.now.as_second();
         for used in uses(context) {
@@ -212,6 +213,7 @@ pub(in crate::diagnosis) const E2: Rule = Rule {
     explanation: "nginx refuses what is not valid yet (verify code 9), as clients do with a listener's certificate. A clock that is off does the same.",
     remedy: "Wait, reissue it, or set the clock.",
     causes: &[Code::T6, Code::X1],
+    needs: &[Need::Paths, Need::Certificates, Need::CertManager],
     check: |context, findings| {
         let now = context.now.as_second();
         for used in uses(context) {
@@ -236,6 +238,12 @@ pub(in crate::diagnosis) const E3: Rule = Rule {
     explanation: "Within two weeks traffic breaks unless somebody renews it. A certificate that cert-manager will renew before is no finding.",
     remedy: "Renew it, or let cert-manager do so.",
     causes: &[],
+    needs: &[
+        Need::Paths,
+        Need::Certificates,
+        Need::CertManager,
+        Need::Pods,
+    ],
     check: |context, findings| {
         let now = context.now.as_second();
         for used in uses(context) {

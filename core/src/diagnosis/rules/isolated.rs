@@ -10,7 +10,7 @@ use crate::{
         context::Context,
         finding::{Finding, Remedy, Severity},
         ngf::BackendState,
-        rule::Rule,
+        rule::{Need, Rule},
         words::list,
     },
     model::{
@@ -29,6 +29,7 @@ pub(in crate::diagnosis) const N4: Rule = Rule {
     explanation: "A NetworkPolicy selects the backend's pods, and none that does has an ingress rule for the data plane's pods and the port. A network plugin that enforces NetworkPolicies drops the packets: nginx logs `upstream timed out` while connecting, and clients get 504 (NGF-N1). Whether the plugin enforces them only a request or a probe shows.",
     remedy: "Let a NetworkPolicy of the backend admit the data plane's pods.",
     causes: &[],
+    needs: &[Need::Paths, Need::NetworkPolicies, Need::Pods],
     check: |context, findings| {
         let told = told(findings);
         let mut seen = BTreeSet::new();

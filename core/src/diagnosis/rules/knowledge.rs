@@ -38,6 +38,7 @@ pub(in crate::diagnosis) const K1: Rule = Rule {
     explanation: "Denied, or failed: what these objects would say is missing from every verdict.",
     remedy: "Grant list and watch on it where it is denied; otherwise fix what the API server reports.",
     causes: &[Code::K2, Code::K5],
+    needs: &[],
     check: |context, findings| {
         for severity in [Severity::Warning, Severity::Info] {
             if let Some(finding) = denied(context, severity) {
@@ -106,6 +107,7 @@ pub(in crate::diagnosis) const K8: Rule = Rule {
     explanation: "The API server does not answer, fails for most kinds, or does not accept the credentials. What was read before may be old.",
     remedy: "Check the API server and the network, or log in again.",
     causes: &[Code::K1, Code::K2, Code::K5, Code::K7],
+    needs: &[],
     check: |context, findings| {
         let Some(lost) = &context.snapshot.lost else {
             return;
@@ -241,6 +243,7 @@ pub(in crate::diagnosis) const K3: Rule = Rule {
     explanation: "A field is missing or has the wrong type. The rest of the object is read all the same. In files, a missing field that the API requires is an error: the API server refuses the object.",
     remedy: "Correct the field.",
     causes: &[],
+    needs: &[],
     check: |context, findings| {
         each_object(context, &mut |object, notes| {
             // NGF-K6 says what the fields of an old policy are called now.
@@ -303,6 +306,7 @@ pub(in crate::diagnosis) const K6: Rule = Rule {
     explanation: "Usually a misspelt name. The API server drops such a field or refuses the object, and what it should have set has no effect.",
     remedy: "Correct the field's name.",
     causes: &[],
+    needs: &[],
     check: |context, findings| {
         // The cluster's own objects passed its API server; they may be newer than this tool. What is
         // laid over them did not where the API server could not be asked.
@@ -355,6 +359,7 @@ pub(in crate::diagnosis) const K4: Rule = Rule {
     explanation: "A file, a document or an object as a whole: what it holds is missing from every verdict.",
     remedy: "Correct it, or leave it out where it is no manifest.",
     causes: &[],
+    needs: &[],
     check: |context, findings| {
         let problems = &context.snapshot.problems;
         for problem in problems.iter().take(MOST_PROBLEMS) {

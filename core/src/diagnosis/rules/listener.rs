@@ -12,7 +12,7 @@ use crate::{
         finding::{Finding, Mark, Remedy, Severity},
         joined::Joined,
         ngf::frontend::{Ca, CaFault, Demand, demand, frontend_bundle_file},
-        rule::Rule,
+        rule::{Need, Rule},
         rules::{logs::line, shared::grant},
         words::list,
     },
@@ -87,6 +87,7 @@ pub(in crate::diagnosis) const L1: Rule = Rule {
     explanation: "spec.tls.frontend names the CAs of client certificates: ConfigMaps, or Secrets of type kubernetes.io/tls, with ca.crt; those of another namespace need a ReferenceGrant. NGF leaves out a CA that it cannot use, and clients with a certificate of that CA get no answer. Where no CA of a listener is left, NGF refuses the listener. For a missing ReferenceGrant the Gateway's ResolvedRefs says the same as for the client certificate (NGF-G7).",
     remedy: "Correct the reference, the Secret or the ConfigMap, or create the ReferenceGrant.",
     causes: &[Code::S2, Code::S3],
+    needs: &[Need::Paths, Need::Certificates],
     check: |context, findings| {
         let mut by_ca: ByCa<'_> = BTreeMap::new();
         for one in demanding(context) {
@@ -198,6 +199,7 @@ pub(in crate::diagnosis) const L2: Rule = Rule {
     explanation: "NGF accepts an Opaque Secret with ca.crt as CA of a listener's clients, and makes CA bundles of ConfigMaps and Secrets of type kubernetes.io/tls only (nginx-gateway-fabric issue 5872). Where the listener has no other CA, it names a file that does not exist, and nginx refuses the whole configuration. Otherwise clients with a certificate of that CA get no answer.",
     remedy: "Put the CA into a ConfigMap under the key ca.crt.",
     causes: &[Code::D1],
+    needs: &[Need::Paths, Need::Certificates],
     check: |context, findings| {
         for one in demanding(context) {
             let gateway = &one.gateway.reference;
@@ -277,6 +279,7 @@ pub(in crate::diagnosis) const L3: Rule = Rule {
     explanation: "With mode AllowInsecureFallback NGF renders ssl_verify_client optional_no_ca and no CA: clients with any certificate, expired or of any CA, and clients without one are let in. The Gateway's condition InsecureFrontendValidationMode says so.",
     remedy: "Set the mode AllowValidOnly, unless the application checks the certificate itself.",
     causes: &[Code::S2],
+    needs: &[Need::Paths, Need::Certificates],
     check: |context, findings| {
         let mut by_gateway: BTreeMap<&ObjectRef, Vec<Demanding<'_>>> = BTreeMap::new();
         for one in demanding(context)
@@ -314,6 +317,7 @@ pub(in crate::diagnosis) const L4: Rule = Rule {
     explanation: "With frontend TLS in mode AllowValidOnly NGF renders `error_page 495 496 = @frontend_tls_verify_failed` with `return 444`: nginx closes the connection of a client without a certificate, or with one that does not verify, after the handshake and without an answer (curl: Empty reply from server). The data plane logs it at level info, and 444 in its access log.",
     remedy: "Let the client present a certificate of one of the listener's CAs.",
     causes: &[],
+    needs: &[Need::Paths, Need::Certificates, Need::Logs],
     check: |context, findings| {
         let mut by_gateway: BTreeMap<&ObjectRef, Vec<&Joined<'_>>> = BTreeMap::new();
         for joined in &context.logs {

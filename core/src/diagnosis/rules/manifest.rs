@@ -26,6 +26,7 @@ pub(in crate::diagnosis) const K11: Rule = Rule {
     explanation: "Something fills in the value before it reaches the API server: envsubst, Flux, Kustomize, Helm, Argo CD or SOPS. Until then the value is unknown: it is neither right nor wrong, and what depends on it is not checked.",
     remedy: "Render the manifests first (kustomize build, helm template, flux envsubst, sops -d) and check the result.",
     causes: &[],
+    needs: &[],
     check: |context, findings| {
         let snapshot = context.snapshot;
         let objects: Vec<&ObjectRef> = snapshot.unrendered.keys().collect();
@@ -68,6 +69,7 @@ pub(in crate::diagnosis) const K9: Rule = Rule {
     explanation: "They are YAML or JSON and no manifests: data, or the configuration of another tool. They are left out. A file that is named on the command line, and a document with an apiVersion, is expected to be a manifest (NGF-K4).",
     remedy: "Nothing, where they are no manifests.",
     causes: &[],
+    needs: &[],
     check: |context, findings| {
         let files = &context.snapshot.not_manifests;
         let Some(first) = files.first() else { return };
@@ -107,6 +109,7 @@ pub(in crate::diagnosis) const K10: Rule = Rule {
     explanation: "The CRDs of Gateway API 1.4 and later serve BackendTLSPolicy as v1, and NGF watches v1. kubectl apply refuses a manifest whose version the cluster does not serve.",
     remedy: "Write apiVersion: gateway.networking.k8s.io/v1, and the fields of that version.",
     causes: &[],
+    needs: &[],
     check: |context, findings| {
         if !context.is_files() {
             return;

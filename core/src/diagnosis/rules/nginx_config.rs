@@ -13,7 +13,7 @@ use crate::{
         finding::{Finding, Severity},
         ngf::{Release, bundle_file, cluster_ip, directives, key_pair_file},
         plan::{Connection, ProbePlan, ProbeTarget, TrustSource, connections},
-        rule::Rule,
+        rule::{Need, Rule},
         rules::logs::stale_by_log,
         trust,
         words::{self, list},
@@ -37,6 +37,12 @@ pub(in crate::diagnosis) const D3: Rule = Rule {
         Code::B3,
         Code::B10,
         Code::B11,
+    ],
+    needs: &[
+        Need::Paths,
+        Need::Certificates,
+        Need::Pods,
+        Need::NginxConfig,
     ],
     check: |context, findings| {
         for (in_pod, rendered) in found(context) {
@@ -178,6 +184,7 @@ pub(in crate::diagnosis) const D4: Rule = Rule {
     explanation: "NGF writes the ready endpoints of a Service into nginx's configuration. Where an update did not arrive, nginx continues with addresses of pods that are gone, which another pod may have by now (nginx-gateway-fabric issues 5120 and 5330). nginx's configuration shows it, and so does its log: addresses that no EndpointSlice has, or NGF's own server for backends without endpoints (nginx-503-server.sock) although the Service has ready ones.",
     remedy: "See whether NGF's control plane runs, whether the agent is connected and whether nginx refused the last reload. Do not restart the data-plane pod while the control plane is away: the new pod gets no configuration.",
     causes: &[Code::T12, Code::T14, Code::T15, Code::T16, Code::N1],
+    needs: &[Need::Paths, Need::Pods, Need::NginxConfig, Need::Logs],
     check: |context, findings| {
         for (in_pod, rendered) in found(context) {
             let mut seen = BTreeSet::new();
@@ -305,6 +312,7 @@ pub(in crate::diagnosis) const D5: Rule = Rule {
     explanation: "What NGF renders for a backend follows from the objects: server name, CA, client certificate. Where nginx has something else, its configuration is older than the objects, or another version of NGF renders differently, or a SnippetsFilter changes it.",
     remedy: "See whether NGF's control plane runs, whether the Gateway is programmed and the agent connected, and what SnippetsFilters add.",
     causes: &[Code::B9, Code::T12],
+    needs: &[Need::Paths, Need::Pods, Need::NginxConfig],
     check: |context, findings| {
         for (in_pod, rendered) in found(context) {
             let mut differing: BTreeMap<(&ObjectRef, u16), Differing<'_>> = BTreeMap::new();
@@ -501,6 +509,7 @@ pub(in crate::diagnosis) const D9: Rule = Rule {
     explanation: "What nginx has is compared with the objects by server_name and upstream. For this backend nginx has no such location: its configuration is older than the route, or another object takes the route's place. Nothing is known of the TLS that nginx speaks to it.",
     remedy: "See whether the Gateway is programmed and whether the agent is connected; look for the route's host name in nginx -T.",
     causes: &[],
+    needs: &[Need::Paths, Need::Pods, Need::NginxConfig],
     check: |context, findings| {
         let mut missing: BTreeMap<(&ObjectRef, ObjectRef), Vec<(&InPod, Connection)>> =
             BTreeMap::new();

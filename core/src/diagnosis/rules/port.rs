@@ -11,7 +11,7 @@ use crate::{
         context::Context,
         finding::{Finding, Remedy, Severity},
         ngf::{BackendDecision, BackendState},
-        rule::Rule,
+        rule::{Need, Rule},
         rules::change,
         words::list,
     },
@@ -81,6 +81,7 @@ pub(in crate::diagnosis) const X3: Rule = Rule {
     explanation: "A BackendTLSPolicy without sectionName takes effect on every port of the Service, and the route uses one that its name, appProtocol or number says is for plain HTTP. nginx sends a ClientHello there. If the port speaks plain HTTP, nginx logs `wrong version number` and clients get 502 (NGF-T12). Only a probe shows what the port speaks.",
     remedy: "Let the route use the TLS port, or limit the policy to it with a sectionName.",
     causes: &[],
+    needs: &[Need::Paths, Need::Pods],
     check: |context, findings| {
         let told = told(findings);
         for InUse {
@@ -159,6 +160,7 @@ pub(in crate::diagnosis) const X4: Rule = Rule {
     explanation: "The port's name, number or appProtocol says that it is for TLS, and no BackendTLSPolicy takes effect on it. NGF looks at none of them: without a policy nginx speaks plain HTTP. If the port wants TLS, an nginx backend answers 400 `The plain HTTP request was sent to HTTPS port`, and others close the connection (NGF-B9). Resources and annotations of other controllers (Istio DestinationRule, Traefik ServersTransport, Envoy Gateway Backend and BackendTrafficPolicy, annotations of ingress-nginx) mean nothing to NGF. Only a probe shows what the port speaks.",
     remedy: "Create a BackendTLSPolicy that targets the Service, in the Service's namespace.",
     causes: &[],
+    needs: &[Need::Paths, Need::Pods, Need::NginxProxies],
     check: |context, findings| {
         let told = told(findings);
         for InUse {

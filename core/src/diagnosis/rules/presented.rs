@@ -15,7 +15,7 @@ use crate::{
         mounted::Mounted,
         ngf::{BackendDecision, BackendState, incomplete},
         plan::TrustSource,
-        rule::Rule,
+        rule::{Need, Rule},
         rules::cert_manager::{ca_secret, issuer_name, issuer_of},
         rules::{change, expiry, policy::bundle::create_and_trust},
         trust, words,
@@ -474,6 +474,12 @@ pub(in crate::diagnosis) const X1: Rule = Rule {
     explanation: "Every certificate that the pods behind the Service mount, or that is made for the Service, was judged by the policy's hostname and CA as nginx judges, and none would pass. A certificate that cert-manager has not written yet is judged by what was requested. Which one the backend presents only a probe can say.",
     remedy: "Probe the backend.",
     causes: &[],
+    needs: &[
+        Need::Paths,
+        Need::Certificates,
+        Need::Pods,
+        Need::CertManager,
+    ],
     check: |context, findings| {
         for Unproved {
             policy,
@@ -591,6 +597,7 @@ pub(in crate::diagnosis) const P20: Rule = Rule {
     explanation: "wellKnownCACertificates: System stands for the public CAs in the data plane's image. Public CAs sign names of the public DNS only; a certificate for a cluster's own name (.svc, .local, one label) is from a private CA, and nginx refuses it (verify code 18 to 21). Clients get 502.",
     remedy: "Name the private CA in caCertificateRefs instead.",
     causes: &[],
+    needs: &[Need::Paths, Need::Certificates, Need::NginxProxies],
     check: |context, findings| {
         for Unproved {
             backend,

@@ -10,7 +10,7 @@ use crate::{
         engine::Findings,
         finding::{Finding, Mark, Remedy, Severity},
         plan::{ProbePlan, TrustSource},
-        rule::Rule,
+        rule::{Need, Rule},
         rules::{change, policy::bundle::create_and_trust},
         trust, words,
     },
@@ -24,6 +24,12 @@ pub(in crate::diagnosis) const P11: Rule = Rule {
     explanation: "wellKnownCACertificates: System stands for /etc/ssl/cert.pem in the data plane's image, which holds public CAs only. NGF sets no ResolvedRefs condition for it at all.",
     remedy: "Name the private CA in caCertificateRefs instead.",
     causes: &[Code::T1, Code::T4],
+    needs: &[
+        Need::Paths,
+        Need::Certificates,
+        Need::NginxProxies,
+        Need::Handshake,
+    ],
     check: |context, findings| {
         let mut seen = BTreeSet::new();
         for probed in &context.probes {
@@ -71,6 +77,7 @@ pub(in crate::diagnosis) const B13: Rule = Rule {
     explanation: "The Secret was renewed, and the server still presents what it loaded before: it reads the files only at start or on reload, or the Secret is mounted by subPath, which is never updated.",
     remedy: "Reload or restart the backend; do not mount by subPath.",
     causes: &[Code::T1, Code::T5],
+    needs: &[Need::Paths, Need::Certificates, Need::Pods, Need::Handshake],
     check: |context, findings| {
         let mut seen = BTreeSet::new();
         for probed in &context.probes {

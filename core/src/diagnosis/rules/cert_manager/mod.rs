@@ -12,7 +12,7 @@ use crate::{
         finding::{Finding, Remedy, Severity},
         ngf::{ClientCertificate, PolicyDecision, known},
         plan::TrustSource,
-        rule::Rule,
+        rule::{Need, Rule},
         rules::expiry,
         words::{condition, list},
     },
@@ -167,6 +167,12 @@ pub(in crate::diagnosis) const M1: Rule = Rule {
         Code::S3,
         Code::X1,
     ],
+    needs: &[
+        Need::Paths,
+        Need::Certificates,
+        Need::CertManager,
+        Need::Pods,
+    ],
     check: |context, findings| {
         for (certificate, users) in certificates_in_use(context) {
             let name = &certificate.reference;
@@ -227,6 +233,7 @@ pub(in crate::diagnosis) const M2: Rule = Rule {
     explanation: "It issues nothing: Certificates wait, and what they should renew runs out.",
     remedy: "Follow the message; for a CA issuer see its Secret.",
     causes: &[Code::M1, Code::E3],
+    needs: &[Need::Paths, Need::Certificates, Need::CertManager],
     check: |context, findings| {
         type Dependent<'c> = (BTreeSet<&'c ObjectRef>, BTreeSet<&'c ObjectRef>);
         let mut issuers: BTreeMap<ObjectRef, Dependent<'_>> = BTreeMap::new();
@@ -278,6 +285,7 @@ pub(in crate::diagnosis) const M3: Rule = Rule {
     explanation: "cert-manager (since 1.14) issues for one of them only: the one that the Secret's annotation cert-manager.io/certificate-name names, or else the oldest. It skips the other ones, asks again every three minutes, and they never become Ready: what they ask for (names, CA, usages) is not in the Secret. Older releases of cert-manager let each overwrite the other, again and again.",
     remedy: "Give each Certificate a Secret of its own.",
     causes: &[Code::M1, Code::T1, Code::T8, Code::X1, Code::X2],
+    needs: &[Need::Paths, Need::Certificates, Need::CertManager],
     check: |context, findings| {
         let used = secrets_in_use(context);
         let mut writers: BTreeMap<ObjectRef, Vec<&ObjectRef>> = BTreeMap::new();
@@ -361,6 +369,7 @@ pub(in crate::diagnosis) const M4: Rule = Rule {
         Code::X1,
         Code::X2,
     ],
+    needs: &[Need::Paths, Need::Certificates, Need::CertManager],
     check: |context, findings| {
         let mut by_issuer: BTreeMap<ObjectRef, Vec<(ObjectRef, &ObjectRef)>> = BTreeMap::new();
         for (certificate, _) in certificates_in_use(context) {

@@ -15,7 +15,7 @@ use crate::{
         mounted,
         ngf::{PolicyDecision, known, resolve::Fault},
         plan::TrustSource,
-        rule::Rule,
+        rule::{Need, Rule},
         trust,
         words::{condition, list},
     },
@@ -77,6 +77,12 @@ pub(in crate::diagnosis) const M5: Rule = Rule {
     explanation: "A selfSigned issuer writes the certificate itself as ca.crt. As a policy's CA it trusts that one certificate and nothing else: two Certificates of a selfSigned issuer do not trust each other.",
     remedy: "Make a CA of the selfSigned issuer, a CA issuer of that, and issue both certificates from it; or name the backend's own Secret.",
     causes: &[Code::T1, Code::T4, Code::X1],
+    needs: &[
+        Need::Paths,
+        Need::Certificates,
+        Need::CertManager,
+        Need::Pods,
+    ],
     check: |context, findings| {
         for found in trusted(context) {
             let own = found.secret.spec.certificate.certificates().first();
@@ -166,6 +172,7 @@ pub(in crate::diagnosis) const M7: Rule = Rule {
     explanation: "ACME issuers, and some external ones, give a certificate and its chain, and no CA: cert-manager writes no ca.crt. Such a Secret cannot be a policy's CA (NGF-P8).",
     remedy: "Trust the system's CAs (wellKnownCACertificates: System) for public certificates, or name a ConfigMap with the CA.",
     causes: &[Code::P6, Code::P8],
+    needs: &[Need::Paths, Need::Certificates, Need::CertManager],
     check: |context, findings| {
         for found in trusted(context) {
             let keyless = matches!(found.secret.spec.ca, crate::model::kinds::PemFacts::Missing);
@@ -260,6 +267,12 @@ pub(in crate::diagnosis) const M8: Rule = Rule {
         Code::X1,
         Code::X2,
     ],
+    needs: &[
+        Need::Paths,
+        Need::Certificates,
+        Need::CertManager,
+        Need::Pods,
+    ],
     check: |context, findings| {
         for (certificate, users) in certificates_in_use(context) {
             let secret = secret_of(certificate);
@@ -329,6 +342,7 @@ pub(in crate::diagnosis) const M9: Rule = Rule {
     explanation: "NGF reads the key ca.crt of a ConfigMap, in the policy's namespace. A Bundle of trust-manager writes the key that its target names, often bundle.pem or root-certs.pem.",
     remedy: "Set the Bundle's spec.target.configMap.key to ca.crt.",
     causes: &[Code::P6],
+    needs: &[Need::Paths, Need::Certificates, Need::CertManager],
     check: |context, findings| {
         for (name, (_, decision)) in &context.policies {
             let PolicyDecision::Invalid(first) = decision else {
@@ -390,6 +404,7 @@ pub(in crate::diagnosis) const M10: Rule = Rule {
     explanation: "The Certificate is being issued for the first time. NGF says that the Secret does not exist, and recovers when it appears.",
     remedy: "Wait; where it takes longer than a minute, follow the CertificateRequest.",
     causes: &[Code::G3, Code::P6, Code::S3],
+    needs: &[Need::Paths, Need::Certificates, Need::CertManager],
     check: |context, findings| {
         for (certificate, users) in certificates_in_use(context) {
             if !is_first_issue(context, certificate) {

@@ -9,7 +9,7 @@ use crate::{
         engine::Findings,
         finding::{Finding, Mark, Severity},
         ngf::{self, ClientCertificate, gateway::grant_allows, known},
-        rule::Rule,
+        rule::{Need, Rule},
         words::{self},
     },
     model::{
@@ -27,6 +27,7 @@ pub(in crate::diagnosis) const G9: Rule = Rule {
     explanation: "NGF never looks at validity or at the extended key usage of the client certificate, and nginx presents it all the same. It is the backend that refuses it.",
     remedy: "Reissue the certificate with a validity that covers now and, where it has an extended key usage, with clientAuth.",
     causes: &[Code::B3, Code::B4, Code::B10, Code::B11],
+    needs: &[Need::Paths, Need::Certificates],
     check: |context, findings| {
         for (gateway, certificate) in context.gateways.values() {
             if let ClientCertificate::Presented(secret) = certificate
@@ -174,6 +175,7 @@ pub(in crate::diagnosis) const G12: Rule = Rule {
     explanation: "NGF takes any key and any signature. nginx's OpenSSL refuses RSA keys under 2048 bits and signatures with SHA-1 or MD5 at its default security level, in the certificate and in the rest of tls.crt, and with them the whole configuration: the Gateway is not programmed any more, and the old configuration stays.",
     remedy: "Reissue the certificate with RSA 2048 or more, or with an elliptic curve such as P-256, signed with SHA-256.",
     causes: &[Code::D1],
+    needs: &[Need::Paths, Need::Certificates],
     check: |context, findings| {
         for (gateway, certificate) in context.gateways.values() {
             let ClientCertificate::Presented(secret) = certificate else {
@@ -198,6 +200,7 @@ pub(in crate::diagnosis) const D8: Rule = Rule {
     explanation: "As with the client certificate (NGF-G12), NGF takes any key and any signature, and nginx's OpenSSL refuses the weak ones with the whole configuration: nothing that changes takes effect any more, backends and their TLS included.",
     remedy: "Reissue the certificate with RSA 2048 or more, or with an elliptic curve such as P-256, signed with SHA-256.",
     causes: &[Code::D1],
+    needs: &[Need::Paths, Need::Certificates, Need::Pods],
     check: |context, findings| {
         for name in context.gateways.keys() {
             for (owner, listener) in context.listeners(name) {

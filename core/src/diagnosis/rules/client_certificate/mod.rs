@@ -18,7 +18,7 @@ use crate::{
         engine::Findings,
         finding::{Finding, Remedy, Severity},
         ngf::{ClientCertificate, known, resolve::Fault},
-        rule::Rule,
+        rule::{Need, Rule},
         words::{condition, says},
     },
     model::{
@@ -30,7 +30,7 @@ use crate::{
 };
 
 macro_rules! refused {
-    ($name:ident, $code:expr, $title:literal, $explanation:literal, $remedy:literal) => {
+    ($name:ident, $code:expr, $needs:expr, $title:literal, $explanation:literal, $remedy:literal) => {
         pub(in crate::diagnosis) const $name: Rule = Rule {
             code: $code,
             severity: Severity::Error,
@@ -38,6 +38,7 @@ macro_rules! refused {
             explanation: $explanation,
             remedy: $remedy,
             causes: &[Code::B1, Code::B10, Code::B11],
+            needs: $needs,
             check: |context, findings| refused(context, findings, $code),
         };
     };
@@ -46,6 +47,7 @@ macro_rules! refused {
 refused!(
     G1,
     Code::G1,
+    &[Need::Paths, Need::Certificates],
     "The Gateway's client certificate reference names a kind other than Secret",
     "NGF takes only Secrets as spec.tls.backend.clientCertificateRef. The Gateway stays Accepted and Programmed, and nginx runs without a client certificate.",
     "Set the reference's kind to Secret."
@@ -54,6 +56,7 @@ refused!(
 refused!(
     G2,
     Code::G2,
+    &[Need::Paths, Need::Certificates],
     "The Gateway's client certificate reference names a group other than the core one",
     "NGF takes only Secrets of the core group as spec.tls.backend.clientCertificateRef. The Gateway stays Accepted and Programmed, and nginx runs without a client certificate.",
     "Leave the reference's group out, or set it to \"\"."
@@ -62,6 +65,7 @@ refused!(
 refused!(
     G3,
     Code::G3,
+    &[Need::Paths, Need::Certificates],
     "The Gateway's client certificate Secret does not exist",
     "The Gateway stays Accepted and Programmed, and nginx runs without a client certificate. NGF recovers by itself when the Secret appears.",
     "Create the Secret, or name the one that exists."
@@ -70,6 +74,7 @@ refused!(
 refused!(
     G4,
     Code::G4,
+    &[Need::Paths, Need::Certificates],
     "The Gateway's client certificate Secret is not of type kubernetes.io/tls",
     "NGF reads tls.crt and tls.key of TLS Secrets only; an Opaque one with the same keys is refused. The Gateway stays Accepted and Programmed, and nginx runs without a client certificate.",
     "Create the Secret again as kubernetes.io/tls: a Secret's type cannot be changed."
@@ -78,6 +83,7 @@ refused!(
 refused!(
     G5,
     Code::G5,
+    &[Need::Paths, Need::Certificates],
     "The certificate and key in the Gateway's client certificate Secret are no usable pair",
     "NGF parses both and refuses what does not fit together, is truncated, or is encrypted. The Gateway stays Accepted and Programmed, and nginx runs without a client certificate.",
     "Put a matching certificate and unencrypted key into the Secret."
@@ -86,6 +92,7 @@ refused!(
 refused!(
     G6,
     Code::G6,
+    &[Need::Paths, Need::Certificates],
     "A broken ca.crt in the client certificate Secret makes NGF refuse a good pair",
     "NGF validates ca.crt wherever it stands in a TLS Secret, although a client certificate does not need it.",
     "Repair ca.crt, or remove it from the Secret."
@@ -94,6 +101,7 @@ refused!(
 refused!(
     G7,
     Code::G7,
+    &[Need::Paths, Need::Certificates],
     "No ReferenceGrant lets the Gateway use the client certificate Secret of another namespace",
     "A Gateway may refer to a Secret of another namespace only where a ReferenceGrant there allows it. The Gateway stays Accepted and Programmed, and nginx runs without a client certificate.",
     "Create the ReferenceGrant in the Secret's namespace."

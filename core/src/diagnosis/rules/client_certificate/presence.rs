@@ -4,7 +4,7 @@ use crate::diagnosis::{
     code::Code,
     finding::{Finding, Remedy, Severity},
     ngf::{BackendState, ClientCertificate, known},
-    rule::Rule,
+    rule::{Need, Rule},
     rules::condition::class::gateway_api_version,
 };
 
@@ -15,6 +15,7 @@ pub(in crate::diagnosis) const G10: Rule = Rule {
     explanation: "nginx presents the client certificate only in TLS connections, and speaks TLS only to backends on which a BackendTLSPolicy takes effect. Without one it speaks plain HTTP, whatever the port is named.",
     remedy: "Create a BackendTLSPolicy that targets the backend's Service in the Service's namespace, or drop the client certificate.",
     causes: &[],
+    needs: &[Need::Paths, Need::Certificates],
     check: |context, findings| {
         for (gateway, certificate) in context.gateways.values() {
             let ClientCertificate::Presented(secret) = certificate else {
@@ -68,6 +69,7 @@ pub(in crate::diagnosis) const C3: Rule = Rule {
     explanation: "spec.tls.backend is in the standard CRDs only from Gateway API v1.5.0 on (v1.4: experimental only; v1.3 experimental: spec.backendTLS). An API server with older CRDs drops it without a word.",
     remedy: "Upgrade the Gateway API CRDs and apply the Gateway again.",
     causes: &[Code::B1, Code::B10, Code::B11, Code::G8],
+    needs: &[Need::Paths, Need::Certificates, Need::Pods],
     check: |context, findings| {
         for (gateway, _) in context.gateways.values() {
             if gateway.spec.client_certificate_ref.is_some() {

@@ -11,7 +11,7 @@ use crate::{
         finding::{Finding, Remedy, Severity},
         ngf::{BackendState, ClientCertificate, PolicyDecision, known},
         plan::TrustSource,
-        rule::Rule,
+        rule::{Need, Rule},
         words::list,
     },
     model::{
@@ -28,6 +28,7 @@ pub(in crate::diagnosis) const C4: Rule = Rule {
     explanation: "NGF watches BackendTLSPolicy v1, TLSRoute v1 from 2.5 on, and TCPRoute and UDPRoute v1 from 2.7 on, and looks for these when it starts. With older versions alone, or with CRDs that were installed after it started, the objects have no effect and get no status; without its policy nginx speaks plain HTTP to a backend.",
     remedy: "Upgrade the Gateway API CRDs, then restart NGF.",
     causes: &[Code::S8, Code::B9],
+    needs: &[Need::Paths, Need::Certificates, Need::Pods],
     check: |context, findings| {
         for kind in [Kind::TLSRoute, Kind::TCPRoute, Kind::UDPRoute] {
             unwatched_routes(context, findings, kind);
@@ -121,6 +122,7 @@ pub(in crate::diagnosis) const C6: Rule = Rule {
     explanation: "NGF sees only the namespaces that its --watch-namespaces names, and writes what it knew when something last changed. What it does not see does not exist for it.",
     remedy: "Let NGF watch the namespace, and see whether its controller runs.",
     causes: &[Code::P15],
+    needs: &[Need::Paths, Need::Certificates, Need::Pods],
     check: |context, findings| {
         // By what NGF misses, whoever refers to it.
         let mut missed: BTreeMap<ObjectRef, Vec<(&ObjectRef, &Condition)>> = BTreeMap::new();

@@ -9,7 +9,7 @@ use crate::{
         context::Context,
         engine::Findings,
         finding::{Finding, Remedy, Severity},
-        rule::Rule,
+        rule::{Need, Rule},
         words::{condition, list},
     },
     model::{kind::Kind, object::ObjectRef, topology::is_ngf_controller},
@@ -22,6 +22,7 @@ pub(in crate::diagnosis) const C1: Rule = Rule {
     explanation: "The major version of the CRDs' bundle is another than NGF was built for: NGF accepts no Gateway of the class.",
     remedy: "Install the version that the message names.",
     causes: &[Code::S2, Code::S3, Code::S4],
+    needs: &[Need::Paths, Need::Certificates, Need::Pods],
     check: |context, findings| crd_version(context, findings, Code::C1),
 };
 
@@ -32,6 +33,7 @@ pub(in crate::diagnosis) const C2: Rule = Rule {
     explanation: "The minor version of the CRDs' bundle is another than NGF was built for. NGF continues; fields may be missing, and those that the API server does not know it drops.",
     remedy: "Install the version that the message names.",
     causes: &[],
+    needs: &[Need::Paths, Need::Certificates, Need::Pods],
     check: |context, findings| crd_version(context, findings, Code::C2),
 };
 
@@ -83,6 +85,7 @@ pub(in crate::diagnosis) const C5: Rule = Rule {
     explanation: "NGF manages the Gateways of one GatewayClass, the one it was installed with. A Gateway whose class does not exist, or that another class of NGF's controller claims, gets no status and no data plane.",
     remedy: "Name the class that NGF was installed with (usually nginx).",
     causes: &[Code::S2, Code::S8],
+    needs: &[Need::Paths, Need::Certificates, Need::Pods],
     check: |context, findings| {
         for (name, gateway) in &context.snapshot.gateways {
             let class = ObjectRef::new(Kind::GatewayClass, "", &gateway.spec.class);
@@ -178,6 +181,12 @@ pub(in crate::diagnosis) const C7: Rule = Rule {
     explanation: "NGF continues without it: what it should have set (logging, DNS resolver, IP family, the data plane's Deployment) does not take effect.",
     remedy: "Create or correct the NginxProxy.",
     causes: &[Code::R7, Code::S6],
+    needs: &[
+        Need::Paths,
+        Need::Certificates,
+        Need::Pods,
+        Need::NginxProxies,
+    ],
     check: |context, findings| {
         let classes = context
             .snapshot

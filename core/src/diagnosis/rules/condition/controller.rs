@@ -5,7 +5,7 @@ use crate::{
         code::Code,
         context::Context,
         finding::{Finding, Severity},
-        rule::Rule,
+        rule::{Need, Rule},
         rules::condition::data_plane::look_at_pods,
     },
     model::{
@@ -33,6 +33,7 @@ pub(in crate::diagnosis) const C8: Rule = Rule {
         Code::S8,
         Code::S9,
     ],
+    needs: &[Need::Paths, Need::Certificates, Need::Pods],
     check: |context, findings| {
         for workload in controllers(context) {
             if workload.spec.ready > 0 || !context.is_settled(workload.meta.created) {

@@ -7,7 +7,7 @@ use crate::{
     diagnosis::{
         code::Code,
         finding::{Finding, Mark, Remedy, Severity},
-        rule::Rule,
+        rule::{Need, Rule},
         rules::{logs::refused_configuration, snippets::repeated},
         words::condition,
     },
@@ -24,6 +24,7 @@ pub(in crate::diagnosis) const D1: Rule = Rule {
     explanation: "NGF wrote a configuration that nginx refuses: Programmed is False/Invalid for the Gateway and its listeners. What was configured before still works; nothing that changed since takes effect, for any route of the Gateway.",
     remedy: "Find what nginx refuses in the message or in the data plane's log ([emerg]).",
     causes: &[Code::S2, Code::S3],
+    needs: &[Need::Paths, Need::Pods, Need::Logs],
     check: |context, findings| {
         for (name, (gateway, _)) in &context.gateways {
             let programmed =
@@ -80,6 +81,7 @@ pub(in crate::diagnosis) const D2: Rule = Rule {
     explanation: "NGF makes a Deployment or DaemonSet for each Gateway. Programmed stays True without a pod: nothing answers at the Gateway's address all the same.",
     remedy: "Look at the pods of the data plane.",
     causes: &[],
+    needs: &[Need::Paths, Need::Pods],
     check: |context, findings| {
         for (name, (gateway, _)) in &context.gateways {
             let data_plane = context.snapshot.workloads.values().find(|workload| {

@@ -14,7 +14,7 @@ use crate::{
         context::Context,
         engine::Findings,
         finding::{Finding, Mark, Severity},
-        rule::Rule,
+        rule::{Need, Rule},
         words::list,
     },
     model::{
@@ -257,7 +257,7 @@ fn parents<'a>(
 }
 
 macro_rules! repeats {
-    ($name:ident, $family:ident, $code:expr, $title:literal, $causes:expr) => {
+    ($name:ident, $family:ident, $code:expr, $needs:expr, $title:literal, $causes:expr) => {
         pub(in crate::diagnosis) const $name: Rule = Rule {
             code: $code,
             severity: Severity::Error,
@@ -265,6 +265,7 @@ macro_rules! repeats {
             explanation: "The object's own status says so, in the controller's words, and no other rule explains it.",
             remedy: "Follow the message.",
             causes: $causes,
+            needs: $needs,
             check: |context, findings| repeat(context, findings, Family::$family),
         };
     };
@@ -274,6 +275,7 @@ repeats!(
     S1,
     Class,
     Code::S1,
+    &[Need::Paths],
     "A condition of the GatewayClass says that something is wrong",
     &[Code::S2, Code::S3, Code::S4, Code::S5, Code::D1]
 );
@@ -282,6 +284,7 @@ repeats!(
     S2,
     Gateway,
     Code::S2,
+    &[Need::Paths],
     "A condition of the Gateway says that something is wrong",
     &[Code::S3, Code::S4]
 );
@@ -290,6 +293,7 @@ repeats!(
     S3,
     Listener,
     Code::S3,
+    &[Need::Paths],
     "A condition of a listener says that something is wrong",
     &[Code::S4]
 );
@@ -298,6 +302,7 @@ repeats!(
     S4,
     Route,
     Code::S4,
+    &[Need::Paths],
     "A condition of a route says that something is wrong",
     &[]
 );
@@ -306,6 +311,7 @@ repeats!(
     S5,
     Policy,
     Code::S5,
+    &[Need::Paths],
     "A condition of a BackendTLSPolicy says that something is wrong",
     &[Code::S4]
 );
@@ -314,6 +320,7 @@ repeats!(
     S6,
     Other,
     Code::S6,
+    &[Need::Paths],
     "A condition of one of NGF's own objects says that something is wrong",
     &[Code::S1, Code::S2, Code::S4]
 );

@@ -10,7 +10,7 @@ use crate::{
         context::Context,
         finding::{Finding, Remedy, Severity},
         ngf::{Difference, predict},
-        rule::Rule,
+        rule::{Need, Rule},
         words::list,
     },
     model::{
@@ -27,6 +27,7 @@ pub(in crate::diagnosis) const S7: Rule = Rule {
     explanation: "observedGeneration of its conditions is behind the object's generation: what they say is about an older spec. The controller is down, restarting, overloaded, or does not watch the namespace.",
     remedy: "Look at the controller's pod and log.",
     causes: &[Code::D5],
+    needs: &[Need::Paths],
     check: |context, findings| {
         let mut stale: BTreeMap<&ObjectRef, (i64, i64)> = BTreeMap::new();
         for told in told(context) {
@@ -76,6 +77,7 @@ pub(in crate::diagnosis) const S8: Rule = Rule {
     explanation: "A Gateway of its class, a route that one of its Gateways takes, or a policy on such a route's backend gets a status within a second. Without one the controller is down, does not watch the namespace, or started before the kind's CRD was installed (BackendTLSPolicy v1: upgrade the CRDs, then restart NGF).",
     remedy: "Look at the controller's pod and log; restart it after installing CRDs.",
     causes: &[Code::D5, Code::B9],
+    needs: &[Need::Paths],
     check: |context, findings| {
         if context.is_files() && !is_of_a_cluster(context) {
             return;
@@ -163,6 +165,7 @@ pub(in crate::diagnosis) const S9: Rule = Rule {
     explanation: "NGF writes a status when something that it watches changes. Where a Secret, Service or ReferenceGrant is gone or broken and the conditions that depend on it stay True at the object's own generation, the controller is down, is behind, or does not watch what changed. nginx serves by the last configuration that it was given.",
     remedy: "Look at the controller's pod and log.",
     causes: &[],
+    needs: &[Need::Paths, Need::Certificates],
     check: |context, findings| {
         let mut found: BTreeMap<&ObjectRef, Vec<&Difference>> = BTreeMap::new();
         for (object, differences) in &context.differences {

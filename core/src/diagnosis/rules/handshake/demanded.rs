@@ -8,7 +8,7 @@ use crate::{
         code::Code,
         evidence::Probed,
         finding::{Finding, Mark, Severity},
-        rule::Rule,
+        rule::{Need, Rule},
     },
     model::{kind::Kind, object::ObjectRef},
 };
@@ -20,6 +20,7 @@ pub(in crate::diagnosis) const G8: Rule = Rule {
     explanation: "Without spec.tls.backend.clientCertificateRef nginx presents none, and no condition says that a backend wants one.",
     remedy: "Set spec.tls.backend.clientCertificateRef.",
     causes: &[Code::B1, Code::B10, Code::B11],
+    needs: &[Need::Paths, Need::Certificates, Need::Handshake],
     check: |context, findings| {
         let mut seen = BTreeSet::new();
         for probed in &context.probes {
@@ -76,6 +77,7 @@ pub(in crate::diagnosis) const K5: Rule = Rule {
     explanation: "What the backend would do is not known: the tool could not read what it needs, or the way to the backend failed.",
     remedy: "See what the sentence asks for.",
     causes: &[],
+    needs: &[],
     check: |context, findings| {
         let mut by_reason: BTreeMap<&str, Vec<&Probed>> = BTreeMap::new();
         for probed in &context.probes {

@@ -29,7 +29,7 @@ use crate::{
         evidence::Probed,
         finding::{Finding, Mark, Severity},
         plan::ProbePlan,
-        rule::Rule,
+        rule::{Need, Rule},
         words::{self, list},
     },
     model::object::ObjectRef,
@@ -37,7 +37,7 @@ use crate::{
 use ngf_text::host_and_port;
 
 macro_rules! probed {
-    ($name:ident, $code:expr, $severity:ident, $title:literal, $explanation:literal, $remedy:literal) => {
+    ($name:ident, $code:expr, $needs:expr, $severity:ident, $title:literal, $explanation:literal, $remedy:literal) => {
         pub(in crate::diagnosis) const $name: Rule = Rule {
             code: $code,
             severity: Severity::$severity,
@@ -45,6 +45,7 @@ macro_rules! probed {
             explanation: $explanation,
             remedy: $remedy,
             causes: &[Code::T15, Code::T16, Code::T17, Code::T18, Code::R14],
+            needs: $needs,
             check: |context, findings| {
                 probed(context, findings, $code);
                 super::logs::said(context, findings, $code);
@@ -56,6 +57,7 @@ macro_rules! probed {
 probed!(
     T1,
     Code::T1,
+    &[Need::Paths, Need::Handshake],
     Error,
     "The CA that the policy names did not sign what the backend presents",
     "nginx builds a chain from the presented certificates to a root in the bundle, and finds none: another CA, a CA that was rotated (same name, another key), or a missing intermediate. It logs verify code 21, 20, 19 or 7; clients get 502.",
@@ -65,6 +67,7 @@ probed!(
 probed!(
     T2,
     Code::T2,
+    &[Need::Paths, Need::Handshake, Need::Certificates, Need::Pods],
     Error,
     "The backend's chain has more intermediates than nginx follows",
     "NGF renders proxy_ssl_verify_depth 4 since 2.6: four intermediates pass, five do not (verify code 20). Before, nginx's default of 1 held. Clients get 502.",
@@ -74,6 +77,7 @@ probed!(
 probed!(
     T3,
     Code::T3,
+    &[Need::Paths, Need::Handshake],
     Error,
     "The policy's bundle holds only an intermediate",
     "nginx does not accept partial chains: the self-signed root must be in the bundle (verify code 2). Clients get 502.",
@@ -83,6 +87,7 @@ probed!(
 probed!(
     T4,
     Code::T4,
+    &[Need::Paths, Need::Handshake],
     Error,
     "The backend presents a self-signed certificate that is not trusted",
     "Verify code 18. Using that very certificate as ca.crt would make nginx accept it. Clients get 502.",
@@ -92,6 +97,7 @@ probed!(
 probed!(
     T5,
     Code::T5,
+    &[Need::Paths, Need::Handshake],
     Error,
     "The backend's certificate, or one in its chain, has expired",
     "Verify code 10; it hides other faults, because nginx reports the last one. Requests on connections that are kept alive, or that resume a session, may still pass for a while. Clients get 502.",
@@ -101,6 +107,7 @@ probed!(
 probed!(
     T6,
     Code::T6,
+    &[Need::Paths, Need::Handshake],
     Error,
     "The backend's certificate is not valid yet",
     "Verify code 9. The clocks of issuer and node differ, or it was issued for later. Clients get 502.",
@@ -110,6 +117,7 @@ probed!(
 probed!(
     T7,
     Code::T7,
+    &[Need::Paths, Need::Handshake],
     Error,
     "The backend's certificate is not made for servers",
     "Verify code 26: its extended key usage lacks serverAuth, or a CA certificate is used as a leaf. Clients get 502.",
@@ -119,6 +127,7 @@ probed!(
 probed!(
     T8,
     Code::T8,
+    &[Need::Paths, Need::Handshake],
     Error,
     "The backend's certificate is for another name than the policy's hostname",
     "nginx checks the leaf against validation.hostname alone: its DNS names, or its common name where it has none. subjectAltNames of the policy are ignored by NGF. Clients get 502.",
@@ -132,6 +141,7 @@ pub(in crate::diagnosis) const T9: Rule = Rule {
     explanation: "OpenSSL's X509_check_host, which nginx uses, looks at DNS names and common names only. Where nothing was probed, the policy alone tells.",
     remedy: "Use a DNS name that the certificate carries.",
     causes: T1.causes,
+    needs: &[Need::Paths, Need::Handshake],
     check: |context, findings| {
         probed(context, findings, Code::T9);
         super::logs::said(context, findings, Code::T9);
@@ -142,6 +152,7 @@ pub(in crate::diagnosis) const T9: Rule = Rule {
 probed!(
     T10,
     Code::T10,
+    &[Need::Paths, Need::Handshake],
     Error,
     "The backend does not know the server name that nginx sends",
     "nginx sends validation.hostname as server name, and the backend answers with alert 112 (unrecognized_name). Clients get 502.",
@@ -151,6 +162,7 @@ probed!(
 probed!(
     T11,
     Code::T11,
+    &[Need::Paths, Need::Handshake],
     Error,
     "nginx and the backend have no TLS version or cipher in common",
     "Alert 70 for the version, 40 for the cipher. Clients get 502.",
@@ -160,6 +172,7 @@ probed!(
 probed!(
     T12,
     Code::T12,
+    &[Need::Paths, Need::Handshake],
     Error,
     "The port does not speak TLS",
     "A policy takes effect on it, so nginx sends a ClientHello, and gets plain text (`wrong version number`; with OpenSSL 3.2 to 3.5 mostly `packet length too long`). Clients get 502.",
@@ -169,6 +182,7 @@ probed!(
 probed!(
     T13,
     Code::T13,
+    &[Need::Paths, Need::Handshake],
     Error,
     "The backend closes the connection during the handshake",
     "Without an alert. A server that waits for the PROXY protocol does so, and a sidecar with strict mutual TLS. Clients get 502.",
@@ -178,6 +192,7 @@ probed!(
 probed!(
     T14,
     Code::T14,
+    &[Need::Paths, Need::Handshake],
     Error,
     "nginx cannot connect to the backend, or gets no answer in time",
     "Refused or unreachable gives 502, a time-out 504. A NetworkPolicy that drops packets looks like a time-out, and only from where it applies.",
@@ -187,6 +202,7 @@ probed!(
 probed!(
     T22,
     Code::T22,
+    &[Need::Paths, Need::Handshake],
     Error,
     "The application answers too late, and TLS is fine",
     "The handshake is done and the request is sent; the answer does not come within nginx's proxy_read_timeout (60 s), or the connection stalls. It is neither the certificate nor the network's admission. Clients get 504.",
@@ -196,6 +212,7 @@ probed!(
 probed!(
     T20,
     Code::T20,
+    &[Need::Paths, Need::Handshake],
     Error,
     "nginx refuses the backend's certificate",
     "OpenSSL reports a verify error that has no entry of its own here. Clients get 502.",
@@ -205,6 +222,7 @@ probed!(
 probed!(
     T21,
     Code::T21,
+    &[Need::Paths, Need::Handshake],
     Error,
     "The TLS handshake with the backend fails",
     "With an alert or an error that has no entry of its own here. Clients get 502.",
@@ -214,6 +232,7 @@ probed!(
 probed!(
     B1,
     Code::B1,
+    &[Need::Paths, Need::Pods, Need::Handshake],
     Error,
     "The backend demands a client certificate, and nginx presents none",
     "An nginx backend finishes the handshake and answers 400 `No required SSL certificate was sent`, in TLS 1.2 and 1.3 alike. The gateway passes it on.",
@@ -223,6 +242,7 @@ probed!(
 probed!(
     B2,
     Code::B2,
+    &[Need::Paths, Need::Pods, Need::Handshake, Need::Certificates],
     Error,
     "The backend refuses the client certificate that nginx presents",
     "An nginx backend answers 400 `The SSL certificate error`; its log, at level info, says why. Where the evidence allows, a certificate that has expired (NGF-B3), the wrong usage (NGF-B4), a missing intermediate (NGF-B5) and a wrong CA in the backend (NGF-B6) are told apart from a client certificate of the wrong CA.",
@@ -232,6 +252,7 @@ probed!(
 probed!(
     B3,
     Code::B3,
+    &[Need::Paths, Need::Pods, Need::Handshake, Need::Certificates],
     Error,
     "The backend refuses the client certificate, which is expired or not yet valid",
     "An nginx backend answers 400 `The SSL certificate error`. NGF presents the certificate whatever its dates.",
@@ -241,6 +262,7 @@ probed!(
 probed!(
     B4,
     Code::B4,
+    &[Need::Paths, Need::Pods, Need::Handshake, Need::Certificates],
     Error,
     "The backend refuses the client certificate, which is not made for clients",
     "Its extended key usage lacks clientAuth; an nginx backend answers 400 `The SSL certificate error`.",
@@ -250,6 +272,7 @@ probed!(
 probed!(
     B5,
     Code::B5,
+    &[Need::Paths, Need::Pods, Need::Handshake, Need::Certificates],
     Error,
     "The client certificate's intermediate is missing from its tls.crt",
     "nginx sends what tls.crt holds and nothing else. The backend trusts the CA above the intermediate, gets the leaf alone, and finds no path: an nginx backend answers 400 `The SSL certificate error`. It is told apart from NGF-B2 where the intermediate is known: from an issuer's Secret, a ca.crt, or what the backend itself sends.",
@@ -259,6 +282,7 @@ probed!(
 probed!(
     B6,
     Code::B6,
+    &[Need::Paths, Need::Pods, Need::Handshake, Need::Certificates],
     Error,
     "The backend trusts another CA for clients than the one that issued both sides' certificates",
     "The client certificate is from the CA that the backend's own certificate is from, or that its pods mount, and the backend asks for certificates of another, of which none is known: the wrong CA is mounted in it, or it has not loaded the right one. An nginx backend answers 400 `The SSL certificate error`.",
@@ -268,6 +292,7 @@ probed!(
 probed!(
     B7,
     Code::B7,
+    &[Need::Paths, Need::Pods, Need::Handshake],
     Info,
     "The backend does not enforce mutual TLS",
     "It asks for no client certificate, or takes requests without one. TLS holds in one direction only.",
@@ -277,6 +302,7 @@ probed!(
 probed!(
     B8,
     Code::B8,
+    &[Need::Paths, Need::Pods, Need::Handshake],
     Error,
     "The Host header selects another server than the TLS server name did",
     "nginx sends validation.hostname as server name, and passes the client's Host on. A backend whose server for the one verifies clients and differs from the other answers 421.",
@@ -286,6 +312,7 @@ probed!(
 probed!(
     B9,
     Code::B9,
+    &[Need::Paths, Need::Pods, Need::Handshake],
     Error,
     "nginx speaks plain HTTP to a port that wants TLS",
     "No BackendTLSPolicy takes effect on the port. An nginx backend answers 400 `The plain HTTP request was sent to HTTPS port`; others close the connection.",
@@ -295,6 +322,7 @@ probed!(
 probed!(
     B10,
     Code::B10,
+    &[Need::Paths, Need::Pods, Need::Handshake],
     Error,
     "The backend refuses the client certificate, or its absence, with an alert",
     "Alert 40 or 116: none was sent; 48: unknown CA; 45: expired; 42 or 43: not fit. nginx logs it at the handshake in TLS 1.2. Clients get 502.",
@@ -304,6 +332,7 @@ probed!(
 probed!(
     B11,
     Code::B11,
+    &[Need::Paths, Need::Pods, Need::Handshake],
     Error,
     "The backend refuses the client certificate, or its absence, after the handshake",
     "In TLS 1.3 the server judges the client's certificate when the client believes the handshake is done: nginx logs the alert, or a bare reset, while reading the response header. Clients get 502.",
@@ -313,6 +342,7 @@ probed!(
 probed!(
     B15,
     Code::B15,
+    &[Need::Paths, Need::Pods, Need::Handshake],
     Error,
     "The backend refuses the client certificate because of its certificate revocation list",
     "A backend with ssl_crl looks up the client certificate in the CRL of its CA: a revoked one gives verify code 23. Without a CRL of that CA (code 3), or with an expired one (code 12), it refuses every client certificate. The backend logs the code and answers 400.",
@@ -322,6 +352,7 @@ probed!(
 probed!(
     B16,
     Code::B16,
+    &[Need::Paths, Need::Pods, Need::Handshake],
     Error,
     "The backend does not speak HTTP/2, which nginx speaks to it",
     "nginx speaks HTTP/2 to the backends of a GRPCRoute and, since NGF 2.7, to ports with appProtocol kubernetes.io/h2c; over TLS it offers h2 by ALPN and nothing else. A backend that serves other protocols only ends the handshake with alert 120 (no_application_protocol), or takes the connection and answers in HTTP/1.1, which nginx reads as a frame that is too large. Clients get 502.",

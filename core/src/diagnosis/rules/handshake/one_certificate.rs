@@ -11,7 +11,7 @@ use crate::{
         code::Code,
         context::Context,
         finding::{Finding, Severity},
-        rule::Rule,
+        rule::{Need, Rule},
         words::list,
     },
     model::object::ObjectRef,
@@ -35,6 +35,7 @@ pub(in crate::diagnosis) const G11: Rule = Rule {
     explanation: "NGF renders one proxy_ssl_certificate for the whole Gateway; the Gateway API has no override for a Service (GEP-3155). A certificate that one backend trusts is refused by another whose CA is another.",
     remedy: "Let the backends trust one CA, or use a Gateway for each CA.",
     causes: &[Code::B2, Code::B5, Code::B6, Code::B10, Code::B11],
+    needs: &[Need::Paths, Need::Certificates],
     check: |context, findings| {
         let mut asked: BTreeMap<&ObjectRef, Asked<'_>> = BTreeMap::new();
         for (probed, transcript) in results(context) {
@@ -92,6 +93,7 @@ pub(in crate::diagnosis) const B12: Rule = Rule {
     explanation: "nginx 1.27.4 to 1.29.1 refuses a resumed session with a client certificate where its server name is another than that of the session. The gateway's nginx keeps sessions for each server of an upstream, and the upstream belongs to the Service's port. Two names for one upstream come of NGF-R2 only: a Service without a policy shares one rule with a backend of one policy, and another rule with a backend of another. Some requests for it fail then.",
     remedy: "Give the Service a policy of its own, or rules of its own; or update the backend's nginx to 1.29.2 or later.",
     causes: &[],
+    needs: &[Need::Paths, Need::Pods, Need::Handshake],
     check: |context, findings| {
         type Names<'a> = BTreeMap<&'a str, (&'a Probed, &'a str)>;
         // By Gateway, upstream (Service and port) and server.

@@ -13,7 +13,7 @@ use crate::{
         context::Context,
         engine::Findings,
         finding::{Finding, Severity},
-        rule::Rule,
+        rule::{Need, Rule},
         words,
     },
     model::{kind::Kind, object::ObjectRef},
@@ -73,6 +73,7 @@ pub(in crate::diagnosis) const T15: Rule = Rule {
     explanation: "Where an upstream has several endpoints, nginx leaves one out for ten seconds after a failure. When all are out it logs `no live upstreams` instead of the cause, and answers 502 without a try. The line before the first of those names the cause.",
     remedy: "Look for the lines before `no live upstreams`, or at the probe.",
     causes: &[],
+    needs: &[Need::Paths, Need::Logs, Need::Handshake],
     check: |context, findings| {
         for ((gateway, service, port), upstream) in &broken(context) {
             let failing = upstream.failing_endpoints.len();
@@ -102,6 +103,7 @@ pub(in crate::diagnosis) const T16: Rule = Rule {
     explanation: "nginx tries the next endpoint when one fails, so that clients get 200, later; it logs `upstream server temporarily disabled` as a warning. Requests that may not be sent twice (POST after the request was passed on) can still fail.",
     remedy: "Repair the endpoints that fail; probe every one of them.",
     causes: &[],
+    needs: &[Need::Paths, Need::Logs, Need::Handshake],
     check: |context, findings| {
         for ((_, service, port), upstream) in &broken(context) {
             let (failing, all) = (upstream.failing_endpoints.len(), upstream.endpoints.len());
@@ -130,6 +132,7 @@ pub(in crate::diagnosis) const T17: Rule = Rule {
     explanation: "nginx resumes TLS sessions with an upstream, and a resumed session carries no certificate to check: requests can get 200 for as long as the backend takes the session, after its certificate expired. A probe never resumes one. TLS 1.3 bounds a session to seven days.",
     remedy: "Trust the probe: the gateway fails as soon as its sessions end, or nginx reloads.",
     causes: &[],
+    needs: &[Need::Paths, Need::Logs, Need::Handshake],
     check: |context, findings| {
         let now = context.now.as_second();
         for ((gateway, service, port), upstream) in &broken(context) {
@@ -169,6 +172,7 @@ pub(in crate::diagnosis) const T18: Rule = Rule {
     explanation: "nginx uses a connection again for the next request: NGF 2.4 to 2.6 keeps 16 for each upstream, unless an UpstreamSettingsPolicy sets another number or 0; from 2.7 on an UpstreamSettingsPolicy with keepAlive does, and without one NGF sends `Connection: close` for HTTP/1.1. What was opened before a certificate or a CA changed stays in use until it is closed, so that a fault shows on some requests only, and later.",
     remedy: "Trust the probe, which opens a fresh connection; a reload of nginx closes the kept ones.",
     causes: &[],
+    needs: &[Need::Paths, Need::Logs, Need::Handshake, Need::Pods],
     check: |context, findings| {
         for ((_, service, port), upstream) in &broken(context) {
             let (keeper, what, count, place) = match keep_alive(context, service) {

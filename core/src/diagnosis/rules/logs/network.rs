@@ -16,7 +16,7 @@ use crate::{
         finding::{Finding, Remedy, Severity},
         joined::Joined,
         plan::ProbePlan,
-        rule::Rule,
+        rule::{Need, Rule},
         rules::{
             change,
             handshake::{objects, remedy::is_silent},
@@ -42,6 +42,7 @@ pub(in crate::diagnosis) const N1: Rule = Rule {
     explanation: "nginx logs that connecting timed out, or a probe from nginx's pod times out, and a probe from another place connects to the same endpoint. Packets are dropped on the gateway's way alone: most often by a NetworkPolicy that does not name the data plane's namespace or pods. Where the NetworkPolicies are read, the one that lets it in, or those that do not, are named; the time-out is enough then. Clients get 504.",
     remedy: "Let a NetworkPolicy of the backend admit the data plane's pods.",
     causes: &[Code::T14],
+    needs: &[Need::Paths, Need::NetworkPolicies, Need::Pods],
     check: |context, findings| {
         let mut seen = BTreeSet::new();
         for joined in &context.logs {
@@ -217,6 +218,7 @@ pub(in crate::diagnosis) const N2: Rule = Rule {
     explanation: "The backend closes the connection in the handshake, and its pod has a service mesh's sidecar, or is in Istio's ambient mesh. With strict mutual TLS of the mesh the sidecar takes only its mesh's certificates; a policy of the Gateway API adds a second TLS inside of it. Whether the sidecar or the application closes, its log tells.",
     remedy: "Exclude the port from the mesh, or let the mesh accept it (Istio: PeerAuthentication PERMISSIVE for the port).",
     causes: &[],
+    needs: &[Need::Paths, Need::Pods, Need::Logs],
     check: |context, findings| {
         let mut seen = BTreeSet::new();
         let closed_by_log = context
@@ -317,6 +319,7 @@ pub(in crate::diagnosis) const R14: Rule = Rule {
     explanation: "External authentication and mirrors are subrequests. An authentication service that cannot be reached over TLS gives clients 500, and the log `auth request unexpected status: 502`; a mirror that fails is silent but for the log.",
     remedy: "Probe the Service of the filter.",
     causes: &[],
+    needs: &[Need::Paths, Need::Logs],
     check: |context, findings| {
         let mut seen = BTreeSet::new();
         for joined in &context.logs {

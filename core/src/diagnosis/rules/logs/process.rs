@@ -15,7 +15,7 @@ use crate::{
         hidden,
         joined::Joined,
         ngf::{bundle_file, key_pair_file},
-        rule::Rule,
+        rule::{Need, Rule},
         words::list,
     },
     logs::{Counted, PodLog, Role, What},
@@ -205,6 +205,7 @@ pub(in crate::diagnosis) const D6: Rule = Rule {
     explanation: "nginx keeps the configuration that it has; nothing that changes takes effect, and Programmed stays True. The agent logs `Failed to create connection`.",
     remedy: "Where TLS fails, compare the Secrets of both sides (agent-tls and server-tls). Otherwise see whether the control plane runs, and whether a NetworkPolicy lets the data plane reach it.",
     causes: &[],
+    needs: &[Need::Paths, Need::Pods, Need::Logs],
     check: |context, findings| {
         for joined in &context.logs {
             let What::NotConnected { reason } = &joined.counted.last_line.what else {
@@ -245,6 +246,7 @@ pub(in crate::diagnosis) const D7: Rule = Rule {
     explanation: "A signal or a fatal error ended it; its clients lost their connections, and nginx started another. Signal 9 is most often the memory limit of the container.",
     remedy: "Look at the container's memory limit, and at the log before.",
     causes: &[],
+    needs: &[Need::Paths, Need::Pods, Need::Logs],
     check: |context, findings| {
         for joined in &context.logs {
             let (What::WorkerDied { how }, Some(gateway)) =
@@ -287,6 +289,7 @@ pub(in crate::diagnosis) const K7: Rule = Rule {
     explanation: "Denied, or failed: what the data plane, the control plane or a backend says is missing from every verdict.",
     remedy: "Grant get on pods/log, and get and create on pods/exec, where RBAC hides it; otherwise see whether the pod answers.",
     causes: &[],
+    needs: &[],
     check: |context, findings| {
         let mut unread: BTreeMap<(&str, &ObjectRef), String> = BTreeMap::new();
         for log in context.evidence.logs() {

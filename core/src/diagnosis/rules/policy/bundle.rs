@@ -13,7 +13,7 @@ use crate::{
         finding::{Finding, Mark, Remedy, Severity},
         ngf::{self, PolicyDecision, known},
         plan::TrustSource,
-        rule::Rule,
+        rule::{Need, Rule},
         rules::change,
         rules::shared::writer,
         words::list,
@@ -33,6 +33,7 @@ pub(in crate::diagnosis) const P8: Rule = Rule {
     explanation: "NGF takes a TLS Secret without ca.crt and writes an empty bundle. nginx refuses it with the whole configuration (`[emerg] cannot load certificate … no start line` from nginx 1.29.5 on, which NGF 2.4 has, and `SSL_CTX_load_verify_locations … no certificate or crl found` from older ones): the Gateway keeps its old configuration, for every route, while all conditions of the policy are True. Issuers that return no CA (ACME) make such Secrets.",
     remedy: "Give the Secret a ca.crt, or name a ConfigMap that has one.",
     causes: &[Code::D1],
+    needs: &[Need::Paths, Need::Certificates, Need::NginxProxies],
     check: |context, findings| unloadable(context, findings, Code::P8),
 };
 
@@ -43,6 +44,7 @@ pub(in crate::diagnosis) const P9: Rule = Rule {
     explanation: "NGF parses only the first PEM block. nginx reads the whole file, and a CERTIFICATE block that it cannot read makes it refuse the whole configuration of the Gateway. Prose and other kinds of PEM blocks do no harm.",
     remedy: "Remove the broken CERTIFICATE block from ca.crt.",
     causes: &[Code::D1],
+    needs: &[Need::Paths, Need::Certificates, Need::NginxProxies],
     check: |context, findings| unloadable(context, findings, Code::P9),
 };
 
@@ -203,6 +205,7 @@ pub(in crate::diagnosis) const P10: Rule = Rule {
     explanation: "The file is cert_bundle_<namespace>_<name>.crt, without the kind. NGF writes the Secret first and then the ConfigMap over it, so that nginx trusts what is in the ConfigMap, for both policies.",
     remedy: "Give one of them another name.",
     causes: &[Code::T1],
+    needs: &[Need::Paths, Need::Certificates, Need::NginxProxies],
     check: |context, findings| {
         let mut kinds: BTreeMap<(&str, &str), BTreeSet<&ObjectRef>> = BTreeMap::new();
         for (name, (_, decision)) in &context.policies {
@@ -248,6 +251,7 @@ pub(in crate::diagnosis) const M6: Rule = Rule {
     explanation: "nginx does not accept partial chains: the bundle must hold the self-signed root. With an intermediate alone every handshake fails with verify code 2. cert-manager's ca.crt may be the highest intermediate that its issuer returned.",
     remedy: "Add the root to ca.crt.",
     causes: &[Code::T3, Code::X1],
+    needs: &[Need::Paths, Need::Certificates, Need::CertManager],
     check: |context, findings| {
         let mut seen = BTreeSet::new();
         for (name, (_, decision)) in &context.policies {

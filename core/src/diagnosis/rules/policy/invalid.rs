@@ -18,7 +18,7 @@ use crate::{
         finding::{Finding, Remedy, Severity, Verdict},
         ngf::{Answer, PolicyDecision, PolicyFault, incomplete, known, resolve::Fault},
         plan::TrustSource,
-        rule::Rule,
+        rule::{Need, Rule},
         rules::change,
         rules::condition::blind::is_blind_to,
         rules::route::refused,
@@ -34,7 +34,7 @@ use crate::{
 };
 
 macro_rules! invalid {
-    ($name:ident, $code:expr, $title:literal, $explanation:literal, $remedy:literal) => {
+    ($name:ident, $code:expr, $needs:expr, $title:literal, $explanation:literal, $remedy:literal) => {
         pub(in crate::diagnosis) const $name: Rule = Rule {
             code: $code,
             severity: Severity::Error,
@@ -42,6 +42,7 @@ macro_rules! invalid {
             explanation: $explanation,
             remedy: $remedy,
             causes: &[Code::P15],
+            needs: $needs,
             check: |context, findings| invalid(context, findings, $code),
         };
     };
@@ -50,6 +51,7 @@ macro_rules! invalid {
 invalid!(
     P2,
     Code::P2,
+    &[Need::Paths, Need::NginxProxies],
     "NGF rejects the policy's hostname",
     "NGF wants a lower-case RFC 1123 name, with *. before it if need be: no port, no underscore, no trailing dot. A backend that the policy takes effect on is answered with 500.",
     "Write the name that the backend's certificate carries, in lower case and without a port."
@@ -58,6 +60,7 @@ invalid!(
 invalid!(
     P3,
     Code::P3,
+    &[Need::Paths, Need::NginxProxies],
     "The policy names both or neither of CA references and well-known CAs",
     "Exactly one of caCertificateRefs and wellKnownCACertificates must be given, and the latter must be System. A backend that the policy takes effect on is answered with 500.",
     "Keep one of them."
@@ -66,6 +69,7 @@ invalid!(
 invalid!(
     P4,
     Code::P4,
+    &[Need::Paths, Need::NginxProxies],
     "The policy names more than one CA",
     "NGF takes one caCertificateRef. A backend that the policy takes effect on is answered with 500.",
     "Put all CAs into one ConfigMap's ca.crt and name that."
@@ -74,6 +78,7 @@ invalid!(
 invalid!(
     P5,
     Code::P5,
+    &[Need::Paths, Need::NginxProxies],
     "The policy's CA reference names a kind that NGF does not take",
     "NGF takes ConfigMaps and Secrets of the core group. A backend that the policy takes effect on is answered with 500.",
     "Name a ConfigMap or a Secret."
@@ -82,6 +87,7 @@ invalid!(
 invalid!(
     P6,
     Code::P6,
+    &[Need::Paths, Need::Certificates, Need::NginxProxies],
     "The CA that the policy names does not exist or cannot be read",
     "NGF wants the key ca.crt in a ConfigMap, or a Secret of type kubernetes.io/tls, in the policy's namespace. A backend that the policy takes effect on is answered with 500.",
     "Create what is missing, or repair it."
@@ -90,6 +96,7 @@ invalid!(
 invalid!(
     P7,
     Code::P7,
+    &[Need::Paths, Need::Certificates, Need::NginxProxies],
     "The policy's CA is in a Secret that is not of type kubernetes.io/tls",
     "NGF refuses Opaque Secrets as CA, even with a good ca.crt. A backend that the policy takes effect on is answered with 500. NGF 2.6 accepts one that a listener names as CA of its clients, too, and writes no file of it: nginx refuses the configuration then (NGF-L2).",
     "Put the CA into a ConfigMap under the key ca.crt."
@@ -525,6 +532,7 @@ pub(in crate::diagnosis) const P15: Rule = Rule {
     explanation: "NGF never falls back to plain text where a policy takes effect and is invalid: it refuses the backend, and says so in the route's ResolvedRefs. Clients get 500; where a valid policy of another backend makes the rule speak TLS they get 502, or nginx cannot load the configuration (NGF-R1). For a TLSRoute nginx closes the connection.",
     remedy: "Repair the policy.",
     causes: &[Code::R1, Code::R19, Code::D1],
+    needs: &[Need::Paths, Need::Certificates, Need::NginxProxies],
     check: |context, findings| {
         for (name, (policy, decision)) in &context.policies {
             let culprit = match decision {

@@ -12,7 +12,7 @@ use crate::{
         code::Code,
         finding::{Finding, Remedy, Severity},
         ngf::BackendState,
-        rule::Rule,
+        rule::{Need, Rule},
         words::{self, condition, list},
     },
     model::{
@@ -39,6 +39,7 @@ pub(in crate::diagnosis) const P12: Rule = Rule {
     explanation: "NGF does not look at validation.subjectAltNames nor at options: the certificate is checked against validation.hostname alone.",
     remedy: "Do not rely on them: set validation.hostname to a name that the certificate carries.",
     causes: &[],
+    needs: &[Need::Paths, Need::NginxProxies],
     check: |context, findings| {
         for (name, (policy, _)) in &context.policies {
             let mut ignored = Vec::new();
@@ -80,6 +81,7 @@ pub(in crate::diagnosis) const P13: Rule = Rule {
     explanation: "NGF takes the oldest, then the first by namespace and name; a sectionName gives no priority. The loser gets Accepted False/Conflicted, in one condition for all of its targets, so that it may look refused although it takes effect elsewhere.",
     remedy: "Delete one, or make each target another port by sectionName.",
     causes: &[],
+    needs: &[Need::Paths, Need::NginxProxies],
     check: |context, findings| {
         let mut losers: BTreeMap<&ObjectRef, BTreeMap<&ObjectRef, BTreeSet<String>>> =
             BTreeMap::new();
@@ -163,6 +165,7 @@ pub(in crate::diagnosis) const P14: Rule = Rule {
     explanation: "A policy's status holds 16 ancestors. For a seventeenth Gateway NGF sets AncestorLimitReached there and does not apply the policy: its nginx speaks plain HTTP to the backend, against the API's intent.",
     remedy: "Use one policy for each Service, and fewer Gateways for each.",
     causes: &[Code::B9],
+    needs: &[Need::Paths, Need::NginxProxies],
     check: |context, findings| {
         for (name, (gateway, _)) in &context.gateways {
             let limit = gateway

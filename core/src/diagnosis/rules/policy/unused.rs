@@ -11,7 +11,7 @@ use crate::{
         engine::Findings,
         finding::{Finding, Mark, Remedy, Severity},
         ngf::{BackendDecision, BackendState, known},
-        rule::Rule,
+        rule::{Need, Rule},
         rules::{change, shared::upper},
         words::list,
     },
@@ -31,6 +31,7 @@ pub(in crate::diagnosis) const P1: Rule = Rule {
     explanation: "NGF looks at a policy only when a route's backend meets it: same namespace as the Service, the Service's name, and, where sectionName is set, the *name* of the port. From 2.7 on the backend of a PayloadProcessor counts, too. A policy that misses gets no status at all, and nginx speaks plain HTTP to the backend.",
     remedy: "Move the policy to the Service's namespace, correct the name or the sectionName, or add the route.",
     causes: &[Code::B9, Code::G10, Code::X4],
+    needs: &[Need::Paths, Need::NginxProxies],
     check: |context, findings| {
         for (name, (policy, _)) in &context.policies {
             let used = context.policy_users.contains_key(name)

@@ -13,7 +13,7 @@ use crate::{
         engine::Findings,
         finding::{Finding, Remedy, Severity},
         ngf::{Answer, BackendDecision, BackendState, known, resolver::has_resolver},
-        rule::Rule,
+        rule::{Need, Rule},
         rules::shared::{grant, near, upper},
         rules::{change, rights},
         words::{answer_to, condition, list},
@@ -27,7 +27,7 @@ use crate::{
 };
 
 macro_rules! invalid {
-    ($name:ident, $code:expr, $title:literal, $explanation:literal, $remedy:literal) => {
+    ($name:ident, $code:expr, $needs:expr, $title:literal, $explanation:literal, $remedy:literal) => {
         pub(in crate::diagnosis) const $name: Rule = Rule {
             code: $code,
             severity: Severity::Error,
@@ -35,6 +35,7 @@ macro_rules! invalid {
             explanation: $explanation,
             remedy: $remedy,
             causes: &[Code::P1, Code::R1, Code::R19, Code::D1],
+            needs: $needs,
             check: |context, findings| invalid(context, findings, $code),
         };
     };
@@ -43,6 +44,7 @@ macro_rules! invalid {
 invalid!(
     R3,
     Code::R3,
+    &[Need::Paths],
     "A route's backend does not exist, or has no such port",
     "NGF keeps the route and refuses the backend: clients get 500 for it. Where another backend of the rule has a TLS policy, NGF refuses that one, too, and clients get 502, or nginx cannot load the configuration (NGF-R1).",
     "Create the Service, or correct its name, namespace or port in the route."
@@ -51,6 +53,7 @@ invalid!(
 invalid!(
     R4,
     Code::R4,
+    &[Need::Paths],
     "No ReferenceGrant lets the route use a Service of another namespace",
     "A route may refer to a Service of another namespace only where a ReferenceGrant there allows it. NGF answers 500 for the backend.",
     "Create the ReferenceGrant in the Service's namespace."
@@ -59,6 +62,7 @@ invalid!(
 invalid!(
     R5,
     Code::R5,
+    &[Need::Paths, Need::Pods],
     "NGF rejects the Service port's appProtocol for this kind of route",
     "NGF knows kubernetes.io/h2c, ws and wss; wss needs a BackendTLSPolicy. `appProtocol: https` means nothing to it and does not turn TLS on. NGF refuses the backend: clients get 500 for it. With a BackendTLSPolicy NGF still renders https:// and the policy's CA file, but does not write the file unless another backend uses it: then nginx cannot load the configuration, and else clients get 502.",
     "Correct the appProtocol, or add the BackendTLSPolicy."
@@ -67,6 +71,7 @@ invalid!(
 invalid!(
     R17,
     Code::R17,
+    &[Need::Paths],
     "A route's backend is of a kind that NGF does not take",
     "NGF takes Services, and InferencePools in HTTPRoutes. It answers 500 for anything else.",
     "Refer to a Service."
@@ -280,6 +285,7 @@ pub(in crate::diagnosis) const K2: Rule = Rule {
     explanation: "The object could not be read, or is not in the files: what nginx does with it cannot be said.",
     remedy: "Grant read access to it, or add it to the files.",
     causes: &[],
+    needs: &[],
     check: |context, findings| {
         let mut unknown: BTreeMap<String, (Finding, BTreeSet<&ObjectRef>)> = BTreeMap::new();
         for rule in &context.rules {
@@ -338,6 +344,7 @@ pub(in crate::diagnosis) const R7: Rule = Rule {
     explanation: "nginx resolves an ExternalName at run time, and NGF wants to be told by which server: without NginxProxy's dnsResolver it refuses the backend, and clients get 500. With a BackendTLSPolicy NGF still renders https:// and the policy's CA file, but does not write the file unless another backend uses it: then nginx cannot load the configuration, and else clients get 502.",
     remedy: "Set spec.dnsResolver in the NginxProxy.",
     causes: &[Code::D1],
+    needs: &[Need::Paths, Need::NginxProxies],
     check: |context, findings| {
         let mut seen = BTreeSet::new();
         for rule in &context.rules {

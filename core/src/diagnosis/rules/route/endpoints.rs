@@ -12,7 +12,7 @@ use crate::{
         engine::Findings,
         finding::{Finding, Remedy, Severity},
         ngf::{BackendDecision, BackendState, Release, cluster_ip::cluster_ip, known},
-        rule::Rule,
+        rule::{Need, Rule},
         rules::{cert_manager::issuer_of, logs::refused_by_backend},
         words::{answer, list},
     },
@@ -33,6 +33,7 @@ pub(in crate::diagnosis) const R8: Rule = Rule {
     explanation: "For HTTPRoutes and GRPCRoutes NGF sends the request to a plain 503 server of its own, but with https://: nginx logs `wrong version number` (with OpenSSL 3.2 to 3.5 `packet length too long`), and clients get 502.",
     remedy: "Make an endpoint ready.",
     causes: &[],
+    needs: &[Need::Paths, Need::Pods],
     check: |context, findings| no_endpoints(context, findings, Code::R8),
 };
 
@@ -43,6 +44,7 @@ pub(in crate::diagnosis) const N3: Rule = Rule {
     explanation: "nginx is given ready endpoints only. A Service without any has no pods that meet its selector, none that is ready, or a targetPort that names no port of the pods. Clients of HTTPRoutes and GRPCRoutes get 503. For a TLSRoute nginx closes the connection; for a TCPRoute or UDPRoute NGF leaves out the port, and nobody listens there. With useClusterIP (NGF 2.7) nginx connects to the Service's ClusterIP, where nobody answers: clients get 502 or 504.",
     remedy: "Make an endpoint ready: look at the pods, the selector and the targetPort.",
     causes: &[],
+    needs: &[Need::Paths, Need::Pods, Need::NginxProxies],
     check: |context, findings| no_endpoints(context, findings, Code::N3),
 };
 

@@ -18,7 +18,7 @@ use crate::{
         engine::Findings,
         finding::{Finding, Mark, Remedy, Severity},
         ngf::{Answer, BackendDecision, BackendState, ClientCertificate, key_pair_file, known},
-        rule::Rule,
+        rule::{Need, Rule},
         rules::change,
         words::{answer_to, list},
     },
@@ -41,6 +41,7 @@ pub(in crate::diagnosis) const R1: Rule = Rule {
     explanation: "NGF renders one set of proxy_ssl_* directives for a rule. It compares CA references and hostnames of the backends' policies, filters' backends included; two policies with wellKnownCACertificates never count as equal. Where they differ NGF refuses all backends of the rule, and still renders https:// and the CA file of the first policy. It writes that file only if another, accepted backend of the Gateway uses the same CA. Without the file nginx refuses the whole configuration, and no change of the Gateway takes effect any more; with it, or with wellKnownCACertificates, clients get 502, because nginx speaks TLS to NGF's own plain server for 500.",
     remedy: "Use one policy with several targetRefs, or split the rule.",
     causes: &[Code::D1],
+    needs: &[Need::Paths],
     check: |context, findings| {
         for rule in context.rules.iter().filter(|rule| rule.decision.mismatch) {
             let name = &rule.route.reference;
@@ -91,6 +92,7 @@ pub(in crate::diagnosis) const R2: Rule = Rule {
     explanation: "NGF's comparison of policies looks only at what follows the first backend with a policy. With a plain backend before it, the rule passes, and one https:// is rendered for all: the plain backend gets a ClientHello.",
     remedy: "Give the plain backend a rule of its own, or a policy.",
     causes: &[Code::T12, Code::B12],
+    needs: &[Need::Paths],
     check: |context, findings| {
         for rule in context.rules.iter().filter(|rule| rule.decision.spills) {
             let name = &rule.route.reference;
@@ -127,6 +129,7 @@ pub(in crate::diagnosis) const R9: Rule = Rule {
     explanation: "NGF renders proxy_ssl_certificate for the Gateway, which grpc_pass does not look at, and never grpc_ssl_certificate. A backend that demands a client certificate answers 400.",
     remedy: "None within NGF but a SnippetsFilter with grpc_ssl_certificate; or let the backend not demand one.",
     causes: &[Code::B1, Code::B10, Code::B11],
+    needs: &[Need::Paths, Need::Certificates],
     check: |context, findings| {
         let mut by_gateway: BTreeMap<&ObjectRef, Vec<&RuleInUse<'_>>> = BTreeMap::new();
         for rule in &context.rules {
@@ -181,6 +184,7 @@ pub(in crate::diagnosis) const R11: Rule = Rule {
     explanation: "nginx passes the bytes on and takes no part in the TLS between client and backend: a valid policy has no effect there. Until 2.6 NGF never looks at policies for TLSRoutes, and one that nothing else uses gets no status. From 2.7 on it does: a valid policy is Accepted, and an invalid one makes NGF refuse the backend, so that nginx closes the connections (NGF-P15).",
     remedy: "Nothing, if that is meant; else use a listener that terminates TLS, which NGF can from 2.7 on.",
     causes: &[],
+    needs: &[Need::Paths],
     check: |context, findings| passed_on(context, findings, Code::R11),
 };
 
@@ -191,6 +195,7 @@ pub(in crate::diagnosis) const R13: Rule = Rule {
     explanation: "NGF never consults policies for them: nginx passes the bytes on as they come.",
     remedy: "Nothing, if that is meant; else use an HTTPRoute or a TLSRoute on a listener that terminates TLS.",
     causes: &[],
+    needs: &[Need::Paths],
     check: |context, findings| passed_on(context, findings, Code::R13),
 };
 
@@ -269,6 +274,7 @@ pub(in crate::diagnosis) const R18: Rule = Rule {
     explanation: "NGF accepts TLSRoutes with exactly one rule that has exactly one backend. Of another one it renders nothing, and nginx closes the connections of its clients.",
     remedy: "Leave one rule and one backend; spread the load behind one Service.",
     causes: &[Code::S4],
+    needs: &[Need::Paths],
     check: |context, findings| {
         for rule in context.rules.iter().filter(|rule| rule.index == 0) {
             let route = rule.route;
@@ -320,6 +326,7 @@ pub(in crate::diagnosis) const R16: Rule = Rule {
     explanation: "A route attaches where a parentRef names a listener that exists, allows its kind and namespace, and shares a host name with it.",
     remedy: "Correct the parentRef, the host names or the listener's allowedRoutes.",
     causes: &[Code::P1],
+    needs: &[Need::Paths],
     check: |context, findings| {
         for (name, why) in context.unattached() {
             let Some(route) = context.snapshot.routes.get(name) else {

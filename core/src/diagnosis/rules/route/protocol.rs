@@ -6,7 +6,7 @@ use crate::{
     diagnosis::{
         code::Code,
         finding::{Finding, Remedy, Severity},
-        rule::Rule,
+        rule::{Need, Rule},
         rules::policy::is_tls,
         words::list,
     },
@@ -24,6 +24,7 @@ pub(in crate::diagnosis) const R6: Rule = Rule {
     explanation: "kubernetes.io/h2c means HTTP/2 in plain text. Where a BackendTLSPolicy takes effect on the port NGF renders HTTP/2 and TLS: a backend that speaks cleartext only answers with something that is no TLS.",
     remedy: "Nothing, if the backend speaks HTTP/2 over TLS; else remove the policy or the appProtocol.",
     causes: &[],
+    needs: &[Need::Paths],
     check: |context, findings| {
         let mut seen = BTreeSet::new();
         for rule in &context.rules {
@@ -62,6 +63,7 @@ pub(in crate::diagnosis) const R10: Rule = Rule {
     explanation: "NGF renders `proxy_pass http://` for InferencePools, whatever policies say, and takes policies for Services only. The policy gets no status.",
     remedy: "Let the model servers speak plain HTTP within the cluster, or route to them by a Service.",
     causes: &[Code::P1, Code::B9, Code::G10],
+    needs: &[Need::Paths],
     check: |context, findings| {
         let mut seen = BTreeSet::new();
         for rule in &context.rules {
@@ -110,6 +112,7 @@ pub(in crate::diagnosis) const R12: Rule = Rule {
     explanation: "Until 2.6 NGF takes listeners of protocol TLS in mode Passthrough only, and refuses others. From 2.7 on nginx ends the client's TLS there and, where a policy takes effect, speaks TLS to the backend with the Gateway's client certificate; where that fails the client's connection is closed, without an HTTP status.",
     remedy: "Use mode Passthrough, an HTTPS listener with an HTTPRoute, or NGF 2.7.",
     causes: &[Code::S2, Code::S3, Code::S4],
+    needs: &[Need::Paths, Need::Pods],
     check: |context, findings| {
         let running = &context.running;
         let Some((workload, version)) = &running.said_by else {

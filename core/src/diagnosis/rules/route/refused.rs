@@ -8,7 +8,7 @@ use crate::{
         context::{Context, RuleInUse},
         finding::{Finding, Severity},
         ngf::{Answer, BackendDecision, BackendState, backend::is_authentication},
-        rule::Rule,
+        rule::{Need, Rule},
         rules::logs::line,
         words::{answer_to, list},
     },
@@ -93,6 +93,7 @@ pub(in crate::diagnosis) const R19: Rule = Rule {
     explanation: "From 2.7 on NGF knows the filter ExternalAuth. Where it refuses the filter's backend it refuses the whole rule, so that nothing passes without authentication: clients get 500, and the route's ResolvedRefs is False/InvalidFilter.",
     remedy: "Correct what the finding about the backend names.",
     causes: &[Code::S4],
+    needs: &[Need::Paths],
     check: |context, findings| {
         for rule in &context.rules {
             let route = rule.route;

@@ -6,7 +6,7 @@ use crate::{
         code::Code,
         finding::{Finding, Remedy, Severity},
         ngf::Answer,
-        rule::Rule,
+        rule::{Need, Rule},
         words::{answer_to, list},
     },
     model::kind::Kind,
@@ -19,6 +19,7 @@ pub(in crate::diagnosis) const R20: Rule = Rule {
     explanation: "NGF sends the rule's requests to its own server for backends that are not valid (`backendGroupName`, `createSplitClientDistributions`), which answers 500. A BackendTLSPolicy on one of the backends makes nginx speak TLS to that plain server, and clients get 502. Every condition stays True.",
     remedy: "Give one of the backends a weight.",
     causes: &[Code::D1],
+    needs: &[Need::Paths],
     check: |context, findings| {
         for rule in &context.rules {
             let name = &rule.route.reference;
