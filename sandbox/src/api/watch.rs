@@ -73,7 +73,7 @@ pub(crate) fn serve(api: &Api, call: &Call, target: Target<'_>) -> Result<Respon
     match asked {
         Some(version) if version > 0 => watch.sent = version,
         _ if call.param("sendInitialEvents") == "false" => watch.sent = api.store.revision(),
-        _ => watch.send_all(),
+        _ => watch.send_all(call.flag("sendInitialEvents")),
     }
     let lines = stream::unfold(watch, |mut watch| async move {
         let lines = watch.next().await?;
@@ -87,14 +87,18 @@ pub(crate) fn serve(api: &Api, call: &Call, target: Target<'_>) -> Result<Respon
 }
 
 impl Watch {
-    /// Starts with the present state as ADDED events.
-    fn send_all(&mut self) {
+    /// Starts with the present state as ADDED events; a streaming list marks their end with a bookmark.
+    fn send_all(&mut self, is_streaming_list: bool) {
         let (objects, revision) = self.store.list(self.kind, self.namespace.as_deref());
         let mut lines = Vec::new();
         for object in objects.iter().filter(|o| self.selects(o)) {
             self.line(&mut lines, "ADDED", object);
         }
         self.sent = revision;
+        if is_streaming_list && self.bookmarks {
+            let end = json!({"k8s.io/initial-events-end": "true"});
+            self.bookmark(&mut lines, Some(end));
+        }
         self.first = Some(lines);
     }
 
@@ -132,7 +136,7 @@ impl Watch {
             let now = Instant::now();
             let ends = now >= self.deadline;
             if !self.over && self.bookmarks && (ends || now >= self.next_bookmark) {
-                self.bookmark(&mut lines);
+                self.bookmark(&mut lines, None);
                 self.next_bookmark = now + BOOKMARK_EVERY;
             }
             self.over |= ends;
@@ -170,8 +174,11 @@ impl Watch {
         push(lines, &json!({"type": what, "object": object}));
     }
 
-    fn bookmark(&self, lines: &mut Vec<u8>) {
-        let metadata = json!({"resourceVersion": self.sent.to_string()});
+    fn bookmark(&self, lines: &mut Vec<u8>, annotations: Option<Value>) {
+        let mut metadata = json!({"resourceVersion": self.sent.to_string()});
+        if let Some(annotations) = annotations {
+            metadata["annotations"] = annotations;
+        }
         let empty: [&Value; 0] = [];
         let object = match self.form {
             Form::Table { whole } => {
