@@ -8,6 +8,7 @@ pub mod context;
 pub mod coverage;
 pub mod engine;
 pub mod evidence;
+pub mod fault;
 pub mod finding;
 pub mod health;
 pub mod hidden;

@@ -33,6 +33,11 @@ pub fn decode(line: &str) -> Option<Decoded> {
         .or_else(|| access::decode(line))
 }
 
+/// What nginx says by the message of an error: what stands in the line behind the time, the process and the connection.
+pub fn message(text: &str) -> Option<What> {
+    nginx::what(Level::Error, bounded(text, LONGEST))
+}
+
 /// The same for a line as the API server gives it with `timestamps=true`: the kubelet's time, a space,
 /// and the line. That time counts: it has a zone, and no client can choose it.
 pub fn decode_stamped(line: &str) -> (Option<Timestamp>, Option<Decoded>) {

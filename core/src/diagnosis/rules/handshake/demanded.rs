@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{code::code_of, remedy::name_client_certificate};
+use super::{connection::code_of, remedy::name_client_certificate};
 use crate::{
     diagnosis::{
         code::Code,
@@ -32,7 +32,7 @@ pub(in crate::diagnosis) const G8: Rule = Rule {
                 continue;
             };
             let demanded = matches!(
-                code_of(probed, transcript),
+                code_of(context, probed),
                 Some(Code::B1 | Code::B10 | Code::B11)
             ) && !transcript.client_certificate.sent;
             let names_none = gateway.spec.client_certificate_ref.is_none();

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use ngf_tls::transcript::Transcript;
 
-use super::{Probed, code::client_leaf};
+use super::{Probed, connection::client_leaf};
 use crate::{
     diagnosis::{
         code::Code,

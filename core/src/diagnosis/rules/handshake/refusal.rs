@@ -3,8 +3,7 @@
 
 use ngf_tls::{certificate::CertificateFacts, transcript::Transcript};
 
-use super::code::client_leaf;
-use crate::diagnosis::code::Code;
+use super::connection::client_leaf;
 use crate::{
     diagnosis::{
         context::Context,
@@ -71,18 +70,6 @@ pub(in crate::diagnosis::rules) enum Doubt {
     None,
     /// A missing intermediate, and a wrong CA in the backend.
     Either,
-}
-
-impl Refusal<'_> {
-    pub(in crate::diagnosis::rules) fn code(&self) -> Code {
-        match self {
-            Self::NotValid => Code::B3,
-            Self::NotForClients => Code::B4,
-            Self::Incomplete(_) => Code::B5,
-            Self::OtherCaInBackend(_) => Code::B6,
-            Self::NotTrusted(_) | Self::TooDeep { .. } => Code::B2,
-        }
-    }
 }
 
 impl Known<'_> {

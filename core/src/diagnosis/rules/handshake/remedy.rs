@@ -1,111 +1,75 @@
 //! What to do about what a probe showed.
 
-use ngf_tls::transcript::{Outcome, Transcript};
 use serde_json::json;
 
-use super::refusal::{Known, OtherCa, Refusal, refusal};
-use crate::diagnosis::code::Code;
+use super::{
+    connection::Case,
+    refusal::{Known, OtherCa},
+};
 use crate::{
     command::Command,
     diagnosis::{
         context::Context,
         finding::Remedy,
         plan::ProbePlan,
-        rules::{change, expiry, shared},
+        rules::{change, shared},
         words::list,
     },
     model::{kind::Kind, object::ObjectRef},
 };
 
-pub(super) fn remedy(
-    context: &Context<'_>,
-    code: Code,
-    plan: &ProbePlan,
-    transcript: &Transcript,
-) -> Option<Remedy> {
-    if code.family() == 'B' {
-        backend_refuses(context, code, plan, transcript)
-    } else {
-        gateway_refuses(context, code, plan, transcript)
-    }
-}
-
-fn gateway_refuses(
-    context: &Context<'_>,
-    code: Code,
-    plan: &ProbePlan,
-    transcript: &Transcript,
-) -> Option<Remedy> {
+/// The CA that signed what a probe saw: named in the policy instead of the one that is, or brought to nginx by NGF.
+pub(super) fn the_ca(case: &Case<'_, '_>) -> Option<Remedy> {
+    let transcript = case.transcript()?;
     // Another name for the same CA changes nothing: nginx has not read the one that is named.
-    if matches!(code, Code::T1 | Code::T3 | Code::T4)
-        && change::named_ca_signed(context, plan, transcript)
-    {
+    if change::named_ca_signed(case.context, case.plan, transcript) {
         return Some(Remedy::say(format!(
             "Let NGF bring nginx the CA that {} names: it verifies this certificate, and nginx has an older one.",
-            plan.tls.as_ref().map(|tls| &tls.policy)?
+            case.policy()?
         )));
     }
-    if matches!(code, Code::T1 | Code::T3 | Code::T4)
-        && let Some(remedy) = change::ca_that_signed(context, plan, transcript)
-    {
-        return Some(remedy);
-    }
-    let policy = plan.tls.as_ref().map(|tls| &tls.policy);
-    let leaf = transcript.server_chain.first();
-    Some(match code {
-        Code::T1 | Code::T4 => Remedy::say(format!(
-            "Name in {} the CA that signed the backend's certificate{}, or reissue the certificate from the CA that is named.",
-            policy?,
-            leaf.map_or_else(String::new, |leaf| format!(" ({})", leaf.issuer))
-        )),
-        Code::T3 => {
-            Remedy::say("Add the self-signed root to ca.crt: nginx accepts no partial chain.")
-        }
-        Code::T5 | Code::T6 | Code::T7 => Remedy::say(
-            "Renew the backend's certificate, and let the backend load it: many servers read it only at start.",
-        ),
-        Code::T8 | Code::T9 => hostname(policy?, leaf.map_or(&[], |leaf| &leaf.dns_names)),
-        Code::T10 => match change::name_in_mounted(context, plan) {
-            Some(remedy) => remedy,
-            None => Remedy::say(format!(
-                "Set validation.hostname of {} to a name that the backend serves.",
-                policy?
-            )),
-        },
-        Code::T12 => match change::tls_port(context, plan) {
-            Some(remedy) => remedy,
-            None => Remedy::say(format!(
-                "Let the route refer to the Service's TLS port, or take port {} out of {} with a sectionName.",
-                plan.port, policy?
-            )),
-        },
-        Code::T13 => pod_log(
-            plan,
-            "Look at the backend's log of that moment: a PROXY protocol listener or a sidecar closes like this.",
-            None,
-        )?,
-        Code::T14 if is_silent(transcript) => pod_log(
-            plan,
-            "The port accepts connections, so that no NetworkPolicy is the reason: see whether the process hangs, is overloaded or waits for another protocol.",
-            None,
-        )?,
-        Code::T14 => pod_log(
-            plan,
-            "See whether the process listens there, and whether a NetworkPolicy stands between.",
-            Some("networkpolicies"),
-        )?,
-        _ => return None,
-    })
+    change::ca_that_signed(case.context, case.plan, transcript)
 }
 
-/// The connection is there, and the backend says nothing.
-pub(in crate::diagnosis::rules) fn is_silent(transcript: &Transcript) -> bool {
-    let line = transcript.nginx.log_line.as_deref().unwrap_or_default();
-    transcript.nginx.outcome == Outcome::Timeout && line.contains("while SSL handshaking")
+/// The same in words, where nobody knows which CA is meant.
+pub(super) fn name_the_ca(case: &Case<'_, '_>) -> Option<Remedy> {
+    case.transcript()?;
+    let issuer = case.leaf().map(|leaf| format!(" ({})", leaf.issuer));
+    Some(Remedy::say(format!(
+        "Name in {} the CA that signed the backend's certificate{}, or reissue the certificate from the CA that is named.",
+        case.policy()?,
+        issuer.unwrap_or_default()
+    )))
 }
 
-fn hostname(policy: &ObjectRef, names: &[String]) -> Remedy {
-    match change::usable_name(names) {
+/// Another certificate for the backend of a probe.
+pub(super) fn renew_backend(case: &Case<'_, '_>) -> Option<Remedy> {
+    case.transcript()?;
+    Some(Remedy::say(
+        "Renew the backend's certificate, and let the backend load it: many servers read it only at start.",
+    ))
+}
+
+/// A client certificate of a CA that the backend of a probe trusts.
+pub(super) fn reissue_from_trusted(case: &Case<'_, '_>) -> Option<Remedy> {
+    let cas = &case.transcript()?.client_certificate.acceptable_cas;
+    let from = if cas.is_empty() {
+        String::new()
+    } else {
+        format!(" ({})", list(cas, 2))
+    };
+    Some(Remedy::say(format!(
+        "Issue the certificate in {} from the CA that the backend trusts{from}, or let the backend trust its issuer.",
+        case.client_certificate()?
+    )))
+}
+
+/// The name in the policy that the certificate of a probe is for.
+pub(super) fn hostname(case: &Case<'_, '_>) -> Option<Remedy> {
+    case.transcript()?;
+    let policy = case.policy()?;
+    let names = case.leaf().map_or(&[][..], |leaf| &leaf.dns_names);
+    Some(match change::usable_name(names) {
         Some(name) => change::hostname(
             "Set the policy's hostname to a name in the certificate, or reissue the certificate.",
             policy,
@@ -114,11 +78,15 @@ fn hostname(policy: &ObjectRef, names: &[String]) -> Remedy {
         None => Remedy::say(
             "Set validation.hostname to a name in the certificate, or reissue the certificate with the name.",
         ),
-    }
+    })
 }
 
 /// The log of the endpoint's pod, then the objects of another resource in its namespace.
-fn pod_log(plan: &ProbePlan, what: &str, resource: Option<&'static str>) -> Option<Remedy> {
+pub(super) fn pod_log(
+    plan: &ProbePlan,
+    what: &str,
+    resource: Option<&'static str>,
+) -> Option<Remedy> {
     let pod = plan.endpoint.pod.as_ref()?;
     let kubectl = || Command::kubectl(&pod.namespace);
     let log = kubectl()
@@ -134,67 +102,8 @@ fn pod_log(plan: &ProbePlan, what: &str, resource: Option<&'static str>) -> Opti
     ))
 }
 
-fn backend_refuses(
-    context: &Context<'_>,
-    code: Code,
-    plan: &ProbePlan,
-    transcript: &Transcript,
-) -> Option<Remedy> {
-    let client = plan
-        .tls
-        .as_ref()
-        .and_then(|tls| tls.client_certificate.as_ref());
-    Some(match code {
-        Code::B1 | Code::B10 | Code::B11 if client.is_none() => {
-            name_client_certificate(context, &plan.gateway, &plan.service)
-        }
-        Code::B1 => Remedy::say(format!(
-            "{} names {}, but nginx did not present it: see whether the Gateway is programmed.",
-            plan.gateway, client?
-        )),
-        Code::B2
-            if let Refusal::TooDeep { intermediates, .. } =
-                refusal(context, plan, Some(transcript)) =>
-        {
-            deeper(intermediates)
-        }
-        Code::B2 | Code::B10 | Code::B11 => {
-            let cas = &transcript.client_certificate.acceptable_cas;
-            let from = if cas.is_empty() {
-                String::new()
-            } else {
-                format!(" ({})", list(cas, 2))
-            };
-            Remedy::say(format!(
-                "Issue the certificate in {} from the CA that the backend trusts{from}, or let the backend trust its issuer.",
-                client?
-            ))
-        }
-        Code::B5 | Code::B6 => match refusal(context, plan, Some(transcript)) {
-            Refusal::Incomplete(missing) => complete(context, client?, &missing),
-            Refusal::OtherCaInBackend(other) => mount(plan, &other),
-            _ => return None,
-        },
-        Code::B3 | Code::B4 => expiry::reissue(context, client?),
-        Code::B16 => Remedy::say(format!(
-            "Let the backend behind {}:{} serve HTTP/2, over TLS with h2 among its ALPN protocols (nginx: listen … ssl http2).",
-            plan.service, plan.port
-        )),
-        Code::B8 => Remedy::manifest(
-            "Let the policy's hostname and the Host header be one, by changing the one or rewriting the other.",
-            &json!({"filters": [{
-                "type": "URLRewrite",
-                "urlRewrite": {"hostname": plan.tls.as_ref()?.hostname},
-            }]}),
-        ),
-        Code::B9 => change::policy_for(context, &plan.service)
-            .unwrap_or_else(|| policy_to_complete(context, &plan.service)),
-        _ => return None,
-    })
-}
-
 /// A backend that follows as many intermediates as the chain has.
-pub(in crate::diagnosis::rules) fn deeper(intermediates: usize) -> Remedy {
+pub(super) fn deeper(intermediates: usize) -> Remedy {
     Remedy::say(format!(
         "Set ssl_verify_depth {intermediates}; in the backend's nginx and reload it, or issue the client certificate with fewer intermediates."
     ))
@@ -241,7 +150,7 @@ pub(super) fn complete(context: &Context<'_>, client: &ObjectRef, missing: &[Kno
 }
 
 /// The right CA in the backend.
-fn mount(plan: &ProbePlan, other: &OtherCa<'_>) -> Remedy {
+pub(super) fn mount(plan: &ProbePlan, other: &OtherCa<'_>) -> Remedy {
     let (common, place) = (&other.common.facts.subject, other.common.place());
     let service = &plan.service;
     let summary = match (&other.mounted, &other.right) {
@@ -265,6 +174,11 @@ fn mount(plan: &ProbePlan, other: &OtherCa<'_>) -> Remedy {
         ),
         None => Remedy::say(summary),
     }
+}
+
+/// A client certificate for the Gateway of a connection, which names none.
+pub(super) fn name_one(case: &Case<'_, '_>) -> Remedy {
+    name_client_certificate(case.context, &case.plan.gateway, &case.plan.service)
 }
 
 /// A client certificate for a Gateway that names none.
@@ -331,7 +245,8 @@ fn client_certificate_to_choose(context: &Context<'_>, gateway: &ObjectRef) -> R
 }
 
 /// A policy in which a person has to fill in the name, for a CA that stands in no object that is known.
-fn policy_to_complete(context: &Context<'_>, service: &ObjectRef) -> Remedy {
+pub(super) fn policy_to_complete(case: &Case<'_, '_>) -> Remedy {
+    let (context, service) = (case.context, &case.plan.service);
     let claims = context.index.claims(service);
     if let Some(claim) = claims.first() {
         return Remedy::say(format!(

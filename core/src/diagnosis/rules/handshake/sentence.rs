@@ -2,14 +2,13 @@
 
 use ngf_tls::transcript::{Outcome, Transcript};
 
-use super::refusal::{Refusal, refusal};
-use crate::diagnosis::code::Code;
+use super::connection::Case;
 use crate::{
     diagnosis::{
         context::Context,
-        plan::{PlannedTls, ProbePlan, TrustSource},
+        plan::{ProbePlan, TrustSource},
         rules::change,
-        words::{self, answer, list},
+        words::answer,
     },
     model::{kind::Kind, object::ObjectRef},
 };
@@ -101,133 +100,54 @@ pub(in crate::diagnosis::rules) fn too_deep(intermediates: usize, depth: u32) ->
     )
 }
 
-/// Where to look first.
-pub(in crate::diagnosis::rules) fn subject<'a>(code: Code, plan: &'a ProbePlan) -> &'a ObjectRef {
-    let policy = plan.tls.as_ref().map_or(&plan.service, |tls| &tls.policy);
-    match code {
-        Code::T1 | Code::T3 | Code::T8 | Code::T9 | Code::T10 | Code::T12 | Code::B8 => policy,
-        Code::B1 | Code::B2 | Code::B3 | Code::B4 | Code::B5 | Code::B10 | Code::B11 => {
-            &plan.gateway
-        }
-        _ => &plan.service,
+/// That the backend refuses the client certificate.
+pub(super) fn refuses(case: &Case<'_, '_>) -> String {
+    format!(
+        "{} refuses the client certificate of {}",
+        case.service(),
+        case.plan.gateway
+    )
+}
+
+/// That the backend demands a client certificate.
+pub(super) fn demands(case: &Case<'_, '_>) -> String {
+    format!(
+        "{} demands a client certificate, and {} presents none",
+        case.service(),
+        case.plan.gateway
+    )
+}
+
+/// One or the other, where an alert stands for both.
+pub(super) fn demands_or_refuses(case: &Case<'_, '_>) -> String {
+    let is_sent = match case.transcript() {
+        Some(transcript) => transcript.client_certificate.sent,
+        None => case.client_certificate().is_some(),
+    };
+    if is_sent {
+        refuses(case)
+    } else {
+        demands(case)
     }
 }
 
-pub(super) fn title(
-    context: &Context<'_>,
-    code: Code,
-    plan: &ProbePlan,
-    transcript: &Transcript,
-) -> String {
-    let service = format!("{}:{}", plan.service, plan.port);
-    let nginx = &transcript.nginx;
-    let leaf = transcript.server_chain.first();
-    let tls = plan.tls.as_ref();
-    let hostname = tls.map_or("", |tls| tls.hostname.as_str());
-    let trust = tls.map_or_else(String::new, trust_text);
-    let now = context.now.as_second();
-    match code {
-        Code::T1 | Code::T3 | Code::T4 if change::named_ca_signed(context, plan, transcript) => {
-            format!(
-                "nginx goes by an older CA than {}, which signed what {service} presents",
-                tls.map_or_else(String::new, |tls| tls.trust.to_string())
-            )
-        }
-        Code::T1 => format!("{trust} did not sign the certificate that {service} presents"),
-        Code::T2 => format!(
-            "{service} sends {} intermediates, and nginx follows {}",
-            transcript.server_chain.len().saturating_sub(1),
-            tls.map_or(4, |tls| tls.verify_depth)
-        ),
-        Code::T3 => format!("{trust} holds no root for the certificate that {service} presents"),
-        Code::T4 => {
-            format!("{service} presents a self-signed certificate that {trust} does not hold")
-        }
-        Code::T5 => match leaf.filter(|leaf| leaf.not_after < now) {
-            Some(leaf) => format!(
-                "The certificate that {service} presents expired {} ago",
-                words::span(now - leaf.not_after)
-            ),
-            None => format!("A certificate above the one that {service} presents has expired"),
-        },
-        Code::T6 => format!("The certificate that {service} presents is not valid yet"),
-        Code::T7 => format!("The certificate that {service} presents is not made for servers"),
-        Code::T8 => format!(
-            "The certificate that {service} presents is not for {hostname}, which the policy asks for"
-        ),
-        Code::T9 => format!(
-            "The policy's hostname {hostname} is an IP address, which nginx finds in no certificate's IP SAN"
-        ),
-        Code::T10 => format!("{service} does not know the name {hostname}"),
-        Code::T11 => format!("nginx and {service} have no TLS version or cipher in common"),
-        Code::T12 => format!("{service} does not speak TLS, and a policy makes nginx speak it"),
-        Code::T13 => format!("{service} closes the connection during the handshake"),
-        Code::T14 if nginx.outcome == Outcome::Timeout => {
-            format!("{service} does not answer in time")
-        }
-        Code::T14 => format!("nginx cannot connect to {service}"),
-        Code::B1 => format!(
-            "{service} demands a client certificate, and {} presents none",
-            plan.gateway
-        ),
-        Code::B3 => format!(
-            "{service} refuses the client certificate of {}, which is not valid now",
-            plan.gateway
-        ),
-        Code::B4 => format!(
-            "{service} refuses the client certificate of {}, which is not made for clients",
-            plan.gateway
-        ),
-        Code::B5 | Code::B6 => refused(context, plan, transcript, &service),
-        Code::B7 if transcript.client_certificate.requested => {
-            format!("{service} asks for a client certificate and does not insist on one")
-        }
-        Code::B7 => format!("{service} never asks for a client certificate: this is no mutual TLS"),
-        Code::B8 => format!(
-            "{service} has another server for the Host {} than for the name {hostname}",
-            plan.host
-        ),
-        Code::B16 => format!("{service} does not speak HTTP/2, which nginx speaks to it"),
-        Code::B9 => format!("nginx speaks plain HTTP to {service}, which wants TLS"),
-        Code::B10 | Code::B11 if !transcript.client_certificate.sent => format!(
-            "{service} demands a client certificate, and {} presents none",
-            plan.gateway
-        ),
-        Code::B2 | Code::B10 | Code::B11 => format!(
-            "{service} refuses the client certificate of {}",
-            plan.gateway
-        ),
-        Code::T20 => format!(
-            "nginx refuses the certificate that {service} presents: {}",
-            nginx.verify_text.as_deref().unwrap_or("verify error")
-        ),
-        _ => format!("The TLS handshake with {service} fails"),
-    }
+/// That the policy's CA signed what a probe saw, and nginx has an older one; `None` where it is not so.
+pub(super) fn older_ca(case: &Case<'_, '_>) -> Option<String> {
+    let signed = change::named_ca_signed(case.context, case.plan, case.transcript()?);
+    let trust = &case.plan.tls.as_ref()?.trust;
+    signed.then(|| {
+        format!(
+            "nginx goes by an older CA than {trust}, which signed what {} presents",
+            case.service()
+        )
+    })
 }
 
-fn refused(
-    context: &Context<'_>,
-    plan: &ProbePlan,
-    transcript: &Transcript,
-    service: &str,
-) -> String {
-    let gateway = &plan.gateway;
-    match refusal(context, plan, Some(transcript)) {
-        Refusal::Incomplete(missing) => format!(
-            "{service} refuses the client certificate of {gateway}: {} is missing behind it in tls.crt",
-            list(missing.iter().map(|known| &known.facts.subject), 3)
-        ),
-        Refusal::OtherCaInBackend(_) => format!(
-            "{service} asks for clients of {}, and refuses the certificate of {gateway}, whose CA issued its own",
-            list(&transcript.client_certificate.acceptable_cas, 2)
-        ),
-        _ => format!("{service} refuses the client certificate of {gateway}"),
-    }
-}
-
-pub(in crate::diagnosis::rules) fn trust_text(tls: &PlannedTls) -> String {
-    match &tls.trust {
-        TrustSource::Object { object, .. } => format!("The CA in {object}"),
-        TrustSource::System => "No CA of the data plane's system".to_owned(),
+/// The CA that nginx goes by, at the beginning of a sentence.
+pub(super) fn trust_text(case: &Case<'_, '_>) -> String {
+    match case.plan.tls.as_ref().map(|tls| &tls.trust) {
+        Some(TrustSource::Object { object, .. }) => format!("The CA in {object}"),
+        Some(TrustSource::System) => "The CA file of the data plane's image".to_owned(),
+        None => String::new(),
     }
 }

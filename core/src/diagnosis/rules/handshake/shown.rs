@@ -3,11 +3,10 @@
 use ngf_tls::{certificate::CertificateFacts, transcript::Transcript};
 
 use super::{
-    code::client_leaf,
+    connection::{Case, client_leaf},
     refusal::{Doubt, Known, Refusal, refusal},
     sentence::too_deep,
 };
-use crate::diagnosis::code::Code;
 use crate::{
     diagnosis::{
         context::Context,
@@ -20,69 +19,47 @@ use crate::{
     model::{kind::Kind, snapshot::Lookup},
 };
 
-pub(super) fn explain(
-    context: &Context<'_>,
-    code: Code,
-    plan: &ProbePlan,
-    transcript: &Transcript,
-    mut finding: Finding,
-) -> Finding {
-    let presented = format!("presented by {}:{}", plan.service.path(), plan.port);
-    let leaf = transcript.server_chain.first();
-    match code {
-        Code::T1 | Code::T2 | Code::T3 | Code::T4 | Code::T20 => {
-            for facts in transcript.server_chain.iter().take(2) {
-                finding = finding.evidence(
-                    "certificate",
-                    format!("{}, issued by {}", holder(facts), facts.issuer),
-                    &presented,
-                );
-            }
-            for facts in trusted(context, plan).iter().take(2) {
-                finding = finding.evidence(
-                    "trusted CA",
-                    format!(
-                        "{} {}",
-                        facts.subject,
-                        short_print(&facts.fingerprint_sha256)
-                    ),
-                    plan.tls
-                        .as_ref()
-                        .map_or_else(String::new, |tls| tls.trust.to_string()),
-                );
-            }
-            if code == Code::T1 {
-                finding = same_name_other_key(context, plan, transcript, finding);
-            }
-            finding
-        }
-        Code::T5 | Code::T6 => match leaf {
-            Some(leaf) => finding.evidence("valid", expiry::validity(leaf), presented),
-            None => finding,
-        },
-        Code::T7 => match leaf {
-            Some(leaf) => finding.evidence(
-                "extended key usage",
-                list(&leaf.extended_key_usage, 6),
-                presented,
+/// Where the certificates of a probe come from.
+pub(super) fn presented(case: &Case<'_, '_>) -> String {
+    format!(
+        "presented by {}:{}",
+        case.plan.service.path(),
+        case.plan.port
+    )
+}
+
+/// What a probe saw, and what is trusted.
+pub(super) fn chain_and_trusted(case: &Case<'_, '_>, mut finding: Finding) -> Finding {
+    let Some(transcript) = case.transcript() else {
+        return finding;
+    };
+    for facts in transcript.server_chain.iter().take(2) {
+        finding = finding.evidence(
+            "certificate",
+            format!("{}, issued by {}", holder(facts), facts.issuer),
+            presented(case),
+        );
+    }
+    let trust = case.plan.tls.as_ref().map(|tls| tls.trust.to_string());
+    for facts in trusted(case.context, case.plan).iter().take(2) {
+        finding = finding.evidence(
+            "trusted CA",
+            format!(
+                "{} {}",
+                facts.subject,
+                short_print(&facts.fingerprint_sha256)
             ),
-            None => finding,
-        },
-        Code::T8 => match leaf {
-            Some(leaf) if leaf.dns_names.is_empty() => {
-                finding.evidence("subject (it has no DNS names)", &leaf.subject, presented)
-            }
-            Some(leaf) => finding.evidence("DNS names", list(&leaf.dns_names, 8), presented),
-            None => finding,
-        },
-        Code::B2 | Code::B5 | Code::B6 => {
-            finding = client_side(context, plan, transcript, finding);
-            refused(context, plan, transcript, finding)
-        }
-        Code::B1 | Code::B3 | Code::B4 | Code::B10 | Code::B11 => {
-            client_side(context, plan, transcript, finding)
-        }
-        _ => finding,
+            trust.clone().unwrap_or_default(),
+        );
+    }
+    finding
+}
+
+/// When the leaf of a probe is valid.
+pub(super) fn validity(case: &Case<'_, '_>, finding: Finding) -> Finding {
+    match case.leaf() {
+        Some(leaf) => finding.evidence("valid", expiry::validity(leaf), presented(case)),
+        None => finding,
     }
 }
 
@@ -131,12 +108,12 @@ pub(super) fn trusted<'a>(context: &'a Context<'_>, plan: &ProbePlan) -> &'a [Ce
     }
 }
 
-pub(super) fn client_side(
-    context: &Context<'_>,
-    plan: &ProbePlan,
-    transcript: &Transcript,
-    mut finding: Finding,
-) -> Finding {
+/// What the backend of a probe asks for, and what nginx has.
+pub(super) fn client_side(case: &Case<'_, '_>, mut finding: Finding) -> Finding {
+    let (context, plan) = (case.context, case.plan);
+    let Some(transcript) = case.transcript() else {
+        return finding;
+    };
     let asked = &transcript.client_certificate;
     let service = format!("{}:{}", plan.service.path(), plan.port);
     if asked.acceptable_cas.is_empty() {
@@ -176,14 +153,13 @@ pub(super) fn client_side(
     finding
 }
 
-/// What tells B2, B5 and B6 apart.
-fn refused(
-    context: &Context<'_>,
-    plan: &ProbePlan,
-    transcript: &Transcript,
-    mut finding: Finding,
-) -> Finding {
-    match refusal(context, plan, Some(transcript)) {
+/// What tells B2, B5 and B6 apart, by a probe.
+pub(super) fn refused(case: &Case<'_, '_>, finding: Finding) -> Finding {
+    let Some(transcript) = case.transcript() else {
+        return finding;
+    };
+    let mut finding = client_side(case, finding);
+    match refusal(case.context, case.plan, Some(transcript)) {
         Refusal::Incomplete(missing) => incomplete(finding, &missing),
         Refusal::OtherCaInBackend(other) => {
             finding = finding.evidence(

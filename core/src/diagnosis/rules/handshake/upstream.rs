@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use ngf_tls::transcript::{Outcome, Transcript};
 
-use super::code::code_of;
+use super::connection::code_of;
 use crate::{
     diagnosis::{
         code::Code,
@@ -48,7 +48,7 @@ fn broken<'a>(
         let endpoint = (plan.endpoint.address.clone(), plan.endpoint.port);
         upstream.endpoints.insert(endpoint.clone());
         let answered = matches!(transcript.nginx.outcome, Outcome::Ok | Outcome::HttpError);
-        if let (false, Some(code)) = (answered, code_of(probed, transcript)) {
+        if let (false, Some(code)) = (answered, code_of(context, probed)) {
             upstream.failing.push((probed, transcript, code));
             upstream.failing_endpoints.insert(endpoint);
         }

@@ -2,7 +2,6 @@
 
 mod agent;
 mod later;
-mod meaning;
 mod network;
 mod process;
 mod sentence;
@@ -18,30 +17,23 @@ pub(in crate::diagnosis) use process::{D6, D7, K7};
 pub(super) use process::{refused_by_backend, refused_configuration};
 pub(super) use stale::stale_by_log;
 
-use super::{
-    change,
-    handshake::{
-        Refusal, deeper, depth_text, incomplete_by_log, objects, subject, too_deep, untrusted,
-    },
-    shared::upper,
-};
+use super::handshake::{Case, Claim, Connection, objects};
 use crate::diagnosis::code::Code;
 use crate::{
     command::Command,
     diagnosis::{
         context::Context,
         engine::Findings,
-        finding::{Finding, Mark, Remedy, Severity},
+        fault::Fault,
+        finding::{Finding, Mark, Severity},
         joined::Joined,
-        mounted,
         plan::ProbePlan,
-        rules::{condition::silence::controller_pods, nginx_config::tls_since},
-        trust, words,
+        rules::nginx_config::tls_since,
+        words,
     },
-    logs::{Counted, Phase, PodLog, Role, What},
+    logs::{Counted, PodLog, Role, What},
     model::object::ObjectRef,
 };
-use meaning::Meaning;
 use ngf_text::host_and_port;
 
 /// How to see what a log line tells of.
@@ -57,10 +49,12 @@ fn see_the_handshake(plan: &ProbePlan) -> String {
 }
 
 /// A line, the connection that it is about, and what it proves of it.
-struct Said<'a> {
+struct Said<'a, 'c> {
     joined: &'a Joined<'a>,
     plan: &'a ProbePlan,
-    meaning: Meaning,
+    case: Case<'a, 'c>,
+    /// What else it could mean, in a sentence.
+    doubt: Option<String>,
 }
 
 /// How a line stands to what is known from after it.
@@ -78,31 +72,38 @@ enum Age {
 
 /// Lines of the logs that mean `code`: added to the finding that probes make of the same, or a finding of
 /// their own, for each Service port and Gateway.
-pub(super) fn said(context: &Context<'_>, findings: &mut Findings, code: Code) {
-    let mut groups: BTreeMap<(&ObjectRef, &ObjectRef, u16), Vec<Said<'_>>> = BTreeMap::new();
+pub(super) fn said(context: &Context<'_>, findings: &mut Findings, connection: &Connection) {
+    let mut groups: BTreeMap<(&ObjectRef, &ObjectRef, u16), Vec<Said<'_, '_>>> = BTreeMap::new();
     for joined in &context.logs {
         for plan in &joined.plans {
-            let meaning = meaning::of(context, joined, plan);
-            if let Some(meaning) = meaning.filter(|meaning| meaning.code == code) {
-                let group = groups.entry((&plan.gateway, &plan.service, plan.port));
-                group.or_default().push(Said {
-                    joined,
-                    plan,
-                    meaning,
-                });
-            }
+            let Some(case) = Case::of_line(context, plan, joined) else {
+                continue;
+            };
+            let doubt = match connection.claims(&case) {
+                Claim::No => continue,
+                Claim::Sure => None,
+                Claim::Doubt(doubt) => Some(doubt),
+            };
+            let group = groups.entry((&plan.gateway, &plan.service, plan.port));
+            group.or_default().push(Said {
+                joined,
+                plan,
+                case,
+                doubt,
+            });
         }
     }
     for ((gateway, service, _), mut said) in groups {
-        said.retain(|said| !is_of_older_file(context, findings, code, said));
+        said.retain(|said| !is_of_older_file(context, findings, connection, said));
         if said.is_empty() {
             continue;
         }
-        if let Some(finding) = findings.about(code, &[gateway, service]) {
+        if let Some(finding) = findings.about(connection.code, &[gateway, service]) {
             *finding = with_lines(context, finding.clone(), &said);
-            let is_of_now = |said: &Said<'_>| !matches!(said.age(context), Age::BeforeReload(_));
+            let is_of_now =
+                |said: &Said<'_, '_>| !matches!(said.age(context), Age::BeforeReload(_));
             finding.by_probe_alone &= !said.iter().any(is_of_now);
-        } else if let Some(finding) = finding(context, code, &said) {
+        } else if let Some(finding) = finding(context, connection, &mut said) {
             findings.add(finding);
         }
     }
@@ -113,15 +114,13 @@ pub(super) fn said(context: &Context<'_>, findings: &mut Findings, code: Code) {
 fn is_of_older_file(
     context: &Context<'_>,
     findings: &mut Findings,
-    code: Code,
-    said: &Said<'_>,
+    connection: &Connection,
+    said: &Said<'_, '_>,
 ) -> bool {
     let counted = said.joined.counted;
-    let what = match (&counted.last_line.what, code) {
-        (What::VerifyError { .. }, _) => "The CA ",
-        (_, Code::B2 | Code::B3 | Code::B4 | Code::B5 | Code::B6 | Code::B10 | Code::B11) => {
-            "The client certificate "
-        }
+    let what = match said.case.fault {
+        Fault::Verify { .. } => "The CA ",
+        _ if connection.refuses_client_certificate => "The client certificate ",
         _ => return false,
     };
     let Some(pod) = said.data_plane_pod(context) else {
@@ -157,22 +156,28 @@ fn is_of_older_file(
     true
 }
 
-fn finding(context: &Context<'_>, code: Code, said: &[Said<'_>]) -> Option<Finding> {
+fn finding(
+    context: &Context<'_>,
+    connection: &Connection,
+    said: &mut Vec<Said<'_, '_>>,
+) -> Option<Finding> {
     let youngest = said.iter().map(|said| said.age(context)).min()?;
-    let said: Vec<&Said<'_>> = said
-        .iter()
-        .filter(|said| said.age(context) == youngest)
-        .collect();
-    let first = said.first()?;
-    let plan = first.plan;
+    said.retain(|said| said.age(context) == youngest);
     // Two reasons not to believe it are one too many.
-    if first.meaning.doubt.is_some() && youngest != Age::Current {
+    if said.first()?.doubt.is_some() && youngest != Age::Current {
         return None;
     }
     let failing: BTreeSet<String> = said.iter().map(|said| said.endpoint()).collect();
-    let all = endpoints(context, plan).max(failing.len());
+    let all = endpoints(context, said.first()?.plan).max(failing.len());
+    if youngest == Age::Current
+        && let Some(first) = said.first_mut()
+    {
+        first.case.holds_now(failing.clone(), all);
+    }
+    let first = said.first()?;
+    let (plan, code) = (first.plan, connection.code);
     let severity = match youngest {
-        Age::Current if failing.len() < all || first.meaning.doubt.is_some() => Severity::Warning,
+        Age::Current if failing.len() < all || first.doubt.is_some() => Severity::Warning,
         Age::Current => Severity::Error,
         Age::BeforeReload(_) => Severity::Warning,
         Age::BeforeProbe(_) | Age::BeforeOther(..) => Severity::Info,
@@ -180,8 +185,8 @@ fn finding(context: &Context<'_>, code: Code, said: &[Said<'_>]) -> Option<Findi
     let mut finding = Finding::new(
         code,
         severity,
-        subject(code, plan),
-        sentence::title(code, plan, &first.joined.counted.last_line),
+        connection.subject(plan),
+        (connection.title)(&first.case),
     )
     .scope(objects(plan).iter());
     if severity == Severity::Info {
@@ -210,7 +215,7 @@ fn finding(context: &Context<'_>, code: Code, said: &[Said<'_>]) -> Option<Findi
             ago(at)
         )),
     };
-    if let Some(doubt) = &first.meaning.doubt {
+    if let Some(doubt) = &first.doubt {
         finding = finding.unknown().because(doubt.clone());
     }
     if youngest == Age::Current {
@@ -219,33 +224,17 @@ fn finding(context: &Context<'_>, code: Code, said: &[Said<'_>]) -> Option<Findi
             .breaks(sentence::effect(context, plan, line, failing.len(), all))
             .because(see_the_handshake(plan));
     }
-    if youngest == Age::Current {
-        finding = further(context, code, first, &failing, all, finding);
-    }
-    if code == Code::B5 {
-        finding = incomplete_by_log(context, plan, finding);
-    }
-    if code == Code::B9
-        && plan.tls.is_none()
-        && let Some(remedy) = change::policy_for(context, &plan.service)
-    {
+    finding = (connection.explain)(&first.case, finding);
+    if let Some(remedy) = (connection.remedy)(&first.case) {
         finding = finding.remedy(remedy);
     }
-    let said: Vec<Said<'_>> = said
-        .into_iter()
-        .map(|said| Said {
-            joined: said.joined,
-            plan: said.plan,
-            meaning: said.meaning.clone(),
-        })
-        .collect();
-    Some(with_lines(context, finding, &said))
+    Some(with_lines(context, finding, said))
 }
 
 /// The lines as evidence, each once, with how often and when.
-fn with_lines(context: &Context<'_>, mut finding: Finding, said: &[Said<'_>]) -> Finding {
+fn with_lines(context: &Context<'_>, mut finding: Finding, said: &[Said<'_, '_>]) -> Finding {
     let mut seen = BTreeSet::new();
-    let mut lines: Vec<&Said<'_>> = said
+    let mut lines: Vec<&Said<'_, '_>> = said
         .iter()
         .filter(|said| seen.insert(std::ptr::from_ref::<Counted>(said.joined.counted)))
         .collect();
@@ -300,7 +289,7 @@ fn endpoints(context: &Context<'_>, plan: &ProbePlan) -> usize {
     }
 }
 
-impl Said<'_> {
+impl Said<'_, '_> {
     fn endpoint(&self) -> String {
         host_and_port(&self.plan.endpoint.address, self.plan.endpoint.port)
     }
@@ -377,75 +366,5 @@ fn age(context: &Context<'_>, log: &PodLog, counted: &Counted, plan: &ProbePlan)
     match later::got_further(context, log, counted, plan) {
         Some((at, what)) => Age::BeforeOther(at, what),
         None => Age::Current,
-    }
-}
-
-/// What a code means beside its title, where only a log tells.
-fn further(
-    context: &Context<'_>,
-    code: Code,
-    first: &Said<'_>,
-    failing: &BTreeSet<String>,
-    all: usize,
-    finding: Finding,
-) -> Finding {
-    let plan = first.plan;
-    let is_in_handshake = matches!(
-        first.joined.counted.last_line.what,
-        What::TimedOut {
-            phase: Phase::Handshaking
-        }
-    );
-    match code {
-        Code::T14 if is_in_handshake => finding
-            .because("The connection stands, so no NetworkPolicy is in the way: the process behind the port does not answer the handshake.")
-            .remedy(Remedy::say(
-                "See whether the backend's process hangs or is overloaded, and whether the port speaks TLS at all.",
-            )),
-        Code::T1 if failing.len() < all => finding
-            .because(format!(
-                "Only {} fails: it probably sends another certificate than the others, or leaves out its intermediate.",
-                words::list(failing, 3)
-            ))
-            .remedy(Remedy::say(format!(
-                "Compare what {} presents with the other endpoints; restart it if it has not loaded a renewed certificate.",
-                words::list(failing, 3)
-            ))),
-        Code::T2 => {
-            let service = context.index.service(&plan.service);
-            let mounted = service.map(|service| {
-                mounted::with_certificates(context.snapshot, service, "tls.crt")
-            });
-            let count = mounted
-                .as_deref()
-                .and_then(|all| all.first())
-                .map_or(0, |(_, chain)| trust::intermediates(chain));
-            finding
-                .because(depth_text(context, count))
-                .remedy(Remedy::say(if context.running.release.renders_verify_depth() {
-                    "Shorten the chain, or put a nearer CA that is self-signed into the policy's bundle."
-                } else {
-                    "Upgrade NGF to 2.6 or later, shorten the chain, or put a nearer CA that is self-signed into the policy's bundle."
-                }))
-        }
-        Code::B2 => match untrusted(context, plan, None) {
-            Refusal::TooDeep {
-                intermediates,
-                depth,
-            } => finding
-                .because(format!("{}.", upper(&too_deep(intermediates, depth))))
-                .remedy(deeper(intermediates)),
-            _ => finding,
-        },
-        Code::B9 if plan.tls.is_some() => {
-            let policy = plan.tls.as_ref().map(|tls| tls.policy.to_string()).unwrap_or_default();
-            finding
-                .because(format!("The line is younger than {policy}: NGF has not applied it."))
-                .remedy(Remedy::command(
-                    "See whether NGF's controller runs and has written a status into the policy.",
-                    controller_pods(),
-                ))
-        }
-        _ => finding,
     }
 }

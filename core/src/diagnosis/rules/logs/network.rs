@@ -13,14 +13,12 @@ use crate::{
         context::Context,
         engine::Findings,
         evidence::Probed,
+        fault,
         finding::{Finding, Remedy, Severity},
         joined::Joined,
         plan::ProbePlan,
         rule::{Need, Rule},
-        rules::{
-            change,
-            handshake::{objects, remedy::is_silent},
-        },
+        rules::{change, handshake::objects},
         words,
     },
     logs::{Phase, What},
@@ -206,7 +204,9 @@ fn connected(transcript: &Transcript) -> bool {
     transcript.address.is_some()
         && match transcript.nginx.outcome {
             Outcome::ConnectError => false,
-            Outcome::Timeout => transcript.tls.is_some() || is_silent(transcript),
+            Outcome::Timeout => {
+                transcript.tls.is_some() || fault::waiting(transcript) != Phase::Connecting
+            }
             _ => true,
         }
 }

@@ -1,0 +1,40 @@
+//! B3: the backend refuses the client certificate, which is expired or not yet valid.
+
+use super::super::refusal::Refusal;
+use super::prelude::*;
+
+pub(in crate::diagnosis) const B3: Rule = Rule {
+    code: Code::B3,
+    severity: Severity::Error,
+    title: "The backend refuses the client certificate, which is expired or not yet valid",
+    explanation: "An nginx backend answers 400 `The SSL certificate error`. NGF presents the certificate whatever its dates.",
+    remedy: "Renew the client certificate.",
+    causes: LATER,
+    needs: &[Need::Paths, Need::Pods, Need::Handshake, Need::Certificates],
+    check: |context, findings| told(context, findings, &CONNECTION),
+};
+
+pub(in crate::diagnosis) static CONNECTION: Connection = Connection {
+    code: Code::B3,
+    means: |fault| match fault {
+        Fault::ClientRefused { code: Some(9 | 10) } => May::Likely,
+        Fault::ClientRefused { code: None } => May::Perhaps,
+        _ => May::No,
+    },
+    is: |case| match case.fault {
+        Fault::ClientRefused { code: Some(_) } => Claim::Sure,
+        _ => matches!(case.refusal(), Some(Refusal::NotValid)).into(),
+    },
+    subject: Subject::Gateway,
+    refuses_client_certificate: true,
+    title: |case| match case.seen {
+        Seen::Probe(_) => format!("{}, which is not valid now", sentence::refuses(case)),
+        Seen::Line { .. } => sentence::refuses(case),
+    },
+    explain: shown::client_side,
+    remedy: |case| {
+        case.transcript()?;
+        Some(expiry::reissue(case.context, case.client_certificate()?))
+    },
+    ..Connection::USUAL
+};
