@@ -10,6 +10,7 @@ pub mod junit;
 pub mod logs;
 pub mod markdown;
 mod notes;
+pub mod openmetrics;
 pub mod probe;
 pub mod text;
 pub mod tls_scan;
