@@ -190,3 +190,6 @@ fn finding(connection: &Connection, alike: &[Shown<'_, '_>], endpoints: usize) -
         None => finding,
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -40,7 +40,7 @@ pub(in crate::diagnosis) const N1: Rule = Rule {
     explanation: "nginx logs that connecting timed out, or a probe from nginx's pod times out, and a probe from another place connects to the same endpoint. Packets are dropped on the gateway's way alone: most often by a NetworkPolicy that does not name the data plane's namespace or pods. Where the NetworkPolicies are read, the one that lets it in, or those that do not, are named; the time-out is enough then. Clients get 504.",
     remedy: "Let a NetworkPolicy of the backend admit the data plane's pods.",
     causes: &[Code::T14],
-    needs: &[Need::Paths, Need::NetworkPolicies, Need::Pods],
+    needs: &[Need::Paths, Need::NetworkPolicies, Need::Pods, Need::Logs],
     check: |context, findings| {
         let mut seen = BTreeSet::new();
         for joined in &context.logs {

@@ -13,6 +13,9 @@ pub(in crate::diagnosis) const B11: Rule = Rule {
     check: |context, findings| told(context, findings, &CONNECTION),
 };
 
+/// What else a connection that ends after the handshake can mean.
+const OR_ITS_OWN: &str = "A backend that ends the connection after the handshake refuses the client certificate, or fails for a reason of its own: its log tells, and so does a probe.";
+
 pub(in crate::diagnosis) static CONNECTION: Connection = Connection {
     code: Code::B11,
     means: |fault| match fault {
@@ -29,13 +32,10 @@ pub(in crate::diagnosis) static CONNECTION: Connection = Connection {
         | Fault::Closed { after: true, asked } => (*asked != Some(false)).into(),
         _ => May::No,
     },
-    is: |case| {
-        match case.fault {
-        Fault::Closed { asked: None, .. } => Claim::Doubt(
-            "A backend that ends the connection after the handshake refuses the client certificate, or fails for a reason of its own: its log tells, and so does a probe.".to_owned(),
-        ),
-        _ => case.plan.tls.is_some().into(),
-    }
+    is: |case| match case.fault {
+        _ if case.plan.tls.is_none() => Claim::No,
+        Fault::Closed { asked: None, .. } => Claim::Doubt(OR_ITS_OWN.to_owned()),
+        _ => Claim::Sure,
     },
     subject: Subject::Gateway,
     refuses_client_certificate: true,

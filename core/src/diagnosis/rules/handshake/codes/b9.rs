@@ -16,6 +16,9 @@ pub(in crate::diagnosis) const B9: Rule = Rule {
     check: |context, findings| told(context, findings, &CONNECTION),
 };
 
+/// What else an answer that is no HTTP can mean.
+const OR_ANOTHER_PROTOCOL: &str = "What answers there is no HTTP: a port that speaks TLS answers so, and so does one of another protocol. A probe tells them apart.";
+
 pub(in crate::diagnosis) static CONNECTION: Connection = Connection {
     code: Code::B9,
     means: |fault| match fault {
@@ -23,17 +26,13 @@ pub(in crate::diagnosis) static CONNECTION: Connection = Connection {
         Fault::NotHttp2 { .. } | Fault::Closed { after: true, .. } => May::Perhaps,
         _ => May::No,
     },
-    is: |case| {
-        match (&case.fault, &case.seen, &case.plan.tls) {
+    is: |case| match (&case.fault, &case.seen, &case.plan.tls) {
         (Fault::PlainToTls, Seen::Line { joined, .. }, Some(tls)) => despite(case, joined, tls),
         (Fault::PlainToTls, ..) => Claim::Sure,
         (_, _, Some(_)) => Claim::No,
-        (Fault::NotHttp, ..) => Claim::Doubt(
-            "What answers there is no HTTP: a port that speaks TLS answers so, and so does one of another protocol. A probe tells them apart.".to_owned(),
-        ),
+        (Fault::NotHttp, ..) => Claim::Doubt(OR_ANOTHER_PROTOCOL.to_owned()),
         (Fault::NotHttp2 { is_tls }, ..) => (*is_tls).into(),
         _ => Claim::Sure,
-    }
     },
     title: |case| {
         format!(

@@ -23,11 +23,12 @@ pub(in crate::diagnosis) static CONNECTION: Connection = Connection {
         _ => May::No,
     },
     is: |case| {
-        let is_20 = matches!(case.fault, Fault::Verify { code: Some(20) });
-        match case.is_too_long().filter(|_| is_20) {
-            Some(too_long) => (!too_long).into(),
-            None if is_20 => Claim::Doubt(or_too_long(case)),
-            None => Claim::Sure,
+        if case.fault != (Fault::Verify { code: Some(20) }) {
+            return Claim::Sure;
+        }
+        match case.is_too_long() {
+            Some(is_too_long) => (!is_too_long).into(),
+            None => Claim::Doubt(or_too_long(case)),
         }
     },
     subject: Subject::Policy,
@@ -45,28 +46,34 @@ pub(in crate::diagnosis) static CONNECTION: Connection = Connection {
             format!("{trust} did not sign the certificate that {service} presents")
         })
     },
-    explain: |case, finding| {
-        match (case.transcript(), case.failing_now()) {
+    explain: |case, finding| match (case.transcript(), some_of_all(case)) {
         (Some(transcript), _) => {
             let finding = shown::chain_and_trusted(case, finding);
             shown::same_name_other_key(case.context, case.plan, transcript, finding)
         }
-        (None, Some((failing, all))) if failing.len() < all => finding.because(format!(
-            "Only {} fails: it probably sends another certificate than the others, or leaves out its intermediate.",
-            list(failing, 3)
-        )),
-        _ => finding,
-    }
+        (None, Some(failing)) => finding.because(format!("Only {failing} fails: {MAY_DIFFER}")),
+        (None, None) => finding,
     },
-    remedy: |case| match case.failing_now() {
-        Some((failing, all)) if failing.len() < all => Some(Remedy::say(format!(
-            "Compare what {} presents with the other endpoints; restart it if it has not loaded a renewed certificate.",
-            list(failing, 3)
-        ))),
-        _ => remedy::the_ca(case).or_else(|| remedy::name_the_ca(case)),
+    remedy: |case| match some_of_all(case) {
+        Some(failing) => Some(Remedy::say(format!("Compare what {failing} {COMPARE}"))),
+        None => remedy::the_ca(case).or_else(|| remedy::name_the_ca(case)),
     },
     ..Connection::USUAL
 };
+
+/// Why one endpoint of several fails.
+const MAY_DIFFER: &str =
+    "it probably sends another certificate than the others, or leaves out its intermediate.";
+
+/// What to do about it.
+const COMPARE: &str =
+    "presents with the other endpoints; restart it if it has not loaded a renewed certificate.";
+
+/// The endpoints that fail by a log, where others do not.
+fn some_of_all(case: &Case<'_, '_>) -> Option<String> {
+    let (failing, all) = case.failing_now()?;
+    (failing.len() < all).then(|| list(failing, 3))
+}
 
 /// Why verify code 20 may mean a chain that is too long.
 fn or_too_long(case: &Case<'_, '_>) -> String {

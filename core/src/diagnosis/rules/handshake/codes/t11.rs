@@ -13,6 +13,9 @@ pub(in crate::diagnosis) const T11: Rule = Rule {
     check: |context, findings| told(context, findings, &CONNECTION),
 };
 
+/// What else alert 40 can mean.
+const OR_DEMANDED: &str = "Alert 40 also comes of a backend that demands a client certificate, and nginx presents none (NGF-B10): a probe tells them apart.";
+
 pub(in crate::diagnosis) static CONNECTION: Connection = Connection {
     code: Code::T11,
     means: |fault| match fault {
@@ -25,18 +28,16 @@ pub(in crate::diagnosis) static CONNECTION: Connection = Connection {
         } => (!after || *asked == Some(false)).into(),
         _ => May::No,
     },
-    is: |case| {
-        match case.fault {
+    is: |case| match case.fault {
         Fault::Alert {
             number: 40,
             asked: Some(asked),
             ..
         } => (!asked).into(),
-        Fault::Alert { number: 40, .. } if case.client_certificate().is_none() => Claim::Doubt(
-            "Alert 40 also comes of a backend that demands a client certificate, and nginx presents none (NGF-B10): a probe tells them apart.".to_owned(),
-        ),
+        Fault::Alert { number: 40, .. } if case.client_certificate().is_none() => {
+            Claim::Doubt(OR_DEMANDED.to_owned())
+        }
         _ => Claim::Sure,
-    }
     },
     title: |case| {
         format!(

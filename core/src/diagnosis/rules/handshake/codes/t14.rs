@@ -14,6 +14,9 @@ pub(in crate::diagnosis) const T14: Rule = Rule {
     check: |context, findings| told(context, findings, &CONNECTION),
 };
 
+/// What a handshake without an answer proves.
+const STANDS: &str = "The connection stands, so no NetworkPolicy is in the way: the process behind the port does not answer the handshake.";
+
 pub(in crate::diagnosis) static CONNECTION: Connection = Connection {
     code: Code::T14,
     means: |fault| match fault {
@@ -21,17 +24,17 @@ pub(in crate::diagnosis) static CONNECTION: Connection = Connection {
         | Fault::TimedOut {
             phase: Phase::Connecting | Phase::Handshaking,
         } => May::Likely,
+        // Over plain HTTP; over TLS it is the application (T22).
+        Fault::TimedOut { .. } => May::Otherwise,
         _ => May::No,
     },
     title: |case| match case.fault {
         Fault::TimedOut { .. } => format!("{} does not answer in time", case.service()),
         _ => format!("nginx cannot connect to {}", case.service()),
     },
-    explain: |case, finding| {
-        match case.failing_now() {
-        Some(_) if case.is_silent() => finding.because("The connection stands, so no NetworkPolicy is in the way: the process behind the port does not answer the handshake."),
+    explain: |case, finding| match case.failing_now() {
+        Some(_) if case.is_silent() => finding.because(STANDS),
         _ => finding,
-    }
     },
     remedy: |case| match (case.transcript(), case.failing_now()) {
         (None, Some(_)) if case.is_silent() => Some(Remedy::say(

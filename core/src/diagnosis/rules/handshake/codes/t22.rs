@@ -22,6 +22,7 @@ pub(in crate::diagnosis) static CONNECTION: Connection = Connection {
         } => May::Likely,
         _ => May::No,
     },
+    is: |case| case.plan.tls.is_some().into(),
     title: |case| {
         format!(
             "{} answers too late: TLS works, and the application is slow",
