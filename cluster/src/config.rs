@@ -199,7 +199,7 @@ fn client_error(error: kube::Error) -> String {
 }
 
 /// What the environment says about where to look.
-struct Surroundings {
+pub(super) struct Surroundings {
     /// `$KUBECONFIG`: a list of files.
     listed: Vec<PathBuf>,
     /// The user's folder.
@@ -209,7 +209,7 @@ struct Surroundings {
 }
 
 impl Surroundings {
-    fn read() -> Self {
+    pub(super) fn read() -> Self {
         let listed = env::var_os("KUBECONFIG").unwrap_or_default();
         Self {
             listed: env::split_paths(&listed)
@@ -222,7 +222,7 @@ impl Surroundings {
 }
 
 /// The kubeconfig, merged from all files that there are; `None` within a pod that has none.
-fn kubeconfig(
+pub(super) fn kubeconfig(
     options: &ClusterOptions,
     surroundings: &Surroundings,
 ) -> Result<Option<Kubeconfig>, ClusterError> {

@@ -52,6 +52,7 @@ use ngf_core::model::{
 mod address;
 mod by_name;
 mod config;
+mod contexts;
 mod credentials;
 mod delta;
 mod discovery;
@@ -85,6 +86,7 @@ pub mod transport;
 mod watcher;
 
 pub(crate) use config::IN_CLUSTER;
+pub use contexts::{KubeContext, contexts};
 pub use error::ClusterError;
 pub use follow::{LogCursor, LogFollower, LogNews};
 pub(crate) use pace::Pace;

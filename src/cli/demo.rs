@@ -22,7 +22,7 @@ use super::{
     tui::{self, Begin, PROBE_TIMEOUT},
 };
 use crate::tui::{
-    effects::{Live, LiveOptions, Walk, stage_event},
+    effects::{Live, LiveOptions, Places, Walk, stage_event},
     signals::Watch,
 };
 use ngf_cluster::{self, Cluster, ClusterOptions, LogOptions, transport::Via};
@@ -87,8 +87,16 @@ pub(super) async fn run(input: &InputArgs, args: &DemoArgs) -> Result<u8, CliErr
     let snapshots = cluster.watch(&cancel);
     let cluster_of_traffic = cluster.clone();
     let options = LiveOptions::embedded(PROBE_TIMEOUT);
-    let session = Live::new(cluster, snapshots.clone(), options)
-        .with_stages(Arc::new(Walk(Arc::new(Mutex::new(sandbox)))));
+    let places = Places {
+        cluster: ClusterOptions {
+            kubeconfig_text: Some(sandbox.kubeconfig()),
+            all_namespaces: true,
+            ..ClusterOptions::default()
+        },
+        live: options.clone(),
+        stages: Some(Arc::new(Walk(Arc::new(Mutex::new(sandbox))))),
+    };
+    let session = Live::new(cluster, snapshots.clone(), options).with_places(places);
     let begin = Begin {
         stage: Some(stage_event(scenario, stage)),
         // The embedded cluster's addresses are this machine's own.

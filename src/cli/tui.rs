@@ -9,12 +9,12 @@ use tokio_util::sync::CancellationToken;
 use super::{
     CliError, EXIT_OK,
     args::{DebugArgs, InputArgs},
-    connect_to, output,
+    connect_to, options as options_of, output,
 };
 use crate::{
     files,
     tui::{
-        effects::{Files, Live, LiveOptions},
+        effects::{Files, Live, LiveOptions, Places},
         run::{Ended, TICK, run as run_app},
         signals::{End, Watch},
         state::{App, Tests, event::Stage, job::Session},
@@ -71,7 +71,12 @@ pub(super) async fn run(input: &InputArgs, args: &DebugArgs) -> Result<u8, CliEr
     if let Some(image) = &args.image {
         options.image.clone_from(image);
     }
-    let live = Live::new(cluster, snapshots.clone(), options);
+    let places = Places {
+        cluster: options_of(input, None),
+        live: options.clone(),
+        stages: None,
+    };
+    let live = Live::new(cluster, snapshots.clone(), options).with_places(places);
     show(Arc::new(live), snapshots, begin, signals).await
 }
 

@@ -76,8 +76,11 @@ impl Headless {
     /// Takes an event in, and carries out everything that comes of it.
     pub async fn happen(&mut self, event: Event) {
         let mut events = VecDeque::from([event]);
-        while let Some(event) = events.pop_front() {
+        while let Some(mut event) = events.pop_front() {
             let now = self.now();
+            if let Event::Switched(_, Ok(connected)) = &mut event {
+                self.session = Arc::clone(&connected.session);
+            }
             for effect in update(&mut self.app, event, now) {
                 events.extend(self.carry_out(effect).await);
             }
@@ -105,6 +108,15 @@ impl Headless {
             Effect::ApplyFix(number, fix, agreed) => {
                 let result = self.session.apply_fix(&fix, agreed).await;
                 vec![fix_news(number, true, result)]
+            }
+            Effect::ListContexts => vec![Event::Contexts(self.session.contexts().await)],
+            Effect::Switch(to) => {
+                let connected = self.session.switch(&to).await;
+                vec![Event::Switched(to, connected)]
+            }
+            Effect::ReadConfiguration(gateways) => {
+                let found = self.session.configuration(&gateways).await;
+                vec![Event::Configuration(gateways, found)]
             }
             Effect::GoToStage(index) => match self.session.go_to_stage(index).await {
                 Ok(stage) => vec![Event::Stage(stage)],

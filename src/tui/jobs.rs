@@ -144,6 +144,17 @@ impl Jobs {
                     result,
                 }))
             }),
+            Effect::ListContexts => {
+                self.spawn(async move |world| Event::Contexts(world.contexts().await));
+            }
+            Effect::Switch(to) => self.spawn(async move |world| {
+                let connected = world.switch(&to).await;
+                Event::Switched(to, connected)
+            }),
+            Effect::ReadConfiguration(gateways) => self.spawn(async move |world| {
+                let found = world.configuration(&gateways).await;
+                Event::Configuration(gateways, found)
+            }),
             Effect::GoToStage(index) => {
                 self.spawn(
                     async move |session| match session.go_to_stage(index).await {

@@ -13,8 +13,10 @@ use ngf_ui::{
 };
 use tokio::{
     sync::{mpsc, watch},
+    task::JoinSet,
     time::MissedTickBehavior,
 };
+use tokio_util::sync::DropGuard;
 
 use crate::tui::views::screen;
 use crate::tui::{
@@ -23,7 +25,7 @@ use crate::tui::{
     state::{
         App,
         event::{Effect, Event},
-        job::Session,
+        job::{Connected, Session},
     },
     update::update,
 };
@@ -74,6 +76,8 @@ pub async fn run(
         keys: keys_of(&watch)?,
         watch,
         jobs: Jobs::new(session, sender),
+        stop: None,
+        leaving: JoinSet::new(),
         suspended: false,
     };
     let ended = AssertUnwindSafe(around.run(&mut app, events, snapshots, tick));
@@ -83,7 +87,7 @@ pub async fn run(
         Ok(Ok(by)) => *by,
         _ => None,
     };
-    if ended.is_ok() && around.jobs.is_working() && !by.is_some_and(End::is_gone) {
+    if ended.is_ok() && around.is_working() && !by.is_some_and(End::is_gone) {
         app.overlay = None;
         app.say(
             Mark::Info,
@@ -93,10 +97,21 @@ pub async fn run(
         let _ = around.draw(&mut app);
     }
     let Around {
-        watch, keys, jobs, ..
+        watch,
+        keys,
+        jobs,
+        leaving,
+        ..
     } = &mut around;
+    let finish = async {
+        let mut left = jobs.finish().await;
+        while let Some(of_others) = leaving.join_next().await {
+            left.extend(of_others.unwrap_or_default());
+        }
+        left
+    };
     let left = tokio::select! {
-        left = jobs.finish() => left,
+        left = finish => left,
         () = lost_patience(watch, keys, &mut by) => vec![NOT_WAITED.to_owned()],
     };
     drop(around);
@@ -170,12 +185,19 @@ fn is_ctrl_c(event: &Event) -> bool {
         if key.code == KeyCode::Char('c') && key.modifiers.contains(KeyModifiers::CONTROL))
 }
 
+/// The newest objects of a cluster.
+type Snapshots = watch::Receiver<Arc<Snapshot>>;
+
 /// What is around the state: the terminal, signals, and what runs beside.
 struct Around {
     watch: Watch,
     screen: Screen,
     keys: mpsc::Receiver<Event>,
     jobs: Jobs,
+    /// Ends the watches of the cluster that was switched to.
+    stop: Option<DropGuard>,
+    /// What runs for a cluster that was left: temporary resources there are removed.
+    leaving: JoinSet<Vec<String>>,
     /// The shell has the terminal, until the program is continued.
     suspended: bool,
 }
@@ -186,7 +208,7 @@ impl Around {
         &mut self,
         app: &mut App,
         mut events: mpsc::Receiver<Event>,
-        mut snapshots: watch::Receiver<Arc<Snapshot>>,
+        mut snapshots: Snapshots,
         tick: Duration,
     ) -> Result<Option<End>, RunError> {
         let mut tick = tokio::time::interval(tick);
@@ -198,8 +220,12 @@ impl Around {
         let mut is_drawn = false;
         loop {
             // Everything that has happened by now is taken in before the screen is drawn again.
-            while let Some(event) = next.take() {
+            while let Some(mut event) = next.take() {
                 is_drawn = false;
+                if let Event::Switched(_, Ok(connected)) = &mut event {
+                    (events, snapshots) = self.switch(connected);
+                    has_source = true;
+                }
                 for effect in update(app, event, Timestamp::now()) {
                     match effect {
                         Effect::Quit => return Ok(None),
@@ -246,9 +272,31 @@ impl Around {
                     ended.map_err(RunError::Job)?;
                     None
                 }
+                Some(left) = self.leaving.join_next() => {
+                    let left = left.map_err(RunError::Job)?;
+                    (!left.is_empty()).then_some(Event::Left(left))
+                }
                 _ = tick.tick() => Some(Event::Tick),
             };
         }
+    }
+
+    /// Whether something may still have to be removed from a cluster.
+    fn is_working(&mut self) -> bool {
+        self.jobs.is_working() || !self.leaving.is_empty()
+    }
+
+    /// Everything happens in another cluster or namespace from now on. What came from the one before is void.
+    fn switch(&mut self, connected: &mut Connected) -> (mpsc::Receiver<Event>, Snapshots) {
+        let (sender, events) = mpsc::channel(WAITING_EVENTS);
+        let jobs = Jobs::new(Arc::clone(&connected.session), sender);
+        let mut left = std::mem::replace(&mut self.jobs, jobs);
+        self.leaving.spawn(async move { left.finish().await });
+        // Dropping the one before ends its watches.
+        self.stop = connected.stop.take();
+        let mut snapshots = connected.snapshots.clone();
+        snapshots.mark_changed();
+        (events, snapshots)
     }
 
     /// Gives the terminal back to the shell, and stops.

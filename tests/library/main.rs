@@ -41,6 +41,7 @@ mod sandbox_secure_app;
 mod sandbox_watch;
 mod screens;
 mod screens_lists;
+mod screens_places;
 mod screens_problems;
 mod screens_question;
 mod screens_ways;

@@ -74,7 +74,7 @@ async fn every_name_and_alias_goes_to_its_list() {
 #[tokio::test]
 async fn an_unknown_word_says_so_and_runs_nothing() {
     let mut screen = screen_of(Scenario::load("t1-wrong-ca")).await;
-    for word in ["xyz", "ns", "decoded", "kubeconfig"] {
+    for word in ["xyz", "zns", "decoded", "kubeconfig"] {
         screen.app.toast = None;
         command(&mut screen, word).await;
         assert_eq!(*screen.app.place(), Place::Problems, "{word}");

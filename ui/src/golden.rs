@@ -2,6 +2,7 @@
 
 use ratatui::buffer::{Buffer, CellWidth};
 use ratatui::layout::Rect;
+use ratatui::style::{Color, Modifier};
 
 /// The buffer's rows as text, without styles and without blanks at their ends. The cells that a
 /// wide character covers are not repeated, so each line is as wide as what it shows.
@@ -25,6 +26,48 @@ pub fn rows(buffer: &Buffer) -> Vec<String> {
 /// The buffer as one text of many lines, for insta.
 pub fn screen(buffer: &Buffer) -> String {
     rows(buffer).join("\n")
+}
+
+/// The buffer as text, and below it how each run of cells looks that is not the terminal's own: the row, the cells,
+/// colours and modifiers.
+pub fn styled(buffer: &Buffer) -> String {
+    let area = buffer.area;
+    let mut text = screen(buffer);
+    text.push_str("\n--- styles\n");
+    for y in area.top()..area.bottom() {
+        let mut runs: Vec<(u16, u16, String)> = Vec::new();
+        for x in area.left()..area.right() {
+            let cell = &buffer[(x, y)];
+            let look = look(cell.fg, cell.bg, cell.modifier);
+            match runs.last_mut() {
+                Some((_, end, last)) if *last == look && *end == x => *end = x + 1,
+                _ => runs.push((x, x + 1, look)),
+            }
+        }
+        runs.retain(|(.., look)| !look.is_empty());
+        if runs.is_empty() {
+            continue;
+        }
+        let runs: Vec<String> = runs
+            .iter()
+            .map(|(start, end, look)| format!("{start}-{} {look}", end - 1))
+            .collect();
+        text.push_str(&format!("{y}: {}\n", runs.join(", ")));
+    }
+    text
+}
+
+/// Colours and modifiers in words; empty where they are the terminal's own.
+fn look(foreground: Color, ground: Color, modifiers: Modifier) -> String {
+    let mut words = Vec::new();
+    if foreground != Color::Reset {
+        words.push(foreground.to_string().to_lowercase());
+    }
+    if ground != Color::Reset {
+        words.push(format!("on {}", ground.to_string().to_lowercase()));
+    }
+    words.extend(modifiers.iter_names().map(|(name, _)| name.to_lowercase()));
+    words.join(" ")
 }
 
 /// Draws on a fresh buffer of this size and returns it.

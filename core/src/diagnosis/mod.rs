@@ -3,7 +3,9 @@
 
 pub mod admits;
 pub mod chain;
+pub mod changes;
 pub mod code;
+pub mod configured;
 pub mod context;
 pub mod coverage;
 pub mod engine;

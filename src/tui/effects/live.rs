@@ -8,13 +8,14 @@ use ngf_tls::transcript::Transcript;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
+use super::places::Places;
 use crate::tui::state::{
     event::Stage as StageEvent,
-    job::{By, Job, MatrixNews, Seen, Session, SurveyNews, Work},
+    job::{By, Connected, Job, MatrixNews, Seen, Session, SurveyNews, SwitchTo, Work},
 };
 use ngf_cluster::temporary::{self, Agreed, Made, ONCE, Preparation, WATCHING, Wish};
 use ngf_cluster::{
-    Cluster,
+    Cluster, KubeContext,
     endpoint_matrix::{self, EndpointMatrix},
     probe_context::{Address, ProbeContext},
     prober::{Extras, Prober, ProberOptions, survey},
@@ -37,6 +38,9 @@ const SURVEY: Duration = Duration::from_secs(30);
 /// How long it may take to read what the data planes are using.
 const READING: Duration = Duration::from_mins(1);
 
+/// Why one cannot switch.
+const NO_PLACES: &str = "there is no other context or namespace here";
+
 /// Objects from files: nothing to connect to.
 pub struct Files;
 
@@ -48,6 +52,7 @@ pub struct Live {
     snapshots: watch::Receiver<Arc<Snapshot>>,
     options: LiveOptions,
     stages: Option<Arc<dyn Stages>>,
+    places: Option<Places>,
 }
 
 /// The stages of a guide that the embedded cluster can be taken to.
@@ -112,6 +117,7 @@ impl Live {
             snapshots,
             options,
             stages: None,
+            places: None,
         }
     }
 
@@ -120,6 +126,16 @@ impl Live {
     pub fn with_stages(self, stages: Arc<dyn Stages>) -> Self {
         Self {
             stages: Some(stages),
+            ..self
+        }
+    }
+
+    /// The same cluster, from which one may switch to others.
+    #[must_use]
+    pub fn with_places(self, places: Places) -> Self {
+        Self {
+            stages: self.stages.or_else(|| places.stages.clone()),
+            places: Some(places),
             ..self
         }
     }
@@ -337,6 +353,38 @@ impl Session for Live {
                 let _ = news.send(SurveyNews::Using(pods)).await;
             }
             let _ = news.send(SurveyNews::Ended).await;
+        }
+        .boxed()
+    }
+
+    fn contexts(&self) -> BoxFuture<'_, Result<Vec<KubeContext>, String>> {
+        async move {
+            match &self.places {
+                Some(places) => places.contexts().await,
+                None => Err(NO_PLACES.to_owned()),
+            }
+        }
+        .boxed()
+    }
+
+    fn switch<'a>(&'a self, to: &'a SwitchTo) -> BoxFuture<'a, Result<Connected, String>> {
+        async move {
+            match &self.places {
+                Some(places) => places.connect(to).await,
+                None => Err(NO_PLACES.to_owned()),
+            }
+        }
+        .boxed()
+    }
+
+    fn configuration<'a>(
+        &'a self,
+        gateways: &'a [ObjectRef],
+    ) -> BoxFuture<'a, Result<(Vec<InPod>, Vec<String>), String>> {
+        async move {
+            let transports = self.now();
+            let (cluster, snapshot) = (transports.cluster(), transports.snapshot());
+            Ok(ngf_cluster::nginx_config::read(cluster, snapshot, gateways, READING).await)
         }
         .boxed()
     }

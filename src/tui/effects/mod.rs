@@ -3,7 +3,9 @@
 #[cfg(feature = "demo")]
 mod demo;
 mod live;
+mod places;
 
 #[cfg(feature = "demo")]
 pub use demo::{Walk, stage_event};
 pub use live::{Files, Live, LiveOptions, Stages};
+pub use places::Places;

@@ -19,12 +19,13 @@ use crate::tui::state::{
     endpoint_matrix::Matrix,
     event::Stage,
     fix::FixDialog,
-    job::Job,
+    job::{Job, SwitchTo},
     list::ListPane,
     place::Stack,
     tree::TreePane,
 };
 use ngf_cluster::{
+    KubeContext,
     probe_context::ProbeContext,
     temporary::Preparation,
     transport::{Via, WayTaken},
@@ -98,6 +99,14 @@ pub struct App {
     pub question: Option<Question>,
     /// The number of the last job.
     pub jobs: u64,
+    /// The contexts of the kubeconfig, once they were asked for.
+    pub contexts: Option<Result<Vec<KubeContext>, String>>,
+    /// The namespaces that were seen while all were read.
+    pub namespaces: BTreeSet<String>,
+    /// Where the program is about to switch to.
+    pub switching: Option<SwitchTo>,
+    /// The Gateways whose nginx configuration was asked for, and whether it has come.
+    pub configured: HashMap<ObjectRef, bool>,
     /// The guide's stage, where this is the embedded cluster.
     pub stage: Option<Stage>,
     /// When the diagnosis was made; `None` before the first one.
@@ -315,9 +324,23 @@ impl App {
         stage: Option<Stage>,
         now: Timestamp,
     ) -> Result<Self, KeyConflict> {
-        let mut app = Self {
+        let mut app = Self::blank(theme, keymap()?, snapshot, now);
+        app.stage = stage;
+        if let Some(stage) = app.stage.clone() {
+            app.explain(&stage);
+        }
+        Ok(app)
+    }
+
+    fn blank(
+        theme: Theme,
+        keymap: Keymap<Action, Context>,
+        snapshot: Arc<Snapshot>,
+        now: Timestamp,
+    ) -> Self {
+        Self {
             theme,
-            keymap: keymap()?,
+            keymap,
             latest: Arc::clone(&snapshot),
             snapshot,
             reading: false,
@@ -344,13 +367,33 @@ impl App {
             preparing: None,
             question: None,
             jobs: 0,
-            stage,
+            contexts: None,
+            namespaces: BTreeSet::new(),
+            switching: None,
+            configured: HashMap::new(),
+            stage: None,
             diagnosed_at: None,
-        };
-        if let Some(stage) = app.stage.clone() {
-            app.explain(&stage);
         }
-        Ok(app)
+    }
+
+    /// Another cluster or namespace: nothing of what was known holds there. How things look, which key does what
+    /// and how probes connect stays.
+    pub fn reset(&mut self, snapshot: Arc<Snapshot>) {
+        let tests = match self.tests {
+            Tests::Off => Tests::Off,
+            _ => Tests::Wanted,
+        };
+        let blank = Self::blank(self.theme.clone(), self.keymap.clone(), snapshot, self.now);
+        *self = Self {
+            via: self.via,
+            tests,
+            read_only: self.read_only,
+            jobs: self.jobs,
+            contexts: self.contexts.take(),
+            namespaces: std::mem::take(&mut self.namespaces),
+            stage: self.stage.take(),
+            ..blank
+        };
     }
 
     /// Shows a short message for a few seconds.

@@ -6,8 +6,11 @@ use crossterm::event::KeyEvent;
 use jiff::Timestamp;
 use ngf_tls::transcript::Transcript;
 
-use crate::tui::state::job::{FixNews, Job, MatrixNews, ProbeContextDone, ProbeDone, SurveyNews};
+use crate::tui::state::job::{
+    Connected, FixNews, Job, MatrixNews, ProbeContextDone, ProbeDone, SurveyNews, SwitchTo,
+};
 use ngf_cluster::{
+    KubeContext,
     temporary::{Agreed, Preparation},
     transport::Confirmation,
 };
@@ -15,7 +18,8 @@ use ngf_core::{
     diagnosis::{Diagnosis, Evidence, plan::PlanKey},
     fix::FixPlan,
     logs::PodLog,
-    model::snapshot::Snapshot,
+    model::{object::ObjectRef, snapshot::Snapshot},
+    nginx_config::InPod,
 };
 
 /// Something that happened.
@@ -53,6 +57,13 @@ pub enum Event {
     Fix(Box<FixNews>),
     /// What was made for a probe could not be removed: a sentence each.
     Left(Vec<String>),
+    /// The contexts of the kubeconfig, or why they cannot be read.
+    Contexts(Result<Vec<KubeContext>, String>),
+    /// Another cluster or namespace is connected, or why it cannot be.
+    Switched(SwitchTo, Result<Connected, String>),
+    /// What nginx is using in the data-plane pods of these Gateways, with a sentence for what could not be read;
+    /// or why none could be.
+    Configuration(Vec<ObjectRef>, Result<(Vec<InPod>, Vec<String>), String>),
     /// The embedded cluster reached a stage of the guide.
     Stage(Stage),
     /// Something that was asked for failed: a sentence.
@@ -95,6 +106,12 @@ pub enum Effect {
     TryFix(u64, Box<FixPlan>),
     /// Apply this, which somebody was shown and agreed to, and send [`Event::Fix`].
     ApplyFix(u64, Box<FixPlan>, Confirmation),
+    /// Read the contexts of the kubeconfig, and send [`Event::Contexts`].
+    ListContexts,
+    /// Connect to another cluster or namespace, and send [`Event::Switched`].
+    Switch(SwitchTo),
+    /// Read what nginx is using in the data planes of these Gateways, and send [`Event::Configuration`].
+    ReadConfiguration(Vec<ObjectRef>),
     /// Bring the embedded cluster to the stage with this number.
     GoToStage(usize),
     /// Stop until the shell continues the program.

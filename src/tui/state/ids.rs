@@ -11,6 +11,7 @@ pub enum ViewId {
     Logs,
     Conditions,
     Yaml,
+    Nginx,
 }
 
 /// A list.
@@ -25,4 +26,9 @@ pub enum ListId {
     Conditions,
     Probes,
     Logs,
+    Events,
+    Changes,
+    Nginx,
+    Contexts,
+    Namespaces,
 }

@@ -1,7 +1,7 @@
 //! What takes longer than a key: probes and matrices, what they need made first, and fixes. The world
 //! that effects act on.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, fmt, sync::Arc};
 
 use futures::{
     FutureExt,
@@ -9,11 +9,12 @@ use futures::{
 };
 use jiff::Timestamp;
 use ngf_tls::transcript::Transcript;
-use tokio::sync::mpsc;
-use tokio_util::sync::CancellationToken;
+use tokio::sync::{mpsc, watch};
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::tui::state::event::Stage;
 use ngf_cluster::{
+    KubeContext,
     endpoint_matrix::{Done, EndpointMatrix},
     probe_context::ProbeContext,
     prober::survey::Tested,
@@ -27,12 +28,12 @@ use ngf_core::{
     },
     fix::FixPlan,
     logs::PodLog,
-    model::object::ObjectRef,
+    model::{object::ObjectRef, snapshot::Snapshot},
     nginx_config::InPod,
 };
 
 /// Why there is nothing to act on.
-const NO_CLUSTER: &str = "a live probe needs a cluster, and these objects come from files";
+const NO_CLUSTER: &str = "this needs a cluster, and these objects come from files";
 
 /// Something to probe, by a way.
 #[derive(Debug, Clone)]
@@ -146,6 +147,41 @@ pub struct FixNews {
     pub result: Result<Vec<String>, String>,
 }
 
+/// What to connect to instead. What is `None` stays as it is.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct SwitchTo {
+    /// A context of the kubeconfig.
+    pub context: Option<String>,
+    /// The namespace to read; all of them for `Some(None)`.
+    pub namespace: Option<Option<String>>,
+}
+
+impl fmt::Display for SwitchTo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (&self.context, &self.namespace) {
+            (Some(context), _) => write!(f, "context {context}"),
+            (None, Some(Some(namespace))) => write!(f, "namespace {namespace}"),
+            (None, _) => f.write_str("all namespaces"),
+        }
+    }
+}
+
+/// Another cluster or namespace that is connected.
+pub struct Connected {
+    /// What effects act on from now on.
+    pub session: Arc<dyn Session>,
+    /// Its snapshots.
+    pub snapshots: watch::Receiver<Arc<Snapshot>>,
+    /// Ends the watches of these snapshots when it is dropped.
+    pub stop: Option<DropGuard>,
+}
+
+impl fmt::Debug for Connected {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connected").finish_non_exhaustive()
+    }
+}
+
 /// What effects act on: a cluster, files, the embedded cluster. Where a method is not its own, it
 /// says that there is no cluster.
 pub trait Session: Send + Sync + 'static {
@@ -227,6 +263,24 @@ pub trait Session: Send + Sync + 'static {
         None
     }
 
+    /// The contexts that one may switch to.
+    fn contexts(&self) -> BoxFuture<'_, Result<Vec<KubeContext>, String>> {
+        no_contexts()
+    }
+
+    /// Connects to another context or namespace.
+    fn switch<'a>(&'a self, _: &'a SwitchTo) -> BoxFuture<'a, Result<Connected, String>> {
+        no_contexts()
+    }
+
+    /// Reads what nginx is using in the data planes of these Gateways; a sentence for each that could not be read.
+    fn configuration<'a>(
+        &'a self,
+        _: &'a [ObjectRef],
+    ) -> BoxFuture<'a, Result<(Vec<InPod>, Vec<String>), String>> {
+        no_cluster()
+    }
+
     /// Lets the API server try a fix, without doing it.
     fn try_fix<'a>(&'a self, _: &'a FixPlan) -> BoxFuture<'a, Result<Vec<String>, String>> {
         no_cluster()
@@ -249,6 +303,13 @@ pub trait Session: Send + Sync + 'static {
 
 fn no_cluster<'a, T: Send + 'a>() -> BoxFuture<'a, Result<T, String>> {
     ready(Err(NO_CLUSTER.to_owned())).boxed()
+}
+
+fn no_contexts<'a, T: Send + 'a>() -> BoxFuture<'a, Result<T, String>> {
+    ready(Err(
+        "these objects come from files: there is no other context or namespace".to_owned(),
+    ))
+    .boxed()
 }
 
 /// The connections of these plans.

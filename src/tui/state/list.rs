@@ -68,6 +68,12 @@ pub enum Target {
     Tab(Subject, ViewId),
     /// A probe of this run, by its number.
     Probe(u64),
+    /// Another context of the kubeconfig.
+    Context(String),
+    /// A namespace to read alone; all of them if `None`.
+    Namespace(Option<String>),
+    /// Nothing, and why.
+    Nothing(&'static str),
 }
 
 /// A row.
@@ -88,6 +94,8 @@ pub struct Row {
 pub struct ListPane {
     /// The diagnosis that the rows were made of.
     pub made_for: Option<(Timestamp, usize)>,
+    /// The natural order is kept until somebody sorts: trouble does not come first.
+    pub is_ordered: bool,
     /// All rows, in their natural order.
     pub rows: Vec<Row>,
     /// The rows that the filter leaves, as they are sorted.
@@ -131,6 +139,7 @@ impl ListPane {
             .filter(|index| words.matches(&rows[*index]))
             .collect();
         match self.sort {
+            None if self.is_ordered => {}
             None => shown.sort_by_key(|index| rank(rows[*index].mark)),
             Some((column, descending)) => {
                 let empty = Cell::default();
@@ -146,7 +155,7 @@ impl ListPane {
         self.state.selected = self.state.selected.min(self.shown.len().saturating_sub(1));
     }
 
-    /// Sorts by the next column; after the last one trouble comes first again.
+    /// Sorts by the next column; after the last one the first order is back.
     pub fn sort_by_next(&mut self, columns: usize) {
         self.sort = match self.sort {
             None => Some((0, false)),

@@ -31,7 +31,10 @@ impl App {
             Place::Tree => self.tree.selected()?,
             Place::List(_) => match &self.selected_row()?.target {
                 Target::Page(subject) | Target::Tab(subject, _) => return subject.find(topology),
-                Target::Probe(_) => return None,
+                Target::Probe(_)
+                | Target::Context(_)
+                | Target::Namespace(_)
+                | Target::Nothing(_) => return None,
             },
             Place::Matrix => *topology.places(&self.matrix.as_ref()?.gateway).first()?,
             Place::Page(_) | Place::Step(_) => return self.places.subject()?.find(topology),
@@ -43,6 +46,12 @@ impl App {
     pub fn selected_object(&self) -> Option<&ObjectRef> {
         if let Some(subject) = self.places.subject() {
             return subject.object.as_ref();
+        }
+        if let Some(row) = self.selected_row() {
+            return match &row.target {
+                Target::Page(subject) | Target::Tab(subject, _) => subject.object.as_ref(),
+                _ => row.object.as_ref(),
+            };
         }
         self.selected().and_then(|(_, node)| node.object.as_ref())
     }

@@ -8,7 +8,7 @@ use ngf_ui::{
     widgets::{palette::PaletteState, prompt::PromptState},
 };
 
-use super::{findings, go_to_stage, moving, opening, probing};
+use super::{findings, go_to_stage, moving, opening, places, probing};
 use crate::tui::{
     state::{App, Overlay, action::Action, edit::edit, event::Effect, place::contexts},
     views::{
@@ -177,6 +177,9 @@ fn palette_key(app: &mut App, mut palette: PaletteState, key: KeyEvent) -> Vec<E
                 return perform(app, commands(app)[index]);
             }
             let typed = palette.prompt.text().trim().to_owned();
+            if let Some(effects) = places::command(app, &typed) {
+                return effects;
+            }
             app.say(
                 Mark::Warning,
                 format!("no command {typed:?}; : lists them all"),
@@ -223,16 +226,18 @@ pub fn perform(app: &mut App, action: Action) -> Vec<Effect> {
         Action::Back => opening::back(app),
         Action::NextProblem => opening::turn_problem(app, 1),
         Action::PreviousProblem => opening::turn_problem(app, -1),
-        Action::NextView => moving::turn_view(app, 1),
-        Action::PreviousView => moving::turn_view(app, VIEWS.len() - 1),
-        Action::View(index) => opening::show_view(app, VIEWS[index % VIEWS.len()].id),
+        Action::NextView => return moving::turn_view(app, 1),
+        Action::PreviousView => return moving::turn_view(app, VIEWS.len() - 1),
+        Action::View(index) => return opening::show_view(app, VIEWS[index % VIEWS.len()].id),
+        Action::Configuration => return places::configuration_again(app),
+        Action::Events => return opening::events_of_selected(app),
         Action::NextEndpoint => moving::turn_endpoint(app, 1),
         Action::PreviousEndpoint => moving::turn_endpoint(app, -1),
         Action::Zoom => moving::zoom(app),
         Action::Replay => handshake::replay(app),
         Action::ToScale => app.detail.to_scale = !app.detail.to_scale,
         Action::Compare => handshake::compare(app),
-        Action::GoTo(destination) => opening::go_to(app, destination),
+        Action::GoTo(destination) => return opening::go_to(app, destination),
         Action::Sort => moving::sort(app),
         Action::Reverse => moving::reverse(app),
         Action::Filter => {

@@ -4,6 +4,7 @@ mod findings;
 mod keys;
 mod moving;
 mod opening;
+mod places;
 mod probing;
 
 use std::{collections::HashMap, sync::Arc};
@@ -74,6 +75,12 @@ pub fn update(app: &mut App, event: Event, now: Timestamp) -> Vec<Effect> {
             app.say_for(30, Mark::Warning, left.join("; "));
             Vec::new()
         }
+        Event::Contexts(found) => {
+            places::contexts(app, found);
+            Vec::new()
+        }
+        Event::Switched(to, result) => places::switched(app, &to, result),
+        Event::Configuration(gateways, found) => places::configuration(app, gateways, found),
         Event::Stage(stage) => {
             app.explain(&stage);
             app.stage = Some(stage);
@@ -133,6 +140,7 @@ fn take_diagnosis(app: &mut App, diagnosed: Diagnosed) -> Vec<Effect> {
     app.diagnosed_at = Some(app.now);
     app.tree.refresh(&app.diagnosis);
     group_problems(app);
+    places::remember_namespaces(app);
     if !app.tree.touched {
         select_something_useful(app);
     }

@@ -2,8 +2,9 @@
 
 use ngf_ui::scroll::{ListState, ScrollState};
 
+use super::opening;
 use crate::tui::{
-    state::{App, Zoom, ids::ViewId, list::ListPane, place::Place},
+    state::{App, Zoom, event::Effect, ids::ViewId, list::ListPane, place::Place},
     views::{VIEWS, lists, problems},
 };
 
@@ -81,9 +82,9 @@ pub(super) fn turn_column(app: &mut App, step: isize) {
     }
 }
 
-pub(super) fn turn_view(app: &mut App, step: usize) {
+pub(super) fn turn_view(app: &mut App, step: usize) -> Vec<Effect> {
     let next = (app.detail.view.index() + step) % VIEWS.len();
-    app.detail.view = VIEWS[next].id;
+    opening::show_view(app, VIEWS[next].id)
 }
 
 pub(super) fn turn_endpoint(app: &mut App, step: isize) {

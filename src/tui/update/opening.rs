@@ -2,13 +2,14 @@
 
 use ngf_ui::{Mark, scroll::ListState};
 
-use super::{findings, probing};
+use super::{findings, places, probing};
 use crate::tui::{
     state::{
         App, Tests, Zoom,
         action::Destination,
         event::Effect,
-        ids::ViewId,
+        ids::{ListId, ViewId},
+        job::SwitchTo,
         list::Target,
         place::{Place, Subject},
     },
@@ -35,7 +36,7 @@ pub(super) fn open(app: &mut App) -> Vec<Effect> {
                 open_at_fault(app, subject, &[]);
             }
         }
-        Place::List(_) => open_row(app),
+        Place::List(_) => return open_row(app),
         Place::Matrix => probing::open_cell(app),
         Place::Page(_) => open_in_page(app),
         Place::Step(_) => app.say(Mark::Info, "These are the decoded fields; esc goes back"),
@@ -86,10 +87,10 @@ pub(super) fn set_filter(app: &mut App, text: &str) {
 }
 
 /// Opens the selected row of a list.
-fn open_row(app: &mut App) {
+fn open_row(app: &mut App) -> Vec<Effect> {
     let Some(row) = app.selected_row().cloned() else {
         app.say(Mark::Info, "Nothing is selected");
-        return;
+        return Vec::new();
     };
     match row.target {
         Target::Page(subject) => {
@@ -101,17 +102,27 @@ fn open_row(app: &mut App) {
         }
         Target::Tab(subject, view) => {
             app.places.open(Place::Page(subject), &mut app.detail);
-            app.detail.view = view;
+            return show_view(app, view);
         }
+        Target::Context(name) => return places::switch(app, places::to_context(&name)),
+        Target::Namespace(name) => {
+            let to = SwitchTo {
+                context: None,
+                namespace: Some(name),
+            };
+            return places::switch(app, to);
+        }
+        Target::Nothing(why) => app.say(Mark::Info, why),
         Target::Probe(number) => {
             let seen = app.probed.iter().find(|seen| seen.number == number);
             let Some(seen) = seen.cloned() else {
                 app.say(Mark::Info, "This probe is no longer kept");
-                return;
+                return Vec::new();
             };
             probing::open_probe(app, seen.probed, seen.way);
         }
     }
+    Vec::new()
 }
 
 /// The findings that are about an object.
@@ -235,7 +246,7 @@ fn open_in_page(app: &mut App) {
         }
         ViewId::Handshake => app.say(Mark::Info, "No handshake has been run here: press r"),
         ViewId::Findings => findings::explain(app),
-        ViewId::Logs | ViewId::Conditions | ViewId::Yaml => {
+        ViewId::Logs | ViewId::Conditions | ViewId::Yaml | ViewId::Nginx => {
             app.say(Mark::Info, "Nothing to open here; tab goes to the next tab");
         }
     }
@@ -269,7 +280,7 @@ fn open_handshake(app: &mut App) {
 }
 
 /// A tab of the page; from elsewhere the page of what is selected is opened on it.
-pub(super) fn show_view(app: &mut App, view: ViewId) {
+pub(super) fn show_view(app: &mut App, view: ViewId) -> Vec<Effect> {
     match app.place() {
         Place::Page(_) => app.detail.view = view,
         Place::Step(_) => {
@@ -277,40 +288,81 @@ pub(super) fn show_view(app: &mut App, view: ViewId) {
             app.detail.view = view;
         }
         Place::Problems | Place::Tree | Place::Matrix | Place::List(_) => {
-            let Some((index, _)) = app.selected() else {
+            let Some(subject) = selected_subject(app) else {
                 app.say(Mark::Info, "Nothing is selected that has a page");
-                return;
-            };
-            let problem = app.problem().map(|problem| problem.key.clone());
-            let subject = Subject {
-                problem,
-                ..Subject::node(&app.diagnosis.topology, index)
+                return Vec::new();
             };
             app.places.open(Place::Page(subject), &mut app.detail);
             app.detail.view = view;
         }
     }
-    if view == ViewId::Handshake {
-        app.detail.messages = ListState::at(handshake::at_fault(app).unwrap_or_default());
+    match view {
+        ViewId::Handshake => {
+            app.detail.messages = ListState::at(handshake::at_fault(app).unwrap_or_default());
+            Vec::new()
+        }
+        ViewId::Nginx => places::configuration_once(app),
+        _ => Vec::new(),
     }
 }
 
+/// What a page about the selection is about: a node of the tree, or an object that is in none.
+fn selected_subject(app: &App) -> Option<Subject> {
+    let topology = &app.diagnosis.topology;
+    let problem = app.problem();
+    if let Some((index, _)) = app.selected() {
+        return Some(Subject {
+            problem: problem.map(|problem| problem.key.clone()),
+            ..Subject::node(topology, index)
+        });
+    }
+    let of_problem = problem.map(|problem| &app.diagnosis.findings[problem.head].subject);
+    let object = app.selected_object().or(of_problem)?;
+    Some(Subject {
+        problem: problem.map(|problem| problem.key.clone()),
+        ..Subject::object(topology, object)
+    })
+}
+
+/// The events of the object that is selected.
+pub(super) fn events_of_selected(app: &mut App) -> Vec<Effect> {
+    let subject = selected_subject(app).or_else(|| app.places.subject().cloned());
+    let Some(object) = subject.and_then(|subject| subject.object) else {
+        app.say(Mark::Info, "No object is selected that could have events");
+        return Vec::new();
+    };
+    app.places
+        .open(Place::List(ListId::Events), &mut app.detail);
+    crate::tui::views::lists::refresh(app, ListId::Events);
+    set_filter(app, &object.to_string());
+    Vec::new()
+}
+
 /// Goes to a place by its name.
-pub(super) fn go_to(app: &mut App, destination: Destination) {
+pub(super) fn go_to(app: &mut App, destination: Destination) -> Vec<Effect> {
+    let mut effects = Vec::new();
     let place = match destination {
         Destination::Problems => {
             app.places.home(&mut app.detail);
-            return;
+            return effects;
         }
         Destination::Tree => Place::Tree,
         Destination::List(id) => {
+            match id {
+                ListId::Contexts => effects.push(Effect::ListContexts),
+                ListId::Nginx => {
+                    app.places.home(&mut app.detail);
+                    effects.extend(places::configuration_once(app));
+                }
+                _ => {}
+            }
             crate::tui::views::lists::refresh(app, id);
             Place::List(id)
         }
         Destination::Matrix => Place::Matrix,
     };
     if *app.place() == place {
-        return;
+        return effects;
     }
     if place == Place::Tree
         && let Some((index, _)) = app.selected()
@@ -319,6 +371,7 @@ pub(super) fn go_to(app: &mut App, destination: Destination) {
     }
     app.places.home(&mut app.detail);
     app.places.open(place, &mut app.detail);
+    effects
 }
 
 /// To another problem: on the home screen the next entry, on a page the page of the next one.

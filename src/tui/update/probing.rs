@@ -96,7 +96,7 @@ fn probe(app: &mut App, target: &ProbeTarget) -> Vec<Effect> {
         Ok(plans) => {
             // On a page its handshake is what one wants to see; from elsewhere enter opens it.
             if matches!(app.place(), Place::Page(_) | Place::Step(_)) {
-                opening::show_view(app, ViewId::Handshake);
+                let _ = opening::show_view(app, ViewId::Handshake);
             }
             start(app, Work::Probes(plans))
         }
@@ -108,7 +108,7 @@ fn probe(app: &mut App, target: &ProbeTarget) -> Vec<Effect> {
 }
 
 fn start_matrix(app: &mut App, gateway: ObjectRef, watch: bool) -> Vec<Effect> {
-    opening::go_to(app, Destination::Matrix);
+    let _ = opening::go_to(app, Destination::Matrix);
     start(app, Work::EndpointMatrix { gateway, watch })
 }
 

@@ -7,6 +7,8 @@ use ratatui::{buffer::Buffer, layout::Rect, widgets::StatefulWidget};
 use super::ViewInfo;
 use crate::tui::state::App;
 use crate::tui::state::ids::ViewId;
+use jiff::Timestamp;
+use ngf_core::diagnosis::words::list;
 use ngf_core::model::{
     kinds::ParentStatus,
     object::{Condition, Meta, Note, ObjectRef},
@@ -48,10 +50,11 @@ fn describe(app: &App, width: u16) -> Vec<String> {
 }
 
 fn lines(app: &App) -> Vec<Label> {
-    let Some((_, node)) = app.selected() else {
-        return vec![Label::of(Role::Muted, "Nothing is selected.")];
+    let node = app.selected().and_then(|(_, node)| node.object.as_ref());
+    let Some(object) = app.selected_object().or(node) else {
+        return vec![Label::of(Role::Muted, "This place stands for no object.")];
     };
-    let mut lines = Vec::new();
+    let mut lines = described(app, object);
     for section in sections(app) {
         if !lines.is_empty() {
             lines.push(Label::new());
@@ -68,12 +71,48 @@ fn lines(app: &App) -> Vec<Label> {
             condition_lines(condition, column, section.generation, app, &mut lines);
         }
     }
-    if let Some(object) = &node.object {
-        ngf_would_say(app, object, &mut lines);
-        notes(app, object, &mut lines);
-        events(app, object, &mut lines);
-    }
+    ngf_would_say(app, object, &mut lines);
+    notes(app, object, &mut lines);
+    events(app, object, &mut lines);
     lines
+}
+
+/// Labels that are shown of an object.
+const LABELS: usize = 8;
+
+/// What the object itself says: since when it is there, its labels, who owns it.
+fn described(app: &App, object: &ObjectRef) -> Vec<Label> {
+    let title = Label::of(Role::Title, object.to_string());
+    let Some(raw) = app.snapshot.raw(object) else {
+        let words = Label::of(Role::Muted, "  It was not read.");
+        return vec![title, words];
+    };
+    let meta = &raw["metadata"];
+    let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
+    let mut facts = Vec::new();
+    if let Ok(at) = text(&meta["creationTimestamp"]).parse::<Timestamp>() {
+        facts.push(format!("created {} ago", words::age(at, app.now)));
+    }
+    if let Some(generation) = meta["generation"].as_i64() {
+        facts.push(format!("generation {generation}"));
+    }
+    facts.push(text(&raw["apiVersion"]));
+    if !meta["deletionTimestamp"].is_null() {
+        facts.push("is being deleted".to_owned());
+    }
+    facts.retain(|fact| !fact.is_empty());
+    let owners = meta["ownerReferences"].as_array().into_iter().flatten();
+    let owners = owners.map(|owner| format!("{} {}", text(&owner["kind"]), text(&owner["name"])));
+    let labels = meta["labels"].as_object().into_iter().flatten();
+    let labels = labels.map(|(name, value)| format!("{name}={}", text(value)));
+    let rows = [
+        ("", facts.join(&format!(" {} ", app.theme.glyphs.dot))),
+        ("owned by  ", list(owners, LABELS)),
+        ("labels    ", list(labels, LABELS)),
+    ];
+    let rows = rows.into_iter().filter(|(_, value)| !value.is_empty());
+    let rows = rows.map(|(name, value)| Label::of(Role::Muted, format!("  {name}")).text(value));
+    std::iter::once(title).chain(rows).collect()
 }
 
 /// How wide the column of the types is: no narrower than the longest, so that the status never touches it.
@@ -149,7 +188,9 @@ pub fn mark_of(condition: &Condition) -> Mark {
 /// What controllers say of the selected node.
 fn sections(app: &App) -> Vec<Section> {
     let Some((index, node)) = app.selected() else {
-        return Vec::new();
+        return app
+            .selected_object()
+            .map_or_else(Vec::new, |object| of_object(app, object));
     };
     let Some(object) = &node.object else {
         return Vec::new();
@@ -216,7 +257,7 @@ fn of_object(app: &App, object: &ObjectRef) -> Vec<Section> {
     let snapshot = &app.snapshot;
     let one = |conditions: &[Condition], meta: &Meta| {
         vec![Section {
-            title: object.to_string(),
+            title: "Conditions".to_owned(),
             conditions: conditions.to_vec(),
             generation: meta.generation,
             controller: None,

@@ -9,6 +9,7 @@ pub mod handshake;
 mod header;
 pub mod lists;
 pub mod logs;
+pub mod nginx;
 mod overlays;
 pub mod palette;
 pub mod problems;
@@ -35,13 +36,14 @@ pub struct ViewInfo {
 }
 
 /// Every tab, in order.
-pub static VIEWS: [ViewInfo; 6] = [
+pub static VIEWS: [ViewInfo; 7] = [
     chain::VIEW,
     handshake::VIEW,
     findings::VIEW,
     logs::VIEW,
     conditions::VIEW,
     yaml::VIEW,
+    nginx::VIEW,
 ];
 
 impl ViewId {

@@ -2,7 +2,7 @@
 
 use ngf_ui::{
     Label, Mark, Role,
-    text::{cut_middle, draw_label, hang, width, wrap},
+    text::{cut_middle, draw_label, draw_right, hang, width, wrap},
     widgets::{
         bars::{Footer, Hint},
         fields::Fields,
@@ -106,7 +106,12 @@ fn breadcrumb(app: &App, area: Rect, buffer: &mut Buffer) {
         before.push_str(name);
         before.push_str(&separator);
     }
-    let area = inset(area);
+    let mut area = inset(area);
+    if matches!(app.place(), Place::Page(_)) && app.detail.view == ViewId::Handshake {
+        let from = Label::of(Role::Muted, "from ").and(Role::Accent, app.via.to_string());
+        let used = draw_right(&from, area, buffer, theme);
+        area.width = area.width.saturating_sub(used + 1);
+    }
     let room = usize::from(area.width).saturating_sub(width(&last));
     let line = Label::of(
         Role::Muted,
@@ -155,21 +160,6 @@ fn page(app: &mut App, area: Rect, buffer: &mut Buffer) {
         })
         .collect();
     Tabs::new(&tabs, selected, &app.theme).render(bar, buffer);
-    if app.detail.view == ViewId::Handshake {
-        let from = Label::of(Role::Muted, "from ").and(Role::Accent, app.via.to_string());
-        let used = Tabs::new(&tabs, selected, &app.theme)
-            .label(usize::from(bar.width))
-            .width();
-        let from_width = from.width();
-        if used + 2 + from_width <= usize::from(bar.width) {
-            let place = Rect {
-                x: bar.right() - from_width as u16,
-                width: from_width as u16,
-                ..bar
-            };
-            draw_label(&from, place, buffer, &app.theme, Style::new());
-        }
-    }
 }
 
 /// The decoded fields of a step.
@@ -314,6 +304,9 @@ fn messages(app: &App, screen: Rect) -> Vec<Label> {
                 screen.width, screen.height, ROOMY.0, ROOMY.1
             ),
         ));
+    }
+    if let Some(to) = &app.switching {
+        all.push((Mark::Info, format!("connecting to {to}")));
     }
     if app.preparing.is_some() {
         let words = format!("finding out what {} needs; ctrl-x cancels", app.via);

@@ -55,7 +55,7 @@ pub(crate) fn line_of(area: Rect, y: u16) -> Rect {
 }
 
 /// Draws a label with its end at the right edge of the area's first row; see [`draw_label`].
-pub(crate) fn draw_right(label: &Label, area: Rect, buffer: &mut Buffer, theme: &Theme) -> u16 {
+pub fn draw_right(label: &Label, area: Rect, buffer: &mut Buffer, theme: &Theme) -> u16 {
     let width = u16::try_from(label.width())
         .unwrap_or(u16::MAX)
         .min(area.width);

@@ -7,8 +7,8 @@ mod draw;
 mod label;
 mod wrap;
 
-pub use self::draw::{draw_label, draw_text};
-pub(crate) use self::draw::{draw_right, highlight, line_of};
+pub use self::draw::{draw_label, draw_right, draw_text};
+pub(crate) use self::draw::{highlight, line_of};
 pub use self::label::{Label, Run, cut_label, pad};
 pub use self::wrap::{hang, wrap, wrap_after, wrapped_height};
 pub(crate) use crate::cells::graphemes;

@@ -260,7 +260,10 @@ pub(in crate::diagnosis) const D4: Rule = Rule {
 
 /// The servers of an upstream, or of the first of its copies for session persistence; `None` where nginx has none,
 /// or keeps them elsewhere.
-fn servers<'a>(rendered: &'a NginxConfig, upstream: &str) -> Option<&'a Vec<String>> {
+pub(in crate::diagnosis) fn servers<'a>(
+    rendered: &'a NginxConfig,
+    upstream: &str,
+) -> Option<&'a Vec<String>> {
     let own = rendered.upstreams.get(upstream);
     let copy = || {
         let mut all = rendered.upstreams.iter();
@@ -271,7 +274,10 @@ fn servers<'a>(rendered: &'a NginxConfig, upstream: &str) -> Option<&'a Vec<Stri
 }
 
 /// The addresses that NGF would write; `None` where nobody knows them.
-fn ready(context: &Context<'_>, connection: &Connection) -> Option<BTreeSet<String>> {
+pub(in crate::diagnosis) fn ready(
+    context: &Context<'_>,
+    connection: &Connection,
+) -> Option<BTreeSet<String>> {
     let service = context.index.service(&connection.service)?;
     if service.spec.service_type == "ExternalName" {
         return None;
@@ -422,13 +428,13 @@ pub(super) fn tls_since(context: &Context<'_>, plan: &ProbePlan) -> Option<Times
     since
 }
 
-fn speaks_tls(location: &Location) -> bool {
+pub(in crate::diagnosis) fn speaks_tls(location: &Location) -> bool {
     location.pass.starts_with("https://") || location.pass.starts_with("grpcs://")
 }
 
 /// The location by which nginx passes requests of that host to that Service, alone or as one of several
 /// backends behind a variable; `None` where it has none.
-fn location<'a>(
+pub(in crate::diagnosis) fn location<'a>(
     context: &Context<'_>,
     rendered: &'a NginxConfig,
     connection: &Connection,
@@ -497,7 +503,7 @@ fn is_persistent_copy(name: &str, upstream: &str) -> bool {
 }
 
 /// `upstream` as NGF names it (`nginx/config/upstreams.go`).
-fn upstream(connection: &Connection) -> String {
+pub(in crate::diagnosis) fn upstream(connection: &Connection) -> String {
     let service = &connection.service;
     format!("{}_{}_{}", service.namespace, service.name, connection.port)
 }
@@ -611,7 +617,10 @@ fn found<'a>(context: &'a Context<'_>) -> impl Iterator<Item = (&'a InPod, &'a N
         .filter_map(|in_pod| Some((in_pod, in_pod.found.as_ref().ok()?)))
 }
 
-fn of_gateway(context: &Context<'_>, gateway: &ObjectRef) -> Vec<Connection> {
+pub(in crate::diagnosis) fn of_gateway(
+    context: &Context<'_>,
+    gateway: &ObjectRef,
+) -> Vec<Connection> {
     let target = ProbeTarget::Gateway(gateway.clone());
     connections(context.snapshot, context.index, context.topology, &target).unwrap_or_default()
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use ngf_tls::certificate::CertificateFacts;
 use ngf_ui::Mark;
 
-use super::{Head, ListInfo, head};
+use super::{Head, ListInfo, Order, head};
 use crate::tui::state::ids::ListId;
 use crate::tui::state::{
     App,
@@ -31,6 +31,7 @@ pub(super) const LIST: ListInfo = ListInfo {
     aliases: &["certificate", "certs", "cert", "crt"],
     help: "certificates, those that expire first before the others, with who uses and renews them",
     columns: COLUMNS,
+    order: Order::Trouble,
     rows,
 };
 

@@ -2,7 +2,7 @@
 
 use ngf_ui::Mark;
 
-use super::{Head, ListInfo, head};
+use super::{Head, ListInfo, Order, head};
 use crate::tui::state::ids::ListId;
 use crate::tui::{
     state::{
@@ -27,6 +27,7 @@ pub(super) const LIST: ListInfo = ListInfo {
     aliases: &["condition", "cond", "status"],
     help: "conditions of all objects, those that are not as they should be first",
     columns: COLUMNS,
+    order: Order::Trouble,
     rows,
 };
 

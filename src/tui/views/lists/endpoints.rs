@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use ngf_tls::transcript::Outcome;
 
-use super::{Head, ListInfo, head, path};
+use super::{Head, ListInfo, Order, head, path};
 use crate::tui::state::ids::ListId;
 use crate::tui::{
     state::{
@@ -26,6 +26,7 @@ pub(super) const LIST: ListInfo = ListInfo {
     aliases: &["endpoint", "ep", "eps"],
     help: "endpoints with their pods, and what the last probe of each came to",
     columns: COLUMNS,
+    order: Order::Trouble,
     rows,
 };
 

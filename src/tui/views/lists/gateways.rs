@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Head, ListInfo, head, path};
+use super::{Head, ListInfo, Order, head, path};
 use crate::tui::state::ids::ListId;
 use crate::tui::{
     state::{
@@ -23,6 +23,7 @@ pub(super) const LIST: ListInfo = ListInfo {
     aliases: &["gateway", "gw", "gtw"],
     help: "Gateways with their class, addresses, listeners and attached routes",
     columns: COLUMNS,
+    order: Order::Trouble,
     rows,
 };
 

@@ -2,7 +2,7 @@
 
 use ngf_ui::Mark;
 
-use super::{Head, ListInfo, head, path};
+use super::{Head, ListInfo, Order, head, path};
 use crate::tui::state::ids::ListId;
 use crate::tui::state::{
     App,
@@ -21,6 +21,7 @@ pub(super) const LIST: ListInfo = ListInfo {
     aliases: &["log"],
     help: "what nginx, NGF and the backends logged, decoded and counted",
     columns: COLUMNS,
+    order: Order::Trouble,
     rows,
 };
 

@@ -2,10 +2,15 @@
 //! screen and the README derive.
 
 mod certificates;
+mod changes;
 mod conditions;
+mod contexts;
 mod endpoints;
+mod events;
 mod gateways;
 mod logs;
+pub(in crate::tui) mod namespaces;
+mod nginx;
 mod policies;
 mod probes;
 mod routes;
@@ -46,8 +51,19 @@ pub struct ListInfo {
     pub help: &'static str,
     /// Its columns.
     pub columns: &'static [Head],
+    /// In which order its rows are until somebody sorts them.
+    pub order: Order,
     /// Its rows.
     pub rows: fn(&App) -> Vec<Row>,
+}
+
+/// The order of rows until somebody sorts them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Order {
+    /// Trouble comes first.
+    Trouble,
+    /// As the list gives them: in words.
+    Given(&'static str),
 }
 
 /// The head of a column.
@@ -76,6 +92,11 @@ pub static LISTS: &[ListInfo] = &[
     conditions::LIST,
     probes::LIST,
     logs::LIST,
+    events::LIST,
+    changes::LIST,
+    nginx::LIST,
+    namespaces::LIST,
+    contexts::LIST,
 ];
 
 impl ListId {
@@ -101,6 +122,7 @@ pub fn refresh(app: &mut App, id: ListId) {
     let rows = (id.info().rows)(app);
     let pane = app.lists.entry(id).or_default();
     pane.made_for = made_for;
+    pane.is_ordered = id.info().order != Order::Trouble;
     pane.take(rows);
 }
 
@@ -108,6 +130,10 @@ pub fn refresh(app: &mut App, id: ListId) {
 pub fn draw(app: &mut App, id: ListId, area: Rect, buffer: &mut Buffer) {
     refresh(app, id);
     let theme = app.theme.clone();
+    let none = match id {
+        ListId::Contexts => contexts::none(app),
+        _ => "There is none.".to_owned(),
+    };
     let Some(pane) = app.lists.get_mut(&id) else {
         return;
     };
@@ -127,7 +153,7 @@ pub fn draw(app: &mut App, id: ListId, area: Rect, buffer: &mut Buffer) {
         TableRow::new(cells.collect()).mark(row.mark)
     });
     let empty = if pane.filter.is_empty() {
-        "There is none."
+        &none
     } else {
         "Nothing matches the filter."
     };
@@ -148,7 +174,10 @@ fn summary(pane: &ListPane, info: &ListInfo) -> Label {
     };
     let mut line = Label::of(Role::Muted, count);
     let order = match pane.sort {
-        None => ", trouble first".to_owned(),
+        None => match info.order {
+            Order::Trouble => ", trouble first".to_owned(),
+            Order::Given(words) => format!(", {words}"),
+        },
         Some((column, descending)) => {
             let title = info.columns.get(column).map_or("", |head| head.title);
             let order = if descending {

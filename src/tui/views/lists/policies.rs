@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Head, ListInfo, head, path};
+use super::{Head, ListInfo, Order, head, path};
 use crate::tui::state::ids::ListId;
 use crate::tui::{
     state::{
@@ -29,6 +29,7 @@ pub(super) const LIST: ListInfo = ListInfo {
     ],
     help: "BackendTLSPolicies with their targets, names and CAs",
     columns: COLUMNS,
+    order: Order::Trouble,
     rows,
 };
 

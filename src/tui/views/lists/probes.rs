@@ -3,7 +3,7 @@
 use ngf_tls::transcript::Outcome;
 use ngf_ui::Mark;
 
-use super::{Head, ListInfo, endpoints::result, head, path};
+use super::{Head, ListInfo, Order, endpoints::result, head, path};
 use crate::tui::state::ids::ListId;
 use crate::tui::state::{
     App,
@@ -20,6 +20,7 @@ pub(super) const LIST: ListInfo = ListInfo {
     aliases: &["history", "probed"],
     help: "the probes of this run, the newest first",
     columns: COLUMNS,
+    order: Order::Trouble,
     rows,
 };
 

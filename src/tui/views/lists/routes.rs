@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use ngf_tls::transcript::Outcome;
 
-use super::{Head, ListInfo, head, path};
+use super::{Head, ListInfo, Order, head, path};
 use crate::tui::state::ids::ListId;
 use crate::tui::{
     state::{
@@ -32,6 +32,7 @@ pub(super) const LIST: ListInfo = ListInfo {
     aliases: &["route", "httproute", "httproutes", "hr", "rt"],
     help: "routes with their hosts, and what nginx speaks to their backends",
     columns: COLUMNS,
+    order: Order::Trouble,
     rows,
 };
 

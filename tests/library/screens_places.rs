@@ -1,0 +1,410 @@
+//! Events, changes, nginx's configuration, contexts and namespaces: the lists and tabs, and what they switch to.
+
+use std::sync::{Arc, Mutex};
+
+use crate::support::scenario::Scenario;
+use futures::{
+    FutureExt,
+    future::{BoxFuture, ready},
+};
+use jiff::Timestamp;
+use ngf_cluster::KubeContext;
+use ngf_core::{
+    model::{
+        decode::{self, Decoded, Incoming},
+        kind::Kind,
+        object::{Object, ObjectRef},
+        snapshot::{Scope, Snapshot, Source},
+    },
+    nginx_config::{InPod, NginxConfig},
+};
+use ngf_tui::tui::{
+    headless::Headless,
+    state::{
+        App,
+        event::Event,
+        ids::{ListId, ViewId},
+        job::{Connected, Session, SwitchTo},
+        list::Target,
+        place::Place,
+    },
+};
+use ngf_ui::{Background, ColorSupport, GlyphSet, Theme, golden};
+use serde_json::json;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+/// A cluster that one can switch away from, and whose nginx has one line that differs from the objects.
+#[derive(Default)]
+struct Fake {
+    asked: Mutex<Vec<SwitchTo>>,
+    snapshot: Option<Arc<Snapshot>>,
+}
+
+fn context(name: &str, is_current: bool) -> KubeContext {
+    KubeContext {
+        name: name.to_owned(),
+        cluster: format!("{name}-cluster"),
+        server: format!("https://{name}.example.com:6443"),
+        namespace: "default".to_owned(),
+        is_current,
+    }
+}
+
+impl Session for Fake {
+    fn contexts(&self) -> BoxFuture<'_, Result<Vec<KubeContext>, String>> {
+        ready(Ok(vec![
+            context("prod-eu", true),
+            context("staging", false),
+        ]))
+        .boxed()
+    }
+
+    fn switch<'a>(&'a self, to: &'a SwitchTo) -> BoxFuture<'a, Result<Connected, String>> {
+        self.asked.lock().expect("no panic").push(to.clone());
+        let Some(snapshot) = &self.snapshot else {
+            return ready(Err("namespace \"gone\" not found".to_owned())).boxed();
+        };
+        let mut snapshot = Snapshot::clone(snapshot);
+        if let Some(namespace) = &to.namespace {
+            snapshot.scope = namespace
+                .clone()
+                .map_or(Scope::AllNamespaces, Scope::Namespace);
+        }
+        if let (Some(name), Source::Cluster { context, .. }) = (&to.context, &mut snapshot.source) {
+            context.clone_from(name);
+        }
+        let snapshot = Arc::new(snapshot);
+        let (sender, snapshots) = watch::channel(Arc::clone(&snapshot));
+        // The sender would be the watch of the cluster; here nothing changes any more.
+        drop(sender);
+        let world = Fake {
+            snapshot: Some(snapshot),
+            ..Fake::default()
+        };
+        let connected = Connected {
+            session: Arc::new(world),
+            snapshots,
+            stop: Some(CancellationToken::new().drop_guard()),
+        };
+        ready(Ok(connected)).boxed()
+    }
+
+    fn configuration<'a>(
+        &'a self,
+        gateways: &'a [ObjectRef],
+    ) -> BoxFuture<'a, Result<(Vec<InPod>, Vec<String>), String>> {
+        let text = b"http { upstream default_secure-app_8443 { server 10.0.0.9:8443; } \
+            server { server_name secure-app.example.com; location / { \
+            proxy_ssl_server_name on; proxy_ssl_verify on; proxy_ssl_name old.example.com; \
+            proxy_pass https://default_secure-app_8443$request_uri; } } }";
+        let found = NginxConfig::parse(text, b"");
+        let pods = gateways.iter().map(|gateway| InPod {
+            gateway: gateway.clone(),
+            pod: ObjectRef::new(Kind::Pod, "default", "gateway-nginx-7d5-x2k"),
+            at: moment(),
+            found: found.clone(),
+        });
+        ready(Ok((pods.collect(), Vec::new()))).boxed()
+    }
+}
+
+fn moment() -> Timestamp {
+    crate::support::scenario::moment()
+}
+
+/// Two events, one about a kind that the tool does not read.
+fn events() -> Vec<Arc<Object<ngf_core::model::kinds::Event>>> {
+    let event = |name: &str, kind: &str, about: &str, kind_of_event: &str, at: &str| {
+        let value = json!({
+            "apiVersion": "v1", "kind": "Event", "metadata": {"name": name, "namespace": "default"},
+            "involvedObject": {"kind": kind, "namespace": "default", "name": about},
+            "type": kind_of_event, "reason": "Synced", "message": "what the controller did, in its own words",
+            "count": 3, "lastTimestamp": at,
+        });
+        let incoming = Incoming { value, cut: false };
+        match decode::object(Kind::Event, incoming, "default") {
+            Ok(Decoded::Event(event)) => Arc::new(event),
+            other => panic!("{other:?}"),
+        }
+    };
+    vec![
+        event(
+            "a",
+            "BackendTLSPolicy",
+            "backend-tls",
+            "Warning",
+            "2026-06-01T11:52:00Z",
+        ),
+        event(
+            "b",
+            "ReplicaSet",
+            "secure-app-7d5",
+            "Normal",
+            "2026-06-01T11:40:00Z",
+        ),
+    ]
+}
+
+async fn screen_of(scenario: Scenario, theme: Theme) -> Headless {
+    let snapshot = Arc::new(scenario.snapshot);
+    let mut app = App::new(theme, Arc::clone(&snapshot), None, scenario.now)
+        .expect("the key map has no conflicts");
+    app.evidence = scenario.evidence;
+    let world = Fake {
+        snapshot: Some(Arc::clone(&snapshot)),
+        ..Fake::default()
+    };
+    let mut screen = Headless::new(app, Arc::new(world)).at(scenario.now);
+    screen.snapshot(snapshot).await;
+    screen
+}
+
+fn text(screen: &mut Headless, width: u16, height: u16) -> String {
+    golden::screen(&screen.draw(width, height))
+}
+
+/// Types a line and enter, as after `:`.
+async fn command(screen: &mut Headless, line: &str) {
+    screen.press(&[":"]).await;
+    for letter in line.chars() {
+        let key = letter.to_string();
+        let key = if letter == ' ' { "space" } else { &key };
+        screen.press(&[key]).await;
+    }
+    screen.press(&["enter"]).await;
+}
+
+macro_rules! keep {
+    ($name:expr, $screen:expr) => {{
+        let mut settings = insta::Settings::clone_current();
+        settings.set_prepend_module_to_snapshot(false);
+        settings.set_snapshot_path("../golden");
+        settings.bind(|| insta::assert_snapshot!($name, $screen));
+    }};
+}
+
+/// At 80x24 with the sixteen colours of the terminal and their styles, at larger sizes as text.
+macro_rules! keep_at_every_size {
+    ($screen:expr, $name:expr) => {{
+        $screen.app.theme = Theme::new(ColorSupport::Ansi16, Background::Dark, GlyphSet::Unicode);
+        keep!(
+            format!("{}-80x24", $name),
+            golden::styled(&$screen.draw(80, 24))
+        );
+        $screen.app.theme = Theme::plain();
+        for (width, height) in [(120, 40), (160, 45)] {
+            keep!(
+                format!("{}-{width}x{height}", $name),
+                text(&mut $screen, width, height)
+            );
+        }
+    }};
+}
+
+#[tokio::test]
+async fn the_lists_of_what_happened_at_every_size() {
+    let mut scenario = Scenario::load("t1-wrong-ca");
+    scenario.snapshot.events = events();
+    let mut screen = screen_of(scenario, Theme::plain()).await;
+    for (id, name) in [
+        (ListId::Events, "events"),
+        (ListId::Changes, "changes"),
+        (ListId::Nginx, "nginx"),
+        (ListId::Namespaces, "namespaces"),
+        (ListId::Contexts, "contexts"),
+    ] {
+        command(&mut screen, name).await;
+        assert_eq!(*screen.app.place(), Place::List(id));
+        screen.app.toast = None;
+        keep_at_every_size!(screen, format!("list-{name}"));
+    }
+}
+
+/// "What changed at 11:52": the minute is the filter, and the newest comes first.
+#[tokio::test]
+async fn changes_of_one_minute_are_found_by_the_clock() {
+    let mut screen = screen_of(Scenario::load("t1-wrong-ca"), Theme::plain()).await;
+    command(&mut screen, "changes").await;
+    let all = screen.app.lists[&ListId::Changes].rows.clone();
+    assert!(all.len() > 3, "{all:?}");
+    let numbers: Vec<i64> = all.iter().filter_map(|row| row.cells[0].number).collect();
+    assert_eq!(numbers.len(), all.len());
+    assert!(numbers.is_sorted(), "the newest first: {numbers:?}");
+    let when = all[0].cells[0].text.clone();
+    command(&mut screen, &format!("changes {when}")).await;
+    let shown = &screen.app.lists[&ListId::Changes].shown;
+    assert!(!shown.is_empty() && shown.len() < all.len(), "{shown:?}");
+    // Enter leads to the object.
+    screen.press(&["enter"]).await;
+    assert!(matches!(screen.app.place(), Place::Page(_)));
+}
+
+/// What changes while the program runs is in the list, with what changed.
+#[tokio::test]
+async fn a_change_that_is_seen_says_what_changed() {
+    let scenario = Scenario::load("t1-wrong-ca");
+    let mut changed = scenario.snapshot.clone();
+    let (name, policy) = changed.policies.iter().next().expect("a policy");
+    let (name, mut policy) = (name.clone(), Object::clone(policy));
+    policy.meta.generation += 1;
+    changed.policies.insert(name.clone(), Arc::new(policy));
+    changed.routes.clear();
+    let mut screen = screen_of(scenario, Theme::plain()).await;
+    screen.happen(Event::Snapshot(Arc::new(changed))).await;
+    command(&mut screen, "changes").await;
+    let rows = &screen.app.lists[&ListId::Changes].rows;
+    let told = |object: &str, what: &str| {
+        rows.iter()
+            .any(|row| row.cells[1].text == object && row.cells[2].text.contains(what))
+    };
+    assert!(
+        told(&name.to_string(), "specification changed, generation"),
+        "{rows:?}"
+    );
+    assert!(told("HTTPRoute default/secure-app", "deleted"), "{rows:?}");
+}
+
+/// The configuration is read when somebody goes to it, once; what differs from the objects is marked.
+#[tokio::test]
+async fn nginx_is_asked_once_and_what_differs_is_marked() {
+    let mut scenario = Scenario::load("t1-wrong-ca");
+    scenario.snapshot.source = Source::Cluster {
+        context: "prod-eu".to_owned(),
+        server: "https://prod-eu.example.com".to_owned(),
+        version: None,
+    };
+    let mut screen = screen_of(scenario, Theme::plain()).await;
+    command(&mut screen, "routes").await;
+    screen.press(&["7"]).await;
+    assert_eq!(screen.app.detail.view, ViewId::Nginx);
+    let shown = text(&mut screen, 120, 40);
+    assert!(shown.contains("✗ proxy_ssl_name"), "{shown}");
+    assert!(shown.contains("old.example.com"), "{shown}");
+    assert!(shown.contains("✓ proxy_ssl_verify on"), "{shown}");
+    keep_at_every_size!(screen, "tab-nginx");
+    let asked = screen.app.configured.len();
+    assert_eq!(asked, 1);
+    command(&mut screen, "nginx").await;
+    let pane = &screen.app.lists[&ListId::Nginx];
+    let first = &pane.rows[pane.shown[0]];
+    assert_eq!(first.mark, ngf_ui::Mark::Failed, "trouble first");
+    let name = pane
+        .rows
+        .iter()
+        .find(|row| row.cells[1].text == "proxy_ssl_name")
+        .expect("the line");
+    assert_eq!(name.cells[3].text, "old.example.com");
+    assert_eq!(name.mark, ngf_ui::Mark::Failed);
+}
+
+/// Where nothing was read the line is unknown, and never as it should be.
+#[tokio::test]
+async fn what_was_not_read_is_unknown() {
+    let mut screen = screen_of(Scenario::load("t1-wrong-ca"), Theme::plain()).await;
+    command(&mut screen, "nginx").await;
+    let rows = &screen.app.lists[&ListId::Nginx].rows;
+    assert!(!rows.is_empty());
+    for row in rows {
+        assert_eq!(row.mark, ngf_ui::Mark::Unknown, "{row:?}");
+    }
+}
+
+#[tokio::test]
+async fn contexts_and_namespaces_are_switched_without_a_restart() {
+    let mut scenario = Scenario::load("t1-wrong-ca");
+    scenario.snapshot.source = Source::Cluster {
+        context: "prod-eu".to_owned(),
+        server: "https://prod-eu.example.com".to_owned(),
+        version: None,
+    };
+    let mut screen = screen_of(scenario, Theme::plain()).await;
+    let problems = screen.app.home.problems.len();
+    assert!(problems > 0);
+    // By its row.
+    command(&mut screen, "ctx").await;
+    let shown = text(&mut screen, 120, 30);
+    assert!(
+        shown.contains("prod-eu") && shown.contains("connected"),
+        "{shown}"
+    );
+    screen.press(&["down", "enter"]).await;
+    let shown = text(&mut screen, 120, 30);
+    assert!(shown.contains("staging"), "{shown}");
+    assert!(shown.contains("connected: context staging"), "{shown}");
+    assert_eq!(*screen.app.place(), Place::Problems);
+    // Nothing that was known of the other cluster is left, and all of this one is diagnosed.
+    assert!(screen.app.evidence.probes().next().is_none());
+    assert!(screen.app.diagnosed_at.is_some());
+    // By its name.
+    command(&mut screen, "ns default").await;
+    assert_eq!(
+        screen.app.snapshot.scope,
+        Scope::Namespace("default".to_owned())
+    );
+    command(&mut screen, "ns default").await;
+    let said = screen.app.toast.as_ref().expect("a word");
+    assert_eq!(said.text, "This is namespace default");
+    command(&mut screen, "ns").await;
+    let rows = &screen.app.lists[&ListId::Namespaces].rows;
+    assert_eq!(rows[0].target, Target::Namespace(None));
+    screen.press(&["home", "enter"]).await;
+    assert_eq!(screen.app.snapshot.scope, Scope::AllNamespaces);
+}
+
+#[tokio::test]
+async fn a_switch_that_fails_says_why_and_changes_nothing() {
+    let scenario = Scenario::load("t1-wrong-ca");
+    let snapshot = Arc::new(scenario.snapshot);
+    let app = App::new(Theme::plain(), Arc::clone(&snapshot), None, scenario.now).expect("keys");
+    let mut screen = Headless::new(app, Arc::new(Fake::default())).at(scenario.now);
+    screen.snapshot(snapshot).await;
+    let before = screen.app.home.problems.len();
+    command(&mut screen, "ns gone").await;
+    let said = screen.app.toast.as_ref().expect("a word");
+    assert_eq!(
+        said.text,
+        "cannot switch to namespace gone: namespace \"gone\" not found"
+    );
+    assert!(screen.app.switching.is_none());
+    assert_eq!(screen.app.home.problems.len(), before);
+}
+
+/// Describe, logs, YAML and events of a row, in every list.
+#[tokio::test]
+async fn every_row_has_its_describe_logs_yaml_and_events() {
+    let mut screen = screen_of(Scenario::load("t1-wrong-ca"), Theme::plain()).await;
+    for name in [
+        "gateways",
+        "routes",
+        "policies",
+        "certificates",
+        "endpoints",
+        "conditions",
+        "changes",
+    ] {
+        for (key, view) in [
+            ("d", ViewId::Conditions),
+            ("l", ViewId::Logs),
+            ("6", ViewId::Yaml),
+        ] {
+            command(&mut screen, name).await;
+            screen.press(&[key]).await;
+            assert!(matches!(screen.app.place(), Place::Page(_)), "{name} {key}");
+            assert_eq!(screen.app.detail.view, view, "{name} {key}");
+            let shown = text(&mut screen, 120, 30);
+            assert!(
+                !shown.contains("stands for no object"),
+                "{name} {key}:\n{shown}"
+            );
+        }
+        command(&mut screen, name).await;
+        screen.press(&["E"]).await;
+        assert_eq!(*screen.app.place(), Place::List(ListId::Events), "{name}");
+        assert!(
+            !screen.app.lists[&ListId::Events].filter.is_empty(),
+            "{name}"
+        );
+        screen.press(&["esc", "esc"]).await;
+    }
+}
