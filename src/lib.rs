@@ -5,6 +5,8 @@
 //! watch → snapshot → diagnosis → view, and key → action → update → effect.
 
 pub mod cli;
+pub mod diagram;
 pub mod files;
+pub mod redact;
 pub mod report;
 pub mod tui;

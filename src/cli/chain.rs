@@ -4,9 +4,9 @@ use jiff::Timestamp;
 
 use super::{
     CliError, EXIT_COULD_NOT, EXIT_FOUND, EXIT_OK,
-    args::{ChainArgs, InputArgs, Output},
+    args::{ChainArgs, ChainOutput, InputArgs},
     check::{nothing_could_be_read, read},
-    output,
+    drawn, output,
 };
 use crate::report::{chain, text::Style};
 use ngf_core::diagnosis::{Evidence, timeline::Timeline};
@@ -17,14 +17,15 @@ pub(super) async fn run(input: &InputArgs, args: &ChainArgs) -> Result<u8, CliEr
     let now = Timestamp::now();
     let timeline = Timeline::of(&snapshot, &Evidence::none(), now, args.at.unwrap_or(now));
     let text = match args.output {
-        Output::Text => {
+        ChainOutput::Text => {
             let style = Style {
                 colour: output::colour(),
                 width: usize::from(output::width()),
             };
             chain::text(&timeline, now, style)
         }
-        Output::Json => chain::json(&timeline)?,
+        ChainOutput::Json => chain::json(&timeline)?,
+        ChainOutput::Svg => drawn::chains(&timeline),
     };
     output::print(&text)?;
     for problem in &snapshot.problems {

@@ -108,6 +108,7 @@ pub(super) async fn run(input: &InputArgs, args: &DemoArgs) -> Result<u8, CliErr
         read_only: input.read_only,
         tick: input.tick,
         no_probe: args.no_probe,
+        no_mouse: input.no_mouse,
         ..Begin::default()
     };
     let traffic = traffic::keep_sending(cluster_of_traffic, snapshots.clone());

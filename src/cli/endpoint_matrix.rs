@@ -13,7 +13,7 @@ use super::{
     CliError, EXIT_COULD_NOT, EXIT_FOUND, EXIT_OK,
     args::Output,
     live::{Found, Job, READ},
-    output,
+    output, probe,
 };
 use crate::report;
 use ngf_cluster::{
@@ -39,7 +39,7 @@ pub(super) async fn run(job: &Job<'_>, found: Found) -> Result<u8, CliError> {
     } = found;
     let Some(every) = job.args.way.watch else {
         let matrices = round(job, &transports, planning, &made).await?;
-        print(&matrices, job.args.output)?;
+        print(&matrices, probe::list_format(job.args))?;
         return Ok(status(&matrices));
     };
     watch(job, &transports, &target, planning, &made, every).await
@@ -170,7 +170,7 @@ async fn watch(
     let mut snapshots = cluster.watch(job.cancel);
     let mut history = History::default();
     let mut log: Vec<String> = Vec::new();
-    let on_screen = job.args.output == Output::Text && std::io::stdout().is_terminal();
+    let on_screen = probe::list_format(job.args) == Output::Text && std::io::stdout().is_terminal();
     let mut transports = Arc::clone(transports);
     let mut next = Some(planning);
     let mut last = Vec::new();
@@ -199,7 +199,7 @@ async fn watch(
                 &changes,
                 on_screen,
                 first,
-                job.args.output,
+                probe::list_format(job.args),
             )?;
             first = false;
         }
@@ -231,7 +231,7 @@ async fn watch(
                         &[line],
                         on_screen,
                         false,
-                        job.args.output,
+                        probe::list_format(job.args),
                     )?;
                 }
             }

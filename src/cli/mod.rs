@@ -7,6 +7,7 @@ mod cleanup;
 pub mod connect;
 #[cfg(feature = "demo")]
 mod demo;
+mod drawn;
 mod endpoint_matrix;
 mod explain;
 mod fix;

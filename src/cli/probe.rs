@@ -8,12 +8,13 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     CliError, EXIT_COULD_NOT, EXIT_FOUND, EXIT_OK,
-    args::{InputArgs, Output, ProbeArgs},
+    args::{InputArgs, Output, ProbeArgs, ProbeOutput},
     connect::{self, ConnectError},
-    live, output,
+    drawn, live, output,
     pcap::PcapFile,
     tls_scan,
 };
+use crate::diagram::Story;
 use crate::report::probe::{LIST_SCHEMA, Report, Reports};
 use ngf_cluster::prober::Extras;
 use ngf_core::diagnosis::plan::ProbePlan;
@@ -29,15 +30,18 @@ fn extras(args: &ProbeArgs) -> Result<Extras, ConnectError> {
 
 /// Runs it.
 pub(super) async fn run(input: &InputArgs, args: &ProbeArgs) -> Result<u8, CliError> {
+    drawn::check(args)?;
     if args.tls_scan {
         return tls_scan::run(input, args).await;
     }
+    let mut connect_to: Option<Story> = None;
     let cancel = CancellationToken::new();
     let extras = extras(args)?;
     let file = args.pcap.as_deref().map(PcapFile::create).transpose()?;
     let reports = match (&args.connect, &args.server_name, &args.target) {
         (Some(address), Some(name), _) => {
             let spec = connect::spec(args, address, name)?;
+            connect_to = Some(Story::from(&spec));
             let mut transcript = extras.run(spec.clone(), None, &Direct, &cancel).await?;
             if extras.may_ask_again() {
                 settle_demand(&mut transcript, &spec, &Direct, &cancel).await;
@@ -59,7 +63,7 @@ pub(super) async fn run(input: &InputArgs, args: &ProbeArgs) -> Result<u8, CliEr
         (_, _, Some(target)) => live::probe_target(input, args, target, &extras).await?,
         _ => return Err(NAME_SOMETHING.into()),
     };
-    print(&reports, args)?;
+    print(&reports, args, connect_to.as_ref())?;
     if let (Some(file), Some(captures)) = (file, &extras.captures) {
         let captures = captures.lock().unwrap_or_else(PoisonError::into_inner);
         output::say(&file.write(&captures)?);
@@ -75,6 +79,11 @@ pub(super) async fn run(input: &InputArgs, args: &ProbeArgs) -> Result<u8, CliEr
         (true, true) => EXIT_COULD_NOT,
         (true, false) => EXIT_OK,
     })
+}
+
+/// The format of what is a list, such as a matrix: [`drawn::check`] refuses diagrams of it.
+pub(super) fn list_format(args: &ProbeArgs) -> Output {
+    args.output.listed().unwrap_or_default()
 }
 
 /// What is said where nothing is named.
@@ -126,15 +135,17 @@ pub(super) async fn collect(
 }
 
 /// One probe is printed as itself, several as a list.
-fn print(reports: &Reports, args: &ProbeArgs) -> Result<(), CliError> {
+fn print(reports: &Reports, args: &ProbeArgs, connect: Option<&Story>) -> Result<(), CliError> {
     let text = match (
         args.output,
         reports.probes.as_slice(),
         reports.not_run.as_slice(),
     ) {
-        (Output::Json, [one], []) => serde_json::to_string_pretty(one)? + "\n",
-        (Output::Json, ..) => serde_json::to_string_pretty(reports)? + "\n",
-        (Output::Text, probes, _) => probes
+        (ProbeOutput::Mermaid, ..) => drawn::as_mermaid(reports, connect),
+        (ProbeOutput::Svg, ..) => drawn::as_svg(reports, connect),
+        (ProbeOutput::Json, [one], []) => serde_json::to_string_pretty(one)? + "\n",
+        (ProbeOutput::Json, ..) => serde_json::to_string_pretty(reports)? + "\n",
+        (ProbeOutput::Text, probes, _) => probes
             .iter()
             .map(|report| {
                 if args.records {
@@ -147,7 +158,7 @@ fn print(reports: &Reports, args: &ProbeArgs) -> Result<(), CliError> {
             .join("\n────\n\n"),
     };
     output::print(&text)?;
-    if args.output == Output::Text {
+    if args.output != ProbeOutput::Json {
         for why in &reports.not_run {
             output::say(&format!("not probed: {why}"));
         }

@@ -28,7 +28,7 @@ pub(super) async fn run(input: &InputArgs, args: &ProbeArgs) -> Result<u8, CliEr
         (_, _, Some(target)) => of_target(input, args, target, &options).await?,
         _ => return Err(probe::NAME_SOMETHING.into()),
     };
-    print(&reports, args.output)?;
+    print(&reports, probe::list_format(args))?;
     let served: Vec<Option<bool>> = reports.scans.iter().map(Report::is_served).collect();
     Ok(if served.contains(&Some(false)) {
         EXIT_FOUND

@@ -41,6 +41,8 @@ pub(super) struct Begin {
     pub(super) tick: Option<Duration>,
     /// No path is tested without a key press.
     pub(super) no_probe: bool,
+    /// The mouse is left to the terminal.
+    pub(super) no_mouse: bool,
 }
 
 /// Runs it.
@@ -50,6 +52,7 @@ pub(super) async fn run(input: &InputArgs, args: &DebugArgs) -> Result<u8, CliEr
         read_only: input.read_only,
         tick: input.tick,
         no_probe: args.no_probe,
+        no_mouse: input.no_mouse,
         ..Begin::default()
     };
     if begin.read_only && begin.via.writes() {
@@ -129,6 +132,7 @@ pub(super) async fn show(
         app.tests = Tests::Wanted;
     }
     app.reading = begin.reading;
+    ngf_ui::terminal::use_mouse(!begin.no_mouse);
     let tick = begin.tick.unwrap_or(TICK);
     let Ended { left, by } = run_app(app, session, snapshots, signals, tick).await?;
     // Where the terminal is gone, nobody would read it.

@@ -1,7 +1,7 @@
 //! The terminal interface without a terminal: keys in, screens out, every effect carried out before
 //! the next key. For pictures and tests.
 
-use std::{collections::VecDeque, sync::Arc};
+use std::{collections::VecDeque, path::PathBuf, sync::Arc};
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use jiff::Timestamp;
@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 
 use crate::tui::views::screen;
 use crate::tui::{
-    jobs::Running,
+    jobs::{Running, written},
     state::{
         App,
         event::{Diagnosed, Effect, Event},
@@ -26,6 +26,10 @@ pub struct Headless {
     /// Its state.
     pub app: App,
     session: Arc<dyn Session>,
+    /// What was copied last.
+    pub copied: Option<String>,
+    /// Where files are written to.
+    pub folder: PathBuf,
     /// The moment that it stays at; the clock's where there is none.
     at: Option<Timestamp>,
 }
@@ -36,6 +40,8 @@ impl Headless {
         Self {
             app,
             session,
+            copied: None,
+            folder: PathBuf::new(),
             at: None,
         }
     }
@@ -82,6 +88,9 @@ impl Headless {
                 self.session = Arc::clone(&connected.session);
             }
             for effect in update(&mut self.app, event, now) {
+                if let Effect::Copy(text) = &effect {
+                    self.copied = Some(text.clone());
+                }
                 events.extend(self.carry_out(effect).await);
             }
         }
@@ -122,9 +131,14 @@ impl Headless {
                 Ok(stage) => vec![Event::Stage(stage)],
                 Err(why) => vec![Event::Failed(why)],
             },
+            Effect::Write { path, contents } => {
+                let path = self.folder.join(path);
+                vec![written(&path, contents).await]
+            }
             Effect::Forget(_)
             | Effect::CancelProbes
             | Effect::Watch(_)
+            | Effect::Copy(_)
             | Effect::Suspend
             | Effect::Quit => Vec::new(),
         }

@@ -3,6 +3,7 @@
 
 use std::{
     panic::AssertUnwindSafe,
+    path::Path,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -163,8 +164,11 @@ impl Jobs {
                     },
                 );
             }
+            Effect::Write { path, contents } => {
+                self.spawn(async move |_| written(&path, contents).await)
+            }
             // These are the loop's own.
-            Effect::Suspend | Effect::Quit => {}
+            Effect::Copy(_) | Effect::Suspend | Effect::Quit => {}
         }
     }
 
@@ -204,6 +208,25 @@ impl Jobs {
                 .unwrap_or_else(PoisonError::into_inner)
                 .extend(left);
         });
+    }
+}
+
+/// Writes a new file; never over one that is there.
+pub(super) async fn written(path: &Path, contents: String) -> Event {
+    let file = path.to_owned();
+    let write = move || {
+        use std::io::Write as _;
+        let file = std::fs::File::options()
+            .write(true)
+            .create_new(true)
+            .open(file);
+        file.and_then(|mut file| file.write_all(contents.as_bytes()))
+    };
+    let shown = path.display();
+    match tokio::task::spawn_blocking(write).await {
+        Ok(Ok(())) => Event::Message(format!("wrote {shown}")),
+        Ok(Err(why)) => Event::Failed(format!("cannot write {shown}: {why}")),
+        Err(_) => Event::Failed(format!("cannot write {shown}")),
     }
 }
 

@@ -143,6 +143,7 @@ fn keys_of(watch: &Watch) -> Result<mpsc::Receiver<Event>, RunError> {
     input::read(move |input| {
         let event = match input {
             Input::Key(key) => Event::Key(key),
+            Input::Mouse(mouse) => Event::Mouse(mouse),
             Input::Paste(text) => Event::Paste(text),
             Input::Gone => {
                 let _ = notices.send(Notice::End(End::GONE));
@@ -235,6 +236,7 @@ impl Around {
                                 "No shell started this program: ctrl-z has nowhere to go",
                             );
                         }
+                        Effect::Copy(text) => self.screen.copy(&text),
                         effect => self.jobs.start(effect),
                     }
                 }

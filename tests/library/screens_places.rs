@@ -408,3 +408,73 @@ async fn every_row_has_its_describe_logs_yaml_and_events() {
         screen.press(&["esc", "esc"]).await;
     }
 }
+
+/// Two probes of the list side by side: the one before of the same connection, or one that was marked.
+#[tokio::test]
+async fn two_probes_are_compared_line_by_line() {
+    let bad = Scenario::load("t1-wrong-ca");
+    let good = Scenario::load("b0-all-well");
+    let of = |scenario: &Scenario| {
+        let probe = scenario.evidence.probes().next();
+        probe.expect("a probe").clone()
+    };
+    let (mut first, second) = (of(&good), of(&bad));
+    // The same connection, some minutes before.
+    first.plan = Arc::clone(&second.plan);
+    first.at = second.at - jiff::SignedDuration::from_mins(5);
+    let mut screen = screen_of(Scenario::load("t1-wrong-ca"), Theme::plain()).await;
+    screen.app.remember_probe(&first, None, None);
+    screen.app.remember_probe(&second, None, None);
+    command(&mut screen, "probes").await;
+    screen.press(&["home", "="]).await;
+    assert_eq!(*screen.app.place(), Place::Diff(1, 2));
+    let shown = text(&mut screen, 120, 40);
+    assert!(shown.contains("probes 1 and 2"), "{shown}");
+    let of_status = shown
+        .lines()
+        .find(|line| line.contains("clients get"))
+        .expect("a line");
+    assert!(
+        of_status.contains("! clients get")
+            && of_status.contains("200")
+            && of_status.contains("502"),
+        "{of_status}"
+    );
+    keep_at_every_size!(screen, "probes-diff");
+    // The older one stands at the left, whichever is marked.
+    screen.press(&["esc", "home", "space", "end", "="]).await;
+    screen.app.toast = None;
+    let marked = text(&mut screen, 120, 40);
+    assert_eq!(
+        shown.lines().skip(2).collect::<Vec<_>>(),
+        marked.lines().skip(2).collect::<Vec<_>>()
+    );
+    screen.press(&["esc"]).await;
+    assert!(
+        text(&mut screen, 120, 40).contains("= "),
+        "the mark is shown"
+    );
+    // The first probe of a connection has none before it.
+    screen.app.marked = None;
+    screen.press(&["end", "="]).await;
+    assert!(matches!(screen.app.place(), Place::List(_)));
+}
+
+/// From 160 columns chain and handshake stand side by side, where nothing of either is lost.
+#[tokio::test]
+async fn chain_and_handshake_stand_side_by_side_on_a_wide_screen() {
+    let mut screen = screen_of(Scenario::load("t1-wrong-ca"), Theme::plain()).await;
+    screen.press(&["enter", "1"]).await;
+    for (width, expected) in [(120, false), (159, false), (160, true), (200, true)] {
+        let shown = text(&mut screen, width, 45);
+        let has_lanes = shown.contains("nginx") && shown.contains("1─");
+        assert_eq!(has_lanes, expected, "{width}:\n{shown}");
+        assert!(shown.contains("proves itself to"), "{width}:\n{shown}");
+    }
+    keep!("side-by-side-160x45", text(&mut screen, 160, 45));
+    screen.press(&["2"]).await;
+    keep!("side-by-side-200x60", text(&mut screen, 200, 60));
+    // Too low for the chain: one of them.
+    let low = text(&mut screen, 160, 12);
+    assert!(!low.contains("proves itself to"), "{low}");
+}

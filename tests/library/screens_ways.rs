@@ -697,7 +697,7 @@ async fn any_keys_at_any_size() {
     let mut screen = screen_of(&PODS).await;
     let keys = [
         "P", "right", "down", "end", "enter", "end", "enter", "esc", "esc", "w", "v", "down",
-        "enter", "r", "x", "down", "esc", "f", "esc", "M", "left", "home", "]", "2", "end", "v",
+        "enter", "r", "x", "down", "esc", "f", "esc", "M", "left", "home", ">", "2", "end", "v",
         "esc", "enter", "enter", "z", "enter", "esc", "esc", "h", "enter", "enter", "enter",
     ];
     for key in keys {

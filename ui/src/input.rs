@@ -1,4 +1,4 @@
-//! Keys and pasted text, read from standard input in a thread of its own.
+//! Keys, the mouse and pasted text, read from standard input in a thread of its own.
 //!
 //! crossterm's own reader is not used: crossterm 0.29 reads forever once the terminal is gone (a read of
 //! 0 bytes, or EIO), blocks in the middle of an escape sequence, and turns escape followed by `:` within
@@ -26,10 +26,34 @@ const PASTE_ENDS: &[u8] = b"\x1b[201~";
 pub enum Input {
     /// A key was pressed.
     Key(KeyEvent),
+    /// Something was done with the mouse.
+    Mouse(Mouse),
     /// Text was pasted.
     Paste(String),
     /// The terminal is gone: the window was closed, or the connection was lost. Nothing follows.
     Gone,
+}
+
+/// What was done with the mouse, and at which cell of the screen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Mouse {
+    /// What was done.
+    pub kind: MouseKind,
+    /// The column, from 0.
+    pub column: u16,
+    /// The row, from 0.
+    pub row: u16,
+}
+
+/// What was done with the mouse.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MouseKind {
+    /// The left button was pressed.
+    Click,
+    /// The wheel was turned away from the person.
+    WheelUp,
+    /// The wheel was turned towards the person.
+    WheelDown,
 }
 
 /// Starts a thread that reads standard input until the terminal is gone, or `take` returns false.
@@ -96,6 +120,8 @@ struct Parser {
 enum Step {
     /// So many bytes are this, or nothing that is known.
     Took(usize, Option<KeyEvent>),
+    /// So many bytes are this.
+    Pointed(usize, Option<Mouse>),
     /// So many bytes begin a paste.
     PasteBegins(usize),
     /// More bytes are needed to tell.
@@ -121,6 +147,10 @@ impl Parser {
                 Step::Took(count, key) => {
                     self.waiting.drain(..count);
                     inputs.extend(key.map(Input::Key));
+                }
+                Step::Pointed(count, mouse) => {
+                    self.waiting.drain(..count);
+                    inputs.extend(mouse.map(Input::Mouse));
                 }
                 Step::PasteBegins(count) => {
                     self.waiting.drain(..count);
@@ -240,13 +270,16 @@ fn control_sequence(rest: &[u8]) -> Step {
             Step::Took(BEFORE + rest.len(), None)
         };
     };
-    if *last == b'[' {
+    if *last == b'[' && length == 0 {
         return Step::More;
     }
     if !(0x40..=0x7e).contains(last) {
         return Step::Took(1, Some(KeyCode::Esc.into()));
     }
     let parameters = std::str::from_utf8(&rest[..length]).unwrap_or_default();
+    if let Some(pointed) = parameters.strip_prefix('<') {
+        return Step::Pointed(BEFORE + length + 1, pointed_at(pointed, *last));
+    }
     let mut numbers = parameters.split(';').map(str::parse::<u8>);
     let number = numbers.next().and_then(Result::ok);
     let modifiers = numbers
@@ -261,6 +294,28 @@ fn control_sequence(rest: &[u8]) -> Step {
     };
     let key = code.map(|code| KeyEvent::new(code, modifiers));
     Step::Took(BEFORE + length + 1, key)
+}
+
+/// xterm's SGR form of the mouse (`ESC [ < button ; column ; row`, and `M` for a press or `m` for a release). Other
+/// buttons, drags and releases mean nothing here.
+fn pointed_at(parameters: &str, last: u8) -> Option<Mouse> {
+    const SHIFT_ALT_CONTROL: u16 = 4 | 8 | 16;
+    let mut numbers = parameters
+        .split(';')
+        .map(|number| number.parse::<u16>().ok());
+    let button = numbers.next()??;
+    let (column, row) = (numbers.next()??, numbers.next()??);
+    let kind = match (button & !SHIFT_ALT_CONTROL, last) {
+        (0, b'M') => MouseKind::Click,
+        (64, b'M') => MouseKind::WheelUp,
+        (65, b'M') => MouseKind::WheelDown,
+        _ => return None,
+    };
+    Some(Mouse {
+        kind,
+        column: column.checked_sub(1)?,
+        row: row.checked_sub(1)?,
+    })
 }
 
 /// The final byte of a cursor key, an editing key or F1 to F4.
@@ -317,6 +372,9 @@ mod tests {
             .iter()
             .map(|input| match input {
                 Input::Key(key) => KeyChord::from(*key).to_string(),
+                Input::Mouse(mouse) => {
+                    format!("{:?}@{},{}", mouse.kind, mouse.column, mouse.row)
+                }
                 Input::Paste(text) => format!("{text:?}"),
                 Input::Gone => "gone".to_owned(),
             })
@@ -350,6 +408,30 @@ mod tests {
         ] {
             assert_eq!(keys(bytes), expected, "{bytes:?}");
         }
+    }
+
+    #[test]
+    fn clicks_and_the_wheel_have_a_place() {
+        for (bytes, expected) in [
+            (&b"\x1b[<0;1;1M\x1b[<0;1;1m"[..], "Click@0,0"),
+            (b"\x1b[<64;10;300Mj", "WheelUp@9,299 j"),
+            (b"\x1b[<65;80;24M", "WheelDown@79,23"),
+            // With control; with another button; a drag; what is no place.
+            (b"\x1b[<16;2;3M", "Click@1,2"),
+            (
+                b"\x1b[<2;2;3M\x1b[<32;2;3M\x1b[<0;0;3M\x1b[<0;2M\x1b[<;;Mk",
+                "k",
+            ),
+            (b"\x1b[<99999999;1;1Mk", "k"),
+        ] {
+            assert_eq!(keys(bytes), expected, "{bytes:?}");
+        }
+        let mut parser = Parser::default();
+        let one_by_one: Vec<Input> = b"\x1b[<0;12;34M"
+            .iter()
+            .flat_map(|byte| parser.take(&[*byte]))
+            .collect();
+        assert_eq!(words(&one_by_one), ["Click@11,33"]);
     }
 
     #[test]
@@ -410,7 +492,7 @@ mod tests {
             let mut parser = Parser::default();
             for _ in 0..40 {
                 seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-                let choice = b"\x1b[O;~0129AZ\xc3\xa9\xf0\xff\x00j";
+                let choice = b"\x1b[O;~<M0129AZ\xc3\xa9\xf0\xff\x00j";
                 parser.take(&[choice[(seed >> 16) as usize % choice.len()]]);
                 assert!(parser.paste.is_some() || parser.waiting.len() <= 2 + MAX_SEQUENCE);
             }

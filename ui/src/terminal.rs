@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, Once, PoisonError};
 use std::time::Duration;
 
+use crossterm::clipboard::CopyToClipboard;
 use crossterm::event::{DisableBracketedPaste, EnableBracketedPaste};
 use crossterm::terminal::{
     BeginSynchronizedUpdate, Clear, ClearType, EndSynchronizedUpdate, EnterAlternateScreen,
@@ -49,9 +50,21 @@ fn failed(operation: &'static str) -> impl FnOnce(io::Error) -> TerminalError {
 static ENTERED: AtomicBool = AtomicBool::new(false);
 /// The thread that writes to it, for whoever gives it back.
 static OUTPUT: Mutex<Option<Output>> = Mutex::new(None);
+/// Whether the terminal is asked to report clicks and the wheel.
+static MOUSE: AtomicBool = AtomicBool::new(true);
 static HOOK: Once = Once::new();
 
-/// The terminal, taken over: raw mode, alternate screen, bracketed paste, no mouse. Given back
+/// Clicks and the wheel, with their places in decimal (xterm's modes 1000 and 1006). Motion is not asked for.
+const MOUSE_ON: &[u8] = b"\x1b[?1000h\x1b[?1006h";
+const MOUSE_OFF: &[u8] = b"\x1b[?1006l\x1b[?1000l";
+
+/// Whether the terminal shall report clicks and the wheel once it is taken over. While it does, text is selected
+/// with shift held.
+pub fn use_mouse(wanted: bool) {
+    MOUSE.store(wanted, Ordering::SeqCst);
+}
+
+/// The terminal, taken over: raw mode, alternate screen, bracketed paste, and the mouse unless [`use_mouse`] turned it off. Given back
 /// when dropped, and by the panic hook that [`Screen::enter`] installs.
 pub struct Screen {
     /// Draws into memory: nothing that it does can block or fail, its drop included.
@@ -104,6 +117,15 @@ impl Screen {
         queue!(self.frame, EndSynchronizedUpdate).map_err(failed("draw on"))?;
         self.output.send(self.frame.take());
         drawn
+    }
+
+    /// Hands text to the clipboard of the terminal (OSC 52), which may be on another machine than this program. A
+    /// terminal that does not know the sequence, or does not allow it, does nothing.
+    pub fn copy(&mut self, text: &str) {
+        let mut bytes = Vec::new();
+        if is_entered() && queue!(bytes, CopyToClipboard::to_clipboard_from(text)).is_ok() {
+            self.output.send(bytes);
+        }
     }
 
     /// Whether the terminal has not taken all that was drawn: whoever draws should wait, so that no
@@ -164,6 +186,9 @@ fn take(output: &Output) -> Result<(), TerminalError> {
         })
         .map_err(failed("take over"))
         .inspect_err(|_| restore())?;
+    if MOUSE.load(Ordering::SeqCst) {
+        bytes.extend_from_slice(MOUSE_ON);
+    }
     output.send(bytes);
     Ok(())
 }
@@ -178,6 +203,9 @@ pub fn restore() {
     }
     // Best effort on purpose: the terminal may be gone (SIGHUP), and every step is worth a try.
     let mut bytes = Vec::new();
+    if MOUSE.load(Ordering::SeqCst) {
+        bytes.extend_from_slice(MOUSE_OFF);
+    }
     let _ = queue!(
         bytes,
         EndSynchronizedUpdate,

@@ -20,7 +20,7 @@ pub struct Moment {
     pub at: Timestamp,
     /// The object.
     pub object: ObjectRef,
-    /// What, in a few words: `created`, `condition Accepted became False`.
+    /// What, in a few words: `created`, `Accepted is now False`.
     pub what: String,
     /// The object's own words, or the value: a condition's message, a log line, a fingerprint.
     pub detail: String,
@@ -107,7 +107,7 @@ fn transitions(snapshot: &Snapshot, all: &mut Vec<Moment>) {
             let Some(at) = condition.last_transition else {
                 continue;
             };
-            let what = format!("condition {} became {}", condition.kind, condition.status);
+            let what = format!("{} is now {}", condition.kind, condition.status);
             let mut detail = condition.reason.clone();
             if !condition.message.is_empty() {
                 detail.push_str(": ");
@@ -159,7 +159,7 @@ fn held(
         if let Ok(at) = Timestamp::from_second(facts.not_before) {
             all.push(Moment {
                 detail: detail.clone(),
-                ..moment(at, object, format!("{who} in {key} became valid"))
+                ..moment(at, object, format!("issued {who}, {key}"))
             });
         }
         if let Ok(at) = Timestamp::from_second(facts.not_after)
@@ -168,7 +168,7 @@ fn held(
             all.push(Moment {
                 detail,
                 is_bad: true,
-                ..moment(at, object, format!("{who} in {key} expired"))
+                ..moment(at, object, format!("expired {who}, {key}"))
             });
         }
     }
@@ -190,9 +190,9 @@ fn logged(evidence: &Evidence, all: &mut Vec<Moment>) {
             }
             let is_first = !log.cut && counted.first > log.since;
             let what = if is_first {
-                format!("logged for the first time: {}", counted.means)
+                format!("first logged: {}", counted.means)
             } else {
-                format!("logged at least since then: {}", counted.means)
+                format!("logged by then: {}", counted.means)
             };
             all.push(Moment {
                 detail: counted.last_line.text.clone(),
@@ -275,7 +275,7 @@ mod tests {
         assert_eq!(
             told,
             [
-                "2026-01-01T11:52:00Z Gateway apps/gateway: condition Programmed became False (Invalid: no listener)",
+                "2026-01-01T11:52:00Z Gateway apps/gateway: Programmed is now False (Invalid: no listener)",
                 "2026-01-01T10:00:00Z Gateway apps/gateway: created ()",
             ]
         );

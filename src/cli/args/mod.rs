@@ -80,6 +80,9 @@ pub struct InputArgs {
         help_heading = "Cluster"
     )]
     pub read_only: bool,
+    /// Leave the mouse to the terminal: no clicks, no wheel, text is selected as usual
+    #[arg(long, global = true)]
+    pub no_mouse: bool,
     /// How often the terminal interface draws what time alone changes; tests make it rare
     #[arg(long, global = true, hide = true, value_parser = duration, value_name = "DURATION")]
     pub tick: Option<Duration>,
@@ -176,6 +179,43 @@ pub enum Output {
     Text,
     /// JSON; the `schema` field names its version
     Json,
+}
+
+/// How `probe` prints.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum ProbeOutput {
+    /// Human-readable
+    #[default]
+    Text,
+    /// JSON; the `schema` field names its version
+    Json,
+    /// A Mermaid sequence diagram, for a ticket or a wiki
+    Mermaid,
+    /// A picture of the sequence diagram
+    Svg,
+}
+
+impl ProbeOutput {
+    /// The same where it is a list; `None` for a diagram.
+    pub fn listed(self) -> Option<Output> {
+        match self {
+            Self::Text => Some(Output::Text),
+            Self::Json => Some(Output::Json),
+            Self::Mermaid | Self::Svg => None,
+        }
+    }
+}
+
+/// How `chain` prints.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum ChainOutput {
+    /// Human-readable
+    #[default]
+    Text,
+    /// JSON; the `schema` field names its version
+    Json,
+    /// A picture of both directions of trust
+    Svg,
 }
 
 /// What makes `check` fail.
@@ -304,7 +344,7 @@ pub struct ProbeArgs {
     pub records: bool,
     /// Output format
     #[arg(short, long, value_enum, default_value_t)]
-    pub output: Output,
+    pub output: ProbeOutput,
     /// How the bytes go to a backend, and from where
     #[command(flatten)]
     pub way: WayArgs,
@@ -488,7 +528,7 @@ pub struct ChainArgs {
     pub at: Option<Timestamp>,
     /// Output format
     #[arg(short, long, value_enum, default_value_t)]
-    pub output: Output,
+    pub output: ChainOutput,
     /// How long to wait for the cluster's answers in all, connecting and credential plugins included
     #[arg(long, default_value = "15s", value_parser = duration, value_name = "DURATION")]
     pub timeout: Duration,

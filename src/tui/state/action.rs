@@ -52,6 +52,15 @@ pub enum Action {
     Filter,
     Command,
     Help,
+    HistoryBack,
+    HistoryForward,
+    LastPlace,
+    Copy,
+    CopyName,
+    Export,
+    MarkProbe,
+    NextMatch,
+    PreviousMatch,
     Suspend,
     Quit,
 }
@@ -75,6 +84,8 @@ pub enum Context {
     Tree,
     /// A list.
     List,
+    /// The list of probes.
+    Probes,
     /// A page with tabs.
     Page,
     /// The chain is on the screen.
@@ -83,6 +94,10 @@ pub enum Context {
     Handshake,
     /// The logs are on the screen.
     Logs,
+    /// YAML is on the screen.
+    Yaml,
+    /// YAML is on the screen, and a text is searched in it.
+    Search,
     /// The matrix is on the screen.
     Matrix,
     /// The embedded cluster walks the guide.
@@ -166,9 +181,14 @@ pub static ACTIONS: &[ActionInfo] = &[
     action!(Action::Last, "last", ["end", "G"], [], "last", "to the last line", Move, 0),
     action!(Action::Open, "open", ["enter"], [], "open", "open what is selected: a problem at its broken link, a link's handshake, a step's decoded fields", Move, 1),
     action!(Action::Back, "back", ["esc"], [], "back", "go back", Move, 2),
+    action!(Action::HistoryBack, "history-back", ["["], [], "back", "history: to where you were before", Move, 0),
+    action!(Action::HistoryForward, "history-forward", ["]"], [], "forward", "history: forward again", Move, 0),
+    action!(Action::LastPlace, "last-place", ["-"], [], "last place", "to the last place, and back again", Move, 0),
     action!(Action::NextProblem, "next-problem", ["n"], [], "next", "to the next problem", Move, 3),
     action!(Action::PreviousProblem, "previous-problem", ["N"], [], "previous", "to the previous problem", Move, 0),
-    action!(Action::Toggle, "toggle", ["space"], [Context::Problems, Context::Tree, Context::Chain], "unfold", "unfold or fold: problems of one kind, a branch, the whole chain", Move, 0),
+    action!(Action::Toggle, "toggle", ["space"], [Context::Problems, Context::Tree, Context::Chain, Context::Yaml], "unfold", "unfold or fold: problems of one kind, a branch, the whole chain, a block of YAML", Move, 0),
+    action!(Action::NextMatch, "next-match", ["n"], [Context::Search], "next", "YAML: to the next line that has the text", Move, 3),
+    action!(Action::PreviousMatch, "previous-match", ["N"], [Context::Search], "previous", "YAML: to the line before that has the text", Move, 0),
     action!(Action::Collapse, "collapse", ["left"], [Context::Tree], "fold", "fold the branch, or go to the parent", Move, 0),
     action!(Action::Expand, "expand", ["right"], [Context::Tree], "unfold", "unfold the branch, or go to the first child", Move, 0),
     action!(Action::CellLeft, "cell-left", ["left"], [Context::Matrix], "left", "matrix: to the data-plane pod at the left", Move, 0),
@@ -186,11 +206,12 @@ pub static ACTIONS: &[ActionInfo] = &[
     action!(Action::Zoom, "wire", ["z"], [Context::Handshake], "wire", "handshake: the guide's arrows, or the TLS messages on the wire", Look, 9),
     action!(Action::Replay, "replay", ["."], [Context::Handshake], "replay", "handshake: replay it, one step with each press", Look, 10),
     action!(Action::ToScale, "to-scale", ["t"], [Context::Handshake], "time", "handshake: show times to scale", Look, 11),
-    action!(Action::Compare, "compare", ["="], [Context::Handshake], "compare", "handshake: compare it with the last good probe of the endpoint", Look, 12),
-    action!(Action::NextEndpoint, "next-endpoint", ["]"], [Context::Page], "endpoint", "handshake of the next endpoint", Look, 0),
-    action!(Action::PreviousEndpoint, "previous-endpoint", ["["], [Context::Page], "endpoint", "handshake of the previous endpoint", Look, 0),
+    action!(Action::Compare, "compare", ["="], [Context::Handshake, Context::Probes], "compare", "handshake: compare it with the last good probe of the endpoint; probes: two side by side", Look, 12),
+    action!(Action::MarkProbe, "mark-probe", ["space"], [Context::Probes], "mark", "probes: mark one, to compare another one with it", Look, 10),
+    action!(Action::NextEndpoint, "next-endpoint", [">"], [Context::Page], "endpoint", "handshake of the next endpoint", Look, 0),
+    action!(Action::PreviousEndpoint, "previous-endpoint", ["<"], [Context::Page], "endpoint", "handshake of the previous endpoint", Look, 0),
     action!(Action::Explain, "explain", ["x"], [], "explain", "explain the rule of the finding: its background, and how to fix it", Look, 13),
-    action!(Action::Filter, "filter", ["/"], [Context::Tree, Context::List, Context::Problems, Context::Logs], "filter", "filter: two words are and, !word is not", Look, 7),
+    action!(Action::Filter, "filter", ["/"], [Context::Tree, Context::List, Context::Problems, Context::Logs, Context::Yaml], "filter", "filter: two words are and, !word is not; in YAML: search", Look, 7),
     action!(Action::Sort, "sort", ["s"], [Context::List], "sort", "list: sort by the next column; after the last one trouble comes first", Look, 8),
     action!(Action::Reverse, "reverse", ["S"], [Context::List], "reverse", "list: turn the order around", Look, 0),
     action!(Action::GoTo(Destination::Problems), "problems", ["h"], [], "problems", "home: the problems, by root cause", Look, 0),
@@ -203,6 +224,9 @@ pub static ACTIONS: &[ActionInfo] = &[
     action!(Action::Via, "via", ["v"], [], "via", "choose where probes connect from, and see what each transport proves", Do, 14),
     action!(Action::Cancel, "cancel", ["ctrl-x"], [], "cancel", "cancel the running probes, and remove their temporary resources", Do, 0),
     action!(Action::Fix, "fix", ["f"], [], "fix", "show the change that fixes the problem, try it as a dry run, and apply it once you agree", Do, 5),
+    action!(Action::Copy, "copy", ["y"], [], "copy", "copy the command that fixes the problem, or else what is selected (OSC 52)", Do, 0),
+    action!(Action::CopyName, "copy-name", ["c"], [], "copy name", "copy the name of the object that is selected", Do, 0),
+    action!(Action::Export, "export", ["e"], [], "export", "export what this view shows to a file: text, Mermaid, SVG", Do, 0),
     action!(Action::NextStage, "next-stage", ["}"], [Context::Demo], "next stage", "demo: the guide's next stage", Do, 7),
     action!(Action::PreviousStage, "previous-stage", ["{"], [Context::Demo], "previous stage", "demo: the guide's previous stage", Do, 0),
     action!(Action::Command, "command", [":"], [], "go to", "go to a list or a tab, or run a command, by name", Program, 6),

@@ -11,6 +11,7 @@ use ngf_ui::{
     keymap::{KeyConflict, Keymap},
     scroll::{ListState, ScrollState},
 };
+use ratatui::layout::Rect;
 
 use crate::tui::state::ids::{ListId, ViewId};
 use crate::tui::state::{
@@ -19,6 +20,7 @@ use crate::tui::state::{
     endpoint_matrix::Matrix,
     event::Stage,
     fix::FixDialog,
+    history::History,
     job::{Job, SwitchTo},
     list::ListPane,
     place::Stack,
@@ -73,6 +75,8 @@ pub struct App {
     pub lists: HashMap<ListId, ListPane>,
     /// The probes of this run, the newest last.
     pub probed: VecDeque<SeenProbe>,
+    /// The probe that others are compared with, by its number.
+    pub marked: Option<u64>,
     /// The last good probe of each connection.
     pub good: HashMap<PlanKey, Probed>,
     /// A dialog over the place.
@@ -99,6 +103,12 @@ pub struct App {
     pub question: Option<Question>,
     /// The number of the last job.
     pub jobs: u64,
+    /// Where the person has been.
+    pub history: History,
+    /// What happened last was a step of the history itself.
+    pub traveled: bool,
+    /// What stands where on the screen, for the mouse: what was drawn last lies above.
+    pub hits: Vec<(Rect, Hit)>,
     /// The contexts of the kubeconfig, once they were asked for.
     pub contexts: Option<Result<Vec<KubeContext>, String>>,
     /// The namespaces that were seen while all were read.
@@ -190,12 +200,29 @@ pub struct Detail {
     pub field: Option<FieldAt>,
     /// The filter of the logs; empty for none.
     pub filter: String,
+    /// The tab YAML.
+    pub yaml: YamlPane,
+    /// The selected line of two probes side by side.
+    pub diff: ListState,
     /// Where the decoded fields of a step are scrolled to.
     pub step: ScrollState,
 }
 
+/// State of the tab YAML.
+#[derive(Debug, Default)]
+pub struct YamlPane {
+    /// The cursor among the lines that are not folded away; the first one is the title.
+    pub list: ListState,
+    /// The lines at which folded blocks begin, by their numbers in the whole text.
+    pub folded: BTreeSet<usize>,
+    /// What is searched for; empty for nothing.
+    pub search: String,
+    /// The cursor was put on the field at fault, or on the first line.
+    pub is_placed: bool,
+}
+
 /// A handshake that is shown instead of the selection's: a cell of the matrix, or a probe of the list.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Opened {
     /// What was seen.
     pub probed: Probed,
@@ -286,6 +313,17 @@ pub enum Zoom {
     Wire,
 }
 
+/// Something on the screen that can be clicked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Hit {
+    /// A place of the breadcrumb, from 0.
+    Crumb(usize),
+    /// The tabs of a page.
+    Tabs,
+    /// What the place is about; of a page, the tab.
+    Body(Option<ViewId>),
+}
+
 /// What lies over the panes and has the keys.
 #[derive(Debug)]
 pub enum Overlay {
@@ -295,6 +333,8 @@ pub enum Overlay {
     Palette(ngf_ui::widgets::palette::PaletteState),
     /// The filter's input, and what it was before.
     Filter(ngf_ui::widgets::prompt::PromptState, String),
+    /// The formats to choose from.
+    Export(ListState),
     /// The ways to choose from.
     Via(ListState),
     /// Whether something may be made in the cluster.
@@ -354,6 +394,7 @@ impl App {
             changes: Changes::default(),
             lists: HashMap::new(),
             probed: VecDeque::new(),
+            marked: None,
             good: HashMap::new(),
             overlay: None,
             toast: None,
@@ -367,6 +408,9 @@ impl App {
             preparing: None,
             question: None,
             jobs: 0,
+            history: History::default(),
+            traveled: false,
+            hits: Vec::new(),
             contexts: None,
             namespaces: BTreeSet::new(),
             switching: None,

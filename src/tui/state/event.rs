@@ -1,10 +1,11 @@
 //! What happens to the terminal interface, and what it asks for.
 
-use std::sync::Arc;
+use std::{path::PathBuf, sync::Arc};
 
 use crossterm::event::KeyEvent;
 use jiff::Timestamp;
 use ngf_tls::transcript::Transcript;
+use ngf_ui::input::Mouse;
 
 use crate::tui::state::job::{
     Connected, FixNews, Job, MatrixNews, ProbeContextDone, ProbeDone, SurveyNews, SwitchTo,
@@ -27,6 +28,8 @@ use ngf_core::{
 pub enum Event {
     /// A key was pressed.
     Key(KeyEvent),
+    /// Something was done with the mouse.
+    Mouse(Mouse),
     /// Text was pasted.
     Paste(String),
     /// The terminal has another size; drawing again is all there is to do.
@@ -114,6 +117,15 @@ pub enum Effect {
     ReadConfiguration(Vec<ObjectRef>),
     /// Bring the embedded cluster to the stage with this number.
     GoToStage(usize),
+    /// Copy this to the clipboard of the terminal.
+    Copy(String),
+    /// Write a new file, and say so.
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// What it holds.
+        contents: String,
+    },
     /// Stop until the shell continues the program.
     Suspend,
     /// End.

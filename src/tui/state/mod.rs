@@ -7,6 +7,7 @@ pub mod edit;
 pub mod endpoint_matrix;
 pub mod event;
 pub mod fix;
+pub mod history;
 pub mod ids;
 pub mod job;
 pub mod list;

@@ -24,6 +24,8 @@ pub enum Place {
     List(ListId),
     /// Every endpoint from every data-plane pod.
     Matrix,
+    /// Two probes of this run side by side, by their numbers.
+    Diff(u64, u64),
     /// The page of a path or an object, with tabs.
     Page(Subject),
     /// The decoded fields of a step of the handshake: its number in the diagram.
@@ -200,13 +202,19 @@ pub(crate) fn contexts(app: &App) -> Vec<Context> {
     let mut contexts = match app.place() {
         Place::Problems => vec![Context::Problems],
         Place::Tree => vec![Context::Tree],
+        Place::List(ListId::Probes) => vec![Context::Probes, Context::List],
         Place::List(_) => vec![Context::List],
+        Place::Diff(..) => Vec::new(),
         Place::Matrix => vec![Context::Matrix],
         Place::Step(_) => vec![Context::Page],
         Place::Page(_) => match app.detail.view {
             ViewId::Chain => vec![Context::Chain, Context::Page],
             ViewId::Handshake => vec![Context::Handshake, Context::Page],
             ViewId::Logs => vec![Context::Logs, Context::Page],
+            ViewId::Yaml if !app.detail.yaml.search.is_empty() => {
+                vec![Context::Search, Context::Yaml, Context::Page]
+            }
+            ViewId::Yaml => vec![Context::Yaml, Context::Page],
             _ => vec![Context::Page],
         },
     };

@@ -37,6 +37,7 @@ impl App {
                 | Target::Nothing(_) => return None,
             },
             Place::Matrix => *topology.places(&self.matrix.as_ref()?.gateway).first()?,
+            Place::Diff(..) => return None,
             Place::Page(_) | Place::Step(_) => return self.places.subject()?.find(topology),
         };
         Some((index, topology.node(index)))

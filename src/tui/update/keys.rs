@@ -8,12 +8,22 @@ use ngf_ui::{
     widgets::{palette::PaletteState, prompt::PromptState},
 };
 
-use super::{findings, go_to_stage, moving, opening, places, probing};
+use super::{comparing, export, findings, go_to_stage, moving, opening, places, probing};
 use crate::tui::{
-    state::{App, Overlay, action::Action, edit::edit, event::Effect, place::contexts},
+    state::{
+        App, Overlay,
+        action::Action,
+        edit::edit,
+        event::Effect,
+        history,
+        place::{Place, contexts},
+    },
     views::{
-        VIEWS, handshake,
+        VIEWS,
+        export::formats,
+        handshake,
         palette::{commands, entries},
+        yaml,
     },
 };
 use ngf_cluster::transport::Via;
@@ -70,6 +80,7 @@ fn overlay_key(app: &mut App, overlay: Overlay, key: KeyEvent, chord: KeyChord) 
             Vec::new()
         }
         Overlay::Via(list) => via_key(app, list, chord),
+        Overlay::Export(list) => export_key(app, list, chord),
         Overlay::Question(mut question) => match answer(app, key, chord, &mut question.scroll) {
             Answer::Yes if probing::meant(app, &question, key) => probing::agreed(app, *question),
             Answer::No => probing::declined(app),
@@ -129,6 +140,26 @@ fn via_key(app: &mut App, mut list: ListState, chord: KeyChord) -> Vec<Effect> {
     Vec::new()
 }
 
+fn export_key(app: &mut App, mut list: ListState, chord: KeyChord) -> Vec<Effect> {
+    list = list.of(formats(app).len());
+    match app.keymap.action(chord, &[]) {
+        Some(Action::Up) => list.previous(),
+        Some(Action::Down) => list.next(),
+        Some(Action::First) => list.first(),
+        Some(Action::Last) => list.last(),
+        Some(Action::Open) => return export::write(app, list.selected),
+        Some(Action::Back | Action::Quit | Action::Export) => return Vec::new(),
+        _ => {}
+    }
+    app.overlay = Some(Overlay::Export(list));
+    Vec::new()
+}
+
+/// Half a page; at least a line.
+fn half(page: usize) -> isize {
+    (page / 2).max(1).cast_signed()
+}
+
 /// Keys of an overlay that only scrolls: whether it stays open.
 fn scrolled(app: &App, chord: KeyChord, scroll: &mut ScrollState) -> bool {
     match app.keymap.action(chord, &[]) {
@@ -136,6 +167,8 @@ fn scrolled(app: &App, chord: KeyChord, scroll: &mut ScrollState) -> bool {
         Some(Action::Down) => scroll.scroll_by(1),
         Some(Action::PageUp) => scroll.page_up(),
         Some(Action::PageDown) => scroll.page_down(),
+        Some(Action::HalfPageUp) => scroll.scroll_by(-half(scroll.page)),
+        Some(Action::HalfPageDown) => scroll.scroll_by(half(scroll.page)),
         Some(Action::First) => scroll.first(),
         Some(Action::Last) => scroll.last(),
         Some(Action::Back | Action::Quit | Action::Open | Action::Help) => return false,
@@ -206,6 +239,18 @@ fn palette_key(app: &mut App, mut palette: PaletteState, key: KeyEvent) -> Vec<E
     Vec::new()
 }
 
+/// Back, forward, or to the last place.
+fn travel(app: &mut App, back: Option<bool>) {
+    let went = match back {
+        Some(back) => history::travel(app, back),
+        None => history::to_last(app),
+    };
+    app.traveled = true;
+    if !went {
+        app.say(Mark::Info, "There is no place to go to");
+    }
+}
+
 /// Carries an action out.
 pub fn perform(app: &mut App, action: Action) -> Vec<Effect> {
     match action {
@@ -236,7 +281,9 @@ pub fn perform(app: &mut App, action: Action) -> Vec<Effect> {
         Action::Zoom => moving::zoom(app),
         Action::Replay => handshake::replay(app),
         Action::ToScale => app.detail.to_scale = !app.detail.to_scale,
+        Action::Compare if matches!(app.place(), Place::List(_)) => comparing::open(app),
         Action::Compare => handshake::compare(app),
+        Action::MarkProbe => comparing::mark(app),
         Action::GoTo(destination) => return opening::go_to(app, destination),
         Action::Sort => moving::sort(app),
         Action::Reverse => moving::reverse(app),
@@ -258,6 +305,14 @@ pub fn perform(app: &mut App, action: Action) -> Vec<Effect> {
         Action::Fix => return findings::show_fix(app),
         Action::NextStage => return go_to_stage(app, 1),
         Action::PreviousStage => return go_to_stage(app, -1),
+        Action::HistoryBack => travel(app, Some(true)),
+        Action::HistoryForward => travel(app, Some(false)),
+        Action::LastPlace => travel(app, None),
+        Action::Copy => return export::copy(app),
+        Action::CopyName => return export::copy_name(app),
+        Action::Export => export::offer(app),
+        Action::NextMatch => yaml::next_match(app, true, false),
+        Action::PreviousMatch => yaml::next_match(app, false, false),
         Action::Suspend => return vec![Effect::Suspend],
         Action::Quit => return vec![Effect::Quit],
     }

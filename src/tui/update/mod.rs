@@ -1,7 +1,10 @@
 //! How the state changes: synchronous and pure. What takes time comes out as effects.
 
+mod comparing;
+mod export;
 mod findings;
 mod keys;
+mod mouse;
 mod moving;
 mod opening;
 mod places;
@@ -16,6 +19,7 @@ pub use self::keys::perform;
 use crate::tui::state::{
     App,
     event::{Diagnosed, Effect, Event},
+    history::Visit,
     list::Words,
 };
 use crate::tui::views;
@@ -30,8 +34,12 @@ use ngf_core::{
 /// Takes an event in; what is to be done comes out.
 pub fn update(app: &mut App, event: Event, now: Timestamp) -> Vec<Effect> {
     app.now = now;
+    let is_person = matches!(event, Event::Key(_) | Event::Mouse(_));
+    let before = is_person.then(|| Visit::of(app));
+    app.traveled = false;
     let effects = match event {
         Event::Key(key) => keys::pressed(app, key),
+        Event::Mouse(mouse) => mouse::pointed(app, mouse),
         Event::Paste(text) => keys::pasted(app, &text),
         Event::Resized => Vec::new(),
         Event::Tick => tick(app),
@@ -96,6 +104,10 @@ pub fn update(app: &mut App, event: Event, now: Timestamp) -> Vec<Effect> {
             Vec::new()
         }
     };
+    if let Some(before) = before.filter(|_| !app.traveled) {
+        let here = Visit::of(app);
+        app.history.note(before, &here);
+    }
     probing::ask_when_free(app);
     effects
 }

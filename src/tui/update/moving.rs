@@ -5,7 +5,7 @@ use ngf_ui::scroll::{ListState, ScrollState};
 use super::opening;
 use crate::tui::{
     state::{App, Zoom, event::Effect, ids::ViewId, list::ListPane, place::Place},
-    views::{VIEWS, lists, problems},
+    views::{VIEWS, lists, problems, yaml},
 };
 
 pub(super) fn move_by(app: &mut App, lines: isize) {
@@ -65,12 +65,14 @@ fn on_list(app: &mut App, list: impl FnOnce(&mut ListState), text: impl FnOnce(&
             }
         }
         (Place::Step(_), _) => text(&mut app.detail.step),
+        (Place::Diff(..), _) => list(&mut app.detail.diff),
         (Place::Page(_), ViewId::Chain) if !app.detail.unfolded => list(&mut app.detail.links),
         (Place::Page(_), ViewId::Handshake) if app.shown_probe().is_some() => {
             app.detail.replay = None;
             list(&mut app.detail.messages);
         }
         (Place::Page(_), ViewId::Findings) => list(&mut app.detail.findings),
+        (Place::Page(_), ViewId::Yaml) => list(&mut app.detail.yaml.list),
         (Place::Page(_), view) => text(app.detail.scroll.entry(view).or_default()),
     }
 }
@@ -110,6 +112,7 @@ pub(super) fn zoom(app: &mut App) {
 pub(super) fn toggle(app: &mut App) {
     match app.place() {
         Place::Tree => app.tree.toggle(&app.diagnosis),
+        Place::Page(_) if app.detail.view == ViewId::Yaml => yaml::fold(app),
         Place::Page(_) => app.detail.unfolded = !app.detail.unfolded,
         Place::Problems => {
             let Some(problem) = app.selected_problem() else {
@@ -128,7 +131,7 @@ pub(super) fn toggle(app: &mut App) {
             }
             super::group_problems(app);
         }
-        Place::List(_) | Place::Matrix | Place::Step(_) => {}
+        Place::List(_) | Place::Matrix | Place::Step(_) | Place::Diff(..) => {}
     }
 }
 

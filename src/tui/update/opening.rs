@@ -13,7 +13,7 @@ use crate::tui::{
         list::Target,
         place::{Place, Subject},
     },
-    views::{chain, handshake, problems},
+    views::{chain, handshake, problems, yaml},
 };
 use ngf_core::{
     diagnosis::{
@@ -40,6 +40,7 @@ pub(super) fn open(app: &mut App) -> Vec<Effect> {
         Place::Matrix => probing::open_cell(app),
         Place::Page(_) => open_in_page(app),
         Place::Step(_) => app.say(Mark::Info, "These are the decoded fields; esc goes back"),
+        Place::Diff(..) => app.say(Mark::Info, "These are two probes; esc goes back"),
     }
     Vec::new()
 }
@@ -65,7 +66,8 @@ pub(super) fn filter(app: &App) -> String {
             .get(id)
             .map_or_else(String::new, |pane| pane.filter.clone()),
         Place::Page(_) if app.detail.view == ViewId::Logs => app.detail.filter.clone(),
-        Place::Page(_) | Place::Matrix | Place::Step(_) => String::new(),
+        Place::Page(_) if app.detail.view == ViewId::Yaml => app.detail.yaml.search.clone(),
+        Place::Page(_) | Place::Matrix | Place::Step(_) | Place::Diff(..) => String::new(),
     }
 }
 
@@ -78,11 +80,15 @@ pub(super) fn set_filter(app: &mut App, text: &str) {
         }
         Place::Tree => app.tree.set_filter(text, &app.diagnosis),
         Place::List(id) => app.lists.entry(id).or_default().set_filter(text),
+        Place::Page(_) if app.detail.view == ViewId::Yaml => {
+            text.clone_into(&mut app.detail.yaml.search);
+            yaml::next_match(app, true, true);
+        }
         Place::Page(_) => {
             text.clone_into(&mut app.detail.filter);
             app.detail.scroll.remove(&ViewId::Logs);
         }
-        Place::Matrix | Place::Step(_) => {}
+        Place::Matrix | Place::Step(_) | Place::Diff(..) => {}
     }
 }
 
@@ -263,7 +269,7 @@ fn open_field(app: &mut App) -> bool {
     app.places.open(Place::Page(subject), &mut app.detail);
     app.detail.view = ViewId::Yaml;
     app.detail.field = Some(field);
-    app.detail.scroll.remove(&ViewId::Yaml);
+    app.detail.yaml.is_placed = false;
     true
 }
 
@@ -287,7 +293,7 @@ pub(super) fn show_view(app: &mut App, view: ViewId) -> Vec<Effect> {
             app.places.back(&mut app.detail);
             app.detail.view = view;
         }
-        Place::Problems | Place::Tree | Place::Matrix | Place::List(_) => {
+        Place::Problems | Place::Tree | Place::Matrix | Place::List(_) | Place::Diff(..) => {
             let Some(subject) = selected_subject(app) else {
                 app.say(Mark::Info, "Nothing is selected that has a page");
                 return Vec::new();

@@ -9,7 +9,8 @@ use ngf_ui::{
 };
 use ratatui::{buffer::Buffer, layout::Rect, widgets::StatefulWidget};
 
-use super::{ViewInfo, full_chain};
+use super::ViewInfo;
+use crate::diagram::chain::{argument, mark_of};
 use crate::tui::state::ids::ViewId;
 use crate::tui::state::{App, DrawnChain};
 use ngf_core::{
@@ -62,13 +63,18 @@ fn draw(app: &mut App, area: Rect, buffer: &mut Buffer) {
     };
     match &drawn.picture {
         Ok(picture) if unfolded => {
-            let argument = full_chain::argument(picture);
+            let argument = argument(picture);
             let scroll = app.detail.scroll.entry(ViewId::Chain).or_default();
             Chain::new(&argument, &theme).render(area, buffer, scroll);
         }
         Ok(picture) => {
             let make = |width: u16, _| entries(picture, usize::from(width), &theme);
-            Entries::new(&make, &theme).render(area, buffer, &mut app.detail.links);
+            let has_keys = app.detail.view == ViewId::Chain;
+            Entries::new(&make, &theme).focused(has_keys).render(
+                area,
+                buffer,
+                &mut app.detail.links,
+            );
         }
         Err(why) => {
             let why = Label::of(Role::Muted, why.clone());
@@ -86,7 +92,7 @@ fn describe(app: &App, width: u16) -> Vec<String> {
 }
 
 /// The picture for what is selected.
-fn picture(app: &App) -> Result<ChainPicture, String> {
+pub fn picture(app: &App) -> Result<ChainPicture, String> {
     let Some((_, node)) = app.selected() else {
         return Err("This object is on no path from a Gateway to a backend.".to_owned());
     };
@@ -288,11 +294,16 @@ fn of_box(one: &ChainBox, is_near_fault: bool, width: usize, theme: &Theme) -> V
     lines
 }
 
-/// The sign of what is known of a link.
-pub(super) fn mark_of(trust: &Trust) -> Mark {
-    match trust {
-        Trust::Verified => Mark::Ok,
-        Trust::Broken(_) => Mark::Failed,
-        Trust::Unknown(_) => Mark::Unknown,
-    }
+/// The part at a line of the screen, where the chain is drawn in this area.
+pub fn at(app: &App, area: Rect, y: u16) -> Option<usize> {
+    let picture = app.detail.chain.as_ref()?.picture.as_ref().ok()?;
+    let make = |width: u16, _| entries(picture, usize::from(width), &app.theme);
+    Entries::new(&make, &app.theme).at(y, area, &app.detail.links)
+}
+
+/// Lines that the folded chain takes at a width.
+pub fn height(app: &App, width: u16) -> Option<usize> {
+    let picture = app.detail.chain.as_ref()?.picture.as_ref().ok()?;
+    let make = |width: u16, _| entries(picture, usize::from(width), &app.theme);
+    Some(Entries::new(&make, &app.theme).to_text(width).len())
 }

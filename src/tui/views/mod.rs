@@ -2,9 +2,10 @@
 
 pub mod chain;
 pub mod conditions;
+pub mod diff;
 pub mod endpoint_matrix;
+pub mod export;
 pub mod findings;
-mod full_chain;
 pub mod handshake;
 mod header;
 pub mod lists;

@@ -1,7 +1,7 @@
 //! nginx: its configuration for the connections of the page, as NGF renders it from the objects, beside what the
 //! data-plane pods are using.
 
-use ngf_ui::{Label, Mark, Role, widgets::textview::TextView};
+use ngf_ui::{Label, Mark, Role, text::hang, widgets::textview::TextView};
 use ratatui::{buffer::Buffer, layout::Rect, widgets::StatefulWidget};
 
 use super::ViewInfo;
@@ -29,13 +29,13 @@ pub const VIEW: ViewInfo = ViewInfo {
 const MOST: usize = 50;
 
 fn draw(app: &mut App, area: Rect, buffer: &mut Buffer) {
-    let lines = lines(app);
+    let lines = lines(app, area.width.saturating_sub(1));
     let scroll = app.detail.scroll.entry(ViewId::Nginx).or_default();
     TextView::new(&lines, &app.theme).render(area, buffer, scroll);
 }
 
 fn describe(app: &App, width: u16) -> Vec<String> {
-    TextView::new(&lines(app), &app.theme).to_text(width)
+    TextView::new(&lines(app, width), &app.theme).to_text(width)
 }
 
 /// The sign of a line.
@@ -91,7 +91,7 @@ pub fn live(line: &Line, of: &Configured) -> String {
     }
 }
 
-fn lines(app: &App) -> Vec<Label> {
+fn lines(app: &App, width: u16) -> Vec<Label> {
     let Some((_, node)) = app.selected() else {
         let words = "This object is on no path from a Gateway to a backend.";
         return vec![Label::of(Role::Muted, words)];
@@ -107,7 +107,7 @@ fn lines(app: &App) -> Vec<Label> {
         if !lines.is_empty() {
             lines.push(Label::new());
         }
-        of_connection(app, one, &mut lines);
+        of_connection(app, one, usize::from(width), &mut lines);
     }
     if all.len() > MOST {
         let more = format!("and {} more; :nginx lists all", all.len() - MOST);
@@ -116,7 +116,7 @@ fn lines(app: &App) -> Vec<Label> {
     lines
 }
 
-fn of_connection(app: &App, one: &Configured, lines: &mut Vec<Label>) {
+fn of_connection(app: &App, one: &Configured, width: usize, lines: &mut Vec<Label>) {
     let connection = &one.connection;
     let title = format!(
         "{} to {}:{}, for Host {}",
@@ -140,15 +140,15 @@ fn of_connection(app: &App, one: &Configured, lines: &mut Vec<Label>) {
             Some(value) => Label::from(value.clone()),
             None => Label::of(Role::Muted, "NGF renders no such directive"),
         };
-        lines.push(Label::of(Role::Muted, "      from the objects  ").joined(&predicted));
+        let head = Label::of(Role::Muted, "      from the objects  ");
+        lines.extend(hang(&head, &predicted, width));
         for (value, pods) in &line.live {
             let value = value.as_deref().unwrap_or("missing");
             let names: Vec<&str> = pods.iter().map(|pod| pod.name.as_str()).collect();
-            lines.push(
-                Label::of(Role::Muted, "      in use            ")
-                    .and(Role::Evidence, value.to_owned())
-                    .and(Role::Muted, format!("  in {}", list(&names, 3))),
-            );
+            let head = Label::of(Role::Muted, "      in use            ");
+            let value = Label::of(Role::Evidence, value.to_owned())
+                .and(Role::Muted, format!(" in {}", list(&names, 3)));
+            lines.extend(hang(&head, &value, width));
         }
     }
     if connection.tls.is_none() {

@@ -118,6 +118,12 @@ pub fn draw(app: &mut App, area: Rect, buffer: &mut Buffer) {
     app.home.list = state;
 }
 
+/// The entry at a line of the screen, where the problems are drawn in this area.
+pub fn at(app: &App, area: Rect, y: u16) -> Option<usize> {
+    let make = |width: u16, _| entries(app, usize::from(width));
+    Entries::new(&make, &app.theme).at(y, area, &app.home.list)
+}
+
 /// The same in words.
 pub fn describe(app: &App, width: u16) -> Vec<String> {
     let make = |width: u16, _| entries(app, usize::from(width));

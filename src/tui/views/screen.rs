@@ -22,11 +22,11 @@ use ratatui::{
 };
 
 use super::{
-    VIEWS, ViewId, chain, endpoint_matrix, findings::mark_of_health, handshake, header, lists,
-    overlays, problems,
+    VIEWS, ViewId, chain, diff, endpoint_matrix, findings::mark_of_health, handshake, header,
+    lists, overlays, problems,
 };
 use crate::tui::state::{
-    App, Overlay, Tests,
+    App, Hit, Overlay, Tests,
     action::{ACTIONS, Action, ActionInfo},
     place::{Place, contexts},
 };
@@ -44,6 +44,7 @@ const MESSAGES: u16 = 4;
 
 /// Draws everything; where the cursor belongs, if somewhere.
 pub fn draw(app: &mut App, area: Rect, buffer: &mut Buffer) -> Option<Position> {
+    app.hits.clear();
     let messages = messages(app, area);
     let height = messages.len() as u16;
     let [top, way, main, strip, bottom] = Layout::vertical([
@@ -73,8 +74,7 @@ fn inset(area: Rect) -> Rect {
 }
 
 /// Where the person is, and how they came there.
-fn breadcrumb(app: &App, area: Rect, buffer: &mut Buffer) {
-    let theme = &app.theme;
+pub fn trail(app: &App) -> Vec<String> {
     let mut names: Vec<String> = Vec::new();
     let places: Vec<&Place> = app.places.places().collect();
     for (index, place) in places.iter().enumerate() {
@@ -84,6 +84,7 @@ fn breadcrumb(app: &App, area: Rect, buffer: &mut Buffer) {
             Place::Tree => names.push("Tree".to_owned()),
             Place::List(id) => names.push(id.info().title.to_owned()),
             Place::Matrix => names.push("Matrix".to_owned()),
+            Place::Diff(one, other) => names.push(format!("probes {one} and {other}")),
             Place::Page(subject) => {
                 // A page that was opened again, on another tab, is named once.
                 let is_same =
@@ -99,6 +100,13 @@ fn breadcrumb(app: &App, area: Rect, buffer: &mut Buffer) {
             Place::Step(message) => names.push(handshake::step_name(app, *message)),
         }
     }
+    names
+}
+
+/// The same as a line.
+fn breadcrumb(app: &mut App, area: Rect, buffer: &mut Buffer) {
+    let theme = &app.theme.clone();
+    let mut names = trail(app);
     let last = names.pop().unwrap_or_default();
     let separator = format!(" {} ", theme.glyphs.more_right);
     let mut before = String::new();
@@ -113,6 +121,19 @@ fn breadcrumb(app: &App, area: Rect, buffer: &mut Buffer) {
         area.width = area.width.saturating_sub(used + 1);
     }
     let room = usize::from(area.width).saturating_sub(width(&last));
+    if width(&before) <= room {
+        let mut x = area.x;
+        for (depth, name) in names.iter().chain([&last]).enumerate() {
+            let cells = width(name) as u16;
+            let place = Rect {
+                x,
+                width: cells,
+                ..area
+            };
+            app.hits.push((place, Hit::Crumb(depth)));
+            x = x.saturating_add(cells + width(&separator) as u16);
+        }
+    }
     let line = Label::of(
         Role::Muted,
         cut_middle(&before, room, theme.glyphs.ellipsis),
@@ -122,11 +143,18 @@ fn breadcrumb(app: &App, area: Rect, buffer: &mut Buffer) {
 }
 
 /// The place itself.
-fn place(app: &mut App, area: Rect, buffer: &mut Buffer) {
+pub fn place(app: &mut App, area: Rect, buffer: &mut Buffer) {
     match app.place().clone() {
-        Place::Problems => problems::draw(app, area, buffer),
+        Place::Problems => {
+            app.hits.push((area, Hit::Body(None)));
+            problems::draw(app, area, buffer);
+        }
         Place::Tree => tree(app, area, buffer),
-        Place::List(id) => lists::draw(app, id, inset(area), buffer),
+        Place::List(id) => {
+            app.hits.push((inset(area), Hit::Body(None)));
+            lists::draw(app, id, inset(area), buffer);
+        }
+        Place::Diff(one, other) => diff::draw(app, one, other, inset(area), buffer),
         Place::Matrix => endpoint_matrix::draw(app, area, buffer),
         Place::Page(_) => page(app, area, buffer),
         Place::Step(message) => step(app, message, area, buffer),
@@ -150,16 +178,86 @@ fn page(app: &mut App, area: Rect, buffer: &mut Buffer) {
     // Its tab has a mark, whichever tab is on top.
     chain::look(app);
     let selected = app.detail.view.index();
-    (VIEWS[selected].draw)(app, body, buffer);
+    let parts = side_by_side(app, body);
+    if let Some([chain, handshake]) = parts {
+        (VIEWS[ViewId::Chain.index()].draw)(app, chain, buffer);
+        (VIEWS[ViewId::Handshake.index()].draw)(app, handshake, buffer);
+        let between = Rect {
+            x: handshake.x.saturating_sub(2),
+            width: 1,
+            ..handshake
+        };
+        for y in between.top()..between.bottom() {
+            let line = Rect {
+                y,
+                height: 1,
+                ..between
+            };
+            let sign = Label::of(Role::Border, app.theme.glyphs.vertical);
+            draw_label(&sign, line, buffer, &app.theme, Style::new());
+        }
+    } else {
+        (VIEWS[selected].draw)(app, body, buffer);
+    }
     // Afterwards: what was drawn may give its tab a mark.
-    let tabs: Vec<Tab> = VIEWS
-        .iter()
-        .map(|view| {
-            let tab = Tab::new(view.title);
-            (view.mark)(app).map_or(tab.clone(), |mark| tab.mark(mark))
-        })
-        .collect();
+    let tabs = tabs(app);
     Tabs::new(&tabs, selected, &app.theme).render(bar, buffer);
+    app.hits.push((bar, Hit::Tabs));
+    match parts {
+        Some([chain, handshake]) => {
+            app.hits.push((chain, Hit::Body(Some(ViewId::Chain))));
+            app.hits
+                .push((handshake, Hit::Body(Some(ViewId::Handshake))));
+        }
+        None => app.hits.push((body, Hit::Body(Some(app.detail.view)))),
+    }
+}
+
+/// From this width on, chain and handshake stand side by side.
+const WIDE: u16 = 160;
+/// Fewest columns for the chain.
+const CHAIN: u16 = 58;
+/// Columns between both.
+const BETWEEN: u16 = 3;
+
+/// Where chain and handshake stand side by side: where one of them is on top, and nothing of either is lost by it.
+fn side_by_side(app: &App, area: Rect) -> Option<[Rect; 2]> {
+    let is_one = matches!(app.detail.view, ViewId::Chain | ViewId::Handshake);
+    if !is_one || area.width + 1 < WIDE || app.detail.unfolded {
+        return None;
+    }
+    let needed = handshake::width(app)?;
+    let chain = area.width.checked_sub(needed.checked_add(BETWEEN)?)?;
+    // The chain takes what is left, up to half of the screen: then arrows grow.
+    let chain = chain.min(area.width / 2);
+    if chain < CHAIN || chain::height(app, chain)? > usize::from(area.height) {
+        return None;
+    }
+    let left = Rect {
+        width: chain,
+        ..area
+    };
+    let right = Rect {
+        x: area.x + chain + BETWEEN,
+        width: area.width - chain - BETWEEN,
+        ..area
+    };
+    Some([left, right])
+}
+
+/// The tabs of the page, with the marks of what they show.
+fn tabs(app: &App) -> Vec<Tab> {
+    let tabs = VIEWS.iter().map(|view| {
+        let tab = Tab::new(view.title);
+        (view.mark)(app).map_or(tab.clone(), |mark| tab.mark(mark))
+    });
+    tabs.collect()
+}
+
+/// The tab at a cell of their line, counted from its left edge.
+pub fn tab_at(app: &App, cell: usize, width: u16) -> Option<usize> {
+    let selected = app.detail.view.index();
+    Tabs::new(&tabs(app), selected, &app.theme).at(cell, usize::from(width))
 }
 
 /// The decoded fields of a step.
@@ -208,6 +306,7 @@ fn tree(app: &mut App, area: Rect, buffer: &mut Buffer) {
         .empty(empty_words(app))
         .render(area, buffer, &mut state);
     app.tree.state = state;
+    app.hits.push((area, Hit::Body(None)));
 }
 
 /// What to say where there is nothing.

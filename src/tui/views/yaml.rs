@@ -1,10 +1,19 @@
 //! YAML: the object as the API server gave it, without `managedFields`; of a Secret only the names
-//! of its keys.
+//! of its keys, of environment variables only their names. A block is folded with space, and text is searched.
 
-use ngf_ui::{Label, Mark, Role, ScrollState, widgets::textview::TextView};
+use std::collections::BTreeSet;
+
+use ngf_ui::{
+    Label, ListState, Mark, Role,
+    widgets::{
+        entries::{Entries, Entry},
+        textview::TextView,
+    },
+};
 use ratatui::{buffer::Buffer, layout::Rect, widgets::StatefulWidget};
 
 use super::ViewInfo;
+use crate::redact;
 use crate::tui::state::App;
 use crate::tui::state::ids::ViewId;
 
@@ -20,63 +29,260 @@ pub const VIEW: ViewInfo = ViewInfo {
 /// More lines than this are not shown: no object has them, and drawing stays quick.
 const MOST_LINES: usize = 20_000;
 
+/// An object as lines.
+struct Lines {
+    /// The object's name.
+    title: String,
+    lines: Vec<String>,
+    /// The line of the field at fault, where that is known.
+    fault: Option<usize>,
+}
+
 fn draw(app: &mut App, area: Rect, buffer: &mut Buffer) {
-    let (mut lines, at) = lines(app);
-    let scroll = app.detail.scroll.entry(ViewId::Yaml).or_insert_with(|| {
-        // The field at fault is on the screen, with some lines above it.
-        let offset = at.map_or(0, |at| at.saturating_sub(usize::from(area.height) / 3));
-        ScrollState {
-            offset,
-            ..ScrollState::default()
+    let lines = match lines(app) {
+        Ok(lines) => lines,
+        Err(why) => {
+            let scroll = app.detail.scroll.entry(ViewId::Yaml).or_default();
+            let why = Label::of(Role::Muted, why);
+            TextView::new(&[why], &app.theme).render(area, buffer, scroll);
+            return;
         }
-    });
-    if let Some(at) = at
-        && let Some(line) = lines.get_mut(at)
-    {
-        let words = Label::new()
-            .mark(Mark::Failed, &app.theme)
-            .and(Role::Error, " the field at fault");
-        *line = line.clone().all(Role::Error).text("   ").joined(&words);
+    };
+    let shown = visible(&lines.lines, &app.detail.yaml.folded);
+    if !app.detail.yaml.is_placed {
+        // The field at fault is on the screen, with some lines above it.
+        let at = lines.fault.map_or(0, |at| at + 1);
+        app.detail.yaml.is_placed = true;
+        app.detail.yaml.list = ListState {
+            selected: at,
+            offset: at.saturating_sub(usize::from(area.height) / 3),
+            ..ListState::default()
+        };
     }
-    TextView::new(&lines, &app.theme)
-        .wrap(false)
-        .render(area, buffer, scroll);
+    let mut state = app.detail.yaml.list;
+    let make = |_, _| entries(app, &lines, &shown);
+    Entries::new(&make, &app.theme).render(area, buffer, &mut state);
+    app.detail.yaml.list = state;
 }
 
 fn describe(app: &App, width: u16) -> Vec<String> {
-    TextView::new(&lines(app).0, &app.theme)
-        .wrap(false)
-        .to_text(width)
+    match lines(app) {
+        Ok(lines) => {
+            let shown = visible(&lines.lines, &app.detail.yaml.folded);
+            let make = |_, _| entries(app, &lines, &shown);
+            Entries::new(&make, &app.theme).to_text(width)
+        }
+        Err(why) => TextView::new(&[Label::from(why)], &app.theme).to_text(width),
+    }
 }
 
-/// The object's lines, and the line of the field at fault, where that is known.
-fn lines(app: &App) -> (Vec<Label>, Option<usize>) {
+/// The title, and a line each; the first entry is the title.
+fn entries(app: &App, lines: &Lines, shown: &[usize]) -> Vec<Entry> {
+    let yaml = &app.detail.yaml;
+    let title = Label::of(Role::Title, lines.title.clone());
+    let title = if yaml.search.is_empty() {
+        title
+    } else {
+        let found = found(&lines.lines, &yaml.search).len();
+        title.and(Role::Accent, format!("  /{}  {found} found", yaml.search))
+    };
+    let rows = shown.iter().map(|number| {
+        let line = &lines.lines[*number];
+        let mut label = if lines.fault == Some(*number) {
+            let words = Label::new()
+                .mark(Mark::Failed, &app.theme)
+                .and(Role::Error, " the field at fault");
+            colored(line).all(Role::Error).text("   ").joined(&words)
+        } else {
+            colored(line)
+        };
+        if yaml.folded.contains(number) {
+            let hidden = block_end(&lines.lines, *number) - number - 1;
+            label = label.and(
+                Role::Muted,
+                format!(" {} {hidden} lines", app.theme.glyphs.ellipsis),
+            );
+        }
+        label
+    });
+    std::iter::once(title)
+        .chain(rows)
+        .map(|label| Entry::of([marked(&label, &yaml.search)]))
+        .collect()
+}
+
+/// The label with what was searched for underlined.
+fn marked(label: &Label, search: &str) -> Label {
+    if search.is_empty() {
+        return label.clone();
+    }
+    let search = search.to_lowercase();
+    let mut marked = Label::new();
+    for run in &label.runs {
+        let lower = run.text.to_lowercase();
+        // Where letters change their length with their case, nothing is underlined rather than the wrong text.
+        if lower.len() != run.text.len() {
+            marked.push(run.role, run.text.to_string());
+            continue;
+        }
+        let mut from = 0;
+        for (at, _) in lower.match_indices(&search) {
+            let end = at + search.len();
+            if let (Some(before), Some(hit)) = (run.text.get(from..at), run.text.get(at..end)) {
+                marked.push(run.role, before.to_owned());
+                marked.push(Role::Match, hit.to_owned());
+                from = end;
+            }
+        }
+        marked.push(run.role, run.text[from..].to_owned());
+    }
+    marked
+}
+
+/// The object's lines; a sentence where there is none.
+fn lines(app: &App) -> Result<Lines, String> {
     let field = app.detail.field.as_ref();
     let object = field.map(|field| &field.object).or(app.selected_object());
     let Some(object) = object else {
-        let words = "This place stands for no object.";
-        return (vec![Label::of(Role::Muted, words)], None);
+        return Err("This place stands for no object.".to_owned());
     };
-    let name = Label::of(Role::Title, object.to_string());
     let Some(raw) = app.snapshot.raw(object) else {
-        return (
-            vec![Label::of(Role::Muted, format!("{object} was not read."))],
-            None,
-        );
+        return Err(format!("{object} was not read."));
     };
-    let text = match serde_saphyr::to_string(&*raw) {
-        Ok(text) => text,
-        Err(error) => {
-            let why = format!("cannot be written as YAML: {error}");
-            return (vec![name, Label::of(Role::Error, why)], None);
+    let text = serde_saphyr::to_string(&redact::object(&raw))
+        .map_err(|error| format!("{object} cannot be written as YAML: {error}"))?;
+    let fault = field.and_then(|field| line_of(&text, &field.path));
+    Ok(Lines {
+        title: object.to_string(),
+        lines: text.lines().take(MOST_LINES).map(str::to_owned).collect(),
+        fault,
+    })
+}
+
+/// Blanks before a line; the dash of a list item is not one.
+fn indent(line: &str) -> usize {
+    line.len() - line.trim_start_matches(' ').len()
+}
+
+/// The line after the block that begins at this one; the next line where there is no block.
+fn block_end(lines: &[String], start: usize) -> usize {
+    let Some(first) = lines.get(start) else {
+        return start;
+    };
+    let own = indent(first);
+    let is_item = first[own..].starts_with("- ");
+    let belongs = |line: &String| {
+        let other = indent(line);
+        // The items of a list stand below their name without being indented.
+        other > own || (other == own && !is_item && line[other..].starts_with("- "))
+    };
+    let rest = lines.iter().skip(start + 1);
+    start + 1 + rest.take_while(|line| belongs(line)).count()
+}
+
+/// The numbers of the lines that are in no folded block.
+fn visible(lines: &[String], folded: &BTreeSet<usize>) -> Vec<usize> {
+    let mut shown = Vec::with_capacity(lines.len());
+    let mut number = 0;
+    while number < lines.len() {
+        shown.push(number);
+        number = if folded.contains(&number) {
+            block_end(lines, number)
+        } else {
+            number + 1
+        };
+    }
+    shown
+}
+
+/// The numbers of the lines that have this text, whatever its case.
+fn found(lines: &[String], search: &str) -> Vec<usize> {
+    let search = search.to_lowercase();
+    let lines = lines.iter().enumerate();
+    lines
+        .filter(|(_, line)| !search.is_empty() && line.to_lowercase().contains(&search))
+        .map(|(number, _)| number)
+        .collect()
+}
+
+/// The number of the line that the cursor is on.
+fn cursor(app: &App, lines: &Lines) -> Option<usize> {
+    let shown = visible(&lines.lines, &app.detail.yaml.folded);
+    let row = app.detail.yaml.list.selected.checked_sub(1)?;
+    shown.get(row.min(shown.len().saturating_sub(1))).copied()
+}
+
+/// The line that the cursor is on, without its blanks.
+pub fn selected_line(app: &App) -> Option<String> {
+    let lines = lines(app).ok()?;
+    let number = cursor(app, &lines)?;
+    Some(lines.lines[number].trim().to_owned())
+}
+
+/// The entry at a line of the screen.
+pub fn at(app: &App, area: Rect, y: u16) -> Option<usize> {
+    let lines = lines(app).ok()?;
+    let shown = visible(&lines.lines, &app.detail.yaml.folded);
+    let row = app.detail.yaml.list.offset + usize::from(y.checked_sub(area.y)?);
+    (row <= shown.len()).then_some(row)
+}
+
+/// Folds the block that begins at the cursor, or unfolds it; on a line without a block, the one around it.
+pub fn fold(app: &mut App) {
+    let Ok(lines) = lines(app) else { return };
+    let Some(number) = cursor(app, &lines) else {
+        return;
+    };
+    if app.detail.yaml.folded.remove(&number) {
+        return;
+    }
+    let begins = |number: usize| block_end(&lines.lines, number) > number + 1;
+    let around = (0..number)
+        .rev()
+        .find(|start| block_end(&lines.lines, *start) > number);
+    let start = if begins(number) { Some(number) } else { around };
+    match start {
+        Some(start) => {
+            app.detail.yaml.folded.insert(start);
+            place(app, &lines, start);
         }
+        None => app.say(Mark::Info, "There is no block here to fold"),
+    }
+}
+
+/// Puts the cursor on a line.
+fn place(app: &mut App, lines: &Lines, number: usize) {
+    let shown = visible(&lines.lines, &app.detail.yaml.folded);
+    let row = shown.partition_point(|line| *line < number);
+    app.detail.yaml.list.selected = row + 1;
+}
+
+/// Goes to the next line that has the text, or the one before; around the end, too. Folded blocks that hold it are
+/// unfolded.
+pub fn next_match(app: &mut App, forward: bool, from_here: bool) {
+    let Ok(lines) = lines(app) else { return };
+    let all = found(&lines.lines, &app.detail.yaml.search);
+    let here = cursor(app, &lines).unwrap_or(0);
+    let next = if forward {
+        let after = |number: &&usize| **number > here || (from_here && **number == here);
+        all.iter().find(after).or(all.first())
+    } else {
+        all.iter()
+            .rev()
+            .find(|number| **number < here)
+            .or(all.last())
     };
-    let at = field.and_then(|field| line_of(&text, &field.path));
-    let lines = text.lines().take(MOST_LINES).map(colored);
-    (
-        std::iter::once(name).chain(lines).collect(),
-        at.map(|at| at + 1),
-    )
+    let Some(next) = next.copied() else {
+        if !app.detail.yaml.search.is_empty() {
+            app.say(Mark::Info, "Nothing here has this text");
+        }
+        return;
+    };
+    app.detail
+        .yaml
+        .folded
+        .retain(|start| *start == next || block_end(&lines.lines, *start) <= next || *start > next);
+    place(app, &lines, next);
 }
 
 /// The line on which a field stands, by the names on the way to it.
@@ -120,6 +326,12 @@ fn colored(line: &str) -> Label {
 mod tests {
     use super::*;
 
+    const TEXT: &str = "kind: Gateway\nmetadata:\n  name: a\nspec:\n  listeners:\n  - name: http\n    port: 80\n  - name: https\n  tls:\n    backend:\n      name: b\ntype: Opaque\n";
+
+    fn text() -> Vec<String> {
+        TEXT.lines().map(str::to_owned).collect()
+    }
+
     #[test]
     fn a_field_is_found_by_the_names_on_the_way_to_it() {
         let text = "kind: Gateway\nmetadata:\n  name: a\nspec:\n  listeners:\n  - name: http\n  tls:\n    backend:\n      name: b\ntype: Opaque\n";
@@ -134,5 +346,51 @@ mod tests {
         assert_eq!(line(&["metadata", "tls"]), None);
         assert_eq!(line(&["none"]), None);
         assert_eq!(line(&[]), None);
+    }
+
+    #[test]
+    fn a_block_ends_where_the_next_one_begins() {
+        let lines = text();
+        for (start, end) in [
+            (0, 1),
+            (1, 3),
+            (3, 11),
+            // A list is part of the name above it, an item is not part of the one before.
+            (4, 8),
+            (5, 7),
+            (7, 8),
+            (8, 11),
+            (11, 12),
+        ] {
+            assert_eq!(block_end(&lines, start), end, "{}", lines[start]);
+        }
+        assert_eq!(block_end(&lines, 99), 99);
+    }
+
+    #[test]
+    fn what_is_folded_is_not_shown() {
+        let lines = text();
+        assert_eq!(
+            visible(&lines, &BTreeSet::from([4])),
+            [0, 1, 2, 3, 4, 8, 9, 10, 11]
+        );
+        // A folded block within a folded block.
+        assert_eq!(visible(&lines, &BTreeSet::from([3, 5])), [0, 1, 2, 3, 11]);
+        assert_eq!(found(&lines, "NAME"), [2, 5, 7, 10]);
+        assert!(found(&lines, "").is_empty());
+    }
+
+    #[test]
+    fn what_was_searched_for_is_underlined_and_nothing_is_lost() {
+        let label = marked(&colored("  name: my-name"), "name");
+        assert_eq!(label.plain(), "  name: my-name");
+        let hits: Vec<&str> = label
+            .runs
+            .iter()
+            .filter(|run| run.role == Role::Match)
+            .map(|run| &*run.text)
+            .collect();
+        assert_eq!(hits, ["name", "name"]);
+        assert_eq!(marked(&Label::from("İx"), "x").plain(), "İx");
     }
 }

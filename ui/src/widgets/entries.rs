@@ -84,6 +84,24 @@ impl<'a> Entries<'a> {
         })
     }
 
+    /// The entry that stands at a row of the area, as the state was left by drawing.
+    pub fn at(&self, row: u16, area: Rect, state: &ListState) -> Option<usize> {
+        let make = |width: u16| (self.make)(width.saturating_sub(CURSOR), state.selected);
+        let lines = |entries: &[Entry]| entries.iter().map(|e| e.lines.len()).sum::<usize>();
+        let mut entries = make(area.width);
+        let inner = beside_scrollbar(lines(&entries), area);
+        if inner != area {
+            entries = make(inner.width);
+        }
+        let wanted = state.offset + usize::from(row.checked_sub(area.y)?);
+        let mut start = 0;
+        entries.iter().position(|entry| {
+            let range = start..start + entry.lines.len();
+            start = range.end;
+            range.contains(&wanted)
+        })
+    }
+
     fn draw_line(&self, line: &Line, cursor: bool, area: Rect, buffer: &mut Buffer) {
         if cursor {
             let sign = Label::of(Role::Accent, self.theme.glyphs.cursor);

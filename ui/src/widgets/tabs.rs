@@ -63,6 +63,39 @@ impl<'a> Tabs<'a> {
     /// The tabs as one label of at most so many cells: brackets say which one is selected, arrows
     /// that there are more.
     pub fn label(&self, width: usize) -> Label {
+        let (labels, shown) = self.shown(width);
+        let mut line = Label::new();
+        if shown.start > 0 {
+            line.push(Role::Muted, format!("{} ", self.theme.glyphs.more_left));
+        }
+        for (index, tab) in labels[shown.clone()].iter().enumerate() {
+            if index > 0 {
+                line.push(Role::Border, self.theme.glyphs.vertical);
+            }
+            line.extend(tab.clone());
+        }
+        if shown.end < labels.len() {
+            line.push(Role::Muted, format!(" {}", self.theme.glyphs.more_right));
+        }
+        line
+    }
+
+    /// The tab at a cell of the line, counted from its left edge, where one is.
+    pub fn at(&self, cell: usize, width: usize) -> Option<usize> {
+        let (labels, shown) = self.shown(width);
+        let mut start = usize::from(shown.start > 0) * 2;
+        for index in shown {
+            let end = start + labels[index].width();
+            if (start..end).contains(&cell) {
+                return Some(index);
+            }
+            start = end + 1;
+        }
+        None
+    }
+
+    /// The labels of all tabs, and which of them there is room for.
+    fn shown(&self, width: usize) -> (Vec<Label>, std::ops::Range<usize>) {
         let labels: Vec<Label> = self
             .titles
             .iter()
@@ -87,20 +120,7 @@ impl<'a> Tabs<'a> {
                 break;
             }
         }
-        let mut line = Label::new();
-        if first > 0 {
-            line.push(Role::Muted, format!("{} ", self.theme.glyphs.more_left));
-        }
-        for (index, tab) in labels[first..end].iter().enumerate() {
-            if index > 0 {
-                line.push(Role::Border, self.theme.glyphs.vertical);
-            }
-            line.extend(tab.clone());
-        }
-        if end < labels.len() {
-            line.push(Role::Muted, format!(" {}", self.theme.glyphs.more_right));
-        }
-        line
+        (labels, first..end)
     }
 
     fn tab(&self, index: usize, tab: &Tab) -> Label {

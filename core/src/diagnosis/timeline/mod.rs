@@ -89,6 +89,8 @@ pub struct Path {
     pub policy: ObjectRef,
     /// Both directions: heading, whether it holds, and the same in words.
     pub directions: Vec<(String, Trust, String)>,
+    /// Both as they are drawn.
+    pub picture: ChainPicture,
 }
 
 impl Timeline {
@@ -182,13 +184,17 @@ fn paths(
                 }
             }
             Path {
-                title: picture.title,
+                title: picture.title.clone(),
                 policy: tls.policy.clone(),
                 directions: picture
                     .columns
-                    .into_iter()
-                    .map(|column| (column.heading, column.trust, column.conclusion))
+                    .iter()
+                    .map(|column| {
+                        let column = column.clone();
+                        (column.heading, column.trust, column.conclusion)
+                    })
                     .collect(),
+                picture,
             }
         })
         .collect();

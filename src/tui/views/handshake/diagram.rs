@@ -8,7 +8,7 @@ use ngf_ui::{
     widgets::entries::Entry,
 };
 
-use super::{Arrow, BACKEND, CLIENT, GATEWAY};
+use crate::diagram::{Arrow, BACKEND, CLIENT, GATEWAY};
 use ngf_text::words;
 
 /// Cells from the client's line to nginx's.
@@ -60,6 +60,18 @@ pub(super) fn at_fault(arrows: &[Arrow]) -> Option<usize> {
         rows.iter().position(is)
     };
     with(Mark::Failed).or_else(|| with(Mark::Warning))
+}
+
+/// Cells of the signs, numbers and shafts around the words of an arrow.
+const AROUND: usize = 20;
+
+/// Cells in which no arrow is cut.
+pub(super) fn width(arrows: &[Arrow]) -> usize {
+    let widths = arrows.iter().map(|arrow| {
+        let facts = arrow.message.facts.width();
+        ngf_ui::text::width(&arrow.short) + facts + AROUND
+    });
+    widths.max().unwrap_or(0).max(CLIENT_COLUMN + LEAST)
 }
 
 /// The names above the lines.

@@ -2,18 +2,16 @@
 //! TLS messages on the wire.
 
 mod diagram;
-mod guide;
 mod probe_context;
 mod step;
-mod wire;
 
-use ngf_tls::transcript::{Outcome, StepStatus, Transcript};
+use ngf_tls::transcript::Transcript;
 use ngf_ui::{
     Label, ListState, Mark, Role, Theme,
     text::wrap,
     widgets::{
         entries::{Entries, Entry},
-        sequence::{Diagram, Lane, Message, Sequence},
+        sequence::{Diagram, Message, Sequence},
         textview::TextView,
     },
 };
@@ -25,11 +23,14 @@ use ratatui::{
 
 pub use step::{fields, name as step_name, title as step_title};
 
+pub use crate::diagram::mark_of;
+
 use super::ViewInfo;
+use crate::diagram::{Arrow, GATEWAY, Story, footnote, guide, lanes, of_arrows, wire};
 use crate::tui::state::ids::ViewId;
 use crate::tui::state::{App, Shown, Zoom};
 use ngf_core::diagnosis::{evidence::Probed, plan::ProbePlan};
-use ngf_text::{host_and_port, words};
+use ngf_text::words;
 
 /// The tab.
 pub const VIEW: ViewInfo = ViewInfo {
@@ -39,52 +40,6 @@ pub const VIEW: ViewInfo = ViewInfo {
     describe,
     mark,
 };
-
-/// A message of the diagram, and the transcript's steps that it stands for.
-pub struct Arrow {
-    /// As it is drawn.
-    pub message: Message,
-    /// What it says, in the few words that fit into an arrow of one line.
-    pub short: String,
-    /// Indices into [`Transcript::steps`].
-    pub steps: Vec<usize>,
-}
-
-impl Arrow {
-    /// Whether it stands for something that never happened.
-    fn never_happened(&self) -> bool {
-        self.message.mark == Some(Mark::Muted)
-    }
-
-    /// When it happened, in µs since the probe began.
-    fn time(&self, transcript: &Transcript) -> Option<u64> {
-        let steps = self.steps.iter();
-        let mut steps = steps.filter_map(|index| transcript.steps.get(*index));
-        steps.next().map(|step| step.at_us)
-    }
-}
-
-/// Lanes of the diagram.
-const CLIENT: usize = 0;
-const GATEWAY: usize = 1;
-const BACKEND: usize = 2;
-
-/// The sign of an outcome.
-pub fn mark_of(outcome: Outcome) -> Mark {
-    match outcome {
-        Outcome::Ok => Mark::Ok,
-        _ => Mark::Failed,
-    }
-}
-
-/// The sign of a step.
-pub fn mark_of_step(status: StepStatus) -> Mark {
-    match status {
-        StepStatus::Ok => Mark::Ok,
-        StepStatus::Warning => Mark::Warning,
-        StepStatus::Failed => Mark::Failed,
-    }
-}
 
 fn mark(app: &App) -> Option<Mark> {
     let shown = app.shown_probe()?;
@@ -108,13 +63,22 @@ fn draw(app: &mut App, area: Rect, buffer: &mut Buffer) {
             let [top, body] =
                 Layout::vertical([Constraint::Length(1), Constraint::Min(0)]).areas(area);
             let room = usize::from(area.width.saturating_sub(3));
-            let heads = diagram::heads(&backend(&shown.probed.plan), room, &theme);
+            let heads = diagram::heads(&Story::from(&*shown.probed.plan).backend, room, &theme);
             Widget::render(
                 &TextView::new(&[Label::from("  ").joined(&heads)], &theme).wrap(false),
                 top,
                 buffer,
             );
             let make = |width: u16, selected| entries(app, &shown, transcript, width, selected);
+            // Beside the chain it shows where it fails.
+            let has_keys = app.detail.view == ViewId::Handshake;
+            if !has_keys {
+                let mut state = ListState::at(at_fault(app).unwrap_or_default());
+                Entries::new(&make, &theme)
+                    .focused(false)
+                    .render(body, buffer, &mut state);
+                return;
+            }
             Entries::new(&make, &theme).render(body, buffer, &mut messages);
         }
         _ => {
@@ -159,12 +123,12 @@ fn entries(
     selected: usize,
 ) -> Vec<Entry> {
     let theme = &app.theme;
-    let mut arrows = guide::arrows(transcript, &shown.probed.plan);
-    probe_context::attach(&mut arrows, transcript, shown.context);
+    let mut drawn = arrows(transcript, &shown.probed.plan, Zoom::Guide);
+    probe_context::attach(&mut drawn, transcript, shown.context);
     let before = app.detail.compare.then(|| app.good_probe()).flatten();
     let before = before.and_then(|good| {
         let transcript = good.result.as_ref().ok()?;
-        Some(guide::arrows(transcript, &good.plan))
+        Some(arrows(transcript, &good.plan, Zoom::Guide))
     });
     let options = diagram::Options {
         theme,
@@ -173,9 +137,9 @@ fn entries(
         before: before.as_deref(),
     };
     let width = usize::from(width);
-    let mut entries = diagram::entries(&arrows, transcript, &options, width, selected);
+    let mut entries = diagram::entries(&drawn, transcript, &options, width, selected);
     if app.detail.replay.is_none() {
-        entries.push(around(&arrows, shown, transcript, width, theme));
+        entries.push(around(&drawn, shown, transcript, width, theme));
     }
     entries
 }
@@ -196,7 +160,7 @@ fn around(
         let words = format!("endpoint {} of {}; ", shown.number + 1, shown.count);
         labels.push(
             Label::of(Role::Muted, words)
-                .and(Role::Key, "]")
+                .and(Role::Key, ">")
                 .and(Role::Muted, " shows the next"),
         );
     }
@@ -207,7 +171,7 @@ fn around(
 fn guide_of(app: &App) -> Option<Vec<Arrow>> {
     let shown = app.shown_probe()?;
     let transcript = shown.probed.result.as_ref().ok()?;
-    Some(guide::arrows(transcript, &shown.probed.plan))
+    Some(arrows(transcript, &shown.probed.plan, Zoom::Guide))
 }
 
 /// The entry of the step that fails; `None` where none does, or no handshake was run.
@@ -266,16 +230,6 @@ pub fn compare(app: &mut App) {
     }
 }
 
-/// The backend as it stands above its line: `secure-app 10.244.0.12:8443`.
-fn backend(plan: &ProbePlan) -> String {
-    let endpoint = &plan.endpoint;
-    format!(
-        "{} {}",
-        plan.service.name,
-        host_and_port(&endpoint.address, endpoint.port)
-    )
-}
-
 /// The diagram of the handshake that is shown, with its context.
 fn picture(shown: &Shown<'_>, zoom: Zoom, theme: &Theme) -> Diagram {
     let picture = match &shown.probed.result {
@@ -283,7 +237,7 @@ fn picture(shown: &Shown<'_>, zoom: Zoom, theme: &Theme) -> Diagram {
             let mut arrows = arrows(transcript, &shown.probed.plan, zoom);
             probe_context::attach(&mut arrows, transcript, shown.context);
             let notes = probe_context::notes(&arrows, transcript, shown, theme);
-            let mut picture = of_arrows(arrows, transcript, &shown.probed.plan);
+            let mut picture = of_arrows(arrows, transcript, &Story::from(&*shown.probed.plan));
             picture.footnote.extend(notes);
             picture
         }
@@ -312,7 +266,7 @@ fn nothing_yet(app: &App) -> Vec<Label> {
 
 fn not_run(probed: &Probed, why: &str) -> Diagram {
     let mut diagram = Diagram {
-        lanes: lanes(&probed.plan),
+        lanes: lanes(&Story::from(&*probed.plan)),
         ..Diagram::default()
     };
     diagram.messages.push(
@@ -330,58 +284,68 @@ fn with_count(mut diagram: Diagram, number: usize, count: usize) -> Diagram {
                 Role::Muted,
                 format!("endpoint {} of {count}, the worst first; ", number + 1),
             )
-            .and(Role::Key, "]")
+            .and(Role::Key, ">")
             .and(Role::Muted, " shows the next"),
         );
     }
     diagram
 }
 
-fn of_arrows(arrows: Vec<Arrow>, transcript: &Transcript, plan: &ProbePlan) -> Diagram {
-    Diagram {
-        lanes: lanes(plan),
-        messages: arrows.into_iter().map(|arrow| arrow.message).collect(),
-        footnote: footnote(transcript),
-    }
-}
-
 /// The arrows of a transcript.
 pub fn arrows(transcript: &Transcript, plan: &ProbePlan, zoom: Zoom) -> Vec<Arrow> {
     match zoom {
-        Zoom::Guide => guide::arrows(transcript, plan),
-        Zoom::Wire => wire::arrows(transcript),
+        Zoom::Guide => guide(transcript, &Story::from(plan)),
+        Zoom::Wire => wire(transcript),
     }
 }
 
-fn lanes(plan: &ProbePlan) -> Vec<Lane> {
-    vec![
-        Lane::new("Client", "C"),
-        Lane::new(
-            format!("NGINX Gateway Fabric ({})", plan.gateway.name),
-            "GW",
-        ),
-        Lane::new(backend(plan), "APP"),
-    ]
+/// The step that is selected, in words.
+pub fn selected_text(app: &App) -> Option<String> {
+    let shown = app.shown_probe()?;
+    let transcript = shown.probed.result.as_ref().ok()?;
+    let drawn = arrows(transcript, &shown.probed.plan, app.detail.zoom);
+    let Some(arrow) = drawn.get(selected_message(app)) else {
+        return Some(transcript.nginx.sentence.clone());
+    };
+    let message = &arrow.message;
+    let parts = [&message.label, &message.reason, &message.evidence];
+    let parts: Vec<String> = parts
+        .into_iter()
+        .filter(|part| !part.is_empty())
+        .map(Label::plain)
+        .collect();
+    Some(
+        format!("{} {}", message.number, parts.join("\n"))
+            .trim()
+            .to_owned(),
+    )
 }
 
-/// What everything came to, and by which means it was seen.
-fn footnote(transcript: &Transcript) -> Vec<Label> {
-    let nginx = &transcript.nginx;
-    let mut lines = vec![Label::of(
-        mark_of(nginx.outcome).role(),
-        nginx.sentence.clone(),
-    )];
-    if let Some(line) = &nginx.log_line {
-        lines.push(Label::of(Role::Muted, "nginx would log: ").and(Role::Evidence, line.clone()));
+/// The entry at a line of the screen, where the guide's arrows are drawn in this area.
+pub fn at(app: &App, area: Rect, y: u16) -> Option<usize> {
+    let shown = app.shown_probe()?;
+    let transcript = shown.probed.result.as_ref().ok()?;
+    if app.detail.zoom != Zoom::Guide {
+        return None;
     }
-    let mut means = vec![
-        format!("via {}", transcript.via),
-        transcript.engine.version.clone(),
-    ];
-    if let Some(tls) = &transcript.tls {
-        means.push(format!("{} {}", tls.version, tls.cipher));
-    }
-    means.push(words::micros(transcript.duration_us));
-    lines.push(Label::of(Role::Muted, means.join(" · ")));
-    lines
+    // The names of the lanes are above.
+    let body = Rect {
+        y: area.y.saturating_add(1),
+        height: area.height.saturating_sub(1),
+        ..area
+    };
+    let make = |width: u16, selected| entries(app, &shown, transcript, width, selected);
+    Entries::new(&make, &app.theme).at(y, body, &app.detail.messages)
 }
+
+/// Columns in which every arrow of the guide is drawn whole; `None` where something else is shown.
+pub fn width(app: &App) -> Option<u16> {
+    let arrows = guide_of(app)?;
+    if app.detail.zoom != Zoom::Guide || app.detail.to_scale {
+        return None;
+    }
+    u16::try_from(diagram::width(&arrows) + CURSOR).ok()
+}
+
+/// Columns at the left for the cursor, and at the right for the scroll bar.
+const CURSOR: usize = 3;

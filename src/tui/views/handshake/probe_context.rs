@@ -4,7 +4,7 @@
 use ngf_tls::transcript::Transcript;
 use ngf_ui::{Label, Mark, Role, Theme, widgets::fields::Field};
 
-use super::{Arrow, mark_of};
+use crate::diagram::{Arrow, mark_of};
 use crate::tui::state::{ProbeContextState, Shown};
 use ngf_cluster::{
     probe_context::{ClientView, LogLine, ProbeContext, Source},

@@ -34,7 +34,7 @@ pub(super) const LIST: ListInfo = ListInfo {
 
 const COLUMNS: &[Head] = &[
     head("WHEN", 12, 16),
-    head("OBJECT", 14, 30),
+    head("OBJECT", 14, 28),
     head("WHAT", 14, 60),
     head("AGO", 3, 6),
     head("DETAIL", 10, 200),

@@ -165,6 +165,16 @@ pub fn draw(app: &mut App, id: ListId, area: Rect, buffer: &mut Buffer) {
     pane.state = state;
 }
 
+/// Lines above the first row: how many there are, and the heads of the columns.
+const ABOVE: u16 = 2;
+
+/// The row at a line of the screen, where the list is drawn in this area.
+pub fn at(app: &App, id: ListId, area: Rect, y: u16) -> Option<usize> {
+    let pane = app.lists.get(&id)?;
+    let row = pane.state.offset + usize::from(y.checked_sub(area.y + ABOVE)?);
+    (row < pane.shown.len()).then_some(row)
+}
+
 /// How many there are, and by what they are filtered and sorted.
 fn summary(pane: &ListPane, info: &ListInfo) -> Label {
     let count = if pane.filter.is_empty() {

@@ -6,7 +6,7 @@ use ngf_ui::Mark;
 use super::{Head, ListInfo, Order, endpoints::result, head, path};
 use crate::tui::state::ids::ListId;
 use crate::tui::state::{
-    App,
+    App, SeenProbe,
     list::{Cell, Row, Target},
 };
 use ngf_text::host_and_port;
@@ -25,7 +25,7 @@ pub(super) const LIST: ListInfo = ListInfo {
 };
 
 const COLUMNS: &[Head] = &[
-    head("WHEN", 4, 6),
+    head("WHEN", 4, 8),
     head("ENDPOINT", 14, 48),
     head("ROUTE", 8, 40),
     head("FROM", 6, 40),
@@ -55,7 +55,7 @@ fn rows(app: &App) -> Vec<Row> {
             Row {
                 mark,
                 cells: vec![
-                    Cell::sorted(words::age(probed.at, app.now), -probed.at.as_second()),
+                    when(app, seen),
                     host_and_port(&endpoint.address, endpoint.port).into(),
                     path(&probed.plan.route).into(),
                     from.into(),
@@ -74,4 +74,15 @@ fn rows(app: &App) -> Vec<Row> {
             }
         })
         .collect()
+}
+
+/// How long ago it was; the sign of the marked one before it.
+fn when(app: &App, seen: &SeenProbe) -> Cell {
+    let age = words::age(seen.probed.at, app.now);
+    let text = if app.marked == Some(seen.number) {
+        format!("= {age}")
+    } else {
+        age
+    };
+    Cell::sorted(text, -seen.probed.at.as_second())
 }

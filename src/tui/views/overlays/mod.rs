@@ -1,6 +1,7 @@
 //! What lies over the panes.
 
 mod explain;
+mod export;
 mod fix;
 mod question;
 mod way;
@@ -35,6 +36,7 @@ pub(super) fn draw(app: &mut App, area: Rect, buffer: &mut Buffer) -> Option<Pos
             (&palette).render(area, buffer, state);
             cursor = Some(palette.cursor(area, state));
         }
+        Overlay::Export(list) => export::draw(app, list, area, buffer),
         Overlay::Via(list) => way::draw(app, list, area, buffer),
         Overlay::Question(asked) => question::draw(asked, &app.theme, area, buffer),
         Overlay::Explain(code, scroll) => explain::draw(*code, scroll, &app.theme, area, buffer),

@@ -13,12 +13,11 @@ use ngf_tls::{
 };
 use ngf_ui::{Label, Mark, widgets::sequence::Message};
 
-use super::{Arrow, BACKEND, CLIENT, GATEWAY, wire};
-use ngf_core::diagnosis::plan::ProbePlan;
+use super::{Arrow, BACKEND, CLIENT, GATEWAY, Story, wire};
 
 /// The eleven arrows.
-pub(super) fn arrows(transcript: &Transcript, plan: &ProbePlan) -> Vec<Arrow> {
-    let guide = Guide { transcript, plan };
+pub(super) fn arrows(transcript: &Transcript, story: &Story) -> Vec<Arrow> {
+    let guide = Guide { transcript, story };
     vec![
         guide.request(),
         guide.connection(),
@@ -36,17 +35,17 @@ pub(super) fn arrows(transcript: &Transcript, plan: &ProbePlan) -> Vec<Arrow> {
 
 struct Guide<'a> {
     transcript: &'a Transcript,
-    plan: &'a ProbePlan,
+    story: &'a Story,
 }
 
 impl<'a> Guide<'a> {
     fn request(&self) -> Arrow {
-        let request = format!("GET http://{}{}", self.plan.host, self.plan.path);
+        let request = format!("GET http://{}{}", self.story.host, self.story.path);
         arrow(1, CLIENT, GATEWAY, format!("Request · {request}")).short(request)
     }
 
     fn connection(&self) -> Arrow {
-        let scheme = if self.plan.tls.is_some() {
+        let scheme = if self.story.tls.is_some() {
             "HTTPS"
         } else {
             "HTTP"
@@ -72,11 +71,11 @@ impl<'a> Guide<'a> {
 
     fn client_hello(&self) -> Arrow {
         let step = self.tls("ClientHello", Direction::Sent);
-        let label = match &self.plan.tls {
+        let label = match &self.story.tls {
             None => "start TLS handshake · never: no BackendTLSPolicy takes effect".to_owned(),
             Some(tls) => format!("start TLS handshake · SNI {}", tls.hostname),
         };
-        let short = match &self.plan.tls {
+        let short = match &self.story.tls {
             None => "no TLS: no BackendTLSPolicy takes effect".to_owned(),
             Some(tls) => format!("ClientHello, SNI {}", tls.hostname),
         };
@@ -131,7 +130,7 @@ impl<'a> Guide<'a> {
         let client = &self.transcript.client_certificate;
         let step = self.tls("Certificate", Direction::Sent);
         let secret = self
-            .plan
+            .story
             .tls
             .as_ref()
             .and_then(|tls| tls.client_certificate.as_ref());
@@ -187,7 +186,7 @@ impl<'a> Guide<'a> {
                 Mark::Warning,
             ),
             () if client.accepted == Some(true) => (
-                "validate client certificate · the backend took it".to_owned(),
+                "validate client certificate · the backend accepted it".to_owned(),
                 Mark::Ok,
             ),
             () => (
@@ -245,11 +244,11 @@ impl<'a> Guide<'a> {
                     && [tls::VERIFY_CERTIFICATE, tls::VERIFY_NAME].contains(&step.name.as_str())
             })
             .collect();
-        let label = match &self.plan.tls {
+        let label = match &self.story.tls {
             Some(tls) => format!("validate backend certificate with {}", tls.trust),
             None => "validate backend certificate".to_owned(),
         };
-        let short = match &self.plan.tls {
+        let short = match &self.story.tls {
             Some(tls) => format!("verifies the backend by {}", tls.trust),
             None => "verifies no backend certificate".to_owned(),
         };
@@ -277,6 +276,7 @@ impl<'a> Guide<'a> {
         };
         if self.closes_after_verify() {
             // TLS itself goes through: nginx judges only then, and sends no request.
+            let label = format!("{label}; nginx then closes the connection");
             return arrow(9, BACKEND, GATEWAY, label)
                 .short("TLS finishes; nginx then closes the connection")
                 .happened(finished);
@@ -293,7 +293,7 @@ impl<'a> Guide<'a> {
     fn answer(&self) -> Arrow {
         let response = self.find(|step| step.name == http::RESPONSE);
         let request = self.find(|step| step.name == http::REQUEST);
-        let scheme = if self.plan.tls.is_some() {
+        let scheme = if self.story.tls.is_some() {
             "HTTPS"
         } else {
             "HTTP"

@@ -1,4 +1,4 @@
-//! The chain unfolded: both directions as boxes side by side, every link with its words.
+//! The chain as a picture: both directions as boxes side by side, every link with its words.
 
 use ngf_ui::{
     Label, Mark, Role,
@@ -8,11 +8,10 @@ use ngf_ui::{
     },
 };
 
-use super::chain::mark_of;
-use ngf_core::diagnosis::chain::{ChainBox, ChainPicture, Column, Detail, Link};
+use ngf_core::diagnosis::chain::{ChainBox, ChainPicture, Column, Detail, Link, Trust};
 
 /// All of it.
-pub(super) fn argument(picture: &ChainPicture) -> Argument {
+pub fn argument(picture: &ChainPicture) -> Argument {
     let title = Label::of(Role::Muted, picture.title.clone());
     let notes = picture.notes.iter();
     let notes = notes.map(|note| Label::of(Role::Muted, note.clone()));
@@ -78,4 +77,13 @@ fn validity(not_before: i64, not_after: i64, now: i64, text: &str) -> Bar {
         _ => Mark::Ok,
     };
     Bar::new(left.clamp(0.0, 1.0), mark, text.to_owned())
+}
+
+/// The sign of what is known of a link.
+pub fn mark_of(trust: &Trust) -> Mark {
+    match trust {
+        Trust::Verified => Mark::Ok,
+        Trust::Broken(_) => Mark::Failed,
+        Trust::Unknown(_) => Mark::Unknown,
+    }
 }
