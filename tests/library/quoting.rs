@@ -11,7 +11,7 @@ use std::{
 
 use crate::support::{
     has_peer,
-    hostile::{HOSTILE, Ran, Shell, attacked, texts},
+    hostile::{Attacked, HOSTILE, Ran, Shell, attack, attacked, texts},
     ngf_tui,
     scenario::{self, Scenario},
 };
@@ -88,7 +88,20 @@ fn no_name_in_a_scenario_runs_in_a_command() {
     let shell = Shell::new();
     let (mut wrong, mut refused, mut passed_on) = (Vec::new(), 0, 0);
     let mut ran: BTreeMap<(String, &str), Vec<String>> = BTreeMap::new();
-    for attacked in attacked() {
+    // These names may be any text, so that a command passes each payload on.
+    let of_any_text = [
+        ("c5-class-does-not-exist", "nginx"),
+        ("r16-section-misspelt", "http"),
+    ];
+    let each = of_any_text.iter().flat_map(|(scenario, name)| {
+        // Control characters are taken out before.
+        let payloads = HOSTILE
+            .iter()
+            .filter(|payload| !payload.contains(char::is_control));
+        payloads.map(|payload| attack(scenario, name, payload))
+    });
+    let each: Vec<Attacked> = each.collect();
+    for attacked in attacked().iter().chain(&each) {
         for finding in &attacked.diagnosis.findings {
             let Some(remedy) = &finding.remedy else {
                 continue;

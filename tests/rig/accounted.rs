@@ -48,6 +48,10 @@ const ELSEWHERE: &[(&str, &str)] = &[
         "NGF sends its requests to a server of its own that answers 500: nginx opens no connection to the backend; what a policy makes of it is broken for real for NGF-R5",
     ),
     (
+        "NGF-L7",
+        "NGF refuses the listener, and nginx never hears of it",
+    ),
+    (
         "NGF-R6",
         "it says what happens, HTTP/2 over TLS, and nothing breaks by it; Debian's nginx cannot speak HTTP/2 by proxy_pass",
     ),

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use jiff::Timestamp;
 use ngf_core::{
-    diagnosis::{Diagnosis, Evidence, ngf::frontend::frontend_bundle_file},
+    diagnosis::{Diagnosis, Evidence, Severity, ngf::frontend::frontend_bundle_file},
     logs::Role,
     model::{kind::Kind, object::ObjectRef},
 };
@@ -18,7 +18,7 @@ use super::{
 };
 
 /// The codes that are broken here.
-pub(crate) const TOLD: &[&str] = &["NGF-L2", "NGF-L4"];
+pub(crate) const TOLD: &[&str] = &["NGF-L2", "NGF-L4", "NGF-L5", "NGF-L6"];
 
 /// A listener that demands client certificates, with the file of their CA.
 fn listener(port: u16, bundle: &str) -> String {
@@ -116,4 +116,88 @@ fn the_ca_of_an_opaque_secret_is_a_file_that_nginx_misses() {
     let diagnosis = Diagnosis::of(&snapshot, &evidence, Timestamp::now());
     let codes: Vec<_> = diagnosis.findings.iter().map(|found| found.code).collect();
     assert_eq!(codes, ["NGF-L2", "NGF-D1"], "{emerg}");
+}
+
+/// What curl says of a request to a host name at the port, where it trusts that CA.
+fn curl(port: u16, host: &str, ca: &str) -> String {
+    let output = Command::new("curl")
+        .args(["--silent", "--show-error", "--max-time", "30"])
+        .args(["--cacert", ca, "--resolve"])
+        .arg(format!("{host}:{port}:127.0.0.1"))
+        .arg(format!("https://{host}:{port}/"))
+        .output()
+        .expect("curl runs");
+    String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned()
+}
+
+/// A listener with these certificates, as NGF renders it, and the file with the CA of its clients.
+fn presents(certificates: &Certificates, chains: &[&[&str]]) -> (nginx::Process, u16, String) {
+    let mut files = Vec::new();
+    let mut lines = String::new();
+    for chain in chains {
+        let name = chain[0];
+        let chain: String = chain
+            .iter()
+            .map(|one| certificates[*one].certificate_pem())
+            .collect();
+        files.push((format!("{name}.pem"), chain + &certificates[name].key_pem()));
+        lines += &format!("ssl_certificate DIR/{name}.pem; ssl_certificate_key DIR/{name}.pem;\n");
+    }
+    files.push(("ca.crt".to_owned(), certificates["ca"].certificate_pem()));
+    let files: Vec<(&str, String)> = files
+        .iter()
+        .map(|(name, content)| (name.as_str(), content.clone()))
+        .collect();
+    let port = nginx::free_port();
+    let server = format!(
+        "server {{ listen 127.0.0.1:{port} ssl; {lines} location / {{ return 200 hello; }} }}"
+    );
+    let process = nginx::nginx(port, &files, &Configuration::http(server));
+    let ca = process.file("ca.crt");
+    (process, port, ca)
+}
+
+#[test]
+fn of_two_certificates_of_one_type_of_key_nginx_presents_the_last() {
+    if !support::has_peer("nginx") || !support::has_peer("curl") {
+        return;
+    }
+    let now = Timestamp::now();
+    let name = "l5-two-certificates-for-two-names";
+    let (snapshot, certificates) = changed(name, Change::default(), now);
+    let (_nginx, port, ca) = presents(&certificates, &[&["web"], &["other"]]);
+    assert_eq!(curl(port, "shop.example.com", &ca), "hello");
+    let said = curl(port, "cafe.example.com", &ca);
+    assert!(said.contains("(60)"), "{said}");
+    let diagnosis = Diagnosis::of(&snapshot, &Evidence::none(), now);
+    let title = &diagnosis.findings[0].title;
+    assert!(title.contains("is not for cafe.example.com"), "{title}");
+}
+
+#[test]
+fn clients_that_know_the_root_alone_refuse_a_chain_without_its_intermediate() {
+    if !support::has_peer("nginx") || !support::has_peer("curl") {
+        return;
+    }
+    for (name, chain, expected) in [
+        ("l6-intermediate-missing", &["web"][..], "(60)"),
+        (
+            "l6-near-miss-with-its-intermediate",
+            &["web", "inter"],
+            "hello",
+        ),
+        ("l6-chain-out-of-order", &["web", "ca", "inter"], "hello"),
+    ] {
+        let now = Timestamp::now();
+        let (snapshot, certificates) = changed(name, Change::default(), now);
+        let (_nginx, port, ca) = presents(&certificates, &[chain]);
+        let said = curl(port, "cafe.example.com", &ca);
+        assert!(said.contains(expected), "{name}: {said}");
+        let diagnosis = Diagnosis::of(&snapshot, &Evidence::none(), now);
+        let is_warned = diagnosis
+            .findings
+            .iter()
+            .any(|found| found.code == "NGF-L6" && found.severity == Severity::Warning);
+        assert_eq!(is_warned, expected == "(60)", "{name}");
+    }
 }

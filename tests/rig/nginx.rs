@@ -113,6 +113,11 @@ fn stream_module() -> String {
 }
 
 impl Process {
+    /// The path of a file that it was given.
+    pub(crate) fn file(&self, name: &str) -> String {
+        self.folder.path().join(name).display().to_string()
+    }
+
     /// What it has written to its error log.
     pub(crate) fn error_log(&self) -> String {
         let path = self.folder.path().join("error.log");

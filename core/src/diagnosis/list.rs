@@ -34,6 +34,9 @@ macro_rules! for_every_rule {
             L2 in listener;
             L3 in listener;
             L4 in listener;
+            L5 in listener_certificate;
+            L6 in listener_certificate;
+            L7 in listener_certificate;
             P1 in policy::unused;
             P2 in policy::invalid;
             P3 in policy::invalid;

@@ -6,8 +6,8 @@ use super::{
     list::for_every_rule,
     rules::{
         api_server, cert_manager, client_certificate, condition, expected, expiry, handshake,
-        isolated, knowledge, listener, logs, manifest, nginx_config, policy, port, presented,
-        route, served,
+        isolated, knowledge, listener, listener_certificate, logs, manifest, nginx_config, policy,
+        port, presented, route, served,
     },
 };
 

@@ -11,6 +11,7 @@ pub(super) mod handshake;
 pub(super) mod isolated;
 pub(super) mod knowledge;
 pub(super) mod listener;
+pub(super) mod listener_certificate;
 pub(super) mod logs;
 pub(super) mod manifest;
 pub(super) mod nginx_config;

@@ -160,6 +160,7 @@ pub(in crate::diagnosis) const M1: Rule = Rule {
         Code::G3,
         Code::G5,
         Code::G9,
+        Code::L7,
         Code::P6,
         Code::E1,
         Code::E3,

@@ -403,7 +403,7 @@ pub(in crate::diagnosis) const M10: Rule = Rule {
     title: "cert-manager has not written a Secret yet that traffic depends on",
     explanation: "The Certificate is being issued for the first time. NGF says that the Secret does not exist, and recovers when it appears.",
     remedy: "Wait; where it takes longer than a minute, follow the CertificateRequest.",
-    causes: &[Code::G3, Code::P6, Code::S3],
+    causes: &[Code::G3, Code::L7, Code::P6, Code::S3],
     needs: &[Need::Paths, Need::Certificates, Need::CertManager],
     check: |context, findings| {
         for (certificate, users) in certificates_in_use(context) {
