@@ -29,6 +29,7 @@
 //! ```
 
 pub mod capture;
+pub mod client;
 mod demand;
 pub mod dial;
 pub mod engine;

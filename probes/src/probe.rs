@@ -36,6 +36,9 @@ pub enum ProbeError {
     /// The request cannot be sent as it is.
     #[error(transparent)]
     Request(#[from] BadRequest),
+    /// The gateway's client cannot be run with what it was given.
+    #[error("{0}")]
+    Client(String),
     /// The transport failed, and not the backend.
     #[error("the transport to the backend failed: {0}")]
     Transport(String),

@@ -50,6 +50,7 @@ pub fn ask(question: &StrictQuestion<'_>) -> Option<SecondOpinion> {
     let leaf = question.presented.first()?;
     let provider = ring::default_provider();
     let refusals = refusals(question, leaf, &provider);
+    let refusals: Vec<String> = refusals.into_iter().map(|one| one.words).collect();
     let reason = if refusals.is_empty() {
         format!(
             "the chain ends in a CA of {}, and the certificate is for {}",
@@ -68,12 +69,32 @@ pub fn ask(question: &StrictQuestion<'_>) -> Option<SecondOpinion> {
     })
 }
 
+/// A reason for which rustls would end the handshake.
+pub(crate) struct Refusal {
+    /// No CA that is trusted signed the chain; all else may be well.
+    pub(crate) unknown_issuer: bool,
+    /// In words.
+    pub(crate) words: String,
+}
+
+/// Everything for which rustls would end the handshake; nothing where it would accept the certificate.
+pub(crate) fn refusals_of(question: &StrictQuestion<'_>) -> Vec<Refusal> {
+    let leaf = question.presented.first();
+    leaf.map_or_else(Vec::new, |leaf| {
+        refusals(question, leaf, &ring::default_provider())
+    })
+}
+
 /// Everything for which rustls would end the handshake, in the order in which it would look.
 fn refusals(
     question: &StrictQuestion<'_>,
     leaf: &CertificateFacts,
     provider: &CryptoProvider,
-) -> Vec<String> {
+) -> Vec<Refusal> {
+    let refusal = |words: String| Refusal {
+        unknown_issuer: false,
+        words,
+    };
     let certificates: Vec<CertificateDer<'_>> = question
         .presented
         .iter()
@@ -81,7 +102,7 @@ fn refusals(
         .collect();
     let parsed = match ParsedCertificate::try_from(&certificates[0]) {
         Ok(parsed) => parsed,
-        Err(error) => return vec![in_words(&error, question, leaf)],
+        Err(error) => return vec![refusal(in_words(&error, question, leaf))],
     };
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(
@@ -107,10 +128,14 @@ fn refusals(
             question.name
         )),
     };
-    let chain = chain.err().map(|error| in_words(&error, question, leaf));
+    let chain = chain.err().map(|error| Refusal {
+        unknown_issuer: error == Error::InvalidCertificate(CertificateError::UnknownIssuer),
+        words: in_words(&error, question, leaf),
+    });
     let key = is_key_refused(&parsed, leaf, provider)
         .then(|| format!("it makes no handshake with a key of type {}", leaf.key));
-    chain.into_iter().chain(name).chain(key).collect()
+    let others = name.into_iter().chain(key).map(refusal);
+    chain.into_iter().chain(others).collect()
 }
 
 /// The name as rustls takes it: an IPv6 address without brackets.

@@ -8,6 +8,7 @@ mod alerting_backend;
 mod any_bytes;
 mod capture;
 mod certificates;
+mod client;
 mod client_certificate;
 mod configuration;
 mod hostile_peers;

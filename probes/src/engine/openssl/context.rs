@@ -267,17 +267,7 @@ fn trust(
     builder: &mut SslContextBuilder,
     trust: &Trust,
 ) -> Result<(String, Vec<X509>), ConfigError> {
-    let (pem, origin) = match trust {
-        Trust::Bundle { pem, origin } => (pem.clone(), sanitize::line(origin, 200)),
-        Trust::System => system_bundle()?,
-    };
-    let certificates = ffi::read_ca_certificates(&pem).map_err(|errors| {
-        emerg(
-            &format!("cannot load certificate \"{origin}\": PEM_read_bio_X509_AUX() failed"),
-            &errors,
-            &format!("{origin} holds no CA certificate that can be read"),
-        )
-    })?;
+    let (origin, certificates) = roots(trust)?;
     for certificate in &certificates {
         builder
             .cert_store_mut()
@@ -290,6 +280,22 @@ fn trust(
                 )
             })?;
     }
+    Ok((origin, certificates))
+}
+
+/// The certificates of whom is trusted, and where they come from.
+pub(crate) fn roots(trust: &Trust) -> Result<(String, Vec<X509>), ConfigError> {
+    let (pem, origin) = match trust {
+        Trust::Bundle { pem, origin } => (pem.clone(), sanitize::line(origin, 200)),
+        Trust::System => system_bundle()?,
+    };
+    let certificates = ffi::read_ca_certificates(&pem).map_err(|errors| {
+        emerg(
+            &format!("cannot load certificate \"{origin}\": PEM_read_bio_X509_AUX() failed"),
+            &errors,
+            &format!("{origin} holds no CA certificate that can be read"),
+        )
+    })?;
     Ok((origin, certificates))
 }
 

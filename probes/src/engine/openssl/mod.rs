@@ -6,5 +6,6 @@ mod context;
 pub mod failure;
 mod session;
 
+pub(crate) use context::roots;
 pub use context::{ConfigError, Prepared, prepare, prepare_with};
 pub use session::{HandshakeEnd, Session};
