@@ -1,51 +1,39 @@
 //! What stands beside a probe, so that one screen holds it all: what the gateway's client gets by the
 //! whole path, and what the application and the data plane logged at that moment.
 
+mod client;
 mod compare;
 mod names;
 
-use std::{collections::BTreeSet, net::IpAddr, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, net::IpAddr, time::Duration};
 
 use futures::future::join_all;
 use jiff::Timestamp;
-use ngf_probes::{
-    dial::{Dial, Direct},
-    probe,
-    spec::{HttpSpec, ProbeSpec, TlsSpec, Trust},
-};
+use ngf_probes::spec::ClientIdentity;
 use ngf_text::sanitize;
-use ngf_tls::{
-    protocol::Protocol,
-    transcript::{Outcome, Transcript},
-};
+use ngf_tls::transcript::Transcript;
 use serde::Serialize;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
+pub use client::{ClientView, client_view};
 pub use compare::compare;
-use compare::headline;
 pub use names::NameView;
 
 use crate::{
     LogOptions,
-    transport::{Exec, PortForward, Transports, Via},
+    transport::{Exec, Transports},
 };
 use ngf_core::{
     data_plane::CONTAINER,
-    diagnosis::{
-        ngf::{Running, frontend},
-        plan::ProbePlan,
-    },
-    logs,
-    model::{kind::Kind, kinds::Listener, object::ObjectRef},
+    diagnosis::plan::ProbePlan,
+    logs::{self, Decoded, Role, What},
+    model::object::ObjectRef,
 };
 use ngf_text::{host_and_port, in_words};
 
 /// With more probes than this at a time, logs are not read and the gateway is not asked beside each.
 pub const MOST_PROBES: usize = 4;
-/// How long an address of the Gateway may take to answer before another way is tried: many are not
-/// reachable from where people sit.
-const CONNECT: Duration = Duration::from_secs(2);
 /// How long a log may take to hold what was just written.
 const FLUSH: [Duration; 3] = [
     Duration::from_millis(150),
@@ -83,24 +71,6 @@ pub struct ProbeContext {
     pub names: Vec<NameView>,
     /// What could not be had, and why, a sentence each.
     pub missing: Vec<String>,
-}
-
-/// A request to the Gateway's listener, as one of its clients would send it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct ClientView {
-    /// Where it was sent: `http://10.96.3.4:80/`, Host as the route has it.
-    pub request: String,
-    /// How the bytes went.
-    pub via: String,
-    /// The status; `None` where no answer came.
-    pub status: Option<u16>,
-    /// The title of the answer, where it is HTML, or its first line; or what came instead.
-    pub answer: String,
-    /// The answer's first bytes.
-    #[serde(skip)]
-    pub body: String,
-    /// How it stands to what the probe says, in a sentence.
-    pub sentence: String,
 }
 
 /// Whose log a line is of.
@@ -157,14 +127,8 @@ pub async fn probe_context(
         }
     }
     let began = Timestamp::now();
-    match client_view(transports, plan, asked).await {
-        Ok(mut view) => {
-            view.sentence = match closes_without_answer(transports, plan) {
-                Some(why) if view.status.is_none() => why,
-                _ => compare(&view, transcript),
-            };
-            context.client = Some(view);
-        }
+    match client_view(transports, plan, asked, transcript).await {
+        Ok(view) => context.client = Some(view),
         Err(why) => {
             let why = format!("what the gateway's client gets: {why}");
             context.missing.push(why);
@@ -205,180 +169,12 @@ pub struct Asked<'a> {
     pub exec: Option<&'a Exec>,
     /// Look up the Service's name, too.
     pub service_names: bool,
+    /// The client certificate that is presented to the listener, where it asks for one.
+    pub identity: Option<&'a ClientIdentity>,
     /// Bound on each phase of the client's request.
     pub timeout: Duration,
     /// Ends it.
     pub cancel: &'a CancellationToken,
-}
-
-/// Asks as a client of the Gateway would: at the address of its status, or at `address`, or, where
-/// that cannot be reached, through port-forward to the data plane. `None` where a route has no
-/// listener to ask.
-pub async fn client_view(
-    transports: &Transports,
-    plan: &ProbePlan,
-    asked: &Asked<'_>,
-) -> Result<ClientView, String> {
-    let Asked {
-        address,
-        elsewhere,
-        timeout,
-        cancel,
-        ..
-    } = *asked;
-    if plan.route.kind == Kind::GRPCRoute {
-        return Err(
-            "not asked: a client of a GRPCRoute speaks HTTP/2, and an HTTP/1.1 request would prove nothing"
-                .to_owned(),
-        );
-    }
-    let listener = listener(transports, plan).ok_or("no listener of it is known")?;
-    let tls = match listener.protocol.as_str() {
-        "HTTP" => None,
-        "HTTPS" => Some(TlsSpec {
-            server_name: plan.host.clone(),
-            // What a client thinks of the listener's certificate is not asked here.
-            trust: Trust::System,
-            client_identity: None,
-            verify_depth: 4,
-            at: None,
-        }),
-        other => return Err(format!("listener {} speaks {other}", listener.name)),
-    };
-    let place = place(transports, plan, listener, address);
-    // Through the data plane it can be asked before it has an address.
-    let has_address = place.is_some();
-    let (host, port) = place.unwrap_or_else(|| ("localhost".to_owned(), listener.port));
-    let spec = |timeout| ProbeSpec {
-        host: host.clone(),
-        port,
-        tls: tls.clone(),
-        http: HttpSpec {
-            method: "GET".to_owned(),
-            host: plan.host.clone(),
-            // Not marked as a probe's: what nginx makes of it is evidence.
-            path: plan.path.clone(),
-        },
-        protocol: Protocol::Http1,
-        timeout,
-    };
-    let scheme = if tls.is_some() { "https" } else { "http" };
-    let request = sanitize::line(
-        &format!("{scheme}://{}{}", host_and_port(&host, port), plan.path),
-        300,
-    );
-    let ask = async |dial: Arc<dyn Dial>, timeout| match probe(&spec(timeout), &*dial, cancel).await
-    {
-        Ok(transcript) if reached(&transcript) => Ok(transcript),
-        Ok(transcript) => Err(transcript.nginx.sentence),
-        Err(error) => Err(in_words(&error)),
-    };
-    // An address that somebody names is meant; one of the status may be behind a firewall.
-    let patience = if address.is_some() {
-        timeout
-    } else {
-        timeout.min(CONNECT)
-    };
-    let direct = match elsewhere {
-        Some(why) => Err(why.to_owned()),
-        None if has_address => ask(Arc::new(Direct), patience).await,
-        None => Err("the Gateway's status holds no address".to_owned()),
-    };
-    let (transcript, via) = match direct {
-        Ok(transcript) => (transcript, "direct".to_owned()),
-        Err(why) if address.is_some() => return Err(format!("{request}: {why}")),
-        Err(why) => {
-            let forward = forward(transports, plan).await;
-            let forward = forward.map_err(|other| format!("{request}: {why}; {other}"))?;
-            let via = forward.via().to_owned();
-            match ask(Arc::new(forward), timeout).await {
-                Ok(transcript) => (transcript, via),
-                Err(other) => return Err(format!("{request}: {why}; by {via}: {other}")),
-            }
-        }
-    };
-    Ok(view(request, via, &transcript))
-}
-
-/// Something came from the other side.
-fn reached(transcript: &Transcript) -> bool {
-    match transcript.nginx.outcome {
-        Outcome::ConnectError => false,
-        Outcome::Timeout => transcript.address.is_some(),
-        _ => true,
-    }
-}
-
-fn view(request: String, via: String, transcript: &Transcript) -> ClientView {
-    let answer = match &transcript.http {
-        Some(http) => headline(&http.body),
-        None => transcript.nginx.sentence.clone(),
-    };
-    ClientView {
-        request,
-        via,
-        status: transcript.http.as_ref().map(|http| http.status),
-        answer,
-        body: transcript
-            .http
-            .as_ref()
-            .map_or_else(String::new, |http| http.body.clone()),
-        sentence: String::new(),
-    }
-}
-
-/// Why a client without a certificate gets no answer from the listener: frontend TLS demands one, and NGF
-/// renders `return 444` for clients that have none.
-fn closes_without_answer(transports: &Transports, plan: &ProbePlan) -> Option<String> {
-    let snapshot = transports.snapshot();
-    let listener = listener(transports, plan).filter(|listener| listener.protocol == "HTTPS")?;
-    let gateway = snapshot.gateways.get(&plan.gateway)?;
-    let release = Running::of(snapshot).release;
-    let demand = frontend::demand(snapshot, release, gateway, listener.port)?;
-    (!demand.insecure).then(|| {
-        let cas = demand.cas.iter().map(|ca| ca.label.as_str());
-        format!(
-            "listener {} demands a client certificate ({}), and this request has none: the gateway closes the connection without an answer (444), which says nothing about the backend",
-            listener.name,
-            cas.collect::<Vec<_>>().join(", ")
-        )
-    })
-}
-
-fn listener<'a>(transports: &'a Transports, plan: &ProbePlan) -> Option<&'a Listener> {
-    let (owner, name) = plan.listener.as_ref()?;
-    let snapshot = transports.snapshot();
-    let gateways = snapshot.gateways.get(owner);
-    let listeners = gateways
-        .map(|gateway| &gateway.spec.listeners)
-        .or_else(|| {
-            snapshot
-                .listener_sets
-                .get(owner)
-                .map(|set| &set.spec.listeners)
-        })?;
-    listeners.iter().find(|listener| listener.name == *name)
-}
-
-fn place(
-    transports: &Transports,
-    plan: &ProbePlan,
-    listener: &Listener,
-    address: Option<&Address>,
-) -> Option<(String, u16)> {
-    if let Some(address) = address {
-        return Some((address.host.clone(), address.port.unwrap_or(listener.port)));
-    }
-    let gateway = transports.snapshot().gateways.get(&plan.gateway)?;
-    let known = gateway.spec.addresses.first()?;
-    Some((known.clone(), listener.port))
-}
-
-async fn forward(transports: &Transports, plan: &ProbePlan) -> Result<PortForward, String> {
-    let pod = transports.data_plane_pod(&plan.gateway, None)?;
-    let namespace = &plan.gateway.namespace;
-    transports.allowed(Via::PortForward, namespace).await?;
-    Ok(PortForward::new(transports.cluster(), &pod.pod))
 }
 
 /// Reads what the application's pod, or where `of_data_plane` names any the data plane's, logged since
@@ -456,24 +252,57 @@ async fn read(
             Source::Application => {
                 seen_from.is_none_or(|ip| logs::names_address(line, &ip.to_string()))
             }
-            Source::DataPlane => line.contains(&upstream),
+            Source::DataPlane => line.contains(&upstream) || may_be_of_client(line),
         };
         if !belongs {
             return None;
         }
-        let decoded = logs::decode(line)?;
-        if decoded.is_of_backend() != (*source == Source::Application) {
-            return None;
-        }
+        let (step, means) = match (logs::decode(line), source) {
+            (Some(decoded), Source::Application) if decoded.is_of_backend() => {
+                (decoded.step(), decoded.means())
+            }
+            (Some(decoded), Source::DataPlane) if !decoded.is_of_backend() => {
+                (decoded.step(), decoded.means())
+            }
+            // What a data plane writes of its own clients is about the listener, and explains no step of the probe.
+            (Some(decoded), Source::DataPlane) if is_of_client(&decoded, &plan.host) => {
+                (None, decoded.means_in(Role::DataPlane))
+            }
+            (None, Source::DataPlane) if is_closed_without_answer(line) => (
+                None,
+                "the listener closed a client's connection without an answer (444)".to_owned(),
+            ),
+            _ => return None,
+        };
         Some(LogLine {
             source: *source,
             from: format!("{pod} ({container})"),
             line: sanitize::line(line, 400),
-            step: decoded.step(),
-            means: Some(decoded.means()),
+            step,
+            means: Some(means),
         })
     });
     let mut found: Vec<_> = found.collect();
     found.drain(..found.len().saturating_sub(LINES));
     Ok(found)
+}
+
+/// Whether a line of the data plane may be about a client of the gateway and its certificate.
+fn may_be_of_client(line: &str) -> bool {
+    line.contains("SSL certificate") || is_closed_without_answer(line)
+}
+
+/// Whether nginx says that it did not accept a client's certificate, or its absence, for that host.
+fn is_of_client(decoded: &Decoded, host: &str) -> bool {
+    let about = &decoded.request;
+    let is_refusal = matches!(
+        decoded.what,
+        What::ClientRefused { .. } | What::NoClientCertificate
+    );
+    is_refusal && about.upstream.is_none() && about.host.as_deref().is_none_or(|said| said == host)
+}
+
+/// A line of nginx's access log in its usual format with status 444.
+fn is_closed_without_answer(line: &str) -> bool {
+    line.contains("\" 444 ")
 }

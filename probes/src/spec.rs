@@ -150,6 +150,13 @@ pub enum Trust {
         /// Where it comes from, for messages.
         origin: String,
     },
+    /// Certificates in DER, with the words that name their origin.
+    Certificates {
+        /// One each.
+        der: Vec<Vec<u8>>,
+        /// Where they come from, for messages.
+        origin: String,
+    },
     /// The CA file of the system that the probe runs on (`wellKnownCACertificates: System`).
     System,
 }

@@ -23,6 +23,12 @@ impl Scenario {
         let configures = |change: &Change| matches!(change, Change::Extra(objects) if objects.contains("kind: NginxProxy"));
         self.changes.iter().any(configures)
     }
+
+    /// The Secret with the certificate of a client that the Gateway lets in, where it verifies its clients.
+    pub fn client_secret(&self) -> Option<&'static str> {
+        let issues = |change: &Change| matches!(change, Change::Extra(objects) if objects.contains("secretName: alice"));
+        self.changes.iter().any(issues).then_some("alice")
+    }
 }
 
 impl fmt::Debug for Scenario {
@@ -294,6 +300,27 @@ pub static SCENARIOS: &[Scenario] = &[
                 kind: "ConfigMap",
                 name: "secure-config",
                 patch: r#"{"data": {"app.conf": "server {\n  listen 8443 ssl;\n\n  server_name secure-app.example.com;\n\n  default_type text/plain;\n\n  ssl_certificate /etc/nginx/ssl/secret/tls.crt;\n  ssl_certificate_key /etc/nginx/ssl/secret/tls.key;\n  ssl_client_certificate /etc/nginx/ssl/secret/ca.crt;\n  ssl_verify_client on;\n\n  access_log /var/log/nginx/access.log ssl_log;\n\n  location / {\n    return 200 \"hello from pod secure-app\\n\";\n  }\n}\n\nserver {\n  listen 8443 ssl;\n\n  server_name backend.example.com;\n\n  default_type text/plain;\n\n  ssl_certificate /etc/nginx/ssl/secret/tls.crt;\n  ssl_certificate_key /etc/nginx/ssl/secret/tls.key;\n  ssl_client_certificate /etc/nginx/ssl/secret/ca.crt;\n  ssl_verify_client on;\n\n  access_log /var/log/nginx/access.log ssl_log;\n\n  location / {\n    return 200 \"hello from the other server\\n\";\n  }\n}"}}"#,
+            },
+        ],
+    },
+    Scenario {
+        name: "frontend-mtls",
+        title: "The Gateway verifies its own clients, too",
+        shows: "200 for clients with a certificate of LocalCA, such as the one in Secret alice; others get no \
+                answer: nginx logs client sent no required SSL certificate, and status 444",
+        differs: "the Gateway has one listener, https, with the certificate in Secret web-tls; \
+                  spec.tls.frontend demands client certificates of the CA in that Secret's ca.crt",
+        changes: &[
+            Change::Extra(include_str!("objects/manifests/frontend-mtls.yaml")),
+            Change::Patch {
+                kind: "Gateway",
+                name: "gateway",
+                patch: r#"{"spec": {"listeners": [{"name": "https", "port": 443, "protocol": "HTTPS", "hostname": "secure-app.example.com", "tls": {"mode": "Terminate", "certificateRefs": [{"group": "", "kind": "Secret", "name": "web-tls"}]}}], "tls": {"frontend": {"default": {"validation": {"mode": "AllowValidOnly", "caCertificateRefs": [{"group": "", "kind": "Secret", "name": "web-tls"}]}}}}}}"#,
+            },
+            Change::Patch {
+                kind: "HTTPRoute",
+                name: "secure-app",
+                patch: r#"{"spec": {"parentRefs": [{"name": "gateway", "sectionName": "https"}]}}"#,
             },
         ],
     },

@@ -60,14 +60,10 @@ pub fn spec(args: &ProbeArgs, address: &str, server_name: &str) -> Result<ProbeS
         },
         None => Trust::System,
     };
-    let client_identity = match (&args.cert, &args.key) {
-        (Some(cert), Some(key)) => Some(ClientIdentity {
-            certificate_pem: read("--cert", cert)?.to_vec(),
-            key_pem: read("--key", key)?,
-            origin: format!("file {}", cert.display()),
-        }),
-        _ => None,
-    };
+    let client_identity = identity(
+        ("--cert", args.cert.as_deref()),
+        ("--key", args.key.as_deref()),
+    )?;
     Ok(ProbeSpec {
         host,
         port,
@@ -86,6 +82,33 @@ pub fn spec(args: &ProbeArgs, address: &str, server_name: &str) -> Result<ProbeS
         protocol: Protocol::Http1,
         timeout: args.timeout,
     })
+}
+
+/// The client certificate that two options name.
+fn identity(
+    (cert_option, cert): (&'static str, Option<&Path>),
+    (key_option, key): (&'static str, Option<&Path>),
+) -> Result<Option<ClientIdentity>, ConnectError> {
+    let (Some(cert), Some(key)) = (cert, key) else {
+        return Ok(None);
+    };
+    Ok(Some(ClientIdentity {
+        certificate_pem: read(cert_option, cert)?.to_vec(),
+        key_pem: read(key_option, key)?,
+        origin: format!("file {}", cert.display()),
+    }))
+}
+
+/// The certificate that the gateway's client presents.
+pub fn gateway_client(args: &ProbeArgs) -> Result<Option<ClientIdentity>, ConnectError> {
+    let way = &args.way;
+    if way.client_identity.is_some() {
+        return Ok(way.client_identity.clone());
+    }
+    identity(
+        ("--client-cert", way.client_cert.as_deref()),
+        ("--client-key", way.client_key.as_deref()),
+    )
 }
 
 /// What the probe does beside: for now, judging the client certificate as the backend would.

@@ -9,6 +9,7 @@ use std::{
 };
 
 use clap::Parser;
+use ngf_probes::spec::ClientIdentity;
 use ngf_sandbox::{SCENARIOS, Sandbox, SandboxOptions, Scenario, Stage};
 use tokio::sync::Mutex;
 use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
@@ -58,7 +59,7 @@ pub(super) async fn run(input: &InputArgs, args: &DemoArgs) -> Result<u8, CliErr
     }
     let start = Sandbox::start(SandboxOptions::new(scenario, stage));
     if args.serve {
-        return serve(start.await?, args.kubeconfig_out.as_deref()).await;
+        return serve(start.await?, scenario, args.kubeconfig_out.as_deref()).await;
     }
     if plain {
         let sandbox = start.await?;
@@ -86,7 +87,11 @@ pub(super) async fn run(input: &InputArgs, args: &DemoArgs) -> Result<u8, CliErr
     let _stop = cancel.clone().drop_guard();
     let snapshots = cluster.watch(&cancel);
     let cluster_of_traffic = cluster.clone();
-    let options = LiveOptions::embedded(PROBE_TIMEOUT);
+    let identity = client_of(&cluster, scenario).await;
+    let options = LiveOptions {
+        identity: identity.clone(),
+        ..LiveOptions::embedded(PROBE_TIMEOUT)
+    };
     let places = Places {
         cluster: ClusterOptions {
             kubeconfig_text: Some(sandbox.kubeconfig()),
@@ -111,7 +116,7 @@ pub(super) async fn run(input: &InputArgs, args: &DemoArgs) -> Result<u8, CliErr
         no_mouse: input.no_mouse,
         ..Begin::default()
     };
-    let traffic = traffic::keep_sending(cluster_of_traffic, snapshots.clone());
+    let traffic = traffic::keep_sending(cluster_of_traffic, snapshots.clone(), identity);
     let _traffic = AbortOnDropHandle::new(tokio::spawn(traffic));
     tui::show(Arc::new(session), snapshots, begin, signals).await
 }
@@ -140,7 +145,7 @@ pub(super) async fn connect(sandbox: &Sandbox) -> Result<Cluster, CliError> {
 }
 
 /// Prints or writes a kubeconfig and serves until a signal.
-async fn serve(sandbox: Sandbox, file: Option<&Path>) -> Result<u8, CliError> {
+async fn serve(sandbox: Sandbox, scenario: &Scenario, file: Option<&Path>) -> Result<u8, CliError> {
     let signals = signals()?;
     let created = file.map(|path| KubeconfigFile::create(path, sandbox.kubeconfig()));
     let (kubeconfig, save, name) = match created.transpose() {
@@ -159,10 +164,11 @@ async fn serve(sandbox: Sandbox, file: Option<&Path>) -> Result<u8, CliError> {
         }
     };
     let cluster = connect(&sandbox).await?;
-    traffic::send(&cluster, &settled(&cluster).await).await;
+    let identity = client_of(&cluster, scenario).await;
+    traffic::send(&cluster, &settled(&cluster).await, identity.as_ref()).await;
     let cancel = CancellationToken::new();
     let _stop = cancel.clone().drop_guard();
-    let traffic = traffic::keep_sending(cluster.clone(), cluster.watch(&cancel));
+    let traffic = traffic::keep_sending(cluster.clone(), cluster.watch(&cancel), identity);
     let _traffic = AbortOnDropHandle::new(tokio::spawn(traffic));
     let kubectl = || command::Command::new("kubectl").kubeconfig(&name);
     let list = kubectl().words(["get", "gateways,httproutes,backendtlspolicies", "-A"]);
@@ -228,7 +234,8 @@ async fn walk(
     for stage in stages {
         sandbox.set_stage(*stage).await?;
         let snapshot = settled(cluster).await;
-        traffic::send(cluster, &snapshot).await;
+        let identity = client_of(cluster, scenario).await;
+        traffic::send(cluster, &snapshot, identity.as_ref()).await;
         output::print(&format!(
             "═══ {} ═══\n{}\n\n$ ngf-tui check\n",
             heading(scenario, *stage),
@@ -236,12 +243,14 @@ async fn walk(
         ))?;
         check::run(&input, &check).await?;
         output::print("\n$ ngf-tui probe httproute/secure-app\n")?;
-        if let Err(why) = probe::run(&input, &probe).await {
-            // As the command says it, but on standard output, where the rest is.
-            output::print(&format!(
-                "ngf-tui: {}\n",
-                crate::report::clean(&ngf_text::in_words(why.as_ref()))
-            ))?;
+        tell(probe::run(&input, &probe).await)?;
+        if let Some(identity) = identity {
+            output::print(
+                "\n$ ngf-tui probe httproute/secure-app --client-cert alice.crt --client-key alice.key\n",
+            )?;
+            let mut probe = probe.clone();
+            probe.way.client_identity = Some(identity);
+            tell(probe::run(&input, &probe).await)?;
         }
         let mut text = String::new();
         for line in logs(cluster, &snapshot).await {
@@ -252,6 +261,30 @@ async fn walk(
     }
     sandbox.shutdown().await;
     Ok(EXIT_OK)
+}
+
+/// What a command failed with, on standard output, where the rest is.
+fn tell(result: Result<u8, CliError>) -> Result<(), CliError> {
+    match result {
+        Ok(_) => Ok(()),
+        Err(why) => Ok(output::print(&format!(
+            "ngf-tui: {}\n",
+            crate::report::clean(&ngf_text::in_words(why.as_ref()))
+        ))?),
+    }
+}
+
+/// The certificate of the client that the scenario's Gateway lets in, once it is issued.
+async fn client_of(cluster: &Cluster, scenario: &Scenario) -> Option<ClientIdentity> {
+    let secret = ObjectRef::new(Kind::Secret, "default", scenario.client_secret()?);
+    let begun = Instant::now();
+    loop {
+        match cluster.load_identity(&secret).await {
+            Ok(identity) => return Some(identity),
+            Err(_) if begun.elapsed() > SETTLE => return None,
+            Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
+        }
+    }
 }
 
 fn explanation(scenario: &Scenario, stage: Stage) -> String {

@@ -5,12 +5,13 @@ use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use futures::FutureExt;
 use jiff::Timestamp;
+use ngf_probes::spec::ClientIdentity;
 use tokio_util::sync::CancellationToken;
 
 use super::{
     CliError,
     args::{InputArgs, ProbeArgs},
-    connect_within, endpoint_matrix, output, probe,
+    connect, connect_within, endpoint_matrix, output, probe,
 };
 use crate::report::probe::{Report, Reports};
 use ngf_cluster::{
@@ -41,9 +42,14 @@ pub(super) async fn probe_target(
     target: &str,
     extras: &Extras,
 ) -> Result<Reports, CliError> {
-    guarded(args, async |job| {
+    // A file that cannot be used is reported before the cluster is asked for anything.
+    let identity = connect::gateway_client(args)?;
+    if let Some(identity) = &identity {
+        ngf_probes::client::check_identity(identity)?;
+    }
+    guarded(args, async move |job| {
         let found = job.find(input, target).await?;
-        let prober = job.prober(&found);
+        let prober = job.prober_with(&found.transports, identity);
         let by = job.by(&found);
         let run = async |plan: &ProbePlan| {
             let began = Timestamp::now();
@@ -223,9 +229,19 @@ impl Job<'_> {
 
     /// The prober for these transports.
     pub(super) fn prober_of(&self, transports: &Arc<Transports>) -> Prober {
+        self.prober_with(transports, None)
+    }
+
+    /// The same, with the certificate that the gateway's client presents.
+    fn prober_with(
+        &self,
+        transports: &Arc<Transports>,
+        identity: Option<ClientIdentity>,
+    ) -> Prober {
         let options = ProberOptions {
             address: self.args.way.gateway_address.clone(),
             names: self.args.way.dns,
+            identity,
             ..ProberOptions::new(self.args.timeout)
         };
         Prober::new(Arc::clone(transports), options)

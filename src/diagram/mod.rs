@@ -105,7 +105,9 @@ impl From<&ProbeSpec> for Story {
             tls: spec.tls.as_ref().map(|tls| StoryTls {
                 hostname: tls.server_name.clone(),
                 trust: match &tls.trust {
-                    Trust::Bundle { origin, .. } => origin.clone(),
+                    Trust::Bundle { origin, .. } | Trust::Certificates { origin, .. } => {
+                        origin.clone()
+                    }
                     Trust::System => "the CA file of this system".to_owned(),
                 },
                 client_certificate: tls

@@ -160,6 +160,9 @@ pub(super) fn context(out: &mut String, context: &ProbeContext) {
             clean(&client.via),
             clean(&client.answer)
         );
+        if let Some(seen) = &client.transcript {
+            super::probe::steps(out, &seen.steps);
+        }
         let _ = writeln!(out, "  {}", clean(&client.sentence));
     }
     let mut from = "";

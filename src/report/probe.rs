@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use ngf_tls::transcript::{Direction, Outcome, StepStatus, Transcript};
+use ngf_tls::transcript::{Direction, Outcome, Step, StepStatus, Transcript};
 use serde::Serialize;
 
 use super::clean;
@@ -75,7 +75,7 @@ impl Report {
             }
         }
         out.push('\n');
-        steps(&mut out, transcript);
+        steps(&mut out, &transcript.steps);
         out.push('\n');
         super::notes::moment(&mut out, transcript);
         verdict(&mut out, transcript);
@@ -93,14 +93,14 @@ impl Report {
     }
 }
 
-fn steps(out: &mut String, transcript: &Transcript) {
-    let width = transcript
-        .steps
+/// A line for each step.
+pub(super) fn steps(out: &mut String, steps: &[Step]) {
+    let width = steps
         .iter()
         .map(|step| step.name.len())
         .max()
         .unwrap_or_default();
-    for step in &transcript.steps {
+    for step in steps {
         let arrow = match step.direction {
             Direction::Sent => "→",
             Direction::Received => "←",

@@ -252,6 +252,35 @@ fn every_bad_input_gets_one_clear_sentence() {
             2,
             "127.0.0.1:1",
         ),
+        (
+            vec![
+                "probe",
+                "httproute/x",
+                "--client-cert",
+                "junk.pem",
+                "--client-key",
+                "missing",
+            ],
+            2,
+            "--client-key missing",
+        ),
+        (
+            vec![
+                "probe",
+                "httproute/x",
+                "--client-cert",
+                "junk.pem",
+                "--client-key",
+                "junk.pem",
+            ],
+            2,
+            "the client certificate of file junk.pem holds no certificate",
+        ),
+        (
+            vec!["probe", "httproute/x", "--client-cert", "junk.pem"],
+            2,
+            "--client-key",
+        ),
         (vec!["probe", "httproute/x", "-f", "."], 2, "-f"),
         (vec!["demo", "--stage", "nope"], 2, "nope"),
     ] {

@@ -71,6 +71,83 @@ fn every_scenario_names_its_cause() {
     }
 }
 
+/// The first arrow of the guide's diagram, as a handshake: without a client certificate, and with one.
+#[test]
+fn a_client_without_a_certificate_gets_no_answer_and_one_with_it_does() {
+    let (text, status) = stdout_of(&["demo", "--scenario", "frontend-mtls", "--plain"]);
+    assert_eq!(status, Some(0), "{text}");
+    let mut parts = text.split("\n$ ngf-tui probe ");
+    let (check, without, with) = (
+        parts.next().unwrap_or_default(),
+        parts.next().unwrap_or_default(),
+        parts.next().unwrap_or_default(),
+    );
+    assert!(check.contains("NGF-L4"), "{check}");
+    for said in [
+        "→ ClientHello",
+        "← CertificateRequest           CAs: CN=LocalCA",
+        "→ Certificate                  no certificate",
+        "clients that trust Secret default/web-tls[ca.crt] accept CN=secure-app.example.com",
+        "listener https demands a client certificate (Secret default/web-tls), and this request has none",
+        "client sent no required SSL certificate while reading client request headers",
+        "= the listener demands a client certificate, and none was sent",
+        "\" 444 0 ",
+    ] {
+        assert!(without.contains(said), "{said}: {without}");
+    }
+    for said in [
+        "→ Certificate                  CN=alice",
+        "← HTTP response         162 B  200 hello from pod secure-app",
+        "the gateway's client gets 200, as the probe says; without a client certificate it gives no answer: it demands one",
+    ] {
+        assert!(with.contains(said), "{said}: {with}");
+    }
+}
+
+#[test]
+fn a_client_certificate_in_files_is_presented_to_the_listener() {
+    if !has_peer("kubectl") {
+        return;
+    }
+    let served = Served::start("frontend-mtls");
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = |secret: &str, key: &str, name: &str| {
+        let path = format!("go-template={{{{index .data \"{key}\" | base64decode}}}}");
+        let text = served.kubectl(&["get", "secret", secret, "-o", &path]);
+        std::fs::write(folder.path().join(name), text).expect("a file");
+    };
+    file("alice", "tls.crt", "alice.crt");
+    file("alice", "tls.key", "alice.key");
+    file("web-tls", "tls.key", "other.key");
+    let probe = |key: &str| {
+        ngf_tui()
+            .current_dir(folder.path())
+            .args(["probe", "httproute/secure-app", "-o", "json"])
+            .args(["--kubeconfig", served.kubeconfig()])
+            .args(["--client-cert", "alice.crt", "--client-key", key])
+            .output()
+            .expect("ngf-tui runs")
+    };
+    let good = probe("alice.key");
+    let json: serde_json::Value = serde_json::from_slice(&good.stdout).expect("JSON");
+    let client = &json["context"]["client"];
+    assert_eq!(client["status"], 200, "{client}");
+    let seen = &client["transcript"];
+    assert_eq!(seen["ending"], "answered");
+    assert_eq!(seen["judged"]["accepted"], true);
+    assert_eq!(seen["client_certificate"]["subject"], "CN=alice");
+    assert_eq!(client["without_certificate"]["ending"], "closed");
+    let text = String::from_utf8_lossy(&good.stdout);
+    assert!(!text.contains("PRIVATE KEY"), "{text}");
+    let bad = probe("other.key");
+    assert_eq!(bad.status.code(), Some(2));
+    let error = String::from_utf8_lossy(&bad.stderr).into_owned();
+    assert_eq!(
+        error.trim_end(),
+        "ngf-tui: the client certificate of file alice.crt has the key of another certificate"
+    );
+}
+
 /// A Secret without ca.crt breaks nginx's configuration, and a wrong CA may have a root of its own.
 #[test]
 fn scenarios_whose_cause_lies_deeper() {

@@ -122,6 +122,13 @@ const SHOWN: &[Shown] = &[
         "",
         "client attempted to request the server name different from the one that was negotiated",
     ),
+    shown(
+        "frontend-mtls",
+        "200",
+        HELLO,
+        "client sent no required SSL certificate while reading client request headers",
+        SUCCESS,
+    ),
 ];
 
 fn object(cluster: &Cluster, what: &str) -> Value {
@@ -152,11 +159,15 @@ fn rendered(cluster: &Cluster, folder: &std::path::Path, port: u16) -> String {
     for (address, port) in cluster.endpoints("secure-app") {
         writeln!(text, " server {address}:{port};").unwrap();
     }
+    let ssl = if is_https(&gateway) { " ssl" } else { "" };
     write!(
         text,
-        "}}\nserver {{\n listen 127.0.0.1:{port};\n access_log off;\n"
+        "}}\nserver {{\n listen 127.0.0.1:{port}{ssl};\n access_log off;\n"
     )
     .unwrap();
+    if is_https(&gateway) {
+        text += &listener(cluster, folder);
+    }
     let reference = &gateway["spec"]["tls"]["backend"]["clientCertificateRef"]["name"];
     if let Some(name) = reference.as_str() {
         let pair = [
@@ -193,6 +204,62 @@ fn rendered(cluster: &Cluster, folder: &std::path::Path, port: u16) -> String {
         None => text += "  proxy_pass http://default_secure-app_8443;\n",
     }
     text + " }\n}\n"
+}
+
+fn is_https(gateway: &Value) -> bool {
+    gateway["spec"]["listeners"][0]["protocol"] == "HTTPS"
+}
+
+/// A certificate and its key from a Secret, as a file.
+fn pair(cluster: &Cluster, folder: &std::path::Path, secret: &str) {
+    let pair = [
+        cluster.secret(secret, "tls.crt"),
+        b"\n".to_vec(),
+        cluster.secret(secret, "tls.key"),
+    ];
+    std::fs::write(folder.join(format!("{secret}.pem")), pair.concat()).unwrap();
+}
+
+/// What NGF renders for a listener whose clients must present a certificate; the client's own is there, too.
+fn listener(cluster: &Cluster, folder: &std::path::Path) -> String {
+    pair(cluster, folder, "web-tls");
+    pair(cluster, folder, "alice");
+    let ca = cluster.secret("web-tls", "ca.crt");
+    std::fs::write(folder.join("clients.crt"), ca).unwrap();
+    " ssl_certificate @FOLDER@/web-tls.pem;\n ssl_certificate_key @FOLDER@/web-tls.pem;\n \
+     ssl_client_certificate @FOLDER@/clients.crt;\n ssl_verify_client on;\n ssl_verify_depth 4;\n \
+     error_page 495 496 = @frontend_tls_verify_failed;\n \
+     location @frontend_tls_verify_failed { return 444; }\n"
+        .to_owned()
+}
+
+/// As a client with the certificate in the folder; and, before, one without, who gets no answer.
+fn request_over_tls(port: u16, folder: &std::path::Path) -> (String, String) {
+    let host = "secure-app.example.com";
+    let ask = |more: &[String]| {
+        let mut curl = Command::new("curl");
+        curl.args([
+            "-sS",
+            "--noproxy",
+            "*",
+            "--max-time",
+            "30",
+            "-w",
+            "\n%{http_code}",
+        ])
+        .arg("--cacert")
+        .arg(folder.join("clients.crt"))
+        .arg("--resolve")
+        .arg(format!("{host}:{port}:127.0.0.1"))
+        .args(more);
+        run(curl.arg(format!("https://{host}:{port}/")))
+    };
+    let refused = ask(&[]).refused();
+    assert!(refused.contains("Empty reply from server"), "{refused}");
+    let alice = folder.join("alice.pem").display().to_string();
+    let text = ask(&["--cert".to_owned(), alice]).fine();
+    let (body, status) = text.rsplit_once('\n').expect("a status");
+    (status.to_owned(), body.to_owned())
 }
 
 fn request(port: u16) -> (String, String) {
@@ -252,9 +319,14 @@ async fn each_scenario_shows_what_it_says_behind_a_real_nginx() {
             continue;
         }
         assert_eq!(programmed, "True", "{name}");
+        let at = folder.path().to_owned();
         let nginx = DebianNginx::start_in(folder, &configuration, port);
         // As often as nginx needs to have asked every endpoint.
-        let answers: Vec<_> = (0..6).map(|_| request(port)).collect();
+        let ask = || match is_https(&gateway) {
+            true => request_over_tls(port, &at),
+            false => request(port),
+        };
+        let answers: Vec<_> = (0..6).map(|_| ask()).collect();
         for (status, body) in &answers {
             assert_eq!(status, shown.status, "{name}: {body}");
             assert!(body.contains(shown.body), "{name}: {body}");

@@ -301,6 +301,8 @@ impl Session for Script {
                 answer: "502 Bad Gateway".to_owned(),
                 body: String::new(),
                 sentence: "the gateway's client gets 502, as the probe says".to_owned(),
+                transcript: None,
+                without_certificate: None,
             }),
             log_lines: vec![
                 line(

@@ -144,6 +144,8 @@ mod tests {
                 answer: headline(client),
                 body: client.to_owned(),
                 sentence: String::new(),
+                transcript: None,
+                without_certificate: None,
             };
             assert_eq!(compare(&view, &transcript(status, probe)), sentence);
         }

@@ -21,7 +21,7 @@ use ngf_probes::{
     capture::Capture,
     dial::Dial,
     probe_with, settle_demand,
-    spec::{BackendTrust, Options, ProbeSpec},
+    spec::{BackendTrust, ClientIdentity, Options, ProbeSpec},
     tls_scan::{TlsScan, measure},
 };
 use ngf_tls::transcript::{Outcome, Transcript};
@@ -53,6 +53,8 @@ pub struct ProberOptions {
     pub elsewhere: Option<&'static str>,
     /// Look up the Service's name even where no pod can be asked, and say why it cannot.
     pub names: bool,
+    /// The client certificate that the gateway's client presents, where the listener asks for one.
+    pub identity: Option<ClientIdentity>,
 }
 
 impl ProberOptions {
@@ -63,6 +65,7 @@ impl ProberOptions {
             address: None,
             elsewhere: None,
             names: false,
+            identity: None,
         }
     }
 }
@@ -365,6 +368,7 @@ impl Prober {
             seen_from: seen.way.seen_from,
             exec: seen.exec.as_ref(),
             service_names: self.options.names || seen.exec.is_some(),
+            identity: self.options.identity.as_ref(),
             timeout: self.options.timeout,
             cancel,
         };

@@ -49,6 +49,18 @@ pub struct ClientSpec {
     pub timeout: Duration,
 }
 
+impl ClientSpec {
+    /// The same without the client certificate.
+    #[must_use]
+    pub fn without_certificate(&self) -> Self {
+        let mut without = self.clone();
+        if let Some(tls) = &mut without.tls {
+            tls.identity = None;
+        }
+        without
+    }
+}
+
 /// How the client speaks TLS.
 #[derive(Debug, Clone)]
 pub struct ClientTls {
@@ -85,7 +97,7 @@ pub enum ClientEnding {
 }
 
 /// What a client of the gateway saw.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ClientTranscript {
     /// The address that was connected to, once known.
     pub address: Option<String>,
@@ -97,6 +109,8 @@ pub struct ClientTranscript {
     pub ending: ClientEnding,
     /// The alert that the listener sent, if it sent one other than close_notify.
     pub alert: Option<u8>,
+    /// How it ended, in words.
+    pub ended: String,
     /// What was seen, in a sentence.
     pub sentence: String,
     /// What was agreed upon.
@@ -111,6 +125,14 @@ pub struct ClientTranscript {
     pub steps: Vec<Step>,
     /// The HTTP answer.
     pub http: Option<HttpAnswer>,
+}
+
+/// Whether a client certificate can be presented at all.
+///
+/// # Errors
+/// [`ProbeError`] where it is not PEM, or has another key.
+pub fn check_identity(identity: &ClientIdentity) -> Result<(), ProbeError> {
+    hooks::identity(identity, &ring::default_provider()).map(|_| ())
 }
 
 /// Connects, shakes hands, asks. Whatever the listener does ends in a transcript.
@@ -192,6 +214,7 @@ async fn run(spec: &ClientSpec, dial: &dyn Dial) -> Result<ClientTranscript, Pro
     Ok(ClientTranscript {
         via: dial.via().to_owned(),
         duration_us: recorder.now_us(),
+        ended: sanitize::line(&seen.words, 300),
         sentence: sanitize::line(&sentence(spec, &seen), 600),
         address: seen.address,
         ending: seen.ending,

@@ -1,6 +1,7 @@
 //! nginx in a Gateway's data plane: the files that NGF's image holds and NGF's agent writes, and what
 //! nginx does with them, as far as HTTP listeners and backends go.
 
+mod clients;
 mod proxy;
 
 use std::fmt::Write as _;
@@ -48,7 +49,28 @@ pub(crate) struct Configuration {
 pub(crate) struct Server {
     pub(crate) port: u16,
     pub(crate) name: String,
+    pub(crate) tls: Option<ServerTls>,
     pub(crate) locations: Vec<Location>,
+}
+
+/// TLS to the clients of a server.
+#[derive(Clone, PartialEq)]
+pub(crate) struct ServerTls {
+    /// Files, each with a certificate, its chain and its key.
+    pub(crate) pairs: Vec<String>,
+    /// Whom it lets in.
+    pub(crate) clients: Clients,
+}
+
+/// Whom a server lets in (`ssl_verify_client`).
+#[derive(Clone, PartialEq)]
+pub(crate) enum Clients {
+    /// It asks for no certificate.
+    Anyone,
+    /// It asks for one and takes any, and none (`AllowInsecureFallback`).
+    AnyCertificate,
+    /// It demands one of the CAs in the file (`AllowValidOnly`).
+    Of(String),
 }
 
 /// A `location` block.
@@ -141,16 +163,23 @@ impl Configuration {
 impl Server {
     fn text(&self) -> String {
         let port = self.port;
+        if self.name.is_empty() && self.tls.is_some() {
+            return format!(
+                "\nserver {{\n    listen {port} ssl default_server;\n    listen [::]:{port} ssl default_server;\n    \
+                 ssl_reject_handshake on;\n}}\n"
+            );
+        }
         if self.name.is_empty() {
             return format!(
                 "\nserver {{\n    listen {port} default_server;\n    listen [::]:{port} default_server;\n    \
                  default_type text/html;\n    return 404;\n}}\n"
             );
         }
-        let mut text = format!(
-            "\nserver {{\n    listen {port};\n    listen [::]:{port};\n\n    server_name {};\n",
-            self.name
-        );
+        let ssl = if self.tls.is_some() { " ssl" } else { "" };
+        let mut text =
+            format!("\nserver {{\n    listen {port}{ssl};\n    listen [::]:{port}{ssl};\n");
+        text += &self.tls.as_ref().map_or_else(String::new, ServerTls::text);
+        let _ = write!(text, "\n    server_name {};\n", self.name);
         for location in &self.locations {
             let sign = if location.exact { "= " } else { "" };
             let _ = write!(text, "\n    location {sign}{} {{\n", location.path);
@@ -203,6 +232,32 @@ impl Pass {
                  {module}_ssl_trusted_certificate {};\n",
                 tls.name, tls.trusted
             );
+        }
+        text
+    }
+}
+
+impl ServerTls {
+    /// As NGF renders it (`servers_template.go`).
+    fn text(&self) -> String {
+        let mut text = String::new();
+        for pair in &self.pairs {
+            let _ = writeln!(text, "    ssl_certificate {pair};");
+        }
+        for pair in &self.pairs {
+            let _ = writeln!(text, "    ssl_certificate_key {pair};");
+        }
+        match &self.clients {
+            Clients::Anyone => {}
+            Clients::AnyCertificate => text += "    ssl_verify_client optional_no_ca;\n",
+            Clients::Of(file) => {
+                let _ = write!(
+                    text,
+                    "    ssl_client_certificate {file};\n    ssl_verify_client on;\n    \
+                     ssl_verify_depth 4;\n    error_page 495 496 = @frontend_tls_verify_failed;\n    \
+                     location @frontend_tls_verify_failed {{\n        return 444;\n    }}\n"
+                );
+            }
         }
         text
     }

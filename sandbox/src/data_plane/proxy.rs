@@ -1,4 +1,4 @@
-//! nginx at a Gateway's HTTP listener: finds the server and the location, asks an endpoint as
+//! nginx at a Gateway's HTTP or HTTPS listener: finds the server and the location, asks an endpoint as
 //! `ngx_http_proxy_module` does, the next one where it fails, and writes nginx's lines. The verdict on
 //! a backend's certificate is OpenSSL's, taken as nginx takes it: the handshake goes on, its result is
 //! looked at, then the name (`ngx_http_upstream_ssl_handshake`).
@@ -14,11 +14,12 @@ use jiff::Timestamp;
 use openssl::error::ErrorStack;
 use openssl::ssl::{Ssl, SslContext, SslMethod, SslVerifyMode};
 use openssl::x509::{X509, X509VerifyResult};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, DuplexStream};
 use tokio::time::timeout;
 use tokio_openssl::SslStream;
 use tokio_util::sync::CancellationToken;
 
+use super::clients::{self, Client};
 use super::{Configuration, Location, Pass, Server, UpstreamTls};
 use crate::dial::{Dial, DialError, Stream};
 use crate::logs::Log;
@@ -71,7 +72,7 @@ impl Served {
     }
 
     /// Serves one connection of a client.
-    pub(crate) async fn serve(self, inside: Inside, mut client: DuplexStream, from: Ipv4Addr) {
+    pub(crate) async fn serve(self, inside: Inside, client: DuplexStream, from: Ipv4Addr) {
         let stop = inside.stop.clone();
         let mut connection = Connection {
             number: CONNECTIONS.fetch_add(1, Ordering::Relaxed) + 1,
@@ -79,16 +80,15 @@ impl Served {
             port: self.port,
             inside,
             from,
+            client: None,
         };
         tokio::select! {
             () = stop.cancelled() => {}
-            served = timeout(2 * TIMEOUT, connection.request(&mut client)) => {
+            served = timeout(2 * TIMEOUT, connection.serve(client)) => {
                 // One that takes longer is cut off.
                 let _ = served;
             }
         }
-        // A client that has gone needs no end.
-        let _ = client.shutdown().await;
     }
 }
 
@@ -98,7 +98,14 @@ struct Connection {
     port: u16,
     inside: Inside,
     from: Ipv4Addr,
+    /// What TLS says of the client, where it speaks TLS.
+    client: Option<Client>,
 }
+
+/// A connection to a client, in plain text or over TLS.
+trait ToClient: AsyncRead + AsyncWrite + Unpin {}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> ToClient for S {}
 
 /// What an upstream gave, or why it gave nothing: nginx's words, and the client's status.
 type Asked = Result<Response, (String, u16)>;
@@ -114,7 +121,66 @@ struct Response {
 }
 
 impl Connection {
-    async fn request(&mut self, client: &mut DuplexStream) {
+    /// Speaks to the client as the servers of the port do.
+    async fn serve(&mut self, mut client: DuplexStream) {
+        match clients::context(&self.configuration, &self.inside.files, self.port) {
+            Ok(None) => {
+                self.request(&mut client).await;
+                // A client that has gone needs no end.
+                let _ = client.shutdown().await;
+            }
+            Ok(Some(context)) => self.over_tls(&context, client).await,
+            Err(error) => self.error(&format!("the TLS context cannot be made ({error})")),
+        }
+    }
+
+    async fn over_tls(&mut self, context: &SslContext, client: DuplexStream) {
+        let stream = Ssl::new(context).and_then(|ssl| SslStream::new(ssl, client));
+        let Ok(mut stream) = stream else {
+            return;
+        };
+        match timeout(TIMEOUT, Pin::new(&mut stream).accept()).await {
+            Ok(Ok(())) => {
+                self.client = Some(Client::of(stream.ssl()));
+                self.request(&mut stream).await;
+                // close_notify; a client that has gone needs no end.
+                let _ = timeout(Duration::from_secs(5), stream.shutdown()).await;
+            }
+            Ok(Err(error)) => {
+                let why = match error.ssl_error() {
+                    Some(stack) if !stack.errors().is_empty() => {
+                        format!("SSL_do_handshake() failed (SSL: {stack})")
+                    }
+                    _ => "peer closed connection in SSL handshake".to_owned(),
+                };
+                self.info(&format!(
+                    "{why} while SSL handshaking, client: {}, server: 0.0.0.0:{}",
+                    self.from, self.port
+                ));
+            }
+            Err(_) => {}
+        }
+    }
+
+    /// Whether nginx lets the client in; if not, it says so and closes the connection without an answer
+    /// (`return 444`).
+    fn lets_in(&self, server: &Server, head: &Head) -> bool {
+        let tls = self.client.zip(server.tls.as_ref());
+        let Some(why) = tls.and_then(|(client, tls)| client.refusal(&tls.clients)) else {
+            return true;
+        };
+        self.info(&format!(
+            "{why} while reading client request headers, client: {}, server: {}, request: \"{}\", host: \"{}\"",
+            self.from,
+            server.name,
+            escape(&head.line),
+            escape(head.field("host").unwrap_or_default()),
+        ));
+        self.access(head, 444, 0);
+        false
+    }
+
+    async fn request<S: ToClient>(&mut self, client: &mut S) {
         let mut buffer = Vec::new();
         let head = match http::read_head(client, &mut buffer, TIMEOUT).await {
             Ok(Parsed::Head(head, used)) => {
@@ -143,12 +209,18 @@ impl Connection {
         self.answer(client, &head, &body).await;
     }
 
-    async fn answer(&mut self, client: &mut DuplexStream, head: &Head, body: &[u8]) {
+    async fn answer<S: ToClient>(&mut self, client: &mut S, head: &Head, body: &[u8]) {
         let configuration = self.configuration.clone();
         let host = head.host().unwrap_or_default();
-        let Some(server) = find_server(&configuration.servers, self.port, &host) else {
+        let here = configuration.servers.iter();
+        let here: Vec<&Server> = here.filter(|server| server.port == self.port).collect();
+        let names = here.iter().map(|server| server.name.as_str());
+        let Some(server) = find_server(names, &host).map(|index| here[index]) else {
             return self.page(client, head, 404).await;
         };
+        if !self.lets_in(server, head) {
+            return;
+        }
         let path = head.target.split('?').next().unwrap_or("/");
         let Some(location) = find_location(&server.locations, path) else {
             return self.page(client, head, 404).await;
@@ -190,6 +262,10 @@ impl Connection {
         self.page(client, head, status).await;
     }
 
+    fn info(&self, message: &str) {
+        log::error(&self.inside.log, "info", Some(self.number), message);
+    }
+
     fn error(&self, message: &str) {
         log::error(&self.inside.log, "error", Some(self.number), message);
     }
@@ -205,7 +281,7 @@ impl Connection {
         ));
     }
 
-    async fn page(&self, client: &mut DuplexStream, head: &Head, status: u16) {
+    async fn page<S: ToClient>(&self, client: &mut S, head: &Head, status: u16) {
         let answer = http::page(status, SERVER);
         let bytes = http::write(&answer, head, false, SERVER, Timestamp::now());
         // A client that has gone needs no answer.
@@ -352,10 +428,15 @@ impl Connection {
         let from = self.from;
         let mut text = format!(
             "{} {} HTTP/1.1\r\nHost: {host}\r\nX-Forwarded-For: {from}\r\nX-Real-IP: {from}\r\n\
-             X-Forwarded-Proto: http\r\nX-Forwarded-Host: {}\r\nX-Forwarded-Port: {}\r\n\
+             X-Forwarded-Proto: {}\r\nX-Forwarded-Host: {}\r\nX-Forwarded-Port: {}\r\n\
              Connection: close\r\n",
             head.method,
             head.target,
+            if self.client.is_some() {
+                "https"
+            } else {
+                "http"
+            },
             head.host().unwrap_or_default(),
             self.port
         );
@@ -371,7 +452,7 @@ impl Connection {
         [text.as_bytes(), body].concat()
     }
 
-    async fn pass_on(&self, client: &mut DuplexStream, head: &Head, response: Response) {
+    async fn pass_on<S: ToClient>(&self, client: &mut S, head: &Head, response: Response) {
         const HIDDEN: &[&str] = &["connection", "server", "date", "keep-alive"];
         let mut text = format!(
             "HTTP/1.1 {}\r\nServer: nginx\r\nDate: {}\r\n",
@@ -473,13 +554,18 @@ impl Verdict {
     }
 }
 
-/// The server for a host; one of NGF's takes every name (`~^`).
-fn find_server<'c>(servers: &'c [Server], port: u16, host: &str) -> Option<&'c Server> {
-    let here = || servers.iter().filter(|server| server.port == port);
-    let named = here().map(|server| (server.name.as_str(), server));
-    virtual_server(named, host)
-        .or_else(|| here().find(|server| server.name == "~^"))
-        .filter(|server| !server.name.is_empty())
+/// The index of the server for a host; one of NGF's takes every name (`~^`), and the port's default has none.
+pub(super) fn find_server<'n>(
+    names: impl Iterator<Item = &'n str> + Clone,
+    host: &str,
+) -> Option<usize> {
+    let numbered = names.enumerate().filter(|(_, name)| !name.is_empty());
+    virtual_server(numbered.clone().map(|(index, name)| (name, index)), host).or_else(|| {
+        numbered
+            .clone()
+            .find(|(_, name)| *name == "~^")
+            .map(|(index, _)| index)
+    })
 }
 
 fn find_location<'c>(locations: &'c [Location], path: &str) -> Option<&'c Location> {

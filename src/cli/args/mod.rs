@@ -10,6 +10,7 @@ use ngf_cluster::{
     probe_context::Address,
     transport::{IMAGE, Via},
 };
+use ngf_probes::spec::ClientIdentity;
 use values::{CodeParser, days, duration, gateway_address, moment, parallel, past, seconds};
 
 mod values;
@@ -402,6 +403,26 @@ pub struct WayArgs {
         help_heading = "Way"
     )]
     pub gateway_address: Option<Address>,
+    /// PEM file of the certificate that the gateway's client presents to a listener that asks for one
+    #[arg(
+        long,
+        value_name = "FILE",
+        requires = "client_key",
+        conflicts_with_all = ["connect", "tls_scan", "backend_only", "all", "watch"],
+        help_heading = "Way"
+    )]
+    pub client_cert: Option<PathBuf>,
+    /// PEM file of that certificate's key
+    #[arg(
+        long,
+        value_name = "FILE",
+        requires = "client_cert",
+        help_heading = "Way"
+    )]
+    pub client_key: Option<PathBuf>,
+    /// A client certificate that is in no file: the embedded cluster's.
+    #[arg(skip)]
+    pub client_identity: Option<ClientIdentity>,
     /// Resolve the Service's name as the pod does, and as this machine does; an ExternalName's always is
     #[arg(long, conflicts_with_all = ["connect", "tls_scan", "backend_only"], help_heading = "Way")]
     pub dns: bool,

@@ -3,11 +3,10 @@
 use std::{sync::Arc, time::Duration};
 
 use ngf_probes::{
+    client::{ClientSpec, ClientTls, ask},
     dial::Dial,
-    probe,
-    spec::{HttpSpec, ProbeSpec},
+    spec::{ClientIdentity, HttpSpec},
 };
-use ngf_tls::protocol::Protocol;
 use tokio::{sync::watch, time::sleep};
 use tokio_util::sync::CancellationToken;
 
@@ -25,8 +24,13 @@ const PAUSE: Duration = Duration::from_secs(10);
 /// How long a request may take.
 const TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Sends a few requests through each data-plane pod.
-pub(super) async fn send(cluster: &Cluster, snapshot: &Snapshot) {
+/// Sends a few requests through each data-plane pod. Where a listener demands a client certificate, the last
+/// request comes from a client without one.
+pub(super) async fn send(
+    cluster: &Cluster,
+    snapshot: &Snapshot,
+    identity: Option<&ClientIdentity>,
+) {
     let Ok(plans) = plan(snapshot, &ProbeTarget::Route(super::guide_route())) else {
         return;
     };
@@ -36,40 +40,50 @@ pub(super) async fn send(cluster: &Cluster, snapshot: &Snapshot) {
     let pods = data_plane(snapshot, &plan.gateway).map_or_else(|_| Vec::new(), |found| found.pods);
     for pod in pods.iter().filter(|pod| pod.running && !pod.deleting) {
         let dial: Arc<dyn Dial> = Arc::new(PortForward::new(cluster, &pod.pod));
-        for _ in 0..REQUESTS {
+        for number in 1..=REQUESTS {
+            let identity = identity.filter(|_| number < REQUESTS);
             // What comes of it stands in the logs.
-            let _ = probe(&request(snapshot, plan), &*dial, &cancel).await;
+            let _ = ask(&request(snapshot, plan, identity), &*dial, &cancel).await;
         }
     }
 }
 
 /// The same again and again, until it is dropped.
-pub(super) async fn keep_sending(cluster: Cluster, mut snapshots: watch::Receiver<Arc<Snapshot>>) {
+pub(super) async fn keep_sending(
+    cluster: Cluster,
+    mut snapshots: watch::Receiver<Arc<Snapshot>>,
+    identity: Option<ClientIdentity>,
+) {
     loop {
         let snapshot = Arc::clone(&snapshots.borrow_and_update());
-        send(&cluster, &snapshot).await;
+        send(&cluster, &snapshot, identity.as_ref()).await;
         let is_known = !snapshot.gateways.is_empty();
         sleep(if is_known { PAUSE } else { PAUSE / 20 }).await;
     }
 }
 
 /// As a client of the Gateway sends it: not marked as the tool's own.
-fn request(snapshot: &Snapshot, plan: &ProbePlan) -> ProbeSpec {
+fn request(snapshot: &Snapshot, plan: &ProbePlan, identity: Option<&ClientIdentity>) -> ClientSpec {
     let listener = plan.listener.as_ref().and_then(|(owner, name)| {
         let gateway = snapshot.gateways.get(owner)?;
         let mut listeners = gateway.spec.listeners.iter();
         listeners.find(|listener| listener.name == *name)
     });
-    ProbeSpec {
+    let speaks_tls = listener.is_some_and(|listener| listener.protocol == "HTTPS");
+    ClientSpec {
         host: "localhost".to_owned(),
         port: listener.map_or(80, |listener| listener.port),
-        tls: None,
-        http: HttpSpec {
+        tls: speaks_tls.then(|| ClientTls {
+            server_name: plan.host.clone(),
+            trust: Vec::new(),
+            identity: identity.cloned(),
+            alpn: vec!["http/1.1".to_owned()],
+        }),
+        request: Some(HttpSpec {
             method: "GET".to_owned(),
             host: plan.host.clone(),
             path: plan.path.clone(),
-        },
-        protocol: Protocol::Http1,
+        }),
         timeout: TIMEOUT,
     }
 }

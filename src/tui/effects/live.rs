@@ -4,6 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use futures::{FutureExt, future::BoxFuture};
 use jiff::Timestamp;
+use ngf_probes::spec::ClientIdentity;
 use ngf_tls::transcript::Transcript;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
@@ -72,6 +73,8 @@ pub struct LiveOptions {
     pub address: Option<Address>,
     /// Why the address of a Gateway's status leads elsewhere, where it does.
     pub elsewhere: Option<&'static str>,
+    /// The certificate that the gateway's client presents to a listener that asks for one.
+    pub identity: Option<ClientIdentity>,
 }
 
 impl LiveOptions {
@@ -82,6 +85,7 @@ impl LiveOptions {
             image: IMAGE.to_owned(),
             address: None,
             elsewhere: None,
+            identity: None,
         }
     }
 
@@ -90,6 +94,7 @@ impl LiveOptions {
         ProberOptions {
             address: self.address.clone(),
             elsewhere: self.elsewhere,
+            identity: self.identity.clone(),
             ..ProberOptions::new(self.timeout)
         }
     }

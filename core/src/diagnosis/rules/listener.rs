@@ -344,12 +344,16 @@ pub(in crate::diagnosis) const L4: Rule = Rule {
                 .filter(|one| one.gateway.reference == *gateway && !one.demand.insecure);
             let of_gateway: Vec<&Demanding<'_>> = of_gateway.collect();
             let count: u64 = lines.iter().map(|joined| joined.counted.count).sum();
+            let times = match count {
+                1 => "once".to_owned(),
+                more => format!("{more} times"),
+            };
             let mut finding = Finding::new(
                 Code::L4,
                 Severity::Warning,
                 gateway,
                 format!(
-                    "{gateway} gave clients no answer {count} times, because it did not accept their certificate"
+                    "{gateway} gave clients no answer {times}, because it did not accept their certificate"
                 ),
             );
             for one in &of_gateway {

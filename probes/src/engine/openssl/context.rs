@@ -287,6 +287,11 @@ fn trust(
 pub(crate) fn roots(trust: &Trust) -> Result<(String, Vec<X509>), ConfigError> {
     let (pem, origin) = match trust {
         Trust::Bundle { pem, origin } => (pem.clone(), sanitize::line(origin, 200)),
+        Trust::Certificates { der, origin } => {
+            let certificates = der.iter().map(|der| X509::from_der(der));
+            let certificates = certificates.collect::<Result<_, _>>()?;
+            return Ok((sanitize::line(origin, 200), certificates));
+        }
         Trust::System => system_bundle()?,
     };
     let certificates = ffi::read_ca_certificates(&pem).map_err(|errors| {

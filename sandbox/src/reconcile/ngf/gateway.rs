@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use ngf_core::diagnosis::ngf::frontend::{Demand, demand};
 use ngf_core::diagnosis::ngf::{
     ClientCertificate, ListenerDecision, PredictedCondition, Release, client_certificate,
     decide_listeners,
@@ -30,10 +31,17 @@ pub(super) struct GatewayState<'s> {
     pub(super) client_secret: Option<ObjectRef>,
     /// Why nginx did not take the configuration.
     pub(super) reload_error: Option<String>,
+    /// What each port demands of its clients.
+    demands: BTreeMap<u16, Demand>,
     predicted: &'s [PredictedCondition],
 }
 
 impl<'s> GatewayState<'s> {
+    /// What a port demands of its clients.
+    pub(super) fn demand(&self, port: u16) -> Option<&Demand> {
+        self.demands.get(&port)
+    }
+
     /// Judges a Gateway; `None` where it has gone meanwhile.
     pub(super) fn of(
         store: &Store,
@@ -62,6 +70,12 @@ impl<'s> GatewayState<'s> {
             listeners,
             client_secret,
             reload_error: None,
+            demands: read
+                .spec
+                .listeners
+                .iter()
+                .filter_map(|one| Some((one.port, demand(snapshot, release, read, one.port)?)))
+                .collect(),
             predicted,
         })
     }

@@ -6,19 +6,21 @@ use std::net::Ipv4Addr;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use ngf_core::diagnosis::ngf::frontend::frontend_bundle_file;
 use ngf_core::diagnosis::ngf::{
     BackendDecision, BackendState, RuleDecision, SYSTEM_CA_FILE, bundle_file, key_pair_file,
 };
 use ngf_core::diagnosis::plan::TrustSource;
 use ngf_core::model::attachment::accepted_hostnames;
 use ngf_core::model::kind::Kind;
+use ngf_core::model::kinds::Listener;
 use ngf_core::model::object::ObjectRef;
 use serde_json::Value;
 use zeroize::Zeroizing;
 
 use super::gateway::GatewayState;
 use super::routes::RouteState;
-use crate::data_plane::{Configuration, Location, Pass, Server, UpstreamTls};
+use crate::data_plane::{Clients, Configuration, Location, Pass, Server, ServerTls, UpstreamTls};
 use crate::kinds;
 use crate::metadata::meta;
 use crate::nginx::config::Files;
@@ -69,9 +71,12 @@ pub(super) fn run(world: &World, gateway: &GatewayState<'_>, routes: &[RouteStat
     let (mut servers, mut upstreams) = (Vec::new(), Upstreams::new());
     let listeners = gateway.read.spec.listeners.iter().zip(&gateway.listeners);
     // Only these are played.
-    let played =
-        listeners.filter(|(l, decided)| decided.valid == Some(true) && l.protocol == "HTTP");
+    let played = listeners.filter(|(listener, decided)| {
+        decided.valid == Some(true) && matches!(listener.protocol.as_str(), "HTTP" | "HTTPS")
+    });
     for (listener, _) in played {
+        let tls = (listener.protocol == "HTTPS")
+            .then(|| listener_tls(world, gateway, listener, &mut files));
         let name = &gateway.read.reference;
         for route in routes.iter().filter(|route| route.attached_to(name)) {
             let hosts =
@@ -80,6 +85,7 @@ pub(super) fn run(world: &World, gateway: &GatewayState<'_>, routes: &[RouteStat
                 let mut server = Server {
                     port: listener.port,
                     name: host,
+                    tls: tls.clone(),
                     locations: Vec::new(),
                 };
                 for (index, rule) in route.rules.iter().enumerate() {
@@ -98,6 +104,7 @@ pub(super) fn run(world: &World, gateway: &GatewayState<'_>, routes: &[RouteStat
         servers.push(Server {
             port: listener.port,
             name: String::new(),
+            tls,
             locations: Vec::new(),
         });
     }
@@ -123,11 +130,50 @@ fn data_plane<'g>(gateway: &'g GatewayState<'_>) -> (&'g str, String) {
     (meta(&gateway.object, "namespace"), name)
 }
 
-/// `ssl_keypair_NAMESPACE_NAME.pem`: certificate and key in one file.
+/// What a listener presents to its clients, and what it demands of them.
+fn listener_tls(
+    world: &World,
+    gateway: &GatewayState<'_>,
+    listener: &Listener,
+    files: &mut Files,
+) -> ServerTls {
+    let own = &gateway.read.reference;
+    let secrets = listener.certificate_refs.iter().map(|reference| {
+        let namespace = reference.namespace.as_deref().unwrap_or(&own.namespace);
+        ObjectRef::new(Kind::Secret, namespace, &reference.name)
+    });
+    let secrets: Vec<ObjectRef> = secrets.collect();
+    let pairs = secrets
+        .iter()
+        .filter_map(|secret| pair(world, secret, files));
+    let pairs = pairs.collect();
+    let clients = match gateway.demand(listener.port) {
+        None => Clients::Anyone,
+        Some(demand) if demand.insecure => Clients::AnyCertificate,
+        Some(demand) => {
+            let file = frontend_bundle_file(own, listener.port);
+            let mut bundle = Zeroizing::new(Vec::new());
+            let usable = demand.cas.iter().filter(|ca| ca.fault == Ok(None));
+            for ca in usable.filter_map(|ca| ca.object.as_ref()) {
+                bundle.extend_from_slice(&authority(&world.store, ca).unwrap_or_default());
+                bundle.push(b'\n');
+            }
+            files.insert(file.clone(), bundle);
+            Clients::Of(file)
+        }
+    };
+    ServerTls { pairs, clients }
+}
+
 fn client_pair(world: &World, gateway: &GatewayState<'_>, files: &mut Files) -> Option<String> {
+    pair(world, gateway.client_secret.as_ref()?, files)
+}
+
+/// `ssl_keypair_NAMESPACE_NAME.pem`: certificate and key in one file.
+fn pair(world: &World, secret: &ObjectRef, files: &mut Files) -> Option<String> {
     let ObjectRef {
         namespace, name, ..
-    } = gateway.client_secret.as_ref()?;
+    } = secret;
     let secret = world.store.get(kinds::SECRET, namespace, name)?;
     let mut pem = Zeroizing::new(Vec::new());
     for key in ["tls.crt", "tls.key"] {

@@ -1,8 +1,12 @@
 //! What stands beside a handshake: what the gateway's client gets, what was logged, how names resolve,
 //! which way the bytes went, and what is missing of all that.
 
-use ngf_tls::transcript::Transcript;
-use ngf_ui::{Label, Mark, Role, Theme, widgets::fields::Field};
+use ngf_probes::client::{ClientEnding, ClientTranscript};
+use ngf_tls::transcript::{Layer, Step, Transcript};
+use ngf_ui::{
+    Label, Mark, Role, Theme,
+    widgets::{fields::Field, sequence::Message},
+};
 
 use crate::diagram::{Arrow, mark_of};
 use crate::tui::state::{ProbeContextState, Shown};
@@ -96,8 +100,68 @@ pub(super) fn logged_at<'a>(
     lines.iter().filter(belongs).collect()
 }
 
-/// Says at each message what was logged of it.
+/// The steps of the client's handshake and request, where the arrow is the client's.
+pub(super) fn client_steps<'a>(arrow: &Arrow, context: &'a ProbeContextState) -> &'a [Step] {
+    let seen = client(context).and_then(|client| client.transcript.as_ref());
+    let is_first = arrow.message.number == "1";
+    seen.filter(|_| is_first)
+        .map_or(&[], |seen| seen.steps.as_slice())
+}
+
+/// Makes the first arrow what the gateway's client saw: its handshake with the listener, where that speaks TLS.
+fn attach_client(arrow: &mut Arrow, context: &ProbeContextState) {
+    let Some(client) = client(context) else {
+        return;
+    };
+    let speaks_tls =
+        |seen: &&Box<ClientTranscript>| seen.steps.iter().any(|step| step.layer == Layer::Tls);
+    let Some(seen) = client.transcript.as_ref().filter(speaks_tls) else {
+        return;
+    };
+    let words = match &seen.tls {
+        Some(tls) => format!("{} · {}", client.request, tls.version),
+        None => client.request.clone(),
+    };
+    let refused = seen
+        .judged
+        .as_ref()
+        .filter(|judged| judged.accepted == Some(false));
+    let failed = matches!(
+        seen.ending,
+        ClientEnding::HandshakeFailed
+            | ClientEnding::HandshakeTimedOut
+            | ClientEnding::NotConnected
+    );
+    let mark = match (failed || refused.is_some(), seen.ending) {
+        (true, _) => Mark::Failed,
+        (false, ClientEnding::Answered | ClientEnding::Shaken) => Mark::Ok,
+        (false, _) => Mark::Warning,
+    };
+    arrow.short.clone_from(&words);
+    let mut message = Message::new(
+        arrow.message.from,
+        arrow.message.to,
+        Label::from(format!("Request · {words}")),
+    )
+    .number(arrow.message.number.clone())
+    .mark(mark);
+    if let Some(judged) = &seen.judged {
+        message.evidence = Label::of(Role::Evidence, judged.sentence.clone());
+    }
+    if mark != Mark::Ok {
+        message = message.reason(Label::from(client.sentence.clone()));
+    }
+    arrow.message = message;
+}
+
+/// Says at each message what was logged of it, and at the first what the gateway's client saw.
 pub(super) fn attach(arrows: &mut [Arrow], transcript: &Transcript, context: &ProbeContextState) {
+    if let Some(first) = arrows
+        .first_mut()
+        .filter(|arrow| arrow.message.number == "1")
+    {
+        attach_client(first, context);
+    }
     for arrow in arrows {
         let lines = logged_at(arrow, transcript, context);
         let mut said: Vec<String> = Vec::new();

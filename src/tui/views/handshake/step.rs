@@ -1,5 +1,6 @@
 //! One message of the diagram, opened: the decoded fields of its steps.
 
+use ngf_tls::transcript::Step;
 use ngf_ui::{Label, Role, widgets::fields::Field};
 
 use super::{arrows, probe_context};
@@ -55,11 +56,12 @@ pub fn fields(app: &App, message: usize) -> Vec<Field> {
             fields.push(Field::Text(text.clone()));
         }
     }
-    for step in arrow
-        .steps
-        .iter()
-        .filter_map(|index| transcript.steps.get(*index))
-    {
+    let own = arrow.steps.iter();
+    let own = own.filter_map(|index| transcript.steps.get(*index));
+    let steps: Vec<&Step> = own
+        .chain(probe_context::client_steps(arrow, shown.context))
+        .collect();
+    for step in &steps {
         if !fields.is_empty() {
             fields.push(Field::Gap);
         }
@@ -77,7 +79,7 @@ pub fn fields(app: &App, message: usize) -> Vec<Field> {
         let decoded = step.fields.iter();
         fields.extend(decoded.map(|field| Field::new(field.name.clone(), field.value.clone())));
     }
-    if arrow.steps.is_empty() {
+    if steps.is_empty() {
         let nothing = "Not probed: no message of the probe belongs to this arrow.";
         fields.push(Field::Text(Label::of(Role::Muted, nothing)));
     }
