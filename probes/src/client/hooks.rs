@@ -12,6 +12,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::sign::CertifiedKey;
 use rustls::{DigitallySignedStruct, Error, SignatureScheme};
 
+use super::ClientAuthentication;
 use super::tap::Tap;
 use crate::probe::ProbeError;
 use crate::recorder::Recorder;
@@ -19,7 +20,7 @@ use crate::spec::ClientIdentity;
 use ngf_text::sanitize;
 use ngf_tls::certificate::{CertificateFacts, name_from_der};
 use ngf_tls::messages::{Decoder, Facts, names};
-use ngf_tls::transcript::{ClientCertificate, Direction, Layer, Step, TlsAgreed};
+use ngf_tls::transcript::{Direction, Layer, Step, TlsAgreed};
 
 /// More certificates or CA names than this are not kept.
 const MOST: usize = 200;
@@ -36,7 +37,6 @@ struct Said {
     /// The CA names of a CertificateRequest.
     request: Option<(Vec<String>, Instant)>,
     sent: bool,
-    issuers: Vec<String>,
 }
 
 impl Told {
@@ -56,26 +56,16 @@ impl Told {
     }
 
     /// The client certificate's part.
-    pub(super) fn client_certificate(&self, subject: Option<String>) -> ClientCertificate {
-        self.with(|said| {
-            let sent = said.sent;
-            let acceptable = said.request.as_ref().map(|(names, _)| names.clone());
-            let acceptable_cas = acceptable.clone().unwrap_or_default();
-            let named = |issuer: &String| acceptable_cas.contains(issuer);
-            ClientCertificate {
-                requested: acceptable.is_some(),
-                sent,
-                subject: subject.filter(|_| sent),
-                issuer_named: (sent && !acceptable_cas.is_empty())
-                    .then(|| said.issuers.iter().any(named)),
-                issuers: if sent {
-                    said.issuers.clone()
-                } else {
-                    Vec::new()
-                },
-                acceptable_cas,
-                ..ClientCertificate::default()
-            }
+    pub(super) fn client_certificate(&self, subject: Option<String>) -> ClientAuthentication {
+        self.with(|said| ClientAuthentication {
+            requested: said.request.is_some(),
+            acceptable_cas: said
+                .request
+                .iter()
+                .flat_map(|(names, _)| names.clone())
+                .collect(),
+            sent: said.sent,
+            subject: subject.filter(|_| said.sent),
         })
     }
 
@@ -269,10 +259,6 @@ impl ResolvesClientCert for Resolver {
         self.told.with(|said| {
             said.request = Some((names, Instant::now()));
             said.sent = identity.is_some();
-            let sent = identity.iter().flat_map(|identity| &identity.cert);
-            said.issuers = sent
-                .map(|der| ngf_tls::certificate::issuer_of(der))
-                .collect();
         });
         identity
     }

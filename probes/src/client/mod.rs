@@ -30,9 +30,7 @@ use crate::steps::http2;
 use ngf_text::{host_and_port, sanitize};
 use ngf_tls::certificate::CertificateFacts;
 use ngf_tls::messages::names;
-use ngf_tls::transcript::{
-    ClientCertificate, Direction, HttpAnswer, Layer, Step, StepStatus, TlsAgreed,
-};
+use ngf_tls::transcript::{Direction, HttpAnswer, Layer, Step, StepStatus, TlsAgreed};
 
 /// What to ask a listener.
 #[derive(Debug, Clone)]
@@ -96,6 +94,19 @@ pub enum ClientEnding {
     Answered,
 }
 
+/// What a listener asked of its client, and what was sent.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct ClientAuthentication {
+    /// The listener sent a CertificateRequest.
+    pub requested: bool,
+    /// The CA names in it, as RFC 4514 text.
+    pub acceptable_cas: Vec<String>,
+    /// A certificate was sent.
+    pub sent: bool,
+    /// Subject of what was sent.
+    pub subject: Option<String>,
+}
+
 /// What a client of the gateway saw.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ClientTranscript {
@@ -118,7 +129,7 @@ pub struct ClientTranscript {
     /// What a strict client makes of the listener's certificate; `None` where none came.
     pub judged: Option<Judged>,
     /// What the listener asked of the client, and what was sent.
-    pub client_certificate: ClientCertificate,
+    pub client_certificate: ClientAuthentication,
     /// The certificates that the listener presented, leaf first.
     pub chain: Vec<CertificateFacts>,
     /// Every step, in order of time.
@@ -159,7 +170,7 @@ struct Seen {
     words: String,
     tls: Option<TlsAgreed>,
     judged: Option<Judged>,
-    client_certificate: ClientCertificate,
+    client_certificate: ClientAuthentication,
     chain: Vec<CertificateFacts>,
     http: Option<HttpAnswer>,
 }
@@ -173,7 +184,7 @@ impl Seen {
             words: words.into(),
             tls: None,
             judged: None,
-            client_certificate: ClientCertificate::default(),
+            client_certificate: ClientAuthentication::default(),
             chain: Vec::new(),
             http: None,
         }
