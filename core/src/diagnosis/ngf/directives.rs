@@ -1,7 +1,7 @@
 //! The directives that NGF renders for a backend (`nginx/config/servers_template.go`,
 //! `nginx/config/stream_servers_template.go`, `nginx/config/base_http_config_template.go`).
 
-use super::{Release, SYSTEM_CA_FILE, bundle_file, key_pair_file};
+use super::{SYSTEM_CA_FILE, bundle_file, key_pair_file, release::DEPTH_OF_NGINX};
 use crate::{
     diagnosis::plan::{Connection, TrustSource},
     model::kind::Kind,
@@ -31,8 +31,8 @@ pub fn directives(connection: &Connection) -> Vec<Directive> {
     }
     add("_server_name", "on".to_owned());
     add("_verify", "on".to_owned());
-    // Where NGF renders none, nginx takes its default, which is that release's depth.
-    if tls.verify_depth != Release::V2_4.verify_depth() {
+    // Where NGF renders none, nginx takes its own default.
+    if tls.verify_depth != DEPTH_OF_NGINX {
         add("_verify_depth", tls.verify_depth.to_string());
     }
     add("_name", tls.hostname.clone());

@@ -11,7 +11,7 @@ use crate::{
         context::Context,
         evidence::Probed,
         finding::{Finding, Severity},
-        ngf::{Release, bundle_file, cluster_ip, directives, key_pair_file},
+        ngf::{bundle_file, cluster_ip, directives, key_pair_file},
         plan::{Connection, ProbePlan, ProbeTarget, TrustSource, connections},
         rule::{Need, Rule},
         rules::logs::stale_by_log,
@@ -300,7 +300,7 @@ pub(in crate::diagnosis) fn ready(
     crate::diagnosis::ngf::known::kind_is_known(context.snapshot, Kind::EndpointSlice).ok()?;
     let all = context.index.endpoints(service, port);
     // Until 2.6 NGF leaves out an endpoint without `conditions.ready` (`endpointReady`).
-    let wants_it_said = release < Release::V2_7;
+    let wants_it_said = !release.trusts_silent_endpoints();
     let ready = all
         .iter()
         .filter(|endpoint| endpoint.ready && (endpoint.says_ready || !wants_it_said));

@@ -5,7 +5,7 @@ use crate::{
     diagnosis::{
         context::Context,
         ngf::{
-            ClientCertificate, ListenerDecision, ListenerDecisions, Release, frontend, known,
+            ClientCertificate, ListenerDecision, ListenerDecisions, frontend, known,
             listener::{decide_listeners, proxy_name},
         },
         plan::TrustSource,
@@ -310,7 +310,7 @@ fn accepted(predictor: &Predictor<'_, '_>, gateway: &Object<Gateway>) -> Option<
     };
     if let Some(reference) = &gateway.spec.parameters_ref {
         let message = parameters_fault(context, gateway, reference)?;
-        let (status, text) = if release >= Release::V2_7 {
+        let (status, text) = if release.rejects_parameters() {
             (
                 "False",
                 "The Gateway is not accepted due to an invalid ParametersRef",
@@ -351,7 +351,7 @@ fn parameters_fault(
 ) -> Option<String> {
     let path = "spec.infrastructure.parametersRef";
     let kind = reference.kind.as_deref().unwrap_or_default();
-    let capital = context.running.release != Release::V2_4;
+    let capital = context.running.release.resolves_backend_tls();
     let text = if kind == "NginxProxy" {
         let name = proxy_name(gateway, reference);
         if context.snapshot.ngf.contains_key(&name) {
@@ -505,7 +505,7 @@ fn resolved_refs(
     if let Some(reference) = parameters {
         let fault = parameters_fault(context, gateway, reference)?;
         let is_missing = reference.kind.as_deref() == Some("NginxProxy");
-        if release == Release::V2_4 && is_missing {
+        if !release.resolves_backend_tls() && is_missing {
             return no(
                 "ParametersRefNotFound",
                 "The ParametersRef resource could not be found",
@@ -513,7 +513,7 @@ fn resolved_refs(
         }
         return no("ParametersRefInvalid", &fault);
     }
-    if release == Release::V2_4
+    if !release.resolves_backend_tls()
         || !has_backend_tls
         || matches!(certificate, ClientCertificate::Unknown { .. })
     {

@@ -11,7 +11,7 @@ use crate::{
         context::{Context, RuleInUse},
         engine::Findings,
         finding::{Finding, Remedy, Severity},
-        ngf::{BackendDecision, BackendState, Release, cluster_ip::cluster_ip, known},
+        ngf::{BackendDecision, BackendState, cluster_ip::cluster_ip, known},
         rule::{Need, Rule},
         rules::{cert_manager::issuer_of, logs::refused_by_backend},
         words::{answer, list},
@@ -78,7 +78,7 @@ fn no_endpoints(context: &Context<'_>, findings: &mut Findings, code: Code) {
         // Until 2.6 NGF takes an endpoint without `conditions.ready` for one that is not
         // (`endpointReady`), as Kubernetes itself does not.
         let endpoints = context.index.endpoints(service, port);
-        let wants_it_said = context.running.release < Release::V2_7;
+        let wants_it_said = !context.running.release.trusts_silent_endpoints();
         let ready = endpoints
             .iter()
             .any(|endpoint| endpoint.ready && (endpoint.says_ready || !wants_it_said));
