@@ -22,6 +22,7 @@ use zeroize::Zeroizing;
 use super::{
     ClusterOptions, address,
     credentials::{self, Authorize, Credentials, NoCredentials},
+    deadline::Deadline,
     error::{ClusterError, Failure, bounded},
     limits::Limits,
     named_file,
@@ -87,7 +88,8 @@ pub(super) async fn connection(
         })?;
     let namespace = clean_line(&config.default_namespace);
     // Loading the system's CAs takes a while, and a file that is broken may be a defect of kube.
-    let client = tokio::task::spawn_blocking(|| client(config, credentials))
+    let deadline = Deadline(options.overrides.request_timeout);
+    let client = tokio::task::spawn_blocking(move || client(config, credentials, deadline))
         .await
         .map_err(|_| in_context("the client could not be made".to_owned()))?
         .map_err(|error| in_context(client_error(error)))?;
@@ -109,7 +111,11 @@ fn plugin_limit(limit: Option<Duration>, has_asked: bool) -> Duration {
 }
 
 /// kube's client, with credentials and bounds of our own around it.
-fn client(mut config: Config, credentials: Credentials) -> kube::Result<Client> {
+fn client(
+    mut config: Config,
+    credentials: Credentials,
+    deadline: Deadline,
+) -> kube::Result<Client> {
     // kube sends none, and the API server's audit log would not show which program asked.
     let agent = concat!("ngf-tui/", env!("CARGO_PKG_VERSION"));
     config
@@ -119,12 +125,14 @@ fn client(mut config: Config, credentials: Credentials) -> kube::Result<Client> 
         BufferLayer::new(WAITING),
         Authorize(Arc::new(credentials)),
         Limits::new(),
+        deadline,
     );
     let client = match socks::needed(&config) {
         Some(user) => socks::client(config, user)?.with_layer(&layers.0),
         None => ClientBuilder::try_from(config)?.with_layer(&layers.0),
     };
-    Ok(client.with_layer(&layers.1).with_layer(&layers.2).build())
+    let client = client.with_layer(&layers.1).with_layer(&layers.2);
+    Ok(client.with_layer(&layers.3).build())
 }
 
 /// The address of the API server, without a user, a password and a query: none of them is sent.
@@ -235,6 +243,7 @@ pub(super) fn kubeconfig(
     if let Some(path) = &options.kubeconfig {
         return read(path).map(Some);
     }
+    let alone = || options.overrides.alone();
     let listed = &surroundings.listed;
     let candidates = if listed.is_empty() {
         let home = surroundings.home.as_ref();
@@ -255,6 +264,7 @@ pub(super) fn kubeconfig(
                 .map_err(|error| file_error(path, &error))?,
         });
     }
+    let merged = merged.or_else(alone);
     if merged.is_some() || surroundings.is_pod {
         return Ok(merged);
     }
@@ -304,9 +314,17 @@ async fn of_kubeconfig(
         .current_context
         .clone()
         .filter(|name| !name.is_empty());
-    let Some(context) = named.or(current) else {
-        let known = contexts(&kubeconfig);
-        return Err(ClusterError::NoCurrentContext { known });
+    let context = match (named.or(current), options.overrides.alone()) {
+        (Some(context), _) => context,
+        // As with kubectl, an address is enough.
+        (None, Some(alone)) => {
+            kubeconfig = alone;
+            kubeconfig.current_context.clone().unwrap_or_default()
+        }
+        (None, None) => {
+            let known = contexts(&kubeconfig);
+            return Err(ClusterError::NoCurrentContext { known });
+        }
     };
     let Some(found) = kubeconfig
         .contexts
@@ -318,14 +336,16 @@ async fn of_kubeconfig(
             known: contexts(&kubeconfig),
         });
     };
-    let cluster = found
-        .context
-        .as_ref()
-        .map(|context| context.cluster.clone());
-    let user = found
-        .context
-        .as_ref()
-        .and_then(|context| context.user.clone());
+    let name = found.name.clone();
+    options
+        .overrides
+        .apply(&mut kubeconfig, &name)
+        .map_err(|why| unusable(&clean_line(&name), why))?;
+    let mut contexts = kubeconfig.contexts.iter();
+    let found = contexts.find(|known| known.name == name);
+    let found = found.and_then(|found| found.context.clone());
+    let cluster = found.as_ref().map(|context| context.cluster.clone());
+    let user = found.and_then(|context| context.user);
     read_files(&mut kubeconfig, cluster.as_deref(), user.as_deref())
         .map_err(|why| unusable(&clean_line(&context), why))?;
     let kube_options = KubeConfigOptions {

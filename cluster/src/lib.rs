@@ -54,6 +54,7 @@ mod by_name;
 mod config;
 mod contexts;
 mod credentials;
+mod deadline;
 mod delta;
 mod discovery;
 pub mod dry_run;
@@ -70,6 +71,7 @@ mod login;
 pub mod logs;
 mod named_file;
 pub mod nginx_config;
+mod overrides;
 mod pace;
 mod plugin;
 pub mod probe_context;
@@ -89,6 +91,7 @@ pub(crate) use config::IN_CLUSTER;
 pub use contexts::{KubeContext, contexts};
 pub use error::ClusterError;
 pub use follow::{LogCursor, LogFollower, LogNews};
+pub use overrides::Overrides;
 pub(crate) use pace::Pace;
 pub use read::LogOptions;
 pub(crate) use request::is_name;
@@ -122,6 +125,8 @@ pub struct ClusterOptions {
     pub all_namespaces: bool,
     /// `--timeout`: how long connecting may take, a credential plugin included.
     pub limit: Option<Duration>,
+    /// What the command line changes of the kubeconfig.
+    pub overrides: Overrides,
 }
 
 /// A cluster that answered once.

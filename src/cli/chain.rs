@@ -4,11 +4,11 @@ use jiff::Timestamp;
 
 use super::{
     CliError, EXIT_COULD_NOT, EXIT_FOUND, EXIT_OK,
-    args::{ChainArgs, ChainOutput, InputArgs},
-    check::{nothing_could_be_read, read},
-    drawn, output,
+    args::{ChainArgs, InputArgs},
+    check::{nothing_could_be_read, read, style},
+    output,
 };
-use crate::report::{chain, text::Style};
+use crate::report::{self, Format, chain, table};
 use ngf_core::diagnosis::{Evidence, timeline::Timeline};
 
 /// Runs it.
@@ -16,16 +16,13 @@ pub(super) async fn run(input: &InputArgs, args: &ChainArgs) -> Result<u8, CliEr
     let snapshot = read(input, args.timeout).await?;
     let now = Timestamp::now();
     let timeline = Timeline::of(&snapshot, &Evidence::none(), now, args.at.unwrap_or(now));
-    let text = match args.output {
-        ChainOutput::Text => {
-            let style = Style {
-                colour: output::colour(),
-                width: usize::from(output::width()),
-            };
-            chain::text(&timeline, now, style)
-        }
-        ChainOutput::Json => chain::json(&timeline)?,
-        ChainOutput::Svg => drawn::chains(&timeline),
+    let text = match report::shaped(&chain::JsonReport::of(&timeline), &args.output)? {
+        Some(text) => text,
+        None => match args.output {
+            Format::Wide => table::certificates(&timeline),
+            Format::Name => table::names_of_certificates(&timeline),
+            _ => chain::text(&timeline, now, style()),
+        },
     };
     output::print(&text)?;
     for problem in &snapshot.problems {

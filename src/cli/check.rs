@@ -6,14 +6,15 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{
     CliError, EXIT_COULD_NOT, EXIT_FOUND, EXIT_OK,
-    args::{CheckArgs, CheckOutput, FailOn, InputArgs},
+    args::{CheckArgs, FailOn, InputArgs},
     connect_within,
-    measure::{Parts, Target, measured},
+    measure::{Parts, measured},
     output,
+    target::{self, Target},
 };
 use crate::{
     files,
-    report::{self, text::Style},
+    report::{self, Format, text::Style},
 };
 use ngf_core::{
     diagnosis::{
@@ -27,7 +28,7 @@ use ngf_core::{
     model::{
         kind::Kind,
         object::ObjectRef,
-        snapshot::{KindState, Scope, Snapshot, Source},
+        snapshot::{KindState, Snapshot, Source},
     },
 };
 
@@ -35,38 +36,41 @@ use ngf_core::{
 pub(super) async fn run(input: &InputArgs, args: &CheckArgs) -> Result<u8, CliError> {
     let now = Timestamp::now();
     if args.over {
+        if input.files.is_empty() {
+            return Err("--over lays manifests over the cluster: name them with -f".into());
+        }
         return super::overlay::run(input, args, now).await;
     }
-    let (snapshot, target, evidence) = if input.files.is_empty() {
+    let (snapshot, targets, evidence) = if input.files.is_empty() {
         if args.logs.as_ref().is_some_and(|files| !files.is_empty()) {
             return Err("--logs FILE needs -f: on a cluster the logs are read anyway".into());
         }
         let cluster = connect_within(input, args.timeout).await?;
         let snapshot = Arc::new(cluster.snapshot(cluster.left_of(args.timeout)).await);
-        let target = target_of(args, &snapshot, cluster.namespace())?;
+        let targets = targets_of(args, &snapshot, cluster.namespace())?;
         let parts = Parts {
             probes: !args.no_probe,
             logs: !args.no_logs,
             data_plane: !args.no_data_plane,
             within: args.timeout,
         };
-        let (evidence, missing) = measured(&cluster, &snapshot, target.as_ref(), parts).await;
+        let (evidence, missing) = measured(&cluster, &snapshot, &targets, parts).await;
         for why in missing {
             output::say(&why);
         }
-        (snapshot, target, evidence)
+        (snapshot, targets, evidence)
     } else {
         let snapshot = Arc::new(read(input, args.timeout).await?);
         let namespace = input.namespace.as_deref().unwrap_or("default");
-        let target = target_of(args, &snapshot, namespace)?;
+        let targets = targets_of(args, &snapshot, namespace)?;
         let evidence = from_files(&snapshot, args.logs.as_deref())?;
-        (snapshot, target, evidence)
+        (snapshot, targets, evidence)
     };
     // What was measured is newer than the moment at which the command began.
     let now = now.max(Timestamp::now());
     let mut diagnosis = Diagnosis::of(&snapshot, &evidence, now);
-    if let Some(Target { object, port }) = &target {
-        diagnosis = diagnosis.limited_to(object, *port);
+    if !targets.is_empty() {
+        diagnosis = diagnosis.limited_to_all(&pairs(&targets));
     }
     add_expiring(&mut diagnosis, &snapshot, args.within, now)?;
     let is_unreadable = nothing_could_be_read(&snapshot);
@@ -75,7 +79,7 @@ pub(super) async fn run(input: &InputArgs, args: &CheckArgs) -> Result<u8, CliEr
     } else {
         Vec::new()
     };
-    output::print(&render(&diagnosis, args.output, fail_on(args), &unread)?)?;
+    output::print(&render(&diagnosis, &args.output, fail_on(args), &unread)?)?;
     tell_problems(&snapshot);
     if is_unreadable {
         return Ok(EXIT_COULD_NOT);
@@ -93,53 +97,20 @@ pub(super) async fn run(input: &InputArgs, args: &CheckArgs) -> Result<u8, CliEr
     Ok(EXIT_OK)
 }
 
-/// The object that the arguments name; it has to exist, as far as that is known.
-fn target_of(
+/// The objects that the arguments name; they have to exist, as far as that is known.
+fn targets_of(
     args: &CheckArgs,
     snapshot: &Snapshot,
     namespace: &str,
-) -> Result<Option<Target>, CliError> {
-    let Some(text) = &args.target else {
-        return Ok(None);
-    };
-    let namespace = match &snapshot.scope {
-        Scope::AllNamespaces => namespace,
-        Scope::Namespace(namespace) => namespace,
-    };
-    let is_policy = text
-        .split_once('/')
-        .and_then(|(kind, _)| Kind::parse(kind.split('.').next().unwrap_or(kind)))
-        == Some(Kind::BackendTLSPolicy);
-    let target = if is_policy {
-        Target {
-            object: super::fix::object_named(text, namespace)?,
-            port: None,
-        }
-    } else {
-        match ProbeTarget::parse(text, namespace)? {
-            ProbeTarget::Service { service, port } => Target {
-                object: service,
-                port,
-            },
-            ProbeTarget::Route(object) | ProbeTarget::Gateway(object) => {
-                Target { object, port: None }
-            }
-            ProbeTarget::Node(_) => return Err(format!("invalid object {text:?}").into()),
-        }
-    };
-    if snapshot.raw(&target.object).is_none() {
-        let object = &target.object;
-        let kind = object.kind.name().to_ascii_lowercase();
-        return Err(match known::absence_is_proven(snapshot, object) {
-            Ok(()) => format!(
-                "{kind} {:?} not found in namespace {:?}",
-                object.name, object.namespace
-            ),
-            Err(why) => format!("cannot check {kind} {:?}: {why}", object.name),
-        }
-        .into());
-    }
-    Ok(Some(target))
+) -> Result<Vec<Target>, CliError> {
+    let (words, selector) = (&args.targets, args.selector.as_ref());
+    Ok(target::targets(words, selector, snapshot, namespace)?)
+}
+
+fn pairs(targets: &[Target]) -> Vec<(ObjectRef, Option<u16>)> {
+    let all = targets.iter();
+    all.map(|target| (target.object.clone(), target.port))
+        .collect()
 }
 
 /// What kept the objects from being read, a sentence each.
@@ -277,15 +248,20 @@ pub(super) fn tell_problems(snapshot: &Snapshot) {
 /// What `check` prints.
 pub(super) fn render(
     diagnosis: &Diagnosis,
-    format: CheckOutput,
+    format: &Format,
     fail_on: report::FailOn,
     unread: &[String],
-) -> Result<String, serde_json::Error> {
+) -> Result<String, CliError> {
+    let json = report::json::Report::of(diagnosis, unread);
+    if let Some(text) = report::shaped(&json, format)? {
+        return Ok(text);
+    }
     Ok(match format {
-        CheckOutput::Text => report::text::render_as_read(diagnosis, style(), unread),
-        CheckOutput::Json => report::json::render_as_read(diagnosis, unread)? + "\n",
-        CheckOutput::Junit => report::junit::render_as_read(diagnosis, fail_on, unread),
-        CheckOutput::Markdown => report::markdown::render_as_read(diagnosis, unread),
+        Format::Wide => report::table::findings(&diagnosis.findings),
+        Format::Name => report::table::names_of_findings(&diagnosis.findings),
+        Format::Junit => report::junit::render_as_read(diagnosis, fail_on, unread),
+        Format::Markdown => report::markdown::render_as_read(diagnosis, unread),
+        _ => report::text::render_as_read(diagnosis, style(), unread),
     })
 }
 

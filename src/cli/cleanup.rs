@@ -12,6 +12,7 @@ use ngf_cluster::{
     temporary::READ_ONLY,
     transport::{find_leftovers, remove_leftover},
 };
+use ngf_core::command::own;
 
 /// Runs it: exit 0 when no debug pod is left, 1 when one was kept because it may be in use, 2 when one
 /// could not be removed.
@@ -42,7 +43,8 @@ pub(super) async fn run(input: &InputArgs, args: &CleanupArgs) -> Result<u8, Cli
         let asks = leftover.ephemeral.is_none() && leftover.usage.may_be_in_use() && !args.yes;
         if asks && !agreed(&what)? {
             output::print(&format!(
-                "{what}: kept; `ngf-tui cleanup --yes` removes it, and the probe that uses it fails\n"
+                "{what}: kept; `{}` removes it, and the probe that uses it fails\n",
+                own("cleanup --yes")
             ))?;
             status = status.max(EXIT_FOUND);
             continue;

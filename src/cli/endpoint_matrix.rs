@@ -11,11 +11,10 @@ use jiff::Timestamp;
 
 use super::{
     CliError, EXIT_COULD_NOT, EXIT_FOUND, EXIT_OK,
-    args::Output,
     live::{Found, Job, READ},
     output, probe,
 };
-use crate::report;
+use crate::report::{self, Format};
 use ngf_cluster::{
     endpoint_matrix::{self, Cell, Column, EndpointMatrix, History, Progress},
     temporary::{Made, gateways},
@@ -39,7 +38,7 @@ pub(super) async fn run(job: &Job<'_>, found: Found) -> Result<u8, CliError> {
     } = found;
     let Some(every) = job.args.way.watch else {
         let matrices = round(job, &transports, planning, &made).await?;
-        print(&matrices, probe::list_format(job.args))?;
+        print(&matrices, &job.args.output)?;
         return Ok(status(&matrices));
     };
     watch(job, &transports, &target, planning, &made, every).await
@@ -128,16 +127,16 @@ fn show_progress(shown: bool) -> impl FnMut(Progress) {
     }
 }
 
-fn print(matrices: &[EndpointMatrix], format: Output) -> Result<(), CliError> {
-    let text = match (format, matrices) {
-        (Output::Json, [one]) => serde_json::to_string_pretty(one)? + "\n",
-        (Output::Json, several) => serde_json::to_string_pretty(several)? + "\n",
-        (Output::Text, matrices) => matrices
-            .iter()
-            .map(|matrix| report::endpoint_matrix::text(matrix, None))
-            .collect::<Vec<_>>()
-            .join("\n"),
+fn print(matrices: &[EndpointMatrix], format: &Format) -> Result<(), CliError> {
+    let document = match matrices {
+        [one] => report::shaped(one, format)?,
+        several => report::shaped(&several, format)?,
     };
+    let text = document.unwrap_or_else(|| {
+        let all = matrices.iter();
+        let all = all.map(|matrix| report::endpoint_matrix::text(matrix, None));
+        all.collect::<Vec<_>>().join("\n")
+    });
     Ok(output::print(&text)?)
 }
 
@@ -170,7 +169,7 @@ async fn watch(
     let mut snapshots = cluster.watch(job.cancel);
     let mut history = History::default();
     let mut log: Vec<String> = Vec::new();
-    let on_screen = probe::list_format(job.args) == Output::Text && std::io::stdout().is_terminal();
+    let on_screen = job.args.output.is_text() && std::io::stdout().is_terminal();
     let mut transports = Arc::clone(transports);
     let mut next = Some(planning);
     let mut last = Vec::new();
@@ -199,7 +198,7 @@ async fn watch(
                 &changes,
                 on_screen,
                 first,
-                probe::list_format(job.args),
+                &job.args.output,
             )?;
             first = false;
         }
@@ -231,7 +230,7 @@ async fn watch(
                         &[line],
                         on_screen,
                         false,
-                        probe::list_format(job.args),
+                        &job.args.output,
                     )?;
                 }
             }
@@ -250,13 +249,18 @@ fn show(
     changes: &[String],
     on_screen: bool,
     first: bool,
-    format: Output,
+    format: &Format,
 ) -> Result<(), CliError> {
     let mut text = String::new();
-    if format == Output::Json {
+    if !format.is_text() {
         for matrix in matrices {
-            text.push_str(&serde_json::to_string(matrix)?);
-            text.push('\n');
+            // One document a line, so that it can be read line by line.
+            let document = match format {
+                Format::Json => Some(serde_json::to_string(matrix)? + "\n"),
+                Format::Yaml => report::shaped(matrix, format)?.map(|yaml| format!("---\n{yaml}")),
+                _ => report::shaped(matrix, format)?,
+            };
+            text.push_str(&document.unwrap_or_default());
         }
         return Ok(output::print(&text)?);
     }

@@ -3,7 +3,11 @@
 use super::{CliError, EXIT_COULD_NOT, EXIT_OK, args::ExplainArgs, output};
 use crate::report::explain;
 use ngf_core::{
-    diagnosis::{Code, registry::rule, words::list},
+    command::{own, program},
+    diagnosis::{
+        registry::{nearest, rule},
+        words::list,
+    },
     logs,
 };
 
@@ -29,16 +33,14 @@ pub(super) fn run(args: &ExplainArgs) -> Result<u8, CliError> {
         return Ok(EXIT_OK);
     }
     let shown: String = code.chars().take(40).collect();
-    let near = Code::nearest(code);
+    let near = nearest(code);
+    let all = own("explain");
     let hint = match near.as_slice() {
-        [] => "`ngf-tui explain` lists all".to_owned(),
-        [one] => format!("the nearest is {one}; `ngf-tui explain` lists all"),
-        several => format!(
-            "the nearest are {}; `ngf-tui explain` lists all",
-            list(several, 3)
-        ),
+        [] => format!("`{all}` lists all"),
+        [one] => format!("the nearest is {one}; `{all}` lists all"),
+        several => format!("the nearest are {}; `{all}` lists all", list(several, 3)),
     };
-    output::say(&format!("ngf-tui: there is no code {shown}: {hint}"));
+    output::say(&format!("{}: there is no code {shown}: {hint}", program()));
     Ok(EXIT_COULD_NOT)
 }
 
@@ -62,13 +64,4 @@ fn without_prefix(line: &str) -> &str {
         Some((_, rest)) => rest,
         None => line,
     }
-}
-
-/// What clap's script for fish lacks: it completes no arguments without a name.
-pub(super) fn fish_codes() -> String {
-    let codes: Vec<&str> = Code::ALL.iter().map(|code| code.as_str()).collect();
-    format!(
-        "complete -c ngf-tui -n \"__fish_ngf_tui_using_subcommand explain\" -f -a \"{}\"\n",
-        codes.join(" ")
-    )
 }

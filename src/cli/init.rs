@@ -10,7 +10,7 @@ use super::{
     check::nothing_could_be_read,
     connect_within,
     fix::object_named,
-    output,
+    output, target,
 };
 use crate::{files, report::clean};
 use ngf_cluster::Cluster;
@@ -63,7 +63,7 @@ pub(super) async fn run(input: &InputArgs, args: &InitArgs) -> Result<u8, CliErr
 
 /// What to do with what was written to a folder, or to standard output.
 fn next(place: &Path) -> String {
-    let command = Command::new("ngf-tui")
+    let command = Command::own()
         .words(["check"])
         .file(place)
         .words(["--over"])
@@ -75,11 +75,12 @@ fn next(place: &Path) -> String {
 }
 
 fn wanted(args: &InitArgs, namespace: &str) -> Result<Wanted, CliError> {
-    let service = object_named(&args.service, namespace)?;
+    let word = target::only(&args.service)?.unwrap_or_default();
+    let service = object_named(&word, namespace)?;
     if service.kind != Kind::Service {
         return Err(format!(
             "{} is no Service: write service/NAME or service/NAMESPACE/NAME",
-            clean(&args.service)
+            clean(&word)
         )
         .into());
     }

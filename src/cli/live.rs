@@ -21,6 +21,7 @@ use ngf_cluster::{
     transport::{Confirmation, Leftovers, MakeOptions, Transports, Via},
 };
 use ngf_core::{
+    command::program,
     diagnosis::plan::{Planning, ProbePlan, ProbeTarget, plan_all, plan_every},
     model::{
         index::Index,
@@ -125,7 +126,7 @@ pub(super) async fn guarded<T>(
     // A panic is caught so that it, too, leaves nothing behind; it goes on afterwards.
     let result = AssertUnwindSafe(working).catch_unwind().await;
     for why in leftovers.remove_all().await {
-        output::say(&format!("ngf-tui: {why}"));
+        output::say(&format!("{}: {why}", program()));
     }
     signals.abort();
     result.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
@@ -210,7 +211,7 @@ impl Job<'_> {
             Scope::AllNamespaces => cluster.namespace(),
             Scope::Namespace(namespace) => namespace,
         };
-        let target = ProbeTarget::parse(target, namespace)?;
+        let target = ProbeTarget::parse(target, namespace, &snapshot)?;
         let planning = self.planning(&snapshot, &target)?;
         let transports = Arc::new(Transports::new(cluster, Arc::new(snapshot)));
         let made = self.make(&transports, &planning.plans).await?;

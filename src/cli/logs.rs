@@ -8,34 +8,42 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     CliError, EXIT_COULD_NOT, EXIT_FOUND, EXIT_OK,
-    args::{InputArgs, LogsArgs, Output},
+    args::{InputArgs, LogsArgs},
     check::ngf_gateways,
-    connect_within, output,
+    connect_within, output, target,
 };
-use crate::{files, report::logs::Report};
+use crate::{
+    files,
+    report::{Format, logs::Report, shaped},
+};
 use ngf_cluster::{
     Cluster,
-    logs::{Followed, News},
+    logs::{Followed, News, Wanted},
 };
 use ngf_core::{
     diagnosis::{Diagnosis, Evidence, Severity, plan::ProbeTarget},
-    model::{object::ObjectRef, snapshot::Snapshot},
+    model::{kind::Kind, object::ObjectRef, snapshot::Snapshot},
 };
 
 /// Runs it: exit 1 where a log proves that something is wrong now.
 pub(super) async fn run(input: &InputArgs, args: &LogsArgs) -> Result<u8, CliError> {
-    if let Some(file) = args.target.as_deref().and_then(log_file) {
+    // A single word is a file or a Gateway; only two are a type and a name.
+    let word = match args.target.as_slice() {
+        [one] => Some(one.clone()),
+        several => target::only(several)?,
+    };
+    if let Some(file) = word.as_deref().and_then(log_file) {
         return from_file(input, args, file);
     }
     if !input.files.is_empty() {
-        return Err("with -f, name a log file too: logs nginx.log -f manifests/".into());
+        return Err("--filename completes a log file: name that, too".into());
     }
     let cluster = connect_within(input, args.timeout).await?;
     let cancel = CancellationToken::new();
     let _stop = cancel.clone().drop_guard();
     let mut snapshots = cluster.watch(&cancel);
     let snapshot = Cluster::settled(&mut snapshots, cluster.left_of(args.timeout)).await;
-    let gateways = gateways(&snapshot, args.target.as_deref(), cluster.namespace())?;
+    let gateways = gateways(&snapshot, args, word.as_deref(), cluster.namespace())?;
     let (sources, missing) = ngf_core::diagnosis::log_sources::sources(&snapshot, &gateways);
     if sources.is_empty() {
         return Err(format!("there is no log to read: {}", missing.join("; ")).into());
@@ -46,7 +54,11 @@ pub(super) async fn run(input: &InputArgs, args: &LogsArgs) -> Result<u8, CliErr
     let read = ngf_cluster::logs::read_to_follow(
         &cluster,
         &sources,
-        args.since,
+        Wanted {
+            past: args.since,
+            tail: args.tail,
+            previous: args.previous,
+        },
         cluster.left_of(args.timeout),
     )
     .await;
@@ -56,21 +68,20 @@ pub(super) async fn run(input: &InputArgs, args: &LogsArgs) -> Result<u8, CliErr
     }
     let now = Timestamp::now();
     let report = Report::of(&snapshot, &evidence, missing, now);
-    let text = match args.output {
-        Output::Text => report.text(now),
+    let text = match &args.output {
         // One document a line, so that what follows can be read line by line.
-        Output::Json if args.follow => serde_json::to_string(&report)? + "\n",
-        Output::Json => serde_json::to_string_pretty(&report)? + "\n",
+        Format::Json if args.follow => serde_json::to_string(&report)? + "\n",
+        format => shaped(&report, format)?.unwrap_or_else(|| report.text(now)),
     };
     output::print(&text)?;
     for why in report.missing() {
         output::say(&format!("not read: {why}"));
     }
     if args.follow {
-        let gateway = args.target.as_ref().and_then(|_| gateways.first().cloned());
+        let gateway = word.as_ref().and_then(|_| gateways.first().cloned());
         let lines =
             ngf_cluster::logs::follow(&cluster, snapshots, gateway, begun, read_at, &cancel);
-        follow(lines, args.output).await?;
+        follow(lines, &args.output).await?;
     }
     if report.is_empty() {
         return Ok(EXIT_COULD_NOT);
@@ -85,7 +96,9 @@ pub(super) async fn run(input: &InputArgs, args: &LogsArgs) -> Result<u8, CliErr
 /// there is such a file.
 fn log_file(target: &str) -> Option<PathBuf> {
     let path = PathBuf::from(target);
-    let names_kind = ProbeTarget::parse(target, "default").is_ok();
+    let kind = target.split_once('/').map(|(kind, _)| kind);
+    let kind = kind.and_then(|kind| Kind::parse(kind.split('.').next().unwrap_or(kind)));
+    let names_kind = kind.is_some();
     (target == "-" || path.is_file() || !names_kind && !path.is_dir()).then_some(path)
 }
 
@@ -103,10 +116,7 @@ fn from_file(input: &InputArgs, args: &LogsArgs, file: PathBuf) -> Result<u8, Cl
     }
     let now = Timestamp::now();
     let report = Report::of(&snapshot, &evidence, Vec::new(), now);
-    output::print(&match args.output {
-        Output::Text => report.text(now),
-        Output::Json => serde_json::to_string_pretty(&report)? + "\n",
-    })?;
+    output::print(&shaped(&report, &args.output)?.unwrap_or_else(|| report.text(now)))?;
     let is_wrong = evidence
         .logs()
         .flat_map(|log| log.tally.said.values())
@@ -114,30 +124,48 @@ fn from_file(input: &InputArgs, args: &LogsArgs, file: PathBuf) -> Result<u8, Cl
     Ok(if is_wrong { EXIT_FOUND } else { EXIT_OK })
 }
 
-/// The Gateway that is named, or all of NGF's.
+/// The Gateway that is named, those with the labels, or all of NGF's.
 fn gateways(
     snapshot: &Snapshot,
+    args: &LogsArgs,
     target: Option<&str>,
     namespace: &str,
 ) -> Result<Vec<ObjectRef>, CliError> {
     let Some(target) = target else {
-        let all = ngf_gateways(snapshot);
+        let mut all = ngf_gateways(snapshot);
+        if let Some(selector) = &args.selector {
+            let has_labels = |gateway: &ObjectRef| {
+                let raw = snapshot.raw(gateway);
+                raw.is_some_and(|raw| selector.matches_object(&raw))
+            };
+            all.retain(has_labels);
+            if all.is_empty() {
+                let labels = crate::report::clean(selector.text());
+                return Err(format!(
+                    "there is no Gateway of NGINX Gateway Fabric with labels {labels}"
+                )
+                .into());
+            }
+        }
         return if all.is_empty() {
             Err("there is no Gateway of NGINX Gateway Fabric, or none that you may read".into())
         } else {
             Ok(all)
         };
     };
-    match ProbeTarget::parse(target, namespace)? {
+    match ProbeTarget::parse(target, namespace, snapshot)? {
         ProbeTarget::Gateway(gateway) if snapshot.gateways.contains_key(&gateway) => {
             Ok(vec![gateway])
         }
         ProbeTarget::Gateway(gateway) => Err(format!("there is no {gateway}").into()),
-        _ => Err(format!("\"{target}\" is no Gateway: write gateway/NAME").into()),
+        _ => {
+            let target = crate::report::clean(target);
+            Err(format!("\"{target}\" is no Gateway: write gateway/NAME").into())
+        }
     }
 }
 
-async fn follow(mut lines: mpsc::Receiver<Followed>, format: Output) -> Result<(), CliError> {
+async fn follow(mut lines: mpsc::Receiver<Followed>, format: &Format) -> Result<(), CliError> {
     loop {
         tokio::select! {
             line = lines.recv() => match line {
@@ -149,7 +177,7 @@ async fn follow(mut lines: mpsc::Receiver<Followed>, format: Output) -> Result<(
     }
 }
 
-fn print(followed: &Followed, format: Output) -> Result<(), CliError> {
+fn print(followed: &Followed, format: &Format) -> Result<(), CliError> {
     let place = format!("{} ({})", followed.source.pod, followed.source.container);
     let (at, line) = match &followed.news {
         News::Line { at, line } => (*at, line),
@@ -171,17 +199,7 @@ fn print(followed: &Followed, format: Output) -> Result<(), CliError> {
         }
     };
     match format {
-        Output::Json => {
-            let value = serde_json::json!({
-                "at": at,
-                "pod": followed.source.pod.path(),
-                "container": followed.source.container,
-                "means": line.means_in(followed.source.role),
-                "line": line,
-            });
-            output::print(&format!("{value}\n"))?;
-        }
-        Output::Text => {
+        Format::Text => {
             let upstream = line.request.upstream.as_ref();
             let upstream = upstream.map_or_else(String::new, |upstream| format!(" [{upstream}]"));
             let text = format!(
@@ -190,6 +208,20 @@ fn print(followed: &Followed, format: Output) -> Result<(), CliError> {
                 line.means_in(followed.source.role)
             );
             output::print(&format!("{}\n", crate::report::clean(&text)))?;
+        }
+        format => {
+            let value = serde_json::json!({
+                "at": at,
+                "pod": followed.source.pod.path(),
+                "container": followed.source.container,
+                "means": line.means_in(followed.source.role),
+                "line": line,
+            });
+            output::print(&match format {
+                Format::Yaml => format!("---\n{}", shaped(&value, format)?.unwrap_or_default()),
+                Format::JsonPath(_) => shaped(&value, format)?.unwrap_or_default() + "\n",
+                _ => format!("{value}\n"),
+            })?;
         }
     }
     Ok(())

@@ -9,7 +9,7 @@ use std::{
 use futures::{StreamExt, stream};
 use tokio_util::sync::CancellationToken;
 
-use super::{check::ngf_gateways, tui::PROBE_TIMEOUT};
+use super::{check::ngf_gateways, target::Target, tui::PROBE_TIMEOUT};
 use ngf_cluster::{
     Cluster,
     prober::{
@@ -19,9 +19,13 @@ use ngf_cluster::{
     transport::{Transports, Via},
 };
 use ngf_core::{
-    diagnosis::{Evidence, plan::ProbeTarget, words},
+    diagnosis::{
+        Evidence,
+        plan::{ProbePlan, ProbeTarget},
+        words,
+    },
     logs::PodLog,
-    model::{kind::Kind, object::ObjectRef, snapshot::Snapshot},
+    model::{object::ObjectRef, snapshot::Snapshot},
 };
 
 /// How far back logs are read.
@@ -42,32 +46,12 @@ pub(super) struct Parts {
     pub(super) within: Duration,
 }
 
-/// The one object that is checked.
-pub(super) struct Target {
-    pub(super) object: ObjectRef,
-    pub(super) port: Option<u16>,
-}
-
-impl Target {
-    /// What to probe for it.
-    fn to_probe(&self) -> ProbeTarget {
-        match self.object.kind {
-            Kind::Gateway => ProbeTarget::Gateway(self.object.clone()),
-            Kind::Service => ProbeTarget::Service {
-                service: self.object.clone(),
-                port: self.port,
-            },
-            _ => ProbeTarget::Route(self.object.clone()),
-        }
-    }
-}
-
 /// What logs report, what the data plane is really using, and what handshakes show, as far as `parts` and the
 /// user's rights allow; and what is missing, a sentence each. Logs and files are read first: a handshake leaves lines in logs.
 pub(super) async fn measured(
     cluster: &Cluster,
     snapshot: &Arc<Snapshot>,
-    target: Option<&Target>,
+    targets: &[Target],
     parts: Parts,
 ) -> (Evidence, Vec<String>) {
     let mut evidence = Evidence::none();
@@ -105,7 +89,7 @@ pub(super) async fn measured(
         evidence.record_nginx_config(in_pod);
     }
     if parts.probes {
-        missing.extend(probe(cluster, snapshot, target, parts.within, &mut evidence).await);
+        missing.extend(probe(cluster, snapshot, targets, parts.within, &mut evidence).await);
     }
     missing.sort();
     missing.dedup();
@@ -143,26 +127,30 @@ async fn read_logs(
 async fn probe(
     cluster: &Cluster,
     snapshot: &Arc<Snapshot>,
-    target: Option<&Target>,
+    targets: &[Target],
     within: Duration,
     evidence: &mut Evidence,
 ) -> Option<String> {
-    let targets: Vec<ProbeTarget> = match target {
-        None => Vec::new(),
-        Some(Target { object, .. }) if object.kind == Kind::BackendTLSPolicy => {
-            // The paths of its Services, whoever uses them.
-            Vec::new()
-        }
-        Some(target) => vec![target.to_probe()],
-    };
+    let targets: Vec<ProbeTarget> = targets.iter().map(Target::to_probe).collect();
     let transports = Transports::new(cluster.clone(), Arc::clone(snapshot));
     let options = ProberOptions::new(PROBE_TIMEOUT.min(within));
     let prober = Prober::new(Arc::new(transports), options);
     let mut plans = survey::plans(snapshot, &targets);
-    if let Some(Target { object, .. }) = target
-        && object.kind == Kind::BackendTLSPolicy
+    // Another policy may take effect on a backend that one of these names.
+    let is_meant = |plan: &ProbePlan| {
+        targets.iter().any(|target| match target {
+            ProbeTarget::Policy(policy) => {
+                plan.tls.as_ref().is_some_and(|tls| tls.policy == *policy)
+            }
+            _ => true,
+        })
+    };
+    if targets
+        .iter()
+        .all(|target| matches!(target, ProbeTarget::Policy(_)))
+        && !targets.is_empty()
     {
-        plans.retain(|plan| plan.tls.as_ref().is_some_and(|tls| tls.policy == *object));
+        plans.retain(is_meant);
     }
     let selection = survey::select(prober.transports(), plans, Via::Auto).await;
     let mut progress = Progress::new(selection.paths, selection.via);

@@ -4,6 +4,7 @@ pub mod args;
 mod chain;
 mod check;
 mod cleanup;
+mod completion;
 pub mod connect;
 #[cfg(feature = "demo")]
 mod demo;
@@ -18,6 +19,7 @@ mod live;
 mod logs;
 mod measure;
 mod memory;
+mod options;
 mod output;
 mod overlay;
 mod pcap;
@@ -25,8 +27,10 @@ mod probe;
 mod relay;
 #[cfg(feature = "demo")]
 mod screenshots;
+mod target;
 mod tls_scan;
 mod tui;
+mod version;
 
 use std::{path::PathBuf, process::ExitCode, time::Duration};
 
@@ -34,6 +38,7 @@ use clap::{CommandFactory, FromArgMatches};
 
 use self::args::{Cli, Command, InputArgs};
 use ngf_cluster::{self, Cluster, ClusterError, ClusterOptions};
+use ngf_core::command::{self, Program};
 
 /// Everything is as it should be.
 pub const EXIT_OK: u8 = 0;
@@ -49,7 +54,9 @@ type CliError = Box<dyn std::error::Error + Send + Sync>;
 pub fn main() -> ExitCode {
     memory::protect();
     ngf_ui::terminal::install_panic_hook();
-    let cli = parse();
+    let program = called_as();
+    command::called(program);
+    let cli = parse(program);
     let runtime = match tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -69,24 +76,39 @@ pub fn main() -> ExitCode {
     ExitCode::from(status)
 }
 
-fn parse() -> Cli {
-    let called_by_kubectl = std::env::args_os()
-        .next()
-        .and_then(|program| {
-            PathBuf::from(program)
-                .file_stem()
-                .map(std::ffi::OsStr::to_os_string)
-        })
-        .is_some_and(|name| name == "kubectl-ngf" || name == "kubectl_ngf");
-    let mut command = Cli::command();
-    if called_by_kubectl {
-        command = command.bin_name("kubectl ngf");
+/// The name by which the user called this program: kubectl starts a plugin by its file's name.
+fn called_as() -> Program {
+    let called = std::env::args_os().next().map(PathBuf::from);
+    let name = called.as_deref().and_then(std::path::Path::file_stem);
+    match name.and_then(std::ffi::OsStr::to_str) {
+        Some("kubectl-ngf" | "kubectl_ngf") => Program::Plugin,
+        _ => Program::Alone,
     }
-    let matches = command.get_matches();
+}
+
+fn parse(program: Program) -> Cli {
+    let matches = Cli::command().bin_name(program.name()).get_matches();
     Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
 }
 
-async fn dispatch(cli: Cli) -> Result<u8, CliError> {
+/// Puts the files of `-f` where every command finds them; they may stand before the command, too.
+fn gather_files(cli: &mut Cli) -> Result<(), CliError> {
+    let mut files = std::mem::take(&mut cli.debug.from.files);
+    let of_command = match &mut cli.command {
+        None => Some(Vec::new()),
+        Some(command) => command.take_files(),
+    };
+    match of_command {
+        Some(more) => files.extend(more),
+        None if !files.is_empty() => return Err("this command reads no files: leave -f out".into()),
+        None => {}
+    }
+    cli.input.files = files;
+    Ok(())
+}
+
+async fn dispatch(mut cli: Cli) -> Result<u8, CliError> {
+    gather_files(&mut cli)?;
     if cli.command.is_some() && !cli.debug.is_empty() {
         return Err(
             "write --via, --image, --gateway-address and --no-probe after the command".into(),
@@ -109,15 +131,13 @@ async fn dispatch(cli: Cli) -> Result<u8, CliError> {
         Some(Command::Demo(args)) => demo::run(&cli.input, &args).await,
         #[cfg(feature = "demo")]
         Some(Command::Screenshots { folder }) => screenshots::run(&folder).await,
-        Some(Command::Completions { shell }) => {
-            let mut command = Cli::command();
-            let mut script = Vec::new();
-            clap_complete::generate(shell, &mut command, "ngf-tui", &mut script);
-            let mut script = String::from_utf8_lossy(&script).into_owned();
-            if shell == clap_complete::Shell::Fish {
-                script += &explain::fish_codes();
-            }
-            output::print(&script)?;
+        Some(Command::Version(args)) => version::run(&cli.input, &args).await,
+        Some(Command::Options) => {
+            output::print(&options::text())?;
+            Ok(EXIT_OK)
+        }
+        Some(Command::Completion { shell }) => {
+            output::print(&completion::script(shell))?;
             Ok(EXIT_OK)
         }
     }
@@ -128,19 +148,19 @@ async fn dispatch(cli: Cli) -> Result<u8, CliError> {
 /// # Errors
 /// Where it cannot be reached, or the namespace of `-n` does not exist.
 async fn connect_to(input: &InputArgs) -> Result<Cluster, ClusterError> {
-    let cluster = ngf_cluster::connect(&options(input, None)).await?;
+    let cluster = ngf_cluster::connect(&cluster_options(input, None)).await?;
     cluster.check_namespace().await?;
     Ok(cluster)
 }
 
 /// The same, connected within `--timeout`.
 async fn connect_within(input: &InputArgs, limit: Duration) -> Result<Cluster, ClusterError> {
-    let cluster = ngf_cluster::connect(&options(input, Some(limit))).await?;
+    let cluster = ngf_cluster::connect(&cluster_options(input, Some(limit))).await?;
     cluster.check_namespace().await?;
     Ok(cluster)
 }
 
-fn options(input: &InputArgs, limit: Option<Duration>) -> ClusterOptions {
+fn cluster_options(input: &InputArgs, limit: Option<Duration>) -> ClusterOptions {
     ClusterOptions {
         limit,
         kubeconfig: input.kubeconfig.clone(),
@@ -148,5 +168,6 @@ fn options(input: &InputArgs, limit: Option<Duration>) -> ClusterOptions {
         context: input.context.clone(),
         namespace: input.namespace.clone(),
         all_namespaces: input.all_namespaces,
+        overrides: input.connection.overrides(),
     }
 }

@@ -15,7 +15,7 @@ pub(super) fn print(text: &str) -> io::Result<()> {
 /// Prints one sentence about what went wrong, with its causes, cleaned of control characters.
 pub(super) fn complain(error: &dyn std::error::Error) {
     let text = ngf_text::in_words(error);
-    say(&format!("ngf-tui: {text}"));
+    say(&format!("{}: {text}", ngf_core::command::program()));
 }
 
 /// Prints a sentence to standard error, cleaned of control characters.

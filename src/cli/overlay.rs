@@ -4,13 +4,13 @@ use jiff::Timestamp;
 
 use super::{
     CliError, EXIT_COULD_NOT, EXIT_FOUND, EXIT_OK,
-    args::{CheckArgs, CheckOutput, InputArgs},
+    args::{CheckArgs, InputArgs},
     check::{add_expiring, fail_on, nothing_could_be_read, style, tell_problems},
     connect_within, output,
 };
 use crate::{
     files,
-    report::{self, compare::Comparison},
+    report::{self, Format, compare::Comparison},
 };
 use ngf_cluster::Cluster;
 use ngf_core::{
@@ -66,11 +66,16 @@ pub(super) async fn run(
         laid: laid.laid.into_iter().collect(),
         ..Comparison::of(&as_is, &before, &after)
     };
-    let text = match args.output {
-        CheckOutput::Text => report::text::comparison(&comparison, style()),
-        CheckOutput::Json => report::json::comparison(&comparison)?,
-        CheckOutput::Junit => report::junit::comparison(&comparison, fail_on(args)),
-        CheckOutput::Markdown => report::markdown::comparison(&comparison),
+    let json = report::json::ComparisonReport::of(&comparison);
+    let text = match report::shaped(&json, &args.output)? {
+        Some(text) => text,
+        None => match args.output {
+            Format::Wide => report::table::findings(&comparison.new),
+            Format::Name => report::table::names_of_findings(&comparison.new),
+            Format::Junit => report::junit::comparison(&comparison, fail_on(args)),
+            Format::Markdown => report::markdown::comparison(&comparison),
+            _ => report::text::comparison(&comparison, style()),
+        },
     };
     output::print(&text)?;
     tell_problems(&manifests);

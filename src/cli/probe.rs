@@ -8,14 +8,16 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     CliError, EXIT_COULD_NOT, EXIT_FOUND, EXIT_OK,
-    args::{InputArgs, Output, ProbeArgs, ProbeOutput},
+    args::{InputArgs, ProbeArgs},
     connect::{self, ConnectError},
     drawn, live, output,
     pcap::PcapFile,
-    tls_scan,
+    target, tls_scan,
 };
-use crate::diagram::Story;
-use crate::report::probe::{LIST_SCHEMA, Report, Reports};
+use crate::report::{
+    self,
+    probe::{LIST_SCHEMA, Report, Reports},
+};
 use ngf_cluster::prober::Extras;
 use ngf_core::diagnosis::plan::ProbePlan;
 
@@ -38,7 +40,8 @@ pub(super) async fn run(input: &InputArgs, args: &ProbeArgs) -> Result<u8, CliEr
     let cancel = CancellationToken::new();
     let extras = extras(args)?;
     let file = args.pcap.as_deref().map(PcapFile::create).transpose()?;
-    let reports = match (&args.connect, &args.server_name, &args.target) {
+    let target = target::only(&args.targets)?;
+    let reports = match (&args.connect, &args.server_name, &target) {
         (Some(address), Some(name), _) => {
             let spec = connect::spec(args, address, name)?;
             connect_to = Some(Story::from(&spec));
@@ -135,30 +138,24 @@ pub(super) async fn collect(
 }
 
 /// One probe is printed as itself, several as a list.
-fn print(reports: &Reports, args: &ProbeArgs, connect: Option<&Story>) -> Result<(), CliError> {
-    let text = match (
-        args.output,
-        reports.probes.as_slice(),
-        reports.not_run.as_slice(),
-    ) {
-        (ProbeOutput::Mermaid, ..) => drawn::as_mermaid(reports, connect),
-        (ProbeOutput::Svg, ..) => drawn::as_svg(reports, connect),
-        (ProbeOutput::Json, [one], []) => serde_json::to_string_pretty(one)? + "\n",
-        (ProbeOutput::Json, ..) => serde_json::to_string_pretty(reports)? + "\n",
-        (ProbeOutput::Text, probes, _) => probes
-            .iter()
-            .map(|report| {
-                if args.records {
-                    report.text_with_records()
-                } else {
-                    report.text()
-                }
-            })
-            .collect::<Vec<_>>()
-            .join("\n────\n\n"),
+fn print(reports: &Reports, args: &ProbeArgs) -> Result<(), CliError> {
+    let document = match (reports.probes.as_slice(), reports.not_run.as_slice()) {
+        ([one], []) => report::shaped(one, &args.output)?,
+        _ => report::shaped(reports, &args.output)?,
     };
+    let in_words = |report: &Report| {
+        if args.records {
+            report.text_with_records()
+        } else {
+            report.text()
+        }
+    };
+    let text = document.unwrap_or_else(|| {
+        let all: Vec<String> = reports.probes.iter().map(in_words).collect();
+        all.join("\n────\n\n")
+    });
     output::print(&text)?;
-    if args.output != ProbeOutput::Json {
+    if args.output.is_text() {
         for why in &reports.not_run {
             output::say(&format!("not probed: {why}"));
         }

@@ -5,15 +5,19 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     CliError, EXIT_COULD_NOT, EXIT_FOUND, EXIT_OK,
-    args::{InputArgs, Output, ProbeArgs},
-    connect, live, output, probe,
+    args::{InputArgs, ProbeArgs},
+    connect, live, output, probe, target,
 };
-use crate::report::tls_scan::{LIST_SCHEMA, Report, Reports};
+use crate::report::{
+    self, Format,
+    tls_scan::{LIST_SCHEMA, Report, Reports},
+};
 
 /// Runs it; backends one after the other, each at several offers at a time.
 pub(super) async fn run(input: &InputArgs, args: &ProbeArgs) -> Result<u8, CliError> {
     let options = connect::options(args)?;
-    let reports = match (&args.connect, &args.server_name, &args.target) {
+    let target = target::only(&args.targets)?;
+    let reports = match (&args.connect, &args.server_name, &target) {
         (Some(address), Some(name), _) => {
             let spec = connect::spec(args, address, name)?;
             Reports {
@@ -28,7 +32,7 @@ pub(super) async fn run(input: &InputArgs, args: &ProbeArgs) -> Result<u8, CliEr
         (_, _, Some(target)) => of_target(input, args, target, &options).await?,
         _ => return Err(probe::NAME_SOMETHING.into()),
     };
-    print(&reports, probe::list_format(args))?;
+    print(&reports, &args.output)?;
     let served: Vec<Option<bool>> = reports.scans.iter().map(Report::is_served).collect();
     Ok(if served.contains(&Some(false)) {
         EXIT_FOUND
@@ -80,18 +84,17 @@ async fn of_target(
 }
 
 /// One scan is printed as itself, several as a list.
-fn print(reports: &Reports, format: Output) -> Result<(), CliError> {
-    let text = match (format, &*reports.scans, &*reports.not_run) {
-        (Output::Json, [one], []) => serde_json::to_string_pretty(one)? + "\n",
-        (Output::Json, ..) => serde_json::to_string_pretty(reports)? + "\n",
-        (Output::Text, scans, _) => scans
-            .iter()
-            .map(Report::text)
-            .collect::<Vec<_>>()
-            .join("\n────\n\n"),
+fn print(reports: &Reports, format: &Format) -> Result<(), CliError> {
+    let document = match (&*reports.scans, &*reports.not_run) {
+        ([one], []) => report::shaped(one, format)?,
+        _ => report::shaped(reports, format)?,
     };
+    let text = document.unwrap_or_else(|| {
+        let all: Vec<String> = reports.scans.iter().map(Report::text).collect();
+        all.join("\n────\n\n")
+    });
     output::print(&text)?;
-    if format == Output::Text {
+    if format.is_text() {
         for why in &reports.not_run {
             output::say(&format!("not measured: {why}"));
         }

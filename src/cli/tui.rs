@@ -21,6 +21,7 @@ use crate::{
     },
 };
 use ngf_cluster::{temporary::READ_ONLY, transport::Via};
+use ngf_core::command::program;
 use ngf_core::model::snapshot::{Scope, Snapshot, Source};
 
 /// Bound on each phase of a probe that is run by a key.
@@ -138,7 +139,7 @@ pub(super) async fn show(
     // Where the terminal is gone, nobody would read it.
     if !by.is_some_and(End::is_gone) {
         for left in left {
-            output::say(&format!("ngf-tui: {left}"));
+            output::say(&format!("{}: {left}", program()));
         }
     }
     Ok(by.map_or(EXIT_OK, End::status))

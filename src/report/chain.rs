@@ -123,8 +123,9 @@ fn place(used: &Use) -> String {
     format!("{place}: {} {}", used.part.phrase(), used.of)
 }
 
+/// The report of `chain`.
 #[derive(Serialize)]
-struct JsonReport<'a> {
+pub struct JsonReport<'a> {
     schema: &'static str,
     at: Timestamp,
     certificates: Vec<JsonEntry<'a>>,
@@ -179,23 +180,21 @@ struct JsonDirection {
     conclusion: String,
 }
 
-/// The timeline as indented JSON with a line end.
-///
-/// # Errors
-/// Never for the types at hand; serde wants it said.
-pub fn json(timeline: &Timeline) -> Result<String, serde_json::Error> {
-    let report = JsonReport {
-        schema: SCHEMA,
-        at: timeline.at,
-        certificates: timeline
-            .entries
-            .iter()
-            .map(|entry| json_entry(entry, timeline.at.as_second()))
-            .collect(),
-        paths: timeline.paths.iter().map(json_path).collect(),
-        unknown: timeline.unknown.iter().map(|why| clean(why)).collect(),
-    };
-    serde_json::to_string_pretty(&report).map(|text| text + "\n")
+impl<'a> JsonReport<'a> {
+    /// The report.
+    pub fn of(timeline: &'a Timeline) -> Self {
+        Self {
+            schema: SCHEMA,
+            at: timeline.at,
+            certificates: timeline
+                .entries
+                .iter()
+                .map(|entry| json_entry(entry, timeline.at.as_second()))
+                .collect(),
+            paths: timeline.paths.iter().map(json_path).collect(),
+            unknown: timeline.unknown.iter().map(|why| clean(why)).collect(),
+        }
+    }
 }
 
 fn json_entry(entry: &Entry, at: i64) -> JsonEntry<'_> {

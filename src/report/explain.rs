@@ -100,11 +100,9 @@ pub fn line(decoded: &Decoded, width: usize) -> String {
         paragraph(lead, &format!("{} {}", rule.code, rule.title));
         paragraph("            ", rule.remedy);
     }
-    let explain = codes.first().map(|code| {
-        Command::new("ngf-tui")
-            .words(["explain", code.as_str()])
-            .text()
-    });
+    let explain = codes
+        .first()
+        .map(|code| Command::own().words(["explain", *code]).text());
     if let Some(Ok(explain)) = explain {
         paragraph("", "");
         paragraph("", &format!("{explain} tells more about it."));

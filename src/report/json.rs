@@ -17,8 +17,9 @@ use ngf_core::{
 /// The `schema` of every report that this version writes.
 pub const SCHEMA: &str = "ngf-tui/check/v1";
 
+/// The report of `check`.
 #[derive(Serialize)]
-struct Report<'a> {
+pub struct Report<'a> {
     schema: &'static str,
     summary: Summary,
     /// The paths that were not tested, and that no finding proves to be broken.
@@ -137,29 +138,35 @@ pub fn render_as_read(
     diagnosis: &Diagnosis,
     unread: &[String],
 ) -> Result<String, serde_json::Error> {
-    let findings = &diagnosis.findings;
-    let report = Report {
-        schema: SCHEMA,
-        summary: summary(diagnosis),
-        untested: diagnosis
-            .coverage
-            .untested
-            .iter()
-            .map(|untested| JsonUntested {
-                path: &untested.path,
-                why: clean(&untested.why),
-                command: super::command_of(untested),
-            })
-            .collect(),
-        unread,
-        hidden: diagnosis.hidden.iter().map(json_hidden).collect(),
-        findings: findings
-            .iter()
-            .map(|finding| json_finding(finding, findings))
-            .collect(),
-        tree: nodes(diagnosis, diagnosis.topology.roots()),
-    };
-    serde_json::to_string_pretty(&report).map(|text| text + "\n")
+    serde_json::to_string_pretty(&Report::of(diagnosis, unread)).map(|text| text + "\n")
+}
+
+impl<'a> Report<'a> {
+    /// The report; `unread` says why objects could not be read.
+    pub fn of(diagnosis: &'a Diagnosis, unread: &'a [String]) -> Self {
+        let findings = &diagnosis.findings;
+        Self {
+            schema: SCHEMA,
+            summary: summary(diagnosis),
+            untested: diagnosis
+                .coverage
+                .untested
+                .iter()
+                .map(|untested| JsonUntested {
+                    path: &untested.path,
+                    why: clean(&untested.why),
+                    command: super::command_of(untested),
+                })
+                .collect(),
+            unread,
+            hidden: diagnosis.hidden.iter().map(json_hidden).collect(),
+            findings: findings
+                .iter()
+                .map(|finding| json_finding(finding, findings))
+                .collect(),
+            tree: nodes(diagnosis, diagnosis.topology.roots()),
+        }
+    }
 }
 
 fn json_hidden(hidden: &Hidden) -> JsonHidden<'_> {
@@ -178,8 +185,9 @@ fn json_hidden(hidden: &Hidden) -> JsonHidden<'_> {
 /// The `schema` of a comparison.
 pub const COMPARISON_SCHEMA: &str = "ngf-tui/check-over/v1";
 
+/// The report of `check --over`.
 #[derive(Serialize)]
-struct ComparisonReport<'a> {
+pub struct ComparisonReport<'a> {
     schema: &'static str,
     /// Whether the change brings an error or a warning.
     breaks: bool,
@@ -201,30 +209,37 @@ struct ComparisonReport<'a> {
 /// # Errors
 /// Never for the types at hand; serde wants it said.
 pub fn comparison(comparison: &Comparison) -> Result<String, serde_json::Error> {
-    let laid = |wanted: Laid| {
-        comparison
-            .laid
-            .iter()
-            .filter(|(_, how)| *how == wanted)
-            .map(|(object, _)| object)
-            .collect()
-    };
-    let report = ComparisonReport {
-        schema: COMPARISON_SCHEMA,
-        breaks: comparison.breaks(),
-        unsure: comparison.is_unsure(),
-        created: laid(Laid::New),
-        changed: laid(Laid::Changed),
-        unchanged: laid(Laid::Same),
-        refused: comparison
-            .refused()
-            .map(|finding| clean(&finding.title))
-            .collect(),
-        new: all_json(&comparison.new),
-        gone: all_json(&comparison.gone),
-        same: all_json(&comparison.same),
-    };
+    let report = ComparisonReport::of(comparison);
     serde_json::to_string_pretty(&report).map(|text| text + "\n")
+}
+
+impl<'a> ComparisonReport<'a> {
+    /// The report.
+    pub fn of(comparison: &'a Comparison) -> Self {
+        let laid = |wanted: Laid| {
+            comparison
+                .laid
+                .iter()
+                .filter(|(_, how)| *how == wanted)
+                .map(|(object, _)| object)
+                .collect()
+        };
+        Self {
+            schema: COMPARISON_SCHEMA,
+            breaks: comparison.breaks(),
+            unsure: comparison.is_unsure(),
+            created: laid(Laid::New),
+            changed: laid(Laid::Changed),
+            unchanged: laid(Laid::Same),
+            refused: comparison
+                .refused()
+                .map(|finding| clean(&finding.title))
+                .collect(),
+            new: all_json(&comparison.new),
+            gone: all_json(&comparison.gone),
+            same: all_json(&comparison.same),
+        }
+    }
 }
 
 fn all_json(findings: &[Finding]) -> Vec<JsonFinding<'_>> {

@@ -6,15 +6,21 @@ pub mod compare;
 pub mod endpoint_matrix;
 pub mod explain;
 pub mod json;
+pub mod jsonpath;
 pub mod junit;
 pub mod logs;
 pub mod markdown;
 mod notes;
 pub mod openmetrics;
 pub mod probe;
+mod shape;
+pub mod table;
 pub mod text;
 pub mod tls_scan;
 
+pub use shape::{Format, ShapeError, shaped};
+
+use ngf_core::command::program;
 use ngf_core::diagnosis::{
     Coverage, Diagnosis, Finding, Hidden, Severity, Untested, Verdict, words::count,
 };
@@ -60,16 +66,6 @@ impl FailOn {
     /// whether they work.
     pub fn misses_tests(self, diagnosis: &Diagnosis) -> bool {
         self != Self::Never && !diagnosis.coverage.untested.is_empty()
-    }
-}
-
-/// The program as the user called it: `kubectl ngf` or `ngf-tui`.
-pub fn program() -> &'static str {
-    let called = std::env::args_os().next().map(std::path::PathBuf::from);
-    let name = called.as_deref().and_then(std::path::Path::file_stem);
-    match name.and_then(std::ffi::OsStr::to_str) {
-        Some("kubectl-ngf" | "kubectl_ngf") => "kubectl ngf",
-        _ => "ngf-tui",
     }
 }
 

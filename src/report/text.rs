@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::{clean, compare::Comparison};
 use ngf_core::{
-    command::Command,
+    command::{self, Command},
     diagnosis::{
         Code, Diagnosis, Finding, Health, Severity, Verdict,
         words::{count, list},
@@ -205,10 +205,11 @@ impl Printer {
         };
         let lead = format!("Begin with {}: ", first.code);
         self.wrapped(&lead, lead.len(), 2, &clean(&first.title));
-        let explain = Command::new("ngf-tui").words(["explain", first.code.as_str()]);
+        let explain = Command::own().words(["explain", first.code]);
+        let fix = command::own("fix");
         let more = match explain.text() {
-            Ok(explain) => format!("{explain} says more; ngf-tui fix lists what can be applied."),
-            Err(_) => "ngf-tui fix lists what can be applied.".to_owned(),
+            Ok(explain) => format!("{explain} says more; {fix} lists what can be applied."),
+            Err(_) => format!("{fix} lists what can be applied."),
         };
         self.wrapped("", 0, 2, &more);
     }

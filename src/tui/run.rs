@@ -29,7 +29,7 @@ use crate::tui::{
     },
     update::update,
 };
-use ngf_core::model::snapshot::Snapshot;
+use ngf_core::{command::own, model::snapshot::Snapshot};
 
 /// How many events may wait; more wait with their senders.
 const WAITING_EVENTS: usize = 256;
@@ -111,8 +111,8 @@ pub async fn run(
         left
     };
     let left = tokio::select! {
-        left = finish => left,
-        () = lost_patience(watch, keys, &mut by) => vec![NOT_WAITED.to_owned()],
+        left = jobs.finish() => left,
+        () = lost_patience(watch, keys, &mut by) => vec![not_waited()],
     };
     drop(around);
     match ended {
@@ -122,7 +122,12 @@ pub async fn run(
 }
 
 /// What to say where somebody did not wait.
-const NOT_WAITED: &str = "temporary resources may still be in the cluster; they end by themselves, and `ngf-tui cleanup` removes them";
+fn not_waited() -> String {
+    format!(
+        "temporary resources may still be in the cluster; they end by themselves, and `{}` removes them",
+        own("cleanup")
+    )
+}
 
 /// The screen, which reports to the watch when a frame was written, or could not be.
 fn screen_of(watch: &Watch) -> Result<Screen, TerminalError> {

@@ -9,7 +9,7 @@ use std::{
 const PROGRAMS: &[&str] = &["kubectl", "openssl", "cmctl", "helm", "base64", "ngf-tui"];
 
 /// What is no command to copy: a completion script, of the program's own codes.
-const ALLOWED: &[(&str, &str)] = &[("src/cli/explain.rs", "complete -c ngf-tui -n ")];
+const ALLOWED: &[(&str, &str)] = &[("src/cli/completion.rs", "complete -c ngf-tui -n ")];
 
 /// String literals of Rust source, each with its line; comments are left out.
 pub(crate) fn literals(source: &str) -> Vec<(usize, String)> {

@@ -338,7 +338,7 @@ impl Watched {
             turns.turn().await;
             let place = self.reading.acquire().await.ok()?;
             let read_at = Instant::now();
-            let (log, cursor) = read_one(&self.cluster, &self.source, HOUR).await;
+            let (log, cursor) = read_one(&self.cluster, &self.source, HOUR.into()).await;
             drop(place);
             let has_failed = log.failed.is_some();
             self.sender.send(log.clone()).await.ok()?;

@@ -17,6 +17,30 @@ use crate::{Cluster, LogCursor, LogOptions};
 const BYTES: u32 = 8 << 20;
 /// Logs that are read at a time.
 pub(super) const PARALLEL: usize = 8;
+/// Lines that are read of a log that is longer than [`BYTES`].
+const NEWEST: u32 = 20_000;
+
+/// Which part of a log is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Wanted {
+    /// How far back.
+    pub past: Duration,
+    /// Only the last so many lines of that.
+    pub tail: Option<u32>,
+    /// Of the container's run before its last restart.
+    pub previous: bool,
+}
+
+impl From<Duration> for Wanted {
+    fn from(past: Duration) -> Self {
+        Self {
+            past,
+            tail: None,
+            previous: false,
+        }
+    }
+}
+
 /// Reads the past of each, several at a time and all within that time. One that cannot be read says so
 /// in itself.
 pub async fn read(
@@ -25,7 +49,7 @@ pub async fn read(
     past: Duration,
     within: Duration,
 ) -> Vec<PodLog> {
-    let read = read_to_follow(cluster, sources, past, within).await;
+    let read = read_to_follow(cluster, sources, past.into(), within).await;
     read.into_iter().map(|(log, _)| log).collect()
 }
 
@@ -33,13 +57,13 @@ pub async fn read(
 pub async fn read_to_follow(
     cluster: &Cluster,
     sources: &[Source],
-    past: Duration,
+    wanted: Wanted,
     within: Duration,
 ) -> Vec<(PodLog, LogCursor)> {
     let until = Instant::now() + within;
     let reading = sources
         .iter()
-        .map(|source| read_until(cluster, source, past, until))
+        .map(|source| read_until(cluster, source, wanted, until))
         .collect::<Vec<_>>();
     stream::iter(reading)
         .buffered(PARALLEL)
@@ -50,12 +74,12 @@ pub async fn read_to_follow(
 async fn read_until(
     cluster: &Cluster,
     source: &Source,
-    past: Duration,
+    wanted: Wanted,
     until: Instant,
 ) -> (PodLog, LogCursor) {
-    let read = timeout_at(until, read_one(cluster, source, past)).await;
+    let read = timeout_at(until, read_one(cluster, source, wanted)).await;
     read.unwrap_or_else(|_| {
-        let mut log = unread(source, past);
+        let mut log = unread(source, wanted.past);
         log.failed = Some("not read before the time of --timeout was over".to_owned());
         (log, LogCursor::default())
     })
@@ -83,16 +107,16 @@ fn unread(source: &Source, past: Duration) -> PodLog {
 pub(super) async fn read_one(
     cluster: &Cluster,
     source: &Source,
-    past: Duration,
+    wanted: Wanted,
 ) -> (PodLog, LogCursor) {
-    let mut log = unread(source, past);
+    let mut log = unread(source, wanted.past);
     let mut cursor = LogCursor::default();
-    match text(cluster, source, past).await {
+    match text(cluster, source, wanted).await {
         Ok(text) => {
             log.cut = text.len() + (64 << 10) >= BYTES as usize;
             // The API server cuts at the end: the newest lines are read apart then.
             let text = if log.cut {
-                newest(cluster, source, past).await.unwrap_or(text)
+                newest(cluster, source, wanted).await.unwrap_or(text)
             } else {
                 text
             };
@@ -104,26 +128,27 @@ pub(super) async fn read_one(
     (log, cursor)
 }
 
-async fn text(cluster: &Cluster, source: &Source, past: Duration) -> Result<String, String> {
-    ask(cluster, source, past, None).await
+async fn text(cluster: &Cluster, source: &Source, wanted: Wanted) -> Result<String, String> {
+    ask(cluster, source, wanted).await
 }
 
 /// The last lines, where the whole is more than is read.
-async fn newest(cluster: &Cluster, source: &Source, past: Duration) -> Result<String, String> {
-    ask(cluster, source, past, Some(20_000)).await
+async fn newest(cluster: &Cluster, source: &Source, wanted: Wanted) -> Result<String, String> {
+    let tail = Some(wanted.tail.map_or(NEWEST, |tail| tail.min(NEWEST)));
+    ask(cluster, source, Wanted { tail, ..wanted }).await
 }
 
-async fn ask(
-    cluster: &Cluster,
-    source: &Source,
-    past: Duration,
-    tail: Option<u32>,
-) -> Result<String, String> {
+async fn ask(cluster: &Cluster, source: &Source, wanted: Wanted) -> Result<String, String> {
     let options = LogOptions {
-        seconds: Some(u32::try_from(past.as_secs()).unwrap_or(u32::MAX).max(1)),
+        seconds: Some(
+            u32::try_from(wanted.past.as_secs())
+                .unwrap_or(u32::MAX)
+                .max(1),
+        ),
         limit: Some(BYTES),
         timestamps: true,
-        tail,
+        tail: wanted.tail,
+        previous: wanted.previous,
         ..LogOptions::default()
     };
     cluster

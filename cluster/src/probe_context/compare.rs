@@ -1,5 +1,6 @@
 //! What the gateway's client gets, compared with what the probe shows: the status, and the text.
 
+use ngf_core::command::own;
 use ngf_text::sanitize;
 use ngf_tls::transcript::Transcript;
 
@@ -18,7 +19,8 @@ pub fn compare(view: &ClientView, probe: &Transcript) -> String {
                 "the gateway's client gets {got}, as the probe says; the texts differ: {texts}"
             ),
             Some(texts) => format!(
-                "the gateway's client and the probe get a different {got}: {texts}; another endpoint answered, or nginx is configured differently from the objects (ngf-tui check)"
+                "the gateway's client and the probe get a different {got}: {texts}; another endpoint answered, or nginx is configured differently from the objects (`{}`)",
+                own("check")
             ),
         },
         (Some(404), _) => format!(

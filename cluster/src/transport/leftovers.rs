@@ -23,6 +23,7 @@ use super::{
     made::{DEBUG_POD, MANAGED_BY, PREFIX},
 };
 use crate::{Cluster, error::Failure, pace::pauses, request::answered};
+use ngf_core::command::own;
 use ngf_core::model::{clean::clean_line, kind::Kind, object::ObjectRef};
 
 /// How long to wait until a pod that was deleted is gone.
@@ -80,8 +81,9 @@ impl Leftovers {
         let removed = pods.into_iter().map(|(pod, temporary)| async move {
             remove(&temporary.client, &pod, None).await.err().map(|why| {
                 format!(
-                    "{pod} could not be removed: {why}; it ends by itself within {} s, and `ngf-tui cleanup` removes it",
-                    temporary.lives.as_secs()
+                    "{pod} could not be removed: {why}; it ends by itself within {} s, and `{}` removes it",
+                    temporary.lives.as_secs(),
+                    own("cleanup")
                 )
             })
         });

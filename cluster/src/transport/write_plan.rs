@@ -23,6 +23,7 @@ use super::{
     starting::{self, Start},
 };
 use crate::{error::Failure, pace::pauses, request::answered};
+use ngf_core::command::own;
 use ngf_core::data_plane::DataPlanePod;
 use ngf_core::model::{object::ObjectRef, raw::Raw};
 
@@ -153,8 +154,12 @@ impl Transports {
         let name = made::name();
         let pod = made::debug_pod(self.snapshot(), owner, from, &raw, &name, options)?;
         let mut sentences = vec![
-            "It is removed when the probe ends, however it ends; if this program is killed, the deadline ends the pod, and `ngf-tui cleanup` removes it.".to_owned(),
-            "Its annotations say who created it and, every 30 s, that the probe still runs.".to_owned(),
+            format!(
+                "It is removed when the probe ends, however it ends; if this program is killed, the deadline ends the pod, and `{}` removes it.",
+                own("cleanup")
+            ),
+            "Its annotations say who created it and, every 30 s, that the probe still runs."
+                .to_owned(),
         ];
         sentences.push(if options.like_data_plane {
             "It has the data plane's labels, so that NetworkPolicies see the same pod; it is never ready, so that no Service sends it traffic. A PodDisruptionBudget or HorizontalPodAutoscaler with these labels counts it while it lives.".to_owned()

@@ -3,11 +3,51 @@
 
 pub mod names;
 
-use std::{collections::BTreeMap, fmt::Write as _, path::Path};
+use std::{collections::BTreeMap, fmt::Write as _, path::Path, sync::OnceLock};
 
 use serde_json::Value;
 
 use crate::model::{clean::is_hidden, kind::Kind, object::ObjectRef};
+
+/// How the user called this program; see [`called`].
+static PROGRAM: OnceLock<Program> = OnceLock::new();
+
+/// The names by which this program is called.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Program {
+    /// `ngf-tui`.
+    #[default]
+    Alone,
+    /// `kubectl ngf`: kubectl started it as its plugin.
+    Plugin,
+}
+
+impl Program {
+    /// The words that a command begins with.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Alone => "ngf-tui",
+            Self::Plugin => "kubectl ngf",
+        }
+    }
+}
+
+/// States once, at the start, how the user called this program. Every hint that names a command of it
+/// then names it so: [`Command::own`], [`own`].
+pub fn called(program: Program) {
+    // The first statement counts: whoever reads the name has read it then.
+    let _ = PROGRAM.set(program);
+}
+
+/// The program as the user called it: `ngf-tui` or `kubectl ngf`.
+pub fn program() -> &'static str {
+    PROGRAM.get().copied().unwrap_or_default().name()
+}
+
+/// A command of this program for a sentence, of words that the program itself chose: `kubectl ngf cleanup`.
+pub fn own(arguments: &'static str) -> String {
+    [program(), arguments].join(" ")
+}
 
 /// A command, a pipeline of commands, or several lines of them, for a POSIX shell.
 #[derive(Debug, Clone)]
@@ -22,6 +62,14 @@ impl Command {
     pub fn new(program: &'static str) -> Self {
         Self {
             text: shell_word(program),
+            refused: None,
+        }
+    }
+
+    /// A command of this program, under the name by which the user called it.
+    pub fn own() -> Self {
+        Self {
+            text: program().to_owned(),
             refused: None,
         }
     }

@@ -27,10 +27,17 @@ impl Diagnosis {
     /// Limits it to one object: what stands above and below it in the tree, and the findings there, with
     /// what causes them.
     #[must_use]
-    pub fn limited_to(mut self, object: &ObjectRef, port: Option<u16>) -> Self {
+    pub fn limited_to(self, object: &ObjectRef, port: Option<u16>) -> Self {
+        self.limited_to_all(&[(object.clone(), port)])
+    }
+
+    /// Limits it to these objects, each of a Service with the port that is meant: as [`Self::limited_to`].
+    #[must_use]
+    pub fn limited_to_all(mut self, objects: &[(ObjectRef, Option<u16>)]) -> Self {
         let topology = &self.topology;
         let mut kept: BTreeSet<NodeIx> = BTreeSet::new();
-        for place in places(topology, object, port) {
+        let all = objects.iter();
+        for place in all.flat_map(|(object, port)| places(topology, object, *port)) {
             // The certificate that a policy is about is presented by the backend above it.
             let top = match topology.node(place).what {
                 What::Policy { .. } => topology.node(place).parent.unwrap_or(place),
@@ -44,7 +51,10 @@ impl Diagnosis {
             .flat_map(|place| self.findings_at(*place).iter().copied())
             .collect();
         for (index, finding) in self.findings.iter().enumerate() {
-            let about = || finding.objects().any(|known| known == object);
+            let about = || {
+                let is_wanted = |known: &ObjectRef| objects.iter().any(|(one, _)| one == known);
+                finding.objects().any(is_wanted)
+            };
             if finding.input.is_none() && about() {
                 wanted.insert(index);
             }

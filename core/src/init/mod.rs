@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use crate::diagnosis::code::Code;
 use crate::{
+    command::own,
     diagnosis::{
         Diagnosis, Evidence,
         finding::ObjectChange,
@@ -205,8 +206,9 @@ impl Work<'_> {
         self.route_grants(now);
         if self.out.files.is_empty() {
             return Err(format!(
-                "{name} targets {service} already, and {} has a client certificate: nothing is missing. To see what is wrong with them: ngf-tui check",
-                self.gateway.reference
+                "{name} targets {service} already, and {} has a client certificate: nothing is missing. To see what is wrong with them: {}",
+                self.gateway.reference,
+                own("check")
             ));
         }
         Ok(())

@@ -6,13 +6,21 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::Timestamp;
 
 use self::via::via;
+use crate::report::Format;
 use ngf_cluster::{
     probe_context::Address,
     transport::{IMAGE, Via},
 };
-use ngf_probes::spec::ClientIdentity;
-use values::{CodeParser, days, duration, gateway_address, moment, parallel, past, seconds};
+use ngf_core::model::selector::Selector;
+use values::{
+    CodeParser, days, duration, gateway_address, lines, manifest_path, moment, no_kustomize,
+    parallel, past, seconds,
+};
 
+pub use connection::ConnectionArgs;
+
+mod connection;
+mod format;
 mod values;
 mod via;
 
@@ -65,8 +73,11 @@ pub struct InputArgs {
         help_heading = "Cluster"
     )]
     pub all_namespaces: bool,
-    /// Read objects from files or folders of YAML or JSON instead of a cluster; - is standard input
-    #[arg(short = 'f', long = "filename", global = true, value_name = "PATH")]
+    /// What kubectl calls its global options.
+    #[command(flatten)]
+    pub connection: ConnectionArgs,
+    /// The files of `-f`, of whichever command.
+    #[arg(skip)]
     pub files: Vec<PathBuf>,
     /// A kubeconfig that is in no file: the embedded cluster's.
     #[arg(skip)]
@@ -89,6 +100,20 @@ pub struct InputArgs {
     pub tick: Option<Duration>,
 }
 
+/// `-f`, of the commands that read manifests.
+#[derive(Debug, Clone, Default, Args)]
+pub struct FileArgs {
+    /// Read objects from files or folders of YAML or JSON instead of a cluster; - is standard input
+    #[arg(short = 'f', long = "filename", value_name = "PATH", value_parser = manifest_path)]
+    pub files: Vec<PathBuf>,
+    /// Accepted as kubectl does: folders are always read with what is below them
+    #[arg(short = 'R', long)]
+    pub recursive: bool,
+    /// Answered with the command that does it.
+    #[arg(short = 'k', long, hide = true, value_name = "DIR", value_parser = no_kustomize)]
+    pub kustomize: Option<PathBuf>,
+}
+
 /// Arguments of the terminal interface.
 #[derive(Debug, Clone, Default, Args)]
 pub struct DebugArgs {
@@ -109,10 +134,30 @@ pub struct DebugArgs {
     /// Test no path without a key press
     #[arg(long)]
     pub no_probe: bool,
+    /// The objects that are shown.
+    #[command(flatten)]
+    pub from: FileArgs,
+}
+
+impl Command {
+    /// The files of `-f`, where the command takes any.
+    pub fn take_files(&mut self) -> Option<Vec<PathBuf>> {
+        let files = match self {
+            Self::Debug(args) => &mut args.from.files,
+            Self::Check(args) => &mut args.from.files,
+            Self::Chain(args) => &mut args.from.files,
+            Self::Fix(args) => &mut args.from.files,
+            Self::Init(args) => &mut args.from.files,
+            Self::Logs(args) => &mut args.files,
+            Self::Probe(args) => &mut args.files,
+            _ => return None,
+        };
+        Some(std::mem::take(files))
+    }
 }
 
 impl DebugArgs {
-    /// Whether nothing was said.
+    /// Whether nothing was said of the terminal interface itself.
     pub fn is_empty(&self) -> bool {
         self.via.is_none()
             && self.image.is_none()
@@ -158,8 +203,14 @@ pub enum Command {
     #[cfg(feature = "demo")]
     /// Try it on an embedded cluster that needs nothing but this program
     Demo(DemoArgs),
+    /// Print the versions of this program, the cluster, Gateway API and NGINX Gateway Fabric; exit 0, or 2 (the
+    /// cluster could not be read)
+    Version(VersionArgs),
+    /// List the options that every command takes
+    Options,
     /// Print a completion script for a shell
-    Completions {
+    #[command(visible_alias = "completions")]
+    Completion {
         /// Which shell
         shell: clap_complete::Shell,
     },
@@ -170,53 +221,6 @@ pub enum Command {
         /// Folder to write to
         folder: PathBuf,
     },
-}
-
-/// Output format.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
-pub enum Output {
-    /// Human-readable
-    #[default]
-    Text,
-    /// JSON; the `schema` field names its version
-    Json,
-}
-
-/// How `probe` prints.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
-pub enum ProbeOutput {
-    /// Human-readable
-    #[default]
-    Text,
-    /// JSON; the `schema` field names its version
-    Json,
-    /// A Mermaid sequence diagram, for a ticket or a wiki
-    Mermaid,
-    /// A picture of the sequence diagram
-    Svg,
-}
-
-impl ProbeOutput {
-    /// The same where it is a list; `None` for a diagram.
-    pub fn listed(self) -> Option<Output> {
-        match self {
-            Self::Text => Some(Output::Text),
-            Self::Json => Some(Output::Json),
-            Self::Mermaid | Self::Svg => None,
-        }
-    }
-}
-
-/// How `chain` prints.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
-pub enum ChainOutput {
-    /// Human-readable
-    #[default]
-    Text,
-    /// JSON; the `schema` field names its version
-    Json,
-    /// A picture of both directions of trust
-    Svg,
 }
 
 /// What makes `check` fail.
@@ -233,36 +237,28 @@ pub enum FailOn {
     Never,
 }
 
-/// How `check` prints.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
-pub enum CheckOutput {
-    /// Human-readable
-    #[default]
-    Text,
-    /// JSON; the `schema` field names its version
-    Json,
-    /// For CI: one testsuite a Gateway, as Jenkins and GitLab read it
-    Junit,
-    /// For a comment on a pull request
-    Markdown,
-}
-
 /// Arguments of `check`.
 #[derive(Debug, Clone, Args)]
 #[allow(clippy::struct_excessive_bools)] // flags of a command line are bools
 pub struct CheckArgs {
-    /// The one object to check.
+    /// The objects to check.
     #[arg(
-        value_name = "KIND/NAME",
-        help = "Check one object only: gateway/NAME, httproute/NAME, grpcroute/NAME, tlsroute/NAME, service/NAME[:PORT] or backendtlspolicy/NAME"
+        value_name = "TYPE[/NAME]",
+        help = "Check these objects only, as kubectl names them: gateway/NAME, httproute NAME, service/NAME:PORT, backendtlspolicy; also grpcroute and tlsroute"
     )]
-    pub target: Option<String>,
+    pub targets: Vec<String>,
+    /// Check the objects with these labels only: app=shop, 'team in (a,b)'; with a TYPE, those of that type
+    #[arg(short = 'l', long, value_name = "SELECTOR")]
+    pub selector: Option<Selector>,
+    /// The manifests.
+    #[command(flatten)]
+    pub from: FileArgs,
     /// Output format
-    #[arg(short, long, value_enum, default_value_t)]
-    pub output: CheckOutput,
+    #[arg(short, long, value_parser = format::format(format::CHECK), default_value = "text", value_name = "FORMAT")]
+    pub output: Format,
     /// Lay the manifests of -f over the live cluster: what would applying them break? Asks the API
     /// server by dry runs, which store nothing
-    #[arg(long, requires = "files")]
+    #[arg(long)]
     pub over: bool,
     /// Fail where a certificate that a path depends on expires within this time: 30d, 2w, 12h
     #[arg(long, value_name = "TIME", value_parser = days)]
@@ -295,14 +291,18 @@ pub struct CheckArgs {
 
 /// Arguments of `probe`.
 #[derive(Debug, Clone, Args)]
-#[command(group = clap::ArgGroup::new("what").required(true).args(["target", "connect"]))]
+#[command(group = clap::ArgGroup::new("what").required(true).args(["targets", "connect"]).multiple(false))]
 pub struct ProbeArgs {
     /// What to probe, by the cluster's objects.
     #[arg(
-        value_name = "KIND/NAME",
-        help = "What to probe, as the cluster's objects say: httproute/NAME, service/NAME[:PORT], gateway/NAME"
+        value_name = "TYPE/NAME",
+        num_args = 1..=2,
+        help = "What to probe: httproute/NAME, service/NAME:PORT (number or name), gateway NAME, backendtlspolicy/NAME"
     )]
-    pub target: Option<String>,
+    pub targets: Vec<String>,
+    /// Answered with a sentence: a probe needs a cluster.
+    #[arg(short = 'f', long = "filename", hide = true, value_name = "PATH")]
+    pub files: Vec<PathBuf>,
     /// Connect to this address instead
     #[arg(long, value_name = "HOST:PORT", requires = "server_name")]
     pub connect: Option<String>,
@@ -344,8 +344,8 @@ pub struct ProbeArgs {
     #[arg(long)]
     pub records: bool,
     /// Output format
-    #[arg(short, long, value_enum, default_value_t)]
-    pub output: ProbeOutput,
+    #[arg(short, long, value_parser = format::format(format::PROBE), default_value = "text", value_name = "FORMAT")]
+    pub output: Format,
     /// How the bytes go to a backend, and from where
     #[command(flatten)]
     pub way: WayArgs,
@@ -434,22 +434,37 @@ pub struct WayArgs {
     pub parallel: usize,
 }
 
+/// A number of lines, or all.
+pub type Tail = Option<u32>;
+
 /// Arguments of `logs`.
 #[derive(Debug, Clone, Args)]
 pub struct LogsArgs {
     /// The Gateway whose logs to read (default: all), or a log file to decode without a cluster, or - for
     /// standard input
-    #[arg(value_name = "gateway/NAME|FILE|-")]
-    pub target: Option<String>,
+    #[arg(value_name = "gateway/NAME|FILE|-", num_args = 0..=2)]
+    pub target: Vec<String>,
+    /// Read the logs of the Gateways with these labels: app=shop, 'team in (a,b)'
+    #[arg(short = 'l', long, value_name = "SELECTOR", conflicts_with = "target")]
+    pub selector: Option<Selector>,
+    /// Manifests of the objects that a log file is about; - is standard input
+    #[arg(long = "filename", value_name = "PATH", value_parser = manifest_path)]
+    pub files: Vec<PathBuf>,
     /// How far back: 1h, 15m, 90s; a day at most
     #[arg(long, default_value = "1h", value_parser = past, value_name = "DURATION")]
     pub since: Duration,
-    /// Go on with what is written from now on, until Ctrl-C
-    #[arg(long)]
+    /// Read the last lines of each log only; -1 reads all
+    #[arg(long, value_name = "LINES", value_parser = lines, allow_negative_numbers = true, default_value = "-1")]
+    pub tail: Tail,
+    /// Continue with new lines until Ctrl-C
+    #[arg(short, long)]
     pub follow: bool,
+    /// Read the logs of the containers' previous run, before their last restart
+    #[arg(short, long, conflicts_with = "follow")]
+    pub previous: bool,
     /// Output format
-    #[arg(short, long, value_enum, default_value_t)]
-    pub output: Output,
+    #[arg(short, long, value_parser = format::format(format::PLAIN), default_value = "text", value_name = "FORMAT")]
+    pub output: Format,
     /// How long to wait for the cluster's answers in all, connecting and credential plugins included
     #[arg(long, default_value = "15s", value_parser = duration, value_name = "DURATION")]
     pub timeout: Duration,
@@ -471,8 +486,11 @@ pub struct FixArgs {
     #[arg(value_name = "CODE", value_parser = CodeParser, hide_possible_values = true)]
     pub code: Option<String>,
     /// The object that the finding is about, where there are several: KIND/NAME or KIND/NAMESPACE/NAME
-    #[arg(value_name = "OBJECT", requires = "code")]
-    pub object: Option<String>,
+    #[arg(value_name = "OBJECT", requires = "code", num_args = 0..=2)]
+    pub object: Vec<String>,
+    /// The manifests.
+    #[command(flatten)]
+    pub from: FileArgs,
     /// Apply it without asking
     #[arg(long, requires = "code", conflicts_with = "dry_run")]
     pub yes: bool,
@@ -488,8 +506,11 @@ pub struct FixArgs {
 #[derive(Debug, Clone, Args)]
 pub struct InitArgs {
     /// The Service that nginx shall speak mutual TLS to: service/NAME or service/NAMESPACE/NAME
-    #[arg(value_name = "service/NAME")]
-    pub service: String,
+    #[arg(value_name = "service/NAME", required = true, num_args = 1..=2)]
+    pub service: Vec<String>,
+    /// The manifests.
+    #[command(flatten)]
+    pub from: FileArgs,
     /// The name in the backend's certificate, which nginx sends and checks
     #[arg(long, value_name = "NAME")]
     pub hostname: String,
@@ -541,15 +562,32 @@ pub struct RelayArgs {
     pub life: u64,
 }
 
+/// Arguments of `version`.
+#[derive(Debug, Clone, Args)]
+pub struct VersionArgs {
+    /// Print the version of this program only, without asking a cluster
+    #[arg(long)]
+    pub client: bool,
+    /// Output format
+    #[arg(short, long, value_parser = format::format(format::PLAIN), default_value = "text", value_name = "FORMAT")]
+    pub output: Format,
+    /// How long to wait for the cluster's answers in all, connecting and credential plugins included
+    #[arg(long, default_value = "15s", value_parser = duration, value_name = "DURATION")]
+    pub timeout: Duration,
+}
+
 /// Arguments of `chain`.
 #[derive(Debug, Clone, Args)]
 pub struct ChainArgs {
+    /// The manifests.
+    #[command(flatten)]
+    pub from: FileArgs,
     /// Look at this moment instead of now: 2027-01-01, or RFC 3339
     #[arg(long, value_parser = moment, value_name = "TIME")]
     pub at: Option<Timestamp>,
     /// Output format
-    #[arg(short, long, value_enum, default_value_t)]
-    pub output: ChainOutput,
+    #[arg(short, long, value_parser = format::format(format::CHAIN), default_value = "text", value_name = "FORMAT")]
+    pub output: Format,
     /// How long to wait for the cluster's answers in all, connecting and credential plugins included
     #[arg(long, default_value = "15s", value_parser = duration, value_name = "DURATION")]
     pub timeout: Duration,

@@ -1,6 +1,6 @@
 //! Values of arguments: what they may be, and what is said where they are something else.
 
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 use clap::builder::{PossibleValue, StringValueParser, TypedValueParser};
 use jiff::{Span, SpanRelativeTo, Timestamp, civil::Date, tz::TimeZone};
@@ -90,6 +90,48 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
         Ok(duration)
     } else {
         Err(format!("`{text}` is outside 1ms to 1h"))
+    }
+}
+
+/// As kubectl's `--request-timeout`: `5s`, `1m`, `1h`, a number of seconds; 0 means without a limit.
+pub(super) fn request_timeout(text: &str) -> Result<Duration, String> {
+    let most = Duration::from_hours(24);
+    span_or_seconds(text)
+        .filter(|limit| *limit <= most)
+        .ok_or_else(|| format!("invalid duration \"{text}\": expected 5s, 1m, or 0 for no limit"))
+}
+
+/// A path of `-f`. kubectl reads URLs; this tool sends no request to a server that no kubeconfig names.
+pub(super) fn manifest_path(text: &str) -> Result<PathBuf, String> {
+    let scheme = text
+        .split_once("://")
+        .map(|(scheme, _)| scheme.to_ascii_lowercase());
+    if scheme.is_some_and(|scheme| ["http", "https"].contains(&scheme.as_str())) {
+        return Err(
+            "manifests are not read from a URL: download them first, or pipe them: curl -fsSL URL | ngf-tui check -f -"
+                .replace("ngf-tui", ngf_core::command::program()),
+        );
+    }
+    Ok(PathBuf::from(text))
+}
+
+/// `-k` of kubectl.
+pub(super) fn no_kustomize(_: &str) -> Result<PathBuf, String> {
+    Err(
+        "kustomizations are not built here: kubectl kustomize DIR | ngf-tui check -f -"
+            .replace("ngf-tui", ngf_core::command::program()),
+    )
+}
+
+/// How many lines.
+pub(super) fn lines(text: &str) -> Result<Option<u32>, String> {
+    match text.parse::<i64>() {
+        // As with kubectl, -1 is all.
+        Ok(-1) => Ok(None),
+        Ok(number) if (0..=1_000_000).contains(&number) => Ok(u32::try_from(number).ok()),
+        _ => Err(format!(
+            "invalid number of lines \"{text}\": expected 0 to 1000000, or -1 for all"
+        )),
     }
 }
 

@@ -6,13 +6,13 @@ use crate::{
     cli::{
         CliError, EXIT_OK,
         args::{FixArgs, InputArgs},
-        output,
+        output, target,
     },
     report::clean,
 };
 use ngf_core::{
-    command::Command,
-    diagnosis::{Code, Diagnosis, Finding, Severity, registry, words::count},
+    command::{Command, own},
+    diagnosis::{Diagnosis, Finding, Severity, registry, words::count},
     fix::{self, FixPlan},
     model::{kind::Kind, object::ObjectRef, snapshot::Snapshot},
 };
@@ -38,16 +38,16 @@ impl Wanted {
                 Some(rule) => Some(rule.code),
                 None => {
                     return Err(format!(
-                        "{} is no code of a finding; `ngf-tui fix` lists what can be fixed",
-                        clean(code)
+                        "{} is no code of a finding; `{}` lists what can be fixed",
+                        clean(code),
+                        own("fix")
                     )
                     .into());
                 }
             },
         };
         let namespace = input.namespace.as_deref().unwrap_or("default");
-        let object = args
-            .object
+        let object = target::only(&args.object)?
             .as_deref()
             .map(|text| object_named(text, namespace))
             .transpose()?;
@@ -78,7 +78,8 @@ impl Wanted {
                 .as_ref()
                 .map_or_else(String::new, |object| format!(" about {object}"));
             return Ok(Choice::Nothing(format!(
-                "there is no {code}{about} here; `ngf-tui fix` lists what can be fixed"
+                "there is no {code}{about} here; `{}` lists what can be fixed",
+                own("fix")
             )));
         }
         let mut plans: Vec<(&Finding, FixPlan)> = Vec::new();
@@ -135,7 +136,7 @@ pub(in crate::cli) fn object_named(text: &str, namespace: &str) -> Result<Object
         )
     };
     let (kind, rest) = text.split_once('/').ok_or_else(wrong)?;
-    let kind = Kind::parse(kind).ok_or_else(wrong)?;
+    let kind = Kind::parse(kind.split('.').next().unwrap_or(kind)).ok_or_else(wrong)?;
     let (namespace, name) = rest.split_once('/').unwrap_or((namespace, rest));
     if name.is_empty() || namespace.is_empty() || name.contains('/') {
         return Err(wrong());
@@ -153,10 +154,8 @@ fn argument(object: &ObjectRef) -> String {
 }
 
 /// The command that applies the fix of a finding, or why there is none.
-fn how(code: Code, subject: &ObjectRef) -> String {
-    let fix = Command::new("ngf-tui")
-        .words(["fix", code.as_str()])
-        .path(subject);
+fn how(code: &'static str, subject: &ObjectRef) -> String {
+    let fix = Command::own().words(["fix", code]).path(subject);
     fix.text().unwrap_or_else(|why| why)
 }
 

@@ -25,7 +25,8 @@ use super::{
 use crate::report::clean;
 use ngf_cluster::{Cluster, transport::Confirmation};
 use ngf_core::{
-    diagnosis::{Code, Diagnosis, Evidence, Finding, Severity, registry::only_probes_show},
+    command::own,
+    diagnosis::{Diagnosis, Evidence, Finding, Severity, registry::only_probes_show},
     fix::{self, DiffKind, FixPlan, PATIENCE},
     model::{object::ObjectRef, snapshot::Snapshot},
 };
@@ -176,7 +177,10 @@ impl Job {
     async fn look(&self) -> Result<Seen, String> {
         let snapshot = Arc::new(self.cluster.snapshot(self.timeout).await);
         if nothing_could_be_read(&snapshot) {
-            return Err("neither Gateways nor routes can be read, so what is wrong is not known; ngf-tui check says why".to_owned());
+            return Err(format!(
+                "neither Gateways nor routes can be read, so what is wrong is not known; `{}` shows why",
+                own("check")
+            ));
         }
         let parts = Parts {
             probes: true,
@@ -184,7 +188,7 @@ impl Job {
             data_plane: true,
             within: self.timeout.max(PATIENCE),
         };
-        let (evidence, _) = measured(&self.cluster, &snapshot, None, parts).await;
+        let (evidence, _) = measured(&self.cluster, &snapshot, &[], parts).await;
         let diagnosis = Diagnosis::of(&snapshot, &evidence, Timestamp::now());
         Ok(Seen {
             snapshot,

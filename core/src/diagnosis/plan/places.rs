@@ -22,7 +22,7 @@ pub(super) fn backends_of(
                 .find(id)
                 .ok_or_else(|| PlanError::NodeGone(id.to_string()))?,
         ],
-        ProbeTarget::Route(object) | ProbeTarget::Gateway(object) => {
+        ProbeTarget::Route(object) | ProbeTarget::Gateway(object) | ProbeTarget::Policy(object) => {
             let places = whole_objects(topology, object);
             if places.is_empty() {
                 return Err(missing(snapshot, object));
@@ -72,7 +72,7 @@ pub(super) fn whole_objects(topology: &Topology, object: &ObjectRef) -> Vec<Node
         .filter(|place| {
             matches!(
                 topology.node(*place).what,
-                What::Gateway | What::Route { .. }
+                What::Gateway | What::Route { .. } | What::Policy { .. }
             )
         })
         .collect()

@@ -4,7 +4,10 @@ use std::fmt;
 
 use thiserror::Error;
 
-use crate::model::{kind::Kind, node_id::NodeId, object::ObjectRef};
+use crate::diagnosis::words;
+use crate::model::{
+    clean::clean_line, kind::Kind, node_id::NodeId, object::ObjectRef, snapshot::Snapshot,
+};
 
 /// What to probe.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,6 +23,8 @@ pub enum ProbeTarget {
     },
     /// Every backend behind a Gateway.
     Gateway(ObjectRef),
+    /// Every backend that a BackendTLSPolicy takes effect on.
+    Policy(ObjectRef),
     /// Every backend at or below a node of the tree; the one above for an endpoint or a policy.
     Node(NodeId),
 }
@@ -32,77 +37,140 @@ pub enum TargetError {
     NoKind(String),
     /// Not a kind that this tool knows.
     #[error(
-        "cannot probe kind \"{0}\": expected httproute, grpcroute, tlsroute, service or gateway"
+        "unexpected kind \"{0}\": expected gateway, httproute, grpcroute, tlsroute, service or backendtlspolicy"
     )]
     UnknownKind(String),
     /// Nothing after the slash.
     #[error("\"{0}\" names no object: write {0}NAME")]
     NoName(String),
     /// The text after the colon is no port.
-    #[error("invalid port \"{0}\": expected 1 to 65535")]
+    #[error("invalid port \"{0}\": expected 1 to 65535, or the name of a port of the Service")]
     BadPort(String),
+    /// A name of a port, and the Service is not there to look it up.
+    #[error(
+        "port \"{port}\" of {service} is not known: {service} could not be read; write its number"
+    )]
+    UnknownService {
+        /// The name of the port.
+        port: String,
+        /// The Service.
+        service: ObjectRef,
+    },
+    /// The Service has no port of that name.
+    #[error("{service} has no port \"{port}\": {known}")]
+    NoPort {
+        /// The name of the port.
+        port: String,
+        /// The Service.
+        service: ObjectRef,
+        /// The ports that it has, in words.
+        known: String,
+    },
 }
 
 impl ProbeTarget {
-    /// Reads `httproute/NAME`, `svc/NAME:8443`, `gateway/NAME`, with kubectl's short names.
-    /// `NAMESPACE/NAME` after the kind overrides `namespace`.
+    /// Reads `httproute/NAME`, `svc/NAME:8443`, `svc/NAME:https`, `gateway/NAME`, `btlspolicy/NAME`, with kubectl's
+    /// short names. `NAMESPACE/NAME` after the kind overrides `namespace`. The name of a port is looked up in
+    /// the snapshot.
     ///
     /// # Errors
     /// A sentence that says what is wrong and what to write.
-    pub fn parse(text: &str, namespace: &str) -> Result<Self, TargetError> {
+    pub fn parse(text: &str, namespace: &str, snapshot: &Snapshot) -> Result<Self, TargetError> {
         let (kind, rest) = text
             .split_once('/')
-            .ok_or_else(|| TargetError::NoKind(text.to_owned()))?;
+            .ok_or_else(|| TargetError::NoKind(clean_line(text)))?;
         // kubectl takes `httproute.gateway.networking.k8s.io/NAME`, too.
         let word = kind.split('.').next().unwrap_or(kind);
-        let kind = Kind::parse(word).ok_or_else(|| TargetError::UnknownKind(kind.to_owned()))?;
+        let kind = Kind::parse(word).ok_or_else(|| TargetError::UnknownKind(clean_line(kind)))?;
         let (namespace, name) = rest.split_once('/').unwrap_or((namespace, rest));
         let (name, port) = match name.split_once(':') {
-            Some((name, port)) => {
-                let number = port
-                    .parse()
-                    .ok()
-                    .filter(|port| *port != 0)
-                    .ok_or_else(|| TargetError::BadPort(port.to_owned()))?;
-                (name, Some(number))
-            }
+            Some((name, port)) => (name, Some(port)),
             None => (name, None),
         };
         if name.is_empty() || namespace.is_empty() {
-            return Err(TargetError::NoName(text.to_owned()));
+            return Err(TargetError::NoName(clean_line(text)));
         }
         let object = ObjectRef::new(kind, namespace, name);
         match kind {
-            Kind::Service => Ok(Self::Service {
-                service: object,
-                port,
-            }),
-            _ if port.is_some() => Err(TargetError::UnknownKind(format!("{text} (with a port)"))),
+            Kind::Service => {
+                let port = port
+                    .map(|port| port_of(port, &object, snapshot))
+                    .transpose()?;
+                Ok(Self::Service {
+                    service: object,
+                    port,
+                })
+            }
+            _ if port.is_some() => Err(TargetError::UnknownKind(clean_line(&format!(
+                "{text} (with a port)"
+            )))),
             Kind::Gateway => Ok(Self::Gateway(object)),
+            Kind::BackendTLSPolicy => Ok(Self::Policy(object)),
             Kind::HTTPRoute
             | Kind::GRPCRoute
             | Kind::TLSRoute
             | Kind::TCPRoute
             | Kind::UDPRoute => Ok(Self::Route(object)),
-            _ => Err(TargetError::UnknownKind(word.to_owned())),
+            _ => Err(TargetError::UnknownKind(clean_line(word))),
         }
     }
 
     /// The object that is meant; `None` for a node of the tree.
     pub fn object(&self) -> Option<&ObjectRef> {
         match self {
-            Self::Route(object) | Self::Gateway(object) => Some(object),
+            Self::Route(object) | Self::Gateway(object) | Self::Policy(object) => Some(object),
             Self::Service { service, .. } => Some(service),
             Self::Node(_) => None,
         }
     }
 }
 
+/// The number of a Service's port that is written as a number or a name.
+fn port_of(port: &str, service: &ObjectRef, snapshot: &Snapshot) -> Result<u16, TargetError> {
+    if let Ok(number) = port.parse::<u16>()
+        && number != 0
+    {
+        return Ok(number);
+    }
+    // As in Kubernetes, a name of a port has a letter (IANA service name, RFC 6335).
+    let is_name = port.len() <= 15
+        && port.bytes().any(|b| b.is_ascii_alphabetic())
+        && port.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+    if !is_name {
+        return Err(TargetError::BadPort(clean_line(port)));
+    }
+    let port = port.to_owned();
+    let Some(found) = snapshot.services.get(service) else {
+        let service = service.clone();
+        return Err(TargetError::UnknownService { port, service });
+    };
+    let ports = &found.spec.ports;
+    if let Some(known) = ports.iter().find(|known| known.name == port) {
+        return Ok(known.port);
+    }
+    let known = ports.iter().map(|known| match known.name.as_str() {
+        "" => known.port.to_string(),
+        name => format!("{} ({name})", known.port),
+    });
+    let known = match ports.len() {
+        0 => "it has none".to_owned(),
+        _ => format!("it has {}", words::list(known, 10)),
+    };
+    let service = service.clone();
+    Err(TargetError::NoPort {
+        port,
+        service,
+        known,
+    })
+}
+
 /// `HTTPRoute default/secure-app`, `Service default/secure-app:8443`.
 impl fmt::Display for ProbeTarget {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Route(object) | Self::Gateway(object) => write!(f, "{object}"),
+            Self::Route(object) | Self::Gateway(object) | Self::Policy(object) => {
+                write!(f, "{object}")
+            }
             Self::Service {
                 service,
                 port: Some(port),
@@ -121,7 +189,10 @@ mod tests {
     use super::*;
 
     fn parsed(text: &str) -> String {
-        match ProbeTarget::parse(text, "default") {
+        let services = r"{apiVersion: v1, kind: Service, metadata: {name: secure-app}, spec: {ports: [
+            {name: http, port: 8080}, {name: https, port: 8443}]}}";
+        let snapshot = crate::manifests::parse(services, "default");
+        match ProbeTarget::parse(text, "default", &snapshot) {
             Ok(target) => target.to_string(),
             Err(error) => format!("error: {error}"),
         }
@@ -133,6 +204,8 @@ mod tests {
             ("httproute/secure-app", "HTTPRoute default/secure-app"),
             ("HTTPRoutes/secure-app", "HTTPRoute default/secure-app"),
             ("svc/secure-app:8443", "Service default/secure-app:8443"),
+            ("svc/secure-app:https", "Service default/secure-app:8443"),
+            ("btlspolicy/tls", "BackendTLSPolicy default/tls"),
             ("service/shop/cart", "Service shop/cart"),
             ("gtw/gateway", "Gateway default/gateway"),
             (
@@ -154,9 +227,19 @@ mod tests {
             "httproute/",
             "svc/x:0",
             "svc/x:http",
+            "svc/x:65536",
+            "svc/x:a_b",
             "gateway/x:80",
         ] {
             assert!(parsed(text).starts_with("error: "), "{text}");
         }
+    }
+
+    #[test]
+    fn a_port_that_a_service_lacks_is_answered_with_those_that_it_has() {
+        assert_eq!(
+            parsed("svc/secure-app:grpc"),
+            "error: Service default/secure-app has no port \"grpc\": it has 8080 (http) and 8443 (https)"
+        );
     }
 }

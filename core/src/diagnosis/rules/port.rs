@@ -198,7 +198,7 @@ pub(in crate::diagnosis) const X4: Rule = Rule {
             .because("No BackendTLSPolicy takes effect on it; NGF turns TLS on for nothing else.")
             .because(match endpoints.iter().find(|endpoint| endpoint.ready) {
                 Some(Endpoint { .. }) if !context.is_files() => {
-                    let probe = Command::new("ngf-tui")
+                    let probe = Command::own()
                         .namespace(&name.namespace)
                         .words(["probe"])
                         .service_port(name, port.port);

@@ -38,7 +38,7 @@ use ngf_text::host_and_port;
 
 /// How to see what a log line tells of.
 fn see_the_handshake(plan: &ProbePlan) -> String {
-    let probe = Command::new("ngf-tui")
+    let probe = Command::own()
         .namespace(&plan.service.namespace)
         .words(["probe"])
         .service_port(&plan.service, plan.port);
