@@ -86,6 +86,10 @@ pub(super) async fn connection(
             context: shown.clone(),
             why,
         })?;
+    if config.auth_info.auth_provider.is_some() && socks::needed(&config).is_some() {
+        let why = "a SOCKS proxy with a password and auth-provider \"oidc\" do not work together: use kubelogin as a plugin (exec)";
+        return Err(in_context(why.to_owned()));
+    }
     let namespace = clean_line(&config.default_namespace);
     // Loading the system's CAs takes a while, and a file that is broken may be a defect of kube.
     let deadline = Deadline(options.overrides.request_timeout);

@@ -27,7 +27,7 @@ use zeroize::Zeroizing;
 
 use super::{
     error::bounded,
-    named_file,
+    named_file, oidc,
     plugin::{self, Screen},
 };
 use ngf_core::model::clean::clean_line;
@@ -56,6 +56,8 @@ enum Source {
     File(String),
     /// A plugin.
     Plugin(Box<ExecConfig>),
+    /// kube's own layer: an OIDC token that it renews by the refresh token when it ends.
+    Oidc,
 }
 
 /// The credentials of a client.
@@ -88,7 +90,9 @@ pub(super) async fn take(
     limit: Duration,
 ) -> Result<Credentials, NoCredentials> {
     let source = source(user)?;
-    user.auth_provider = None;
+    if !matches!(source, Source::Oidc) {
+        user.auth_provider = None;
+    }
     user.username = None;
     user.password = None;
     user.token = None;
@@ -100,7 +104,7 @@ pub(super) async fn take(
         state: Mutex::default(),
     };
     match &credentials.source {
-        Source::Nothing | Source::Fixed(_) => {}
+        Source::Nothing | Source::Fixed(_) | Source::Oidc => {}
         Source::File(path) => {
             let header = of_file(path)?;
             credentials.keep(Some(header), None).await;
@@ -135,8 +139,11 @@ fn name(exec: &ExecConfig) -> String {
 }
 
 /// The same order as kube's.
-fn source(user: &AuthInfo) -> Result<Source, NoCredentials> {
-    if let Some(provider) = &user.auth_provider {
+fn source(user: &mut AuthInfo) -> Result<Source, NoCredentials> {
+    if let Some(provider) = &mut user.auth_provider {
+        if provider.name == "oidc" && oidc::can_renew(&mut provider.config) {
+            return Ok(Source::Oidc);
+        }
         let token = (provider.name == "oidc")
             .then(|| provider.config.get("id-token"))
             .flatten();
@@ -238,7 +245,7 @@ impl Credentials {
     /// The header of the next request.
     async fn header(self: Arc<Self>) -> Result<Option<HeaderValue>, NoCredentials> {
         match &self.source {
-            Source::Nothing => return Ok(None),
+            Source::Nothing | Source::Oidc => return Ok(None),
             Source::Fixed(header) => return Ok(Some(header.clone())),
             Source::File(_) | Source::Plugin(_) => {}
         }
@@ -273,7 +280,7 @@ impl Credentials {
                 .map_err(NoCredentials)
                 .and_then(|answer| of_answer(&answer, &name(exec))),
             Source::File(path) => of_file(path).map(|header| (Some(header), None)),
-            Source::Nothing | Source::Fixed(_) => Ok((None, None)),
+            Source::Nothing | Source::Fixed(_) | Source::Oidc => Ok((None, None)),
         };
         match (read, &state.token, &self.source) {
             (Ok((header, expires)), ..) => {

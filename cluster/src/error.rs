@@ -242,6 +242,9 @@ fn transport(error: &(dyn StdError + 'static)) -> Failure {
         if error.is::<tokio::time::error::Elapsed>() {
             return Failure::NoAnswer(format!("no connection within {} s", CONNECT.as_secs()));
         }
+        if let Some(error) = error.downcast_ref::<kube::client::AuthError>() {
+            return Failure::Credentials(bounded(&ngf_text::in_words(error)));
+        }
         if let Some(error) = error.downcast_ref::<NoCredentials>() {
             return Failure::Credentials(error.to_string());
         }

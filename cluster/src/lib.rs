@@ -71,6 +71,7 @@ mod login;
 pub mod logs;
 mod named_file;
 pub mod nginx_config;
+mod oidc;
 mod overrides;
 mod pace;
 mod plugin;

@@ -35,6 +35,8 @@ use ngf_core::{
 /// Runs it.
 pub(super) async fn run(input: &InputArgs, args: &CheckArgs) -> Result<u8, CliError> {
     let now = Timestamp::now();
+    // What is wrong with the words alone needs no cluster.
+    target::joined(&args.targets)?;
     if args.over {
         if input.files.is_empty() {
             return Err("--over lays manifests over the cluster: name them with -f".into());

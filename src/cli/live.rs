@@ -211,7 +211,7 @@ impl Job<'_> {
             Scope::AllNamespaces => cluster.namespace(),
             Scope::Namespace(namespace) => namespace,
         };
-        let target = ProbeTarget::parse(target, namespace, &snapshot)?;
+        let target = ProbeTarget::parse_in(target, namespace, &snapshot)?;
         let planning = self.planning(&snapshot, &target)?;
         let transports = Arc::new(Transports::new(cluster, Arc::new(snapshot)));
         let made = self.make(&transports, &planning.plans).await?;

@@ -153,7 +153,7 @@ fn gateways(
             Ok(all)
         };
     };
-    match ProbeTarget::parse(target, namespace, snapshot)? {
+    match ProbeTarget::parse_in(target, namespace, snapshot)? {
         ProbeTarget::Gateway(gateway) if snapshot.gateways.contains_key(&gateway) => {
             Ok(vec![gateway])
         }

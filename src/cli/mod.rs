@@ -86,8 +86,25 @@ fn called_as() -> Program {
     }
 }
 
+/// The definition of the command line, under the name by which the program was called.
+fn definition(program: Program) -> clap::Command {
+    let options = format!(
+        "`{} options` lists the options of every command: --cluster, --user, --server, --token, --as …",
+        program.name()
+    );
+    let command = Cli::command().bin_name(program.name());
+    let names: Vec<String> = command
+        .get_subcommands()
+        .map(|command| command.get_name().to_owned())
+        .collect();
+    let named = names.into_iter().fold(command, |command, name| {
+        command.mut_subcommand(name, |command| command.after_help(options.clone()))
+    });
+    named.after_help(options)
+}
+
 fn parse(program: Program) -> Cli {
-    let matches = Cli::command().bin_name(program.name()).get_matches();
+    let matches = definition(program).get_matches();
     Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
 }
 

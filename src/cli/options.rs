@@ -13,7 +13,7 @@ pub(super) fn text() -> String {
         .disable_help_flag(true)
         .max_term_width(100)
         .help_template("{all-args}")
-        .args(globals.cloned());
+        .args(globals.map(|arg| arg.clone().hide(arg.get_id() == "tick")));
     let options = command.render_help();
     format!(
         "The options of every command of {}:\n\n{options}\n",

@@ -178,7 +178,7 @@ fn names<T>(table: &ngf_core::model::snapshot::Table<T>) -> Vec<ObjectRef> {
 
 /// An object by name; it has to exist, as far as that is known.
 fn named(word: &str, snapshot: &Snapshot, namespace: &str) -> Result<Target, String> {
-    let target = ProbeTarget::parse(word, namespace, snapshot).map_err(|why| why.to_string())?;
+    let target = ProbeTarget::parse_in(word, namespace, snapshot).map_err(|why| why.to_string())?;
     let target = match target {
         ProbeTarget::Service { service, port } => Target {
             object: service,

@@ -13,6 +13,7 @@ mod command_line;
 mod demo;
 mod journey;
 mod journey_ways;
+mod kubectl;
 mod log_files;
 mod memory;
 mod probe_options;

@@ -96,7 +96,7 @@ async fn follow(cluster: &ngf_cluster::Cluster, cancel: &CancellationToken) -> R
     let read = ngf_cluster::logs::read_to_follow(
         cluster,
         &sources,
-        Duration::from_hours(1),
+        Duration::from_hours(1).into(),
         Duration::from_mins(1),
     )
     .await;

@@ -68,7 +68,8 @@ fn what_a_backend_took_today_proves_nothing_of_another_day() {
 #[test]
 fn the_json_keeps_its_fields() {
     let scenario = Scenario::load("e3-near-miss-renewed-in-time");
-    let json = chain::json(&timeline(&scenario, scenario.now)).unwrap();
+    let json =
+        serde_json::to_string(&chain::JsonReport::of(&timeline(&scenario, scenario.now))).unwrap();
     let json: serde_json::Value = serde_json::from_str(&json).unwrap();
     assert_eq!(json["schema"], "ngf-tui/chain/v1");
     let first = &json["certificates"][0];

@@ -75,7 +75,23 @@ impl ProbeTarget {
     ///
     /// # Errors
     /// A sentence that says what is wrong and what to write.
-    pub fn parse(text: &str, namespace: &str, snapshot: &Snapshot) -> Result<Self, TargetError> {
+    pub fn parse_in(text: &str, namespace: &str, snapshot: &Snapshot) -> Result<Self, TargetError> {
+        Self::parse_with(text, namespace, Some(snapshot))
+    }
+
+    /// As [`Self::parse_in`], without objects: no port has a name.
+    ///
+    /// # Errors
+    /// As [`Self::parse_in`].
+    pub fn parse(text: &str, namespace: &str) -> Result<Self, TargetError> {
+        Self::parse_with(text, namespace, None)
+    }
+
+    fn parse_with(
+        text: &str,
+        namespace: &str,
+        snapshot: Option<&Snapshot>,
+    ) -> Result<Self, TargetError> {
         let (kind, rest) = text
             .split_once('/')
             .ok_or_else(|| TargetError::NoKind(clean_line(text)))?;
@@ -126,7 +142,11 @@ impl ProbeTarget {
 }
 
 /// The number of a Service's port that is written as a number or a name.
-fn port_of(port: &str, service: &ObjectRef, snapshot: &Snapshot) -> Result<u16, TargetError> {
+fn port_of(
+    port: &str,
+    service: &ObjectRef,
+    snapshot: Option<&Snapshot>,
+) -> Result<u16, TargetError> {
     if let Ok(number) = port.parse::<u16>()
         && number != 0
     {
@@ -140,7 +160,7 @@ fn port_of(port: &str, service: &ObjectRef, snapshot: &Snapshot) -> Result<u16, 
         return Err(TargetError::BadPort(clean_line(port)));
     }
     let port = port.to_owned();
-    let Some(found) = snapshot.services.get(service) else {
+    let Some(found) = snapshot.and_then(|snapshot| snapshot.services.get(service)) else {
         let service = service.clone();
         return Err(TargetError::UnknownService { port, service });
     };
@@ -192,7 +212,7 @@ mod tests {
         let services = r"{apiVersion: v1, kind: Service, metadata: {name: secure-app}, spec: {ports: [
             {name: http, port: 8080}, {name: https, port: 8443}]}}";
         let snapshot = crate::manifests::parse(services, "default");
-        match ProbeTarget::parse(text, "default", &snapshot) {
+        match ProbeTarget::parse_in(text, "default", &snapshot) {
             Ok(target) => target.to_string(),
             Err(error) => format!("error: {error}"),
         }
