@@ -233,6 +233,13 @@ impl Surroundings {
     }
 }
 
+/// The kubeconfig that the options and the environment mean.
+pub(super) fn read_kubeconfig(
+    options: &ClusterOptions,
+) -> Result<Option<Kubeconfig>, ClusterError> {
+    kubeconfig(options, &Surroundings::read())
+}
+
 /// The kubeconfig, merged from all files that there are; `None` within a pod that has none.
 pub(super) fn kubeconfig(
     options: &ClusterOptions,

@@ -46,7 +46,7 @@ pub enum From {
 }
 
 /// Every endpoint from every place.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, schemars::JsonSchema)]
 pub struct EndpointMatrix {
     /// Always [`SCHEMA`].
     pub schema: &'static str,
@@ -64,7 +64,7 @@ pub struct EndpointMatrix {
 }
 
 /// An endpoint.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, schemars::JsonSchema)]
 pub struct Row {
     /// The connection.
     pub plan: ProbePlan,
@@ -73,7 +73,7 @@ pub struct Row {
 }
 
 /// An endpoint from one place.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 #[serde(tag = "state", rename_all = "snake_case")]
 pub enum Cell {
     /// Not probed yet.

@@ -70,6 +70,7 @@ mod link;
 mod login;
 pub mod logs;
 mod named_file;
+mod names;
 pub mod nginx_config;
 mod oidc;
 mod overrides;
@@ -92,6 +93,7 @@ pub(crate) use config::IN_CLUSTER;
 pub use contexts::{KubeContext, contexts};
 pub use error::ClusterError;
 pub use follow::{LogCursor, LogFollower, LogNews};
+pub use names::{KubeconfigNames, kubeconfig_names};
 pub use overrides::Overrides;
 pub(crate) use pace::Pace;
 pub use read::LogOptions;
@@ -195,6 +197,7 @@ pub async fn connect(options: &ClusterOptions) -> Result<Cluster, ClusterError> 
         Some(namespace) if !options.all_namespaces => Scope::Namespace(namespace.clone()),
         _ => Scope::AllNamespaces,
     };
+    tracing::info!(context, server, version, "connected");
     Ok(Cluster {
         client,
         link,

@@ -3,6 +3,7 @@
 //!
 //! Pure: no clock, no file, no connection, no terminal. What time it is, is an argument.
 
+pub mod bundle;
 pub mod command;
 pub mod data_plane;
 pub mod diagnosis;

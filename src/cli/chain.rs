@@ -13,9 +13,20 @@ use ngf_core::diagnosis::{Evidence, timeline::Timeline};
 
 /// Runs it.
 pub(super) async fn run(input: &InputArgs, args: &ChainArgs) -> Result<u8, CliError> {
-    let snapshot = read(input, args.timeout).await?;
-    let now = Timestamp::now();
-    let timeline = Timeline::of(&snapshot, &Evidence::none(), now, args.at.unwrap_or(now));
+    if let Some(what) = &args.inspect {
+        return super::inspect::run(input, args, what).await;
+    }
+    let (snapshot, evidence, now) = match &input.bundle {
+        Some(path) => {
+            let opened = super::bundle::open(path)?;
+            (opened.snapshot, opened.evidence, opened.at)
+        }
+        None => {
+            let snapshot = read(input, args.timeout).await?;
+            (snapshot, Evidence::none(), Timestamp::now())
+        }
+    };
+    let timeline = Timeline::of(&snapshot, &evidence, now, args.at.unwrap_or(now));
     let text = match report::shaped(&chain::JsonReport::of(&timeline), &args.output)? {
         Some(text) => text,
         None => match args.output {

@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{
     CliError, EXIT_COULD_NOT, EXIT_FOUND, EXIT_OK,
-    args::{CheckArgs, FailOn, InputArgs},
+    args::{CheckArgs, FailOn, InputArgs, Within},
     connect_within,
     measure::{Parts, measured},
     output,
@@ -22,7 +22,8 @@ use ngf_core::{
         context::is_ngf,
         ngf::known,
         plan::{ProbeTarget, plan_every},
-        timeline::Timeline,
+        suppress::{self, Filter},
+        timeline::{Horizon, Timeline},
     },
     logs,
     model::{
@@ -37,13 +38,21 @@ pub(super) async fn run(input: &InputArgs, args: &CheckArgs) -> Result<u8, CliEr
     let now = Timestamp::now();
     // What is wrong with the words alone needs no cluster.
     target::joined(&args.targets)?;
+    let filter = filter(args)?;
     if args.over {
-        if input.files.is_empty() {
+        if input.files.is_empty() || input.bundle.is_some() {
             return Err("--over lays manifests over the cluster: name them with -f".into());
         }
-        return super::overlay::run(input, args, now).await;
+        return super::overlay::run(input, args, &filter, now).await;
     }
-    let (snapshot, targets, evidence) = if input.files.is_empty() {
+    let mut now = now;
+    let (snapshot, targets, evidence) = if let Some(path) = &input.bundle {
+        let opened = super::bundle::open(path)?;
+        let snapshot = Arc::new(opened.snapshot);
+        let targets = targets_of(args, &snapshot, "default")?;
+        now = opened.at;
+        (snapshot, targets, opened.evidence)
+    } else if input.files.is_empty() {
         if args.logs.as_ref().is_some_and(|files| !files.is_empty()) {
             return Err("--logs FILE needs -f: on a cluster the logs are read anyway".into());
         }
@@ -69,19 +78,26 @@ pub(super) async fn run(input: &InputArgs, args: &CheckArgs) -> Result<u8, CliEr
         (snapshot, targets, evidence)
     };
     // What was measured is newer than the moment at which the command began.
-    let now = now.max(Timestamp::now());
+    let now = if input.bundle.is_some() {
+        now
+    } else {
+        now.max(Timestamp::now())
+    };
     let mut diagnosis = Diagnosis::of(&snapshot, &evidence, now);
     if !targets.is_empty() {
         diagnosis = diagnosis.limited_to_all(&pairs(&targets));
     }
     add_expiring(&mut diagnosis, &snapshot, args.within, now)?;
+    diagnosis = diagnosis.filtered_by(&filter, &snapshot, now);
     let is_unreadable = nothing_could_be_read(&snapshot);
     let unread = if is_unreadable {
         unread(&snapshot)
     } else {
         Vec::new()
     };
-    output::print(&render(&diagnosis, &args.output, fail_on(args), &unread)?)?;
+    let sources = report::source::Sources::of(&diagnosis, &snapshot, files::excerpt);
+    let text = render(&diagnosis, &args.output, fail_on(args), &unread, &sources)?;
+    output::print(&text)?;
     tell_problems(&snapshot);
     if is_unreadable {
         return Ok(EXIT_COULD_NOT);
@@ -210,19 +226,39 @@ pub(super) fn ngf_gateways(snapshot: &Snapshot) -> Vec<ObjectRef> {
 pub(super) fn add_expiring(
     diagnosis: &mut Diagnosis,
     snapshot: &Snapshot,
-    within: Option<Duration>,
+    within: Option<Within>,
     now: Timestamp,
 ) -> Result<(), CliError> {
-    let Some(within) = within else {
-        return Ok(());
+    let horizon = match within {
+        None => return Ok(()),
+        Some(Within::Share(percent)) => Horizon::Share(percent),
+        Some(Within::Time(time)) => SignedDuration::try_from(time)
+            .ok()
+            .and_then(|time| now.checked_add(time).ok())
+            .map(Horizon::Until)
+            .ok_or("--within reaches beyond what a calendar holds")?,
     };
-    let until = SignedDuration::try_from(within)
-        .ok()
-        .and_then(|within| now.checked_add(within).ok())
-        .ok_or("--within reaches beyond what a calendar holds")?;
     let timeline = Timeline::of(snapshot, &Evidence::none(), now, now);
-    timeline.add_findings(&mut diagnosis.findings, now, until);
+    timeline.add_findings(&mut diagnosis.findings, now, horizon);
     Ok(())
+}
+
+/// What the options leave out of the findings.
+///
+/// # Errors
+/// An ignore file that cannot be read.
+pub(super) fn filter(args: &CheckArgs) -> Result<Filter, CliError> {
+    let mut filter = Filter {
+        only: args.only.iter().flat_map(|codes| codes.0.clone()).collect(),
+        suppressions: args.suppress.clone(),
+    };
+    if let Some(path) = &args.ignore_file {
+        let (text, name) = files::read_small("--ignore-file", path)?;
+        filter
+            .suppressions
+            .extend(suppress::ignore_file(&text, &name)?);
+    }
+    Ok(filter)
 }
 
 pub(super) fn fail_on(args: &CheckArgs) -> report::FailOn {
@@ -253,6 +289,7 @@ pub(super) fn render(
     format: &Format,
     fail_on: report::FailOn,
     unread: &[String],
+    sources: &report::source::Sources,
 ) -> Result<String, CliError> {
     let json = report::json::Report::of(diagnosis, unread);
     if let Some(text) = report::shaped(&json, format)? {
@@ -261,7 +298,8 @@ pub(super) fn render(
     Ok(match format {
         Format::Wide => report::table::findings(&diagnosis.findings),
         Format::Name => report::table::names_of_findings(&diagnosis.findings),
-        Format::Junit => report::junit::render_as_read(diagnosis, fail_on, unread),
+        Format::Junit => report::junit::render_with(diagnosis, fail_on, unread, sources),
+        Format::Sarif => report::sarif::render(diagnosis, unread, sources)?,
         Format::Markdown => report::markdown::render_as_read(diagnosis, unread),
         _ => report::text::render_as_read(diagnosis, style(), unread),
     })

@@ -1,9 +1,11 @@
 //! The command line: reads arguments, runs a command, ends with its exit status.
 
 pub mod args;
+mod bundle;
 mod chain;
 mod check;
 mod cleanup;
+mod complete;
 mod completion;
 pub mod connect;
 #[cfg(feature = "demo")]
@@ -12,11 +14,15 @@ mod drawn;
 mod endpoint_matrix;
 mod explain;
 mod fix;
+mod info;
 mod init;
+mod inspect;
 #[cfg(feature = "demo")]
 mod kubeconfig_file;
 mod live;
+mod logging;
 mod logs;
+mod man;
 mod measure;
 mod memory;
 mod options;
@@ -25,6 +31,7 @@ mod overlay;
 mod pcap;
 mod probe;
 mod relay;
+mod schema;
 #[cfg(feature = "demo")]
 mod screenshots;
 mod target;
@@ -57,6 +64,8 @@ pub fn main() -> ExitCode {
     let program = called_as();
     command::called(program);
     let cli = parse(program);
+    logging::install();
+    logging::start(cli.input.verbosity, log_of(&cli));
     let runtime = match tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -97,10 +106,15 @@ fn definition(program: Program) -> clap::Command {
         .get_subcommands()
         .map(|command| command.get_name().to_owned())
         .collect();
+    let end = |command: &str| match args::examples::text(command, program.name()) {
+        Some(examples) => format!("{examples}\n\n{options}"),
+        None => options.clone(),
+    };
     let named = names.into_iter().fold(command, |command, name| {
-        command.mut_subcommand(name, |command| command.after_help(options.clone()))
+        let end = end(&name);
+        command.mut_subcommand(name, |command| command.after_help(end))
     });
-    named.after_help(options)
+    named.after_help(end(""))
 }
 
 fn parse(program: Program) -> Cli {
@@ -108,8 +122,24 @@ fn parse(program: Program) -> Cli {
     Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
 }
 
+/// Where log events go: the screen is the terminal interface's.
+fn log_of(cli: &Cli) -> logging::To {
+    match &cli.command {
+        None | Some(Command::Debug(_)) => logging::To::File,
+        #[cfg(feature = "demo")]
+        Some(Command::Demo(args)) if !args.plain && !args.serve && !args.list => logging::To::File,
+        _ => logging::To::StandardError,
+    }
+}
+
 /// Puts the files of `-f` where every command finds them; they may stand before the command, too.
 fn gather_files(cli: &mut Cli) -> Result<(), CliError> {
+    let early = cli.debug.from.bundle.take();
+    cli.input.bundle = match (&mut cli.command, early) {
+        (None, bundle) => bundle,
+        (Some(command), None) => command.take_bundle(),
+        (Some(_), Some(_)) => return Err("write --from after the command".into()),
+    };
     let mut files = std::mem::take(&mut cli.debug.from.files);
     let of_command = match &mut cli.command {
         None => Some(Vec::new()),
@@ -151,6 +181,20 @@ async fn dispatch(mut cli: Cli) -> Result<u8, CliError> {
         Some(Command::Version(args)) => version::run(&cli.input, &args).await,
         Some(Command::Options) => {
             output::print(&options::text())?;
+            Ok(EXIT_OK)
+        }
+        Some(Command::Bundle(args)) => bundle::run(&cli.input, &args).await,
+        Some(Command::Info(args)) => info::run(&args),
+        Some(Command::Man { folder }) => man::run(&folder),
+        Some(Command::Complete { words }) => {
+            output::print(&complete::answer(&words).await)?;
+            Ok(EXIT_OK)
+        }
+        Some(Command::Schema { name }) => {
+            output::print(&match name {
+                Some(name) => schema::text(&name)?,
+                None => schema::names().map(|name| format!("{name}\n")).collect(),
+            })?;
             Ok(EXIT_OK)
         }
         Some(Command::Completion { shell }) => {

@@ -14,7 +14,7 @@ use crate::{
 };
 use ngf_cluster::Cluster;
 use ngf_core::{
-    diagnosis::{Diagnosis, Evidence},
+    diagnosis::{Diagnosis, Evidence, suppress::Filter},
     model::{
         kind::Kind,
         snapshot::{Lookup, Snapshot},
@@ -26,6 +26,7 @@ use ngf_core::{
 pub(super) async fn run(
     input: &InputArgs,
     args: &CheckArgs,
+    filter: &Filter,
     now: Timestamp,
 ) -> Result<u8, CliError> {
     let cluster = connect_within(input, args.timeout).await?;
@@ -62,17 +63,26 @@ pub(super) async fn run(
     add_expiring(&mut after, &laid.snapshot, args.within, now)?;
     let mut as_is = of(&live);
     add_expiring(&mut as_is, &live, args.within, now)?;
+    // What is accepted neither comes nor goes.
+    let accepted =
+        |diagnosis: Diagnosis, snapshot: &Snapshot| diagnosis.filtered_by(filter, snapshot, now);
+    let before = accepted(before, &live);
+    let as_is = accepted(as_is, &live);
+    let after = accepted(after, &laid.snapshot);
     let comparison = Comparison {
         laid: laid.laid.into_iter().collect(),
+        filtered: after.filtered.clone(),
         ..Comparison::of(&as_is, &before, &after)
     };
+    let sources = report::source::Sources::of_list(&comparison.new, &manifests, files::excerpt);
     let json = report::json::ComparisonReport::of(&comparison);
     let text = match report::shaped(&json, &args.output)? {
         Some(text) => text,
         None => match args.output {
             Format::Wide => report::table::findings(&comparison.new),
             Format::Name => report::table::names_of_findings(&comparison.new),
-            Format::Junit => report::junit::comparison(&comparison, fail_on(args)),
+            Format::Junit => report::junit::comparison_with(&comparison, fail_on(args), &sources),
+            Format::Sarif => report::sarif::comparison(&comparison, &sources)?,
             Format::Markdown => report::markdown::comparison(&comparison),
             _ => report::text::comparison(&comparison, style()),
         },

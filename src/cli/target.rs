@@ -259,7 +259,6 @@ spec: {ports: [{name: https, port: 8443}]}
             "gateway/gw cart",
             "gw",
             "pod x",
-            "gateway",
             "gateway/",
             "svc/cart:http",
         ] {

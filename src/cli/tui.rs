@@ -21,8 +21,12 @@ use crate::{
     },
 };
 use ngf_cluster::{temporary::READ_ONLY, transport::Via};
-use ngf_core::command::program;
 use ngf_core::model::snapshot::{Scope, Snapshot, Source};
+use ngf_core::{
+    command::program,
+    diagnosis::{Evidence, words},
+};
+use ngf_ui::Mark;
 
 /// Bound on each phase of a probe that is run by a key.
 pub(super) const PROBE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -42,13 +46,15 @@ pub(super) struct Begin {
     pub(super) tick: Option<Duration>,
     /// No path is tested without a key press.
     pub(super) no_probe: bool,
-    /// The mouse is left to the terminal.
-    pub(super) no_mouse: bool,
+    /// What was measured before.
+    pub(super) evidence: Evidence,
+    /// What to say at first.
+    pub(super) says: Option<String>,
 }
 
 /// Runs it.
 pub(super) async fn run(input: &InputArgs, args: &DebugArgs) -> Result<u8, CliError> {
-    let begin = Begin {
+    let mut begin = Begin {
         via: args.via.unwrap_or_default(),
         read_only: input.read_only,
         tick: input.tick,
@@ -60,6 +66,16 @@ pub(super) async fn run(input: &InputArgs, args: &DebugArgs) -> Result<u8, CliEr
         return Err(format!("--via {}: {READ_ONLY}", begin.via).into());
     }
     let mut signals = Watch::start()?;
+    if let Some(path) = &input.bundle {
+        let opened = super::bundle::open(path)?;
+        let seen = words::moment(opened.at.as_second());
+        begin.evidence = opened.evidence;
+        begin.says = Some(format!(
+            "A bundle: what was seen on {seen}. Nothing is asked."
+        ));
+        let (_sender, snapshots) = watch::channel(Arc::new(opened.snapshot));
+        return show(Arc::new(Files), snapshots, begin, signals).await;
+    }
     if !input.files.is_empty() {
         return show_files(input, begin, signals).await;
     }
@@ -128,8 +144,13 @@ pub(super) async fn show(
     )?;
     app.via = begin.via;
     app.read_only = begin.read_only;
+    app.evidence = begin.evidence;
+    let is_bundle = begin.says.is_some();
+    if let Some(says) = begin.says {
+        app.say_for(30, Mark::Info, says);
+    }
     let is_cluster = matches!(app.snapshot.source, Source::Cluster { .. });
-    if is_cluster && !begin.no_probe && !begin.read_only {
+    if is_cluster && !is_bundle && !begin.no_probe && !begin.read_only {
         app.tests = Tests::Wanted;
     }
     app.reading = begin.reading;

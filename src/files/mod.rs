@@ -12,10 +12,14 @@ use ngf_core::{
 };
 use zeroize::{Zeroize, Zeroizing};
 
+mod excerpt;
 mod log;
+mod places;
 mod walk;
 
+pub use excerpt::excerpt;
 pub use log::read_log;
+pub use places::Places;
 
 /// Bytes read of one file.
 const MAX_FILE: u64 = 64 << 20;
@@ -23,6 +27,26 @@ const MAX_FILE: u64 = 64 << 20;
 const MAX_TOTAL: u64 = 512 << 20;
 /// The path that means standard input.
 const STANDARD_INPUT: &str = "-";
+
+/// Bytes of a file that an option names and that holds no manifests.
+const SMALL: u64 = 1 << 20;
+
+/// The text of a small file that an option names, and its name as it is shown.
+///
+/// # Errors
+/// In one sentence that names option and file.
+pub fn read_small(option: &str, path: &Path) -> Result<(String, String), String> {
+    let name = shown(path);
+    let failed = |why: &dyn std::fmt::Display| format!("{option} {name}: cannot be read: {why}");
+    let mut text = String::new();
+    let file = fs::File::open(path).map_err(|why| failed(&why))?;
+    let mut file = file.take(SMALL + 1);
+    file.read_to_string(&mut text).map_err(|why| failed(&why))?;
+    if text.len() as u64 > SMALL {
+        return Err(failed(&"it is larger than 1 MiB"));
+    }
+    Ok((text, name))
+}
 
 /// Reads files, directories (recursively; `*.yaml`, `*.yml` and `*.json`) and `-`, standard input.
 /// An object that names no namespace is in `default_namespace`.

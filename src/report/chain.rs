@@ -124,7 +124,7 @@ fn place(used: &Use) -> String {
 }
 
 /// The report of `chain`.
-#[derive(Serialize)]
+#[derive(Serialize, schemars::JsonSchema)]
 pub struct JsonReport<'a> {
     schema: &'static str,
     at: Timestamp,
@@ -133,7 +133,7 @@ pub struct JsonReport<'a> {
     unknown: Vec<String>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, schemars::JsonSchema)]
 struct JsonEntry<'a> {
     subject: String,
     issuer: String,
@@ -148,7 +148,7 @@ struct JsonEntry<'a> {
     breaks: Vec<String>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, schemars::JsonSchema)]
 struct JsonUse<'a> {
     part: Part,
     of: String,
@@ -157,7 +157,7 @@ struct JsonUse<'a> {
     renewal: JsonRenewal<'a>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, schemars::JsonSchema)]
 struct JsonRenewal<'a> {
     by: Option<&'a ObjectRef>,
     at: Option<Timestamp>,
@@ -165,14 +165,14 @@ struct JsonRenewal<'a> {
     sentence: String,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, schemars::JsonSchema)]
 struct JsonPath<'a> {
     title: String,
     policy: &'a ObjectRef,
     directions: Vec<JsonDirection>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, schemars::JsonSchema)]
 struct JsonDirection {
     heading: String,
     /// `verified`, `broken`, `unknown`.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use ngf_core::{
-    diagnosis::{Code, Diagnosis, Finding, Severity, Verdict},
+    diagnosis::{Diagnosis, Finding, Severity, Verdict, suppress::Filtered},
     model::object::ObjectRef,
     overlay::Laid,
 };
@@ -21,6 +21,8 @@ pub struct Comparison {
     pub gone: Vec<Finding>,
     /// What is there before and after, as before.
     pub same: Vec<Finding>,
+    /// What options and annotations leave out.
+    pub filtered: Filtered,
 }
 
 /// Codes that say only that NGF has not answered yet, which it could not.
@@ -70,6 +72,7 @@ impl Comparison {
             new: taken(&after.findings, &new),
             gone: taken(&live.findings, &gone),
             same,
+            filtered: Filtered::default(),
         }
     }
 

@@ -9,6 +9,7 @@ use ngf_core::{
         coverage::Path,
         finding::{EvidenceLine, ObjectChange, Remedy},
         hidden::{Rule, What},
+        suppress::{Filtered, Suppressed, Suppression},
     },
     model::{object::ObjectRef, topology::NodeIx},
     overlay::Laid,
@@ -18,7 +19,7 @@ use ngf_core::{
 pub const SCHEMA: &str = "ngf-tui/check/v1";
 
 /// The report of `check`.
-#[derive(Serialize)]
+#[derive(Serialize, schemars::JsonSchema)]
 pub struct Report<'a> {
     schema: &'static str,
     summary: Summary,
@@ -30,10 +31,51 @@ pub struct Report<'a> {
     /// What the user's rights hide, with the rules that would show it.
     hidden: Vec<JsonHidden<'a>>,
     findings: Vec<JsonFinding<'a>>,
+    /// What options and annotations left out of the findings.
+    filtered: JsonFiltered<'a>,
     tree: Vec<JsonNode<'a>>,
 }
 
-#[derive(Serialize)]
+/// What options and annotations left out.
+#[derive(Serialize, schemars::JsonSchema)]
+struct JsonFiltered<'a> {
+    suppressed: Vec<JsonSuppressed<'a>>,
+    /// Entries that have ended; what they suppressed is among the findings again.
+    expired: Vec<JsonSuppression<'a>>,
+    /// Entries of options and files that no finding meets.
+    unused: Vec<JsonSuppression<'a>>,
+    /// Annotations that cannot be read, a sentence each.
+    unreadable: Vec<String>,
+    /// How many findings have none of the codes of `--only`.
+    left_out: usize,
+}
+
+/// A finding that somebody accepted.
+#[derive(Serialize, schemars::JsonSchema)]
+struct JsonSuppressed<'a> {
+    code: &'static str,
+    docs_url: String,
+    severity: Severity,
+    verdict: Verdict,
+    subject: Subject<'a>,
+    title: String,
+    by: JsonSuppression<'a>,
+}
+
+/// The decision to accept findings.
+#[derive(Serialize, schemars::JsonSchema)]
+struct JsonSuppression<'a> {
+    /// The code, and the object where one is named.
+    what: String,
+    /// Empty where an option gives none.
+    reason: &'a str,
+    /// The last day on which it counts, in UTC.
+    until: Option<String>,
+    /// The option, the annotated object, or file and line.
+    place: String,
+}
+
+#[derive(Serialize, schemars::JsonSchema)]
 struct JsonHidden<'a> {
     what: What,
     phrase: String,
@@ -48,7 +90,7 @@ struct JsonHidden<'a> {
     rules: &'a [Rule],
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, schemars::JsonSchema)]
 struct Summary {
     health: Health,
     errors: usize,
@@ -66,7 +108,7 @@ struct Summary {
     tested_endpoints: usize,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, schemars::JsonSchema)]
 struct JsonUntested<'a> {
     #[serde(flatten)]
     path: &'a Path,
@@ -76,7 +118,7 @@ struct JsonUntested<'a> {
     command: Option<String>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, schemars::JsonSchema)]
 struct JsonFinding<'a> {
     code: &'static str,
     /// The page about the code.
@@ -99,7 +141,7 @@ struct JsonFinding<'a> {
 }
 
 /// `kind`, `namespace` and `name` of an object, or of an input under the kind `Input`.
-#[derive(Serialize)]
+#[derive(Serialize, schemars::JsonSchema)]
 #[serde(untagged)]
 enum Subject<'a> {
     Object(&'a ObjectRef),
@@ -110,7 +152,7 @@ enum Subject<'a> {
     },
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, schemars::JsonSchema)]
 struct JsonNode<'a> {
     id: String,
     what: &'static str,
@@ -164,8 +206,50 @@ impl<'a> Report<'a> {
                 .iter()
                 .map(|finding| json_finding(finding, findings))
                 .collect(),
+            filtered: json_filtered(&diagnosis.filtered),
             tree: nodes(diagnosis, diagnosis.topology.roots()),
         }
+    }
+}
+
+fn json_filtered(filtered: &Filtered) -> JsonFiltered<'_> {
+    let suppressed = filtered.suppressed.iter();
+    JsonFiltered {
+        suppressed: suppressed
+            .map(|Suppressed { finding, by }| JsonSuppressed {
+                code: finding.code,
+                docs_url: super::explain::url(finding.code),
+                severity: finding.severity,
+                verdict: finding.verdict,
+                subject: json_subject(finding),
+                title: clean(&finding.title),
+                by: json_suppression(by),
+            })
+            .collect(),
+        expired: filtered.expired.iter().map(json_suppression).collect(),
+        unused: filtered.unused.iter().map(json_suppression).collect(),
+        unreadable: filtered.unreadable.iter().map(|why| clean(why)).collect(),
+        left_out: filtered.left_out,
+    }
+}
+
+fn json_suppression(by: &Suppression) -> JsonSuppression<'_> {
+    JsonSuppression {
+        what: by.what(),
+        reason: &by.reason,
+        until: by.until.map(|until| until.to_string()),
+        place: clean(&by.place),
+    }
+}
+
+fn json_subject(finding: &Finding) -> Subject<'_> {
+    match &finding.input {
+        None => Subject::Object(&finding.subject),
+        Some(input) => Subject::Input {
+            kind: "Input",
+            namespace: "",
+            name: clean(input),
+        },
     }
 }
 
@@ -186,7 +270,7 @@ fn json_hidden(hidden: &Hidden) -> JsonHidden<'_> {
 pub const COMPARISON_SCHEMA: &str = "ngf-tui/check-over/v1";
 
 /// The report of `check --over`.
-#[derive(Serialize)]
+#[derive(Serialize, schemars::JsonSchema)]
 pub struct ComparisonReport<'a> {
     schema: &'static str,
     /// Whether the change brings an error or a warning.
@@ -199,6 +283,8 @@ pub struct ComparisonReport<'a> {
     unchanged: Vec<&'a ObjectRef>,
     /// What the API server would refuse, a sentence each; `new` has the same as NGF-A1.
     refused: Vec<String>,
+    /// What options and annotations left out of the findings.
+    filtered: JsonFiltered<'a>,
     new: Vec<JsonFinding<'a>>,
     gone: Vec<JsonFinding<'a>>,
     same: Vec<JsonFinding<'a>>,
@@ -235,6 +321,7 @@ impl<'a> ComparisonReport<'a> {
                 .refused()
                 .map(|finding| clean(&finding.title))
                 .collect(),
+            filtered: json_filtered(&comparison.filtered),
             new: all_json(&comparison.new),
             gone: all_json(&comparison.gone),
             same: all_json(&comparison.same),
@@ -286,14 +373,7 @@ fn json_finding<'a>(finding: &'a Finding, all: &[Finding]) -> JsonFinding<'a> {
         docs_url: super::explain::url(finding.code),
         severity: finding.severity,
         verdict: finding.verdict,
-        subject: match &finding.input {
-            None => Subject::Object(&finding.subject),
-            Some(input) => Subject::Input {
-                kind: "Input",
-                namespace: "",
-                name: clean(input),
-            },
-        },
+        subject: json_subject(finding),
         title: clean(&finding.title),
         detail: finding.detail.iter().map(|line| clean(line)).collect(),
         evidence: finding

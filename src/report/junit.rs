@@ -4,12 +4,17 @@
 
 use std::{collections::BTreeSet, fmt::Write as _};
 
-use super::{FailOn, clean, compare::Comparison};
+use super::{
+    FailOn, clean,
+    compare::Comparison,
+    source::{Location, Sources},
+};
 use ngf_core::{
     diagnosis::{
         Code, Diagnosis, Finding, Hidden, Severity, Untested, Verdict,
         hidden::missed_by,
         registry::{RULES, only_probes_show},
+        suppress::{Filtered, Suppressed},
         words::count,
     },
     model::topology::What,
@@ -22,6 +27,16 @@ pub fn render(diagnosis: &Diagnosis, fail_on: FailOn) -> String {
 
 /// The same, where `unread` says why objects could not be read: an error each, and no rule passes.
 pub fn render_as_read(diagnosis: &Diagnosis, fail_on: FailOn, unread: &[String]) -> String {
+    render_with(diagnosis, fail_on, unread, &Sources::default())
+}
+
+/// The same, with file and line of each finding as far as they are known.
+pub fn render_with(
+    diagnosis: &Diagnosis,
+    fail_on: FailOn,
+    unread: &[String],
+    sources: &Sources,
+) -> String {
     if !unread.is_empty() {
         return written("ngf-tui check", &[unreadable(unread)]);
     }
@@ -41,7 +56,7 @@ pub fn render_as_read(diagnosis: &Diagnosis, fail_on: FailOn, unread: &[String])
         told.extend(below.iter().copied());
         let findings = below
             .iter()
-            .filter_map(|index| diagnosis.findings.get(*index));
+            .filter_map(|index| Some((diagnosis.findings.get(*index)?, sources.get(*index))));
         let name = node
             .object
             .as_ref()
@@ -59,28 +74,37 @@ pub fn render_as_read(diagnosis: &Diagnosis, fail_on: FailOn, unread: &[String])
         .iter()
         .enumerate()
         .filter(|(index, _)| !told.contains(index))
-        .map(|(_, finding)| finding);
+        .map(|(index, finding)| (finding, sources.get(index)));
     let others = Suite::of("everything else".to_owned(), others, fail_on);
     if suites.is_empty() || !others.cases.is_empty() {
         suites.push(others);
     }
     for suite in &mut suites {
-        suite.add_passed(&diagnosis.hidden);
+        suite.add_passed(&diagnosis.hidden, &diagnosis.filtered);
     }
     suites.extend(hidden_suite(&diagnosis.hidden));
+    suites.extend(filtered_suite(&diagnosis.filtered));
     written("ngf-tui check", &suites)
 }
 
 /// The report of a comparison: only what is new fails; what the change mends passes, as does, with
 /// its words, what it leaves.
 pub fn comparison(comparison: &Comparison, fail_on: FailOn) -> String {
-    let mut new = Suite::of("new".to_owned(), &comparison.new, fail_on);
-    new.add_passed(&[]);
+    comparison_with(comparison, fail_on, &Sources::default())
+}
+
+/// The same, with file and line of what is new.
+pub fn comparison_with(comparison: &Comparison, fail_on: FailOn, sources: &Sources) -> String {
+    let new = comparison.new.iter().enumerate();
+    let new = new.map(|(index, finding)| (finding, sources.get(index)));
+    let mut new = Suite::of("new".to_owned(), new, fail_on);
+    new.add_passed(&[], &comparison.filtered);
     let mut suites = vec![new];
     if !comparison.gone.is_empty() {
         let cases = comparison.gone.iter().map(|finding| Case {
             class: finding.code.into(),
             name: subject(finding),
+            location: None,
             result: CaseResult::Passed {
                 out: Some(format!("fixed: {}", clean(&finding.title))),
             },
@@ -92,12 +116,14 @@ pub fn comparison(comparison: &Comparison, fail_on: FailOn) -> String {
             untested: 0,
         });
     }
-    let mut same = Suite::of("as before".to_owned(), &comparison.same, FailOn::Never);
+    let same = comparison.same.iter().map(|finding| (finding, None));
+    let mut same = Suite::of("as before".to_owned(), same, FailOn::Never);
     same.cases
         .retain(|case| !matches!(case.result, CaseResult::Skipped(_)));
     if !same.cases.is_empty() {
         suites.push(same);
     }
+    suites.extend(filtered_suite(&comparison.filtered));
     written("ngf-tui check --over", &suites)
 }
 
@@ -112,6 +138,7 @@ struct Suite {
 struct Case {
     class: String,
     name: String,
+    location: Option<Location>,
     result: CaseResult,
 }
 
@@ -120,6 +147,7 @@ fn hidden_suite(hidden: &[Hidden]) -> Option<Suite> {
     let case = |hidden: &Hidden| Case {
         class: "rights".to_owned(),
         name: clean(&format!("may be read: {}", hidden.phrase)),
+        location: None,
         result: CaseResult::Skipped(clean(&format!("hidden by RBAC: {}", hidden.advice()))),
     };
     (!hidden.is_empty()).then(|| Suite {
@@ -128,11 +156,51 @@ fn hidden_suite(hidden: &[Hidden]) -> Option<Suite> {
     })
 }
 
+/// A suite that says which findings somebody accepted, and which entries have ended.
+fn filtered_suite(filtered: &Filtered) -> Option<Suite> {
+    let accepted = filtered
+        .suppressed
+        .iter()
+        .map(|Suppressed { finding, by }| {
+            let until = by
+                .until
+                .map_or_else(String::new, |until| format!(" until {until}"));
+            let why = match by.reason.as_str() {
+                "" => by.place.clone(),
+                reason => format!("{reason} ({})", by.place),
+            };
+            Case {
+                class: finding.code.to_owned(),
+                name: subject(finding),
+                location: None,
+                result: CaseResult::Skipped(clean(&format!("suppressed{until}: {why}"))),
+            }
+        });
+    let ended = filtered.expired.iter().map(|by| Case {
+        class: by.code.to_owned(),
+        name: clean(&format!("suppression in force: {}", by.place)),
+        location: None,
+        result: CaseResult::Passed {
+            out: Some(clean(&format!(
+                "expired on {}: {}",
+                by.until.map_or_else(String::new, |until| until.to_string()),
+                by.reason
+            ))),
+        },
+    });
+    let cases: Vec<Case> = accepted.chain(ended).collect();
+    (!cases.is_empty()).then(|| Suite {
+        cases,
+        ..Suite::new("suppressed".to_owned())
+    })
+}
+
 /// A suite that says what could not be read.
 fn unreadable(unread: &[String]) -> Suite {
     let case = |why: &String| Case {
         class: "input".to_owned(),
         name: "the objects can be read".to_owned(),
+        location: None,
         result: CaseResult::Error(clean(why)),
     };
     Suite {
@@ -174,6 +242,7 @@ impl Suite {
                 "{} rule {} to {}:{}",
                 path.route, path.rule, path.service, path.port
             )),
+            location: None,
             result: CaseResult::Skipped(clean(&match super::command_of(untested) {
                 Some(command) => format!("not tested: {} ({command})", untested.why),
                 None => format!("not tested: {}", untested.why),
@@ -183,24 +252,25 @@ impl Suite {
 
     fn of<'f>(
         name: String,
-        findings: impl IntoIterator<Item = &'f Finding>,
+        findings: impl IntoIterator<Item = (&'f Finding, Option<&'f Location>)>,
         fail_on: FailOn,
     ) -> Self {
         let mut suite = Self::new(name);
-        for finding in findings {
+        for (finding, location) in findings {
             suite.codes.insert(finding.code);
             suite.cases.push(Case {
                 class: finding.code.into(),
                 name: subject(finding),
-                result: result(finding, fail_on),
+                location: location.cloned(),
+                result: result(finding, fail_on, location),
             });
         }
         suite
     }
 
-    fn add_passed(&mut self, hidden: &[Hidden]) {
+    fn add_passed(&mut self, hidden: &[Hidden], filtered: &Filtered) {
         for rule in RULES {
-            if !self.codes.contains(&rule.code) {
+            if !self.codes.contains(rule.code) && filtered.tells_of(rule.code) {
                 // What only a handshake shows has not passed where none was made.
                 let result = if self.untested > 0 && only_probes_show(rule.code) {
                     let paths = count(self.untested, "path");
@@ -213,6 +283,7 @@ impl Suite {
                 self.cases.push(Case {
                     class: rule.code.into(),
                     name: rule.title.to_owned(),
+                    location: None,
                     result,
                 });
             }
@@ -232,13 +303,13 @@ fn subject(finding: &Finding) -> String {
     format!("{about}: {}", clean(&finding.title))
 }
 
-fn result(finding: &Finding, fail_on: FailOn) -> CaseResult {
+fn result(finding: &Finding, fail_on: FailOn, location: Option<&Location>) -> CaseResult {
     let limit = match fail_on {
         FailOn::Never => None,
         FailOn::Error => Some(Severity::Error),
         FailOn::Warning | FailOn::Unknown => Some(Severity::Warning),
     };
-    let text = words(finding);
+    let text = words(finding, location);
     match finding.verdict {
         Verdict::Unknown => CaseResult::Skipped(clean(&finding.title)),
         Verdict::Fail if limit.is_some_and(|limit| finding.severity <= limit) => {
@@ -258,8 +329,14 @@ fn result(finding: &Finding, fail_on: FailOn) -> CaseResult {
     }
 }
 
-fn words(finding: &Finding) -> String {
+fn words(finding: &Finding, location: Option<&Location>) -> String {
     let mut text = clean(&finding.title);
+    if let Some(location) = location {
+        let _ = write!(text, "\n{}:{}", clean(&location.file), location.line);
+        for line in location.excerpt.iter().flat_map(|excerpt| excerpt.lines()) {
+            let _ = write!(text, "\n    {line}");
+        }
+    }
     for line in &finding.detail {
         let _ = write!(text, "\n{}", clean(line));
     }
@@ -321,6 +398,13 @@ fn write_case(xml: &mut String, case: &Case) {
         attribute(&case.class),
         attribute(&case.name)
     );
+    let head = match &case.location {
+        Some(Location { file, line, .. }) => {
+            let file = attribute(&clean(file));
+            format!("{head} file=\"{file}\" line=\"{line}\"")
+        }
+        None => head,
+    };
     let _ = match &case.result {
         CaseResult::Passed { out: None } => writeln!(xml, "{head}/>"),
         CaseResult::Passed { out: Some(out) } => writeln!(

@@ -22,7 +22,7 @@ const COLUMNS: usize = 12;
 const MOST: usize = 40;
 
 /// What is printed.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, schemars::JsonSchema)]
 pub struct Report {
     schema: &'static str,
     /// What could not be read, and why.
@@ -30,7 +30,7 @@ pub struct Report {
     logs: Vec<Log>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, schemars::JsonSchema)]
 struct Log {
     role: Role,
     gateway: Option<String>,
@@ -46,7 +46,7 @@ struct Log {
     said: Vec<Said>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, schemars::JsonSchema)]
 struct Said {
     means: String,
     /// What of the cluster it is about: endpoints with their Service and routes.

@@ -51,7 +51,15 @@ pub fn render_as_read(diagnosis: &Diagnosis, unread: &[String]) -> String {
     if let Some(line) = &hidden {
         let _ = writeln!(out, "- {}", inline::text(line, &Names::none()));
     }
-    if !unread.is_empty() || hidden.is_some() || !diagnosis.coverage.paths.is_empty() {
+    let filtered = super::filtered_lines(&diagnosis.filtered);
+    for line in &filtered {
+        let _ = writeln!(out, "- {}", inline::text(line, &Names::none()));
+    }
+    if !unread.is_empty()
+        || hidden.is_some()
+        || !filtered.is_empty()
+        || !diagnosis.coverage.paths.is_empty()
+    {
         out.push('\n');
     }
     section(&mut out, &findings);
@@ -105,6 +113,13 @@ pub fn comparison(comparison: &Comparison) -> String {
         }
     }
     out.push_str("\n\n");
+    let filtered = super::filtered_lines(&comparison.filtered);
+    for line in &filtered {
+        let _ = writeln!(out, "- {}", inline::text(line, &Names::none()));
+    }
+    if !filtered.is_empty() {
+        out.push('\n');
+    }
     for (title, findings) in [
         ("New", &comparison.new),
         ("Fixed", &comparison.gone),

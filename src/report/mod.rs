@@ -1,6 +1,7 @@
 //! What `ngf-tui check` prints: the tree with its health and the findings, as text or as JSON, and
 //! the exit code. Decides nothing by itself.
 
+pub mod certificates;
 pub mod chain;
 pub mod compare;
 pub mod endpoint_matrix;
@@ -13,7 +14,9 @@ pub mod markdown;
 mod notes;
 pub mod openmetrics;
 pub mod probe;
+pub mod sarif;
 mod shape;
+pub mod source;
 pub mod table;
 pub mod text;
 pub mod tls_scan;
@@ -22,7 +25,9 @@ pub use shape::{Format, ShapeError, shaped};
 
 use ngf_core::command::program;
 use ngf_core::diagnosis::{
-    Coverage, Diagnosis, Finding, Hidden, Severity, Untested, Verdict, words::count,
+    Coverage, Diagnosis, Finding, Hidden, Severity, Untested, Verdict,
+    suppress::{Filtered, Suppressed},
+    words::count,
 };
 
 /// From which severity on the exit code is 1.
@@ -128,6 +133,50 @@ pub fn hidden_line(hidden: &[Hidden]) -> Option<String> {
     }
     let phrases: Vec<&str> = hidden.iter().map(|one| one.phrase.as_str()).collect();
     Some(clean(&format!("Hidden by RBAC: {}", phrases.join("; "))))
+}
+
+/// Suppressed findings that are named one by one.
+const SUPPRESSED: usize = 10;
+
+/// What options and annotations left out, a line each: never hidden, and never in the way.
+pub fn filtered_lines(filtered: &Filtered) -> Vec<String> {
+    let mut lines = Vec::new();
+    let all = &filtered.suppressed;
+    for Suppressed { finding, by } in all.iter().take(SUPPRESSED) {
+        let about = finding.input.as_ref();
+        let about = about.map_or_else(|| finding.subject.to_string(), Clone::clone);
+        let mut why = match by.reason.as_str() {
+            "" => by.place.clone(),
+            reason => format!("{reason}; {}", by.place),
+        };
+        if let Some(until) = by.until {
+            why = format!("until {until}: {why}");
+        }
+        lines.push(format!("Suppressed: {} of {about} ({why})", finding.code));
+    }
+    if all.len() > SUPPRESSED {
+        let more = count(all.len() - SUPPRESSED, "finding");
+        lines.push(format!("Suppressed: {more} more"));
+    }
+    for by in &filtered.expired {
+        let until = by.until.map_or_else(String::new, |until| until.to_string());
+        lines.push(format!(
+            "Suppression expired on {until}: {} ({}; {})",
+            by.what(),
+            by.reason,
+            by.place
+        ));
+    }
+    for by in &filtered.unused {
+        let (what, place) = (by.what(), &by.place);
+        lines.push(format!("Suppression meets no finding: {what} ({place})"));
+    }
+    lines.extend(filtered.unreadable.iter().cloned());
+    if filtered.left_out > 0 {
+        let findings = count(filtered.left_out, "finding");
+        lines.push(format!("{findings} with other codes not shown (--only)"));
+    }
+    lines.iter().map(|line| clean(line)).collect()
 }
 
 /// Text from outside made safe for a terminal, on one line. What comes from the cluster was cleaned

@@ -14,7 +14,7 @@ use ngf_text::words;
 pub const LIST_SCHEMA: &str = "ngf-tui/probes/v1";
 
 /// A probe that ran, and the plan that it followed, if the cluster's objects made one.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, schemars::JsonSchema)]
 pub struct Report {
     /// What was seen.
     #[serde(flatten)]
@@ -31,7 +31,7 @@ pub struct Report {
 }
 
 /// The probes of a target, and what could not be probed.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, schemars::JsonSchema)]
 pub struct Reports {
     /// Always [`LIST_SCHEMA`].
     pub schema: &'static str,

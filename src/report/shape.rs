@@ -24,6 +24,8 @@ pub enum Format {
     Junit,
     /// Markdown.
     Markdown,
+    /// SARIF 2.1.0.
+    Sarif,
 }
 
 impl Format {

@@ -75,6 +75,9 @@ pub fn render_as_read(diagnosis: &Diagnosis, style: Style, unread: &[String]) ->
     if let Some(line) = super::hidden_line(&diagnosis.hidden) {
         printer.wrapped("", 0, 2, &line);
     }
+    for line in super::filtered_lines(&diagnosis.filtered) {
+        printer.wrapped("", 0, 2, &line);
+    }
     if !unread.is_empty() {
         let what = "Nothing is known of the cluster: what the report needs could not be read.";
         printer.wrapped("", 0, 2, what);
@@ -118,6 +121,9 @@ pub fn comparison(comparison: &Comparison, style: Style) -> String {
     printer.headed("It fixes", &comparison.gone, true);
     printer.headed("It leaves as before", &comparison.same, false);
     printer.out.push('\n');
+    for line in super::filtered_lines(&comparison.filtered) {
+        printer.wrapped("", 0, 2, &line);
+    }
     printer.comes_to(comparison);
     printer.pages(&comparison.new);
     printer.out

@@ -14,7 +14,7 @@ use ngf_text::words;
 pub const LIST_SCHEMA: &str = "ngf-tui/tls-scans/v1";
 
 /// A scan, and the plan that it followed, if the cluster's objects made one.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, schemars::JsonSchema)]
 pub struct Report {
     /// What was measured.
     #[serde(flatten)]
@@ -25,7 +25,7 @@ pub struct Report {
 }
 
 /// The scans of a target, and what could not be measured.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, schemars::JsonSchema)]
 pub struct Reports {
     /// Always [`LIST_SCHEMA`].
     pub schema: &'static str,

@@ -7,7 +7,10 @@ use crate::support::{ngf_tui, scenario::Scenario};
 use insta::{assert_snapshot, with_settings};
 use jiff::SignedDuration;
 use ngf_core::{
-    diagnosis::{Diagnosis, Evidence, Severity, timeline::Timeline},
+    diagnosis::{
+        Diagnosis, Evidence, Severity,
+        timeline::{Horizon, Timeline},
+    },
     model::{
         decode::{self, Incoming},
         kind::Kind,
@@ -197,7 +200,7 @@ fn what_expires_within_a_time_fails_with_who_renews_it() {
     let within = |days: i64| {
         let mut findings = scenario.diagnose().findings;
         let until = scenario.now + SignedDuration::from_hours(24 * days);
-        timeline.add_findings(&mut findings, scenario.now, until);
+        timeline.add_findings(&mut findings, scenario.now, Horizon::Until(until));
         findings.retain(|finding| finding.severity == Severity::Error);
         findings
     };

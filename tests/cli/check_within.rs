@@ -8,7 +8,10 @@ use crate::support::{
 };
 use jiff::{SignedDuration, Timestamp};
 use ngf_core::{
-    diagnosis::{Diagnosis, Evidence, Finding, Severity, timeline::Timeline},
+    diagnosis::{
+        Diagnosis, Evidence, Finding, Severity,
+        timeline::{Horizon, Timeline},
+    },
     model::{
         kind::Kind,
         snapshot::{KindState, Snapshot},
@@ -144,7 +147,7 @@ fn what_a_rule_says_already_is_not_said_twice() {
     timeline.add_findings(
         &mut findings,
         now,
-        now + SignedDuration::from_hours(24 * 30),
+        Horizon::Until(now + SignedDuration::from_hours(24 * 30)),
     );
     assert_eq!(of_the_client(&findings), [Severity::Error]);
 }
@@ -155,7 +158,7 @@ fn of_the_client(snapshot: &Snapshot) -> (Option<Severity>, String) {
     let mut findings = Vec::new();
     let timeline = Timeline::of(snapshot, &Evidence::none(), now, now);
     let until = now + SignedDuration::from_hours(24 * 30);
-    timeline.add_findings(&mut findings, now, until);
+    timeline.add_findings(&mut findings, now, Horizon::Until(until));
     let found = findings
         .iter()
         .find(|found| found.title.contains("CN=gateway"));

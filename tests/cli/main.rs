@@ -5,16 +5,22 @@ mod sandbox_support;
 #[path = "../support/mod.rs"]
 mod support;
 
+mod bundle;
+mod check_findings;
 mod check_live;
 mod check_overlay;
 mod check_within;
 mod cleanup;
 mod command_line;
 mod demo;
+mod help;
+mod inspect;
 mod journey;
 mod journey_ways;
 mod kubectl;
 mod log_files;
+mod logging;
 mod memory;
 mod probe_options;
+mod schemas;
 mod terminal;

@@ -20,7 +20,7 @@ const LONGEST: usize = 500;
 const MOST_NAMES: usize = 1_000;
 
 /// What a certificate says of itself. All text is stripped of control characters.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct CertificateFacts {
     /// RFC 4514 text, most specific first as OpenSSL's `-nameopt RFC2253` prints it: `CN=LocalCA`.
     pub subject: String,

@@ -3,7 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 /// What nginx speaks to the backend, over TLS or in plain text.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Protocol {
     /// `proxy_pass`: an HTTP/1.1 request, and no ALPN.

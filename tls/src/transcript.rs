@@ -10,7 +10,7 @@ use ngf_text::sanitize;
 pub const SCHEMA: &str = "ngf-tui/probe/v1";
 
 /// The whole of one probe.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Transcript {
     /// Always [`SCHEMA`].
     pub schema: String,
@@ -64,7 +64,7 @@ pub struct Transcript {
 }
 
 /// One TLS record (RFC 8446 §5.1), as it stood on the stream.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Record {
     /// Who sent it.
     pub direction: Direction,
@@ -83,7 +83,7 @@ pub struct Record {
 }
 
 /// The TLS library.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Engine {
     /// `openssl`.
     pub name: String,
@@ -92,7 +92,7 @@ pub struct Engine {
 }
 
 /// NGINX's outcome.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct NginxVerdict {
     /// The class of the outcome.
     pub outcome: Outcome,
@@ -111,7 +111,7 @@ pub struct NginxVerdict {
 }
 
 /// How a probe ended, as NGINX would class it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
     /// NGINX would pass on the backend's answer, and it is not an error.
@@ -133,7 +133,7 @@ pub enum Outcome {
 }
 
 /// What of this connection expires first, of what is still valid at the moment that was judged.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Expiry {
     /// Subject of the certificate.
     pub subject: String,
@@ -146,7 +146,7 @@ pub struct Expiry {
 }
 
 /// The part that a certificate plays in a connection.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Part {
     /// The backend's own.
@@ -161,7 +161,7 @@ pub enum Part {
 
 /// What rustls, with webpki, makes of the certificates that the server sent, by the same roots,
 /// name and moment.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct SecondOpinion {
     /// `rustls 0.23 / webpki, ring`.
     pub engine: String,
@@ -176,7 +176,7 @@ pub struct SecondOpinion {
 }
 
 /// What both sides agreed upon.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct TlsAgreed {
     /// `TLSv1.2`, `TLSv1.3`.
     pub version: String,
@@ -189,7 +189,7 @@ pub struct TlsAgreed {
 }
 
 /// One call of the verify callback.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct VerifyEvent {
     /// 0 is the leaf.
     pub depth: u32,
@@ -202,7 +202,7 @@ pub struct VerifyEvent {
 }
 
 /// The client certificate's part of the handshake, and what the backend thinks of it.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct ClientCertificate {
     /// The server sent a CertificateRequest.
     pub requested: bool,
@@ -238,7 +238,9 @@ pub struct ClientCertificate {
 }
 
 /// How much a backend wants a client certificate.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Demand {
     /// The handshake did not get far enough to tell.
@@ -255,7 +257,7 @@ pub enum Demand {
 }
 
 /// The client certificate, judged here as the backend would judge it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct JudgedAsBackend {
     /// Where the backend's CA comes from.
     pub trusted: String,
@@ -268,7 +270,7 @@ pub struct JudgedAsBackend {
 }
 
 /// One step: a DNS answer, a connection, a TLS message, an HTTP message, a judgement.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Step {
     /// The field's own name: `DNS`, `TCP connect`, `ClientHello`, `CertificateRequest`,
     /// `verify certificate`, `HTTP request`, `Alert`.
@@ -338,7 +340,7 @@ impl Step {
 }
 
 /// A decoded field of a step.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Field {
     /// Name as the RFC has it.
     pub name: String,
@@ -362,7 +364,7 @@ impl Field {
 }
 
 /// The layer of a step.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Layer {
     /// Name resolution.
@@ -378,7 +380,7 @@ pub enum Layer {
 }
 
 /// Which way a step went.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Direction {
     /// From the gateway to the backend.
@@ -390,7 +392,7 @@ pub enum Direction {
 }
 
 /// Whether a step went well.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum StepStatus {
     /// Nothing wrong with it.
@@ -402,7 +404,7 @@ pub enum StepStatus {
 }
 
 /// The HTTP answer.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct HttpAnswer {
     /// Status code.
     pub status: u16,

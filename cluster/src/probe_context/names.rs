@@ -19,7 +19,7 @@ use crate::transport::Exec;
 use ngf_core::diagnosis::plan::ProbePlan;
 
 /// A name, resolved in two places.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct NameView {
     /// The name.
     pub name: String,

@@ -199,7 +199,25 @@ impl Prober {
         cancel: &CancellationToken,
     ) -> Result<Seen, String> {
         let ways = self.ways(plan, by).await?;
-        self.probe_over(plan, &ways, extras, cancel).await
+        let began = std::time::Instant::now();
+        let seen = self.probe_over(plan, &ways, extras, cancel).await;
+        let milliseconds = began.elapsed().as_millis();
+        let (service, port) = (plan.service.to_string(), plan.port);
+        match &seen {
+            Ok(seen) => {
+                let outcome = seen.transcript.nginx.outcome;
+                tracing::info!(
+                    service,
+                    port,
+                    via = seen.way.via,
+                    ?outcome,
+                    milliseconds,
+                    "probe"
+                );
+            }
+            Err(why) => tracing::warn!(service, port, why, milliseconds, "no probe"),
+        }
+        seen
     }
 
     /// Probes through the first of these transports that does not fail.

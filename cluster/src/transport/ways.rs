@@ -42,7 +42,7 @@ pub struct Ways {
 }
 
 /// The way that a probe went.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
 pub struct WayTaken {
     /// What kind of way: `exec`.
     pub via: String,

@@ -179,12 +179,17 @@ impl Command {
 
     /// Adds `-f` with the path of a file or folder; `-` is standard input.
     #[must_use]
-    pub fn file(mut self, path: &Path) -> Self {
+    pub fn file(self, path: &Path) -> Self {
+        self.words(["-f"]).argument(path)
+    }
+
+    /// Adds the path of a file as an argument.
+    #[must_use]
+    pub fn argument(mut self, path: &Path) -> Self {
         let Some(text) = path.to_str() else {
             self.refuse("the name of the file is not UTF-8, so no command is shown".to_owned());
             return self;
         };
-        self = self.words(["-f"]);
         match text {
             "-" => self.words(["-"]),
             // What begins with a hyphen would be an option.

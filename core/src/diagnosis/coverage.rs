@@ -15,7 +15,7 @@ use crate::model::{
 };
 
 /// A path: a backend of a route's rule, as nginx of one Gateway reaches it.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, schemars::JsonSchema)]
 pub struct Path {
     /// The Gateway.
     pub gateway: ObjectRef,
@@ -33,7 +33,7 @@ pub struct Path {
 const PROGRAM: &str = "ngf-tui";
 
 /// A path of which nobody knows whether it works.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct Untested {
     /// The path.
     #[serde(flatten)]

@@ -13,7 +13,8 @@ use super::{
     hidden::{self, Hidden},
     ngf::{Difference, Running},
     order::in_order,
-    registry::RULES,
+    registry::{RULES, rule},
+    suppress::Filtered,
     unapplied,
 };
 use crate::diagnosis::code::Code;
@@ -99,6 +100,8 @@ pub struct Diagnosis {
     pub loading: usize,
     /// What the user's rights hide.
     pub hidden: Vec<Hidden>,
+    /// What options and annotations left out of the findings.
+    pub filtered: Filtered,
     pub(super) own: Vec<Health>,
     pub(super) worst: Vec<Health>,
     pub(super) at_node: Vec<Vec<usize>>,
@@ -139,6 +142,7 @@ impl Diagnosis {
             coverage,
             loading: 0,
             hidden: hidden::of(snapshot, evidence),
+            filtered: Filtered::default(),
             own,
             worst,
             at_node,

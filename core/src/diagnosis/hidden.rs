@@ -21,7 +21,7 @@ use crate::{
 const MOST_NAMES: usize = 6;
 
 /// What is hidden.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum What {
     /// All objects of some kinds.
@@ -37,7 +37,7 @@ pub enum What {
 }
 
 /// A rule of a Role or ClusterRole.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Rule {
     /// The API groups; the core group is empty.

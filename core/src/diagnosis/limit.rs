@@ -80,7 +80,7 @@ impl Diagnosis {
         self
     }
 
-    fn keep_findings(&mut self, wanted: &BTreeSet<usize>) {
+    pub(super) fn keep_findings(&mut self, wanted: &BTreeSet<usize>) {
         let new: BTreeMap<usize, usize> = wanted
             .iter()
             .enumerate()

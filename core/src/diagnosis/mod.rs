@@ -27,6 +27,7 @@ pub mod problems;
 pub mod registry;
 mod rule;
 mod rules;
+pub mod suppress;
 pub mod timeline;
 pub mod trust;
 mod unapplied;

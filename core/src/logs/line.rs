@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 /// A line that means something, decoded. All text in it is cleaned of control characters and bounded.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, serde::Deserialize, schemars::JsonSchema)]
 pub struct Decoded {
     /// When, by the line itself. nginx writes local time without a zone; it is taken for UTC, which
     /// containers have. What the API server says of a line is better.
@@ -32,7 +32,18 @@ pub struct Decoded {
 
 /// The fields that nginx appends to a line about a request (`ngx_http_log_error_handler`,
 /// `ngx_http_upstream.c`).
-#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(
+    Debug,
+    Clone,
+    Default,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Serialize,
+    serde::Deserialize,
+    schemars::JsonSchema,
+)]
 pub struct About {
     /// `client`, without a port.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -55,7 +66,17 @@ pub struct About {
 }
 
 /// Whom nginx spoke to.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(
+    Debug,
+    Clone,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Serialize,
+    serde::Deserialize,
+    schemars::JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Upstream {
     /// One server.
@@ -72,7 +93,18 @@ pub enum Upstream {
 }
 
 /// Who wrote a line.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Serialize,
+    serde::Deserialize,
+    schemars::JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Writer {
     /// nginx's error log.
@@ -86,7 +118,18 @@ pub enum Writer {
 }
 
 /// How serious its writer takes it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Serialize,
+    serde::Deserialize,
+    schemars::JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Level {
     /// nginx's `debug`.
@@ -108,7 +151,18 @@ pub enum Level {
 }
 
 /// What nginx was doing (`c->log->action`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Serialize,
+    serde::Deserialize,
+    schemars::JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Phase {
     /// `while connecting to upstream`.
@@ -124,7 +178,17 @@ pub enum Phase {
 }
 
 /// What a line says. Numbers decide, not texts: OpenSSL and the C library rename theirs.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(
+    Debug,
+    Clone,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Serialize,
+    serde::Deserialize,
+    schemars::JsonSchema,
+)]
 #[serde(tag = "what", rename_all = "snake_case")]
 pub enum What {
     /// `upstream SSL certificate verify error: (CODE:WORDS)`.
@@ -264,7 +328,18 @@ pub enum What {
 }
 
 /// `$ssl_client_verify`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Serialize,
+    serde::Deserialize,
+    schemars::JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum ClientVerify {
     /// The certificate was taken.

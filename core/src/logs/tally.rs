@@ -21,7 +21,18 @@ const KINDS: usize = 400;
 const MINUTES: usize = 1_440;
 
 /// Whose log it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Serialize,
+    serde::Deserialize,
+    schemars::JsonSchema,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
     /// nginx's container of a data-plane pod.
@@ -33,7 +44,7 @@ pub enum Role {
 }
 
 /// The log of a container, decoded and counted.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, serde::Deserialize, schemars::JsonSchema)]
 pub struct PodLog {
     /// Whose it is.
     pub role: Role,
@@ -63,7 +74,9 @@ pub struct PodLog {
 }
 
 /// Lines, counted.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(
+    Debug, Clone, Default, PartialEq, Eq, Serialize, serde::Deserialize, schemars::JsonSchema,
+)]
 pub struct Tally {
     /// Lines that were read.
     pub lines: u64,
@@ -76,7 +89,8 @@ pub struct Tally {
     #[serde(skip)]
     pub answered: BTreeMap<String, Timestamp>,
     /// What was said, each once, in the order of its last line.
-    #[serde(serialize_with = "values")]
+    #[serde(serialize_with = "values", deserialize_with = "keyed")]
+    #[schemars(with = "Vec<Counted>")]
     pub said: BTreeMap<Key, Counted>,
 }
 
@@ -91,7 +105,7 @@ pub struct Key {
 }
 
 /// One thing that was said, as often as it was.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, serde::Deserialize, schemars::JsonSchema)]
 pub struct Counted {
     /// The last line that says it.
     pub last_line: Decoded,
@@ -152,14 +166,7 @@ impl Tally {
         if decoded.what == What::Reloaded {
             self.reloaded = self.reloaded.max(Some(at));
         }
-        let key = Key {
-            what: decoded.what.clone(),
-            upstream: decoded.request.upstream.clone(),
-            server: decoded.request.server.clone(),
-            // Who asked matters only where that is the gateway.
-            client: decoded.request.client.filter(|_| decoded.is_of_backend()),
-            is_subrequest: decoded.request.subrequest.is_some(),
-        };
+        let key = Key::of(&decoded);
         if !self.said.contains_key(&key) && self.said.len() >= KINDS {
             self.left_out += 1;
             return;
@@ -226,6 +233,29 @@ impl Counted {
             .map(|minute| self.per_minute.get(&minute).copied().unwrap_or(0))
             .collect()
     }
+}
+
+impl Key {
+    fn of(decoded: &Decoded) -> Self {
+        Self {
+            what: decoded.what.clone(),
+            upstream: decoded.request.upstream.clone(),
+            server: decoded.request.server.clone(),
+            // Who asked matters only where that is the gateway.
+            client: decoded.request.client.filter(|_| decoded.is_of_backend()),
+            is_subrequest: decoded.request.subrequest.is_some(),
+        }
+    }
+}
+
+fn keyed<'de, D: serde::Deserializer<'de>>(
+    deserializer: D,
+) -> Result<BTreeMap<Key, Counted>, D::Error> {
+    let all: Vec<Counted> = serde::Deserialize::deserialize(deserializer)?;
+    let all = all.into_iter().take(KINDS);
+    Ok(all
+        .map(|counted| (Key::of(&counted.last_line), counted))
+        .collect())
 }
 
 fn values<S: serde::Serializer>(

@@ -24,7 +24,7 @@ use crate::model::{
     object::{Note, ObjectRef},
     placeholder,
     references::references,
-    snapshot::{KindState, Lookup, Problem, Scope, Snapshot, Source},
+    snapshot::{KindState, Lookup, Place, Problem, Scope, Snapshot, Source},
 };
 use documents::{Document, documents};
 
@@ -101,6 +101,8 @@ pub struct Reader<'n> {
     left_out: usize,
     /// Problems that are only counted.
     more_problems: usize,
+    /// Where the document that is being read begins.
+    at: Option<Place>,
     /// Nobody said that the file that is being read is a manifest.
     is_found: bool,
     /// Documents of the file that is being read: objects, and those that are none.
@@ -137,6 +139,7 @@ impl<'n> Reader<'n> {
             held: Held::default(),
             left_out: 0,
             more_problems: 0,
+            at: None,
             is_found: false,
             objects: 0,
             pending: Vec::new(),
@@ -164,6 +167,10 @@ impl<'n> Reader<'n> {
                 line,
                 content,
             } = document;
+            self.at = Some(Place {
+                file: place.to_owned(),
+                line,
+            });
             let place = format!("{place}, document {number}, line {line}");
             match content {
                 Ok(incoming) => self.document(&place, incoming),
@@ -332,6 +339,10 @@ impl<'n> Reader<'n> {
             self.snapshot
                 .unrendered
                 .insert(reference.clone(), unrendered);
+        }
+        if let Some(at) = &self.at {
+            let places = &mut self.snapshot.places;
+            places.insert(reference.clone(), at.clone());
         }
         if let Some(before) = self.places.insert(reference.clone(), place.to_owned()) {
             self.problem(

@@ -46,6 +46,7 @@ impl Snapshot {
             unrendered: BTreeMap::new(),
             templates: Vec::new(),
             not_manifests: Vec::new(),
+            places: BTreeMap::new(),
         }
     }
 

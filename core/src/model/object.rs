@@ -1,6 +1,6 @@
 //! What all objects have in common.
 
-use std::{collections::BTreeMap, fmt, sync::Arc};
+use std::{borrow::Cow, collections::BTreeMap, fmt, sync::Arc};
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -58,6 +58,40 @@ impl Serialize for ObjectRef {
         object.serialize_field("namespace", &self.namespace)?;
         object.serialize_field("name", &self.name)?;
         object.end()
+    }
+}
+
+impl<'de> serde::Deserialize<'de> for ObjectRef {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(serde::Deserialize)]
+        struct Named {
+            kind: String,
+            namespace: String,
+            name: String,
+        }
+        let named = Named::deserialize(deserializer)?;
+        let kind = Kind::named(&named.kind)
+            .ok_or_else(|| serde::de::Error::custom("a kind that this tool does not read"))?;
+        Ok(Self::new(kind, &named.namespace, &named.name))
+    }
+}
+
+impl schemars::JsonSchema for ObjectRef {
+    fn schema_name() -> Cow<'static, str> {
+        "ObjectRef".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({
+            "description": "The name of an object; the namespace of one that has none is empty.",
+            "type": "object",
+            "properties": {
+                "kind": {"type": "string"},
+                "namespace": {"type": "string"},
+                "name": {"type": "string"},
+            },
+            "required": ["kind", "namespace", "name"],
+        })
     }
 }
 
@@ -129,7 +163,7 @@ pub struct Owner {
 }
 
 /// Something in an object that the tool did not understand.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct Note {
     /// Where: `spec.listeners[0].port`.
     pub path: String,
@@ -140,7 +174,7 @@ pub struct Note {
 }
 
 /// What sort of thing was not understood.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum NoteKind {
     /// A field has the wrong type, or a value that it cannot have.
@@ -154,7 +188,7 @@ pub enum NoteKind {
 }
 
 /// A condition of an object's status.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct Condition {
     /// `type`.
     pub kind: String,

@@ -87,6 +87,17 @@ pub struct Snapshot {
     pub templates: Vec<String>,
     /// Files of a directory that hold no Kubernetes object, such as data and configuration.
     pub not_manifests: Vec<String>,
+    /// Where each object of files begins.
+    pub places: BTreeMap<ObjectRef, Place>,
+}
+
+/// Where an object of a file begins.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// The file, as it was given or found.
+    pub file: String,
+    /// The line on which its document begins, from 1.
+    pub line: usize,
 }
 
 /// Where a snapshot comes from.

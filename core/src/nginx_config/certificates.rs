@@ -9,7 +9,7 @@ use serde::Serialize;
 const FILES: usize = 4_000;
 
 /// A file with certificates, and perhaps a key, which never left the pod.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, serde::Deserialize, schemars::JsonSchema)]
 pub struct CertificateFile {
     /// `/etc/nginx/secrets/…`.
     pub path: String,

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 /// A directive of nginx's configuration.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, serde::Deserialize, schemars::JsonSchema)]
 pub struct Directive {
     /// `proxy_ssl_name`.
     pub name: String,

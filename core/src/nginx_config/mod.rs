@@ -26,7 +26,7 @@ const KEPT: &[&str] = &["proxy_ssl", "grpc_ssl"];
 const VALUE: usize = 512;
 
 /// What was found in a data-plane pod.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, serde::Deserialize, schemars::JsonSchema)]
 pub struct InPod {
     /// The Gateway.
     pub gateway: ObjectRef,
@@ -39,7 +39,9 @@ pub struct InPod {
 }
 
 /// What nginx is configured with, as far as it is about backends.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(
+    Debug, Clone, Default, PartialEq, Eq, Serialize, serde::Deserialize, schemars::JsonSchema,
+)]
 pub struct NginxConfig {
     /// The servers of each `upstream` block; `None` where they stand elsewhere (`state`).
     pub upstreams: BTreeMap<String, Option<Vec<String>>>,
@@ -52,7 +54,7 @@ pub struct NginxConfig {
 }
 
 /// A location that passes requests on, or a server of a stream that does.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, serde::Deserialize, schemars::JsonSchema)]
 pub struct Location {
     /// `server_name`.
     pub server_names: Vec<String>,

@@ -27,7 +27,7 @@ pub const SCHEMA: &str = "ngf-tui/tls-scan/v1";
 const AT_A_TIME: usize = 4;
 
 /// What one backend accepts.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct TlsScan {
     /// Always [`SCHEMA`].
     pub schema: String,
@@ -52,7 +52,7 @@ pub struct TlsScan {
 }
 
 /// One thing that was offered.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Row {
     /// What kind of thing.
     pub axis: Axis,
@@ -75,7 +75,7 @@ pub struct Row {
 }
 
 /// What a row varies.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Axis {
     /// Nothing: all that NGINX offers, at once.
@@ -93,7 +93,7 @@ pub enum Axis {
 }
 
 /// What a backend made of an offer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Answer {
     /// It took it.

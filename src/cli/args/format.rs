@@ -33,6 +33,11 @@ pub(super) const CHECK: &[Choice] = &[
         Format::Junit,
     ),
     (
+        "sarif",
+        "For code scanning: file, line and excerpt of each finding",
+        Format::Sarif,
+    ),
+    (
         "markdown",
         "For a comment on a pull request",
         Format::Markdown,

@@ -1,6 +1,6 @@
 //! The command line: one definition from which parsing, help and completions derive.
 
-use std::{path::PathBuf, time::Duration};
+use std::{ffi::OsString, path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::Timestamp;
@@ -11,15 +11,17 @@ use ngf_cluster::{
     probe_context::Address,
     transport::{IMAGE, Via},
 };
-use ngf_core::model::selector::Selector;
+use ngf_core::{diagnosis::suppress::Suppression, model::selector::Selector};
 use values::{
-    CodeParser, days, duration, gateway_address, lines, manifest_path, moment, no_kustomize,
-    parallel, past, seconds,
+    CodeParser, codes, duration, gateway_address, lines, manifest_path, moment, no_kustomize,
+    parallel, past, seconds, within,
 };
 
 pub use connection::ConnectionArgs;
+pub use values::{Codes, Within};
 
 mod connection;
+pub mod examples;
 mod format;
 mod values;
 mod via;
@@ -76,9 +78,27 @@ pub struct InputArgs {
     /// What kubectl calls its global options.
     #[command(flatten)]
     pub connection: ConnectionArgs,
+    /// Log what this program does to standard error, of the terminal interface to a file; N is from 1 to 10, as with
+    /// kubectl: 6 (-v alone) shows each request
+    #[arg(
+        short = 'v',
+        long = "v",
+        global = true,
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "6",
+        value_parser = clap::value_parser!(u8).range(0..=10),
+        value_name = "N",
+        hide = true,
+        help_heading = "Logging"
+    )]
+    pub verbosity: Option<u8>,
     /// The files of `-f`, of whichever command.
     #[arg(skip)]
     pub files: Vec<PathBuf>,
+    /// The bundle of `--from`.
+    #[arg(skip)]
+    pub bundle: Option<PathBuf>,
     /// A kubeconfig that is in no file: the embedded cluster's.
     #[arg(skip)]
     pub kubeconfig_text: Option<String>,
@@ -106,6 +126,9 @@ pub struct FileArgs {
     /// Read objects from files or folders of YAML or JSON instead of a cluster; - is standard input
     #[arg(short = 'f', long = "filename", value_name = "PATH", value_parser = manifest_path)]
     pub files: Vec<PathBuf>,
+    /// Open what `bundle` wrote instead of asking a cluster: it is judged at the moment at which it was seen
+    #[arg(long = "from", value_name = "BUNDLE", conflicts_with = "files")]
+    pub bundle: Option<PathBuf>,
     /// Accepted as kubectl does: folders are always read with what is below them
     #[arg(short = 'R', long)]
     pub recursive: bool,
@@ -154,6 +177,16 @@ impl Command {
         };
         Some(std::mem::take(files))
     }
+
+    /// The bundle of `--from`, where the command opens one.
+    pub fn take_bundle(&mut self) -> Option<PathBuf> {
+        match self {
+            Self::Debug(args) => args.from.bundle.take(),
+            Self::Check(args) => args.from.bundle.take(),
+            Self::Chain(args) => args.from.bundle.take(),
+            _ => None,
+        }
+    }
 }
 
 impl DebugArgs {
@@ -183,6 +216,9 @@ pub enum Command {
     Logs(LogsArgs),
     /// Explain a code: what it means, its background and how to fix it; without a code, list all
     Explain(ExplainArgs),
+    /// Write what is seen of a cluster to one redacted file, for a support case; check, chain and the terminal interface
+    /// open it with --from. Exit 0, or 2 (could not read)
+    Bundle(BundleArgs),
     /// Show what repairs a finding, try it on the API server, and apply it after a confirmation;
     /// exit 0 (done, and the finding is gone), 1 (not applied, or still there) or 2 (could not)
     Fix(FixArgs),
@@ -208,11 +244,32 @@ pub enum Command {
     Version(VersionArgs),
     /// List the options that every command takes
     Options,
+    /// Print where configuration, log and other files of this program are
+    Info(InfoArgs),
+    /// Print the JSON schema of a document that -o json prints; without a name, list the documents
+    Schema {
+        /// The document
+        #[arg(value_name = "DOCUMENT")]
+        name: Option<String>,
+    },
     /// Print a completion script for a shell
     #[command(visible_alias = "completions")]
     Completion {
         /// Which shell
         shell: clap_complete::Shell,
+    },
+    /// Write the manual pages to a folder
+    #[command(hide = true)]
+    Man {
+        /// Folder to write to
+        folder: PathBuf,
+    },
+    /// Complete the words of a command line, as kubectl asks
+    #[command(name = "__complete", hide = true)]
+    Complete {
+        /// The words; the last is being written
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        words: Vec<OsString>,
     },
     #[cfg(feature = "demo")]
     /// Draw the pictures of the documentation from the embedded cluster
@@ -260,9 +317,19 @@ pub struct CheckArgs {
     /// server by dry runs, which store nothing
     #[arg(long)]
     pub over: bool,
-    /// Fail where a certificate that a path depends on expires within this time: 30d, 2w, 12h
-    #[arg(long, value_name = "TIME", value_parser = days)]
-    pub within: Option<Duration>,
+    /// Fail where a certificate that a path depends on expires within this time (30d, 2w, 12h), or has less than
+    /// this share of its lifetime left (30%)
+    #[arg(long, value_name = "TIME|SHARE", value_parser = within)]
+    pub within: Option<Within>,
+    /// Report the findings with these codes only: NGF-T1,NGF-M4, or T for a family; may be repeated
+    #[arg(long, value_name = "CODES", value_parser = codes, help_heading = "Findings")]
+    pub only: Vec<Codes>,
+    /// Accept a finding: it is counted, and does not fail; may be repeated
+    #[arg(long, value_name = "CODE[=KIND/NAME]", value_parser = Suppression::argument, help_heading = "Findings")]
+    pub suppress: Vec<Suppression>,
+    /// YAML file of findings to accept, each with a reason and, where wanted, a date on which it ends
+    #[arg(long, value_name = "FILE", help_heading = "Findings")]
+    pub ignore_file: Option<PathBuf>,
     /// Make no handshake with the backends. Without this option every path is tested by a transport
     /// that writes nothing; of a backend with many endpoints, a sample is tested
     #[arg(long)]
@@ -562,6 +629,34 @@ pub struct RelayArgs {
     pub life: u64,
 }
 
+/// Arguments of `bundle`.
+#[derive(Debug, Clone, Args)]
+pub struct BundleArgs {
+    /// The file to write; never over another
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// Make no handshake with the backends
+    #[arg(long)]
+    pub no_probe: bool,
+    /// Do not read the logs of the past hour
+    #[arg(long)]
+    pub no_logs: bool,
+    /// Do not read the configuration that the data plane's nginx is using
+    #[arg(long)]
+    pub no_data_plane: bool,
+    /// How long to wait for the cluster's answers, and how long the handshakes may take in all
+    #[arg(long, default_value = "30s", value_parser = duration, value_name = "DURATION")]
+    pub timeout: Duration,
+}
+
+/// Arguments of `info`.
+#[derive(Debug, Clone, Args)]
+pub struct InfoArgs {
+    /// Output format
+    #[arg(short, long, value_parser = format::format(format::PLAIN), default_value = "text", value_name = "FORMAT")]
+    pub output: Format,
+}
+
 /// Arguments of `version`.
 #[derive(Debug, Clone, Args)]
 pub struct VersionArgs {
@@ -582,6 +677,10 @@ pub struct ChainArgs {
     /// The manifests.
     #[command(flatten)]
     pub from: FileArgs,
+    /// Print the certificates of one Secret, ConfigMap or file as the tool sees them, without keys; exit 1 where one
+    /// is not valid or cannot be loaded
+    #[arg(long, value_name = "secret/NAME|FILE")]
+    pub inspect: Option<String>,
     /// Look at this moment instead of now: 2027-01-01, or RFC 3339
     #[arg(long, value_parser = moment, value_name = "TIME")]
     pub at: Option<Timestamp>,

@@ -1,13 +1,13 @@
 //! Values of arguments: what they may be, and what is said where they are something else.
 
-use std::{path::PathBuf, time::Duration};
+use std::{collections::BTreeSet, path::PathBuf, time::Duration};
 
 use clap::builder::{PossibleValue, StringValueParser, TypedValueParser};
 use jiff::{Span, SpanRelativeTo, Timestamp, civil::Date, tz::TimeZone};
 
 use crate::cli::connect::parse_host_and_port;
 use ngf_cluster::probe_context::Address;
-use ngf_core::diagnosis::registry::RULES;
+use ngf_core::diagnosis::{registry::RULES, suppress};
 
 /// Takes any text, and offers the codes of all rules for completion.
 #[derive(Debug, Clone, Copy)]
@@ -155,6 +155,39 @@ pub(super) fn days(text: &str) -> Result<Duration, String> {
     }
 }
 
+/// `--within`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Within {
+    /// So much time.
+    Time(Duration),
+    /// So many percent of a certificate's lifetime.
+    Share(u8),
+}
+
+/// As [`days`], or `30%`.
+pub(super) fn within(text: &str) -> Result<Within, String> {
+    let Some(percent) = text.strip_suffix('%') else {
+        return days(text)
+            .map(Within::Time)
+            .map_err(|why| why.replace("expected 30d, 2w or 12h", "expected 30d, 2w, 12h or 30%"));
+    };
+    percent
+        .parse()
+        .ok()
+        .filter(|percent| (1..=100).contains(percent))
+        .map(Within::Share)
+        .ok_or_else(|| format!("invalid share \"{text}\": expected 1% to 100%"))
+}
+
+/// Codes and letters of families, with commas between.
+pub(super) fn codes(text: &str) -> Result<Codes, String> {
+    suppress::only(text).map(Codes)
+}
+
+/// What `--only` names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Codes(pub BTreeSet<&'static str>);
+
 /// A date (its first moment in UTC) or a moment in RFC 3339.
 pub(super) fn moment(text: &str) -> Result<Timestamp, String> {
     let wrong = || format!("invalid time \"{text}\": expected 2027-01-01 or 2027-01-01T12:00:00Z");
@@ -209,6 +242,22 @@ mod tests {
         ] {
             let parsed = days(text).ok().map(|time| time.as_secs());
             assert_eq!(parsed, expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn shares_of_a_lifetime() {
+        for (text, expected) in [
+            ("30%", Ok(Within::Share(30))),
+            ("100%", Ok(Within::Share(100))),
+            ("30d", Ok(Within::Time(Duration::from_secs(30 * 86_400)))),
+            ("0%", Err(())),
+            ("101%", Err(())),
+            ("-1%", Err(())),
+            ("%", Err(())),
+            ("3.5%", Err(())),
+        ] {
+            assert_eq!(within(text).map_err(|_| ()), expected, "{text}");
         }
     }
 

@@ -18,7 +18,7 @@ pub use make::{Planning, connections, plan, plan_all, plan_every};
 pub use target::{ProbeTarget, TargetError};
 
 /// One connection that nginx would open, to be tried.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, serde::Deserialize, schemars::JsonSchema)]
 pub struct ProbePlan {
     /// The Gateway whose nginx it is.
     pub gateway: ObjectRef,
@@ -37,7 +37,7 @@ pub struct ProbePlan {
     /// How it speaks TLS; `None` for plain HTTP.
     pub tls: Option<PlannedTls>,
     /// What nginx speaks over it.
-    #[serde(skip_serializing_if = "Protocol::is_http1")]
+    #[serde(default, skip_serializing_if = "Protocol::is_http1")]
     pub protocol: Protocol,
     /// The Host header that nginx passes on.
     pub host: String,
@@ -48,7 +48,18 @@ pub struct ProbePlan {
 }
 
 /// Where nginx connects to.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(
+    Debug,
+    Clone,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    serde::Deserialize,
+    schemars::JsonSchema,
+)]
 pub struct PlannedEndpoint {
     /// IP address, or the host name of an ExternalName Service.
     pub address: String,
@@ -59,7 +70,7 @@ pub struct PlannedEndpoint {
 }
 
 /// TLS as nginx is told to speak it to a backend.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, serde::Deserialize, schemars::JsonSchema)]
 pub struct PlannedTls {
     /// `proxy_ssl_name`: the policy's `validation.hostname`.
     pub hostname: String,
@@ -74,7 +85,7 @@ pub struct PlannedTls {
 }
 
 /// Where the trusted CA comes from.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, serde::Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum TrustSource {
     /// A key of a Secret or ConfigMap.

@@ -48,6 +48,13 @@ pub fn field_at_fault(
         .or_else(|| findings().find_map(|finding| by_condition(finding, snapshot)))
 }
 
+/// The first field that a finding is about and that was read.
+pub fn field_of(finding: &Finding, snapshot: &Snapshot) -> Option<FieldAt> {
+    by_evidence(finding, snapshot)
+        .or_else(|| by_code(finding, snapshot))
+        .or_else(|| by_condition(finding, snapshot))
+}
+
 /// The field that the evidence names: `spec.tls.backend.clientCertificateRef … (Gateway default/gateway)`.
 fn by_evidence(finding: &Finding, snapshot: &Snapshot) -> Option<FieldAt> {
     finding.evidence.iter().find_map(|line| {

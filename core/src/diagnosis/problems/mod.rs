@@ -21,7 +21,7 @@ use crate::model::{
     topology::{NodeId, NodeIx, What},
 };
 
-pub use field::{FieldAt, field_at_fault};
+pub use field::{FieldAt, field_at_fault, field_of};
 pub use since::conditions_of;
 
 /// How many names an entry lists before it counts the rest.

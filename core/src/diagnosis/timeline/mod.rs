@@ -22,6 +22,7 @@ use super::{
 use crate::model::{index::Index, object::ObjectRef, snapshot::Snapshot, topology::Topology};
 
 pub use renewal::Renewal;
+pub use within::Horizon;
 
 /// What expires when.
 #[derive(Debug, Clone)]
@@ -48,7 +49,7 @@ pub struct Entry {
 }
 
 /// A place where a certificate stands, and the part that it plays there.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, schemars::JsonSchema)]
 pub struct Use {
     /// The part.
     pub part: Part,
@@ -63,7 +64,7 @@ pub struct Use {
 }
 
 /// The part that a certificate plays.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Part {
     /// A backend's own, or an intermediate that it sends.

@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// Who renews a certificate, and when.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, schemars::JsonSchema)]
 pub struct Renewal {
     /// cert-manager's Certificate.
     pub by: Option<ObjectRef>,

@@ -1,6 +1,7 @@
 //! `check --within`: what expires within a time, as findings.
 
 use jiff::Timestamp;
+use ngf_tls::certificate::CertificateFacts;
 
 use super::{Entry, Timeline};
 use crate::diagnosis::code::Code;
@@ -17,14 +18,40 @@ use crate::{
 const EXPIRY: &[Code] = &[Code::E1, Code::E3];
 const CODE: Code = Code::E3;
 
+/// How soon is soon.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Horizon {
+    /// Before this moment.
+    Until(Timestamp),
+    /// Less than this share of its lifetime is left, in percent.
+    Share(u8),
+}
+
+impl Horizon {
+    /// Whether a certificate is valid and expires within it.
+    pub fn holds(self, facts: &CertificateFacts, now: Timestamp) -> bool {
+        let now = now.as_second();
+        let left = facts.not_after.saturating_sub(now);
+        if left < 0 {
+            return false;
+        }
+        match self {
+            Self::Until(until) => facts.not_after < until.as_second(),
+            Self::Share(percent) => {
+                let lifetime = facts.not_after.saturating_sub(facts.not_before);
+                i128::from(left) * 100 < i128::from(lifetime) * i128::from(percent)
+            }
+        }
+    }
+}
+
 impl Timeline {
-    /// Adds a finding for each certificate that is valid and will not be at `until`, with who renews it:
+    /// Adds a finding for each certificate that is valid and expires within the horizon, with who renews it:
     /// of severity info where it is certain to be renewed in time wherever it stands, else error. One
     /// that is there already about the same object becomes an error instead.
-    pub fn add_findings(&self, findings: &mut Vec<Finding>, now: Timestamp, until: Timestamp) {
-        let range = now.as_second()..until.as_second();
+    pub fn add_findings(&self, findings: &mut Vec<Finding>, now: Timestamp, horizon: Horizon) {
         for entry in &self.entries {
-            if !range.contains(&entry.facts.not_after) {
+            if !horizon.holds(&entry.facts, now) {
                 continue;
             }
             let objects: Vec<&ObjectRef> = entry
@@ -126,4 +153,42 @@ fn finding(entry: &Entry, subject: &ObjectRef, objects: &[&ObjectRef], now: Time
         _ => Remedy::say("Renew it by hand, or let cert-manager do so."),
     };
     finding.remedy(remedy)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_share_is_of_the_lifetime_and_a_time_is_of_the_clock() {
+        const DAY: i64 = 86_400;
+        let now = Timestamp::from_second(100 * DAY).expect("a moment");
+        let of = |from: i64, to: i64| CertificateFacts {
+            not_before: from * DAY,
+            not_after: to * DAY,
+            ..CertificateFacts::default()
+        };
+        let ninety = of(40, 130);
+        let year = of(0, 365);
+        let short = of(99, 101);
+        let in_days = |days: i64| {
+            let until = Timestamp::from_second((100 + days) * DAY);
+            Horizon::Until(until.expect("a moment"))
+        };
+        for (name, facts, horizon, expected) in [
+            ("30 of 90 days left", &ninety, Horizon::Share(34), true),
+            ("30 of 90 days left", &ninety, Horizon::Share(33), false),
+            ("265 of 365 days left", &year, Horizon::Share(30), false),
+            ("265 of 365 days left", &year, Horizon::Share(73), true),
+            ("half of two days left", &short, Horizon::Share(51), true),
+            ("half of two days left", &short, Horizon::Share(50), false),
+            ("expired", &of(0, 99), Horizon::Share(100), false),
+            ("not valid yet", &of(120, 130), Horizon::Share(99), false),
+            ("30 days left", &ninety, in_days(31), true),
+            ("30 days left", &ninety, in_days(30), false),
+            ("expired", &of(0, 99), in_days(31), false),
+        ] {
+            assert_eq!(horizon.holds(facts, now), expected, "{name}: {horizon:?}");
+        }
+    }
 }

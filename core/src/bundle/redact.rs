@@ -1,0 +1,361 @@
+//! What never enters a bundle: keys, tokens, values of environment variables, headers that carry credentials, bodies.
+
+use ngf_tls::transcript::Transcript;
+use serde_json::{Map, Value};
+
+use crate::{
+    logs::PodLog,
+    model::{kind::Kind, raw::Raw},
+};
+
+/// What stands in the place of a value.
+pub(super) const REDACTED: &str = "<redacted>";
+/// The annotations that are kept: they say what controllers did, and hold no values of users.
+const ANNOTATIONS: &[&str] = &[
+    "gateway.networking.k8s.io/",
+    "gateway.nginx.org/",
+    "cert-manager.io/",
+    "controller.cert-manager.io/",
+    "ngf-tui/",
+    "deployment.kubernetes.io/revision",
+    "kubectl.kubernetes.io/restartedAt",
+    "ambient.istio.io/",
+    "sidecar.istio.io/status",
+    "service.kubernetes.io/",
+];
+/// Parts of names whose values are credentials.
+const SENSITIVE: &[&str] = &[
+    "token",
+    "password",
+    "passwd",
+    "secret",
+    "credential",
+    "authorization",
+    "api-key",
+    "apikey",
+    "cookie",
+    "private",
+];
+/// Fields that hold text that people write into nginx's configuration.
+const SNIPPETS: &[&str] = &["value", "snippet"];
+
+fn is_sensitive(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    SENSITIVE.iter().any(|part| name.contains(part))
+}
+
+/// Redacts an object of this kind.
+pub(super) fn object(kind: Kind, value: &mut Value) {
+    if let Some(annotations) = value.pointer_mut("/metadata/annotations") {
+        annotations_of(annotations);
+    }
+    let templates = ["/spec/template/metadata/annotations"];
+    for template in templates {
+        if let Some(annotations) = value.pointer_mut(template) {
+            annotations_of(annotations);
+        }
+    }
+    match kind {
+        Kind::Pod | Kind::Deployment | Kind::DaemonSet | Kind::NginxProxy => containers(value),
+        Kind::SnippetsFilter | Kind::SnippetsPolicy => snippets(value),
+        Kind::HTTPRoute | Kind::GRPCRoute => headers(value),
+        // The request is a certificate request: public, and long.
+        Kind::CertificateRequest => {
+            if let Some(spec) = value.get_mut("spec").and_then(Value::as_object_mut) {
+                spec.shift_remove("request");
+            }
+        }
+        _ => {}
+    }
+}
+
+fn annotations_of(annotations: &mut Value) {
+    if let Some(map) = annotations.as_object_mut() {
+        map.retain(|name, _| ANNOTATIONS.iter().any(|known| name.starts_with(known)));
+    }
+}
+
+/// Environment variables, and arguments that carry credentials, wherever they stand.
+fn containers(value: &mut Value) {
+    match value {
+        Value::Array(items) => items.iter_mut().for_each(containers),
+        Value::Object(fields) => {
+            for (name, inner) in fields.iter_mut() {
+                match name.as_str() {
+                    "env" => environment(inner),
+                    "args" | "command" => arguments(inner),
+                    _ => containers(inner),
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+fn environment(value: &mut Value) {
+    for variable in value.as_array_mut().into_iter().flatten() {
+        if let Some(value) = variable.get_mut("value") {
+            *value = REDACTED.into();
+        }
+    }
+}
+
+/// `--token=x`, `--token x`; a script is redacted as a whole.
+fn arguments(value: &mut Value) {
+    let mut is_value = false;
+    for argument in value.as_array_mut().into_iter().flatten() {
+        let Some(text) = argument.as_str().map(str::to_owned) else {
+            continue;
+        };
+        let was_named = std::mem::take(&mut is_value);
+        let is_option = text.starts_with('-');
+        let new = match text.split_once('=') {
+            Some((name, _)) if is_sensitive(name) => format!("{name}={REDACTED}"),
+            _ if was_named && !is_option => REDACTED.to_owned(),
+            _ if text.contains('\n') || text.contains("://") && text.contains('@') => {
+                REDACTED.to_owned()
+            }
+            None if is_option && is_sensitive(&text) => {
+                is_value = true;
+                text
+            }
+            _ => text,
+        };
+        *argument = new.into();
+    }
+}
+
+fn snippets(value: &mut Value) {
+    match value {
+        Value::Array(items) => items.iter_mut().for_each(snippets),
+        Value::Object(fields) => {
+            for (name, inner) in fields.iter_mut() {
+                if SNIPPETS.contains(&name.as_str()) && inner.is_string() {
+                    *inner = REDACTED.into();
+                } else {
+                    snippets(inner);
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Headers that a route sets, and values that sensitive ones are compared with.
+fn headers(value: &mut Value) {
+    match value {
+        Value::Array(items) => items.iter_mut().for_each(headers),
+        Value::Object(fields) => {
+            let is_named = fields
+                .get("name")
+                .and_then(Value::as_str)
+                .is_some_and(is_sensitive);
+            if is_named && fields.get("value").is_some_and(Value::is_string) {
+                fields.insert("value".to_owned(), REDACTED.into());
+            }
+            for (name, inner) in fields.iter_mut() {
+                if matches!(name.as_str(), "set" | "add") {
+                    for header in inner.as_array_mut().into_iter().flatten() {
+                        if let Some(value) = header.get_mut("value") {
+                            *value = REDACTED.into();
+                        }
+                    }
+                } else {
+                    headers(inner);
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+/// A Secret or ConfigMap without any value.
+pub(super) fn metadata_of(raw: &Raw, secret_type: Option<&str>) -> Value {
+    let mut kept = Map::new();
+    for field in ["apiVersion", "kind", "metadata"] {
+        if let Some(value) = raw.get(field) {
+            kept.insert(field.to_owned(), value.clone());
+        }
+    }
+    if let Some(secret_type) = secret_type {
+        kept.insert("type".to_owned(), secret_type.into());
+    }
+    let mut value = Value::Object(kept);
+    if let Some(annotations) = value.pointer_mut("/metadata/annotations") {
+        annotations_of(annotations);
+    }
+    value
+}
+
+/// A transcript without the body of the answer, unless it is nginx's own page about an error.
+pub(super) fn transcript(transcript: &Transcript) -> Transcript {
+    let mut transcript = transcript.clone();
+    if let Some(answer) = &mut transcript.http {
+        let is_nginx_page = answer.status >= 400
+            && answer.body.contains("<center><h1>")
+            && answer.body.len() < 4096;
+        if !is_nginx_page && !answer.body.is_empty() {
+            answer.body = format!("{REDACTED} ({} bytes)", answer.body.len());
+        }
+    }
+    transcript
+}
+
+/// A log without the queries of requests.
+pub(super) fn log(log: &PodLog) -> PodLog {
+    let mut log = log.clone();
+    for counted in log.tally.said.values_mut() {
+        let line = &mut counted.last_line;
+        for text in [&mut line.request.request, &mut line.request.subrequest]
+            .into_iter()
+            .flatten()
+        {
+            *text = without_query(text);
+        }
+        line.text = without_query(&line.text);
+    }
+    log
+}
+
+/// `GET /a?token=b HTTP/1.1` is `GET /a?<redacted> HTTP/1.1`.
+fn without_query(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find('?') {
+        let after = &rest[at + 1..];
+        let end = after.find([' ', '"', ',', '\'']).unwrap_or(after.len());
+        out.push_str(&rest[..=at]);
+        if end > 0 {
+            out.push_str(REDACTED);
+        }
+        rest = &after[end..];
+    }
+    out.push_str(rest);
+    out
+}
+
+/// The last gate: credentials in any text, wherever it came from.
+pub(super) fn texts(value: &mut Value) {
+    match value {
+        Value::String(text) => {
+            if let Some(new) = text_of(text) {
+                *text = new;
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(texts),
+        Value::Object(fields) => fields.values_mut().for_each(texts),
+        _ => {}
+    }
+}
+
+/// The text without credentials, where it has any.
+pub(super) fn text_of(text: &str) -> Option<String> {
+    if text.contains("PRIVATE KEY") {
+        return Some(REDACTED.to_owned());
+    }
+    let is_of_token = |c: char| c.is_ascii_alphanumeric() || "-._~+/=%".contains(c);
+    let mut out = text.to_owned();
+    for before in ["bearer ", "basic ", "token=", "password=", "client_secret="] {
+        let lower = out.to_ascii_lowercase();
+        let mut made = String::with_capacity(out.len());
+        let mut at = 0;
+        while let Some(found) = lower[at..].find(before) {
+            let begin = at + found + before.len();
+            made.push_str(&out[at..begin]);
+            let length = out[begin..]
+                .find(|c| !is_of_token(c))
+                .unwrap_or(out.len() - begin);
+            if length > 0 {
+                made.push_str(REDACTED);
+            }
+            at = begin + length;
+        }
+        made.push_str(&out[at..]);
+        out = made;
+    }
+    // JSON web tokens: a header, a payload and a signature.
+    let mut made = String::with_capacity(out.len());
+    let mut rest = out.as_str();
+    while let Some(at) = rest.find("eyJ") {
+        made.push_str(&rest[..at]);
+        let length = rest[at..]
+            .find(|c| !is_of_token(c))
+            .unwrap_or(rest.len() - at);
+        let word = &rest[at..at + length];
+        made.push_str(if word.contains('.') && length > 20 {
+            REDACTED
+        } else {
+            word
+        });
+        rest = &rest[at + length..];
+    }
+    made.push_str(rest);
+    (made != text).then_some(made)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn values_of_the_environment_and_credentials_in_arguments_are_redacted() {
+        let mut pod = json!({
+            "metadata": {"annotations": {"team/password": "x", "cert-manager.io/issuer": "ca"}},
+            "spec": {"containers": [{
+                "env": [{"name": "A", "value": "V1"}, {"name": "B", "valueFrom": {"secretKeyRef": {"name": "s"}}}],
+                "args": ["--gateway-class=nginx", "--api-token=V2", "--password", "V3", "-v", "postgres://u:V4@db"],
+                "command": ["sh", "-c", "export X=V5\nexec y"]}],
+                "initContainers": [{"env": [{"name": "C", "value": "V6"}]}]}});
+        object(Kind::Pod, &mut pod);
+        let text = pod.to_string();
+        for value in ["V1", "V2", "V3", "V4", "V5", "V6", "team/password"] {
+            assert!(!text.contains(value), "{value}: {text}");
+        }
+        for kept in [
+            "--gateway-class=nginx",
+            "secretKeyRef",
+            "cert-manager.io/issuer",
+            "\"-v\"",
+        ] {
+            assert!(text.contains(kept), "{kept}: {text}");
+        }
+    }
+
+    #[test]
+    fn headers_and_snippets_are_redacted() {
+        let mut route = json!({"spec": {"rules": [{
+            "matches": [{"path": {"value": "/shop"}, "headers": [{"name": "X-Api-Key", "value": "V1"}, {"name": "env", "value": "prod"}]}],
+            "filters": [{"requestHeaderModifier": {"set": [{"name": "Host2", "value": "V2"}]}}]}]}});
+        object(Kind::HTTPRoute, &mut route);
+        let text = route.to_string();
+        assert!(!text.contains("V1") && !text.contains("V2"), "{text}");
+        assert!(text.contains("/shop") && text.contains("prod"), "{text}");
+        let mut filter = json!({"spec": {"snippets": [{"context": "http", "value": "auth V1;"}]}});
+        object(Kind::SnippetsFilter, &mut filter);
+        assert!(!filter.to_string().contains("V1"));
+    }
+
+    #[test]
+    fn no_text_holds_a_credential() {
+        for (text, expected) in [
+            ("GET /a?token=b&c=d HTTP/1.1", "GET /a?<redacted> HTTP/1.1"),
+            ("no query", "no query"),
+            ("/?", "/?"),
+        ] {
+            assert_eq!(without_query(text), expected);
+        }
+        for (text, expected) in [
+            ("x Bearer abc.def y", Some("x Bearer <redacted> y")),
+            (
+                "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.sig",
+                Some("<redacted>"),
+            ),
+            ("-----BEGIN RSA PRIVATE KEY-----\nabc", Some("<redacted>")),
+            ("plain", None),
+        ] {
+            assert_eq!(text_of(text).as_deref(), expected, "{text}");
+        }
+    }
+}

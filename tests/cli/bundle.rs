@@ -1,0 +1,229 @@
+//! A bundle holds what `check` needs, and nothing that a stranger must not see.
+
+use std::{fs, path::Path, process::Output};
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use serde_json::Value;
+
+use crate::{
+    sandbox_support::{Demo, run_with},
+    support::{has_peer, ngf_tui, pty::Pty},
+};
+
+const ENVIRONMENT: &str = "value-of-the-environment-4711";
+const ARGUMENT: &str = "value-of-an-argument-4711";
+const ANNOTATION: &str = "value-of-an-annotation-4711";
+const HEADER: &str = "value-of-a-header-4711";
+
+/// A Deployment and a route with values that must not leave.
+const SECRETIVE: &str = r#"
+apiVersion: apps/v1
+kind: Deployment
+metadata:
+  name: secretive
+  annotations: {team/note: "value-of-an-annotation-4711"}
+spec:
+  selector: {matchLabels: {app: secretive}}
+  template:
+    metadata: {labels: {app: secretive}}
+    spec:
+      containers:
+      - name: app
+        image: secretive
+        args: ["--api-token=value-of-an-argument-4711"]
+        env: [{name: PASSWORD, value: value-of-the-environment-4711}]
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {name: secretive}
+spec:
+  parentRefs: [{name: gateway}]
+  hostnames: [secretive.example.com]
+  rules:
+  - filters:
+    - type: RequestHeaderModifier
+      requestHeaderModifier: {set: [{name: Authorization, value: value-of-a-header-4711}]}
+    backendRefs: [{name: secure-app, port: 8443}]
+"#;
+
+fn on(demo: &Demo, folder: &Path, args: &[&str]) -> Output {
+    demo.ngf_tui("")
+        .current_dir(folder)
+        .args(args)
+        .output()
+        .expect("ngf-tui runs")
+}
+
+fn from(folder: &Path, args: &[&str]) -> (Option<i32>, String, String) {
+    let output = ngf_tui()
+        .current_dir(folder)
+        .args(args)
+        .output()
+        .expect("ngf-tui runs");
+    (
+        output.status.code(),
+        String::from_utf8(output.stdout).expect("UTF-8"),
+        String::from_utf8(output.stderr).expect("UTF-8"),
+    )
+}
+
+fn codes(json: &str) -> Vec<String> {
+    let report: Value = serde_json::from_str(json).expect("JSON");
+    let findings = report["findings"].as_array().expect("findings");
+    findings
+        .iter()
+        .map(|finding| format!("{} {}", finding["code"], finding["subject"]))
+        .collect()
+}
+
+#[test]
+fn a_bundle_tells_what_the_cluster_tells_and_holds_no_secret() {
+    if !has_peer("kubectl") {
+        return;
+    }
+    let demo = Demo::start("--scenario wrong-ca");
+    let applied = run_with(&mut demo.kubectl("apply -f -"), SECRETIVE.as_bytes());
+    assert!(applied.ok, "{applied:?}");
+    let folder = tempfile::tempdir().expect("a folder");
+    let folder = folder.path();
+    let output = on(&demo, folder, &["bundle", "case.json", "--timeout", "60s"]);
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{error}");
+    assert!(
+        error.contains("To open it: ngf-tui check --from case.json"),
+        "{error}"
+    );
+    let bundle = fs::read_to_string(folder.join("case.json")).expect("a bundle");
+
+    // The same findings, without the cluster.
+    let live = on(&demo, folder, &["check", "-o", "json", "--timeout", "60s"]);
+    let live = String::from_utf8(live.stdout).expect("UTF-8");
+    let (status, opened, error) = from(folder, &["check", "--from", "case.json", "-o", "json"]);
+    assert_eq!(status, Some(1), "{error}");
+    assert_eq!(codes(&opened), codes(&live));
+    let part = |json: &str, pointer: &str| {
+        let value: Value = serde_json::from_str(json).expect("JSON");
+        value.pointer(pointer).cloned()
+    };
+    for pointer in ["/summary", "/tree", "/untested"] {
+        assert_eq!(part(&opened, pointer), part(&live, pointer), "{pointer}");
+    }
+    let (_, chain, error) = from(folder, &["chain", "--from", "case.json", "-o", "name"]);
+    assert!(
+        chain.lines().any(|line| line == "secret/backend-cert"),
+        "{chain}{error}"
+    );
+
+    // What must not leave, in every form that it may have.
+    let mut forbidden = vec![
+        ENVIRONMENT.to_owned(),
+        ARGUMENT.to_owned(),
+        ANNOTATION.to_owned(),
+        HEADER.to_owned(),
+    ];
+    let kubeconfig = fs::read_to_string(demo.kubeconfig()).expect("a kubeconfig");
+    let token = kubeconfig
+        .lines()
+        .find_map(|line| line.trim().strip_prefix("token: "))
+        .expect("a token");
+    forbidden.push(token.trim_matches(['"', '\'']).to_owned());
+    let secrets = demo
+        .kubectl("get secrets -A -o json")
+        .output()
+        .expect("kubectl runs");
+    let secrets: Value = serde_json::from_slice(&secrets.stdout).expect("JSON");
+    let mut keys = 0;
+    for secret in secrets["items"].as_array().expect("items") {
+        for (name, value) in secret["data"].as_object().into_iter().flatten() {
+            if name.ends_with(".crt") {
+                continue;
+            }
+            let encoded = value.as_str().expect("base64");
+            forbidden.push(encoded.to_owned());
+            let decoded = STANDARD.decode(encoded).expect("base64");
+            let text = String::from_utf8_lossy(&decoded).into_owned();
+            keys += usize::from(text.contains("PRIVATE KEY"));
+            forbidden.extend(text.lines().map(str::to_owned));
+        }
+    }
+    assert!(keys >= 2, "{keys} keys");
+    for text in forbidden
+        .iter()
+        .filter(|text| text.len() >= 12 && !text.contains("----"))
+    {
+        assert!(!bundle.contains(text.as_str()), "the bundle holds {text:?}");
+    }
+    assert!(!bundle.contains("PRIVATE KEY"));
+    assert!(bundle.contains("secretive.example.com"), "names stay");
+
+    // It is its owner's, and never written over a file.
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let mode = fs::metadata(folder.join("case.json"))
+            .expect("it")
+            .permissions()
+            .mode();
+        assert_eq!(mode & 0o777, 0o600);
+    }
+    let again = on(&demo, folder, &["bundle", "case.json"]);
+    let error = String::from_utf8_lossy(&again.stderr);
+    assert_eq!(again.status.code(), Some(2), "{error}");
+    assert!(
+        error.contains("case.json exists and is not overwritten"),
+        "{error}"
+    );
+    assert_eq!(
+        fs::read_to_string(folder.join("case.json")).expect("it"),
+        bundle
+    );
+
+    // The interface opens it, too.
+    let mut command = ngf_tui();
+    command.current_dir(folder).args(["--from", "case.json"]);
+    let mut pty = Pty::run(&command, 120, 40);
+    pty.wait_for("NGF-T1");
+    pty.press("q");
+    assert!(pty.end().success());
+}
+
+#[test]
+fn what_is_no_bundle_is_refused_in_one_sentence() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let folder = folder.path();
+    let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
+    for (text, says) in [
+        ("", "it is no bundle of ngf-tui"),
+        ("[]", "it has no field schema"),
+        (
+            "{\"schema\": \"ngf-tui/check/v1\"}",
+            "it is a bundle of version \"ngf-tui/check/v1\"",
+        ),
+        ("{\"schema\": \"ngf-tui/bundle/v1\"}", "missing field"),
+        ("{\"schema\": \"ngf-tui/bundle/v1\u{1b}[31m\"}", "it is "),
+        (deep.as_str(), "it is no bundle of ngf-tui"),
+    ] {
+        fs::write(folder.join("case.json"), text).expect("a file");
+        for command in [
+            &["check", "--from", "case.json"][..],
+            &["chain", "--from", "case.json"],
+        ] {
+            let (status, out, error) = from(folder, command);
+            assert_eq!((status, out.as_str()), (Some(2), ""), "{error}");
+            assert!(error.contains(says), "{says}: {error}");
+            assert!(
+                !error.contains('\u{1b}') && !error.contains("panicked"),
+                "{error:?}"
+            );
+            assert_eq!(error.lines().count(), 1, "{error}");
+        }
+    }
+    let (status, _, error) = from(folder, &["check", "--from", "missing.json"]);
+    assert_eq!(status, Some(2), "{error}");
+    assert!(
+        error.contains("--from missing.json: cannot be read"),
+        "{error}"
+    );
+    let (status, _, error) = from(folder, &["check", "--from", "case.json", "-f", "x"]);
+    assert_eq!(status, Some(2), "{error}");
+}
