@@ -73,24 +73,6 @@ pub struct ProbeContext {
     pub missing: Vec<String>,
 }
 
-/// A request to the Gateway's listener, as one of its clients would send it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
-pub struct ClientView {
-    /// Where it was sent: `http://10.96.3.4:80/`, Host as the route has it.
-    pub request: String,
-    /// How the bytes went.
-    pub via: String,
-    /// The status; `None` where no answer came.
-    pub status: Option<u16>,
-    /// The title of the answer, where it is HTML, or its first line; or what came instead.
-    pub answer: String,
-    /// The answer's first bytes.
-    #[serde(skip)]
-    pub body: String,
-    /// How it stands to what the probe says, in a sentence.
-    pub sentence: String,
-}
-
 /// Whose log a line is of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]

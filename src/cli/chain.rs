@@ -6,7 +6,7 @@ use super::{
     CliError, EXIT_COULD_NOT, EXIT_FOUND, EXIT_OK,
     args::{ChainArgs, InputArgs},
     check::{nothing_could_be_read, read, style},
-    output,
+    drawn, output,
 };
 use crate::report::{self, Format, chain, table};
 use ngf_core::diagnosis::{Evidence, timeline::Timeline};
@@ -31,6 +31,7 @@ pub(super) async fn run(input: &InputArgs, args: &ChainArgs) -> Result<u8, CliEr
         Some(text) => text,
         None => match args.output {
             Format::Wide => table::certificates(&timeline),
+            Format::Svg => drawn::chains(&timeline),
             Format::Name => table::names_of_certificates(&timeline),
             _ => chain::text(&timeline, now, style()),
         },

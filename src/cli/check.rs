@@ -96,7 +96,12 @@ pub(super) async fn run(input: &InputArgs, args: &CheckArgs) -> Result<u8, CliEr
         Vec::new()
     };
     let sources = report::source::Sources::of(&diagnosis, &snapshot, files::excerpt);
-    let text = render(&diagnosis, &args.output, fail_on(args), &unread, &sources)?;
+    let text = if args.output == Format::Html {
+        let timeline = Timeline::of(&snapshot, &evidence, now, now);
+        report::html::check(&diagnosis, &timeline, &unread, now)
+    } else {
+        render(&diagnosis, &args.output, fail_on(args), &unread, &sources)?
+    };
     output::print(&text)?;
     tell_problems(&snapshot);
     if is_unreadable {

@@ -180,9 +180,9 @@ fn input(before: &[String]) -> InputArgs {
 /// Codes with their titles.
 fn codes(current: &str, lead: &str) -> Vec<Candidate> {
     let wanted = current.to_ascii_uppercase();
-    let matching = RULES
-        .iter()
-        .filter(|rule| rule.code.starts_with(&wanted) || rule.bare_code().starts_with(&wanted));
+    let matching = RULES.iter().filter(|rule| {
+        rule.code.as_str().starts_with(&wanted) || rule.code.bare().starts_with(&wanted)
+    });
     matching
         .map(|rule| (format!("{lead}{}", rule.code), rule.title.to_owned()))
         .collect()

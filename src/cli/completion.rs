@@ -2,7 +2,7 @@
 
 use clap::CommandFactory;
 use clap_complete::Shell;
-use ngf_core::diagnosis::registry::RULES;
+use ngf_core::diagnosis::Code;
 
 use super::args::Cli;
 
@@ -19,7 +19,7 @@ pub(super) fn script(shell: Shell) -> String {
 
 /// What clap's script for fish lacks: it completes no arguments without a name.
 fn fish_codes() -> String {
-    let codes: Vec<&str> = RULES.iter().map(|rule| rule.code).collect();
+    let codes: Vec<&str> = Code::ALL.iter().map(|code| code.as_str()).collect();
     format!(
         "complete -c ngf-tui -n \"__fish_ngf_tui_using_subcommand explain\" -f -a \"{}\"\n",
         codes.join(" ")

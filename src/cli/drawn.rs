@@ -16,7 +16,7 @@ const ONE_HANDSHAKE: &str =
 /// # Errors
 /// Where one is asked for that cannot be.
 pub(super) fn check(args: &ProbeArgs) -> Result<(), CliError> {
-    let is_asked = args.output.listed().is_none();
+    let is_asked = args.output.is_drawn();
     if is_asked && (args.tls_scan || args.way.all || args.way.watch.is_some()) {
         return Err(ONE_HANDSHAKE.into());
     }

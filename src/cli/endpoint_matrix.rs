@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use super::{
     CliError, EXIT_COULD_NOT, EXIT_FOUND, EXIT_OK,
     live::{Found, Job, READ},
-    output, probe,
+    output,
 };
 use crate::report::{self, Format};
 use ngf_cluster::{

@@ -4,10 +4,7 @@ use super::{CliError, EXIT_COULD_NOT, EXIT_OK, args::ExplainArgs, output};
 use crate::report::explain;
 use ngf_core::{
     command::{own, program},
-    diagnosis::{
-        registry::{nearest, rule},
-        words::list,
-    },
+    diagnosis::{Code, registry::rule, words::list},
     logs,
 };
 
@@ -33,7 +30,7 @@ pub(super) fn run(args: &ExplainArgs) -> Result<u8, CliError> {
         return Ok(EXIT_OK);
     }
     let shown: String = code.chars().take(40).collect();
-    let near = nearest(code);
+    let near = Code::nearest(code);
     let all = own("explain");
     let hint = match near.as_slice() {
         [] => format!("`{all}` lists all"),

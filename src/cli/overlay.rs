@@ -81,6 +81,7 @@ pub(super) async fn run(
         None => match args.output {
             Format::Wide => report::table::findings(&comparison.new),
             Format::Name => report::table::names_of_findings(&comparison.new),
+            Format::Html => report::html::comparison(&comparison, now),
             Format::Junit => report::junit::comparison_with(&comparison, fail_on(args), &sources),
             Format::Sarif => report::sarif::comparison(&comparison, &sources)?,
             Format::Markdown => report::markdown::comparison(&comparison),

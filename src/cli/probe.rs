@@ -3,6 +3,7 @@
 use std::sync::{Mutex, PoisonError};
 
 use futures::StreamExt;
+use jiff::Timestamp;
 use ngf_probes::{dial::Direct, settle_demand};
 use tokio_util::sync::CancellationToken;
 
@@ -14,8 +15,9 @@ use super::{
     pcap::PcapFile,
     target, tls_scan,
 };
+use crate::diagram::Story;
 use crate::report::{
-    self,
+    self, Format,
     probe::{LIST_SCHEMA, Report, Reports},
 };
 use ngf_cluster::prober::Extras;
@@ -84,11 +86,6 @@ pub(super) async fn run(input: &InputArgs, args: &ProbeArgs) -> Result<u8, CliEr
     })
 }
 
-/// The format of what is a list, such as a matrix: [`drawn::check`] refuses diagrams of it.
-pub(super) fn list_format(args: &ProbeArgs) -> Output {
-    args.output.listed().unwrap_or_default()
-}
-
 /// What is said where nothing is named.
 pub(super) const NAME_SOMETHING: &str =
     "name what to probe, or an address with --connect and --server-name";
@@ -138,7 +135,7 @@ pub(super) async fn collect(
 }
 
 /// One probe is printed as itself, several as a list.
-fn print(reports: &Reports, args: &ProbeArgs) -> Result<(), CliError> {
+fn print(reports: &Reports, args: &ProbeArgs, connect: Option<&Story>) -> Result<(), CliError> {
     let document = match (reports.probes.as_slice(), reports.not_run.as_slice()) {
         ([one], []) => report::shaped(one, &args.output)?,
         _ => report::shaped(reports, &args.output)?,
@@ -150,12 +147,17 @@ fn print(reports: &Reports, args: &ProbeArgs) -> Result<(), CliError> {
             report.text()
         }
     };
-    let text = document.unwrap_or_else(|| {
-        let all: Vec<String> = reports.probes.iter().map(in_words).collect();
-        all.join("\n────\n\n")
+    let text = document.unwrap_or_else(|| match args.output {
+        Format::Mermaid => drawn::as_mermaid(reports, connect),
+        Format::Svg => drawn::as_svg(reports, connect),
+        Format::Html => report::html::probes(reports, Timestamp::now()),
+        _ => {
+            let all: Vec<String> = reports.probes.iter().map(in_words).collect();
+            all.join("\n────\n\n")
+        }
     });
     output::print(&text)?;
-    if args.output.is_text() {
+    if args.output.is_text() || args.output.is_drawn() {
         for why in &reports.not_run {
             output::say(&format!("not probed: {why}"));
         }

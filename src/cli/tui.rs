@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     CliError, EXIT_OK,
     args::{DebugArgs, InputArgs},
-    connect_to, options as options_of, output,
+    cluster_options, connect_to, output,
 };
 use crate::{
     files,
@@ -46,6 +46,8 @@ pub(super) struct Begin {
     pub(super) tick: Option<Duration>,
     /// No path is tested without a key press.
     pub(super) no_probe: bool,
+    /// The mouse is left to the terminal.
+    pub(super) no_mouse: bool,
     /// What was measured before.
     pub(super) evidence: Evidence,
     /// What to say at first.
@@ -92,7 +94,7 @@ pub(super) async fn run(input: &InputArgs, args: &DebugArgs) -> Result<u8, CliEr
         options.image.clone_from(image);
     }
     let places = Places {
-        cluster: options_of(input, None),
+        cluster: cluster_options(input, None),
         live: options.clone(),
         stages: None,
     };

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use ngf_core::{
-    diagnosis::{Diagnosis, Finding, Severity, Verdict, suppress::Filtered},
+    diagnosis::{Code, Diagnosis, Finding, Severity, Verdict, suppress::Filtered},
     model::object::ObjectRef,
     overlay::Laid,
 };

@@ -102,7 +102,7 @@ pub fn line(decoded: &Decoded, width: usize) -> String {
     }
     let explain = codes
         .first()
-        .map(|code| Command::own().words(["explain", *code]).text());
+        .map(|code| Command::own().words(["explain", code.as_str()]).text());
     if let Some(Ok(explain)) = explain {
         paragraph("", "");
         paragraph("", &format!("{explain} tells more about it."));

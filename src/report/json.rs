@@ -217,7 +217,7 @@ fn json_filtered(filtered: &Filtered) -> JsonFiltered<'_> {
     JsonFiltered {
         suppressed: suppressed
             .map(|Suppressed { finding, by }| JsonSuppressed {
-                code: finding.code,
+                code: finding.code.into(),
                 docs_url: super::explain::url(finding.code),
                 severity: finding.severity,
                 verdict: finding.verdict,

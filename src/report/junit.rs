@@ -170,14 +170,14 @@ fn filtered_suite(filtered: &Filtered) -> Option<Suite> {
                 reason => format!("{reason} ({})", by.place),
             };
             Case {
-                class: finding.code.to_owned(),
+                class: finding.code.into(),
                 name: subject(finding),
                 location: None,
                 result: CaseResult::Skipped(clean(&format!("suppressed{until}: {why}"))),
             }
         });
     let ended = filtered.expired.iter().map(|by| Case {
-        class: by.code.to_owned(),
+        class: by.code.into(),
         name: clean(&format!("suppression in force: {}", by.place)),
         location: None,
         result: CaseResult::Passed {
@@ -270,7 +270,7 @@ impl Suite {
 
     fn add_passed(&mut self, hidden: &[Hidden], filtered: &Filtered) {
         for rule in RULES {
-            if !self.codes.contains(rule.code) && filtered.tells_of(rule.code) {
+            if !self.codes.contains(&rule.code) && filtered.tells_of(rule.code) {
                 // What only a handshake shows has not passed where none was made.
                 let result = if self.untested > 0 && only_probes_show(rule.code) {
                     let paths = count(self.untested, "path");

@@ -6,6 +6,7 @@ pub mod chain;
 pub mod compare;
 pub mod endpoint_matrix;
 pub mod explain;
+pub mod html;
 pub mod json;
 pub mod jsonpath;
 pub mod junit;

@@ -102,8 +102,8 @@ fn level(severity: Severity) -> &'static str {
 
 fn rule(rule: &Rule) -> Value {
     json!({
-        "id": rule.code,
-        "name": rule.bare_code(),
+        "id": rule.code.as_str(),
+        "name": rule.code.bare(),
         "shortDescription": {"text": rule.title},
         "fullDescription": {"text": rule.explanation},
         "help": {"text": rule.remedy},
@@ -159,7 +159,7 @@ fn result(finding: &Finding, location: Option<&Location>, cause: Option<&Finding
         .collect();
     let index = RULES.iter().position(|rule| rule.code == finding.code);
     let mut result = json!({
-        "ruleId": finding.code,
+        "ruleId": finding.code.as_str(),
         "kind": kind,
         "level": level,
         "message": {"text": text},
@@ -175,7 +175,7 @@ fn result(finding: &Finding, location: Option<&Location>, cause: Option<&Finding
         result["ruleIndex"] = json!(index);
     }
     if let Some(cause) = cause {
-        result["properties"]["causedBy"] = json!(cause.code);
+        result["properties"]["causedBy"] = json!(cause.code.as_str());
     }
     result
 }

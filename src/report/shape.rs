@@ -26,9 +26,20 @@ pub enum Format {
     Markdown,
     /// SARIF 2.1.0.
     Sarif,
+    /// A Mermaid sequence diagram.
+    Mermaid,
+    /// A picture.
+    Svg,
+    /// One HTML page.
+    Html,
 }
 
 impl Format {
+    /// Whether it is a diagram.
+    pub fn is_drawn(&self) -> bool {
+        matches!(self, Self::Mermaid | Self::Svg)
+    }
+
     /// Whether it is for people, so that remarks on standard error complete it.
     pub fn is_text(&self) -> bool {
         matches!(self, Self::Text | Self::Wide)

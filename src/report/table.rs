@@ -65,7 +65,7 @@ pub fn findings(findings: &[Finding]) -> String {
             None => (finding.subject.namespace.clone(), name(&finding.subject)),
         };
         [
-            finding.code.to_owned(),
+            finding.code.to_string(),
             severity,
             cell(&namespace),
             cell(&object),
@@ -90,7 +90,7 @@ pub fn findings(findings: &[Finding]) -> String {
 
 fn cause(finding: &Finding, all: &[Finding]) -> String {
     let cause = finding.caused_by.and_then(|cause| all.get(cause));
-    cause.map_or_else(|| "<none>".to_owned(), |cause| cause.code.to_owned())
+    cause.map_or_else(|| "<none>".to_owned(), |cause| cause.code.to_string())
 }
 
 /// `check -o name`: the objects that findings are about, each once.

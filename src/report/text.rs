@@ -211,7 +211,7 @@ impl Printer {
         };
         let lead = format!("Begin with {}: ", first.code);
         self.wrapped(&lead, lead.len(), 2, &clean(&first.title));
-        let explain = Command::own().words(["explain", first.code]);
+        let explain = Command::own().words(["explain", first.code.as_str()]);
         let fix = command::own("fix");
         let more = match explain.text() {
             Ok(explain) => format!("{explain} says more; {fix} lists what can be applied."),

@@ -111,7 +111,7 @@ pub async fn run(
         left
     };
     let left = tokio::select! {
-        left = jobs.finish() => left,
+        left = finish => left,
         () = lost_patience(watch, keys, &mut by) => vec![not_waited()],
     };
     drop(around);

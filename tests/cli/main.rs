@@ -14,6 +14,7 @@ mod cleanup;
 mod command_line;
 mod demo;
 mod help;
+mod html;
 mod inspect;
 mod journey;
 mod journey_ways;

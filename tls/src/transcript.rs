@@ -176,7 +176,7 @@ pub struct SecondOpinion {
 }
 
 /// What both sides agreed upon.
-#[derive(Debug, Clone, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct TlsAgreed {
     /// `TLSv1.2`, `TLSv1.3`.
     pub version: String,
@@ -202,7 +202,7 @@ pub struct VerifyEvent {
 }
 
 /// The client certificate's part of the handshake, and what the backend thinks of it.
-#[derive(Debug, Clone, Default, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct ClientCertificate {
     /// The server sent a CertificateRequest.
     pub requested: bool,
@@ -270,7 +270,7 @@ pub struct JudgedAsBackend {
 }
 
 /// One step: a DNS answer, a connection, a TLS message, an HTTP message, a judgement.
-#[derive(Debug, Clone, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Step {
     /// The field's own name: `DNS`, `TCP connect`, `ClientHello`, `CertificateRequest`,
     /// `verify certificate`, `HTTP request`, `Alert`.
@@ -404,7 +404,7 @@ pub enum StepStatus {
 }
 
 /// The HTTP answer.
-#[derive(Debug, Clone, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct HttpAnswer {
     /// Status code.
     pub status: u16,

@@ -43,7 +43,7 @@ use ngf_core::{
 const CONNECT: Duration = Duration::from_secs(2);
 
 /// A handshake and a request at the Gateway's listener, as one of its clients would make them.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct ClientView {
     /// Where it was sent: `http://10.96.3.4:80/`, Host as the route has it.
     pub request: String,

@@ -13,7 +13,7 @@ use super::{
     hidden::{self, Hidden},
     ngf::{Difference, Running},
     order::in_order,
-    registry::{RULES, rule},
+    registry::RULES,
     suppress::Filtered,
     unapplied,
 };

@@ -73,7 +73,7 @@ pub struct ClientTls {
 }
 
 /// How a client's connection ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ClientEnding {
     /// There was no connection.
@@ -95,7 +95,7 @@ pub enum ClientEnding {
 }
 
 /// What a listener asked of its client, and what was sent.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct ClientAuthentication {
     /// The listener sent a CertificateRequest.
     pub requested: bool,
@@ -108,7 +108,7 @@ pub struct ClientAuthentication {
 }
 
 /// What a client of the gateway saw.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct ClientTranscript {
     /// The address that was connected to, once known.
     pub address: Option<String>,

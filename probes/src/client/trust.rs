@@ -11,7 +11,7 @@ use ngf_tls::certificate::CertificateFacts;
 use ngf_tls::transcript::{Step, StepStatus};
 
 /// What a strict client makes of the listener's certificate.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct Judged {
     /// Whether it accepts the certificate; `None` where all depends on a CA that is not known here.
     pub accepted: Option<bool>,

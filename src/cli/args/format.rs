@@ -20,6 +20,12 @@ const JSON: Choice = (
 );
 const YAML: Choice = ("yaml", "The same as YAML", Format::Yaml);
 
+const HTML: Choice = (
+    "html",
+    "One page for a ticket, which loads nothing; redacted like a bundle",
+    Format::Html,
+);
+
 /// What `check` prints.
 pub(super) const CHECK: &[Choice] = &[
     TEXT,
@@ -42,6 +48,7 @@ pub(super) const CHECK: &[Choice] = &[
         "For a comment on a pull request",
         Format::Markdown,
     ),
+    HTML,
 ];
 /// What `chain` prints.
 pub(super) const CHAIN: &[Choice] = &[
@@ -54,9 +61,21 @@ pub(super) const CHAIN: &[Choice] = &[
     ),
     JSON,
     YAML,
+    ("svg", "A picture of both directions of trust", Format::Svg),
 ];
 /// What `probe` prints.
-pub(super) const PROBE: &[Choice] = &[TEXT, JSON, YAML];
+pub(super) const PROBE: &[Choice] = &[
+    TEXT,
+    JSON,
+    YAML,
+    (
+        "mermaid",
+        "A Mermaid sequence diagram, for a ticket or a wiki",
+        Format::Mermaid,
+    ),
+    ("svg", "A picture of the sequence diagram", Format::Svg),
+    HTML,
+];
 /// What commands print that have neither a table nor a page.
 pub(super) const PLAIN: &[Choice] = &[TEXT, JSON, YAML];
 

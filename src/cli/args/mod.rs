@@ -12,6 +12,7 @@ use ngf_cluster::{
     transport::{IMAGE, Via},
 };
 use ngf_core::{diagnosis::suppress::Suppression, model::selector::Selector};
+use ngf_probes::spec::ClientIdentity;
 use values::{
     CodeParser, codes, duration, gateway_address, lines, manifest_path, moment, no_kustomize,
     parallel, past, seconds, within,

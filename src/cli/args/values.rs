@@ -7,7 +7,7 @@ use jiff::{Span, SpanRelativeTo, Timestamp, civil::Date, tz::TimeZone};
 
 use crate::cli::connect::parse_host_and_port;
 use ngf_cluster::probe_context::Address;
-use ngf_core::diagnosis::{registry::RULES, suppress};
+use ngf_core::diagnosis::{Code, registry::RULES, suppress};
 
 /// Takes any text, and offers the codes of all rules for completion.
 #[derive(Debug, Clone, Copy)]
@@ -186,7 +186,7 @@ pub(super) fn codes(text: &str) -> Result<Codes, String> {
 
 /// What `--only` names.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Codes(pub BTreeSet<&'static str>);
+pub struct Codes(pub BTreeSet<Code>);
 
 /// A date (its first moment in UTC) or a moment in RFC 3339.
 pub(super) fn moment(text: &str) -> Result<Timestamp, String> {

@@ -12,7 +12,7 @@ use crate::{
 };
 use ngf_core::{
     command::{Command, own},
-    diagnosis::{Diagnosis, Finding, Severity, registry, words::count},
+    diagnosis::{Code, Diagnosis, Finding, Severity, registry, words::count},
     fix::{self, FixPlan},
     model::{kind::Kind, object::ObjectRef, snapshot::Snapshot},
 };
@@ -154,8 +154,8 @@ fn argument(object: &ObjectRef) -> String {
 }
 
 /// The command that applies the fix of a finding, or why there is none.
-fn how(code: &'static str, subject: &ObjectRef) -> String {
-    let fix = Command::own().words(["fix", code]).path(subject);
+fn how(code: Code, subject: &ObjectRef) -> String {
+    let fix = Command::own().words(["fix", code.as_str()]).path(subject);
     fix.text().unwrap_or_else(|why| why)
 }
 

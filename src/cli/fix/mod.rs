@@ -26,7 +26,7 @@ use crate::report::clean;
 use ngf_cluster::{Cluster, transport::Confirmation};
 use ngf_core::{
     command::own,
-    diagnosis::{Diagnosis, Evidence, Finding, Severity, registry::only_probes_show},
+    diagnosis::{Code, Diagnosis, Evidence, Finding, Severity, registry::only_probes_show},
     fix::{self, DiffKind, FixPlan, PATIENCE},
     model::{object::ObjectRef, snapshot::Snapshot},
 };
