@@ -6,7 +6,7 @@ use futures::future::join_all;
 use jiff::Timestamp;
 use ngf_core::{
     data_plane::{DataPlanePod, data_plane},
-    model::{object::ObjectRef, snapshot::Snapshot},
+    model::{object::ObjectRef, snapshot::Snapshot, versions::Versions},
     nginx_config::{CertificateFile, InPod, NginxConfig, parse_certificate_files},
 };
 use tokio::time::{Instant, timeout_at};
@@ -41,11 +41,13 @@ pub async fn read(
             Err(why) => missing.push(why.to_string()),
         }
     }
+    // Taken before it is read: what changes meanwhile may be in it or not.
+    let versions = Versions::of(snapshot);
     let mut found = Vec::new();
     for some in pods.chunks(4) {
         let reading = some
             .iter()
-            .map(|(gateway, pod)| one(cluster, gateway, pod, until));
+            .map(|(gateway, pod)| one(cluster, gateway, pod, &versions, until));
         found.extend(join_all(reading).await);
     }
     (found, missing)
@@ -63,7 +65,13 @@ pub async fn certificate_files(
     Ok(parse_certificate_files(&text))
 }
 
-async fn one(cluster: &Cluster, gateway: &ObjectRef, pod: &DataPlanePod, until: Instant) -> InPod {
+async fn one(
+    cluster: &Cluster,
+    gateway: &ObjectRef,
+    pod: &DataPlanePod,
+    versions: &Versions,
+    until: Instant,
+) -> InPod {
     let found = match timeout_at(until, configured(cluster, pod)).await {
         Ok(Ok((configuration, certificates))) => NginxConfig::parse(&configuration, &certificates),
         Ok(Err(why)) => Err(why),
@@ -73,6 +81,7 @@ async fn one(cluster: &Cluster, gateway: &ObjectRef, pod: &DataPlanePod, until: 
         gateway: gateway.clone(),
         pod: pod.pod.clone(),
         at: Timestamp::now(),
+        versions: versions.clone(),
         found,
     }
 }

@@ -103,6 +103,7 @@ impl Session for Fake {
             gateway: gateway.clone(),
             pod: ObjectRef::new(Kind::Pod, "default", "gateway-nginx-7d5-x2k"),
             at: moment(),
+            versions: ngf_core::model::versions::Versions::default(),
             found: found.clone(),
         });
         ready(Ok((pods.collect(), Vec::new()))).boxed()

@@ -31,7 +31,10 @@ use ngf_core::{
         trust,
     },
     logs::{self, PodLog, Role, Tally, What},
-    model::{index::Index, kind::Kind, object::ObjectRef, snapshot::Snapshot, topology::Topology},
+    model::{
+        index::Index, kind::Kind, object::ObjectRef, snapshot::Snapshot, topology::Topology,
+        versions::Versions,
+    },
     nginx_config::{InPod, NginxConfig},
 };
 use ngf_probes::{
@@ -311,6 +314,7 @@ fn rendered(case: &Case, given: &Given<'_>, process: &nginx::Process) -> InPod {
         gateway: ObjectRef::new(Kind::Gateway, "default", "gateway"),
         pod: ObjectRef::new(Kind::Pod, "default", DATA_PLANE),
         at: Timestamp::now(),
+        versions: Versions::default(),
         found: NginxConfig::parse(process.configuration().as_bytes(), files.as_bytes()),
     }
 }

@@ -22,6 +22,7 @@ use ngf_core::{
         object::ObjectRef,
         references::references,
         snapshot::{KindState, Lookup, Loss, Lost, Scope, Snapshot, Source},
+        versions::Versions,
     },
     nginx_config::{InPod, NginxConfig},
     overlay::said::{Outcome as Answer, Refusal, Said, Why},
@@ -215,6 +216,9 @@ pub(crate) struct SeenInPod {
     /// Certificates by file: names of those that were minted.
     #[serde(default)]
     pub(crate) files: BTreeMap<String, Vec<String>>,
+    /// Objects that have changed since it was read.
+    #[serde(default)]
+    pub(crate) changed_since: Vec<String>,
     /// Why it could not be read.
     pub(crate) failed: Option<String>,
 }
@@ -329,7 +333,13 @@ impl Scenario {
         for probed in seen(&self.description, &self.snapshot, &minted, self.now)? {
             evidence.record(probed);
         }
-        beyond_probes(&self.description, &minted, self.now, &mut evidence);
+        beyond_probes(
+            &self.description,
+            &minted,
+            self.now,
+            &self.snapshot,
+            &mut evidence,
+        );
         self.evidence = evidence;
         Ok(())
     }
@@ -426,7 +436,7 @@ impl Scenario {
             for probed in seen(&part.description, &snapshot, &minted, now).ok()? {
                 evidence.record(probed);
             }
-            beyond_probes(&part.description, &minted, now, &mut evidence);
+            beyond_probes(&part.description, &minted, now, &snapshot, &mut evidence);
         }
         Some(Self {
             name: format!("{} and {}", a.name, b.name),
@@ -1036,6 +1046,7 @@ fn beyond_probes(
     description: &Description,
     minted: &BTreeMap<String, &Minted>,
     now: Timestamp,
+    snapshot: &Snapshot,
     evidence: &mut Evidence,
 ) {
     let gateway = ObjectRef::new(Kind::Gateway, "default", "gateway");
@@ -1098,9 +1109,23 @@ fn beyond_probes(
             gateway: gateway.clone(),
             pod: ObjectRef::new(Kind::Pod, "default", &seen.pod),
             at: now,
+            versions: match seen.changed_since.as_slice() {
+                [] => Versions::default(),
+                changed => {
+                    Versions::of(snapshot).with_older(changed.iter().map(|name| named(name)))
+                }
+            },
             found: seen.failed.clone().map_or(found, Err),
         });
     }
+}
+
+/// An object by `Kind/namespace/name`.
+fn named(text: &str) -> ObjectRef {
+    let mut parts = text.splitn(3, '/');
+    let mut part = || parts.next().expect("Kind/namespace/name");
+    let kind = Kind::parse(part()).expect("a kind");
+    ObjectRef::new(kind, part(), part())
 }
 
 fn transcript(

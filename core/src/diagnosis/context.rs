@@ -30,7 +30,9 @@ use crate::model::{
     object::{Object, ObjectRef},
     snapshot::{Snapshot, Source},
     topology::{Group, Topology, What, gateway_of, is_ngf_controller},
+    versions::Versions,
 };
+use crate::nginx_config::InPod;
 
 /// What a rule may look at.
 pub struct Context<'a> {
@@ -64,6 +66,8 @@ pub struct Context<'a> {
     pub unfit: Vec<(ObjectRef, &'a Probed)>,
     /// What logs say, joined to the connections that it is about.
     pub logs: Vec<Joined<'a>>,
+    /// The versions of the objects, worked out once.
+    versions: OnceCell<Versions>,
     /// What the pods of each Service mount, worked out once for each that is asked for.
     mounted: RefCell<BTreeMap<ObjectRef, Rc<[Mounted]>>>,
     /// The Secrets that backends with TLS mount, worked out once.
@@ -149,6 +153,7 @@ impl<'a> Context<'a> {
             mounted: RefCell::default(),
             secrets_of_backends: OnceCell::new(),
             selectable: OnceCell::new(),
+            versions: OnceCell::new(),
             differences: BTreeMap::new(),
         };
         (context.probes, context.unfit) = context.current_probes();
@@ -439,6 +444,16 @@ impl<'a> Context<'a> {
     /// people write has no status.
     pub fn is_files(&self) -> bool {
         matches!(self.snapshot.source, Source::Files { .. })
+    }
+
+    /// The first of these objects that has changed since nginx's configuration was read from a pod.
+    pub fn changed_since<'o>(
+        &self,
+        in_pod: &InPod,
+        objects: impl Iterator<Item = &'o ObjectRef>,
+    ) -> Option<&'o ObjectRef> {
+        let now = self.versions.get_or_init(|| Versions::of(self.snapshot));
+        in_pod.versions.first_changed(now, objects)
     }
 
     /// Whether an object is old enough for a controller to have looked at it.

@@ -1,7 +1,7 @@
 //! What a probe shows while NGF has not applied the objects: a probe does what the objects ask for, and nginx
 //! still does what it was configured with. What keeps nginx behind is to be fixed first.
 
-use super::finding::{Finding, Severity};
+use super::finding::{Finding, Severity, Verdict};
 use crate::diagnosis::code::Code;
 use crate::model::{kind::Kind, object::ObjectRef};
 
@@ -14,6 +14,8 @@ pub(super) fn hold(findings: &mut [Finding]) {
     let behind: Vec<Finding> = findings
         .iter()
         .filter(|finding| BEHIND.contains(&finding.code))
+        // A reading that is older than the objects proves nothing.
+        .filter(|finding| finding.code == Code::S8 || finding.verdict == Verdict::Fail)
         // Of several endpoints nginx may ask the one that was probed.
         .filter(|finding| finding.code != Code::D4 || finding.severity == Severity::Error)
         .cloned()

@@ -222,7 +222,8 @@ impl<'a> Index<'a> {
         }
     }
 
-    fn slices(&self, service: &ObjectRef) -> &[&'a Object<EndpointSlice>] {
+    /// The EndpointSlices of a Service.
+    pub fn slices(&self, service: &ObjectRef) -> &[&'a Object<EndpointSlice>] {
         by_name(&self.slices, service)
     }
 }

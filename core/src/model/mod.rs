@@ -22,3 +22,4 @@ pub mod selector;
 pub mod sensitive;
 pub mod snapshot;
 pub mod topology;
+pub mod versions;

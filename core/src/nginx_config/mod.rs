@@ -18,7 +18,7 @@ pub use certificates::{CertificateFile, parse as parse_certificate_files};
 pub use directive::Directive;
 
 use self::syntax::Node;
-use crate::model::object::ObjectRef;
+use crate::model::{object::ObjectRef, versions::Versions};
 
 /// Directives that are kept; each begins with one of these and is shown.
 const KEPT: &[&str] = &["proxy_ssl", "grpc_ssl"];
@@ -34,6 +34,9 @@ pub struct InPod {
     pub pod: ObjectRef,
     /// When.
     pub at: Timestamp,
+    /// The versions that objects had when it was read.
+    #[serde(skip)]
+    pub versions: Versions,
     /// What; or why it could not be read, in a sentence.
     pub found: Result<NginxConfig, String>,
 }

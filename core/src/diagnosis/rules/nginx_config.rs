@@ -10,7 +10,7 @@ use crate::{
         code::Code,
         context::Context,
         evidence::Probed,
-        finding::{Finding, Severity},
+        finding::{Finding, Remedy, Severity},
         ngf::{bundle_file, cluster_ip, directives, key_pair_file},
         plan::{Connection, ProbePlan, ProbeTarget, TrustSource, connections},
         rule::{Need, Rule},
@@ -120,6 +120,12 @@ fn on_disk(
             )
         }
     };
+    if let Some(changed) = context.changed_since(in_pod, file.of.iter().copied().chain([object])) {
+        let title = format!(
+            "Whether the {what} on the disk of {pod} is the one in {object} is not known yet"
+        );
+        return Some(not_known_yet(context, Code::D3, in_pod, changed, title).scope([object, pod]));
+    }
     let subjects: Vec<String> = held.iter().map(|facts| facts.subject.clone()).collect();
     let prints: Vec<String> = prints.into_iter().cloned().collect();
     let failing: Vec<&Probed> = context
@@ -206,6 +212,19 @@ pub(in crate::diagnosis) const D4: Rule = Rule {
                     .collect();
                 // No endpoint gives NGF's socket for 503.
                 if asked == ready {
+                    continue;
+                }
+                let slices = context.index.slices(&connection.service).iter();
+                let objects = [&in_pod.gateway, &connection.service]
+                    .into_iter()
+                    .chain(slices.map(|slice| &slice.reference));
+                if let Some(changed) = context.changed_since(in_pod, objects) {
+                    let title = format!(
+                        "Whether nginx in {} asks the endpoints of {}:{} is not known yet",
+                        in_pod.pod, connection.service, connection.port
+                    );
+                    let finding = not_known_yet(context, Code::D4, in_pod, changed, title);
+                    findings.add(finding.scope([&connection.service, &connection.route]));
                     continue;
                 }
                 let gone: Vec<&String> = asked.difference(&ready).collect();
@@ -343,6 +362,18 @@ pub(in crate::diagnosis) const D5: Rule = Rule {
                     location,
                     differences,
                 } = differing;
+                let policy = connection.tls.as_ref().map(|tls| &tls.policy);
+                let objects = [&in_pod.gateway, &connection.service, &connection.route];
+                let objects = objects.into_iter().chain(policy);
+                if let Some(changed) = context.changed_since(in_pod, objects.clone()) {
+                    let title = format!(
+                        "Whether nginx in {} speaks to {service}:{port} as the objects ask for is not known yet",
+                        in_pod.pod
+                    );
+                    let finding = not_known_yet(context, Code::D5, in_pod, changed, title);
+                    findings.add(finding.scope(objects));
+                    continue;
+                }
                 let fails = fails(context, connection, location);
                 let severity = match fails {
                     Some(_) => Severity::Error,
@@ -623,6 +654,28 @@ pub(in crate::diagnosis) fn of_gateway(
 ) -> Vec<Connection> {
     let target = ProbeTarget::Gateway(gateway.clone());
     connections(context.snapshot, context.index, context.topology, &target).unwrap_or_default()
+}
+
+/// A comparison that proves nothing: the reading is older than one of the objects.
+fn not_known_yet(
+    context: &Context<'_>,
+    code: Code,
+    in_pod: &InPod,
+    changed: &ObjectRef,
+    title: String,
+) -> Finding {
+    let ago = words::span(context.now.as_second() - in_pod.at.as_second());
+    let mut finding = Finding::new(code, Severity::Info, &in_pod.gateway, title)
+        .unknown()
+        .because(format!(
+            "nginx's configuration was read {ago} ago, and {changed} has changed since."
+        ))
+        .scope([changed])
+        .remedy(Remedy::say(
+            "Read nginx's configuration again: only a reading after the change shows whether nginx follows it.",
+        ));
+    finding.marks.clear();
+    finding
 }
 
 fn read_at(context: &Context<'_>, in_pod: &InPod) -> String {

@@ -27,12 +27,12 @@ use crate::{
         fault::Fault,
         finding::{Finding, Mark, Severity},
         joined::Joined,
-        plan::ProbePlan,
+        plan::{ProbePlan, TrustSource},
         rules::nginx_config::tls_since,
         words,
     },
     logs::{Counted, PodLog, Role, What},
-    model::object::ObjectRef,
+    model::{kind::Kind, object::ObjectRef},
 };
 use ngf_text::host_and_port;
 
@@ -93,12 +93,19 @@ pub(super) fn said(context: &Context<'_>, findings: &mut Findings, connection: &
             });
         }
     }
-    for ((gateway, service, _), mut said) in groups {
+    for ((gateway, service, port), mut said) in groups {
         said.retain(|said| !is_of_older_file(context, findings, connection, said));
         if said.is_empty() {
             continue;
         }
-        if let Some(finding) = findings.about(connection.code, &[gateway, service]) {
+        let is_of_it = |finding: &Finding| {
+            let has = |object: &ObjectRef| finding.objects().any(|known| known == object);
+            finding.code == connection.code
+                && has(gateway)
+                && has(service)
+                && is_of_endpoints(context, finding, service, port, &said)
+        };
+        if let Some(finding) = findings.find_mut(is_of_it) {
             *finding = with_lines(context, finding.clone(), &said);
             let is_of_now =
                 |said: &Said<'_, '_>| !matches!(said.age(context), Age::BeforeReload(_));
@@ -109,6 +116,37 @@ pub(super) fn said(context: &Context<'_>, findings: &mut Findings, connection: &
     }
 }
 
+/// Whether a finding is about a Service's port, or, where it is about one data-plane pod, about the pod of the lines.
+fn is_of_endpoints(
+    context: &Context<'_>,
+    finding: &Finding,
+    service: &ObjectRef,
+    port: u16,
+    said: &[Said<'_, '_>],
+) -> bool {
+    let ports: Vec<bool> = finding
+        .marks
+        .iter()
+        .filter_map(|mark| match mark {
+            Mark::Endpoint {
+                service: of,
+                port: number,
+                ..
+            } => Some(of == service && *number == port),
+            _ => None,
+        })
+        .collect();
+    let mut pods = finding.objects().filter(|object| object.kind == Kind::Pod);
+    let pod = pods.next();
+    ports.contains(&true)
+        || ports.is_empty()
+            && (pod.is_none() || said.iter().all(|said| said.data_plane_pod(context) == pod))
+}
+
+/// Verify codes that another CA than the right one gives: no path to a root that is trusted, a signature that does
+/// not fit, a root that is none.
+const OF_THE_CA: [i32; 6] = [2, 7, 18, 19, 20, 21];
+
 /// Whether a line comes of an older CA or client certificate on the disk of one data-plane pod (NGF-D3): it proves
 /// nothing of what the objects hold and of what the backend presents, and is shown there.
 fn is_of_older_file(
@@ -118,9 +156,21 @@ fn is_of_older_file(
     said: &Said<'_, '_>,
 ) -> bool {
     let counted = said.joined.counted;
-    let what = match said.case.fault {
-        Fault::Verify { .. } => "The CA ",
-        _ if connection.refuses_client_certificate => "The client certificate ",
+    let tls = said.plan.tls.as_ref();
+    let (what, object) = match &said.case.fault {
+        // Dates, purposes and names of the backend's certificate are not the CA's.
+        Fault::Verify {
+            code: Some(code), ..
+        } if OF_THE_CA.contains(code) => match tls.map(|tls| &tls.trust) {
+            Some(TrustSource::Object { object, .. }) => ("The CA ", object),
+            _ => return false,
+        },
+        _ if connection.refuses_client_certificate => {
+            match tls.and_then(|tls| tls.client_certificate.as_ref()) {
+                Some(secret) => ("The client certificate ", secret),
+                None => return false,
+            }
+        }
         _ => return false,
     };
     let Some(pod) = said.data_plane_pod(context) else {
@@ -133,6 +183,7 @@ fn is_of_older_file(
             && finding.title.starts_with(what)
             && has(pod)
             && has(&plan.service)
+            && has(object)
     };
     let Some(known) = findings.find_mut(is_it) else {
         return false;
