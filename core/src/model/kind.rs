@@ -1,47 +1,7 @@
 //! The kinds of object that the tool reads: one list, from which discovery, watching, file reading
 //! and access review derive.
 
-/// A kind that the tool knows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[allow(missing_docs)] // the names are Kubernetes' own, and KINDS says the rest
-pub enum Kind {
-    GatewayClass,
-    Gateway,
-    ListenerSet,
-    HTTPRoute,
-    GRPCRoute,
-    TLSRoute,
-    TCPRoute,
-    UDPRoute,
-    BackendTLSPolicy,
-    ReferenceGrant,
-    Service,
-    EndpointSlice,
-    Pod,
-    Deployment,
-    DaemonSet,
-    NetworkPolicy,
-    NginxProxy,
-    NginxGateway,
-    ClientSettingsPolicy,
-    ObservabilityPolicy,
-    ProxySettingsPolicy,
-    UpstreamSettingsPolicy,
-    SnippetsFilter,
-    SnippetsPolicy,
-    AuthenticationFilter,
-    RateLimitPolicy,
-    WAFPolicy,
-    PayloadProcessor,
-    ExternalLoadBalancer,
-    ClusterIssuer,
-    Issuer,
-    Certificate,
-    CertificateRequest,
-    Secret,
-    ConfigMap,
-    Event,
-}
+use super::table::TableName;
 
 /// How objects of a kind are read from a cluster.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,72 +33,97 @@ pub struct KindInfo {
     pub namespaced: bool,
     /// How it is read.
     pub reading: Reading,
+    /// What holds its objects.
+    pub table: TableName,
 }
 
 const GATEWAY_API: &str = "gateway.networking.k8s.io";
 const NGF: &str = "gateway.nginx.org";
 const CERT_MANAGER: &str = "cert-manager.io";
 
-macro_rules! kind {
-    ($kind:ident, $group:expr, $versions:expr, $plural:literal, $short:expr, $namespaced:literal, $reading:ident) => {
-        KindInfo {
+macro_rules! kinds {
+    ($($kind:ident in $table:ident: $group:expr, $versions:expr, $plural:literal, $short:expr, $scope:ident, $reading:ident;)*) => {
+        /// A kind that the tool knows.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[allow(missing_docs)] // the names are Kubernetes' own, and KINDS says the rest
+        pub enum Kind {
+            $($kind,)*
+        }
+
+        /// Every kind that the tool reads, in the order of [`Kind`].
+        pub static KINDS: &[KindInfo] = &[$(KindInfo {
             kind: Kind::$kind,
             name: stringify!($kind),
             group: $group,
-            versions: $versions,
+            versions: &$versions,
             plural: $plural,
-            short: $short,
-            namespaced: $namespaced,
+            short: &$short,
+            namespaced: namespaced!($scope),
             reading: Reading::$reading,
-        }
+            table: TableName::$table,
+        }),*];
     };
 }
 
-/// Every kind that the tool reads, in the order of [`Kind`].
-#[rustfmt::skip]
-pub static KINDS: &[KindInfo] = &[
-    kind!(GatewayClass, GATEWAY_API, &["v1", "v1beta1"], "gatewayclasses", &["gc"], false, Watched),
-    kind!(Gateway, GATEWAY_API, &["v1", "v1beta1"], "gateways", &["gtw"], true, Watched),
-    kind!(ListenerSet, GATEWAY_API, &["v1", "v1alpha1"], "listenersets", &["lset"], true, Watched),
-    kind!(HTTPRoute, GATEWAY_API, &["v1", "v1beta1"], "httproutes", &[], true, Watched),
-    kind!(GRPCRoute, GATEWAY_API, &["v1", "v1alpha2"], "grpcroutes", &[], true, Watched),
-    kind!(TLSRoute, GATEWAY_API, &["v1", "v1alpha3", "v1alpha2"], "tlsroutes", &[], true, Watched),
-    kind!(TCPRoute, GATEWAY_API, &["v1", "v1alpha2"], "tcproutes", &[], true, Watched),
-    kind!(UDPRoute, GATEWAY_API, &["v1", "v1alpha2"], "udproutes", &[], true, Watched),
-    kind!(BackendTLSPolicy, GATEWAY_API, &["v1", "v1alpha3"], "backendtlspolicies", &["btlspolicy"], true, Watched),
-    kind!(ReferenceGrant, GATEWAY_API, &["v1", "v1beta1"], "referencegrants", &["refgrant"], true, Watched),
-    kind!(Service, "", &["v1"], "services", &["svc"], true, Watched),
-    kind!(EndpointSlice, "discovery.k8s.io", &["v1"], "endpointslices", &[], true, Watched),
-    kind!(Pod, "", &["v1"], "pods", &["po"], true, Watched),
-    kind!(Deployment, "apps", &["v1"], "deployments", &["deploy"], true, Watched),
-    kind!(DaemonSet, "apps", &["v1"], "daemonsets", &["ds"], true, Watched),
-    kind!(NetworkPolicy, "networking.k8s.io", &["v1"], "networkpolicies", &["netpol"], true, Watched),
-    kind!(NginxProxy, NGF, &["v1alpha2", "v1alpha1"], "nginxproxies", &[], true, Watched),
-    kind!(NginxGateway, NGF, &["v1alpha1"], "nginxgateways", &[], true, Watched),
-    kind!(ClientSettingsPolicy, NGF, &["v1alpha1"], "clientsettingspolicies", &[], true, Watched),
-    kind!(ObservabilityPolicy, NGF, &["v1alpha2", "v1alpha1"], "observabilitypolicies", &[], true, Watched),
-    kind!(ProxySettingsPolicy, NGF, &["v1alpha1"], "proxysettingspolicies", &[], true, Watched),
-    kind!(UpstreamSettingsPolicy, NGF, &["v1alpha1"], "upstreamsettingspolicies", &[], true, Watched),
-    kind!(SnippetsFilter, NGF, &["v1alpha1"], "snippetsfilters", &[], true, Watched),
-    kind!(SnippetsPolicy, NGF, &["v1alpha1"], "snippetspolicies", &[], true, Watched),
-    kind!(AuthenticationFilter, NGF, &["v1alpha1"], "authenticationfilters", &[], true, Watched),
-    kind!(RateLimitPolicy, NGF, &["v1alpha1"], "ratelimitpolicies", &[], true, Watched),
-    kind!(WAFPolicy, NGF, &["v1alpha1"], "wafpolicies", &[], true, Watched),
-    kind!(PayloadProcessor, NGF, &["v1alpha1"], "payloadprocessors", &[], true, Watched),
-    kind!(ExternalLoadBalancer, NGF, &["v1alpha1"], "externalloadbalancers", &[], true, Watched),
-    kind!(ClusterIssuer, CERT_MANAGER, &["v1"], "clusterissuers", &["ciss"], false, Watched),
-    kind!(Issuer, CERT_MANAGER, &["v1"], "issuers", &["iss"], true, Watched),
-    kind!(Certificate, CERT_MANAGER, &["v1"], "certificates", &["cert", "certs"], true, Watched),
-    kind!(CertificateRequest, CERT_MANAGER, &["v1"], "certificaterequests", &["cr", "crs"], true, Watched),
-    kind!(Secret, "", &["v1"], "secrets", &[], true, ByName),
-    kind!(ConfigMap, "", &["v1"], "configmaps", &["cm"], true, ByName),
-    kind!(Event, "", &["v1"], "events", &["ev"], true, Recent),
-];
+macro_rules! namespaced {
+    (namespaced) => {
+        true
+    };
+    (cluster) => {
+        false
+    };
+}
+
+// The one list of kinds. Each stands in the table of the snapshot that holds what its decoder makes of it:
+// `for_every_table!` lists these.
+kinds! {
+    GatewayClass in GatewayClass: GATEWAY_API, ["v1", "v1beta1"], "gatewayclasses", ["gc"], cluster, Watched;
+    Gateway in Gateway: GATEWAY_API, ["v1", "v1beta1"], "gateways", ["gtw"], namespaced, Watched;
+    ListenerSet in ListenerSet: GATEWAY_API, ["v1", "v1alpha1"], "listenersets", ["lset"], namespaced, Watched;
+    HTTPRoute in Route: GATEWAY_API, ["v1", "v1beta1"], "httproutes", [], namespaced, Watched;
+    GRPCRoute in Route: GATEWAY_API, ["v1", "v1alpha2"], "grpcroutes", [], namespaced, Watched;
+    TLSRoute in Route: GATEWAY_API, ["v1", "v1alpha3", "v1alpha2"], "tlsroutes", [], namespaced, Watched;
+    TCPRoute in Route: GATEWAY_API, ["v1", "v1alpha2"], "tcproutes", [], namespaced, Watched;
+    UDPRoute in Route: GATEWAY_API, ["v1", "v1alpha2"], "udproutes", [], namespaced, Watched;
+    BackendTLSPolicy in BackendTLSPolicy: GATEWAY_API, ["v1", "v1alpha3"], "backendtlspolicies", ["btlspolicy"], namespaced, Watched;
+    ReferenceGrant in ReferenceGrant: GATEWAY_API, ["v1", "v1beta1"], "referencegrants", ["refgrant"], namespaced, Watched;
+    Service in Service: "", ["v1"], "services", ["svc"], namespaced, Watched;
+    EndpointSlice in EndpointSlice: "discovery.k8s.io", ["v1"], "endpointslices", [], namespaced, Watched;
+    Pod in Pod: "", ["v1"], "pods", ["po"], namespaced, Watched;
+    Deployment in Workload: "apps", ["v1"], "deployments", ["deploy"], namespaced, Watched;
+    DaemonSet in Workload: "apps", ["v1"], "daemonsets", ["ds"], namespaced, Watched;
+    NetworkPolicy in NetworkPolicy: "networking.k8s.io", ["v1"], "networkpolicies", ["netpol"], namespaced, Watched;
+    NginxProxy in Ngf: NGF, ["v1alpha2", "v1alpha1"], "nginxproxies", [], namespaced, Watched;
+    NginxGateway in Ngf: NGF, ["v1alpha1"], "nginxgateways", [], namespaced, Watched;
+    ClientSettingsPolicy in Ngf: NGF, ["v1alpha1"], "clientsettingspolicies", [], namespaced, Watched;
+    ObservabilityPolicy in Ngf: NGF, ["v1alpha2", "v1alpha1"], "observabilitypolicies", [], namespaced, Watched;
+    ProxySettingsPolicy in Ngf: NGF, ["v1alpha1"], "proxysettingspolicies", [], namespaced, Watched;
+    UpstreamSettingsPolicy in Ngf: NGF, ["v1alpha1"], "upstreamsettingspolicies", [], namespaced, Watched;
+    SnippetsFilter in Ngf: NGF, ["v1alpha1"], "snippetsfilters", [], namespaced, Watched;
+    SnippetsPolicy in Ngf: NGF, ["v1alpha1"], "snippetspolicies", [], namespaced, Watched;
+    AuthenticationFilter in Ngf: NGF, ["v1alpha1"], "authenticationfilters", [], namespaced, Watched;
+    RateLimitPolicy in Ngf: NGF, ["v1alpha1"], "ratelimitpolicies", [], namespaced, Watched;
+    WAFPolicy in Ngf: NGF, ["v1alpha1"], "wafpolicies", [], namespaced, Watched;
+    PayloadProcessor in Ngf: NGF, ["v1alpha1"], "payloadprocessors", [], namespaced, Watched;
+    ExternalLoadBalancer in Ngf: NGF, ["v1alpha1"], "externalloadbalancers", [], namespaced, Watched;
+    ClusterIssuer in Issuer: CERT_MANAGER, ["v1"], "clusterissuers", ["ciss"], cluster, Watched;
+    Issuer in Issuer: CERT_MANAGER, ["v1"], "issuers", ["iss"], namespaced, Watched;
+    Certificate in Certificate: CERT_MANAGER, ["v1"], "certificates", ["cert", "certs"], namespaced, Watched;
+    CertificateRequest in CertificateRequest: CERT_MANAGER, ["v1"], "certificaterequests", ["cr", "crs"], namespaced, Watched;
+    Secret in Secret: "", ["v1"], "secrets", [], namespaced, ByName;
+    ConfigMap in ConfigMap: "", ["v1"], "configmaps", ["cm"], namespaced, ByName;
+    Event in Event: "", ["v1"], "events", ["ev"], namespaced, Recent;
+}
 
 impl Kind {
     /// What is known of this kind.
     pub fn info(self) -> &'static KindInfo {
         &KINDS[self as usize]
+    }
+
+    /// What holds its objects.
+    pub fn table(self) -> TableName {
+        self.info().table
     }
 
     /// `kind` as manifests write it.

@@ -21,5 +21,6 @@ pub mod rights;
 pub mod selector;
 pub mod sensitive;
 pub mod snapshot;
+pub mod table;
 pub mod topology;
 pub mod versions;

@@ -17,11 +17,14 @@ use super::{
     network::NetworkPolicy,
     object::{Note, Object, ObjectRef},
     raw::Raw,
+    table::for_every_table,
 };
 
 /// The objects of some kinds, by name.
 pub type Table<T> = BTreeMap<ObjectRef, Arc<Object<T>>>;
 
+macro_rules! snapshot {
+    ($($(#[$doc:meta])* $variant:ident => $field:ident: $spec:ident;)*) => {
 /// Everything that is known of the cluster at one moment.
 #[derive(Debug, Clone)]
 pub struct Snapshot {
@@ -38,36 +41,7 @@ pub struct Snapshot {
     pub narrowed: BTreeMap<Kind, String>,
     /// Secrets and ConfigMaps that the user may not read; their [`Lookup`] says it in the API server's words.
     pub denied: BTreeSet<ObjectRef>,
-    /// GatewayClasses.
-    pub gateway_classes: Table<GatewayClass>,
-    /// Gateways.
-    pub gateways: Table<Gateway>,
-    /// ListenerSets.
-    pub listener_sets: Table<ListenerSet>,
-    /// Routes of all five kinds.
-    pub routes: Table<Route>,
-    /// BackendTLSPolicies.
-    pub policies: Table<BackendTLSPolicy>,
-    /// ReferenceGrants.
-    pub grants: Table<ReferenceGrant>,
-    /// Services.
-    pub services: Table<Service>,
-    /// EndpointSlices.
-    pub endpoint_slices: Table<EndpointSlice>,
-    /// Pods.
-    pub pods: Table<Pod>,
-    /// Deployments and DaemonSets.
-    pub workloads: Table<Workload>,
-    /// NetworkPolicies.
-    pub network_policies: Table<NetworkPolicy>,
-    /// NginxProxy and NGF's other kinds.
-    pub ngf: Table<NgfResource>,
-    /// ClusterIssuers and Issuers.
-    pub issuers: Table<Issuer>,
-    /// cert-manager's Certificates.
-    pub certificates: Table<Certificate>,
-    /// CertificateRequests.
-    pub certificate_requests: Table<CertificateRequest>,
+    $($(#[$doc])* pub $field: Table<$spec>,)*
     /// Events about objects above, the newest first.
     pub events: Vec<Arc<Object<Event>>>,
     /// Secrets that something refers to.
@@ -99,6 +73,10 @@ pub struct Place {
     /// The line on which its document begins, from 1.
     pub line: usize,
 }
+    };
+}
+
+for_every_table!(snapshot);
 
 /// Where a snapshot comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -23,6 +23,7 @@ use super::{
     object::{Meta, Note, NoteKind, Object, ObjectRef},
     raw::Raw,
     snapshot::Problem,
+    table::{TableName, for_every_table},
 };
 use reader::{Field, Reader};
 
@@ -46,55 +47,33 @@ pub use weight::Weight;
 /// Bytes of a name (RFC 1123).
 pub const MAX_NAME: usize = 253;
 
-/// An object of some kind, read.
-#[derive(Debug, Clone)]
-#[allow(missing_docs)] // the names are the kinds' own
-pub enum Decoded {
-    GatewayClass(Object<GatewayClass>),
-    Gateway(Object<Gateway>),
-    ListenerSet(Object<ListenerSet>),
-    Route(Object<Route>),
-    BackendTLSPolicy(Object<BackendTLSPolicy>),
-    ReferenceGrant(Object<ReferenceGrant>),
-    Service(Object<Service>),
-    EndpointSlice(Object<EndpointSlice>),
-    Pod(Object<Pod>),
-    Workload(Object<Workload>),
-    NetworkPolicy(Object<NetworkPolicy>),
-    Ngf(Object<NgfResource>),
-    Issuer(Object<Issuer>),
-    Certificate(Object<Certificate>),
-    CertificateRequest(Object<CertificateRequest>),
-    Event(Object<Event>),
-    Secret(Object<SecretFacts>),
-    ConfigMap(Object<ConfigMapFacts>),
+macro_rules! decoded {
+    ($($(#[$doc:meta])* $variant:ident => $field:ident: $spec:ident;)*) => {
+        /// An object of some kind, read.
+        #[derive(Debug, Clone)]
+        #[allow(missing_docs)] // the names are the kinds' own
+        pub enum Decoded {
+            $($variant(Object<$spec>),)*
+            Event(Object<Event>),
+            Secret(Object<SecretFacts>),
+            ConfigMap(Object<ConfigMapFacts>),
+        }
+
+        impl Decoded {
+            /// Which object it is.
+            pub fn reference(&self) -> &ObjectRef {
+                match self {
+                    $(Self::$variant(object) => &object.reference,)*
+                    Self::Event(object) => &object.reference,
+                    Self::Secret(object) => &object.reference,
+                    Self::ConfigMap(object) => &object.reference,
+                }
+            }
+        }
+    };
 }
 
-impl Decoded {
-    /// Which object it is.
-    pub fn reference(&self) -> &ObjectRef {
-        match self {
-            Self::GatewayClass(object) => &object.reference,
-            Self::Gateway(object) => &object.reference,
-            Self::ListenerSet(object) => &object.reference,
-            Self::Route(object) => &object.reference,
-            Self::BackendTLSPolicy(object) => &object.reference,
-            Self::ReferenceGrant(object) => &object.reference,
-            Self::Service(object) => &object.reference,
-            Self::EndpointSlice(object) => &object.reference,
-            Self::Pod(object) => &object.reference,
-            Self::Workload(object) => &object.reference,
-            Self::NetworkPolicy(object) => &object.reference,
-            Self::Ngf(object) => &object.reference,
-            Self::Issuer(object) => &object.reference,
-            Self::Certificate(object) => &object.reference,
-            Self::CertificateRequest(object) => &object.reference,
-            Self::Event(object) => &object.reference,
-            Self::Secret(object) => &object.reference,
-            Self::ConfigMap(object) => &object.reference,
-        }
-    }
-}
+for_every_table!(decoded);
 
 /// Reads an object of a known kind. `default_namespace` is the namespace of an object that names
 /// none, as `kubectl apply -n` has it; objects from an API server always name theirs.
@@ -145,43 +124,29 @@ pub fn object(
             Decoded::$variant(finish(reference, meta, &value, notes, spec))
         }};
     }
-    Ok(match kind {
-        Kind::GatewayClass => decoded!(GatewayClass, gateway::gateway_class(root)),
-        Kind::Gateway => decoded!(Gateway, gateway::gateway(root)),
-        Kind::ListenerSet => decoded!(ListenerSet, gateway::listener_set(root)),
-        Kind::HTTPRoute | Kind::GRPCRoute | Kind::TLSRoute | Kind::TCPRoute | Kind::UDPRoute => {
-            decoded!(Route, route::route(kind, root))
-        }
-        Kind::BackendTLSPolicy => decoded!(BackendTLSPolicy, policy::backend_tls_policy(root)),
-        Kind::ReferenceGrant => decoded!(ReferenceGrant, policy::reference_grant(root)),
-        Kind::Service => decoded!(Service, core::service(root)),
-        Kind::EndpointSlice => {
+    Ok(match kind.table() {
+        TableName::GatewayClass => decoded!(GatewayClass, gateway::gateway_class(root)),
+        TableName::Gateway => decoded!(Gateway, gateway::gateway(root)),
+        TableName::ListenerSet => decoded!(ListenerSet, gateway::listener_set(root)),
+        TableName::Route => decoded!(Route, route::route(kind, root)),
+        TableName::BackendTLSPolicy => decoded!(BackendTLSPolicy, policy::backend_tls_policy(root)),
+        TableName::ReferenceGrant => decoded!(ReferenceGrant, policy::reference_grant(root)),
+        TableName::Service => decoded!(Service, core::service(root)),
+        TableName::EndpointSlice => {
             decoded!(EndpointSlice, core::endpoint_slice(root, &reference, &meta))
         }
-        Kind::Pod => decoded!(Pod, core::pod(root, &reference)),
-        Kind::Deployment | Kind::DaemonSet => {
-            decoded!(Workload, core::workload(kind, root, &reference))
+        TableName::Pod => decoded!(Pod, core::pod(root, &reference)),
+        TableName::Workload => decoded!(Workload, core::workload(kind, root, &reference)),
+        TableName::NetworkPolicy => decoded!(NetworkPolicy, network::network_policy(root)),
+        TableName::Ngf => decoded!(Ngf, policy::ngf_resource(root)),
+        TableName::Issuer => decoded!(Issuer, cert_manager::issuer(root)),
+        TableName::Certificate => decoded!(Certificate, cert_manager::certificate(root)),
+        TableName::CertificateRequest => {
+            decoded!(CertificateRequest, cert_manager::request(root))
         }
-        Kind::NetworkPolicy => decoded!(NetworkPolicy, network::network_policy(root)),
-        Kind::NginxProxy
-        | Kind::NginxGateway
-        | Kind::ClientSettingsPolicy
-        | Kind::ObservabilityPolicy
-        | Kind::ProxySettingsPolicy
-        | Kind::UpstreamSettingsPolicy
-        | Kind::SnippetsFilter
-        | Kind::SnippetsPolicy
-        | Kind::AuthenticationFilter
-        | Kind::RateLimitPolicy
-        | Kind::WAFPolicy
-        | Kind::PayloadProcessor
-        | Kind::ExternalLoadBalancer => decoded!(Ngf, policy::ngf_resource(root)),
-        Kind::ClusterIssuer | Kind::Issuer => decoded!(Issuer, cert_manager::issuer(root)),
-        Kind::Certificate => decoded!(Certificate, cert_manager::certificate(root)),
-        Kind::CertificateRequest => decoded!(CertificateRequest, cert_manager::request(root)),
-        Kind::Event => decoded!(Event, core::event(root)),
-        Kind::Secret => decoded!(Secret, noted(root, secret.unwrap_or_default())),
-        Kind::ConfigMap => decoded!(ConfigMap, noted(root, config_map.unwrap_or_default())),
+        TableName::Event => decoded!(Event, core::event(root)),
+        TableName::Secret => decoded!(Secret, noted(root, secret.unwrap_or_default())),
+        TableName::ConfigMap => decoded!(ConfigMap, noted(root, config_map.unwrap_or_default())),
     })
 }
 
