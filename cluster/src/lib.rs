@@ -81,6 +81,7 @@ pub mod prober;
 mod pulse;
 mod read;
 mod renew;
+pub mod reports;
 mod request;
 mod room;
 mod socks;

@@ -18,6 +18,7 @@ use super::{
     output,
 };
 use crate::report::clean;
+use ngf_cluster::prober::survey::Extent;
 use ngf_core::{
     bundle::{self, MAX_BYTES, Opened},
     diagnosis::words::count,
@@ -36,6 +37,7 @@ pub(super) async fn run(input: &InputArgs, args: &BundleArgs) -> Result<u8, CliE
         logs: !args.no_logs,
         data_plane: !args.no_data_plane,
         within: args.timeout,
+        extent: Extent::Sample,
     };
     let (evidence, missing) = measured(&cluster, &snapshot, &[], parts).await;
     for why in missing {

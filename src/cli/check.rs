@@ -16,6 +16,7 @@ use crate::{
     files,
     report::{self, Format, text::Style},
 };
+use ngf_cluster::{Cluster, prober::survey::Extent};
 use ngf_core::{
     diagnosis::{
         Diagnosis, Evidence,
@@ -33,24 +34,90 @@ use ngf_core::{
     },
 };
 
+/// What a check found.
+pub(super) struct Examined {
+    pub(super) snapshot: Arc<Snapshot>,
+    pub(super) evidence: Evidence,
+    pub(super) diagnosis: Diagnosis,
+    /// Why the objects could not be read, where none could.
+    pub(super) unread: Vec<String>,
+    /// When it was so.
+    pub(super) at: Timestamp,
+    /// The cluster, where it was one.
+    pub(super) cluster: Option<Cluster>,
+}
+
 /// Runs it.
 pub(super) async fn run(input: &InputArgs, args: &CheckArgs) -> Result<u8, CliError> {
-    let now = Timestamp::now();
     // What is wrong with the words alone needs no cluster.
     target::joined(&args.targets)?;
     let filter = filter(args)?;
+    let is_live = input.files.is_empty() && input.bundle.is_none();
+    if !is_live && (args.listen.is_some() || args.store.is_some()) {
+        return Err("--listen and --store are for a cluster, not for files".into());
+    }
     if args.over {
         if input.files.is_empty() || input.bundle.is_some() {
             return Err("--over lays manifests over the cluster: name them with -f".into());
         }
-        return super::overlay::run(input, args, &filter, now).await;
+        return super::overlay::run(input, args, &filter, Timestamp::now()).await;
     }
-    let mut now = now;
+    if let Some(address) = &args.listen {
+        let check = async || metrics(input, args, &filter).await;
+        return super::listen::serve(address, args.every, check).await;
+    }
+    if args.store.is_some() && input.read_only {
+        return Err(
+            "--read-only writes nothing, and --store writes a ConfigMap: leave out one".into(),
+        );
+    }
+    let examined = examine(input, args, &filter).await?;
+    let text = printed(&examined, args)?;
+    output::print(&text)?;
+    tell_problems(&examined.snapshot);
+    if let (Some(store), Some(cluster)) = (&args.store, &examined.cluster) {
+        let namespace = store.namespace.as_deref().unwrap_or(cluster.namespace());
+        let stored = ngf_cluster::reports::store(cluster, namespace, &store.name, &text).await?;
+        output::say(&format!("Stored the report in {stored}."));
+    }
+    status(&examined, input, args)
+}
+
+/// One check as metrics. A check that fails is one, too.
+async fn metrics(input: &InputArgs, args: &CheckArgs, filter: &Filter) -> String {
+    let began = std::time::Instant::now();
+    let examined = examine(input, args, filter).await;
+    let seconds = began.elapsed().as_secs_f64();
+    let text = match &examined {
+        Ok(found) => report::openmetrics::render(report::openmetrics::Checked {
+            diagnosis: &found.diagnosis,
+            evidence: &found.evidence,
+            timeline: &Timeline::of(&found.snapshot, &found.evidence, found.at, found.at),
+            ended: found.at,
+            seconds,
+            is_complete: found.unread.is_empty(),
+        }),
+        Err(why) => {
+            output::say(&format!("The check failed: {why}"));
+            report::openmetrics::render_failed(Timestamp::now(), seconds)
+        }
+    };
+    text.unwrap_or_default()
+}
+
+/// Reads, measures and diagnoses.
+async fn examine(
+    input: &InputArgs,
+    args: &CheckArgs,
+    filter: &Filter,
+) -> Result<Examined, CliError> {
+    let mut at = Timestamp::now();
+    let mut reached = None;
     let (snapshot, targets, evidence) = if let Some(path) = &input.bundle {
         let opened = super::bundle::open(path)?;
         let snapshot = Arc::new(opened.snapshot);
         let targets = targets_of(args, &snapshot, "default")?;
-        now = opened.at;
+        at = opened.at;
         (snapshot, targets, opened.evidence)
     } else if input.files.is_empty() {
         if args.logs.as_ref().is_some_and(|files| !files.is_empty()) {
@@ -60,15 +127,22 @@ pub(super) async fn run(input: &InputArgs, args: &CheckArgs) -> Result<u8, CliEr
         let snapshot = Arc::new(cluster.snapshot(cluster.left_of(args.timeout)).await);
         let targets = targets_of(args, &snapshot, cluster.namespace())?;
         let parts = Parts {
-            probes: !args.no_probe,
+            // No target at all means every path; a part of a sweep may have none.
+            probes: !args.no_probe && (args.shard.is_none() || !targets.is_empty()),
             logs: !args.no_logs,
             data_plane: !args.no_data_plane,
             within: args.timeout,
+            extent: if args.all_endpoints {
+                Extent::AllEndpoints
+            } else {
+                Extent::Sample
+            },
         };
         let (evidence, missing) = measured(&cluster, &snapshot, &targets, parts).await;
         for why in missing {
             output::say(&why);
         }
+        reached = Some(cluster);
         (snapshot, targets, evidence)
     } else {
         let snapshot = Arc::new(read(input, args.timeout).await?);
@@ -77,41 +151,63 @@ pub(super) async fn run(input: &InputArgs, args: &CheckArgs) -> Result<u8, CliEr
         let evidence = from_files(&snapshot, args.logs.as_deref())?;
         (snapshot, targets, evidence)
     };
-    // What was measured is newer than the moment at which the command began.
-    let now = if input.bundle.is_some() {
-        now
-    } else {
-        now.max(Timestamp::now())
-    };
-    let mut diagnosis = Diagnosis::of(&snapshot, &evidence, now);
-    if !targets.is_empty() {
+    if input.bundle.is_none() {
+        // What was measured is newer than the moment at which the command began.
+        at = at.max(Timestamp::now());
+    }
+    let mut diagnosis = Diagnosis::of(&snapshot, &evidence, at);
+    if !targets.is_empty() || args.shard.is_some() {
         diagnosis = diagnosis.limited_to_all(&pairs(&targets));
     }
-    add_expiring(&mut diagnosis, &snapshot, args.within, now)?;
-    diagnosis = diagnosis.filtered_by(&filter, &snapshot, now);
-    let is_unreadable = nothing_could_be_read(&snapshot);
-    let unread = if is_unreadable {
+    add_expiring(&mut diagnosis, &snapshot, args.within, at)?;
+    diagnosis = diagnosis.filtered_by(filter, &snapshot, at);
+    let unread = if nothing_could_be_read(&snapshot) {
         unread(&snapshot)
     } else {
         Vec::new()
     };
-    let sources = report::source::Sources::of(&diagnosis, &snapshot, files::excerpt);
-    let text = if args.output == Format::Html {
-        let timeline = Timeline::of(&snapshot, &evidence, now, now);
-        report::html::check(&diagnosis, &timeline, &unread, now)
-    } else {
-        render(&diagnosis, &args.output, fail_on(args), &unread, &sources)?
-    };
-    output::print(&text)?;
-    tell_problems(&snapshot);
-    if is_unreadable {
+    Ok(Examined {
+        snapshot,
+        evidence,
+        diagnosis,
+        unread,
+        at,
+        cluster: reached,
+    })
+}
+
+/// The report in the format that was asked for.
+fn printed(found: &Examined, args: &CheckArgs) -> Result<String, CliError> {
+    let (snapshot, diagnosis) = (&found.snapshot, &found.diagnosis);
+    if args.output == Format::Html {
+        let timeline = Timeline::of(snapshot, &found.evidence, found.at, found.at);
+        return Ok(report::html::check(
+            diagnosis,
+            &timeline,
+            &found.unread,
+            found.at,
+        ));
+    }
+    let sources = report::source::Sources::of(diagnosis, snapshot, files::excerpt);
+    render(
+        diagnosis,
+        &args.output,
+        fail_on(args),
+        &found.unread,
+        &sources,
+    )
+}
+
+/// The exit status.
+fn status(found: &Examined, input: &InputArgs, args: &CheckArgs) -> Result<u8, CliError> {
+    if nothing_could_be_read(&found.snapshot) {
         return Ok(EXIT_COULD_NOT);
     }
-    if fail_on(args).exit_code(&diagnosis) != 0 {
+    if fail_on(args).exit_code(&found.diagnosis) != 0 {
         return Ok(EXIT_FOUND);
     }
     let was_to_test = input.files.is_empty() && !args.no_probe;
-    if was_to_test && fail_on(args).misses_tests(&diagnosis) {
+    if was_to_test && fail_on(args).misses_tests(&found.diagnosis) {
         output::say(
             "Exit status 1: some paths could not be tested. --no-probe checks without handshakes.",
         );
@@ -127,7 +223,11 @@ fn targets_of(
     namespace: &str,
 ) -> Result<Vec<Target>, CliError> {
     let (words, selector) = (&args.targets, args.selector.as_ref());
-    Ok(target::targets(words, selector, snapshot, namespace)?)
+    let targets = target::targets(words, selector, snapshot, namespace)?;
+    Ok(match args.shard {
+        None => targets,
+        Some(shard) => target::part_of(targets, snapshot, shard),
+    })
 }
 
 fn pairs(targets: &[Target]) -> Vec<(ObjectRef, Option<u16>)> {

@@ -14,7 +14,7 @@ use ngf_cluster::{
     Cluster,
     prober::{
         Prober, ProberOptions,
-        survey::{self, Tested},
+        survey::{self, Extent, Tested},
     },
     transport::{Transports, Via},
 };
@@ -44,6 +44,8 @@ pub(super) struct Parts {
     pub(super) data_plane: bool,
     /// How long reading may take, and how long the handshakes may take.
     pub(super) within: Duration,
+    /// How much of each path is tested.
+    pub(super) extent: Extent,
 }
 
 /// What logs report, what the data plane is really using, and what handshakes show, as far as `parts` and the
@@ -89,7 +91,7 @@ pub(super) async fn measured(
         evidence.record_nginx_config(in_pod);
     }
     if parts.probes {
-        missing.extend(probe(cluster, snapshot, targets, parts.within, &mut evidence).await);
+        missing.extend(probe(cluster, snapshot, targets, parts, &mut evidence).await);
     }
     missing.sort();
     missing.dedup();
@@ -128,7 +130,7 @@ async fn probe(
     cluster: &Cluster,
     snapshot: &Arc<Snapshot>,
     targets: &[Target],
-    within: Duration,
+    Parts { within, extent, .. }: Parts,
     evidence: &mut Evidence,
 ) -> Option<String> {
     let targets: Vec<ProbeTarget> = targets.iter().map(Target::to_probe).collect();
@@ -152,7 +154,7 @@ async fn probe(
     {
         plans.retain(is_meant);
     }
-    let selection = survey::select(prober.transports(), plans, Via::Auto).await;
+    let selection = survey::select(prober.transports(), plans, Via::Auto, extent).await;
     let mut progress = Progress::new(selection.paths, selection.via);
     let cancel = CancellationToken::new();
     let is_through = survey::run(&prober, selection, within, &cancel, |tested: Tested| {

@@ -19,6 +19,7 @@ mod init;
 mod inspect;
 #[cfg(feature = "demo")]
 mod kubeconfig_file;
+mod listen;
 mod live;
 mod logging;
 mod logs;

@@ -1,5 +1,6 @@
 //! The objects that arguments name, as kubectl reads them: `TYPE/NAME…`, `TYPE NAME…`, `TYPE`, `TYPE -l LABEL=VALUE`.
 
+use super::args::Shard;
 use ngf_core::{
     diagnosis::{
         ngf::known,
@@ -48,6 +49,19 @@ impl Target {
             _ => ProbeTarget::Route(object),
         }
     }
+}
+
+/// The routes of one part of a sweep: of `targets`, or of all routes where there are none. Which part a route belongs to
+/// depends on its name alone, so that the parts together hold each route once.
+pub(super) fn part_of(targets: Vec<Target>, snapshot: &Snapshot, shard: Shard) -> Vec<Target> {
+    let all = if targets.is_empty() {
+        let routes = snapshot.routes.keys().cloned();
+        routes.map(|object| Target { object, port: None }).collect()
+    } else {
+        targets
+    };
+    let is_mine = |target: &Target| shard.holds(&target.object.to_string());
+    all.into_iter().filter(is_mine).collect()
 }
 
 /// `TYPE/NAME` for each object that the words name. A `TYPE` alone stays as it is.

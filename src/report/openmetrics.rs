@@ -94,6 +94,34 @@ pub fn render(checked: Checked<'_>) -> Result<String, fmt::Error> {
     Ok(text)
 }
 
+/// The metrics of a check that could not be made.
+///
+/// # Errors
+/// As [`render`].
+pub fn render_failed(ended: Timestamp, seconds: f64) -> Result<String, fmt::Error> {
+    let nothing = Timeline {
+        at: ended,
+        entries: Vec::new(),
+        paths: Vec::new(),
+        unknown: Vec::new(),
+    };
+    let mut registry = Registry::with_prefix("ngf");
+    of_the_check(
+        &mut registry,
+        Checked {
+            diagnosis: &Diagnosis::default(),
+            evidence: &Evidence::none(),
+            timeline: &nothing,
+            ended,
+            seconds,
+            is_complete: false,
+        },
+    );
+    let mut text = String::new();
+    encode(&mut text, &registry)?;
+    Ok(text)
+}
+
 fn findings(registry: &mut Registry, diagnosis: &Diagnosis) {
     let family = Family::<OfFinding, Count>::default();
     registry.register(

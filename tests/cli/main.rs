@@ -15,6 +15,7 @@ mod command_line;
 mod demo;
 mod help;
 mod html;
+mod in_cluster;
 mod inspect;
 mod journey;
 mod journey_ways;

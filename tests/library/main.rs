@@ -12,6 +12,7 @@ mod cluster_connect;
 mod cluster_pace;
 mod cluster_watch;
 mod coverage;
+mod deploy;
 mod diagnosis;
 mod docs;
 mod embedded_hostile;

@@ -36,6 +36,34 @@ const PARALLEL: usize = 8;
 /// A new handshake begins at most so often.
 const PACE: Duration = Duration::from_millis(20);
 
+/// How much of each path a survey tests.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Extent {
+    /// A sample of its endpoints, [`MOST`] handshakes in all.
+    #[default]
+    Sample,
+    /// Every endpoint, however many there are; the pace is the same.
+    AllEndpoints,
+}
+
+impl Extent {
+    /// The most endpoints of one path.
+    fn endpoints(self) -> usize {
+        match self {
+            Self::Sample => ENDPOINTS,
+            Self::AllEndpoints => usize::MAX,
+        }
+    }
+
+    /// The most handshakes in all.
+    fn most(self) -> usize {
+        match self {
+            Self::Sample => MOST,
+            Self::AllEndpoints => usize::MAX,
+        }
+    }
+}
+
 /// A handshake of a survey.
 #[derive(Clone)]
 pub struct Chosen {
@@ -125,7 +153,12 @@ fn path_of(plan: &ProbePlan) -> PathKey {
 
 /// Chooses the handshakes of a survey: one for each path that uses TLS, then one from each further
 /// data-plane pod for each CA and client certificate, then further endpoints, then the paths in plain HTTP.
-pub async fn select(transports: &Transports, plans: Vec<ProbePlan>, via: Via) -> Selection {
+pub async fn select(
+    transports: &Transports,
+    plans: Vec<ProbePlan>,
+    via: Via,
+    extent: Extent,
+) -> Selection {
     let mut paths: BTreeMap<PathKey, Vec<ProbePlan>> = BTreeMap::new();
     for plan in plans {
         paths.entry(path_of(&plan)).or_default().push(plan);
@@ -151,7 +184,7 @@ pub async fn select(transports: &Transports, plans: Vec<ProbePlan>, via: Via) ->
             .map(|plan| chosen(&plan, None, true)),
     );
     let mut firsts: Vec<ProbePlan> = of_tls(true).filter_map(first).collect();
-    firsts.truncate(MOST);
+    firsts.truncate(extent.most());
     let pods_of = pods_by_exec(transports, &firsts, via).await;
     let mut told = BTreeSet::new();
     for plan in firsts {
@@ -164,7 +197,8 @@ pub async fn select(transports: &Transports, plans: Vec<ProbePlan>, via: Via) ->
             }
         }
     }
-    for number in 1..ENDPOINTS {
+    let longest = paths.values().map(Vec::len).max().unwrap_or_default();
+    for number in 1..longest.min(extent.endpoints()) {
         let further = of_tls(true).filter_map(|plans| plans.get(number));
         // From one data-plane pod after the other, so that one that is left behind does not speak for all.
         probes.extend(further.map(|plan| {
@@ -178,7 +212,7 @@ pub async fn select(transports: &Transports, plans: Vec<ProbePlan>, via: Via) ->
             .filter_map(first)
             .map(|plan| chosen(&plan, None, true)),
     );
-    probes.truncate(MOST);
+    probes.truncate(extent.most());
     let via = match (via, probes.first()) {
         (Via::Auto, Some(_)) if !pods_of.is_empty() => Via::Exec,
         (Via::Auto, Some(first)) => {

@@ -19,9 +19,11 @@ use values::{
 };
 
 pub use connection::ConnectionArgs;
+pub use deploy::{Shard, Store};
 pub use values::{Codes, Within};
 
 mod connection;
+mod deploy;
 pub mod examples;
 mod format;
 mod values;
@@ -355,6 +357,21 @@ pub struct CheckArgs {
     /// how long the handshakes may take in all
     #[arg(long, default_value = "15s", value_parser = duration, value_name = "DURATION")]
     pub timeout: Duration,
+    /// Test every endpoint instead of a sample, at the same pace
+    #[arg(long, conflicts_with = "no_probe", help_heading = "In a cluster")]
+    pub all_endpoints: bool,
+    /// Check one part of the routes only: 0/8 is the first of eight; an Indexed Job passes its index
+    #[arg(long, value_parser = Shard::parse, value_name = "INDEX/COUNT", help_heading = "In a cluster")]
+    pub shard: Option<Shard>,
+    /// Write the report into this ConfigMap, under the key report.json or report.txt
+    #[arg(long, value_parser = Store::parse, value_name = "configmap/NAME", conflicts_with = "listen", help_heading = "In a cluster")]
+    pub store: Option<Store>,
+    /// Check again and again, and serve the result as OpenMetrics at /metrics: :9090, 127.0.0.1:9090
+    #[arg(long, value_name = "ADDRESS", conflicts_with_all = ["over", "output"], help_heading = "In a cluster")]
+    pub listen: Option<String>,
+    /// With --listen: the pause between two checks
+    #[arg(long, default_value = "5m", value_parser = duration, value_name = "DURATION", requires = "listen", help_heading = "In a cluster")]
+    pub every: Duration,
 }
 
 /// Arguments of `probe`.

@@ -23,6 +23,7 @@ use super::{
     output,
 };
 use crate::report::clean;
+use ngf_cluster::prober::survey::Extent;
 use ngf_cluster::{Cluster, transport::Confirmation};
 use ngf_core::{
     command::own,
@@ -187,6 +188,7 @@ impl Job {
             logs: true,
             data_plane: true,
             within: self.timeout.max(PATIENCE),
+            extent: Extent::Sample,
         };
         let (evidence, _) = measured(&self.cluster, &snapshot, &[], parts).await;
         let diagnosis = Diagnosis::of(&snapshot, &evidence, Timestamp::now());

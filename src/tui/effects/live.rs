@@ -19,7 +19,10 @@ use ngf_cluster::{
     Cluster, KubeContext,
     endpoint_matrix::{self, EndpointMatrix},
     probe_context::{Address, ProbeContext},
-    prober::{Extras, Prober, ProberOptions, survey},
+    prober::{
+        Extras, Prober, ProberOptions,
+        survey::{self, Extent},
+    },
     transport::{Confirmation, IMAGE, Leftovers, MakeOptions, Transports, Via},
 };
 use ngf_core::{
@@ -334,7 +337,7 @@ impl Session for Live {
             let prober = self.prober();
             let transports = prober.transports();
             let plans = survey::plans(transports.snapshot(), &[]);
-            let selection = survey::select(transports, plans, via).await;
+            let selection = survey::select(transports, plans, via, Extent::Sample).await;
             let began = SurveyNews::Began {
                 paths: selection.paths,
                 handshakes: selection.probes.len(),
