@@ -101,6 +101,10 @@ const ELSEWHERE: &[(&str, &str)] = &[
         "NGF renders nothing of the route: nginx opens no connection",
     ),
     (
+        "NGF-D10",
+        "it is between NGF's control plane and its agent: nginx takes no part in it",
+    ),
+    (
         "NGF-D9",
         "it says what was not compared, and nothing breaks by it",
     ),

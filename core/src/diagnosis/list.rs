@@ -90,6 +90,7 @@ macro_rules! for_every_rule {
             D4 in nginx_config;
             D5 in nginx_config;
             D9 in nginx_config;
+            D10 in agent_certificates;
             D6 in logs;
             D7 in logs;
             P11 in served;

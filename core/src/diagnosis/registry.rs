@@ -5,9 +5,9 @@ use super::{
     code::Code,
     list::for_every_rule,
     rules::{
-        api_server, cert_manager, client_certificate, condition, expected, expiry, handshake,
-        isolated, knowledge, listener, listener_certificate, logs, manifest, nginx_config, policy,
-        port, presented, route, served,
+        agent_certificates, api_server, cert_manager, client_certificate, condition, expected,
+        expiry, handshake, isolated, knowledge, listener, listener_certificate, logs, manifest,
+        nginx_config, policy, port, presented, route, served,
     },
 };
 

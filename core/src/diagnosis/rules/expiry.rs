@@ -16,7 +16,12 @@ use crate::{
         rule::{Need, Rule},
         trust, words,
     },
-    model::{kind::Kind, object::ObjectRef, snapshot::Lookup},
+    model::{
+        kind::Kind,
+        kinds::Certificate,
+        object::{Object, ObjectRef},
+        snapshot::Lookup,
+    },
 };
 
 /// Certificates that expire within this many seconds are worth a word.
@@ -267,7 +272,12 @@ pub(in crate::diagnosis) const E3: Rule = Rule {
                     "cert-manager was to renew it at {}, and has not.",
                     words::moment(renewal)
                 )),
-                None => finding.because("No cert-manager Certificate renews it."),
+                None => finding.because(match without_renewal(context, &used.object) {
+                    Some(writer) => format!(
+                        "{writer} writes it, and its renewal is disabled (spec.renewal.policy)."
+                    ),
+                    None => "No cert-manager Certificate renews it.".to_owned(),
+                }),
             });
         }
     },
@@ -307,7 +317,22 @@ fn finding(
 fn renewal(context: &Context<'_>, secret: &ObjectRef) -> Option<i64> {
     let writer = super::shared::writer(context, secret)?;
     let certificate = context.snapshot.certificates.get(&writer)?;
-    certificate.spec.renewal_time.map(Timestamp::as_second)
+    let renewal = certificate.spec.renewal_time;
+    let renewal = renewal.filter(|_| !is_renewal_disabled(certificate));
+    renewal.map(Timestamp::as_second)
+}
+
+/// The Certificate that writes a Secret, where it is never to be renewed.
+fn without_renewal(context: &Context<'_>, secret: &ObjectRef) -> Option<ObjectRef> {
+    let writer = super::shared::writer(context, secret)?;
+    let certificate = context.snapshot.certificates.get(&writer)?;
+    is_renewal_disabled(certificate).then_some(writer)
+}
+
+/// Whether a Certificate says that cert-manager is not to renew it (cert-manager 1.21).
+fn is_renewal_disabled(certificate: &Object<Certificate>) -> bool {
+    let policy = certificate.raw.pointer("/spec/renewal/policy");
+    policy.and_then(serde_json::Value::as_str) == Some("Disabled")
 }
 
 /// How to get a Secret's certificate issued anew.

@@ -1,5 +1,6 @@
 //! The rules, by family.
 
+pub(super) mod agent_certificates;
 pub(super) mod api_server;
 pub(super) mod cert_manager;
 pub(crate) mod change;
