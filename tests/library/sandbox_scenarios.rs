@@ -322,9 +322,12 @@ async fn each_scenario_shows_what_it_says_behind_a_real_nginx() {
         let at = folder.path().to_owned();
         let nginx = DebianNginx::start_in(folder, &configuration, port);
         // As often as nginx needs to have asked every endpoint.
-        let ask = || match is_https(&gateway) {
-            true => request_over_tls(port, &at),
-            false => request(port),
+        let ask = || {
+            if is_https(&gateway) {
+                request_over_tls(port, &at)
+            } else {
+                request(port)
+            }
         };
         let answers: Vec<_> = (0..6).map(|_| ask()).collect();
         for (status, body) in &answers {

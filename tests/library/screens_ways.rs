@@ -26,9 +26,10 @@ use ngf_core::{
     fix::{self, FixPlan},
     model::{kind::Kind, object::ObjectRef, snapshot::Snapshot},
 };
+use ngf_probes::client::{ClientAuthentication, ClientEnding, ClientTranscript, Judged};
 use ngf_tls::transcript::{
     ClientCertificate, Direction, Engine, HttpAnswer, Layer, NginxVerdict, Outcome, SCHEMA, Step,
-    StepStatus, Transcript,
+    StepStatus, TlsAgreed, Transcript,
 };
 use ngf_tui::{
     files,
@@ -249,6 +250,8 @@ fn transcript(plan: &ProbePlan, outcome: Outcome, took_us: u64) -> Transcript {
 struct Script {
     snapshot: Arc<Snapshot>,
     rounds: AtomicUsize,
+    /// What the gateway's client saw at a listener that ends TLS.
+    client: Option<ClientTranscript>,
 }
 
 impl Script {
@@ -301,7 +304,7 @@ impl Session for Script {
                 answer: "502 Bad Gateway".to_owned(),
                 body: String::new(),
                 sentence: "the gateway's client gets 502, as the probe says".to_owned(),
-                transcript: None,
+                transcript: self.client.clone().map(Box::new),
                 without_certificate: None,
             }),
             log_lines: vec![
@@ -418,6 +421,10 @@ impl Session for Script {
 }
 
 async fn screen_of(pods: &[&str]) -> Headless {
+    screen_with(pods, None).await
+}
+
+async fn screen_with(pods: &[&str], client: Option<ClientTranscript>) -> Headless {
     let snapshot = snapshot(pods);
     let app = App::new(
         Theme::plain(),
@@ -429,6 +436,7 @@ async fn screen_of(pods: &[&str]) -> Headless {
     let script = Script {
         snapshot: Arc::clone(&snapshot),
         rounds: AtomicUsize::new(0),
+        client,
     };
     let mut screen = Headless::new(app, Arc::new(script));
     screen.snapshot(snapshot).await;
@@ -499,6 +507,71 @@ async fn beside_a_handshake_stand_the_clients_answer_and_what_was_logged() {
     keep!("beside-notes", &mut screen);
     screen.press(&["enter"]).await;
     keep!("beside-opened", &mut screen);
+}
+
+/// A client that gets no answer, because the listener demands a certificate.
+fn refused_client() -> ClientTranscript {
+    let step = |name: &str, direction, at_us, summary: &str| {
+        Step::new(name, Layer::Tls, direction, at_us, summary)
+    };
+    ClientTranscript {
+        address: Some("10.96.36.219:443".to_owned()),
+        via: "direct".to_owned(),
+        duration_us: 9_000,
+        ending: ClientEnding::Closed,
+        alert: None,
+        ended: "the gateway closed the connection without an answer".to_owned(),
+        sentence: "the gateway closed the connection without an answer".to_owned(),
+        tls: Some(TlsAgreed {
+            version: "TLSv1.3".to_owned(),
+            cipher: "TLS_AES_256_GCM_SHA384".to_owned(),
+            group: None,
+            alpn: None,
+        }),
+        judged: Some(Judged {
+            accepted: Some(true),
+            trusted: Some("Secret default/web[ca.crt]".to_owned()),
+            sentence: "clients that trust Secret default/web[ca.crt] accept CN=web".to_owned(),
+        }),
+        client_certificate: ClientAuthentication::default(),
+        chain: Vec::new(),
+        steps: vec![
+            step(
+                "ClientHello",
+                Direction::Sent,
+                1_000,
+                "SNI secure-app.example.com",
+            ),
+            step(
+                "CertificateRequest",
+                Direction::Received,
+                2_000,
+                "CAs: CN=ClientCA",
+            ),
+        ],
+        http: None,
+    }
+}
+
+#[tokio::test]
+async fn the_first_arrow_is_the_handshake_of_the_gateways_client() {
+    let mut screen = screen_with(&PODS, Some(refused_client())).await;
+    screen.app.via = Via::Exec;
+    screen.press(&["T", "end", "enter", "r", "home"]).await;
+    let shown = text(&mut screen, 120, 40);
+    assert!(
+        shown.contains("http://10.96.36.219:80/ · TLSv1.3"),
+        "{shown}"
+    );
+    screen.press(&["enter"]).await;
+    let opened = text(&mut screen, 120, 40);
+    for said in [
+        "clients that trust Secret default/web[ca.crt] accept CN=web",
+        "SNI secure-app.example.com",
+        "CAs: CN=ClientCA",
+    ] {
+        assert!(opened.contains(said), "{said}: {opened}");
+    }
 }
 
 #[tokio::test]

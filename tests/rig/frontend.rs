@@ -133,7 +133,7 @@ fn curl(port: u16, host: &str, ca: &str) -> String {
 /// A listener with these certificates, as NGF renders it, and the file with the CA of its clients.
 fn presents(certificates: &Certificates, chains: &[&[&str]]) -> (nginx::Process, u16, String) {
     let mut files = Vec::new();
-    let mut lines = String::new();
+    let mut lines = Vec::new();
     for chain in chains {
         let name = chain[0];
         let chain: String = chain
@@ -141,7 +141,9 @@ fn presents(certificates: &Certificates, chains: &[&[&str]]) -> (nginx::Process,
             .map(|one| certificates[*one].certificate_pem())
             .collect();
         files.push((format!("{name}.pem"), chain + &certificates[name].key_pem()));
-        lines += &format!("ssl_certificate DIR/{name}.pem; ssl_certificate_key DIR/{name}.pem;\n");
+        lines.push(format!(
+            "ssl_certificate DIR/{name}.pem; ssl_certificate_key DIR/{name}.pem;"
+        ));
     }
     files.push(("ca.crt".to_owned(), certificates["ca"].certificate_pem()));
     let files: Vec<(&str, String)> = files
@@ -149,6 +151,7 @@ fn presents(certificates: &Certificates, chains: &[&[&str]]) -> (nginx::Process,
         .map(|(name, content)| (name.as_str(), content.clone()))
         .collect();
     let port = nginx::free_port();
+    let lines = lines.join("\n");
     let server = format!(
         "server {{ listen 127.0.0.1:{port} ssl; {lines} location / {{ return 200 hello; }} }}"
     );

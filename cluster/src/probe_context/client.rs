@@ -97,7 +97,7 @@ pub async fn client_view(
     let request = at.request(&spec);
     let (transcript, dial) = reach(transports, plan, asked, &spec, &request, has_address).await?;
     let mut view = view(request, &transcript);
-    if at.is_asked_for(&transcript, asked.identity) {
+    if asked.identity.is_some() && transcript.client_certificate.requested {
         // The contrast: what becomes of a client that has none.
         let without = spec.without_certificate();
         let without = ask(&without, &*dial, asked.cancel).await;
@@ -296,15 +296,6 @@ impl<'a> At<'a> {
         let path = spec.request.as_ref().map_or("", |request| &request.path);
         let place = host_and_port(&spec.host, spec.port);
         sanitize::line(&format!("{scheme}://{place}{path}"), 300)
-    }
-
-    /// Whether the listener asks for the client certificate that was given.
-    fn is_asked_for(
-        &self,
-        transcript: &ClientTranscript,
-        identity: Option<&ClientIdentity>,
-    ) -> bool {
-        identity.is_some() && transcript.client_certificate.requested
     }
 
     fn label(&self) -> String {

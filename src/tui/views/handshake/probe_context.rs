@@ -109,13 +109,18 @@ pub(super) fn client_steps<'a>(arrow: &Arrow, context: &'a ProbeContextState) ->
 }
 
 /// Makes the first arrow what the gateway's client saw: its handshake with the listener, where that speaks TLS.
-fn attach_client(arrow: &mut Arrow, context: &ProbeContextState) {
+pub(super) fn with_client(arrows: &mut [Arrow], context: &ProbeContextState) {
+    let first = arrows.first_mut();
+    let Some(arrow) = first.filter(|arrow| arrow.message.number == "1") else {
+        return;
+    };
     let Some(client) = client(context) else {
         return;
     };
+    let seen = client.transcript.as_deref();
     let speaks_tls =
-        |seen: &&Box<ClientTranscript>| seen.steps.iter().any(|step| step.layer == Layer::Tls);
-    let Some(seen) = client.transcript.as_ref().filter(speaks_tls) else {
+        |seen: &&ClientTranscript| seen.steps.iter().any(|step| step.layer == Layer::Tls);
+    let Some(seen) = seen.filter(speaks_tls) else {
         return;
     };
     let words = match &seen.tls {
@@ -156,12 +161,7 @@ fn attach_client(arrow: &mut Arrow, context: &ProbeContextState) {
 
 /// Says at each message what was logged of it, and at the first what the gateway's client saw.
 pub(super) fn attach(arrows: &mut [Arrow], transcript: &Transcript, context: &ProbeContextState) {
-    if let Some(first) = arrows
-        .first_mut()
-        .filter(|arrow| arrow.message.number == "1")
-    {
-        attach_client(first, context);
-    }
+    with_client(arrows, context);
     for arrow in arrows {
         let lines = logged_at(arrow, transcript, context);
         let mut said: Vec<String> = Vec::new();

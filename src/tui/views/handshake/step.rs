@@ -46,7 +46,8 @@ pub fn fields(app: &App, message: usize) -> Vec<Field> {
         Ok(transcript) => transcript,
         Err(why) => return vec![Field::Text(Label::from(why.clone()))],
     };
-    let arrows = arrows(transcript, &shown.probed.plan, app.detail.zoom);
+    let mut arrows = arrows(transcript, &shown.probed.plan, app.detail.zoom);
+    probe_context::with_client(&mut arrows, shown.context);
     let Some(arrow) = arrows.get(message) else {
         return probe_context::fields(&shown);
     };

@@ -25,6 +25,9 @@ const LOGGED: &[u8] = &[
     0x06, 0x0a, 0x2b, 0x06, 0x01, 0x04, 0x01, 0xd6, 0x79, 0x02, 0x04, 0x02,
 ];
 
+/// A chain, with the listeners that present it: where to show it, and their names.
+type InUse<'a> = (&'a [CertificateFacts], Vec<Mark>, Vec<String>);
+
 pub(in crate::diagnosis) const L6: Rule = Rule {
     code: Code::L6,
     severity: Severity::Warning,
@@ -34,8 +37,7 @@ pub(in crate::diagnosis) const L6: Rule = Rule {
     causes: &[],
     needs: &[Need::Paths, Need::Certificates],
     check: |context, findings| {
-        let mut by_secret: BTreeMap<ObjectRef, (&[CertificateFacts], Vec<Mark>, Vec<String>)> =
-            BTreeMap::new();
+        let mut by_secret: BTreeMap<ObjectRef, InUse<'_>> = BTreeMap::new();
         for one in listeners(context) {
             for reference in &one.references {
                 if let Reference::Used(secret, chain) = reference {

@@ -94,7 +94,7 @@ fn listeners<'a>(context: &Context<'a>) -> Vec<EndsTls<'a>> {
             }
             let references = listener.certificate_refs.iter();
             all.push(EndsTls {
-                gateway: *gateway,
+                gateway,
                 owner,
                 listener,
                 references: references
