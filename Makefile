@@ -10,8 +10,9 @@ test: peers ## install what the tests need where it can be, say what could not, 
 test-later: peers ## the quick tests as if it were later: 400 days, or LATER=+30d
 	NGF_TUI_LATER=$(or $(LATER),+400d) ./tests/run --workspace --locked
 
-test-slow: peers ## the suites that take minutes: the differential suite against a real nginx
+test-slow: peers ## the suites that take minutes: the differential suite against a real nginx, and two minutes of random keys
 	cargo test --package ngf-probes --locked --features slow-tests --test differential -- --nocapture
+	cargo test --locked --features soak-tests --test soak -- --nocapture
 
 peers: ## install the programs that the tests are compared with: nginx, openssl, kubectl, tmux, tshark
 	./tests/install-peers

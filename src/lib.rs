@@ -5,6 +5,7 @@
 //! watch → snapshot → diagnosis → view, and key → action → update → effect.
 
 pub mod cli;
+pub mod config;
 pub mod diagram;
 pub mod files;
 pub mod redact;

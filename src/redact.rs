@@ -71,6 +71,10 @@ fn after(line: &str, mark: &str) -> String {
         let end = found
             .find(|c: char| c.is_whitespace() || "\"',;)".contains(c))
             .unwrap_or(found.len());
+        if found.starts_with(REDACTED) {
+            rest = found;
+            continue;
+        }
         // A word of a sentence is no token: those have some length, and a digit or sign.
         let token = &found[..end];
         let is_token = token.len() >= 8 && !token.chars().all(char::is_lowercase);

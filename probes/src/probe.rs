@@ -130,7 +130,7 @@ async fn run(
     };
     let judged_as_backend = judged_as_backend(spec, options)?;
     let started_at = Timestamp::now();
-    let recorder = Recorder::new();
+    let recorder = Recorder::telling(options.steps.clone());
     let target = Target {
         host: spec.host.clone(),
         port: spec.port,

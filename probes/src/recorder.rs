@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use ngf_tls::transcript::Step;
+use tokio::sync::mpsc;
 
 /// More steps than this are not kept: a peer that sends messages for ever costs no memory.
 const MOST_STEPS: usize = 2_000;
@@ -13,6 +14,8 @@ const MOST_STEPS: usize = 2_000;
 pub struct Recorder {
     started: Instant,
     steps: Arc<Mutex<Vec<Step>>>,
+    /// Who is told of each step at once.
+    told: Option<mpsc::Sender<Step>>,
 }
 
 impl Default for Recorder {
@@ -27,6 +30,16 @@ impl Recorder {
         Self {
             started: Instant::now(),
             steps: Arc::default(),
+            told: None,
+        }
+    }
+
+    /// Starts the clock, and tells each step as it is written down. Who does not listen in time misses steps.
+    #[must_use]
+    pub fn telling(steps: Option<mpsc::Sender<Step>>) -> Self {
+        Self {
+            told: steps,
+            ..Self::new()
         }
     }
 
@@ -36,6 +49,7 @@ impl Recorder {
         Self {
             started: self.started,
             steps: Arc::default(),
+            told: None,
         }
     }
 
@@ -59,6 +73,9 @@ impl Recorder {
     pub fn push(&self, step: Step) {
         let mut steps = self.steps.lock().unwrap_or_else(PoisonError::into_inner);
         if steps.len() < MOST_STEPS {
+            if let Some(told) = &self.told {
+                let _ = told.try_send(step.clone());
+            }
             steps.push(step);
         }
     }

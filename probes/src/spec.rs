@@ -3,12 +3,14 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
+use tokio::sync::mpsc;
 use zeroize::Zeroizing;
 
 use crate::capture::Capture;
 use ngf_tls::chain::Certificates;
 use ngf_tls::mark::{PROBE, WITHOUT_CERTIFICATE, marked};
 use ngf_tls::protocol::Protocol;
+use ngf_tls::transcript::Step;
 
 /// One probe: an address, how to speak TLS to it, and the HTTP request to send.
 #[derive(Debug, Clone)]
@@ -86,6 +88,8 @@ pub struct Options {
     /// Whom the backend trusts, where that is known: judges the client certificate as the backend
     /// would.
     pub backend_trust: Option<BackendTrust>,
+    /// Who is told of each step as it happens.
+    pub steps: Option<mpsc::Sender<Step>>,
 }
 
 /// What the ClientHello offers, where it is to differ from NGINX's. The default is NGINX's.

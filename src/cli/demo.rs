@@ -22,6 +22,7 @@ use super::{
     output, probe,
     tui::{self, Begin, PROBE_TIMEOUT},
 };
+use crate::config::Config;
 use crate::tui::{
     effects::{Live, LiveOptions, Places, Walk, stage_event},
     signals::Watch,
@@ -73,6 +74,7 @@ pub(super) async fn run(input: &InputArgs, args: &DemoArgs) -> Result<u8, CliErr
         };
         return walk(sandbox, &cluster, scenario, &stages).await;
     }
+    let config = Config::load(input.config.as_deref())?;
     let mut signals = Watch::start()?;
     let started = signals.unless_ended(async {
         let sandbox = start.await?;
@@ -113,7 +115,7 @@ pub(super) async fn run(input: &InputArgs, args: &DemoArgs) -> Result<u8, CliErr
         read_only: input.read_only,
         tick: input.tick,
         no_probe: args.no_probe,
-        no_mouse: input.no_mouse,
+        look: tui::Look::of(input, config)?,
         ..Begin::default()
     };
     let traffic = traffic::keep_sending(cluster_of_traffic, snapshots.clone(), identity);

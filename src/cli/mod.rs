@@ -7,6 +7,7 @@ mod check;
 mod cleanup;
 mod complete;
 mod completion;
+mod config;
 pub mod connect;
 #[cfg(feature = "demo")]
 mod demo;
@@ -179,6 +180,7 @@ async fn dispatch(mut cli: Cli) -> Result<u8, CliError> {
         Some(Command::Demo(args)) => demo::run(&cli.input, &args).await,
         #[cfg(feature = "demo")]
         Some(Command::Screenshots { folder }) => screenshots::run(&folder).await,
+        Some(Command::Config(args)) => config::run(&cli.input, &args),
         Some(Command::Version(args)) => version::run(&cli.input, &args).await,
         Some(Command::Options) => {
             output::print(&options::text())?;

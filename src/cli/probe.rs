@@ -29,6 +29,7 @@ fn extras(args: &ProbeArgs) -> Result<Extras, ConnectError> {
         options: connect::options(args)?,
         at: args.at,
         captures: args.pcap.is_some().then(Mutex::default),
+        steps: None,
     })
 }
 

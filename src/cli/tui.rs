@@ -12,12 +12,13 @@ use super::{
     cluster_options, connect_to, output,
 };
 use crate::{
+    config::{Appearance, Config},
     files,
     tui::{
         effects::{Files, Live, LiveOptions, Places},
         run::{Ended, TICK, run as run_app},
         signals::{End, Watch},
-        state::{App, Tests, event::Stage, job::Session},
+        state::{App, Tests, event::Stage, job::Session, settings::Settings},
     },
 };
 use ngf_cluster::{temporary::READ_ONLY, transport::Via};
@@ -46,22 +47,50 @@ pub(super) struct Begin {
     pub(super) tick: Option<Duration>,
     /// No path is tested without a key press.
     pub(super) no_probe: bool,
-    /// The mouse is left to the terminal.
-    pub(super) no_mouse: bool,
     /// What was measured before.
     pub(super) evidence: Evidence,
     /// What to say at first.
     pub(super) says: Option<String>,
+    /// How it looks, and which key does what.
+    pub(super) look: Look,
+}
+
+/// How the terminal interface looks, and which key does what.
+#[derive(Default)]
+pub(super) struct Look {
+    settings: Settings,
+    appearance: Option<Appearance>,
+    no_mouse: bool,
+}
+
+impl Look {
+    /// As the command line says, or else the configuration.
+    pub(super) fn of(input: &InputArgs, config: Config) -> Result<Self, CliError> {
+        Ok(Self {
+            appearance: Some(config.appearance(input.theme.as_deref())?),
+            no_mouse: input.no_mouse || config.mouse == Some(false),
+            settings: config.settings,
+        })
+    }
 }
 
 /// Runs it.
 pub(super) async fn run(input: &InputArgs, args: &DebugArgs) -> Result<u8, CliError> {
+    let config = Config::load(input.config.as_deref())?;
+    let mut input = input.clone();
+    if input.files.is_empty() {
+        input.context = input.context.or_else(|| config.context.clone());
+        if !input.all_namespaces {
+            input.namespace = input.namespace.or_else(|| config.namespace.clone());
+        }
+    }
+    let input = &input;
     let mut begin = Begin {
-        via: args.via.unwrap_or_default(),
-        read_only: input.read_only,
+        via: args.via.or(config.via).unwrap_or_default(),
+        read_only: input.read_only || config.read_only,
         tick: input.tick,
-        no_probe: args.no_probe,
-        no_mouse: input.no_mouse,
+        no_probe: args.no_probe || config.no_probe,
+        look: Look::of(input, config)?,
         ..Begin::default()
     };
     if begin.read_only && begin.via.writes() {
@@ -139,11 +168,15 @@ pub(super) async fn show(
 ) -> Result<u8, CliError> {
     let first = Arc::clone(&snapshots.borrow());
     let mut app = App::new(
-        ngf_ui::terminal::theme(),
+        begin
+            .look
+            .appearance
+            .map_or_else(ngf_ui::terminal::theme, |look| look.theme()),
         first,
         begin.stage,
         Timestamp::now(),
-    )?;
+    )?
+    .configured(begin.look.settings)?;
     app.via = begin.via;
     app.read_only = begin.read_only;
     app.evidence = begin.evidence;
@@ -156,7 +189,7 @@ pub(super) async fn show(
         app.tests = Tests::Wanted;
     }
     app.reading = begin.reading;
-    ngf_ui::terminal::use_mouse(!begin.no_mouse);
+    ngf_ui::terminal::use_mouse(!begin.look.no_mouse);
     let tick = begin.tick.unwrap_or(TICK);
     let Ended { left, by } = run_app(app, session, snapshots, signals, tick).await?;
     // Where the terminal is gone, nobody would read it.

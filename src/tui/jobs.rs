@@ -37,6 +37,8 @@ use ngf_core::{
 const PROBES_AT_A_TIME: usize = 16;
 /// Between the rounds of a matrix that goes on.
 pub(crate) const ROUNDS_EVERY: Duration = Duration::from_secs(5);
+/// Steps of a probe that may wait.
+const WAITING_STEPS: usize = 64;
 /// News of a matrix that may wait.
 const WAITING_NEWS: usize = 64;
 
@@ -390,7 +392,15 @@ impl Running {
         if self.cancel.is_cancelled() {
             return;
         }
-        let result = self.session.probe(plan, by, &self.cancel).await;
+        let (steps, mut told) = mpsc::channel(WAITING_STEPS);
+        let tell = async {
+            while let Some(step) = told.recv().await {
+                let step = Event::Step(plan.key(), Box::new(step));
+                let _ = self.sender.send(step).await;
+            }
+        };
+        let probe = self.session.probe_telling(plan, by, steps, &self.cancel);
+        let (result, ()) = futures::join!(probe, tell);
         drop(place);
         if self.cancel.is_cancelled() {
             return;

@@ -479,3 +479,71 @@ async fn chain_and_handshake_stand_side_by_side_on_a_wide_screen() {
     let low = text(&mut screen, 160, 12);
     assert!(!low.contains("proves itself to"), "{low}");
 }
+
+/// What a probe has seen so far is drawn while it runs, and nothing of what has not happened yet.
+#[tokio::test]
+async fn steps_are_drawn_as_they_happen() {
+    use ngf_core::diagnosis::plan::{ProbeTarget, plan};
+    use ngf_tls::transcript::{Direction, Layer, Step};
+    let mut screen = screen_of(Scenario::load("b0-all-well"), Theme::plain()).await;
+    command(&mut screen, "routes").await;
+    screen.press(&["2"]).await;
+    let (_, node) = screen.app.selected().expect("a route");
+    let target = ProbeTarget::Node(node.id.clone());
+    let plans = plan(&screen.app.snapshot, &target).expect("a plan");
+    let key = plans[0].key();
+    // A step of a probe that nobody runs is of no interest.
+    let step =
+        |name: &str, layer, direction, at| Box::new(Step::new(name, layer, direction, at, "seen"));
+    let connected = || step("TCP connect", Layer::Tcp, Direction::Sent, 120);
+    screen.happen(Event::Step(key.clone(), connected())).await;
+    assert!(!text(&mut screen, 100, 30).contains("is running"));
+    screen.app.running.insert(key.clone());
+    screen.happen(Event::Step(key.clone(), connected())).await;
+    let shown = text(&mut screen, 100, 30);
+    assert!(shown.contains("2─ TCP connected"), "{shown}");
+    assert!(
+        shown.contains("the handshake is running: TCP connect…"),
+        "{shown}"
+    );
+    assert!(
+        !shown.contains("ClientHello") && !shown.contains("never"),
+        "{shown}"
+    );
+    screen
+        .happen(Event::Step(
+            key.clone(),
+            step("ClientHello", Layer::Tls, Direction::Sent, 300),
+        ))
+        .await;
+    let shown = text(&mut screen, 100, 30);
+    assert!(
+        shown.contains("3─ ClientHello, SNI secure-app.example.com"),
+        "{shown}"
+    );
+    assert!(!shown.contains("clients get"), "{shown}");
+    keep!("handshake-so-far-80x24", text(&mut screen, 80, 24));
+    // Once it has ended, the whole handshake is there.
+    screen.happen(Event::ProbesEnded(vec![key])).await;
+    assert!(text(&mut screen, 100, 30).contains("clients get 200"));
+}
+
+/// The selected row in full, where the list loses nothing by it.
+#[tokio::test]
+async fn a_list_shows_its_selected_row_in_full_where_there_is_room() {
+    let mut screen = screen_of(Scenario::load("t1-wrong-ca"), Theme::plain()).await;
+    command(&mut screen, "routes").await;
+    for (width, height, expected) in [
+        (80, 24, false),
+        (99, 40, false),
+        (100, 24, true),
+        (200, 60, true),
+    ] {
+        let shown = text(&mut screen, width, height);
+        let is_there = shown.matches("NGF-T1").count() > 0;
+        assert_eq!(is_there, expected, "{width}x{height}:\n{shown}");
+    }
+    keep!("list-routes-120x40", text(&mut screen, 120, 40));
+    command(&mut screen, "gw").await;
+    keep!("list-gateways-200x60", text(&mut screen, 200, 60));
+}

@@ -34,6 +34,10 @@ pub(crate) fn has_peer(program: &str) -> bool {
 /// The program under test, without the environment of whoever runs the tests.
 pub(crate) fn ngf_tui() -> std::process::Command {
     let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_ngf-tui"));
-    command.env_remove("KUBECONFIG").env("HOME", "/nonexistent");
+    command
+        .env_remove("KUBECONFIG")
+        .env_remove("XDG_CONFIG_HOME")
+        .env_remove("NGF_TUI_CONFIG")
+        .env("HOME", "/nonexistent");
     command
 }

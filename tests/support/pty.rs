@@ -71,6 +71,9 @@ impl Pty {
             .stdin(dup())
             .stdout(dup())
             .stderr(errors.reopen().expect("the file again"));
+        if let Some(folder) = command.get_current_dir() {
+            in_session.current_dir(folder);
+        }
         for (name, value) in command.get_envs() {
             match value {
                 Some(value) => in_session.env(name, value),
@@ -103,6 +106,18 @@ impl Pty {
     pub(crate) fn press(&mut self, keys: &str) {
         let terminal = self.keys.as_mut().expect("the terminal is open");
         terminal.write_all(keys.as_bytes()).expect("keys");
+    }
+
+    /// The window has another size; the program is told by the system.
+    pub(crate) fn resize(&self, columns: u16, lines: u16) {
+        let window = Winsize {
+            ws_col: columns,
+            ws_row: lines,
+            ws_xpixel: 0,
+            ws_ypixel: 0,
+        };
+        let terminal = self.keys.as_ref().expect("the terminal is open");
+        tcsetwinsize(terminal, window).expect("a size");
     }
 
     /// How many bytes were written to the terminal so far.

@@ -201,6 +201,8 @@ fn step(bytes: &[u8]) -> Step {
             None => Step::Took(1, Some(KeyCode::Esc.into())),
         },
         [0x1b, b'[', rest @ ..] => control_sequence(rest),
+        // What the terminal answers to a question, too late for who asked it.
+        [0x1b, b']' | b'P' | b'_' | b'^', rest @ ..] => answer(rest),
         // Alt and a key arrive as escape and the key. So do escape and a key, pressed one after the
         // other, over a slow line: no key of this program is an alt-key.
         [0x1b, ..] => Step::Took(1, Some(KeyCode::Esc.into())),
@@ -248,6 +250,30 @@ fn character(first: u8, bytes: &[u8]) -> Step {
         Some(c) => Step::Took(length, Some(KeyCode::Char(c).into())),
         None => Step::Took(1, None),
     }
+}
+
+/// Most bytes of an answer: longer ones are none.
+const MAX_ANSWER: usize = 512;
+
+/// What follows the introducer of a string (OSC, DCS, APC, PM), up to BEL or ST. Where what follows is no such
+/// string, escape was a key.
+fn answer(rest: &[u8]) -> Step {
+    const BEFORE: usize = 2;
+    for (at, byte) in rest.iter().enumerate() {
+        match byte {
+            0x07 => return Step::Took(BEFORE + at + 1, None),
+            0x1b => {
+                return match rest.get(at + 1) {
+                    Some(b'\\') => Step::Took(BEFORE + at + 2, None),
+                    Some(_) => Step::Took(1, Some(KeyCode::Esc.into())),
+                    None => Step::More,
+                };
+            }
+            0x20..=0x7e if at < MAX_ANSWER => {}
+            _ => return Step::Took(1, Some(KeyCode::Esc.into())),
+        }
+    }
+    Step::More
 }
 
 /// What follows `ESC [` (ECMA-48: parameters, intermediates, one final byte).
@@ -411,6 +437,23 @@ mod tests {
     }
 
     #[test]
+    fn a_late_answer_of_the_terminal_is_no_key() {
+        for (bytes, expected) in [
+            (&b"\x1b]11;rgb:1111/2222/3333\x07j"[..], "j"),
+            (b"\x1b]11;rgb:1111/2222/3333\x1b\\j", "j"),
+            (b"\x1bP>|tmux 3.3a\x1b\\k", "k"),
+            // Escape and a bracket that were pressed one after the other.
+            (b"\x1b]\r", "esc ] enter"),
+            (b"\x1bP\x1b[A", "esc P up"),
+        ] {
+            assert_eq!(keys(bytes), expected, "{bytes:?}");
+        }
+        let mut parser = Parser::default();
+        assert!(parser.take(b"\x1b]").is_empty());
+        assert_eq!(words(&parser.escape_was_a_key()), ["esc", "]"]);
+    }
+
+    #[test]
     fn clicks_and_the_wheel_have_a_place() {
         for (bytes, expected) in [
             (&b"\x1b[<0;1;1M\x1b[<0;1;1m"[..], "Click@0,0"),
@@ -494,7 +537,7 @@ mod tests {
                 seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
                 let choice = b"\x1b[O;~<M0129AZ\xc3\xa9\xf0\xff\x00j";
                 parser.take(&[choice[(seed >> 16) as usize % choice.len()]]);
-                assert!(parser.paste.is_some() || parser.waiting.len() <= 2 + MAX_SEQUENCE);
+                assert!(parser.paste.is_some() || parser.waiting.len() <= 3 + MAX_SEQUENCE);
             }
             for _ in 0..=40 {
                 parser.escape_was_a_key();

@@ -36,4 +36,4 @@ pub use glyphs::{GlyphSet, Glyphs};
 pub use keymap::{KeyChord, Keymap};
 pub use scroll::{ListState, ScrollState};
 pub use text::{Label, Run};
-pub use theme::{Background, ColorSupport, Mark, Role, Theme};
+pub use theme::{Background, ColorSupport, Contrast, Mark, Role, Theme};

@@ -169,6 +169,14 @@ fn runs(buffer: &Buffer, row: u16) -> Vec<Run> {
         }
         x += cells;
     }
+    // Blanks at the end of a row are nothing to draw, and nothing to select.
+    if let Some(last) = runs.last_mut()
+        && last.look == look(Color::Reset, Color::Reset, Modifier::empty())
+    {
+        let kept = last.text.trim_end_matches(' ').len();
+        last.cells -= (last.text.len() - kept) as u16;
+        last.text.truncate(kept);
+    }
     runs
 }
 

@@ -14,11 +14,12 @@ use crossterm::terminal::{
 use crossterm::{cursor, queue};
 use ratatui::Terminal;
 use ratatui::backend::CrosstermBackend;
+use terminal_colorsaurus::{Color, QueryOptions, ThemeMode, color_palette};
 
 use crate::glyphs::GlyphSet;
 pub use crate::output::Tell;
 use crate::output::{Frame, Output};
-use crate::theme::{Background, ColorSupport, Theme};
+use crate::theme::{Background, ColorSupport, Contrast, Theme};
 
 /// How long a terminal may take to accept the sequences that give it back.
 const RESTORE_WITHIN: Duration = Duration::from_millis(500);
@@ -312,24 +313,103 @@ pub fn glyph_set_of(variable: impl Fn(&str) -> Option<String>) -> GlyphSet {
     }
 }
 
-/// Whether the ground is dark or light, from COLORFGBG (`foreground;background`, set by rxvt,
-/// Konsole, iTerm2 and others); dark where it is not set.
-pub fn background() -> Background {
-    background_of(variable)
+/// What is known of the terminal's own colours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ground {
+    /// Whether it is dark or light.
+    pub background: Background,
+    /// How much its own text differs from it.
+    pub contrast: Contrast,
 }
 
-/// The rules of [`background`] for any environment.
-pub fn background_of(variable: impl Fn(&str) -> Option<String>) -> Background {
-    let value = variable("COLORFGBG").unwrap_or_default();
-    match value.rsplit(';').next() {
-        Some("7" | "15") => Background::Light,
-        _ => Background::Dark,
+/// How long a terminal may take to say which colours it has. One that knows the question answers within a round trip.
+const ANSWER_WITHIN: Duration = Duration::from_millis(500);
+/// From this contrast on, people have chosen it: 21 is that of black and white.
+const CHOSEN: f32 = 19.0;
+
+/// Whether the ground is dark or light: from COLORFGBG where it is set, or else the terminal is asked (OSC 11).
+/// `None` where it does not say. To be called before the terminal is taken over.
+pub fn ground() -> Option<Ground> {
+    let background = background_of(variable);
+    if let Some(background) = background {
+        return Some(Ground {
+            background,
+            contrast: Contrast::Usual,
+        });
     }
+    if !io::stdin().is_terminal() || !io::stdout().is_terminal() || !is_in_foreground() {
+        return None;
+    }
+    let mut options = QueryOptions::default();
+    options.timeout = ANSWER_WITHIN;
+    let colors = color_palette(options).ok()?;
+    let background = match colors.theme_mode() {
+        ThemeMode::Dark => Background::Dark,
+        ThemeMode::Light => Background::Light,
+    };
+    let contrast =
+        if contrast_of(channels(&colors.foreground), channels(&colors.background)) >= CHOSEN {
+            Contrast::High
+        } else {
+            Contrast::Usual
+        };
+    Some(Ground {
+        background,
+        contrast,
+    })
 }
 
-/// The theme for the terminal that standard output is.
+fn channels(color: &Color) -> [u16; 3] {
+    [color.r, color.g, color.b]
+}
+
+/// The contrast of two colours (WCAG 2.2), from 1 to 21.
+fn contrast_of(one: [u16; 3], other: [u16; 3]) -> f32 {
+    let luminance = |[red, green, blue]: [u16; 3]| {
+        let linear = |channel: u16| {
+            let channel = f32::from(channel) / f32::from(u16::MAX);
+            if channel <= 0.040_45 {
+                channel / 12.92
+            } else {
+                ((channel + 0.055) / 1.055).powf(2.4)
+            }
+        };
+        0.2126 * linear(red) + 0.7152 * linear(green) + 0.0722 * linear(blue)
+    };
+    let (one, other) = (luminance(one), luminance(other));
+    (one.max(other) + 0.05) / (one.min(other) + 0.05)
+}
+
+/// Whether the ground is dark or light, from COLORFGBG (`foreground;background`, set by rxvt, Konsole, iTerm2 and
+/// others) of any environment; `None` where it is not set.
+pub fn background_of(variable: impl Fn(&str) -> Option<String>) -> Option<Background> {
+    let value = variable("COLORFGBG")?;
+    let ground: u8 = value.rsplit(';').next()?.parse().ok()?;
+    Some(match ground {
+        7 | 15 => Background::Light,
+        _ => Background::Dark,
+    })
+}
+
+/// The theme for the terminal that standard output is. Where nobody knows its ground, its own sixteen colours are
+/// used: they are readable there.
 pub fn theme() -> Theme {
-    Theme::new(color_support(), background(), glyph_set())
+    let colors = color_support();
+    let ground = if colors > ColorSupport::Ansi16 {
+        ground()
+    } else {
+        None
+    };
+    match ground {
+        Some(ground) => {
+            Theme::new(colors, ground.background, glyph_set()).contrast(ground.contrast)
+        }
+        None => Theme::new(
+            colors.min(ColorSupport::Ansi16),
+            Background::Dark,
+            glyph_set(),
+        ),
+    }
 }
 
 fn variable(name: &str) -> Option<String> {
@@ -422,10 +502,11 @@ mod tests {
     #[test]
     fn ground_follows_colorfgbg() {
         for (value, expected) in [
-            ("0;15", Background::Light),
-            ("0;default;15", Background::Light),
-            ("15;0", Background::Dark),
-            ("", Background::Dark),
+            ("0;15", Some(Background::Light)),
+            ("0;default;15", Some(Background::Light)),
+            ("15;0", Some(Background::Dark)),
+            ("15;default", None),
+            ("", None),
         ] {
             assert_eq!(
                 background_of(environment(&[("COLORFGBG", value)])),
@@ -433,6 +514,14 @@ mod tests {
                 "{value}"
             );
         }
+        assert_eq!(background_of(environment(&[])), None);
+    }
+
+    #[test]
+    fn contrast_is_that_of_the_guidelines() {
+        let (black, white) = ([0; 3], [u16::MAX; 3]);
+        assert!((contrast_of(black, white) - 21.0).abs() < 0.01);
+        assert!((contrast_of(white, white) - 1.0).abs() < 0.01);
     }
 
     #[test]

@@ -1,7 +1,11 @@
 //! What a piece of text means, and how that looks: semantic roles to styles.
 //!
 //! Widgets and views speak of a [`Role`] or a [`Mark`], never of a colour. A [`Theme`] turns them
-//! into styles that the terminal can show, down to none but bold, dim, underlined and reverse.
+//! into styles that the terminal can show, down to none but bold, dim, underlined and reverse. Ordinary text and
+//! the ground are the terminal's own.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use ratatui::style::{Color, Modifier, Style};
 
@@ -20,6 +24,16 @@ pub enum ColorSupport {
     TrueColor,
 }
 
+/// How much text and ground differ.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Contrast {
+    /// As is pleasant for long.
+    #[default]
+    Usual,
+    /// As much as there can be: at least 7 to 1, and nothing is dimmed.
+    High,
+}
+
 /// Whether the terminal's background is dark or light.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum Background {
@@ -31,7 +45,7 @@ pub enum Background {
 }
 
 /// What a piece of text is, for the one who reads it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub enum Role {
     /// Ordinary text.
     #[default]
@@ -148,6 +162,10 @@ pub struct Theme {
     pub background: Background,
     /// The signs.
     pub glyphs: &'static Glyphs,
+    /// How much text and ground differ.
+    pub contrast: Contrast,
+    /// Styles that somebody chose instead of these, where the terminal has their colours.
+    roles: Option<Arc<BTreeMap<Role, Style>>>,
 }
 
 impl Theme {
@@ -157,6 +175,23 @@ impl Theme {
             colors,
             background,
             glyphs: glyphs.glyphs(),
+            contrast: Contrast::Usual,
+            roles: None,
+        }
+    }
+
+    /// The same with another contrast.
+    #[must_use]
+    pub fn contrast(self, contrast: Contrast) -> Self {
+        Self { contrast, ..self }
+    }
+
+    /// The same with other styles for some roles.
+    #[must_use]
+    pub fn roles(self, roles: BTreeMap<Role, Style>) -> Self {
+        Self {
+            roles: Some(Arc::new(roles)),
+            ..self
         }
     }
 
@@ -172,17 +207,49 @@ impl Theme {
 
     /// How text of this role looks.
     pub fn style(&self, role: Role) -> Style {
-        match self.colors {
-            ColorSupport::None => modifiers(role),
-            ColorSupport::Ansi16 => ansi16(role),
-            ColorSupport::Ansi256 => tinted(role, &Tints::indexed(self.background)),
-            ColorSupport::TrueColor => tinted(role, &Tints::true_color(self.background)),
+        let chosen = self.roles.as_ref().and_then(|roles| roles.get(&role));
+        if let Some(style) = chosen.filter(|style| self.shows(style)) {
+            return *style;
         }
+        match (self.colors, self.contrast) {
+            (ColorSupport::None, _) => modifiers(role),
+            (ColorSupport::Ansi16, Contrast::Usual) => ansi16(role),
+            // The dimmed grey is the one colour of the sixteen that may be hard to read.
+            (ColorSupport::Ansi16, Contrast::High) => match role {
+                Role::Muted | Role::Border | Role::Lane => Style::new(),
+                role => ansi16(role),
+            },
+            (ColorSupport::Ansi256, Contrast::Usual) => {
+                tinted(role, &Tints::indexed(self.background))
+            }
+            (ColorSupport::TrueColor, Contrast::Usual) => {
+                tinted(role, &Tints::true_color(self.background))
+            }
+            (ColorSupport::Ansi256 | ColorSupport::TrueColor, Contrast::High) => {
+                tinted(role, &Tints::high_contrast(self.background))
+            }
+        }
+    }
+
+    /// Whether the terminal has the colours of a style.
+    fn shows(&self, style: &Style) -> bool {
+        let colors = [style.fg, style.bg].into_iter().flatten();
+        colors.map(needs).all(|needed| needed <= self.colors)
     }
 
     /// The sign of a mark.
     pub const fn sign(&self, mark: Mark) -> &'static str {
         mark.glyph(self.glyphs)
+    }
+}
+
+/// The colours that a terminal must have to show this one.
+pub fn needs(color: Color) -> ColorSupport {
+    match color {
+        Color::Reset => ColorSupport::None,
+        Color::Rgb(..) => ColorSupport::TrueColor,
+        Color::Indexed(_) => ColorSupport::Ansi256,
+        _ => ColorSupport::Ansi16,
     }
 }
 
@@ -222,15 +289,12 @@ fn ansi16(role: Role) -> Style {
     }
 }
 
-/// The hues of one palette.
+/// The hues of one palette. Text itself is the terminal's own.
 struct Tints {
-    text: Color,
-    strong: Color,
     muted: Color,
     faint: Color,
     selected: Color,
     selected_elsewhere: Color,
-    bar: Color,
     blue: Color,
     green: Color,
     yellow: Color,
@@ -245,13 +309,10 @@ impl Tints {
     const fn true_color(background: Background) -> Self {
         match background {
             Background::Dark => Self {
-                text: Color::Rgb(0xd3, 0xdb, 0xe8),
-                strong: Color::Rgb(0xf3, 0xf6, 0xfb),
                 muted: Color::Rgb(0x8a, 0x96, 0xab),
                 faint: Color::Rgb(0x55, 0x60, 0x76),
                 selected: Color::Rgb(0x28, 0x3a, 0x5c),
                 selected_elsewhere: Color::Rgb(0x22, 0x29, 0x38),
-                bar: Color::Rgb(0x1b, 0x22, 0x31),
                 blue: Color::Rgb(0x6c, 0xb6, 0xff),
                 green: Color::Rgb(0x5f, 0xd3, 0x8d),
                 yellow: Color::Rgb(0xf2, 0xc0, 0x5c),
@@ -260,13 +321,10 @@ impl Tints {
                 sand: Color::Rgb(0xd9, 0xc3, 0x9a),
             },
             Background::Light => Self {
-                text: Color::Rgb(0x24, 0x29, 0x33),
-                strong: Color::Rgb(0x00, 0x00, 0x00),
                 muted: Color::Rgb(0x5d, 0x67, 0x78),
                 faint: Color::Rgb(0xa2, 0xab, 0xb9),
                 selected: Color::Rgb(0xcf, 0xe0, 0xfa),
                 selected_elsewhere: Color::Rgb(0xe4, 0xe8, 0xef),
-                bar: Color::Rgb(0xe9, 0xed, 0xf3),
                 blue: Color::Rgb(0x0b, 0x5f, 0xc4),
                 green: Color::Rgb(0x14, 0x74, 0x3c),
                 yellow: Color::Rgb(0x8a, 0x5a, 0x00),
@@ -277,17 +335,44 @@ impl Tints {
         }
     }
 
+    /// The sixteen-times-sixteen hues that stand out most; the indexed palette has them, too.
+    const fn high_contrast(background: Background) -> Self {
+        match background {
+            Background::Dark => Self {
+                muted: Color::Indexed(255),
+                faint: Color::Indexed(250),
+                selected: Color::Indexed(18),
+                selected_elsewhere: Color::Indexed(236),
+                blue: Color::Indexed(159),
+                green: Color::Indexed(120),
+                yellow: Color::Indexed(227),
+                red: Color::Indexed(217),
+                purple: Color::Indexed(219),
+                sand: Color::Indexed(230),
+            },
+            Background::Light => Self {
+                muted: Color::Indexed(232),
+                faint: Color::Indexed(239),
+                selected: Color::Indexed(195),
+                selected_elsewhere: Color::Indexed(254),
+                blue: Color::Indexed(18),
+                green: Color::Indexed(22),
+                yellow: Color::Indexed(52),
+                red: Color::Indexed(88),
+                purple: Color::Indexed(54),
+                sand: Color::Indexed(235),
+            },
+        }
+    }
+
     /// The nearest of the 240 fixed colours of the indexed palette.
     const fn indexed(background: Background) -> Self {
         match background {
             Background::Dark => Self {
-                text: Color::Indexed(253),
-                strong: Color::Indexed(231),
                 muted: Color::Indexed(245),
                 faint: Color::Indexed(240),
                 selected: Color::Indexed(24),
                 selected_elsewhere: Color::Indexed(236),
-                bar: Color::Indexed(235),
                 blue: Color::Indexed(75),
                 green: Color::Indexed(78),
                 yellow: Color::Indexed(221),
@@ -296,13 +381,10 @@ impl Tints {
                 sand: Color::Indexed(180),
             },
             Background::Light => Self {
-                text: Color::Indexed(235),
-                strong: Color::Indexed(16),
                 muted: Color::Indexed(241),
                 faint: Color::Indexed(248),
                 selected: Color::Indexed(153),
                 selected_elsewhere: Color::Indexed(254),
-                bar: Color::Indexed(255),
                 blue: Color::Indexed(25),
                 green: Color::Indexed(22),
                 yellow: Color::Indexed(94),
@@ -318,9 +400,9 @@ fn tinted(role: Role, tints: &Tints) -> Style {
     let style = Style::new();
     let bold = Modifier::BOLD;
     match role {
-        Role::Normal => style.fg(tints.text),
+        Role::Normal | Role::Bar => style,
         Role::Muted => style.fg(tints.muted),
-        Role::Strong | Role::Title => style.fg(tints.strong).add_modifier(bold),
+        Role::Strong | Role::Title => style.add_modifier(bold),
         Role::Border | Role::Lane => style.fg(tints.faint),
         Role::Focus | Role::Accent => style.fg(tints.blue),
         Role::Selected => style.bg(tints.selected).add_modifier(bold),
@@ -332,7 +414,6 @@ fn tinted(role: Role, tints: &Tints) -> Style {
         Role::Key => style.fg(tints.blue).add_modifier(bold),
         Role::Evidence => style.fg(tints.sand),
         Role::Match => style.add_modifier(Modifier::UNDERLINED).add_modifier(bold),
-        Role::Bar => style.fg(tints.text).bg(tints.bar),
     }
 }
 
@@ -349,7 +430,9 @@ mod tests {
             ColorSupport::TrueColor,
         ] {
             for background in [Background::Dark, Background::Light] {
-                themes.push(Theme::new(colors, background, GlyphSet::Unicode));
+                let theme = Theme::new(colors, background, GlyphSet::Unicode);
+                themes.push(theme.clone());
+                themes.push(theme.contrast(Contrast::High));
             }
         }
         themes
@@ -361,12 +444,8 @@ mod tests {
             for role in Role::ALL {
                 let style = theme.style(role);
                 for color in [style.fg, style.bg].into_iter().flatten() {
-                    let needs = match color {
-                        Color::Rgb(..) => ColorSupport::TrueColor,
-                        Color::Indexed(_) => ColorSupport::Ansi256,
-                        _ => ColorSupport::Ansi16,
-                    };
-                    assert!(needs <= theme.colors, "{role:?} in {:?}", theme.colors);
+                    let needed = needs(color);
+                    assert!(needed <= theme.colors, "{role:?} in {:?}", theme.colors);
                 }
             }
         }
@@ -388,8 +467,18 @@ mod tests {
 
     /// Relative luminance, WCAG 2.2.
     fn luminance(color: Color) -> f64 {
-        let Color::Rgb(red, green, blue) = color else {
-            panic!("{color} is not 24 bits")
+        let (red, green, blue) = match color {
+            Color::Rgb(red, green, blue) => (red, green, blue),
+            Color::Indexed(index @ 16..=231) => {
+                let level = |step: u8| if step == 0 { 0 } else { 55 + 40 * step };
+                let cube = index - 16;
+                (level(cube / 36), level(cube / 6 % 6), level(cube % 6))
+            }
+            Color::Indexed(index @ 232..) => {
+                let grey = 8 + 10 * (index - 232);
+                (grey, grey, grey)
+            }
+            _ => panic!("{color} is what the terminal makes of it"),
         };
         let linear = |channel: u8| {
             let channel = f64::from(channel) / 255.0;
@@ -429,5 +518,53 @@ mod tests {
                 );
             }
         }
+    }
+
+    #[test]
+    fn high_contrast_is_high() {
+        for (background, ground) in [
+            (Background::Dark, Color::Rgb(0, 0, 0)),
+            (Background::Light, Color::Rgb(0xff, 0xff, 0xff)),
+        ] {
+            let theme = Theme::new(ColorSupport::Ansi256, background, GlyphSet::Unicode)
+                .contrast(Contrast::High);
+            let selected = theme.style(Role::Selected).bg.unwrap();
+            for role in Role::ALL {
+                let Some(text) = theme.style(role).fg else {
+                    continue;
+                };
+                for ground in [ground, selected] {
+                    let found = contrast(text, ground);
+                    assert!(found >= 7.0, "{role:?} on {background:?}: {found:.1}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn ordinary_text_is_the_terminals_own() {
+        for theme in all_themes() {
+            for role in [Role::Normal, Role::Bar] {
+                let style = theme.style(role);
+                assert_eq!((style.fg, style.bg), (None, None), "{role:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn chosen_styles_win_where_the_terminal_has_their_colours() {
+        let chosen = Style::new().fg(Color::Rgb(1, 2, 3));
+        let roles = BTreeMap::from([(Role::Error, chosen)]);
+        let new =
+            |colors| Theme::new(colors, Background::Dark, GlyphSet::Unicode).roles(roles.clone());
+        assert_eq!(new(ColorSupport::TrueColor).style(Role::Error), chosen);
+        assert_eq!(
+            new(ColorSupport::Ansi16).style(Role::Error),
+            ansi16(Role::Error)
+        );
+        assert_eq!(
+            new(ColorSupport::TrueColor).style(Role::Ok),
+            Theme::picture().style(Role::Ok)
+        );
     }
 }

@@ -24,7 +24,8 @@ use ngf_probes::{
     spec::{BackendTrust, ClientIdentity, Options, ProbeSpec},
     tls_scan::{TlsScan, measure},
 };
-use ngf_tls::transcript::{Outcome, Transcript};
+use ngf_tls::transcript::{Outcome, Step, Transcript};
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 pub use self::inputs::mounted_trust;
@@ -100,6 +101,8 @@ pub struct Extras {
     pub at: Option<Timestamp>,
     /// A capture of each probe, where they are asked for.
     pub captures: Option<Mutex<Vec<Capture>>>,
+    /// Who is told of each step as it happens.
+    pub steps: Option<mpsc::Sender<Step>>,
 }
 
 impl Extras {
@@ -124,6 +127,7 @@ impl Extras {
             tls.at = Some(at);
         }
         let mut options = self.options.clone();
+        options.steps.clone_from(&self.steps);
         options.backend_trust = options.backend_trust.or(trust);
         if let Some(captures) = &self.captures {
             let capture = Capture::new();

@@ -40,7 +40,10 @@ pub fn moments(snapshot: &Snapshot, evidence: &Evidence, now: Timestamp) -> Vec<
     all.sort_by(|one, other| {
         (other.at, &one.object, &one.what).cmp(&(one.at, &other.object, &other.what))
     });
-    all.dedup();
+    // The same of several listeners is told once.
+    all.dedup_by(|one, other| {
+        (one.at, &one.object, &one.what) == (other.at, &other.object, &other.what)
+    });
     all
 }
 

@@ -128,9 +128,8 @@ pub async fn measure(
     let started_at = Timestamp::now();
     let began = Instant::now();
     let plain = Options {
-        offer: Offer::default(),
-        capture: None,
         backend_trust: options.backend_trust.clone(),
+        ..Options::default()
     };
     let own = probe_with(spec, &plain, dial, cancel).await?;
     let offered = Offered::by(&own, spec.tls.as_ref());

@@ -115,8 +115,20 @@ pub struct InputArgs {
         help_heading = "Cluster"
     )]
     pub read_only: bool,
+    /// Configuration file of the terminal interface (default: ngf-tui/config.toml in $XDG_CONFIG_HOME or ~/.config)
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        help_heading = "Interface",
+        env = "NGF_TUI_CONFIG"
+    )]
+    pub config: Option<PathBuf>,
+    /// Colours: auto (asks the terminal), dark, light, high-contrast, none, or a file in the folder themes
+    #[arg(long, global = true, value_name = "NAME", help_heading = "Interface")]
+    pub theme: Option<String>,
     /// Leave the mouse to the terminal: no clicks, no wheel, text is selected as usual
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = "Interface")]
     pub no_mouse: bool,
     /// How often the terminal interface draws what time alone changes; tests make it rare
     #[arg(long, global = true, hide = true, value_parser = duration, value_name = "DURATION")]
@@ -255,6 +267,8 @@ pub enum Command {
         #[arg(value_name = "DOCUMENT")]
         name: Option<String>,
     },
+    /// Print the configuration of the terminal interface: a commented default, where it is, whether it has errors
+    Config(ConfigArgs),
     /// Print a completion script for a shell
     #[command(visible_alias = "completions")]
     Completion {
@@ -553,6 +567,29 @@ pub struct LogsArgs {
     /// How long to wait for the cluster's answers in all, connecting and credential plugins included
     #[arg(long, default_value = "15s", value_parser = duration, value_name = "DURATION")]
     pub timeout: Duration,
+}
+
+/// Arguments of `config`.
+#[derive(Debug, Clone, Args)]
+pub struct ConfigArgs {
+    /// What to print
+    #[arg(value_enum, value_name = "WHAT")]
+    pub part: ConfigPart,
+}
+
+/// What `config` prints.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ConfigPart {
+    /// Every setting with its default, as comments
+    Default,
+    /// Where the file is
+    Path,
+    /// Whether the file has errors
+    Check,
+    /// A theme to begin with
+    Theme,
+    /// The JSON schema, for editors
+    Schema,
 }
 
 /// Arguments of `explain`.

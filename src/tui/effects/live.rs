@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use futures::{FutureExt, future::BoxFuture};
 use jiff::Timestamp;
 use ngf_probes::spec::ClientIdentity;
-use ngf_tls::transcript::Transcript;
+use ngf_tls::transcript::{Step, Transcript};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
@@ -284,6 +284,23 @@ impl Session for Live {
         cancel: &'a CancellationToken,
     ) -> BoxFuture<'a, Result<Made, String>> {
         async move { temporary::make(&self.now(), agreed, leftovers, cancel).await }.boxed()
+    }
+
+    fn probe_telling<'a>(
+        &'a self,
+        plan: &'a ProbePlan,
+        by: &'a By,
+        steps: mpsc::Sender<Step>,
+        cancel: &'a CancellationToken,
+    ) -> BoxFuture<'a, Result<Seen, String>> {
+        async move {
+            let extras = Extras {
+                steps: Some(steps),
+                ..Extras::default()
+            };
+            self.prober().probe(plan, by, &extras, cancel).await
+        }
+        .boxed()
     }
 
     fn probe<'a>(

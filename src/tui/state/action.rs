@@ -1,6 +1,8 @@
 //! What a person can do: one list, from which the key map, the footer, the help screen, the command
 //! palette and the table in the README derive.
 
+use std::collections::HashMap;
+
 use ngf_ui::keymap::{KeyChord, KeyConflict, Keymap};
 
 use crate::tui::state::ids::ListId;
@@ -250,20 +252,60 @@ impl Action {
 
 /// The key map that [`ACTIONS`] describes.
 pub fn keymap() -> Result<Keymap<Action, Context>, KeyConflict> {
+    keymap_with(&HashMap::new())
+}
+
+/// The same with other keys for some actions, by the action's name.
+pub fn keymap_with(
+    keys: &HashMap<&'static str, Vec<KeyChord>>,
+) -> Result<Keymap<Action, Context>, KeyConflict> {
     Keymap::new(ACTIONS.iter().flat_map(|info| {
-        let contexts: Vec<Option<Context>> = if info.contexts.is_empty() {
-            vec![None]
-        } else {
-            info.contexts.iter().copied().map(Some).collect()
-        };
-        info.keys.iter().flat_map(move |key| {
-            let chord: KeyChord = key.parse().expect("a test reads every key of ACTIONS");
-            contexts
-                .clone()
+        let places = places(info);
+        chords(info, keys).into_iter().flat_map(move |chord| {
+            let places = places.clone();
+            places
                 .into_iter()
                 .map(move |context| (chord, info.action, context))
         })
     }))
+}
+
+/// Where the keys of an action mean it; `None` for everywhere.
+fn places(info: &ActionInfo) -> Vec<Option<Context>> {
+    if info.contexts.is_empty() {
+        vec![None]
+    } else {
+        info.contexts.iter().copied().map(Some).collect()
+    }
+}
+
+/// The keys of an action: those that somebody chose, or its own.
+fn chords(info: &ActionInfo, keys: &HashMap<&'static str, Vec<KeyChord>>) -> Vec<KeyChord> {
+    match keys.get(info.id) {
+        Some(keys) => keys.clone(),
+        None => info
+            .keys
+            .iter()
+            .map(|key| key.parse().expect("a test reads every key of ACTIONS"))
+            .collect(),
+    }
+}
+
+/// A key of this action that another one has in the same place, and the other one.
+pub fn conflict(
+    info: &ActionInfo,
+    keys: &HashMap<&'static str, Vec<KeyChord>>,
+) -> Option<(KeyChord, &'static ActionInfo)> {
+    let (own, own_places) = (chords(info, keys), places(info));
+    ACTIONS
+        .iter()
+        .filter(|other| other.action != info.action)
+        .filter(|other| places(other).iter().any(|place| own_places.contains(place)))
+        .find_map(|other| {
+            let theirs = chords(other, keys);
+            let both = own.iter().find(|chord| theirs.contains(chord))?;
+            Some((*both, other))
+        })
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use std::{
 };
 
 use jiff::{SignedDuration, Timestamp};
+use ngf_tls::transcript::Step;
 use ngf_ui::{
     Mark, Theme,
     keymap::{KeyConflict, Keymap},
@@ -15,7 +16,7 @@ use ratatui::layout::Rect;
 
 use crate::tui::state::ids::{ListId, ViewId};
 use crate::tui::state::{
-    action::{Action, Context, keymap},
+    action::{Action, Context, keymap, keymap_with},
     changes::Changes,
     endpoint_matrix::Matrix,
     event::Stage,
@@ -24,6 +25,7 @@ use crate::tui::state::{
     job::{Job, SwitchTo},
     list::ListPane,
     place::Stack,
+    settings::Settings,
     tree::TreePane,
 };
 use ngf_cluster::{
@@ -85,6 +87,8 @@ pub struct App {
     pub toast: Option<Toast>,
     /// The probes that run.
     pub running: BTreeSet<PlanKey>,
+    /// What the probes that run have seen so far.
+    pub steps: HashMap<PlanKey, Vec<Step>>,
     /// The way that probes go.
     pub via: Via,
     /// Whether paths are tested without a key press.
@@ -103,6 +107,8 @@ pub struct App {
     pub question: Option<Question>,
     /// The number of the last job.
     pub jobs: u64,
+    /// What was changed of keys, columns and commands.
+    pub settings: Settings,
     /// Where the person has been.
     pub history: History,
     /// What happened last was a step of the history itself.
@@ -372,6 +378,16 @@ impl App {
         Ok(app)
     }
 
+    /// The same with other keys, columns and commands.
+    ///
+    /// # Errors
+    /// Where two actions want one key in the same place.
+    pub fn configured(mut self, settings: Settings) -> Result<Self, KeyConflict> {
+        self.keymap = keymap_with(&settings.keys)?;
+        self.settings = settings;
+        Ok(self)
+    }
+
     fn blank(
         theme: Theme,
         keymap: Keymap<Action, Context>,
@@ -399,6 +415,7 @@ impl App {
             overlay: None,
             toast: None,
             running: BTreeSet::new(),
+            steps: HashMap::new(),
             via: Via::default(),
             tests: Tests::Off,
             retests: 0,
@@ -408,6 +425,7 @@ impl App {
             preparing: None,
             question: None,
             jobs: 0,
+            settings: Settings::default(),
             history: History::default(),
             traveled: false,
             hits: Vec::new(),
@@ -433,6 +451,7 @@ impl App {
             tests,
             read_only: self.read_only,
             jobs: self.jobs,
+            settings: std::mem::take(&mut self.settings),
             contexts: self.contexts.take(),
             namespaces: std::mem::take(&mut self.namespaces),
             stage: self.stage.take(),

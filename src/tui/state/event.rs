@@ -4,7 +4,7 @@ use std::{path::PathBuf, sync::Arc};
 
 use crossterm::event::KeyEvent;
 use jiff::Timestamp;
-use ngf_tls::transcript::Transcript;
+use ngf_tls::transcript::{Step, Transcript};
 use ngf_ui::input::Mouse;
 
 use crate::tui::state::job::{
@@ -42,6 +42,8 @@ pub enum Event {
     Diagnosed(Box<Diagnosed>),
     /// It is known what a job needs made first, or why it cannot be.
     Prepared(Box<Job>, Result<Preparation, String>),
+    /// A step of a probe that runs.
+    Step(PlanKey, Box<Step>),
     /// A probe ran, or could not.
     Probed(Box<ProbeDone>),
     /// It is known what stands beside a probe.

@@ -8,7 +8,7 @@ use futures::{
     future::{BoxFuture, ready},
 };
 use jiff::Timestamp;
-use ngf_tls::transcript::Transcript;
+use ngf_tls::transcript::{Step, Transcript};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
@@ -208,6 +208,17 @@ pub trait Session: Send + Sync + 'static {
         _: &'a CancellationToken,
     ) -> BoxFuture<'a, Result<Seen, String>> {
         no_cluster()
+    }
+
+    /// The same, and tells each step as it happens.
+    fn probe_telling<'a>(
+        &'a self,
+        plan: &'a ProbePlan,
+        by: &'a By,
+        _: mpsc::Sender<Step>,
+        cancel: &'a CancellationToken,
+    ) -> BoxFuture<'a, Result<Seen, String>> {
+        self.probe(plan, by, cancel)
     }
 
     /// Asks as the gateway's client, reads logs, resolves names; after a probe that began at this

@@ -13,6 +13,7 @@ pub mod job;
 pub mod list;
 pub mod place;
 mod selected;
+pub mod settings;
 pub mod tree;
 
 pub use app::*;

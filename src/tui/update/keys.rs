@@ -206,6 +206,9 @@ fn palette_key(app: &mut App, mut palette: PaletteState, key: KeyEvent) -> Vec<E
     match key.code {
         KeyCode::Esc => {}
         KeyCode::Enter => {
+            if let Some(meant) = expanded(app, palette.prompt.text()) {
+                palette.prompt = PromptState::with(&meant);
+            }
             if let Some(index) = palette.runs(&entries(app)) {
                 return perform(app, commands(app)[index]);
             }
@@ -237,6 +240,15 @@ fn palette_key(app: &mut App, mut palette: PaletteState, key: KeyEvent) -> Vec<E
         }
     }
     Vec::new()
+}
+
+/// What a word of the person's own stands for, with what was typed after it.
+fn expanded(app: &App, typed: &str) -> Option<String> {
+    let typed = typed.trim();
+    let (word, rest) = typed.split_once(char::is_whitespace).unwrap_or((typed, ""));
+    let mut aliases = app.settings.aliases.iter();
+    let (_, meant) = aliases.find(|(alias, _)| alias == word)?;
+    Some(format!("{meant} {rest}").trim().to_owned())
 }
 
 /// Back, forward, or to the last place.

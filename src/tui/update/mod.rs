@@ -59,6 +59,10 @@ pub fn update(app: &mut App, event: Event, now: Timestamp) -> Vec<Effect> {
         }
         Event::Diagnosed(diagnosed) => take_diagnosis(app, *diagnosed),
         Event::Prepared(job, result) => probing::prepared(app, job, result),
+        Event::Step(key, step) => {
+            probing::step(app, key, *step);
+            Vec::new()
+        }
         Event::Probed(done) => probing::probed(app, *done),
         Event::Logged(log) => {
             app.evidence.record_log(*log);
@@ -71,6 +75,7 @@ pub fn update(app: &mut App, event: Event, now: Timestamp) -> Vec<Effect> {
         Event::Settled(key, at, transcript) => probing::settled(app, &key, at, transcript),
         Event::ProbesEnded(keys) => {
             app.running.retain(|key| !keys.contains(key));
+            app.steps.retain(|key, _| !keys.contains(key));
             Vec::new()
         }
         Event::Survey(news) => probing::survey_news(app, news),

@@ -4,7 +4,7 @@ use crossterm::event::{KeyCode, KeyEvent};
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
-use ngf_tls::transcript::{Outcome, Transcript};
+use ngf_tls::transcript::{Outcome, Step, Transcript};
 use ngf_ui::{
     Mark,
     scroll::{ListState, ScrollState},
@@ -259,6 +259,19 @@ pub(super) fn watch(app: &mut App) -> Vec<Effect> {
     vec![Effect::Watch(true)]
 }
 
+/// Steps that are kept of a probe that runs: what it saw in the end has them all.
+const STEPS: usize = 200;
+
+/// A probe that runs has seen something.
+pub(super) fn step(app: &mut App, key: PlanKey, step: Step) {
+    if app.running.contains(&key) {
+        let steps = app.steps.entry(key).or_default();
+        if steps.len() < STEPS {
+            steps.push(step);
+        }
+    }
+}
+
 /// A probe ran, or could not.
 pub(super) fn probed(app: &mut App, done: ProbeDone) -> Vec<Effect> {
     let ProbeDone {
@@ -269,6 +282,7 @@ pub(super) fn probed(app: &mut App, done: ProbeDone) -> Vec<Effect> {
     } = done;
     let key = probed.plan.key();
     app.running.remove(&key);
+    app.steps.remove(&key);
     let endpoint = &probed.plan.endpoint;
     let endpoint = format!("{}:{}", endpoint.address, endpoint.port);
     match &probed.result {

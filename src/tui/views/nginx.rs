@@ -132,7 +132,8 @@ fn of_connection(app: &App, one: &Configured, width: usize, lines: &mut Vec<Labe
             .and(Role::Accent, line.name.clone());
         if line.state == State::Same {
             let value = line.predicted.clone().unwrap_or_default();
-            lines.push(sign.text(format!(" {value}")));
+            let sign = sign.text(" ");
+            lines.extend(hang(&sign, &Label::from(value), width));
             continue;
         }
         lines.push(sign);

@@ -216,7 +216,7 @@ fn page(app: &mut App, area: Rect, buffer: &mut Buffer) {
 /// From this width on, chain and handshake stand side by side.
 const WIDE: u16 = 160;
 /// Fewest columns for the chain.
-const CHAIN: u16 = 58;
+const CHAIN: u16 = 52;
 /// Columns between both.
 const BETWEEN: u16 = 3;
 
@@ -376,16 +376,18 @@ fn footer(app: &App, area: Rect, buffer: &mut Buffer) -> Option<Position> {
     shown.sort_by_key(|info| info.footer);
     let hints: Vec<Hint> = shown
         .iter()
-        .map(|info| {
+        .filter_map(|info| {
+            // An action may have lost its keys.
+            let key = app.keymap.chords(info.action).next()?.to_string();
             let hint = match info.action {
-                Action::Via => Hint::new(info.keys[0], format!("from {}", app.via)),
-                _ => Hint::new(info.keys[0], info.short),
+                Action::Via => Hint::new(key, format!("from {}", app.via)),
+                _ => Hint::new(key, info.short),
             };
-            if matches!(info.id, "help" | "quit") {
+            Some(if matches!(info.id, "help" | "quit") {
                 hint.keep()
             } else {
                 hint
-            }
+            })
         })
         .collect();
     Footer::new(&hints, &app.theme).render(area, buffer);
@@ -456,13 +458,20 @@ fn list_section() -> Section {
 }
 
 /// The help screen's sections, from the list of actions.
-pub fn help_sections() -> Vec<Section> {
+pub fn help_sections(app: &App) -> Vec<Section> {
     crate::tui::state::action::Section::ALL
         .into_iter()
         .map(|heading| {
             let mut section = Section::new(heading.title());
             for info in ACTIONS.iter().filter(|info| info.section == heading) {
-                section = section.key(info.keys.join(" "), info.help);
+                let mut keys: Vec<String> = Vec::new();
+                for chord in app.keymap.chords(info.action) {
+                    let key = chord.to_string();
+                    if !keys.contains(&key) {
+                        keys.push(key);
+                    }
+                }
+                section = section.key(keys.join(" "), info.help);
             }
             section
         })

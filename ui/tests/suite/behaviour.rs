@@ -18,7 +18,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::widgets::StatefulWidget;
 
-const THEME: Theme = Theme::plain();
+static THEME: Theme = Theme::plain();
 
 fn screen<W: StatefulWidget>(
     widget: W,

@@ -62,14 +62,17 @@ pub(super) fn at_fault(arrows: &[Arrow]) -> Option<usize> {
     with(Mark::Failed).or_else(|| with(Mark::Warning))
 }
 
-/// Cells of the signs, numbers and shafts around the words of an arrow.
-const AROUND: usize = 20;
+/// Cells of the number and the shaft around the words of an arrow, and of the blanks around its facts.
+const AROUND: usize = 17;
+/// Cells of a mark before the words.
+const SIGN: usize = 2;
 
 /// Cells in which no arrow is cut.
 pub(super) fn width(arrows: &[Arrow]) -> usize {
     let widths = arrows.iter().map(|arrow| {
         let facts = arrow.message.facts.width();
-        ngf_ui::text::width(&arrow.short) + facts + AROUND
+        let sign = arrow.message.mark.map_or(0, |_| SIGN);
+        ngf_ui::text::width(&arrow.short) + facts + sign + AROUND
     });
     widths.max().unwrap_or(0).max(CLIENT_COLUMN + LEAST)
 }

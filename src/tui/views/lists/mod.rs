@@ -5,6 +5,7 @@ mod certificates;
 mod changes;
 mod conditions;
 mod contexts;
+mod detail;
 mod endpoints;
 mod events;
 mod gateways;
@@ -21,19 +22,21 @@ use ngf_ui::{
     widgets::{
         rows::Lazy,
         table::{Column, Table, TableRow},
+        textview::TextView,
     },
 };
 use ratatui::{
     buffer::Buffer,
     layout::{Constraint, Layout, Rect},
     style::Style,
-    widgets::StatefulWidget,
+    widgets::{StatefulWidget, Widget},
 };
 
 use crate::tui::state::{
     App,
     ids::ListId,
     list::{ListPane, Row},
+    settings::Settings,
 };
 use ngf_core::model::object::ObjectRef;
 
@@ -138,14 +141,20 @@ pub fn draw(app: &mut App, id: ListId, area: Rect, buffer: &mut Buffer) {
         return;
     };
     let info = id.info();
+    let order = order(&app.settings, info);
+    // As wide as everything that is in it.
+    let whole = columns(pane, info, &order, theme.glyphs, u16::MAX);
+    let widths: Vec<u16> = whole.iter().map(|column| column.ideal).collect();
+    let (area, beside) = detail::split(pane, &widths, area);
     let [line, body] = Layout::vertical([Constraint::Length(1), Constraint::Min(0)]).areas(area);
     draw_label(&summary(pane, info), line, buffer, &theme, Style::new());
-    let columns = columns(pane, info, theme.glyphs, body.width);
+    let columns = columns(pane, info, &order, theme.glyphs, body.width);
     let mut state = pane.state;
     let (rows, shown) = (&pane.rows, &pane.shown);
     let lazy = Lazy::new(shown.len(), |index: usize| {
         let row = &rows[shown[index]];
-        let cells = row.cells.iter().zip(&columns).map(|(cell, column)| {
+        let cells = order.iter().filter_map(|index| row.cells.get(*index));
+        let cells = cells.zip(&columns).map(|(cell, column)| {
             // A name is cut in its middle, so that its end stays.
             let room = usize::from(column.ideal);
             Label::from(cut_middle(&cell.text, room, theme.glyphs.ellipsis))
@@ -163,6 +172,11 @@ pub fn draw(app: &mut App, id: ListId, area: Rect, buffer: &mut Buffer) {
         .empty(empty)
         .render(body, buffer, &mut state);
     pane.state = state;
+    let selected = pane.selected().cloned();
+    if let (Some(place), Some(row)) = (beside, selected) {
+        let lines = detail::lines(app, info, &row, place.width);
+        Widget::render(&TextView::new(&lines, &theme).wrap(false), place, buffer);
+    }
 }
 
 /// Lines above the first row: how many there are, and the heads of the columns.
@@ -215,17 +229,29 @@ const BAR: u16 = 1;
 /// Cells between columns.
 const BETWEEN: u16 = 2;
 
+/// The columns that are shown, from left to right, as indices into all of them.
+fn order(settings: &Settings, info: &ListInfo) -> Vec<usize> {
+    match settings.columns.get(&info.id) {
+        Some(chosen) => chosen.clone(),
+        None => (0..info.columns.len()).collect(),
+    }
+}
+
 /// Columns as wide as what stands in them, from the left, as many as there is room for: a wider terminal adds
 /// to the last one or shows another, and takes nothing from those before.
 fn columns(
     pane: &ListPane,
     info: &ListInfo,
+    order: &[usize],
     glyphs: &ngf_ui::Glyphs,
     width_of_area: u16,
 ) -> Vec<Column> {
     let mut left = width_of_area.saturating_sub(MARKS + BAR);
     let mut columns = Vec::new();
-    for (index, head) in info.columns.iter().enumerate() {
+    for (place, index) in order.iter().copied().enumerate() {
+        let Some(head) = info.columns.get(index) else {
+            continue;
+        };
         let cells = pane.shown.iter().take(MEASURED);
         let cells = cells.filter_map(|row| pane.rows[*row].cells.get(index));
         let widest = cells.map(|cell| width(&cell.text)).max().unwrap_or(0);
@@ -238,7 +264,7 @@ fn columns(
         let needed = (widest.min(usize::from(head.most)) as u16).max(width(&title) as u16);
         let least = head.least.max(width(&title) as u16).min(needed);
         let taken = needed.min(left);
-        if taken < least && index > 0 {
+        if taken < least && place > 0 {
             break;
         }
         columns.push(Column::new(title, taken, taken));

@@ -28,7 +28,7 @@ pub(super) fn draw(app: &mut App, area: Rect, buffer: &mut Buffer) -> Option<Pos
     let mut cursor = None;
     match &mut overlay {
         Overlay::Help(scroll) => {
-            Help::new("Keys", &screen::help_sections(), &app.theme).render(area, buffer, scroll);
+            Help::new("Keys", &screen::help_sections(app), &app.theme).render(area, buffer, scroll);
         }
         Overlay::Palette(state) => {
             let commands = palette::entries(app);
