@@ -246,10 +246,10 @@ pub fn example() -> String {
     );
     for role in Role::ALL {
         let style = theme.style(role);
-        out.push_str(&format!("\n[roles.{}]\n", name_of(role)));
+        out.extend(["\n[roles.", name_of(role).as_str(), "]\n"]);
         for (name, color) in [("fg", style.fg), ("bg", style.bg)] {
             if let Some(color) = color {
-                out.push_str(&format!("{name} = \"{color}\"\n"));
+                out.extend([name, " = \"", color.to_string().as_str(), "\"\n"]);
             }
         }
         for (name, modifier) in [
@@ -258,7 +258,7 @@ pub fn example() -> String {
             ("reversed", Modifier::REVERSED),
         ] {
             if style.add_modifier.contains(modifier) {
-                out.push_str(&format!("{name} = true\n"));
+                out.extend([name, " = true\n"]);
             }
         }
     }

@@ -52,7 +52,7 @@ pub fn styled(buffer: &Buffer) -> String {
             .iter()
             .map(|(start, end, look)| format!("{start}-{} {look}", end - 1))
             .collect();
-        text.push_str(&format!("{y}: {}\n", runs.join(", ")));
+        text.extend([y.to_string().as_str(), ": ", runs.join(", ").as_str(), "\n"]);
     }
     text
 }

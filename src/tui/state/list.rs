@@ -102,6 +102,8 @@ pub struct ListPane {
     pub shown: Vec<usize>,
     /// The filter; empty for none.
     pub filter: String,
+    /// No row has the filter's words: those are shown that have their letters in order.
+    pub is_fuzzy: bool,
     /// The column by which it is sorted, and whether from the greatest to the least; trouble first if `None`.
     pub sort: Option<(usize, bool)>,
     /// Selection and scroll position.
@@ -138,6 +140,10 @@ impl ListPane {
         let mut shown: Vec<usize> = (0..rows.len())
             .filter(|index| words.matches(&rows[*index]))
             .collect();
+        self.is_fuzzy = shown.is_empty() && !words.wanted.is_empty();
+        if self.is_fuzzy {
+            shown.extend((0..rows.len()).filter(|index| words.resembles(&rows[*index])));
+        }
         match self.sort {
             None if self.is_ordered => {}
             None => shown.sort_by_key(|index| rank(rows[*index].mark)),
@@ -226,6 +232,27 @@ impl Words {
                 .any(|word| text.contains(word.as_str()))
     }
 
+    /// Whether each wanted word has its letters in their order in one of the cells: `bktls` of `backend-tls`.
+    fn resembles(&self, row: &Row) -> bool {
+        let cells: Vec<String> = row
+            .cells
+            .iter()
+            .map(|cell| cell.text.to_lowercase())
+            .collect();
+        let has = |word: &String| {
+            cells.iter().any(|cell| {
+                let mut letters = cell.chars();
+                word.chars()
+                    .all(|wanted| letters.any(|letter| letter == wanted))
+            })
+        };
+        self.wanted.iter().all(has)
+            && !self
+                .unwanted
+                .iter()
+                .any(|word| cells.iter().any(|cell| cell.contains(word.as_str())))
+    }
+
     fn matches(&self, row: &Row) -> bool {
         if self.wanted.is_empty() && self.unwanted.is_empty() {
             return true;
@@ -292,6 +319,27 @@ mod tests {
             assert_eq!(names(&pane), expected, "{filter}");
         }
         assert!(pane.selected().is_none());
+    }
+
+    #[test]
+    fn letters_in_order_count_where_no_row_has_the_words() {
+        let mut pane = ListPane::default();
+        pane.take(vec![
+            row(Mark::Ok, "backend-tls", 1),
+            row(Mark::Ok, "frontend-tls", 2),
+        ]);
+        for (filter, expected, fuzzy) in [
+            ("bktls", &["backend-tls"][..], true),
+            ("ntls", &["backend-tls", "frontend-tls"], true),
+            ("ntls !front", &["backend-tls"], true),
+            ("tls", &["backend-tls", "frontend-tls"], false),
+            ("slt", &[], true),
+            ("", &["backend-tls", "frontend-tls"], false),
+        ] {
+            pane.set_filter(filter);
+            assert_eq!(names(&pane), expected, "{filter}");
+            assert_eq!(pane.is_fuzzy, fuzzy, "{filter}");
+        }
     }
 
     #[test]

@@ -215,6 +215,12 @@ fn summary(pane: &ListPane, info: &ListInfo) -> Label {
     line.push(Role::Muted, order);
     if !pane.filter.is_empty() {
         line.push(Role::Accent, format!("  /{}", pane.filter));
+        if pane.is_fuzzy && !pane.shown.is_empty() {
+            line.push(
+                Role::Muted,
+                ", by letters in this order: no row has these words",
+            );
+        }
     }
     line
 }
