@@ -10,7 +10,6 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use etcetera::BaseStrategy;
 use serde::Deserialize;
 use toml::Spanned;
 
@@ -18,7 +17,7 @@ pub use default::commented;
 use theme::appearance;
 pub use theme::{Appearance, example};
 
-use crate::tui::state::settings::Settings;
+use crate::{files::Places, tui::state::settings::Settings};
 use ngf_cluster::transport::Via;
 use ngf_text::sanitize;
 
@@ -116,8 +115,8 @@ pub struct Config {
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// There is no folder for configuration: `$HOME` is not set.
-    #[error("cannot find the folder for configuration: {0}")]
-    NoFolder(String),
+    #[error("cannot find the folder for configuration: HOME is not set")]
+    NoFolder,
     /// The file cannot be read.
     #[error("cannot read {}: {why}", file.display())]
     Read {
@@ -147,9 +146,8 @@ pub enum ConfigError {
 /// # Errors
 /// Where there is no home.
 pub fn path() -> Result<PathBuf, ConfigError> {
-    let base = etcetera::base_strategy::Xdg::new();
-    let base = base.map_err(|error| ConfigError::NoFolder(error.to_string()))?;
-    Ok(base.config_dir().join("ngf-tui").join("config.toml"))
+    let folder = Places::of_user().config.ok_or(ConfigError::NoFolder)?;
+    Ok(folder.join("config.toml"))
 }
 
 impl Config {

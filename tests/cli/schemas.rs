@@ -51,6 +51,10 @@ fn the_schemas_in_assets_are_the_programs() {
         expected.insert(path);
     }
     assert!(expected.len() >= 10, "{expected:?}");
+    let config = folder().join("config.json");
+    let kept = fs::read_to_string(&config).expect("a schema");
+    assert_eq!(printed(&["config", "schema"]), kept);
+    expected.insert(config);
     let found = fs::read_dir(folder()).expect("a folder");
     let found: BTreeSet<PathBuf> = found.map(|entry| entry.expect("an entry").path()).collect();
     assert_eq!(found, expected);
