@@ -117,6 +117,10 @@ const ELSEWHERE: &[(&str, &str)] = &[
         "it is judged from the objects before anybody connects; in a handshake the fault is NGF-T1",
     ),
     (
+        "NGF-T23",
+        "which keys are too weak depends on the security level of the machine's OpenSSL (tests/scenarios has the codes)",
+    ),
+    (
         "NGF-T22",
         "TLS is well there: its line is nginx's for any upstream that answers late (tests/logs)",
     ),

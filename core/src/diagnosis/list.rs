@@ -116,6 +116,7 @@ macro_rules! for_every_rule {
             T20 in handshake::codes::t20;
             T21 in handshake::codes::t21;
             T22 in handshake::codes::t22;
+            T23 in handshake::codes::t23;
             B1 in handshake::codes::b1;
             B2 in handshake::codes::b2;
             B3 in handshake::codes::b3;

@@ -23,6 +23,7 @@ pub(in crate::diagnosis) mod t2;
 pub(in crate::diagnosis) mod t20;
 pub(in crate::diagnosis) mod t21;
 pub(in crate::diagnosis) mod t22;
+pub(in crate::diagnosis) mod t23;
 pub(in crate::diagnosis) mod t3;
 pub(in crate::diagnosis) mod t4;
 pub(in crate::diagnosis) mod t5;
