@@ -218,7 +218,7 @@ fn finding(
     if said.first()?.doubt.is_some() && youngest != Age::Current {
         return None;
     }
-    let failing: BTreeSet<String> = said.iter().map(|said| said.endpoint()).collect();
+    let failing: BTreeSet<String> = said.iter().map(Said::endpoint).collect();
     let all = endpoints(context, said.first()?.plan).max(failing.len());
     if youngest == Age::Current
         && let Some(first) = said.first_mut()
@@ -243,7 +243,7 @@ fn finding(
     if severity == Severity::Info {
         finding.marks.clear();
     } else {
-        finding.marks = said.iter().map(|said| said.mark()).collect();
+        finding.marks = said.iter().map(Said::mark).collect();
         finding.marks.dedup();
     }
     let last = said.iter().map(|said| said.joined.counted.last).max()?;

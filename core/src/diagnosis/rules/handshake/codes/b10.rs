@@ -47,5 +47,4 @@ pub(in crate::diagnosis) static CONNECTION: Connection = Connection {
             Some(_) => remedy::reissue_from_trusted(case),
         }
     },
-    ..Connection::USUAL
 };

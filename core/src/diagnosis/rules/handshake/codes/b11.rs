@@ -48,5 +48,4 @@ pub(in crate::diagnosis) static CONNECTION: Connection = Connection {
             Some(_) => remedy::reissue_from_trusted(case),
         }
     },
-    ..Connection::USUAL
 };

@@ -52,7 +52,6 @@ pub(in crate::diagnosis) static CONNECTION: Connection = Connection {
         (Some(_), _) => remedy::reissue_from_trusted(case),
         (None, _) => too_deep_now(case).map(|(intermediates, _)| remedy::deeper(intermediates)),
     },
-    ..Connection::USUAL
 };
 
 /// How many intermediates there are, and how many the backend follows, where a log says now that it refuses them.

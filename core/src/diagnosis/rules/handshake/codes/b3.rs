@@ -36,5 +36,4 @@ pub(in crate::diagnosis) static CONNECTION: Connection = Connection {
         case.transcript()?;
         Some(expiry::reissue(case.context, case.client_certificate()?))
     },
-    ..Connection::USUAL
 };

@@ -44,7 +44,6 @@ pub(in crate::diagnosis) static CONNECTION: Connection = Connection {
         let (missing, client) = missing(case)?;
         Some(remedy::complete(case.context, client, &missing))
     },
-    ..Connection::USUAL
 };
 
 /// The intermediates that are missing, and the Secret from which they are.
