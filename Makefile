@@ -1,5 +1,5 @@
 # The two commands that a newcomer needs: `make test`, and `cargo run --release -- demo`.
-.PHONY: test test-slow test-later peers screenshots test-lab test-apiserver bench-cluster dist deb book help
+.PHONY: test test-slow test-later peers screenshots test-lab test-apiserver bench-cluster dist deb man book help
 
 help: ## what there is
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
@@ -34,6 +34,9 @@ dist: ## build a release's archive in target/dist (static, this processor; TARGE
 
 deb: ## build the Debian package of what make dist has built
 	assets/packaging/deb $(TARGET)
+
+man: ## write the manual pages to target/man
+	cargo run --quiet --locked -- man target/man
 
 book: ## build docs/ as a book in target/book; needs cargo install mdbook
 	mdbook build docs

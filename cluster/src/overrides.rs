@@ -92,8 +92,8 @@ impl Overrides {
     /// A sentence: a cluster or user that is not there, flags that exclude each other.
     pub(super) fn apply(&self, kubeconfig: &mut Kubeconfig, context: &str) -> Result<(), String> {
         let contexts = kubeconfig.contexts.iter_mut();
-        let named = contexts.filter(|known| known.name == context);
-        let Some(context) = named.filter_map(|known| known.context.as_mut()).next() else {
+        let mut named = contexts.filter(|known| known.name == context);
+        let Some(context) = named.find_map(|known| known.context.as_mut()) else {
             return Ok(());
         };
         if let Some(name) = &self.cluster {

@@ -15,3 +15,4 @@ pub mod manifests;
 pub mod model;
 pub mod nginx_config;
 pub mod overlay;
+pub mod selector;

@@ -1,6 +1,6 @@
 //! `info`: where this program keeps what.
 
-use std::path::Path;
+use std::{fmt::Write as _, path::Path};
 
 use serde::Serialize;
 
@@ -98,7 +98,7 @@ impl Locations {
             text.push_str(&line(name, location));
         }
         for path in &self.panics {
-            text.push_str(&format!("{:<14} {path}\n", "Panic report"));
+            let _ = writeln!(text, "{:<14} {path}", "Panic report");
         }
         text
     }

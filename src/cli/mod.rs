@@ -112,11 +112,11 @@ fn definition(program: Program) -> clap::Command {
         Some(examples) => format!("{examples}\n\n{options}"),
         None => options.clone(),
     };
-    let named = names.into_iter().fold(command, |command, name| {
+    let whole = names.into_iter().fold(command, |command, name| {
         let end = end(&name);
         command.mut_subcommand(name, |command| command.after_help(end))
     });
-    named.after_help(end(""))
+    whole.after_help(end(""))
 }
 
 fn parse(program: Program) -> Cli {

@@ -68,9 +68,9 @@ pub(super) fn text(name: &str) -> Result<String, CliError> {
         )
         .into());
     };
-    let mut made = make();
+    let mut document = make();
     let version = schema.rsplit('/').next().unwrap_or_default();
-    made.insert(
+    document.insert(
         "$id".to_owned(),
         format!(
             "{}/raw/main/assets/schema/{name}.{version}.json",
@@ -78,9 +78,9 @@ pub(super) fn text(name: &str) -> Result<String, CliError> {
         )
         .into(),
     );
-    made.insert("title".to_owned(), (*schema).into());
-    if let Some(field) = made.pointer_mut("/properties/schema") {
+    document.insert("title".to_owned(), (*schema).into());
+    if let Some(field) = document.pointer_mut("/properties/schema") {
         *field = serde_json::json!({"const": schema});
     }
-    Ok(serde_json::to_string_pretty(&made)? + "\n")
+    Ok(serde_json::to_string_pretty(&document)? + "\n")
 }

@@ -10,9 +10,9 @@ use ngf_core::{
         clean::clean_line,
         kind::Kind,
         object::ObjectRef,
-        selector::Selector,
         snapshot::{Scope, Snapshot, Source},
     },
+    selector::Selector,
 };
 
 /// The kinds that can be checked by themselves.

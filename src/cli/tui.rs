@@ -34,6 +34,7 @@ pub(super) const PROBE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How the terminal interface begins.
 #[derive(Default)]
+#[allow(clippy::struct_excessive_bools)] // each is a flag of the command line
 pub(super) struct Begin {
     /// The guide's stage, where this is the embedded cluster.
     pub(super) stage: Option<Stage>,

@@ -60,11 +60,6 @@ impl<'t> Line<'t> {
         }
     }
 
-    /// The indentation of the line itself, hyphens left aside.
-    fn own_indent(&self, whole: &str) -> usize {
-        whole.len() - whole.trim_start().len()
-    }
-
     /// Whether its key is this one.
     fn is_key(&self, key: &str) -> bool {
         let text = self.text.strip_prefix(['"', '\'']).unwrap_or(self.text);
@@ -80,6 +75,11 @@ impl<'t> Line<'t> {
         let value = value.map(|value| value.trim().trim_end_matches(',').trim_matches(['"', '\'']));
         self.is_key("name") && value == Some(name)
     }
+}
+
+/// How far a whole line is indented, a list's hyphen left aside.
+fn own_indent(whole: &str) -> usize {
+    whole.len() - whole.trim_start().len()
 }
 
 /// Finds it in the text of the file, from the line on which the document begins.
@@ -155,11 +155,12 @@ fn find(text: &str, from: usize, object: &ObjectRef, path: &[String]) -> (usize,
 /// The lines of the object: those of its item, where the document is a list.
 fn item(lines: &[Line<'_>], whole: &[&str], name: &str) -> (usize, usize) {
     let all = (0, lines.len());
-    let is_list = lines.iter().any(|line| {
-        line.own_indent(whole[line.number - lines[0].number]) == 0 && line.is_key("items")
-    }) || lines
-        .first()
-        .is_some_and(|line| line.is_item || line.text == "[");
+    let is_list = lines
+        .iter()
+        .any(|line| own_indent(whole[line.number - lines[0].number]) == 0 && line.is_key("items"))
+        || lines
+            .first()
+            .is_some_and(|line| line.is_item || line.text == "[");
     if !is_list {
         return all;
     }
@@ -203,7 +204,7 @@ fn below(lines: &[Line<'_>], whole: &[&str], at: usize, most: usize) -> usize {
                 return false;
             }
             // The items of a list may stand as far left as its key.
-            let indent = line.own_indent(whole[line.number - first]);
+            let indent = own_indent(whole[line.number - first]);
             if line.is_item {
                 indent < own
             } else {

@@ -205,7 +205,7 @@ fn an_ignore_file_suppresses_and_is_refused_where_it_is_wrong() {
     for (text, says) in [
         (
             "ignore:\n- {code: NGF-P99, reason: x}\n",
-            "ignore.yaml, line 2: there is no code \"NGF-P99\"",
+            "ignore.yaml, line 2: unknown code \"NGF-P99\"",
         ),
         ("ignore:\n- {code: NGF-P6}\n", "reason"),
         ("nothing", "ignore.yaml: "),
@@ -243,7 +243,7 @@ fn only_some_codes_are_reported_and_the_others_are_counted() {
     let (status, _, error) = check(folder.path(), &["--only", "P99"]);
     assert_eq!(status, Some(2), "{error}");
     assert!(
-        error.contains("there is no code \"P99\"; the nearest is NGF-P9"),
+        error.contains("unknown code \"P99\": did you mean NGF-P9?"),
         "{error}"
     );
 }

@@ -290,5 +290,8 @@ async fn the_command_lays_files_over_a_cluster() {
     );
     let never = run(&["check", "--within", "soon"]);
     assert_eq!(never.0, Some(2), "{never:?}");
-    assert!(never.2.contains("expected 30d, 2w or 12h"), "{never:?}");
+    assert!(
+        never.2.contains("expected 30d, 2w, 12h or 30%"),
+        "{never:?}"
+    );
 }

@@ -103,7 +103,7 @@ fn the_connection_flags_reach_the_api_server_without_a_kubeconfig() {
 
 #[test]
 fn a_request_that_is_not_answered_ends_with_the_request_timeout() {
-    let server = Refusing::start(Duration::from_secs(3600));
+    let server = Refusing::start(Duration::from_hours(1));
     let url = format!("http://{}", server.address);
     let (output, error) = run(&["check", "-s", &url, "--request-timeout", "1s"]);
     assert_eq!(output.status.code(), Some(2), "{error}");
@@ -412,8 +412,10 @@ fn an_oidc_token_that_has_ended_is_renewed_by_the_refresh_token() {
     };
     let (ended, renewed) = (token(1_000_000_000), token(253_000_000_000));
     let folder = tempfile::tempdir().expect("a folder");
-    let script = "openssl req -x509 -newkey rsa:2048 -nodes -keyout id.key -subj /CN=id -days 2 \
-                  -addext subjectAltName=IP:127.0.0.1 -out id.crt";
+    let script = "openssl req -x509 -newkey rsa:2048 -nodes -keyout ca.key -subj /CN=ca -days 900 -out ca.crt
+        openssl req -new -newkey rsa:2048 -nodes -keyout id.key -subj /CN=id -out id.csr
+        printf subjectAltName=IP:127.0.0.1 > id.ext
+        openssl x509 -req -in id.csr -CA ca.crt -CAkey ca.key -CAcreateserial -days 900 -extfile id.ext -out id.crt";
     let made = Command::new("sh")
         .args(["-ec", script])
         .current_dir(folder.path())
@@ -444,7 +446,7 @@ fn an_oidc_token_that_has_ended_is_renewed_by_the_refresh_token() {
         let output = ngf_tui()
             .args(["check", "--kubeconfig"])
             .arg(&kubeconfig)
-            .env("SSL_CERT_FILE", folder.path().join("id.crt"))
+            .env("SSL_CERT_FILE", folder.path().join("ca.crt"))
             .output()
             .expect("ngf-tui runs");
         let error = String::from_utf8_lossy(&output.stderr);

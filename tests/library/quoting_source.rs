@@ -8,8 +8,17 @@ use std::{
 /// Programs that printed commands run.
 const PROGRAMS: &[&str] = &["kubectl", "openssl", "cmctl", "helm", "base64", "ngf-tui"];
 
-/// What is no command to copy: a completion script, of the program's own codes.
-const ALLOWED: &[(&str, &str)] = &[("src/cli/completion.rs", "complete -c ngf-tui -n ")];
+/// What is no command to copy: a completion script, a template of the program's own words, the program's name with its
+/// version, a page.
+const ALLOWED: &[(&str, &str)] = &[
+    ("src/cli/completion.rs", "complete -c ngf-tui -n "),
+    ("src/cli/args/examples.rs", "ngf-tui check -o jsonpath="),
+    ("src/cli/info.rs", "ngf-tui {}\n"),
+    ("src/cli/version.rs", "ngf-tui {} (OpenSSL"),
+    ("src/cli/man.rs", "ngf-tui "),
+    ("src/cli/logging/panics.rs", "ngf-tui {} panicked"),
+    ("src/report/html/mod.rs", "<!doctype html>"),
+];
 
 /// String literals of Rust source, each with its line; comments are left out.
 pub(crate) fn literals(source: &str) -> Vec<(usize, String)> {

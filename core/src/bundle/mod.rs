@@ -125,6 +125,7 @@ enum State {
 
 /// An object by name.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[allow(clippy::struct_field_names)] // Kubernetes calls it so
 struct Name {
     kind: String,
     namespace: String,
@@ -542,7 +543,7 @@ fn opened(document: Document) -> Opened {
             Err(problem) => snapshot.problems.push(*problem),
         }
     }
-    for held in document.held {
+    for held in &document.held {
         take_held(&mut snapshot, held);
     }
     Opened {
@@ -570,7 +571,7 @@ impl State {
 }
 
 /// A Secret or ConfigMap of which facts are known.
-fn take_held(snapshot: &mut Snapshot, held: Held) {
+fn take_held(snapshot: &mut Snapshot, held: &Held) {
     let Some(object) = held.name.object() else {
         return;
     };
@@ -650,12 +651,12 @@ fn evidence(
             }
             (None, why) => Err(why.unwrap_or_else(|| "the bundle does not tell".to_owned())),
         };
-        let probed = Probed {
+        let made = Probed {
             plan: Arc::new(probe.plan),
             at: probe.at,
             result,
         };
-        evidence.record_from(probe.pod.as_deref(), probed);
+        evidence.record_from(probe.pod.as_deref(), made);
     }
     for log in logs {
         evidence.record_log(log);

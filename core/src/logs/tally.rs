@@ -118,6 +118,7 @@ pub struct Counted {
     /// When last.
     pub last: Timestamp,
     /// How often in each minute; the number is minutes since 1970.
+    #[serde(deserialize_with = "minutes")]
     pub per_minute: BTreeMap<i64, u32>,
 }
 
@@ -166,7 +167,7 @@ impl Tally {
         if decoded.what == What::Reloaded {
             self.reloaded = self.reloaded.max(Some(at));
         }
-        let key = Key::of(&decoded);
+        let key = Key::of(decoded);
         if !self.said.contains_key(&key) && self.said.len() >= KINDS {
             self.left_out += 1;
             return;
@@ -246,6 +247,16 @@ impl Key {
             is_subrequest: decoded.request.subrequest.is_some(),
         }
     }
+}
+
+/// The keys of an object are text; within a flattened field serde does not read them as numbers.
+fn minutes<'de, D: serde::Deserializer<'de>>(
+    deserializer: D,
+) -> Result<BTreeMap<i64, u32>, D::Error> {
+    let all: BTreeMap<String, u32> = serde::Deserialize::deserialize(deserializer)?;
+    let all = all.into_iter().take(MINUTES);
+    all.map(|(minute, count)| Ok((minute.parse().map_err(serde::de::Error::custom)?, count)))
+        .collect()
 }
 
 fn keyed<'de, D: serde::Deserializer<'de>>(

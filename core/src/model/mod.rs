@@ -18,7 +18,6 @@ pub mod placeholder;
 pub mod raw;
 pub mod references;
 pub mod rights;
-pub mod selector;
 pub mod sensitive;
 pub mod snapshot;
 pub mod table;

@@ -1,5 +1,7 @@
 //! Examples of each command, at the end of its help. A test runs each.
 
+use std::fmt::Write as _;
+
 /// Examples: the command (empty for the program itself), and for each example what it does and its line. The lines
 /// name `ngf-tui`; help shows the name by which the program was called.
 pub const EXAMPLES: &[(&str, &[(&str, &str)])] = &[
@@ -185,7 +187,7 @@ pub fn text(command: &str, program: &str) -> Option<String> {
     let mut text = "Examples:".to_owned();
     for (what, line) in *examples {
         let line = line.replacen("ngf-tui", program, 1);
-        text.push_str(&format!("\n  # {what}\n  {line}"));
+        let _ = write!(text, "\n  # {what}\n  {line}");
     }
     Some(text)
 }

@@ -11,7 +11,7 @@ use ngf_cluster::{
     probe_context::Address,
     transport::{IMAGE, Via},
 };
-use ngf_core::{diagnosis::suppress::Suppression, model::selector::Selector};
+use ngf_core::{diagnosis::suppress::Suppression, selector::Selector};
 use ngf_probes::spec::ClientIdentity;
 use values::{
     CodeParser, codes, duration, gateway_address, lines, manifest_path, moment, no_kustomize,

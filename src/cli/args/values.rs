@@ -250,7 +250,7 @@ mod tests {
         for (text, expected) in [
             ("30%", Ok(Within::Share(30))),
             ("100%", Ok(Within::Share(100))),
-            ("30d", Ok(Within::Time(Duration::from_secs(30 * 86_400)))),
+            ("30d", Ok(Within::Time(Duration::from_hours(720)))),
             ("0%", Err(())),
             ("101%", Err(())),
             ("-1%", Err(())),

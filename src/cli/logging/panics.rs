@@ -78,7 +78,8 @@ pub(in crate::cli) fn reports(folder: &Path) -> Vec<PathBuf> {
         .map(|entry| entry.path())
         .filter(|path| {
             let name = path.file_name().and_then(std::ffi::OsStr::to_str);
-            name.is_some_and(|name| name.starts_with(PREFIX) && name.ends_with(".txt"))
+            let is_text = path.extension().is_some_and(|end| end == "txt");
+            is_text && name.is_some_and(|name| name.starts_with(PREFIX))
         })
         .collect();
     found.sort();

@@ -218,12 +218,12 @@ fn nodes(out: &mut String, diagnosis: &Diagnosis, places: &[NodeIx], class: &str
             ("route", Some(object)) => format!("{} ", object.kind.name()),
             (word, _) => format!("{word} "),
         };
-        let note = node.note.as_ref().map_or_else(String::new, |note| {
+        let remark = node.note.as_ref().map_or_else(String::new, |note| {
             format!(" <span class=\"muted\">{}</span>", text(note))
         });
         let _ = write!(
             out,
-            "<li><span class=\"sign {health}\">{sign}</span> {}{}{note}",
+            "<li><span class=\"sign {health}\">{sign}</span> {}{}{remark}",
             text(&what),
             text(&node.name)
         );

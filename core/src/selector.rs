@@ -63,7 +63,7 @@ impl FromStr for Selector {
         let wrong = || {
             format!(
                 "invalid label selector {:?}: expected app=shop, app!=shop, 'app in (shop,cart)', app or '!app'",
-                super::clean::clean_line(text)
+                crate::model::clean::clean_line(text)
             )
         };
         let parts = split(text).ok_or_else(wrong)?;
