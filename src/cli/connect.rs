@@ -106,8 +106,8 @@ pub fn gateway_client(args: &ProbeArgs) -> Result<Option<ClientIdentity>, Connec
         return Ok(way.client_identity.clone());
     }
     identity(
-        ("--client-cert", way.client_cert.as_deref()),
-        ("--client-key", way.client_key.as_deref()),
+        ("--gateway-client-cert", way.gateway_client_cert.as_deref()),
+        ("--gateway-client-key", way.gateway_client_key.as_deref()),
     )
 }
 

@@ -248,7 +248,7 @@ async fn walk(
         tell(probe::run(&input, &probe).await)?;
         if let Some(identity) = identity {
             output::print(
-                "\n$ ngf-tui probe httproute/secure-app --client-cert alice.crt --client-key alice.key\n",
+                "\n$ ngf-tui probe httproute/secure-app --gateway-client-cert alice.crt --gateway-client-key alice.key\n",
             )?;
             let mut probe = probe.clone();
             probe.way.client_identity = Some(identity);

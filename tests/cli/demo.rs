@@ -124,7 +124,12 @@ fn a_client_certificate_in_files_is_presented_to_the_listener() {
             .current_dir(folder.path())
             .args(["probe", "httproute/secure-app", "-o", "json"])
             .args(["--kubeconfig", served.kubeconfig()])
-            .args(["--client-cert", "alice.crt", "--client-key", key])
+            .args([
+                "--gateway-client-cert",
+                "alice.crt",
+                "--gateway-client-key",
+                key,
+            ])
             .output()
             .expect("ngf-tui runs")
     };

@@ -389,7 +389,7 @@ impl<'a> At<'a> {
                 )
             }
             _ => format!(
-                "{label} demands a client certificate ({of}), and this request has none: {nothing}; name one with --client-cert and --client-key"
+                "{label} demands a client certificate ({of}), and this request has none: {nothing}; name one with --gateway-client-cert and --gateway-client-key"
             ),
         })
     }

@@ -506,19 +506,19 @@ pub struct WayArgs {
     #[arg(
         long,
         value_name = "FILE",
-        requires = "client_key",
+        requires = "gateway_client_key",
         conflicts_with_all = ["connect", "tls_scan", "backend_only", "all", "watch"],
         help_heading = "Way"
     )]
-    pub client_cert: Option<PathBuf>,
+    pub gateway_client_cert: Option<PathBuf>,
     /// PEM file of that certificate's key
     #[arg(
         long,
         value_name = "FILE",
-        requires = "client_cert",
+        requires = "gateway_client_cert",
         help_heading = "Way"
     )]
-    pub client_key: Option<PathBuf>,
+    pub gateway_client_key: Option<PathBuf>,
     /// A client certificate that is in no file: the embedded cluster's.
     #[arg(skip)]
     pub client_identity: Option<ClientIdentity>,
