@@ -162,6 +162,16 @@ pub const EXAMPLES: &[(&str, &[(&str, &str)])] = &[
         &[("where configuration and log are", "ngf-tui info")],
     ),
     (
+        "config",
+        &[
+            (
+                "a file to begin with",
+                "ngf-tui config default > config.toml",
+            ),
+            ("whether yours has errors", "ngf-tui config check"),
+        ],
+    ),
+    (
         "completion",
         &[
             ("for bash", "ngf-tui completion bash > ngf-tui.bash"),
