@@ -80,7 +80,7 @@ pub(super) async fn run(input: &InputArgs, args: &CheckArgs) -> Result<u8, CliEr
         let stored = ngf_cluster::reports::store(cluster, namespace, &store.name, &text).await?;
         output::say(&format!("Stored the report in {stored}."));
     }
-    status(&examined, input, args)
+    Ok(status(&examined, input, args))
 }
 
 /// One check as metrics. A check that fails is one, too.
@@ -199,21 +199,21 @@ fn printed(found: &Examined, args: &CheckArgs) -> Result<String, CliError> {
 }
 
 /// The exit status.
-fn status(found: &Examined, input: &InputArgs, args: &CheckArgs) -> Result<u8, CliError> {
+fn status(found: &Examined, input: &InputArgs, args: &CheckArgs) -> u8 {
     if nothing_could_be_read(&found.snapshot) {
-        return Ok(EXIT_COULD_NOT);
+        return EXIT_COULD_NOT;
     }
     if fail_on(args).exit_code(&found.diagnosis) != 0 {
-        return Ok(EXIT_FOUND);
+        return EXIT_FOUND;
     }
     let was_to_test = input.files.is_empty() && !args.no_probe;
     if was_to_test && fail_on(args).misses_tests(&found.diagnosis) {
         output::say(
             "Exit status 1: some paths could not be tested. --no-probe checks without handshakes.",
         );
-        return Ok(EXIT_FOUND);
+        return EXIT_FOUND;
     }
-    Ok(EXIT_OK)
+    EXIT_OK
 }
 
 /// The objects that the arguments name; they have to exist, as far as that is known.

@@ -52,7 +52,7 @@ where
         .map_err(|error| format!("cannot listen at {address}: {error}"))?;
     output::say(&format!(
         "Metrics: http://{local}/metrics, every {}; ctrl-c ends it.",
-        ngf_text::words::span(every.as_secs() as i64)
+        ngf_text::words::span(every.as_secs().cast_signed())
     ));
     let (sender, last) = watch::channel(None);
     let served = Served {

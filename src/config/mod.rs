@@ -200,10 +200,10 @@ fn read_file(file: &Path) -> Result<String, ConfigError> {
 
 /// An error at a byte of a file.
 fn at(file: &Path, text: &str, byte: usize, why: impl AsRef<str>) -> ConfigError {
-    let before = text.as_bytes().get(..byte).unwrap_or(text.as_bytes());
+    let before = text.get(..byte).unwrap_or(text);
     ConfigError::Line {
         file: file.to_owned(),
-        line: 1 + before.iter().filter(|byte| **byte == b'\n').count(),
+        line: 1 + before.matches('\n').count(),
         why: sanitize::line(why.as_ref(), 400),
     }
 }

@@ -14,120 +14,27 @@ use crate::tui::{
 };
 use ngf_cluster::transport::Via;
 
+/// A file that is read, to tell where something is wrong.
+struct Place<'a> {
+    file: &'a Path,
+    text: &'a str,
+}
+
+impl Place<'_> {
+    fn wrong(&self, byte: usize, why: impl AsRef<str>) -> ConfigError {
+        at(self.file, self.text, byte, why)
+    }
+}
+
 /// Reads the text of a file.
 pub(super) fn read(file: &Path, text: &str) -> Result<Config, ConfigError> {
     let read: File = toml::from_str(text).map_err(|error| syntax(file, text, &error))?;
-    let wrong = |byte: usize, why: String| at(file, text, byte, why);
-    let via = match &read.defaults.via {
-        None => None,
-        Some(via) => Some(via.as_ref().parse::<Via>().map_err(|_| {
-            let known: Vec<String> = Via::ALL.iter().map(ToString::to_string).collect();
-            wrong(
-                via.span().start,
-                format!(
-                    "unknown transport {:?}: expected {}",
-                    via.as_ref(),
-                    known.join(", ")
-                ),
-            )
-        })?),
-    };
+    let place = Place { file, text };
+    let via = via(&place, &read)?;
     let mut settings = Settings::default();
-    let mut lines: Vec<(&'static ActionInfo, usize)> = Vec::new();
-    for (name, keys) in &read.keys {
-        let byte = name.span().start;
-        let info = ACTIONS
-            .iter()
-            .find(|info| info.id == name.as_ref())
-            .ok_or_else(|| {
-                let why = format!(
-                    "unknown action {:?}: `ngf-tui config default` lists them",
-                    name.as_ref()
-                );
-                wrong(byte, why)
-            })?;
-        let words = match keys.as_ref() {
-            Keys::One(key) => std::slice::from_ref(key),
-            Keys::Several(keys) => keys,
-        };
-        let mut chords = Vec::new();
-        for word in words {
-            let chord: KeyChord = word
-                .parse()
-                .map_err(|error| wrong(keys.span().start, format!("{}: {error}", info.id)))?;
-            chords.push(chord);
-        }
-        settings.keys.insert(info.id, chords);
-        lines.push((info, byte));
-    }
-    for (info, byte) in &lines {
-        if let Some((chord, other)) = conflict(info, &settings.keys) {
-            let why = format!(
-                "the key {chord} of {} is that of {}, too: give {} another one",
-                info.id, other.id, other.id
-            );
-            return Err(wrong(*byte, why));
-        }
-    }
-    for (alias, command) in &read.aliases {
-        let name = alias.as_ref().trim();
-        let is_known = LISTS
-            .iter()
-            .any(|list| list.name == name || list.aliases.contains(&name))
-            || ACTIONS.iter().any(|info| info.id == name);
-        if name.is_empty() || name.contains(char::is_whitespace) {
-            return Err(wrong(
-                alias.span().start,
-                format!("alias {name:?} is not one word"),
-            ));
-        }
-        if is_known {
-            let why = format!("alias {name:?} would hide the command of that name");
-            return Err(wrong(alias.span().start, why));
-        }
-        settings
-            .aliases
-            .push((name.to_owned(), command.as_ref().trim().to_owned()));
-    }
-    for (name, titles) in &read.columns {
-        let list = LISTS
-            .iter()
-            .find(|list| list.name == name.as_ref())
-            .ok_or_else(|| {
-                let known: Vec<&str> = LISTS.iter().map(|list| list.name).collect();
-                let why = format!(
-                    "unknown list {:?}: expected {}",
-                    name.as_ref(),
-                    known.join(", ")
-                );
-                wrong(name.span().start, why)
-            })?;
-        let mut columns = Vec::new();
-        for title in titles {
-            let found = list
-                .columns
-                .iter()
-                .position(|head| head.title.eq_ignore_ascii_case(title.as_ref()));
-            let index = found.ok_or_else(|| {
-                let known: Vec<&str> = list.columns.iter().map(|head| head.title).collect();
-                let why = format!(
-                    "unknown column {:?} of {}: expected {}",
-                    title.as_ref(),
-                    list.name,
-                    known.join(", ")
-                );
-                wrong(title.span().start, why)
-            })?;
-            if !columns.contains(&index) {
-                columns.push(index);
-            }
-        }
-        if columns.is_empty() {
-            let why = format!("{} has no column left", list.name);
-            return Err(wrong(name.span().start, why));
-        }
-        settings.columns.insert(list.id, columns);
-    }
+    keys(&place, &read, &mut settings)?;
+    aliases(&place, &read, &mut settings)?;
+    columns(&place, &read, &mut settings)?;
     let theme = read.theme.as_ref().map(|theme| {
         let before = &text[..theme.span().start.min(text.len())];
         (theme.as_ref().clone(), 1 + before.matches('\n').count())
@@ -144,6 +51,129 @@ pub(super) fn read(file: &Path, text: &str) -> Result<Config, ConfigError> {
         no_probe: read.defaults.no_probe,
         file: Some(file.to_owned()),
     })
+}
+
+fn via(place: &Place<'_>, read: &File) -> Result<Option<Via>, ConfigError> {
+    let Some(via) = &read.defaults.via else {
+        return Ok(None);
+    };
+    let parsed = via.as_ref().parse::<Via>().map_err(|_| {
+        let known: Vec<String> = Via::ALL.iter().map(ToString::to_string).collect();
+        let why = format!(
+            "unknown transport {:?}: expected {}",
+            via.as_ref(),
+            known.join(", ")
+        );
+        place.wrong(via.span().start, why)
+    })?;
+    Ok(Some(parsed))
+}
+
+fn keys(place: &Place<'_>, read: &File, settings: &mut Settings) -> Result<(), ConfigError> {
+    let mut lines: Vec<(&'static ActionInfo, usize)> = Vec::new();
+    for (name, keys) in &read.keys {
+        let byte = name.span().start;
+        let info = ACTIONS
+            .iter()
+            .find(|info| info.id == name.as_ref())
+            .ok_or_else(|| {
+                let why = format!(
+                    "unknown action {:?}: `ngf-tui config default` lists them",
+                    name.as_ref()
+                );
+                place.wrong(byte, why)
+            })?;
+        let words = match keys.as_ref() {
+            Keys::One(key) => std::slice::from_ref(key),
+            Keys::Several(keys) => keys,
+        };
+        let mut chords = Vec::new();
+        for word in words {
+            let chord: KeyChord = word
+                .parse()
+                .map_err(|error| place.wrong(keys.span().start, format!("{}: {error}", info.id)))?;
+            chords.push(chord);
+        }
+        settings.keys.insert(info.id, chords);
+        lines.push((info, byte));
+    }
+    for (info, byte) in &lines {
+        if let Some((chord, other)) = conflict(info, &settings.keys) {
+            let why = format!(
+                "the key {chord} of {} is that of {}, too: give {} another one",
+                info.id, other.id, other.id
+            );
+            return Err(place.wrong(*byte, why));
+        }
+    }
+    Ok(())
+}
+
+fn aliases(place: &Place<'_>, read: &File, settings: &mut Settings) -> Result<(), ConfigError> {
+    for (alias, command) in &read.aliases {
+        let name = alias.as_ref().trim();
+        let is_known = LISTS
+            .iter()
+            .any(|list| list.name == name || list.aliases.contains(&name))
+            || ACTIONS.iter().any(|info| info.id == name);
+        if name.is_empty() || name.contains(char::is_whitespace) {
+            return Err(place.wrong(
+                alias.span().start,
+                format!("alias {name:?} is not one word"),
+            ));
+        }
+        if is_known {
+            let why = format!("alias {name:?} would hide the command of that name");
+            return Err(place.wrong(alias.span().start, why));
+        }
+        settings
+            .aliases
+            .push((name.to_owned(), command.as_ref().trim().to_owned()));
+    }
+    Ok(())
+}
+
+fn columns(place: &Place<'_>, read: &File, settings: &mut Settings) -> Result<(), ConfigError> {
+    for (name, titles) in &read.columns {
+        let list = LISTS
+            .iter()
+            .find(|list| list.name == name.as_ref())
+            .ok_or_else(|| {
+                let known: Vec<&str> = LISTS.iter().map(|list| list.name).collect();
+                let why = format!(
+                    "unknown list {:?}: expected {}",
+                    name.as_ref(),
+                    known.join(", ")
+                );
+                place.wrong(name.span().start, why)
+            })?;
+        let mut columns = Vec::new();
+        for title in titles {
+            let found = list
+                .columns
+                .iter()
+                .position(|head| head.title.eq_ignore_ascii_case(title.as_ref()));
+            let index = found.ok_or_else(|| {
+                let known: Vec<&str> = list.columns.iter().map(|head| head.title).collect();
+                let why = format!(
+                    "unknown column {:?} of {}: expected {}",
+                    title.as_ref(),
+                    list.name,
+                    known.join(", ")
+                );
+                place.wrong(title.span().start, why)
+            })?;
+            if !columns.contains(&index) {
+                columns.push(index);
+            }
+        }
+        if columns.is_empty() {
+            let why = format!("{} has no column left", list.name);
+            return Err(place.wrong(name.span().start, why));
+        }
+        settings.columns.insert(list.id, columns);
+    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -69,6 +69,7 @@ struct File {
 /// How text of a role looks.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
+#[allow(clippy::struct_excessive_bools)] // each is a word in the file
 struct Look {
     fg: Option<Spanned<String>>,
     bg: Option<Spanned<String>>,

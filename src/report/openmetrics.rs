@@ -213,7 +213,7 @@ fn certificates(registry: &mut Registry, timeline: &Timeline, now: Timestamp) {
                 namespace: object.namespace.clone(),
                 name: object.name.clone(),
                 key: used.key,
-                subject: super::clean(&entry.facts.subject).to_string(),
+                subject: super::clean(&entry.facts.subject),
             };
             let left = entry.facts.not_after - now.as_second();
             expiry.get_or_create(&labels).set(entry.facts.not_after);

@@ -167,7 +167,7 @@ impl Jobs {
                 );
             }
             Effect::Write { path, contents } => {
-                self.spawn(async move |_| written(&path, contents).await)
+                self.spawn(async move |_| written(&path, contents).await);
             }
             // These are the loop's own.
             Effect::Copy(_) | Effect::Suspend | Effect::Quit => {}

@@ -24,6 +24,8 @@ const SCENARIOS: &[(&str, i32, Option<&str>)] = &[
     ("fleet", 1, Some("NGF-D3")),
     ("expired-client-certificate", 1, Some("NGF-G9")),
     ("sni-mismatch-421", 1, Some("NGF-B8")),
+    // It works, and one client came without a certificate.
+    ("frontend-mtls", 0, Some("NGF-L4")),
 ];
 
 fn check(served: &Served, args: &[&str]) -> Output {

@@ -183,6 +183,7 @@ fn nginx_as_secure_app_with_and_without_the_client_certificate() {
 
 /// What was wrong, where, and that nothing panicked.
 #[test]
+#[allow(clippy::too_many_lines, reason = "a table")]
 fn every_bad_input_gets_one_clear_sentence() {
     let folder = tempfile::tempdir().expect("a folder");
     let file = |name: &str, text: &str| {

@@ -171,6 +171,7 @@ fn the_first_screen_names_the_cause_of_every_scenario() {
         ("fleet", "NGF-D3"),
         ("expired-client-certificate", "NGF-G9"),
         ("sni-mismatch-421", "NGF-B8"),
+        ("frontend-mtls", "NGF-L4"),
     ];
     let known: Vec<&str> = ngf_sandbox::SCENARIOS.iter().map(|s| s.name).collect();
     let named: Vec<&str> = causes.iter().map(|(name, _)| *name).collect();
@@ -262,6 +263,10 @@ fn three_keys_lead_from_the_start_to_the_bytes() {
             &[&["step 6", "HTTP response"]],
         ),
         ("sni-mismatch-421", &[&["step 10", "HTTP response"]]),
+        (
+            "frontend-mtls",
+            &[&["client sent no required SSL certificate", "gateway-nginx"]],
+        ),
     ];
     let known: Vec<&str> = ngf_sandbox::SCENARIOS[1..].iter().map(|s| s.name).collect();
     let named: Vec<&str> = bytes.iter().map(|(name, _)| *name).collect();

@@ -111,13 +111,13 @@ mod tests {
                 400,
                 &*plain,
                 Some((400, &*without)),
-                "the gateway's client and the probe get a different 400: the client gets \"400 The plain HTTP request was sent to HTTPS port\", the probe \"400 No required SSL certificate was sent\"; another endpoint answered, or nginx is configured differently from the objects (ngf-tui check)",
+                "the gateway's client and the probe get a different 400: the client gets \"400 The plain HTTP request was sent to HTTPS port\", the probe \"400 No required SSL certificate was sent\"; another endpoint answered, or nginx is configured differently from the objects (`ngf-tui check`)",
             ),
             (
                 400,
                 &*plain,
                 Some((400, &*broken)),
-                "the gateway's client and the probe get a different 400: both begin with \"400 The plain HTTP request was sent to HTTPS port\", and continue differently; another endpoint answered, or nginx is configured differently from the objects (ngf-tui check)",
+                "the gateway's client and the probe get a different 400: both begin with \"400 The plain HTTP request was sent to HTTPS port\", and continue differently; another endpoint answered, or nginx is configured differently from the objects (`ngf-tui check`)",
             ),
             (
                 200,

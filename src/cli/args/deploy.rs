@@ -27,13 +27,14 @@ impl Shard {
         })
     }
 
-    /// Whether a name belongs to this part (FNV-1a, which is the same for every build of the program).
+    /// Whether a name belongs to this part (FNV-1a, which is the same for every build of the program, mixed as in MurmurHash3).
     pub fn holds(self, name: &str) -> bool {
         let hash = name.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
             (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
         });
-        // The high bits: the low ones of FNV follow the last letters too closely.
-        (hash >> 32) % self.of == self.index
+        // Names that differ in their last digits alone would fall together otherwise.
+        let mixed = (hash ^ (hash >> 33)).wrapping_mul(0xff51_afd7_ed55_8ccd);
+        (mixed ^ (mixed >> 33)) % self.of == self.index
     }
 }
 

@@ -405,7 +405,7 @@ impl Session for Live {
     fn configuration<'a>(
         &'a self,
         gateways: &'a [ObjectRef],
-    ) -> BoxFuture<'a, Result<(Vec<InPod>, Vec<String>), String>> {
+    ) -> BoxFuture<'a, Result<crate::tui::state::job::InUse, String>> {
         async move {
             let transports = self.now();
             let (cluster, snapshot) = (transports.cluster(), transports.snapshot());

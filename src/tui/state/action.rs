@@ -1,7 +1,7 @@
 //! What a person can do: one list, from which the key map, the footer, the help screen, the command
 //! palette and the table in the README derive.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use ngf_ui::keymap::{KeyChord, KeyConflict, Keymap};
 
@@ -250,15 +250,16 @@ impl Action {
     }
 }
 
+/// Keys that somebody chose, by the action's name.
+pub type Keys = BTreeMap<&'static str, Vec<KeyChord>>;
+
 /// The key map that [`ACTIONS`] describes.
 pub fn keymap() -> Result<Keymap<Action, Context>, KeyConflict> {
-    keymap_with(&HashMap::new())
+    keymap_with(&Keys::new())
 }
 
 /// The same with other keys for some actions, by the action's name.
-pub fn keymap_with(
-    keys: &HashMap<&'static str, Vec<KeyChord>>,
-) -> Result<Keymap<Action, Context>, KeyConflict> {
+pub fn keymap_with(keys: &Keys) -> Result<Keymap<Action, Context>, KeyConflict> {
     Keymap::new(ACTIONS.iter().flat_map(|info| {
         let places = places(info);
         chords(info, keys).into_iter().flat_map(move |chord| {
@@ -280,7 +281,7 @@ fn places(info: &ActionInfo) -> Vec<Option<Context>> {
 }
 
 /// The keys of an action: those that somebody chose, or its own.
-fn chords(info: &ActionInfo, keys: &HashMap<&'static str, Vec<KeyChord>>) -> Vec<KeyChord> {
+fn chords(info: &ActionInfo, keys: &Keys) -> Vec<KeyChord> {
     match keys.get(info.id) {
         Some(keys) => keys.clone(),
         None => info
@@ -292,10 +293,7 @@ fn chords(info: &ActionInfo, keys: &HashMap<&'static str, Vec<KeyChord>>) -> Vec
 }
 
 /// A key of this action that another one has in the same place, and the other one.
-pub fn conflict(
-    info: &ActionInfo,
-    keys: &HashMap<&'static str, Vec<KeyChord>>,
-) -> Option<(KeyChord, &'static ActionInfo)> {
+pub fn conflict(info: &ActionInfo, keys: &Keys) -> Option<(KeyChord, &'static ActionInfo)> {
     let (own, own_places) = (chords(info, keys), places(info));
     ACTIONS
         .iter()

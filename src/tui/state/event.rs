@@ -20,7 +20,6 @@ use ngf_core::{
     fix::FixPlan,
     logs::PodLog,
     model::{object::ObjectRef, snapshot::Snapshot},
-    nginx_config::InPod,
 };
 
 /// Something that happened.
@@ -68,7 +67,10 @@ pub enum Event {
     Switched(SwitchTo, Result<Connected, String>),
     /// What nginx is using in the data-plane pods of these Gateways, with a sentence for what could not be read;
     /// or why none could be.
-    Configuration(Vec<ObjectRef>, Result<(Vec<InPod>, Vec<String>), String>),
+    Configuration(
+        Vec<ObjectRef>,
+        Result<crate::tui::state::job::InUse, String>,
+    ),
     /// The embedded cluster reached a stage of the guide.
     Stage(Stage),
     /// Something that was asked for failed: a sentence.

@@ -182,6 +182,9 @@ impl fmt::Debug for Connected {
     }
 }
 
+/// What nginx of data planes is using, and a sentence for each that could not be read.
+pub type InUse = (Vec<InPod>, Vec<String>);
+
 /// What effects act on: a cluster, files, the embedded cluster. Where a method is not its own, it
 /// says that there is no cluster.
 pub trait Session: Send + Sync + 'static {
@@ -285,10 +288,7 @@ pub trait Session: Send + Sync + 'static {
     }
 
     /// Reads what nginx is using in the data planes of these Gateways; a sentence for each that could not be read.
-    fn configuration<'a>(
-        &'a self,
-        _: &'a [ObjectRef],
-    ) -> BoxFuture<'a, Result<(Vec<InPod>, Vec<String>), String>> {
+    fn configuration<'a>(&'a self, _: &'a [ObjectRef]) -> BoxFuture<'a, Result<InUse, String>> {
         no_cluster()
     }
 

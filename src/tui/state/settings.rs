@@ -2,15 +2,13 @@
 
 use std::collections::HashMap;
 
-use ngf_ui::keymap::KeyChord;
-
 use crate::tui::state::ids::ListId;
 
 /// Everything; empty where nothing was changed.
 #[derive(Debug, Clone, Default)]
 pub struct Settings {
     /// The keys of actions instead of those of [`ACTIONS`](crate::tui::state::action::ACTIONS), by the action's name.
-    pub keys: HashMap<&'static str, Vec<KeyChord>>,
+    pub keys: super::action::Keys,
     /// The columns of lists, as indices into those that the list has.
     pub columns: HashMap<ListId, Vec<usize>>,
     /// Words after `:`, and the commands that they stand for.

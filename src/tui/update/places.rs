@@ -19,12 +19,9 @@ use crate::tui::{
     },
 };
 use ngf_cluster::KubeContext;
-use ngf_core::{
-    model::{
-        object::ObjectRef,
-        snapshot::{Scope, Snapshot, Source},
-    },
-    nginx_config::InPod,
+use ngf_core::model::{
+    object::ObjectRef,
+    snapshot::{Scope, Snapshot, Source},
 };
 
 /// What a command with a word after its name does: `:ctx prod`, `:ns shop`, `:routes pay`. `None` where the name is
@@ -35,7 +32,7 @@ pub(super) fn command(app: &mut App, typed: &str) -> Option<Vec<Effect>> {
     let is_it = |known: &&str| known.eq_ignore_ascii_case(name);
     let list = LISTS
         .iter()
-        .find(|list| is_it(&list.name) || list.aliases.iter().any(|alias| is_it(&alias)))?;
+        .find(|list| is_it(&list.name) || list.aliases.iter().any(is_it))?;
     Some(match list.id {
         ListId::Contexts => switch(app, to_context(argument)),
         ListId::Namespaces => switch(app, to_namespace(argument)),
@@ -175,7 +172,7 @@ fn read_configuration(app: &mut App, gateways: Vec<ObjectRef>) -> Vec<Effect> {
 pub(super) fn configuration(
     app: &mut App,
     gateways: Vec<ObjectRef>,
-    found: Result<(Vec<InPod>, Vec<String>), String>,
+    found: Result<crate::tui::state::job::InUse, String>,
 ) -> Vec<Effect> {
     for gateway in gateways {
         app.configured.insert(gateway, true);

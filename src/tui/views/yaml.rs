@@ -30,7 +30,7 @@ pub const VIEW: ViewInfo = ViewInfo {
 const MOST_LINES: usize = 20_000;
 
 /// An object as lines.
-struct Lines {
+struct Shown {
     /// The object's name.
     title: String,
     lines: Vec<String>,
@@ -77,7 +77,7 @@ fn describe(app: &App, width: u16) -> Vec<String> {
 }
 
 /// The title, and a line each; the first entry is the title.
-fn entries(app: &App, lines: &Lines, shown: &[usize]) -> Vec<Entry> {
+fn entries(app: &App, lines: &Shown, shown: &[usize]) -> Vec<Entry> {
     let yaml = &app.detail.yaml;
     let title = Label::of(Role::Title, lines.title.clone());
     let title = if yaml.search.is_empty() {
@@ -140,7 +140,7 @@ fn marked(label: &Label, search: &str) -> Label {
 }
 
 /// The object's lines; a sentence where there is none.
-fn lines(app: &App) -> Result<Lines, String> {
+fn lines(app: &App) -> Result<Shown, String> {
     let field = app.detail.field.as_ref();
     let object = field.map(|field| &field.object).or(app.selected_object());
     let Some(object) = object else {
@@ -152,7 +152,7 @@ fn lines(app: &App) -> Result<Lines, String> {
     let text = serde_saphyr::to_string(&redact::object(&raw))
         .map_err(|error| format!("{object} cannot be written as YAML: {error}"))?;
     let fault = field.and_then(|field| line_of(&text, &field.path));
-    Ok(Lines {
+    Ok(Shown {
         title: object.to_string(),
         lines: text.lines().take(MOST_LINES).map(str::to_owned).collect(),
         fault,
@@ -206,7 +206,7 @@ fn found(lines: &[String], search: &str) -> Vec<usize> {
 }
 
 /// The number of the line that the cursor is on.
-fn cursor(app: &App, lines: &Lines) -> Option<usize> {
+fn cursor(app: &App, lines: &Shown) -> Option<usize> {
     let shown = visible(&lines.lines, &app.detail.yaml.folded);
     let row = app.detail.yaml.list.selected.checked_sub(1)?;
     shown.get(row.min(shown.len().saturating_sub(1))).copied()
@@ -251,7 +251,7 @@ pub fn fold(app: &mut App) {
 }
 
 /// Puts the cursor on a line.
-fn place(app: &mut App, lines: &Lines, number: usize) {
+fn place(app: &mut App, lines: &Shown, number: usize) {
     let shown = visible(&lines.lines, &app.detail.yaml.folded);
     let row = shown.partition_point(|line| *line < number);
     app.detail.yaml.list.selected = row + 1;

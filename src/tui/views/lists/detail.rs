@@ -99,9 +99,8 @@ pub(super) fn lines(app: &App, info: &ListInfo, row: &Row, width: u16) -> Vec<La
 
 /// The findings at what the row is about.
 fn findings(app: &App, row: &Row) -> Vec<usize> {
-    let subject = match &row.target {
-        Target::Page(subject) | Target::Tab(subject, _) => subject,
-        _ => return Vec::new(),
+    let (Target::Page(subject) | Target::Tab(subject, _)) = &row.target else {
+        return Vec::new();
     };
     if let Some((index, _)) = subject.find(&app.diagnosis.topology) {
         return app.diagnosis.findings_below(index);
