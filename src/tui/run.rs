@@ -221,8 +221,9 @@ impl Around {
         // A program that was stopped for an hour has not missed anything.
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut has_source = true;
-        let first = Event::Snapshot(Arc::clone(&snapshots.borrow_and_update()));
-        let mut next = (!app.reading).then_some(first);
+        // While files are read the first snapshot is empty. The one that may be there by now is news.
+        let mut next =
+            (!app.reading).then(|| Event::Snapshot(Arc::clone(&snapshots.borrow_and_update())));
         let mut is_drawn = false;
         loop {
             // Everything that has happened by now is taken in before the screen is drawn again.

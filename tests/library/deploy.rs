@@ -86,7 +86,10 @@ fn the_role_that_reads_is_the_one_of_rbac_yaml() {
     let without_templates: String = chart
         .lines()
         .filter(|line| !line.trim_start().starts_with("{{"))
-        .map(|line| line.replace("{{ .Release.Name }}", "ngf-tui") + "\n")
+        .map(|line| {
+            let named = line.replace("{{ .Release.Name }}", "ngf-tui");
+            named.replace("{{ .Release.Namespace }}", "ngf-tui") + "\n"
+        })
         .collect();
     let of_chart = role(&without_templates, "ngf-tui-check")["rules"].clone();
     let of_chart = of_chart.as_array().expect("rules");

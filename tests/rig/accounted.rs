@@ -117,8 +117,8 @@ const ELSEWHERE: &[(&str, &str)] = &[
         "it is judged from the objects before anybody connects; in a handshake the fault is NGF-T1",
     ),
     (
-        "NGF-T23",
-        "which keys are too weak depends on the security level of the machine's OpenSSL (tests/scenarios has the codes)",
+        "NGF-T20",
+        "it is for the verify errors that have no code of their own, and the certificates of the rig bring about none of these",
     ),
     (
         "NGF-T22",

@@ -114,7 +114,7 @@ fn server_certificates() -> Vec<Case> {
             .patched(POLICY, hostname("127.0.0.1")),
         Case::new(
             "a key that is too short",
-            "NGF-T20",
+            "NGF-T23",
             with("ssl_ciphers DEFAULT:@SECLEVEL=0;", "on"),
         )
         .minted("app", weak),
@@ -523,6 +523,13 @@ fn streams() -> Vec<Case> {
         days: Some((-30, -1)),
         ..leaf(Some("ca"))
     };
+    let of_both_names = Wanted {
+        names: vec![
+            "secure-app.example.com".to_owned(),
+            "tls.example.com".to_owned(),
+        ],
+        ..leaf(Some("ca"))
+    };
     vec![
         stream("a TLSRoute's backend has expired", "NGF-T5", guide()).minted("app", expired),
         stream("a TLSRoute's backend has another name", "NGF-T8", guide())
@@ -543,6 +550,8 @@ fn streams() -> Vec<Case> {
             "NGF-B1",
             guide(),
         )
+        // The listener presents it, too: it is for both names.
+        .minted("app", of_both_names)
         .by_log(Some("NGF-B1"))
         .patched(GATEWAY, no_client()),
     ]

@@ -84,7 +84,7 @@ pub(super) fn format(choices: &'static [Choice]) -> FormatParser {
     FormatParser(choices)
 }
 
-/// See [`format`].
+/// See [`format()`].
 #[derive(Debug, Clone, Copy)]
 pub(super) struct FormatParser(&'static [Choice]);
 
