@@ -90,8 +90,8 @@ macro_rules! for_every_rule {
             D4 in nginx_config;
             D5 in nginx_config;
             D9 in nginx_config;
-            D10 in agent_certificates;
             D6 in logs;
+            D10 in agent_certificates;
             D7 in logs;
             P11 in served;
             B13 in served;

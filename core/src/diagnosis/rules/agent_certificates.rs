@@ -32,7 +32,7 @@ pub(in crate::diagnosis) const D10: Rule = Rule {
     title: "NGF's control plane and the agent of a data plane cannot open a connection: their certificates do not work",
     explanation: "The agent in each data-plane pod and NGF's control plane verify each other, by the Secret server-tls and a copy of the Secret agent-tls in the Gateway's namespace. NGF's chart writes both once, for three years, and nothing renews them. An open connection stays; the next one fails, after a restart of either side, and from then on no change reaches nginx while every condition stays True.",
     remedy: "Let NGF's certificate generator write both Secrets again, then restart the control plane and the data planes.",
-    causes: &[Code::D6],
+    causes: &[],
     needs: &[Need::Paths, Need::Certificates, Need::Pods],
     check: |context, findings| {
         let namespaces = control_planes(context.snapshot);
@@ -49,6 +49,10 @@ pub(in crate::diagnosis) const D10: Rule = Rule {
             let Some((found, _)) = context.gateways.get(gateway) else {
                 continue;
             };
+            // The agent's own line says more, and names the Secrets.
+            if findings.has(Code::D6, gateway) {
+                continue;
+            }
             let agent = agent_secret(found);
             let Some(of_agent) = read(context, &agent) else {
                 continue;
