@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use zeroize::Zeroizing;
 
 use crate::support::nginx::{Nginx, SecureApp};
-use crate::support::pki::{Issued, Template, bundle};
+use crate::support::pki::{CLIENT_AUTH, Issued, Template, bundle};
 use crate::support::{HOST, free_ports, raw_peer};
 
 /// What NGF renders for `AllowValidOnly` (`servers_template.go`).
@@ -141,7 +141,12 @@ async fn a_certificate_that_curl_refuses_a_strict_client_refuses() {
             "and none is secure-app.example.com",
         ),
         (Template::server(HOST).expired().signed_by(&ca), "expired"),
-        (Template::client(HOST).signed_by(&ca), "extended key usage"),
+        (
+            Template::server(HOST)
+                .with(|t| t.extended_key_usage = Some(vec![CLIENT_AUTH]))
+                .signed_by(&ca),
+            "extended key usage",
+        ),
     ] {
         let nginx = listener(&web, &clients, "TLSv1.3");
         let seen = run(&presenting(spec(nginx.port, &[&ca]), &good)).await;

@@ -35,6 +35,7 @@ macro_rules! peer {
 pub(crate) fn is_installed(program: &str) -> bool {
     let argument = match program {
         "nginx" | "tshark" => "-v",
+        "curl" => "--version",
         _ => "version",
     };
     Command::new(program)
