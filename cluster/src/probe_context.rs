@@ -1,4 +1,4 @@
-//! What stands beside a probe, so that one screen holds it all: what the gateway's client gets by the
+//! The context of a probe, so that one screen holds it all: what the gateway's client gets by the
 //! whole path, and what the application and the data plane logged at that moment.
 
 mod client;
@@ -58,7 +58,7 @@ pub struct Address {
     pub port: Option<u16>,
 }
 
-/// What stands beside a probe.
+/// The context of a probe.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct ProbeContext {
     /// What the gateway's client gets.

@@ -147,7 +147,7 @@ fn line(record: &Record, before: Option<u64>) -> String {
     )
 }
 
-/// What stands beside a probe: the gateway's client, and the lines of both logs.
+/// The context of a probe: the gateway's client, and the lines of both logs.
 pub(super) fn context(out: &mut String, context: &ProbeContext) {
     if let Some(client) = &context.client {
         let status = client

@@ -319,7 +319,7 @@ async fn the_demos_gateway_is_asked_and_its_log_is_read_as_on_any_cluster() {
     let began = Timestamp::now();
     let seen = session.probe(&plan, &by, &cancel).await.expect("a probe");
     let context = session.probe_context(&plan, &seen, began, &cancel).await;
-    let context = context.expect("what stands beside it");
+    let context = context.expect("a context");
     let client = context.client.expect("the gateway's answer");
     assert_eq!(client.status, Some(502), "{client:?}");
     assert!(client.via.starts_with("port-forward"), "{client:?}");

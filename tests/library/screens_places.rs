@@ -185,7 +185,7 @@ macro_rules! keep {
     }};
 }
 
-/// The certificates of scenarios are made anew in each run: `ff` for each byte of a fingerprint that is shown in part.
+/// Each run makes new certificates for the scenarios, so that `ff` replaces each byte of a fingerprint that a screen cuts.
 fn without_fingerprints(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for token in text.split_inclusive(char::is_whitespace) {

@@ -1,4 +1,4 @@
-//! Ways, matrix, what stands beside a handshake, explanations and fixes: keys in, screens out, in a
+//! Transports, endpoint matrix, the context of a handshake, explanations and fixes: keys in, screens out, in a
 //! world of forty endpoints and five data-plane pods that answers from a script.
 
 use std::{

@@ -97,7 +97,7 @@ pub struct App {
     pub retests: u8,
     /// Nothing may be written to the cluster.
     pub read_only: bool,
-    /// How probes went, and what stands beside them.
+    /// How probes went, and their contexts.
     pub around: HashMap<PlanKey, Around>,
     /// Every endpoint from every data-plane pod.
     pub matrix: Option<Matrix>,
@@ -260,7 +260,7 @@ pub struct Around {
     pub context: ProbeContextState,
 }
 
-/// What stands beside a probe, so far as it is known.
+/// The context of a probe, as far as it is known.
 #[derive(Debug, Clone, Default)]
 pub enum ProbeContextState {
     /// Nobody asked, or it was cancelled.

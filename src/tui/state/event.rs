@@ -45,7 +45,7 @@ pub enum Event {
     Step(PlanKey, Box<Step>),
     /// A probe ran, or could not.
     Probed(Box<ProbeDone>),
-    /// It is known what stands beside a probe.
+    /// The context of a probe is known.
     ProbeContext(Box<ProbeContextDone>),
     /// It is known, by a second handshake, what the backend makes of the client certificate.
     Settled(PlanKey, Timestamp, Arc<Transcript>),

@@ -49,7 +49,7 @@ pub struct Job {
 /// What a [`Job`] does.
 #[derive(Debug, Clone)]
 pub enum Work {
-    /// Each of these once, and what stands beside them.
+    /// Each of these once, with its context.
     Probes(Vec<ProbePlan>),
     /// A first handshake for every path, by transports that write nothing.
     Survey,
@@ -88,7 +88,7 @@ pub struct ProbeDone {
     pub context_follows: bool,
 }
 
-/// What stands beside a probe, once it is known.
+/// The context of a probe, once it is known.
 #[derive(Debug, Clone)]
 pub struct ProbeContextDone {
     /// The connection.

@@ -425,7 +425,7 @@ pub(super) fn survey_news(app: &mut App, news: SurveyNews) -> Vec<Effect> {
     }
 }
 
-/// It is known what stands beside a probe.
+/// The context of a probe is known.
 pub(super) fn probe_context(app: &mut App, done: ProbeContextDone) {
     if let Some(around) = app.around.get_mut(&done.key)
         && around.at == done.at
@@ -480,7 +480,7 @@ pub(super) fn matrix_news(app: &mut App, number: u64, news: MatrixNews) -> Vec<E
         );
     }
     for (probed, way, place) in probed {
-        // What says the same as is known already does not take the place of what stands beside that.
+        // What says the same as is known already does not replace its context.
         let known = app.evidence.probes_from().find(|(from, known)| {
             *from == place.as_deref() && known.plan.same_connection(&probed.plan)
         });

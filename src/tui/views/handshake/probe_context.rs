@@ -1,4 +1,4 @@
-//! What stands beside a handshake: what the gateway's client gets, what was logged, how names resolve,
+//! The context of a handshake: what the gateway's client gets, what was logged, how names resolve,
 //! which way the bytes went, and what is missing of all that.
 
 use ngf_probes::client::{ClientEnding, ClientTranscript};

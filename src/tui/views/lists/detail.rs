@@ -20,7 +20,7 @@ use crate::tui::{
 const BELOW: u16 = 99;
 /// Fewest lines for it.
 const LEAST_LINES: u16 = 6;
-/// From this width on (without the margin of 160 columns), it may stand beside the list.
+/// From this width on (without the margin of 160 columns), the list has it at its right side.
 const BESIDE: u16 = 159;
 /// Fewest columns for it.
 const LEAST_COLUMNS: u16 = 50;
