@@ -277,7 +277,7 @@ fn is_labelled(pod: &Object<Pod>, gateway: &ObjectRef) -> bool {
 
 fn data_plane_pod(pod: &Object<Pod>) -> DataPlanePod {
     let state = pod
-        .spec
+        .status
         .containers
         .iter()
         .find(|container| container.name == CONTAINER)
@@ -286,8 +286,8 @@ fn data_plane_pod(pod: &Object<Pod>) -> DataPlanePod {
     DataPlanePod {
         pod: pod.reference.clone(),
         uid: pod.meta.uid.clone(),
-        ready: pod.spec.ready,
-        running: pod.spec.phase == "Running" && state == "running",
+        ready: pod.status.ready,
+        running: pod.status.phase == "Running" && state == "running",
         deleting: pod.meta.deleting,
         state,
         node: pod.spec.node.clone(),

@@ -10,7 +10,8 @@ use ngf_core::{
         clean::clean_line,
         kind::Kind,
         object::ObjectRef,
-        snapshot::{Scope, Snapshot, Source},
+        snapshot::{Scope, Snapshot, Source, Table},
+        status::Spec,
     },
     selector::Selector,
 };
@@ -186,7 +187,7 @@ fn of_kind(
     Ok(wanted.map(|object| Target { object, port: None }).collect())
 }
 
-fn names<T>(table: &ngf_core::model::snapshot::Table<T>) -> Vec<ObjectRef> {
+fn names<T: Spec>(table: &Table<T>) -> Vec<ObjectRef> {
     table.keys().cloned().collect()
 }
 

@@ -60,7 +60,7 @@ async fn application(cluster: &ngf_cluster::Cluster) -> (ObjectRef, Ipv4Addr) {
             .is_some_and(|app| app == "secure-app")
     });
     let pod = pod.expect("the application's pod");
-    let address = pod.spec.ips[0].parse().expect("an address");
+    let address = pod.status.ips[0].parse().expect("an address");
     (pod.reference.clone(), address)
 }
 

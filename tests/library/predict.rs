@@ -132,8 +132,8 @@ fn reported<'s>(
 ) -> Option<&'s [Condition]> {
     let statuses = match object.kind {
         Kind::Gateway => {
-            let gateway = &snapshot.gateways.get(object)?.spec;
-            let mut listeners = gateway.listener_status.iter();
+            let gateway = &snapshot.gateways.get(object)?.status;
+            let mut listeners = gateway.listeners.iter();
             return match section {
                 Some(name) => listeners
                     .find(|status| status.name == name)
@@ -141,8 +141,8 @@ fn reported<'s>(
                 None => Some(&gateway.conditions),
             };
         }
-        Kind::BackendTLSPolicy => &snapshot.policies.get(object)?.spec.ancestors,
-        _ => &snapshot.routes.get(object)?.spec.parents,
+        Kind::BackendTLSPolicy => &snapshot.policies.get(object)?.status.ancestors,
+        _ => &snapshot.routes.get(object)?.status.parents,
     };
     let parent = parent?;
     statuses

@@ -216,7 +216,7 @@ impl<'a> At<'a> {
             return Some((address.host.clone(), address.port.unwrap_or(port)));
         }
         let gateway = self.snapshot.gateways.get(&self.plan.gateway)?;
-        Some((gateway.spec.addresses.first()?.clone(), port))
+        Some((gateway.status.addresses.first()?.clone(), port))
     }
 
     fn spec(&self, host: &str, port: u16, asked: &Asked<'_>) -> Result<ClientSpec, String> {

@@ -167,7 +167,7 @@ impl Transports {
     /// The address of a pod, where it has one.
     pub(super) fn ip(&self, pod: &ObjectRef) -> Option<IpAddr> {
         let pod = self.snapshot.pods.get(pod)?;
-        pod.spec.ips.first()?.parse().ok()
+        pod.status.ips.first()?.parse().ok()
     }
 
     async fn port_forward(&self, plan: &ProbePlan) -> Result<Way, String> {

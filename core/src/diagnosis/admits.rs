@@ -58,7 +58,7 @@ impl<'a> End<'a> {
             namespace: &pod.reference.namespace,
             labels: Cow::Borrowed(&pod.meta.labels),
             is_partial: false,
-            ips: &pod.spec.ips,
+            ips: &pod.status.ips,
             ports: named_ports(pod.raw.pointer("/spec/containers")),
             on_host: pod
                 .raw

@@ -8,6 +8,7 @@ use super::{Evidence, line::codes, problems::conditions_of, words::holder};
 use crate::model::{
     object::{Meta, ObjectRef},
     snapshot::{Lookup, Snapshot, Table},
+    status::Spec,
 };
 
 /// The most characters of a condition's message that are quoted.
@@ -58,7 +59,7 @@ fn moment(at: Timestamp, object: &ObjectRef, what: impl Into<String>) -> Moment 
 }
 
 fn created(snapshot: &Snapshot, all: &mut Vec<Moment>) {
-    fn of_table<T>(table: &Table<T>, all: &mut Vec<Moment>) {
+    fn of_table<T: Spec>(table: &Table<T>, all: &mut Vec<Moment>) {
         for (object, known) in table {
             note(object, &known.meta, all);
         }

@@ -94,7 +94,7 @@ impl Known {
         };
         for log in evidence.logs() {
             if let (Some(gateway), Some(pod)) = (&log.gateway, snapshot.pods.get(&log.pod)) {
-                let ips = pod.spec.ips.iter().filter_map(|ip| ip.parse().ok());
+                let ips = pod.status.ips.iter().filter_map(|ip| ip.parse().ok());
                 for ip in ips {
                     let of = known.gateways.entry(ip).or_default();
                     of.insert(gateway.clone());

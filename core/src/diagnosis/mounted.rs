@@ -12,6 +12,7 @@ use crate::model::{
     object::{Object, ObjectRef},
     references::ROOT_CA,
     snapshot::Snapshot,
+    status::Spec,
 };
 
 /// A Secret or ConfigMap that a Service's pods mount.
@@ -37,7 +38,7 @@ pub struct Selectable<'a> {
 /// By namespace, label and value.
 type ByLabel<'a, T> = HashMap<(&'a str, &'a str, &'a str), Vec<&'a Object<T>>>;
 
-fn by_label<'a, T>(
+fn by_label<'a, T: Spec>(
     objects: impl Iterator<Item = &'a Object<T>>,
     labels: impl Fn(&'a Object<T>) -> &'a BTreeMap<String, String>,
 ) -> ByLabel<'a, T> {
@@ -56,7 +57,7 @@ fn by_label<'a, T>(
 }
 
 /// Those that have the selector's rarest label.
-fn candidates<'b, 'a, T>(
+fn candidates<'b, 'a, T: Spec>(
     objects: &'b ByLabel<'a, T>,
     service: &'b Object<Service>,
 ) -> &'b [&'a Object<T>] {

@@ -64,14 +64,14 @@ fn version(raw: &serde_json::Value) -> Option<&str> {
 /// The generation of an object, and the conditions that NGF wrote into it.
 fn status<'s>(snapshot: &'s Snapshot, object: &ObjectRef) -> Option<(i64, Vec<&'s Condition>)> {
     if let Some(gateway) = snapshot.gateways.get(object) {
-        let conditions = gateway.spec.conditions.iter().collect();
+        let conditions = gateway.status.conditions.iter().collect();
         return Some((gateway.meta.generation, conditions));
     }
     let (generation, parents) = if let Some(route) = snapshot.routes.get(object) {
-        (route.meta.generation, &route.spec.parents)
+        (route.meta.generation, &route.status.parents)
     } else {
         let policy = snapshot.policies.get(object)?;
-        (policy.meta.generation, &policy.spec.ancestors)
+        (policy.meta.generation, &policy.status.ancestors)
     };
     let conditions = parents
         .iter()

@@ -7,9 +7,10 @@ use serde_json::Value;
 
 use super::{
     kind::Kind,
-    kinds::{Gateway, Listener, LocalRef, ParentStatus, Route},
+    kinds::{Gateway, Listener, LocalRef, Route},
     object::{Object, ObjectRef},
     placeholder,
+    status::ParentStatus,
 };
 
 /// The group of Gateway, ListenerSet and the routes.
@@ -122,7 +123,7 @@ pub fn parent_status<'a>(
 ) -> Option<&'a ParentStatus> {
     let namespace = &route.reference.namespace;
     let of_parent = || {
-        route.spec.parents.iter().filter(|status| {
+        route.status.parents.iter().filter(|status| {
             parent_of(&status.parent, namespace) == parent_of(reference, namespace)
         })
     };

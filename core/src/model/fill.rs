@@ -11,6 +11,7 @@ use super::{
     object::Object,
     object::ObjectRef,
     snapshot::{KindState, Lookup, Scope, Snapshot, Source, Table},
+    status::Spec,
     table::{TableName, for_every_table},
 };
 
@@ -104,12 +105,12 @@ macro_rules! fill {
 
 for_every_table!(fill);
 
-fn put<T>(table: &mut Table<T>, object: Object<T>) -> bool {
+fn put<T: Spec>(table: &mut Table<T>, object: Object<T>) -> bool {
     let reference = object.reference.clone();
     table.insert(reference, Arc::new(object)).is_some()
 }
 
-fn put_found<T>(
+fn put_found<T: Spec>(
     looked_up: &mut BTreeMap<ObjectRef, Lookup<Arc<Object<T>>>>,
     object: Object<T>,
 ) -> bool {

@@ -1,12 +1,13 @@
-//! What the tool understands of each kind. Field names are the API's; only what some view, rule or
-//! probe needs is here, the rest stays in [`Object::raw`](super::object::Object::raw).
+//! What the tool understands of each kind's `spec`, or of its own fields where a kind has no spec. Field names are the
+//! API's; only what some view, rule or probe needs is here, the rest stays in
+//! [`Object::raw`](super::object::Object::raw). [`status`](super::status) holds what controllers wrote.
 
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use ngf_tls::certificate::CertificateFacts;
 
-use super::object::{Condition, ObjectRef};
+use super::object::ObjectRef;
 
 /// GatewayClass.
 #[derive(Debug, Clone, Default)]
@@ -15,8 +16,6 @@ pub struct GatewayClass {
     pub controller_name: String,
     /// `spec.parametersRef`.
     pub parameters_ref: Option<LocalRef>,
-    /// `status.conditions`.
-    pub conditions: Vec<Condition>,
 }
 
 /// A reference as the Gateway API writes them, defaults not filled in.
@@ -52,12 +51,6 @@ pub struct Gateway {
     pub frontend: Vec<FrontendTls>,
     /// `spec.infrastructure.parametersRef`.
     pub parameters_ref: Option<LocalRef>,
-    /// `status.addresses[].value`.
-    pub addresses: Vec<String>,
-    /// `status.conditions`.
-    pub conditions: Vec<Condition>,
-    /// `status.listeners`.
-    pub listener_status: Vec<ListenerStatus>,
 }
 
 /// What listeners demand of their clients: `spec.tls.frontend.default.validation`, or that of an element of
@@ -91,17 +84,6 @@ pub struct Listener {
     pub allowed_from: Option<String>,
 }
 
-/// `status.listeners[]`.
-#[derive(Debug, Clone, Default)]
-pub struct ListenerStatus {
-    /// `name`.
-    pub name: String,
-    /// `attachedRoutes`.
-    pub attached_routes: i64,
-    /// `conditions`.
-    pub conditions: Vec<Condition>,
-}
-
 /// ListenerSet.
 #[derive(Debug, Clone, Default)]
 pub struct ListenerSet {
@@ -109,10 +91,6 @@ pub struct ListenerSet {
     pub parent_ref: LocalRef,
     /// `spec.listeners`.
     pub listeners: Vec<Listener>,
-    /// `status.conditions`.
-    pub conditions: Vec<Condition>,
-    /// `status.listeners`.
-    pub listener_status: Vec<ListenerStatus>,
 }
 
 /// HTTPRoute, GRPCRoute, TLSRoute, TCPRoute, UDPRoute: they differ in what they match, not in how
@@ -125,8 +103,6 @@ pub struct Route {
     pub hostnames: Vec<String>,
     /// `spec.rules`.
     pub rules: Vec<RouteRule>,
-    /// `status.parents`.
-    pub parents: Vec<ParentStatus>,
 }
 
 /// A rule of a route.
@@ -157,17 +133,6 @@ pub struct BackendRef {
     pub filter: Option<usize>,
 }
 
-/// `status.parents[]` of a route, `status.ancestors[]` of a policy.
-#[derive(Debug, Clone, Default)]
-pub struct ParentStatus {
-    /// `parentRef` or `ancestorRef`.
-    pub parent: LocalRef,
-    /// `controllerName`.
-    pub controller_name: String,
-    /// `conditions`.
-    pub conditions: Vec<Condition>,
-}
-
 /// BackendTLSPolicy.
 #[derive(Debug, Clone, Default)]
 pub struct BackendTLSPolicy {
@@ -183,8 +148,6 @@ pub struct BackendTLSPolicy {
     pub subject_alt_names: Vec<String>,
     /// `spec.options`.
     pub options: BTreeMap<String, String>,
-    /// `status.ancestors`.
-    pub ancestors: Vec<ParentStatus>,
 }
 
 /// ReferenceGrant.
@@ -269,24 +232,16 @@ pub struct Endpoint {
 /// Pod.
 #[derive(Debug, Clone, Default)]
 pub struct Pod {
-    /// `status.phase`.
-    pub phase: String,
-    /// `status.podIP` and `podIPs`.
-    pub ips: Vec<String>,
     /// `spec.nodeName`.
     pub node: Option<String>,
-    /// Ready condition is True.
-    pub ready: bool,
-    /// `spec.containers[]` with their state, after the sidecars among `spec.initContainers[]` (`restartPolicy:
+    /// `spec.containers[]`, after the sidecars among `spec.initContainers[]` (`restartPolicy:
     /// Always`).
     pub containers: Vec<Container>,
     /// `spec.volumes[]` that come from Secrets or ConfigMaps.
     pub volumes: Vec<Volume>,
-    /// `status.conditions`.
-    pub conditions: Vec<Condition>,
 }
 
-/// A container of a pod.
+/// A container of a pod: its state is in the pod's status.
 #[derive(Debug, Clone, Default)]
 pub struct Container {
     /// `name`.
@@ -295,12 +250,6 @@ pub struct Container {
     pub image: String,
     /// `command` and `args`.
     pub args: Vec<String>,
-    /// `ready` of its status.
-    pub ready: bool,
-    /// `restartCount`.
-    pub restarts: i64,
-    /// `waiting: CrashLoopBackOff`, `running`, `terminated: Error (1)`.
-    pub state: String,
     /// Volumes mounted, as (volume name, mount path, subPath used).
     pub mounts: Vec<(String, String, bool)>,
 }
@@ -321,12 +270,8 @@ pub struct Workload {
     pub selector: BTreeMap<String, String>,
     /// Wanted pods.
     pub desired: i64,
-    /// Ready pods.
-    pub ready: i64,
     /// `spec.template`.
     pub template: PodTemplate,
-    /// `status.conditions`.
-    pub conditions: Vec<Condition>,
 }
 
 /// `spec.template` of a workload: what its pods will be.
@@ -334,19 +279,17 @@ pub struct Workload {
 pub struct PodTemplate {
     /// `metadata.labels`.
     pub labels: BTreeMap<String, String>,
-    /// `spec.containers[]`, without a state.
+    /// `spec.containers[]`.
     pub containers: Vec<Container>,
     /// `spec.volumes[]` that come from Secrets or ConfigMaps.
     pub volumes: Vec<Volume>,
 }
 
-/// NginxProxy and NGF's other kinds: only their conditions and where they attach.
+/// NginxProxy and NGF's other kinds: only where they attach.
 #[derive(Debug, Clone, Default)]
 pub struct NgfResource {
     /// `spec.targetRef` and `spec.targetRefs`.
     pub target_refs: Vec<LocalRef>,
-    /// `status.ancestors`, `status.controllers`, or `status.conditions` under an empty parent.
-    pub status: Vec<ParentStatus>,
 }
 
 /// Issuer and ClusterIssuer.
@@ -356,8 +299,6 @@ pub struct Issuer {
     pub issuer_type: String,
     /// `spec.ca.secretName`.
     pub ca_secret: Option<String>,
-    /// `status.conditions`.
-    pub conditions: Vec<Condition>,
 }
 
 /// cert-manager's Certificate.
@@ -375,16 +316,6 @@ pub struct Certificate {
     pub is_ca: bool,
     /// `spec.usages`.
     pub usages: Vec<String>,
-    /// `status.notBefore`.
-    pub not_before: Option<Timestamp>,
-    /// `status.notAfter`.
-    pub not_after: Option<Timestamp>,
-    /// `status.renewalTime`.
-    pub renewal_time: Option<Timestamp>,
-    /// `status.revision`.
-    pub revision: Option<i64>,
-    /// `status.conditions`.
-    pub conditions: Vec<Condition>,
 }
 
 /// CertificateRequest.
@@ -392,8 +323,6 @@ pub struct Certificate {
 pub struct CertificateRequest {
     /// `spec.issuerRef`.
     pub issuer_ref: LocalRef,
-    /// `status.conditions`.
-    pub conditions: Vec<Condition>,
 }
 
 /// Event.

@@ -20,6 +20,7 @@ pub mod references;
 pub mod rights;
 pub mod sensitive;
 pub mod snapshot;
+pub mod status;
 pub mod table;
 pub mod topology;
 pub mod versions;

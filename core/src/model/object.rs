@@ -5,7 +5,7 @@ use std::{borrow::Cow, collections::BTreeMap, fmt, sync::Arc};
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::{kind::Kind, raw::Raw};
+use super::{kind::Kind, raw::Raw, status::Spec};
 
 /// Names one object: kind, namespace and name. Orders by kind, then namespace, then name.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -96,9 +96,9 @@ impl schemars::JsonSchema for ObjectRef {
 }
 
 /// One object: what is common to all kinds, the object as the API server gave it, and what this
-/// tool understood of it.
+/// tool understood of its spec and its status.
 #[derive(Debug, Clone)]
-pub struct Object<T> {
+pub struct Object<T: Spec> {
     /// Its name.
     pub reference: ObjectRef,
     /// `metadata`, as far as the tool needs it.
@@ -108,8 +108,10 @@ pub struct Object<T> {
     pub raw: Arc<Raw>,
     /// What the tool did not understand; it hides nothing else.
     pub notes: Vec<Note>,
-    /// What the tool understood.
+    /// What the tool understood of its `spec`, or of its own fields where the kind has no `spec`.
     pub spec: T,
+    /// What the tool understood of its `status`.
+    pub status: T::Status,
 }
 
 /// `metadata` of an object.

@@ -17,6 +17,7 @@ use super::{
     network::NetworkPolicy,
     object::{Note, Object, ObjectRef},
     raw::Raw,
+    status::Spec,
     table::for_every_table,
 };
 
@@ -208,13 +209,13 @@ impl Snapshot {
     }
 
     fn look(&self, object: &ObjectRef) -> Option<Common<'_>> {
-        fn found<T>(object: &Object<T>) -> Common<'_> {
+        fn found<T: Spec>(object: &Object<T>) -> Common<'_> {
             Common {
                 raw: &object.raw,
                 notes: &object.notes,
             }
         }
-        fn table<'a, T>(table: &'a Table<T>, object: &ObjectRef) -> Option<Common<'a>> {
+        fn table<'a, T: Spec>(table: &'a Table<T>, object: &ObjectRef) -> Option<Common<'a>> {
             table.get(object).map(|object| found(object))
         }
         match object.kind {

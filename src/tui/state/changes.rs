@@ -12,6 +12,7 @@ use ngf_core::model::{
     kinds::{ConfigMapFacts, PemFacts, SecretFacts},
     object::{Object, ObjectRef},
     snapshot::{Lookup, Snapshot, Table},
+    status::Spec,
 };
 
 /// So many changes are remembered; the oldest go first.
@@ -158,7 +159,7 @@ fn certificates(held: &PemFacts) -> String {
 
 /// Objects whose generation is another, or that are there no more or again. A table that was empty had not
 /// been read.
-fn of_table<T>(old: &Table<T>, new: &Table<T>, changed: &mut Changed) {
+fn of_table<T: Spec>(old: &Table<T>, new: &Table<T>, changed: &mut Changed) {
     if old.is_empty() {
         return;
     }
@@ -180,7 +181,7 @@ fn of_table<T>(old: &Table<T>, new: &Table<T>, changed: &mut Changed) {
     changed.extend(gone.map(|object| (object.clone(), "deleted".to_owned())));
 }
 
-fn of_lookups<T>(
+fn of_lookups<T: Spec>(
     old: &BTreeMap<ObjectRef, Lookup<Arc<Object<T>>>>,
     new: &BTreeMap<ObjectRef, Lookup<Arc<Object<T>>>>,
     what: impl Fn(&T, &T) -> String,

@@ -10,8 +10,8 @@ use crate::tui::state::ids::ViewId;
 use jiff::Timestamp;
 use ngf_core::diagnosis::words::list;
 use ngf_core::model::{
-    kinds::ParentStatus,
     object::{Condition, Meta, Note, ObjectRef},
+    status::ParentStatus,
     topology::What,
 };
 use ngf_text::words;
@@ -231,8 +231,8 @@ fn listener(app: &App, owner: &ObjectRef, name: &str) -> Vec<Section> {
         snapshot.gateways.get(owner),
         snapshot.listener_sets.get(owner),
     ) {
-        (Some(gateway), _) => Some((&gateway.spec.listener_status, &gateway.meta)),
-        (None, Some(set)) => Some((&set.spec.listener_status, &set.meta)),
+        (Some(gateway), _) => Some((&gateway.status.listeners, &gateway.meta)),
+        (None, Some(set)) => Some((&set.status.listeners, &set.meta)),
         (None, None) => None,
     };
     let Some((listeners, meta)) = status else {
@@ -265,22 +265,22 @@ fn of_object(app: &App, object: &ObjectRef) -> Vec<Section> {
         }]
     };
     if let Some(class) = snapshot.gateway_classes.get(object) {
-        return one(&class.spec.conditions, &class.meta);
+        return one(&class.status.conditions, &class.meta);
     }
     if let Some(gateway) = snapshot.gateways.get(object) {
-        return one(&gateway.spec.conditions, &gateway.meta);
+        return one(&gateway.status.conditions, &gateway.meta);
     }
     if let Some(set) = snapshot.listener_sets.get(object) {
-        return one(&set.spec.conditions, &set.meta);
+        return one(&set.status.conditions, &set.meta);
     }
     if let Some(route) = snapshot.routes.get(object) {
-        return parents(object, "for", &route.spec.parents, &route.meta);
+        return parents(object, "for", &route.status.parents, &route.meta);
     }
     if let Some(policy) = snapshot.policies.get(object) {
-        return parents(object, "for", &policy.spec.ancestors, &policy.meta);
+        return parents(object, "for", &policy.status.ancestors, &policy.meta);
     }
     if let Some(pod) = snapshot.pods.get(object) {
-        return one(&pod.spec.conditions, &pod.meta);
+        return one(&pod.status.conditions, &pod.meta);
     }
     Vec::new()
 }

@@ -169,7 +169,7 @@ pub fn answer(
 
 /// P14: NGF says so in the Gateway's conditions, with the policies' names.
 pub fn limit_reached(gateway: &Object<Gateway>, policy: &Object<BackendTLSPolicy>) -> bool {
-    gateway.spec.conditions.iter().any(|condition| {
+    gateway.status.conditions.iter().any(|condition| {
         condition.reason == "AncestorLimitReached"
             && condition
                 .message

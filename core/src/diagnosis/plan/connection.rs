@@ -658,7 +658,7 @@ fn filter_refused(at: &Place<'_>) -> Result<(), PlanError> {
     let rule = format!("rules[{}].", at.rule);
     let mut conditions = at
         .route
-        .spec
+        .status
         .parents
         .iter()
         .flat_map(|parent| &parent.conditions);

@@ -108,44 +108,44 @@ fn first_line(line: &EvidenceLine, clues: &Clues<'_>) -> Option<Timestamp> {
 /// Every condition of an object, of its listeners and for its parents.
 pub fn conditions_of<'a>(snapshot: &'a Snapshot, object: &ObjectRef) -> Vec<&'a Condition> {
     if let Some(class) = snapshot.gateway_classes.get(object) {
-        return class.spec.conditions.iter().collect();
+        return class.status.conditions.iter().collect();
     }
     if let Some(gateway) = snapshot.gateways.get(object) {
-        let listeners = gateway.spec.listener_status.iter();
+        let listeners = gateway.status.listeners.iter();
         let listeners = listeners.flat_map(|listener| &listener.conditions);
-        return gateway.spec.conditions.iter().chain(listeners).collect();
+        return gateway.status.conditions.iter().chain(listeners).collect();
     }
     if let Some(set) = snapshot.listener_sets.get(object) {
-        let listeners = set.spec.listener_status.iter();
+        let listeners = set.status.listeners.iter();
         let listeners = listeners.flat_map(|listener| &listener.conditions);
-        return set.spec.conditions.iter().chain(listeners).collect();
+        return set.status.conditions.iter().chain(listeners).collect();
     }
     if let Some(route) = snapshot.routes.get(object) {
-        let parents = route.spec.parents.iter();
+        let parents = route.status.parents.iter();
         return parents.flat_map(|parent| &parent.conditions).collect();
     }
     if let Some(policy) = snapshot.policies.get(object) {
-        let ancestors = policy.spec.ancestors.iter();
+        let ancestors = policy.status.ancestors.iter();
         return ancestors.flat_map(|parent| &parent.conditions).collect();
     }
     if let Some(resource) = snapshot.ngf.get(object) {
-        let status = resource.spec.status.iter();
+        let status = resource.status.parents.iter();
         return status.flat_map(|parent| &parent.conditions).collect();
     }
     if let Some(issuer) = snapshot.issuers.get(object) {
-        return issuer.spec.conditions.iter().collect();
+        return issuer.status.conditions.iter().collect();
     }
     if let Some(certificate) = snapshot.certificates.get(object) {
-        return certificate.spec.conditions.iter().collect();
+        return certificate.status.conditions.iter().collect();
     }
     if let Some(request) = snapshot.certificate_requests.get(object) {
-        return request.spec.conditions.iter().collect();
+        return request.status.conditions.iter().collect();
     }
     if let Some(pod) = snapshot.pods.get(object) {
-        return pod.spec.conditions.iter().collect();
+        return pod.status.conditions.iter().collect();
     }
     if let Some(workload) = snapshot.workloads.get(object) {
-        return workload.spec.conditions.iter().collect();
+        return workload.status.conditions.iter().collect();
     }
     Vec::new()
 }

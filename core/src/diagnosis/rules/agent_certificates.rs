@@ -146,7 +146,7 @@ fn by_time(context: &Context<'_>, side: &Object<SecretFacts>) -> Option<Fault> {
 fn is_renewed(context: &Context<'_>, side: &Object<SecretFacts>, facts: &CertificateFacts) -> bool {
     let writer = context.writer(&side.reference);
     let certificate = writer.and_then(|writer| context.snapshot.certificates.get(writer));
-    let renewal = certificate.and_then(|certificate| certificate.spec.renewal_time);
+    let renewal = certificate.and_then(|certificate| certificate.status.renewal_time);
     renewal.is_some_and(|at| at.as_second() < facts.not_after)
 }
 

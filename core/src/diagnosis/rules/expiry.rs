@@ -317,7 +317,7 @@ fn finding(
 fn renewal(context: &Context<'_>, secret: &ObjectRef) -> Option<i64> {
     let writer = super::shared::writer(context, secret)?;
     let certificate = context.snapshot.certificates.get(&writer)?;
-    let renewal = certificate.spec.renewal_time;
+    let renewal = certificate.status.renewal_time;
     let renewal = renewal.filter(|_| !is_renewal_disabled(certificate));
     renewal.map(Timestamp::as_second)
 }

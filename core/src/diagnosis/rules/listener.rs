@@ -37,7 +37,7 @@ impl Demanding<'_> {
     /// Whether NGF's status refuses the listener because of the CAs of its clients
     /// (`NoValidCACertificate`, Gateway API `ListenerConditionReason`).
     fn is_refused_in_status(&self) -> bool {
-        let mut status = self.gateway.spec.listener_status.iter();
+        let mut status = self.gateway.status.listeners.iter();
         let own = status.find(|status| {
             *self.owner == self.gateway.reference && status.name == self.listener.name
         });

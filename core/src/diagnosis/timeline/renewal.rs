@@ -102,7 +102,7 @@ fn itself(
     now: Timestamp,
 ) -> Renewal {
     let name = &certificate.reference;
-    let renewal = certificate.spec.renewal_time;
+    let renewal = certificate.status.renewal_time;
     let (is_late, sentence) = match renewal {
         None => (
             false,
@@ -149,7 +149,7 @@ fn beside(
 ) -> Renewal {
     let name = &certificate.reference;
     let when = certificate
-        .spec
+        .status
         .renewal_time
         .map_or_else(String::new, |time| {
             format!(", on {}", words::moment(time.as_second()))
@@ -158,7 +158,7 @@ fn beside(
         .and_then(|time| replaced_by(context, certificate, facts, time, now));
     Renewal {
         by: Some(name.clone()),
-        at: certificate.spec.renewal_time,
+        at: certificate.status.renewal_time,
         is_late: false,
         is_in_time: replaced.is_ok(),
         sentence: with(
@@ -190,13 +190,13 @@ fn renews(
     deep: usize,
 ) -> Result<Timestamp, String> {
     let name = &certificate.reference;
-    match words::condition(&certificate.spec.conditions, "Ready") {
+    match words::condition(&certificate.status.conditions, "Ready") {
         Some(ready) if ready.status == "True" => {}
         Some(ready) => return Err(format!("{name} is not Ready: {}", ready.message)),
         None => return Err(format!("{name} does not say that it is Ready")),
     }
     let time = certificate
-        .spec
+        .status
         .renewal_time
         .ok_or("when that is, its status does not say")?;
     if time <= now || time.as_second() >= before {
@@ -212,7 +212,7 @@ fn renews(
             Err(why) => format!("its issuer is not known: {why}"),
         });
     };
-    if let Some(ready) = words::condition(&issuer.spec.conditions, "Ready")
+    if let Some(ready) = words::condition(&issuer.status.conditions, "Ready")
         && ready.status != "True"
     {
         return Err(format!(

@@ -1,6 +1,9 @@
 //! cert-manager's kinds.
 
-use crate::model::kinds::{Certificate, CertificateRequest, Issuer};
+use crate::model::{
+    kinds::{Certificate, CertificateRequest, Issuer},
+    status::CertificateStatus,
+};
 
 use super::{
     meta::{conditions, reference},
@@ -29,13 +32,11 @@ pub(super) fn issuer(root: Field<'_>) -> Issuer {
             }
             _ => None,
         },
-        conditions: conditions(root.get("status"), "conditions"),
     }
 }
 
 pub(super) fn certificate(root: Field<'_>) -> Certificate {
     let spec = root.required("spec");
-    let status = root.get("status");
     spec.required("issuerRef");
     Certificate {
         secret_name: spec.required_text("secretName"),
@@ -44,6 +45,12 @@ pub(super) fn certificate(root: Field<'_>) -> Certificate {
         dns_names: spec.texts("dnsNames"),
         is_ca: spec.flag("isCA").unwrap_or_default(),
         usages: spec.texts("usages"),
+    }
+}
+
+pub(super) fn certificate_status(root: Field<'_>) -> CertificateStatus {
+    let status = root.get("status");
+    CertificateStatus {
         not_before: status.time("notBefore"),
         not_after: status.time("notAfter"),
         renewal_time: status.time("renewalTime"),
@@ -57,6 +64,5 @@ pub(super) fn request(root: Field<'_>) -> CertificateRequest {
     spec.required("issuerRef");
     CertificateRequest {
         issuer_ref: reference(spec, "issuerRef").unwrap_or_default(),
-        conditions: conditions(root.get("status"), "conditions"),
     }
 }

@@ -7,6 +7,7 @@ use crate::model::{
         Workload,
     },
     object::{Meta, ObjectRef},
+    status::{ContainerStatus, PodStatus, WorkloadStatus},
 };
 
 use super::{meta::conditions, reader::Field};
@@ -89,6 +90,27 @@ fn endpoint(field: Field<'_>, namespace: &str) -> Endpoint {
 
 pub(super) fn pod(root: Field<'_>, reference: &ObjectRef) -> Pod {
     let spec = root.required("spec");
+    Pod {
+        node: spec.text("nodeName"),
+        containers: sidecars(spec)
+            .chain(spec.objects("containers"))
+            .map(container)
+            .collect(),
+        volumes: spec
+            .objects("volumes")
+            .flat_map(|field| volumes(field, &reference.namespace))
+            .collect(),
+    }
+}
+
+/// The containers that start before the others and keep running.
+fn sidecars(spec: Field<'_>) -> impl Iterator<Item = Field<'_>> {
+    spec.objects("initContainers")
+        .filter(|field| field.text("restartPolicy").as_deref() == Some("Always"))
+}
+
+pub(super) fn pod_status(root: Field<'_>) -> PodStatus {
+    let spec = root.get("spec");
     let status = root.get("status");
     let conditions = conditions(status, "conditions");
     let mut ips: Vec<String> = status.text("podIP").into_iter().collect();
@@ -97,50 +119,50 @@ pub(super) fn pod(root: Field<'_>, reference: &ObjectRef) -> Pod {
             ips.push(ip);
         }
     }
-    Pod {
+    let sidecars = sidecars(spec).map(|field| ("initContainerStatuses", field));
+    let containers = spec.objects("containers");
+    let containers = containers.map(|field| ("containerStatuses", field));
+    PodStatus {
         phase: status.text("phase").unwrap_or_default(),
         ips,
-        node: spec.text("nodeName"),
         ready: conditions
             .iter()
             .any(|condition| condition.kind == "Ready" && condition.status == "True"),
-        containers: spec
-            .objects("initContainers")
-            .filter(|field| field.text("restartPolicy").as_deref() == Some("Always"))
-            .map(|field| container(field, status, "initContainerStatuses"))
-            .chain(
-                spec.objects("containers")
-                    .map(|field| container(field, status, "containerStatuses")),
-            )
-            .collect(),
-        volumes: spec
-            .objects("volumes")
-            .flat_map(|field| volumes(field, &reference.namespace))
+        containers: sidecars
+            .chain(containers)
+            .map(|(list, field)| container_status(field, status, list))
             .collect(),
         conditions,
     }
 }
 
-fn container(field: Field<'_>, status: Field<'_>, statuses: &str) -> Container {
-    let name = field.required_text("name");
+fn container_status(field: Field<'_>, status: Field<'_>, list: &str) -> ContainerStatus {
+    let name = field.text("name").unwrap_or_default();
     let status = status
-        .objects(statuses)
+        .objects(list)
         .find(|status| status.text("name").as_deref() == Some(name.as_str()));
+    let Some(status) = status else {
+        return ContainerStatus {
+            name,
+            ..ContainerStatus::default()
+        };
+    };
+    ContainerStatus {
+        ready: status.flag("ready").unwrap_or_default(),
+        restarts: status.number("restartCount").unwrap_or_default(),
+        state: state(status.get("state")),
+        name,
+    }
+}
+
+fn container(field: Field<'_>) -> Container {
     Container {
+        name: field.required_text("name"),
         image: field.text("image").unwrap_or_default(),
         args: ["command", "args"]
             .into_iter()
             .flat_map(|list| field.texts(list))
             .collect(),
-        ready: status
-            .and_then(|status| status.flag("ready"))
-            .unwrap_or_default(),
-        restarts: status
-            .and_then(|status| status.number("restartCount"))
-            .unwrap_or_default(),
-        state: status
-            .map(|status| state(status.get("state")))
-            .unwrap_or_default(),
         mounts: field
             .objects("volumeMounts")
             .map(|mount| {
@@ -155,7 +177,6 @@ fn container(field: Field<'_>, status: Field<'_>, statuses: &str) -> Container {
                 )
             })
             .collect(),
-        name,
     }
 }
 
@@ -204,28 +225,22 @@ fn volumes(field: Field<'_>, namespace: &str) -> Vec<Volume> {
 pub(super) fn workload(kind: Kind, root: Field<'_>, reference: &ObjectRef) -> Workload {
     let spec = root.required("spec");
     let template = spec.get("template");
-    let status = root.get("status");
-    let (desired, ready) = if kind == Kind::DaemonSet {
-        (
-            status.number("desiredNumberScheduled").unwrap_or_default(),
-            status.number("numberReady").unwrap_or_default(),
-        )
+    // A DaemonSet wants a pod on each node that its controller counts.
+    let desired = if kind == Kind::DaemonSet {
+        let status = root.get("status");
+        status.number("desiredNumberScheduled").unwrap_or_default()
     } else {
-        (
-            spec.number("replicas").unwrap_or(1),
-            status.number("readyReplicas").unwrap_or_default(),
-        )
+        spec.number("replicas").unwrap_or(1)
     };
     Workload {
         selector: spec.get("selector").text_map("matchLabels"),
         desired,
-        ready,
         template: PodTemplate {
             labels: template.get("metadata").text_map("labels"),
             containers: template
                 .get("spec")
                 .objects("containers")
-                .map(|field| container(field, status, "containerStatuses"))
+                .map(container)
                 .collect(),
             volumes: template
                 .get("spec")
@@ -233,6 +248,17 @@ pub(super) fn workload(kind: Kind, root: Field<'_>, reference: &ObjectRef) -> Wo
                 .flat_map(|field| volumes(field, &reference.namespace))
                 .collect(),
         },
+    }
+}
+
+pub(super) fn workload_status(kind: Kind, root: Field<'_>) -> WorkloadStatus {
+    let status = root.get("status");
+    let ready = match kind {
+        Kind::DaemonSet => "numberReady",
+        _ => "readyReplicas",
+    };
+    WorkloadStatus {
+        ready: status.number(ready).unwrap_or_default(),
         conditions: conditions(status, "conditions"),
     }
 }

@@ -1,7 +1,8 @@
 //! GatewayClass, Gateway and ListenerSet.
 
-use crate::model::kinds::{
-    FrontendTls, Gateway, GatewayClass, Listener, ListenerSet, ListenerStatus,
+use crate::model::{
+    kinds::{FrontendTls, Gateway, GatewayClass, Listener, ListenerSet},
+    status::{ListenerStatus, ListenersStatus},
 };
 
 use super::{
@@ -19,13 +20,11 @@ pub(super) fn gateway_class(root: Field<'_>) -> GatewayClass {
     GatewayClass {
         controller_name: spec.required_text("controllerName"),
         parameters_ref: full_reference(spec, "parametersRef"),
-        conditions: conditions(root.get("status"), "conditions"),
     }
 }
 
 pub(super) fn gateway(root: Field<'_>) -> Gateway {
     let spec = root.required("spec");
-    let status = root.get("status");
     Gateway {
         class: spec.required_text("gatewayClassName"),
         listeners: listeners(spec),
@@ -33,12 +32,6 @@ pub(super) fn gateway(root: Field<'_>) -> Gateway {
         old_client_certificate_ref: reference(spec.get("backendTLS"), "clientCertificateRef"),
         frontend: frontend(spec.get("tls").get("frontend")),
         parameters_ref: full_reference(spec.get("infrastructure"), "parametersRef"),
-        addresses: status
-            .objects("addresses")
-            .filter_map(|address| address.text("value"))
-            .collect(),
-        conditions: conditions(status, "conditions"),
-        listener_status: listener_status(status),
     }
 }
 
@@ -70,12 +63,21 @@ fn frontend(field: Field<'_>) -> Vec<FrontendTls> {
 pub(super) fn listener_set(root: Field<'_>) -> ListenerSet {
     let spec = root.required("spec");
     spec.required("parentRef");
-    let status = root.get("status");
     ListenerSet {
         parent_ref: reference(spec, "parentRef").unwrap_or_default(),
         listeners: listeners(spec),
+    }
+}
+
+pub(super) fn listeners_status(root: Field<'_>) -> ListenersStatus {
+    let status = root.get("status");
+    ListenersStatus {
+        addresses: status
+            .objects("addresses")
+            .filter_map(|address| address.text("value"))
+            .collect(),
         conditions: conditions(status, "conditions"),
-        listener_status: listener_status(status),
+        listeners: status.objects("listeners").map(listener_status).collect(),
     }
 }
 
@@ -101,13 +103,10 @@ fn listener(field: Field<'_>) -> Listener {
     }
 }
 
-fn listener_status(status: Field<'_>) -> Vec<ListenerStatus> {
-    status
-        .objects("listeners")
-        .map(|field| ListenerStatus {
-            name: field.required_text("name"),
-            attached_routes: field.number("attachedRoutes").unwrap_or_default(),
-            conditions: conditions(field, "conditions"),
-        })
-        .collect()
+fn listener_status(field: Field<'_>) -> ListenerStatus {
+    ListenerStatus {
+        name: field.required_text("name"),
+        attached_routes: field.number("attachedRoutes").unwrap_or_default(),
+        conditions: conditions(field, "conditions"),
+    }
 }

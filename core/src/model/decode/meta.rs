@@ -2,8 +2,9 @@
 
 use crate::model::{
     kind::Kind,
-    kinds::{LocalRef, ParentStatus},
+    kinds::LocalRef,
     object::{Condition, Meta, Owner},
+    status::{Conditions, ParentStatus},
 };
 
 use super::reader::Field;
@@ -55,6 +56,13 @@ pub(super) fn check_version(kind: Kind, root: Field<'_>) {
             known.join(", "),
             known[0]
         ));
+    }
+}
+
+/// `status.conditions` of a kind of which no more is read.
+pub(super) fn status_conditions(root: Field<'_>) -> Conditions {
+    Conditions {
+        conditions: conditions(root.get("status"), "conditions"),
     }
 }
 

@@ -9,8 +9,6 @@
 
 use std::sync::Arc;
 
-use serde_json::Value;
-
 use super::{
     clean, facts,
     kind::Kind,
@@ -20,7 +18,7 @@ use super::{
         SecretFacts, Service, Workload,
     },
     network::NetworkPolicy,
-    object::{Meta, Note, NoteKind, Object, ObjectRef},
+    object::{Note, NoteKind, Object, ObjectRef},
     raw::Raw,
     snapshot::Problem,
     table::{TableName, for_every_table},
@@ -118,52 +116,77 @@ pub fn object(
     fields::check(kind, &reader);
 
     macro_rules! decoded {
-        ($variant:ident, $spec:expr) => {{
-            let spec = $spec;
-            let notes = reader.into_notes();
-            Decoded::$variant(finish(reference, meta, &value, notes, spec))
+        ($variant:ident, $spec:expr) => {
+            decoded!($variant, $spec, ())
+        };
+        ($variant:ident, $spec:expr, $status:expr) => {{
+            let (spec, status) = ($spec, $status);
+            Decoded::$variant(Object {
+                reference,
+                meta,
+                notes: reader.into_notes(),
+                raw: Arc::new(Raw::from(&value)),
+                spec,
+                status,
+            })
         }};
     }
     Ok(match kind.table() {
-        TableName::GatewayClass => decoded!(GatewayClass, gateway::gateway_class(root)),
-        TableName::Gateway => decoded!(Gateway, gateway::gateway(root)),
-        TableName::ListenerSet => decoded!(ListenerSet, gateway::listener_set(root)),
-        TableName::Route => decoded!(Route, route::route(kind, root)),
-        TableName::BackendTLSPolicy => decoded!(BackendTLSPolicy, policy::backend_tls_policy(root)),
+        TableName::GatewayClass => decoded!(
+            GatewayClass,
+            gateway::gateway_class(root),
+            meta::status_conditions(root)
+        ),
+        TableName::Gateway => decoded!(
+            Gateway,
+            gateway::gateway(root),
+            gateway::listeners_status(root)
+        ),
+        TableName::ListenerSet => decoded!(
+            ListenerSet,
+            gateway::listener_set(root),
+            gateway::listeners_status(root)
+        ),
+        TableName::Route => decoded!(Route, route::route(kind, root), route::route_status(root)),
+        TableName::BackendTLSPolicy => decoded!(
+            BackendTLSPolicy,
+            policy::backend_tls_policy(root),
+            policy::policy_status(root)
+        ),
         TableName::ReferenceGrant => decoded!(ReferenceGrant, policy::reference_grant(root)),
         TableName::Service => decoded!(Service, core::service(root)),
         TableName::EndpointSlice => {
             decoded!(EndpointSlice, core::endpoint_slice(root, &reference, &meta))
         }
-        TableName::Pod => decoded!(Pod, core::pod(root, &reference)),
-        TableName::Workload => decoded!(Workload, core::workload(kind, root, &reference)),
+        TableName::Pod => decoded!(Pod, core::pod(root, &reference), core::pod_status(root)),
+        TableName::Workload => decoded!(
+            Workload,
+            core::workload(kind, root, &reference),
+            core::workload_status(kind, root)
+        ),
         TableName::NetworkPolicy => decoded!(NetworkPolicy, network::network_policy(root)),
-        TableName::Ngf => decoded!(Ngf, policy::ngf_resource(root)),
-        TableName::Issuer => decoded!(Issuer, cert_manager::issuer(root)),
-        TableName::Certificate => decoded!(Certificate, cert_manager::certificate(root)),
+        TableName::Ngf => decoded!(Ngf, policy::ngf_resource(root), policy::ngf_status(root)),
+        TableName::Issuer => decoded!(
+            Issuer,
+            cert_manager::issuer(root),
+            meta::status_conditions(root)
+        ),
+        TableName::Certificate => decoded!(
+            Certificate,
+            cert_manager::certificate(root),
+            cert_manager::certificate_status(root)
+        ),
         TableName::CertificateRequest => {
-            decoded!(CertificateRequest, cert_manager::request(root))
+            decoded!(
+                CertificateRequest,
+                cert_manager::request(root),
+                meta::status_conditions(root)
+            )
         }
         TableName::Event => decoded!(Event, core::event(root)),
         TableName::Secret => decoded!(Secret, noted(root, secret.unwrap_or_default())),
         TableName::ConfigMap => decoded!(ConfigMap, noted(root, config_map.unwrap_or_default())),
     })
-}
-
-fn finish<T>(
-    reference: ObjectRef,
-    meta: Meta,
-    raw: &Value,
-    notes: Vec<Note>,
-    spec: T,
-) -> Object<T> {
-    Object {
-        reference,
-        meta,
-        raw: Arc::new(Raw::from(raw)),
-        notes,
-        spec,
-    }
 }
 
 /// Facts that were taken from the object before it was cleaned, with what was wrong.

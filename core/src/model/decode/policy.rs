@@ -1,6 +1,9 @@
 //! BackendTLSPolicy, ReferenceGrant, and NGF's own kinds.
 
-use crate::model::kinds::{BackendTLSPolicy, NgfResource, ParentStatus, ReferenceGrant};
+use crate::model::{
+    kinds::{BackendTLSPolicy, NgfResource, ReferenceGrant},
+    status::{NgfStatus, ParentStatus, PolicyStatus},
+};
 
 use super::{
     meta::{conditions, full_reference, full_references, nameless_ref, parents},
@@ -22,6 +25,11 @@ pub(super) fn backend_tls_policy(root: Field<'_>) -> BackendTLSPolicy {
             .map(subject_alt_name)
             .collect(),
         options: spec.text_map("options"),
+    }
+}
+
+pub(super) fn policy_status(root: Field<'_>) -> PolicyStatus {
+    PolicyStatus {
         ancestors: parents(root.get("status"), "ancestors", "ancestorRef"),
     }
 }
@@ -70,20 +78,23 @@ pub(super) fn reference_grant(root: Field<'_>) -> ReferenceGrant {
 
 pub(super) fn ngf_resource(root: Field<'_>) -> NgfResource {
     let spec = root.get("spec");
+    let mut target_refs = full_references(spec, "targetRefs");
+    target_refs.extend(full_reference(spec, "targetRef"));
+    NgfResource { target_refs }
+}
+
+pub(super) fn ngf_status(root: Field<'_>) -> NgfStatus {
     let status = root.get("status");
-    let mut targets = full_references(spec, "targetRefs");
-    targets.extend(full_reference(spec, "targetRef"));
-    let mut statuses = parents(status, "ancestors", "ancestorRef");
-    statuses.extend(parents(status, "controllers", "parentRef"));
+    let mut parents_of = parents(status, "ancestors", "ancestorRef");
+    parents_of.extend(parents(status, "controllers", "parentRef"));
     let own = conditions(status, "conditions");
     if !own.is_empty() {
-        statuses.push(ParentStatus {
+        parents_of.push(ParentStatus {
             conditions: own,
             ..ParentStatus::default()
         });
     }
-    NgfResource {
-        target_refs: targets,
-        status: statuses,
+    NgfStatus {
+        parents: parents_of,
     }
 }

@@ -3,6 +3,7 @@
 use crate::model::{
     kind::Kind,
     kinds::{BackendRef, Route, RouteRule},
+    status::RouteStatus,
 };
 
 use super::{
@@ -38,6 +39,11 @@ pub(super) fn route(kind: Kind, root: Field<'_>) -> Route {
         parent_refs: references(spec, "parentRefs"),
         hostnames: spec.texts("hostnames"),
         rules: spec.items("rules").map(|field| rule(kind, field)).collect(),
+    }
+}
+
+pub(super) fn route_status(root: Field<'_>) -> RouteStatus {
+    RouteStatus {
         parents: parents(root.get("status"), "parents", "parentRef"),
     }
 }

@@ -318,7 +318,7 @@ fn both_versions_of_a_policy_are_read_alike() {
             policy.spec.subject_alt_names,
             ["Hostname:a.example.com", "URI:spiffe://td/app"]
         );
-        let condition = &policy.spec.ancestors[0].conditions[0];
+        let condition = &policy.status.ancestors[0].conditions[0];
         assert_eq!(condition.message, "The Policy");
         assert_eq!(condition.observed_generation, Some(2));
     }
@@ -454,10 +454,15 @@ fn a_pod_says_what_it_mounts_and_how_its_containers_are() {
         })
     );
     assert_eq!(pod.notes, []);
-    assert_eq!(pod.spec.ips, ["10.0.0.1", "fd00::1"]);
-    assert!(!pod.spec.ready);
+    assert_eq!(pod.status.ips, ["10.0.0.1", "fd00::1"]);
+    assert!(!pod.status.ready);
+    let status = &pod.status.containers[0];
+    assert_eq!(
+        (status.name.as_str(), status.restarts, status.ready),
+        ("app", 4, false)
+    );
+    assert_eq!(status.state, "waiting: CrashLoopBackOff");
     let container = &pod.spec.containers[0];
-    assert_eq!(container.state, "waiting: CrashLoopBackOff");
     assert_eq!(container.mounts, [("tls".into(), "/tls".into(), true)]);
     let volumes: Vec<_> = pod
         .spec
@@ -507,7 +512,7 @@ fn ngfs_own_kinds_say_where_they_attach_and_how_that_went() {
         assert_eq!(resource.notes, [], "{kind}");
         assert_eq!(resource.spec.target_refs.len(), targets, "{kind}");
         assert_eq!(
-            resource.spec.status[0].conditions[0].kind, "Accepted",
+            resource.status.parents[0].conditions[0].kind, "Accepted",
             "{kind}"
         );
     }

@@ -525,7 +525,7 @@ pub fn gateway_of(set: &Object<ListenerSet>) -> ObjectRef {
 fn set_attaches(gateway: &Object<Gateway>, set: &Object<ListenerSet>) -> bool {
     attachment::takes_listener_set(gateway, &set.reference).unwrap_or_else(|| {
         // Labels of namespaces are not read; the ListenerSet's status knows.
-        set.spec
+        set.status
             .conditions
             .iter()
             .any(|condition| condition.kind == "Accepted" && condition.status == "True")

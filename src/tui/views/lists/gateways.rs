@@ -67,7 +67,7 @@ fn rows(app: &App) -> Vec<Row> {
                     health.word().into(),
                     path(object).into(),
                     spec.class.as_str().into(),
-                    spec.addresses.join(", ").into(),
+                    gateway.status.addresses.join(", ").into(),
                     listeners.join(", ").into(),
                     Cell::count(routes.len()),
                     certificate

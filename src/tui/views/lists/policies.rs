@@ -12,7 +12,10 @@ use crate::tui::{
     },
     views::findings::mark_of_health,
 };
-use ngf_core::{diagnosis::Health, model::topology::What};
+use ngf_core::{
+    diagnosis::Health,
+    model::{status::PolicyStatus, topology::What},
+};
 use ngf_text::words;
 
 /// The list.
@@ -91,7 +94,7 @@ fn rows(app: &App) -> Vec<Row> {
                     targets.join(", ").into(),
                     spec.hostname.as_str().into(),
                     ca.into(),
-                    accepted(spec).into(),
+                    accepted(&policy.status).into(),
                     Cell::count(routes.len()),
                     policy.meta.created.map_or_else(Cell::default, |at| {
                         Cell::sorted(words::age(at, app.now), -at.as_second())
@@ -105,8 +108,8 @@ fn rows(app: &App) -> Vec<Row> {
 }
 
 /// What controllers say: the first that does not accept it, or that all do.
-fn accepted(spec: &ngf_core::model::kinds::BackendTLSPolicy) -> String {
-    let conditions = spec
+fn accepted(status: &PolicyStatus) -> String {
+    let conditions = status
         .ancestors
         .iter()
         .flat_map(|ancestor| &ancestor.conditions);

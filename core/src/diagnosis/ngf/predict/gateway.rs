@@ -101,7 +101,7 @@ struct Unknown;
 fn has_experimental_crds(context: &Context<'_>, gateway: &Object<Gateway>) -> bool {
     let class = ObjectRef::new(Kind::GatewayClass, "", &gateway.spec.class);
     let class = context.snapshot.gateway_classes.get(&class);
-    let supported = class.and_then(|class| condition(&class.spec.conditions, "SupportedVersion"));
+    let supported = class.and_then(|class| condition(&class.status.conditions, "SupportedVersion"));
     supported.is_some_and(|supported| supported.status == "True")
 }
 
@@ -159,7 +159,7 @@ fn predicted(
 fn class_is_valid(context: &Context<'_>, gateway: &Object<Gateway>) -> Option<bool> {
     let class = ObjectRef::new(Kind::GatewayClass, "", &gateway.spec.class);
     let class = context.snapshot.gateway_classes.get(&class)?;
-    let accepted = condition(&class.spec.conditions, "Accepted")?;
+    let accepted = condition(&class.status.conditions, "Accepted")?;
     match (accepted.status.as_str(), accepted.reason.as_str()) {
         ("True", _) => Some(true),
         ("False", "UnsupportedVersion") => Some(false),

@@ -27,9 +27,10 @@ use crate::{
         attachment::parent_of,
         index::Index,
         kind::Kind,
-        kinds::{ListenerStatus, LocalRef, ParentStatus},
+        kinds::LocalRef,
         object::{Condition, ObjectRef},
         snapshot::Snapshot,
+        status::{ListenerStatus, ParentStatus},
         topology::{Topology, is_ngf_controller},
     },
 };
@@ -292,21 +293,21 @@ fn reported<'s>(
     };
     let conditions = match object.kind {
         Kind::Gateway => {
-            let gateway = &snapshot.gateways.get(object)?.spec;
+            let gateway = &snapshot.gateways.get(object)?.status;
             match predicted.section {
-                Some(_) => of_listener(&gateway.listener_status),
+                Some(_) => of_listener(&gateway.listeners),
                 None => Some(gateway.conditions.as_slice()),
             }
         }
         Kind::ListenerSet => {
-            let set = &snapshot.listener_sets.get(object)?.spec;
+            let set = &snapshot.listener_sets.get(object)?.status;
             match predicted.section {
-                Some(_) => of_listener(&set.listener_status),
+                Some(_) => of_listener(&set.listeners),
                 None => Some(set.conditions.as_slice()),
             }
         }
-        Kind::BackendTLSPolicy => of_parent(&snapshot.policies.get(object)?.spec.ancestors),
-        _ => of_parent(&snapshot.routes.get(object)?.spec.parents),
+        Kind::BackendTLSPolicy => of_parent(&snapshot.policies.get(object)?.status.ancestors),
+        _ => of_parent(&snapshot.routes.get(object)?.status.parents),
     };
     conditions.filter(|conditions| !conditions.is_empty())
 }

@@ -219,7 +219,7 @@ fn ancestors<'a>(
             }
         }
     }
-    let told = &policy.spec.ancestors;
+    let told = &policy.status.ancestors;
     let is_named = |gateway: &ObjectRef| {
         told.iter().any(|ancestor| {
             is_ngf_controller(&ancestor.controller_name)

@@ -177,7 +177,7 @@ pub(in crate::diagnosis) const M1: Rule = Rule {
     check: |context, findings| {
         for (certificate, users) in certificates_in_use(context) {
             let name = &certificate.reference;
-            let Some(ready) = condition(&certificate.spec.conditions, "Ready") else {
+            let Some(ready) = condition(&certificate.status.conditions, "Ready") else {
                 continue;
             };
             if ready.status == "True"
@@ -188,7 +188,7 @@ pub(in crate::diagnosis) const M1: Rule = Rule {
             }
             let secret = secret_of(certificate);
             let missing = !matches!(known::secret(context.snapshot, &secret), Lookup::Found(_));
-            let issuing = condition(&certificate.spec.conditions, "Issuing");
+            let issuing = condition(&certificate.status.conditions, "Issuing");
             let severity =
                 if missing || matches!(ready.reason.as_str(), "Expired" | "InvalidKeyPair") {
                     Severity::Error
@@ -249,7 +249,7 @@ pub(in crate::diagnosis) const M2: Rule = Rule {
             let Some(issuer) = context.snapshot.issuers.get(&name) else {
                 continue;
             };
-            let Some(ready) = condition(&issuer.spec.conditions, "Ready") else {
+            let Some(ready) = condition(&issuer.status.conditions, "Ready") else {
                 continue;
             };
             if ready.status == "True" || !context.is_settled(issuer.meta.created) {

@@ -412,7 +412,7 @@ pub(in crate::diagnosis) const M10: Rule = Rule {
             }
             let name = &certificate.reference;
             let secret = secret_of(certificate);
-            let issuing = condition(&certificate.spec.conditions, "Issuing");
+            let issuing = condition(&certificate.status.conditions, "Issuing");
             findings.add(
                 Finding::new(
                     Code::M10,
@@ -435,7 +435,7 @@ pub(in crate::diagnosis) const M10: Rule = Rule {
 
 /// The Secret does not exist yet, and cert-manager is at it.
 pub(super) fn is_first_issue(context: &Context<'_>, certificate: &Object<Certificate>) -> bool {
-    let conditions = &certificate.spec.conditions;
+    let conditions = &certificate.status.conditions;
     let issuing = condition(conditions, "Issuing").is_some_and(|issuing| issuing.status == "True");
     let told = condition(conditions, "Ready").is_some_and(|ready| ready.reason == "DoesNotExist");
     let absent = match known::secret(context.snapshot, &secret_of(certificate)) {
@@ -445,7 +445,7 @@ pub(super) fn is_first_issue(context: &Context<'_>, certificate: &Object<Certifi
     };
     let issuer = issuer_of(context.snapshot, certificate);
     let can_issue = issuer.is_some_and(|issuer| {
-        condition(&issuer.spec.conditions, "Ready").is_none_or(|ready| ready.status == "True")
+        condition(&issuer.status.conditions, "Ready").is_none_or(|ready| ready.status == "True")
     });
     issuing && absent && can_issue
 }

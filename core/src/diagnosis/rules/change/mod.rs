@@ -219,7 +219,7 @@ fn has_extended_usage(usages: &[String]) -> bool {
 }
 
 fn is_ready(certificate: &Object<Certificate>) -> bool {
-    let ready = crate::diagnosis::words::condition(&certificate.spec.conditions, "Ready");
+    let ready = crate::diagnosis::words::condition(&certificate.status.conditions, "Ready");
     ready.is_some_and(|ready| ready.status == "True") || says(ready, "True", &["Ready"])
 }
 

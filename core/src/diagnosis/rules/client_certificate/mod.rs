@@ -115,7 +115,7 @@ fn reported(gateway: &Object<Gateway>) -> Option<&Condition> {
         let namespace = reference.namespace.as_deref().unwrap_or(own);
         format!("secret ref {namespace}/{} not", reference.name)
     });
-    condition(&gateway.spec.conditions, "ResolvedRefs").filter(|condition| {
+    condition(&gateway.status.conditions, "ResolvedRefs").filter(|condition| {
         let reason = condition.reason.as_str();
         // A CA of the Gateway's clients that is not granted is reported in the same words (NGF-L1).
         let names_it = || secret.is_some_and(|secret| condition.message.starts_with(&*secret));
@@ -256,7 +256,7 @@ fn unknown_secret(
     secret: &ObjectRef,
     why: &str,
 ) -> Option<Finding> {
-    let resolved = condition(&gateway.spec.conditions, "ResolvedRefs");
+    let resolved = condition(&gateway.status.conditions, "ResolvedRefs");
     if says(resolved, "True", &["ResolvedRefs"]) {
         // NGF read it and was content.
         return None;

@@ -40,7 +40,7 @@ pub(in crate::diagnosis) const C4: Rule = Rule {
         let silent: Vec<&ObjectRef> = context
             .policies
             .values()
-            .filter(|(policy, _)| policy.spec.ancestors.is_empty())
+            .filter(|(policy, _)| policy.status.ancestors.is_empty())
             .map(|(policy, _)| &policy.reference)
             .filter(|policy| context.policy_users.contains_key(*policy))
             .collect();
@@ -84,7 +84,7 @@ fn unwatched_routes(context: &Context<'_>, findings: &mut Findings, kind: Kind) 
     let silent: BTreeSet<&ObjectRef> = context
         .rules
         .iter()
-        .filter(|rule| rule.route.reference.kind == kind && rule.route.spec.parents.is_empty())
+        .filter(|rule| rule.route.reference.kind == kind && rule.route.status.parents.is_empty())
         .map(|rule| &rule.route.reference)
         .collect();
     let Some(first) = silent
@@ -129,7 +129,7 @@ pub(in crate::diagnosis) const C6: Rule = Rule {
         for (name, (gateway, certificate)) in &context.gateways {
             if let ClientCertificate::Presented(secret) = certificate
                 && let Some(condition) =
-                    denies(&gateway.spec.conditions, "InvalidClientCertificateRef")
+                    denies(&gateway.status.conditions, "InvalidClientCertificateRef")
             {
                 missed
                     .entry(secret.clone())
@@ -140,7 +140,7 @@ pub(in crate::diagnosis) const C6: Rule = Rule {
         for (name, (policy, decision)) in &context.policies {
             if let PolicyDecision::Valid(TrustSource::Object { object, .. }) = decision
                 && let Some(condition) = policy
-                    .spec
+                    .status
                     .ancestors
                     .iter()
                     .find_map(|parent| denies(&parent.conditions, "InvalidCACertificateRef"))
@@ -222,7 +222,7 @@ fn services<'a>(
     missed: &mut BTreeMap<ObjectRef, Vec<(&'a ObjectRef, &'a Condition)>>,
 ) {
     for rule in &context.rules {
-        let parents = rule.route.spec.parents.iter();
+        let parents = rule.route.status.parents.iter();
         let mut denials =
             parents.filter_map(|parent| denies(&parent.conditions, "BackendNotFound"));
         let Some(condition) = denials.next() else {

@@ -39,10 +39,10 @@ pub(in crate::diagnosis) const C2: Rule = Rule {
 
 fn crd_version(context: &Context<'_>, findings: &mut Findings, code: Code) {
     for (name, class) in &context.snapshot.gateway_classes {
-        let version = condition(&class.spec.conditions, "SupportedVersion")
+        let version = condition(&class.status.conditions, "SupportedVersion")
             .filter(|version| version.status == "False");
         let Some(version) = version else { continue };
-        let refused = condition(&class.spec.conditions, "Accepted").is_some_and(|accepted| {
+        let refused = condition(&class.status.conditions, "Accepted").is_some_and(|accepted| {
             accepted.status == "False" && accepted.reason == "UnsupportedVersion"
         });
         if refused != (code == Code::C1) || !is_ngf_controller(&class.spec.controller_name) {
@@ -92,7 +92,7 @@ pub(in crate::diagnosis) const C5: Rule = Rule {
             let found = context.snapshot.gateway_classes.get(&class);
             let conflict = found
                 .filter(|class| is_ngf_controller(&class.spec.controller_name))
-                .and_then(|class| condition(&class.spec.conditions, "Accepted"))
+                .and_then(|class| condition(&class.status.conditions, "Accepted"))
                 .filter(|accepted| accepted.reason == "GatewayClassConflict");
             let missing = found.is_none()
                 && crate::diagnosis::ngf::known::absence_is_proven(context.snapshot, &class)
@@ -110,7 +110,7 @@ pub(in crate::diagnosis) const C5: Rule = Rule {
                 .collect();
             if conflict.is_none() && !missing {
                 // Whoever gives files with NGF's own class usually gives the one that is named.
-                if !classes.is_empty() && gateway.spec.conditions.is_empty() {
+                if !classes.is_empty() && gateway.status.conditions.is_empty() {
                     findings.add(class_not_given(name, &class, &classes));
                 }
                 continue;
@@ -193,11 +193,11 @@ pub(in crate::diagnosis) const C7: Rule = Rule {
             .gateway_classes
             .values()
             .filter(|class| is_ngf_controller(&class.spec.controller_name))
-            .map(|class| (&class.reference, &class.spec.conditions));
+            .map(|class| (&class.reference, &class.status.conditions));
         let gateways = context
             .gateways
             .values()
-            .map(|(gateway, _)| (&gateway.reference, &gateway.spec.conditions));
+            .map(|(gateway, _)| (&gateway.reference, &gateway.status.conditions));
         for (name, conditions) in classes.chain(gateways) {
             let bad = conditions.iter().find(|condition| {
                 condition.status == "False"

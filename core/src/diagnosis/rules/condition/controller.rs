@@ -36,7 +36,7 @@ pub(in crate::diagnosis) const C8: Rule = Rule {
     needs: &[Need::Paths, Need::Certificates, Need::Pods],
     check: |context, findings| {
         for workload in controllers(context) {
-            if workload.spec.ready > 0 || !context.is_settled(workload.meta.created) {
+            if workload.status.ready > 0 || !context.is_settled(workload.meta.created) {
                 continue;
             }
             let name = &workload.reference;

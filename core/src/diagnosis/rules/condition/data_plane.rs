@@ -28,7 +28,7 @@ pub(in crate::diagnosis) const D1: Rule = Rule {
     check: |context, findings| {
         for (name, (gateway, _)) in &context.gateways {
             let programmed =
-                condition(&gateway.spec.conditions, "Programmed").filter(|condition| {
+                condition(&gateway.status.conditions, "Programmed").filter(|condition| {
                     condition.status == "False"
                         && (condition.message.contains("reload")
                             || condition.message.contains("Config apply failed"))
@@ -56,7 +56,7 @@ pub(in crate::diagnosis) const D1: Rule = Rule {
                     .words(["-c", "nginx", "--tail=200"])
                     .pipe(Command::new("grep").words(["emerg"])),
             ));
-            for listener in &gateway.spec.listener_status {
+            for listener in &gateway.status.listeners {
                 let failed = condition(&listener.conditions, "Programmed")
                     .is_some_and(|condition| condition.status == "False");
                 if failed {
@@ -94,7 +94,7 @@ pub(in crate::diagnosis) const D2: Rule = Rule {
                     })
             });
             let Some(workload) = data_plane else { continue };
-            if workload.spec.ready > 0 || !context.is_settled(workload.meta.created) {
+            if workload.status.ready > 0 || !context.is_settled(workload.meta.created) {
                 continue;
             }
             let what = &workload.reference;

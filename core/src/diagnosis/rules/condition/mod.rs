@@ -19,8 +19,8 @@ use crate::{
     },
     model::{
         kind::Kind,
-        kinds::{ListenerStatus, ParentStatus},
         object::{Condition, Meta, ObjectRef},
+        status::{ListenerStatus, ParentStatus},
         topology::{gateway_of, is_ngf_controller},
     },
 };
@@ -83,9 +83,9 @@ impl Told<'_> {
     fn is_of_listeners(&self, context: &Context<'_>) -> bool {
         let words = &self.condition.message;
         let listeners = match (context.gateways.get(self.object), self.object.kind) {
-            (Some((gateway, _)), _) => &gateway.spec.listener_status,
+            (Some((gateway, _)), _) => &gateway.status.listeners,
             (None, _) => match context.snapshot.listener_sets.get(self.object) {
-                Some(set) => &set.spec.listener_status,
+                Some(set) => &set.status.listeners,
                 None => return false,
             },
         };
@@ -105,7 +105,7 @@ impl Told<'_> {
         let Some((gateway, _)) = context.gateways.get(self.object) else {
             return false;
         };
-        let mut listeners = gateway.spec.listener_status.iter();
+        let mut listeners = gateway.status.listeners.iter();
         self.condition
             .message
             .starts_with("All frontend TLS CA certificate refs are invalid")
@@ -143,23 +143,23 @@ fn told<'a>(context: &Context<'a>) -> Vec<Told<'a>> {
                 &mut all,
                 object,
                 &class.meta,
-                &class.spec.conditions,
+                &class.status.conditions,
                 None,
                 Family::Class,
             );
         }
     }
     for (object, (gateway, _)) in &context.gateways {
-        let (meta, spec) = (&gateway.meta, &gateway.spec);
+        let (meta, status) = (&gateway.meta, &gateway.status);
         push(
             &mut all,
             object,
             meta,
-            &spec.conditions,
+            &status.conditions,
             None,
             Family::Gateway,
         );
-        listeners(&mut all, object, meta, &spec.listener_status);
+        listeners(&mut all, object, meta, &status.listeners);
     }
     for (object, set) in &snapshot.listener_sets {
         if !context.gateways.contains_key(&gateway_of(set)) {
@@ -169,18 +169,18 @@ fn told<'a>(context: &Context<'a>) -> Vec<Told<'a>> {
             &mut all,
             object,
             &set.meta,
-            &set.spec.conditions,
+            &set.status.conditions,
             None,
             Family::Gateway,
         );
-        listeners(&mut all, object, &set.meta, &set.spec.listener_status);
+        listeners(&mut all, object, &set.meta, &set.status.listeners);
     }
     for (object, route) in &snapshot.routes {
         parents(
             &mut all,
             object,
             &route.meta,
-            &route.spec.parents,
+            &route.status.parents,
             Family::Route,
         );
     }
@@ -189,7 +189,7 @@ fn told<'a>(context: &Context<'a>) -> Vec<Told<'a>> {
             &mut all,
             object,
             &policy.meta,
-            &policy.spec.ancestors,
+            &policy.status.ancestors,
             Family::Policy,
         );
     }
@@ -198,7 +198,7 @@ fn told<'a>(context: &Context<'a>) -> Vec<Told<'a>> {
             &mut all,
             object,
             &other.meta,
-            &other.spec.status,
+            &other.status.parents,
             Family::Other,
         );
     }

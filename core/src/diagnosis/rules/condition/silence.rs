@@ -88,14 +88,14 @@ pub(in crate::diagnosis) const S8: Rule = Rule {
         };
         let mut silent: Vec<&ObjectRef> = Vec::new();
         for (name, (gateway, _)) in &context.gateways {
-            if gateway.spec.conditions.is_empty() && is_there(&gateway.meta) {
+            if gateway.status.conditions.is_empty() && is_there(&gateway.meta) {
                 silent.push(name);
             }
         }
         for rule in context.rules.iter().filter(|rule| rule.index == 0) {
             let ours = rule
                 .route
-                .spec
+                .status
                 .parents
                 .iter()
                 .any(|parent| is_ngf_controller(&parent.controller_name));
@@ -106,9 +106,9 @@ pub(in crate::diagnosis) const S8: Rule = Rule {
         for name in context.policy_users.keys() {
             if let Some((policy, _)) = context.policies.get(*name)
                 // Others may have left NGF no place, which P14 tells of the Gateway.
-                && policy.spec.ancestors.len() < predict::MOST_ANCESTORS
+                && policy.status.ancestors.len() < predict::MOST_ANCESTORS
                 && !policy
-                    .spec
+                    .status
                     .ancestors
                     .iter()
                     .any(|ancestor| is_ngf_controller(&ancestor.controller_name))
@@ -144,7 +144,7 @@ pub(in crate::diagnosis) const S8: Rule = Rule {
 /// references it refuses.
 fn is_looked_at(context: &Context<'_>, policy: &ObjectRef) -> bool {
     context.users_of(policy).any(|(rule, _)| {
-        let parents = &rule.route.spec.parents;
+        let parents = &rule.route.status.parents;
         let mut conditions = parents.iter().flat_map(|parent| &parent.conditions);
         !conditions.any(|said| {
             matches!(said.kind.as_str(), "Accepted" | "ResolvedRefs") && said.status == "False"
@@ -155,7 +155,7 @@ fn is_looked_at(context: &Context<'_>, policy: &ObjectRef) -> bool {
 /// Whether files hold what `kubectl get -o yaml` printed of a cluster in which NGF writes statuses.
 fn is_of_a_cluster(context: &Context<'_>) -> bool {
     let mut gateways = context.gateways.values();
-    gateways.any(|(gateway, _)| !gateway.spec.conditions.is_empty())
+    gateways.any(|(gateway, _)| !gateway.status.conditions.is_empty())
 }
 
 pub(in crate::diagnosis) const S9: Rule = Rule {

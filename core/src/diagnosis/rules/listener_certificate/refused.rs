@@ -16,7 +16,7 @@ use crate::{
         },
         words::condition,
     },
-    model::{kinds::Gateway, object::ObjectRef},
+    model::{object::ObjectRef, status::ListenersStatus},
 };
 
 pub(in crate::diagnosis) const L7: Rule = Rule {
@@ -92,7 +92,7 @@ fn rejected(
     let own = context
         .gateways
         .get(one.owner)
-        .map(|(found, _)| &found.spec);
+        .map(|(found, _)| &found.status);
     if let Some(said) = own.and_then(|own| said(own, &one.listener.name)) {
         finding = finding.condition(one.owner, said);
     }
@@ -100,8 +100,11 @@ fn rejected(
 }
 
 /// What NGF's status says of the listener's references.
-fn said<'a>(gateway: &'a Gateway, listener: &str) -> Option<&'a crate::model::object::Condition> {
-    let mut listeners = gateway.listener_status.iter();
+fn said<'a>(
+    gateway: &'a ListenersStatus,
+    listener: &str,
+) -> Option<&'a crate::model::object::Condition> {
+    let mut listeners = gateway.listeners.iter();
     let status = listeners.find(|status| status.name == listener)?;
     condition(&status.conditions, "ResolvedRefs").filter(|said| said.status == "False")
 }

@@ -94,7 +94,7 @@ fn answered(
         .logs()
         .filter(|log| log.gateway.as_ref() == Some(&plan.gateway))
         .filter_map(|log| context.snapshot.pods.get(&log.pod))
-        .flat_map(|pod| pod.spec.ips.iter().filter_map(|ip| ip.parse().ok()))
+        .flat_map(|pod| pod.status.ips.iter().filter_map(|ip| ip.parse().ok()))
         .collect();
     let accepted = context
         .evidence

@@ -357,7 +357,7 @@ impl Said<'_, '_> {
         }
         let client = self.joined.counted.last_line.request.client?.to_string();
         let mut pods = context.snapshot.pods.values();
-        pods.find(|pod| pod.spec.ips.contains(&client))
+        pods.find(|pod| pod.status.ips.contains(&client))
             .map(|pod| &pod.reference)
     }
 

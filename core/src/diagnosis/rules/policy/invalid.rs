@@ -548,7 +548,7 @@ pub(in crate::diagnosis) const P15: Rule = Rule {
             for (rule, backend) in context.users_of(name) {
                 let told = rule
                     .route
-                    .spec
+                    .status
                     .parents
                     .iter()
                     .filter_map(|parent| condition(&parent.conditions, "ResolvedRefs"))

@@ -26,7 +26,7 @@ pub(super) fn ancestors_say<'a>(
     kind: &str,
 ) -> Option<&'a Condition> {
     policy
-        .spec
+        .status
         .ancestors
         .iter()
         .find_map(|ancestor| condition(&ancestor.conditions, kind))
@@ -169,7 +169,7 @@ pub(in crate::diagnosis) const P14: Rule = Rule {
     check: |context, findings| {
         for (name, (gateway, _)) in &context.gateways {
             let limit = gateway
-                .spec
+                .status
                 .conditions
                 .iter()
                 .find(|condition| condition.reason == "AncestorLimitReached");

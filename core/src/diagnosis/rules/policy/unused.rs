@@ -147,7 +147,7 @@ fn backend_refs<'v>(value: &'v Value, found: &mut Vec<&'v Value>) {
 /// the Service.
 pub(super) fn is_anothers(context: &Context<'_>, policy: &Object<BackendTLSPolicy>) -> bool {
     let told = policy
-        .spec
+        .status
         .ancestors
         .iter()
         .any(|ancestor| !is_ngf_controller(&ancestor.controller_name));

@@ -121,7 +121,7 @@ fn invalid(context: &Context<'_>, findings: &mut Findings, code: Code) {
             finding = finding.mark(rule.mark());
             finding.marks.extend(backend.mark());
             explain_resolved_refs(context, findings, rule);
-            for parent in &rule.route.spec.parents {
+            for parent in &rule.route.status.parents {
                 finding = match condition(&parent.conditions, "ResolvedRefs") {
                     Some(reported) if reported.status == "False" && finding.evidence.len() < 3 => {
                         finding.condition(&rule.route.reference, reported)
@@ -175,7 +175,7 @@ fn told(rule: &RuleInUse<'_>, place: usize, backend: &BackendDecision<'_>) -> Op
     );
     let no_grant = format!("Backend ref to Service {} not permitted", service.path());
     rule.route
-        .spec
+        .status
         .parents
         .iter()
         .filter(|parent| is_ngf_controller(&parent.controller_name))
@@ -351,7 +351,7 @@ pub(in crate::diagnosis) const R7: Rule = Rule {
             let name = &rule.route.reference;
             let reported = rule
                 .route
-                .spec
+                .status
                 .parents
                 .iter()
                 .flat_map(|parent| &parent.conditions)

@@ -237,7 +237,7 @@ fn why_not_ready(
         let Some(pod) = context.snapshot.pods.get(*name) else {
             continue;
         };
-        let mut waiting = pod.spec.containers.iter().filter(|container| {
+        let mut waiting = pod.status.containers.iter().filter(|container| {
             !container.ready
                 && (container.state.starts_with("waiting")
                     || container.state.starts_with("terminated"))

@@ -283,7 +283,7 @@ pub(in crate::diagnosis) const R18: Rule = Rule {
                 continue;
             }
             let told = route
-                .spec
+                .status
                 .parents
                 .iter()
                 .flat_map(|parent| &parent.conditions);
@@ -338,7 +338,7 @@ pub(in crate::diagnosis) const R16: Rule = Rule {
                 continue;
             }
             let reported = route
-                .spec
+                .status
                 .parents
                 .iter()
                 .flat_map(|parent| &parent.conditions)

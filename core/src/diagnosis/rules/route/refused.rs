@@ -111,7 +111,7 @@ pub(in crate::diagnosis) const R19: Rule = Rule {
             }
             let name = &route.reference;
             let told = route
-                .spec
+                .status
                 .parents
                 .iter()
                 .flat_map(|parent| &parent.conditions);
