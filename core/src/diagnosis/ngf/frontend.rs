@@ -12,6 +12,7 @@ use crate::model::{
     kinds::{FrontendTls, Gateway, LocalRef},
     object::{Object, ObjectRef},
     snapshot::{Lookup, Snapshot},
+    topology::is_ngf_controller,
 };
 
 /// Why NGF does not use a CA for the clients of a listener.
@@ -148,8 +149,36 @@ fn fault(
     }
 }
 
+/// Whether a Gateway of NGF's has a listener that names an Opaque Secret as CA of its clients, and may do so. NGF judges
+/// listeners before policies (`BuildGraph`).
+pub fn judges_first(snapshot: &Snapshot, release: Release, secret: &ObjectRef) -> bool {
+    let named = |gateway: &Object<Gateway>, port: u16| {
+        let demand = demand(snapshot, release, gateway, port);
+        demand.is_some_and(|demand| {
+            demand.cas.iter().any(|ca| {
+                ca.object.as_ref() == Some(secret)
+                    && matches!(
+                        ca.fault,
+                        Ok(Some(CaFault::NotWritten | CaFault::PerhapsNotWritten))
+                    )
+            })
+        })
+    };
+    let gateways = snapshot.gateways.values();
+    let mut ours = gateways.filter(|gateway| {
+        let class = ObjectRef::new(Kind::GatewayClass, "", &gateway.spec.class);
+        let class = snapshot.gateway_classes.get(&class);
+        class.is_some_and(|class| is_ngf_controller(&class.spec.controller_name))
+    });
+    ours.any(|gateway| {
+        let listeners = gateway.spec.listeners.iter();
+        let mut https = listeners.filter(|listener| listener.protocol == "HTTPS");
+        https.any(|listener| named(gateway, listener.port))
+    })
+}
+
 /// NGF makes bundles of TLS Secrets and ConfigMaps only (`secretEntry.validate`; NGF issue 5872).
-fn is_opaque(snapshot: &Snapshot, object: &ObjectRef) -> bool {
+pub fn is_opaque(snapshot: &Snapshot, object: &ObjectRef) -> bool {
     object.kind == Kind::Secret
         && matches!(
             known::secret(snapshot, object),

@@ -2,6 +2,7 @@
 
 use super::{
     Predicted,
+    frontend::{is_opaque, judges_first},
     release::Release,
     resolve::{Fault, Resolved, resolve_config_map, resolve_secret},
 };
@@ -156,7 +157,7 @@ fn ca_reference(
         }
         "Secret" => {
             let object = ObjectRef::new(Kind::Secret, namespace, &reference.name);
-            let resolved = resolve_secret(snapshot, release, &object);
+            let resolved = resolve_ca_secret(snapshot, release, &object);
             (object, resolved)
         }
         "ConfigMap" => {
@@ -193,6 +194,27 @@ fn ca_reference(
                 further: Vec::new(),
             })
         }
+    }
+}
+
+/// Resolves the Secret of a policy. The resolver remembers an Opaque Secret that a listener has named as CA of its
+/// clients: release 2.6 gives the same answer again (NGF-P7 says what follows), a later one looks for the key that the
+/// policy names, which is none (`secretEntry.needsRevalidation`, `secretEntry.revalidate`).
+fn resolve_ca_secret(snapshot: &Snapshot, release: Release, object: &ObjectRef) -> Resolved {
+    match resolve_secret(snapshot, release, object) {
+        Resolved::Refused(Fault::WrongType, _)
+            if is_opaque(snapshot, object) && judges_first(snapshot, release, object) =>
+        {
+            if release.judges_secrets_once() {
+                return Resolved::Usable;
+            }
+            let text = format!(
+                "opaque secret {} does not contain the expected key \"\"",
+                object.path()
+            );
+            Resolved::Refused(Fault::WrongType, text)
+        }
+        other => other,
     }
 }
 

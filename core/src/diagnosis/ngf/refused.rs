@@ -11,6 +11,7 @@ use std::{collections::BTreeSet, fmt};
 use super::{
     backend::{BackendDecision, BackendState, RuleDecision},
     bundle_file,
+    frontend::is_opaque,
     resolver::has_resolver,
 };
 use crate::{
@@ -68,6 +69,7 @@ impl Written {
                 } = &backend.state
                     && is_accepted(snapshot, gateway, rule, backend)
                     && !limit_reached(gateway, policy)
+                    && !is_opaque(snapshot, object)
                 {
                     files.insert(bundle_file(&object.namespace, &object.name));
                 }

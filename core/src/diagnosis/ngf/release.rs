@@ -93,13 +93,16 @@ enum Does {
     /// The Gateway's `ResolvedRefs` is about `spec.tls.backend`, too, and a missing NginxProxy has no reason of its
     /// own there.
     ResolveBackendTls,
+    /// A Secret that a listener names as CA of its clients is not judged again where it is named for another use
+    /// (`secretEntry.needsRevalidation`).
+    JudgeSecretsOnce,
 }
 
 use Does::{
-    AuthenticateExternally, ForgetBrokenPairs, KeepUnresolvedRefs, ProcessPayloads, ProxyHttp2,
-    ReadClientCertificateAsExperiment, ReadListenerSets, RejectParameters, ResolveBackendTls,
-    TakeSeveralCertificates, TerminateTlsRoutes, TrustSilentEndpoints, UseClusterIp,
-    ValidateClients, WantUniqueListeners,
+    AuthenticateExternally, ForgetBrokenPairs, JudgeSecretsOnce, KeepUnresolvedRefs,
+    ProcessPayloads, ProxyHttp2, ReadClientCertificateAsExperiment, ReadListenerSets,
+    RejectParameters, ResolveBackendTls, TakeSeveralCertificates, TerminateTlsRoutes,
+    TrustSilentEndpoints, UseClusterIp, ValidateClients, WantUniqueListeners,
 };
 
 /// Every release that this tool tells apart, the oldest first.
@@ -143,6 +146,7 @@ static KNOWN: [Facts; Release::ALL.len()] = [
             TakeSeveralCertificates,
             KeepUnresolvedRefs,
             ValidateClients,
+            JudgeSecretsOnce,
         ],
         experimental_routes: &[Kind::TCPRoute, Kind::UDPRoute],
         watches_v1: &[Kind::BackendTLSPolicy, Kind::TLSRoute],
@@ -333,6 +337,12 @@ impl Release {
     /// Whether the Gateway's `ResolvedRefs` is about `spec.tls.backend`, too.
     pub fn resolves_backend_tls(self) -> bool {
         self.does(ResolveBackendTls)
+    }
+
+    /// Whether a Secret that a listener names as CA of its clients is not judged again where it is named for another
+    /// use.
+    pub fn judges_secrets_once(self) -> bool {
+        self.does(JudgeSecretsOnce)
     }
 
     /// What it says of a ConfigMap that does not exist.

@@ -413,7 +413,7 @@ fn programmed(context: &Context<'_>, gateway: &Object<Gateway>) -> Predicted {
 }
 
 /// Whether nginx can load what the Gateway's policies name: a CA file that NGF writes (R1, R5, R7), and
-/// one that holds certificates (P8, P9).
+/// one that holds certificates (P7, P8, P9).
 fn loads(context: &Context<'_>, gateway: &ObjectRef) -> bool {
     if context.unloadable(gateway).next().is_some() || lacks_frontend_file(context, gateway) {
         return false;
@@ -445,6 +445,7 @@ fn loads(context: &Context<'_>, gateway: &ObjectRef) -> bool {
                     ..
                 }
         );
+        let broken = broken || frontend::is_opaque(context.snapshot, object);
         !broken || !context.gateways_using(policy).contains(gateway)
     })
 }

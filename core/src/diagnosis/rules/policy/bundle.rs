@@ -1,4 +1,4 @@
-//! P8 to P10 and M6: CA bundles that NGF takes, and nginx cannot use.
+//! P7 to P10 and M6: CA bundles that NGF takes, and nginx cannot use.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,7 +11,7 @@ use crate::{
         context::Context,
         engine::Findings,
         finding::{Finding, Mark, Remedy, Severity},
-        ngf::{self, PolicyDecision, known},
+        ngf::{self, PolicyDecision, frontend, known},
         plan::TrustSource,
         rule::{Need, Rule},
         rules::change,
@@ -49,7 +49,7 @@ pub(in crate::diagnosis) const P9: Rule = Rule {
 };
 
 /// CAs that NGF takes and nginx does not.
-fn unloadable(context: &Context<'_>, findings: &mut Findings, code: Code) {
+pub(super) fn unloadable(context: &Context<'_>, findings: &mut Findings, code: Code) {
     let mut objects: BTreeSet<&ObjectRef> = BTreeSet::new();
     for (name, (_, decision)) in &context.policies {
         if let PolicyDecision::Valid(TrustSource::Object { object, .. }) = decision
@@ -70,6 +70,15 @@ fn unloadable(context: &Context<'_>, findings: &mut Findings, code: Code) {
             },
         };
         let (title, detail) = match (code, ca) {
+            (_, _) if (code == Code::P7) != frontend::is_opaque(context.snapshot, object) => {
+                continue;
+            }
+            (Code::P7, _) => (
+                format!(
+                    "{object} is Opaque: NGF accepts it as the policy's CA, because a listener names it as CA of its clients, and writes no file of it"
+                ),
+                "Opaque".to_owned(),
+            ),
             (Code::P8, PemFacts::Missing) => (
                 format!(
                     "{object} has no ca.crt, and nginx cannot load the configuration with the empty bundle"
@@ -106,7 +115,11 @@ fn add_unloadable(
     let mut gateways = BTreeSet::new();
     let mut finding = Finding::new(code, Severity::Error, object, title)
         .because("Every condition of the policy is True: NGF does not check this.")
-        .evidence("ca.crt", detail, object.to_string())
+        .evidence(
+            if code == Code::P7 { "type" } else { "ca.crt" },
+            detail,
+            object.to_string(),
+        )
         .evidence(
             "file",
             ngf::bundle_file(&object.namespace, &object.name),

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::{
     ancestors_say,
-    bundle::{create_and_trust, create_ca, trust_ca},
+    bundle::{create_and_trust, create_ca, trust_ca, unloadable},
     unused::is_anothers,
 };
 use crate::{
@@ -41,9 +41,18 @@ macro_rules! invalid {
             title: $title,
             explanation: $explanation,
             remedy: $remedy,
-            causes: &[Code::P15],
+            causes: if matches!($code, Code::P7) {
+                &[Code::P15, Code::D1]
+            } else {
+                &[Code::P15]
+            },
             needs: $needs,
-            check: |context, findings| invalid(context, findings, $code),
+            check: |context, findings| {
+                invalid(context, findings, $code);
+                if $code == Code::P7 {
+                    unloadable(context, findings, Code::P7);
+                }
+            },
         };
     };
 }
