@@ -39,6 +39,9 @@ pub(in crate::diagnosis) struct Connection {
     pub(super) subject: Subject,
     /// Whether the backend refuses the client certificate: an older one on nginx's disk explains it.
     pub(in crate::diagnosis::rules) refuses_client_certificate: bool,
+    /// The same refusal at another moment of the handshake: a line that says it belongs to the finding that a probe
+    /// makes of either.
+    pub(in crate::diagnosis::rules) at_another_moment: Option<Code>,
     /// What is wrong, in a sentence with names.
     pub(in crate::diagnosis::rules) title: fn(&Case<'_, '_>) -> String,
     /// Adds the certificates, names and reasons that explain it.
@@ -123,6 +126,7 @@ impl Connection {
         is: |_| Claim::Sure,
         subject: Subject::Service,
         refuses_client_certificate: false,
+        at_another_moment: None,
         title: |case| format!("The TLS handshake with {} fails", case.service()),
         explain: |_, finding| finding,
         remedy: |_| None,
@@ -137,6 +141,39 @@ impl Connection {
                 _ => Claim::No,
             },
             May::Perhaps | May::Likely => (self.is)(case),
+        }
+    }
+
+    /// Whether a line is this one. What a probe has shown to be the refusal of [`Self::at_another_moment`] is that
+    /// one's, unless another alert says another reason.
+    pub(in crate::diagnosis::rules) fn claims_line(&self, case: &Case<'_, '_>) -> Claim {
+        let own = self.claims(case);
+        let Some(other) = self.at_another_moment else {
+            return own;
+        };
+        let other = all().find(|connection| connection.code == other);
+        let claim = match (&own, other) {
+            (Claim::No, Some(other)) => other.claims(case),
+            (_, _) => own.clone(),
+        };
+        if claim == Claim::No {
+            return claim;
+        }
+        let refused = case.context.probes.iter().filter_map(|probed| {
+            let (of, on) = (&probed.plan, case.plan);
+            let alike = (&of.gateway, &of.service, of.port) == (&on.gateway, &on.service, on.port);
+            let shown = Case::of_probe(case.context, of, probed.result.as_ref().ok()?)?;
+            (alike && is_one_refusal(&shown.fault, &case.fault))
+                .then(|| classify(&shown).map(|(code, _)| code))?
+        });
+        let codes: BTreeSet<Code> = refused.collect();
+        let at_another_moment = self
+            .at_another_moment
+            .is_some_and(|code| codes.contains(&code));
+        match (codes.contains(&self.code), at_another_moment) {
+            (true, _) => claim,
+            (false, true) => Claim::No,
+            (false, false) => own,
         }
     }
 
@@ -201,6 +238,14 @@ pub(in crate::diagnosis::rules) fn classify(case: &Case<'_, '_>) -> Option<(Code
         }
     }
     otherwise
+}
+
+/// Whether two faults can be one refusal: two alerts have to be the same.
+fn is_one_refusal(one: &Fault, other: &Fault) -> bool {
+    match (one, other) {
+        (Fault::Alert { number: one, .. }, Fault::Alert { number: other, .. }) => one == other,
+        _ => true,
+    }
 }
 
 /// What a probe showed; `None` where all was well.

@@ -79,7 +79,7 @@ pub(super) fn said(context: &Context<'_>, findings: &mut Findings, connection: &
             let Some(case) = Case::of_line(context, plan, joined) else {
                 continue;
             };
-            let doubt = match connection.claims(&case) {
+            let doubt = match connection.claims_line(&case) {
                 Claim::No => continue,
                 Claim::Sure => None,
                 Claim::Doubt(doubt) => Some(doubt),

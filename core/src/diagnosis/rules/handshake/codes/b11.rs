@@ -39,6 +39,7 @@ pub(in crate::diagnosis) static CONNECTION: Connection = Connection {
     },
     subject: Subject::Gateway,
     refuses_client_certificate: true,
+    at_another_moment: Some(Code::B10),
     title: sentence::demands_or_refuses,
     explain: shown::client_side,
     remedy: |case| {

@@ -33,6 +33,7 @@ pub(in crate::diagnosis) static CONNECTION: Connection = Connection {
     },
     subject: Subject::Gateway,
     refuses_client_certificate: true,
+    at_another_moment: None,
     title: sentence::refuses,
     explain: |case, finding| {
         if case.transcript().is_some() {

@@ -27,6 +27,7 @@ pub(in crate::diagnosis) static CONNECTION: Connection = Connection {
     },
     subject: Subject::Gateway,
     refuses_client_certificate: true,
+    at_another_moment: None,
     title: |case| match case.seen {
         Seen::Probe(_) => format!("{}, which is not made for clients", sentence::refuses(case)),
         Seen::Line { .. } => sentence::refuses(case),

@@ -27,6 +27,7 @@ pub(in crate::diagnosis) static CONNECTION: Connection = Connection {
     is: |case| matches!(case.refusal(), Some(Refusal::Incomplete(_))).into(),
     subject: Subject::Gateway,
     refuses_client_certificate: true,
+    at_another_moment: None,
     title: |case| match (case.transcript(), case.refusal()) {
         (Some(_), Some(Refusal::Incomplete(missing))) => format!(
             "{}: {} is missing behind it in tls.crt",
