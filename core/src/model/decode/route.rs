@@ -35,6 +35,14 @@ const METHODS: &[&str] = &[
 
 pub(super) fn route(kind: Kind, root: Field<'_>) -> Route {
     let spec = root.required("spec");
+    // Gateway API asks for them since v1alpha3 (`TLSRouteSpec.Hostnames`); of a route of v1alpha2 without any, NGF takes
+    // the listener's host name, or every one (`findAcceptedHostnames`).
+    let older = root
+        .text("apiVersion")
+        .is_some_and(|version| version.ends_with("/v1alpha2"));
+    if kind == Kind::TLSRoute && !older {
+        spec.required("hostnames");
+    }
     Route {
         parent_refs: references(spec, "parentRefs"),
         hostnames: spec.texts("hostnames"),
