@@ -95,6 +95,33 @@ fn every_scenario_gives_what_it_names_in_that_order() {
     );
 }
 
+#[test]
+fn findings_say_what_their_scenario_wants_said() {
+    let mut checked = 0;
+    for (scenario, diagnosis) in diagnosed() {
+        for (code, wanted) in &scenario.description.words {
+            let of_code = diagnosis.findings.iter();
+            let of_code = of_code.filter(|finding| finding.code.to_string() == *code);
+            let text: Vec<String> = of_code
+                .flat_map(|finding| {
+                    let lines = [&finding.title].into_iter();
+                    let lines = lines.chain(&finding.detail).chain(&finding.effects);
+                    lines.cloned().collect::<Vec<_>>()
+                })
+                .collect();
+            for words in wanted {
+                assert!(
+                    text.iter().any(|line| line.contains(words.as_str())),
+                    "{}: {code} does not say {words:?}: {text:#?}",
+                    scenario.name
+                );
+                checked += 1;
+            }
+        }
+    }
+    assert!(checked > 4, "{checked}");
+}
+
 /// The codes that a scenario names, with those of its near misses left out.
 fn codes_that_fire() -> BTreeSet<String> {
     scenario::all()

@@ -133,6 +133,9 @@ pub(crate) struct Description {
     /// place of those of their type, for every parent and ancestor.
     #[serde(default)]
     pub(crate) says: BTreeMap<String, Vec<String>>,
+    /// What the text of findings says, by code.
+    #[serde(default)]
+    pub(crate) words: BTreeMap<String, Vec<String>>,
     /// The findings in order, as `CODE [warning|info] [unknown] [by CODE]`.
     pub(crate) expect: Vec<String>,
 }

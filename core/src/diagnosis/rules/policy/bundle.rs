@@ -246,7 +246,7 @@ pub(in crate::diagnosis) const P10: Rule = Rule {
                     Code::P10,
                     Severity::Error,
                     first,
-                    format!("{first} and {second} are written to one file, and nginx trusts only one of them"),
+                    format!("{first} and {second} are written to one file, and nginx trusts what is in the {}", second.kind),
                 )
                 .evidence("file", ngf::bundle_file(namespace, name), "in the data plane")
                 .scope([second])
