@@ -8,6 +8,5 @@ pub mod cli;
 pub mod config;
 pub mod diagram;
 pub mod files;
-pub mod redact;
 pub mod report;
 pub mod tui;

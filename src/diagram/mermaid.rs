@@ -6,8 +6,8 @@ use ngf_tls::transcript::Transcript;
 use ngf_ui::Mark;
 
 use super::{Arrow, BACKEND, CLIENT, GATEWAY, Story, guide};
-use crate::redact;
 use ngf_core::diagnosis::words::list;
+use ngf_text::credentials::redact;
 
 /// Longest text of a message or note, in characters.
 const LONGEST: usize = 300;
@@ -119,7 +119,7 @@ fn sign(mark: Mark) -> &'static str {
 
 /// Text that means nothing to Mermaid: it takes `#` and `;` for its own, and everything else for HTML.
 fn text(said: &str) -> String {
-    let said = redact::text(said);
+    let said = redact(said);
     let mut escaped = String::new();
     for c in said.chars().take(LONGEST) {
         match c {

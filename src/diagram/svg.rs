@@ -18,8 +18,8 @@ use ratatui::{
 };
 
 use super::{Story, chain::argument, guide, of_arrows};
-use crate::redact;
 use ngf_core::diagnosis::chain::ChainPicture;
+use ngf_text::credentials::redact;
 use ngf_text::words;
 
 /// Columns of a picture.
@@ -109,7 +109,7 @@ fn picture(height: usize, title: &str, draw: impl FnOnce(Rect, &mut Buffer)) -> 
             draw_label(&more, last, buffer, &Theme::picture(), Style::new());
         }
     });
-    svg::svg(&buffer, &svg::SvgOptions::window(redact::text(title)))
+    svg::svg(&buffer, &svg::SvgOptions::window(redact(title)))
 }
 
 /// The diagram without what no file may hold.
@@ -121,13 +121,13 @@ fn redacted(mut diagram: Diagram) -> Diagram {
             &mut message.evidence,
         ] {
             for run in &mut label.runs {
-                run.text = redact::text(&run.text).into();
+                run.text = redact(&run.text).into();
             }
         }
     }
     for note in &mut diagram.footnote {
         for run in &mut note.runs {
-            run.text = redact::text(&run.text).into();
+            run.text = redact(&run.text).into();
         }
     }
     diagram

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use crate::support::scenario::{BROKEN, Scenario};
 use ngf_core::model::{kind::Kind, object::ObjectRef};
+use ngf_text::credentials::REDACTED;
 use ngf_tui::{
     diagram::{Story, mermaid, svg},
-    redact::REDACTED,
     tui::{
         effects::Files,
         headless::Headless,

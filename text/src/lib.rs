@@ -1,8 +1,9 @@
-//! Texts that every crate shares: what comes from outside made safe to show, quantities in words, addresses,
+//! Texts that every crate shares: what comes from outside made safe to show, credentials taken out, quantities in words, addresses,
 //! errors with their causes.
 
 mod address;
 mod causes;
+pub mod credentials;
 pub mod sanitize;
 pub mod words;
 

@@ -36,6 +36,8 @@ use crate::{
     nginx_config::InPod,
 };
 
+pub use redact::shown;
+
 /// The `schema` of every bundle that this version writes.
 pub const SCHEMA: &str = "ngf-tui/bundle/v1";
 /// Bytes of a bundle that is opened.
@@ -44,11 +46,6 @@ pub const MAX_BYTES: u64 = 256 << 20;
 const MAX_TEXT: usize = 1 << 20;
 /// What stands in the place of the API server's address.
 const SERVER: &str = "bundle";
-
-/// A text without the credentials that a bundle leaves out.
-pub fn redacted(text: &str) -> String {
-    redact::text_of(text).unwrap_or_else(|| text.to_owned())
-}
 
 /// A transcript as a bundle has it: without the body of the answer, unless it is nginx's own page about an error.
 pub fn without_body(transcript: &Transcript) -> Transcript {

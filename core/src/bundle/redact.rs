@@ -1,5 +1,6 @@
 //! What never enters a bundle: keys, tokens, values of environment variables, headers that carry credentials, bodies.
 
+use ngf_text::credentials::{REDACTED, redact};
 use ngf_tls::transcript::Transcript;
 use serde_json::{Map, Value};
 
@@ -8,8 +9,6 @@ use crate::{
     model::{kind::Kind, raw::Raw},
 };
 
-/// What stands in the place of a value.
-pub(super) const REDACTED: &str = "<redacted>";
 /// The annotations that are kept: they say what controllers did, and hold no values of users.
 const ANNOTATIONS: &[&str] = &[
     "gateway.networking.k8s.io/",
@@ -42,6 +41,17 @@ const SNIPPETS: &[&str] = &["value", "snippet"];
 fn is_sensitive(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
     SENSITIVE.iter().any(|part| name.contains(part))
+}
+
+/// An object as the screen shows it: without values of environment variables, credentials in arguments, and the copy of
+/// itself that `kubectl apply` keeps in an annotation.
+pub fn shown(mut value: Value) -> Value {
+    let copy = "/metadata/annotations/kubectl.kubernetes.io~1last-applied-configuration";
+    if let Some(copy) = value.pointer_mut(copy) {
+        *copy = REDACTED.into();
+    }
+    containers(&mut value);
+    value
 }
 
 /// Redacts an object of this kind.
@@ -217,7 +227,7 @@ pub(super) fn log(log: &PodLog) -> PodLog {
     log
 }
 
-/// `GET /a?token=b HTTP/1.1` is `GET /a?<redacted> HTTP/1.1`.
+/// `GET /a?token=b HTTP/1.1` is `GET /a?(redacted) HTTP/1.1`.
 fn without_query(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
@@ -238,7 +248,8 @@ fn without_query(text: &str) -> String {
 pub(super) fn texts(value: &mut Value) {
     match value {
         Value::String(text) => {
-            if let Some(new) = text_of(text) {
+            let new = redact(text);
+            if new != *text {
                 *text = new;
             }
         }
@@ -246,51 +257,6 @@ pub(super) fn texts(value: &mut Value) {
         Value::Object(fields) => fields.values_mut().for_each(texts),
         _ => {}
     }
-}
-
-/// The text without credentials, where it has any.
-pub(super) fn text_of(text: &str) -> Option<String> {
-    if text.contains("PRIVATE KEY") {
-        return Some(REDACTED.to_owned());
-    }
-    let is_of_token = |c: char| c.is_ascii_alphanumeric() || "-._~+/=%".contains(c);
-    let mut out = text.to_owned();
-    for before in ["bearer ", "basic ", "token=", "password=", "client_secret="] {
-        let lower = out.to_ascii_lowercase();
-        let mut made = String::with_capacity(out.len());
-        let mut at = 0;
-        while let Some(found) = lower[at..].find(before) {
-            let begin = at + found + before.len();
-            made.push_str(&out[at..begin]);
-            let length = out[begin..]
-                .find(|c| !is_of_token(c))
-                .unwrap_or(out.len() - begin);
-            if length > 0 {
-                made.push_str(REDACTED);
-            }
-            at = begin + length;
-        }
-        made.push_str(&out[at..]);
-        out = made;
-    }
-    // JSON web tokens: a header, a payload and a signature.
-    let mut made = String::with_capacity(out.len());
-    let mut rest = out.as_str();
-    while let Some(at) = rest.find("eyJ") {
-        made.push_str(&rest[..at]);
-        let length = rest[at..]
-            .find(|c| !is_of_token(c))
-            .unwrap_or(rest.len() - at);
-        let word = &rest[at..at + length];
-        made.push_str(if word.contains('.') && length > 20 {
-            REDACTED
-        } else {
-            word
-        });
-        rest = &rest[at + length..];
-    }
-    made.push_str(rest);
-    (made != text).then_some(made)
 }
 
 #[cfg(test)]
@@ -338,24 +304,26 @@ mod tests {
     }
 
     #[test]
-    fn no_text_holds_a_credential() {
+    fn queries_of_requests_are_redacted() {
         for (text, expected) in [
-            ("GET /a?token=b&c=d HTTP/1.1", "GET /a?<redacted> HTTP/1.1"),
+            ("GET /a?token=b&c=d HTTP/1.1", "GET /a?(redacted) HTTP/1.1"),
             ("no query", "no query"),
             ("/?", "/?"),
         ] {
             assert_eq!(without_query(text), expected);
         }
-        for (text, expected) in [
-            ("x Bearer abc.def y", Some("x Bearer <redacted> y")),
-            (
-                "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.sig",
-                Some("<redacted>"),
-            ),
-            ("-----BEGIN RSA PRIVATE KEY-----\nabc", Some("<redacted>")),
-            ("plain", None),
-        ] {
-            assert_eq!(text_of(text).as_deref(), expected, "{text}");
+    }
+
+    #[test]
+    fn an_object_on_the_screen_has_names_of_variables_and_no_values() {
+        let pod = json!({
+            "metadata": {"annotations": {"team": "a", "kubectl.kubernetes.io/last-applied-configuration": "{\"env\":[{\"value\":\"TOP-SECRET\"}]}"}},
+            "spec": {"containers": [{"name": "a", "args": ["--token=TOP-SECRET"], "env": [{"name": "A", "value": "TOP-SECRET"}, {"name": "B", "valueFrom": {"secretKeyRef": {"name": "s"}}}]}]},
+        });
+        let out = shown(pod).to_string();
+        assert!(!out.contains("TOP-SECRET"), "{out}");
+        for kept in ["secretKeyRef", "\"A\"", "\"team\""] {
+            assert!(out.contains(kept), "{kept}: {out}");
         }
     }
 }

@@ -8,6 +8,8 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
+use ngf_core::model::clean::clean_line;
+use ngf_text::credentials::redact;
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::{
     Layer as _, filter::Targets, fmt::MakeWriter, layer::SubscriberExt as _,
@@ -17,7 +19,6 @@ use tracing_subscriber::{
 use crate::files::Places;
 
 mod panics;
-mod redact;
 
 pub(super) use panics::{install, reports};
 
@@ -75,7 +76,7 @@ fn targets(
         return match asked.parse::<Targets>() {
             Ok(targets) => (Some(bounded(&targets)), None),
             Err(_) => {
-                let asked = ngf_core::model::clean::clean_line(asked);
+                let asked = clean_line(asked);
                 let why = format!(
                     "RUST_LOG={asked} is ignored: expected levels by target, such as ngf_cluster=debug,kube=info"
                 );
@@ -153,6 +154,11 @@ fn owners_alone(options: &mut OpenOptions) {
     let _ = options;
 }
 
+/// A line without control characters and without credentials: other crates log, too.
+fn safe_line(text: &str) -> String {
+    redact(&clean_line(text.trim_end()))
+}
+
 enum Sink {
     StandardError,
     File(File),
@@ -199,7 +205,7 @@ impl Write for Writer {
             return Ok(bytes.len());
         }
         let cut = &bytes[..bytes.len().min(LINE)];
-        let mut line = redact::line(&String::from_utf8_lossy(cut));
+        let mut line = safe_line(&String::from_utf8_lossy(cut));
         line.push('\n');
         if line.len() as u64 > to.left {
             to.left = 0;

@@ -10,7 +10,7 @@ use std::{
 
 use jiff::Timestamp;
 
-use super::{owners_alone, private_folder, redact};
+use super::{owners_alone, private_folder, safe_line};
 use crate::files::Places;
 
 /// Reports that are kept.
@@ -45,11 +45,11 @@ fn report(panic: &str, backtrace: &str) -> String {
         std::env::consts::ARCH
     );
     for line in panic.lines().take(20) {
-        let _ = writeln!(text, "{}", redact::line(line));
+        let _ = writeln!(text, "{}", safe_line(line));
     }
     text.push('\n');
     for line in backtrace.lines().take(LINES) {
-        let _ = writeln!(text, "{}", redact::line(line));
+        let _ = writeln!(text, "{}", safe_line(line));
     }
     text
 }
@@ -98,7 +98,7 @@ mod tests {
             fs::write(folder.path().join(name), "old").expect("a file");
         }
         let text = report("explicit panic: Bearer abc\u{1b}[31m", "0: main");
-        assert!(text.contains("Bearer <redacted>\u{fffd}[31m"), "{text}");
+        assert!(text.contains("Bearer (redacted)\u{fffd}[31m"), "{text}");
         let path = write(folder.path(), &text).expect("a report");
         let left = reports(folder.path());
         assert_eq!(left.len(), KEPT);

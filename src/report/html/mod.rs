@@ -7,7 +7,7 @@ mod probe;
 use std::fmt::Write as _;
 
 use jiff::Timestamp;
-use ngf_core::bundle::redacted;
+use ngf_text::credentials::redact;
 
 use super::clean;
 
@@ -18,13 +18,13 @@ const STYLE: &str = include_str!("style.css");
 
 /// Text for an element or attribute: redacted, cleaned and escaped.
 fn text(value: &str) -> String {
-    escaped(&clean(&redacted(value)))
+    escaped(&clean(&redact(value)))
 }
 
 /// The same of several lines.
 fn lines(value: &str) -> String {
-    let redacted = redacted(value);
-    let all: Vec<String> = redacted.lines().map(|line| escaped(&clean(line))).collect();
+    let value = redact(value);
+    let all: Vec<String> = value.lines().map(|line| escaped(&clean(line))).collect();
     all.join("\n")
 }
 
@@ -112,7 +112,7 @@ mod tests {
                 "&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt;",
             ),
             ("a\u{1b}[31mb", "a\u{fffd}[31mb"),
-            ("Bearer abc.def", "Bearer &lt;redacted&gt;"),
+            ("Bearer abc.def", "Bearer (redacted)"),
             ("a & \"b\"", "a &amp; &quot;b&quot;"),
         ] {
             assert_eq!(text(value), expected);

@@ -1,22 +1,20 @@
 //! Copying and exporting: what is selected goes to the clipboard of the terminal, what the screen shows to a file.
 //! Neither takes a key, a token or the value of an environment variable with it.
 
+use ngf_text::credentials::redact;
 use ngf_ui::{ListState, Mark};
 
 use super::findings;
-use crate::{
-    redact,
-    tui::{
-        state::{
-            App, Overlay,
-            event::Effect,
-            ids::ViewId,
-            place::{Place, name_of},
-        },
-        views::{
-            export::{Format, WIDTH, contents, formats, path},
-            handshake, yaml,
-        },
+use crate::tui::{
+    state::{
+        App, Overlay,
+        event::Effect,
+        ids::ViewId,
+        place::{Place, name_of},
+    },
+    views::{
+        export::{Format, WIDTH, contents, formats, path},
+        handshake, yaml,
     },
 };
 use ngf_text::sanitize;
@@ -82,7 +80,7 @@ pub(super) fn copy_name(app: &mut App) -> Vec<Effect> {
 }
 
 fn copied(app: &mut App, what: &str, text: &str) -> Vec<Effect> {
-    let text = sanitize::block(&redact::text(text), usize::MAX);
+    let text = sanitize::block(&redact(text), usize::MAX);
     if text.len() > COPIED {
         app.say(
             Mark::Warning,

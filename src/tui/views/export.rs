@@ -3,13 +3,13 @@
 
 use std::path::PathBuf;
 
+use ngf_text::credentials::redact;
 use ngf_ui::golden;
 use ratatui::{buffer::Buffer, layout::Rect};
 
 use super::{chain, screen};
 use crate::{
     diagram::{self, Story},
-    redact,
     tui::state::{
         App,
         ids::{ListId, ViewId},
@@ -130,7 +130,7 @@ fn text(app: &mut App) -> String {
         }
         lines.extend(rows);
     }
-    let mut text = redact::text(&lines.join("\n"));
+    let mut text = redact(&lines.join("\n"));
     text.push('\n');
     text
 }

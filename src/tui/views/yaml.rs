@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use ngf_core::bundle;
 use ngf_ui::{
     Label, ListState, Mark, Role,
     widgets::{
@@ -12,8 +13,9 @@ use ngf_ui::{
 };
 use ratatui::{buffer::Buffer, layout::Rect, widgets::StatefulWidget};
 
+use serde_json::Value;
+
 use super::ViewInfo;
-use crate::redact;
 use crate::tui::state::App;
 use crate::tui::state::ids::ViewId;
 
@@ -149,7 +151,7 @@ fn lines(app: &App) -> Result<Shown, String> {
     let Some(raw) = app.snapshot.raw(object) else {
         return Err(format!("{object} was not read."));
     };
-    let text = serde_saphyr::to_string(&redact::object(&raw))
+    let text = serde_saphyr::to_string(&bundle::shown(Value::clone(&raw)))
         .map_err(|error| format!("{object} cannot be written as YAML: {error}"))?;
     let fault = field.and_then(|field| line_of(&text, &field.path));
     Ok(Shown {

@@ -1,12 +1,10 @@
-//! What no file, clipboard or ticket may hold: private keys, tokens, passwords, values of environment variables.
-
-use serde_json::Value;
+//! Takes credentials out of text: private keys, tokens, passwords. No file, clipboard, log or ticket may hold any.
 
 /// What stands in the place of what was left out.
 pub const REDACTED: &str = "(redacted)";
 
 /// Names after which a value is a secret, however they are written: `--token=x`, `API_KEY: x`, `password=x`.
-const NAMES: [&str; 12] = [
+const NAMES: [&str; 14] = [
     "token",
     "password",
     "passwd",
@@ -17,24 +15,32 @@ const NAMES: [&str; 12] = [
     "access_key",
     "private_key",
     "client_secret",
+    "credential",
+    "credentials",
     "cookie",
     "authorization",
 ];
 
-/// Schemes of an Authorization header; a token follows.
-const SCHEMES: [&str; 3] = ["Bearer ", "Basic ", "bearer "];
+/// Schemes of an Authorization header, in lower case; a token follows.
+const SCHEMES: [&str; 2] = ["bearer ", "basic "];
 
 const KEY_BEGINS: &str = "-----BEGIN ";
 const KEY_ENDS: &str = "-----END ";
 
 /// A text of any number of lines without private keys in PEM, tokens, and values of names that mean a secret.
-pub fn text(text: &str) -> String {
+pub fn redact(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut in_key = false;
     for (index, line) in text.split('\n').enumerate() {
-        let begins = line.contains(KEY_BEGINS) && line.contains("PRIVATE KEY");
+        let is_of_key = line.contains("PRIVATE KEY");
+        let begins = is_of_key && line.contains(KEY_BEGINS);
         if in_key {
             in_key = !line.contains(KEY_ENDS);
+            continue;
+        }
+        // The begin was cut off: what comes before the end is key.
+        if is_of_key && !begins && line.contains(KEY_ENDS) {
+            REDACTED.clone_into(&mut out);
             continue;
         }
         if index > 0 {
@@ -61,40 +67,47 @@ fn of_line(line: &str) -> String {
     values(&line)
 }
 
-/// The same with what follows each mark, up to a blank or quote, left out.
-fn after(line: &str, mark: &str) -> String {
+/// A character of a token (RFC 9110, section 11.2, `token68`), or of one in a URL.
+fn is_of_token(c: char) -> bool {
+    c.is_ascii_alphanumeric() || "-._~+/=%".contains(c)
+}
+
+/// The same with what follows each scheme, left out.
+fn after(line: &str, scheme: &str) -> String {
+    let lower = line.to_ascii_lowercase();
     let mut out = String::new();
     let mut rest = line;
-    while let Some(at) = rest.find(mark) {
-        let (before, found) = rest.split_at(at + mark.len());
+    while let Some(at) = lower[line.len() - rest.len()..].find(scheme) {
+        let (before, found) = rest.split_at(at + scheme.len());
         out.push_str(before);
-        let end = found
-            .find(|c: char| c.is_whitespace() || "\"',;)".contains(c))
-            .unwrap_or(found.len());
+        let end = found.find(|c| !is_of_token(c)).unwrap_or(found.len());
         if found.starts_with(REDACTED) {
             rest = found;
             continue;
         }
-        // A word of a sentence is no token: those have some length, and a digit or sign.
+        // A word of a sentence is no token; "Bearer" with a capital letter begins none.
         let token = &found[..end];
-        let is_token = token.len() >= 8 && !token.chars().all(char::is_lowercase);
+        let word = token.trim_end_matches(['.', ':']);
+        let is_token = !word.is_empty()
+            && (before.ends_with("Bearer ")
+                || word.len() >= 16
+                || !word.chars().all(char::is_lowercase));
         out.push_str(if is_token { REDACTED } else { token });
         rest = &found[end..];
     }
     out + rest
 }
 
-/// JSON Web Tokens, wherever they stand: three parts of base64url, of which the first is a JSON object.
+/// JSON Web Tokens, wherever they stand: parts of base64url with dots between them, of which the first is a JSON object.
 fn web_tokens(line: &str) -> String {
-    let is_part = |c: char| c.is_ascii_alphanumeric() || "-_.=".contains(c);
     let mut out = String::new();
     let mut rest = line;
     while let Some(at) = rest.find("eyJ") {
         let (before, found) = rest.split_at(at);
         out.push_str(before);
-        let end = found.find(|c: char| !is_part(c)).unwrap_or(found.len());
+        let end = found.find(|c| !is_of_token(c)).unwrap_or(found.len());
         let token = &found[..end];
-        let is_token = token.len() >= 30 && token.matches('.').count() >= 2;
+        let is_token = token.len() > 20 && token.contains('.');
         out.push_str(if is_token { REDACTED } else { token });
         rest = &found[end..];
     }
@@ -139,52 +152,8 @@ fn values(line: &str) -> String {
     out + &line[from..]
 }
 
-/// An object without the values of its containers' environment variables, and without the copy of itself that
-/// `kubectl apply` keeps in an annotation.
-pub fn object(value: &Value) -> Value {
-    let mut value = value.clone();
-    walk(&mut value, 0);
-    value
-}
-
-/// Objects are no deeper than this.
-const DEEPEST: usize = 64;
-
-fn walk(value: &mut Value, depth: usize) {
-    if depth > DEEPEST {
-        return;
-    }
-    match value {
-        Value::Object(fields) => {
-            for (name, field) in fields.iter_mut() {
-                if name == "env"
-                    && let Value::Array(variables) = field
-                {
-                    for variable in variables {
-                        if let Some(value) = variable.get_mut("value") {
-                            *value = REDACTED.into();
-                        }
-                    }
-                }
-                if name == "kubectl.kubernetes.io/last-applied-configuration" {
-                    *field = REDACTED.into();
-                }
-                walk(field, depth + 1);
-            }
-        }
-        Value::Array(items) => {
-            for item in items {
-                walk(item, depth + 1);
-            }
-        }
-        _ => {}
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     #[test]
@@ -207,6 +176,19 @@ mod tests {
             ),
             (&*format!("x {jwt} y"), "x (redacted) y"),
             ("client_secret=a;b", "client_secret=(redacted);b"),
+            ("BASIC dXNlcjpwYXNz", "BASIC (redacted)"),
+            ("/a?token=secret&x=1", "/a?token=(redacted)&x=1"),
+            (
+                "grant refresh_token=r&client_secret=s",
+                "grant refresh_token=(redacted)&client_secret=(redacted)",
+            ),
+            ("GET /version 200", "GET /version 200"),
+            ("bearer ", "bearer "),
+            ("eyJ", "eyJ"),
+            ("ü bearer ä", "ü bearer ä"),
+            ("Bearer abc.def", "Bearer (redacted)"),
+            ("Bearer abc", "Bearer (redacted)"),
+            ("no bearer token.", "no bearer token."),
             // What names a Secret, or only speaks of one, stays.
             (
                 "Secret default/backend-cert[ca.crt]",
@@ -225,34 +207,23 @@ mod tests {
             ("token=", "token="),
             ("", ""),
         ] {
-            assert_eq!(text(line), expected, "{line}");
-            assert_eq!(text(&text(line)), expected, "twice: {line}");
+            assert_eq!(redact(line), expected, "{line}");
+            assert_eq!(redact(&redact(line)), expected, "twice: {line}");
         }
     }
 
     #[test]
     fn a_private_key_goes_with_all_of_its_lines() {
         let pem = "tls.key: |\n  -----BEGIN EC PRIVATE KEY-----\n  MHcCAQEE\n  -----END EC PRIVATE KEY-----\nca.crt: x\n-----BEGIN CERTIFICATE-----";
-        let out = text(pem);
+        let out = redact(pem);
         assert!(!out.contains("MHcCAQEE"), "{out}");
         assert!(
             out.ends_with("ca.crt: x\n-----BEGIN CERTIFICATE-----"),
             "{out}"
         );
-        assert!(text("-----BEGIN PRIVATE KEY-----\nAAAA").ends_with(REDACTED));
-    }
-
-    #[test]
-    fn the_environment_of_containers_has_names_and_no_values() {
-        let pod = json!({
-            "metadata": {"annotations": {"kubectl.kubernetes.io/last-applied-configuration": "{\"env\":[{\"value\":\"TOP-SECRET\"}]}"}},
-            "spec": {"containers": [{"name": "a", "env": [{"name": "A", "value": "TOP-SECRET"}, {"name": "B", "valueFrom": {"secretKeyRef": {"name": "s"}}}]}]},
-        });
-        let out = object(&pod).to_string();
-        assert!(!out.contains("TOP-SECRET"), "{out}");
-        assert!(
-            out.contains("secretKeyRef") && out.contains("\"A\""),
-            "{out}"
-        );
+        assert!(redact("-----BEGIN PRIVATE KEY-----\nAAAA").ends_with(REDACTED));
+        let tail = redact("MHcCAQEE\n-----END EC PRIVATE KEY-----\nca.crt: x");
+        assert_eq!(tail, "(redacted)\nca.crt: x");
+        assert_eq!(redact("it has no PRIVATE KEY"), "it has no PRIVATE KEY");
     }
 }
