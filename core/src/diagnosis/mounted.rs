@@ -14,6 +14,7 @@ use crate::model::{
     snapshot::Snapshot,
     status::Spec,
 };
+use crate::nginx_config::{Token, Tokens};
 
 /// A Secret or ConfigMap that a Service's pods mount.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -191,12 +192,13 @@ pub(super) fn client_depth(context: &Context<'_>, service: &Object<Service>) -> 
             texts
                 .filter_map(|(_, value)| value.as_str())
                 .flat_map(|text| {
-                    // A comment says nothing.
-                    text.lines().filter_map(|line| {
-                        let line = line.split('#').next()?;
-                        let (_, rest) = line.split_once(NAME)?;
-                        rest.trim().split(';').next()?.trim().parse::<u32>().ok()
-                    })
+                    let tokens = Tokens::new(text).map_while(Result::ok);
+                    let tokens: Vec<Token<'_>> = tokens.map(|(token, _)| token).collect();
+                    let depths = tokens.windows(2).filter_map(|pair| match pair {
+                        [Token::Word(NAME), Token::Word(depth)] => depth.parse::<u32>().ok(),
+                        _ => None,
+                    });
+                    depths.collect::<Vec<_>>()
                 })
                 .collect::<Vec<_>>()
         });

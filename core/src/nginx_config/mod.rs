@@ -7,6 +7,7 @@
 mod certificates;
 mod directive;
 mod syntax;
+mod tokens;
 
 use std::collections::BTreeMap;
 
@@ -16,6 +17,7 @@ use serde::Serialize;
 
 pub use certificates::{CertificateFile, parse as parse_certificate_files};
 pub use directive::Directive;
+pub use tokens::{OpenQuotes, Token, Tokens, unescaped, unescaped_as_nginx};
 
 use self::syntax::Node;
 use crate::model::{object::ObjectRef, versions::Versions};

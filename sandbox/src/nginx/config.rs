@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use ngf_core::nginx_config::{OpenQuotes, Token, Tokens, unescaped_as_nginx};
 use thiserror::Error;
 use zeroize::Zeroizing;
 
@@ -164,16 +165,10 @@ fn follow(
         return Ok(());
     };
     let text = String::from_utf8_lossy(bytes);
-    let words = tokens(&text).unwrap_or_default();
-    let words: Vec<Option<&str>> = words
-        .iter()
-        .map(|(token, _)| match token {
-            Token::Word(word) => Some(word.as_str()),
-            _ => None,
-        })
-        .collect();
-    for pair in words.windows(2) {
-        if let [Some("include"), Some(pattern)] = pair {
+    let tokens = Tokens::new(&text).map_while(Result::ok);
+    let tokens: Vec<Token<'_>> = tokens.map(|(token, _)| token).collect();
+    for pair in tokens.windows(2) {
+        if let [Token::Word("include"), Token::Word(pattern)] = pair {
             for included in matching(files, pattern) {
                 follow(files, &included, depth + 1, read)?;
             }
@@ -266,7 +261,6 @@ fn parse(files: &Files, file: &str, depth: usize) -> Result<Vec<Directive>, Conf
         return Err(error(message, 1));
     };
     let text = String::from_utf8_lossy(bytes);
-    let tokens = tokens(&text).map_err(|(message, line)| error(message.into(), line))?;
     let mut stack: Vec<(Directive, Vec<Directive>)> = Vec::new();
     let mut current: Vec<Directive> = Vec::new();
     let mut words: Vec<String> = Vec::new();
@@ -276,9 +270,12 @@ fn parse(files: &Files, file: &str, depth: usize) -> Result<Vec<Directive>, Conf
         file: file.to_owned(),
         line,
     };
-    for (token, line) in tokens {
+    for token in Tokens::new(&text) {
+        let (token, line) = token.map_err(|OpenQuotes { line }| {
+            error("unexpected end of file, expecting a quote".into(), line)
+        })?;
         match token {
-            Token::Word(word) => words.push(word),
+            Token::Word(word) => words.push(unescaped_as_nginx(word).into_owned()),
             Token::End if words.is_empty() => {
                 return Err(error("unexpected \";\"".into(), line));
             }
@@ -329,62 +326,6 @@ fn matching(files: &Files, pattern: &str) -> Vec<String> {
             })
             .cloned()
             .collect(),
-    }
-}
-
-enum Token {
-    Word(String),
-    Open,
-    Close,
-    End,
-}
-
-fn tokens(text: &str) -> Result<Vec<(Token, usize)>, (&'static str, usize)> {
-    let mut found = Vec::new();
-    let mut line = 1;
-    let mut chars = text.chars().peekable();
-    while let Some(c) = chars.next() {
-        match c {
-            '\n' => line += 1,
-            c if c.is_whitespace() => {}
-            '#' => while chars.next_if(|c| *c != '\n').is_some() {},
-            ';' => found.push((Token::End, line)),
-            '{' => found.push((Token::Open, line)),
-            '}' => found.push((Token::Close, line)),
-            quote @ ('"' | '\'') => {
-                let (start, mut word) = (line, String::new());
-                loop {
-                    match chars.next() {
-                        None => return Err(("unexpected end of file, expecting a quote", start)),
-                        Some(c) if c == quote => break,
-                        Some('\\') => word.push(escaped(chars.next())),
-                        Some(c) => {
-                            line += usize::from(c == '\n');
-                            word.push(c);
-                        }
-                    }
-                }
-                found.push((Token::Word(word), start));
-            }
-            c => {
-                let mut word = String::from(c);
-                while let Some(c) = chars.next_if(|c| !c.is_whitespace() && !";{}".contains(*c)) {
-                    word.push(c);
-                }
-                found.push((Token::Word(word), line));
-            }
-        }
-    }
-    Ok(found)
-}
-
-fn escaped(c: Option<char>) -> char {
-    match c {
-        Some('n') => '\n',
-        Some('t') => '\t',
-        Some('r') => '\r',
-        Some(other) => other,
-        None => '\\',
     }
 }
 
