@@ -77,7 +77,7 @@ fn opening(path: &Path) -> String {
 }
 
 /// A new file that its owner alone can read.
-fn create(path: &Path) -> std::io::Result<File> {
+pub(super) fn create(path: &Path) -> std::io::Result<File> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
@@ -92,7 +92,16 @@ fn create(path: &Path) -> std::io::Result<File> {
 pub(super) fn open(path: &Path) -> Result<Opened, CliError> {
     let name = clean(&path.to_string_lossy());
     let failed = |why: &dyn std::fmt::Display| format!("--from {name}: {why}");
-    let cannot = |why: std::io::Error| failed(&format!("cannot be read: {why}"));
+    let text = read(path).map_err(|why| failed(&why))?;
+    Ok(bundle::open(&text).map_err(|why| failed(&why))?)
+}
+
+/// The text of a bundle or recording.
+///
+/// # Errors
+/// In a few words, where it cannot be read, is too large, or is no text.
+pub(super) fn read(path: &Path) -> Result<String, String> {
+    let cannot = |why: std::io::Error| format!("cannot be read: {why}");
     let mut bytes = Vec::new();
     if path == Path::new("-") {
         std::io::stdin()
@@ -106,8 +115,7 @@ pub(super) fn open(path: &Path) -> Result<Opened, CliError> {
             .map_err(cannot)?;
     }
     if bytes.len() as u64 > MAX_BYTES {
-        return Err(failed(&format!("it is larger than {} MiB", MAX_BYTES >> 20)).into());
+        return Err(format!("it is larger than {} MiB", MAX_BYTES >> 20));
     }
-    let text = std::str::from_utf8(&bytes).map_err(|_| failed(&"it is not text"))?;
-    Ok(bundle::open(text).map_err(|why| failed(&why))?)
+    String::from_utf8(bytes).map_err(|_| "it is not text".to_owned())
 }

@@ -18,6 +18,7 @@ use super::{
     CliError, EXIT_OK,
     args::{Cli, Command, DemoArgs, InputArgs},
     check,
+    ends::signals,
     kubeconfig_file::KubeconfigFile,
     output, probe,
     tui::{self, Begin, PROBE_TIMEOUT},
@@ -191,27 +192,6 @@ async fn serve(sandbox: Sandbox, scenario: &Scenario, file: Option<&Path>) -> Re
     drop(kubeconfig);
     sandbox.shutdown().await;
     Ok(EXIT_OK)
-}
-
-/// Ends with the first signal that asks for an end. Signals count from the call on.
-#[cfg(unix)]
-fn signals() -> std::io::Result<impl Future<Output = ()>> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut hang_up = signal(SignalKind::hangup())?;
-    Ok(async move {
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-            _ = hang_up.recv() => {}
-        }
-    })
-}
-
-#[cfg(not(unix))]
-fn signals() -> std::io::Result<impl Future<Output = ()>> {
-    Ok(async { drop(tokio::signal::ctrl_c().await) })
 }
 
 /// Walks stages in words: what was done, what `check` and `probe` print, what the application logged.

@@ -13,6 +13,7 @@ pub mod connect;
 mod demo;
 mod drawn;
 mod endpoint_matrix;
+mod ends;
 mod explain;
 mod fix;
 mod info;
@@ -32,7 +33,9 @@ mod output;
 mod overlay;
 mod pcap;
 mod probe;
+mod record;
 mod relay;
+mod replay;
 mod schema;
 #[cfg(feature = "demo")]
 mod screenshots;
@@ -127,7 +130,7 @@ fn parse(program: Program) -> Cli {
 /// Where log events go: the screen is the terminal interface's.
 fn log_of(cli: &Cli) -> logging::To {
     match &cli.command {
-        None | Some(Command::Debug(_)) => logging::To::File,
+        None | Some(Command::Debug(_) | Command::Replay(_)) => logging::To::File,
         #[cfg(feature = "demo")]
         Some(Command::Demo(args)) if !args.plain && !args.serve && !args.list => logging::To::File,
         _ => logging::To::StandardError,
@@ -187,6 +190,8 @@ async fn dispatch(mut cli: Cli) -> Result<u8, CliError> {
             Ok(EXIT_OK)
         }
         Some(Command::Bundle(args)) => bundle::run(&cli.input, &args).await,
+        Some(Command::Record(args)) => record::run(&cli.input, &args).await,
+        Some(Command::Replay(args)) => replay::run(&cli.input, &args).await,
         Some(Command::Info(args)) => info::run(&args),
         Some(Command::Man { folder }) => man::run(&folder),
         Some(Command::Complete { words }) => {

@@ -40,6 +40,11 @@ const DOCUMENTS: &[(&str, &str, Make)] = &[
     ),
     ("version", version::SCHEMA, of::<version::Versions>),
     ("bundle", bundle::SCHEMA, of::<bundle::Document>),
+    (
+        "recording",
+        bundle::recording::SCHEMA,
+        of::<bundle::recording::Moment>,
+    ),
     ("info", info::SCHEMA, of::<info::Locations>),
 ];
 

@@ -18,7 +18,7 @@ use crate::{
         effects::{Files, Live, LiveOptions, Places},
         run::{Ended, TICK, run as run_app},
         signals::{End, Watch},
-        state::{App, Tests, event::Stage, job::Session, settings::Settings},
+        state::{App, Tests, clock::Clock, event::Stage, job::Session, settings::Settings},
     },
 };
 use ngf_cluster::{temporary::READ_ONLY, transport::Via};
@@ -50,6 +50,8 @@ pub(super) struct Begin {
     pub(super) no_probe: bool,
     /// What was measured before.
     pub(super) evidence: Evidence,
+    /// Which clock what is shown has.
+    pub(super) clock: Clock,
     /// What to say at first.
     pub(super) says: Option<String>,
     /// How it looks, and which key does what.
@@ -102,6 +104,7 @@ pub(super) async fn run(input: &InputArgs, args: &DebugArgs) -> Result<u8, CliEr
         let opened = super::bundle::open(path)?;
         let seen = words::moment(opened.at.as_second());
         begin.evidence = opened.evidence;
+        begin.clock = Clock::At(opened.at);
         begin.says = Some(format!(
             "A bundle: what was seen on {seen}. Nothing is asked."
         ));
@@ -180,13 +183,14 @@ pub(super) async fn show(
     .configured(begin.look.settings)?;
     app.via = begin.via;
     app.read_only = begin.read_only;
-    app.evidence = begin.evidence;
-    let is_bundle = begin.says.is_some();
+    app.take_evidence(begin.evidence);
+    app.clock = begin.clock;
+    app.now = app.clock.now(app.real);
     if let Some(says) = begin.says {
         app.say_for(30, Mark::Info, says);
     }
     let is_cluster = matches!(app.snapshot.source, Source::Cluster { .. });
-    if is_cluster && !is_bundle && !begin.no_probe && !begin.read_only {
+    if is_cluster && app.clock.is_live() && !begin.no_probe && !begin.read_only {
         app.tests = Tests::Wanted;
     }
     app.reading = begin.reading;

@@ -98,8 +98,12 @@ impl Headless {
 
     async fn carry_out(&self, effect: Effect) -> Vec<Event> {
         match effect {
-            Effect::Diagnose { snapshot, evidence } => {
-                let diagnosis = Diagnosis::of(&snapshot, &evidence, self.now());
+            Effect::Diagnose {
+                snapshot,
+                evidence,
+                now,
+            } => {
+                let diagnosis = Diagnosis::of(&snapshot, &evidence, now);
                 vec![Event::Diagnosed(Box::new(Diagnosed {
                     snapshot,
                     diagnosis,
@@ -126,6 +130,9 @@ impl Headless {
             Effect::ReadConfiguration(gateways) => {
                 let found = self.session.configuration(&gateways).await;
                 vec![Event::Configuration(gateways, found)]
+            }
+            Effect::ReadMoment(index) => {
+                vec![Event::Moment(index, self.session.moment(index).await)]
             }
             Effect::GoToStage(index) => match self.session.go_to_stage(index).await {
                 Ok(stage) => vec![Event::Stage(stage)],

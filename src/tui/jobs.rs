@@ -42,6 +42,9 @@ const WAITING_STEPS: usize = 64;
 /// News of a matrix that may wait.
 const WAITING_NEWS: usize = 64;
 
+/// What is to be diagnosed, and the moment at which it is judged.
+type Wanted = (Arc<Snapshot>, Evidence, Timestamp);
+
 /// What runs beside the screen.
 pub(super) struct Jobs {
     session: Arc<dyn Session>,
@@ -50,7 +53,7 @@ pub(super) struct Jobs {
     /// Jobs that may have to remove something at their end.
     working: JoinSet<()>,
     /// What is to be diagnosed next: the newest request wins.
-    wanted: watch::Sender<Option<(Arc<Snapshot>, Evidence)>>,
+    wanted: watch::Sender<Option<Wanted>>,
     cancel: CancellationToken,
     places: Arc<Semaphore>,
     /// The matrix: there is one at a time.
@@ -110,8 +113,12 @@ impl Jobs {
 
     pub(super) fn start(&mut self, effect: Effect) {
         match effect {
-            Effect::Diagnose { snapshot, evidence } => {
-                self.wanted.send_replace(Some((snapshot, evidence)));
+            Effect::Diagnose {
+                snapshot,
+                evidence,
+                now,
+            } => {
+                self.wanted.send_replace(Some((snapshot, evidence, now)));
             }
             Effect::Forget(replaced) => drop(tokio::task::spawn_blocking(move || drop(replaced))),
             Effect::Prepare(job) => {
@@ -158,6 +165,9 @@ impl Jobs {
                 let found = world.configuration(&gateways).await;
                 Event::Configuration(gateways, found)
             }),
+            Effect::ReadMoment(index) => {
+                self.spawn(async move |session| Event::Moment(index, session.moment(index).await))
+            }
             Effect::GoToStage(index) => {
                 self.spawn(
                     async move |session| match session.go_to_stage(index).await {
@@ -256,15 +266,15 @@ async fn take_logs(session: Arc<dyn Session>, sender: mpsc::Sender<Event>) {
 
 /// Diagnoses whatever was asked for last, one at a time, where it holds nobody up.
 async fn diagnose_the_newest(
-    mut requests: watch::Receiver<Option<(Arc<Snapshot>, Evidence)>>,
+    mut requests: watch::Receiver<Option<Wanted>>,
     sender: mpsc::Sender<Event>,
 ) {
     while requests.changed().await.is_ok() {
-        let Some((snapshot, evidence)) = requests.borrow_and_update().clone() else {
+        let Some((snapshot, evidence, now)) = requests.borrow_and_update().clone() else {
             continue;
         };
         let job = tokio::task::spawn_blocking(move || {
-            let diagnosis = Diagnosis::of(&snapshot, &evidence, Timestamp::now());
+            let diagnosis = Diagnosis::of(&snapshot, &evidence, now);
             Diagnosed {
                 snapshot,
                 diagnosis,

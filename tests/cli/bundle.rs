@@ -1,13 +1,22 @@
 //! A bundle holds what `check` needs, and nothing that a stranger must not see.
 
-use std::{fs, path::Path, process::Output};
+use std::{
+    fs,
+    io::Read as _,
+    path::Path,
+    process::{Output, Stdio},
+    time::{Duration, Instant},
+};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::Value;
 
 use crate::{
     sandbox_support::{Demo, run_with},
-    support::{has_peer, ngf_tui, pty::Pty},
+    support::{
+        has_peer, ngf_tui,
+        pty::{Pty, signal_to},
+    },
 };
 
 const ENVIRONMENT: &str = "value-of-the-environment-4711";
@@ -114,6 +123,8 @@ fn a_bundle_tells_what_the_cluster_tells_and_holds_no_secret() {
         "{chain}{error}"
     );
 
+    let recording = record(&demo, folder);
+
     // What must not leave, in every form that it may have.
     let mut forbidden = vec![
         ENVIRONMENT.to_owned(),
@@ -152,19 +163,22 @@ fn a_bundle_tells_what_the_cluster_tells_and_holds_no_secret() {
         .filter(|text| text.len() >= 12 && !text.contains("----"))
     {
         assert!(!bundle.contains(text.as_str()), "the bundle holds {text:?}");
+        let holds = recording.contains(text.as_str());
+        assert!(!holds, "the recording holds {text:?}");
     }
-    assert!(!bundle.contains("PRIVATE KEY"));
-    assert!(bundle.contains("secretive.example.com"), "names stay");
+    for file in [&bundle, &recording] {
+        assert!(!file.contains("PRIVATE KEY"));
+        assert!(file.contains("secretive.example.com"), "names stay");
+    }
 
     // It is its owner's, and never written over a file.
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;
-        let mode = fs::metadata(folder.join("case.json"))
-            .expect("it")
-            .permissions()
-            .mode();
-        assert_eq!(mode & 0o777, 0o600);
+        for name in ["case.json", "case.jsonl"] {
+            let file = fs::metadata(folder.join(name)).expect("it");
+            assert_eq!(file.permissions().mode() & 0o777, 0o600, "{name}");
+        }
     }
     let again = on(&demo, folder, &["bundle", "case.json"]);
     let error = String::from_utf8_lossy(&again.stderr);
@@ -183,8 +197,94 @@ fn a_bundle_tells_what_the_cluster_tells_and_holds_no_secret() {
     command.current_dir(folder).args(["--from", "case.json"]);
     let mut pty = Pty::run(&command, 120, 40);
     pty.wait_for("NGF-T1");
+    pty.wait_for("seen 2");
     pty.press("q");
     assert!(pty.end().success());
+    replay(folder, &recording);
+}
+
+/// The lines that are written so far.
+fn lines(path: &Path) -> usize {
+    let text = fs::read_to_string(path).unwrap_or_default();
+    text.matches('\n').count()
+}
+
+/// Waits until something is so.
+fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+    let began = Instant::now();
+    while !is_so() {
+        assert!(began.elapsed() < Duration::from_secs(120), "{what}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+/// Records while a route is changed; what the file holds.
+fn record(demo: &Demo, folder: &Path) -> String {
+    let path = folder.join("case.jsonl");
+    let mut recording = demo
+        .ngf_tui("")
+        .current_dir(folder)
+        .args(["record", "case.jsonl", "--timeout", "60s"])
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("ngf-tui runs");
+    until("the paths are tested", || {
+        let text = fs::read_to_string(&path).unwrap_or_default();
+        text.contains("\"probes/") && text.contains("\"logs/")
+    });
+    let before = lines(&path);
+    let patch = r#"{"spec": {"hostnames": ["later.example.com"]}}"#;
+    let mut patched = demo.kubectl("patch httproute secretive --type merge -p");
+    let patched = patched.arg(patch).output().expect("kubectl runs");
+    assert!(patched.status.success(), "{patched:?}");
+    until("the change is recorded", || {
+        let text = fs::read_to_string(&path).unwrap_or_default();
+        text.contains("later.example.com")
+    });
+    assert!(lines(&path) > before);
+    signal_to(recording.id(), "INT");
+    let status = recording.wait().expect("it ends");
+    let mut error = String::new();
+    let mut pipe = recording.stderr.take().expect("a pipe");
+    pipe.read_to_string(&mut error).expect("UTF-8");
+    assert!(status.success(), "{error}");
+    assert!(
+        error.contains("Recording context")
+            && error.contains("To play it: ngf-tui replay case.jsonl"),
+        "{error}"
+    );
+    let again = on(demo, folder, &["record", "case.jsonl"]);
+    let error = String::from_utf8_lossy(&again.stderr);
+    assert_eq!(again.status.code(), Some(2), "{error}");
+    assert!(
+        error.contains("case.jsonl exists and is not overwritten"),
+        "{error}"
+    );
+    fs::read_to_string(path).expect("a recording")
+}
+
+/// The recording is played, stepped through, and opened by `check` at its end.
+fn replay(folder: &Path, recording: &str) {
+    let moments = recording.lines().count();
+    let mut command = ngf_tui();
+    command.current_dir(folder).args(["replay", "case.jsonl"]);
+    let mut pty = Pty::run(&command, 120, 40);
+    pty.wait_for("A recording of");
+    pty.press(" ");
+    for moment in 1..moments {
+        pty.press("}");
+        pty.wait_for(&format!("{} of {moments}", moment + 1));
+    }
+    pty.wait_for("NGF-T1");
+    pty.press(":routes\r");
+    pty.wait_for("later.example.com");
+    pty.press("r");
+    pty.wait_for("nothing is asked of the cluster");
+    pty.press("q");
+    assert!(pty.end().success());
+    let (status, opened, error) = from(folder, &["check", "--from", "case.jsonl", "-o", "json"]);
+    assert_eq!(status, Some(1), "{error}");
+    assert!(opened.contains("NGF-T1"), "{opened}");
 }
 
 #[test]
@@ -217,6 +317,24 @@ fn what_is_no_bundle_is_refused_in_one_sentence() {
             );
             assert_eq!(error.lines().count(), 1, "{error}");
         }
+    }
+    fs::write(
+        folder.join("case.json"),
+        "{\"schema\": \"ngf-tui/recording/v1\"}",
+    )
+    .expect("a file");
+    for (file, says) in [
+        (
+            "case.json",
+            "case.json: it is no recording of ngf-tui: line 1: it has no field at",
+        ),
+        ("missing.json", "missing.json: cannot be read"),
+        ("-", "replay needs a file"),
+    ] {
+        let (status, out, error) = from(folder, &["replay", file]);
+        assert_eq!((status, out.as_str()), (Some(2), ""), "{error}");
+        assert!(error.contains(says), "{says}: {error}");
+        assert_eq!(error.lines().count(), 1, "{error}");
     }
     let (status, _, error) = from(folder, &["check", "--from", "missing.json"]);
     assert_eq!(status, Some(2), "{error}");

@@ -167,6 +167,26 @@ fn every_json_keeps_to_its_schema() {
     let found = faults("bundle", &serde_json::from_str(&document).expect("JSON"));
     assert!(found.is_empty(), "bundle: {found:#?}");
     left.remove("bundle");
+    let recording = manifests.with_file_name("case.jsonl");
+    let output = ngf_tui()
+        .arg("record")
+        .arg(&recording)
+        .args(["--for", "3s", "--timeout", "60s"])
+        .args(["--kubeconfig", served.kubeconfig()])
+        .output()
+        .expect("ngf-tui runs");
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    let document = fs::read_to_string(&recording).expect("a recording");
+    assert!(document.lines().count() > 0);
+    for line in document.lines() {
+        let found = faults("recording", &serde_json::from_str(line).expect("JSON"));
+        assert!(found.is_empty(), "recording: {found:#?}");
+    }
+    left.remove("recording");
     // A schema that anything meets would show nothing.
     let mut broken = json!({"schema": "ngf-tui/check/v1"});
     assert!(!faults("check", &broken).is_empty());

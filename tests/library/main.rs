@@ -47,6 +47,7 @@ mod screens_mouse;
 mod screens_places;
 mod screens_problems;
 mod screens_question;
+mod screens_recorded;
 mod screens_ways;
 mod timeline;
 mod topology;

@@ -4,6 +4,7 @@
 //!
 //! A bundle that is opened comes from a stranger: it is bounded, cleaned, and decoded as a cluster's answers are.
 
+pub mod recording;
 mod redact;
 
 use std::{
@@ -19,6 +20,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use self::recording::{Player, Recording};
 use crate::{
     diagnosis::{
         Evidence,
@@ -32,6 +34,7 @@ use crate::{
         kinds::{KeyState, PemFacts},
         object::ObjectRef,
         snapshot::{KindState, Lookup, Scope, Snapshot, Source},
+        versions::Versions,
     },
     nginx_config::InPod,
 };
@@ -75,6 +78,18 @@ pub enum BundleError {
         /// Its `schema`.
         found: String,
     },
+    /// It is no recording.
+    #[error("it is no recording of ngf-tui: {0}")]
+    Recording(String),
+    /// Another version wrote it, or it is something else.
+    #[error(
+        "it is {found:?}, and a recording is {:?}: --from opens a bundle",
+        recording::SCHEMA
+    )]
+    OtherRecording {
+        /// Its `schema`.
+        found: String,
+    },
     /// JSON cannot be written.
     #[error("it cannot be written as JSON: {0}")]
     Write(#[from] serde_json::Error),
@@ -107,6 +122,16 @@ pub struct Document {
     untested: Vec<Untested>,
     logs: Vec<PodLog>,
     nginx: Vec<InPod>,
+    /// Objects that changed after nginx's configuration was read.
+    #[serde(default)]
+    behind: Vec<Behind>,
+}
+
+/// Objects that changed after the configuration of this pod's nginx was read.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+struct Behind {
+    pod: ObjectRef,
+    objects: Vec<ObjectRef>,
 }
 
 /// What is known of a kind.
@@ -210,13 +235,21 @@ pub fn write(
     at: Timestamp,
     tool: &str,
 ) -> Result<String, BundleError> {
+    let document = document(snapshot, evidence, at, tool);
+    let mut value = serde_json::to_value(&document)?;
+    redact::texts(&mut value);
+    Ok(serde_json::to_string_pretty(&value)? + "\n")
+}
+
+/// What a bundle has, but for the last gate: [`redact::texts`].
+fn document(snapshot: &Snapshot, evidence: &Evidence, at: Timestamp, tool: &str) -> Document {
     let (context, kubernetes) = match &snapshot.source {
         Source::Cluster {
             context, version, ..
         } => (context.clone(), version.clone()),
         Source::Files { .. } => ("files".to_owned(), None),
     };
-    let document = Document {
+    Document {
         schema: SCHEMA.to_owned(),
         tool: tool.to_owned(),
         at,
@@ -249,10 +282,21 @@ pub fn write(
             .collect(),
         logs: evidence.logs().map(redact::log).collect(),
         nginx: evidence.rendered().cloned().collect(),
-    };
-    let mut value = serde_json::to_value(&document)?;
-    redact::texts(&mut value);
-    Ok(serde_json::to_string_pretty(&value)? + "\n")
+        behind: behind(snapshot, evidence),
+    }
+}
+
+fn behind(snapshot: &Snapshot, evidence: &Evidence) -> Vec<Behind> {
+    let mut read = evidence.rendered().peekable();
+    if read.peek().is_none() {
+        return Vec::new();
+    }
+    let now = Versions::of(snapshot);
+    let all = read.map(|in_pod| Behind {
+        pod: in_pod.pod.clone(),
+        objects: in_pod.versions.changed(&now),
+    });
+    all.filter(|behind| !behind.objects.is_empty()).collect()
 }
 
 fn state(known: &KindState) -> State {
@@ -455,6 +499,20 @@ fn probe(pod: Option<&str>, probed: &Probed) -> Probe {
     }
 }
 
+impl Untested {
+    fn key(&self) -> PlanKey {
+        PlanKey {
+            gateway: self.gateway.clone(),
+            route: self.route.clone(),
+            rule: self.rule,
+            service: self.service.clone(),
+            port: self.port,
+            address: self.address.clone(),
+            endpoint_port: self.endpoint_port,
+        }
+    }
+}
+
 fn untested(key: &PlanKey, why: &str) -> Untested {
     Untested {
         gateway: key.gateway.clone(),
@@ -468,11 +526,16 @@ fn untested(key: &PlanKey, why: &str) -> Untested {
     }
 }
 
-/// Opens a bundle.
+/// Opens a bundle; of a recording, what was seen last.
 ///
 /// # Errors
 /// [`BundleError`], where it is none, or of another version.
 pub fn open(text: &str) -> Result<Opened, BundleError> {
+    if recording::is_one(text) {
+        let recording = Arc::new(Recording::open(text.to_owned())?);
+        let last = recording.moments().len().saturating_sub(1);
+        return Player::new(recording).go_to(last);
+    }
     let not_one =
         |error: serde_json::Error| BundleError::NotOne(sanitize::line(&error.to_string(), 200));
     // Not deeper than an object may be.
@@ -489,6 +552,14 @@ pub fn open(text: &str) -> Result<Opened, BundleError> {
     }
     let document: Document = serde_json::from_value(value).map_err(not_one)?;
     Ok(opened(document))
+}
+
+/// Whether a text begins as what [`write()`] writes.
+fn is_bundle(text: &str) -> bool {
+    let begin: String = text.chars().take(100).collect();
+    begin
+        .trim_start_matches(['{', '\n', ' '])
+        .starts_with(&format!("\"schema\": \"{SCHEMA}\""))
 }
 
 /// Every text bounded, and without control characters but line feeds.
@@ -543,14 +614,19 @@ fn opened(document: Document) -> Opened {
     for held in &document.held {
         take_held(&mut snapshot, held);
     }
+    let mut nginx = document.nginx;
+    if !nginx.is_empty() {
+        let now = Versions::of(&snapshot);
+        for in_pod in &mut nginx {
+            let behind = document.behind.iter();
+            let behind = behind.filter(|behind| behind.pod == in_pod.pod);
+            let objects = behind.flat_map(|behind| behind.objects.iter().cloned());
+            in_pod.versions = now.with_older(objects);
+        }
+    }
     Opened {
         snapshot,
-        evidence: evidence(
-            document.probes,
-            document.untested,
-            document.logs,
-            document.nginx,
-        ),
+        evidence: evidence(document.probes, document.untested, document.logs, nginx),
         at: document.at,
     }
 }
@@ -626,16 +702,7 @@ fn evidence(
     let mut evidence = Evidence::none();
     for untested in untested {
         let Untested { why, .. } = &untested;
-        let key = PlanKey {
-            gateway: untested.gateway.clone(),
-            route: untested.route.clone(),
-            rule: untested.rule,
-            service: untested.service.clone(),
-            port: untested.port,
-            address: untested.address.clone(),
-            endpoint_port: untested.endpoint_port,
-        };
-        evidence.record_untested(key, why.clone());
+        evidence.record_untested(untested.key(), why.clone());
     }
     for probe in probes {
         let result = match (probe.transcript, probe.failed) {

@@ -11,7 +11,11 @@ use ngf_tls::transcript::Transcript;
 use super::plan::{PlanKey, ProbePlan};
 use crate::{
     logs::PodLog,
-    model::{kind::Kind, object::ObjectRef},
+    model::{
+        kind::Kind,
+        object::ObjectRef,
+        snapshot::{KindState, Snapshot},
+    },
     nginx_config::InPod,
     overlay::Said,
 };
@@ -148,6 +152,29 @@ impl Evidence {
     pub fn forget_probes_of_others(&mut self, pods: &BTreeSet<&str>) {
         self.probes
             .retain(|(_, pod), _| pod.is_empty() || pods.contains(pod.as_str()));
+    }
+
+    /// Forgets what was seen of pods that are gone.
+    pub fn forget_gone(&mut self, snapshot: &Snapshot) {
+        if matches!(snapshot.kinds.get(&Kind::Pod), Some(KindState::Loading)) {
+            return;
+        }
+        self.forget_logs_of_others(|pod| snapshot.pods.contains_key(pod));
+        let names = snapshot.pods.keys().map(|pod| pod.name.as_str()).collect();
+        self.forget_probes_of_others(&names);
+    }
+
+    /// Adds what was measured later.
+    pub fn add(&mut self, later: Self) {
+        for (key, why) in later.untested {
+            self.untested.insert(key, why);
+        }
+        for ((_, pod), probed) in later.probes {
+            self.record_from(Some(pod.as_str()).filter(|pod| !pod.is_empty()), probed);
+        }
+        self.logs.extend(later.logs);
+        self.rendered.extend(later.rendered);
+        self.said.extend(later.said);
     }
 
     /// Keeps what a container's log says, instead of what was known of it.

@@ -43,7 +43,7 @@ impl Versions {
         Self(Arc::new(all))
     }
 
-    /// The same, but with other versions of these objects: what a test says of the past.
+    /// The same, but with other versions of these objects: what a test or a bundle says of the past.
     #[must_use]
     pub fn with_older(&self, objects: impl IntoIterator<Item = ObjectRef>) -> Self {
         let mut all = (*self.0).clone();
@@ -53,6 +53,19 @@ impl Versions {
                 .map(|name| (name, "an older one".to_owned())),
         );
         Self(Arc::new(all))
+    }
+
+    /// The objects that `now` has in another version, or has and these do not. None where no versions are known.
+    pub fn changed(&self, now: &Self) -> Vec<ObjectRef> {
+        if self.0.is_empty() {
+            return Vec::new();
+        }
+        let differs = |(name, current): &(&ObjectRef, &String)| self.0.get(*name) != Some(*current);
+        now.0
+            .iter()
+            .filter(differs)
+            .map(|(name, _)| name.clone())
+            .collect()
     }
 
     /// The first of these objects that `now` has in another version, or has and these do not. None where no

@@ -118,6 +118,17 @@ pub const EXAMPLES: &[(&str, &[(&str, &str)])] = &[
         ],
     ),
     (
+        "record",
+        &[
+            ("until ctrl-c", "ngf-tui record incident.jsonl"),
+            ("for ten minutes", "ngf-tui record incident.jsonl --for 10m"),
+        ],
+    ),
+    (
+        "replay",
+        &[("in the terminal interface", "ngf-tui replay incident.jsonl")],
+    ),
+    (
         "fix",
         &[
             ("what can be fixed", "ngf-tui fix"),

@@ -20,12 +20,14 @@ use values::{
 
 pub use connection::ConnectionArgs;
 pub use deploy::{Shard, Store};
+pub use recording::{RecordArgs, ReplayArgs};
 pub use values::{Codes, Within};
 
 mod connection;
 mod deploy;
 pub mod examples;
 mod format;
+mod recording;
 mod values;
 mod via;
 
@@ -234,6 +236,11 @@ pub enum Command {
     /// Write what is seen of a cluster to one redacted file, for a support case; check, chain and the terminal interface
     /// open it with --from. Exit 0, or 2 (could not read)
     Bundle(BundleArgs),
+    /// Record what is seen of a cluster over time in one redacted file: objects, probes, logs. Exit 0 (also after
+    /// ctrl-c), or 2 (could not read or write)
+    Record(RecordArgs),
+    /// Play what `record` wrote in the terminal interface: pause, step, change the speed; the clock is the recording's
+    Replay(ReplayArgs),
     /// Show what repairs a finding, try it on the API server, and apply it after a confirmation;
     /// exit 0 (done, and the finding is gone), 1 (not applied, or still there) or 2 (could not)
     Fix(FixArgs),

@@ -4,8 +4,10 @@
 mod demo;
 mod live;
 mod places;
+mod recorded;
 
 #[cfg(feature = "demo")]
 pub use demo::{Walk, stage_event};
 pub use live::{Files, Live, LiveOptions, Stages};
 pub use places::Places;
+pub use recorded::Recorded;

@@ -47,6 +47,11 @@ pub enum Action {
     ToScale,
     Compare,
     GoTo(Destination),
+    Pause,
+    NextMoment,
+    PreviousMoment,
+    Faster,
+    Slower,
     NextStage,
     PreviousStage,
     Sort,
@@ -104,6 +109,8 @@ pub enum Context {
     Matrix,
     /// The embedded cluster walks the guide.
     Demo,
+    /// A recording is played.
+    Replay,
 }
 
 /// What is known of an action.
@@ -188,7 +195,7 @@ pub static ACTIONS: &[ActionInfo] = &[
     action!(Action::LastPlace, "last-place", ["-"], [], "last place", "to the last place, and back again", Move, 0),
     action!(Action::NextProblem, "next-problem", ["n"], [], "next", "to the next problem", Move, 3),
     action!(Action::PreviousProblem, "previous-problem", ["N"], [], "previous", "to the previous problem", Move, 0),
-    action!(Action::Toggle, "toggle", ["space"], [Context::Problems, Context::Tree, Context::Chain, Context::Yaml], "unfold", "unfold or fold: problems of one kind, a branch, the whole chain, a block of YAML", Move, 0),
+    action!(Action::Toggle, "toggle", ["space", "o"], [Context::Problems, Context::Tree, Context::Chain, Context::Yaml], "unfold", "unfold or fold: problems of one kind, a branch, the whole chain, a block of YAML", Move, 0),
     action!(Action::NextMatch, "next-match", ["n"], [Context::Search], "next", "YAML: to the next line that has the text", Move, 3),
     action!(Action::PreviousMatch, "previous-match", ["N"], [Context::Search], "previous", "YAML: to the line before that has the text", Move, 0),
     action!(Action::Collapse, "collapse", ["left"], [Context::Tree], "fold", "fold the branch, or go to the parent", Move, 0),
@@ -209,7 +216,7 @@ pub static ACTIONS: &[ActionInfo] = &[
     action!(Action::Replay, "replay", ["."], [Context::Handshake], "replay", "handshake: replay it, one step with each press", Look, 10),
     action!(Action::ToScale, "to-scale", ["t"], [Context::Handshake], "time", "handshake: show times to scale", Look, 11),
     action!(Action::Compare, "compare", ["="], [Context::Handshake, Context::Probes], "compare", "handshake: compare it with the last good probe of the endpoint; probes: two side by side", Look, 12),
-    action!(Action::MarkProbe, "mark-probe", ["space"], [Context::Probes], "mark", "probes: mark one, to compare another one with it", Look, 10),
+    action!(Action::MarkProbe, "mark-probe", ["space", "m"], [Context::Probes], "mark", "probes: mark one, to compare another one with it", Look, 10),
     action!(Action::NextEndpoint, "next-endpoint", [">"], [Context::Page], "endpoint", "handshake of the next endpoint", Look, 0),
     action!(Action::PreviousEndpoint, "previous-endpoint", ["<"], [Context::Page], "endpoint", "handshake of the previous endpoint", Look, 0),
     action!(Action::Explain, "explain", ["x"], [], "explain", "explain the rule of the finding: its background, and how to fix it", Look, 13),
@@ -231,6 +238,11 @@ pub static ACTIONS: &[ActionInfo] = &[
     action!(Action::Export, "export", ["e"], [], "export", "export what this view shows to a file: text, Mermaid, SVG", Do, 0),
     action!(Action::NextStage, "next-stage", ["}"], [Context::Demo], "next stage", "demo: the guide's next stage", Do, 7),
     action!(Action::PreviousStage, "previous-stage", ["{"], [Context::Demo], "previous stage", "demo: the guide's previous stage", Do, 0),
+    action!(Action::Pause, "pause", ["space"], [Context::Replay], "pause", "recording: pause, or play on; at its end play it again (o unfolds)", Do, 4),
+    action!(Action::NextMoment, "next-moment", ["}"], [Context::Replay], "next", "recording: one moment forward, and pause", Do, 4),
+    action!(Action::PreviousMoment, "previous-moment", ["{"], [Context::Replay], "previous", "recording: one moment back, and pause", Do, 0),
+    action!(Action::Faster, "faster", ["+"], [Context::Replay], "faster", "recording: play it faster", Do, 5),
+    action!(Action::Slower, "slower", ["-"], [Context::Replay], "slower", "recording: play it slower", Do, 0),
     action!(Action::Command, "command", [":"], [], "go to", "go to a list or a tab, or run a command, by name", Program, 6),
     action!(Action::Help, "help", ["?", "f1"], [], "help", "this screen", Program, 15),
     action!(Action::Suspend, "suspend", ["ctrl-z"], [], "suspend", "suspend: back to the shell, whose fg continues the program", Program, 0),

@@ -18,6 +18,7 @@ use crate::tui::state::ids::{ListId, ViewId};
 use crate::tui::state::{
     action::{Action, Context, keymap, keymap_with},
     changes::Changes,
+    clock::Clock,
     endpoint_matrix::Matrix,
     event::Stage,
     fix::FixDialog,
@@ -61,8 +62,12 @@ pub struct App {
     pub diagnosis: Diagnosis,
     /// What was measured.
     pub evidence: Evidence,
-    /// When the last event happened.
+    /// When the last event happened, by the clock of what is shown.
     pub now: Timestamp,
+    /// When the last event happened, by the clock on the wall: a message goes by it.
+    pub real: Timestamp,
+    /// Which clock what is shown has.
+    pub clock: Clock,
     /// Where the person is, and how they came there.
     pub places: Stack,
     /// The home screen.
@@ -403,6 +408,8 @@ impl App {
             diagnosis: Diagnosis::default(),
             evidence: Evidence::none(),
             now,
+            real: now,
+            clock: Clock::Live,
             places: Stack::default(),
             home: Home::default(),
             tree: TreePane::default(),
@@ -445,7 +452,7 @@ impl App {
             Tests::Off => Tests::Off,
             _ => Tests::Wanted,
         };
-        let blank = Self::blank(self.theme.clone(), self.keymap.clone(), snapshot, self.now);
+        let blank = Self::blank(self.theme.clone(), self.keymap.clone(), snapshot, self.real);
         *self = Self {
             via: self.via,
             tests,
@@ -472,9 +479,9 @@ impl App {
     /// Shows a message for so many seconds.
     pub fn say_for(&mut self, seconds: i64, mark: Mark, text: String) {
         let until = self
-            .now
+            .real
             .saturating_add(SignedDuration::from_secs(seconds))
-            .unwrap_or(self.now);
+            .unwrap_or(self.real);
         self.toast = Some(Toast { mark, text, until });
     }
 }

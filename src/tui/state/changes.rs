@@ -78,6 +78,19 @@ impl Changes {
         }
     }
 
+    /// Forgets what was seen later than this: a recording was turned back.
+    pub fn forget_after(&mut self, at: Timestamp) {
+        self.log.retain(|change| change.at <= at);
+        let log = &self.log;
+        self.last.retain(|object, seen| {
+            if *seen > at {
+                let before = log.iter().rev().find(|change| change.object == *object);
+                *seen = before.map_or(*seen, |change| change.at);
+            }
+            *seen <= at
+        });
+    }
+
     /// When this object was last seen to change.
     pub fn of(&self, object: &ObjectRef) -> Option<Timestamp> {
         self.last.get(object).copied()

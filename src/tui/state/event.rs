@@ -16,6 +16,7 @@ use ngf_cluster::{
     transport::Confirmation,
 };
 use ngf_core::{
+    bundle::Opened,
     diagnosis::{Diagnosis, Evidence, plan::PlanKey},
     fix::FixPlan,
     logs::PodLog,
@@ -71,6 +72,8 @@ pub enum Event {
         Vec<ObjectRef>,
         Result<crate::tui::state::job::InUse, String>,
     ),
+    /// What was seen at this moment of the recording that is played, or why it cannot be read.
+    Moment(usize, Result<Box<Opened>, String>),
     /// The embedded cluster reached a stage of the guide.
     Stage(Stage),
     /// Something that was asked for failed: a sentence.
@@ -97,6 +100,8 @@ pub enum Effect {
         snapshot: Arc<Snapshot>,
         /// What was measured.
         evidence: Evidence,
+        /// The moment at which it is judged.
+        now: Timestamp,
     },
     /// Let go of these, which were replaced: with ten thousand routes that takes longer than a key may.
     Forget(Box<Diagnosed>),
@@ -119,6 +124,8 @@ pub enum Effect {
     Switch(SwitchTo),
     /// Read what nginx is using in the data planes of these Gateways, and send [`Event::Configuration`].
     ReadConfiguration(Vec<ObjectRef>),
+    /// Read this moment of the recording that is played, and send [`Event::Moment`].
+    ReadMoment(usize),
     /// Bring the embedded cluster to the stage with this number.
     GoToStage(usize),
     /// Copy this to the clipboard of the terminal.

@@ -22,6 +22,7 @@ use ngf_cluster::{
     transport::{Confirmation, Leftovers, Via, WayTaken},
 };
 use ngf_core::{
+    bundle::Opened,
     diagnosis::{
         evidence::Probed,
         plan::{PlanKey, ProbePlan},
@@ -33,7 +34,7 @@ use ngf_core::{
 };
 
 /// Why there is nothing to act on.
-const NO_CLUSTER: &str = "this needs a cluster, and these objects come from files";
+const NO_CLUSTER: &str = "this needs a cluster, and these objects come from a file";
 
 /// Something to probe, by a way.
 #[derive(Debug, Clone)]
@@ -306,6 +307,11 @@ pub trait Session: Send + Sync + 'static {
         no_cluster()
     }
 
+    /// Reads a moment of the recording that is played.
+    fn moment(&self, _: usize) -> BoxFuture<'_, Result<Box<Opened>, String>> {
+        ready(Err("no recording is played".to_owned())).boxed()
+    }
+
     /// Brings the embedded cluster to a stage of the guide.
     fn go_to_stage(&self, _: usize) -> BoxFuture<'_, Result<Stage, String>> {
         ready(Err("only the demo has stages".to_owned())).boxed()
@@ -318,7 +324,7 @@ fn no_cluster<'a, T: Send + 'a>() -> BoxFuture<'a, Result<T, String>> {
 
 fn no_contexts<'a, T: Send + 'a>() -> BoxFuture<'a, Result<T, String>> {
     ready(Err(
-        "these objects come from files: there is no other context or namespace".to_owned(),
+        "these objects come from a file: there is no other context or namespace".to_owned(),
     ))
     .boxed()
 }

@@ -3,6 +3,7 @@
 pub mod action;
 mod app;
 pub mod changes;
+pub mod clock;
 pub mod edit;
 pub mod endpoint_matrix;
 pub mod event;

@@ -221,6 +221,10 @@ pub(crate) fn contexts(app: &App) -> Vec<Context> {
     if app.stage.is_some() {
         contexts.push(Context::Demo);
     }
+    if app.clock.replay().is_some() {
+        // Its keys come before those of what is on the screen.
+        contexts.insert(0, Context::Replay);
+    }
     contexts
 }
 

@@ -6,8 +6,10 @@ use crate::tui::state::{
     place::Place,
 };
 use ngf_cluster::transport::WayTaken;
+use ngf_tls::transcript::Outcome;
+
 use ngf_core::{
-    diagnosis::{evidence::Probed, plan::ProbePlan, problems::Problem},
+    diagnosis::{Evidence, evidence::Probed, plan::ProbePlan, problems::Problem},
     model::{
         object::ObjectRef,
         topology::{Node, NodeId, NodeIx},
@@ -84,6 +86,31 @@ impl App {
         }
     }
 
+    /// Keeps a probe that went well, to compare later ones with.
+    pub fn remember_good(&mut self, probed: &Probed) {
+        let is_good = matches!(&probed.result, Ok(seen) if seen.nginx.outcome == Outcome::Ok);
+        if is_good {
+            self.good.insert(probed.plan.key(), probed.clone());
+        }
+    }
+
+    /// Takes what was measured by another run: that of a bundle, or of a recording.
+    pub fn take_evidence(&mut self, evidence: Evidence) {
+        let mut new: Vec<(Option<&str>, &Probed)> = evidence
+            .probes_from()
+            .filter(|(_, probed)| {
+                let mut known = self.probed.iter().map(|seen| &seen.probed);
+                !known.any(|one| one.at == probed.at && one.plan.key() == probed.plan.key())
+            })
+            .collect();
+        new.sort_by_key(|(_, probed)| probed.at);
+        for (pod, probed) in new {
+            self.remember_good(probed);
+            self.remember_probe(probed, None, pod.map(str::to_owned));
+        }
+        self.evidence = evidence;
+    }
+
     /// The selected problem of the home screen.
     pub fn selected_problem(&self) -> Option<&Problem> {
         self.home.problems.get(self.home.list.selected)
@@ -139,7 +166,7 @@ impl App {
             .collect();
         probes.sort_by_key(|probed| match &probed.result {
             Err(_) => 0,
-            Ok(transcript) if transcript.nginx.outcome != ngf_tls::transcript::Outcome::Ok => 1,
+            Ok(transcript) if transcript.nginx.outcome != Outcome::Ok => 1,
             Ok(_) => 2,
         });
         probes

@@ -8,7 +8,9 @@ use ngf_ui::{
     widgets::{palette::PaletteState, prompt::PromptState},
 };
 
-use super::{comparing, export, findings, go_to_stage, moving, opening, places, probing};
+use super::{
+    comparing, export, findings, go_to_stage, moving, opening, places, probing, replaying,
+};
 use crate::tui::{
     state::{
         App, Overlay,
@@ -265,6 +267,19 @@ fn travel(app: &mut App, back: Option<bool>) {
 
 /// Carries an action out.
 pub fn perform(app: &mut App, action: Action) -> Vec<Effect> {
+    let asks = [
+        Action::Probe,
+        Action::ProbeAll,
+        Action::Watch,
+        Action::Configuration,
+    ];
+    if asks.contains(&action) && !app.clock.is_live() {
+        app.say(
+            Mark::Info,
+            "What is shown was seen earlier: nothing is asked of the cluster",
+        );
+        return Vec::new();
+    }
     match action {
         Action::Up => moving::move_by(app, -1),
         Action::Down => moving::move_by(app, 1),
@@ -315,6 +330,11 @@ pub fn perform(app: &mut App, action: Action) -> Vec<Effect> {
         }
         Action::Explain => findings::explain(app),
         Action::Fix => return findings::show_fix(app),
+        Action::Pause
+        | Action::NextMoment
+        | Action::PreviousMoment
+        | Action::Faster
+        | Action::Slower => return replaying::perform(app, action),
         Action::NextStage => return go_to_stage(app, 1),
         Action::PreviousStage => return go_to_stage(app, -1),
         Action::HistoryBack => travel(app, Some(true)),

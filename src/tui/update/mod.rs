@@ -9,6 +9,7 @@ mod moving;
 mod opening;
 mod places;
 mod probing;
+mod replaying;
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -28,30 +29,27 @@ use ngf_core::{
         Evidence, Finding, Severity, Verdict,
         problems::{Clues, ProblemKey, problems},
     },
-    model::{kind::Kind, object::ObjectRef, snapshot::KindState, topology::What},
+    model::{object::ObjectRef, topology::What},
 };
 
 /// Takes an event in; what is to be done comes out.
 pub fn update(app: &mut App, event: Event, now: Timestamp) -> Vec<Effect> {
-    app.now = now;
+    app.real = now;
+    let reached = replaying::advance(app);
+    app.now = app.clock.now(now);
     let is_person = matches!(event, Event::Key(_) | Event::Mouse(_));
     let before = is_person.then(|| Visit::of(app));
     app.traveled = false;
-    let effects = match event {
+    let mut effects = match event {
         Event::Key(key) => keys::pressed(app, key),
         Event::Mouse(mouse) => mouse::pointed(app, mouse),
         Event::Paste(text) => keys::pasted(app, &text),
         Event::Resized => Vec::new(),
         Event::Tick => tick(app),
         Event::Snapshot(snapshot) => {
-            if !matches!(snapshot.kinds.get(&Kind::Pod), Some(KindState::Loading)) {
-                let is_there = |pod: &ObjectRef| snapshot.pods.contains_key(pod);
-                app.evidence.forget_logs_of_others(is_there);
-                let names = snapshot.pods.keys().map(|pod| pod.name.as_str()).collect();
-                app.evidence.forget_probes_of_others(&names);
-            }
+            app.evidence.forget_gone(&snapshot);
             if !app.reading {
-                app.changes.note(&app.latest, &snapshot, now);
+                app.changes.note(&app.latest, &snapshot, app.now);
             }
             app.latest = snapshot;
             app.reading = false;
@@ -94,6 +92,7 @@ pub fn update(app: &mut App, event: Event, now: Timestamp) -> Vec<Effect> {
         }
         Event::Switched(to, result) => places::switched(app, &to, result),
         Event::Configuration(gateways, found) => places::configuration(app, gateways, found),
+        Event::Moment(index, found) => replaying::moment(app, index, found),
         Event::Stage(stage) => {
             app.explain(&stage);
             app.stage = Some(stage);
@@ -114,6 +113,7 @@ pub fn update(app: &mut App, event: Event, now: Timestamp) -> Vec<Effect> {
         app.history.note(before, &here);
     }
     probing::ask_when_free(app);
+    effects.extend(reached);
     effects
 }
 
@@ -121,6 +121,7 @@ fn diagnose(app: &App) -> Effect {
     Effect::Diagnose {
         snapshot: Arc::clone(&app.latest),
         evidence: app.evidence.clone(),
+        now: app.now,
     }
 }
 
@@ -129,7 +130,7 @@ fn tick(app: &mut App) -> Vec<Effect> {
     if app
         .toast
         .as_ref()
-        .is_some_and(|toast| toast.until <= app.now)
+        .is_some_and(|toast| toast.until <= app.real)
     {
         app.toast = None;
     }

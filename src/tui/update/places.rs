@@ -129,7 +129,10 @@ pub(super) fn remember_namespaces(app: &mut App) {
 
 /// Reads what nginx is using, where that was not asked for yet.
 pub(super) fn configuration_once(app: &mut App) -> Vec<Effect> {
-    if app.read_only || !matches!(app.snapshot.source, Source::Cluster { .. }) {
+    if app.read_only
+        || !app.clock.is_live()
+        || !matches!(app.snapshot.source, Source::Cluster { .. })
+    {
         return Vec::new();
     }
     let read: Vec<ObjectRef> = app

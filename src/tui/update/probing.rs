@@ -4,7 +4,7 @@ use crossterm::event::{KeyCode, KeyEvent};
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
-use ngf_tls::transcript::{Outcome, Step, Transcript};
+use ngf_tls::transcript::{Step, Transcript};
 use ngf_ui::{
     Mark,
     scroll::{ListState, ScrollState},
@@ -307,7 +307,7 @@ pub(super) fn probed(app: &mut App, done: ProbeDone) -> Vec<Effect> {
         let at = probed.at;
         app.around.insert(key, Around { at, way, context });
     }
-    remember_good(app, &probed);
+    app.remember_good(&probed);
     let way = app
         .around
         .get(&probed.plan.key())
@@ -320,14 +320,6 @@ pub(super) fn probed(app: &mut App, done: ProbeDone) -> Vec<Effect> {
         app.detail.messages = ListState::at(step);
     }
     vec![diagnose(app)]
-}
-
-/// Keeps a probe that went well, to compare later ones with.
-fn remember_good(app: &mut App, probed: &Probed) {
-    let is_good = matches!(&probed.result, Ok(seen) if seen.nginx.outcome == Outcome::Ok);
-    if is_good {
-        app.good.insert(probed.plan.key(), probed.clone());
-    }
 }
 
 /// Whether a handshake is on the screen.
@@ -405,7 +397,7 @@ pub(super) fn survey_news(app: &mut App, news: SurveyNews) -> Vec<Effect> {
                 };
                 app.around.insert(key, around);
             }
-            remember_good(app, &tested.probed);
+            app.remember_good(&tested.probed);
             app.remember_probe(&tested.probed, tested.way.clone(), tested.place.clone());
             tested.record(&mut app.evidence);
             vec![diagnose(app)]

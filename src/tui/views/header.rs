@@ -4,7 +4,7 @@ use ngf_ui::{Label, Mark, Role, widgets::bars::Header};
 use ratatui::{buffer::Buffer, layout::Rect, widgets::Widget};
 
 use super::problems;
-use crate::tui::state::App;
+use crate::tui::state::{App, clock::Clock};
 use ngf_core::model::{
     kind::Kind,
     snapshot::{KindState, Loss, Lost, Scope, Source},
@@ -118,6 +118,14 @@ fn counts(app: &App) -> Label {
 
 /// `live`, `loading`, or how long ago the connection broke.
 fn freshness(app: &App) -> Label {
+    match &app.clock {
+        Clock::Live => {}
+        Clock::At(at) => {
+            let at = at.strftime("%Y-%m-%d %H:%M UTC");
+            return Label::of(Role::Accent, format!("seen {at}"));
+        }
+        Clock::Replay(replay) => return Label::of(Role::Accent, replay.words()),
+    }
     if matches!(app.snapshot.source, Source::Files { .. }) {
         return if app.reading {
             Label::of(Role::Warning, "loading")

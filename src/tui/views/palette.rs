@@ -18,7 +18,10 @@ pub fn commands(app: &App) -> Vec<Action> {
         .map(|list| Action::GoTo(Destination::List(list.id)));
     let mut commands: Vec<Action> = lists.collect();
     for info in ACTIONS {
-        let elsewhere = info.contexts.contains(&Context::Demo) && !here.contains(&Context::Demo);
+        let only_in = [Context::Demo, Context::Replay];
+        let elsewhere = only_in
+            .iter()
+            .any(|one| info.contexts.contains(one) && !here.contains(one));
         if !elsewhere && !commands.contains(&info.action) {
             commands.push(info.action);
         }

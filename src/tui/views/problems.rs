@@ -279,7 +279,7 @@ fn untested_entry(app: &App, width: usize) -> Entry {
         let words = format!("{}: {why}", list(routes, 3));
         lines.extend(hang(&indent, &Label::of(Role::Normal, words), width));
     }
-    let can_probe = matches!(app.snapshot.source, Source::Cluster { .. });
+    let can_probe = app.clock.is_live() && matches!(app.snapshot.source, Source::Cluster { .. });
     let is_running = matches!(app.tests, Tests::Running { .. } | Tests::Wanted);
     if can_probe && !is_running {
         let words = " runs a live handshake with the first of them";

@@ -365,6 +365,10 @@ fn footer(app: &App, area: Rect, buffer: &mut Buffer) -> Option<Position> {
         if is_home && info.action == Action::Back {
             return false;
         }
+        // What was seen earlier cannot be probed.
+        if info.action == Action::Via || info.action == Action::Probe {
+            return app.clock.is_live();
+        }
         !app.diagnosis.findings.is_empty() || !about_findings.contains(&info.action)
     };
     let mut shown: Vec<_> = ACTIONS

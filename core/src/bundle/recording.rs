@@ -1,0 +1,553 @@
+//! A recording: what was seen of a cluster over time, a line of JSON for each moment. The first line has everything,
+//! each later one what is different. What a moment has is what a bundle of that moment has, redacted by the same
+//! code; [`Recorder`] has no way around it.
+//!
+//! A recording that is opened comes from a stranger: it is bounded, cleaned, and decoded as a bundle is.
+
+use std::{
+    collections::BTreeMap,
+    hash::{BuildHasher, RandomState},
+    ops::Range,
+    sync::Arc,
+};
+
+use jiff::Timestamp;
+use ngf_text::sanitize;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::{BundleError, Document, Opened, clean, document, opened, redact};
+use crate::{
+    diagnosis::{Evidence, plan::PlanKey},
+    model::{decode::Incoming, object::ObjectRef, snapshot::Snapshot},
+};
+
+/// The `schema` of every line of a recording that this version writes.
+pub const SCHEMA: &str = "ngf-tui/recording/v1";
+/// Moments of a recording.
+pub const MAX_MOMENTS: usize = 100_000;
+
+/// A line of a recording.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+pub struct Moment {
+    schema: String,
+    /// When it was seen. Later than that of the line before.
+    at: Timestamp,
+    /// What is new or different, by name: a field of a bundle, such as `kinds`, or an item of one of its lists, such as
+    /// `objects/HTTPRoute/shop/checkout`.
+    set: BTreeMap<String, Value>,
+    /// What is no longer there, by name.
+    gone: Vec<String>,
+}
+
+/// The same without its contents, which are read when the moment is shown.
+#[derive(Deserialize)]
+struct Head {
+    schema: Option<String>,
+    at: Option<Timestamp>,
+}
+
+/// Makes the lines of a recording.
+#[derive(Debug, Default)]
+pub struct Recorder {
+    /// What is written, by name, as a hash of its JSON: a recording of a large cluster takes no second copy of it.
+    written: BTreeMap<String, u64>,
+    hash: RandomState,
+    last: Option<Timestamp>,
+}
+
+impl Recorder {
+    /// The line for what is seen now, with a line end; `None` where nothing is different from the line before.
+    ///
+    /// # Errors
+    /// Never for the types at hand; serde wants it said.
+    pub fn line(
+        &mut self,
+        snapshot: &Snapshot,
+        evidence: &Evidence,
+        at: Timestamp,
+        tool: &str,
+    ) -> Result<Option<String>, BundleError> {
+        // A clock that was set back does not turn the recording around.
+        let at = match self.last {
+            Some(last) if at <= last => last
+                .checked_add(jiff::SignedDuration::from_millis(1))
+                .unwrap_or(last),
+            _ => at,
+        };
+        let mut set = parts(document(snapshot, evidence, at, tool))?;
+        let gone: Vec<String> = self
+            .written
+            .keys()
+            .filter(|name| !set.contains_key(*name))
+            .cloned()
+            .collect();
+        let mut hashes = BTreeMap::new();
+        for (name, value) in &set {
+            let json = serde_json::to_string(value)?;
+            hashes.insert(name.clone(), self.hash.hash_one(json));
+        }
+        set.retain(|name, _| self.written.get(name) != hashes.get(name));
+        if set.is_empty() && gone.is_empty() {
+            return Ok(None);
+        }
+        let moment = Moment {
+            schema: SCHEMA.to_owned(),
+            at,
+            set,
+            gone,
+        };
+        let line = serde_json::to_string(&moment)? + "\n";
+        self.written = hashes;
+        self.last = Some(at);
+        Ok(Some(line))
+    }
+}
+
+/// The parts of a bundle, redacted: each by a name that stays the same from moment to moment.
+fn parts(document: Document) -> Result<BTreeMap<String, Value>, BundleError> {
+    let mut parts = BTreeMap::new();
+    let Document {
+        objects,
+        held,
+        probes,
+        untested,
+        logs,
+        nginx,
+        behind,
+        ..
+    } = &document;
+    for object in objects {
+        let text = |pointer: &str| {
+            let value = object.pointer(pointer).and_then(Value::as_str);
+            value.unwrap_or_default()
+        };
+        let (kind, namespace) = (text("/kind"), text("/metadata/namespace"));
+        let name = format!("objects/{kind}/{namespace}/{}", text("/metadata/name"));
+        parts.insert(name, object.clone());
+    }
+    for held in held {
+        let (kind, namespace) = (&held.name.kind, &held.name.namespace);
+        let name = format!("held/{kind}/{namespace}/{}", held.name.name);
+        parts.insert(name, serde_json::to_value(held)?);
+    }
+    for probe in probes {
+        let pod = probe.pod.as_deref().unwrap_or_default();
+        let name = format!("probes/{pod}/{}", of_key(&probe.plan.key()));
+        parts.insert(name, serde_json::to_value(probe)?);
+    }
+    for one in untested {
+        let name = format!("untested/{}", of_key(&one.key()));
+        parts.insert(name, serde_json::to_value(one)?);
+    }
+    for log in logs {
+        let name = format!("logs/{}/{}", of_object(&log.pod), log.container);
+        parts.insert(name, serde_json::to_value(log)?);
+    }
+    for in_pod in nginx {
+        let name = format!("nginx/{}", of_object(&in_pod.pod));
+        parts.insert(name, serde_json::to_value(in_pod)?);
+    }
+    for one in behind {
+        let name = format!("behind/{}", of_object(&one.pod));
+        parts.insert(name, serde_json::to_value(one)?);
+    }
+    let rest = Document {
+        objects: Vec::new(),
+        held: Vec::new(),
+        probes: Vec::new(),
+        untested: Vec::new(),
+        logs: Vec::new(),
+        nginx: Vec::new(),
+        behind: Vec::new(),
+        ..document
+    };
+    if let Value::Object(fields) = serde_json::to_value(rest)? {
+        for (name, value) in fields {
+            // The lists are told item by item, and each line has its own schema and time.
+            if LISTS.contains(&name.as_str()) || ["schema", "at"].contains(&name.as_str()) {
+                continue;
+            }
+            parts.insert(name, value);
+        }
+    }
+    parts.values_mut().for_each(redact::texts);
+    Ok(parts)
+}
+
+/// The fields of a bundle that are told item by item.
+const LISTS: [&str; 7] = [
+    "objects", "held", "probes", "untested", "logs", "nginx", "behind",
+];
+
+fn of_object(object: &ObjectRef) -> String {
+    let (kind, namespace) = (object.kind.name(), &object.namespace);
+    format!("{kind}/{namespace}/{}", object.name)
+}
+
+fn of_key(key: &PlanKey) -> String {
+    format!(
+        "{}/{}/{}/{}/{}/{}/{}",
+        of_object(&key.gateway),
+        of_object(&key.route),
+        key.rule,
+        of_object(&key.service),
+        key.port,
+        key.address,
+        key.endpoint_port
+    )
+}
+
+/// Whether a text begins as a recording does.
+pub(super) fn is_one(text: &str) -> bool {
+    let first = text.lines().next().unwrap_or_default();
+    let head: Option<Head> = serde_json::from_str(first).ok();
+    head.is_some_and(|head| head.schema.as_deref() == Some(SCHEMA))
+}
+
+/// A recording that was opened.
+#[derive(Debug)]
+pub struct Recording {
+    text: String,
+    lines: Vec<Range<usize>>,
+    moments: Vec<Timestamp>,
+    is_cut: bool,
+}
+
+impl Recording {
+    /// Opens a recording. A last line that was not written whole, as by a program that was killed, is left out.
+    ///
+    /// # Errors
+    /// [`BundleError`], where it is none, or of another version.
+    pub fn open(text: String) -> Result<Self, BundleError> {
+        let mut recording = Self {
+            lines: Vec::new(),
+            moments: Vec::new(),
+            is_cut: false,
+            text,
+        };
+        if super::is_bundle(&recording.text) {
+            let found = super::SCHEMA.to_owned();
+            return Err(BundleError::OtherRecording { found });
+        }
+        let mut begin = 0;
+        for line in recording.text.split_inclusive('\n') {
+            let range = begin..begin + line.len();
+            begin = range.end;
+            if line.trim().is_empty() {
+                continue;
+            }
+            let number = recording.lines.len() + 1;
+            let wrong = |why: &str| BundleError::Recording(format!("line {number}: {why}"));
+            let head: Head = match serde_json::from_str(line) {
+                Ok(head) => head,
+                Err(_) if number > 1 && !line.ends_with('\n') => {
+                    recording.is_cut = true;
+                    break;
+                }
+                Err(why) => return Err(wrong(&sanitize::line(&why.to_string(), 200))),
+            };
+            match head.schema.as_deref() {
+                Some(SCHEMA) => {}
+                Some(other) => {
+                    let found = sanitize::line(other, 60);
+                    return Err(BundleError::OtherRecording { found });
+                }
+                None => return Err(wrong("it has no field schema")),
+            }
+            let Some(at) = head.at else {
+                return Err(wrong("it has no field at"));
+            };
+            if recording.moments.last().is_some_and(|last| *last >= at) {
+                return Err(wrong("it is not later than the line before"));
+            }
+            if number > MAX_MOMENTS {
+                return Err(wrong("a recording has at most 100000 lines"));
+            }
+            recording.lines.push(range);
+            recording.moments.push(at);
+        }
+        if recording.lines.is_empty() {
+            return Err(BundleError::Recording("it is empty".to_owned()));
+        }
+        Ok(recording)
+    }
+
+    /// When each moment was; never empty, and each later than the one before.
+    pub fn moments(&self) -> &[Timestamp] {
+        &self.moments
+    }
+
+    /// Whether the last line was not written whole, and is left out.
+    pub fn is_cut(&self) -> bool {
+        self.is_cut
+    }
+
+    fn moment(&self, index: usize) -> Result<Moment, BundleError> {
+        let wrong = |why: &str| BundleError::Recording(format!("line {}: {why}", index + 1));
+        let line = self.lines.get(index).and_then(|range| {
+            // The ranges are of this text.
+            self.text.get(range.clone())
+        });
+        let line = line.ok_or_else(|| wrong("it is not there"))?;
+        let not_one = |error: serde_json::Error| wrong(&sanitize::line(&error.to_string(), 200));
+        // Not deeper than an object may be.
+        let Incoming { mut value, .. } = serde_json::from_str(line).map_err(not_one)?;
+        clean(&mut value);
+        serde_json::from_value(value).map_err(not_one)
+    }
+}
+
+/// Goes through a recording.
+#[derive(Debug)]
+pub struct Player {
+    recording: Arc<Recording>,
+    /// How many lines are taken in.
+    taken: usize,
+    parts: BTreeMap<String, Value>,
+}
+
+impl Player {
+    /// At the beginning.
+    pub fn new(recording: Arc<Recording>) -> Self {
+        Self {
+            recording,
+            taken: 0,
+            parts: BTreeMap::new(),
+        }
+    }
+
+    /// What was seen at a moment, by its number from 0. Going back begins again.
+    ///
+    /// # Errors
+    /// [`BundleError`], where a line is not of the format.
+    pub fn go_to(&mut self, index: usize) -> Result<Opened, BundleError> {
+        let at = self.recording.moments.get(index).copied();
+        let at = at.ok_or_else(|| {
+            BundleError::Recording(format!("line {}: it is not there", index + 1))
+        })?;
+        if self.taken > index + 1 {
+            self.taken = 0;
+            self.parts.clear();
+        }
+        while self.taken <= index {
+            let moment = self.recording.moment(self.taken)?;
+            for name in &moment.gone {
+                self.parts.remove(name);
+            }
+            self.parts.extend(moment.set);
+            self.taken += 1;
+        }
+        let mut fields = Map::new();
+        for name in LISTS {
+            fields.insert(name.to_owned(), Value::Array(Vec::new()));
+        }
+        for (name, value) in &self.parts {
+            match name.split_once('/') {
+                None if !LISTS.contains(&name.as_str()) => {
+                    fields.insert(name.clone(), value.clone());
+                }
+                None => {}
+                Some((list, _)) => {
+                    if let Some(Value::Array(items)) = fields.get_mut(list) {
+                        items.push(value.clone());
+                    }
+                }
+            }
+        }
+        fields.insert("schema".to_owned(), super::SCHEMA.into());
+        fields.insert("at".to_owned(), at.to_string().into());
+        let not_one = |error: serde_json::Error| {
+            let why = sanitize::line(&error.to_string(), 200);
+            BundleError::Recording(format!("line {}: {why}", index + 1))
+        };
+        let document: Document = serde_json::from_value(Value::Object(fields)).map_err(not_one)?;
+        Ok(opened(document))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::model::{
+        decode,
+        kind::Kind,
+        snapshot::{Scope, Source},
+    };
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).expect("a moment")
+    }
+
+    fn seen(services: &[(&str, u16)]) -> Snapshot {
+        let source = Source::Cluster {
+            context: "prod".to_owned(),
+            server: "https://api.example.com".to_owned(),
+            version: None,
+        };
+        let mut snapshot = Snapshot::new(source, Scope::AllNamespaces);
+        for (name, port) in services {
+            let value = json!({"apiVersion": "v1", "kind": "Service",
+                "metadata": {"namespace": "shop", "name": name}, "spec": {"ports": [{"port": port}]}});
+            let incoming = Incoming { value, cut: false };
+            snapshot.put(decode::object(Kind::Service, incoming, "default").expect("a Service"));
+        }
+        snapshot
+    }
+
+    fn recording(moments: &[&[(&str, u16)]]) -> String {
+        let mut recorder = Recorder::default();
+        let lines = moments.iter().zip(100..).map(|(services, second)| {
+            let line = recorder.line(&seen(services), &Evidence::none(), at(second), "test");
+            line.expect("JSON").unwrap_or_default()
+        });
+        lines.collect()
+    }
+
+    fn services(opened: &Opened) -> Vec<(String, u16)> {
+        let services = opened.snapshot.services.iter();
+        services
+            .map(|(name, service)| (name.name.clone(), service.spec.ports[0].port))
+            .collect()
+    }
+
+    #[test]
+    fn each_moment_is_as_it_was_forwards_and_backwards() {
+        let moments: [&[(&str, u16)]; 4] = [
+            &[("a", 1), ("b", 1)],
+            &[("a", 1), ("b", 1)],
+            &[("a", 2), ("c", 1)],
+            &[],
+        ];
+        let text = recording(&moments);
+        // Nothing is written of a moment that is like the one before.
+        assert_eq!(text.lines().count(), 3);
+        assert!(!text.contains("api.example.com"), "{text}");
+        let second = text.lines().nth(1).expect("a line");
+        assert!(
+            second.contains("objects/Service/shop/a") && second.contains("objects/Service/shop/c")
+        );
+        assert!(
+            second.contains("\"gone\":[\"objects/Service/shop/b\"]"),
+            "{second}"
+        );
+        let recording = Arc::new(Recording::open(text).expect("a recording"));
+        assert_eq!(recording.moments(), [at(100), at(102), at(103)]);
+        let mut player = Player::new(Arc::clone(&recording));
+        let wanted: [&[(&str, u16)]; 3] = [moments[0], moments[2], moments[3]];
+        for index in [0, 1, 2, 1, 0, 2] {
+            let opened = player.go_to(index).expect("a moment");
+            let wanted: Vec<_> = wanted[index]
+                .iter()
+                .map(|(name, port)| ((*name).to_owned(), *port))
+                .collect();
+            assert_eq!(services(&opened), wanted, "{index}");
+            assert_eq!(opened.at, recording.moments()[index]);
+        }
+        assert!(player.go_to(3).is_err());
+    }
+
+    /// Of a program that was killed while it wrote, everything but the last line is there.
+    #[test]
+    fn a_last_line_that_is_not_whole_is_left_out() {
+        let text = recording(&[&[("a", 1)], &[("a", 2)]]);
+        for cut in 1..=60 {
+            let text = text[..text.len() - cut].to_owned();
+            let recording = Recording::open(text).expect("a recording");
+            let is_whole = cut == 1;
+            assert_eq!(
+                recording.moments().len(),
+                if is_whole { 2 } else { 1 },
+                "{cut}"
+            );
+            assert_eq!(recording.is_cut(), !is_whole);
+        }
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_does_not_turn_the_recording_around() {
+        let mut recorder = Recorder::default();
+        let mut text = String::new();
+        for (port, second) in [(1, 100), (2, 50), (3, 100)] {
+            let snapshot = seen(&[("a", port)]);
+            let line = recorder.line(&snapshot, &Evidence::none(), at(second), "test");
+            text.push_str(&line.expect("JSON").expect("a line"));
+        }
+        assert_eq!(Recording::open(text).expect("it").moments().len(), 3);
+    }
+
+    #[test]
+    fn what_is_no_recording_is_refused_with_its_line() {
+        let good = recording(&[&[("a", 1)]]);
+        let deep = format!(
+            "{{\"schema\":\"{SCHEMA}\",\"at\":\"2026-01-01T00:00:00Z\",\"set\":{{\"objects/x\":{}{}}},\"gone\":[]}}\n",
+            "[".repeat(100),
+            "]".repeat(100)
+        );
+        for (text, says) in [
+            (String::new(), "it is empty"),
+            ("\n\n".to_owned(), "it is empty"),
+            ("[]\n".to_owned(), "line 1:"),
+            ("{}\n".to_owned(), "line 1: it has no field schema"),
+            (
+                format!("{{\"schema\":\"{SCHEMA}\"}}\n"),
+                "line 1: it has no field at",
+            ),
+            (
+                "{\"schema\":\"ngf-tui/check/v1\"}\n".to_owned(),
+                "it is \"ngf-tui/check/v1\"",
+            ),
+            (
+                format!("{{\n  \"schema\": \"{}\",\n", super::super::SCHEMA),
+                "--from opens a bundle",
+            ),
+            (
+                format!("{good}{good}"),
+                "line 2: it is not later than the line before",
+            ),
+            (format!("{good}no JSON\n"), "line 2:"),
+        ] {
+            let why = Recording::open(text.clone())
+                .expect_err("no recording")
+                .to_string();
+            assert!(why.contains(says), "{text:?}: {why}");
+            assert_eq!(why.lines().count(), 1);
+        }
+        for (text, says) in [
+            (deep, "line 1:"),
+            (
+                format!("{{\"schema\":\"{SCHEMA}\",\"at\":\"2026-01-01T00:00:00Z\"}}\n"),
+                "line 1: missing field",
+            ),
+            (
+                format!(
+                    "{{\"schema\":\"{SCHEMA}\",\"at\":\"2026-01-01T00:00:00Z\",\"set\":{{}},\"gone\":[]}}\n"
+                ),
+                "line 1: missing field",
+            ),
+        ] {
+            let recording = Recording::open(text).expect("its heads are right");
+            let why = Player::new(Arc::new(recording))
+                .go_to(0)
+                .expect_err("no moment");
+            assert!(why.to_string().contains(says), "{why}");
+        }
+    }
+
+    /// Names in a recording cannot replace what the recording itself says.
+    #[test]
+    fn a_part_of_another_name_changes_nothing() {
+        let text = recording(&[&[("a", 1)]]);
+        let text = text.replacen(
+            "\"set\":{",
+            "\"set\":{\"objects\":[1],\"nothing/a\":2,\"other\":3,\"at\":\"x\",",
+            1,
+        );
+        let recording = Arc::new(Recording::open(text).expect("it"));
+        let opened = Player::new(recording).go_to(0).expect("a moment");
+        assert_eq!((services(&opened).len(), opened.at), (1, at(100)));
+    }
+}

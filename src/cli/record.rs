@@ -1,0 +1,323 @@
+//! `record`: what is seen of a cluster over time, in one redacted file; `replay` plays it in the terminal interface.
+
+use std::{fs::File, io::Write, sync::Arc, time::Duration};
+
+use jiff::Timestamp;
+use tokio::{
+    sync::{mpsc, watch},
+    time::{Instant, sleep_until},
+};
+use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
+
+use super::{
+    CliError, EXIT_COULD_NOT, EXIT_OK,
+    args::{InputArgs, RecordArgs},
+    bundle::create,
+    check::{nothing_could_be_read, tell_problems},
+    connect_within,
+    ends::signals,
+    measure::{Parts, measured},
+    output,
+};
+use crate::report::clean;
+use ngf_cluster::{Cluster, prober::survey::Extent};
+use ngf_core::{
+    bundle::{
+        BundleError, MAX_BYTES,
+        recording::{MAX_MOMENTS, Recorder},
+    },
+    command::Command,
+    diagnosis::{
+        Evidence,
+        words::{count, span},
+    },
+    logs::PodLog,
+    model::snapshot::{KindState, Snapshot, Source},
+};
+
+/// Between two moments there is at least this time.
+const PAUSE: Duration = Duration::from_secs(1);
+/// Making a moment of a large cluster takes a while: it takes a tenth of the time at most.
+const SHARE: u32 = 9;
+/// Tests of all paths that may wait to be taken in.
+const WAITING: usize = 4;
+
+/// Runs it.
+pub(super) async fn run(input: &InputArgs, args: &RecordArgs) -> Result<u8, CliError> {
+    let name = clean(&args.file.to_string_lossy());
+    if args.file.exists() {
+        return Err(format!("{name} exists and is not overwritten: name another file").into());
+    }
+    let ended = signals()?;
+    tokio::pin!(ended);
+    let reading = async {
+        let cluster = connect_within(input, args.timeout).await?;
+        let cancel = CancellationToken::new();
+        let mut snapshots = cluster.watch(&cancel);
+        let is_read = |snapshot: &Arc<Snapshot>| {
+            let mut states = snapshot.kinds.values();
+            !states.any(|state| matches!(state, KindState::Loading))
+        };
+        // What has not answered by then is unknown in the first moment.
+        let _ = tokio::time::timeout(args.timeout, snapshots.wait_for(is_read)).await;
+        Ok::<_, CliError>((cluster, cancel, snapshots))
+    };
+    let (cluster, cancel, snapshots) = tokio::select! {
+        read = reading => read?,
+        () = &mut ended => return Err("ended before anything was recorded".into()),
+    };
+    let _stop = cancel.clone().drop_guard();
+    let file = create(&args.file).map_err(|why| format!("{name}: cannot be written: {why}"))?;
+    let context = match &snapshots.borrow().source {
+        Source::Cluster { context, .. } => clean(context),
+        Source::Files { .. } => String::new(),
+    };
+    let until = match args.lasts {
+        Some(lasts) => format!("for {} s", lasts.as_secs_f64()),
+        None => "until ctrl-c".to_owned(),
+    };
+    output::say(&format!("Recording context {context} to {name} {until}."));
+    let mut writing = Writing::new(file);
+    let mut seen = Seen::new(&cluster, snapshots, args, &cancel);
+    let end = args.lasts.map(|lasts| Instant::now() + lasts);
+    let why = loop {
+        let began = Instant::now();
+        writing = writing.add(seen.snapshot(), seen.evidence.clone()).await?;
+        if writing.is_full {
+            break Some(format!(
+                "The recording has reached {} MiB or {MAX_MOMENTS} moments, and ends.",
+                MAX_BYTES >> 20
+            ));
+        }
+        let next = Instant::now() + PAUSE.max(began.elapsed() * SHARE);
+        let news = async {
+            // Until the pause is over and there is something new.
+            while Instant::now() < next || !seen.is_new {
+                tokio::select! {
+                    () = sleep_until(next), if Instant::now() < next => {}
+                    goes_on = seen.news() => if !goes_on {
+                        return false;
+                    },
+                }
+            }
+            true
+        };
+        let over = async {
+            match end {
+                Some(end) => sleep_until(end).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            () = &mut ended => break None,
+            () = over => break None,
+            goes_on = news => if !goes_on {
+                break Some("The cluster is watched no longer.".to_owned());
+            },
+        }
+        seen.is_new = false;
+    };
+    // What came since the last moment.
+    let snapshot = seen.snapshot();
+    let writing = writing
+        .add(Arc::clone(&snapshot), seen.evidence.clone())
+        .await?;
+    if let Some(why) = why {
+        output::say(&why);
+    }
+    tell_problems(&snapshot);
+    output::say(&writing.summary(&name, &seen.evidence, args));
+    Ok(if nothing_could_be_read(&snapshot) {
+        EXIT_COULD_NOT
+    } else {
+        EXIT_OK
+    })
+}
+
+/// What is seen of a cluster.
+struct Seen {
+    snapshots: watch::Receiver<Arc<Snapshot>>,
+    logs: Option<mpsc::Receiver<PodLog>>,
+    tests: mpsc::Receiver<(Evidence, Vec<String>)>,
+    _testing: AbortOnDropHandle<()>,
+    /// What was measured.
+    evidence: Evidence,
+    /// Something was seen since the last moment.
+    is_new: bool,
+    /// What was said already of what could not be measured.
+    said: Vec<String>,
+}
+
+impl Seen {
+    fn new(
+        cluster: &Cluster,
+        snapshots: watch::Receiver<Arc<Snapshot>>,
+        args: &RecordArgs,
+        cancel: &CancellationToken,
+    ) -> Self {
+        let (sender, tests) = mpsc::channel(WAITING);
+        let testing = test_again_and_again(cluster.clone(), snapshots.clone(), args, sender);
+        let logs =
+            (!args.no_logs).then(|| ngf_cluster::logs::watch(cluster, snapshots.clone(), cancel));
+        Self {
+            snapshots,
+            logs,
+            tests,
+            _testing: AbortOnDropHandle::new(tokio::spawn(testing)),
+            evidence: Evidence::none(),
+            is_new: false,
+            said: Vec::new(),
+        }
+    }
+
+    fn snapshot(&self) -> Arc<Snapshot> {
+        Arc::clone(&self.snapshots.borrow())
+    }
+
+    /// Waits for something new; `false` where nothing will come any more.
+    async fn news(&mut self) -> bool {
+        let log = async {
+            match &mut self.logs {
+                Some(logs) => logs.recv().await,
+                None => None,
+            }
+        };
+        tokio::select! {
+            changed = self.snapshots.changed() => {
+                if changed.is_err() {
+                    return false;
+                }
+                let snapshot = Arc::clone(&self.snapshots.borrow_and_update());
+                self.evidence.forget_gone(&snapshot);
+            }
+            Some(log) = log => self.evidence.record_log(log),
+            Some((tested, missing)) = self.tests.recv() => {
+                self.evidence.add(tested);
+                for why in missing {
+                    if !self.said.contains(&why) {
+                        output::say(&why);
+                        self.said.push(why);
+                    }
+                }
+            }
+            else => std::future::pending().await,
+        }
+        self.is_new = true;
+        true
+    }
+}
+
+/// Tests all paths, and again after each pause.
+fn test_again_and_again(
+    cluster: Cluster,
+    snapshots: watch::Receiver<Arc<Snapshot>>,
+    args: &RecordArgs,
+    sender: mpsc::Sender<(Evidence, Vec<String>)>,
+) -> impl Future<Output = ()> + use<> {
+    let parts = Parts {
+        probes: !args.no_probe,
+        // These are followed.
+        logs: false,
+        data_plane: !args.no_data_plane,
+        within: args.timeout,
+        extent: Extent::Sample,
+    };
+    let every = args.every;
+    async move {
+        if !parts.probes && !parts.data_plane {
+            return;
+        }
+        loop {
+            let snapshot = Arc::clone(&snapshots.borrow());
+            let tested = measured(&cluster, &snapshot, &[], parts).await;
+            if sender.send(tested).await.is_err() {
+                return;
+            }
+            tokio::time::sleep(every).await;
+        }
+    }
+}
+
+/// The file, and how far it is.
+struct Writing {
+    recorder: Recorder,
+    file: File,
+    bytes: u64,
+    moments: usize,
+    first: Option<Timestamp>,
+    last: Option<Timestamp>,
+    /// What may be recorded is recorded: no further moment fits.
+    is_full: bool,
+}
+
+impl Writing {
+    fn new(file: File) -> Self {
+        Self {
+            recorder: Recorder::default(),
+            file,
+            bytes: 0,
+            moments: 0,
+            first: None,
+            last: None,
+            is_full: false,
+        }
+    }
+
+    /// Adds what is seen now, where it is different from what was seen before.
+    async fn add(self, snapshot: Arc<Snapshot>, evidence: Evidence) -> Result<Self, CliError> {
+        let add = move || self.written(&snapshot, &evidence);
+        let written = tokio::task::spawn_blocking(add).await;
+        match written {
+            Ok(written) => written,
+            Err(defect) => match defect.try_into_panic() {
+                Ok(panic) => std::panic::resume_unwind(panic),
+                Err(_) => Err("the recording was cancelled".into()),
+            },
+        }
+    }
+
+    fn written(mut self, snapshot: &Snapshot, evidence: &Evidence) -> Result<Self, CliError> {
+        if self.is_full {
+            return Ok(self);
+        }
+        let now = Timestamp::now();
+        let line = self
+            .recorder
+            .line(snapshot, evidence, now, env!("CARGO_PKG_VERSION"))
+            .map_err(|why: BundleError| why.to_string())?;
+        let Some(line) = line else {
+            return Ok(self);
+        };
+        // Half of a line would be of no use.
+        self.is_full = self.bytes + line.len() as u64 > MAX_BYTES;
+        if self.is_full {
+            return Ok(self);
+        }
+        self.file
+            .write_all(line.as_bytes())
+            .map_err(|why| format!("the recording cannot be written on: {why}"))?;
+        self.bytes += line.len() as u64;
+        self.moments += 1;
+        self.first = self.first.or(Some(now));
+        self.last = Some(now);
+        self.is_full = self.moments >= MAX_MOMENTS;
+        Ok(self)
+    }
+
+    fn summary(&self, name: &str, evidence: &Evidence, args: &RecordArgs) -> String {
+        let lasted = match (self.first, self.last) {
+            (Some(first), Some(last)) => span(last.as_second() - first.as_second()),
+            _ => span(0),
+        };
+        let play = Command::own().words(["replay"]).argument(&args.file);
+        format!(
+            "Wrote {name}: {} in {lasted}, {}, {}, {} KiB. Keys, tokens, values of environment variables and bodies are not \
+             in it; names, addresses and certificates are. Read it before you send it. To play it: {}",
+            count(self.moments, "moment"),
+            count(evidence.probes().count(), "probe"),
+            count(evidence.logs().count(), "log"),
+            self.bytes.div_ceil(1024),
+            play.text().unwrap_or_else(|why| why)
+        )
+    }
+}
