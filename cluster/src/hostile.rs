@@ -28,6 +28,8 @@ use ngf_core::model::{
     snapshot::{KindState, Lookup, Loss, Scope, Snapshot},
 };
 
+mod later;
+
 const MINUTE: Duration = Duration::from_mins(1);
 
 /// What is wrong with the API server.
@@ -71,6 +73,16 @@ enum Fault {
     Unauthorized,
     /// Logs end at once after one line that is not new.
     LogEnds,
+    /// Every watch is cut after two seconds.
+    WatchCut,
+    /// Every watch of Gateways tells of a new one, and 20 s later that its version is too old.
+    GoneInTheMiddle,
+    /// Watches are answered with 429 and `Retry-After: 20`.
+    WatchTooMany,
+    /// Every second kind is denied.
+    HalfDenied,
+    /// A proxy holds the events of a watch back until the watch ends.
+    Buffering,
 }
 
 struct Api {
@@ -176,7 +188,8 @@ impl Api {
             _ if is_starting(fault) && path.contains("gateway.") => status(404, "not found"),
             "/api" | "/apis" => discovery(path, fault),
             _ if path.ends_with("/log") => log(query),
-            _ if is_watch => self.watch(query, fault),
+            _ if fault == Fault::HalfDenied && is_denied(path) => status(403, "Forbidden"),
+            _ if is_watch => self.watch(path, query, fault),
             _ if is_kind => self.list(path, query, fault),
             _ if is_version(path) => resources(path),
             _ => {
@@ -197,12 +210,7 @@ impl Api {
         let is_grant = path.ends_with("referencegrants");
         let mut next = Value::Null;
         let items = match fault {
-            Fault::TooMany => {
-                let mut answer = status(429, "too many requests");
-                let wait = http::HeaderValue::from_static("20");
-                answer.headers_mut().insert("retry-after", wait);
-                return answer;
-            }
+            Fault::TooMany => return too_many(),
             Fault::Failing => return status(500, "etcdserver: request timed out"),
             Fault::ListExpires if !is_first => return status(410, "Expired"),
             Fault::ListExpires => {
@@ -228,25 +236,28 @@ impl Api {
         }))
     }
 
-    fn watch(&self, query: &str, fault: Fault) -> Response<AxumBody> {
+    fn watch(&self, path: &str, query: &str, fault: Fault) -> Response<AxumBody> {
         let is_by_name = query.contains("fieldSelector");
         let version = query
             .split('&')
             .find_map(|part| part.strip_prefix("resourceVersion="))
             .unwrap_or_default();
-        let error = |code: u16| {
-            let object = json!({
-                "kind": "Status", "apiVersion": "v1", "status": "Failure", "code": code,
-                "message": "too old resource version", "reason": "Expired",
-            });
-            lines(&[json!({"type": "ERROR", "object": object})], false)
-        };
+        let error = |code: u16| lines(&[expired(code)], false);
         let event = |name: &str, version: &str| {
             let object = object(name, version);
             json!({"type": "ADDED", "object": object})
         };
         match fault {
             Fault::WatchEnds => lines(&[], false),
+            Fault::WatchCut => timed(vec![(2, None)]),
+            Fault::WatchTooMany if !is_by_name => too_many(),
+            Fault::GoneInTheMiddle if path.ends_with("/gateways") => timed(vec![
+                (0, Some(event("news", "1001"))),
+                (20, Some(expired(410))),
+            ]),
+            Fault::Buffering if path.ends_with("/gateways") => {
+                timed(vec![(280, Some(event("news", "1001"))), (0, None)])
+            }
             Fault::WatchEndsWithNews => {
                 let version = self.next_version().to_string();
                 lines(&[event("news", &version)], false)
@@ -264,6 +275,27 @@ impl Api {
             _ => lines(&[], true),
         }
     }
+}
+
+fn expired(code: u16) -> Value {
+    json!({"type": "ERROR", "object": {
+        "kind": "Status", "apiVersion": "v1", "status": "Failure", "code": code,
+        "message": "too old resource version", "reason": "Expired",
+    }})
+}
+
+fn too_many() -> Response<AxumBody> {
+    let mut answer = status(429, "too many requests");
+    let wait = http::HeaderValue::from_static("20");
+    answer.headers_mut().insert("retry-after", wait);
+    answer
+}
+
+/// Whether the user may not read the kind of this path: every second one.
+fn is_denied(path: &str) -> bool {
+    let plural = path.rsplit('/').next().unwrap_or_default();
+    let place = KINDS.iter().position(|info| info.plural == plural);
+    place.is_some_and(|place| place % 2 == 0)
 }
 
 fn is_starting(fault: Fault) -> bool {
@@ -386,6 +418,15 @@ fn lines(events: &[Value], stays: bool) -> Response<AxumBody> {
         Ok(String::new())
     });
     let body = stream::iter(lines).chain(end);
+    Response::new(AxumBody::from_stream(body))
+}
+
+/// Lines of a watch, each so many seconds after the one before, and then its end.
+fn timed(lines: Vec<(u64, Option<Value>)>) -> Response<AxumBody> {
+    let body = stream::iter(lines).then(|(after, line)| async move {
+        sleep(Duration::from_secs(after)).await;
+        Ok::<_, std::io::Error>(line.map_or_else(String::new, |line| format!("{line}\n")))
+    });
     Response::new(AxumBody::from_stream(body))
 }
 
