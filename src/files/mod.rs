@@ -80,7 +80,7 @@ struct Reading<'n> {
 impl Reading<'_> {
     fn path(&mut self, path: &Path) {
         if path.as_os_str() == STANDARD_INPUT {
-            let text = self.text(&mut io::stdin().lock());
+            let text = self.text(&mut io::stdin().lock(), 0);
             return self.take("standard input", false, false, text);
         }
         if !path.is_dir() {
@@ -103,7 +103,10 @@ impl Reading<'_> {
         let is_json = path
             .extension()
             .is_some_and(|extension| extension.eq_ignore_ascii_case("json"));
-        let text = fs::File::open(path).and_then(|mut file| self.text(&mut file));
+        let text = fs::File::open(path).and_then(|mut file| {
+            let length = file.metadata().map_or(0, |found| found.len());
+            self.text(&mut file, length)
+        });
         self.take(&shown(path), is_json, found, text);
     }
 
@@ -120,10 +123,12 @@ impl Reading<'_> {
         }
     }
 
-    /// All of a file as text, within the bounds. A Secret may be in it, so it is cleared when dropped.
-    fn text(&mut self, input: &mut dyn Read) -> io::Result<Zeroizing<String>> {
+    /// All of a file as text, within the bounds. A Secret may be in it, so it is cleared when dropped. `length` is
+    /// what the file is said to hold.
+    fn text(&mut self, input: &mut dyn Read, length: u64) -> io::Result<Zeroizing<String>> {
         let limit = MAX_FILE.min(self.left);
-        let mut bytes = sensitive::read_to_end(&mut input.take(limit + 1))?;
+        let expected = usize::try_from(length.min(limit)).unwrap_or(0);
+        let mut bytes = sensitive::read_to_end(&mut input.take(limit + 1), expected)?;
         let read = bytes.len() as u64;
         if read > limit {
             return Err(io::Error::other(format!(

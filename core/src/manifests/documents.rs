@@ -1,21 +1,29 @@
 //! Splits text into documents and parses each by itself, so that a broken one hides no other.
 
-use serde::de::IgnoredAny;
 use serde_json::error::Category;
 
+use super::items::{List, Outline};
 use crate::model::{
     clean::clean_line,
-    decode::{Incoming, Weight},
+    decode::{Bounds, Incoming},
 };
 
 /// One document of a file.
-pub(super) struct Document {
+pub(super) struct Document<'t> {
     /// Its number in the file, from 1. Empty documents do not count.
     pub(super) number: usize,
     /// The line on which it begins, from 1.
     pub(super) line: usize,
     /// What it holds, or why it cannot be read.
-    pub(super) content: Result<Incoming, Failed>,
+    pub(super) content: Result<Content<'t>, Failed>,
+}
+
+/// What a document holds.
+pub(super) enum Content<'t> {
+    /// A value.
+    Value(Incoming),
+    /// A list of objects in JSON, whose items are not read yet.
+    List(List<'t>),
 }
 
 /// Why a document cannot be read.
@@ -40,19 +48,21 @@ impl Failed {
     }
 }
 
-/// Memory that the values of one document may take once they are decoded.
-const MAX_DECODED: u64 = 384 << 20;
+/// Memory that the values of one document, or of one item of a list, may take once they are decoded.
+pub(super) const MAX_DECODED: u64 = 384 << 20;
 /// Values and keys of one YAML document: ten thousand routes have two million.
 const MAX_NODES: usize = 3_000_000;
 
 /// Gives the documents of a file to `each`, one after the other, so that only one is in memory. JSON
 /// may hold several values.
-pub(super) fn documents(text: &str, is_json: bool, mut each: impl FnMut(Document)) {
+pub(super) fn documents(text: &str, is_json: bool, mut each: impl FnMut(Document<'_>)) {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let looks_like_json = text.trim_start().starts_with(['{', '[']);
-    // `{a: b}` is YAML and no JSON
-    if is_json || looks_like_json && values(text).all(|value| value.is_ok()) {
-        return json(text, each);
+    if is_json || text.trim_start().starts_with(['{', '[']) {
+        let found: Vec<_> = values(text).collect();
+        // `{a: b}` is YAML and no JSON
+        if is_json || found.iter().all(Result::is_ok) {
+            return json(text, found, each);
+        }
     }
     let mut number = 0;
     for (line, chunk) in chunks(text) {
@@ -61,15 +71,15 @@ pub(super) fn documents(text: &str, is_json: bool, mut each: impl FnMut(Document
             each(Document {
                 number,
                 line: line + blank_lines(chunk),
-                content,
+                content: content.map(Content::Value),
             });
         }
     }
 }
 
-/// Where each JSON value of a text ends; nothing is kept of them.
-fn values(text: &str) -> impl Iterator<Item = Result<usize, serde_json::Error>> {
-    let mut stream = serde_json::Deserializer::from_str(text).into_iter::<IgnoredAny>();
+/// Where each JSON value of a text ends, and what it is; nothing else is kept of them.
+fn values(text: &str) -> impl Iterator<Item = Result<(usize, Outline), serde_json::Error>> {
+    let mut stream = serde_json::Deserializer::from_str(text).into_iter::<Outline>();
     let mut has_failed = false;
     std::iter::from_fn(move || {
         if has_failed {
@@ -77,23 +87,35 @@ fn values(text: &str) -> impl Iterator<Item = Result<usize, serde_json::Error>> 
         }
         let value = stream.next()?;
         has_failed = value.is_err();
-        Some(value.map(|_| stream.byte_offset()))
+        Some(value.map(|outline| (stream.byte_offset(), outline)))
     })
 }
 
-fn json(text: &str, mut each: impl FnMut(Document)) {
+fn json(
+    text: &str,
+    found: Vec<Result<(usize, Outline), serde_json::Error>>,
+    mut each: impl FnMut(Document<'_>),
+) {
     // How far lines are counted, and the line there.
     let (mut counted, mut line) = (0, 1);
     let mut end = 0;
-    for (index, value) in values(text).enumerate() {
+    for (index, value) in found.into_iter().enumerate() {
         let rest = &text[end..];
         let start = end + rest.len() - rest.trim_start().len();
         line += text[counted..start].matches('\n').count();
         counted = start;
         let content = match value {
-            Ok(at) => {
+            Ok((at, outline)) => {
                 end = at;
-                decoded(&text[start..end])
+                let text = &text[start..end];
+                match outline.list() {
+                    Some((api_version, kind)) => Ok(Content::List(List {
+                        api_version,
+                        kind,
+                        text,
+                    })),
+                    None => whole(text).map(Content::Value),
+                }
             }
             Err(error) => Err(Failed::new(no_json(&error), rest)),
         };
@@ -105,17 +127,30 @@ fn json(text: &str, mut each: impl FnMut(Document)) {
     }
 }
 
-fn decoded(value: &str) -> Result<Incoming, Failed> {
-    let mut weight = Weight::default();
-    weight.add(value.as_bytes());
-    if weight.decoded > MAX_DECODED {
-        let message = format!(
-            "holds more values than fit in {} MiB of memory: give smaller parts",
-            MAX_DECODED >> 20
-        );
-        return Err(Failed::new(message, value));
+fn whole(value: &str) -> Result<Incoming, Failed> {
+    let mut bounds = Bounds::new(MAX_DECODED);
+    read(&mut bounds, value).map_err(|error| failed(&bounds, &error, value))
+}
+
+fn read(bounds: &mut Bounds, text: &str) -> Result<Incoming, serde_json::Error> {
+    let mut deserializer = serde_json::Deserializer::from_str(text);
+    let incoming = bounds.read(&mut deserializer)?;
+    deserializer.end()?;
+    Ok(incoming)
+}
+
+fn failed(bounds: &Bounds, error: &serde_json::Error, text: &str) -> Failed {
+    if bounds.exceeded() {
+        return Failed::new(too_many_values(), text);
     }
-    serde_json::from_str(value).map_err(|error| Failed::new(no_json(&error), value))
+    Failed::new(no_json(error), text)
+}
+
+pub(super) fn too_many_values() -> String {
+    format!(
+        "holds more values than fit in {} MiB of memory: give smaller parts",
+        MAX_DECODED >> 20
+    )
 }
 
 fn no_json(error: &serde_json::Error) -> String {
@@ -170,6 +205,9 @@ fn blank_lines(chunk: &str) -> usize {
 
 /// Parses one YAML document; `None` where there is nothing in it.
 fn yaml(chunk: &str, first_line: usize) -> Option<Result<Incoming, Failed>> {
+    if let Some(incoming) = json_in_yaml(chunk) {
+        return Some(Ok(incoming));
+    }
     let options = serde_saphyr::options! {
         // without the text around it, which may be a Secret's
         with_snippet: false,
@@ -190,6 +228,18 @@ fn yaml(chunk: &str, first_line: usize) -> Option<Result<Incoming, Failed>> {
         Ok(Some(incoming)) => Some(Ok(incoming)),
         Err(error) => Some(Err(Failed::new(in_words(&error, first_line), chunk))),
     }
+}
+
+/// A document that is one JSON object, which is read ten times as fast as YAML. Where it says something twice it is
+/// left to YAML, which names the line.
+fn json_in_yaml(chunk: &str) -> Option<Incoming> {
+    let text = chunk.strip_prefix("---").unwrap_or(chunk).trim_start();
+    if !text.starts_with('{') {
+        return None;
+    }
+    let mut bounds = Bounds::new(MAX_DECODED);
+    let incoming = read(&mut bounds, text).ok()?;
+    (!bounds.repeats).then_some(incoming)
 }
 
 /// What is wrong with a YAML document, and in which line of the file.
@@ -217,7 +267,10 @@ mod tests {
         let mut found = Vec::new();
         documents(text, false, |document| {
             let content = document.content.map_err(|failed| failed.message);
-            let content = content.map(|incoming| incoming.value.to_string());
+            let content = content.map(|content| match content {
+                Content::Value(incoming) => incoming.value.to_string(),
+                Content::List(list) => format!("list of {}", list.kind),
+            });
             found.push((document.number, document.line, content));
         });
         found
@@ -246,5 +299,22 @@ mod tests {
             ]
         );
         assert_eq!(shape("{a: b}"), [(1, 1, Ok(r#"{"a":"b"}"#.into()))]);
+    }
+
+    #[test]
+    fn json_within_yaml_is_json_and_a_field_that_is_given_twice_is_yamls() {
+        assert_eq!(
+            shape("---\n{\"a\": \"\\ud83d\\ude00\"}\n--- {\"b\": 1}\n---\n{c: 2}\n"),
+            [
+                (1, 2, Ok("{\"a\":\"\u{1f600}\"}".into())),
+                (2, 3, Ok(r#"{"b":1}"#.into())),
+                (3, 5, Ok(r#"{"c":2}"#.into())),
+            ]
+        );
+        let twice = shape("---\n{\"a\": 1, \"a\": 2}\n");
+        let (.., Err(message)) = &twice[0] else {
+            panic!("{twice:?}")
+        };
+        assert!(message.contains("line 2"), "{message}");
     }
 }

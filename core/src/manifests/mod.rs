@@ -26,9 +26,11 @@ use crate::model::{
     references::references,
     snapshot::{KindState, Lookup, Place, Problem, Scope, Snapshot, Source},
 };
-use documents::{Document, documents};
+use documents::{Content, Document, documents, too_many_values};
+use items::List;
 
 mod documents;
+mod items;
 
 /// Problems that are listed one by one.
 const MAX_PROBLEMS: usize = 200;
@@ -173,7 +175,8 @@ impl<'n> Reader<'n> {
             });
             let place = format!("{place}, document {number}, line {line}");
             match content {
-                Ok(incoming) => self.document(&place, incoming),
+                Ok(Content::Value(incoming)) => self.document(&place, incoming),
+                Ok(Content::List(list)) => self.list(&place, &list),
                 Err(failed) if failed.is_template => self.template(&place),
                 Err(failed) => self.pending.push(Pending {
                     place,
@@ -243,6 +246,36 @@ impl<'n> Reader<'n> {
                 }
             }
             value => self.object(place, value, cut),
+        }
+    }
+
+    /// Takes in a list in JSON, item by item.
+    fn list(&mut self, place: &str, list: &List<'_>) {
+        let item_kind = list.kind.strip_suffix("List");
+        if item_kind.is_some() {
+            self.objects += 1;
+            let is_template = |text| placeholder::of(text).is_some();
+            if is_template(&list.kind) || is_template(&list.api_version) {
+                return self.template(place);
+            }
+        }
+        let mut number = 0;
+        let is_whole = list.each(|Incoming { value, cut }| {
+            number += 1;
+            let item = match item_kind {
+                Some(kind) => typed(value, &list.api_version, kind),
+                None => value,
+            };
+            self.object(&format!("{place}, item {number}"), item, cut);
+        });
+        if !is_whole {
+            self.pending.push(Pending {
+                place: format!("{place}, item {}", number + 1),
+                message: too_many_values(),
+                notes: Vec::new(),
+                is_other: false,
+                is_like_manifest: true,
+            });
         }
     }
 

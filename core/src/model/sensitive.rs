@@ -8,12 +8,12 @@ use zeroize::Zeroizing;
 /// The capacity of a buffer at first.
 const FIRST: usize = 16 << 10;
 
-/// Reads to the end of `input`.
+/// Reads to the end of `input`, which is expected to hold so many bytes: where it does, the buffer is never replaced.
 ///
 /// # Errors
 /// Those of `input`.
-pub fn read_to_end(input: &mut dyn Read) -> io::Result<Zeroizing<Vec<u8>>> {
-    let mut bytes = Zeroizing::new(Vec::new());
+pub fn read_to_end(input: &mut dyn Read, expected: usize) -> io::Result<Zeroizing<Vec<u8>>> {
+    let mut bytes = Zeroizing::new(Vec::with_capacity(expected));
     let mut part = Zeroizing::new([0; FIRST]);
     loop {
         match input.read(&mut *part) {
@@ -45,7 +45,7 @@ mod tests {
     fn everything_is_read_whatever_the_size_of_the_parts() {
         let text: Vec<u8> = (0..100_000_u32).map(|n| (n % 251) as u8).collect();
         let (head, tail) = text.split_at(7);
-        let read = read_to_end(&mut head.chain(tail)).unwrap();
+        let read = read_to_end(&mut head.chain(tail), 9).unwrap();
         assert_eq!(*read, text);
     }
 
@@ -57,7 +57,7 @@ mod tests {
                 Err(io::Error::other("broken"))
             }
         }
-        let error = read_to_end(&mut b"some".chain(Broken)).unwrap_err();
+        let error = read_to_end(&mut b"some".chain(Broken), 0).unwrap_err();
         assert_eq!(error.to_string(), "broken");
     }
 }

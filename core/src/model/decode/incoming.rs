@@ -6,9 +6,11 @@ use std::fmt;
 
 use serde::{
     Deserialize, Deserializer,
-    de::{DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor},
+    de::{DeserializeSeed, Error, IgnoredAny, MapAccess, SeqAccess, Visitor},
 };
 use serde_json::{Map, Number, Value};
+
+use super::Weight;
 
 /// Levels that are read. serde_json itself gives up at 128, and a list or a watch event puts three
 /// more around an object.
@@ -25,22 +27,70 @@ pub struct Incoming {
 
 impl<'de> Deserialize<'de> for Incoming {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let mut cut = false;
-        let value = Level {
-            depth: 0,
-            metadata: false,
-            cut: &mut cut,
-        }
-        .deserialize(deserializer)?;
-        Ok(Self { value, cut })
+        let mut bounds = Bounds::new(u64::MAX);
+        bounds.read(deserializer)
     }
 }
 
-struct Level<'c> {
+/// Reads a value within a bound on the memory that it takes, and tells what was met on the way.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Bounds {
+    most: u64,
+    weight: u64,
+    cut: bool,
+    /// Whether an object has a field twice: JSON takes the last one, YAML allows no such thing.
+    pub(crate) repeats: bool,
+}
+
+impl Bounds {
+    /// Values that take at most so many bytes, as [`Weight`](super::Weight) estimates them.
+    pub(crate) fn new(most: u64) -> Self {
+        Self {
+            most,
+            weight: 0,
+            cut: false,
+            repeats: false,
+        }
+    }
+
+    /// Whether the value was given up since it takes more than is allowed.
+    pub(crate) fn exceeded(&self) -> bool {
+        self.weight > self.most
+    }
+
+    /// Reads one value.
+    pub(crate) fn read<'de, D: Deserializer<'de>>(
+        &mut self,
+        deserializer: D,
+    ) -> Result<Incoming, D::Error> {
+        self.weight = 0;
+        self.cut = false;
+        let level = Level {
+            depth: 0,
+            metadata: false,
+            bounds: self,
+        };
+        let value = level.deserialize(deserializer)?;
+        Ok(Incoming {
+            value,
+            cut: self.cut,
+        })
+    }
+
+    fn add<E: Error>(&mut self, weight: u64) -> Result<(), E> {
+        self.weight += weight;
+        if self.exceeded() {
+            return Err(E::custom("holds more values than are read"));
+        }
+        Ok(())
+    }
+}
+
+struct Level<'b> {
     depth: usize,
     /// Whether this is the value of a field `metadata`.
     metadata: bool,
-    cut: &'c mut bool,
+    bounds: &'b mut Bounds,
 }
 
 impl<'de> DeserializeSeed<'de> for Level<'_> {
@@ -48,7 +98,7 @@ impl<'de> DeserializeSeed<'de> for Level<'_> {
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
         if self.depth > MAX_DEPTH {
-            *self.cut = true;
+            self.bounds.cut = true;
             IgnoredAny::deserialize(deserializer)?;
             return Ok(Value::Null);
         }
@@ -100,20 +150,28 @@ impl<'de> Visitor<'de> for Level<'_> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
+        self.bounds.add(Weight::LIST)?;
         let mut list = Vec::new();
         while let Some(item) = items.next_element_seed(Level {
             depth: self.depth + 1,
             metadata: false,
-            cut: self.cut,
+            bounds: self.bounds,
         })? {
+            if !list.is_empty() {
+                self.bounds.add(Weight::ITEM)?;
+            }
             list.push(item);
         }
         Ok(Value::Array(list))
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Value, A::Error> {
+        self.bounds.add(Weight::MAP)?;
         let mut map = Map::new();
         while let Some(key) = fields.next_key::<Key>()? {
+            if !map.is_empty() {
+                self.bounds.add(Weight::ITEM)?;
+            }
             if self.metadata && key.0 == "managedFields" {
                 fields.next_value::<IgnoredAny>()?;
                 continue;
@@ -121,9 +179,9 @@ impl<'de> Visitor<'de> for Level<'_> {
             let value = fields.next_value_seed(Level {
                 depth: self.depth + 1,
                 metadata: key.0 == "metadata",
-                cut: self.cut,
+                bounds: self.bounds,
             })?;
-            map.insert(key.0, value);
+            self.bounds.repeats |= map.insert(key.0, value).is_some();
         }
         Ok(Value::Object(map))
     }

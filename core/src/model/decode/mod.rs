@@ -39,6 +39,7 @@ mod route;
 mod tests;
 mod weight;
 
+pub(crate) use incoming::Bounds;
 pub use incoming::Incoming;
 pub use weight::Weight;
 

@@ -12,11 +12,11 @@ pub struct Weight {
 
 impl Weight {
     /// A `serde_json::Map` with one field: table, entries and the place in its parent.
-    const MAP: u64 = 512;
+    pub(super) const MAP: u64 = 512;
     /// A `Vec<Value>` with one item.
-    const LIST: u64 = 320;
+    pub(super) const LIST: u64 = 320;
     /// Another field or item; a vector that has just grown is half empty.
-    const ITEM: u64 = 160;
+    pub(super) const ITEM: u64 = 160;
 
     /// Counts more of the text.
     pub fn add(&mut self, text: &[u8]) {
