@@ -86,10 +86,6 @@ pub(super) async fn connection(
             context: shown.clone(),
             why,
         })?;
-    if config.auth_info.auth_provider.is_some() && socks::needed(&config).is_some() {
-        let why = "a SOCKS proxy with a password and auth-provider \"oidc\" do not work together: use kubelogin as a plugin (exec)";
-        return Err(in_context(why.to_owned()));
-    }
     let namespace = clean_line(&config.default_namespace);
     // Loading the system's CAs takes a while, and a file that is broken may be a defect of kube.
     let deadline = Deadline(options.overrides.request_timeout);
@@ -293,6 +289,10 @@ pub(super) fn kubeconfig(
 }
 
 fn read(path: &Path) -> Result<Kubeconfig, ClusterError> {
+    // As with kubectl, it is an empty kubeconfig: options say where to connect.
+    if path == Path::new("/dev/null") {
+        return Ok(Kubeconfig::default());
+    }
     named_file::check(path).map_err(|why| ClusterError::Kubeconfig {
         path: path.to_owned(),
         why,

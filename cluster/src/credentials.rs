@@ -56,8 +56,8 @@ enum Source {
     File(String),
     /// A plugin.
     Plugin(Box<ExecConfig>),
-    /// kube's own layer: an OIDC token that it renews by the refresh token when it ends.
-    Oidc,
+    /// An OIDC provider, which renews the ID token by the refresh token.
+    Oidc(Box<oidc::Provider>, Option<oidc::IdToken>),
 }
 
 /// The credentials of a client.
@@ -90,9 +90,7 @@ pub(super) async fn take(
     limit: Duration,
 ) -> Result<Credentials, NoCredentials> {
     let source = source(user)?;
-    if !matches!(source, Source::Oidc) {
-        user.auth_provider = None;
-    }
+    user.auth_provider = None;
     user.username = None;
     user.password = None;
     user.token = None;
@@ -104,7 +102,15 @@ pub(super) async fn take(
         state: Mutex::default(),
     };
     match &credentials.source {
-        Source::Nothing | Source::Fixed(_) | Source::Oidc => {}
+        Source::Nothing | Source::Fixed(_) => {}
+        Source::Oidc(_, Some(token)) if token.is_good() => {
+            let (header, ends) = of_id_token(token)?;
+            credentials.keep(header, ends).await;
+        }
+        Source::Oidc(provider, _) => {
+            let (header, ends) = of_provider(provider).await?;
+            credentials.keep(header, ends).await;
+        }
         Source::File(path) => {
             let header = of_file(path)?;
             credentials.keep(Some(header), None).await;
@@ -139,10 +145,13 @@ fn name(exec: &ExecConfig) -> String {
 }
 
 /// The same order as kube's.
-fn source(user: &mut AuthInfo) -> Result<Source, NoCredentials> {
-    if let Some(provider) = &mut user.auth_provider {
-        if provider.name == "oidc" && oidc::can_renew(&mut provider.config) {
-            return Ok(Source::Oidc);
+fn source(user: &AuthInfo) -> Result<Source, NoCredentials> {
+    if let Some(provider) = &user.auth_provider {
+        if provider.name == "oidc"
+            && let Some((provider, token)) =
+                oidc::provider(&provider.config).map_err(NoCredentials)?
+        {
+            return Ok(Source::Oidc(Box::new(provider), token));
         }
         let token = (provider.name == "oidc")
             .then(|| provider.config.get("id-token"))
@@ -237,6 +246,16 @@ fn of_answer(answer: &plugin::Credential, name: &str) -> Result<HeaderUntil, NoC
     Ok((header, expires))
 }
 
+fn of_id_token(token: &oidc::IdToken) -> Result<HeaderUntil, NoCredentials> {
+    let header = bearer(token.token.expose_secret(), "its id-token")?;
+    Ok((Some(header), Some(token.ends)))
+}
+
+async fn of_provider(provider: &oidc::Provider) -> Result<HeaderUntil, NoCredentials> {
+    let token = provider.renew().await.map_err(NoCredentials)?;
+    of_id_token(&token)
+}
+
 impl Credentials {
     async fn keep(&self, header: Option<HeaderValue>, expires: Option<Timestamp>) {
         self.state.lock().await.token = Some(Token::new(header, expires));
@@ -245,9 +264,9 @@ impl Credentials {
     /// The header of the next request.
     async fn header(self: Arc<Self>) -> Result<Option<HeaderValue>, NoCredentials> {
         match &self.source {
-            Source::Nothing | Source::Oidc => return Ok(None),
+            Source::Nothing => return Ok(None),
             Source::Fixed(header) => return Ok(Some(header.clone())),
-            Source::File(_) | Source::Plugin(_) => {}
+            Source::File(_) | Source::Plugin(_) | Source::Oidc(..) => {}
         }
         if let Some(known) = self.known(&*self.state.lock().await) {
             return known;
@@ -280,7 +299,8 @@ impl Credentials {
                 .map_err(NoCredentials)
                 .and_then(|answer| of_answer(&answer, &name(exec))),
             Source::File(path) => of_file(path).map(|header| (Some(header), None)),
-            Source::Nothing | Source::Fixed(_) | Source::Oidc => Ok((None, None)),
+            Source::Oidc(provider, _) => of_provider(provider).await,
+            Source::Nothing | Source::Fixed(_) => Ok((None, None)),
         };
         match (read, &state.token, &self.source) {
             (Ok((header, expires)), ..) => {

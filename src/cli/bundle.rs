@@ -50,12 +50,11 @@ pub(super) async fn run(input: &InputArgs, args: &BundleArgs) -> Result<u8, CliE
     file.write_all(text.as_bytes()).map_err(failed)?;
     tell_problems(&snapshot);
     output::say(&format!(
-        "Wrote {name}: {}, {}, {}, {} KiB. Keys, tokens, values of environment variables and bodies are not in it; names, \
+        "Wrote {name}: {}, {}, {}, {}, {}, {} KiB. Keys, tokens, values of environment variables and bodies are not in it; names, \
          addresses and certificates are. Read it before you send it. To open it: {}",
-        count(
-            snapshot.pods.len() + snapshot.routes.len() + snapshot.services.len(),
-            "pod, route and Service"
-        ),
+        count(snapshot.routes.len(), "route"),
+        count(snapshot.services.len(), "Service"),
+        count(snapshot.pods.len(), "pod"),
         count(evidence.probes().count(), "probe"),
         count(evidence.logs().count(), "log"),
         text.len().div_ceil(1024),

@@ -21,10 +21,12 @@ use ngf_core::{
     diagnosis::{
         Diagnosis, Evidence,
         context::is_ngf,
+        limit,
         ngf::known,
         plan::{ProbeTarget, plan_every},
         suppress::{self, Filter},
-        timeline::{Horizon, Timeline},
+        timeline::{Horizon, Objects, Timeline},
+        words::list,
     },
     logs,
     model::{
@@ -39,12 +41,23 @@ pub(super) struct Examined {
     pub(super) snapshot: Arc<Snapshot>,
     pub(super) evidence: Evidence,
     pub(super) diagnosis: Diagnosis,
+    /// The objects that it is about; `None` for all.
+    pub(super) only: Option<Vec<(ObjectRef, Option<u16>)>>,
+    /// Those of them of which nothing was checked.
+    pub(super) unused: Vec<ObjectRef>,
     /// Why the objects could not be read, where none could.
     pub(super) unread: Vec<String>,
     /// When it was so.
     pub(super) at: Timestamp,
     /// The cluster, where it was one.
     pub(super) cluster: Option<Cluster>,
+}
+
+impl Examined {
+    fn timeline(&self) -> Timeline {
+        let only = self.only.as_deref();
+        Timeline::limited_to(only, &self.snapshot, &self.evidence, self.at, self.at)
+    }
 }
 
 /// Runs it.
@@ -92,7 +105,7 @@ async fn metrics(input: &InputArgs, args: &CheckArgs, filter: &Filter) -> String
         Ok(found) => report::openmetrics::render(report::openmetrics::Checked {
             diagnosis: &found.diagnosis,
             evidence: &found.evidence,
-            timeline: &Timeline::of(&found.snapshot, &found.evidence, found.at, found.at),
+            timeline: &found.timeline(),
             ended: found.at,
             seconds,
             is_complete: found.unread.is_empty(),
@@ -145,9 +158,9 @@ async fn examine(
         reached = Some(cluster);
         (snapshot, targets, evidence)
     } else {
-        let snapshot = Arc::new(read(input, args.timeout).await?);
-        let namespace = input.namespace.as_deref().unwrap_or("default");
-        let targets = targets_of(args, &snapshot, namespace)?;
+        let (snapshot, namespace) = read(input, args.timeout).await?;
+        let snapshot = Arc::new(snapshot);
+        let targets = targets_of(args, &snapshot, &namespace)?;
         let evidence = from_files(&snapshot, args.logs.as_deref())?;
         (snapshot, targets, evidence)
     };
@@ -156,10 +169,14 @@ async fn examine(
         at = at.max(Timestamp::now());
     }
     let mut diagnosis = Diagnosis::of(&snapshot, &evidence, at);
-    if !targets.is_empty() || args.shard.is_some() {
-        diagnosis = diagnosis.limited_to_all(&pairs(&targets));
+    // No target means everything; a part of a sweep may have none.
+    let only = (!targets.is_empty() || args.shard.is_some()).then(|| target::pairs(&targets));
+    let mut unused = Vec::new();
+    if let Some(only) = &only {
+        unused = without_a_path(&diagnosis, only);
+        diagnosis = diagnosis.limited_to_all(only);
     }
-    add_expiring(&mut diagnosis, &snapshot, args.within, at)?;
+    add_expiring(&mut diagnosis, &snapshot, only.as_deref(), args.within, at)?;
     diagnosis = diagnosis.filtered_by(filter, &snapshot, at);
     let unread = if nothing_could_be_read(&snapshot) {
         unread(&snapshot)
@@ -170,17 +187,32 @@ async fn examine(
         snapshot,
         evidence,
         diagnosis,
+        only,
+        unused,
         unread,
         at,
         cluster: reached,
     })
 }
 
+/// The objects that no path leads through and that no finding is about.
+fn without_a_path(diagnosis: &Diagnosis, objects: &Objects) -> Vec<ObjectRef> {
+    let has_none = |(object, port): &&(ObjectRef, Option<u16>)| {
+        limit::places(&diagnosis.topology, object, *port).is_empty()
+            && !diagnosis
+                .findings
+                .iter()
+                .any(|finding| finding.objects().any(|known| known == object))
+    };
+    let objects = objects.iter().filter(has_none);
+    objects.map(|(object, _)| object.clone()).collect()
+}
+
 /// The report in the format that was asked for.
 fn printed(found: &Examined, args: &CheckArgs) -> Result<String, CliError> {
     let (snapshot, diagnosis) = (&found.snapshot, &found.diagnosis);
     if args.output == Format::Html {
-        let timeline = Timeline::of(snapshot, &found.evidence, found.at, found.at);
+        let timeline = found.timeline();
         return Ok(report::html::check(
             diagnosis,
             &timeline,
@@ -203,6 +235,13 @@ fn status(found: &Examined, input: &InputArgs, args: &CheckArgs) -> u8 {
     if nothing_could_be_read(&found.snapshot) {
         return EXIT_COULD_NOT;
     }
+    if !found.unused.is_empty() {
+        let objects = list(&found.unused, 5);
+        output::say(&format!("Not checked: no route leads to {objects}."));
+        if found.only.as_ref().map(Vec::len) == Some(found.unused.len()) {
+            return EXIT_COULD_NOT;
+        }
+    }
     if fail_on(args).exit_code(&found.diagnosis) != 0 {
         return EXIT_FOUND;
     }
@@ -217,7 +256,7 @@ fn status(found: &Examined, input: &InputArgs, args: &CheckArgs) -> u8 {
 }
 
 /// The objects that the arguments name; they have to exist, as far as that is known.
-fn targets_of(
+pub(super) fn targets_of(
     args: &CheckArgs,
     snapshot: &Snapshot,
     namespace: &str,
@@ -228,12 +267,6 @@ fn targets_of(
         None => targets,
         Some(shard) => target::part_of(targets, snapshot, shard),
     })
-}
-
-fn pairs(targets: &[Target]) -> Vec<(ObjectRef, Option<u16>)> {
-    let all = targets.iter();
-    all.map(|target| (target.object.clone(), target.port))
-        .collect()
 }
 
 /// What kept the objects from being read, a sentence each.
@@ -331,6 +364,7 @@ pub(super) fn ngf_gateways(snapshot: &Snapshot) -> Vec<ObjectRef> {
 pub(super) fn add_expiring(
     diagnosis: &mut Diagnosis,
     snapshot: &Snapshot,
+    only: Option<&Objects>,
     within: Option<Within>,
     now: Timestamp,
 ) -> Result<(), CliError> {
@@ -343,7 +377,7 @@ pub(super) fn add_expiring(
             .map(Horizon::Until)
             .ok_or("--within reaches beyond what a calendar holds")?,
     };
-    let timeline = Timeline::of(snapshot, &Evidence::none(), now, now);
+    let timeline = Timeline::limited_to(only, snapshot, &Evidence::none(), now, now);
     timeline.add_findings(&mut diagnosis.findings, now, horizon);
     Ok(())
 }
@@ -410,14 +444,19 @@ pub(super) fn render(
     })
 }
 
-/// The objects of a cluster or of files.
-pub(super) async fn read(input: &InputArgs, timeout: Duration) -> Result<Snapshot, CliError> {
+/// The objects of a cluster or of files, and the namespace of names without one.
+pub(super) async fn read(
+    input: &InputArgs,
+    timeout: Duration,
+) -> Result<(Snapshot, String), CliError> {
     if input.files.is_empty() {
         let cluster = connect_within(input, timeout).await?;
-        return Ok(cluster.snapshot(cluster.left_of(timeout)).await);
+        let snapshot = cluster.snapshot(cluster.left_of(timeout)).await;
+        return Ok((snapshot, cluster.namespace().to_owned()));
     }
     let namespace = input.namespace.as_deref().unwrap_or("default");
-    Ok(files::read(&input.files, namespace))
+    let snapshot = files::read(&input.files, namespace);
+    Ok((snapshot, namespace.to_owned()))
 }
 
 /// Whether neither Gateways nor routes, or no file, could be read, so that silence proves nothing.

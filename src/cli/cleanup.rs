@@ -61,7 +61,7 @@ pub(super) async fn run(input: &InputArgs, args: &CleanupArgs) -> Result<u8, Cli
         }
     }
     if leftovers.is_empty() {
-        output::print("nothing is left of earlier probes\n")?;
+        output::print("no debug pods or ephemeral containers of earlier probes found\n")?;
     }
     Ok(status)
 }

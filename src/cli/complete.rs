@@ -35,6 +35,7 @@ type Candidate = (String, String);
 
 /// What kubectl prints for these words, of which the last is being written.
 pub(super) async fn answer(words: &[OsString]) -> String {
+    let words = &super::args::with_verbosity_joined(words.iter().cloned());
     let texts: Vec<String> = words
         .iter()
         .map(|word| word.to_string_lossy().into_owned())
@@ -118,7 +119,7 @@ async fn special(words: &[String]) -> Option<(Vec<Candidate>, u8)> {
     }
     match (command.as_str(), positional.len()) {
         ("explain" | "fix", 0) => Some((codes(current, ""), NO_FILES)),
-        ("check" | "probe" | "init" | "logs", _) | ("fix", 1..) => {
+        ("check" | "chain" | "probe" | "init" | "logs", _) | ("fix", 1..) => {
             let first = positional.get(usize::from(command == "fix"));
             Some(objects(&input, first.map(String::as_str), current).await)
         }

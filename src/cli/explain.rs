@@ -37,7 +37,12 @@ pub(super) fn run(args: &ExplainArgs) -> Result<u8, CliError> {
         [one] => format!("the nearest is {one}; `{all}` lists all"),
         several => format!("the nearest are {}; `{all}` lists all", list(several, 3)),
     };
-    output::say(&format!("{}: there is no code {shown}: {hint}", program()));
+    let what = if is_like_a_code(code) {
+        format!("unknown code \"{shown}\"")
+    } else {
+        format!("no code mentions \"{shown}\"")
+    };
+    output::say(&format!("{}: {what}: {hint}", program()));
     Ok(EXIT_COULD_NOT)
 }
 

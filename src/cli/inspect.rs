@@ -91,7 +91,7 @@ async fn of_object(
             Decoded::ConfigMap(found) => Ok(of_map(&object, &found.spec.ca, &found.spec.keys, at)),
             _ => Err(format!("{object} holds no certificates").into()),
         },
-        Lookup::Absent => Err(format!("{object} does not exist").into()),
+        Lookup::Absent => Err(super::target::not_found(&object).into()),
         Lookup::Unknown(why) => Err(format!("cannot read {object}: {why}").into()),
     }
 }

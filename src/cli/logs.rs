@@ -46,7 +46,7 @@ pub(super) async fn run(input: &InputArgs, args: &LogsArgs) -> Result<u8, CliErr
     let gateways = gateways(&snapshot, args, word.as_deref(), cluster.namespace())?;
     let (sources, missing) = ngf_core::diagnosis::log_sources::sources(&snapshot, &gateways);
     if sources.is_empty() {
-        return Err(format!("there is no log to read: {}", missing.join("; ")).into());
+        return Err(format!("no logs can be read: {}", missing.join("; ")).into());
     }
     let mut evidence = Evidence::none();
     let mut begun = Vec::new();
@@ -142,13 +142,13 @@ fn gateways(
             if all.is_empty() {
                 let labels = crate::report::clean(selector.text());
                 return Err(format!(
-                    "there is no Gateway of NGINX Gateway Fabric with labels {labels}"
+                    "no Gateway of NGINX Gateway Fabric with labels {labels} found"
                 )
                 .into());
             }
         }
         return if all.is_empty() {
-            Err("there is no Gateway of NGINX Gateway Fabric, or none that you may read".into())
+            Err("no Gateway of NGINX Gateway Fabric found, or none that you may read".into())
         } else {
             Ok(all)
         };
@@ -157,10 +157,13 @@ fn gateways(
         ProbeTarget::Gateway(gateway) if snapshot.gateways.contains_key(&gateway) => {
             Ok(vec![gateway])
         }
-        ProbeTarget::Gateway(gateway) => Err(format!("there is no {gateway}").into()),
+        ProbeTarget::Gateway(gateway) => Err(target::missing(&gateway, snapshot).into()),
         _ => {
             let target = crate::report::clean(target);
-            Err(format!("\"{target}\" is no Gateway: write gateway/NAME").into())
+            Err(
+                format!("unexpected object \"{target}\": expected gateway/NAME or a log file")
+                    .into(),
+            )
         }
     }
 }

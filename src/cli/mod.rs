@@ -123,7 +123,8 @@ fn definition(program: Program) -> clap::Command {
 }
 
 fn parse(program: Program) -> Cli {
-    let matches = definition(program).get_matches();
+    let words = args::with_verbosity_joined(std::env::args_os());
+    let matches = definition(program).get_matches_from(words);
     Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
 }
 

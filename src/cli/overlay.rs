@@ -5,8 +5,8 @@ use jiff::Timestamp;
 use super::{
     CliError, EXIT_COULD_NOT, EXIT_FOUND, EXIT_OK,
     args::{CheckArgs, InputArgs},
-    check::{add_expiring, fail_on, nothing_could_be_read, style, tell_problems},
-    connect_within, output,
+    check::{add_expiring, fail_on, nothing_could_be_read, style, targets_of, tell_problems},
+    connect_within, output, target,
 };
 use crate::{
     files,
@@ -56,13 +56,24 @@ pub(super) async fn run(
     for said in laid.said {
         evidence.record_said(said);
     }
-    let of = |snapshot: &Snapshot| Diagnosis::of(snapshot, &Evidence::none(), now);
-    let mut after = Diagnosis::of(&without_status(&laid.snapshot), &evidence, now);
-    let mut before = of(&without_status(&live));
-    add_expiring(&mut before, &live, args.within, now)?;
-    add_expiring(&mut after, &laid.snapshot, args.within, now)?;
-    let mut as_is = of(&live);
-    add_expiring(&mut as_is, &live, args.within, now)?;
+    // What a manifest brings can be named, too.
+    let targets = targets_of(args, &laid.snapshot, namespace)?;
+    let only = (!targets.is_empty() || args.shard.is_some()).then(|| target::pairs(&targets));
+    let only = only.as_deref();
+    let of = |snapshot: &Snapshot, evidence: &Evidence| {
+        let whole = Diagnosis::of(snapshot, evidence, now);
+        match only {
+            Some(only) => whole.limited_to_all(only),
+            None => whole,
+        }
+    };
+    let none = Evidence::none();
+    let mut after = of(&without_status(&laid.snapshot), &evidence);
+    let mut before = of(&without_status(&live), &none);
+    add_expiring(&mut before, &live, only, args.within, now)?;
+    add_expiring(&mut after, &laid.snapshot, only, args.within, now)?;
+    let mut as_is = of(&live, &none);
+    add_expiring(&mut as_is, &live, only, args.within, now)?;
     // What is accepted neither comes nor goes.
     let accepted =
         |diagnosis: Diagnosis, snapshot: &Snapshot| diagnosis.filtered_by(filter, snapshot, now);

@@ -52,6 +52,13 @@ impl Target {
     }
 }
 
+/// The objects with their ports.
+pub(super) fn pairs(targets: &[Target]) -> Vec<(ObjectRef, Option<u16>)> {
+    let all = targets.iter();
+    all.map(|target| (target.object.clone(), target.port))
+        .collect()
+}
+
 /// The routes of one part of a sweep: of `targets`, or of all routes where there are none. Which part a route belongs to
 /// depends on its name alone, so that the parts together hold each route once.
 pub(super) fn part_of(targets: Vec<Target>, snapshot: &Snapshot, shard: Shard) -> Vec<Target> {
@@ -207,15 +214,28 @@ fn named(word: &str, snapshot: &Snapshot, namespace: &str) -> Result<Target, Str
     if snapshot.raw(&target.object).is_some() {
         return Ok(target);
     }
-    let object = &target.object;
-    let kind = object.kind.name().to_ascii_lowercase();
-    Err(match known::absence_is_proven(snapshot, object) {
-        Ok(()) => format!(
-            "{kind} {:?} not found in namespace {:?}",
-            object.name, object.namespace
-        ),
-        Err(why) => format!("cannot check {kind} {:?}: {why}", object.name),
-    })
+    Err(missing(&target.object, snapshot))
+}
+
+/// That an object is not among those that were read, in a sentence.
+pub(super) fn missing(object: &ObjectRef, snapshot: &Snapshot) -> String {
+    match known::absence_is_proven(snapshot, object) {
+        Ok(()) => not_found(object),
+        Err(why) => {
+            let kind = object.kind.name().to_ascii_lowercase();
+            format!("cannot check {kind} {:?}: {why}", object.name)
+        }
+    }
+}
+
+/// As kubectl reports it.
+pub(super) fn not_found(object: &ObjectRef) -> String {
+    format!(
+        "{} {:?} not found in namespace {:?}",
+        object.kind.name().to_ascii_lowercase(),
+        clean_line(&object.name),
+        clean_line(&object.namespace)
+    )
 }
 
 #[cfg(test)]

@@ -23,7 +23,7 @@ fn help(args: &[&str]) -> String {
     String::from_utf8(output.stdout).expect("UTF-8")
 }
 
-/// The commands that help lists.
+/// The commands that help lists, but for clap's own `help`.
 fn commands() -> Vec<String> {
     let text = help(&[]);
     let (_, list) = text.split_once("Commands:\n").expect("commands");
@@ -31,6 +31,7 @@ fn commands() -> Vec<String> {
     let names = lines.filter(|line| line.starts_with("  ") && !line.starts_with("   "));
     names
         .filter_map(|line| line.split_whitespace().next().map(str::to_owned))
+        .filter(|name| name != "help")
         .collect()
 }
 

@@ -147,7 +147,7 @@ fn secrets_and_config_maps_are_read_by_name() {
     let (status, _, error) = inspect(folder.path(), &[&["secret/nothing"][..], &on].concat());
     assert_eq!(status, Some(2), "{error}");
     assert!(
-        error.contains("Secret default/nothing does not exist"),
+        error.contains("secret \"nothing\" not found in namespace \"default\""),
         "{error}"
     );
 }

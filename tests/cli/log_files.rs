@@ -74,7 +74,7 @@ fn explain_decodes_a_line_of_a_log() {
     assert!(text.contains("read-only file system"), "{text}");
     let (status, _, error) = run(folder.path(), &["explain", "what is this"]);
     assert_eq!(status, 2);
-    assert!(error.contains("there is no code"), "{error}");
+    assert!(error.contains("no code mentions"), "{error}");
 }
 
 #[test]

@@ -509,7 +509,7 @@ async fn the_command_shows_tries_applies_and_looks_again() {
     assert!(
         other
             .2
-            .contains("there is no NGF-T8 about Gateway default/none"),
+            .contains("no finding NGF-T8 about Gateway default/none"),
         "{other:?}"
     );
     assert_eq!(done.0, Some(0), "{done:?}");

@@ -23,6 +23,25 @@ pub fn places(topology: &Topology, object: &ObjectRef, port: Option<u16>) -> Vec
     all.filter(is_whole).collect()
 }
 
+/// What stands above and below these objects in the tree.
+pub(super) fn around(
+    topology: &Topology,
+    objects: &[(ObjectRef, Option<u16>)],
+) -> BTreeSet<NodeIx> {
+    let mut kept = BTreeSet::new();
+    let all = objects.iter();
+    for place in all.flat_map(|(object, port)| places(topology, object, *port)) {
+        // The certificate that a policy is about is presented by the backend above it.
+        let top = match topology.node(place).what {
+            What::Policy { .. } => topology.node(place).parent.unwrap_or(place),
+            _ => place,
+        };
+        kept.extend(topology.subtree(top));
+        kept.extend(topology.ancestors(top));
+    }
+    kept
+}
+
 impl Diagnosis {
     /// Limits it to one object: what stands above and below it in the tree, and the findings there, with
     /// what causes them.
@@ -35,17 +54,7 @@ impl Diagnosis {
     #[must_use]
     pub fn limited_to_all(mut self, objects: &[(ObjectRef, Option<u16>)]) -> Self {
         let topology = &self.topology;
-        let mut kept: BTreeSet<NodeIx> = BTreeSet::new();
-        let all = objects.iter();
-        for place in all.flat_map(|(object, port)| places(topology, object, *port)) {
-            // The certificate that a policy is about is presented by the backend above it.
-            let top = match topology.node(place).what {
-                What::Policy { .. } => topology.node(place).parent.unwrap_or(place),
-                _ => place,
-            };
-            kept.extend(topology.subtree(top));
-            kept.extend(topology.ancestors(top));
-        }
+        let kept = around(topology, objects);
         let mut wanted: BTreeSet<usize> = kept
             .iter()
             .flat_map(|place| self.findings_at(*place).iter().copied())

@@ -21,7 +21,7 @@ use values::{
 pub use connection::ConnectionArgs;
 pub use deploy::{Shard, Store};
 pub use recording::{RecordArgs, ReplayArgs};
-pub use values::{Codes, Within};
+pub use values::{Codes, Within, with_verbosity_joined};
 
 mod connection;
 mod deploy;
@@ -35,12 +35,7 @@ mod via;
 ///
 /// Without a command it opens the terminal interface on the current cluster.
 #[derive(Debug, Parser)]
-#[command(
-    name = "ngf-tui",
-    version,
-    max_term_width = 100,
-    disable_help_subcommand = true
-)]
+#[command(name = "ngf-tui", version, max_term_width = 100)]
 pub struct Cli {
     /// Where to read from.
     #[command(flatten)]
@@ -84,7 +79,7 @@ pub struct InputArgs {
     #[command(flatten)]
     pub connection: ConnectionArgs,
     /// Log what this program does to standard error, of the terminal interface to a file; N is from 1 to 10, as with
-    /// kubectl: 6 (-v alone) shows each request
+    /// kubectl: 6 (-v alone) shows each request, 8 shows each before its answer
     #[arg(
         short = 'v',
         long = "v",
@@ -92,7 +87,7 @@ pub struct InputArgs {
         num_args = 0..=1,
         require_equals = true,
         default_missing_value = "6",
-        value_parser = clap::value_parser!(u8).range(0..=10),
+        value_parser = values::verbosity,
         value_name = "N",
         hide = true,
         help_heading = "Logging"
@@ -736,6 +731,15 @@ pub struct VersionArgs {
 /// Arguments of `chain`.
 #[derive(Debug, Clone, Args)]
 pub struct ChainArgs {
+    /// The objects whose traffic counts.
+    #[arg(
+        value_name = "TYPE[/NAME]",
+        help = "Only what the traffic of these objects depends on, as kubectl names them: gateway/NAME, httproute NAME, service/NAME:PORT; with --inspect, the name of the object where only its type stands before"
+    )]
+    pub targets: Vec<String>,
+    /// Only what the traffic of the objects with these labels depends on: app=shop, 'team in (a,b)'
+    #[arg(short = 'l', long, value_name = "SELECTOR", conflicts_with = "inspect")]
+    pub selector: Option<Selector>,
     /// The manifests.
     #[command(flatten)]
     pub from: FileArgs,

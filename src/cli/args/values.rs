@@ -1,6 +1,6 @@
 //! Values of arguments: what they may be, and what is said where they are something else.
 
-use std::{collections::BTreeSet, path::PathBuf, time::Duration};
+use std::{collections::BTreeSet, ffi::OsString, path::PathBuf, time::Duration};
 
 use clap::builder::{PossibleValue, StringValueParser, TypedValueParser};
 use jiff::{Span, SpanRelativeTo, Timestamp, civil::Date, tz::TimeZone};
@@ -58,6 +58,43 @@ pub(super) fn gateway_address(text: &str) -> Result<Address, String> {
         host: bare.to_owned(),
         port: None,
     })
+}
+
+/// As kubectl's `-v`: what is more than 10 shows no more than 10.
+pub(super) fn verbosity(text: &str) -> Result<u8, String> {
+    text.parse::<u64>()
+        .map(|level| level.min(10) as u8)
+        .map_err(|_| format!("invalid log level \"{text}\": expected 0 to 10"))
+}
+
+/// `-v6` and `-v 6` as kubectl takes them, in the one form that leaves `-v` without a number possible.
+pub fn with_verbosity_joined(words: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
+    let mut joined: Vec<OsString> = Vec::new();
+    let mut words = words.into_iter().peekable();
+    let is_number = |text: &str| {
+        !text.is_empty() && text.len() < 20 && text.bytes().all(|b| b.is_ascii_digit())
+    };
+    while let Some(word) = words.next() {
+        if word == "--" {
+            joined.push(word);
+            joined.extend(words);
+            break;
+        }
+        let text = word.to_str().unwrap_or_default();
+        let attached = text.strip_prefix("-v").filter(|rest| is_number(rest));
+        if let Some(level) = attached {
+            joined.push(format!("-v={level}").into());
+            continue;
+        }
+        let next = words.peek().and_then(|next| next.to_str());
+        if let ("-v" | "--v", Some(level)) = (text, next.filter(|next| is_number(next))) {
+            joined.push(format!("-v={level}").into());
+            words.next();
+            continue;
+        }
+        joined.push(word);
+    }
+    joined
 }
 
 /// How many at a time.
@@ -206,6 +243,29 @@ pub(super) fn moment(text: &str) -> Result<Timestamp, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_log_level_is_read_as_kubectl_reads_it() {
+        for (line, expected) in [
+            ("check -v6", "check -v=6"),
+            ("check -v 6 -o name", "check -v=6 -o name"),
+            ("check --v 99", "check -v=99"),
+            ("check -v httproute/a", "check -v httproute/a"),
+            ("check -v", "check -v"),
+            ("-v=8 check", "-v=8 check"),
+            ("explain -- -v 6", "explain -- -v 6"),
+            ("check -via", "check -via"),
+        ] {
+            let words = line.split(' ').map(OsString::from);
+            let joined = with_verbosity_joined(words).join(std::ffi::OsStr::new(" "));
+            assert_eq!(joined.to_str(), Some(expected), "{line}");
+        }
+        assert_eq!(verbosity("99"), Ok(10));
+        assert_eq!(
+            verbosity("x"),
+            Err("invalid log level \"x\": expected 0 to 10".to_owned())
+        );
+    }
 
     #[test]
     fn moments() {

@@ -78,7 +78,7 @@ impl Wanted {
                 .as_ref()
                 .map_or_else(String::new, |object| format!(" about {object}"));
             return Ok(Choice::Nothing(format!(
-                "there is no {code}{about} here; `{}` lists what can be fixed",
+                "no finding {code}{about} here; `{}` lists what can be fixed",
                 own("fix")
             )));
         }

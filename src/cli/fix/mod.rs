@@ -46,7 +46,7 @@ pub(super) async fn run(input: &InputArgs, args: &FixArgs) -> Result<u8, CliErro
         if args.yes {
             return Err("-f reads files, and fix writes to a cluster only: leave --yes out to see the difference, or -f".into());
         }
-        let snapshot = read(input, args.timeout).await?;
+        let (snapshot, _) = read(input, args.timeout).await?;
         for problem in &snapshot.problems {
             output::say(&format!("{}: {}", problem.place, problem.message));
         }

@@ -100,11 +100,11 @@ fn what_is_no_code_gets_one_sentence_with_the_nearest() {
     for (written, sentence) in [
         (
             "T99",
-            "ngf-tui: there is no code T99: the nearest is NGF-T9; `ngf-tui explain` lists all\n",
+            "ngf-tui: unknown code \"T99\": the nearest is NGF-T9; `ngf-tui explain` lists all\n",
         ),
         (
             "tls\u{1b}[31m",
-            "ngf-tui: there is no code tls\u{fffd}[31m: `ngf-tui explain` lists all\n",
+            "ngf-tui: no code mentions \"tls\u{fffd}[31m\": `ngf-tui explain` lists all\n",
         ),
     ] {
         let (status, text, error) = explained(&[written]);

@@ -9,7 +9,7 @@ use crate::diagnosis::ngf::Answer;
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum PlanError {
     /// The target does not exist.
-    #[error("there is no {0}")]
+    #[error("{0} not found")]
     NoSuchObject(String),
     /// The target is not known.
     #[error("{0}")]

@@ -4,7 +4,7 @@ use std::fmt;
 
 use thiserror::Error;
 
-use crate::diagnosis::words;
+use crate::diagnosis::{ngf::known, words};
 use crate::model::{
     clean::clean_line, kind::Kind, node_id::NodeId, object::ObjectRef, snapshot::Snapshot,
 };
@@ -56,6 +56,9 @@ pub enum TargetError {
         /// The Service.
         service: ObjectRef,
     },
+    /// A name of a port of a Service that does not exist.
+    #[error("{0} not found")]
+    NoService(ObjectRef),
     /// The Service has no port of that name.
     #[error("{service} has no port \"{port}\": {known}")]
     NoPort {
@@ -162,7 +165,13 @@ fn port_of(
     let port = port.to_owned();
     let Some(found) = snapshot.and_then(|snapshot| snapshot.services.get(service)) else {
         let service = service.clone();
-        return Err(TargetError::UnknownService { port, service });
+        let is_absent =
+            snapshot.is_some_and(|snapshot| known::absence_is_proven(snapshot, &service).is_ok());
+        return Err(if is_absent {
+            TargetError::NoService(service)
+        } else {
+            TargetError::UnknownService { port, service }
+        });
     };
     let ports = &found.spec.ports;
     if let Some(known) = ports.iter().find(|known| known.name == port) {

@@ -5,14 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use ngf_tls::certificate::CertificateFacts;
 
-use super::{Entry, Part, Renewal, Use, renewal};
+use super::{Entry, Part, Renewal, Use, renewal, scope::Scope};
 use crate::{
     diagnosis::{
         chain::served,
         context::Context,
         mounted::{self, Mounted},
         ngf::{ClientCertificate, known},
-        plan::{self, Connection, PlannedTls, ProbeTarget, TrustSource},
+        plan::{self, Connection, PlannedTls, TrustSource},
         rules::cert_manager::{ca_secret, issuer_name},
         trust::{self, NoCertificates},
         words,
@@ -20,14 +20,13 @@ use crate::{
     model::{kind::Kind, object::ObjectRef, snapshot::Source},
 };
 
-/// The connections over TLS that NGF's Gateways open, each Service and port once for each Gateway
+/// The connections over TLS of the scope that NGF's Gateways open, each Service and port once for each Gateway
 /// and way to speak TLS.
-pub(super) fn connections(context: &Context<'_>) -> Vec<(Connection, PlannedTls)> {
+pub(super) fn connections(context: &Context<'_>, scope: &Scope) -> Vec<(Connection, PlannedTls)> {
     let mut found: Vec<(Connection, PlannedTls)> = Vec::new();
     let mut seen = BTreeSet::new();
-    for name in context.gateways.keys() {
-        let target = ProbeTarget::Gateway((*name).clone());
-        let all = plan::connections(context.snapshot, context.index, context.topology, &target);
+    for target in &scope.targets {
+        let all = plan::connections(context.snapshot, context.index, context.topology, target);
         for connection in all.unwrap_or_default() {
             let Some(tls) = connection.tls.clone() else {
                 continue;
@@ -150,9 +149,10 @@ fn why_not_mounted(context: &Context<'_>, connection: &Connection) -> String {
     }
 }
 
-/// All certificates, each once.
+/// All certificates of the scope, each once.
 pub(super) fn entries(
     context: &Context<'_>,
+    scope: &Scope,
     connections: &[(Connection, PlannedTls)],
     now: Timestamp,
     unknown: &mut Vec<String>,
@@ -194,7 +194,8 @@ pub(super) fn entries(
             collector.object(Part::BackendCa, &service, &object, "ca.crt");
         }
     }
-    for (name, (gateway, certificate)) in &context.gateways {
+    let gateways = context.gateways.iter();
+    for (name, (gateway, certificate)) in gateways.filter(|(name, _)| scope.has_gateway(name)) {
         match certificate {
             ClientCertificate::Presented(secret) => {
                 collector.object(Part::Client, &name.to_string(), secret, "tls.crt");
@@ -213,7 +214,10 @@ pub(super) fn entries(
         let of_sets = sets
             .filter(|(_, set)| is_for(&set.spec.parent_ref, set.reference.namespace.as_str(), name))
             .flat_map(|(set, object)| object.spec.listeners.iter().map(move |one| (set, one)));
-        for (owner, listener) in own.chain(of_sets) {
+        let of_scope = own
+            .chain(of_sets)
+            .filter(|(owner, listener)| scope.has_listener(owner, &listener.name));
+        for (owner, listener) in of_scope {
             for reference in &listener.certificate_refs {
                 let namespace = reference.namespace.as_deref().unwrap_or(&owner.namespace);
                 let secret = ObjectRef::new(Kind::Secret, namespace, &reference.name);

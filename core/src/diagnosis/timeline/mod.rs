@@ -4,6 +4,7 @@
 mod breaks;
 mod collect;
 mod renewal;
+mod scope;
 mod within;
 
 use std::cmp::Reverse;
@@ -22,6 +23,7 @@ use super::{
 use crate::model::{index::Index, object::ObjectRef, snapshot::Snapshot, topology::Topology};
 
 pub use renewal::Renewal;
+pub use scope::Objects;
 pub use within::Horizon;
 
 /// What expires when.
@@ -98,12 +100,24 @@ impl Timeline {
     /// Looks at everything. `now` is the present, against which renewals are overdue; `at` is the
     /// moment that is judged.
     pub fn of(snapshot: &Snapshot, evidence: &Evidence, now: Timestamp, at: Timestamp) -> Self {
+        Self::limited_to(None, snapshot, evidence, now, at)
+    }
+
+    /// The same of what the traffic of these objects depends on; of everything where `None`.
+    pub fn limited_to(
+        only: Option<&Objects>,
+        snapshot: &Snapshot,
+        evidence: &Evidence,
+        now: Timestamp,
+        at: Timestamp,
+    ) -> Self {
         let index = Index::of(snapshot);
         let topology = Topology::with(snapshot, &index);
         let context = Context::new(snapshot, evidence, at, &index, &topology);
-        let connections = collect::connections(&context);
+        let scope = scope::Scope::of(&context, only);
+        let connections = collect::connections(&context, &scope);
         let mut unknown = Vec::new();
-        let mut entries = collect::entries(&context, &connections, now, &mut unknown);
+        let mut entries = collect::entries(&context, &scope, &connections, now, &mut unknown);
         for (connection, tls) in &connections {
             breaks::add(&context, connection, tls, &mut entries);
         }
