@@ -6,6 +6,7 @@
 
 pub mod cli;
 pub mod config;
+mod defect;
 pub mod diagram;
 pub mod files;
 pub mod report;

@@ -65,11 +65,12 @@ type CliError = Box<dyn std::error::Error + Send + Sync>;
 /// Runs the program; both binaries are this.
 pub fn main() -> ExitCode {
     memory::protect();
+    logging::install();
+    // A panic gives the terminal back first, and is reported then.
     ngf_ui::terminal::install_panic_hook();
     let program = called_as();
     command::called(program);
     let cli = parse(program);
-    logging::install();
     logging::start(cli.input.verbosity, log_of(&cli));
     let runtime = match tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -162,6 +163,7 @@ fn gather_files(cli: &mut Cli) -> Result<(), CliError> {
 
 async fn dispatch(mut cli: Cli) -> Result<u8, CliError> {
     gather_files(&mut cli)?;
+    crate::defect::here("command");
     if cli.command.is_some() && !cli.debug.is_empty() {
         return Err(
             "write --via, --image, --gateway-address and --no-probe after the command".into(),

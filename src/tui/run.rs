@@ -233,6 +233,9 @@ impl Around {
                     (events, snapshots) = self.switch(connected);
                     has_source = true;
                 }
+                if matches!(event, Event::Key(_)) {
+                    crate::defect::here("key");
+                }
                 for effect in update(app, event, Timestamp::now()) {
                     match effect {
                         Effect::Quit => return Ok(None),

@@ -25,6 +25,7 @@ mod log_files;
 mod logging;
 mod memory;
 mod oidc;
+mod panics;
 mod probe_options;
 mod schemas;
 mod terminal;

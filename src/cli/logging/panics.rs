@@ -15,25 +15,43 @@ use crate::files::Places;
 
 /// Reports that are kept.
 const KEPT: usize = 5;
+/// Lines of a panic's message.
+const MESSAGE: usize = 20;
 /// Lines of a backtrace.
 const LINES: usize = 200;
 /// The beginning of a report's name.
 const PREFIX: &str = "panic-";
 
-/// From now on a panic leaves a report, and says where. What was reported before is reported first.
+/// From now on a panic leaves a report, and says where. Rust's own hook would print the message as it is.
 pub(in crate::cli) fn install() {
-    let before = std::panic::take_hook();
-    std::panic::set_hook(Box::new(move |panic| {
-        before(panic);
-        let text = report(&panic.to_string(), &Backtrace::force_capture().to_string());
-        let written = Places::of_user().state.map(|folder| write(&folder, &text));
-        if let Some(Ok(path)) = written {
-            let path = crate::report::clean(&path.to_string_lossy());
-            crate::cli::output::say(&format!(
-                "This is a defect of ngf-tui. A report without credentials is in {path}: please send it with what you did."
-            ));
+    std::panic::set_hook(Box::new(|panic| {
+        let panic = panic.to_string();
+        let text = report(&panic, &Backtrace::force_capture().to_string());
+        for line in cleaned(&panic).take(MESSAGE) {
+            crate::cli::output::say(&line);
         }
+        let written = Places::of_user().state.map(|folder| write(&folder, &text));
+        let end = match written {
+            Some(Ok(path)) => {
+                let path = crate::report::clean(&path.to_string_lossy());
+                format!(
+                    "A report without credentials is in {path}: please send it with what you did."
+                )
+            }
+            _ => "Please send the lines above with what you did.".to_owned(),
+        };
+        crate::cli::output::say(&format!("This is a defect of ngf-tui. {end}"));
     }));
+}
+
+/// The lines without control characters and credentials; of a private key in PEM nothing is left.
+fn cleaned(text: &str) -> impl Iterator<Item = String> {
+    let mut is_key = false;
+    text.lines().filter_map(move |line| {
+        let is_of_key = is_key || line.contains("PRIVATE KEY-----");
+        is_key = is_of_key && !line.contains("-----END ");
+        (!is_of_key).then(|| safe_line(line))
+    })
 }
 
 fn report(panic: &str, backtrace: &str) -> String {
@@ -44,12 +62,18 @@ fn report(panic: &str, backtrace: &str) -> String {
         std::env::consts::OS,
         std::env::consts::ARCH
     );
-    for line in panic.lines().take(20) {
-        let _ = writeln!(text, "{}", safe_line(line));
+    for line in cleaned(panic).take(MESSAGE) {
+        let _ = writeln!(text, "{line}");
     }
     text.push('\n');
-    for line in backtrace.lines().take(LINES) {
-        let _ = writeln!(text, "{}", safe_line(line));
+    let (unnamed, named): (Vec<&str>, Vec<&str>) = backtrace
+        .lines()
+        .partition(|line| line.trim_end().ends_with("<unknown>"));
+    for line in cleaned(&named.join("\n")).take(LINES) {
+        let _ = writeln!(text, "{line}");
+    }
+    if !unnamed.is_empty() {
+        let _ = writeln!(text, "{} frames without a name", unnamed.len());
     }
     text
 }
@@ -97,7 +121,14 @@ mod tests {
             let name = format!("{PREFIX}{number:013}.txt");
             fs::write(folder.path().join(name), "old").expect("a file");
         }
-        let text = report("explicit panic: Bearer abc\u{1b}[31m", "0: main");
+        let text = report(
+            "explicit panic: Bearer abc\u{1b}[31m",
+            "0: main\n1: <unknown>\n2: <unknown>",
+        );
+        assert!(
+            text.ends_with("0: main\n2 frames without a name\n"),
+            "{text}"
+        );
         assert!(text.contains("Bearer (redacted)\u{fffd}[31m"), "{text}");
         let path = write(folder.path(), &text).expect("a report");
         let left = reports(folder.path());
