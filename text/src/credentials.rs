@@ -141,7 +141,13 @@ fn values(line: &str) -> String {
                 .find(|c: char| c.is_whitespace() || ",;)}&".contains(c))
                 .unwrap_or(value.len()),
         };
-        if end == 0 || value.starts_with(REDACTED) {
+        // What follows a scheme is left out already; the scheme is no credential.
+        let scheme = SCHEMES.iter().find(|scheme| {
+            let begin = value.get(..scheme.len());
+            begin.is_some_and(|begin| begin.eq_ignore_ascii_case(scheme))
+        });
+        let shown = scheme.map_or(0, |scheme| scheme.len());
+        if end == 0 || value[shown..].starts_with(REDACTED) {
             continue;
         }
         let start = at + sign.len_utf8() + blanks;
@@ -168,7 +174,7 @@ mod tests {
             ),
             (
                 "Authorization: Bearer abcDEF123456",
-                "Authorization: (redacted) (redacted)",
+                "Authorization: Bearer (redacted)",
             ),
             (
                 "got Bearer abcDEF123456, then",
