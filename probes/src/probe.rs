@@ -25,7 +25,9 @@ use ngf_tls::certificate::CertificateFacts;
 use ngf_tls::chain::ChainError;
 use ngf_tls::engine::{UpstreamName, engine};
 use ngf_tls::protocol::Protocol;
-use ngf_tls::transcript::{HttpAnswer, JudgedAsBackend, Record, SCHEMA, Transcript};
+use ngf_tls::transcript::{
+    ClientCertificate, HttpAnswer, JudgedAsBackend, Record, SCHEMA, Transcript,
+};
 
 /// The probe could not be run, so that nothing can be said of the backend.
 #[derive(Debug, thiserror::Error)]
@@ -115,7 +117,10 @@ async fn run(
     options: &Options,
     dial: &dyn Dial,
 ) -> Result<Transcript, ProbeError> {
-    let request = http::request(&spec.http)?;
+    let request = match spec.protocol {
+        Protocol::WebSocket => http::upgrade_request(&spec.http)?,
+        _ => http::request(&spec.http)?,
+    };
     let prepared = match &spec.tls {
         Some(tls) => {
             let mut prepared = prepare_with(tls, options)?;
@@ -301,7 +306,9 @@ async fn exchange<S: AsyncRead + AsyncWrite + Unpin>(
     recorder: &Recorder,
 ) -> Exchange {
     match spec.protocol {
-        Protocol::Http1 => http::exchange(stream, &spec.http, request, until, recorder).await,
+        Protocol::Http1 | Protocol::WebSocket => {
+            http::exchange(stream, &spec.http, request, until, recorder).await
+        }
         Protocol::Http2 => http2::exchange(stream, &spec.http, until, recorder).await,
         Protocol::Stream => http2::listen(stream, until).await,
     }
@@ -495,7 +502,12 @@ fn transcript(
         via: via.to_owned(),
         engine: engine(),
         nginx,
-        not_proven: verdict::not_proven(&seen.ending, &told.client_certificate),
+        not_proven: not_proven(
+            spec,
+            &seen.ending,
+            seen.http.as_ref(),
+            &told.client_certificate,
+        ),
         judged_at: at.map(|at| at.to_string()),
         expires_first,
         second_opinion,
@@ -507,6 +519,26 @@ fn transcript(
         records,
         http: seen.http,
     }
+}
+
+/// What the probe does not prove about the gateway's clients.
+fn not_proven(
+    spec: &ProbeSpec,
+    ending: &Ending,
+    http: Option<&HttpAnswer>,
+    client: &ClientCertificate,
+) -> Vec<String> {
+    let mut all = verdict::not_proven(ending, client);
+    if let (Protocol::WebSocket, Some(http)) = (spec.protocol, http)
+        && http.status != 101
+        && http.status < 500
+    {
+        all.push(format!(
+            "the backend answered {} to the request for a WebSocket at {}: whether it opens one at another path is not known",
+            http.status, spec.http.path
+        ));
+    }
+    all
 }
 
 fn observed_tls<'a>(

@@ -14,7 +14,7 @@ use ngf_core::{
     },
     model::snapshot::Snapshot,
 };
-use ngf_tls::certificate::CertificateFacts;
+use ngf_tls::{certificate::CertificateFacts, protocol::Protocol};
 use openssl::x509::X509;
 
 use super::{
@@ -71,6 +71,7 @@ fn configuration(case: &Case, given: &Given<'_>, listens: u16) -> Configuration 
     let (before, locations) = locations(case, given);
     Configuration::http(format!(
         "{top} {timeouts} {before}
+        map $http_upgrade $connection_upgrade {{ default upgrade; '' close; }}
         server {{ listen 127.0.0.1:{listens}; server_name {HOST};
             proxy_http_version 1.1;
             {locations} }}
@@ -162,8 +163,10 @@ fn location(case: &Case, path: &str, pass: &str, connection: &Connection, more: 
             {}
             {kind}_pass {pass};
             {} }}",
-        // What is kept must not be asked to close.
-        if case.keeps {
+        if connection.protocol == Protocol::WebSocket {
+            "proxy_set_header Upgrade \"$http_upgrade\"; proxy_set_header Connection \"$connection_upgrade\";"
+        } else if case.keeps {
+            // What is kept must not be asked to close.
             "proxy_set_header Connection \"\";"
         } else {
             ""

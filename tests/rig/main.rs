@@ -13,6 +13,7 @@ mod cases;
 mod frontend;
 mod gateway;
 mod nginx;
+mod protocols;
 mod refused;
 mod stories;
 #[path = "../support/mod.rs"]
@@ -482,10 +483,14 @@ async fn tried(plan: &ProbePlan, given: &Given<'_>) -> Result<Transcript, String
         host: plan.endpoint.address.clone(),
         port: plan.endpoint.port,
         tls,
-        http: HttpSpec {
-            method: "GET".to_owned(),
-            host: plan.host.clone(),
-            path: plan.path.clone(),
+        http: if plan.route.kind == Kind::GRPCRoute {
+            HttpSpec::health_check(plan.host.clone())
+        } else {
+            HttpSpec {
+                method: "GET".to_owned(),
+                host: plan.host.clone(),
+                path: plan.path.clone(),
+            }
         },
         protocol: plan.protocol,
         timeout: PATIENCE,

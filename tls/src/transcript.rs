@@ -24,7 +24,7 @@ pub struct Transcript {
     pub address: Option<String>,
     /// What nginx speaks to the backend. For HTTP/2 the ClientHello offers `h2` by ALPN; what the
     /// backend selected is in `tls.alpn`.
-    #[serde(default, skip_serializing_if = "Protocol::is_http1")]
+    #[serde(default, skip_serializing_if = "Protocol::is_default")]
     pub protocol: Protocol,
     /// How the bytes went: `direct`, later `exec` and others.
     pub via: String,

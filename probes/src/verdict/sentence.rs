@@ -408,6 +408,12 @@ fn answered_words(observed: &Observed<'_>, answer: &Answer) -> String {
             "{target} refuses the Host of the request (421): it belongs to another server than the one of the TLS name {}",
             sni.unwrap_or("that was not sent")
         )
+    } else if status == 101 {
+        format!(
+            "{target} upgrades the connection (101){}{}",
+            mutual(observed),
+            older(observed)
+        )
     } else if status >= 400 {
         format!("{target} was reached, and answers {status}")
     } else {

@@ -37,7 +37,7 @@ pub struct ProbePlan {
     /// How it speaks TLS; `None` for plain HTTP.
     pub tls: Option<PlannedTls>,
     /// What nginx speaks over it.
-    #[serde(default, skip_serializing_if = "Protocol::is_http1")]
+    #[serde(default, skip_serializing_if = "Protocol::is_default")]
     pub protocol: Protocol,
     /// The Host header that nginx passes on.
     pub host: String,

@@ -18,6 +18,11 @@ use ngf_tls::transcript::{Direction, HttpAnswer, Layer, Step};
 
 /// The step of the request.
 pub const REQUEST: &str = "HTTP request";
+/// The protocol that a WebSocket's client asks for.
+const WEBSOCKET: &str = "websocket";
+/// How the header begins by which it asks.
+const UPGRADE: &str = "\r\nUpgrade: ";
+
 /// The step of the answer.
 pub const RESPONSE: &str = "HTTP response";
 
@@ -39,6 +44,27 @@ pub struct BadRequest {
 /// # Errors
 /// [`BadRequest`] where a part holds a space or a control character.
 pub fn request(spec: &HttpSpec) -> Result<Vec<u8>, BadRequest> {
+    bytes(spec, "Connection: close\r\n")
+}
+
+/// The request of a WebSocket's client (RFC 6455 section 4.1), with the `Connection: upgrade` that nginx sends for it.
+///
+/// # Errors
+/// Those of [`request`].
+pub fn upgrade_request(spec: &HttpSpec) -> Result<Vec<u8>, BadRequest> {
+    let mut nonce = [0; 16];
+    // Where there is no random number, zeros are a key, too: the server only hashes it.
+    drop(openssl::rand::rand_bytes(&mut nonce));
+    let key = openssl::base64::encode_block(&nonce);
+    bytes(
+        spec,
+        &format!(
+            "Upgrade: {WEBSOCKET}\r\nConnection: upgrade\r\nSec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n"
+        ),
+    )
+}
+
+fn bytes(spec: &HttpSpec, more: &str) -> Result<Vec<u8>, BadRequest> {
     for (part, value) in [
         ("method", &spec.method),
         ("host", &spec.host),
@@ -54,7 +80,7 @@ pub fn request(spec: &HttpSpec) -> Result<Vec<u8>, BadRequest> {
     }
     let HttpSpec { method, host, path } = spec;
     Ok(format!(
-        "{method} {path} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: ngf-tui/{}\r\nAccept: */*\r\nConnection: close\r\n\r\n",
+        "{method} {path} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: ngf-tui/{}\r\nAccept: */*\r\n{more}\r\n",
         env!("CARGO_PKG_VERSION")
     )
     .into_bytes())
@@ -127,20 +153,26 @@ pub async fn exchange<S: AsyncRead + AsyncWrite + Unpin>(
         Ok(Err(error)) => return Exchange::NotSent(error),
         Ok(Ok(())) => {}
     }
-    recorder.push(
-        Step::new(
-            REQUEST,
-            Layer::Http,
-            Direction::Sent,
-            recorder.now_us(),
-            format!("{} {} for {}", spec.method, spec.path, spec.host),
-        )
-        .bytes(request.len() as u64)
-        .field("method", &spec.method)
-        .field("path", &spec.path)
-        .field("Host", &spec.host)
-        .field("Connection", "close"),
-    );
+    let step = Step::new(
+        REQUEST,
+        Layer::Http,
+        Direction::Sent,
+        recorder.now_us(),
+        format!("{} {} for {}", spec.method, spec.path, spec.host),
+    )
+    .bytes(request.len() as u64)
+    .field("method", &spec.method)
+    .field("path", &spec.path)
+    .field("Host", &spec.host);
+    let asks_for_upgrade = request
+        .windows(UPGRADE.len())
+        .any(|part| part == UPGRADE.as_bytes());
+    recorder.push(if asks_for_upgrade {
+        step.field("Upgrade", WEBSOCKET)
+            .field("Connection", "upgrade")
+    } else {
+        step.field("Connection", "close")
+    });
     answer(
         stream,
         spec.method.eq_ignore_ascii_case("HEAD"),

@@ -31,10 +31,23 @@ pub(super) fn protocol(
             Protocol::Http2,
             "nginx speaks HTTP/2 to it (appProtocol kubernetes.io/h2c), and offers h2 by ALPN over TLS; the probe sends no request.",
         ),
+        _ if is_websocket(decision) => (
+            Protocol::WebSocket,
+            "The port is for WebSockets (appProtocol): the probe asks for an upgrade, which nginx passes on for clients that do.",
+        ),
         _ => return Protocol::Http1,
     };
     because.push(why.to_owned());
     protocol
+}
+
+/// Whether the backend's port is for WebSockets. nginx passes on every client's Upgrade header, whatever the port is
+/// for (`httpUpgradeHeader`).
+fn is_websocket(decision: &BackendDecision<'_>) -> bool {
+    let protocol = decision
+        .port
+        .and_then(|(_, port)| port.app_protocol.as_deref());
+    !decision.filter && matches!(protocol, Some("kubernetes.io/ws" | "kubernetes.io/wss"))
 }
 
 /// Whether all backends that share the location are h2c: one other is enough for HTTP/1.1.
