@@ -16,7 +16,7 @@ use serde::Serialize;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
-pub use client::{ClientView, client_view};
+pub use client::{ClientView, as_met, client_view, meet};
 pub use compare::compare;
 pub use names::NameView;
 

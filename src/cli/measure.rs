@@ -13,7 +13,7 @@ use super::{check::ngf_gateways, target::Target, tui::PROBE_TIMEOUT};
 use ngf_cluster::{
     Cluster,
     prober::{
-        Prober, ProberOptions,
+        Prober, ProberOptions, listeners,
         survey::{self, Extent, Tested},
     },
     transport::{Transports, Via},
@@ -154,16 +154,22 @@ async fn probe(
     {
         plans.retain(is_meant);
     }
+    let meetings = listeners::select(snapshot, &plans);
     let selection = survey::select(prober.transports(), plans, Via::Auto, extent).await;
     let mut progress = Progress::new(selection.paths, selection.via);
     let cancel = CancellationToken::new();
-    let is_through = survey::run(&prober, selection, within, &cancel, |tested: Tested| {
+    let survey = survey::run(&prober, selection, within, &cancel, |tested: Tested| {
         progress.show(tested.done, tested.of);
         tested.record(evidence);
         std::future::ready(())
-    })
-    .await;
+    });
+    let timeout = PROBE_TIMEOUT.min(within);
+    let meet = listeners::run(prober.transports(), meetings, timeout, within, &cancel);
+    let (is_through, met) = tokio::join!(survey, meet);
     progress.clear();
+    for (meeting, at, result) in met {
+        evidence.record_meeting(meeting, at, result);
+    }
     (!is_through).then(|| {
         format!(
             "not every path could be tested within {}; --timeout gives it more time",

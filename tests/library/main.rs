@@ -21,6 +21,7 @@ mod files;
 mod files_hostile;
 mod fix;
 mod init;
+mod listeners;
 mod logs;
 mod logs_follow;
 mod needs;

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use ngf_core::diagnosis::registry::RULES;
 
-use super::{case::Case, cases, frontend, refused, stories};
+use super::{case::Case, cases, frontend, refused, snippets, stories};
 
 /// The families of rules whose faults nginx and a backend can have between them.
 const FAMILIES: &str = "GPRDTBL";
@@ -101,6 +101,15 @@ const ELSEWHERE: &[(&str, &str)] = &[
         "NGF renders nothing of the route: nginx opens no connection",
     ),
     (
+        "NGF-R21",
+        "NGF renders nothing of the PayloadProcessor: nginx opens no connection",
+    ),
+    (
+        "NGF-R22",
+        "nginx asks the backend by NGF's own module, which is no part of Debian",
+    ),
+    ("NGF-D12", "it is about what NGF does not send: nginx waits"),
+    (
         "NGF-D10",
         "it is between NGF's control plane and its agent: nginx takes no part in it",
     ),
@@ -137,6 +146,7 @@ fn every_rule_about_connections_is_broken_for_real_or_says_why_not() {
     broken.extend(stories::TOLD.iter().map(|(code, _)| *code));
     broken.extend(refused::codes());
     broken.extend(frontend::TOLD);
+    broken.extend(snippets::TOLD);
     let mut wrong = Vec::new();
     for rule in RULES {
         if !FAMILIES.contains(&rule.bare_code()[..1]) {

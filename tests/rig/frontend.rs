@@ -1,14 +1,24 @@
 //! Frontend TLS as NGF renders it (`servers_template.go`): what clients of real nginx get, and what its log says of
 //! them, must be what the findings say.
 
-use std::process::Command;
+use std::{process::Command, time::Duration};
 
 use jiff::Timestamp;
 use ngf_core::{
-    diagnosis::{Diagnosis, Evidence, Severity, ngf::frontend::frontend_bundle_file},
+    diagnosis::{
+        Diagnosis, Evidence, Severity,
+        evidence::{Meeting, Met},
+        ngf::frontend::frontend_bundle_file,
+    },
     logs::Role,
-    model::{kind::Kind, object::ObjectRef},
+    model::{kind::Kind, object::ObjectRef, snapshot::Snapshot},
 };
+use ngf_probes::{
+    client::{ClientSpec, ClientTls, ask},
+    dial::Direct,
+    spec::Trust,
+};
+use tokio_util::sync::CancellationToken;
 
 use super::{
     Certificates, DATA_PLANE, HOST, log,
@@ -18,7 +28,7 @@ use super::{
 };
 
 /// The codes that are broken here.
-pub(crate) const TOLD: &[&str] = &["NGF-L2", "NGF-L4", "NGF-L5", "NGF-L6"];
+pub(crate) const TOLD: &[&str] = &["NGF-L2", "NGF-L4", "NGF-L5", "NGF-L6", "NGF-L8", "NGF-L9"];
 
 /// A listener that demands client certificates, with the file of their CA.
 fn listener(port: u16, bundle: &str) -> String {
@@ -203,4 +213,84 @@ fn clients_that_know_the_root_alone_refuse_a_chain_without_its_intermediate() {
             .any(|found| found.code == "NGF-L6" && found.severity == Severity::Warning);
         assert_eq!(is_warned, expected == "(60)", "{name}");
     }
+}
+
+/// What `check` makes of a handshake with the listener at the port.
+fn met(port: u16, host: &str, ca: &[u8]) -> Met {
+    let spec = ClientSpec {
+        host: "127.0.0.1".to_owned(),
+        port,
+        tls: Some(ClientTls {
+            server_name: host.to_owned(),
+            trust: vec![Trust::Bundle {
+                pem: ca.to_vec(),
+                origin: "ca.crt".to_owned(),
+            }],
+            identity: None,
+            alpn: vec!["http/1.1".to_owned()],
+        }),
+        request: None,
+        timeout: Duration::from_secs(30),
+    };
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let seen = runtime.block_on(ask(&spec, &Direct, &CancellationToken::new()));
+    ngf_cluster::probe_context::as_met(seen.expect("a transcript"))
+}
+
+#[test]
+fn what_a_listener_really_presents_is_compared_with_its_secret() {
+    if !support::has_peer("nginx") {
+        return;
+    }
+    let host = "shop.example.com";
+    for (name, presented, expected) in [
+        ("l8-older-certificate-served", "old", "NGF-L8"),
+        ("l8-another-certificate-served", "old", "NGF-L8"),
+        ("l8-near-miss-the-secret-s", "web", ""),
+    ] {
+        let now = Timestamp::now();
+        let (snapshot, certificates) = changed(name, Change::default(), now);
+        let (_nginx, port, ca) = presents(&certificates, &[&[presented]]);
+        let ca = std::fs::read(ca).expect("a file");
+        let diagnosis = diagnosed(&snapshot, met(port, host, &ca));
+        assert_eq!(first(&diagnosis), expected, "{name}");
+    }
+}
+
+#[test]
+fn a_listener_that_rejects_the_handshake_is_named() {
+    if !support::has_peer("nginx") {
+        return;
+    }
+    let now = Timestamp::now();
+    let name = "l9-handshake-refused";
+    let (snapshot, certificates) = changed(name, Change::default(), now);
+    let port = nginx::free_port();
+    // As NGF renders the server for host names that no route has.
+    let server = format!("server {{ listen 127.0.0.1:{port} ssl; ssl_reject_handshake on; }}");
+    let _nginx = nginx::nginx(port, &[], &Configuration::http(server));
+    let ca = certificates["ca"].certificate_pem();
+    let diagnosis = diagnosed(&snapshot, met(port, "shop.example.com", ca.as_bytes()));
+    assert_eq!(first(&diagnosis), "NGF-L9");
+    let why = &diagnosis.findings[0].detail[0];
+    assert!(why.contains("112"), "{why}");
+}
+
+/// With what a handshake for the host name saw.
+fn diagnosed(snapshot: &Snapshot, met: Met) -> Diagnosis {
+    let gateway = ObjectRef::new(Kind::Gateway, "default", "web");
+    let mut evidence = Evidence::none();
+    let meeting = Meeting {
+        owner: gateway.clone(),
+        gateway,
+        listener: "https".to_owned(),
+        server_name: "shop.example.com".to_owned(),
+    };
+    evidence.record_meeting(meeting, Timestamp::now(), Ok(met));
+    Diagnosis::of(snapshot, &evidence, Timestamp::now())
+}
+
+fn first(diagnosis: &Diagnosis) -> &str {
+    let first = diagnosis.findings.first();
+    first.map_or("", |finding| finding.code.as_str())
 }

@@ -15,6 +15,8 @@ mod gateway;
 mod nginx;
 mod protocols;
 mod refused;
+mod rendered;
+mod snippets;
 mod stories;
 #[path = "../support/mod.rs"]
 mod support;

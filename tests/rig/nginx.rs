@@ -208,6 +208,35 @@ pub(crate) fn refusal(files: &[(&str, String)], http: &str) -> String {
         .replace(&folder.path().display().to_string(), "/etc/nginx/secrets")
 }
 
+/// What `nginx -t` says of a configuration whose paths are NGF's (`/etc/nginx/`), with these files among the secrets.
+pub(crate) fn tested(files: &[(&str, String)], http: &str, stream: &str) -> String {
+    let folder = tempfile::tempdir().expect("a folder");
+    let secrets = folder.path().join("secrets");
+    fs::create_dir(&secrets).expect("a folder");
+    for (name, content) in files {
+        fs::write(secrets.join(name), content).expect("a file");
+    }
+    let paths = |text: &str| {
+        text.replace("/etc/nginx/", "DIR/")
+            .replace("/etc/ssl/cert.pem", "DIR/secrets/system.pem")
+    };
+    let configuration = Configuration {
+        http: paths(http),
+        stream: paths(stream),
+        workers: false,
+    };
+    let text = configuration.text(folder.path());
+    fs::write(folder.path().join("nginx.conf"), text).expect("a file");
+    let output = Command::new(binary())
+        .arg("-p")
+        .arg(folder.path())
+        .args(["-t", "-e", "error.log", "-c", "nginx.conf"])
+        .output()
+        .expect("nginx runs");
+    String::from_utf8_lossy(&output.stderr)
+        .replace(&folder.path().display().to_string(), "/etc/nginx")
+}
+
 /// An OpenSSL server that sends alerts about client certificates.
 pub(crate) fn s_server(port: u16, files: &[(&str, String)], arguments: &[&str]) -> Process {
     let folder = tempfile::tempdir().expect("a folder");
@@ -273,6 +302,18 @@ pub(crate) fn raw(answer: Option<&'static [u8]>) -> u16 {
 /// What a client of the gateway gets: the status; `None` where the connection is closed without one.
 pub(crate) fn status(port: u16, host: &str, path: &str) -> Option<u16> {
     ask(&mut connect(port)?, host, path)
+}
+
+/// What follows the head of an answer.
+pub(crate) fn body(port: u16, host: &str, path: &str) -> String {
+    let mut stream = connect(port).expect("nginx listens");
+    let request = format!("GET {path} HTTP/1.0\r\nHost: {host}\r\n\r\n");
+    stream.write_all(request.as_bytes()).expect("sent");
+    let mut answer = Vec::new();
+    let _ = stream.read_to_end(&mut answer);
+    let text = String::from_utf8_lossy(&answer).into_owned();
+    let (_, body) = text.split_once("\r\n\r\n").unwrap_or(("", &text));
+    body.trim().to_owned()
 }
 
 /// The same through a listener that ends TLS.

@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use ngf_core::{
     diagnosis::{
         Diagnosis, Evidence, Finding, Severity, Verdict,
-        evidence::Probed,
+        evidence::{Meeting, Met, Probed},
         plan::{ProbePlan, ProbeTarget, plan},
     },
     logs::{PodLog, Role, Tally},
@@ -123,6 +123,9 @@ pub(crate) struct Description {
     /// What nginx is using.
     #[serde(default)]
     pub(crate) rendered: Vec<SeenInPod>,
+    /// What handshakes with listeners saw.
+    #[serde(default)]
+    pub(crate) listeners: Vec<SeenByClient>,
     /// What the API server said to manifests.
     #[serde(default)]
     pub(crate) dry_runs: Vec<SaidByServer>,
@@ -179,6 +182,30 @@ pub(crate) struct SeenByProbe {
     /// Seconds before now that it ran.
     #[serde(default)]
     pub(crate) ago: i64,
+}
+
+/// What a handshake with a listener saw.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct SeenByClient {
+    /// `Kind/namespace/name` of the Gateway.
+    pub(crate) gateway: String,
+    /// The listener's name.
+    pub(crate) listener: String,
+    /// The name that was asked for.
+    pub(crate) server_name: String,
+    /// Certificates that it presented, by name.
+    #[serde(default)]
+    pub(crate) presents: Vec<String>,
+    /// Whether a strict client accepts them.
+    pub(crate) accepted: Option<bool>,
+    /// Why, in a sentence.
+    #[serde(default)]
+    pub(crate) verdict: String,
+    /// Why the handshake was not completed.
+    pub(crate) failed: Option<String>,
+    /// Why there was none.
+    pub(crate) untested: Option<String>,
 }
 
 /// The log of a container.
@@ -629,6 +656,7 @@ impl Part {
         let description = &self.description;
         !(description.probes.is_empty()
             && description.logs.is_empty()
+            && description.listeners.is_empty()
             && description.rendered.is_empty())
     }
 }
@@ -1073,6 +1101,28 @@ fn beyond_probes(
             until: None,
             tally,
         });
+    }
+    for seen in &description.listeners {
+        let gateway = named(&seen.gateway);
+        let facts = |name: &String| {
+            let der = minted[name].certificate.to_der().expect("DER");
+            CertificateFacts::from_der(&der).expect("a certificate")
+        };
+        let meeting = Meeting {
+            owner: gateway.clone(),
+            gateway,
+            listener: seen.listener.clone(),
+            server_name: seen.server_name.clone(),
+        };
+        let met = Met {
+            via: "port-forward to gateway-nginx-1".to_owned(),
+            chain: seen.presents.iter().map(facts).collect(),
+            accepted: seen.accepted,
+            verdict: seen.verdict.clone(),
+            failed: seen.failed.clone(),
+        };
+        let result = seen.untested.clone().map_or(Ok(met), Err);
+        evidence.record_meeting(meeting, now, result);
     }
     for said in &description.dry_runs {
         let [kind, namespace, name] = said.object.split('/').collect::<Vec<_>>()[..] else {

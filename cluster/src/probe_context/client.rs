@@ -23,6 +23,7 @@ use super::{
 use crate::transport::{PortForward, Transports, Via};
 use ngf_core::{
     diagnosis::{
+        evidence::Met,
         ngf::{
             Running,
             frontend::{self, Demand},
@@ -106,6 +107,50 @@ pub async fn client_view(
     view.sentence = at.sentence(&view, &transcript, asked.identity, probe);
     view.transcript = Some(Box::new(transcript));
     Ok(view)
+}
+
+/// A handshake with the listener of a plan, through port-forward to the data plane: with nginx itself, and not with what
+/// may stand before it.
+///
+/// # Errors
+/// Why it could not be made.
+pub async fn meet(
+    transports: &Transports,
+    plan: &ProbePlan,
+    timeout: Duration,
+    cancel: &CancellationToken,
+) -> Result<Met, String> {
+    let at = At::of(transports.snapshot(), plan).ok_or("no listener of it is known")?;
+    let asked = Asked {
+        address: None,
+        elsewhere: None,
+        seen_from: None,
+        exec: None,
+        service_names: false,
+        identity: None,
+        timeout,
+        cancel,
+    };
+    let spec = ClientSpec {
+        request: None,
+        ..at.spec("localhost", at.listener.port, &asked)?
+    };
+    let forward: Arc<dyn Dial> = Arc::new(forward(transports, plan).await?);
+    let seen = try_one(&spec, &forward, timeout, cancel).await?;
+    Ok(as_met(seen))
+}
+
+/// What a handshake alone says of a listener.
+pub fn as_met(seen: ClientTranscript) -> Met {
+    let is_complete = matches!(seen.ending, ClientEnding::Shaken | ClientEnding::Closed);
+    let judged = seen.judged.as_ref();
+    Met {
+        via: seen.via,
+        accepted: judged.and_then(|judged| judged.accepted),
+        verdict: judged.map_or_else(String::new, |judged| judged.sentence.clone()),
+        chain: seen.chain,
+        failed: (!is_complete).then_some(seen.ended),
+    }
 }
 
 /// Reaches the listener, by the first way that leads there.

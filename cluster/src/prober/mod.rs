@@ -7,6 +7,7 @@
 //! whether the backend demands the client certificate ([`Prober::settle`]).
 
 mod inputs;
+pub mod listeners;
 pub mod survey;
 
 use std::{

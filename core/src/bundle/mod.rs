@@ -349,6 +349,9 @@ fn objects(snapshot: &Snapshot) -> Vec<Value> {
     names.extend(snapshot.issuers.keys().cloned());
     names.extend(snapshot.certificates.keys().cloned());
     names.extend(snapshot.certificate_requests.keys().cloned());
+    names.extend(snapshot.orders.keys().cloned());
+    names.extend(snapshot.challenges.keys().cloned());
+    names.extend(snapshot.trust_bundles.keys().cloned());
     names.extend(snapshot.events.iter().map(|event| event.reference.clone()));
     let raw = names
         .iter()

@@ -70,9 +70,34 @@ pub(super) fn object(kind: Kind, value: &mut Value) {
         Kind::SnippetsFilter | Kind::SnippetsPolicy => snippets(value),
         Kind::HTTPRoute | Kind::GRPCRoute => headers(value),
         // The request is a certificate request: public, and long.
-        Kind::CertificateRequest => {
-            if let Some(spec) = value.get_mut("spec").and_then(Value::as_object_mut) {
-                spec.shift_remove("request");
+        Kind::CertificateRequest => remove(value, "spec", &["request"]),
+        Kind::Order => {
+            remove(value, "spec", &["request"]);
+            remove(value, "status", &["authorizations", "certificate"]);
+        }
+        Kind::Challenge => remove(value, "spec", &["key", "token", "solver"]),
+        // Passwords of keystores.
+        Kind::Bundle | Kind::ClusterBundle => passwords(value),
+        _ => {}
+    }
+}
+
+fn remove(value: &mut Value, part: &str, fields: &[&str]) {
+    if let Some(part) = value.get_mut(part).and_then(Value::as_object_mut) {
+        part.retain(|name, _| !fields.contains(&name.as_str()));
+    }
+}
+
+fn passwords(value: &mut Value) {
+    match value {
+        Value::Array(items) => items.iter_mut().for_each(passwords),
+        Value::Object(fields) => {
+            for (name, inner) in fields.iter_mut() {
+                if name == "password" {
+                    *inner = REDACTED.into();
+                } else {
+                    passwords(inner);
+                }
             }
         }
         _ => {}

@@ -81,6 +81,9 @@ fn created(snapshot: &Snapshot, all: &mut Vec<Moment>) {
     of_table(&snapshot.issuers, all);
     of_table(&snapshot.certificates, all);
     of_table(&snapshot.certificate_requests, all);
+    of_table(&snapshot.orders, all);
+    of_table(&snapshot.challenges, all);
+    of_table(&snapshot.trust_bundles, all);
     for (object, lookup) in &snapshot.secrets {
         if let Lookup::Found(secret) = lookup {
             note(object, &secret.meta, all);

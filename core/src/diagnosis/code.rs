@@ -239,7 +239,10 @@ mod tests {
     fn a_misspelt_code_names_the_nearest() {
         for (written, expected) in [
             ("T99", "unknown code \"T99\": did you mean NGF-T9?"),
-            ("ngf-g33", "unknown code \"ngf-g33\": did you mean NGF-G3?"),
+            (
+                "ngf-g33",
+                "unknown code \"ngf-g33\": did you mean one of NGF-G3 and NGF-G13?",
+            ),
             (
                 "z1",
                 "unknown code \"z1\": did you mean one of NGF-A1, NGF-C1 and NGF-G1?",

@@ -6,7 +6,7 @@ use std::{
 };
 
 use jiff::Timestamp;
-use ngf_tls::transcript::Transcript;
+use ngf_tls::{certificate::CertificateFacts, transcript::Transcript};
 
 use super::plan::{PlanKey, ProbePlan};
 use crate::{
@@ -30,6 +30,35 @@ pub struct Evidence {
     logs: BTreeMap<(ObjectRef, String), Arc<PodLog>>,
     rendered: BTreeMap<ObjectRef, Arc<InPod>>,
     said: BTreeMap<ObjectRef, Arc<Said>>,
+    meetings: BTreeMap<Meeting, (Timestamp, Result<Arc<Met>, String>)>,
+}
+
+/// A handshake with a listener, as one of the Gateway's clients makes it: whose, and for which host name.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Meeting {
+    /// The Gateway.
+    pub gateway: ObjectRef,
+    /// The Gateway or ListenerSet that has the listener.
+    pub owner: ObjectRef,
+    /// The listener's name.
+    pub listener: String,
+    /// The name that the client asks for, by SNI, and expects in the certificate.
+    pub server_name: String,
+}
+
+/// What a listener did in a handshake.
+#[derive(Debug, Clone, Default)]
+pub struct Met {
+    /// How the bytes went.
+    pub via: String,
+    /// What it presented, leaf first.
+    pub chain: Vec<CertificateFacts>,
+    /// Whether a strict client accepts that; `None` where all depends on a CA that is not known here.
+    pub accepted: Option<bool>,
+    /// The same in a sentence.
+    pub verdict: String,
+    /// Why the handshake was not completed, in words; `None` where it was.
+    pub failed: Option<String>,
 }
 
 /// A probe that ran.
@@ -206,6 +235,19 @@ impl Evidence {
     /// What the nginx of each data-plane pod is configured with, by pod.
     pub fn rendered(&self) -> impl Iterator<Item = &InPod> {
         self.rendered.values().map(|in_pod| &**in_pod)
+    }
+
+    /// Keeps what came of a handshake with a listener, or why there was none.
+    pub fn record_meeting(&mut self, meeting: Meeting, at: Timestamp, result: Result<Met, String>) {
+        self.meetings.insert(meeting, (at, result.map(Arc::new)));
+    }
+
+    /// The last handshake with each listener, when it began, and what came of it.
+    pub fn meetings(&self) -> impl Iterator<Item = (&Meeting, Timestamp, Result<&Met, &str>)> {
+        self.meetings.iter().map(|(meeting, (at, result))| {
+            let result = result.as_ref();
+            (meeting, *at, result.map(|met| &**met).map_err(|why| &**why))
+        })
     }
 
     /// Keeps what the API server said to a manifest.

@@ -30,6 +30,7 @@ macro_rules! for_every_rule {
             G10 in client_certificate::presence;
             G11 in handshake::one_certificate;
             G12 in client_certificate::fitness;
+            G13 in client_certificate::elsewhere;
             L1 in listener;
             L2 in listener;
             L3 in listener;
@@ -37,6 +38,8 @@ macro_rules! for_every_rule {
             L5 in listener_certificate;
             L6 in listener_certificate;
             L7 in listener_certificate;
+            L8 in listener_certificate;
+            L9 in listener_certificate;
             P1 in policy::unused;
             P2 in policy::invalid;
             P3 in policy::invalid;
@@ -68,6 +71,8 @@ macro_rules! for_every_rule {
             R18 in route;
             R19 in route::refused;
             R20 in route::weight;
+            R21 in payload_processor;
+            R22 in payload_processor;
             R17 in route::backend;
             N3 in route::endpoints;
             M1 in cert_manager;
@@ -80,12 +85,16 @@ macro_rules! for_every_rule {
             M8 in cert_manager::written;
             M9 in cert_manager::written;
             M10 in cert_manager::written;
+            M11 in cert_manager::bundles;
+            M12 in cert_manager::acme;
             E1 in expiry;
             E2 in expiry;
             E3 in expiry;
             D1 in condition::data_plane;
             D2 in condition::data_plane;
             D8 in client_certificate::fitness;
+            D12 in condition::not_sent_again;
+            D11 in overrides;
             D3 in nginx_config;
             D4 in nginx_config;
             D5 in nginx_config;

@@ -7,7 +7,7 @@ use super::{
     rules::{
         agent_certificates, api_server, cert_manager, client_certificate, condition, expected,
         expiry, handshake, isolated, knowledge, listener, listener_certificate, logs, manifest,
-        nginx_config, policy, port, presented, route, served,
+        nginx_config, overrides, payload_processor, policy, port, presented, route, served,
     },
 };
 

@@ -34,6 +34,10 @@ pub enum Need {
     Certificates,
     /// The objects of cert-manager.
     CertManager,
+    /// cert-manager's Orders and Challenges.
+    Acme,
+    /// The Bundles of trust-manager.
+    TrustManager,
     /// NetworkPolicies.
     NetworkPolicies,
     /// Pods and what runs them.
@@ -50,10 +54,12 @@ pub enum Need {
 
 impl Need {
     /// Every need.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::Paths,
         Self::Certificates,
         Self::CertManager,
+        Self::Acme,
+        Self::TrustManager,
         Self::NetworkPolicies,
         Self::Pods,
         Self::NginxProxies,
@@ -84,6 +90,8 @@ impl Need {
                 Kind::Issuer,
                 Kind::ClusterIssuer,
             ],
+            Self::Acme => &[Kind::Order, Kind::Challenge],
+            Self::TrustManager => &[Kind::Bundle, Kind::ClusterBundle],
             Self::NetworkPolicies => &[Kind::NetworkPolicy],
             Self::Pods => &[Kind::Deployment, Kind::DaemonSet, Kind::Pod],
             Self::NginxProxies => &[Kind::NginxProxy, Kind::NginxGateway],

@@ -40,6 +40,7 @@ pub struct KindInfo {
 const GATEWAY_API: &str = "gateway.networking.k8s.io";
 const NGF: &str = "gateway.nginx.org";
 const CERT_MANAGER: &str = "cert-manager.io";
+const ACME: &str = "acme.cert-manager.io";
 
 macro_rules! kinds {
     ($($kind:ident in $table:ident: $group:expr, $versions:expr, $plural:literal, $short:expr, $scope:ident, $reading:ident;)*) => {
@@ -110,6 +111,10 @@ kinds! {
     Issuer in Issuer: CERT_MANAGER, ["v1"], "issuers", ["iss"], namespaced, Watched;
     Certificate in Certificate: CERT_MANAGER, ["v1"], "certificates", ["cert", "certs"], namespaced, Watched;
     CertificateRequest in CertificateRequest: CERT_MANAGER, ["v1"], "certificaterequests", ["cr", "crs"], namespaced, Watched;
+    Order in Order: ACME, ["v1"], "orders", [], namespaced, Watched;
+    Challenge in Challenge: ACME, ["v1"], "challenges", [], namespaced, Watched;
+    Bundle in TrustBundle: "trust.cert-manager.io", ["v1alpha1"], "bundles", [], cluster, Watched;
+    ClusterBundle in TrustBundle: "trust-manager.io", ["v1alpha2"], "clusterbundles", [], cluster, Watched;
     Secret in Secret: "", ["v1"], "secrets", [], namespaced, ByName;
     ConfigMap in ConfigMap: "", ["v1"], "configmaps", ["cm"], namespaced, ByName;
     Event in Event: "", ["v1"], "events", ["ev"], namespaced, Recent;

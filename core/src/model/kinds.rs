@@ -325,6 +325,40 @@ pub struct CertificateRequest {
     pub issuer_ref: LocalRef,
 }
 
+/// cert-manager's Order: what it asks an ACME server for, to meet a CertificateRequest.
+#[derive(Debug, Clone, Default)]
+pub struct Order {
+    /// `spec.issuerRef`.
+    pub issuer_ref: LocalRef,
+    /// `spec.dnsNames`.
+    pub dns_names: Vec<String>,
+}
+
+/// cert-manager's Challenge: how an ACME server makes sure who owns a name of an Order.
+#[derive(Debug, Clone, Default)]
+pub struct Challenge {
+    /// `spec.issuerRef`.
+    pub issuer_ref: LocalRef,
+    /// `spec.dnsName`.
+    pub dns_name: String,
+    /// `spec.type`: HTTP-01 or DNS-01.
+    pub challenge_type: String,
+}
+
+/// trust-manager's Bundle or ClusterBundle: CAs that it writes into a ConfigMap or Secret of its own name in each
+/// namespace that it selects.
+#[derive(Debug, Clone, Default)]
+pub struct TrustBundle {
+    /// What it takes the CAs from, in words: `Secret root-ca[ca.crt]`, `inline`, `the default CAs`.
+    pub sources: Vec<String>,
+    /// The PEM keys that it writes into ConfigMaps; `None` where it writes none.
+    pub config_map_keys: Option<Vec<String>>,
+    /// The PEM keys that it writes into Secrets; `None` where it writes none.
+    pub secret_keys: Option<Vec<String>>,
+    /// `target.namespaceSelector` in words; `None` where all namespaces are selected.
+    pub selector: Option<String>,
+}
+
 /// Event.
 #[derive(Debug, Clone, Default)]
 pub struct Event {

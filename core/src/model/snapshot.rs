@@ -10,9 +10,9 @@ use jiff::Timestamp;
 use super::{
     kind::Kind,
     kinds::{
-        BackendTLSPolicy, Certificate, CertificateRequest, ConfigMapFacts, EndpointSlice, Event,
-        Gateway, GatewayClass, Issuer, ListenerSet, NgfResource, Pod, ReferenceGrant, Route,
-        SecretFacts, Service, Workload,
+        BackendTLSPolicy, Certificate, CertificateRequest, Challenge, ConfigMapFacts,
+        EndpointSlice, Event, Gateway, GatewayClass, Issuer, ListenerSet, NgfResource, Order, Pod,
+        ReferenceGrant, Route, SecretFacts, Service, TrustBundle, Workload,
     },
     network::NetworkPolicy,
     object::{Note, Object, ObjectRef},
@@ -237,6 +237,9 @@ impl Snapshot {
             Kind::ClusterIssuer | Kind::Issuer => table(&self.issuers, object),
             Kind::Certificate => table(&self.certificates, object),
             Kind::CertificateRequest => table(&self.certificate_requests, object),
+            Kind::Order => table(&self.orders, object),
+            Kind::Challenge => table(&self.challenges, object),
+            Kind::Bundle | Kind::ClusterBundle => table(&self.trust_bundles, object),
             Kind::Secret => match self.secrets.get(object)? {
                 Lookup::Found(secret) => Some(found(secret)),
                 Lookup::Absent | Lookup::Unknown(_) => None,

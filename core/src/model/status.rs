@@ -6,9 +6,9 @@ use jiff::Timestamp;
 
 use super::{
     kinds::{
-        BackendTLSPolicy, Certificate, CertificateRequest, ConfigMapFacts, EndpointSlice, Event,
-        Gateway, GatewayClass, Issuer, ListenerSet, LocalRef, NgfResource, Pod, ReferenceGrant,
-        Route, SecretFacts, Service, Workload,
+        BackendTLSPolicy, Certificate, CertificateRequest, Challenge, ConfigMapFacts,
+        EndpointSlice, Event, Gateway, GatewayClass, Issuer, ListenerSet, LocalRef, NgfResource,
+        Order, Pod, ReferenceGrant, Route, SecretFacts, Service, TrustBundle, Workload,
     },
     network::NetworkPolicy,
     object::Condition,
@@ -44,6 +44,9 @@ statuses! {
     Issuer => Conditions;
     Certificate => CertificateStatus;
     CertificateRequest => Conditions;
+    Order => AcmeStatus;
+    Challenge => AcmeStatus;
+    TrustBundle => Conditions;
     Event => ();
     SecretFacts => ();
     ConfigMapFacts => ();
@@ -160,4 +163,15 @@ pub struct CertificateStatus {
     pub revision: Option<i64>,
     /// `conditions`.
     pub conditions: Vec<Condition>,
+}
+
+/// The status of cert-manager's Orders and Challenges.
+#[derive(Debug, Clone, Default)]
+pub struct AcmeStatus {
+    /// `state`: pending, ready, processing, valid, invalid, expired, errored; empty before the first answer.
+    pub state: String,
+    /// `reason`.
+    pub reason: String,
+    /// `failureTime`, of an Order.
+    pub failed: Option<Timestamp>,
 }

@@ -35,6 +35,12 @@ macro_rules! for_every_table {
             Certificate => certificates: Certificate;
             /// CertificateRequests.
             CertificateRequest => certificate_requests: CertificateRequest;
+            /// cert-manager's Orders.
+            Order => orders: Order;
+            /// cert-manager's Challenges.
+            Challenge => challenges: Challenge;
+            /// trust-manager's Bundles and ClusterBundles.
+            TrustBundle => trust_bundles: TrustBundle;
         }
     };
 }

@@ -203,6 +203,12 @@ fn without_path(pass: &str) -> String {
     }
 }
 
+/// The directives about TLS to backends that a snippet sets on its own level, in order; none of a snippet that is no
+/// configuration. What stands within braces is another block.
+pub fn of_snippet(text: &str) -> Vec<Directive> {
+    directives(&syntax::parse(text).unwrap_or_default(), &[])
+}
+
 fn clean(text: &str) -> String {
     sanitize::line(text, VALUE)
 }

@@ -233,6 +233,9 @@ fn objects(snapshot: &Snapshot) -> Vec<ObjectRef> {
     all.extend(snapshot.issuers.keys().cloned());
     all.extend(snapshot.certificates.keys().cloned());
     all.extend(snapshot.certificate_requests.keys().cloned());
+    all.extend(snapshot.orders.keys().cloned());
+    all.extend(snapshot.challenges.keys().cloned());
+    all.extend(snapshot.trust_bundles.keys().cloned());
     let secrets = snapshot.secrets.iter();
     all.extend(
         secrets

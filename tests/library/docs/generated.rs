@@ -102,6 +102,14 @@ fn about(group: &str, reading: Reading) -> (&'static str, &'static str) {
             "who issues and renews a certificate",
             "the M rules are unknown; expiry is reported without who renews it",
         ),
+        ("acme.cert-manager.io", _) => (
+            "why an ACME server does not issue a certificate",
+            "NGF-M12 is unknown; NGF-M1 still reports the Certificate",
+        ),
+        ("trust.cert-manager.io" | "trust-manager.io", _) => (
+            "where trust-manager writes CAs, and whether it did",
+            "NGF-M11 is unknown",
+        ),
         ("discovery.k8s.io", _) => (
             "the endpoints that nginx connects to",
             "no endpoint is known, so that nothing is tested",

@@ -15,6 +15,7 @@ pub mod refused;
 pub mod release;
 pub mod resolve;
 pub mod resolver;
+pub mod snippets;
 
 pub use backend::{BackendDecision, BackendState, RuleDecision, decide_rule};
 pub use directives::directives;

@@ -18,8 +18,9 @@ use crate::{
             Answer, BackendDecision, BackendState, ClientCertificate, ListenerDecisions, Release,
             RuleDecision, Running, Written, client_certificate,
             cluster_ip::cluster_ip,
-            decide_listeners, decide_rule, known,
+            decide_listeners, decide_rule, key_pair_file, known,
             refused::{lacks_resolver, limit_reached},
+            snippets::{self, GRPC_CERTIFICATE},
         },
         rules::route::has_one_backend,
     },
@@ -486,16 +487,53 @@ impl<'a> Planner<'a> {
         Ok(())
     }
 
-    fn client_certificate(&self, at: &Place<'a>, because: &mut Vec<String>) -> Option<ObjectRef> {
-        let gateway = &at.gateway.reference;
-        if at.route.reference.kind == Kind::GRPCRoute {
+    /// NGF renders no client certificate for a GRPCRoute; a snippet can (NGF-R9).
+    fn of_grpc_route(
+        &self,
+        at: &Place<'a>,
+        decided: &ClientCertificate,
+        because: &mut Vec<String>,
+    ) -> Option<ObjectRef> {
+        let snippets = snippets::of_rule(self.snapshot, at.route, at.rule, &at.gateway.reference);
+        let set = snippets.iter().find_map(|snippet| {
+            let directive = snippet.sets(GRPC_CERTIFICATE)?;
+            Some((snippet, directive))
+        });
+        let Some((snippet, directive)) = set else {
             because.push(
                 "nginx presents no client certificate: NGF renders none for GRPCRoutes (NGF-R9)."
                     .to_owned(),
             );
             return None;
+        };
+        let of_gateway = match decided {
+            ClientCertificate::Presented(secret)
+                if key_pair_file(&secret.namespace, &secret.name) == directive.value =>
+            {
+                Some(secret.clone())
+            }
+            _ => None,
+        };
+        because.push(match &of_gateway {
+            Some(secret) => format!(
+                "nginx presents the certificate of {secret}, as {} says.",
+                snippet.object
+            ),
+            None => format!(
+                "nginx presents the certificate in {}, as {} says, and the probe presents none.",
+                directive.value, snippet.object
+            ),
+        });
+        of_gateway
+    }
+
+    fn client_certificate(&self, at: &Place<'a>, because: &mut Vec<String>) -> Option<ObjectRef> {
+        let gateway = &at.gateway.reference;
+        let decided = client_certificate(self.snapshot, self.release, at.gateway);
+        if at.route.reference.kind == Kind::GRPCRoute {
+            return self.of_grpc_route(at, &decided, because);
         }
-        let (sentence, secret) = match client_certificate(self.snapshot, self.release, at.gateway) {
+        let (sentence, secret) = match decided {
             ClientCertificate::None => (
                 format!("nginx presents no client certificate: {gateway} names none."),
                 None,

@@ -141,6 +141,9 @@ pub fn conditions_of<'a>(snapshot: &'a Snapshot, object: &ObjectRef) -> Vec<&'a 
     if let Some(request) = snapshot.certificate_requests.get(object) {
         return request.status.conditions.iter().collect();
     }
+    if let Some(bundle) = snapshot.trust_bundles.get(object) {
+        return bundle.status.conditions.iter().collect();
+    }
     if let Some(pod) = snapshot.pods.get(object) {
         return pod.status.conditions.iter().collect();
     }

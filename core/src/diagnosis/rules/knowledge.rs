@@ -413,7 +413,10 @@ fn each_object(context: &Context<'_>, see: &mut dyn FnMut(&ObjectRef, &[Note])) 
         ngf,
         issuers,
         certificates,
-        certificate_requests
+        certificate_requests,
+        orders,
+        challenges,
+        trust_bundles
     );
     for lookup in snapshot.secrets.values() {
         if let crate::model::snapshot::Lookup::Found(object) = lookup

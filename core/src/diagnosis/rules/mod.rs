@@ -16,6 +16,8 @@ pub(super) mod listener_certificate;
 pub(super) mod logs;
 pub(super) mod manifest;
 pub(super) mod nginx_config;
+pub(super) mod overrides;
+pub(super) mod payload_processor;
 pub(super) mod policy;
 pub(super) mod port;
 pub(super) mod presented;

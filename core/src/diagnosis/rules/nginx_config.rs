@@ -641,7 +641,9 @@ fn differences(connection: &Connection, location: &Location) -> Vec<String> {
     all
 }
 
-fn found<'a>(context: &'a Context<'_>) -> impl Iterator<Item = (&'a InPod, &'a NginxConfig)> {
+pub(super) fn found<'a>(
+    context: &'a Context<'_>,
+) -> impl Iterator<Item = (&'a InPod, &'a NginxConfig)> {
     context
         .evidence
         .rendered()
@@ -678,7 +680,7 @@ fn not_known_yet(
     finding
 }
 
-fn read_at(context: &Context<'_>, in_pod: &InPod) -> String {
+pub(super) fn read_at(context: &Context<'_>, in_pod: &InPod) -> String {
     format!(
         "It was read {} ago; right after a change the agent may still be at it.",
         words::span(context.now.as_second() - in_pod.at.as_second())

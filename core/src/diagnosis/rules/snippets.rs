@@ -38,7 +38,9 @@ const IN_HTTP: &[&str] = &["proxy_ssl_certificate", "proxy_ssl_certificate_key"]
 pub(super) fn repeated(context: &Context<'_>, findings: &mut Findings) {
     for (name, snippets) in &context.snapshot.ngf {
         let repeated = match name.kind {
-            Kind::SnippetsFilter => by_filter(context, snippets),
+            Kind::SnippetsFilter => {
+                by_filter(context, snippets).or_else(|| by_filter_in_http(context, snippets))
+            }
             Kind::SnippetsPolicy => by_policy(context, snippets),
             _ => continue,
         };
@@ -121,24 +123,41 @@ fn by_filter(context: &Context<'_>, filter: &Object<NgfResource>) -> Option<Repe
     Some((directives, gateways.into_iter().collect(), because))
 }
 
+/// A filter of a rule of a Gateway with a client certificate, with a snippet for the http block.
+fn by_filter_in_http(context: &Context<'_>, filter: &Object<NgfResource>) -> Option<Repeated> {
+    let rules = context.rules.iter();
+    let rules = rules.filter(|rule| uses(rule, &filter.reference));
+    let gateways: BTreeSet<ObjectRef> = rules
+        .flat_map(|rule| rule.gateways.iter().map(|gateway| (*gateway).clone()))
+        .collect();
+    in_http(context, filter, gateways)
+}
+
 /// A policy that targets a Gateway with a client certificate.
 fn by_policy(context: &Context<'_>, policy: &Object<NgfResource>) -> Option<Repeated> {
+    let gateways = policy.spec.target_refs.iter().map(|target| {
+        ObjectRef::new(
+            Kind::Gateway,
+            policy.reference.namespace.as_str(),
+            target.name.as_str(),
+        )
+    });
+    in_http(context, policy, gateways)
+}
+
+/// A snippet for the http block of Gateways, of which some have a client certificate.
+fn in_http(
+    context: &Context<'_>,
+    snippets: &Object<NgfResource>,
+    gateways: impl IntoIterator<Item = ObjectRef>,
+) -> Option<Repeated> {
     let rendered: Vec<String> = IN_HTTP.iter().map(|name| (*name).to_owned()).collect();
-    let directives = named(policy, "http", &rendered);
+    let directives = named(snippets, "http", &rendered);
     if directives.is_empty() {
         return None;
     }
-    let gateways: Vec<ObjectRef> = policy
-        .spec
-        .target_refs
-        .iter()
-        .map(|target| {
-            ObjectRef::new(
-                Kind::Gateway,
-                policy.reference.namespace.as_str(),
-                target.name.as_str(),
-            )
-        })
+    let gateways: Vec<ObjectRef> = gateways
+        .into_iter()
         .filter(|gateway| {
             matches!(
                 context.gateways.get(gateway),

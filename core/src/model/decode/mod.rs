@@ -13,9 +13,9 @@ use super::{
     clean, facts,
     kind::Kind,
     kinds::{
-        BackendTLSPolicy, Certificate, CertificateRequest, ConfigMapFacts, EndpointSlice, Event,
-        Gateway, GatewayClass, Issuer, ListenerSet, NgfResource, Pod, ReferenceGrant, Route,
-        SecretFacts, Service, Workload,
+        BackendTLSPolicy, Certificate, CertificateRequest, Challenge, ConfigMapFacts,
+        EndpointSlice, Event, Gateway, GatewayClass, Issuer, ListenerSet, NgfResource, Order, Pod,
+        ReferenceGrant, Route, SecretFacts, Service, TrustBundle, Workload,
     },
     network::NetworkPolicy,
     object::{Note, NoteKind, Object, ObjectRef},
@@ -25,6 +25,7 @@ use super::{
 };
 use reader::{Field, Reader};
 
+mod acme;
 mod cert_manager;
 mod core;
 mod fields;
@@ -37,6 +38,7 @@ mod reader;
 mod route;
 #[cfg(test)]
 mod tests;
+mod trust_manager;
 mod weight;
 
 pub(crate) use incoming::Bounds;
@@ -91,8 +93,7 @@ pub fn object(
     let reader = Reader::new(&value);
     let root = reader.root();
     if !root.is_object() {
-        let problem = unnamed(kind, "is no object", reader.into_notes());
-        return Err(Box::new(problem));
+        return Err(Box::new(unnamed(kind, "is no object", reader.into_notes())));
     }
     let meta = meta::meta(root);
     let Some((namespace, name)) = meta::name(root) else {
@@ -120,6 +121,9 @@ pub fn object(
         ($variant:ident, $spec:expr) => {
             decoded!($variant, $spec, ())
         };
+        ($variant:ident with conditions, $spec:expr) => {
+            decoded!($variant, $spec, meta::status_conditions(root))
+        };
         ($variant:ident, $spec:expr, $status:expr) => {{
             let (spec, status) = ($spec, $status);
             Decoded::$variant(Object {
@@ -133,11 +137,9 @@ pub fn object(
         }};
     }
     Ok(match kind.table() {
-        TableName::GatewayClass => decoded!(
-            GatewayClass,
-            gateway::gateway_class(root),
-            meta::status_conditions(root)
-        ),
+        TableName::GatewayClass => {
+            decoded!(GatewayClass with conditions, gateway::gateway_class(root))
+        }
         TableName::Gateway => decoded!(
             Gateway,
             gateway::gateway(root),
@@ -167,22 +169,19 @@ pub fn object(
         ),
         TableName::NetworkPolicy => decoded!(NetworkPolicy, network::network_policy(root)),
         TableName::Ngf => decoded!(Ngf, policy::ngf_resource(root), policy::ngf_status(root)),
-        TableName::Issuer => decoded!(
-            Issuer,
-            cert_manager::issuer(root),
-            meta::status_conditions(root)
-        ),
+        TableName::Issuer => decoded!(Issuer with conditions, cert_manager::issuer(root)),
         TableName::Certificate => decoded!(
             Certificate,
             cert_manager::certificate(root),
             cert_manager::certificate_status(root)
         ),
         TableName::CertificateRequest => {
-            decoded!(
-                CertificateRequest,
-                cert_manager::request(root),
-                meta::status_conditions(root)
-            )
+            decoded!(CertificateRequest with conditions, cert_manager::request(root))
+        }
+        TableName::Order => decoded!(Order, acme::order(root), acme::status(root)),
+        TableName::Challenge => decoded!(Challenge, acme::challenge(root), acme::status(root)),
+        TableName::TrustBundle => {
+            decoded!(TrustBundle with conditions, trust_manager::bundle(kind, root))
         }
         TableName::Event => decoded!(Event, core::event(root)),
         TableName::Secret => decoded!(Secret, noted(root, secret.unwrap_or_default())),

@@ -22,6 +22,10 @@ const IDLE: &[Kind] = &[
     Kind::Issuer,
     Kind::Certificate,
     Kind::CertificateRequest,
+    Kind::Order,
+    Kind::Challenge,
+    Kind::Bundle,
+    Kind::ClusterBundle,
     Kind::Event,
 ];
 

@@ -1,5 +1,7 @@
 //! M: cert-manager's objects, as far as traffic depends on them.
 
+pub(in crate::diagnosis) mod acme;
+pub(in crate::diagnosis) mod bundles;
 pub(in crate::diagnosis) mod written;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -374,6 +374,16 @@ pub(in crate::diagnosis) const M9: Rule = Rule {
                 }
                 let bundle = owner.map_or(map.name.as_str(), |owner| owner.name.as_str());
                 let keys = list(found.spec.keys.keys(), 3);
+                // The label of a ClusterBundle and that of a Bundle differ.
+                let is_new = owner.map_or_else(
+                    || found.meta.labels.contains_key("trust-manager.io/bundle"),
+                    |owner| owner.kind == "ClusterBundle",
+                );
+                let (kind, target) = if is_new {
+                    ("clusterbundle", json!({"data": [{"key": "ca.crt"}]}))
+                } else {
+                    ("bundle", json!({"key": "ca.crt"}))
+                };
                 findings.add(
                     Finding::new(
                         Code::M9,
@@ -386,10 +396,10 @@ pub(in crate::diagnosis) const M9: Rule = Rule {
                     .remedy(Remedy::command(
                         "Let the Bundle write the key ca.crt.",
                         Command::new("kubectl")
-                            .words(["patch", "bundle"])
+                            .words(["patch", kind])
                             .other_name(bundle)
                             .words(["--type=merge"])
-                            .patch(&json!({"spec": {"target": {"configMap": {"key": "ca.crt"}}}})),
+                            .patch(&json!({"spec": {"target": {"configMap": target}}})),
                     )),
                 );
             }

@@ -1,5 +1,6 @@
 //! G1 to G7: client certificates that NGF does not take.
 
+pub(in crate::diagnosis) mod elsewhere;
 pub(in crate::diagnosis) mod fitness;
 pub(in crate::diagnosis) mod presence;
 

@@ -11,7 +11,10 @@ use crate::{
         rules::{logs::refused_configuration, snippets::repeated},
         words::condition,
     },
-    model::{kinds::Workload, object::Object},
+    model::{
+        kinds::{Gateway, Workload},
+        object::{Condition, Object},
+    },
 };
 
 /// NGF's label on a data plane's pods.
@@ -23,17 +26,11 @@ pub(in crate::diagnosis) const D1: Rule = Rule {
     title: "nginx could not load the Gateway's configuration, and keeps the old one",
     explanation: "NGF wrote a configuration that nginx refuses: Programmed is False/Invalid for the Gateway and its listeners. What was configured before still works; nothing that changed since takes effect, for any route of the Gateway.",
     remedy: "Find what nginx refuses in the message or in the data plane's log ([emerg]).",
-    causes: &[Code::S2, Code::S3],
-    needs: &[Need::Paths, Need::Pods, Need::Logs],
+    causes: &[Code::S2, Code::S3, Code::L8, Code::L9],
+    needs: &[Need::Paths, Need::Certificates, Need::Pods, Need::Logs],
     check: |context, findings| {
         for (name, (gateway, _)) in &context.gateways {
-            let programmed =
-                condition(&gateway.status.conditions, "Programmed").filter(|condition| {
-                    condition.status == "False"
-                        && (condition.message.contains("reload")
-                            || condition.message.contains("Config apply failed"))
-                });
-            let Some(programmed) = programmed else {
+            let Some(programmed) = not_applied(gateway) else {
                 continue;
             };
             findings.explain(name, "Programmed");
@@ -73,6 +70,15 @@ pub(in crate::diagnosis) const D1: Rule = Rule {
         repeated(context, findings);
     },
 };
+
+/// The condition of a Gateway that says that nginx could not load its configuration.
+pub(super) fn not_applied(gateway: &Object<Gateway>) -> Option<&Condition> {
+    condition(&gateway.status.conditions, "Programmed").filter(|condition| {
+        condition.status == "False"
+            && (condition.message.contains("reload")
+                || condition.message.contains("Config apply failed"))
+    })
+}
 
 pub(in crate::diagnosis) const D2: Rule = Rule {
     code: Code::D2,

@@ -4,6 +4,7 @@ pub(in crate::diagnosis) mod blind;
 pub(in crate::diagnosis) mod class;
 pub(in crate::diagnosis) mod controller;
 pub(in crate::diagnosis) mod data_plane;
+pub(in crate::diagnosis) mod not_sent_again;
 pub(in crate::diagnosis) mod silence;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,13 +1,15 @@
-//! L5 to L7: what a listener presents to its clients. NGF checks that certificate and key are a pair, and nothing
+//! L5 to L9: what a listener presents to its clients. NGF checks that certificate and key are a pair, and nothing
 //! else; clients check the rest.
 
 mod chain;
 mod names;
 mod refused;
+mod served;
 
 pub(in crate::diagnosis) use chain::L6;
 pub(in crate::diagnosis) use names::L5;
 pub(in crate::diagnosis) use refused::L7;
+pub(in crate::diagnosis) use served::{L8, L9};
 
 use ngf_tls::certificate::CertificateFacts;
 

@@ -14,7 +14,7 @@ use jiff::Timestamp;
 pub(super) use network::left_out;
 pub(in crate::diagnosis) use network::{N1, N2, R14};
 pub(in crate::diagnosis) use process::{D6, D7, K7};
-pub(super) use process::{refused_by_backend, refused_configuration};
+pub(super) use process::{of_file, refused_by_backend, refused_configuration};
 pub(super) use stale::stale_by_log;
 
 use super::handshake::{Case, Claim, Connection, objects};

@@ -186,7 +186,7 @@ pub(in crate::diagnosis::rules) fn refused_by_backend<'a>(
 }
 
 /// The Secret or ConfigMap that NGF makes a file of, among those that the cluster's objects refer to.
-fn of_file(context: &Context<'_>, file: &str) -> Vec<ObjectRef> {
+pub(in crate::diagnosis::rules) fn of_file(context: &Context<'_>, file: &str) -> Vec<ObjectRef> {
     let snapshot = context.snapshot;
     let referred = snapshot.secrets.keys().chain(snapshot.config_maps.keys());
     referred

@@ -42,9 +42,9 @@ macro_rules! invalid {
             explanation: $explanation,
             remedy: $remedy,
             causes: if matches!($code, Code::P7) {
-                &[Code::P15, Code::D1]
+                &[Code::P15, Code::R21, Code::D1]
             } else {
-                &[Code::P15]
+                &[Code::P15, Code::R21]
             },
             needs: $needs,
             check: |context, findings| {

@@ -17,7 +17,10 @@ use crate::{
         context::{Context, RuleInUse},
         engine::Findings,
         finding::{Finding, Mark, Remedy, Severity},
-        ngf::{Answer, BackendDecision, BackendState, ClientCertificate, key_pair_file, known},
+        ngf::{
+            Answer, BackendDecision, BackendState, ClientCertificate, key_pair_file, known,
+            snippets::{self, GRPC_CERTIFICATE},
+        },
         rule::{Need, Rule},
         rules::change,
         words::{answer_to, list},
@@ -140,6 +143,14 @@ pub(in crate::diagnosis) const R9: Rule = Rule {
                 .any(|backend| crate::diagnosis::rules::policy::is_tls(&backend.state));
             if rule.route.reference.kind == Kind::GRPCRoute && encrypted {
                 for gateway in &rule.gateways {
+                    let snippets =
+                        snippets::of_rule(context.snapshot, rule.route, rule.index, gateway);
+                    if snippets
+                        .iter()
+                        .any(|snippet| snippet.sets(GRPC_CERTIFICATE).is_some())
+                    {
+                        continue;
+                    }
                     by_gateway.entry(gateway).or_default().push(rule);
                 }
             }

@@ -1,0 +1,262 @@
+//! M11: Bundles of trust-manager that do not bring a CA where traffic needs it.
+
+use std::collections::BTreeMap;
+
+use crate::{
+    command::Command,
+    diagnosis::{
+        code::Code,
+        context::Context,
+        finding::{Finding, Remedy, Severity},
+        ngf::{PolicyDecision, frontend, known},
+        plan::TrustSource,
+        rule::{Need, Rule},
+        words::{condition, list},
+    },
+    model::{
+        kind::Kind,
+        kinds::TrustBundle,
+        object::{Condition, Meta, Object, ObjectRef},
+        snapshot::Lookup,
+    },
+};
+
+pub(in crate::diagnosis) const M11: Rule = Rule {
+    code: Code::M11,
+    severity: Severity::Error,
+    title: "trust-manager does not bring a CA that traffic depends on where it is needed",
+    explanation: "A Bundle or ClusterBundle writes its CAs into a ConfigMap or Secret of its own name, in each namespace that its target's namespaceSelector selects (and that trust-manager's option --target-namespaces allows). It writes none where the target names another kind of object, and none anywhere while its condition Synced is False: a source is missing or cannot be read, or it may not write Secrets. What it wrote before stays, and grows old.",
+    remedy: "Repair what the Bundle's condition Synced reports, or let its target select the namespace and the kind of object.",
+    causes: &[Code::P6, Code::L1, Code::T1, Code::X2],
+    needs: &[Need::Paths, Need::Certificates, Need::TrustManager],
+    check: |context, findings| {
+        for (object, users) in cas_in_use(context) {
+            let (is_written, is_absent) = state(context, &object);
+            for bundle in bundles(context, &object.name) {
+                let synced = condition(&bundle.status.conditions, "Synced");
+                let failing = synced.filter(|synced| synced.status == "False");
+                let finding = match failing {
+                    Some(synced) if is_written => old(bundle, synced, &object),
+                    Some(synced) if is_absent => not_written(bundle, synced, &object),
+                    // It has synced, and all that it selects has the object.
+                    None if is_absent && writes(context, bundle, synced) => {
+                        Some(left_out(bundle, &object))
+                    }
+                    _ => None,
+                };
+                let Some(finding) = finding else { continue };
+                findings.add(
+                    finding
+                        .condition_if(&bundle.reference, synced)
+                        .scope([&object])
+                        .mark_objects(users.iter().copied()),
+                );
+                break;
+            }
+        }
+    },
+};
+
+/// The Secrets and ConfigMaps whose CA something in use trusts, each with who does.
+fn cas_in_use<'a>(context: &'a Context<'_>) -> BTreeMap<ObjectRef, Vec<&'a ObjectRef>> {
+    let mut used: BTreeMap<ObjectRef, Vec<&ObjectRef>> = BTreeMap::new();
+    for (name, (_, decision)) in &context.policies {
+        let objects: Vec<ObjectRef> = match decision {
+            PolicyDecision::Valid(TrustSource::Object { object, .. })
+            | PolicyDecision::Unknown {
+                trust: Some(TrustSource::Object { object, .. }),
+                ..
+            } => vec![object.clone()],
+            PolicyDecision::Invalid(first) => first
+                .all()
+                .filter_map(|fault| fault.culprit.as_ref())
+                .map(|(object, _)| object.clone())
+                .collect(),
+            _ => Vec::new(),
+        };
+        for object in objects {
+            used.entry(object).or_default().push(*name);
+        }
+    }
+    for (name, (gateway, _)) in &context.gateways {
+        for (_, listener) in context.listeners(name) {
+            let release = context.running.release;
+            let demand = frontend::demand(context.snapshot, release, gateway, listener.port);
+            let cas = demand.into_iter().flat_map(|demand| demand.cas);
+            for object in cas.filter_map(|ca| ca.object) {
+                let users = used.entry(object).or_default();
+                if users.last() != Some(name) {
+                    users.push(*name);
+                }
+            }
+        }
+    }
+    for service in context.service_users.keys() {
+        let Some(service) = context.index.service(service) else {
+            continue;
+        };
+        for mounted in context.mounted(service).iter() {
+            let users = used.entry(mounted.source.clone()).or_default();
+            users.push(&service.reference);
+        }
+    }
+    used
+}
+
+/// Whether trust-manager has written a Secret or ConfigMap, by its label; and whether there is none.
+fn state(context: &Context<'_>, object: &ObjectRef) -> (bool, bool) {
+    let is_its_own = |meta: &Meta| {
+        let labels = ["trust-manager.io/bundle", "trust.cert-manager.io/bundle"];
+        let mut labels = labels.iter().filter_map(|label| meta.labels.get(*label));
+        labels.any(|bundle| *bundle == object.name)
+    };
+    if object.kind == Kind::Secret {
+        match known::secret(context.snapshot, object) {
+            Lookup::Found(found) => (is_its_own(&found.meta), false),
+            Lookup::Absent => (false, true),
+            Lookup::Unknown(_) => (false, false),
+        }
+    } else {
+        match known::config_map(context.snapshot, object) {
+            Lookup::Found(found) => (is_its_own(&found.meta), false),
+            Lookup::Absent => (false, true),
+            Lookup::Unknown(_) => (false, false),
+        }
+    }
+}
+
+/// The Bundles of that name, which is that of what they write.
+fn bundles<'a>(context: &Context<'a>, name: &str) -> Vec<&'a Object<TrustBundle>> {
+    let of = |kind| ObjectRef::new(kind, "", name);
+    let table = &context.snapshot.trust_bundles;
+    [Kind::ClusterBundle, Kind::Bundle]
+        .into_iter()
+        .filter_map(|kind| table.get(&of(kind)).map(|bundle| &**bundle))
+        .collect()
+}
+
+/// Whether a Bundle has written what it selects: it says so, and had the time to.
+fn writes(context: &Context<'_>, bundle: &Object<TrustBundle>, synced: Option<&Condition>) -> bool {
+    synced
+        .is_some_and(|synced| synced.status == "True" && context.is_settled(synced.last_transition))
+        && context.is_settled(bundle.meta.created)
+}
+
+/// What a Bundle takes its CAs from.
+fn with_sources(finding: Finding, bundle: &Object<TrustBundle>) -> Finding {
+    match bundle.spec.sources.as_slice() {
+        [] => finding,
+        sources => finding.evidence("sources", list(sources, 4), bundle.reference.to_string()),
+    }
+}
+
+fn describe(bundle: &Object<TrustBundle>) -> Command {
+    Command::new("kubectl")
+        .words(["describe"])
+        .object(&bundle.reference)
+}
+
+/// It is not synced, and what it wrote before is still there.
+fn old(bundle: &Object<TrustBundle>, synced: &Condition, object: &ObjectRef) -> Option<Finding> {
+    // Where it writes another kind of object, this one is not its own.
+    targets(bundle, object.kind)?;
+    let name = &bundle.reference;
+    let finding = Finding::new(
+        Code::M11,
+        Severity::Warning,
+        name,
+        format!(
+            "trust-manager does not sync {name} any more ({}): the CAs in {object} may be old",
+            synced.reason
+        ),
+    )
+    .because(format!(
+        "It reports: {}.",
+        synced.message.trim_end_matches('.')
+    ));
+    Some(
+        with_sources(finding, bundle)
+            .remedy(Remedy::command("Repair what it reports.", describe(bundle))),
+    )
+}
+
+/// It is not synced, and has written nothing.
+fn not_written(
+    bundle: &Object<TrustBundle>,
+    synced: &Condition,
+    object: &ObjectRef,
+) -> Option<Finding> {
+    targets(bundle, object.kind)?;
+    let name = &bundle.reference;
+    let finding = Finding::new(
+        Code::M11,
+        Severity::Error,
+        name,
+        format!(
+            "trust-manager has not written {object}: {name} is not synced ({})",
+            synced.reason
+        ),
+    )
+    .because(format!(
+        "It reports: {}.",
+        synced.message.trim_end_matches('.')
+    ));
+    Some(
+        with_sources(finding, bundle)
+            .remedy(Remedy::command("Repair what it reports.", describe(bundle))),
+    )
+}
+
+/// It is synced, and the object is not among what it writes.
+fn left_out(bundle: &Object<TrustBundle>, object: &ObjectRef) -> Finding {
+    let name = &bundle.reference;
+    let finding = Finding::new(
+        Code::M11,
+        Severity::Error,
+        name,
+        format!("trust-manager does not write {object}: {name} leaves it out"),
+    );
+    let finding = match (targets(bundle, object.kind), &bundle.spec.selector) {
+        (None, _) => finding
+            .because(format!(
+                "Its target writes no {}s.",
+                object.kind
+            ))
+            .remedy(Remedy::say(format!(
+                "Add a target for {}s with the key ca.crt to {name}, or name the object that it writes.",
+                object.kind
+            ))),
+        (Some(_), Some(selector)) => finding
+            .because(format!(
+                "Its target selects namespaces with {selector}, and it reports that all of these are synced."
+            ))
+            .evidence("namespaceSelector", selector, name.to_string())
+            .remedy(Remedy::command(
+                format!(
+                    "Give namespace {} these labels, or change the selector.",
+                    object.namespace
+                ),
+                Command::new("kubectl")
+                    .words(["get", "namespace"])
+                    .other_name(&object.namespace)
+                    .words(["--show-labels"]),
+            )),
+        (Some(_), None) => finding
+            .because("It reports that all allowed namespaces are synced: trust-manager's option --target-namespaces leaves this one out, or the object was deleted a moment ago.")
+            .remedy(Remedy::say(format!(
+                "Add namespace {} to trust-manager's option --target-namespaces.",
+                object.namespace
+            ))),
+    };
+    with_sources(finding, bundle)
+}
+
+/// The keys that it writes into objects of that kind; `None` where it writes none of these.
+fn targets(bundle: &Object<TrustBundle>, kind: Kind) -> Option<&[String]> {
+    let spec = &bundle.spec;
+    let keys = match kind {
+        Kind::Secret => &spec.secret_keys,
+        _ => &spec.config_map_keys,
+    };
+    keys.as_deref()
+}
