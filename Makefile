@@ -1,5 +1,5 @@
 # The two commands that a newcomer needs: `make test`, and `cargo run --release -- demo`.
-.PHONY: test test-slow test-later peers screenshots test-lab test-apiserver bench-cluster dist deb man book help
+.PHONY: fields test test-slow test-later peers screenshots test-lab test-apiserver bench-cluster dist deb man book help
 
 help: ## what there is
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
@@ -25,6 +25,9 @@ test-lab: ## on a real Kubernetes with the guide played on it: NGF_TUI_LAB_KUBEC
 
 test-apiserver: peers ## on a real kube-apiserver with etcd, built with Go: a quarter of an hour the first time, then five minutes
 	cargo test --locked --features apiserver-tests --test apiserver
+
+fields: ## whether the list of known fields is as new as the released CRDs, which Go downloads; NGF_TUI_CRDS names a folder with further ones
+	cargo test --locked --features fields-tests --test fields -- --nocapture
 
 bench-cluster: ## check, a bare read and kubectl on a real kube-apiserver with 1,000 and 10,000 routes, or SIZES="1000 50000"
 	tests/apiserver/bench $(SIZES)
