@@ -70,6 +70,16 @@ macro_rules! decoded {
                     Self::ConfigMap(object) => &object.reference,
                 }
             }
+
+            /// What the tool did not understand in it.
+            pub fn notes(&self) -> &[Note] {
+                match self {
+                    $(Self::$variant(object) => &object.notes,)*
+                    Self::Event(object) => &object.notes,
+                    Self::Secret(object) => &object.notes,
+                    Self::ConfigMap(object) => &object.notes,
+                }
+            }
         }
     };
 }

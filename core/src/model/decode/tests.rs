@@ -12,28 +12,8 @@ fn decode(value: Value) -> Decoded {
 }
 
 fn notes(decoded: &Decoded) -> Vec<String> {
-    let notes = match decoded {
-        Decoded::GatewayClass(object) => &object.notes,
-        Decoded::Gateway(object) => &object.notes,
-        Decoded::ListenerSet(object) => &object.notes,
-        Decoded::Route(object) => &object.notes,
-        Decoded::BackendTLSPolicy(object) => &object.notes,
-        Decoded::ReferenceGrant(object) => &object.notes,
-        Decoded::Service(object) => &object.notes,
-        Decoded::EndpointSlice(object) => &object.notes,
-        Decoded::Pod(object) => &object.notes,
-        Decoded::Workload(object) => &object.notes,
-        Decoded::NetworkPolicy(object) => &object.notes,
-        Decoded::Ngf(object) => &object.notes,
-        Decoded::Issuer(object) => &object.notes,
-        Decoded::Certificate(object) => &object.notes,
-        Decoded::CertificateRequest(object) => &object.notes,
-        Decoded::Event(object) => &object.notes,
-        Decoded::Secret(object) => &object.notes,
-        Decoded::ConfigMap(object) => &object.notes,
-    };
+    let notes = decoded.notes().iter();
     notes
-        .iter()
         .map(|note| format!("{}: {}", note.path, note.message))
         .collect()
 }
