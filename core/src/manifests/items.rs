@@ -4,11 +4,14 @@ use std::fmt;
 
 use serde::{
     Deserialize, Deserializer,
-    de::{DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor},
+    de::{DeserializeSeed, Error, IgnoredAny, MapAccess, SeqAccess, Visitor},
 };
 
-use super::documents::MAX_DECODED;
+use super::documents::{MAX_DECODED, too_many_values};
 use crate::model::decode::{Bounds, Incoming};
+
+/// Items that are read of one list: no object of Kubernetes is so small that a file holds more.
+const MAX_ITEMS: usize = 200_000;
 
 /// A list of objects in JSON.
 pub(super) struct List<'t> {
@@ -21,24 +24,31 @@ pub(super) struct List<'t> {
 }
 
 impl List<'_> {
-    /// Gives each item to `take`. `false` where an item holds more values than may be in memory at once: it and
-    /// what follows are left out.
-    pub(super) fn each(&self, mut take: impl FnMut(Incoming)) -> bool {
+    /// Gives each item to `take`. An error says why an item and what follows it are left out.
+    pub(super) fn each(&self, mut take: impl FnMut(Incoming)) -> Result<(), String> {
         let mut bounds = Bounds::new(MAX_DECODED);
+        let mut items = 0;
         let reading = Reading {
             bounds: &mut bounds,
+            items: &mut items,
             take: &mut take,
         };
-        // It was read once to find its end: nothing else can go wrong.
-        reading
-            .deserialize(&mut serde_json::Deserializer::from_str(self.text))
-            .is_ok()
+        let read = reading.deserialize(&mut serde_json::Deserializer::from_str(self.text));
+        match read {
+            Ok(()) => Ok(()),
+            Err(_) if items >= MAX_ITEMS => Err(format!(
+                "is beyond the {MAX_ITEMS} items that are read of a list: give smaller parts"
+            )),
+            // It was read once to find its end: nothing else can go wrong.
+            Err(_) => Err(too_many_values()),
+        }
     }
 }
 
 /// Gives the items of a list to `take` as they are read.
 struct Reading<'b> {
     bounds: &'b mut Bounds,
+    items: &'b mut usize,
     take: &'b mut dyn FnMut(Incoming),
 }
 
@@ -59,6 +69,10 @@ impl<'de> Visitor<'de> for Reading<'_> {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
         while let Some(item) = items.next_element_seed(Item(self.bounds))? {
+            if *self.items >= MAX_ITEMS {
+                return Err(Error::custom("more items than are read"));
+            }
+            *self.items += 1;
             (self.take)(item);
         }
         Ok(())
@@ -69,6 +83,7 @@ impl<'de> Visitor<'de> for Reading<'_> {
             if key == "items" {
                 fields.next_value_seed(Reading {
                     bounds: self.bounds,
+                    items: self.items,
                     take: self.take,
                 })?;
             } else {

@@ -26,7 +26,7 @@ use crate::model::{
     references::references,
     snapshot::{KindState, Lookup, Place, Problem, Scope, Snapshot, Source},
 };
-use documents::{Content, Document, documents, too_many_values};
+use documents::{Content, Document, documents};
 use items::List;
 
 mod documents;
@@ -110,6 +110,8 @@ pub struct Reader<'n> {
     /// Documents of the file that is being read: objects, and those that are none.
     objects: usize,
     pending: Vec<Pending>,
+    /// Documents of the file that is being read that are no Kubernetes objects; the first of them are pending.
+    others: usize,
 }
 
 /// Something wrong with a document of the file that is being read.
@@ -145,6 +147,7 @@ impl<'n> Reader<'n> {
             is_found: false,
             objects: 0,
             pending: Vec::new(),
+            others: 0,
         }
     }
 
@@ -162,6 +165,7 @@ impl<'n> Reader<'n> {
         let mut any = false;
         self.objects = 0;
         self.pending.clear();
+        self.others = 0;
         documents(text, is_json, |document| {
             any = true;
             let Document {
@@ -178,7 +182,7 @@ impl<'n> Reader<'n> {
                 Ok(Content::Value(incoming)) => self.document(&place, incoming),
                 Ok(Content::List(list)) => self.list(&place, &list),
                 Err(failed) if failed.is_template => self.template(&place),
-                Err(failed) => self.pending.push(Pending {
+                Err(failed) => self.pend(Pending {
                     place,
                     message: failed.message,
                     notes: Vec::new(),
@@ -210,14 +214,10 @@ impl<'n> Reader<'n> {
             }
             return;
         }
-        let others = pending.iter().filter(|pending| pending.is_other).count();
+        let others = self.others;
         let mut told = 0;
         for pending in pending {
             told += usize::from(pending.is_other);
-            // A list of data is one mistake, not as many as it has items.
-            if pending.is_other && told > MAX_OTHERS {
-                continue;
-            }
             let more = if pending.is_other && told == MAX_OTHERS && others > MAX_OTHERS {
                 format!("; so are {} more of the file", others - MAX_OTHERS)
             } else {
@@ -228,6 +228,21 @@ impl<'n> Reader<'n> {
                 last.notes = pending.notes;
             }
         }
+    }
+
+    /// Keeps what is wrong with a document until the end of its file.
+    fn pend(&mut self, pending: Pending) {
+        if pending.is_other {
+            self.others += 1;
+            // A list of data is one mistake, not as many as it has items.
+            if self.others > MAX_OTHERS {
+                return;
+            }
+        } else if self.pending.len() >= MAX_PROBLEMS + MAX_OTHERS {
+            self.more_problems += 1;
+            return;
+        }
+        self.pending.push(pending);
     }
 
     fn template(&mut self, place: &str) {
@@ -260,7 +275,7 @@ impl<'n> Reader<'n> {
             }
         }
         let mut number = 0;
-        let is_whole = list.each(|Incoming { value, cut }| {
+        let read = list.each(|Incoming { value, cut }| {
             number += 1;
             let item = match item_kind {
                 Some(kind) => typed(value, &list.api_version, kind),
@@ -268,10 +283,10 @@ impl<'n> Reader<'n> {
             };
             self.object(&format!("{place}, item {number}"), item, cut);
         });
-        if !is_whole {
-            self.pending.push(Pending {
+        if let Err(message) = read {
+            self.pend(Pending {
                 place: format!("{place}, item {}", number + 1),
-                message: too_many_values(),
+                message,
                 notes: Vec::new(),
                 is_other: false,
                 is_like_manifest: true,
@@ -288,7 +303,7 @@ impl<'n> Reader<'n> {
             };
             // Half a manifest is a mistake wherever it is.
             let is_like_manifest = value.get("apiVersion").is_some();
-            self.pending.push(Pending {
+            self.pend(Pending {
                 place: place.to_owned(),
                 message: format!("is no Kubernetes object: it {what}"),
                 notes: Vec::new(),
@@ -340,7 +355,7 @@ impl<'n> Reader<'n> {
                 self.put(place, &api_version, decoded, unrendered);
             }
             Err(problem) => {
-                self.pending.push(Pending {
+                self.pend(Pending {
                     place: place.to_owned(),
                     message: problem.message,
                     notes: problem.notes,
