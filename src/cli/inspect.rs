@@ -141,7 +141,7 @@ fn of_file(path: &Path, at: Timestamp) -> Result<Inspection, CliError> {
     }
     if let Ok(facts) = CertificateFacts::from_der(&bytes) {
         let pem = PemFacts::Certificates {
-            certificates: vec![facts],
+            certificates: vec![facts].into(),
             trailing: None,
         };
         return Ok(Inspection::of(

@@ -458,7 +458,7 @@ impl Pem {
             Self::Missing => PemFacts::Missing,
             Self::Empty => PemFacts::Empty,
             Self::Certificates { der, trailing } => PemFacts::Certificates {
-                certificates: facts_of(der),
+                certificates: facts_of(der).into(),
                 trailing: trailing.clone(),
             },
             Self::Broken { why } => PemFacts::Broken(why.clone()),

@@ -26,7 +26,7 @@ use crate::model::{
     attachment::takes_listener_set,
     index::Index,
     kind::Kind,
-    kinds::{BackendTLSPolicy, Gateway, Listener, Route, RouteRule, Service},
+    kinds::{BackendTLSPolicy, Gateway, Listener, ListenerSet, Route, RouteRule, Service},
     object::{Object, ObjectRef},
     snapshot::{Snapshot, Source},
     topology::{Group, Topology, What, gateway_of, is_ngf_controller},
@@ -54,6 +54,8 @@ pub struct Context<'a> {
     pub policies: BTreeMap<&'a ObjectRef, (&'a Object<BackendTLSPolicy>, PolicyDecision)>,
     /// Every rule of every route that one of NGF's Gateways takes.
     pub rules: Vec<RuleInUse<'a>>,
+    /// For each Gateway that takes a rule: its rules, as indices into [`Context::rules`].
+    by_gateway: HashMap<&'a ObjectRef, Vec<usize>>,
     /// The CA bundles that NGF writes for each of its Gateways.
     written: BTreeMap<&'a ObjectRef, Written>,
     /// Objects whose status is another than NGF would write.
@@ -72,6 +74,12 @@ pub struct Context<'a> {
     mounted: RefCell<BTreeMap<ObjectRef, Rc<[Mounted]>>>,
     /// The Secrets that backends with TLS mount, worked out once.
     secrets_of_backends: OnceCell<BTreeSet<(ObjectRef, ObjectRef)>>,
+    /// The Secrets that may be a server's, by namespace and the Service that they are for, worked out once.
+    pub serving: OnceCell<HashMap<(String, String), Vec<ObjectRef>>>,
+    /// The Gateways whose nginx cannot load the CA file of a policy, worked out once.
+    pub refusing: OnceCell<BTreeSet<ObjectRef>>,
+    /// ListenerSets by the Gateway that they name.
+    listener_sets: OnceCell<HashMap<ObjectRef, Vec<(&'a ObjectRef, &'a Object<ListenerSet>)>>>,
     /// Pods and workloads by namespace and label.
     selectable: OnceCell<Selectable<'a>>,
     /// For each Service that a rule refers to: the rules, as indices into [`Context::rules`].
@@ -140,6 +148,7 @@ impl<'a> Context<'a> {
             gateways,
             policies,
             rules: Vec::new(),
+            by_gateway: HashMap::new(),
             written: BTreeMap::new(),
             policy_users: BTreeMap::new(),
             service_users: HashMap::new(),
@@ -153,11 +162,19 @@ impl<'a> Context<'a> {
             mounted: RefCell::default(),
             secrets_of_backends: OnceCell::new(),
             selectable: OnceCell::new(),
+            listener_sets: OnceCell::new(),
+            serving: OnceCell::new(),
+            refusing: OnceCell::new(),
             versions: OnceCell::new(),
             differences: BTreeMap::new(),
         };
         (context.probes, context.unfit) = context.current_probes();
         context.rules = context.rules_in_use();
+        for (place, rule) in context.rules.iter().enumerate() {
+            for gateway in &rule.gateways {
+                context.by_gateway.entry(*gateway).or_default().push(place);
+            }
+        }
         context.written = context.written();
         context.policy_users = context.users();
         context.index_services();
@@ -195,9 +212,7 @@ impl<'a> Context<'a> {
 
     fn written(&self) -> BTreeMap<&'a ObjectRef, Written> {
         let of = |(name, (gateway, _)): (&&'a ObjectRef, &(&'a Object<Gateway>, _))| {
-            let rules = self.rules.iter();
-            let rules = rules.filter(|rule| rule.gateways.contains(*name));
-            let decisions = rules.map(|rule| &rule.decision);
+            let decisions = self.rules_of(name).map(|rule| &rule.decision);
             (*name, Written::of(self.snapshot, gateway, decisions))
         };
         self.gateways.iter().map(of).collect()
@@ -214,11 +229,15 @@ impl<'a> Context<'a> {
     /// The rules whose location names a CA file that NGF does not write for the Gateway, so that nginx
     /// refuses the Gateway's configuration.
     pub fn unloadable(&self, gateway: &ObjectRef) -> impl Iterator<Item = &RuleInUse<'a>> {
-        let of = self.rules.iter();
-        of.filter(move |rule| {
-            rule.gateways.contains(gateway)
-                && matches!(self.answer(rule, gateway), Some(Answer::NotLoaded { .. }))
+        self.rules_of(gateway).filter(move |rule| {
+            matches!(self.answer(rule, gateway), Some(Answer::NotLoaded { .. }))
         })
+    }
+
+    /// The rules that a Gateway takes.
+    pub fn rules_of(&self, gateway: &ObjectRef) -> impl Iterator<Item = &RuleInUse<'a>> + Clone {
+        let places = self.by_gateway.get(gateway).into_iter().flatten();
+        places.map(|place| &self.rules[*place])
     }
 
     fn gateways_of_route(&self, route: &ObjectRef) -> BTreeSet<&'a ObjectRef> {
@@ -415,13 +434,21 @@ impl<'a> Context<'a> {
         let Some((own, (found, _))) = self.gateways.get_key_value(gateway) else {
             return Vec::new();
         };
-        let sets = snapshot.listener_sets.iter().filter(|(name, set)| {
+        let sets = self.listener_sets.get_or_init(|| {
+            let mut sets: HashMap<ObjectRef, Vec<_>> = HashMap::new();
+            for (name, set) in &snapshot.listener_sets {
+                sets.entry(gateway_of(set))
+                    .or_default()
+                    .push((name, &**set));
+            }
+            sets
+        });
+        let sets = sets.get(gateway).into_iter().flatten().filter(|(name, _)| {
             self.running.release.knows_listener_sets()
-                && gateway_of(set) == *gateway
                 && takes_listener_set(found, name) != Some(false)
         });
         let of_sets =
-            sets.flat_map(|(name, set)| set.spec.listeners.iter().map(move |one| (name, one)));
+            sets.flat_map(|(name, set)| set.spec.listeners.iter().map(move |one| (*name, one)));
         let all = found.spec.listeners.iter().map(|one| (*own, one));
         all.chain(of_sets).collect()
     }
@@ -433,9 +460,7 @@ impl<'a> Context<'a> {
 
     /// Whether a Gateway has any backend that its nginx speaks TLS to.
     pub fn speaks_tls(&self, gateway: &ObjectRef) -> bool {
-        self.rules
-            .iter()
-            .filter(|rule| rule.gateways.contains(gateway))
+        self.rules_of(gateway)
             .flat_map(|rule| &rule.decision.backends)
             .any(|backend| matches!(backend.state, BackendState::Tls { .. }))
     }

@@ -2,7 +2,7 @@
 //! API's; only what some view, rule or probe needs is here, the rest stays in
 //! [`Object::raw`](super::object::Object::raw). [`status`](super::status) holds what controllers wrote.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use jiff::Timestamp;
 use ngf_tls::certificate::CertificateFacts;
@@ -103,6 +103,12 @@ pub struct Route {
     pub hostnames: Vec<String>,
     /// `spec.rules`.
     pub rules: Vec<RouteRule>,
+    /// Whether the rules have nothing that NGF may ignore or refuse by itself (`checkForUnsupported…Fields`,
+    /// `validateFilter`).
+    pub is_plain: bool,
+    /// Whether it is certain that NGF drops no rule: of a GRPCRoute it takes no match by service or method
+    /// alone (`validateGRPCMethodMatch`), and what an extensionRef names may be invalid.
+    pub takes_all_rules: bool,
 }
 
 /// A rule of a route.
@@ -136,6 +142,8 @@ pub struct BackendRef {
 /// BackendTLSPolicy.
 #[derive(Debug, Clone, Default)]
 pub struct BackendTLSPolicy {
+    /// Whether it has the fields of v1alpha2, which later versions do not have.
+    pub is_of_old_shape: bool,
     /// `spec.targetRefs`.
     pub target_refs: Vec<LocalRef>,
     /// `spec.validation.caCertificateRefs`.
@@ -415,8 +423,8 @@ pub enum PemFacts {
     /// Certificates, in order. Text and other blocks between them, which NGINX passes over, are not
     /// mentioned.
     Certificates {
-        /// What could be read.
-        certificates: Vec<CertificateFacts>,
+        /// What could be read. Equal bundles share it.
+        certificates: Arc<[CertificateFacts]>,
         /// Why NGINX refuses to load it all the same: what is wrong with the rest.
         trailing: Option<String>,
     },

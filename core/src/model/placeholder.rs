@@ -20,14 +20,14 @@ pub enum Unrendered {
 /// Whether a text holds a placeholder: `${NAME}`, `$(NAME)`, `{{ … }}`, `((NAME))`, `<NAME>`, `$NAME`,
 /// or `ENC[AES256_GCM,…]`.
 pub fn of(text: &str) -> Option<Unrendered> {
-    if !text.contains(['$', '{', '<', '(', '[']) {
-        return None;
-    }
     if text.starts_with("ENC[AES256_GCM,") && text.ends_with(']') {
         return Some(Unrendered::Encrypted);
     }
     // A certificate, a script or a configuration may hold any of the signs.
-    if text.len() > 1_000 || text.contains("-----BEGIN ") {
+    if text.len() > 1_000 || !text.bytes().any(|byte| b"${<([".contains(&byte)) {
+        return None;
+    }
+    if text.contains("-----BEGIN ") {
         return None;
     }
     let pairs = [("${", "}"), ("$(", ")"), ("{{", "}}"), ("((", "))")];
@@ -67,6 +67,9 @@ fn is_shell_variable(text: &str) -> bool {
 /// given (`args`, `env`, ConfigMap keys other than `ca.crt`) may hold any text and are left out.
 pub fn paths(value: &Value) -> Vec<String> {
     let mut found = Vec::new();
+    if !holds_any(value) {
+        return found;
+    }
     for pointer in ["/metadata/name", "/metadata/namespace"] {
         let text = value.pointer(pointer).and_then(Value::as_str);
         if text.and_then(of).is_some() {
@@ -79,6 +82,16 @@ pub fn paths(value: &Value) -> Vec<String> {
         }
     }
     found
+}
+
+/// Whether any text in it is a placeholder, wherever it stands: most objects have none, and need no paths.
+fn holds_any(value: &Value) -> bool {
+    match value {
+        Value::String(text) => of(text).is_some(),
+        Value::Array(items) => items.iter().any(holds_any),
+        Value::Object(map) => map.values().any(holds_any),
+        _ => false,
+    }
 }
 
 /// Fields whose text is a program's own, or nothing that this tool reads.

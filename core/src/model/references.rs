@@ -15,14 +15,18 @@
 //!
 //! Left out is `kube-root-ca.crt`, which every pod mounts.
 
-use std::collections::{BTreeSet, HashMap};
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::Arc,
+};
 
 use super::{
     kind::Kind,
-    kinds::{Certificate, EndpointSlice, Gateway, Listener, LocalRef, Pod, Volume},
+    kinds::{Certificate, EndpointSlice, Gateway, Listener, LocalRef, Pod, Volume, Workload},
     meant::{Meant, meant},
     object::{Object, ObjectRef},
     snapshot::{Snapshot, Source},
+    status::Spec,
     topology::is_ngf_controller,
 };
 
@@ -70,8 +74,15 @@ pub fn references(snapshot: &Snapshot) -> BTreeSet<ObjectRef> {
         }
     }
     let slices = slices(snapshot);
+    let pods = by_namespace(snapshot.pods.values());
+    let workloads = by_namespace(snapshot.workloads.values());
     for service in tls_services(snapshot) {
-        for volume in mounted(snapshot, &slices, &service) {
+        let namespace = service.namespace.as_str();
+        let found = Selectable {
+            pods: pods.get(namespace).map_or(&[], Vec::as_slice),
+            workloads: workloads.get(namespace).map_or(&[], Vec::as_slice),
+        };
+        for volume in mounted(snapshot, &slices, &found, &service) {
             if volume.source.name != ROOT_CA {
                 wanted.insert(volume.source.clone());
             }
@@ -220,11 +231,29 @@ fn slices(snapshot: &Snapshot) -> Slices<'_> {
     slices
 }
 
+/// What a Service's selector may meet: the pods and workloads of its namespace.
+struct Selectable<'s> {
+    pods: &'s [&'s Object<Pod>],
+    workloads: &'s [&'s Object<Workload>],
+}
+
+fn by_namespace<'s, T: Spec + 's>(
+    objects: impl Iterator<Item = &'s Arc<Object<T>>>,
+) -> HashMap<&'s str, Vec<&'s Object<T>>> {
+    let mut found: HashMap<&str, Vec<&Object<T>>> = HashMap::new();
+    for object in objects {
+        let namespace = object.reference.namespace.as_str();
+        found.entry(namespace).or_default().push(object);
+    }
+    found
+}
+
 /// Volumes of the pods behind a Service: those that its EndpointSlices name, or else those that its
 /// selector meets, and templates of workloads that it would meet (files hold those, and no pods).
 fn mounted<'s>(
     snapshot: &'s Snapshot,
     slices: &Slices<'_>,
+    found: &Selectable<'s>,
     service: &ObjectRef,
 ) -> Vec<&'s Volume> {
     let named = slices.get(&(service.namespace.as_str(), service.name.as_str()));
@@ -240,17 +269,14 @@ fn mounted<'s>(
     let Some(service) = snapshot.services.get(service) else {
         return volumes;
     };
-    let namespace = &service.reference.namespace;
     if !has_pods {
-        for pod in snapshot.pods.values() {
-            if pod.reference.namespace == *namespace && service.spec.selects(&pod.meta.labels) {
-                volumes.extend(&pod.spec.volumes);
-            }
-        }
+        let pods = found.pods.iter();
+        let selected = pods.filter(|pod| service.spec.selects(&pod.meta.labels));
+        volumes.extend(selected.flat_map(|pod| &pod.spec.volumes));
     }
-    for workload in snapshot.workloads.values() {
+    for workload in found.workloads {
         let template = &workload.spec.template;
-        if workload.reference.namespace == *namespace && service.spec.selects(&template.labels) {
+        if service.spec.selects(&template.labels) {
             volumes.extend(&template.volumes);
         }
     }

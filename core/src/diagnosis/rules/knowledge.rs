@@ -11,11 +11,7 @@ use crate::{
         engine::Findings,
         finding::{Finding, Remedy, Severity},
         rule::Rule,
-        rules::{
-            manifest::{is_of_old_shape, old_shape},
-            rights,
-            shared::upper,
-        },
+        rules::{manifest::old_shape, rights, shared::upper},
         words::{count, list, moment},
     },
     model::{
@@ -385,7 +381,7 @@ pub(in crate::diagnosis) const K4: Rule = Rule {
 /// Whether a policy in files is written in the shape of v1alpha2.
 fn is_old_policy(context: &Context<'_>, object: &ObjectRef) -> bool {
     let policy = context.snapshot.policies.get(object);
-    context.is_files() && policy.is_some_and(|policy| is_of_old_shape(policy))
+    context.is_files() && policy.is_some_and(|policy| policy.spec.is_of_old_shape)
 }
 
 fn each_object(context: &Context<'_>, see: &mut dyn FnMut(&ObjectRef, &[Note])) {

@@ -116,7 +116,7 @@ pub(in crate::diagnosis) const K10: Rule = Rule {
         }
         for (name, policy) in &context.snapshot.policies {
             let version = version(policy);
-            if version == "v1" || version.is_empty() || is_of_old_shape(policy) {
+            if version == "v1" || version.is_empty() || policy.spec.is_of_old_shape {
                 continue;
             }
             findings.add(
@@ -145,15 +145,6 @@ fn version(policy: &Object<BackendTLSPolicy>) -> &str {
         .rsplit('/')
         .next()
         .unwrap_or_default()
-}
-
-/// Whether a policy has the fields of v1alpha2, which later versions do not have.
-pub(super) fn is_of_old_shape(policy: &Object<BackendTLSPolicy>) -> bool {
-    let has = |pointer: &str| policy.raw.pointer(pointer).is_some();
-    has("/spec/targetRef")
-        || has("/spec/tls")
-        || has("/spec/validation/caCertRefs")
-        || has("/spec/validation/wellKnownCACerts")
 }
 
 /// Says of a policy in the shape of v1alpha2 what its fields are called now.

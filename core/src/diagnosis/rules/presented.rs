@@ -1,7 +1,7 @@
 //! X1, P20 and T9 by the objects: every certificate that a backend may present, judged by its policy before
 //! anybody probes. Never a verdict, since only a probe sees what is presented.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use ngf_tls::certificate::CertificateFacts;
 
@@ -129,16 +129,6 @@ fn candidates<'a>(context: &'a Context<'_>, service: &Object<Service>) -> Vec<Ca
     if service.spec.external_name.is_some() {
         return Vec::new();
     }
-    let snapshot = context.snapshot;
-    let what = |secret: &ObjectRef| match trust::certificates(snapshot, secret, "tls.crt") {
-        Ok(chain) => Some(Is::Chain(chain)),
-        // Of a Secret that can be read, what it holds counts, not what was asked for.
-        Err(_) if matches!(snapshot.secrets.get(secret), Some(Lookup::Found(_))) => None,
-        Err(_) => context
-            .writer(secret)
-            .and_then(|writer| snapshot.certificates.get(writer))
-            .map(|certificate| Is::Requested(certificate)),
-    };
     let mounted = context.mounted(service);
     let of_pods: Vec<Candidate<'a>> = mounted
         .iter()
@@ -146,7 +136,7 @@ fn candidates<'a>(context: &'a Context<'_>, service: &Object<Service>) -> Vec<Ca
         .filter_map(|mounted| {
             Some(Candidate {
                 secret: mounted.source.clone(),
-                is: what(&mounted.source)?,
+                is: what(context, &mounted.source)?,
                 from: From::Mounted(mounted.clone()),
             })
         })
@@ -158,8 +148,43 @@ fn candidates<'a>(context: &'a Context<'_>, service: &Object<Service>) -> Vec<Ca
     if mounts_any || !of_pods.is_empty() {
         return of_pods;
     }
-    let namespace = &service.reference.namespace;
-    let secrets = snapshot.secrets.keys();
+    let service = &service.reference;
+    let named = context.serving.get_or_init(|| serving(context));
+    let secrets = named.get(&(service.namespace.clone(), service.name.clone()));
+    let secrets = secrets.into_iter().flatten();
+    secrets
+        .filter_map(|secret| candidate_of(context, secret))
+        .collect()
+}
+
+/// What a Secret holds for a server, or will hold.
+fn what<'a>(context: &Context<'a>, secret: &ObjectRef) -> Option<Is<'a>> {
+    let snapshot = context.snapshot;
+    match trust::certificates(snapshot, secret, "tls.crt") {
+        Ok(chain) => Some(Is::Chain(chain)),
+        // Of a Secret that can be read, what it holds counts, not what was asked for.
+        Err(_) if matches!(snapshot.secrets.get(secret), Some(Lookup::Found(_))) => None,
+        Err(_) => context
+            .writer(secret)
+            .and_then(|writer| snapshot.certificates.get(writer))
+            .map(|certificate| Is::Requested(certificate)),
+    }
+}
+
+fn candidate_of<'a>(context: &Context<'a>, secret: &ObjectRef) -> Option<Candidate<'a>> {
+    let is = what(context, secret)?;
+    let from = match &is {
+        Is::Requested(certificate) => From::Named(&certificate.reference),
+        Is::Chain(_) => From::Named(context.snapshot.secrets.get_key_value(secret)?.0),
+    };
+    let secret = secret.clone();
+    Some(Candidate { secret, from, is }).filter(Candidate::may_serve)
+}
+
+/// The Secrets that may be a server's, by their namespace and the first label of each of their names: that of the
+/// Service that they are for. In the order of their names.
+fn serving(context: &Context<'_>) -> HashMap<(String, String), Vec<ObjectRef>> {
+    let snapshot = context.snapshot;
     let written = snapshot.certificates.values().map(|certificate| {
         ObjectRef::new(
             Kind::Secret,
@@ -167,22 +192,23 @@ fn candidates<'a>(context: &'a Context<'_>, service: &Object<Service>) -> Vec<Ca
             &certificate.spec.secret_name,
         )
     });
-    let all: BTreeSet<ObjectRef> = secrets
-        .cloned()
-        .chain(written)
-        .filter(|secret| secret.namespace == *namespace)
-        .collect();
-    all.into_iter()
-        .filter_map(|secret| {
-            let is = what(&secret)?;
-            let from = match &is {
-                Is::Requested(certificate) => From::Named(&certificate.reference),
-                Is::Chain(_) => From::Named(snapshot.secrets.get_key_value(&secret)?.0),
-            };
-            Some(Candidate { secret, from, is })
-        })
-        .filter(|candidate| candidate.may_serve() && candidate.is_for(&service.reference))
-        .collect()
+    let all: BTreeSet<ObjectRef> = snapshot.secrets.keys().cloned().chain(written).collect();
+    let mut found: HashMap<_, Vec<ObjectRef>> = HashMap::new();
+    for secret in all {
+        let Some(candidate) = candidate_of(context, &secret) else {
+            continue;
+        };
+        let labels: BTreeSet<&str> = candidate
+            .names()
+            .iter()
+            .filter_map(|name| name.split('.').next())
+            .collect();
+        for label in labels {
+            let key = (secret.namespace.clone(), label.to_owned());
+            found.entry(key).or_default().push(secret.clone());
+        }
+    }
+    found
 }
 
 /// What nginx would say of a candidate; `None` where it would accept it, an error where nobody knows.

@@ -13,6 +13,25 @@ type Paths = HashMap<&'static str, Vec<&'static str>>;
 
 static FIELDS: LazyLock<HashMap<Kind, Paths>> = LazyLock::new(|| parse(include_str!("fields.txt")));
 
+/// The same as trees, so that checking an object builds no paths.
+static TREES: LazyLock<HashMap<Kind, Fields>> = LazyLock::new(|| {
+    let kinds = FIELDS.iter();
+    kinds
+        .filter_map(|(kind, paths)| Some((*kind, Fields::below("spec", paths)?)))
+        .collect()
+});
+
+/// The fields of an object, each with those below it where they are listed.
+struct Fields(Vec<(&'static str, Option<Fields>)>);
+
+impl Fields {
+    fn below(path: &str, paths: &Paths) -> Option<Self> {
+        let names = paths.get(path)?.iter();
+        let fields = names.map(|name| (*name, Self::below(&format!("{path}.{name}"), paths)));
+        Some(Self(fields.collect()))
+    }
+}
+
 fn parse(text: &'static str) -> HashMap<Kind, Paths> {
     let mut fields: HashMap<Kind, Paths> = HashMap::new();
     let mut kind = None;
@@ -31,31 +50,34 @@ fn parse(text: &'static str) -> HashMap<Kind, Paths> {
 
 /// Notes every field under `spec` that the kind does not have.
 pub(super) fn check(kind: Kind, reader: &Reader<'_>) {
-    let (Some(paths), Some(spec)) = (FIELDS.get(&kind), reader.root().get("spec").value()) else {
-        return;
-    };
-    walk(paths, "spec", spec, reader);
+    if let (Some(fields), Some(spec)) = (TREES.get(&kind), reader.root().get("spec").value()) {
+        walk(fields, spec, reader);
+    }
 }
 
-fn walk(paths: &Paths, path: &str, value: &Value, reader: &Reader<'_>) {
-    let Some(known) = paths.get(path) else { return };
+fn walk(fields: &Fields, value: &Value, reader: &Reader<'_>) {
     match value {
         Value::Array(items) => {
             for item in items {
-                walk(paths, path, item, reader);
+                walk(fields, item, reader);
             }
         }
         Value::Object(map) => {
             for (name, below) in map {
-                if known.contains(&name.as_str()) {
-                    walk(paths, &format!("{path}.{name}"), below, reader);
-                } else {
-                    let meant = known.iter().find(|known| known.eq_ignore_ascii_case(name));
-                    let message = match meant {
-                        Some(meant) => format!("is not a field of this object; meant: {meant}"),
-                        None => "is not a field that this tool knows".to_owned(),
-                    };
-                    reader.note(below, None, NoteKind::UnknownField, message);
+                match fields.0.iter().find(|(known, _)| known == name) {
+                    Some((_, Some(fields))) => walk(fields, below, reader),
+                    Some((_, None)) => {}
+                    None => {
+                        let mut known = fields.0.iter().map(|(known, _)| *known);
+                        let meant = known.find(|known| known.eq_ignore_ascii_case(name));
+                        let message = match meant {
+                            Some(meant) => {
+                                format!("is not a field of this object; meant: {meant}")
+                            }
+                            None => "is not a field that this tool knows".to_owned(),
+                        };
+                        reader.note(below, None, NoteKind::UnknownField, message);
+                    }
                 }
             }
         }

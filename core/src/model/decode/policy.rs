@@ -10,12 +10,25 @@ use super::{
     reader::Field,
 };
 
+/// The fields of v1alpha2 that later versions do not have.
+const OLD_FIELDS: [&str; 4] = [
+    "/spec/targetRef",
+    "/spec/tls",
+    "/spec/validation/caCertRefs",
+    "/spec/validation/wellKnownCACerts",
+];
+
 /// `v1` and `v1alpha3` have the same fields.
 pub(super) fn backend_tls_policy(root: Field<'_>) -> BackendTLSPolicy {
     let spec = root.required("spec");
     spec.required("targetRefs");
     let validation = spec.required("validation");
+    let has = |pointer| {
+        root.value()
+            .is_some_and(|value| value.pointer(pointer).is_some())
+    };
     BackendTLSPolicy {
+        is_of_old_shape: OLD_FIELDS.into_iter().any(has),
         target_refs: full_references(spec, "targetRefs"),
         ca_certificate_refs: full_references(validation, "caCertificateRefs"),
         well_known_ca_certificates: validation.choice("wellKnownCACertificates", &["System"]),

@@ -1,5 +1,7 @@
 //! Routes of all five kinds.
 
+use serde_json::Value;
+
 use crate::model::{
     kind::Kind,
     kinds::{BackendRef, Route, RouteRule},
@@ -47,7 +49,54 @@ pub(super) fn route(kind: Kind, root: Field<'_>) -> Route {
         parent_refs: references(spec, "parentRefs"),
         hostnames: spec.texts("hostnames"),
         rules: spec.items("rules").map(|field| rule(kind, field)).collect(),
+        is_plain: root.value().is_none_or(is_plain),
+        takes_all_rules: root.value().is_none_or(takes_all_rules),
     }
+}
+
+fn rules(route: &Value) -> impl Iterator<Item = &Value> + Clone {
+    let rules = route.pointer("/spec/rules").and_then(Value::as_array);
+    rules.into_iter().flatten()
+}
+
+fn takes_all_rules(route: &Value) -> bool {
+    let rules = rules(route);
+    let mut filters = rules
+        .clone()
+        .filter_map(|rule| rule.get("filters")?.as_array())
+        .flatten();
+    if filters.any(|filter| filter.get("type").and_then(Value::as_str) == Some("ExtensionRef")) {
+        return false;
+    }
+    let mut matches = rules
+        .filter_map(|rule| rule.get("matches")?.as_array())
+        .flatten();
+    matches.all(|matched| {
+        let method = matched.get("method").and_then(Value::as_object);
+        method.is_none_or(|method| method.contains_key("service") && method.contains_key("method"))
+    })
+}
+
+fn is_plain(route: &Value) -> bool {
+    const FIELDS: [&str; 3] = ["matches", "filters", "backendRefs"];
+    const FILTERS: [&str; 5] = [
+        "RequestHeaderModifier",
+        "ResponseHeaderModifier",
+        "RequestRedirect",
+        "URLRewrite",
+        "RequestMirror",
+    ];
+    rules(route).all(|rule| {
+        let fields = rule.as_object().into_iter().flat_map(|rule| rule.keys());
+        let filters = rule.get("filters").and_then(Value::as_array);
+        let types = filters.into_iter().flatten();
+        fields
+            .map(String::as_str)
+            .all(|field| FIELDS.contains(&field))
+            && types
+                .filter_map(|filter| filter.get("type")?.as_str())
+                .all(|kind| FILTERS.contains(&kind))
+    })
 }
 
 pub(super) fn route_status(root: Field<'_>) -> RouteStatus {

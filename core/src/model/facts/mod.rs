@@ -14,6 +14,7 @@ use super::{
 };
 use pem::{ca_facts, key_state, pem_facts};
 
+mod once;
 mod pem;
 
 /// The annotation in which `kubectl apply` keeps the whole object, a Secret's values included.

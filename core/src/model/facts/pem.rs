@@ -6,7 +6,12 @@ use ngf_tls::{
 };
 use zeroize::Zeroizing;
 
+use super::once::Once;
 use crate::model::kinds::{KeyState, PemFacts};
+
+/// Many Secrets hold the same CA, and some the same certificate and key.
+static CERTIFICATES: Once<PemFacts> = Once::new();
+static KEYS: Once<KeyState> = Once::new();
 
 /// Bytes that are looked into: no Secret and no ConfigMap holds more.
 const MAX_BYTES: usize = 1 << 20;
@@ -27,13 +32,13 @@ pub(super) fn pem_facts(bytes: Option<&[u8]>) -> PemFacts {
             "it is {long} bytes long, and no Secret or ConfigMap holds more than {MAX_BYTES}"
         ));
     }
-    match read_bundle(bytes) {
+    CERTIFICATES.get_or(&[bytes], || match read_bundle(bytes) {
         Ok(certificates) => PemFacts::Certificates {
-            certificates,
+            certificates: certificates.into(),
             trailing: None,
         },
         Err(error) => readable_part(bytes, &error),
-    }
+    })
 }
 
 /// What a `ca.crt` holds: NGF takes it encoded in base64 once more, too, and gives nginx what that
@@ -59,7 +64,7 @@ fn readable_part(bytes: &[u8], error: &PemError) -> PemFacts {
         PemFacts::Broken(error.to_string())
     } else {
         PemFacts::Certificates {
-            certificates,
+            certificates: certificates.into(),
             trailing: Some(error.to_string()),
         }
     }
@@ -93,6 +98,15 @@ pub(super) fn key_state(
     let Some(key) = key else {
         return KeyState::Missing;
     };
+    let certificate = certificate.map(|bytes| bytes.as_slice());
+    let parts = match certificate {
+        Some(certificate) => &[key.as_slice(), certificate][..],
+        None => &[key.as_slice()],
+    };
+    KEYS.get_or(parts, || compared(key, certificate))
+}
+
+fn compared(key: &[u8], certificate: Option<&[u8]>) -> KeyState {
     let kind = match key_facts(key) {
         Ok(facts) if facts.encrypted => return KeyState::Encrypted,
         Ok(facts) => facts.kind.unwrap_or_default(),

@@ -1,5 +1,7 @@
 //! Gateways (`state/graph/gateway.go`, `prepareGatewayRequest`).
 
+use std::collections::BTreeSet;
+
 use super::{Predicted, PredictedCondition, Predictor};
 use crate::{
     diagnosis::{
@@ -418,36 +420,48 @@ fn loads(context: &Context<'_>, gateway: &ObjectRef) -> bool {
     if context.unloadable(gateway).next().is_some() || lacks_frontend_file(context, gateway) {
         return false;
     }
-    context.policy_users.keys().all(|policy| {
-        let trust = context
-            .policies
-            .get(*policy)
-            .and_then(|(_, decision)| match decision {
-                crate::diagnosis::ngf::PolicyDecision::Valid(trust) => Some(trust),
-                _ => None,
-            });
-        let Some(TrustSource::Object { object, .. }) = trust else {
-            return true;
-        };
-        let ca = match (
-            known::secret(context.snapshot, object),
-            known::config_map(context.snapshot, object),
-        ) {
-            (Lookup::Found(secret), _) => &secret.spec.ca,
-            (_, Lookup::Found(map)) => &map.spec.ca,
-            _ => return true,
-        };
-        let broken = matches!(
-            ca,
-            PemFacts::Missing
-                | PemFacts::Certificates {
-                    trailing: Some(_),
-                    ..
-                }
-        );
-        let broken = broken || frontend::is_opaque(context.snapshot, object);
-        !broken || !context.gateways_using(policy).contains(gateway)
-    })
+    let refusing = context
+        .refusing
+        .get_or_init(|| with_broken_bundles(context));
+    !refusing.contains(gateway)
+}
+
+/// The Gateways whose nginx cannot load the CA file of a policy.
+fn with_broken_bundles(context: &Context<'_>) -> BTreeSet<ObjectRef> {
+    let policies = context.policy_users.keys();
+    let broken = policies.filter(|policy| is_broken(context, policy));
+    let gateways = broken.flat_map(|policy| context.gateways_using(policy));
+    gateways.cloned().collect()
+}
+
+fn is_broken(context: &Context<'_>, policy: &ObjectRef) -> bool {
+    let trust = context
+        .policies
+        .get(policy)
+        .and_then(|(_, decision)| match decision {
+            crate::diagnosis::ngf::PolicyDecision::Valid(trust) => Some(trust),
+            _ => None,
+        });
+    let Some(TrustSource::Object { object, .. }) = trust else {
+        return false;
+    };
+    let ca = match (
+        known::secret(context.snapshot, object),
+        known::config_map(context.snapshot, object),
+    ) {
+        (Lookup::Found(secret), _) => &secret.spec.ca,
+        (_, Lookup::Found(map)) => &map.spec.ca,
+        _ => return false,
+    };
+    let broken = matches!(
+        ca,
+        PemFacts::Missing
+            | PemFacts::Certificates {
+                trailing: Some(_),
+                ..
+            }
+    );
+    broken || frontend::is_opaque(context.snapshot, object)
 }
 
 /// Whether a listener names a file with the CAs of its clients that NGF does not write (L2).

@@ -3,9 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{
-    Predicted, PredictedCondition, Predictor, gateway::GatewayDecision, route::takes_all_rules,
-};
+use super::{Predicted, PredictedCondition, Predictor, gateway::GatewayDecision};
 use crate::{
     diagnosis::{
         context::Context,
@@ -48,7 +46,7 @@ pub(super) fn gateways_of_services<'a>(
         })
         .collect();
     let routes = context.snapshot.routes.values();
-    for route in routes.filter(|route| takes_all_rules(route)) {
+    for route in routes.filter(|route| route.spec.takes_all_rules) {
         let namespace = &route.reference.namespace;
         let services: BTreeSet<ObjectRef> = route
             .spec

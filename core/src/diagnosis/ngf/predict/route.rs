@@ -2,8 +2,6 @@
 
 use std::{borrow::Cow, collections::BTreeMap};
 
-use serde_json::Value;
-
 use super::{
     Predicted, PredictedCondition, Predictor,
     attachment::{self, Attachment, Outcome},
@@ -69,7 +67,7 @@ pub(super) fn predict(
             });
         };
         let is_attached = outcome == Outcome::Attached;
-        if !is_attached || (is_plain(route) && takes_all_rules(route)) {
+        if !is_attached || (route.spec.is_plain && route.spec.takes_all_rules) {
             add(outcome.condition());
         }
         // A route that NGF looks no further at is not asked for a resolver.
@@ -77,7 +75,7 @@ pub(super) fn predict(
             outcome,
             Outcome::NoMatchingParent | Outcome::InvalidListenerSet
         );
-        if takes_all_rules(route)
+        if route.spec.takes_all_rules
             && let Some(resolved) = resolved_refs(context, &decided, &found.gateway, bound)
         {
             add(resolved);
@@ -110,54 +108,6 @@ fn decisions<'c>(
             Cow::Owned(decided)
         })
         .collect()
-}
-
-/// Whether it is certain that NGF drops no rule: of a GRPCRoute it takes no match by service or method
-/// alone (`validateGRPCMethodMatch`), and what an extensionRef names may be invalid.
-pub(super) fn takes_all_rules(route: &Object<Route>) -> bool {
-    let rules = route.raw.pointer("/spec/rules").and_then(Value::as_array);
-    let mut filters = rules
-        .into_iter()
-        .flatten()
-        .filter_map(|rule| rule.get("filters")?.as_array())
-        .flatten();
-    if filters.any(|filter| filter.get("type").and_then(Value::as_str) == Some("ExtensionRef")) {
-        return false;
-    }
-    let mut matches = rules
-        .into_iter()
-        .flatten()
-        .filter_map(|rule| rule.get("matches")?.as_array())
-        .flatten();
-    matches.all(|matched| {
-        let method = matched.get("method").and_then(Value::as_object);
-        method.is_none_or(|method| method.contains_key("service") && method.contains_key("method"))
-    })
-}
-
-/// Whether the rules have nothing that NGF may ignore or refuse by itself (`checkForUnsupported…Fields`,
-/// `validateFilter`).
-fn is_plain(route: &Object<Route>) -> bool {
-    const FIELDS: [&str; 3] = ["matches", "filters", "backendRefs"];
-    const FILTERS: [&str; 5] = [
-        "RequestHeaderModifier",
-        "ResponseHeaderModifier",
-        "RequestRedirect",
-        "URLRewrite",
-        "RequestMirror",
-    ];
-    let rules = route.raw.pointer("/spec/rules").and_then(Value::as_array);
-    rules.into_iter().flatten().all(|rule| {
-        let fields = rule.as_object().into_iter().flat_map(|rule| rule.keys());
-        let filters = rule.get("filters").and_then(Value::as_array);
-        let types = filters.into_iter().flatten();
-        fields
-            .map(String::as_str)
-            .all(|field| FIELDS.contains(&field))
-            && types
-                .filter_map(|filter| filter.get("type")?.as_str())
-                .all(|kind| FILTERS.contains(&kind))
-    })
 }
 
 /// Of several faults the last one counts; `None` where some backend is not known.

@@ -53,7 +53,7 @@ fn cas<'a>(
         PemFacts::Certificates {
             certificates,
             trailing: None,
-        } => Some(certificates.as_slice()),
+        } => Some(&**certificates),
         _ => None,
     };
     let maps = context

@@ -22,22 +22,15 @@ pub(in crate::diagnosis) const G10: Rule = Rule {
                 continue;
             };
             let name = &gateway.reference;
-            let routed = context
-                .rules
-                .iter()
-                .any(|rule| rule.gateways.contains(name));
+            let routed = context.rules_of(name).next().is_some();
             // With a policy that fails for another reason, that reason is the finding.
             let any_policy = context
-                .rules
-                .iter()
-                .filter(|rule| rule.gateways.contains(name))
+                .rules_of(name)
                 .flat_map(|rule| &rule.decision.backends)
                 .any(|backend| backend.state.policy().is_some());
             // Nor is plain HTTP spoken to a backend that is answered for with 500.
             let any_plain = context
-                .rules
-                .iter()
-                .filter(|rule| rule.gateways.contains(name))
+                .rules_of(name)
                 .flat_map(|rule| &rule.decision.backends)
                 .any(|backend| matches!(backend.state, BackendState::Plain));
             let all_known =

@@ -133,9 +133,7 @@ fn answered(
 /// How many Services the routes of a Gateway use: an access log names none.
 fn services_of(context: &Context<'_>, plan: &ProbePlan) -> usize {
     let services: std::collections::BTreeSet<_> = context
-        .rules
-        .iter()
-        .filter(|rule| rule.gateways.contains(&plan.gateway))
+        .rules_of(&plan.gateway)
         .flat_map(|rule| &rule.decision.backends)
         .filter_map(|backend| backend.service.as_ref())
         .collect();

@@ -396,9 +396,8 @@ fn beside(context: &Context<'_>, joined: &Joined<'_>, gateway: &ObjectRef) -> BT
     let host = host.split(':').next().unwrap_or(host);
     let takes = |names: &[String]| names.is_empty() || names.iter().any(|name| name == host);
     context
-        .rules
-        .iter()
-        .filter(|rule| rule.gateways.contains(gateway) && takes(&rule.route.spec.hostnames))
+        .rules_of(gateway)
+        .filter(|rule| takes(&rule.route.spec.hostnames))
         .flat_map(|rule| &rule.decision.backends)
         .filter(|backend| backend.filter)
         .filter_map(|backend| backend.service.clone())
