@@ -13,6 +13,7 @@ use jiff::Timestamp;
 use tokio::{
     sync::{Semaphore, mpsc, watch},
     task::JoinSet,
+    time::{Instant, sleep},
 };
 use tokio_util::sync::CancellationToken;
 
@@ -264,15 +265,52 @@ async fn take_logs(session: Arc<dyn Session>, sender: mpsc::Sender<Event>) {
     }
 }
 
+/// The pause after a diagnosis, as a multiple of what it took: a large cluster that changes all the time costs at most
+/// a quarter of one core.
+const REST: u32 = 3;
+
+/// What was diagnosed last, and in which minute: certificates expire while nobody touches the cluster.
+struct Last {
+    snapshot: Arc<Snapshot>,
+    evidence: Evidence,
+    minute: i64,
+}
+
+impl Last {
+    /// Whether what was found holds for these as well.
+    fn holds(&self, snapshot: &Snapshot, evidence: &Evidence, now: Timestamp) -> bool {
+        self.minute == minute(now)
+            && self.snapshot.is_same_but_for_events(snapshot)
+            && self.evidence.is_same(evidence)
+    }
+}
+
+fn minute(at: Timestamp) -> i64 {
+    at.as_second() / 60
+}
+
 /// Diagnoses whatever was asked for last, one at a time, where it holds nobody up.
 async fn diagnose_the_newest(
     mut requests: watch::Receiver<Option<Wanted>>,
     sender: mpsc::Sender<Event>,
 ) {
+    let mut last: Option<Last> = None;
     while requests.changed().await.is_ok() {
         let Some((snapshot, evidence, now)) = requests.borrow_and_update().clone() else {
             continue;
         };
+        let now = Timestamp::now();
+        if let Some(last) = &mut last
+            && last.holds(&snapshot, &evidence, now)
+        {
+            last.snapshot = Arc::clone(&snapshot);
+            if sender.send(Event::StillHolds(snapshot)).await.is_err() {
+                return;
+            }
+            continue;
+        }
+        let began = Instant::now();
+        let known = (Arc::clone(&snapshot), evidence.clone());
         let job = tokio::task::spawn_blocking(move || {
             let diagnosis = Diagnosis::of(&snapshot, &evidence, now);
             Diagnosed {
@@ -282,6 +320,17 @@ async fn diagnose_the_newest(
         });
         match job.await {
             Ok(diagnosed) => {
+                let (snapshot, evidence) = known;
+                // One that is not taken in, since a kind is still loading, holds for nothing.
+                last = (diagnosed.diagnosis.loading == 0).then(|| Last {
+                    snapshot,
+                    evidence,
+                    minute: minute(now),
+                });
+                // While kinds are loading nothing is to keep the first findings waiting.
+                let rest = last
+                    .as_ref()
+                    .map_or(Duration::ZERO, |_| began.elapsed() * REST);
                 if sender
                     .send(Event::Diagnosed(Box::new(diagnosed)))
                     .await
@@ -289,6 +338,7 @@ async fn diagnose_the_newest(
                 {
                     return;
                 }
+                sleep(rest).await;
             }
             Err(error) => match error.try_into_panic() {
                 Ok(panic) => std::panic::resume_unwind(panic),
@@ -499,8 +549,63 @@ impl Running {
             tokio::select! {
                 () = self.cancel.cancelled() => return,
                 () = stopped => return,
-                () = tokio::time::sleep(ROUNDS_EVERY) => {}
+                () = sleep(ROUNDS_EVERY) => {}
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use ngf_core::manifests::parse;
+
+    use super::*;
+
+    async fn next(events: &mut mpsc::Receiver<Event>) -> Event {
+        let event = tokio::time::timeout(Duration::from_mins(1), events.recv()).await;
+        event.expect("in time").expect("an event")
+    }
+
+    #[tokio::test]
+    async fn events_alone_need_no_new_diagnosis_and_a_minute_does() {
+        let text = "apiVersion: v1\nkind: Event\nmetadata: {name: e}\n";
+        let mut snapshot = parse(text, "default");
+        let evidence = Evidence::none();
+        let (wanted, requests) = watch::channel(None);
+        let (sender, mut events) = mpsc::channel(4);
+        let ask = |snapshot: &Snapshot| {
+            wanted.send_replace(Some((Arc::new(snapshot.clone()), evidence.clone())));
+        };
+        tokio::spawn(diagnose_the_newest(requests, sender));
+        ask(&snapshot);
+        assert!(matches!(next(&mut events).await, Event::Diagnosed(_)));
+        // Around the end of a minute both are right.
+        let mut held = false;
+        for _ in 0..3 {
+            snapshot.events.clear();
+            ask(&snapshot);
+            match next(&mut events).await {
+                Event::StillHolds(kept) => {
+                    assert_eq!(kept.events.len(), 0);
+                    held = true;
+                }
+                Event::Diagnosed(_) => {}
+                other => panic!("{other:?}"),
+            }
+        }
+        assert!(held);
+        snapshot.templates.push("new".to_owned());
+        ask(&snapshot);
+        assert!(matches!(next(&mut events).await, Event::Diagnosed(_)));
+        let last = Last {
+            snapshot: Arc::new(snapshot.clone()),
+            evidence: evidence.clone(),
+            minute: minute(Timestamp::UNIX_EPOCH),
+        };
+        let holds = |seconds| {
+            let at = Timestamp::from_second(seconds).expect("a moment");
+            last.holds(&snapshot, &evidence, at)
+        };
+        assert_eq!([holds(0), holds(59), holds(60)], [true, true, false]);
     }
 }

@@ -265,9 +265,45 @@ impl Evidence {
         self.said.get(object).map(|said| &**said)
     }
 
+    /// Whether the other holds the very same of everything. A copy of a transcript or a log counts as another.
+    pub fn is_same(&self, other: &Self) -> bool {
+        // Named one by one, so that nobody adds a field and forgets it here.
+        let Self {
+            probes,
+            untested,
+            logs,
+            rendered,
+            said,
+        } = self;
+        let same_result = |one: &Probed, other: &Probed| match (&one.result, &other.result) {
+            (Ok(one), Ok(other)) => Arc::ptr_eq(one, other),
+            (Err(one), Err(other)) => one == other,
+            _ => false,
+        };
+        let same_probe = |((key, one), (other_key, other)): ((_, &Probed), (_, &Probed))| {
+            key == other_key
+                && one.at == other.at
+                && Arc::ptr_eq(&one.plan, &other.plan)
+                && same_result(one, other)
+        };
+        probes.len() == other.probes.len()
+            && probes.iter().zip(&other.probes).all(same_probe)
+            && *untested == other.untested
+            && shared(logs, &other.logs)
+            && shared(rendered, &other.rendered)
+            && shared(said, &other.said)
+    }
+
     /// Forgets everything about connections that `keep` does not name.
     pub fn retain(&mut self, keep: impl Fn(&PlanKey) -> bool) {
         self.probes.retain(|(key, _), _| keep(key));
         self.untested.retain(|key, _| keep(key));
     }
+}
+
+fn shared<K: Ord, T>(one: &BTreeMap<K, Arc<T>>, other: &BTreeMap<K, Arc<T>>) -> bool {
+    let is_same = |((key, one), (other_key, other)): ((&K, &Arc<T>), (&K, &Arc<T>))| {
+        key == other_key && Arc::ptr_eq(one, other)
+    };
+    one.len() == other.len() && one.iter().zip(other).all(is_same)
 }

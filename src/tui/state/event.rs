@@ -40,6 +40,8 @@ pub enum Event {
     Snapshot(Arc<Snapshot>),
     /// A diagnosis is ready.
     Diagnosed(Box<Diagnosed>),
+    /// The last diagnosis holds for this snapshot, too: nothing has changed but Events, which no rule reads.
+    StillHolds(Arc<Snapshot>),
     /// It is known what a job needs made first, or why it cannot be.
     Prepared(Box<Job>, Result<Preparation, String>),
     /// A step of a probe that runs.

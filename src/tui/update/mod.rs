@@ -56,6 +56,10 @@ pub fn update(app: &mut App, event: Event, now: Timestamp) -> Vec<Effect> {
             vec![diagnose(app)]
         }
         Event::Diagnosed(diagnosed) => take_diagnosis(app, *diagnosed),
+        Event::StillHolds(snapshot) => {
+            app.snapshot = snapshot;
+            Vec::new()
+        }
         Event::Prepared(job, result) => probing::prepared(app, job, result),
         Event::Step(key, step) => {
             probing::step(app, key, *step);
