@@ -1,0 +1,195 @@
+//! What reading and diagnosing a cluster of the generator costs, beside python's `json.load` of the same text, and how
+//! it grows with the cluster. All figures are of one run: only their ratios mean something on another machine.
+//!
+//!     cargo bench -p ngf-core --bench cluster_size
+//!     cargo bench -p ngf-core --bench cluster_size -- 1000 10000 50000
+
+use std::{
+    fs,
+    hint::black_box,
+    process::Command,
+    time::{Duration, Instant},
+};
+
+use jiff::Timestamp;
+use ngf_core::{
+    diagnosis::{Diagnosis, Evidence},
+    manifests,
+    model::{
+        index::Index,
+        kind::{KINDS, Kind},
+        snapshot::{KindState, Snapshot, Source},
+        topology::Topology,
+    },
+};
+use ngf_generator::{Cluster, Size};
+
+#[global_allocator]
+static ALLOCATOR: zeroizing_alloc::ZeroAlloc<std::alloc::System> =
+    zeroizing_alloc::ZeroAlloc(std::alloc::System);
+
+/// Names the size in the environment of the process that makes the manifests.
+const GENERATE: &str = "NGF_BENCH_GENERATE";
+
+/// Sizes, where none is given.
+const SIZES: [usize; 2] = [1_000, 10_000];
+/// Runs, of which the best counts: what others do on the machine only adds to it.
+const RUNS: usize = 5;
+
+fn main() {
+    if let Ok(routes) = std::env::var(GENERATE) {
+        // In a process of its own, so that its memory does not count.
+        let routes = routes.parse().expect("a number of routes");
+        print!("{}", Cluster::of(Size::routes(routes)).manifests());
+        return;
+    }
+    let mut sizes: Vec<usize> = std::env::args()
+        .skip(1)
+        .filter_map(|word| word.parse().ok())
+        .collect();
+    if sizes.is_empty() {
+        sizes = SIZES.to_vec();
+    }
+    let mut before: Option<(usize, Vec<Figure>)> = None;
+    for routes in sizes {
+        let figures = measure(routes);
+        println!("\n{routes} HTTPRoutes");
+        for (index, (what, took)) in figures.iter().enumerate() {
+            let growth = before.as_ref().map_or_else(String::new, |(less, known)| {
+                if known[index].1.is_zero() {
+                    return String::new();
+                }
+                let ratio = took.as_secs_f64() / known[index].1.as_secs_f64();
+                let exponent = ratio.ln() / (routes as f64 / *less as f64).ln();
+                format!("  grows with the power {exponent:.2}")
+            });
+            println!("{what:<44} {:>10.2} ms{growth}", took.as_secs_f64() * 1e3);
+        }
+        println!("{:<44} {:>10} MB", "most memory until now", peak() / 1_000);
+        before = Some((routes, figures));
+    }
+}
+
+type Figure = (&'static str, Duration);
+
+fn measure(routes: usize) -> Vec<Figure> {
+    let text = generated(routes);
+    let now = Timestamp::now();
+    let evidence = Evidence::none();
+    let mut figures = Vec::new();
+    if let Some(took) = python(&text) {
+        figures.push(("python's json.load of the text", took));
+    }
+    figures.push((
+        "manifests read",
+        best(|| drop(black_box(manifests::parse(&text, "default")))),
+    ));
+    let snapshot = manifests::parse(&text, "default");
+    assert_eq!(snapshot.routes.len(), routes, "{:?}", snapshot.problems);
+    figures.push(("look-ups", best(|| drop(black_box(Index::of(&snapshot))))));
+    let index = Index::of(&snapshot);
+    figures.push((
+        "topology",
+        best(|| drop(black_box(Topology::with(&snapshot, &index)))),
+    ));
+    figures.push((
+        "diagnosis of everything, of files",
+        best(|| drop(black_box(Diagnosis::of(&snapshot, &evidence, now)))),
+    ));
+    drop(index);
+    let snapshot = of_cluster(snapshot);
+    figures.push((
+        "diagnosis of everything, of a cluster",
+        best(|| drop(black_box(Diagnosis::of(&snapshot, &evidence, now)))),
+    ));
+    figures
+}
+
+/// The same objects as if a cluster had given them, all kinds read: then NGF's statuses count, too.
+fn of_cluster(mut snapshot: Snapshot) -> Snapshot {
+    snapshot.source = Source::Cluster {
+        context: "bench".to_owned(),
+        server: "https://bench.invalid".to_owned(),
+        version: Some("1.34".to_owned()),
+    };
+    let live = |kind: &Kind| KindState::Live {
+        version: kind.info().versions[0].to_owned(),
+    };
+    snapshot.kinds = KINDS
+        .iter()
+        .map(|info| (info.kind, live(&info.kind)))
+        .collect();
+    snapshot
+}
+
+/// The manifests of a cluster with so many routes.
+fn generated(routes: usize) -> String {
+    let program = std::env::current_exe().expect("this program");
+    let told = Command::new(program)
+        .env(GENERATE, routes.to_string())
+        .output();
+    String::from_utf8(told.expect("a child process").stdout).expect("text")
+}
+
+/// What python needs to parse the documents, each of which is a line of JSON, and to throw them away.
+fn python(text: &str) -> Option<Duration> {
+    const PROGRAM: &str = "import json, sys, time\n\
+        lines = [line for line in open(sys.argv[1]) if line[0] == '{']\n\
+        def once():\n    began = time.process_time()\n    for line in lines: json.loads(line)\n    return time.process_time() - began\n\
+        print(min(once() for _ in range(int(sys.argv[2]))))";
+    let path = std::env::temp_dir().join(format!("ngf-bench-{}.yaml", std::process::id()));
+    fs::write(&path, text).ok()?;
+    let told = Command::new("python3")
+        .args(["-c", PROGRAM])
+        .arg(&path)
+        .arg(RUNS.to_string())
+        .output();
+    let _ = fs::remove_file(&path);
+    let told = String::from_utf8(told.ok()?.stdout).ok()?;
+    told.trim().parse().ok().map(Duration::from_secs_f64)
+}
+
+fn best(mut work: impl FnMut()) -> Duration {
+    let times = (0..RUNS).map(|_| {
+        let began = Clock::now();
+        work();
+        began.elapsed()
+    });
+    times.min().unwrap_or_default()
+}
+
+/// The time that this thread has had a processor for, where the system tells: what others do on the machine does not
+/// count. Else the time on the wall.
+struct Clock {
+    began: Instant,
+    used: Option<u64>,
+}
+
+impl Clock {
+    fn now() -> Self {
+        Self {
+            began: Instant::now(),
+            used: Self::used(),
+        }
+    }
+
+    fn used() -> Option<u64> {
+        let text = fs::read_to_string("/proc/thread-self/schedstat").ok()?;
+        text.split(' ').next()?.parse().ok()
+    }
+
+    fn elapsed(&self) -> Duration {
+        match self.used.zip(Self::used()) {
+            Some((before, after)) => Duration::from_nanos(after.saturating_sub(before)),
+            None => self.began.elapsed(),
+        }
+    }
+}
+
+/// The most memory that the process has had until now, in kB; 0 where the system does not tell.
+fn peak() -> u64 {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find(|line| line.starts_with("VmHWM"));
+    let words = line.and_then(|line| line.split_whitespace().nth(1));
+    words.and_then(|word| word.parse().ok()).unwrap_or(0)
+}
