@@ -8,7 +8,7 @@ use std::{
     process::{Child, Command, Stdio},
     sync::{
         Arc, Mutex,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     thread,
     time::Duration,
@@ -170,6 +170,8 @@ async fn commands_that_stay_open_are_calm_where_old_versions_are_forgotten() {
 struct Doors {
     address: SocketAddr,
     is_renewed: Arc<AtomicBool>,
+    /// Requests with the new token.
+    let_in: Arc<AtomicUsize>,
     closed: watch::Sender<bool>,
 }
 
@@ -180,7 +182,9 @@ impl Doors {
         let address = listener.local_addr().expect("an address");
         let is_renewed = Arc::new(AtomicBool::new(false));
         let closed = watch::Sender::new(false);
+        let let_in = Arc::new(AtomicUsize::new(0));
         let (renewed, close) = (Arc::clone(&is_renewed), closed.clone());
+        let counted = Arc::clone(&let_in);
         let app = axum::Router::new().fallback(move |request: Request| {
             let wanted = if renewed.load(Ordering::Relaxed) {
                 "Bearer new"
@@ -189,6 +193,9 @@ impl Doors {
             };
             let given = request.headers().get(AUTHORIZATION);
             let is_known = given.is_some_and(|given| given == wanted);
+            if is_known && wanted == "Bearer new" {
+                counted.fetch_add(1, Ordering::Relaxed);
+            }
             let close = close.subscribe();
             async move { answer(&request, is_known, close) }
         });
@@ -196,6 +203,7 @@ impl Doors {
         Self {
             address,
             is_renewed,
+            let_in,
             closed,
         }
     }
@@ -206,11 +214,15 @@ impl Doors {
     }
 
     fn kubeconfig(&self, token: &str) -> String {
+        self.kubeconfig_of(&format!("{{token: {token}}}"))
+    }
+
+    fn kubeconfig_of(&self, user: &str) -> String {
         format!(
             "apiVersion: v1\nkind: Config\ncurrent-context: prod\n\
              contexts:\n- {{name: prod, context: {{cluster: c, user: alice}}}}\n\
              clusters:\n- {{name: c, cluster: {{server: 'http://{}'}}}}\n\
-             users:\n- {{name: alice, user: {{token: {token}}}}}\n",
+             users:\n- {{name: alice, user: {user}}}\n",
             self.address
         )
     }
@@ -297,6 +309,51 @@ async fn credentials_that_were_renewed_in_the_kubeconfig_are_taken_up() {
         .kubeconfig("new")
         .replace("current-context: prod", "current-context: elsewhere");
     std::fs::write(&path, renewed).expect("a kubeconfig");
+    let live = tokio::time::timeout(PATIENCE, snapshots.wait_for(is_live)).await;
+    live.expect("in time").expect("it is read");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_plugin_is_run_again_where_its_token_is_not_accepted_any_more() {
+    const PATIENCE: Duration = Duration::from_mins(3);
+    let doors = Doors::open().await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let credential = folder.path().join("credential");
+    let give = |token: &str| {
+        let text = json!({
+            "apiVersion": "client.authentication.k8s.io/v1", "kind": "ExecCredential",
+            "status": {"token": token, "expirationTimestamp": "2999-01-01T00:00:00Z"},
+        });
+        std::fs::write(&credential, text.to_string()).expect("a credential");
+    };
+    give("old");
+    let user = format!(
+        "{{exec: {{apiVersion: client.authentication.k8s.io/v1, interactiveMode: Never, command: cat, args: ['{}']}}}}",
+        credential.display()
+    );
+    let path = folder.path().join("config");
+    std::fs::write(&path, doors.kubeconfig_of(&user)).expect("a kubeconfig");
+    let options = ClusterOptions {
+        kubeconfig: Some(path),
+        ..ClusterOptions::default()
+    };
+    let cluster = connect(&options).await.expect("a connection");
+    let mut snapshots = cluster.watch(&CancellationToken::new());
+    let is_live = |snapshot: &Arc<ngf_core::model::snapshot::Snapshot>| {
+        let mut states = snapshot.kinds.values();
+        snapshot.lost.is_none()
+            && states.all(|state| matches!(state, KindState::Live { .. } | KindState::NotServed))
+    };
+    let live = tokio::time::timeout(PATIENCE, snapshots.wait_for(is_live)).await;
+    drop(live.expect("in time").expect("it is read"));
+
+    give("new");
+    doors.change_the_lock();
+    let begun = std::time::Instant::now();
+    while doors.let_in.load(Ordering::Relaxed) == 0 {
+        assert!(begun.elapsed() < PATIENCE, "the plugin is not run again");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
     let live = tokio::time::timeout(PATIENCE, snapshots.wait_for(is_live)).await;
     live.expect("in time").expect("it is read");
 }
