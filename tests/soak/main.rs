@@ -1,8 +1,11 @@
 //! Two minutes of random keys, resizes, clicks and pastes in a pseudo-terminal: nothing panics, the program still
-//! answers, and the terminal is given back. `make test-slow` runs it.
+//! answers, and the terminal is given back. Then a cluster that changes all the time ([`churn`]). `make test-slow` runs
+//! both.
 //!
 //! `NGF_TUI_SOAK=SECONDS` and `NGF_TUI_SOAK_SEED=NUMBER` choose how long and what; the seed is printed.
 
+mod churn;
+mod churning_api;
 #[path = "../support/mod.rs"]
 mod support;
 
