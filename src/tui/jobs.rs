@@ -299,7 +299,6 @@ async fn diagnose_the_newest(
         let Some((snapshot, evidence, now)) = requests.borrow_and_update().clone() else {
             continue;
         };
-        let now = Timestamp::now();
         if let Some(last) = &mut last
             && last.holds(&snapshot, &evidence, now)
         {
@@ -573,29 +572,23 @@ mod tests {
         let evidence = Evidence::none();
         let (wanted, requests) = watch::channel(None);
         let (sender, mut events) = mpsc::channel(4);
-        let ask = |snapshot: &Snapshot| {
-            wanted.send_replace(Some((Arc::new(snapshot.clone()), evidence.clone())));
+        let now: Timestamp = "2026-06-01T12:00:00Z".parse().expect("a moment");
+        let ask = |snapshot: &Snapshot, now: Timestamp| {
+            wanted.send_replace(Some((Arc::new(snapshot.clone()), evidence.clone(), now)));
         };
         tokio::spawn(diagnose_the_newest(requests, sender));
-        ask(&snapshot);
+        ask(&snapshot, now);
         assert!(matches!(next(&mut events).await, Event::Diagnosed(_)));
-        // Around the end of a minute both are right.
-        let mut held = false;
-        for _ in 0..3 {
-            snapshot.events.clear();
-            ask(&snapshot);
-            match next(&mut events).await {
-                Event::StillHolds(kept) => {
-                    assert_eq!(kept.events.len(), 0);
-                    held = true;
-                }
-                Event::Diagnosed(_) => {}
-                other => panic!("{other:?}"),
-            }
-        }
-        assert!(held);
+        snapshot.events.clear();
+        ask(&snapshot, now + Duration::from_secs(59));
+        let Event::StillHolds(kept) = next(&mut events).await else {
+            panic!("a new diagnosis");
+        };
+        assert_eq!(kept.events.len(), 0);
+        ask(&snapshot, now + Duration::from_mins(1));
+        assert!(matches!(next(&mut events).await, Event::Diagnosed(_)));
         snapshot.templates.push("new".to_owned());
-        ask(&snapshot);
+        ask(&snapshot, now);
         assert!(matches!(next(&mut events).await, Event::Diagnosed(_)));
         let last = Last {
             snapshot: Arc::new(snapshot.clone()),

@@ -271,6 +271,7 @@ impl Evidence {
         let Self {
             probes,
             untested,
+            meetings,
             logs,
             rendered,
             said,
@@ -286,7 +287,20 @@ impl Evidence {
                 && Arc::ptr_eq(&one.plan, &other.plan)
                 && same_result(one, other)
         };
-        probes.len() == other.probes.len()
+        let same_meeting = |((meeting, (at, met)), (other, (other_at, other_met))): (
+            (&Meeting, &(Timestamp, Result<Arc<Met>, String>)),
+            (&Meeting, &(Timestamp, Result<Arc<Met>, String>)),
+        )| {
+            let same = match (met, other_met) {
+                (Ok(one), Ok(other)) => Arc::ptr_eq(one, other),
+                (Err(one), Err(other)) => one == other,
+                _ => false,
+            };
+            same && meeting == other && at == other_at
+        };
+        meetings.len() == other.meetings.len()
+            && meetings.iter().zip(&other.meetings).all(same_meeting)
+            && probes.len() == other.probes.len()
             && probes.iter().zip(&other.probes).all(same_probe)
             && *untested == other.untested
             && shared(logs, &other.logs)
