@@ -17,7 +17,7 @@ test-slow: peers ## the suites that take minutes: the differential suite against
 peers: ## install the programs that the tests are compared with: nginx, openssl, kubectl, tmux, tshark
 	./tests/install-peers
 
-screenshots: ## draw assets/*.svg again from the embedded cluster
+screenshots: ## draw assets/*.svg and assets/demo.cast again from the embedded cluster
 	cargo run --quiet --locked -- screenshots assets
 
 test-lab: ## on a real Kubernetes with the guide played on it: NGF_TUI_LAB_KUBECONFIG names its kubeconfig

@@ -19,6 +19,7 @@
 //! assert_eq!(text, ["▾ ✓ root", "└── ✗ child           3m"]);
 //! ```
 
+pub mod cast;
 mod cells;
 pub mod glyphs;
 pub mod golden;
