@@ -65,6 +65,9 @@ pub(super) async fn run(input: &InputArgs, args: &CheckArgs) -> Result<u8, CliEr
     // What is wrong with the words alone needs no cluster.
     target::joined(&args.targets)?;
     let filter = filter(args)?;
+    if input.contexts.len() > 1 {
+        return super::several::run(input, args, &filter).await;
+    }
     let is_live = input.files.is_empty() && input.bundle.is_none();
     if !is_live && (args.listen.is_some() || args.store.is_some()) {
         return Err("--listen and --store are for a cluster, not for files".into());
@@ -119,7 +122,7 @@ async fn metrics(input: &InputArgs, args: &CheckArgs, filter: &Filter) -> String
 }
 
 /// Reads, measures and diagnoses.
-async fn examine(
+pub(super) async fn examine(
     input: &InputArgs,
     args: &CheckArgs,
     filter: &Filter,
@@ -209,7 +212,7 @@ fn without_a_path(diagnosis: &Diagnosis, objects: &Objects) -> Vec<ObjectRef> {
 }
 
 /// The report in the format that was asked for.
-fn printed(found: &Examined, args: &CheckArgs) -> Result<String, CliError> {
+pub(super) fn printed(found: &Examined, args: &CheckArgs) -> Result<String, CliError> {
     let (snapshot, diagnosis) = (&found.snapshot, &found.diagnosis);
     if args.output == Format::Html {
         let timeline = found.timeline();
@@ -231,7 +234,7 @@ fn printed(found: &Examined, args: &CheckArgs) -> Result<String, CliError> {
 }
 
 /// The exit status.
-fn status(found: &Examined, input: &InputArgs, args: &CheckArgs) -> u8 {
+pub(super) fn status(found: &Examined, input: &InputArgs, args: &CheckArgs) -> u8 {
     if nothing_could_be_read(&found.snapshot) {
         return EXIT_COULD_NOT;
     }

@@ -32,6 +32,7 @@ mod options;
 mod output;
 mod overlay;
 mod pcap;
+mod plain;
 mod probe;
 mod record;
 mod relay;
@@ -39,6 +40,7 @@ mod replay;
 mod schema;
 #[cfg(feature = "demo")]
 mod screenshots;
+mod several;
 mod target;
 mod tls_scan;
 mod tui;
@@ -48,7 +50,7 @@ use std::{path::PathBuf, process::ExitCode, time::Duration};
 
 use clap::{CommandFactory, FromArgMatches};
 
-use self::args::{Cli, Command, InputArgs};
+use self::args::{Cli, Command, DebugArgs, InputArgs};
 use ngf_cluster::{self, Cluster, ClusterError, ClusterOptions};
 use ngf_core::command::{self, Program};
 
@@ -132,6 +134,8 @@ fn parse(program: Program) -> Cli {
 /// Where log events go: the screen is the terminal interface's.
 fn log_of(cli: &Cli) -> logging::To {
     match &cli.command {
+        None if cli.debug.plain => logging::To::StandardError,
+        Some(Command::Debug(args)) if args.plain => logging::To::StandardError,
         None | Some(Command::Debug(_) | Command::Replay(_)) => logging::To::File,
         #[cfg(feature = "demo")]
         Some(Command::Demo(args)) if !args.plain && !args.serve && !args.list => logging::To::File,
@@ -161,17 +165,46 @@ fn gather_files(cli: &mut Cli) -> Result<(), CliError> {
     Ok(())
 }
 
+/// Names each context of `--context` once. Most commands take one.
+fn gather_contexts(cli: &mut Cli) -> Result<(), CliError> {
+    let mut once: Vec<String> = Vec::new();
+    for context in std::mem::take(&mut cli.input.contexts) {
+        if !once.contains(&context) {
+            once.push(context);
+        }
+    }
+    let takes_several = matches!(
+        cli.command,
+        None | Some(Command::Debug(_) | Command::Check(_))
+    );
+    if once.len() > 1 && !takes_several {
+        return Err(
+            "this command takes one --context; check and the terminal interface take several"
+                .into(),
+        );
+    }
+    let is_live = cli.input.files.is_empty() && cli.input.bundle.is_none();
+    if once.len() > 1 && !is_live {
+        return Err("several contexts are for clusters, not for files".into());
+    }
+    cli.input.context = once.first().cloned();
+    cli.input.contexts = once;
+    Ok(())
+}
+
 async fn dispatch(mut cli: Cli) -> Result<u8, CliError> {
     gather_files(&mut cli)?;
+    gather_contexts(&mut cli)?;
     crate::defect::here("command");
     if cli.command.is_some() && !cli.debug.is_empty() {
         return Err(
-            "write --via, --image, --gateway-address and --no-probe after the command".into(),
+            "write --via, --image, --gateway-address, --no-probe, --plain and --view after the command"
+                .into(),
         );
     }
     match cli.command {
-        None => tui::run(&cli.input, &cli.debug).await,
-        Some(Command::Debug(args)) => tui::run(&cli.input, &args).await,
+        None => interface(&cli.input, &cli.debug).await,
+        Some(Command::Debug(args)) => interface(&cli.input, &args).await,
         Some(Command::Check(args)) => check::run(&cli.input, &args).await,
         Some(Command::Probe(args)) => probe::run(&cli.input, &args).await,
         Some(Command::Chain(args)) => chain::run(&cli.input, &args).await,
@@ -212,6 +245,15 @@ async fn dispatch(mut cli: Cli) -> Result<u8, CliError> {
             output::print(&completion::script(shell))?;
             Ok(EXIT_OK)
         }
+    }
+}
+
+/// The terminal interface, or what it shows as text.
+async fn interface(input: &InputArgs, args: &DebugArgs) -> Result<u8, CliError> {
+    if args.plain {
+        plain::run(input, args).await
+    } else {
+        tui::run(input, args).await
     }
 }
 

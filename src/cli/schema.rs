@@ -2,7 +2,7 @@
 
 use schemars::{Schema, generate::SchemaSettings};
 
-use super::{CliError, info, version};
+use super::{CliError, info, several, version};
 use crate::report::{certificates, chain, json, logs, probe, tls_scan};
 use ngf_cluster::endpoint_matrix;
 use ngf_core::bundle;
@@ -18,6 +18,7 @@ const DOCUMENTS: &[(&str, &str, Make)] = &[
         json::COMPARISON_SCHEMA,
         of::<json::ComparisonReport<'static>>,
     ),
+    ("checks", several::SCHEMA, of::<several::Reports<'static>>),
     ("chain", chain::SCHEMA, of::<chain::JsonReport<'static>>),
     ("logs", logs::SCHEMA, of::<logs::Report>),
     ("probe", ngf_tls::transcript::SCHEMA, of::<probe::Report>),

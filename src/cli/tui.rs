@@ -9,24 +9,29 @@ use tokio_util::sync::CancellationToken;
 use super::{
     CliError, EXIT_OK,
     args::{DebugArgs, InputArgs},
-    cluster_options, connect_to, output,
+    cluster_options, connect_to, connect_within, output,
 };
+use crate::report::clean;
 use crate::{
     config::{Appearance, Config},
     files,
     tui::{
-        effects::{Files, Live, LiveOptions, Places},
+        effects::{Files, Live, LiveOptions, Places, watch_others},
         run::{Ended, TICK, run as run_app},
         signals::{End, Watch},
-        state::{App, Tests, clock::Clock, event::Stage, job::Session, settings::Settings},
+        state::{
+            App, Tests, clock::Clock, elsewhere::Elsewhere, event::Stage, job::Session,
+            settings::Settings,
+        },
     },
 };
-use ngf_cluster::{temporary::READ_ONLY, transport::Via};
+use ngf_cluster::{Cluster, temporary::READ_ONLY, transport::Via};
 use ngf_core::model::snapshot::{Scope, Snapshot, Source};
 use ngf_core::{
     command::program,
     diagnosis::{Evidence, words},
 };
+use ngf_text::in_words;
 use ngf_ui::Mark;
 
 /// Bound on each phase of a probe that is run by a key.
@@ -52,6 +57,8 @@ pub(super) struct Begin {
     pub(super) evidence: Evidence,
     /// Which clock what is shown has.
     pub(super) clock: Clock,
+    /// The contexts that are watched at the same time, and how to connect to them.
+    pub(super) others: Option<(Vec<String>, Places)>,
     /// What to say at first.
     pub(super) says: Option<String>,
     /// How it looks, and which key does what.
@@ -114,8 +121,8 @@ pub(super) async fn run(input: &InputArgs, args: &DebugArgs) -> Result<u8, CliEr
     if !input.files.is_empty() {
         return show_files(input, begin, signals).await;
     }
-    let cluster = match signals.unless_ended(connect_to(input)).await {
-        Ok(cluster) => cluster?,
+    let (cluster, input) = match signals.unless_ended(first_of(input)).await {
+        Ok(first) => first?,
         Err(end) => return Ok(end.status()),
     };
     let cancel = CancellationToken::new();
@@ -127,12 +134,37 @@ pub(super) async fn run(input: &InputArgs, args: &DebugArgs) -> Result<u8, CliEr
         options.image.clone_from(image);
     }
     let places = Places {
-        cluster: cluster_options(input, None),
+        cluster: cluster_options(&input, None),
         live: options.clone(),
         stages: None,
     };
+    if input.contexts.len() > 1 {
+        begin.others = Some((input.contexts.clone(), places.clone()));
+    }
     let live = Live::new(cluster, snapshots.clone(), options).with_places(places);
     show(Arc::new(live), snapshots, begin, signals).await
+}
+
+/// How long the first of several contexts may take to connect, before the next one takes its place on the screen.
+const FIRST: Duration = Duration::from_secs(15);
+
+/// The cluster to begin with, and what names it: of several contexts the first one that can be reached.
+async fn first_of(input: &InputArgs) -> Result<(Cluster, InputArgs), CliError> {
+    if input.contexts.len() < 2 {
+        return Ok((connect_to(input).await?, input.clone()));
+    }
+    let mut all: Vec<String> = Vec::new();
+    for context in &input.contexts {
+        let one = InputArgs {
+            context: Some(context.clone()),
+            ..input.clone()
+        };
+        match connect_within(&one, FIRST).await {
+            Ok(cluster) => return Ok((cluster, one)),
+            Err(why) => all.push(format!("{}: {}", clean(context), in_words(&why))),
+        }
+    }
+    Err(format!("no context can be reached: {}", all.join("; ")).into())
 }
 
 /// Shows files. The screen is there at once: ten thousand objects take seconds to read.
@@ -194,9 +226,21 @@ pub(super) async fn show(
         app.tests = Tests::Wanted;
     }
     app.reading = begin.reading;
+    let others = begin.others.map(|(contexts, places)| {
+        let namespace = &places.cluster.namespace;
+        app.elsewhere = contexts
+            .iter()
+            .map(|context| Elsewhere::new(context, namespace.clone()))
+            .collect();
+        let here = match &app.snapshot.source {
+            Source::Cluster { context, .. } => context.clone(),
+            Source::Files { .. } => String::new(),
+        };
+        watch_others(&places, &contexts, &here, app.tests != Tests::Off)
+    });
     ngf_ui::terminal::use_mouse(!begin.look.no_mouse);
     let tick = begin.tick.unwrap_or(TICK);
-    let Ended { left, by } = run_app(app, session, snapshots, signals, tick).await?;
+    let Ended { left, by } = run_app(app, session, snapshots, signals, tick, others).await?;
     // Where the terminal is gone, nobody would read it.
     if !by.is_some_and(End::is_gone) {
         for left in left {

@@ -40,7 +40,8 @@ struct Guide<'a> {
 
 impl<'a> Guide<'a> {
     fn request(&self) -> Arrow {
-        let request = format!("GET http://{}{}", self.story.host, self.story.path);
+        let scheme = if self.story.https { "https" } else { "http" };
+        let request = format!("GET {scheme}://{}{}", self.story.host, self.story.path);
         arrow(1, CLIENT, GATEWAY, format!("Request · {request}")).short(request)
     }
 

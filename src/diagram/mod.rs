@@ -59,6 +59,8 @@ pub struct Story {
     pub host: String,
     /// The path of the request.
     pub path: String,
+    /// Whether the client speaks TLS to the Gateway.
+    pub https: bool,
     /// How nginx is told to speak TLS; `None` for plain HTTP.
     pub tls: Option<StoryTls>,
 }
@@ -86,6 +88,7 @@ impl From<&ProbePlan> for Story {
             ),
             host: plan.host.clone(),
             path: plan.path.clone(),
+            https: plan.https,
             tls: plan.tls.as_ref().map(|tls| StoryTls {
                 hostname: tls.hostname.clone(),
                 trust: tls.trust.to_string(),
@@ -102,6 +105,7 @@ impl From<&ProbeSpec> for Story {
             backend: host_and_port(&spec.host, spec.port),
             host: spec.http.host.clone(),
             path: spec.http.path.clone(),
+            https: false,
             tls: spec.tls.as_ref().map(|tls| StoryTls {
                 hostname: tls.server_name.clone(),
                 trust: match &tls.trust {

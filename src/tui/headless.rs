@@ -13,10 +13,11 @@ use crate::tui::{
     jobs::{Running, written},
     state::{
         App,
+        action::Action,
         event::{Diagnosed, Effect, Event},
         job::{FixNews, Job, Session},
     },
-    update::update,
+    update::{perform, update},
 };
 use ngf_cluster::temporary::Agreed;
 use ngf_core::{diagnosis::Diagnosis, model::snapshot::Snapshot};
@@ -68,6 +69,16 @@ impl Headless {
     pub async fn press(&mut self, keys: &[&str]) {
         for key in keys {
             self.happen(Event::Key(key_event(key))).await;
+        }
+    }
+
+    /// Does what a key or a command does.
+    pub async fn perform(&mut self, action: Action) {
+        self.app.now = self.app.clock.now(self.now());
+        for effect in perform(&mut self.app, action) {
+            for event in self.carry_out(effect).await {
+                self.happen(event).await;
+            }
         }
     }
 

@@ -18,8 +18,9 @@ use tokio::{
 };
 use tokio_util::sync::DropGuard;
 
-use crate::tui::views::screen;
+use crate::tui::views::{problems, screen};
 use crate::tui::{
+    effects::Others,
     jobs::Jobs,
     signals::{self, End, Notice, Watch},
     state::{
@@ -30,6 +31,7 @@ use crate::tui::{
     update::update,
 };
 use ngf_core::{command::own, model::snapshot::Snapshot};
+use ngf_text::sanitize;
 
 /// How many events may wait; more wait with their senders.
 const WAITING_EVENTS: usize = 256;
@@ -69,6 +71,7 @@ pub async fn run(
     snapshots: watch::Receiver<Arc<Snapshot>>,
     watch: Watch,
     tick: Duration,
+    others: Option<Others>,
 ) -> Result<Ended, RunError> {
     let (sender, events) = mpsc::channel(WAITING_EVENTS);
     let mut around = Around {
@@ -79,6 +82,7 @@ pub async fn run(
         stop: None,
         leaving: JoinSet::new(),
         suspended: false,
+        others,
     };
     let ended = AssertUnwindSafe(around.run(&mut app, events, snapshots, tick));
     // A panic is caught so that it, too, leaves nothing behind; it goes on afterwards.
@@ -118,6 +122,14 @@ pub async fn run(
     match ended {
         Ok(result) => result.map(|_| Ended { left, by }),
         Err(panic) => std::panic::resume_unwind(panic),
+    }
+}
+
+/// News of the other contexts that are watched; none where there are none.
+async fn of_others(others: Option<&mut Others>) -> Option<Event> {
+    match others {
+        Some(others) => others.events.recv().await,
+        None => None,
     }
 }
 
@@ -206,6 +218,8 @@ struct Around {
     leaving: JoinSet<Vec<String>>,
     /// The shell has the terminal, until the program is continued.
     suspended: bool,
+    /// The other contexts that are watched.
+    others: Option<Others>,
 }
 
 impl Around {
@@ -251,6 +265,7 @@ impl Around {
                 }
                 next = self.keys.try_recv().or_else(|_| events.try_recv()).ok();
             }
+            self.tell_where(app);
             // A terminal that takes nothing holds nobody up: it gets the newest state later.
             if !is_drawn && !self.suspended && !self.screen.is_busy() {
                 if let Err(error) = self.draw(app) {
@@ -275,6 +290,7 @@ impl Around {
                 },
                 Some(key) = self.keys.recv() => Some(key),
                 event = events.recv() => event,
+                Some(news) = of_others(self.others.as_mut()) => Some(news),
                 changed = snapshots.changed(), if has_source => {
                     has_source = changed.is_ok();
                     has_source.then(|| Event::Snapshot(Arc::clone(&snapshots.borrow_and_update())))
@@ -289,6 +305,23 @@ impl Around {
                 }
                 _ = tick.tick() => Some(Event::Tick),
             };
+        }
+    }
+
+    /// The context on the screen is not watched a second time.
+    fn tell_where(&self, app: &App) {
+        if let Some(others) = &self.others {
+            let shown = app.elsewhere.iter().map(|one| &one.context);
+            let here = problems::here(app);
+            let here = shown
+                .into_iter()
+                .find(|context| sanitize::line(context, 256) == here);
+            let here = here.cloned().unwrap_or_default();
+            others.here.send_if_modified(|known| {
+                let is_new = *known != here;
+                *known = here;
+                is_new
+            });
         }
     }
 

@@ -89,6 +89,11 @@ fn every_json_keeps_to_its_schema() {
         ("wrong-ca", "check", &["check", "--suppress", "T1"]),
         ("fleet", "check", &["check", "--no-probe"]),
         ("wrong-ca", "check-over", &["check", "-f", "@", "--over"]),
+        (
+            "wrong-ca",
+            "checks",
+            &["check", "--context", "ngf-demo", "--context", "missing"],
+        ),
         ("wrong-ca", "chain", &["chain"]),
         ("wrong-ca", "logs", &["logs"]),
         ("wrong-ca", "probe", &["probe", "httproute/secure-app"]),

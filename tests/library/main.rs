@@ -42,6 +42,8 @@ mod sandbox_scenarios;
 mod sandbox_secure_app;
 mod sandbox_watch;
 mod screens;
+mod screens_elsewhere;
+mod screens_every;
 mod screens_export;
 mod screens_lists;
 mod screens_mouse;

@@ -229,6 +229,19 @@ const ASCII: Glyphs = Glyphs {
     thumb: "#",
 };
 
+/// Words for the marks, which a screen reader can say; everything else as in ASCII. They are wider than a cell: for text,
+/// not for the screen.
+pub static WORDS: Glyphs = Glyphs {
+    ok: "ok",
+    warning: "warning",
+    failed: "error",
+    unknown: "unknown",
+    muted: "none",
+    info: "note",
+    cursor: "",
+    ..ASCII
+};
+
 impl Glyphs {
     /// Every sign that is one cell wide, in the order of the fields.
     fn signs(&self) -> Vec<&'static str> {

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use ratatui::style::{Color, Modifier, Style};
 
-use crate::glyphs::{GlyphSet, Glyphs};
+use crate::glyphs::{GlyphSet, Glyphs, WORDS};
 
 /// How many colours the terminal shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -198,6 +198,15 @@ impl Theme {
     /// No colours, Unicode signs: for text output and tests.
     pub const fn plain() -> Self {
         Self::new(ColorSupport::None, Background::Dark, GlyphSet::Unicode)
+    }
+
+    /// No colours, ASCII, and words for signs: for text that is read aloud.
+    pub fn words() -> Self {
+        let ascii = Self::new(ColorSupport::None, Background::Dark, GlyphSet::Ascii);
+        Self {
+            glyphs: &WORDS,
+            ..ascii
+        }
     }
 
     /// The dark truecolor theme with Unicode signs: for pictures.

@@ -6,6 +6,7 @@ fn plan(endpoint: &str) -> ProbePlan {
     ProbePlan {
         gateway: named(Kind::Gateway, "gateway"),
         listener: None,
+        https: false,
         route: named(Kind::HTTPRoute, "app"),
         rule: 0,
         service: named(Kind::Service, "app"),

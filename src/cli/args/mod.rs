@@ -51,8 +51,16 @@ pub struct Cli {
 /// Where objects come from: a cluster, or files.
 #[derive(Debug, Clone, Default, Args)]
 pub struct InputArgs {
-    /// Context of the kubeconfig to use
-    #[arg(long, global = true, value_name = "NAME", help_heading = "Cluster")]
+    /// Context of the kubeconfig to use; check and the terminal interface take several: --context a --context b
+    #[arg(
+        long = "context",
+        global = true,
+        value_name = "NAME",
+        help_heading = "Cluster"
+    )]
+    pub contexts: Vec<String>,
+    /// The first of them.
+    #[arg(skip)]
     pub context: Option<String>,
     /// Path of the kubeconfig (default: $KUBECONFIG, then ~/.kube/config, then in-cluster)
     #[arg(long, global = true, value_name = "FILE", help_heading = "Cluster")]
@@ -169,6 +177,13 @@ pub struct DebugArgs {
     /// Test no path without a key press
     #[arg(long)]
     pub no_probe: bool,
+    /// Print every view as linear text instead, for screen readers and pipes; each path is tested first, as with check
+    #[arg(long)]
+    pub plain: bool,
+    /// With --plain: print this view only, by the name that goes to it after : in the terminal interface; may be
+    /// repeated
+    #[arg(long, value_name = "NAME", requires = "plain")]
+    pub view: Vec<String>,
     /// The objects that are shown.
     #[command(flatten)]
     pub from: FileArgs,
@@ -208,6 +223,7 @@ impl DebugArgs {
             && self.image.is_none()
             && self.gateway_address.is_none()
             && !self.no_probe
+            && !self.plain
     }
 }
 
@@ -291,7 +307,7 @@ pub enum Command {
         words: Vec<OsString>,
     },
     #[cfg(feature = "demo")]
-    /// Draw the pictures of the documentation from the embedded cluster
+    /// Draw the pictures and the asciicast of the documentation from the embedded cluster
     #[command(hide = true)]
     Screenshots {
         /// Folder to write to

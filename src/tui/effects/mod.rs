@@ -2,12 +2,14 @@
 
 #[cfg(feature = "demo")]
 mod demo;
+mod elsewhere;
 mod live;
 mod places;
 mod recorded;
 
 #[cfg(feature = "demo")]
 pub use demo::{Walk, stage_event};
+pub use elsewhere::{Others, watch_others};
 pub use live::{Files, Live, LiveOptions, Stages};
 pub use places::Places;
 pub use recorded::Recorded;

@@ -19,6 +19,7 @@ use crate::tui::state::{
     action::{Action, Context, keymap, keymap_with},
     changes::Changes,
     clock::Clock,
+    elsewhere::Elsewhere,
     endpoint_matrix::Matrix,
     event::Stage,
     fix::FixDialog,
@@ -122,6 +123,8 @@ pub struct App {
     pub hits: Vec<(Rect, Hit)>,
     /// The contexts of the kubeconfig, once they were asked for.
     pub contexts: Option<Result<Vec<KubeContext>, String>>,
+    /// The contexts that are watched at the same time, in the order of the command line; this one among them.
+    pub elsewhere: Vec<Elsewhere>,
     /// The namespaces that were seen while all were read.
     pub namespaces: BTreeSet<String>,
     /// Where the program is about to switch to.
@@ -437,6 +440,7 @@ impl App {
             traveled: false,
             hits: Vec::new(),
             contexts: None,
+            elsewhere: Vec::new(),
             namespaces: BTreeSet::new(),
             switching: None,
             configured: HashMap::new(),
@@ -460,6 +464,7 @@ impl App {
             jobs: self.jobs,
             settings: std::mem::take(&mut self.settings),
             contexts: self.contexts.take(),
+            elsewhere: std::mem::take(&mut self.elsewhere),
             namespaces: std::mem::take(&mut self.namespaces),
             stage: self.stage.take(),
             ..blank

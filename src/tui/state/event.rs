@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use ngf_tls::transcript::{Step, Transcript};
 use ngf_ui::input::Mouse;
 
+use crate::tui::state::elsewhere::ElsewhereState;
 use crate::tui::state::job::{
     Connected, FixNews, Job, MatrixNews, ProbeContextDone, ProbeDone, SurveyNews, SwitchTo,
 };
@@ -74,6 +75,8 @@ pub enum Event {
         Vec<ObjectRef>,
         Result<crate::tui::state::job::InUse, String>,
     ),
+    /// News of another context that is watched, by its name.
+    Elsewhere(String, Box<ElsewhereState>),
     /// What was seen at this moment of the recording that is played, or why it cannot be read.
     Moment(usize, Result<Box<Opened>, String>),
     /// The embedded cluster reached a stage of the guide.

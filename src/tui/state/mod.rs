@@ -5,6 +5,7 @@ mod app;
 pub mod changes;
 pub mod clock;
 pub mod edit;
+pub mod elsewhere;
 pub mod endpoint_matrix;
 pub mod event;
 pub mod fix;

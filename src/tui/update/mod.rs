@@ -96,6 +96,10 @@ pub fn update(app: &mut App, event: Event, now: Timestamp) -> Vec<Effect> {
         }
         Event::Switched(to, result) => places::switched(app, &to, result),
         Event::Configuration(gateways, found) => places::configuration(app, gateways, found),
+        Event::Elsewhere(context, state) => {
+            places::elsewhere(app, &context, *state);
+            Vec::new()
+        }
         Event::Moment(index, found) => replaying::moment(app, index, found),
         Event::Stage(stage) => {
             app.explain(&stage);
@@ -192,6 +196,7 @@ fn note_what_came(app: &mut App) {
 /// person moves, the first one is.
 fn group_problems(app: &mut App) {
     let selected = app.selected_problem().map(|problem| problem.key.clone());
+    let remote = views::problems::selected_remote(app);
     note_what_came(app);
     let (changes, came) = (&app.changes, &app.home.came);
     let seen_to_change = |finding: &Finding, object: &ObjectRef| {
@@ -231,6 +236,7 @@ fn group_problems(app: &mut App) {
     app.home.problems = problems;
     app.home.counts = counts;
     app.home.expires_next = views::problems::expires_next(app);
+    views::problems::select_remote(app, remote);
 }
 
 /// Until a person moves, the selection of the tree is where they would go first: at the first proven cause, or

@@ -29,7 +29,13 @@ pub(super) fn open(app: &mut App) -> Vec<Effect> {
     app.toast = None;
     match app.place() {
         Place::Page(_) if app.detail.view == ViewId::Chain => return open_from_chain(app),
-        Place::Problems => open_entry(app),
+        Place::Problems => {
+            if let Some(remote) = problems::selected_remote(app) {
+                let to = places::to_watched(app, &remote.context);
+                return places::switch(app, to);
+            }
+            open_entry(app);
+        }
         Place::Tree => {
             if let Some((index, _)) = app.selected() {
                 let subject = Subject::node(&app.diagnosis.topology, index);

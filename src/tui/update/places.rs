@@ -9,13 +9,14 @@ use crate::tui::{
     state::{
         App,
         action::Destination,
+        elsewhere::ElsewhereState,
         event::Effect,
         ids::ListId,
         job::{Connected, SwitchTo},
     },
     views::{
         lists::{LISTS, namespaces::ALL},
-        nginx,
+        nginx, problems,
     },
 };
 use ngf_cluster::KubeContext;
@@ -58,6 +59,15 @@ pub(super) fn to_namespace(name: &str) -> SwitchTo {
     SwitchTo {
         context: None,
         namespace: Some(name),
+    }
+}
+
+/// To a context that is watched at the same time, and what is read of it there.
+pub(super) fn to_watched(app: &App, context: &str) -> SwitchTo {
+    let watched = app.elsewhere.iter().find(|one| one.context == context);
+    SwitchTo {
+        context: Some(context.to_owned()),
+        namespace: watched.and_then(|one| one.namespace.clone()).map(Some),
     }
 }
 
@@ -104,6 +114,24 @@ pub(super) fn switched(
 /// The contexts of the kubeconfig are known.
 pub(super) fn contexts(app: &mut App, contexts: Result<Vec<KubeContext>, String>) {
     app.contexts = Some(contexts);
+    if let Some(pane) = app.lists.get_mut(&ListId::Contexts) {
+        pane.made_for = None;
+    }
+}
+
+/// News of another context that is watched. What is selected stays selected.
+pub(super) fn elsewhere(app: &mut App, context: &str, state: ElsewhereState) {
+    let selected = problems::selected_remote(app);
+    let mut known = app.elsewhere.iter_mut();
+    let Some(known) = known.find(|one| one.context == context) else {
+        return;
+    };
+    // Of one that is read again, what was known before stays on the screen until then.
+    let is_known = matches!(known.state, ElsewhereState::Known(_));
+    if !(is_known && matches!(state, ElsewhereState::Reading)) {
+        known.state = state;
+    }
+    problems::select_remote(app, selected);
     if let Some(pane) = app.lists.get_mut(&ListId::Contexts) {
         pane.made_for = None;
     }

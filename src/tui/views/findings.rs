@@ -122,7 +122,7 @@ fn items(app: &App) -> Vec<Item> {
 }
 
 /// A finding with everything that there is to say of it.
-fn item(app: &App, finding: &Finding) -> Item {
+pub(super) fn item(app: &App, finding: &Finding) -> Item {
     let depth = u16::from(finding.caused_by.is_some());
     let mut item = Item::new(mark_of(finding), finding.code, finding.title.clone()).depth(depth);
     let certainty = match finding.verdict {

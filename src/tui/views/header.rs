@@ -4,7 +4,7 @@ use ngf_ui::{Label, Mark, Role, widgets::bars::Header};
 use ratatui::{buffer::Buffer, layout::Rect, widgets::Widget};
 
 use super::problems;
-use crate::tui::state::{App, clock::Clock};
+use crate::tui::state::{App, clock::Clock, elsewhere::ElsewhereState};
 use ngf_core::model::{
     kind::Kind,
     snapshot::{KindState, Loss, Lost, Scope, Source},
@@ -91,6 +91,7 @@ fn counts(app: &App) -> Label {
                 .text(format!(" {count}"));
         }
     }
+    right = right.joined(&elsewhere(app));
     let untested = app.diagnosis.coverage.untested.len();
     if untested > 0 {
         right = right
@@ -114,6 +115,31 @@ fn counts(app: &App) -> Label {
             .text(format!(" {words}"));
     }
     right
+}
+
+/// What the other contexts that are watched come to: `elsewhere ✗ 2 ? 1`.
+fn elsewhere(app: &App) -> Label {
+    let mut label = Label::new();
+    let mut add = |mark: Mark, count: usize| {
+        if count > 0 {
+            let lead = if label.is_empty() { "  elsewhere" } else { "" };
+            let line = std::mem::take(&mut label);
+            label = line
+                .and(Role::Muted, lead)
+                .text(" ")
+                .mark(mark, &app.theme)
+                .text(format!(" {count}"));
+        }
+    };
+    for mark in [Mark::Failed, Mark::Warning] {
+        add(mark, problems::others(app).map(|one| one.count(mark)).sum());
+    }
+    let unknown = problems::others(app).map(|one| match &one.state {
+        ElsewhereState::Known(_) => one.count(Mark::Unknown),
+        ElsewhereState::Reading | ElsewhereState::Unreadable(_) => 1,
+    });
+    add(Mark::Unknown, unknown.sum());
+    label
 }
 
 /// `live`, `loading`, or how long ago the connection broke.

@@ -8,12 +8,14 @@ pub mod export;
 pub mod findings;
 pub mod handshake;
 mod header;
+pub mod linear;
 pub mod lists;
 pub mod logs;
 pub mod nginx;
 mod overlays;
 pub mod palette;
 pub mod problems;
+mod problems_detail;
 pub mod screen;
 pub mod yaml;
 

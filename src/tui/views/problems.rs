@@ -7,22 +7,26 @@ use jiff::Timestamp;
 use ngf_ui::{
     Label, Mark, Role, Theme,
     text::{hang, wrap},
-    widgets::entries::{Entries, Entry, Line},
+    widgets::entries::{CURSOR, Entries, Entry, Line},
 };
 use ratatui::{buffer::Buffer, layout::Rect, widgets::StatefulWidget};
 
-use super::findings::mark_of;
-use crate::tui::state::{App, Tests};
+use super::{findings::mark_of, problems_detail};
+use crate::tui::state::{
+    App, Tests,
+    elsewhere::{Elsewhere, ElsewhereState, RemoteProblem},
+    list::Words,
+};
 use ngf_core::{
     diagnosis::{
-        Severity, Verdict,
+        Code, Severity, Verdict,
         finding::Remedy,
         problems::Problem,
         words::{count as counted, holder, list, span},
     },
     model::snapshot::{Lookup, Source},
 };
-use ngf_text::words;
+use ngf_text::{sanitize, words};
 
 /// Cells by which everything below a headline is indented.
 const INDENT: usize = 6;
@@ -43,7 +47,173 @@ enum Extra {
 /// How many entries there are.
 pub fn count(app: &App) -> usize {
     let is_filtered = !app.home.filter.is_empty();
-    app.home.problems.len() + usize::from(extra(app).is_some() || is_filtered)
+    let own = app.home.problems.len() + usize::from(extra(app).is_some() || is_filtered);
+    own + remotes(app).len()
+}
+
+/// An entry about another context.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Remote {
+    /// The context.
+    pub context: String,
+    /// Its problem; `None` for what is known of the context as a whole.
+    problem: Option<(Code, String)>,
+}
+
+/// The entries about other contexts, after the own ones.
+fn remotes(app: &App) -> Vec<(Remote, &Elsewhere, Option<&RemoteProblem>)> {
+    let words = Words::of(&app.home.filter);
+    let mut all = Vec::new();
+    for one in others(app) {
+        let whole = |problem| Remote {
+            context: one.context.clone(),
+            problem,
+        };
+        let problems: &[RemoteProblem] = match &one.state {
+            ElsewhereState::Known(summary) => &summary.problems,
+            ElsewhereState::Reading | ElsewhereState::Unreadable(_) => &[],
+        };
+        for problem in problems {
+            let text = format!(
+                "{} {} {} {}",
+                one.context,
+                problem.code,
+                problem.sentence,
+                problem.impact.join(" ")
+            );
+            if words.meets(&text) {
+                let key = (problem.code, problem.sentence.clone());
+                all.push((whole(Some(key)), one, Some(problem)));
+            }
+        }
+        // What is not known is never left out: it would look as if all were well.
+        if needs_line(one) {
+            all.push((whole(None), one, None));
+        }
+    }
+    all
+}
+
+/// Whether a context has a line for itself: it is well, not read, or not tested.
+fn needs_line(one: &Elsewhere) -> bool {
+    match &one.state {
+        ElsewhereState::Known(summary) => {
+            summary.problems.is_empty()
+                || summary.tested < summary.paths
+                || summary.stale.is_some()
+                || summary.hidden > 0
+        }
+        ElsewhereState::Reading | ElsewhereState::Unreadable(_) => true,
+    }
+}
+
+/// The contexts that are watched besides the one on the screen.
+pub fn others(app: &App) -> impl Iterator<Item = &Elsewhere> {
+    let here = here(app);
+    app.elsewhere
+        .iter()
+        .filter(move |one| sanitize::line(&one.context, 256) != here)
+}
+
+/// The context on the screen.
+pub fn here(app: &App) -> String {
+    match &app.snapshot.source {
+        Source::Cluster { context, .. } => context.clone(),
+        Source::Files { .. } => String::new(),
+    }
+}
+
+/// The entry about another context that is selected.
+pub fn selected_remote(app: &App) -> Option<Remote> {
+    let all = remotes(app);
+    let own = count(app) - all.len();
+    let index = app.home.list.selected.checked_sub(own)?;
+    all.get(index).map(|(remote, ..)| remote.clone())
+}
+
+/// Selects the same entry again, wherever it stands now.
+pub fn select_remote(app: &mut App, remote: Option<Remote>) {
+    let Some(remote) = remote else { return };
+    let all: Vec<Remote> = remotes(app).into_iter().map(|(one, ..)| one).collect();
+    let own = count(app) - all.len();
+    let same = all.iter().position(|one| *one == remote);
+    let same = same.or_else(|| all.iter().position(|one| one.context == remote.context));
+    app.home.list.selected = same.map_or(0, |index| own + index);
+}
+
+fn remote_entry(
+    app: &App,
+    one: &Elsewhere,
+    problem: Option<&RemoteProblem>,
+    width: usize,
+) -> Entry {
+    let context = sanitize::line(&one.context, 256);
+    let indent = Label::from(" ".repeat(INDENT));
+    let Some(problem) = problem else {
+        let (mark, words) = of_whole(one);
+        let sign = Label::new().mark(mark, &app.theme).text(" ");
+        let words = format!("context {context}: {words}");
+        return Entry::of(hang_at(&sign, &Label::of(mark.role(), words), width));
+    };
+    let since = problem.since.map_or(Label::new(), |at| since(at, app.now));
+    let room = width.saturating_sub(if since.is_empty() {
+        0
+    } else {
+        since.width() + 2
+    });
+    let sign = Label::new()
+        .mark(problem.mark, &app.theme)
+        .text(" ")
+        .and(problem.mark.role(), format!("{}  ", problem.code));
+    let title = Label::of(Role::Strong, problem.sentence.clone());
+    let mut lines: Vec<Line> = beside(&sign, &title, room, width)
+        .into_iter()
+        .map(Line::from)
+        .collect();
+    if let Some(first) = lines.first_mut() {
+        first.right = since;
+    }
+    for impact in &problem.impact {
+        let impact = Label::of(Role::Warning, impact.clone());
+        lines.extend(hang(&indent, &impact, width).into_iter().map(Line::from));
+    }
+    let place = Label::of(Role::Accent, format!("in context {context}"))
+        .and(Role::Muted, ": enter connects to it");
+    lines.extend(hang(&indent, &place, width).into_iter().map(Line::from));
+    Entry { lines }
+}
+
+/// What is known of a context as a whole.
+fn of_whole(one: &Elsewhere) -> (Mark, String) {
+    match &one.state {
+        ElsewhereState::Reading => (Mark::Info, "reading".to_owned()),
+        ElsewhereState::Unreadable(why) => (Mark::Unknown, format!("cannot be read: {why}")),
+        ElsewhereState::Known(summary) => {
+            let tested = format!(
+                "{} of {} tested",
+                summary.tested,
+                counted(summary.paths, "path")
+            );
+            let mut words = if summary.problems.is_empty() {
+                format!("no problems found, {tested}")
+            } else {
+                tested
+            };
+            if summary.hidden > 0 {
+                let _ = write!(words, ", {} not read", counted(summary.hidden, "kind"));
+            }
+            if let Some(why) = summary.stale {
+                let _ = write!(words, "; this is old: {why}");
+            }
+            let is_whole = summary.problems.is_empty()
+                && summary.hidden == 0
+                && summary.stale.is_none()
+                && summary.paths > 0
+                && summary.tested == summary.paths;
+            let mark = if is_whole { Mark::Ok } else { Mark::Unknown };
+            (mark, words)
+        }
+    }
 }
 
 fn extra(app: &App) -> Option<Extra> {
@@ -108,14 +278,25 @@ pub fn searched(problem: &Problem) -> String {
     text
 }
 
-/// Draws them.
-pub fn draw(app: &mut App, area: Rect, buffer: &mut Buffer) {
+/// Draws them, and the selected one in full where there is room; where the list stands.
+pub fn draw(app: &mut App, area: Rect, buffer: &mut Buffer) -> Rect {
+    let (list, detail) = problems_detail::split(app, area);
     let mut state = app.home.list;
     {
         let make = |width: u16, _| entries(app, usize::from(width));
-        Entries::new(&make, &app.theme).render(area, buffer, &mut state);
+        Entries::new(&make, &app.theme).render(list, buffer, &mut state);
     }
     app.home.list = state;
+    if let Some(detail) = detail {
+        problems_detail::draw(app, detail, buffer);
+    }
+    list
+}
+
+/// How many lines they take at this width.
+pub(super) fn lines_at(app: &App, width: u16) -> usize {
+    let entries = entries(app, usize::from(width.saturating_sub(CURSOR)));
+    entries.iter().map(|entry| entry.lines.len()).sum()
 }
 
 /// The entry at a line of the screen, where the problems are drawn in this area.
@@ -148,6 +329,8 @@ fn entries(app: &App, width: usize) -> Vec<Entry> {
         Some(Extra::Healthy) => Some(healthy(app, width)),
         Some(Extra::Empty) => Some(Entry::of(wrap(&nothing(app), width))),
     });
+    let remotes = remotes(app).into_iter();
+    entries.extend(remotes.map(|(_, one, problem)| remote_entry(app, one, problem, width)));
     entries
 }
 
@@ -179,6 +362,9 @@ fn entry(app: &App, problem: &Problem, width: usize) -> Entry {
     };
     for impact in &problem.impact {
         below(Label::of(Role::Warning, impact.clone()));
+    }
+    if !app.elsewhere.is_empty() {
+        below(Label::of(Role::Accent, format!("in context {}", here(app))));
     }
     if let Some(because) = &problem.because {
         let because: String = because.chars().take(LONGEST).collect();

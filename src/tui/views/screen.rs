@@ -146,8 +146,8 @@ fn breadcrumb(app: &mut App, area: Rect, buffer: &mut Buffer) {
 pub fn place(app: &mut App, area: Rect, buffer: &mut Buffer) {
     match app.place().clone() {
         Place::Problems => {
-            app.hits.push((area, Hit::Body(None)));
-            problems::draw(app, area, buffer);
+            let list = problems::draw(app, area, buffer);
+            app.hits.push((list, Hit::Body(None)));
         }
         Place::Tree => tree(app, area, buffer),
         Place::List(id) => {

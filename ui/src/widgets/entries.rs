@@ -122,7 +122,7 @@ impl<'a> Entries<'a> {
 }
 
 /// Cells at the left of each line, for the cursor.
-const CURSOR: u16 = 2;
+pub const CURSOR: u16 = 2;
 
 impl StatefulWidget for &Entries<'_> {
     type State = ListState;

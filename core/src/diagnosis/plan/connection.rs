@@ -27,7 +27,7 @@ use crate::{
     model::{
         index::{Endpoint, Index, NoEndpoints},
         kind::Kind,
-        kinds::{Gateway, PemFacts, Route, Service, ServicePort},
+        kinds::{Gateway, Listener, PemFacts, Route, Service, ServicePort},
         object::{Object, ObjectRef},
         snapshot::{Lookup, Snapshot},
         topology::{Backend, NodeIx, Topology, What, is_ngf_controller},
@@ -42,6 +42,8 @@ pub struct Connection {
     pub gateway: ObjectRef,
     /// The listener by which the route is reached: its Gateway or ListenerSet, and its name.
     pub listener: Option<(ObjectRef, String)>,
+    /// Whether clients speak TLS to it.
+    pub https: bool,
     /// The route.
     pub route: ObjectRef,
     /// The rule, from 0.
@@ -80,6 +82,7 @@ impl Connection {
         ProbePlan {
             gateway: self.gateway.clone(),
             listener: self.listener.clone(),
+            https: self.https,
             route: self.route.clone(),
             rule: self.rule,
             service: self.service.clone(),
@@ -117,6 +120,7 @@ pub(super) struct Planner<'a> {
 pub(super) struct Place<'a> {
     gateway: &'a Object<Gateway>,
     listener: Option<(ObjectRef, String)>,
+    https: bool,
     passthrough: bool,
     route: &'a Object<Route>,
     hostnames: &'a [String],
@@ -226,6 +230,7 @@ impl<'a> Planner<'a> {
         let connection = Connection {
             gateway: at.gateway.reference.clone(),
             listener: at.listener,
+            https: at.https,
             route: at.route.reference.clone(),
             rule: at.rule,
             service: service.reference.clone(),
@@ -303,9 +308,11 @@ impl<'a> Planner<'a> {
         let route = route
             .and_then(|name| self.snapshot.routes.get(name))
             .ok_or_else(gone)?;
+        let listener = self.listener(owner, listener_name.as_deref());
         Ok(Place {
             gateway,
-            passthrough: self.passthrough(owner, listener_name.as_deref()),
+            passthrough: listener.is_some_and(|one| one.tls_mode.as_deref() == Some("Passthrough")),
+            https: listener.is_some_and(|one| one.protocol == "HTTPS"),
             listener: owner.cloned().zip(listener_name),
             route,
             hostnames,
@@ -327,7 +334,7 @@ impl<'a> Planner<'a> {
         })
     }
 
-    fn passthrough(&self, owner: Option<&ObjectRef>, name: Option<&str>) -> bool {
+    fn listener(&self, owner: Option<&ObjectRef>, name: Option<&str>) -> Option<&'a Listener> {
         let listeners = owner.and_then(|owner| match owner.kind {
             Kind::Gateway => self
                 .snapshot
@@ -340,10 +347,10 @@ impl<'a> Planner<'a> {
                 .get(owner)
                 .map(|set| &set.spec.listeners),
         });
-        listeners.into_iter().flatten().any(|listener| {
-            Some(listener.name.as_str()) == name
-                && listener.tls_mode.as_deref() == Some("Passthrough")
-        })
+        listeners
+            .into_iter()
+            .flatten()
+            .find(|listener| Some(listener.name.as_str()) == name)
     }
 
     fn decision(

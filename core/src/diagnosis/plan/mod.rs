@@ -24,6 +24,9 @@ pub struct ProbePlan {
     pub gateway: ObjectRef,
     /// The listener by which the route is reached: its Gateway or ListenerSet, and its name.
     pub listener: Option<(ObjectRef, String)>,
+    /// Whether clients speak TLS to the listener: its protocol is HTTPS.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub https: bool,
     /// The route.
     pub route: ObjectRef,
     /// The rule, from 0.

@@ -27,7 +27,7 @@ const COLUMNS: &[Head] = &[
     head("CLUSTER", 8, 40),
     head("SERVER", 10, 60),
     head("NAMESPACE", 9, 30),
-    head("STATE", 5, 24),
+    head("STATE", 5, 40),
 ];
 
 fn rows(app: &App) -> Vec<Row> {
@@ -42,10 +42,12 @@ fn rows(app: &App) -> Vec<Row> {
         .iter()
         .map(|one| {
             let is_here = ngf_text::sanitize::line(&one.name, 256) == here;
-            let state = match (is_here, one.is_current) {
-                (true, _) => "connected",
-                (false, true) => "kubectl's current",
-                (false, false) => "",
+            let watched = app.elsewhere.iter().find(|other| other.context == one.name);
+            let state = match (is_here, watched, one.is_current) {
+                (true, ..) => "connected".to_owned(),
+                (false, Some(watched), _) => watched.words(),
+                (false, None, true) => "kubectl's current".to_owned(),
+                (false, None, false) => String::new(),
             };
             Row {
                 mark: if is_here { Mark::Ok } else { Mark::Muted },

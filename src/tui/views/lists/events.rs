@@ -27,11 +27,13 @@ pub(super) const LIST: ListInfo = ListInfo {
 
 const COLUMNS: &[Head] = &[
     head("LAST", 4, 6),
-    head("TYPE", 4, 10),
-    head("REASON", 8, 24),
-    head("OBJECT", 14, 30),
-    head("MESSAGE", 10, 120),
+    head("REASON", 8, 18),
+    // The whole name is in the detail, and Enter opens the object.
+    head("OBJECT", 14, 24),
+    head("MESSAGE", 24, 120),
     head("TIMES", 5, 7),
+    // The mark says it, too.
+    head("TYPE", 4, 10),
 ];
 
 fn rows(app: &App) -> Vec<Row> {
@@ -54,11 +56,11 @@ fn rows(app: &App) -> Vec<Row> {
                     event.last_seen.map_or_else(Cell::default, |at| {
                         Cell::sorted(words::age(at, app.now), -at.as_second())
                     }),
-                    event.event_type.as_str().into(),
                     event.reason.as_str().into(),
                     named.into(),
                     event.message.as_str().into(),
                     Cell::sorted(event.count.max(1).to_string(), event.count.max(1)),
+                    event.event_type.as_str().into(),
                 ],
                 target: match &about {
                     Some(about) => {

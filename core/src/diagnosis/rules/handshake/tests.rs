@@ -34,6 +34,7 @@ fn plan(hostname: Option<&str>, has_client_certificate: bool) -> ProbePlan {
     ProbePlan {
         gateway: object(Kind::Gateway),
         listener: None,
+        https: false,
         route: object(Kind::HTTPRoute),
         rule: 0,
         service: object(Kind::Service),

@@ -1,0 +1,131 @@
+//! Several contexts at once: the problems of all of them are on the home screen, and Enter goes to another one.
+
+use std::sync::Arc;
+
+use crate::support::scenario::Scenario;
+use crossterm::event::KeyCode;
+use ngf_core::model::snapshot::Source;
+use ngf_tui::tui::{
+    effects::Files,
+    headless::Headless,
+    state::{
+        App,
+        elsewhere::{Elsewhere, ElsewhereState, Summary},
+        event::{Effect, Event},
+    },
+    update::update,
+};
+use ngf_ui::{Theme, golden};
+
+fn text(screen: &mut Headless) -> String {
+    golden::screen(&screen.draw(100, 50))
+}
+
+/// What a scenario comes to, as another context tells it.
+fn summary(name: &str) -> ElsewhereState {
+    let scenario = Scenario::load(name);
+    let diagnosis = scenario.diagnose();
+    ElsewhereState::Known(Summary::of(
+        &diagnosis,
+        &scenario.snapshot,
+        &scenario.evidence,
+        scenario.now,
+    ))
+}
+
+async fn prod() -> Headless {
+    let mut scenario = Scenario::load("t1-wrong-ca");
+    scenario.snapshot.source = Source::Cluster {
+        context: "prod".to_owned(),
+        server: "https://prod.example.com".to_owned(),
+        version: None,
+    };
+    let snapshot = Arc::new(scenario.snapshot);
+    let mut app = App::new(Theme::plain(), Arc::clone(&snapshot), None, scenario.now)
+        .expect("the key map has no conflicts");
+    app.evidence = scenario.evidence;
+    app.elsewhere = ["prod", "staging", "dead", "healthy"]
+        .map(|context| Elsewhere::new(context, Some("shop".to_owned())))
+        .into();
+    let mut screen = Headless::new(app, Arc::new(Files)).at(scenario.now);
+    screen.snapshot(snapshot).await;
+    screen
+}
+
+async fn news(screen: &mut Headless, context: &str, state: ElsewhereState) {
+    let event = Event::Elsewhere(context.to_owned(), Box::new(state));
+    screen.happen(event).await;
+}
+
+#[tokio::test]
+async fn what_is_not_known_of_another_context_is_told_and_hides_nothing() {
+    let mut screen = prod().await;
+    let drawn = text(&mut screen);
+    for line in [
+        "in context prod",
+        "context staging: reading",
+        "context dead: reading",
+    ] {
+        assert!(drawn.contains(line), "{line}:\n{drawn}");
+    }
+    news(
+        &mut screen,
+        "staging",
+        summary("g9-client-certificate-expired"),
+    )
+    .await;
+    let why = ElsewhereState::Unreadable("connection refused".to_owned());
+    news(&mut screen, "dead", why).await;
+    news(&mut screen, "healthy", summary("b0-all-well")).await;
+    news(&mut screen, "nobody", ElsewhereState::Reading).await;
+    let drawn = text(&mut screen);
+    for line in [
+        "NGF-T1",
+        "in context staging: enter connects to it",
+        "? context dead: cannot be read: connection refused",
+        "✓ context healthy: no problems found, 1 of 1 path tested",
+        "elsewhere ✗ 1 ? 1",
+    ] {
+        assert!(drawn.contains(line), "{line}:\n{drawn}");
+    }
+    // What was known stays on the screen while it is read again.
+    news(&mut screen, "staging", ElsewhereState::Reading).await;
+    assert!(text(&mut screen).contains("in context staging"));
+}
+
+#[tokio::test]
+async fn enter_on_a_problem_of_another_context_goes_there() {
+    let mut screen = prod().await;
+    news(
+        &mut screen,
+        "staging",
+        summary("g9-client-certificate-expired"),
+    )
+    .await;
+    screen.press(&["down"]).await;
+    // The list grows above it, and the selection stays.
+    let why = ElsewhereState::Unreadable("connection refused".to_owned());
+    news(&mut screen, "dead", why).await;
+    let now = screen.app.now;
+    let effects = update(&mut screen.app, Event::Key(KeyCode::Enter.into()), now);
+    let switched = effects.iter().find_map(|effect| match effect {
+        Effect::Switch(to) => Some(to),
+        _ => None,
+    });
+    let to = switched.expect("it switches");
+    assert_eq!(to.context.as_deref(), Some("staging"));
+    assert_eq!(
+        to.namespace,
+        Some(Some("shop".to_owned())),
+        "what was watched there"
+    );
+    // The filter finds a context by its name, and leaves out no context that is not known.
+    screen.app.switching = None;
+    screen.press(&["/", "s", "t", "a", "g", "enter"]).await;
+    let drawn = text(&mut screen);
+    assert!(
+        drawn.contains("in context staging") && drawn.contains("context dead"),
+        "{drawn}"
+    );
+    assert!(!drawn.contains("in context prod"), "{drawn}");
+}
