@@ -34,6 +34,9 @@ use crate::model::{
 };
 use crate::nginx_config::InPod;
 
+/// ListenerSets, each with its name.
+type ListenerSets<'a> = Vec<(&'a ObjectRef, &'a Object<ListenerSet>)>;
+
 /// What a rule may look at.
 pub struct Context<'a> {
     /// The objects.
@@ -79,7 +82,7 @@ pub struct Context<'a> {
     /// The Gateways whose nginx cannot load the CA file of a policy, worked out once.
     pub refusing: OnceCell<BTreeSet<ObjectRef>>,
     /// ListenerSets by the Gateway that they name.
-    listener_sets: OnceCell<HashMap<ObjectRef, Vec<(&'a ObjectRef, &'a Object<ListenerSet>)>>>,
+    listener_sets: OnceCell<HashMap<ObjectRef, ListenerSets<'a>>>,
     /// Pods and workloads by namespace and label.
     selectable: OnceCell<Selectable<'a>>,
     /// For each Service that a rule refers to: the rules, as indices into [`Context::rules`].

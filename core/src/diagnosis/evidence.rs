@@ -276,32 +276,18 @@ impl Evidence {
             rendered,
             said,
         } = self;
-        let same_result = |one: &Probed, other: &Probed| match (&one.result, &other.result) {
-            (Ok(one), Ok(other)) => Arc::ptr_eq(one, other),
-            (Err(one), Err(other)) => one == other,
-            _ => false,
-        };
-        let same_probe = |((key, one), (other_key, other)): ((_, &Probed), (_, &Probed))| {
-            key == other_key
-                && one.at == other.at
+        let same_probe = |(one, other): (&Probed, &Probed)| {
+            one.at == other.at
                 && Arc::ptr_eq(&one.plan, &other.plan)
-                && same_result(one, other)
+                && same_result(&one.result, &other.result)
         };
-        let same_meeting = |((meeting, (at, met)), (other, (other_at, other_met))): (
-            (&Meeting, &(Timestamp, Result<Arc<Met>, String>)),
-            (&Meeting, &(Timestamp, Result<Arc<Met>, String>)),
-        )| {
-            let same = match (met, other_met) {
-                (Ok(one), Ok(other)) => Arc::ptr_eq(one, other),
-                (Err(one), Err(other)) => one == other,
-                _ => false,
-            };
-            same && meeting == other && at == other_at
-        };
-        meetings.len() == other.meetings.len()
-            && meetings.iter().zip(&other.meetings).all(same_meeting)
-            && probes.len() == other.probes.len()
-            && probes.iter().zip(&other.probes).all(same_probe)
+        meetings.keys().eq(other.meetings.keys())
+            && meetings
+                .values()
+                .zip(other.meetings.values())
+                .all(|((at, one), (other_at, other))| at == other_at && same_result(one, other))
+            && probes.keys().eq(other.probes.keys())
+            && probes.values().zip(other.probes.values()).all(same_probe)
             && *untested == other.untested
             && shared(logs, &other.logs)
             && shared(rendered, &other.rendered)
@@ -315,9 +301,18 @@ impl Evidence {
     }
 }
 
+fn same_result<T>(one: &Result<Arc<T>, String>, other: &Result<Arc<T>, String>) -> bool {
+    match (one, other) {
+        (Ok(one), Ok(other)) => Arc::ptr_eq(one, other),
+        (Err(one), Err(other)) => one == other,
+        _ => false,
+    }
+}
+
 fn shared<K: Ord, T>(one: &BTreeMap<K, Arc<T>>, other: &BTreeMap<K, Arc<T>>) -> bool {
-    let is_same = |((key, one), (other_key, other)): ((&K, &Arc<T>), (&K, &Arc<T>))| {
-        key == other_key && Arc::ptr_eq(one, other)
-    };
-    one.len() == other.len() && one.iter().zip(other).all(is_same)
+    one.keys().eq(other.keys())
+        && one
+            .values()
+            .zip(other.values())
+            .all(|(one, other)| Arc::ptr_eq(one, other))
 }

@@ -22,16 +22,16 @@ type LookedUp<T> = BTreeMap<ObjectRef, Lookup<Arc<Object<T>>>>;
 
 /// The same for what was looked up by name.
 fn looked_up<T: Spec>(one: &LookedUp<T>, other: &LookedUp<T>) -> bool {
-    let is_same =
-        |(one, other): (&Lookup<Arc<Object<T>>>, &Lookup<Arc<Object<T>>>)| match (one, other) {
-            (Lookup::Found(one), Lookup::Found(other)) => Arc::ptr_eq(one, other),
-            (Lookup::Absent, Lookup::Absent) => true,
-            (Lookup::Unknown(one), Lookup::Unknown(other)) => one == other,
-            _ => false,
-        };
-    one.len() == other.len()
-        && one.keys().eq(other.keys())
-        && one.values().zip(other.values()).all(is_same)
+    one.keys().eq(other.keys())
+        && one
+            .values()
+            .zip(other.values())
+            .all(|(one, other)| match (one, other) {
+                (Lookup::Found(one), Lookup::Found(other)) => Arc::ptr_eq(one, other),
+                (Lookup::Absent, Lookup::Absent) => true,
+                (Lookup::Unknown(one), Lookup::Unknown(other)) => one == other,
+                _ => false,
+            })
 }
 
 macro_rules! same {
