@@ -27,6 +27,7 @@ mod logs_follow;
 mod needs;
 mod ngf;
 mod nginx_config;
+mod objects_at_bounds;
 mod overlay_dry_run;
 mod packaging;
 mod predict;
