@@ -165,9 +165,9 @@ async fn probe(
     });
     let timeout = PROBE_TIMEOUT.min(within);
     let meet = listeners::run(prober.transports(), meetings, timeout, within, &cancel);
-    let (is_through, met) = tokio::join!(survey, meet);
+    let (is_through, handshakes) = tokio::join!(survey, meet);
     progress.clear();
-    for (meeting, at, result) in met {
+    for (meeting, at, result) in handshakes {
         evidence.record_meeting(meeting, at, result);
     }
     (!is_through).then(|| {
