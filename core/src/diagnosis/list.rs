@@ -149,6 +149,7 @@ macro_rules! for_every_rule {
             X2 in expected;
             X3 in port;
             X4 in port;
+            X5 in csi;
             S1 in condition;
             S2 in condition;
             S3 in condition;

@@ -247,6 +247,8 @@ pub struct Pod {
     pub containers: Vec<Container>,
     /// `spec.volumes[]` that come from Secrets or ConfigMaps.
     pub volumes: Vec<Volume>,
+    /// `spec.volumes[]` that cert-manager's CSI driver fills.
+    pub csi_certificates: Vec<CsiCertificate>,
 }
 
 /// A container of a pod: its state is in the pod's status.
@@ -282,6 +284,20 @@ pub struct Workload {
     pub template: PodTemplate,
 }
 
+/// A certificate that cert-manager's CSI driver (`csi.cert-manager.io`) requests when a pod starts, and mounts: no
+/// Secret holds it.
+#[derive(Debug, Clone, Default)]
+pub struct CsiCertificate {
+    /// The volume's name.
+    pub volume: String,
+    /// `csi.cert-manager.io/dns-names`.
+    pub dns_names: Vec<String>,
+    /// `csi.cert-manager.io/common-name`.
+    pub common_name: Option<String>,
+    /// `csi.cert-manager.io/issuer-name`, with `issuer-kind` where it is given.
+    pub issuer: String,
+}
+
 /// `spec.template` of a workload: what its pods will be.
 #[derive(Debug, Clone, Default)]
 pub struct PodTemplate {
@@ -291,6 +307,8 @@ pub struct PodTemplate {
     pub containers: Vec<Container>,
     /// `spec.volumes[]` that come from Secrets or ConfigMaps.
     pub volumes: Vec<Volume>,
+    /// `spec.volumes[]` that cert-manager's CSI driver fills.
+    pub csi_certificates: Vec<CsiCertificate>,
 }
 
 /// NginxProxy and NGF's other kinds: only where they attach.

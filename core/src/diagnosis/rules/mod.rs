@@ -6,6 +6,7 @@ pub(super) mod cert_manager;
 pub(crate) mod change;
 pub(super) mod client_certificate;
 pub(super) mod condition;
+pub(super) mod csi;
 pub(super) mod expected;
 pub(super) mod expiry;
 pub(super) mod handshake;

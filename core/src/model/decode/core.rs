@@ -3,8 +3,8 @@
 use crate::model::{
     kind::Kind,
     kinds::{
-        Container, Endpoint, EndpointSlice, Event, Pod, PodTemplate, Service, ServicePort, Volume,
-        Workload,
+        Container, CsiCertificate, Endpoint, EndpointSlice, Event, Pod, PodTemplate, Service,
+        ServicePort, Volume, Workload,
     },
     object::{Meta, ObjectRef},
     status::{ContainerStatus, PodStatus, WorkloadStatus},
@@ -100,7 +100,38 @@ pub(super) fn pod(root: Field<'_>, reference: &ObjectRef) -> Pod {
             .objects("volumes")
             .flat_map(|field| volumes(field, &reference.namespace))
             .collect(),
+        csi_certificates: csi_certificates(spec),
     }
+}
+
+/// The volumes that cert-manager's CSI driver fills.
+fn csi_certificates(spec: Field<'_>) -> Vec<CsiCertificate> {
+    let all = spec.objects("volumes").filter_map(|volume| {
+        let csi = volume.get("csi");
+        if csi.text("driver").as_deref() != Some("csi.cert-manager.io") {
+            return None;
+        }
+        let attributes = csi.text_map("volumeAttributes");
+        let text = |name: &str| {
+            attributes
+                .get(&format!("csi.cert-manager.io/{name}"))
+                .cloned()
+        };
+        let names = text("dns-names").unwrap_or_default();
+        let names = names.split(',').map(str::trim);
+        let issuer = text("issuer-name").unwrap_or_default();
+        let kind = text("issuer-kind").unwrap_or_else(|| "Issuer".to_owned());
+        Some(CsiCertificate {
+            volume: volume.text("name").unwrap_or_default(),
+            dns_names: names
+                .filter(|name| !name.is_empty())
+                .map(str::to_owned)
+                .collect(),
+            common_name: text("common-name"),
+            issuer: format!("{kind} {issuer}"),
+        })
+    });
+    all.collect()
 }
 
 /// The containers that start before the others and keep running.
@@ -247,6 +278,7 @@ pub(super) fn workload(kind: Kind, root: Field<'_>, reference: &ObjectRef) -> Wo
                 .objects("volumes")
                 .flat_map(|field| volumes(field, &reference.namespace))
                 .collect(),
+            csi_certificates: csi_certificates(template.get("spec")),
         },
     }
 }
