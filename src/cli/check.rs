@@ -1,6 +1,10 @@
 //! `check`: the tree with its health and findings, without a terminal.
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -390,11 +394,24 @@ pub(super) fn add_expiring(
 /// # Errors
 /// An ignore file that cannot be read.
 pub(super) fn filter(args: &CheckArgs) -> Result<Filter, CliError> {
+    let mut filter = suppressing(&args.suppress, args.ignore_file.as_deref())?;
+    filter.only = args.only.iter().flat_map(|codes| codes.0.clone()).collect();
+    Ok(filter)
+}
+
+/// What options and an ignore file suppress.
+///
+/// # Errors
+/// An ignore file that cannot be read.
+pub(super) fn suppressing(
+    options: &[suppress::Suppression],
+    file: Option<&Path>,
+) -> Result<Filter, CliError> {
     let mut filter = Filter {
-        only: args.only.iter().flat_map(|codes| codes.0.clone()).collect(),
-        suppressions: args.suppress.clone(),
+        suppressions: options.to_vec(),
+        ..Filter::default()
     };
-    if let Some(path) = &args.ignore_file {
+    if let Some(path) = file {
         let (text, name) = files::read_small("--ignore-file", path)?;
         filter
             .suppressions

@@ -198,7 +198,7 @@ async fn dispatch(mut cli: Cli) -> Result<u8, CliError> {
     crate::defect::here("command");
     if cli.command.is_some() && !cli.debug.is_empty() {
         return Err(
-            "write --via, --image, --gateway-address, --no-probe, --plain and --view after the command"
+            "write --via, --image, --gateway-address, --no-probe, --plain, --view, --suppress and --ignore-file after the command"
                 .into(),
         );
     }

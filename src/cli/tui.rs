@@ -1,6 +1,10 @@
 //! The terminal interface on a cluster or on files.
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use jiff::Timestamp;
 use tokio::sync::watch;
@@ -9,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     CliError, EXIT_OK,
     args::{DebugArgs, InputArgs},
+    check::suppressing,
     cluster_options, connect_to, connect_within, output,
 };
 use crate::report::clean;
@@ -43,7 +48,7 @@ pub(super) const PROBE_TIMEOUT: Duration = Duration::from_secs(5);
 pub(super) struct Begin {
     /// The guide's stage, where this is the embedded cluster.
     pub(super) stage: Option<Stage>,
-    /// The way that probes go.
+    /// Probe transport.
     pub(super) via: Via,
     /// Nothing may be written to the cluster.
     pub(super) read_only: bool,
@@ -86,7 +91,9 @@ impl Look {
 
 /// Runs it.
 pub(super) async fn run(input: &InputArgs, args: &DebugArgs) -> Result<u8, CliError> {
-    let config = Config::load(input.config.as_deref())?;
+    let mut config = Config::load(input.config.as_deref())?;
+    let ignored = args.ignore_file.as_ref().or(config.ignore_file.as_ref());
+    config.settings.filter = suppressing(&args.suppress, ignored.map(PathBuf::as_path))?;
     let mut input = input.clone();
     if input.files.is_empty() {
         input.context = input.context.or_else(|| config.context.clone());

@@ -31,6 +31,8 @@ pub fn commented() -> String {
 #via = \"auto\"
 #read-only = false
 #no-probe = false
+# Findings that you accept (docs/ci.md); a relative path begins in the folder of this file.
+#ignore-file = \"ignore.yaml\"
 
 # Words after : and what they stand for: a command, or a list with a filter.
 [aliases]

@@ -73,6 +73,8 @@ struct Defaults {
     read_only: bool,
     /// As --no-probe.
     no_probe: bool,
+    /// As --ignore-file; a relative path begins in this file's folder.
+    ignore_file: Option<PathBuf>,
 }
 
 /// One key or several.
@@ -107,6 +109,8 @@ pub struct Config {
     pub read_only: bool,
     /// As `--no-probe`.
     pub no_probe: bool,
+    /// As `--ignore-file`.
+    pub ignore_file: Option<PathBuf>,
     /// The file, where there is one.
     file: Option<PathBuf>,
 }

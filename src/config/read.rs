@@ -49,6 +49,10 @@ pub(super) fn read(file: &Path, text: &str) -> Result<Config, ConfigError> {
         via,
         read_only: read.defaults.read_only,
         no_probe: read.defaults.no_probe,
+        ignore_file: read.defaults.ignore_file.map(|path| {
+            file.parent()
+                .map_or(path.clone(), |folder| folder.join(&path))
+        }),
         file: Some(file.to_owned()),
     })
 }
@@ -183,6 +187,23 @@ mod tests {
 
     fn config(text: &str) -> Result<Config, String> {
         read(Path::new("config.toml"), text).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn an_ignore_file_is_looked_up_in_the_folder_of_the_configuration() {
+        let read = |text: &str| {
+            let config = read(Path::new("/etc/ngf/config.toml"), text).expect("a configuration");
+            config.ignore_file.map(|path| path.display().to_string())
+        };
+        assert_eq!(
+            read("[defaults]\nignore-file = \"ignore.yaml\"\n").as_deref(),
+            Some("/etc/ngf/ignore.yaml")
+        );
+        assert_eq!(
+            read("[defaults]\nignore-file = \"/srv/ignore.yaml\"\n").as_deref(),
+            Some("/srv/ignore.yaml")
+        );
+        assert_eq!(read(""), None);
     }
 
     #[test]

@@ -52,6 +52,7 @@ mod screens_places;
 mod screens_problems;
 mod screens_question;
 mod screens_recorded;
+mod screens_suppressed;
 mod screens_ways;
 mod timeline;
 mod topology;

@@ -269,13 +269,6 @@ pub fn ignore_file(text: &str, name: &str) -> Result<Vec<Suppression>, String> {
     entries.collect()
 }
 
-/// The annotation of an object.
-fn of_object(snapshot: &Snapshot, object: &ObjectRef) -> Option<String> {
-    let raw = snapshot.raw(object)?;
-    let annotations = raw.pointer("/metadata/annotations")?;
-    Some(annotations.get(ANNOTATION)?.as_str()?.to_owned())
-}
-
 impl Diagnosis {
     /// Leaves out the findings that the filter and the annotations of their objects name. The tree keeps its
     /// health; findings that a suppressed one causes stay.
@@ -297,12 +290,12 @@ impl Diagnosis {
                 }
             }
             let text = match finding.input {
-                None => of_object(snapshot, &finding.subject),
+                None => snapshot.annotation(&finding.subject, ANNOTATION),
                 Some(_) => None,
             };
             if let Some(text) = text {
                 let place = format!("annotation {ANNOTATION} of {}", finding.subject);
-                match annotation(&text, &place) {
+                match annotation(text, &place) {
                     Ok(entries) => {
                         for one in entries.into_iter().filter(|one| one.is_about(finding)) {
                             if one.is_in_force(now) {

@@ -15,7 +15,7 @@ use super::{
         ReferenceGrant, Route, SecretFacts, Service, TrustBundle, Workload,
     },
     network::NetworkPolicy,
-    object::{Note, Object, ObjectRef},
+    object::{Meta, Note, Object, ObjectRef},
     raw::Raw,
     status::Spec,
     table::for_every_table,
@@ -51,7 +51,7 @@ pub struct Snapshot {
     pub config_maps: BTreeMap<ObjectRef, Lookup<Arc<Object<ConfigMapFacts>>>>,
     /// Objects in files of kinds that the tool does not read, as `apiVersion kind`, counted.
     pub ignored: BTreeMap<String, usize>,
-    /// What was wrong with an input as a whole: a file that is no YAML, an object without a name.
+    /// What was wrong with an input as a whole: a file that is not YAML, an object without a name.
     pub problems: Vec<Problem>,
     /// Why the cluster cannot be read at all for now. What was read before may be old.
     pub lost: Option<Lost>,
@@ -203,6 +203,12 @@ impl Snapshot {
         self.look(object).map(|common| Arc::clone(common.raw))
     }
 
+    /// An annotation of an object.
+    pub fn annotation(&self, object: &ObjectRef, name: &str) -> Option<&str> {
+        let annotations = &self.look(object)?.meta.annotations;
+        annotations.get(name).map(String::as_str)
+    }
+
     /// What the tool did not understand in an object.
     pub fn notes_of(&self, object: &ObjectRef) -> &[Note] {
         self.look(object).map_or(&[], |common| common.notes)
@@ -211,6 +217,7 @@ impl Snapshot {
     fn look(&self, object: &ObjectRef) -> Option<Common<'_>> {
         fn found<T: Spec>(object: &Object<T>) -> Common<'_> {
             Common {
+                meta: &object.meta,
                 raw: &object.raw,
                 notes: &object.notes,
             }
@@ -262,6 +269,7 @@ impl Snapshot {
 
 /// What objects of all kinds have.
 struct Common<'a> {
+    meta: &'a Meta,
     raw: &'a Arc<Raw>,
     notes: &'a [Note],
 }

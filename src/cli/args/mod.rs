@@ -135,7 +135,7 @@ pub struct InputArgs {
     /// Leave the mouse to the terminal: no clicks, no wheel, text is selected as usual
     #[arg(long, global = true, help_heading = "Interface")]
     pub no_mouse: bool,
-    /// How often the terminal interface draws what time alone changes; tests make it rare
+    /// How often the terminal interface redraws ages; for tests
     #[arg(long, global = true, hide = true, value_parser = duration, value_name = "DURATION")]
     pub tick: Option<Duration>,
 }
@@ -146,10 +146,10 @@ pub struct FileArgs {
     /// Read objects from files or folders of YAML or JSON instead of a cluster; - is standard input
     #[arg(short = 'f', long = "filename", value_name = "PATH", value_parser = manifest_path)]
     pub files: Vec<PathBuf>,
-    /// Open what `bundle` wrote instead of asking a cluster: it is judged at the moment at which it was seen
+    /// Open a file of `bundle` instead of a cluster; it is judged at the moment at which it was written
     #[arg(long = "from", value_name = "BUNDLE", conflicts_with = "files")]
     pub bundle: Option<PathBuf>,
-    /// Accepted as kubectl does: folders are always read with what is below them
+    /// Accepted as in kubectl: folders are always read with all folders below them
     #[arg(short = 'R', long)]
     pub recursive: bool,
     /// Answered with the command that does it.
@@ -160,18 +160,18 @@ pub struct FileArgs {
 /// Arguments of the terminal interface.
 #[derive(Debug, Clone, Default, Args)]
 pub struct DebugArgs {
-    /// From where the bytes of a probe leave at first; the key v chooses another way
-    #[arg(long, value_parser = via(), value_name = "WAY", help_heading = "Way")]
+    /// Where probes connect from at first; press v to change it
+    #[arg(long, value_parser = via(), value_name = "TRANSPORT", help_heading = "Transport")]
     pub via: Option<Via>,
     /// Image of a debug pod or ephemeral container: one that holds sleep and nc, or the tool's own
-    #[arg(long, value_name = "IMAGE", help_heading = "Way")]
+    #[arg(long, value_name = "IMAGE", help_heading = "Transport")]
     pub image: Option<String>,
     /// Where to ask as the gateway's client (default: the Gateway's status, then port-forward)
     #[arg(
         long,
         value_name = "HOST[:PORT]",
         value_parser = gateway_address,
-        help_heading = "Way"
+        help_heading = "Transport"
     )]
     pub gateway_address: Option<Address>,
     /// Test no path without a key press
@@ -184,6 +184,12 @@ pub struct DebugArgs {
     /// repeated
     #[arg(long, value_name = "NAME", requires = "plain")]
     pub view: Vec<String>,
+    /// Accept a finding: it is counted and listed, and is no problem; may be repeated
+    #[arg(long, value_name = "CODE[=KIND/NAME]", value_parser = Suppression::argument, help_heading = "Findings")]
+    pub suppress: Vec<Suppression>,
+    /// YAML file of findings to accept, each with a reason and, where wanted, a date on which it ends
+    #[arg(long, value_name = "FILE", help_heading = "Findings")]
+    pub ignore_file: Option<PathBuf>,
     /// The objects that are shown.
     #[command(flatten)]
     pub from: FileArgs,
@@ -224,6 +230,8 @@ impl DebugArgs {
             && self.gateway_address.is_none()
             && !self.no_probe
             && !self.plain
+            && self.suppress.is_empty()
+            && self.ignore_file.is_none()
     }
 }
 
@@ -240,29 +248,29 @@ pub enum Command {
     /// Print every certificate that traffic depends on: what expires first, and what breaks then;
     /// exit 0, 1 (something has expired) or 2 (could not read)
     Chain(ChainArgs),
-    /// Print what the logs of the data plane, its backends and the control plane say, decoded and counted
+    /// Print what the logs of the data plane, the backends and the control plane report, decoded and counted
     Logs(LogsArgs),
     /// Explain a code: what it means, its background and how to fix it; without a code, list all
     Explain(ExplainArgs),
-    /// Write what is seen of a cluster to one redacted file, for a support case; check, chain and the terminal interface
-    /// open it with --from. Exit 0, or 2 (could not read)
+    /// Write everything that was read and measured to one redacted file, for a support case; check, chain and the
+    /// terminal interface open it with --from. Exit 0, or 2 (could not read)
     Bundle(BundleArgs),
-    /// Record what is seen of a cluster over time in one redacted file: objects, probes, logs. Exit 0 (also after
+    /// Record a cluster over time in one redacted file: objects, probes, logs. Exit 0 (also after
     /// ctrl-c), or 2 (could not read or write)
     Record(RecordArgs),
-    /// Play what `record` wrote in the terminal interface: pause, step, change the speed; the clock is the recording's
+    /// Play a file of `record` in the terminal interface, with pause, steps and speed, by the clock of the recording
     Replay(ReplayArgs),
-    /// Show what repairs a finding, try it on the API server, and apply it after a confirmation;
-    /// exit 0 (done, and the finding is gone), 1 (not applied, or still there) or 2 (could not)
+    /// Show the fix of a finding, try it with a server-side dry run, and apply it after a confirmation;
+    /// exit 0 (fixed), 1 (not applied, or not fixed by it) or 2 (could not run)
     Fix(FixArgs),
-    /// Write the manifests that mutual TLS to a Service needs, for review; nothing is applied
+    /// Write the manifests that mutual TLS to a Service needs; apply them after review
     Init(InitArgs),
     /// Remove debug pods that a killed run left in the cluster; asks before it removes one that may be in
-    /// use. Exit 0 (none is left), 1 (one was kept, as without a terminal to ask at) or 2 (could not)
+    /// use. Exit 0 (none is left), 1 (one was kept because it may be in use) or 2 (could not run)
     Cleanup(CleanupArgs),
-    /// Relay standard input and output to a TCP connection: what the tool's own image does in a pod
+    /// Relay standard input and output to a TCP connection; the tool's image runs this in a pod
     Relay(RelayArgs),
-    /// Sleep: what the tool's own image does in a debug pod until it is asked to relay
+    /// Sleep; the tool's image runs this in a debug pod until a probe relays
     #[command(hide = true)]
     Sleep {
         /// For how long
@@ -270,7 +278,7 @@ pub enum Command {
         seconds: u64,
     },
     #[cfg(feature = "demo")]
-    /// Try it on an embedded cluster that needs nothing but this program
+    /// Run an embedded cluster that needs nothing but this program
     Demo(DemoArgs),
     /// Print the versions of this program, the cluster, Gateway API and NGINX Gateway Fabric; exit 0, or 2 (the
     /// cluster could not be read)
@@ -285,7 +293,7 @@ pub enum Command {
         #[arg(value_name = "DOCUMENT")]
         name: Option<String>,
     },
-    /// Print the configuration of the terminal interface: a commented default, where it is, whether it has errors
+    /// Print the configuration of the terminal interface: a commented default, its place, its errors
     Config(ConfigArgs),
     /// Print a completion script for a shell
     #[command(visible_alias = "completions")]
@@ -348,8 +356,8 @@ pub struct CheckArgs {
     /// Output format
     #[arg(short, long, value_parser = format::format(format::CHECK), default_value = "text", value_name = "FORMAT")]
     pub output: Format,
-    /// Lay the manifests of -f over the live cluster: what would applying them break? Asks the API
-    /// server by dry runs, which store nothing
+    /// Check the cluster as if the manifests of -f were applied, and report what changes. Uses server-side
+    /// dry runs, which store nothing
     #[arg(long)]
     pub over: bool,
     /// Fail where a certificate that a path depends on expires within this time (30d, 2w, 12h), or has less than
@@ -463,12 +471,12 @@ pub struct ProbeArgs {
     /// Output format
     #[arg(short, long, value_parser = format::format(format::PROBE), default_value = "text", value_name = "FORMAT")]
     pub output: Format,
-    /// How the bytes go to a backend, and from where
+    /// Where a probe connects from
     #[command(flatten)]
     pub way: WayArgs,
 }
 
-/// How the bytes of a probe go.
+/// Where a probe connects from.
 #[derive(Debug, Clone, Args)]
 #[allow(clippy::struct_excessive_bools)] // flags of a command line are bools
 pub struct WayArgs {
@@ -477,9 +485,9 @@ pub struct WayArgs {
         long,
         value_parser = via(),
         default_value_t,
-        value_name = "WAY",
+        value_name = "TRANSPORT",
         conflicts_with = "connect",
-        help_heading = "Way"
+        help_heading = "Transport"
     )]
     pub via: Via,
     /// The data-plane pod to probe from (default: one that is ready)
@@ -487,20 +495,20 @@ pub struct WayArgs {
         long,
         value_name = "NAME",
         conflicts_with = "connect",
-        help_heading = "Way"
+        help_heading = "Transport"
     )]
     pub pod: Option<String>,
     /// Image of a debug pod or ephemeral container: one that holds sleep and nc, or the tool's own
-    #[arg(long, value_name = "IMAGE", default_value = IMAGE, help_heading = "Way")]
+    #[arg(long, value_name = "IMAGE", default_value = IMAGE, help_heading = "Transport")]
     pub image: String,
     /// Give a debug pod the data plane's labels, so that NetworkPolicies see the same pod
-    #[arg(long, help_heading = "Way")]
+    #[arg(long, help_heading = "Transport")]
     pub like_data_plane: bool,
-    /// Make what the way needs without asking again
-    #[arg(long, help_heading = "Way")]
+    /// Create the debug pod or ephemeral container without asking
+    #[arg(long, help_heading = "Transport")]
     pub yes: bool,
     /// Probe every endpoint, ready or not, from every data-plane pod
-    #[arg(long, conflicts_with_all = ["connect", "tls_scan", "pcap", "records", "at", "client_ca"], help_heading = "Way")]
+    #[arg(long, conflicts_with_all = ["connect", "tls_scan", "pcap", "records", "at", "client_ca"], help_heading = "Transport")]
     pub all: bool,
     /// Probe again and again, with this time between; shows what changes until ctrl-c
     #[arg(
@@ -508,7 +516,7 @@ pub struct WayArgs {
         value_parser = duration,
         value_name = "DURATION",
         conflicts_with_all = ["connect", "tls_scan", "pcap", "records", "at", "client_ca"],
-        help_heading = "Way"
+        help_heading = "Transport"
     )]
     pub watch: Option<Duration>,
     /// Where to ask as the gateway's client (default: the Gateway's status, then port-forward)
@@ -517,7 +525,7 @@ pub struct WayArgs {
         value_name = "HOST[:PORT]",
         value_parser = gateway_address,
         conflicts_with_all = ["connect", "tls_scan", "backend_only"],
-        help_heading = "Way"
+        help_heading = "Transport"
     )]
     pub gateway_address: Option<Address>,
     /// PEM file of the certificate that the gateway's client presents to a listener that asks for one
@@ -526,7 +534,7 @@ pub struct WayArgs {
         value_name = "FILE",
         requires = "gateway_client_key",
         conflicts_with_all = ["connect", "tls_scan", "backend_only", "all", "watch"],
-        help_heading = "Way"
+        help_heading = "Transport"
     )]
     pub gateway_client_cert: Option<PathBuf>,
     /// PEM file of that certificate's key
@@ -534,20 +542,20 @@ pub struct WayArgs {
         long,
         value_name = "FILE",
         requires = "gateway_client_cert",
-        help_heading = "Way"
+        help_heading = "Transport"
     )]
     pub gateway_client_key: Option<PathBuf>,
     /// A client certificate that is in no file: the embedded cluster's.
     #[arg(skip)]
     pub client_identity: Option<ClientIdentity>,
     /// Resolve the Service's name as the pod does, and as this machine does; an ExternalName's always is
-    #[arg(long, conflicts_with_all = ["connect", "tls_scan", "backend_only"], help_heading = "Way")]
+    #[arg(long, conflicts_with_all = ["connect", "tls_scan", "backend_only"], help_heading = "Transport")]
     pub dns: bool,
-    /// Neither ask as the gateway's client nor read logs beside the probe
-    #[arg(long, help_heading = "Way")]
+    /// Leave out the context: send no request as the gateway's client, and read no logs
+    #[arg(long, help_heading = "Transport")]
     pub backend_only: bool,
     /// How many probes run at a time
-    #[arg(long, default_value_t = 16, value_name = "NUMBER", value_parser = parallel, help_heading = "Way")]
+    #[arg(long, default_value_t = 16, value_name = "NUMBER", value_parser = parallel, help_heading = "Transport")]
     pub parallel: usize,
 }
 
@@ -645,7 +653,7 @@ pub struct FixArgs {
 /// Arguments of `init`.
 #[derive(Debug, Clone, Args)]
 pub struct InitArgs {
-    /// The Service that nginx shall speak mutual TLS to: service/NAME or service/NAMESPACE/NAME
+    /// The Service that gets mutual TLS: service/NAME or service/NAMESPACE/NAME
     #[arg(value_name = "service/NAME", required = true, num_args = 1..=2)]
     pub service: Vec<String>,
     /// The manifests.
@@ -763,7 +771,7 @@ pub struct ChainArgs {
     /// is not valid or cannot be loaded
     #[arg(long, value_name = "secret/NAME|FILE")]
     pub inspect: Option<String>,
-    /// Look at this moment instead of now: 2027-01-01, or RFC 3339
+    /// Judge at this moment instead of now: 2027-01-01, or RFC 3339
     #[arg(long, value_parser = moment, value_name = "TIME")]
     pub at: Option<Timestamp>,
     /// Output format
@@ -799,8 +807,8 @@ pub struct DemoArgs {
     /// the demo ends
     #[arg(long, value_name = "FILE", requires = "serve")]
     pub kubeconfig_out: Option<PathBuf>,
-    /// From where the bytes of a probe leave at first; the key v chooses another way
-    #[arg(long, value_parser = via(), value_name = "WAY", conflicts_with_all = ["plain", "serve"])]
+    /// Where probes connect from at first; press v to change it
+    #[arg(long, value_parser = via(), value_name = "TRANSPORT", conflicts_with_all = ["plain", "serve"])]
     pub via: Option<Via>,
     /// Test no path without a key press
     #[arg(long, conflicts_with_all = ["plain", "serve"])]

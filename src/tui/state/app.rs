@@ -95,7 +95,7 @@ pub struct App {
     pub running: BTreeSet<PlanKey>,
     /// What the probes that run have seen so far.
     pub steps: HashMap<PlanKey, Vec<Step>>,
-    /// The way that probes go.
+    /// Probe transport.
     pub via: Via,
     /// Whether paths are tested without a key press.
     pub tests: Tests,

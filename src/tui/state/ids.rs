@@ -29,6 +29,7 @@ pub enum ListId {
     Events,
     Changes,
     Nginx,
+    Suppressed,
     Contexts,
     Namespaces,
 }

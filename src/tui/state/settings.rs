@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use crate::tui::state::ids::ListId;
+use ngf_core::diagnosis::suppress::Filter;
 
 /// Everything; empty where nothing was changed.
 #[derive(Debug, Clone, Default)]
@@ -13,4 +14,6 @@ pub struct Settings {
     pub columns: HashMap<ListId, Vec<usize>>,
     /// Words after `:`, and the commands that they stand for.
     pub aliases: Vec<(String, String)>,
+    /// Findings that somebody decided to accept.
+    pub filter: Filter,
 }

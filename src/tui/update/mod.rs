@@ -161,8 +161,12 @@ fn take_diagnosis(app: &mut App, diagnosed: Diagnosed) -> Vec<Effect> {
     }
     let replaced = Diagnosed {
         snapshot: std::mem::replace(&mut app.snapshot, diagnosed.snapshot),
-        diagnosis: std::mem::replace(&mut app.diagnosis, diagnosed.diagnosis),
+        diagnosis: std::mem::take(&mut app.diagnosis),
     };
+    let filter = &app.settings.filter;
+    app.diagnosis = diagnosed
+        .diagnosis
+        .filtered_by(filter, &app.snapshot, app.now);
     app.diagnosed_at = Some(app.now);
     app.tree.refresh(&app.diagnosis);
     group_problems(app);

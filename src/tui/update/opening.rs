@@ -150,6 +150,11 @@ fn open_entry(app: &mut App) {
         open_problem(app, &problem);
         return;
     }
+    if problems::is_suppressed(app, app.home.list.selected) {
+        let list = Place::List(ListId::Suppressed);
+        app.places.open(list, &mut app.detail);
+        return;
+    }
     let is_untested = problems::has_untested(app);
     let topology = &app.diagnosis.topology;
     let coverage = &app.diagnosis.coverage;

@@ -1,7 +1,10 @@
 //! Problems, the home screen: what is wrong, by root cause, in whole sentences, with what clients notice, since
 //! when, what shows it and what fixes it. Untested paths are an entry; if all is well, one entry says so.
 
-use std::{collections::BTreeMap, fmt::Write as _};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Write as _,
+};
 
 use jiff::Timestamp;
 use ngf_ui::{
@@ -47,8 +50,24 @@ enum Extra {
 /// How many entries there are.
 pub fn count(app: &App) -> usize {
     let is_filtered = !app.home.filter.is_empty();
-    let own = app.home.problems.len() + usize::from(extra(app).is_some() || is_filtered);
+    let extra = usize::from(extra(app).is_some() || is_filtered);
+    let own = app.home.problems.len() + extra + usize::from(has_suppressed(app));
     own + remotes(app).len()
+}
+
+/// Whether there is an entry of suppressed findings, after the own problems.
+fn has_suppressed(app: &App) -> bool {
+    let filtered = &app.diagnosis.filtered;
+    app.home.filter.is_empty()
+        && !(filtered.suppressed.is_empty()
+            && filtered.expired.is_empty()
+            && filtered.unused.is_empty()
+            && filtered.unreadable.is_empty())
+}
+
+/// Whether the entry at this place is that of suppressed findings.
+pub fn is_suppressed(app: &App, place: usize) -> bool {
+    has_suppressed(app) && place + 1 + remotes(app).len() == count(app)
 }
 
 /// An entry about another context.
@@ -232,7 +251,9 @@ fn extra(app: &App) -> Option<Extra> {
     if !coverage.untested.is_empty() {
         return Some(Extra::Untested);
     }
-    if app.home.problems.iter().any(is_wrong) {
+    // What is accepted is not healthy.
+    let accepted = &app.diagnosis.filtered.suppressed;
+    if app.home.problems.iter().any(is_wrong) || !accepted.is_empty() {
         return None;
     }
     Some(if coverage.tested() > 0 {
@@ -329,9 +350,41 @@ fn entries(app: &App, width: usize) -> Vec<Entry> {
         Some(Extra::Healthy) => Some(healthy(app, width)),
         Some(Extra::Empty) => Some(Entry::of(wrap(&nothing(app), width))),
     });
+    if has_suppressed(app) {
+        entries.push(suppressed_entry(app, width));
+    }
     let remotes = remotes(app).into_iter();
     entries.extend(remotes.map(|(_, one, problem)| remote_entry(app, one, problem, width)));
     entries
+}
+
+/// What somebody decided to accept, and what is wrong with such decisions.
+fn suppressed_entry(app: &App, width: usize) -> Entry {
+    let filtered = &app.diagnosis.filtered;
+    let mut lines = Vec::new();
+    let mut say = |role: Role, text: String| lines.extend(wrap(&Label::of(role, text), width));
+    let accepted = &filtered.suppressed;
+    if !accepted.is_empty() {
+        let codes: BTreeSet<String> = accepted
+            .iter()
+            .map(|one| one.finding.code.to_string())
+            .collect();
+        let codes = list(codes, 5);
+        let words = format!(
+            "{} suppressed: {codes}; enter or :suppressed lists them",
+            counted(accepted.len(), "finding")
+        );
+        say(Role::Muted, words);
+    }
+    let wrong = filtered.expired.len() + filtered.unused.len() + filtered.unreadable.len();
+    if wrong > 0 {
+        let words = format!(
+            "{} of findings expired, without a finding or unreadable; :suppressed lists them",
+            counted(wrong, "suppression")
+        );
+        say(Role::Warning, words);
+    }
+    Entry::of(lines)
 }
 
 fn entry(app: &App, problem: &Problem, width: usize) -> Entry {
@@ -443,7 +496,7 @@ fn untested_entry(app: &App, width: usize) -> Entry {
     let untested = &app.diagnosis.coverage.untested;
     let sign = Label::new().mark(Mark::Unknown, &app.theme).text(" ");
     let headline = format!(
-        "{} untested: nobody knows whether they work",
+        "{} untested: it is not known whether they work",
         counted(untested.len(), "path")
     );
     let headline = if untested.len() == 1 {

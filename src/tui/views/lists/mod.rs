@@ -15,6 +15,7 @@ mod nginx;
 mod policies;
 mod probes;
 mod routes;
+mod suppressed;
 
 use ngf_ui::{
     Label, Role,
@@ -98,6 +99,7 @@ pub static LISTS: &[ListInfo] = &[
     events::LIST,
     changes::LIST,
     nginx::LIST,
+    suppressed::LIST,
     namespaces::LIST,
     contexts::LIST,
 ];
