@@ -305,7 +305,7 @@ fn file_error(path: &Path, error: &KubeconfigError) -> ClusterError {
         KubeconfigError::ReadConfig(cause, _) => format!("cannot be read: {cause}"),
         // without the lines around it, which may hold a token
         KubeconfigError::Parse(cause) => format!(
-            "is no kubeconfig: {}",
+            "is not a kubeconfig: {}",
             bounded(&cause.without_snippet().to_string())
         ),
         other => format!("is not usable: {}", bounded(&other.to_string())),
@@ -458,14 +458,14 @@ fn context_error(cluster: &str, user: &str, error: &KubeconfigError) -> String {
         }
         KubeconfigError::MissingClusterUrl => format!("cluster {cluster:?} names no server"),
         KubeconfigError::ParseClusterUrl(cause) => {
-            format!("the server of cluster {cluster:?} is no URL: {cause}")
+            format!("the server of cluster {cluster:?} is not a URL: {cause}")
         }
         KubeconfigError::LoadCertificateAuthority(cause) => {
             let cause = bounded(&cause.to_string());
             format!("the certificate authority of cluster {cluster:?} cannot be read: {cause}")
         }
         KubeconfigError::ParseCertificates(_) => {
-            format!("the certificate authority of cluster {cluster:?} is no PEM")
+            format!("the certificate authority of cluster {cluster:?} is not PEM")
         }
         KubeconfigError::LoadClientCertificate(cause) | KubeconfigError::LoadClientKey(cause) => {
             let cause = bounded(&cause.to_string());
@@ -581,7 +581,7 @@ mod tests {
             assert_eq!(
                 error.to_string(),
                 format!(
-                    "no kubeconfig found: looked for {looked}, and this is no pod; name one with \
+                    "no kubeconfig found: looked for {looked}, and this is not a pod; name one with \
                      --kubeconfig, or read manifests with -f"
                 )
             );

@@ -401,7 +401,7 @@ fn taken(
             },
             stored: Some((decoded, laid)),
         },
-        _ => unknown(object, "the API server's answer is no such object"),
+        _ => unknown(object, "the API server's answer is another object"),
     }
 }
 

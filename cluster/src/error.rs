@@ -13,7 +13,7 @@ use ngf_core::model::{clean::clean_line, object::ObjectRef};
 pub enum ClusterError {
     /// There is no kubeconfig and this is no pod.
     #[error(
-        "no kubeconfig found: looked for {looked}, and this is no pod; name one with --kubeconfig, or read manifests with -f"
+        "no kubeconfig found: looked for {looked}, and this is not a pod; name one with --kubeconfig, or read manifests with -f"
     )]
     NoKubeconfig {
         /// Where it looked.
@@ -24,7 +24,7 @@ pub enum ClusterError {
     Kubeconfig {
         /// The file.
         path: PathBuf,
-        /// `cannot be read: …`, `is no YAML …`.
+        /// `cannot be read: …`, `is not YAML …`.
         why: String,
     },
     /// The context that was asked for is not there.
@@ -215,7 +215,7 @@ impl From<kube::Error> for Failure {
         match &error {
             kube::Error::Api(status) => Self::from_status(status),
             kube::Error::SerdeError(_) | kube::Error::FromUtf8(_) => {
-                Self::Other("its answer is no Kubernetes object".to_owned())
+                Self::Other("its answer is not a Kubernetes object".to_owned())
             }
             _ => transport(&error),
         }

@@ -68,7 +68,7 @@ pub(super) enum TooLarge {
     #[error("a line of the log is longer than {} MiB", MAX_LOG_LINE >> 20)]
     LogLine,
     /// Of bytes in an answer that is neither a success nor an error.
-    #[error("it answers {0} with more than 1 MiB, and is no Kubernetes API: check the address")]
+    #[error("it answers {0} with more than 1 MiB, and is not a Kubernetes API: check the address")]
     Other(u16),
 }
 

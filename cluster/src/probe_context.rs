@@ -116,7 +116,7 @@ pub async fn probe_context(
         let looked_up = match asked.exec {
             Some(exec) => names::look_up(&name, exec, asked.timeout).await,
             None => Err(format!(
-                "this way leads through no pod that could be asked what {name} is: use --via exec"
+                "no pod on this path can resolve {name}: use --via exec"
             )),
         };
         match looked_up {

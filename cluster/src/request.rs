@@ -109,7 +109,7 @@ pub(super) async fn fetch_held<T: DeserializeOwned>(
         let place = limits::place(&answer);
         let bytes = read(answer.into_body()).await?;
         let answer = serde_json::from_slice(&bytes)
-            .map_err(|_| Failure::Other("its answer is no Kubernetes object".to_owned()))?;
+            .map_err(|_| Failure::Other("its answer is not a Kubernetes object".to_owned()))?;
         Ok((answer, place))
     };
     timeout(ANSWER, answer)

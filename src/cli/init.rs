@@ -79,7 +79,7 @@ fn wanted(args: &InitArgs, namespace: &str) -> Result<Wanted, CliError> {
     let service = object_named(&word, namespace)?;
     if service.kind != Kind::Service {
         return Err(format!(
-            "{} is no Service: write service/NAME or service/NAMESPACE/NAME",
+            "unexpected object {}: expected service/NAME or service/NAMESPACE/NAME",
             clean(&word)
         )
         .into());

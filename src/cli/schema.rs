@@ -68,7 +68,7 @@ pub(super) fn text(name: &str) -> Result<String, CliError> {
     let Some((_, schema, make)) = found else {
         let names: Vec<&str> = names().collect();
         return Err(format!(
-            "there is no document {:?}: expected {}",
+            "unknown document {:?}: expected {}",
             crate::report::clean(name),
             names.join(", ")
         )

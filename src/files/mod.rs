@@ -142,7 +142,7 @@ impl Reading<'_> {
             Ok(text) => Ok(Zeroizing::new(text)),
             Err(error) => {
                 error.into_bytes().zeroize();
-                Err(io::Error::other("it is no UTF-8 text"))
+                Err(io::Error::other("it is not UTF-8 text"))
             }
         }
     }

@@ -159,7 +159,7 @@ impl Log {
             .filter(|said| said.last_line.is_fault())
             .collect();
         if faults.is_empty() {
-            let _ = writeln!(text, "  nothing that went wrong");
+            let _ = writeln!(text, "  no problems found");
         }
         for said in faults.iter().take(MOST) {
             said.write(text, now);

@@ -293,7 +293,7 @@ fn what_is_no_bundle_is_refused_in_one_sentence() {
     let folder = folder.path();
     let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
     for (text, says) in [
-        ("", "it is no bundle of ngf-tui"),
+        ("", "it is not a bundle of ngf-tui"),
         ("[]", "it has no field schema"),
         (
             "{\"schema\": \"ngf-tui/check/v1\"}",
@@ -301,7 +301,7 @@ fn what_is_no_bundle_is_refused_in_one_sentence() {
         ),
         ("{\"schema\": \"ngf-tui/bundle/v1\"}", "missing field"),
         ("{\"schema\": \"ngf-tui/bundle/v1\u{1b}[31m\"}", "it is "),
-        (deep.as_str(), "it is no bundle of ngf-tui"),
+        (deep.as_str(), "it is not a bundle of ngf-tui"),
     ] {
         fs::write(folder.join("case.json"), text).expect("a file");
         for command in [

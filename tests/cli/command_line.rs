@@ -189,7 +189,7 @@ fn every_bad_input_gets_one_clear_sentence() {
     let file = |name: &str, text: &str| {
         fs::write(folder.path().join(name), text).expect("a file");
     };
-    file("junk.pem", "this is no PEM");
+    file("junk.pem", "this is not PEM");
     file("broken.yaml", "kind: Gateway\n  spec: [\n");
     file("empty.kubeconfig", "apiVersion: v1\nkind: Config\n");
     file(

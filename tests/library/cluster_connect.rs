@@ -66,12 +66,12 @@ async fn a_kubeconfig_that_cannot_be_used_is_named() {
         (
             "a: [b".to_owned(),
             None,
-            "the kubeconfig FILE is no kubeconfig: unclosed bracket '[' at line 1, column 4",
+            "the kubeconfig FILE is not a kubeconfig: unclosed bracket '[' at line 1, column 4",
         ),
         (
             format!("users:\n- name: x\n  user:\n    token: [{TOKEN}]\n"),
             None,
-            "the kubeconfig FILE is no kubeconfig: expected string scalar at line 4, column 12",
+            "the kubeconfig FILE is not a kubeconfig: expected string scalar at line 4, column 12",
         ),
         (
             String::new(),
@@ -96,7 +96,7 @@ async fn a_kubeconfig_that_cannot_be_used_is_named() {
         (
             config("::::", "", &token),
             None,
-            "the context \"prod\" is not usable: the server of cluster \"c\" is no URL: invalid authority",
+            "the context \"prod\" is not usable: the server of cluster \"c\" is not a URL: invalid authority",
         ),
         (
             config(
@@ -413,7 +413,7 @@ async fn no_kubeconfig_breaks_the_client() {
         let said = words(&text, None).await;
         assert!(
             said.contains("the address of its API server must have the form https://HOST:PORT")
-                || said.contains("is no URL"),
+                || said.contains("is not a URL"),
             "{server}: {said}"
         );
     }

@@ -122,11 +122,11 @@ fn a_broken_document_is_named_with_file_number_and_line_and_the_rest_goes_on() {
     assert_eq!(
         problems(&snapshot),
         [
-            "broken.yaml, document 2, line 8: is no YAML in line 12: illegal placement of ':' indicator",
-            "broken.yaml, document 3, line 14: is no Kubernetes object: it is no mapping with apiVersion and kind",
-            "broken.yaml, document 4, line 16: is no Kubernetes object: it has no apiVersion or no kind",
+            "broken.yaml, document 2, line 8: is not YAML in line 12: illegal placement of ':' indicator",
+            "broken.yaml, document 3, line 14: is not a Kubernetes object: it is not a mapping with apiVersion and kind",
+            "broken.yaml, document 4, line 16: is not a Kubernetes object: it has no apiVersion or no kind",
             "broken.yaml, document 5, line 20: a Service has no metadata.name; it is left out",
-            "broken.yaml, document 6, line 24: is no YAML in line 28: duplicate mapping key `name` is not allowed here",
+            "broken.yaml, document 6, line 24: is not YAML in line 28: duplicate mapping key `name` is not allowed here",
         ]
     );
     let names: Vec<&str> = snapshot
@@ -167,7 +167,7 @@ fn what_cannot_be_read_is_said_and_the_rest_goes_on() {
         [
             "absent.yaml: cannot be read: No such file or directory (os error 2)",
             "empty: holds no .yaml, .yml or .json file",
-            "latin.yaml: cannot be read: it is no UTF-8 text",
+            "latin.yaml: cannot be read: it is not UTF-8 text",
             "comment.yaml: holds no object",
         ]
     );
@@ -206,7 +206,7 @@ fn json_is_read_with_several_values_and_broken_json_is_said_to_be() {
     assert_eq!(broken.services.len(), 2);
     assert_eq!(
         problems(&broken),
-        ["a.json, document 3, line 3: is no JSON: ends too early"]
+        ["a.json, document 3, line 3: is not JSON: ends too early"]
     );
 }
 
@@ -231,7 +231,7 @@ fn an_alias_is_followed_and_an_alias_bomb_is_not() {
     assert_eq!(snapshot.services.len(), 1);
     assert_eq!(snapshot.problems.len(), 1);
     assert!(
-        snapshot.problems[0].message.starts_with("is no YAML"),
+        snapshot.problems[0].message.starts_with("is not YAML"),
         "{:?}",
         snapshot.problems
     );

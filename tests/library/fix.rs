@@ -618,7 +618,7 @@ async fn a_ca_and_a_policy_that_can_be_known_are_named() {
 #[test]
 fn bad_input_gets_a_sentence() {
     for (arguments, sentence) in [
-        (&["fix", "NGF-Z99"][..], "NGF-Z99 is no code of a finding"),
+        (&["fix", "NGF-Z99"][..], "unknown code NGF-Z99"),
         (
             &["fix", "G7", "dragon"],
             "`dragon` names no object: write KIND/NAME",

@@ -344,7 +344,7 @@ async fn untested_paths_are_an_entry_of_their_own() {
     untested.evidence = Evidence::none();
     let mut screen = screen_of(untested).await;
     let shown = text(&mut screen, 100, 30);
-    assert!(shown.contains("untested: nobody knows"), "{shown}");
+    assert!(shown.contains("untested: it is not known"), "{shown}");
     assert!(!shown.contains('✓'), "{shown}");
 }
 

@@ -15,7 +15,7 @@ pub enum PemError {
     /// Nothing is there, or nothing but space.
     #[error("it is empty")]
     Empty,
-    /// No block at all: the text is no PEM.
+    /// No block at all: the text is not PEM.
     #[error("it holds no PEM block (no line -----BEGIN …-----)")]
     NoBlock,
     /// Blocks, but none of the wanted kind.
@@ -42,7 +42,7 @@ pub enum PemError {
     #[error("OpenSSL does not read it: {0}")]
     Unreadable(String),
     /// Bytes that should be a certificate in DER.
-    #[error("certificate {number} is no DER: {reason}")]
+    #[error("certificate {number} is not DER: {reason}")]
     NotDer {
         /// Which one, counted from 1.
         number: usize,
@@ -265,7 +265,7 @@ impl Block<'_> {
                 .find(|b| !(b.is_ascii_alphanumeric() || b"+/=".contains(b)));
             if let Some(&odd) = odd {
                 return format!(
-                    "line {} holds {:?}, which is no base64",
+                    "line {} holds {:?}, which is not base64",
                     self.line + offset,
                     char::from(odd)
                 );

@@ -190,7 +190,7 @@ impl Exec {
         let host = bare(&target.host);
         if !relay::is_plain(host) {
             return Err(self.failed(format!(
-                "{host:?} is no name or address that can be given to a program in a container"
+                "invalid host {host:?}: expected a name or an address"
             )));
         }
         let seconds = target.timeout.as_secs() + 1;

@@ -108,7 +108,7 @@ impl Via {
 
 /// A text that names no way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("no such way; there are auto, exec, ephemeral, pod, port-forward and direct")]
+#[error("unknown transport: expected auto, exec, ephemeral, pod, port-forward or direct")]
 pub struct NoSuchWay;
 
 impl std::str::FromStr for Via {

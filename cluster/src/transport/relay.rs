@@ -219,7 +219,7 @@ enum Exit {
 fn exit(side: &Side) -> Option<Exit> {
     let status: Value = match serde_json::from_slice(side.status.as_deref()?) {
         Ok(status) => status,
-        Err(_) => return Some(Exit::NotStarted("its status is no JSON".to_owned())),
+        Err(_) => return Some(Exit::NotStarted("its status is not JSON".to_owned())),
     };
     if status.get("status").and_then(Value::as_str) == Some("Success") {
         return Some(Exit::Code(0));

@@ -173,7 +173,7 @@ impl Transports {
     async fn port_forward(&self, plan: &ProbePlan) -> Result<Way, String> {
         let Some(pod) = &plan.endpoint.pod else {
             return Err(format!(
-                "{} is no pod's address, and only to pods can be forwarded",
+                "{} is not the address of a pod, and port-forward reaches pods only",
                 plan.endpoint.address
             ));
         };

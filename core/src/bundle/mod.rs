@@ -70,7 +70,7 @@ pub struct Opened {
 #[derive(Debug, thiserror::Error)]
 pub enum BundleError {
     /// It is no JSON, or has other fields.
-    #[error("it is no bundle of ngf-tui: {0}")]
+    #[error("it is not a bundle of ngf-tui: {0}")]
     NotOne(String),
     /// Another version wrote it.
     #[error("it is a bundle of version {found:?}: this program reads {SCHEMA}")]

@@ -52,9 +52,9 @@ pub enum Fault {
         /// Whether the backend asked for a client certificate, where it is known.
         asked: Option<bool>,
     },
-    /// The answer is no HTTP/1.
+    /// The answer is not HTTP/1.
     NotHttp,
-    /// The answer is no HTTP/2.
+    /// The answer is not HTTP/2.
     NotHttp2 {
         /// It is a record of TLS with an alert: the port speaks TLS.
         is_tls: bool,

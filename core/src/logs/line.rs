@@ -214,7 +214,7 @@ pub enum What {
     },
     /// `wrong version number` and its like: the port does not speak TLS.
     NotTls,
-    /// The answer is no HTTP: nginx speaks plain text to a port that speaks TLS, or another protocol.
+    /// The answer is not HTTP: nginx speaks plain text to a port that speaks TLS, or another protocol.
     NotHttp,
     /// OpenSSL fails otherwise.
     TlsFailed {

@@ -70,7 +70,7 @@ impl Decoded {
                 "the backend ended the session after the handshake with alert {number} ({name})"
             ),
             What::NotTls => "the backend's port does not speak TLS".to_owned(),
-            What::NotHttp => "the backend's answer is no HTTP".to_owned(),
+            What::NotHttp => "the backend's answer is not HTTP".to_owned(),
             What::TlsFailed { reason, phase } => format!("TLS failed in {phase}: {reason}"),
             What::ConnectRefused => "nothing listens on the backend's port".to_owned(),
             What::ConnectFailed { words, .. } => format!("nginx has no connection: {words}"),

@@ -158,7 +158,7 @@ fn no_json(error: &serde_json::Error) -> String {
         Category::Eof => "ends too early".to_owned(),
         _ => clean_line(&error.to_string()),
     };
-    format!("is no JSON: {what}")
+    format!("is not JSON: {what}")
 }
 
 /// The parts of a YAML text between document markers, each with the line on which it begins. YAML
@@ -256,7 +256,7 @@ fn in_words(error: &serde_saphyr::Error, first_line: usize) -> String {
         .render_with_formatter(&serde_saphyr::UserMessageFormatter);
     // the position within the document, which the line above says better
     let words = words.split(" at line ").next().unwrap_or(&words);
-    format!("is no YAML{line}: {}", clean_line(words))
+    format!("is not YAML{line}: {}", clean_line(words))
 }
 
 #[cfg(test)]

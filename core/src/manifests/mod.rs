@@ -299,13 +299,13 @@ impl<'n> Reader<'n> {
         else {
             let what = match &value {
                 Value::Object(_) => "has no apiVersion or no kind",
-                _ => "is no mapping with apiVersion and kind",
+                _ => "is not a mapping with apiVersion and kind",
             };
             // Half a manifest is a mistake wherever it is.
             let is_like_manifest = value.get("apiVersion").is_some();
             self.pend(Pending {
                 place: place.to_owned(),
-                message: format!("is no Kubernetes object: it {what}"),
+                message: format!("is not a Kubernetes object: it {what}"),
                 notes: Vec::new(),
                 is_other: !is_like_manifest,
                 is_like_manifest,

@@ -410,7 +410,10 @@ impl Asking<'_> {
             ),
             Exchange::NoStatusLine { opening } | Exchange::NotHttp2 { opening, .. } => (
                 ClientEnding::NotHttp,
-                format!("the answer is no HTTP: {:?}", sanitize::bytes(&opening, 40)),
+                format!(
+                    "the answer is not HTTP: {:?}",
+                    sanitize::bytes(&opening, 40)
+                ),
             ),
             Exchange::InvalidHead(why) => (ClientEnding::NotHttp, why),
         };

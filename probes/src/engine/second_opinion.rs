@@ -222,7 +222,7 @@ fn in_words(error: &Error, question: &StrictQuestion<'_>, leaf: &CertificateFact
             "a signature was not made by the key of the alleged issuer".to_owned()
         }
         CertificateError::UnsupportedSignatureAlgorithmContext { .. } => {
-            "a certificate is signed in a way that it does not take".to_owned()
+            "a certificate is signed with an algorithm that it does not accept".to_owned()
         }
         CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => {
             "an issuer's key is of a kind that it does not take".to_owned()
@@ -239,7 +239,7 @@ fn in_words(error: &Error, question: &StrictQuestion<'_>, leaf: &CertificateFact
 fn webpki_words(name: &str) -> String {
     match name {
         "CaUsedAsEndEntity" => "the server's certificate is that of a CA",
-        "EndEntityUsedAsCa" => "a certificate that is no CA's issued another",
+        "EndEntityUsedAsCa" => "a certificate that is not a CA's issued another",
         "UnsupportedCertVersion" => "a certificate is not X.509 version 3",
         "UnsupportedCriticalExtension" => {
             "a certificate has a critical extension that it does not know"

@@ -281,7 +281,7 @@ fn exchange_words(observed: &Observed<'_>, ending: &Ending, within: &str) -> Str
         }
         Ending::NoStatusLine { opening } => {
             format!(
-                "{verified}{target} answers with what is no HTTP: {opening:?}; NGINX passes it on as it is"
+                "{verified}{target} answers with something that is not HTTP: {opening:?}; NGINX passes it on as it is"
             )
         }
         Ending::NotHttp2 { opening, .. } => format!(

@@ -186,7 +186,7 @@ fn a_bad_bundle_is_named_with_its_block_and_line() {
         (
             "an odd character",
             format!("{good}{odd}"),
-            format!("{second}line {} holds '!', which is no base64", lines + 2),
+            format!("{second}line {} holds '!', which is not base64", lines + 2),
         ),
         (
             "an empty block",

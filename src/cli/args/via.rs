@@ -3,7 +3,7 @@
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use ngf_cluster::transport::Via;
 
-/// Parses the name of a way.
+/// Parses the name of a transport.
 pub(super) fn via() -> impl TypedValueParser<Value = Via> {
     let named = Via::ALL.map(|via| PossibleValue::new(via.name()).help(help(via)));
     PossibleValuesParser::new(named).try_map(|name| name.parse::<Via>())
@@ -12,16 +12,18 @@ pub(super) fn via() -> impl TypedValueParser<Value = Via> {
 fn help(via: Via) -> &'static str {
     match via {
         Via::Auto => {
-            "The most faithful way that you may go and that writes nothing: exec, port-forward, direct"
+            "The first that your rights allow of exec, port-forward and direct; writes nothing"
         }
         Via::Direct => "From this machine",
         Via::PortForward => {
-            "To the backend's pod through the API server: proves the TLS, not the network path"
+            "Through the API server to the backend's pod: tests TLS, not the network path"
         }
-        Via::Exec => "From nginx's own container, by nc or bash: the way that nginx goes",
+        Via::Exec => {
+            "From nginx's own container, with nc or bash: the network path that nginx uses"
+        }
         Via::Ephemeral => {
-            "From a container that is added to the data-plane pod, for good (needs --yes)"
+            "From an ephemeral container in the data-plane pod, which stays there (needs --yes)"
         }
-        Via::Pod => "From a debug pod beside the data plane, removed afterwards (needs --yes)",
+        Via::Pod => "From a debug pod on the data plane's node, removed afterwards (needs --yes)",
     }
 }

@@ -38,7 +38,7 @@ impl Wanted {
                 Some(rule) => Some(rule.code),
                 None => {
                     return Err(format!(
-                        "{} is no code of a finding; `{}` lists what can be fixed",
+                        "unknown code {}; `{}` lists what can be fixed",
                         clean(code),
                         own("fix")
                     )

@@ -9,8 +9,10 @@ use std::{
 };
 
 use jiff::Timestamp;
+use ngf_core::model::clean::clean_line;
+use ngf_text::credentials::redact;
 
-use super::{owners_alone, private_folder, safe_line};
+use super::{owners_alone, private_folder};
 use crate::files::Places;
 
 /// Reports that are kept.
@@ -27,8 +29,8 @@ pub(in crate::cli) fn install() {
     std::panic::set_hook(Box::new(|panic| {
         let panic = panic.to_string();
         let text = report(&panic, &Backtrace::force_capture().to_string());
-        for line in cleaned(&panic).take(MESSAGE) {
-            crate::cli::output::say(&line);
+        for line in cleaned(&panic).lines().take(MESSAGE) {
+            crate::cli::output::say(line);
         }
         let written = Places::of_user().state.map(|folder| write(&folder, &text));
         let end = match written {
@@ -44,14 +46,13 @@ pub(in crate::cli) fn install() {
     }));
 }
 
-/// The lines without control characters and credentials; of a private key in PEM nothing is left.
-fn cleaned(text: &str) -> impl Iterator<Item = String> {
-    let mut is_key = false;
-    text.lines().filter_map(move |line| {
-        let is_of_key = is_key || line.contains("PRIVATE KEY-----");
-        is_key = is_of_key && !line.contains("-----END ");
-        (!is_of_key).then(|| safe_line(line))
-    })
+/// The lines without control characters and credentials; a private key in PEM takes several.
+fn cleaned(text: &str) -> String {
+    let lines: Vec<String> = text
+        .lines()
+        .map(|line| clean_line(line.trim_end()))
+        .collect();
+    redact(&lines.join("\n"))
 }
 
 fn report(panic: &str, backtrace: &str) -> String {
@@ -62,14 +63,14 @@ fn report(panic: &str, backtrace: &str) -> String {
         std::env::consts::OS,
         std::env::consts::ARCH
     );
-    for line in cleaned(panic).take(MESSAGE) {
+    for line in cleaned(panic).lines().take(MESSAGE) {
         let _ = writeln!(text, "{line}");
     }
     text.push('\n');
     let (unnamed, named): (Vec<&str>, Vec<&str>) = backtrace
         .lines()
         .partition(|line| line.trim_end().ends_with("<unknown>"));
-    for line in cleaned(&named.join("\n")).take(LINES) {
+    for line in cleaned(&named.join("\n")).lines().take(LINES) {
         let _ = writeln!(text, "{line}");
     }
     if !unnamed.is_empty() {

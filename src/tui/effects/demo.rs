@@ -15,7 +15,7 @@ pub struct Walk(pub Arc<Mutex<Sandbox>>);
 impl Stages for Walk {
     fn go_to_stage(&self, index: usize) -> BoxFuture<'_, Result<StageEvent, String>> {
         async move {
-            let stage = *Stage::ALL.get(index).ok_or("there is no such stage")?;
+            let stage = *Stage::ALL.get(index).ok_or("unknown stage")?;
             let sandbox = self.0.lock().await;
             sandbox
                 .set_stage(stage)

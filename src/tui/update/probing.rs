@@ -42,7 +42,7 @@ use ngf_text::host_and_port;
 /// A key that comes sooner after a question than this was not meant for it.
 const MEANT: SignedDuration = SignedDuration::from_millis(500);
 
-/// The way that probes go from now on.
+/// Probe transport from now on.
 pub(super) fn choose_way(app: &mut App, via: Via) {
     if via.writes() && app.read_only {
         app.say(Mark::Warning, format!("Not by {via}: {READ_ONLY}"));
@@ -213,7 +213,7 @@ pub(super) fn agreed(app: &mut App, question: Question) -> Vec<Effect> {
 pub(super) fn declined(app: &mut App) -> Vec<Effect> {
     app.say(
         Mark::Info,
-        "Nothing was made; v chooses a way that makes nothing",
+        "Nothing was created; v chooses a transport that creates nothing",
     );
     Vec::new()
 }

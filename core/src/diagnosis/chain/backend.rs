@@ -80,7 +80,7 @@ fn first_box(subject: &Subject<'_>, tls: &PlannedTls, known: &Known<'_>) -> Chai
     let (caption, title, presented, note): (_, _, &[CertificateFacts], _) = match known {
         Known::Served(presented, served) => ("presents", served.clone(), presented, None),
         Known::Mounted(mounted, presented) => (
-            "presents, probably",
+            "probably presents",
             format!("{}[tls.crt]", mounted.source),
             presented,
             Some(format!(
@@ -235,7 +235,7 @@ fn failed_before(subject: &Subject<'_>) -> (Trust, String) {
         }
         None => (
             Trust::Unknown("not probed".to_owned()),
-            "what the backend presents only a probe can say".to_owned(),
+            "only a probe shows what the backend presents".to_owned(),
         ),
     }
 }

@@ -100,7 +100,7 @@ pub(super) fn leaf_details(facts: &CertificateFacts, usage: &str, now: Timestamp
 pub(super) fn ca_details(facts: &CertificateFacts, now: Timestamp) -> Vec<Detail> {
     let mut details = vec![Detail::Plain(facts.key.clone()), validity(facts, now)];
     if facts.is_ca == Some(false) {
-        details.push(Detail::Bad("says that it is no CA".to_owned()));
+        details.push(Detail::Bad("says that it is not a CA".to_owned()));
     }
     details.push(Detail::Plain(print_of(facts)));
     details

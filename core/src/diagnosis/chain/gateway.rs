@@ -76,7 +76,7 @@ fn trust_of(subject: &Subject<'_>, candidates: &[Candidate<'_>], link: Link) -> 
     let mut last = match candidates {
         [(mounted, trusted)] => {
             let title = format!("{}[ca.crt]", mounted.source);
-            let mut one = trust_box(title, "trusts, probably", trusted, link, subject.now);
+            let mut one = trust_box(title, "probably trusts", trusted, link, subject.now);
             one.details.push(Detail::Plain(mounted_words(mounted)));
             one
         }
@@ -160,7 +160,7 @@ fn presents_nothing(subject: &Subject<'_>, heading: String) -> Column {
         ),
         None => (
             Trust::Unknown("not probed".to_owned()),
-            "whether the backend wants a certificate only a probe can say".to_owned(),
+            "only a probe shows whether the backend asks for a certificate".to_owned(),
         ),
     };
     Column {
@@ -229,7 +229,7 @@ fn conclude(
         Some(Some(complaint)) => {
             format!("would not hold, if the backend trusts {place}: {complaint}")
         }
-        None => "whom the backend trusts only a probe can say".to_owned(),
+        None => "only a probe shows which CA the backend trusts".to_owned(),
     };
     (Trust::Unknown("not probed".to_owned()), words)
 }

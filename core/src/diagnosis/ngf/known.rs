@@ -18,7 +18,7 @@ pub fn absence_is_proven(snapshot: &Snapshot, object: &ObjectRef) -> Result<(), 
     }
     kind_is_known(snapshot, object.kind)?;
     Err(format!(
-        "namespace {} is not read, so that nobody knows of {object}",
+        "namespace {} is not read, so {object} is unknown",
         object.namespace
     ))
 }

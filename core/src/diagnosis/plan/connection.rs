@@ -204,7 +204,7 @@ impl<'a> Planner<'a> {
         let tls = self.tls(&at, &decision, &rule, &label, &mut because)?;
         let Some((service, port)) = decision.port else {
             return Err(PlanError::NotSpoken(format!(
-                "{label} is no Service: nginx speaks plain HTTP to it"
+                "{label} is not a Service: nginx speaks plain HTTP to it"
             )));
         };
         if lacks_resolver(self.snapshot, at.gateway, &decision) {
@@ -464,7 +464,7 @@ impl<'a> Planner<'a> {
             return Ok(None);
         }
         because.push(format!(
-            "nginx checks the backend's certificate against {trust}, to a depth of {}, and its name against {}.",
+            "nginx checks the backend's certificate against {trust}, to a verify depth of {}, and its name against {}.",
             self.release.verify_depth(),
             policy.spec.hostname
         ));
@@ -546,7 +546,7 @@ impl<'a> Planner<'a> {
                 None,
             ),
             ClientCertificate::Presented(secret) => (
-                format!("nginx presents the certificate of {secret}, as {gateway} says."),
+                format!("nginx presents the certificate of {secret}, which {gateway} names."),
                 Some(secret),
             ),
             ClientCertificate::Refused { message, code, .. } => (
@@ -656,12 +656,15 @@ pub(super) fn host(
 }
 
 pub(super) fn how_reached(at: &Place<'_>) -> String {
+    let (route, gateway) = (&at.route.reference, &at.gateway.reference);
     match &at.listener {
-        Some((owner, name)) => format!(
-            "{} takes {} by listener {name} of {owner}.",
-            at.gateway.reference, at.route.reference
-        ),
-        None => format!("{} takes {}.", at.gateway.reference, at.route.reference),
+        Some((owner, name)) if owner == gateway => {
+            format!("{route} is attached to listener {name} of {gateway}.")
+        }
+        Some((owner, name)) => {
+            format!("{route} is attached to listener {name} of {owner}, and so to {gateway}.")
+        }
+        None => format!("{route} is attached to {gateway}."),
     }
 }
 

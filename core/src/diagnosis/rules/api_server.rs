@@ -116,7 +116,7 @@ pub(in crate::diagnosis) const A2: Rule = Rule {
 pub(in crate::diagnosis) const A3: Rule = Rule {
     code: Code::A3,
     severity: Severity::Warning,
-    title: "The API server could not say what it would make of a manifest",
+    title: "The API server could not try a manifest",
     explanation: "A dry run takes the rights of the write itself, needs the namespace and the CRD to be there, and needs webhooks that allow it (sideEffects None or NoneOnDryRun). Without it the tool merges the manifest by itself, as kubectl apply would: defaults, dropped fields and refusals are not known.",
     remedy: "Let whoever runs the check create and patch these objects (a dry run stores nothing).",
     causes: &[],
@@ -140,7 +140,7 @@ fn not_asked(why: &str, all: &[&Said]) -> Finding {
         [one] => one.to_string(),
         several => count(several.len(), "object"),
     };
-    let title = format!("What the API server would make of {about} is not known: {why}");
+    let title = format!("It is not known what the API server would store of {about}: {why}");
     let mut finding = Finding::new(Code::A3, Severity::Warning, objects[0], title)
         .unknown()
         .because(
@@ -162,8 +162,8 @@ fn not_asked(why: &str, all: &[&Said]) -> Finding {
 pub(in crate::diagnosis) const A4: Rule = Rule {
     code: Code::A4,
     severity: Severity::Info,
-    title: "The API server would store a manifest otherwise than it is written, or warns of it",
-    explanation: "A mutating webhook or the API server itself sets a field to another value, or a version or field is deprecated. What is shown beside it is the object as it would be stored.",
+    title: "The API server would change a manifest, or warns about it",
+    explanation: "A mutating webhook or the API server itself sets a field to another value, or a version or field is deprecated. The report shows the object as it would be stored.",
     remedy: "Write what will be stored, or nothing of it.",
     causes: &[],
     needs: &[],

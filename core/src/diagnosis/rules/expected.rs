@@ -43,7 +43,7 @@ pub(in crate::diagnosis) const X2: Rule = Rule {
     code: Code::X2,
     severity: Severity::Info,
     title: "The CA that the backend's pods mount did not sign the Gateway's client certificate",
-    explanation: "The pods behind the Service mount one ca.crt, and the client certificate that the Gateway presents does not verify with it. If the backend verifies clients, and by that file, it refuses the gateway: an nginx backend answers 400 `The SSL certificate error`. Whether it does only a probe can say.",
+    explanation: "The pods behind the Service mount one ca.crt, and the client certificate that the Gateway presents does not verify with it. If the backend verifies clients, and by that file, it refuses the gateway: an nginx backend answers 400 `The SSL certificate error`. Only a probe shows whether it does.",
     remedy: "Probe the backend.",
     causes: &[],
     needs: &[Need::Paths, Need::Certificates, Need::Pods],
@@ -91,7 +91,7 @@ pub(in crate::diagnosis) const X2: Rule = Rule {
                     )
                     .unknown()
                     .because(format!(
-                        "{} is the only one that {} mounts, at {}; whether the backend verifies clients, and by which CA, only a probe can say.",
+                        "{} is the only one that {} mounts, at {}; only a probe shows whether the backend verifies clients, and by which CA.",
                         mounted.source, mounted.by, mounted.path
                     ))
                     .evidence("mounted CA", trusted, format!("{}[ca.crt]", mounted.source))

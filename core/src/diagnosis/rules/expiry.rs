@@ -240,7 +240,7 @@ pub(in crate::diagnosis) const E3: Rule = Rule {
     code: Code::E3,
     severity: Severity::Warning,
     title: "A certificate that traffic depends on expires soon, and nothing renews it in time",
-    explanation: "Within two weeks traffic breaks unless somebody renews it. A certificate that cert-manager will renew before is no finding.",
+    explanation: "Within two weeks traffic breaks unless somebody renews it. A certificate that cert-manager will renew before then is not a finding.",
     remedy: "Renew it, or let cert-manager do so.",
     causes: &[],
     needs: &[

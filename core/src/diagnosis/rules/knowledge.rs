@@ -353,7 +353,7 @@ pub(in crate::diagnosis) const K4: Rule = Rule {
     severity: Severity::Warning,
     title: "An input could not be read",
     explanation: "A file, a document or an object as a whole: what it holds is missing from every verdict.",
-    remedy: "Correct it, or leave it out where it is no manifest.",
+    remedy: "Correct it, or leave it out if it is not a manifest.",
     causes: &[],
     needs: &[],
     check: |context, findings| {

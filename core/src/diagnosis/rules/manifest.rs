@@ -67,7 +67,7 @@ pub(in crate::diagnosis) const K9: Rule = Rule {
     severity: Severity::Info,
     title: "Files of the directory hold no Kubernetes object",
     explanation: "They are YAML or JSON and no manifests: data, or the configuration of another tool. They are left out. A file that is named on the command line, and a document with an apiVersion, is expected to be a manifest (NGF-K4).",
-    remedy: "Nothing, where they are no manifests.",
+    remedy: "Nothing, if they are not manifests.",
     causes: &[],
     needs: &[],
     check: |context, findings| {

@@ -601,7 +601,7 @@ fn differences(connection: &Connection, location: &Location) -> Vec<String> {
             location.pass
         )),
         (false, false) => all.push(format!(
-            "{} is no TLS, and a policy takes effect",
+            "{} is not TLS, and a policy takes effect",
             location.pass
         )),
         _ => {}

@@ -157,7 +157,7 @@ pub(in crate::diagnosis) const X4: Rule = Rule {
     code: Code::X4,
     severity: Severity::Warning,
     title: "nginx speaks plain HTTP to a port that is meant for TLS",
-    explanation: "The port's name, number or appProtocol says that it is for TLS, and no BackendTLSPolicy takes effect on it. NGF looks at none of them: without a policy nginx speaks plain HTTP. If the port wants TLS, an nginx backend answers 400 `The plain HTTP request was sent to HTTPS port`, and others close the connection (NGF-B9). Resources and annotations of other controllers (Istio DestinationRule, Traefik ServersTransport, Envoy Gateway Backend and BackendTrafficPolicy, annotations of ingress-nginx) mean nothing to NGF. Only a probe shows what the port speaks.",
+    explanation: "The port's name, number or appProtocol says that it is for TLS, and no BackendTLSPolicy takes effect on it. NGF reads none of them: without a policy nginx speaks plain HTTP. If the port wants TLS, an nginx backend answers 400 `The plain HTTP request was sent to HTTPS port`, and others close the connection (NGF-B9). Resources and annotations of other controllers (Istio DestinationRule, Traefik ServersTransport, Envoy Gateway Backend and BackendTrafficPolicy, annotations of ingress-nginx) mean nothing to NGF. Only a probe shows what the port speaks.",
     remedy: "Create a BackendTLSPolicy that targets the Service, in the Service's namespace.",
     causes: &[],
     needs: &[Need::Paths, Need::Pods, Need::NginxProxies],

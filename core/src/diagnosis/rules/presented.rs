@@ -497,7 +497,7 @@ pub(in crate::diagnosis) const X1: Rule = Rule {
     code: Code::X1,
     severity: Severity::Warning,
     title: "nginx would refuse the certificate that the backend's pods mount",
-    explanation: "Every certificate that the pods behind the Service mount, or that is made for the Service, was judged by the policy's hostname and CA as nginx judges, and none would pass. A certificate that cert-manager has not written yet is judged by what was requested. Which one the backend presents only a probe can say.",
+    explanation: "Every certificate that the pods behind the Service mount, or that is made for the Service, was judged by the policy's hostname and CA as nginx judges, and none would pass. A certificate that cert-manager has not written yet is judged by what was requested. Only a probe shows which one the backend presents.",
     remedy: "Probe the backend.",
     causes: &[],
     needs: &[
@@ -603,15 +603,15 @@ fn names(leaf: &CertificateFacts) -> String {
 fn known_from(candidate: &Candidate<'_>, count: usize) -> String {
     match &candidate.from {
         From::Mounted(mounted) if count == 1 => format!(
-            "It is the only certificate that {} mounts, at {}; whether it is presented only a probe can say.",
+            "It is the only certificate that {} mounts, at {}; only a probe shows whether it is presented.",
             mounted.by, mounted.path
         ),
         From::Mounted(mounted) => format!(
-            "It is one of {count} certificates that {} mounts, at {}, and none would pass; which one is presented only a probe can say.",
+            "It is one of {count} certificates that {} mounts, at {}, and none would pass; only a probe shows which one is presented.",
             mounted.by, mounted.path
         ),
         From::Named(object) => format!(
-            "{object} is for the name of the Service; whether it is presented only a probe can say."
+            "{object} is for the name of the Service; only a probe shows whether it is presented."
         ),
     }
 }

@@ -165,7 +165,7 @@ impl Part {
             Self::Backend => "presented by",
             Self::PolicyCa => "trusted for backends, by",
             Self::Client => "client certificate of",
-            Self::BackendCa => "trusted for clients, probably, by",
+            Self::BackendCa => "probably trusted for clients by",
             Self::Listener => "presented to clients by",
             Self::Issuer => "CA of",
         }

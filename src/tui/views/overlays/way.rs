@@ -30,7 +30,7 @@ pub(super) fn draw(app: &App, list: &mut ListState, area: Rect, buffer: &mut Buf
         .to_text(width)
         .len();
     let height = u16::try_from(height).unwrap_or(u16::MAX);
-    let frame = Frame::new("The way that probes go", width, height, &app.theme)
+    let frame = Frame::new("Probe transport", width, height, &app.theme)
         .bottom(keys(&[("enter", "choose"), ("esc", "back")]));
     (&frame).render(area, buffer);
     Table::new(&columns, &rows, &app.theme)

@@ -309,7 +309,9 @@ pub(in crate::diagnosis) const M8: Rule = Rule {
                     Code::M8,
                     Severity::Warning,
                     &secret,
-                    format!("The ca.crt in {secret} did not sign the certificate beside it"),
+                    format!(
+                        "The ca.crt in {secret} did not sign the certificate in the same Secret"
+                    ),
                 )
                 .because("cert-manager leaves an old ca.crt where a new issuer returns none.")
                 .evidence(

@@ -85,7 +85,7 @@ refused!(
     G5,
     Code::G5,
     &[Need::Paths, Need::Certificates],
-    "The certificate and key in the Gateway's client certificate Secret are no usable pair",
+    "The certificate and key in the Gateway's client certificate Secret do not form a usable pair",
     "NGF parses both and refuses what does not fit together, is truncated, or is encrypted. The Gateway stays Accepted and Programmed, and nginx runs without a client certificate.",
     "Put a matching certificate and unencrypted key into the Secret."
 );
@@ -202,10 +202,10 @@ fn from_objects(
             secret.map_or_else(String::new, |secret| secret_type(context, secret))
         ),
         (Code::G5, _) => format!(
-            "{what}, the client certificate of {name}, holds no usable pair of certificate and key"
+            "{what}, the client certificate of {name}, holds a certificate and a key that do not form a pair"
         ),
         (Code::G6, _) => format!(
-            "A broken ca.crt in {what} keeps {name} from presenting the good certificate beside it"
+            "A broken ca.crt in {what} keeps {name} from presenting the good certificate in the same Secret"
         ),
         (Code::G7, _) => format!("No ReferenceGrant lets {name} use {what} as client certificate"),
         _ => format!("{name} names something other than a Secret as client certificate"),

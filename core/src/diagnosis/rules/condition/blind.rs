@@ -118,7 +118,7 @@ fn unwatched_routes(context: &Context<'_>, findings: &mut Findings, kind: Kind) 
 pub(in crate::diagnosis) const C6: Rule = Rule {
     code: Code::C6,
     severity: Severity::Error,
-    title: "NGF says that something does not exist, and it does",
+    title: "NGF reports that something does not exist, and it exists",
     explanation: "NGF sees only the namespaces that its --watch-namespaces names, and writes what it knew when something last changed. What it does not see does not exist for it.",
     remedy: "Let NGF watch the namespace, and see whether its controller runs.",
     causes: &[Code::P15],

@@ -161,7 +161,7 @@ fn is_of_a_cluster(context: &Context<'_>) -> bool {
 pub(in crate::diagnosis) const S9: Rule = Rule {
     code: Code::S9,
     severity: Severity::Warning,
-    title: "A status says that all is well, and NGF would not say so of the objects as they are",
+    title: "A status reports no problem, and NGF would report one for the objects as they are",
     explanation: "NGF writes a status when something that it watches changes. Where a Secret, Service or ReferenceGrant is gone or broken and the conditions that depend on it stay True at the object's own generation, the controller is down, is behind, or does not watch what changed. nginx serves by the last configuration that it was given.",
     remedy: "Look at the controller's pod and log.",
     causes: &[],

@@ -172,7 +172,7 @@ impl Fault<'_> {
                 match known {
                     Some((place, ca)) => finding
                         .evidence("intermediate", format!("signed by {}", ca.issuer), place)
-                        .because("The CA that signed it is no root: another CA signed it in turn."),
+                        .because("The CA that signed it is not a root: another CA signed it in turn."),
                     None => finding.because("It is from a public CA, and those sign with intermediates only."),
                 }
             }

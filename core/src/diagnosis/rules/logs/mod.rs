@@ -251,7 +251,7 @@ fn finding(
     finding = match youngest {
         Age::Current => finding,
         Age::BeforeReload(at) => finding.unknown().because(format!(
-            "It was last said {} ago, and nginx has loaded another configuration since, {} ago: whether it still holds only a probe can say.",
+            "It was last said {} ago, and nginx has loaded another configuration since, {} ago: only a probe shows whether it still holds.",
             ago(last),
             ago(at)
         )),

@@ -315,7 +315,7 @@ fn is_closed(what: &What) -> bool {
 pub(in crate::diagnosis) const R14: Rule = Rule {
     code: Code::R14,
     severity: Severity::Error,
-    title: "A request that nginx makes beside the client's fails",
+    title: "A request that nginx makes in addition to the client's fails",
     explanation: "External authentication and mirrors are subrequests. An authentication service that cannot be reached over TLS gives clients 500, and the log `auth request unexpected status: 502`; a mirror that fails is silent but for the log.",
     remedy: "Probe the Service of the filter.",
     causes: &[],

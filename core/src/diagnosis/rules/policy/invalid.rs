@@ -234,7 +234,7 @@ fn invalid_title(
             format!("{object}, the CA of {users}, has no key ca.crt{keys}")
         }
         Some((object, Fault::KeyPair)) => format!(
-            "NGF refuses {object} as the CA of {users}, because its tls.crt and tls.key are no usable pair"
+            "NGF refuses {object} as the CA of {users}, because its tls.crt and tls.key do not form a usable pair"
         ),
         Some((object, Fault::BrokenCa)) => {
             format!("The ca.crt in {object}, the CA of {users}, cannot be read")

@@ -198,7 +198,7 @@ fn invalid_title(
     let users = list(routes, 2);
     let label = backend.label();
     let Some(service) = &backend.service else {
-        return format!("{users} refers to {label}, which is no Service");
+        return format!("{users} refers to {label}, which is not a Service");
     };
     match code {
         Code::R4 => format!("No ReferenceGrant lets {users} use {service}"),
@@ -341,7 +341,7 @@ pub(in crate::diagnosis) const R7: Rule = Rule {
     code: Code::R7,
     severity: Severity::Error,
     title: "An ExternalName Service needs a DNS resolver in the Gateway's NginxProxy",
-    explanation: "nginx resolves an ExternalName at run time, and NGF wants to be told by which server: without NginxProxy's dnsResolver it refuses the backend, and clients get 500. With a BackendTLSPolicy NGF still renders https:// and the policy's CA file, but does not write the file unless another backend uses it: then nginx cannot load the configuration, and else clients get 502.",
+    explanation: "nginx resolves an ExternalName at run time, and NGF has to know by which server: without NginxProxy's dnsResolver it refuses the backend, and clients get 500. With a BackendTLSPolicy NGF still renders https:// and the policy's CA file, but does not write the file unless another backend uses it: then nginx cannot load the configuration, and else clients get 502.",
     remedy: "Set spec.dnsResolver in the NginxProxy.",
     causes: &[Code::D1],
     needs: &[Need::Paths, Need::NginxProxies],

@@ -286,7 +286,7 @@ fn why_not_ready(
         // Without a log, what is missing from the Secret is all that is known.
         for (source, key) in lost_ca(context, service) {
             finding = finding
-                .because(format!("{source}, which its pods mount beside its certificate, has no {key}: a server that verifies clients by it may not start."))
+                .because(format!("{source}, which its pods mount with its certificate, has no {key}: a server that verifies clients by it may not start."))
                 .scope([&source]);
         }
     }

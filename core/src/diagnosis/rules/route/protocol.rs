@@ -21,7 +21,7 @@ pub(in crate::diagnosis) const R6: Rule = Rule {
     code: Code::R6,
     severity: Severity::Info,
     title: "A port with appProtocol h2c has a TLS policy: nginx speaks HTTP/2 over TLS to it",
-    explanation: "kubernetes.io/h2c means HTTP/2 in plain text. Where a BackendTLSPolicy takes effect on the port NGF renders HTTP/2 and TLS: a backend that speaks cleartext only answers with something that is no TLS.",
+    explanation: "kubernetes.io/h2c means HTTP/2 in plain text. Where a BackendTLSPolicy takes effect on the port NGF renders HTTP/2 and TLS: a backend that speaks cleartext only answers with something that is not TLS.",
     remedy: "Nothing, if the backend speaks HTTP/2 over TLS; else remove the policy or the appProtocol.",
     causes: &[],
     needs: &[Need::Paths],

@@ -26,7 +26,7 @@ pub(in crate::diagnosis) static CONNECTION: Connection = Connection {
             )
         } else {
             format!(
-                "{} never asks for a client certificate: this is no mutual TLS",
+                "{} never asks for a client certificate: this is not mutual TLS",
                 case.service()
             )
         }

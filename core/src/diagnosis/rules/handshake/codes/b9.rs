@@ -17,7 +17,7 @@ pub(in crate::diagnosis) const B9: Rule = Rule {
 };
 
 /// What else an answer that is no HTTP can mean.
-const OR_ANOTHER_PROTOCOL: &str = "What answers there is no HTTP: a port that speaks TLS answers so, and so does one of another protocol. A probe tells them apart.";
+const OR_ANOTHER_PROTOCOL: &str = "What answers there is not HTTP: a port that speaks TLS answers so, and so does one of another protocol. A probe tells them apart.";
 
 pub(in crate::diagnosis) static CONNECTION: Connection = Connection {
     code: Code::B9,
