@@ -83,7 +83,7 @@ fn health(port: u16) -> Option<u16> {
 
 fn connect(port: u16) -> TcpStream {
     let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).expect("nginx listens");
-    let patience = Some(Duration::from_secs(60));
+    let patience = Some(Duration::from_mins(1));
     stream.set_read_timeout(patience).expect("a socket");
     stream
 }
@@ -199,11 +199,11 @@ fn upgraded(port: u16) -> Option<u16> {
     );
     stream.write_all(request.as_bytes()).expect("sent");
     let mut answer = Vec::new();
-    let mut part = [0; 1024];
+    let mut bytes = [0; 1024];
     // After the head the connection is a WebSocket, which nobody closes.
     while !answer.windows(4).any(|end| end == b"\r\n\r\n") {
-        match stream.read(&mut part) {
-            Ok(read) if read > 0 => answer.extend_from_slice(&part[..read]),
+        match stream.read(&mut bytes) {
+            Ok(read) if read > 0 => answer.extend_from_slice(&bytes[..read]),
             _ => break,
         }
     }
