@@ -241,9 +241,12 @@ fn extra(app: &App) -> Option<Extra> {
     }
     let coverage = &app.diagnosis.coverage;
     let is_reading = app.diagnosed_at.is_none() || app.diagnosis.loading > 0;
+    // Between a new diagnosis and its grouping the problems are those of the one before.
     let is_wrong = |problem: &Problem| {
-        let finding = &app.diagnosis.findings[problem.head];
-        finding.severity != Severity::Info || finding.verdict == Verdict::Unknown
+        let finding = app.diagnosis.findings.get(problem.head);
+        finding.is_none_or(|finding| {
+            finding.severity != Severity::Info || finding.verdict == Verdict::Unknown
+        })
     };
     if is_reading {
         return app.home.problems.is_empty().then_some(Extra::Empty);
