@@ -96,8 +96,20 @@ fn every_help_has_an_example_and_every_example_runs() {
         assert!(!lines.is_empty(), "{command}: no example in {text}");
         for line in lines {
             let line = line.replace("8443", if command == "relay" { &port } else { "8443" });
+            // A recording takes as long as it is told, and writes over no other.
+            let line = match command {
+                "record" => {
+                    let until_then = line.replace(" --for 10m", "") + " --for 3s";
+                    if folder.path().join("incident.jsonl").exists() {
+                        until_then.replace("incident", "another")
+                    } else {
+                        until_then
+                    }
+                }
+                _ => line,
+            };
             // The interface needs a terminal, and without one the demo walks through the guide.
-            let is_interface = ["", "debug"].contains(&command)
+            let is_interface = ["", "debug", "replay"].contains(&command)
                 && !["check", "probe"].iter().any(|name| line.contains(name));
             let on = if command == "init" { &before } else { &demo };
             let output = run(&line, on, folder.path());

@@ -65,7 +65,7 @@ fn the_schemas_in_assets_are_the_programs() {
     let error = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(2), "{error}");
     assert!(
-        error.contains("there is no document \"nothing\": expected check, "),
+        error.contains("unknown document \"nothing\": expected check, "),
         "{error}"
     );
 }

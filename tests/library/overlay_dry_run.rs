@@ -294,10 +294,10 @@ async fn read_only_asks_nothing_and_says_so() {
     let manifests = recorded.manifests(&(policy("secure-app.example.com") + SERVICE));
     let (status, printed) = recorded.check(&manifests, &["--read-only"]);
     assert_eq!(status, Some(0), "{printed}");
-    let line = "NGF-A3  What the API server would make of 2 objects is not known:";
+    let line = "NGF-A3  It is not known what the API server would store of 2 objects:";
     assert_eq!(printed.matches(line).count(), 1, "{printed}");
     assert!(
-        printed.contains("a dry run takes the rights of a write"),
+        printed.contains("a dry run takes the rights of"),
         "{printed}"
     );
     assert!(
@@ -394,7 +394,7 @@ async fn what_cannot_be_asked_is_unknown_and_merged_by_the_tool() {
         let manifests = recorded.manifests(&policy("secure-app.example.com:8443"));
         let new = recorded.brings(&manifests, &[]);
         let unknown = format!(
-            "NGF-A3 What the API server would make of BackendTLSPolicy default/backend-tls is not known: {expected}"
+            "NGF-A3 It is not known what the API server would store of BackendTLSPolicy default/backend-tls: {expected}"
         );
         assert!(new.contains(&unknown), "{new:#?}");
         // The tool's own merge goes on.
@@ -506,7 +506,7 @@ async fn a_namespace_that_comes_with_the_files_is_not_missed() {
     assert_eq!(
         new,
         [
-            "NGF-A3 What the API server would make of Service shop/new is not known: namespace shop is among the \
+            "NGF-A3 It is not known what the API server would store of Service shop/new: namespace shop is among the \
           files, and not in the cluster yet"
         ]
     );

@@ -152,7 +152,7 @@ fn an_end_is_the_backends_only_where_nothing_else_ended_it() {
             "killed (exit status 143)",
         ),
         (side(connected, Some(&code(2))), "failed (exit status 2)"),
-        (side(connected, Some("not json")), "no JSON"),
+        (side(connected, Some("not json")), "not JSON"),
         (Side::told(&[], Some(Ok(()))), "ended before the relay did"),
         (Side::told(&[], Some(Err("EOF".to_owned()))), "broke (EOF)"),
     ] {

@@ -24,7 +24,7 @@ pub(in crate::diagnosis) const X5: Rule = Rule {
     code: Code::X5,
     severity: Severity::Warning,
     title: "The certificate that a CSI driver mounts is requested for other names than the policy checks",
-    explanation: "cert-manager's CSI driver (csi.cert-manager.io) requests a certificate when a pod starts, with the names in the volume's attributes, and mounts it: no Secret and no Certificate holds it. None of these names is validation.hostname of the BackendTLSPolicy, so that nginx refuses the certificate, if that is the one which the backend presents. Which one it presents only a probe can say.",
+    explanation: "cert-manager's CSI driver (csi.cert-manager.io) requests a certificate when a pod starts, with the names in the volume's attributes, and mounts it: no Secret and no Certificate holds it. None of these names is validation.hostname of the BackendTLSPolicy, so that nginx refuses the certificate, if that is the one which the backend presents. Only a probe shows which one it presents.",
     remedy: "Add the policy's hostname to csi.cert-manager.io/dns-names, and replace the pods.",
     causes: &[],
     needs: &[Need::Paths, Need::Pods],
@@ -69,7 +69,7 @@ pub(in crate::diagnosis) const X5: Rule = Rule {
                         ),
                     )
                     .unknown()
-                    .because("Which certificate the backend presents only a probe can say.")
+                    .because("Only a probe shows which certificate the backend presents.")
                     .evidence("volume", format!("{} (csi.cert-manager.io)", first.volume), by.to_string())
                     .evidence("issuer", &first.issuer, by.to_string())
                     .evidence("spec.validation.hostname", hostname, policy.reference.to_string())
