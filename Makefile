@@ -1,5 +1,5 @@
 # The two commands that a newcomer needs: `make test`, and `cargo run --release -- demo`.
-.PHONY: fields test test-slow test-later peers screenshots test-lab test-apiserver bench-cluster dist deb man book help
+.PHONY: fields soak test test-slow test-later peers screenshots test-lab test-apiserver bench-cluster dist deb man book help
 
 help: ## what there is
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
@@ -12,7 +12,10 @@ test-later: peers ## the quick tests as if it were later: 400 days, or LATER=+30
 
 test-slow: peers ## the suites that take minutes: the differential suite against a real nginx, and two minutes of random keys
 	cargo test --package ngf-probes --locked --features slow-tests --test differential -- --nocapture
-	cargo test --locked --features soak-tests --test soak -- --nocapture
+	cargo test --locked --features soak-tests --test soak -- nothing_that_is_pressed --nocapture
+
+soak: peers ## the terminal interface on a cluster that changes all the time: two minutes, or NGF_TUI_SOAK_MINUTES
+	cargo test --locked --features soak-tests --test soak -- churn --nocapture
 
 peers: ## install the programs that the tests are compared with: nginx, openssl, kubectl, tmux, tshark
 	./tests/install-peers
