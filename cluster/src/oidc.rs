@@ -281,9 +281,11 @@ impl Provider {
                 request = request.header(header::AUTHORIZATION, value);
             }
             Form::Parameters => {
-                body.push_str(&format!("&client_id={client}"));
+                body.push_str("&client_id=");
+                body.push_str(&client);
                 if !secret.is_empty() {
-                    body.push_str(&format!("&client_secret={secret}"));
+                    body.push_str("&client_secret=");
+                    body.push_str(&secret);
                 }
             }
         }

@@ -1,6 +1,8 @@
 //! `check` on several contexts at once: each is read, measured and judged by itself, and one that cannot be reached
 //! hides nothing of the others.
 
+use std::fmt::Write as _;
+
 use serde::Serialize;
 
 use super::{
@@ -109,9 +111,11 @@ fn text(found: &[Found], statuses: &[u8], args: &CheckArgs) -> Result<String, Cl
     for (context, found) in found {
         match found {
             Ok(found) => {
-                text.push_str(&format!("Context {context}\n\n{}\n", printed(found, args)?));
+                let _ = writeln!(text, "Context {context}\n\n{}", printed(found, args)?);
             }
-            Err(why) => text.push_str(&format!("Context {context} could not be read: {why}\n\n")),
+            Err(why) => {
+                let _ = writeln!(text, "Context {context} could not be read: {why}\n");
+            }
         }
     }
     let names = |wanted: u8| -> Vec<String> {
@@ -131,6 +135,6 @@ fn text(found: &[Found], statuses: &[u8], args: &CheckArgs) -> Result<String, Cl
         .filter(|(names, _)| !names.is_empty())
         .map(|(names, words)| format!("{words}: {}", list(names, usize::MAX)))
         .collect();
-    text.push_str(&format!("{} contexts; {}\n", found.len(), ends.join("; ")));
+    let _ = writeln!(text, "{} contexts; {}", found.len(), ends.join("; "));
     Ok(text)
 }

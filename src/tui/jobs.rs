@@ -167,7 +167,7 @@ impl Jobs {
                 Event::Configuration(gateways, found)
             }),
             Effect::ReadMoment(index) => {
-                self.spawn(async move |session| Event::Moment(index, session.moment(index).await))
+                self.spawn(async move |session| Event::Moment(index, session.moment(index).await));
             }
             Effect::GoToStage(index) => {
                 self.spawn(

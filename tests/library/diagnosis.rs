@@ -101,7 +101,7 @@ fn findings_say_what_their_scenario_wants_said() {
     for (scenario, diagnosis) in diagnosed() {
         for (code, wanted) in &scenario.description.words {
             let of_code = diagnosis.findings.iter();
-            let of_code = of_code.filter(|finding| finding.code.to_string() == *code);
+            let of_code = of_code.filter(|finding| finding.code.as_str() == code);
             let text: Vec<String> = of_code
                 .flat_map(|finding| {
                     let lines = [&finding.title].into_iter();

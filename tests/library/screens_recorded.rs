@@ -29,7 +29,7 @@ fn text(screen: &mut Headless, width: u16, height: u16) -> String {
 }
 
 /// The interface on what was seen at this moment, while it is another one.
-async fn on(snapshot: Snapshot, evidence: Evidence, clock: Clock, real: Timestamp) -> App {
+fn on(snapshot: Snapshot, evidence: Evidence, clock: Clock, real: Timestamp) -> App {
     let snapshot = Arc::new(snapshot);
     let mut app = App::new(Theme::plain(), snapshot, None, real).expect("no conflicts");
     app.take_evidence(evidence);
@@ -55,8 +55,7 @@ async fn a_bundle_is_judged_at_its_own_moment() {
         opened.evidence,
         Clock::At(opened.at),
         later,
-    )
-    .await;
+    );
     let snapshot = Arc::clone(&app.snapshot);
     let mut screen = Headless::new(app, Arc::new(Files)).at(later);
     screen.snapshot(snapshot).await;
@@ -103,7 +102,7 @@ async fn played() -> (Headless, Timestamp) {
     let later = long_after(scenario.now);
     let replay = Replay::new(recording.moments().into(), later);
     let clock = Clock::Replay(Box::new(replay));
-    let app = on(first.snapshot, first.evidence, clock, later).await;
+    let app = on(first.snapshot, first.evidence, clock, later);
     let snapshot = Arc::clone(&app.snapshot);
     let mut screen = Headless::new(app, Arc::new(Recorded::new(player))).at(later);
     screen.snapshot(snapshot).await;

@@ -201,6 +201,7 @@ impl Evidence {
         for ((_, pod), probed) in later.probes {
             self.record_from(Some(pod.as_str()).filter(|pod| !pod.is_empty()), probed);
         }
+        self.meetings.extend(later.meetings);
         self.logs.extend(later.logs);
         self.rendered.extend(later.rendered);
         self.said.extend(later.said);

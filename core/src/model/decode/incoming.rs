@@ -43,7 +43,7 @@ pub(crate) struct Bounds {
 }
 
 impl Bounds {
-    /// Values that take at most so many bytes, as [`Weight`](super::Weight) estimates them.
+    /// Values that take at most so many bytes, as [`Weight`] estimates them.
     pub(crate) fn new(most: u64) -> Self {
         Self {
             most,
