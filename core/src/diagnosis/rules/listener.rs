@@ -360,7 +360,7 @@ pub(in crate::diagnosis) const L4: Rule = Rule {
                 finding = finding.mark(one.mark());
                 let cas = list(one.demand.cas.iter().map(|ca| &ca.label), 3);
                 let place = format!("listener {} of {}", one.listener.name, one.owner);
-                finding = finding.evidence("accepts certificates of", cas, place);
+                finding = finding.evidence("accepted CAs", cas, place);
                 finding = finding.scope(one.demand.cas.iter().filter_map(|ca| ca.object.as_ref()));
             }
             lines.sort_by_key(|joined| std::cmp::Reverse(joined.counted.last));

@@ -160,24 +160,11 @@ fn describe(bundle: &Object<TrustBundle>) -> Command {
 fn old(bundle: &Object<TrustBundle>, synced: &Condition, object: &ObjectRef) -> Option<Finding> {
     // Where it writes another kind of object, this one is not its own.
     targets(bundle, object.kind)?;
-    let name = &bundle.reference;
-    let finding = Finding::new(
-        Code::M11,
-        Severity::Warning,
-        name,
-        format!(
-            "trust-manager does not sync {name} any more ({}): the CAs in {object} may be old",
-            synced.reason
-        ),
-    )
-    .because(format!(
-        "It reports: {}.",
-        synced.message.trim_end_matches('.')
-    ));
-    Some(
-        with_sources(finding, bundle)
-            .remedy(Remedy::command("Repair what it reports.", describe(bundle))),
-    )
+    let title = format!(
+        "trust-manager does not sync {} any more ({}): the CAs in {object} may be old",
+        bundle.reference, synced.reason
+    );
+    Some(not_synced(bundle, synced, Severity::Warning, title))
 }
 
 /// It is not synced, and has written nothing.
@@ -187,24 +174,27 @@ fn not_written(
     object: &ObjectRef,
 ) -> Option<Finding> {
     targets(bundle, object.kind)?;
-    let name = &bundle.reference;
-    let finding = Finding::new(
-        Code::M11,
-        Severity::Error,
-        name,
-        format!(
-            "trust-manager has not written {object}: {name} is not synced ({})",
-            synced.reason
-        ),
-    )
-    .because(format!(
+    let title = format!(
+        "trust-manager has not written {object}: {} is not synced ({})",
+        bundle.reference, synced.reason
+    );
+    Some(not_synced(bundle, synced, Severity::Error, title))
+}
+
+/// What trust-manager reports of a Bundle that is not synced.
+fn not_synced(
+    bundle: &Object<TrustBundle>,
+    synced: &Condition,
+    severity: Severity,
+    title: String,
+) -> Finding {
+    let finding = Finding::new(Code::M11, severity, &bundle.reference, title);
+    let finding = finding.because(format!(
         "It reports: {}.",
         synced.message.trim_end_matches('.')
     ));
-    Some(
-        with_sources(finding, bundle)
-            .remedy(Remedy::command("Repair what it reports.", describe(bundle))),
-    )
+    with_sources(finding, bundle)
+        .remedy(Remedy::command("Repair what it reports.", describe(bundle)))
 }
 
 /// It is synced, and the object is not among what it writes.
