@@ -40,7 +40,7 @@ class Provider(http.server.BaseHTTPRequestHandler):
         elif asked["grant_type"] == "refresh_token" and asked["refresh_token"] == "a+refresh/token=":
             self.answer({"id_token": sys.argv[1], "refresh_token": "another"})
         else:
-            self.answer({"error": "invalid_grant", "error_description": "it has \x1b[31mended"}, 400)
+            self.answer({"error": "invalid_grant", "error_description": "the token \x1b[31mexpired"}, 400)
     def log_message(self, *_):
         pass
 server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Provider)
@@ -178,7 +178,7 @@ fn an_oidc_token_that_has_ended_is_renewed_by_the_refresh_token() {
             format!("{issuer}, refresh-token: another-one, {old}"),
             "ca.crt",
             Some(
-                "rejects the refresh token (400 Bad Request: invalid_grant, it has [31mended): log in again",
+                "rejects the refresh token (400 Bad Request: invalid_grant, the token [31mexpired): log in again",
             ),
         ),
     ] {

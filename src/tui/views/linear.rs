@@ -1,5 +1,5 @@
-//! Every view as linear text, for screen readers and pipes: a row is a line, a sign is a word, and nothing stands beside
-//! anything else. The names derive from [`LISTS`], [`VIEWS`] and [`ACTIONS`], as those of the command line do.
+//! Every view as linear text, for screen readers and pipes: a row is a line, a sign is a word, and there are no
+//! columns. The names derive from [`LISTS`], [`VIEWS`] and [`ACTIONS`], as those of the command line do.
 
 use ngf_ui::Mark;
 
