@@ -24,7 +24,7 @@ pub(super) enum Delta {
     Narrowed(Kind, Option<String>),
     /// The cluster does not have the kind any more: its objects are gone with it.
     Dropped(Kind),
-    /// Of a Secret or ConfigMap that something refers to, nobody knows, for this reason.
+    /// A Secret or ConfigMap that something refers to is unknown, for this reason.
     Unknown(ObjectRef, String),
     /// A Secret or ConfigMap that something refers to may not be read: the API server's words.
     Denied(ObjectRef, String),

@@ -31,7 +31,7 @@ pub(super) enum Served {
     Nothing,
     /// Only versions that the tool does not read.
     Unreadable(Vec<String>),
-    /// Nobody knows: its group does not answer.
+    /// Unknown: its group does not answer.
     Unknown(String),
 }
 
@@ -44,7 +44,7 @@ pub(super) struct Discovered {
     pub(super) problems: Vec<Problem>,
 }
 
-/// Groups, with what is in each version: the plural names of its resources, or why nobody knows.
+/// Groups, with what is in each version: the plural names of its resources, or why they are unknown.
 type Groups = BTreeMap<String, BTreeMap<String, Result<BTreeSet<String>, String>>>;
 
 /// Asks the cluster.

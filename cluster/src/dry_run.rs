@@ -479,7 +479,7 @@ fn is_empty(value: &Value) -> bool {
     }
 }
 
-/// Custom resources are stored as they are written; built-in kinds are written anew (`1000m` as `1`).
+/// Custom resources are stored as they are written; built-in kinds are normalized (`1000m` as `1`).
 fn is_custom(kind: Kind) -> bool {
     !matches!(kind.info().group, "" | "apps" | "discovery.k8s.io")
 }

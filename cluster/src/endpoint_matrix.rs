@@ -146,7 +146,7 @@ impl Cell {
         }
     }
 
-    /// A fault, in words; `None` where it is served, or nobody knows.
+    /// A fault, in words; `None` where it is served, or that is unknown.
     fn fault(&self) -> Option<(Class, &str)> {
         match self {
             Self::Probed { sentence, .. } if !self.is_served() => Some((self.class()?, sentence)),
@@ -324,7 +324,7 @@ pub fn words(cell: &Cell) -> String {
     }
 }
 
-/// The columns for what was made beside data-plane pods.
+/// The columns for temporary resources beside data-plane pods.
 pub fn made_columns(made: &[(DataPlanePod, Way)]) -> Vec<Column> {
     made.iter()
         .map(|(pod, way)| Column {
@@ -334,7 +334,7 @@ pub fn made_columns(made: &[(DataPlanePod, Way)]) -> Vec<Column> {
         .collect()
 }
 
-/// The columns for a Gateway: each data-plane pod by exec where the user may, or else one column by
+/// The columns for a Gateway: each data-plane pod using exec where the user may, or else one column by
 /// whatever way there is, and why.
 ///
 /// # Errors

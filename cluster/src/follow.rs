@@ -1,9 +1,9 @@
-//! A log as it grows: a request that stays open, made anew whenever it ends, so that each line comes once
+//! A log as it grows: a request that stays open, sent again whenever it ends, so that each line comes once
 //! whatever happens in between.
 //!
 //! A stream ends with its container, its node, a proxy before the API server, or an idle connection
 //! that somebody cut without a word. What came last is remembered by the kubelet's time, and the next request
-//! begins there; what the container wrote before it was started anew is asked for as well.
+//! begins there; what the container wrote before its restart is asked for as well.
 
 use std::{collections::VecDeque, pin::Pin, sync::Arc, time::Duration};
 
@@ -29,7 +29,7 @@ use ngf_core::model::object::ObjectRef;
 
 /// Bytes of a line that are kept; the kubelet itself cuts at as many.
 const LONGEST_LINE: usize = 16 << 10;
-/// How long a stream may say nothing before it is begun anew: a connection that a firewall forgot looks
+/// How long a stream may say nothing before it is opened again: a connection that a firewall forgot looks
 /// the same as a container that is silent.
 const SILENCE: Duration = Duration::from_secs(290);
 /// The least time between two requests for a log.
@@ -108,7 +108,7 @@ pub struct LogFollower {
 }
 
 impl LogFollower {
-    /// Goes on after `cursor`, or where that has seen nothing, with the lines of this long ago. As long
+    /// Continues after `cursor`, or where that has seen nothing, with the lines of this long ago. As long
     /// as `streams` has places one is taken: each stream is a connection of its own, here and between the
     /// API server and the kubelet (kube speaks HTTP/1.1). Without a place the log is read every ten seconds.
     pub fn new(
@@ -239,7 +239,7 @@ impl LogFollower {
 
     async fn open(&mut self) -> Result<(), Failure> {
         if self.was_open && self.cursor.newest.is_some() {
-            // It may have been started anew meanwhile; mostly it was not, and there is no such log.
+            // It may have been restarted meanwhile; mostly it was not, and there is no such log.
             let before = LogOptions {
                 previous: true,
                 limit: Some(POLLED),

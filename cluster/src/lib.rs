@@ -380,7 +380,7 @@ impl Cluster {
         Self::settled(&mut snapshots, limit).await
     }
 
-    /// The same of a watch that goes on.
+    /// The same of a watch that continues.
     pub async fn settled(
         snapshots: &mut watch::Receiver<Arc<Snapshot>>,
         limit: Duration,

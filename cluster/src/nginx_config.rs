@@ -19,7 +19,7 @@ use crate::{
 /// Data-plane pods that are asked.
 const PODS: usize = 16;
 
-/// Reads what the nginx of each data-plane pod is using, by exec and within that time. Sentences say
+/// Reads what the nginx of each data-plane pod is using, with exec and within that time. Sentences say
 /// whose is not read.
 pub async fn read(
     cluster: &Cluster,

@@ -165,7 +165,7 @@ pub struct Asked<'a> {
     pub elsewhere: Option<&'static str>,
     /// The address that the application saw the probe come from.
     pub seen_from: Option<IpAddr>,
-    /// What the bytes leave by, where that is a pod.
+    /// The pod from which the connection originates, where it is one.
     pub exec: Option<&'a Exec>,
     /// Look up the Service's name, too.
     pub service_names: bool,

@@ -1,7 +1,7 @@
 //! Asks the API server whether it is there.
 //!
 //! This cannot be left to the watches: a connection that a firewall forgot looks the same as a quiet
-//! cluster, and a watch that was begun with a token goes on after the token has ended. One request of a
+//! cluster, and a watch that was begun with a token continues after the token has expired. One request of a
 //! few bytes is sent when nothing has come for [`PULSE`], or a request has failed. During an outage it is
 //! the only request that is sent, and whoever waits is told by it that the API server is back.
 

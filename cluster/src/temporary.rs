@@ -14,7 +14,7 @@ use ngf_core::{data_plane::DataPlanePod, diagnosis::plan::ProbePlan, model::obje
 /// Why nothing is written, where that was asked for.
 pub const READ_ONLY: &str = "--read-only (or NGF_TUI_READ_ONLY) is set, so nothing is written to the cluster; leave it out, or choose what writes nothing";
 
-/// What is made lives at most so long: for one probe, and where probes repeat.
+/// Temporary resources are deleted after this time: for one probe, and where probes repeat.
 pub const ONCE: std::time::Duration = std::time::Duration::from_mins(5);
 /// See [`ONCE`].
 pub const WATCHING: std::time::Duration = std::time::Duration::from_hours(1);
@@ -59,7 +59,7 @@ pub struct Agreed {
 }
 
 impl Preparation {
-    /// What would be made, in lines, for a person to decide by; none where nothing has to be.
+    /// What will be created, in lines, for a person to decide by; none where nothing has to be created.
     pub fn lines(&self) -> Vec<String> {
         self.wanted
             .iter()
@@ -72,7 +72,7 @@ impl Preparation {
         self.wanted.is_empty()
     }
 
-    /// Goes on without asking, where nothing has to be made.
+    /// Continues without asking, where nothing has to be created.
     ///
     /// # Errors
     /// The preparation, where somebody has to be asked first.
@@ -87,7 +87,7 @@ impl Preparation {
         }
     }
 
-    /// Goes on: a person was shown [`Preparation::lines`], and agreed.
+    /// Continues: a person was shown [`Preparation::lines`], and agreed.
     #[must_use]
     pub fn agreed(self, confirmation: Confirmation) -> Agreed {
         Agreed {

@@ -10,7 +10,7 @@ use crate::verdict::{CLIENT_NOT_PROVEN, client};
 use ngf_tls::transcript::{Outcome, Transcript};
 
 /// Where `transcript` leaves open whether the backend demands the client certificate that it took,
-/// probes once more as `spec` says but without one, and completes what the transcript says of it.
+/// probes again as `spec` says but without one, and completes what the transcript says of it.
 /// Where that second probe proves nothing, the transcript stays as it is.
 pub async fn settle_demand(
     transcript: &mut Transcript,

@@ -362,7 +362,7 @@ fn judge_certificate<S>(
     (!matches).then_some(Ending::NameMismatch)
 }
 
-/// Goes on where NGINX stops, to learn what the backend thinks of the client certificate. What
+/// Continues where NGINX stops, to learn what the backend thinks of the client certificate. What
 /// comes of it is in the steps, and never in the verdict.
 async fn beyond_nginx<S: AsyncRead + AsyncWrite + Unpin>(
     session: &mut Session<S>,

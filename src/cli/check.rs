@@ -357,7 +357,7 @@ fn of_gateway(
     }
 }
 
-/// The Gateways that NGF looks after.
+/// The Gateways that NGF manages.
 pub(super) fn ngf_gateways(snapshot: &Snapshot) -> Vec<ObjectRef> {
     snapshot
         .gateways

@@ -123,7 +123,7 @@ pub(super) async fn guarded<T>(
             () = cancelled => Err("cancelled".into()),
         }
     };
-    // A panic is caught so that it, too, leaves nothing behind; it goes on afterwards.
+    // A panic is caught so that it, too, leaves nothing behind; the panic continues afterwards.
     let result = AssertUnwindSafe(working).catch_unwind().await;
     for why in leftovers.remove_all().await {
         output::say(&format!("{}: {why}", program()));

@@ -95,7 +95,7 @@ pub(super) async fn run(input: &InputArgs, args: &RecordArgs) -> Result<u8, CliE
             while Instant::now() < next || !seen.is_new {
                 tokio::select! {
                     () = sleep_until(next), if Instant::now() < next => {}
-                    goes_on = seen.news() => if !goes_on {
+                    continues = seen.news() => if !continues {
                         return false;
                     },
                 }
@@ -111,7 +111,7 @@ pub(super) async fn run(input: &InputArgs, args: &RecordArgs) -> Result<u8, CliE
         tokio::select! {
             () = &mut ended => break None,
             () = over => break None,
-            goes_on = news => if !goes_on {
+            continues = news => if !continues {
                 break Some("The cluster is watched no longer.".to_owned());
             },
         }

@@ -79,7 +79,7 @@ mod tests {
         assert!(config.settings.keys.is_empty());
         let mut all = String::new();
         for line in text.lines() {
-            // What is a comment for people stays one.
+            // An explaining comment stays one.
             let setting = line.strip_prefix('#').filter(|rest| !rest.starts_with(' '));
             all.push_str(setting.unwrap_or(line));
             all.push('\n');

@@ -23,7 +23,7 @@ use ngf_text::sanitize;
 
 /// The JSON schema of the file, for editors.
 pub const SCHEMA: &str = include_str!("../../assets/schema/config.json");
-/// A larger file is none that somebody wrote.
+/// Nobody writes a larger file by hand.
 const MOST: u64 = 1 << 20;
 
 /// What the file may hold. Everything may be left out.

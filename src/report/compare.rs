@@ -31,7 +31,7 @@ const WAITING: &[Code] = &[Code::S7, Code::S8];
 impl Comparison {
     /// Compares the cluster as it is (`live`), the same by its objects alone (`before`), and as it
     /// would be by its objects alone (`after`). What only NGF's own words show in `live` is as it is:
-    /// what NGF will say then nobody knows.
+    /// what NGF will report then is unknown.
     pub fn of(live: &Diagnosis, before: &Diagnosis, after: &Diagnosis) -> Self {
         let mut known = Counted::of(&live.findings).or_more(Counted::of(&before.findings));
         let mut left = Counted::of(&after.findings);

@@ -87,7 +87,7 @@ pub fn render_with(
     written("ngf-tui check", &suites)
 }
 
-/// The report of a comparison: only what is new fails; what the change mends passes, as does, with
+/// The report of a comparison: only what is new fails; what the change fixes passes, as does, with
 /// its words, what it leaves.
 pub fn comparison(comparison: &Comparison, fail_on: FailOn) -> String {
     comparison_with(comparison, fail_on, &Sources::default())

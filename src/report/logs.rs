@@ -98,7 +98,7 @@ impl Report {
         &self.missing
     }
 
-    /// For people.
+    /// Human-readable.
     pub fn text(&self, now: Timestamp) -> String {
         let mut text = String::new();
         for log in &self.logs {

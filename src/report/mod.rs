@@ -68,7 +68,7 @@ impl FailOn {
         u8::from(reached)
     }
 
-    /// Whether a check that was to test paths fails because some could not be tested: nobody knows
+    /// Whether a check that was to test paths fails because some could not be tested: it is unknown
     /// whether they work.
     pub fn misses_tests(self, diagnosis: &Diagnosis) -> bool {
         self != Self::Never && !diagnosis.coverage.untested.is_empty()

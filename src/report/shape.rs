@@ -40,7 +40,7 @@ impl Format {
         matches!(self, Self::Mermaid | Self::Svg)
     }
 
-    /// Whether it is for people, so that remarks on standard error complete it.
+    /// Whether it is human-readable, so that remarks on standard error complete it.
     pub fn is_text(&self) -> bool {
         matches!(self, Self::Text | Self::Wide)
     }

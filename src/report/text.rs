@@ -1,4 +1,4 @@
-//! `check` for people: the causes first, then the tree. Readable at 80 columns.
+//! `check` as text: the causes first, then the tree. Readable at 80 columns.
 
 use std::fmt::Write as _;
 

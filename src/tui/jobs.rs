@@ -36,7 +36,7 @@ use ngf_core::{
 
 /// How many probes run at a time.
 const PROBES_AT_A_TIME: usize = 16;
-/// Between the rounds of a matrix that goes on.
+/// Between the rounds of a matrix that continues.
 pub(crate) const ROUNDS_EVERY: Duration = Duration::from_secs(5);
 /// Steps of a probe that may wait.
 const WAITING_STEPS: usize = 64;
@@ -59,7 +59,7 @@ pub(super) struct Jobs {
     places: Arc<Semaphore>,
     /// The matrix: there is one at a time.
     matrix: CancellationToken,
-    goes_on: watch::Sender<bool>,
+    continues: watch::Sender<bool>,
     /// What could not be removed when nobody listened any more.
     unsaid: Arc<Mutex<Vec<String>>>,
 }
@@ -82,7 +82,7 @@ impl Jobs {
             cancel: CancellationToken::new(),
             places: Arc::new(Semaphore::new(PROBES_AT_A_TIME)),
             matrix: CancellationToken::new(),
-            goes_on: watch::Sender::new(false),
+            continues: watch::Sender::new(false),
             unsaid: Arc::default(),
         }
     }
@@ -104,7 +104,7 @@ impl Jobs {
         !self.working.is_empty()
     }
 
-    /// Cancels everything, and waits until what was made is removed; what could not be, a sentence
+    /// Cancels everything, and waits until temporary resources are removed; what could not be, a sentence
     /// each.
     pub(super) async fn finish(&mut self) -> Vec<String> {
         self.cancel.cancel();
@@ -132,12 +132,12 @@ impl Jobs {
             }
             Effect::Run(job, agreed) => self.run(*job, agreed),
             Effect::CancelProbes => {
-                self.goes_on.send_replace(false);
+                self.continues.send_replace(false);
                 self.cancel.cancel();
                 self.cancel = CancellationToken::new();
             }
-            Effect::Watch(goes_on) => {
-                self.goes_on.send_replace(goes_on);
+            Effect::Watch(continues) => {
+                self.continues.send_replace(continues);
             }
             Effect::TryFix(number, fix) => self.spawn(async move |session| {
                 let result = session.try_fix(&fix).await;
@@ -204,13 +204,13 @@ impl Jobs {
             self.matrix = self.cancel.child_token();
             cancel = self.matrix.clone();
             // The matrix before, if it has not ended yet, listens to the switch that it knows.
-            self.goes_on = watch::Sender::new(watch);
+            self.continues = watch::Sender::new(watch);
         }
         let running = Running {
             session: Arc::clone(&self.session),
             cancel,
             places: Arc::clone(&self.places),
-            goes_on: self.goes_on.subscribe(),
+            continues: self.continues.subscribe(),
             sender: self.sender.clone(),
         };
         let unsaid = Arc::clone(&self.unsaid);
@@ -353,7 +353,7 @@ pub(super) struct Running {
     pub(super) cancel: CancellationToken,
     pub(super) places: Arc<Semaphore>,
     /// Whether a matrix is to go on after a round.
-    pub(super) goes_on: watch::Receiver<bool>,
+    pub(super) continues: watch::Receiver<bool>,
     pub(super) sender: mpsc::Sender<Event>,
 }
 
@@ -365,17 +365,17 @@ impl Running {
             cancel: CancellationToken::new(),
             places: Arc::new(Semaphore::new(1)),
             // Nobody can switch it on: a matrix has one round.
-            goes_on: watch::channel(false).1,
+            continues: watch::channel(false).1,
             sender,
         }
     }
 
-    /// Makes what was agreed to, works, removes what was made. What could not be removed, and could
+    /// Creates what was agreed to, works, removes the temporary resources. What could not be removed, and could
     /// not be said as an event either.
     pub(super) async fn run(&self, job: Job, agreed: Option<Agreed>) -> Vec<String> {
         let leftovers = Leftovers::new();
         let work = self.make_and_work(&job, agreed, &leftovers);
-        // A panic is caught so that it, too, leaves nothing behind; it goes on afterwards.
+        // A panic is caught so that it, too, leaves nothing behind; the panic continues afterwards.
         let worked = AssertUnwindSafe(work).catch_unwind().await;
         let left = leftovers.remove_all().await;
         let mut unsaid = Vec::new();
@@ -515,7 +515,7 @@ impl Running {
 
     /// Rounds of a matrix, until it is not to go on.
     async fn rounds(&self, number: u64, gateway: &ObjectRef, by: &By) {
-        let mut goes_on = self.goes_on.clone();
+        let mut continues = self.continues.clone();
         loop {
             let (news, mut told) = mpsc::channel(WAITING_NEWS);
             let tell = async {
@@ -535,13 +535,13 @@ impl Running {
                 .await
                 .is_err()
                 || self.cancel.is_cancelled()
-                || !*goes_on.borrow_and_update()
+                || !*continues.borrow_and_update()
             {
                 return;
             }
             let stopped = async {
                 // Where nobody holds the switch any more, it stays as it is.
-                if goes_on.wait_for(|goes_on| !goes_on).await.is_err() {
+                if continues.wait_for(|continues| !continues).await.is_err() {
                     std::future::pending::<()>().await;
                 }
             };

@@ -85,7 +85,7 @@ pub async fn run(
         others,
     };
     let ended = AssertUnwindSafe(around.run(&mut app, events, snapshots, tick));
-    // A panic is caught so that it, too, leaves nothing behind; it goes on afterwards.
+    // A panic is caught so that it, too, leaves nothing behind; the panic continues afterwards.
     let ended = ended.catch_unwind().await;
     let mut by = match &ended {
         Ok(Ok(by)) => *by,

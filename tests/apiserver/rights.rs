@@ -132,7 +132,7 @@ async fn nobody_is_told_of_each_kind_and_of_the_rule_to_add() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_token_that_nobody_knows_is_named_in_one_sentence() {
+async fn an_unknown_token_is_named_in_one_sentence() {
     let server = ApiServer::shared();
     let refused = ngf_cluster::connect(&server.options("stranger", None)).await;
     let error = refused.err().expect("it is refused");

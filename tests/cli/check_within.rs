@@ -118,7 +118,7 @@ fn what_cert_manager_is_certain_to_renew_in_time_is_listed_and_does_not_fail() {
 }
 
 #[test]
-fn nobody_knows_how_long_an_issuer_lives_that_may_not_be_read() {
+fn the_expiry_of_an_issuer_that_may_not_be_read_is_unknown() {
     let mut snapshot = cluster(in_time(), None);
     snapshot.issuers.clear();
     let denied = KindState::Denied("clusterissuers is forbidden".to_owned());

@@ -130,7 +130,7 @@ fn the_pod_of_a_running_probe_is_kept_until_somebody_agrees() {
     terminal.wait_for(&["kept", "ended with 1"]);
     assert_eq!(pods(&kubectl).len(), 1);
 
-    // The heartbeat goes on.
+    // The heartbeat continues.
     let first = annotation(LAST_ALIVE).expect("a heartbeat");
     let begun = Instant::now();
     while annotation(LAST_ALIVE).expect("a heartbeat") == first {

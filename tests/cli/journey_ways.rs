@@ -56,7 +56,7 @@ async fn a_debug_pod_is_removed_however_the_interface_ends() {
         terminal.wait_for(&["This writes to the cluster"]);
         wait_for(&cluster, 0, "before the answer").await;
         terminal.press(&["y"]);
-        // Its round ends; watched, it goes on.
+        // Its round ends; watched, it continues.
         terminal.wait_for(&["Matrix", "1 served"]);
         wait_for(&cluster, 0, "after one round").await;
         terminal.press(&["w"]);

@@ -45,8 +45,8 @@ fn of_svg(svg: &str) -> String {
     for part in svg.split("<text").skip(1) {
         let (element, rest) = part.split_once('>').expect("an element");
         let (x, y) = (attribute(element, "x"), attribute(element, "y"));
-        let goes_on = (y - end.0).abs() < 3.0 && (x - end.1).abs() < 1.0;
-        text.push_str(if goes_on { "" } else { " " });
+        let continues = (y - end.0).abs() < 3.0 && (x - end.1).abs() < 1.0;
+        text.push_str(if continues { "" } else { " " });
         text.push_str(rest.split("</text>").next().unwrap_or_default());
         end = (y, x + attribute(element, "textLength"));
     }

@@ -160,7 +160,7 @@ fn mode(file: &Path) -> u32 {
 }
 
 #[test]
-fn at_another_moment_the_same_chain_is_judged_anew() {
+fn at_another_moment_the_same_chain_is_judged_again() {
     if !has_peer("nginx") {
         return;
     }

@@ -264,8 +264,8 @@ async fn a_debug_pod_goes_with_the_terminal() {
     sandbox.shutdown().await;
 }
 
-/// Nothing reads what is drawn (a stopped tmux pane, a hung ssh): signals work all the same, and what was
-/// made in the cluster is removed.
+/// Nothing reads what is drawn (a stopped tmux pane, a hung ssh): signals work all the same, and
+/// temporary resources in the cluster are removed.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_blocked_terminal_does_not_hold_up_the_end() {
     let (sandbox, cluster, folder) = cluster().await;

@@ -34,7 +34,7 @@ fn content(transcript: &Value) -> Value {
         .expect("steps")
         .iter()
         .filter(|step| step["layer"] == "tls")
-        // Session tickets and signatures are made anew each time, and some have no fixed length.
+        // Session tickets and signatures are new each time, and some have no fixed length.
         .map(|step| json!([step["name"], step["direction"]]))
         .collect();
     let mut same = json!({ "messages": messages });

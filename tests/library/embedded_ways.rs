@@ -27,10 +27,10 @@ fn probed(demo: &Demo, arguments: &str) -> Value {
     serde_json::from_str(&said.fine()).expect("JSON")
 }
 
-/// A transcript without what is anew in each: times, random numbers, the way and what it did.
+/// A transcript without what is new in each: times, random numbers, the way and what it did.
 fn content(mut transcript: Value) -> Value {
     fn strip(value: &mut Value) {
-        const ANEW: &[&str] = &[
+        const NEW_EACH_TIME: &[&str] = &[
             "random",
             "legacy_session_id",
             "legacy_session_id_echo",
@@ -48,8 +48,8 @@ fn content(mut transcript: Value) -> Value {
                     // Whether the backend's goodbye comes before ours is a matter of time.
                     let goodbye = one["direction"] == "received"
                         && (one["length"] == CLOSE_NOTIFY || name == "alert");
-                    let is_anew = ANEW.contains(&name.as_str()) && one["value"].is_string();
-                    !(connects || goodbye || is_anew)
+                    let is_new = NEW_EACH_TIME.contains(&name.as_str()) && one["value"].is_string();
+                    !(connects || goodbye || is_new)
                 });
                 list.iter_mut().for_each(strip);
             }

@@ -117,7 +117,7 @@ fn files_are_not_all_that_there_is() {
 }
 
 #[test]
-fn a_broken_document_is_named_with_file_number_and_line_and_the_rest_goes_on() {
+fn a_broken_document_is_named_with_file_number_and_line_and_the_rest_is_read() {
     let snapshot = read(&[fixture("broken.yaml")], "default");
     assert_eq!(
         problems(&snapshot),
@@ -144,7 +144,7 @@ fn a_broken_document_is_named_with_file_number_and_line_and_the_rest_goes_on() {
 }
 
 #[test]
-fn what_cannot_be_read_is_said_and_the_rest_goes_on() {
+fn what_cannot_be_read_is_said_and_the_rest_is_read() {
     let folder = tempfile::tempdir().expect("a folder");
     let empty = folder.path().join("empty");
     fs::create_dir(&empty).expect("a folder");
@@ -398,7 +398,7 @@ fn bundles_are_read_as_far_as_they_can_be() {
     for (bundle, expected) in [
         (String::new(), "empty"),
         (a.clone(), "CN=a fine"),
-        // NGF takes it encoded once more, and gives nginx what that stands for.
+        // NGF takes it encoded twice, and gives nginx what that stands for.
         (STANDARD.encode(&a), "CN=a fine"),
         (
             format!("# A\n{a}\n# B\n{b}").replace('\n', "\r\n"),

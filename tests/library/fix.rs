@@ -332,7 +332,7 @@ fn where_there_is_nothing_to_apply_the_sentence_says_why() {
     }
     assert!(
         seen.contains("NGF-T1"),
-        "which CA is right nobody knows: {seen:?}"
+        "it is unknown which CA is right: {seen:?}"
     );
 }
 

@@ -119,7 +119,7 @@ async fn lines(followed: &mut Receiver<Followed>, wanted: usize) -> (usize, Vec<
         let Ok(news) = timeout(patience, followed.recv()).await else {
             return (count, else_said);
         };
-        let Followed { source, news } = news.expect("it goes on");
+        let Followed { source, news } = news.expect("it continues");
         match news {
             News::Line { line, .. } => count += usize::from(is_of_asking(&line)),
             News::New => else_said.push(format!("new: {:?}", source.role)),
@@ -157,7 +157,7 @@ async fn each_line_comes_once_though_the_wire_is_cut_and_the_server_is_away() {
     assert_eq!(lines(&mut followed, 1).await, (1, Vec::new()));
     println!("a line after {:?}", began.elapsed());
 
-    // Cut and mended at once: nobody need know.
+    // Cut and repaired at once: nobody need know.
     wire.cut().await;
     ask(address, 5);
     wire.mend().await;
@@ -331,7 +331,7 @@ async fn the_demos_gateway_is_asked_and_its_log_is_read_as_on_any_cluster() {
     let mut evidence = Evidence::none();
     let found = timeout(PATIENCE, async {
         loop {
-            evidence.record_log(logs.recv().await.expect("it goes on"));
+            evidence.record_log(logs.recv().await.expect("it continues"));
             let diagnosis = Diagnosis::of(&snapshot, &evidence, Timestamp::now());
             let mut findings = diagnosis.findings.into_iter();
             if let Some(finding) = findings.find(|finding| finding.code == "NGF-T1") {

@@ -82,7 +82,7 @@ impl Compared {
             Some(number) => scenario::cluster_of(&variations::objects(number)),
             None => Scenario::load(name).snapshot,
         };
-        // Of what is not in the files nobody knows, and NGF would find nothing.
+        // What is not in the files is unknown, and NGF would find nothing.
         if matches!(snapshot.source, Source::Files { .. }) {
             return;
         }

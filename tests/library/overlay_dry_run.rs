@@ -397,7 +397,7 @@ async fn what_cannot_be_asked_is_unknown_and_merged_by_the_tool() {
             "NGF-A3 It is not known what the API server would store of BackendTLSPolicy default/backend-tls: {expected}"
         );
         assert!(new.contains(&unknown), "{new:#?}");
-        // The tool's own merge goes on.
+        // The tool's own merge continues.
         assert!(
             new.iter().any(|line| line.starts_with("NGF-P2 ")),
             "{new:#?}"
@@ -566,7 +566,7 @@ async fn what_was_applied_server_side_is_tried_so_and_only_controllers_take_over
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_status_that_is_no_json_is_no_panic() {
+async fn a_status_that_is_not_json_is_no_panic() {
     let recorded = Recorded::start(vec![Instead {
         method: Method::GET,
         ends: POLICIES,

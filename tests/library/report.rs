@@ -73,7 +73,7 @@ fn the_exit_code_says_what_was_asked() {
         ("b7-never-asked", [0, 0, 0]),
         ("p12-subject-alt-names", [0, 1, 0]),
         ("p8-before-the-reload", [1, 1, 0]),
-        // What nobody knows fails no build.
+        // What is unknown fails no build.
         ("k1-policies-denied", [0, 0, 0]),
     ];
     for (name, expected) in cases {

@@ -1,5 +1,5 @@
 //! What a careless or hostile client may send to the embedded cluster's API: a `Status` each time, and
-//! the API goes on.
+//! the API continues.
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;

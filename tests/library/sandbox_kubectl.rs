@@ -18,7 +18,7 @@ macro_rules! cluster {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn get_prints_name_and_age_and_what_helps() {
+async fn get_prints_name_age_and_the_columns_of_the_kind() {
     let cluster = cluster!("guide", Stage::Policy);
     for (what, parts) in [
         (
@@ -160,7 +160,7 @@ async fn yaml_is_the_guides_manifest_with_what_a_server_adds() {
     ] {
         assert!(yaml.contains(part), "{yaml}");
     }
-    // The guide's own manifest, applied once more, changes nothing.
+    // The guide's own manifest, applied again, changes nothing.
     let said = cluster.kubectl_with("apply -f -", POLICY).fine();
     assert_eq!(
         said,

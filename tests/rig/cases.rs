@@ -265,9 +265,13 @@ fn refused() -> Vec<Case> {
             // The log has no names of CAs; the pods mount one here.
             .mounting()
             .from("b5-intermediate-missing"),
-        Case::new("nobody knows the client's issuer", "NGF-B2", guide())
-            .minted("between", ca("Between", Some("ca")))
-            .minted("gateway", below),
+        Case::new(
+            "the issuer of the client certificate is unknown",
+            "NGF-B2",
+            guide(),
+        )
+        .minted("between", ca("Between", Some("ca")))
+        .minted("gateway", below),
         Case::new(
             "the backend trusts another client CA",
             "NGF-B6",

@@ -77,14 +77,14 @@ fn what_nginx_refuses_to_load_is_named_with_the_secret() {
         .patched(backend_cert, ca(&format!("{{{{ca.crt}}}}{BROKEN}")));
     let too_short =
         Case::new("a key that is too short", "NGF-G12", guide()).minted("gateway", weak);
-    // The Secret has been mended since: only the log knows.
-    let mended = Case::new("an empty bundle", "NGF-D1", guide());
+    // The Secret has been fixed since: only the log knows.
+    let fixed = Case::new("an empty bundle", "NGF-D1", guide());
     let junk = Case::new("no PEM", "NGF-D1", guide());
     for (case, secret) in [
         (no_ca, "backend-cert"),
         (garbage, "backend-cert"),
         (too_short, secret_of_client),
-        (mended, "backend-cert"),
+        (fixed, "backend-cert"),
         (junk, "backend-cert"),
     ] {
         let now = Timestamp::now();

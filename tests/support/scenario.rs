@@ -443,7 +443,7 @@ impl Scenario {
         }
         // One may sign what the other changes.
         let both = !a.description.certificates.is_empty() && !b.description.certificates.is_empty();
-        let anew = if both {
+        let both_written = if both {
             let mut wanted = a.wanted.clone();
             wanted.extend(b.description.certificates.clone());
             pki::mint_over(&a.minted, &a.wanted, &wanted, now)
@@ -451,7 +451,7 @@ impl Scenario {
             BTreeMap::new()
         };
         let minted = match b.description.certificates.is_empty() {
-            _ if both => &anew,
+            _ if both => &both_written,
             true => &a.minted,
             false => &b.minted,
         };
@@ -558,7 +558,7 @@ impl Base {
         }))
     }
 
-    /// Only what is another than the base's, or signed by another, is minted anew.
+    /// Only what is another than the base's, or signed by another, is minted again.
     fn mint(
         &self,
         wanted: &BTreeMap<String, Wanted>,
@@ -1126,7 +1126,7 @@ fn beyond_probes(
     }
     for said in &description.dry_runs {
         let [kind, namespace, name] = said.object.split('/').collect::<Vec<_>>()[..] else {
-            panic!("{} is no Kind/namespace/name", said.object);
+            panic!("{} is not Kind/namespace/name", said.object);
         };
         let outcome = match (&said.refused, &said.unknown) {
             (Some(words), _) => Answer::Refused(Refusal {

@@ -8,7 +8,7 @@ use tokio::{
     task::{JoinHandle, JoinSet},
 };
 
-/// A wire between the tool and the API server that can be cut and mended.
+/// A wire between the tool and the API server that can be cut and repaired.
 pub(crate) struct Wire {
     pub(crate) address: SocketAddr,
     to: SocketAddr,

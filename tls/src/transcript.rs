@@ -106,7 +106,7 @@ pub struct NginxVerdict {
     pub client_status: Option<u16>,
     /// The line that NGINX would write to its error log, without time, pid and connection number.
     pub log_line: Option<String>,
-    /// One sentence for people.
+    /// One sentence to read.
     pub sentence: String,
 }
 

@@ -391,7 +391,7 @@ pub fn background_of(variable: impl Fn(&str) -> Option<String>) -> Option<Backgr
     })
 }
 
-/// The theme for the terminal that standard output is. Where nobody knows its ground, its own sixteen colours are
+/// The theme for the terminal that standard output is. Where its ground is unknown, its own sixteen colours are
 /// used: they are readable there.
 pub fn theme() -> Theme {
     let colors = color_support();

@@ -29,7 +29,7 @@ pub(crate) struct Answer {
     pub(crate) warnings: Vec<String>,
     /// Seconds after which one may ask again, where it says so.
     pub(crate) retry_after: Option<u64>,
-    /// The object, or a `Status`; null where it is no JSON.
+    /// The object, or a `Status`; null where it is not JSON.
     pub(crate) body: Value,
 }
 
@@ -114,7 +114,7 @@ pub(crate) fn request(
     }
 }
 
-/// The path of the collection that an object is in; `None` where a name is none that Kubernetes allows.
+/// The path of the collection that an object is in; `None` where Kubernetes does not allow a name.
 pub(crate) fn collection(object: &ObjectRef, api_version: &str) -> Option<String> {
     let valid = is_name(&object.name)
         && (object.namespace.is_empty() || is_name(&object.namespace))

@@ -93,7 +93,7 @@ pub enum FixError {
     /// Some changes were made, and one was not.
     #[error("{cause}; made before: {done}")]
     HalfDone {
-        /// What was made.
+        /// The object as the API server created it.
         done: String,
         /// Why the next was not.
         cause: Box<FixError>,

@@ -104,7 +104,7 @@ pub fn follow(
     receiver
 }
 
-/// The logs of all of NGF's Gateways as they grow: of each container the past hour first, then anew
+/// The logs of all of NGF's Gateways as they grow: of each container the past hour first, then new lines
 /// whenever it says something, at most every two seconds. Which containers those are follows the snapshots. One task
 /// a container; all end with `cancel`, or when nobody takes what they give.
 pub fn watch(

@@ -185,7 +185,7 @@ pub async fn select(
     );
     let mut firsts: Vec<ProbePlan> = of_tls(true).filter_map(first).collect();
     firsts.truncate(extent.most());
-    let pods_of = pods_by_exec(transports, &firsts, via).await;
+    let pods_of = pods_with_exec(transports, &firsts, via).await;
     let mut told = BTreeSet::new();
     for plan in firsts {
         let gateway = &plan.gateway;
@@ -231,7 +231,7 @@ pub async fn select(
 }
 
 /// The data-plane pods of each Gateway, where exec may be used in them.
-async fn pods_by_exec(
+async fn pods_with_exec(
     transports: &Transports,
     plans: &[ProbePlan],
     via: Via,

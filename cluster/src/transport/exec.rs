@@ -1,4 +1,4 @@
-//! Exec: a byte relay in a container that runs already, nginx's own for preference. The bytes leave
+//! Exec: a byte relay in a container that runs already, nginx's own for preference. The connection originates
 //! from the pod's network as nginx's do; TLS stays here. Nothing is created in the cluster, and no
 //! key leaves this machine.
 
@@ -85,7 +85,7 @@ impl Exec {
         Self::new(cluster.client(), pod, container, None, via)
     }
 
-    /// The pod that the bytes leave from.
+    /// The pod from which the connection originates.
     pub fn pod(&self) -> &ObjectRef {
         &self.pod
     }

@@ -42,7 +42,7 @@ const SIDECARS: &[&str] = &["istio-proxy", "linkerd-proxy"];
 pub struct MakeOptions {
     /// Image that holds `sleep` and `nc`, or this tool's own.
     pub image: String,
-    /// How long it lives at most.
+    /// After which time it is deleted.
     pub lives: Duration,
     /// A debug pod with the data plane's labels, so that NetworkPolicies see the same pod.
     pub like_data_plane: bool,

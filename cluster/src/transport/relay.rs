@@ -210,7 +210,7 @@ pub(super) fn end(side: &Side) -> End {
 enum Exit {
     /// By itself, with this status.
     Code(i64),
-    /// It was never started, or nobody knows how it ended: in the kubelet's words.
+    /// It was never started, or it is unknown how it ended: in the kubelet's words.
     NotStarted(String),
 }
 

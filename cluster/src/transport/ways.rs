@@ -26,9 +26,9 @@ pub struct Way {
     pub because: String,
     /// The address that the backend sees, where it is known.
     pub seen_from: Option<IpAddr>,
-    /// What the bytes leave by, where that is a container.
+    /// The container from which the connection originates, where it is one.
     pub exec: Option<Exec>,
-    /// The data-plane pod whose own container the bytes leave from.
+    /// The data-plane pod from whose own container the connection originates.
     pub data_plane: Option<DataPlanePod>,
 }
 

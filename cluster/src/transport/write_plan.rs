@@ -35,7 +35,7 @@ const ENOUGH: Duration = Duration::from_mins(1);
 /// What a probe would write to the cluster, to be shown before.
 #[derive(Debug, Clone)]
 pub struct WritePlan {
-    /// What would be made: `Pod default/ngf-tui-x7k2p`.
+    /// What will be created: `Pod default/ngf-tui-x7k2p`.
     pub object: String,
     /// Its image.
     pub image: String,
@@ -43,7 +43,7 @@ pub struct WritePlan {
     pub namespace: String,
     /// Its node.
     pub node: Option<String>,
-    /// How long it lives at most.
+    /// After which time it is deleted.
     pub lives: Duration,
     /// What one should know before one agrees, a sentence each.
     pub sentences: Vec<String>,
@@ -246,7 +246,7 @@ impl Transports {
     /// before it is made until it is gone again.
     ///
     /// # Errors
-    /// A sentence; what was made is removed again then.
+    /// A sentence; temporary resources are removed again then.
     pub async fn carry_out(
         &self,
         plan: WritePlan,
@@ -272,7 +272,7 @@ impl Transports {
         let client = self.cluster().client();
         leftovers.add(client.clone(), reference.clone(), plan.lives);
         let pods: Api<Pod> = Api::namespaced(client, &plan.namespace);
-        // Not cancelled: a request that was sent is answered, or nobody knows what is left.
+        // Not cancelled: a request that was sent is answered, or it is unknown what is left.
         let made = answered(pods.create(&PostParams::default(), &pod)).await;
         let result = match made {
             Ok(pod) => {

@@ -69,7 +69,7 @@ pub struct Opened {
 /// A bundle that cannot be opened or written.
 #[derive(Debug, thiserror::Error)]
 pub enum BundleError {
-    /// It is no JSON, or has other fields.
+    /// It is not JSON, or has other fields.
     #[error("it is not a bundle of ngf-tui: {0}")]
     NotOne(String),
     /// Another version wrote it.

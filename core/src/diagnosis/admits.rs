@@ -27,7 +27,7 @@ pub enum Admits {
     By(ObjectRef),
     /// These isolate the pod, and none of them lets the data plane in.
     Nobody(Vec<ObjectRef>),
-    /// Nobody knows: why, in a sentence.
+    /// Unknown: why, in a sentence.
     Unknown(String),
 }
 

@@ -44,7 +44,7 @@ pub struct Asked {
 pub struct Line {
     /// Its name: `proxy_ssl_name`.
     pub name: String,
-    /// The value that NGF renders from the objects; `None` where it renders no such directive, or nobody knows.
+    /// The value that NGF renders from the objects; `None` where it renders no such directive, or it is unknown.
     pub predicted: Option<String>,
     /// What the pods are using instead or as well: a value, or `None` where the directive is missing, and the pods.
     pub live: BTreeMap<Option<String>, Vec<ObjectRef>>,

@@ -550,7 +550,7 @@ fn writers(snapshot: &Snapshot) -> BTreeMap<ObjectRef, &ObjectRef> {
     found
 }
 
-/// Whether NGF looks after a Gateway; in files, where the class is usually not given, it is taken
+/// Whether NGF manages a Gateway; in files, where the class is usually not given, it is taken
 /// for NGF's.
 pub fn is_ngf(snapshot: &Snapshot, gateway: &Object<Gateway>) -> bool {
     let class = ObjectRef::new(Kind::GatewayClass, "", &gateway.spec.class);

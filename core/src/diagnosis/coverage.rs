@@ -32,7 +32,7 @@ pub struct Path {
 /// The program's name in a command, until it is printed under the name by which it was called.
 const PROGRAM: &str = "ngf-tui";
 
-/// A path of which nobody knows whether it works.
+/// A path of which it is unknown whether it works.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
 pub struct Untested {
     /// The path.
@@ -128,7 +128,7 @@ pub(super) fn of(context: &Context<'_>, own: &[Health]) -> Coverage {
                 _ => None,
             })
             .collect();
-        // Without an endpoint there is nothing to test, unless nobody knows whether there is one.
+        // Without an endpoint there is nothing to test, unless it is unknown whether there is one.
         if endpoints.is_empty() && own[place.index()] != Health::Unknown {
             continue;
         }

@@ -95,7 +95,7 @@ pub struct Remedy {
     pub command: Option<String>,
     /// A patch or manifest, as YAML.
     pub yaml: Option<String>,
-    /// The same for programs, where it is a change of objects that needs nothing which the tool does
+    /// The same as data, where it is a change of objects that needs nothing which the tool does
     /// not know; [`crate::fix`] shows and applies it. Empty where a person has to decide something.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub changes: Vec<ObjectChange>,

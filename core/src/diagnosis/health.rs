@@ -1,4 +1,4 @@
-//! How each node of the tree is: from the findings, and from what nobody knows.
+//! How each node of the tree is: from the findings, and from what is unknown.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -32,11 +32,11 @@ use crate::model::{
 )]
 #[serde(rename_all = "snake_case")]
 pub enum Health {
-    /// Another controller looks after it, and nothing is said of it.
+    /// Managed by another controller; nothing is said of it.
     NotOurs,
     /// Everything that can be known of it is in order.
     Ok,
-    /// Nobody knows: not probed, not read, denied. Never shown as healthy.
+    /// Unknown: not probed, not read, denied. Never shown as healthy.
     #[default]
     Unknown,
     /// It works, and something is wrong all the same or soon will be.
@@ -230,7 +230,7 @@ fn is_anothers(context: &Context<'_>, place: NodeIx) -> bool {
 
 /// An endpoint is unknown until a probe has tried it: no condition tests a backend's certificate, nor
 /// whether the port speaks TLS where nginx speaks plain HTTP to it, and readiness says nothing of
-/// either. So is a backend whose endpoints nobody knows.
+/// either. So is a backend whose endpoints are unknown.
 fn unknown_by_nature(
     context: &Context<'_>,
     probed: &BTreeSet<(&ObjectRef, &ObjectRef, u16, &str, u16)>,

@@ -1,5 +1,5 @@
 //! What the pods behind a Service mount: where their certificates probably come from. Never proof:
-//! what a server presents only a probe can say.
+//! only a probe shows what a server presents.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 

@@ -22,7 +22,7 @@ use crate::model::{
 pub enum NoCertificates {
     /// It is certain that there are none: why, in a sentence.
     Wrong(String),
-    /// Nobody knows: why.
+    /// Unknown: why.
     Unknown(String),
 }
 

@@ -101,7 +101,7 @@ pub fn of_texts(before_label: &str, before: &str, after_label: &str, after: &str
     lines
 }
 
-/// An object as YAML for people: without status and what the API server keeps for itself.
+/// An object as human-readable YAML: without status and what the API server keeps for itself.
 fn yaml(mut object: Value) -> String {
     let _ = clean_value(&mut object);
     without_servers_fields(&mut object);

@@ -1,7 +1,7 @@
 //! From a finding to the change that repairs it: what would change ([`plan`]), and whether NGF has applied it
 //! ([`not_applied`]). `ngf-cluster` lets the API server try the change, and makes it once somebody agreed.
 //!
-//! Only what a rule says for programs ([`Remedy::changes`](crate::diagnosis::finding::Remedy)) is
+//! Only what a rule says as data ([`Remedy::changes`](crate::diagnosis::finding::Remedy)) is
 //! ever applied: a remedy that needs something which the tool cannot know, such as which CA is the
 //! right one, has words and no change.
 

@@ -209,7 +209,7 @@ impl PodLog {
         self.until.unwrap_or(now)
     }
 
-    /// `Pod shop/gateway-nginx-1`, or the file whose pod nobody knows.
+    /// `Pod shop/gateway-nginx-1`, or the file, where its pod is unknown.
     pub fn who(&self) -> String {
         match &self.file {
             Some(file) if self.pod.name == *file => format!("log {file}"),

@@ -6,7 +6,7 @@
 //! something refers to and that is not there is [`Lookup::Unknown`], not [`Lookup::Absent`].
 //! Kinds that the tool does not read are counted in [`Snapshot::ignored`].
 //!
-//! What cannot be read becomes a [`Problem`] that names file, document and line; the rest goes on.
+//! What cannot be read becomes a [`Problem`] that names file, document and line; the rest is read.
 
 use std::{
     cmp::Reverse,

@@ -168,7 +168,7 @@ pub enum Lookup<T> {
     Found(T),
     /// It does not exist.
     Absent,
-    /// Nobody knows: why.
+    /// Unknown: why.
     Unknown(String),
 }
 

@@ -168,7 +168,7 @@ impl Topology {
             .map(|(index, node)| (NodeIx(index as u32), node))
     }
 
-    /// Whether a route is among those that no listener takes only because nobody knows better: the
+    /// Whether a route is among those that no listener takes only because too little is known: the
     /// labels of its namespace decide, which are not read.
     pub fn is_undecided(&self, route: &ObjectRef) -> bool {
         self.undecided.contains(route)

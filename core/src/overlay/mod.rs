@@ -31,7 +31,7 @@ pub use sent::{Sent, sent};
 /// What a manifest is to the cluster.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Laid {
-    /// The object would be made.
+    /// The object will be created.
     New,
     /// The object would be changed.
     Changed,
@@ -118,7 +118,7 @@ impl Overlay {
             .collect()
     }
 
-    /// Says of each Secret that is not there and that a Certificate will write that nobody knows it
+    /// Says of each Secret that is not there and that a Certificate will write that it is unknown
     /// yet.
     pub fn expect_certificates(&mut self) {
         let written: Vec<(ObjectRef, ObjectRef)> = self

@@ -223,7 +223,7 @@ struct Tape {
 }
 
 /// A stream that keeps its errors as they are, which h2 turns into words, and the backend's first bytes. It sends
-/// what h2 writes at once, as nginx does, and goes on reading where writing fails: what the backend said before it
+/// what h2 writes at once, as nginx does, and continues to read where writing fails: what the backend said before it
 /// closed is the reason.
 struct Tapped<'s, S> {
     stream: &'s mut S,

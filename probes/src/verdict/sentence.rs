@@ -1,4 +1,4 @@
-//! The verdict in one sentence for people: who did what, and what it comes from.
+//! The verdict in one sentence: who did what, and what it comes from.
 
 use super::client::{BAD_CERTIFICATE_PAGE, NO_CERTIFICATE_PAGE};
 use super::{Ending, Observed, ObservedTls};

@@ -190,7 +190,7 @@ const BREAKAGES: &[Breakage] = &[
             .replace("-----END", "\n-----END")
             .into_bytes()
     }),
-    ("base64 once more", |pem| {
+    ("base64 twice", |pem| {
         openssl::base64::encode_block(pem).into_bytes()
     }),
     ("a byte order mark first", |pem| {
@@ -221,7 +221,7 @@ const BREAKAGES: &[Breakage] = &[
     ("then one cut in the middle", |pem| {
         [pem, &pem[..pem.len() / 2]].concat()
     }),
-    ("then one that is no DER", |pem| {
+    ("then one that is not DER", |pem| {
         [pem, &mint::pem("CERTIFICATE", b"no DER")].concat()
     }),
     ("then a letter that is no base64", |pem| {

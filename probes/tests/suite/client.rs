@@ -160,7 +160,7 @@ async fn a_certificate_that_curl_refuses_a_strict_client_refuses() {
         );
         let (status, said) = curl(&nginx, &ca, Some(&good));
         assert_eq!(status, Some(60), "{said}");
-        // It goes on all the same: what the listener makes of the client is worth knowing.
+        // It continues all the same: what the listener makes of the client is worth knowing.
         assert_eq!(seen.ending, ClientEnding::Answered);
     }
     let web = Template::server(HOST).signed_by(&intermediate);

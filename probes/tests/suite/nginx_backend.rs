@@ -228,7 +228,7 @@ async fn what_breaks_is_named_in_nginx_s_words_and_ours() {
 }
 
 #[tokio::test]
-async fn after_a_bad_certificate_the_probe_goes_on_and_says_so() {
+async fn after_a_bad_certificate_the_probe_continues_and_says_so() {
     peer!("nginx");
     let Guide { ca, app, .. } = guide();
     let other_ca = Template::ca("OtherCA").self_signed();

@@ -115,7 +115,7 @@ pub(crate) struct Template {
     pub authority: Authority,
     /// NameConstraints: permitted and excluded dNSNames.
     pub name_constraints: Option<(Vec<String>, Vec<String>)>,
-    /// An extension that nobody knows; true makes it critical.
+    /// An unknown extension; true makes it critical.
     pub unknown_extension: Option<bool>,
     /// One bit of the signature is turned over.
     pub broken_signature: bool,

@@ -1,6 +1,6 @@
 //! nginx at a Gateway's HTTP or HTTPS listener: finds the server and the location, asks an endpoint as
 //! `ngx_http_proxy_module` does, the next one where it fails, and writes nginx's lines. The verdict on
-//! a backend's certificate is OpenSSL's, taken as nginx takes it: the handshake goes on, its result is
+//! a backend's certificate is OpenSSL's, taken as nginx takes it: the handshake continues, its result is
 //! looked at, then the name (`ngx_http_upstream_ssl_handshake`).
 
 use std::fmt::Write as _;

@@ -318,7 +318,7 @@ fn split_field(line: &[u8]) -> Option<(String, String)> {
 /// What an answer is made of.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Answer {
-    /// The status that goes on the wire.
+    /// The status that is sent.
     pub status: u16,
     /// Content type.
     pub content_type: String,

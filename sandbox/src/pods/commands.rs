@@ -1,4 +1,4 @@
-//! What can be started in a container: what ngf-tui starts there, `cat` and `nginx -T` for people, and an
+//! What can be started in a container: what ngf-tui starts there, `cat` and `nginx -T`, and an
 //! echo server. Each is a function: none is a process of this machine, reads a file of it or opens a
 //! connection out of the embedded cluster.
 

@@ -1,5 +1,5 @@
 //! The files that a container sees: what its volumes mount, what every container has, and in a data
-//! plane's what NGF's image holds and NGF's agent wrote. Made anew each time somebody looks.
+//! plane's what NGF's image holds and NGF's agent wrote. Made again each time they are read.
 
 use std::collections::BTreeMap;
 

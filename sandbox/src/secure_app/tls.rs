@@ -85,7 +85,7 @@ fn base(server: &Server) -> Result<SslContextBuilder, ErrorStack> {
     });
     builder.set_verify_depth(server.depth);
     if server.verify != Verify::Off {
-        // The verdict is looked at when the request has been read; the handshake goes on.
+        // The verdict is checked when the request has been read; the handshake continues.
         builder.set_verify_callback(SslVerifyMode::PEER, |_, _| true);
     }
     Ok(builder)

@@ -89,7 +89,7 @@ impl Watching {
             };
             tokio::select! {
                 () = shown => {}
-                goes_on = self.follow() => if !goes_on {
+                continues = self.follow() => if !continues {
                     return;
                 },
             }
@@ -117,9 +117,9 @@ impl Watching {
         let mut connected = match connected {
             Ok(connected) => connected,
             Err(why) => {
-                let goes_on = self.tell(ElsewhereState::Unreadable(why)).await;
+                let continues = self.tell(ElsewhereState::Unreadable(why)).await;
                 tokio::time::sleep(AGAIN).await;
-                return goes_on;
+                return continues;
             }
         };
         self.follow_connected(&mut connected).await

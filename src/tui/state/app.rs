@@ -300,7 +300,7 @@ pub struct Shown<'a> {
 pub struct Question {
     /// What it is needed for.
     pub job: Box<Job>,
-    /// What would be made.
+    /// What will be created.
     pub preparation: Preparation,
     /// Where its text is scrolled to.
     pub scroll: ScrollState,

@@ -139,7 +139,7 @@ impl Replay {
         }
     }
 
-    /// Pauses or plays on; from the end, once more from the beginning.
+    /// Pauses or plays on; from the end, again from the beginning.
     pub fn pause(&mut self) -> Option<usize> {
         self.is_paused = !self.is_paused;
         if !self.is_paused && self.is_at_end() {

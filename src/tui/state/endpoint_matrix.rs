@@ -38,7 +38,7 @@ pub struct Matrix {
     pub via: Via,
     /// It is to go on, round after round.
     pub watch: bool,
-    /// How long what was made for it lives.
+    /// After which time its temporary resources are deleted.
     pub lives: Lives,
     /// It is to begin again, to go on then, once its job has ended.
     pub watch_next: bool,
@@ -59,7 +59,7 @@ pub struct Matrix {
     kept: BTreeMap<(PlanKey, String), Kept>,
 }
 
-/// How long what was made for a matrix lives.
+/// After which time the temporary resources of a matrix are deleted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Lives {
     /// For one round.
@@ -110,7 +110,7 @@ impl Matrix {
         }
     }
 
-    /// Goes on with another job about the same Gateway: what is known stays.
+    /// Continues with another job about the same Gateway: what is known stays.
     pub fn continued(&mut self, job: &Job, watch: bool) {
         self.number = job.number;
         self.via = job.via;

@@ -63,7 +63,7 @@ pub enum Event {
     EndpointMatrix(u64, MatrixNews),
     /// A fix was tried or applied.
     Fix(Box<FixNews>),
-    /// What was made for a probe could not be removed: a sentence each.
+    /// Temporary resources of a probe could not be removed: a sentence each.
     Left(Vec<String>),
     /// The contexts of the kubeconfig, or why they cannot be read.
     Contexts(Result<Vec<KubeContext>, String>),
@@ -112,12 +112,12 @@ pub enum Effect {
     Forget(Box<Diagnosed>),
     /// Find out what this needs made first, and send [`Event::Prepared`].
     Prepare(Box<Job>),
-    /// Make what was agreed to, if anything; run it; remove what was made. Sends [`Event::Probed`],
+    /// Create what was agreed to, if anything; run it; remove the temporary resources. Sends [`Event::Probed`],
     /// [`Event::ProbeContext`] and [`Event::ProbesEnded`], or [`Event::EndpointMatrix`].
     Run(Box<Job>, Option<Agreed>),
-    /// Stop whatever runs, and remove what was made for it.
+    /// Stop whatever runs, and remove its temporary resources.
     CancelProbes,
-    /// Whether the matrix goes on, round after round.
+    /// Whether the matrix continues, round after round.
     Watch(bool),
     /// Let the API server try this, and send [`Event::Fix`].
     TryFix(u64, Box<FixPlan>),

@@ -238,7 +238,7 @@ pub trait Session: Send + Sync + 'static {
     }
 
     /// Where a probe leaves open whether the backend demands the client certificate that it took, asks
-    /// once more; the completed transcript, where it says more then.
+    /// again; the completed transcript, where it says more then.
     fn settle<'a>(
         &'a self,
         _: &'a Seen,

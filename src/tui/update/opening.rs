@@ -25,7 +25,7 @@ use ngf_core::{
 
 /// Opens what is selected.
 pub(super) fn open(app: &mut App) -> Vec<Effect> {
-    // Whoever goes on has read what was said.
+    // Whoever continues has read the message.
     app.toast = None;
     match app.place() {
         Place::Page(_) if app.detail.view == ViewId::Chain => return open_from_chain(app),

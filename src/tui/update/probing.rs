@@ -233,7 +233,7 @@ pub(super) fn cancel(app: &mut App) -> Vec<Effect> {
     vec![Effect::CancelProbes]
 }
 
-/// Whether the matrix goes on, round after round.
+/// Whether the matrix continues, round after round.
 pub(super) fn watch(app: &mut App) -> Vec<Effect> {
     let Some(matrix) = &mut app.matrix else {
         return Vec::new();
@@ -247,7 +247,7 @@ pub(super) fn watch(app: &mut App) -> Vec<Effect> {
         return start_matrix(app, gateway, true);
     }
     if matrix.via.writes() && matrix.lives == Lives::OneRound {
-        // What was made lives for this round only.
+        // Temporary resources are for this round only.
         matrix.watch_next = true;
         app.say(
             Mark::Info,

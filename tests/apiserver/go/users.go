@@ -26,7 +26,7 @@ func tokens() string {
 	return text.String()
 }
 
-// writeKubeconfig writes a kubeconfig with a context for each user, and one whose token nobody knows.
+// writeKubeconfig writes a kubeconfig with a context for each user, and one with an unknown token.
 func writeKubeconfig(path, pkiFolder string, port int) error {
 	ca, err := os.ReadFile(filepath.Join(pkiFolder, "ca.crt"))
 	if err != nil {

@@ -1,4 +1,5 @@
-//! The words that `docs/style.md` bans are in no text for readers: not in README and docs, not in the source's strings.
+//! The words that `docs/style.md` bans are in no text that a person reads: not in README and docs, not in the source's
+//! strings, comments and names of functions, not in what scenarios are about.
 
 use std::{
     fs,
@@ -50,11 +51,8 @@ fn readme_and_docs_hold_no_banned_words() {
     let banned = banned();
     let mut wrong = Vec::new();
     for page in links::pages() {
-        // The list itself, and what was written before it.
-        if ["style.md", "CHANGELOG.md", "ARCHITECTURE.md"]
-            .iter()
-            .any(|name| page.ends_with(name))
-        {
+        // The list itself.
+        if page.ends_with("style.md") {
             continue;
         }
         let text = fs::read_to_string(&page).expect("a page");
@@ -69,15 +67,16 @@ fn readme_and_docs_hold_no_banned_words() {
     );
 }
 
-/// Rust files of every crate of the workspace.
-fn sources() -> Vec<PathBuf> {
+/// Files in a folder of every crate of the workspace, at any depth, that are wanted.
+fn files(folder: &str, wanted: impl Fn(&Path) -> bool) -> Vec<PathBuf> {
     let mut folders: Vec<PathBuf> = packages()
         .iter()
         .filter_map(|package| {
             Path::new(package["manifest_path"].as_str()?)
                 .parent()
-                .map(|root| root.join("src"))
+                .map(|root| root.join(folder))
         })
+        .filter(|folder| folder.is_dir())
         .collect();
     let mut found = Vec::new();
     while let Some(folder) = folders.pop() {
@@ -85,13 +84,56 @@ fn sources() -> Vec<PathBuf> {
             let path = entry.path();
             if path.is_dir() {
                 folders.push(path);
-            } else if path.extension().is_some_and(|end| end == "rs") {
+            } else if wanted(&path) {
                 found.push(path);
             }
         }
     }
     found.sort();
+    found.dedup();
     found
+}
+
+/// Rust files of every crate of the workspace, without their tests.
+fn sources() -> Vec<PathBuf> {
+    files("src", is_rust)
+}
+
+fn is_rust(path: &Path) -> bool {
+    path.extension().is_some_and(|end| end == "rs")
+}
+
+/// Comments of Rust source, each with the line where it ends. Lines that follow each other are one comment.
+fn comments(source: &str) -> Vec<(usize, String)> {
+    let mut found: Vec<(usize, String)> = Vec::new();
+    for (number, line) in source.lines().enumerate() {
+        let Some(text) = line.trim_start().strip_prefix("//") else {
+            continue;
+        };
+        let text = text.trim_start_matches(['/', '!']);
+        match found.last_mut() {
+            Some((last, comment)) if *last == number => {
+                comment.push('\n');
+                comment.push_str(text);
+                *last = number + 1;
+            }
+            _ => found.push((number + 1, text.to_owned())),
+        }
+    }
+    found
+}
+
+/// Names of functions as sentences, each with its line.
+fn names(source: &str) -> Vec<(usize, String)> {
+    let name = |line: &str| {
+        let (_, rest) = line.split_once("fn ")?;
+        let end = rest.find(|c: char| !c.is_alphanumeric() && c != '_')?;
+        Some(rest[..end].replace('_', " "))
+    };
+    let lines = source.lines().enumerate();
+    lines
+        .filter_map(|(number, line)| Some((number + 1, name(line)?)))
+        .collect()
 }
 
 #[test]
@@ -123,6 +165,52 @@ fn strings_and_help_hold_no_banned_words() {
         "docs/style.md has better words:\n{}",
         wrong.join("\n")
     );
+}
+
+#[test]
+fn comments_names_and_scenarios_hold_no_banned_words() {
+    let banned = banned();
+    let mut wrong = Vec::new();
+    let mut texts = 0;
+    let tests = files("tests", |path| {
+        is_rust(path) || path.ends_with("scenario.yaml")
+    });
+    for path in sources().into_iter().chain(tests) {
+        let source = fs::read_to_string(&path).expect("a source");
+        let all = if is_rust(&path) {
+            let mut all = comments(&source);
+            all.extend(names(&source));
+            all
+        } else {
+            vec![(1, source)]
+        };
+        texts += all.len();
+        for (line, text) in all {
+            for word in found(&text, &banned) {
+                wrong.push(format!("{}:{line}: {word}: {text}", path.display()));
+            }
+        }
+    }
+    assert!(texts > 10_000, "{texts} texts");
+    assert!(
+        wrong.is_empty(),
+        "docs/style.md has better words:\n{}",
+        wrong.join("\n")
+    );
+}
+
+#[test]
+fn comments_are_read_over_line_ends_and_names_as_sentences() {
+    let source = "/// nginx goes\n/// on.\nfn it_ends_there() {}\n// anew\n\n// here";
+    assert_eq!(
+        comments(source),
+        [
+            (2, " nginx goes\n on.".to_owned()),
+            (4, " anew".to_owned()),
+            (6, " here".to_owned()),
+        ]
+    );
+    assert_eq!(names(source), [(3, "it ends there".to_owned())]);
 }
 
 #[test]

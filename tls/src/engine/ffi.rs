@@ -281,7 +281,7 @@ pub struct ChainSettings {
 }
 
 /// Judges the chain that the context was initialised with, in the order of calls of libssl's
-/// `ssl_verify_cert_chain`, by a callback that records and goes on. Returns what it saw.
+/// `ssl_verify_cert_chain`, by a callback that records each error and continues. Returns what it saw.
 pub fn verify_chain(
     context: &mut X509StoreContextRef,
     settings: &ChainSettings,

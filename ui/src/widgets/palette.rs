@@ -148,7 +148,7 @@ fn score(typed: &str, name: &str) -> Option<(i64, Vec<usize>)> {
             let rest = at..name.len();
             let next = rest.clone().find(|at| lower(name[*at]) == *wanted);
             let Some(plain) = next else { break };
-            // The start of a word is worth a jump, unless the run goes on right here.
+            // The start of a word is worth a jump, unless the run continues right here.
             let place = if plain == at {
                 plain
             } else {

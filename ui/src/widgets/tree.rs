@@ -35,7 +35,7 @@ pub struct TreeRow {
     /// Distance from the root, which is 0.
     pub depth: u16,
     /// Bit n is set when, at depth n + 1, the ancestor (or this row itself) is the last child:
-    /// no line goes on below it. [`connect`] sets it.
+    /// no line continues below it. [`connect`] sets it.
     pub last: u64,
     /// Children.
     pub branch: Branch,

@@ -21,7 +21,7 @@ enum Known<'a> {
     Served(&'a [CertificateFacts], String),
     /// Its pods mount one Secret with a certificate: likely, not certain.
     Mounted(Mounted, &'a [CertificateFacts]),
-    /// Nobody knows: why.
+    /// Unknown: why.
     Nothing(String),
 }
 

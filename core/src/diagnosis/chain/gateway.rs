@@ -278,7 +278,7 @@ fn measured(subject: &Subject<'_>, complaint: Option<&str>) -> Option<(Trust, St
         Outcome::TlsError if asked.requested && transcript.nginx.alert.is_some() => {
             refused("the backend answered with an alert")
         }
-        // The probe goes on where nginx would close, and so learns what the backend thinks.
+        // The probe continues where nginx would close, and so learns what the backend thinks.
         _ => match asked.accepted {
             Some(true) => Some((
                 Trust::Verified,

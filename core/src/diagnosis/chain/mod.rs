@@ -74,7 +74,7 @@ pub enum Trust {
     Verified,
     /// It does not hold: why.
     Broken(String),
-    /// Nobody knows: what is missing.
+    /// Unknown: what is missing.
     Unknown(String),
 }
 

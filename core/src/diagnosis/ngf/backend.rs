@@ -65,7 +65,7 @@ pub enum BackendState<'a> {
     },
     /// Not at all: NGF refuses it, and clients get an [`Answer`](super::Answer).
     Invalid(BackendFault<'a>),
-    /// Nobody knows: why.
+    /// Unknown: why.
     Unknown(String),
 }
 

@@ -13,7 +13,7 @@ use crate::model::{
 };
 
 /// The ClusterIP, with the port of the Service, that nginx of a Gateway connects to for a route of this kind;
-/// `None` where it is given endpoints, or nobody knows.
+/// `None` where it is given endpoints, or that is unknown.
 pub fn cluster_ip(
     snapshot: &Snapshot,
     release: Release,

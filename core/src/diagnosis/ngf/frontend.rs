@@ -37,7 +37,7 @@ pub struct Ca {
     pub object: Option<ObjectRef>,
     /// The reference as it is written.
     pub label: String,
-    /// What is wrong with it; an error says why nobody knows.
+    /// What is wrong with it; an error says why it is unknown.
     pub fault: Result<Option<CaFault>, String>,
 }
 
@@ -194,7 +194,7 @@ impl CaFault {
 }
 
 impl Demand {
-    /// Whether NGF refuses the listener, because none of its CAs can be used; `None` where nobody knows.
+    /// Whether NGF refuses the listener, because none of its CAs can be used; `None` where it is unknown.
     pub fn refuses_listener(&self) -> Option<bool> {
         let refused = |ca: &Ca| match &ca.fault {
             Ok(None | Some(CaFault::NotWritten)) => Some(false),

@@ -34,11 +34,11 @@ pub enum ClientCertificate {
         /// NGF's words.
         message: String,
     },
-    /// Nobody knows.
+    /// Unknown.
     Unknown {
         /// The Secret.
         secret: ObjectRef,
-        /// Why nobody knows.
+        /// Why it is unknown.
         why: String,
     },
 }
@@ -125,7 +125,7 @@ fn code_of(fault: Fault) -> Code {
 }
 
 /// Whether a ReferenceGrant lets a Gateway API object of `namespace` refer to an object of another
-/// one (`state/graph/reference_grant.go`); an error says why nobody knows.
+/// one (`state/graph/reference_grant.go`); an error says why it is unknown.
 pub fn grant_allows(
     snapshot: &Snapshot,
     from_kind: &str,

@@ -8,7 +8,7 @@ use crate::model::{
 };
 
 /// Whether an object that is not in the snapshot's tables does not exist: an error says in a
-/// sentence why nobody knows.
+/// sentence why it is unknown.
 pub fn absence_is_proven(snapshot: &Snapshot, object: &ObjectRef) -> Result<(), String> {
     if let Source::Files { .. } = snapshot.source {
         return Err(format!("{object} is not in the files"));

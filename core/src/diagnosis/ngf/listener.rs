@@ -132,7 +132,7 @@ fn drafts<'a>(listeners: &'a [Listener], raw: &'a Raw, owner: (Kind, &'a str)) -
 
 impl ListenerDecisions {
     /// Why NGF refuses a listener of the Gateway, or of a ListenerSet on it; `None` where it does not, or
-    /// nobody knows.
+    /// it is unknown.
     pub fn refusal(&self, owner: &ObjectRef, name: &str) -> Option<&str> {
         let listeners = match owner.kind {
             Kind::ListenerSet => self.sets.get(owner)?,

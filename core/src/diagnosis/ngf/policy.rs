@@ -24,11 +24,11 @@ pub enum PolicyDecision {
     Valid(TrustSource),
     /// It is not, and a backend that it takes effect on is answered with 500.
     Invalid(PolicyFault),
-    /// Nobody knows: why.
+    /// Unknown: why.
     Unknown {
         /// Where the CA would come from, if it is usable.
         trust: Option<TrustSource>,
-        /// Why nobody knows.
+        /// Why it is unknown.
         why: String,
     },
 }

@@ -266,8 +266,8 @@ impl Release {
         self.does(ReadListenerSets)
     }
 
-    /// Whether it watches a kind of route at all; `None` where that depends on experimental features, of which nobody
-    /// knows.
+    /// Whether it watches a kind of route at all; `None` where that depends on experimental features, and
+    /// it is unknown whether those are on.
     pub fn watches(self, kind: Kind, experimental: Option<bool>) -> Option<bool> {
         if self.facts().experimental_routes.contains(&kind) {
             experimental
@@ -385,7 +385,7 @@ impl Running {
 impl Running {
     /// Whether it is certain to accept an Opaque Secret as CA of a listener's clients and to write none of its
     /// certificates: 2.6.0 to 2.6.7 were read, issue 5872 tells of 2.7.0, and its fix (5913) came after 2.7.1. Of
-    /// pre-releases and builds without a version nobody knows.
+    /// those of pre-releases and of builds without a version are unknown.
     pub fn writes_no_opaque_ca(&self) -> bool {
         let Some((_, version)) = &self.said_by else {
             return false;

@@ -15,7 +15,7 @@ pub enum Resolved {
     Usable,
     /// It cannot: how, and NGF's words for it.
     Refused(Fault, String),
-    /// Nobody knows: why.
+    /// Unknown: why.
     Unknown(String),
 }
 

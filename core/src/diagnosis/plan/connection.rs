@@ -701,7 +701,7 @@ pub(super) fn not_spoken(at: &Place<'_>, release: Release) -> Result<(), PlanErr
     }
 }
 
-/// Whether a filter of the rule is none that NGF takes, as NGF says itself: it renders 500 for the rule.
+/// Whether NGF rejects a filter of the rule, as NGF reports itself: it renders 500 for the rule.
 fn filter_refused(at: &Place<'_>) -> Result<(), PlanError> {
     let rule = format!("rules[{}].", at.rule);
     let mut conditions = at

@@ -43,7 +43,7 @@ pub enum TargetError {
     /// Nothing after the slash.
     #[error("\"{0}\" names no object: write {0}NAME")]
     NoName(String),
-    /// The text after the colon is no port.
+    /// The text after the colon is not a port.
     #[error("invalid port \"{0}\": expected 1 to 65535, or the name of a port of the Service")]
     BadPort(String),
     /// A name of a port, and the Service is not there to look it up.

@@ -36,7 +36,7 @@ pub(in crate::diagnosis) const D10: Rule = Rule {
     needs: &[Need::Paths, Need::Certificates, Need::Pods],
     check: |context, findings| {
         let namespaces = control_planes(context.snapshot);
-        // Of several control planes nobody knows which one an agent connects to.
+        // Of several control planes it is unknown which one an agent connects to.
         let mut namespaces = namespaces.into_iter();
         let (Some(namespace), None) = (namespaces.next(), namespaces.next()) else {
             return;

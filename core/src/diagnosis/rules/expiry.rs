@@ -156,7 +156,7 @@ fn uses<'a>(context: &'a Context<'_>) -> Vec<Use<'a>> {
 }
 
 /// The Services that nginx speaks TLS to, with the Secret that their pods mount for the policy's
-/// hostname; whether they present it only a probe can say.
+/// hostname; only a probe shows whether they present it.
 fn mounted_for_hostname(context: &Context<'_>) -> BTreeMap<ObjectRef, ObjectRef> {
     let mut found = BTreeMap::new();
     for rule in &context.rules {
@@ -335,7 +335,7 @@ fn is_renewal_disabled(certificate: &Object<Certificate>) -> bool {
     policy.and_then(serde_json::Value::as_str) == Some("Disabled")
 }
 
-/// How to get a Secret's certificate issued anew.
+/// How to get a Secret's certificate issued again.
 pub(super) fn reissue(context: &Context<'_>, secret: &ObjectRef) -> Remedy {
     match super::shared::writer(context, secret) {
         Some(writer) => Remedy::command(

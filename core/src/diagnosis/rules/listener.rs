@@ -245,7 +245,7 @@ pub(in crate::diagnosis) const L2: Rule = Rule {
     },
 };
 
-/// L2 where nobody knows whether the release that runs still does so.
+/// L2 where it is unknown whether the release that runs still does so.
 fn perhaps_not_written(context: &Context<'_>, one: &Demanding<'_>, object: &ObjectRef) -> Finding {
     let release = match &context.running.said_by {
         Some((_, version)) => format!("what NGF {version} does was not read"),

@@ -292,7 +292,7 @@ pub(in crate::diagnosis) fn servers<'a>(
     own.or_else(copy)?.as_ref()
 }
 
-/// The addresses that NGF would write; `None` where nobody knows them.
+/// The addresses that NGF would write; `None` where they are unknown.
 pub(in crate::diagnosis) fn ready(
     context: &Context<'_>,
     connection: &Connection,
@@ -416,7 +416,7 @@ struct Differing<'a> {
 }
 
 /// What clients get where nginx speaks plain HTTP, and a probe shows that the port speaks TLS, or the other way
-/// round. `None` where nobody knows that requests fail.
+/// round. `None` where it is unknown whether requests fail.
 fn fails(context: &Context<'_>, connection: &Connection, location: &Location) -> Option<String> {
     let policy = connection.tls.as_ref().map(|tls| &tls.policy);
     let created = policy.and_then(|policy| context.snapshot.policies.get(policy));

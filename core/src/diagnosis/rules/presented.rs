@@ -211,7 +211,7 @@ fn serving(context: &Context<'_>) -> HashMap<(String, String), Vec<ObjectRef>> {
     found
 }
 
-/// What nginx would say of a candidate; `None` where it would accept it, an error where nobody knows.
+/// What nginx would say of a candidate; `None` where it would accept it, an error where it is unknown.
 fn judge(
     context: &Context<'_>,
     candidate: &Candidate<'_>,

@@ -53,7 +53,7 @@ pub(super) enum Presented<'a> {
     Served(Vec<CertificateFacts>),
     /// Mounted, so that it is likely.
     Mounted(ObjectRef, &'a [CertificateFacts]),
-    /// Nobody knows.
+    /// Unknown.
     Unknown,
 }
 

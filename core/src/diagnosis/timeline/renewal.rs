@@ -140,7 +140,7 @@ fn itself(
     }
 }
 
-/// A `ca.crt` beside it: renewing the CA does not write it anew.
+/// A `ca.crt` beside it: a renewal of the CA does not rewrite it.
 fn beside(
     context: &Context<'_>,
     certificate: &Object<Certificate>,
@@ -181,7 +181,7 @@ fn with(sentence: String, but: Option<String>) -> String {
 const DEEPEST: usize = 4;
 
 /// When a Certificate is renewed, which is before that moment and with an issuer that can; or why not, or
-/// why nobody knows.
+/// why it is unknown.
 fn renews(
     context: &Context<'_>,
     certificate: &Object<Certificate>,

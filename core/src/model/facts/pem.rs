@@ -41,7 +41,7 @@ pub(super) fn pem_facts(bytes: Option<&[u8]>) -> PemFacts {
     })
 }
 
-/// What a `ca.crt` holds: NGF takes it encoded in base64 once more, too, and gives nginx what that
+/// What a `ca.crt` holds: NGF takes it encoded in base64 twice, too, and gives nginx what that
 /// stands for (`ValidateCA`, `convertCertBundle` of `state/dataplane/configuration.go`).
 pub(super) fn ca_facts(bytes: Option<&[u8]>) -> PemFacts {
     let encoded = bytes

@@ -245,7 +245,7 @@ fn present(
     Ok(chain)
 }
 
-/// `SSL_VERIFY_NONE` with a callback that goes on, as NGINX has it for upstreams: the handshake
+/// `SSL_VERIFY_NONE` with a callback that continues, as NGINX has it for upstreams: the handshake
 /// never ends because of the certificate, and the last error stays in the result.
 fn record_verification(
     builder: &mut SslContextBuilder,

@@ -1,5 +1,5 @@
 //! Extensions: what a certificate is for, by KeyUsage, ExtendedKeyUsage, BasicConstraints and name
-//! constraints, and what nobody knows.
+//! constraints, and unknown ones.
 
 use crate::mint::{AlternativeName, Extension, der, key_usage, purpose};
 use crate::scenario::Scenario;
@@ -113,7 +113,7 @@ fn of_authorities() -> Vec<Vector> {
     ]
 }
 
-/// An extension that nobody knows.
+/// An unknown extension.
 pub(super) fn unknown(critical: bool) -> Extension {
     Extension {
         oid: "1.3.6.1.4.1.99999.1",

@@ -77,7 +77,7 @@ const ON_THE_LEAF: &[LeafExtension] = &[
         || b"what".to_vec(),
     ),
     (
-        "an empty extension nobody knows",
+        "an empty unknown extension",
         "1.3.6.1.4.1.99999.3",
         false,
         Vec::new,

@@ -118,7 +118,7 @@ pub(super) fn run(world: &World, gateway: &GatewayState<'_>, routes: &[RouteStat
     world.pods.configure(namespace, &deployment, configuration);
 }
 
-/// nginx does not take what would be made.
+/// nginx does not accept what would be rendered.
 pub(super) fn refused(world: &World, gateway: &GatewayState<'_>, error: &str) {
     let (namespace, deployment) = data_plane(gateway);
     world.pods.refuse(namespace, &deployment, error);

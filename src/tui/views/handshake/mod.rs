@@ -374,7 +374,7 @@ fn happening(app: &App) -> Option<(ProbePlan, &[Step])> {
     })
 }
 
-/// The arrows that have happened so far: the others are not drawn, since nobody knows whether they will.
+/// The arrows that have happened so far: the others are not drawn, since it is unknown whether they will.
 fn draw_so_far(plan: &ProbePlan, steps: &[Step], theme: &Theme, area: Rect, buffer: &mut Buffer) {
     let story = Story::from(plan);
     let transcript = so_far(steps);

@@ -16,7 +16,7 @@ pub(super) struct Conflicts {
     by_port: BTreeMap<u16, Vec<usize>>,
     with_tls: BTreeMap<u16, Vec<usize>>,
     taken: BTreeSet<(u16, String, String)>,
-    /// Ports with a listener that nobody knows enough about.
+    /// Ports with a listener about which too little is known.
     unknown: BTreeSet<u16>,
 }
 

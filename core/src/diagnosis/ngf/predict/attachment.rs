@@ -83,7 +83,7 @@ struct Parent<'p> {
     restrictions: &'p [Restriction],
 }
 
-/// How NGF answers a parentRef; `None` where it writes nothing, or nobody knows what.
+/// How NGF answers a parentRef; `None` where it writes nothing, or what it writes is unknown.
 pub(super) fn of(
     predictor: &Predictor<'_, '_>,
     route: &Object<Route>,

@@ -222,7 +222,7 @@ fn is_root(facts: &CertificateFacts) -> bool {
 }
 
 /// The intermediates between what is sent and a CA that the backend trusts; `None` where that is not
-/// what is missing, or nobody knows them.
+/// what is missing, or they are unknown.
 fn incomplete<'a>(
     context: &Context<'_>,
     plan: &ProbePlan,

@@ -31,7 +31,7 @@ pub(super) fn the_ca(case: &Case<'_, '_>) -> Option<Remedy> {
     change::ca_that_signed(case.context, case.plan, transcript)
 }
 
-/// The same in words, where nobody knows which CA is meant.
+/// The same in words, where it is unknown which CA is meant.
 pub(super) fn name_the_ca(case: &Case<'_, '_>) -> Option<Remedy> {
     case.transcript()?;
     let issuer = case.leaf().map(|leaf| format!(" ({})", leaf.issuer));

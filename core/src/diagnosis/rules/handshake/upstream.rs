@@ -183,7 +183,7 @@ pub(in crate::diagnosis) const T18: Rule = Rule {
                     count,
                     policy.to_string(),
                 ),
-                // Of other faults nobody knows whether a connection from before could be made.
+                // Of other faults it is unknown whether a connection from before could be made.
                 Kept::ByDefault(..) if !worked_before(upstream) => continue,
                 Kept::ByDefault(count, workload) => (
                     format!("NGF {}", context.running.release),
@@ -223,7 +223,7 @@ enum Kept<'a> {
     ByDefault(u32, &'a ObjectRef),
 }
 
-/// `processKeepAliveSettings`. Where no policy gives a number the release decides; one that nobody knows keeps
+/// `processKeepAliveSettings`. Where no policy gives a number the release decides; an unknown one keeps
 /// nothing.
 fn keep_alive<'a>(context: &'a Context<'_>, service: &ObjectRef) -> Kept<'a> {
     let targets = |policy: &ObjectRef| {

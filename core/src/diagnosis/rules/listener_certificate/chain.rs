@@ -116,7 +116,7 @@ fn faults<'a>(
     faults
 }
 
-/// What is missing behind the last certificate, unless it is the root, or nobody knows.
+/// What is missing behind the last certificate, unless it is the root, or that is unknown.
 fn missing<'a>(
     context: &Context<'a>,
     secret: &ObjectRef,

@@ -48,7 +48,7 @@ enum Reference<'a> {
     Used(ObjectRef, &'a [CertificateFacts]),
     /// NGF rejects it.
     Rejected(Why, ObjectRef),
-    /// Nobody knows.
+    /// Unknown.
     Unknown,
 }
 

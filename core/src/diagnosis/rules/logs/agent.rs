@@ -58,7 +58,7 @@ pub(super) fn why(reason: &str) -> Why {
     }
 }
 
-/// Adds what is behind it and what to do.
+/// Adds the background and what to do.
 pub(super) fn explain(
     context: &Context<'_>,
     gateway: &Object<Gateway>,

@@ -143,7 +143,7 @@ fn backend_refs<'v>(value: &'v Value, found: &mut Vec<&'v Value>) {
     }
 }
 
-/// Whether another controller looks after a policy: it said so, or one of its Gateways has a route to
+/// Whether another controller manages a policy: it said so, or one of its Gateways has a route to
 /// the Service.
 pub(super) fn is_anothers(context: &Context<'_>, policy: &Object<BackendTLSPolicy>) -> bool {
     let told = policy
