@@ -3,6 +3,7 @@
 mod by_hand;
 mod commands;
 mod generated;
+mod keys;
 mod links;
 mod markdown;
 mod pages;
