@@ -1,10 +1,30 @@
-//! Arguments of `record` and `replay`.
+//! Arguments of `bundle`, `record` and `replay`.
 
 use std::{path::PathBuf, time::Duration};
 
 use clap::Args;
 
 use super::values::duration;
+
+/// Arguments of `bundle`.
+#[derive(Debug, Clone, Args)]
+pub struct BundleArgs {
+    /// The file to write; never over another
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// Make no handshake with the backends
+    #[arg(long)]
+    pub no_probe: bool,
+    /// Do not read the logs of the past hour
+    #[arg(long)]
+    pub no_logs: bool,
+    /// Do not read the configuration that the data plane's nginx is using
+    #[arg(long)]
+    pub no_data_plane: bool,
+    /// How long to wait for the cluster's answers, and how long the handshakes may take in all
+    #[arg(long, default_value = "30s", value_parser = duration, value_name = "DURATION")]
+    pub timeout: Duration,
+}
 
 /// Arguments of `record`.
 #[derive(Debug, Clone, Args)]
