@@ -73,7 +73,7 @@ enum Fault {
     Unauthorized,
     /// Logs end at once after one line that is not new.
     LogEnds,
-    /// Every watch is cut after two seconds.
+    /// Every watch is cut after two seconds; those of Gateways tell of a new version before.
     WatchCut,
     /// Every watch of Gateways tells of a new one, and 20 s later that its version is too old.
     GoneInTheMiddle,
@@ -249,6 +249,10 @@ impl Api {
         };
         match fault {
             Fault::WatchEnds => lines(&[], false),
+            Fault::WatchCut if path.ends_with("/gateways") => {
+                let version = self.next_version().to_string();
+                timed(vec![(1, Some(event("news", &version))), (1, None)])
+            }
             Fault::WatchCut => timed(vec![(2, None)]),
             Fault::WatchTooMany if !is_by_name => too_many(),
             Fault::GoneInTheMiddle if path.ends_with("/gateways") => timed(vec![

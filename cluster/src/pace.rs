@@ -23,6 +23,10 @@ const MOST_AFTER_OUTAGE: Duration = Duration::from_secs(2);
 const DENIED: Duration = Duration::from_mins(1);
 /// When a list that never ends is begun again.
 const GIVEN_UP: Duration = Duration::from_mins(10);
+/// The longest wait after a watch that held and was cut: what is shown is no older than this.
+const MOST_AFTER_CUT: Duration = Duration::from_secs(5);
+/// A watch that holds this long has begun: what it was refused for would have come by now.
+pub(super) const HELD: Duration = Duration::from_secs(1);
 /// A watch or stream that lived this long has made progress, even where it had no news.
 pub(super) const LIVED: Duration = Duration::from_secs(10);
 
@@ -34,6 +38,8 @@ pub(crate) struct Pace {
     /// The least time from one success to the next request.
     floor: Duration,
     failures: u32,
+    /// Watches since the last progress that held and were cut.
+    cuts: u32,
     /// Outages that were over when the loop last had a turn.
     outages: u64,
     /// When the request that is under way was sent.
@@ -54,6 +60,7 @@ impl Pace {
             lane,
             floor,
             failures: 0,
+            cuts: 0,
             sent: None,
             next: now,
             next_after_outage: now,
@@ -105,8 +112,20 @@ impl Pace {
 
     /// There was progress: the back-off begins again from its shortest wait.
     pub(crate) fn progressed(&mut self) {
-        self.failures = 0;
+        (self.failures, self.cuts) = (0, 0);
         self.answered();
+    }
+
+    /// The watch holds: whatever the failures before it were, they have passed.
+    pub(super) fn held(&mut self) {
+        self.failures = 0;
+    }
+
+    /// The watch held and was cut. It is begun again soon, but not as soon each time.
+    pub(super) fn cut(&mut self) {
+        self.cuts = self.cuts.saturating_add(1);
+        let wait = back_off(self.cuts).min(MOST_AFTER_CUT);
+        self.next = self.next.max(Instant::now() + wait);
     }
 
     /// The request failed.
@@ -270,6 +289,17 @@ mod tests {
         })
         .await;
         assert!((1..=2).contains(&endless), "{endless} in ten minutes");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_watch_that_is_cut_is_begun_again_soon_and_calmly() {
+        let (_, mut cut) = pace(Duration::from_secs(1));
+        let cuts = turns(&mut cut, Duration::from_mins(10), |pace| {
+            pace.held();
+            pace.cut();
+        })
+        .await;
+        assert!((110..=160).contains(&cuts), "{cuts} in ten minutes");
     }
 
     #[tokio::test(start_paused = true)]

@@ -28,7 +28,7 @@ use super::{
     delta::Delta,
     error::Failure,
     link::Link,
-    pace::{LIVED, Lane, Pace},
+    pace::{HELD, LIVED, Lane, Pace},
     request::{Resource, events, fetch_held},
     room::Room,
 };
@@ -95,8 +95,8 @@ pub(super) struct Watcher {
     is_full: bool,
     /// Whether a list was complete once.
     listed: bool,
-    /// Since when nothing can be read.
-    failing_since: Option<Timestamp>,
+    /// Until when all that is known was true: the end of the last list, or of the last watch that held.
+    followed: Option<Timestamp>,
     lists: Pace,
     watches: Pace,
 }
@@ -134,7 +134,7 @@ impl Watcher {
             known: HashMap::new(),
             is_full: false,
             listed: false,
-            failing_since: None,
+            followed: None,
         }
     }
 
@@ -241,11 +241,9 @@ impl Watcher {
         self.room().give(before - self.known.len());
         self.shared.tell(Delta::Listed(self.kind(), present)).await;
         self.listed = true;
+        self.followed = Some(Timestamp::now());
         if self.is_calm() {
             self.live().await;
-        } else {
-            // as new as this list, as long as no watch holds
-            self.failing_since = Some(Timestamp::now());
         }
         Ok((resource, version))
     }
@@ -330,11 +328,17 @@ impl Watcher {
             self.watches.turn().await;
             let began = Instant::now();
             let ended = self.watch(resource, &mut version).await;
-            if began.elapsed() >= LIVED {
+            let lived = began.elapsed();
+            if lived >= HELD {
+                self.followed = Some(Timestamp::now());
+            }
+            if lived >= LIVED {
                 self.progressed();
             }
             match ended {
-                Ok(()) if began.elapsed() >= LIVED => {}
+                Ok(()) if lived >= LIVED => {}
+                // The next one continues where it ended.
+                Ok(()) if lived >= HELD => self.watches.cut(),
                 Ok(()) => {
                     self.watches.stalled();
                     if self.watches.failures() >= PATIENCE {
@@ -381,7 +385,8 @@ impl Watcher {
         let mut events = events(&self.shared.client, request)
             .await
             .map_err(Broken::Start)?;
-        let lived = Instant::now() + LIVED;
+        let began = Instant::now();
+        let mut holds = false;
         let mut is_live = self.is_calm();
         if is_live {
             self.live().await;
@@ -390,10 +395,17 @@ impl Watcher {
             let event = tokio::select! {
                 event = timeout(WATCH_SILENCE, events.next()) => event,
                 () = &mut outage_over => return Ok(()),
-                () = sleep_until(lived), if !is_live => {
-                    is_live = true;
-                    self.progressed();
-                    self.live().await;
+                () = sleep_until(began + if holds { LIVED } else { HELD }), if !is_live => {
+                    if holds {
+                        self.progressed();
+                    }
+                    holds = true;
+                    self.watches.held();
+                    // Lists that failed again and again are forgiven to a watch that lives.
+                    is_live = self.is_calm();
+                    if is_live {
+                        self.live().await;
+                    }
                     continue;
                 }
             };
@@ -457,8 +469,7 @@ impl Watcher {
     }
 
     /// The kind is live, or as live as one can be that has too many objects.
-    async fn live(&mut self) {
-        self.failing_since = None;
+    async fn live(&self) {
         let state = if self.is_full && self.kind() != Kind::Event {
             KindState::Failed(self.shared.room.words(self.known.len()))
         } else {
@@ -484,10 +495,12 @@ impl Watcher {
     }
 
     async fn failed(&mut self, failure: &Failure) {
-        let since = *self.failing_since.get_or_insert_with(|| match failure {
-            Failure::NoAnswer(_) => self.shared.link.last_answer(),
-            _ => Timestamp::now(),
-        });
+        let followed = self.followed.unwrap_or_else(Timestamp::now);
+        let since = match failure {
+            // That a watch is dead shows late.
+            Failure::NoAnswer(_) => followed.min(self.shared.link.last_answer()),
+            _ => followed,
+        };
         let why = failure.words().to_owned();
         let kind = self.kind();
         match failure {

@@ -13,8 +13,53 @@ async fn live_again(snapshots: &mut Receiver<Arc<Snapshot>>) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn watches_that_are_cut_every_two_seconds_are_told_and_what_was_read_stays() {
+async fn watches_that_are_cut_every_two_seconds_are_continued_and_live() {
     let api = Api::with(Fault::WatchCut);
+    let (mut snapshots, _cancel) = watch(&api);
+    sleep(MINUTE).await;
+    let begun = jiff::Timestamp::now();
+    let mut seen = snapshots.clone();
+    let troubled = tokio::spawn(async move {
+        let is_troubled = |snapshot: &Arc<Snapshot>| !is_live(snapshot) || snapshot.lost.is_some();
+        seen.wait_for(is_troubled)
+            .await
+            .map(|found| (found.kinds.clone(), found.lost.clone()))
+    });
+    sleep(MINUTE * 2).await;
+    assert!(!troubled.is_finished(), "{:?}", troubled.await);
+    // What changes is on the screen within the longest pause between two watches.
+    let news = ObjectRef::new(Kind::Gateway, "apps", "news");
+    let version = |snapshot: &Snapshot| -> u64 {
+        let version = &snapshot.gateways[&news].meta.resource_version;
+        version.parse().expect("a number")
+    };
+    let before = version(&snapshots.borrow());
+    sleep(Duration::from_secs(10)).await;
+    assert!(version(&snapshots.borrow()) > before);
+    let asked = api.asked(MINUTE..MINUTE * 3);
+    let lists = asked.keys().filter(|what| what.starts_with("list "));
+    assert_eq!(lists.count(), 0, "nothing is listed again: {asked:?}");
+    api.assert_at_most(30, MINUTE..MINUTE * 2);
+
+    // A watch that cannot be begun again makes its kind stale, since the last one was cut.
+    api.set(Fault::WatchTooMany);
+    let is_stale = |snapshot: &Arc<Snapshot>| {
+        matches!(snapshot.kinds[&Kind::Gateway], KindState::Stale { .. })
+    };
+    let stale = tokio::time::timeout(MINUTE, snapshots.wait_for(is_stale)).await;
+    let state = stale.expect("it is told").expect("somebody reads").kinds[&Kind::Gateway].clone();
+    let KindState::Stale { since, why, .. } = state else {
+        panic!("{state:?}")
+    };
+    assert!(since >= begun && since <= jiff::Timestamp::now(), "{since}");
+    assert!(why.contains("429"), "{why}");
+    api.set(Fault::None);
+    live_again(&mut snapshots).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn watches_that_end_at_once_are_told_and_recover_where_they_hold_for_two_seconds() {
+    let api = Api::with(Fault::WatchEnds);
     let (mut snapshots, _cancel) = watch(&api);
     sleep(MINUTE * 2).await;
     let snapshot = Arc::clone(&snapshots.borrow());
@@ -28,7 +73,7 @@ async fn watches_that_are_cut_every_two_seconds_are_told_and_what_was_read_stays
     let lost = snapshot.lost.as_ref().expect("one line for all kinds");
     assert_eq!((&lost.loss, &lost.why), (&Loss::Failing, why));
     api.assert_at_most(20, MINUTE..MINUTE * 2);
-    api.set(Fault::None);
+    api.set(Fault::WatchCut);
     live_again(&mut snapshots).await;
 }
 

@@ -1,5 +1,6 @@
 //! The header: which cluster and namespaces these are, how fresh it is, and how much is wrong.
 
+use jiff::Timestamp;
 use ngf_ui::{Label, Mark, Role, widgets::bars::Header};
 use ratatui::{buffer::Buffer, layout::Rect, widgets::Widget};
 
@@ -163,15 +164,8 @@ fn freshness(app: &App) -> Label {
         return of_lost(app, lost);
     }
     let states = || app.snapshot.kinds.values();
-    let oldest = states().filter_map(|state| match state {
-        KindState::Stale { since, .. } => Some(*since),
-        _ => None,
-    });
-    if let Some(since) = oldest.min() {
-        return Label::of(
-            Role::Error,
-            format!("stale for {}", words::age(since, app.now)),
-        );
+    if let Some(label) = of_stale(app) {
+        return label;
     }
     let loading = states()
         .filter(|state| matches!(state, KindState::Loading))
@@ -217,6 +211,25 @@ fn freshness(app: &App) -> Label {
     }
 }
 
+/// Which kinds may be old, and for how long the oldest of them.
+fn of_stale(app: &App) -> Option<Label> {
+    let kinds = app.snapshot.kinds.iter();
+    let mut stale: Vec<(Timestamp, Kind)> = kinds
+        .filter_map(|(kind, state)| match state {
+            KindState::Stale { since, .. } => Some((*since, *kind)),
+            _ => None,
+        })
+        .collect();
+    stale.sort_unstable();
+    let (since, first) = *stale.first()?;
+    let what = match stale.len() {
+        1 => first.name().to_owned(),
+        kinds => words::count(kinds, "kind"),
+    };
+    let age = words::age(since, app.now);
+    Some(Label::of(Role::Error, format!("{what} stale for {age}")))
+}
+
 /// Why what is shown may be old, and how old it is: counted from the last answer.
 fn of_lost(app: &App, lost: &Lost) -> Label {
     let age = words::age(lost.since, app.now);
@@ -232,4 +245,42 @@ fn of_lost(app: &App, lost: &Lost) -> Label {
         (Loss::Refused { .. }, Source::Files { .. }) => "log in again".to_owned(),
     };
     Label::of(Role::Error, text)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use ngf_core::model::snapshot::Snapshot;
+    use ngf_ui::Theme;
+
+    use super::*;
+
+    #[test]
+    fn one_line_says_which_kinds_are_stale_and_for_how_long() {
+        let now: Timestamp = "2026-06-01T12:00:00Z".parse().expect("a moment");
+        let stale = |minutes: i64| KindState::Stale {
+            version: "v1".to_owned(),
+            since: now - jiff::SignedDuration::from_mins(minutes),
+            why: "the API server ends each watch at once".to_owned(),
+        };
+        let source = Source::Cluster {
+            context: "test".to_owned(),
+            server: "https://127.0.0.1:6443".to_owned(),
+            version: None,
+        };
+        let mut snapshot = Snapshot::new(source, Scope::AllNamespaces);
+        let mut line = |kind: Kind, state: KindState| {
+            snapshot.kinds.insert(kind, state);
+            let snapshot = Arc::new(snapshot.clone());
+            let app = App::new(Theme::plain(), snapshot, None, now).expect("no conflict");
+            freshness(&app).plain()
+        };
+        let live = KindState::Live {
+            version: "v1".to_owned(),
+        };
+        line(Kind::Service, live);
+        assert_eq!(line(Kind::Gateway, stale(3)), "Gateway stale for 3m");
+        assert_eq!(line(Kind::HTTPRoute, stale(7)), "2 kinds stale for 7m");
+    }
 }
