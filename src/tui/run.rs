@@ -14,7 +14,7 @@ use ngf_ui::{
 use tokio::{
     sync::{mpsc, watch},
     task::JoinSet,
-    time::MissedTickBehavior,
+    time::{Instant, MissedTickBehavior},
 };
 use tokio_util::sync::DropGuard;
 
@@ -25,6 +25,7 @@ use crate::tui::{
     signals::{self, End, Notice, Watch},
     state::{
         App,
+        clock::Clock,
         event::{Effect, Event},
         job::{Connected, Session},
     },
@@ -37,6 +38,12 @@ use ngf_text::sanitize;
 const WAITING_EVENTS: usize = 256;
 /// At least so often the clock moves on.
 pub const TICK: Duration = Duration::from_millis(500);
+/// Where nothing but time passes, seconds are counted on the screen for so long: what is older is told in minutes.
+const SECONDS_COUNT: Duration = Duration::from_mins(1);
+/// The least time between two frames that only count seconds: two ticks, less what a timer may be early.
+const A_SECOND: Duration = Duration::from_millis(900);
+/// The same after that, for what is about to expire.
+const AT_REST: Duration = Duration::from_secs(5);
 /// How long the news that the terminal is gone may take after drawing on it has failed.
 const GONE_WITHIN: Duration = Duration::from_secs(1);
 
@@ -203,6 +210,22 @@ fn is_ctrl_c(event: &Event) -> bool {
         if key.code == KeyCode::Char('c') && key.modifiers.contains(KeyModifiers::CONTROL))
 }
 
+/// When the passing of time alone is worth a frame.
+struct Rhythm {
+    /// When something else last happened.
+    news: Instant,
+    /// When the last frame was drawn.
+    drawn: Instant,
+}
+
+impl Rhythm {
+    fn is_due(&self, now: Instant) -> bool {
+        let is_counted = now.duration_since(self.news) < SECONDS_COUNT;
+        let pause = if is_counted { A_SECOND } else { AT_REST };
+        now.duration_since(self.drawn) >= pause
+    }
+}
+
 /// The newest objects of a cluster.
 type Snapshots = watch::Receiver<Arc<Snapshot>>;
 
@@ -239,10 +262,17 @@ impl Around {
         let mut next =
             (!app.reading).then(|| Event::Snapshot(Arc::clone(&snapshots.borrow_and_update())));
         let mut is_drawn = false;
+        let mut rhythm = Rhythm {
+            news: Instant::now(),
+            drawn: Instant::now(),
+        };
         loop {
             // Everything that has happened by now is taken in before the screen is drawn again.
             while let Some(mut event) = next.take() {
-                is_drawn = false;
+                let is_tick = matches!(event, Event::Tick);
+                if !is_tick {
+                    rhythm.news = Instant::now();
+                }
                 if let Event::Switched(_, Ok(connected)) = &mut event {
                     (events, snapshots) = self.switch(connected);
                     has_source = true;
@@ -250,7 +280,16 @@ impl Around {
                 if matches!(event, Event::Key(_)) {
                     crate::defect::here("key");
                 }
-                for effect in update(app, event, Timestamp::now()) {
+                let had_message = app.toast.is_some();
+                let effects = update(app, event, Timestamp::now());
+                // Of a tick that changes nothing only ages can be seen, and a recording's clock.
+                let is_seen = !is_tick
+                    || !effects.is_empty()
+                    || had_message != app.toast.is_some()
+                    || !matches!(app.clock, Clock::Live)
+                    || rhythm.is_due(Instant::now());
+                is_drawn &= !is_seen;
+                for effect in effects {
                     match effect {
                         Effect::Quit => return Ok(None),
                         Effect::Suspend if !signals::stop_job() => {
@@ -272,6 +311,7 @@ impl Around {
                     return self.gone_or(error).await;
                 }
                 is_drawn = true;
+                rhythm.drawn = Instant::now();
             }
             next = tokio::select! {
                 biased;
@@ -388,5 +428,24 @@ impl Around {
             }
         })?;
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn time_alone_is_drawn_each_second_and_after_a_minute_less_often() {
+        let begun = Instant::now();
+        let after = |seconds: f64| begun + Duration::from_secs_f64(seconds);
+        let rhythm = |drawn: f64| Rhythm {
+            news: begun,
+            drawn: after(drawn),
+        };
+        assert!(!rhythm(10.0).is_due(after(10.5)));
+        assert!(rhythm(10.0).is_due(after(11.0)));
+        assert!(!rhythm(70.0).is_due(after(74.5)));
+        assert!(rhythm(70.0).is_due(after(75.0)));
     }
 }

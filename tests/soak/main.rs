@@ -21,6 +21,9 @@ const SECONDS: u64 = 120;
 /// Actions between two questions whether the program still answers.
 const BETWEEN: usize = 60;
 
+/// The title of the list of keys, which `?` opens.
+const TITLE: &str = " Keys ";
+
 const LEAVE_ALTERNATE_SCREEN: &str = "\x1b[?1049l";
 const MOUSE_OFF: &str = "\x1b[?1006l\x1b[?1000l";
 
@@ -255,22 +258,10 @@ fn escape(pty: &mut Pty) {
 /// Waits until the help screen is there and gone again: the program reads keys, and draws.
 fn answers(pty: &mut Pty, last: &[String]) -> Duration {
     escape(pty);
-    let from = pty.count();
-    let begun = Instant::now();
+    let shown = |screen: &str| screen.contains(TITLE);
+    pty.wait_until_screen(&format!("no keys, after {last:?}"), |screen| !shown(screen));
     pty.press("?");
-    while !pty.shows_after(from, "Keys") {
-        assert!(
-            begun.elapsed() < PATIENCE,
-            "no answer for {PATIENCE:?} after {last:?}"
-        );
-        assert!(
-            pty.ended().is_none(),
-            "it ended after {last:?}: {}",
-            pty.errors()
-        );
-        std::thread::sleep(Duration::from_millis(5));
-    }
-    let took = begun.elapsed();
+    let took = pty.wait_until_screen(&format!("the keys, after {last:?}"), shown);
     pty.press("\x1b");
     took
 }

@@ -39,6 +39,8 @@ pub(crate) struct Pty {
     reader: Option<JoinHandle<()>>,
     child: Child,
     errors: tempfile::NamedTempFile,
+    /// What the terminal shows after this many of the bytes.
+    screen: (vt100::Parser, usize),
 }
 
 impl Pty {
@@ -95,6 +97,7 @@ impl Pty {
             reader: Some(reader),
             child,
             errors,
+            screen: (vt100::Parser::new(lines, columns, 0), 0),
         }
     }
 
@@ -109,7 +112,8 @@ impl Pty {
     }
 
     /// The window has another size; the program is told by the system.
-    pub(crate) fn resize(&self, columns: u16, lines: u16) {
+    pub(crate) fn resize(&mut self, columns: u16, lines: u16) {
+        self.screen.0.screen_mut().set_size(lines, columns);
         let window = Winsize {
             ws_col: columns,
             ws_row: lines,
@@ -177,6 +181,36 @@ impl Pty {
         self.seen(|seen| {
             String::from_utf8_lossy(seen.bytes.get(from..).unwrap_or_default()).contains(text)
         })
+    }
+
+    /// What the terminal shows now. A frame writes only the cells that differ: what was written says less.
+    pub(crate) fn screen(&mut self) -> String {
+        let from = self.screen.1;
+        let more = self.seen(|seen| seen.bytes.get(from..).unwrap_or_default().to_vec());
+        self.screen.1 += more.len();
+        self.screen.0.process(&more);
+        self.screen.0.screen().contents()
+    }
+
+    /// Waits until something holds of what the terminal shows; how long it took.
+    pub(crate) fn wait_until_screen(
+        &mut self,
+        what: &str,
+        holds: impl Fn(&str) -> bool,
+    ) -> Duration {
+        let begun = Instant::now();
+        loop {
+            let screen = self.screen();
+            if holds(&screen) {
+                return begun.elapsed();
+            }
+            assert!(
+                begun.elapsed() < PATIENCE,
+                "waited {PATIENCE:?} for: {what}; it shows\n{screen}\nand as errors\n{}",
+                self.errors()
+            );
+            sleep(Duration::from_millis(1));
+        }
     }
 
     /// Nothing is taken from the program any more.
