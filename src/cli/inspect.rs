@@ -143,6 +143,7 @@ fn of_file(path: &Path, at: Timestamp) -> Result<Inspection, CliError> {
         let pem = PemFacts::Certificates {
             certificates: vec![facts].into(),
             trailing: None,
+            open_end: false,
         };
         return Ok(Inspection::of(
             &name,

@@ -205,6 +205,7 @@ fn part(name: &'static str, pem: &PemFacts, at: i64) -> Part {
         PemFacts::Certificates {
             certificates,
             trailing,
+            ..
         } => (certificates, trailing.clone()),
         PemFacts::Broken(why) => (&[], Some(why.clone())),
         PemFacts::Empty => (&[], Some("it is empty".to_owned())),

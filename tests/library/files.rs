@@ -386,6 +386,7 @@ fn bundles_are_read_as_far_as_they_can_be() {
         PemFacts::Certificates {
             certificates,
             trailing,
+            ..
         } => {
             let names: Vec<&str> = certificates.iter().map(|c| c.subject.as_str()).collect();
             format!(

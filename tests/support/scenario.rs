@@ -91,7 +91,8 @@ pub(crate) struct Description {
     pub(crate) files: bool,
     /// The moment of the diagnosis.
     pub(crate) now: Option<Timestamp>,
-    /// Certificates by name; `{{name.crt}}` and `{{name.key}}` in the objects mean them.
+    /// Certificates by name; `{{name.crt}}` and `{{name.key}}` in the objects mean them, and
+    /// `{{name.line}}` is the certificate without the end of its last line.
     #[serde(default)]
     pub(crate) certificates: BTreeMap<String, Wanted>,
     /// Objects that are taken away, as `Kind/namespace/name`.
@@ -975,6 +976,11 @@ fn fill(mut text: String, minted: &BTreeMap<String, &Minted>) -> String {
             format!("{{{{{certificate}.crt}}}}"),
             format!("{{{{{certificate}.key}}}}"),
         );
+        let of_line = format!("{{{{{certificate}.line}}}}");
+        if text.contains(&of_line) {
+            let pem = pair.certificate_pem();
+            text = text.replace(&of_line, &escaped(pem.trim_end().to_owned()));
+        }
         if text.contains(&of_certificate) {
             text = text.replace(&of_certificate, &escaped(pair.certificate_pem()));
         }
@@ -1039,6 +1045,12 @@ fn as_cluster(snapshot: &mut Snapshot, denied: &[String]) {
     for lookup in snapshot.config_maps.values_mut() {
         if matches!(lookup, Lookup::Unknown(_)) {
             *lookup = Lookup::Absent;
+        }
+    }
+    // On a cluster more is asked for by name: what is not there is known not to be.
+    for object in references(snapshot) {
+        if object.kind == Kind::Secret && !denied_secrets {
+            snapshot.secrets.entry(object).or_insert(Lookup::Absent);
         }
     }
 }

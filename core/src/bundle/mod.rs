@@ -182,6 +182,9 @@ enum Pem {
     Certificates {
         der: Vec<String>,
         trailing: Option<String>,
+        /// The last line of the text is not ended.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        open_end: bool,
     },
     Broken {
         why: String,
@@ -430,9 +433,11 @@ fn pem(facts: &PemFacts) -> Pem {
         PemFacts::Certificates {
             certificates,
             trailing,
+            open_end,
         } => Pem::Certificates {
             der: ders(certificates),
             trailing: trailing.clone(),
+            open_end: *open_end,
         },
         PemFacts::Broken(why) => Pem::Broken { why: why.clone() },
     }
@@ -457,9 +462,14 @@ impl Pem {
         match self {
             Self::Missing => PemFacts::Missing,
             Self::Empty => PemFacts::Empty,
-            Self::Certificates { der, trailing } => PemFacts::Certificates {
+            Self::Certificates {
+                der,
+                trailing,
+                open_end,
+            } => PemFacts::Certificates {
                 certificates: facts_of(der).into(),
                 trailing: trailing.clone(),
+                open_end: *open_end,
             },
             Self::Broken { why } => PemFacts::Broken(why.clone()),
         }

@@ -21,6 +21,7 @@ use super::{
         predict, refused,
     },
     plan::{PlannedEndpoint, ProbeTarget, TrustSource, plan_all},
+    rules::payload_processor,
 };
 use crate::model::{
     attachment::takes_listener_set,
@@ -98,6 +99,8 @@ pub struct Context<'a> {
     /// For each policy that takes effect on a backend in use: the rules, as indices into
     /// [`Context::rules`], with the backend's index.
     pub policy_users: BTreeMap<&'a ObjectRef, Vec<(usize, usize)>>,
+    /// The policies for backends of PayloadProcessors, with the Gateways whose nginx connects to these.
+    inspecting: BTreeMap<&'a ObjectRef, BTreeSet<&'a ObjectRef>>,
 }
 
 /// A rule that one of NGF's Gateways takes.
@@ -154,6 +157,7 @@ impl<'a> Context<'a> {
             by_gateway: HashMap::new(),
             written: BTreeMap::new(),
             policy_users: BTreeMap::new(),
+            inspecting: BTreeMap::new(),
             service_users: HashMap::new(),
             services_by_name: HashMap::new(),
             losers: BTreeSet::new(),
@@ -180,6 +184,7 @@ impl<'a> Context<'a> {
         }
         context.written = context.written();
         context.policy_users = context.users();
+        context.inspecting = payload_processor::policies(&context);
         context.index_services();
         context.trusting = context.trusting();
         context.differences = predict::differences(&context);
@@ -301,7 +306,7 @@ impl<'a> Context<'a> {
                 PolicyDecision::Invalid(_) => None,
             };
             if let Some(TrustSource::Object { object, .. }) = trust
-                && self.policy_users.contains_key(&policy.reference)
+                && self.is_in_use(&policy.reference)
             {
                 found.entry(object.clone()).or_default().push(policy);
             }
@@ -426,9 +431,24 @@ impl<'a> Context<'a> {
 
     /// The Gateways whose nginx speaks TLS as a policy says.
     pub fn gateways_using(&self, policy: &ObjectRef) -> BTreeSet<&'a ObjectRef> {
-        self.users_of(policy)
-            .flat_map(|(rule, _)| rule.gateways.iter().copied())
-            .collect()
+        let of_routes = self
+            .users_of(policy)
+            .flat_map(|(rule, _)| rule.gateways.iter().copied());
+        let inspecting = self.inspecting.get(policy).into_iter().flatten().copied();
+        of_routes.chain(inspecting).collect()
+    }
+
+    /// Whether a policy takes effect on the backend of a route or of a PayloadProcessor.
+    pub fn is_in_use(&self, policy: &ObjectRef) -> bool {
+        self.policy_users.contains_key(policy) || self.inspecting.contains_key(policy)
+    }
+
+    /// The policies that take effect on the backend of a route or of a PayloadProcessor.
+    pub fn policies_in_use(&self) -> impl Iterator<Item = &'a ObjectRef> {
+        let of_routes = self.policy_users.keys();
+        let inspecting = self.inspecting.keys();
+        let inspecting = inspecting.filter(|policy| !self.policy_users.contains_key(*policy));
+        of_routes.chain(inspecting).copied()
     }
 
     /// The listeners of a Gateway, and those of the ListenerSets that NGF attaches to it, each with its owner.

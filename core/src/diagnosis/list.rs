@@ -17,6 +17,7 @@ macro_rules! for_every_rule {
             C5 in condition::class;
             C6 in condition::blind;
             C7 in condition::class;
+            C9 in condition::unread;
             C8 in condition::controller;
             G1 in client_certificate;
             G2 in client_certificate;
@@ -35,6 +36,8 @@ macro_rules! for_every_rule {
             L2 in listener;
             L3 in listener;
             L4 in listener;
+            L10 in listener_cas;
+            L11 in listener_cas;
             L5 in listener_certificate;
             L6 in listener_certificate;
             L7 in listener_certificate;

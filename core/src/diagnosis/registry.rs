@@ -6,8 +6,9 @@ use super::{
     list::for_every_rule,
     rules::{
         agent_certificates, api_server, cert_manager, client_certificate, condition, csi, expected,
-        expiry, handshake, isolated, knowledge, listener, listener_certificate, logs, manifest,
-        nginx_config, overrides, payload_processor, policy, port, presented, route, served,
+        expiry, handshake, isolated, knowledge, listener, listener_cas, listener_certificate, logs,
+        manifest, nginx_config, overrides, payload_processor, policy, port, presented, route,
+        served,
     },
 };
 

@@ -445,6 +445,8 @@ pub enum PemFacts {
         certificates: Arc<[CertificateFacts]>,
         /// Why NGINX refuses to load it all the same: what is wrong with the rest.
         trailing: Option<String>,
+        /// Its last line is not ended: what NGF appends to it begins in the same line.
+        open_end: bool,
     },
     /// Nothing readable: why.
     Broken(String),
@@ -456,6 +458,16 @@ impl PemFacts {
         match self {
             Self::Certificates { certificates, .. } => certificates,
             _ => &[],
+        }
+    }
+
+    /// Why nginx refuses a file that has this as a part; `None` where it passes over it.
+    pub fn spoils_file(&self) -> Option<&str> {
+        match self {
+            Self::Certificates { trailing, .. } => trailing.as_deref(),
+            // Text without a block of a certificate is passed over; a block that cannot be read is not (`PemError`).
+            Self::Broken(why) if why.starts_with("block ") => Some(why),
+            Self::Missing | Self::Empty | Self::Broken(_) => None,
         }
     }
 }

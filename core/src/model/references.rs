@@ -16,7 +16,7 @@
 //! Left out is `kube-root-ca.crt`, which every pod mounts.
 
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     sync::Arc,
 };
 
@@ -95,44 +95,95 @@ pub fn references(snapshot: &Snapshot) -> BTreeSet<ObjectRef> {
     wanted
 }
 
-/// The Secret of NGF's control plane for its gRPC server, and the one that agents get copies of.
-pub const SERVER_TLS: &str = "server-tls";
-/// See [`SERVER_TLS`].
-pub const AGENT_TLS: &str = "agent-tls";
-
-/// The Secret of a data plane's agent: `<gateway>-<class>-agent-tls`.
-pub fn agent_secret(gateway: &Object<Gateway>) -> ObjectRef {
-    let name = &gateway.reference;
-    let secret = format!("{}-{}-{AGENT_TLS}", name.name, gateway.spec.class);
-    ObjectRef::new(Kind::Secret, name.namespace.as_str(), secret)
+/// NGF's control plane, as far as agents connect to it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ControlPlane {
+    /// The Secret of its gRPC server, which it mounts; the chart calls it `server-tls`.
+    pub server_tls: ObjectRef,
+    /// Whether its pods are seen to mount that Secret.
+    pub mounts_server_tls: bool,
+    /// The Secret that agents get copies of (`--agent-tls-secret`); `agent-tls` where nothing names another.
+    pub agent_tls: ObjectRef,
+    /// The host name that agents expect in the server's certificate; `None` where its Service is not known.
+    pub host: Option<String>,
 }
 
-/// The namespaces in which NGF's control plane runs.
-pub fn control_planes(snapshot: &Snapshot) -> BTreeSet<String> {
-    let is_ours = |container: &super::kinds::Container| container.name == "nginx-gateway";
-    let workloads = snapshot.workloads.values();
-    workloads
-        .filter(|workload| workload.spec.template.containers.iter().any(is_ours))
-        .map(|workload| workload.reference.namespace.clone())
-        .collect()
+impl ControlPlane {
+    /// One as NGF's chart installs it.
+    pub fn of_chart(namespace: &str) -> Self {
+        let secret = |name: &str| ObjectRef::new(Kind::Secret, namespace, name);
+        Self {
+            server_tls: secret("server-tls"),
+            mounts_server_tls: false,
+            agent_tls: secret("agent-tls"),
+            host: None,
+        }
+    }
+
+    /// The Secret of a data plane's agent: `<gateway>-<class>-agent-tls`.
+    pub fn agent_secret(&self, gateway: &Object<Gateway>) -> ObjectRef {
+        let name = &gateway.reference;
+        let source = &self.agent_tls.name;
+        let secret = format!("{}-{}-{source}", name.name, gateway.spec.class);
+        ObjectRef::new(Kind::Secret, name.namespace.as_str(), secret)
+    }
+}
+
+/// NGF's control planes, one for each namespace that one runs in.
+pub fn control_planes(snapshot: &Snapshot) -> Vec<ControlPlane> {
+    let mut found: BTreeMap<&str, ControlPlane> = BTreeMap::new();
+    for workload in snapshot.workloads.values() {
+        let template = &workload.spec.template;
+        let mut containers = template.containers.iter();
+        let Some(container) = containers.find(|container| container.name == "nginx-gateway") else {
+            continue;
+        };
+        let namespace = workload.reference.namespace.as_str();
+        // Where the chart mounts the Secret of the gRPC server (`templates/deployment.yaml`).
+        let mut mounts = container.mounts.iter();
+        let mount = mounts.find(|(_, path, _)| path == "/var/run/secrets/ngf");
+        let mut volumes = template.volumes.iter();
+        let volume = mount.and_then(|(name, _, _)| volumes.find(|volume| volume.name == *name));
+        let server_tls = volume.map(|volume| volume.source.clone());
+        let service = flag(&container.args, "--service");
+        let mut one = ControlPlane::of_chart(namespace);
+        if let Some(source) = server_tls.filter(|source| source.kind == Kind::Secret) {
+            one.server_tls = source;
+            one.mounts_server_tls = true;
+        }
+        if let Some(name) = flag(&container.args, "--agent-tls-secret") {
+            one.agent_tls.name = name.into();
+        }
+        one.host = service.map(|service| format!("{service}.{namespace}.svc"));
+        found.entry(namespace).or_insert(one);
+    }
+    found.into_values().collect()
+}
+
+/// The value of an option, in the same argument or in the next.
+fn flag<'a>(args: &'a [String], name: &str) -> Option<&'a str> {
+    args.iter().enumerate().rev().find_map(|(at, arg)| {
+        let rest = arg.strip_prefix(name)?;
+        match rest.strip_prefix('=') {
+            Some(value) => Some(value),
+            None if rest.is_empty() => args.get(at + 1).map(String::as_str),
+            None => None,
+        }
+    })
 }
 
 /// The Secrets by which NGF's agents and control plane know each other.
 fn agents(snapshot: &Snapshot, wanted: &mut BTreeSet<ObjectRef>) {
-    let namespaces = control_planes(snapshot);
-    if namespaces.is_empty() {
-        return;
-    }
-    for namespace in namespaces {
-        for name in [SERVER_TLS, AGENT_TLS] {
-            wanted.insert(ObjectRef::new(Kind::Secret, namespace.as_str(), name));
-        }
+    let control_planes = control_planes(snapshot);
+    for one in &control_planes {
+        wanted.insert(one.server_tls.clone());
+        wanted.insert(one.agent_tls.clone());
     }
     for gateway in snapshot.gateways.values() {
         let class = ObjectRef::new(Kind::GatewayClass, "", gateway.spec.class.as_str());
         let class = snapshot.gateway_classes.get(&class);
         if class.is_some_and(|class| is_ngf_controller(&class.spec.controller_name)) {
-            wanted.insert(agent_secret(gateway));
+            wanted.extend(control_planes.iter().map(|one| one.agent_secret(gateway)));
         }
     }
 }

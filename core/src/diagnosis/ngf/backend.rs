@@ -7,6 +7,8 @@ use super::{
     policy::{PolicyDecision, PolicyFault, decide_policy},
     release::Release,
 };
+use serde_json::Value;
+
 use crate::diagnosis::code::Code;
 use crate::{
     diagnosis::plan::TrustSource,
@@ -30,6 +32,30 @@ pub struct RuleDecision<'a> {
     pub mismatch: bool,
     /// R2: a backend without policy stands before one with, and is spoken TLS to all the same.
     pub spills: bool,
+    /// R19: NGF refuses the whole rule for its external authentication, and renders `return 500` alone.
+    pub barred: Option<Barred>,
+}
+
+/// Why NGF refuses a whole rule for its filter ExternalAuth.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Barred {
+    /// The release does not know the filter (`validateFilterType`).
+    UnknownFilter,
+    /// The filter's protocol is not HTTP (`validateFilterExternalAuth`).
+    Protocol,
+    /// NGF refuses the filter's backend (`invalidateRuleIfExternalAuthBackendUnresolved`).
+    Backend,
+}
+
+impl Barred {
+    /// Why, in a phrase.
+    pub fn message(self) -> &'static str {
+        match self {
+            Self::UnknownFilter => "this release does not know the filter ExternalAuth of the rule",
+            Self::Protocol => "NGF takes the protocol HTTP only for the rule's filter ExternalAuth",
+            Self::Backend => "NGF cannot use the backend of the rule's filter ExternalAuth",
+        }
+    }
 }
 
 /// What NGF makes of one backend.
@@ -124,19 +150,63 @@ pub fn decide_rule<'a>(
         decide_backend(snapshot, index, release, route, reference, filter, &path)
     };
     let plain = rule.backend_refs.iter().enumerate();
+    // A release that does not know the filter reads no backend of it.
+    let is_read = |reference: &BackendRef| {
+        release.authenticates_externally()
+            || !reference
+                .filter
+                .is_some_and(|filter| is_authentication(route, rule_index, filter))
+    };
     let filters = rule.filter_backend_refs.iter().enumerate();
+    let filters = filters.filter(|(_, reference)| is_read(reference));
     let backends: Vec<_> = plain
         .map(|(place, reference)| (place, reference, false))
         .chain(filters.map(|(place, reference)| (place, reference, true)))
         .map(of)
         .collect();
-    let mismatch = policies_differ(&backends);
-    let spills = !mismatch && spills(&backends);
+    let filter = filter_refused(release, route, rule_index);
+    // NGF does not come to the backends of a rule whose filter it refuses (`addBackendRefsToRules`).
+    let mismatch = filter.is_none() && policies_differ(&backends);
+    let spills = filter.is_none() && !mismatch && spills(&backends);
+    let mut authenticates = backends
+        .iter()
+        .filter(|backend| {
+            let filter = backend.reference.filter;
+            filter.is_some_and(|filter| is_authentication(route, rule_index, filter))
+        })
+        .peekable();
+    let is_refused = |backend: &BackendDecision<'_>| {
+        mismatch || matches!(backend.state, BackendState::Invalid(_))
+    };
+    let backend = (authenticates.peek().is_some() && authenticates.all(is_refused))
+        .then_some(Barred::Backend);
     RuleDecision {
         backends,
         mismatch,
         spills,
+        barred: filter.or(backend),
     }
+}
+
+/// Whether NGF refuses the filter ExternalAuth of a rule as it is written; it looks at the first one.
+fn filter_refused(release: Release, route: &Object<Route>, rule: usize) -> Option<Barred> {
+    let at = format!("/spec/rules/{rule}/filters");
+    let filters = route.raw.pointer(&at).and_then(Value::as_array)?;
+    let text = |filter: &Value, at: &str| {
+        filter
+            .pointer(at)
+            .and_then(Value::as_str)
+            .map(str::to_owned)
+    };
+    let mut filters = filters.iter();
+    let filter = filters.find(|filter| text(filter, "/type").as_deref() == Some("ExternalAuth"))?;
+    if !release.authenticates_externally() {
+        return Some(Barred::UnknownFilter);
+    }
+    let protocol = text(filter, "/externalAuth/protocol");
+    protocol
+        .is_some_and(|protocol| protocol != "HTTP")
+        .then_some(Barred::Protocol)
 }
 
 /// Whether a filter of a rule is ExternalAuth, which NGF has since 2.7.
@@ -144,7 +214,7 @@ pub fn is_authentication(route: &Object<Route>, rule: usize, filter: usize) -> b
     let kind = route
         .raw
         .pointer(&format!("/spec/rules/{rule}/filters/{filter}/type"));
-    kind.and_then(serde_json::Value::as_str) == Some("ExternalAuth")
+    kind.and_then(Value::as_str) == Some("ExternalAuth")
 }
 
 fn decide_backend<'a>(

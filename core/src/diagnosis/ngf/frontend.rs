@@ -9,7 +9,7 @@ use super::{
 };
 use crate::model::{
     kind::Kind,
-    kinds::{FrontendTls, Gateway, LocalRef},
+    kinds::{FrontendTls, Gateway, LocalRef, PemFacts},
     object::{Object, ObjectRef},
     snapshot::{Lookup, Snapshot},
     topology::is_ngf_controller,
@@ -94,7 +94,11 @@ fn ca(
     let own = &gateway.reference.namespace;
     let kind_name = reference.kind.as_deref().unwrap_or_default();
     let namespace = reference.namespace.as_deref().unwrap_or(own);
-    let label = format!("{kind_name} {namespace}/{}", reference.name);
+    let label = match kind_name {
+        // Cluster-scoped (certificates.k8s.io).
+        "ClusterTrustBundle" => format!("{kind_name} {}", reference.name),
+        _ => format!("{kind_name} {namespace}/{}", reference.name),
+    };
     let kind = match (kind_name, reference.group.as_deref().unwrap_or_default()) {
         ("Secret", "" | "core") => Kind::Secret,
         ("ConfigMap", "" | "core") => Kind::ConfigMap,
@@ -221,6 +225,60 @@ impl Demand {
             )
         };
         !self.insecure && self.cas.iter().any(not_written) && !self.cas.iter().any(written)
+    }
+}
+
+/// Why nginx cannot load the file with the CAs of a listener's clients.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Unloadable {
+    /// A ca.crt has a block that OpenSSL does not read: what is wrong with it.
+    Block(String),
+    /// A ca.crt does not end its last line, and NGF appends the one of this object to it.
+    Joined(ObjectRef),
+}
+
+impl Demand {
+    /// The CA that keeps nginx from loading the file with the CAs of a listener's clients. NGF writes what each TLS
+    /// Secret and ConfigMap holds under ca.crt one after the other, also of those that it refuses, and adds no end of
+    /// line (`getFrontendTLSCertBundles`, `getCertRefBundleData`).
+    pub fn unloadable(&self, snapshot: &Snapshot) -> Option<(ObjectRef, Unloadable)> {
+        if self.insecure || self.refuses_listener() == Some(true) {
+            return None;
+        }
+        let written = |ca: &&Ca| {
+            !matches!(
+                ca.fault,
+                Err(_)
+                    | Ok(Some(
+                        CaFault::Kind(_)
+                            | CaFault::NotGranted
+                            | CaFault::NotWritten
+                            | CaFault::PerhapsNotWritten
+                    ))
+            )
+        };
+        let cas = self.cas.iter().filter(written);
+        let parts: Vec<(&ObjectRef, &PemFacts)> = cas
+            .filter_map(|ca| {
+                let object = ca.object.as_ref()?;
+                Some((object, known::ca(snapshot, object)?))
+            })
+            .collect();
+        let block = parts.iter().find_map(|(object, facts)| {
+            let why = facts.spoils_file()?;
+            Some(((*object).clone(), Unloadable::Block(why.to_owned())))
+        });
+        block.or_else(|| {
+            let holds_text =
+                |facts: &PemFacts| !matches!(facts, PemFacts::Missing | PemFacts::Empty);
+            let mut pairs = parts.iter().enumerate();
+            pairs.find_map(|(at, (object, facts))| {
+                let is_open = matches!(facts, PemFacts::Certificates { open_end: true, .. });
+                let next = parts[at + 1..].iter().find(|(_, next)| holds_text(next));
+                let (next, _) = next.filter(|_| is_open)?;
+                Some(((*object).clone(), Unloadable::Joined((*next).clone())))
+            })
+        })
     }
 }
 

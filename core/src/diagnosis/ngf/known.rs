@@ -2,7 +2,7 @@
 
 use crate::model::{
     kind::Kind,
-    kinds::{ConfigMapFacts, SecretFacts},
+    kinds::{ConfigMapFacts, PemFacts, SecretFacts},
     object::{Object, ObjectRef},
     snapshot::{KindState, Lookup, Scope, Snapshot, Source},
 };
@@ -61,6 +61,20 @@ pub fn config_map<'a>(
     name: &ObjectRef,
 ) -> Lookup<&'a Object<ConfigMapFacts>> {
     by_name(snapshot, name, snapshot.config_maps.get(name).map(as_ref))
+}
+
+/// What a Secret or ConfigMap holds under ca.crt; `None` where it is not known.
+pub fn ca<'a>(snapshot: &'a Snapshot, name: &ObjectRef) -> Option<&'a PemFacts> {
+    if name.kind == Kind::Secret {
+        let Lookup::Found(secret) = secret(snapshot, name) else {
+            return None;
+        };
+        return Some(&secret.spec.ca);
+    }
+    match config_map(snapshot, name) {
+        Lookup::Found(map) => Some(&map.spec.ca),
+        _ => None,
+    }
 }
 
 fn as_ref<T>(lookup: &Lookup<std::sync::Arc<T>>) -> Lookup<&T> {

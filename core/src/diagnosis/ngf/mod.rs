@@ -17,7 +17,7 @@ pub mod resolve;
 pub mod resolver;
 pub mod snippets;
 
-pub use backend::{BackendDecision, BackendState, RuleDecision, decide_rule};
+pub use backend::{BackendDecision, BackendState, Barred, RuleDecision, decide_rule};
 pub use directives::directives;
 pub use gateway::{ClientCertificate, client_certificate};
 pub use listener::{ListenerDecision, ListenerDecisions, decide_listeners};

@@ -93,6 +93,7 @@ pub fn is_accepted(
     backend: &BackendDecision<'_>,
 ) -> bool {
     (!rule.mismatch || backend.filter)
+        && rule.barred.is_none()
         && matches!(
             backend.state,
             BackendState::Plain | BackendState::Tls { .. } | BackendState::Unknown(_)
@@ -112,14 +113,15 @@ pub fn lacks_resolver(
         && has_resolver(snapshot, gateway) == Some(false)
 }
 
-/// The policy by which the location of a rule speaks TLS, with its CA (`createProxyTLSFromBackends`).
+/// The policy by which the location of a rule speaks TLS, with its CA (`createProxyTLSFromBackends`); none where the
+/// location answers 500 and nothing else (`updateLocation`).
 pub fn location_policy<'d, 'a>(
     gateway: &Object<Gateway>,
     rule: &'d RuleDecision<'a>,
 ) -> Option<(&'a Object<BackendTLSPolicy>, &'d TrustSource)> {
     rule.backends
         .iter()
-        .filter(|backend| !backend.filter)
+        .filter(|backend| !backend.filter && rule.barred.is_none())
         .filter_map(|backend| match &backend.state {
             BackendState::Tls { policy, trust, .. } => Some((*policy, trust)),
             BackendState::Invalid(fault) => {

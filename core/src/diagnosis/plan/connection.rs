@@ -3,6 +3,7 @@
 mod protocol;
 mod refused;
 
+pub(in crate::diagnosis) use protocol::all_h2c;
 use protocol::protocol;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -393,6 +394,9 @@ impl<'a> Planner<'a> {
         label: &str,
         because: &mut Vec<String>,
     ) -> Result<Option<PlannedTls>, PlanError> {
+        if let Some(barred) = rule.barred {
+            return Err(self.refuses(at, rule, label, barred.message(), Code::R19));
+        }
         if rule.mismatch {
             let message = "the backends of the rule have different TLS policies";
             return Err(self.refuses(at, rule, label, message, Code::R1));

@@ -13,6 +13,7 @@ use serde::Serialize;
 use crate::model::object::ObjectRef;
 
 pub use connection::Connection;
+pub(super) use connection::all_h2c;
 pub use error::PlanError;
 pub use make::{Planning, connections, plan, plan_all, plan_every};
 pub use target::{ProbeTarget, TargetError};

@@ -11,14 +11,13 @@ use crate::{
         finding::{Finding, Remedy, Severity},
         ngf::known,
         rule::{Need, Rule},
-        rules::expiry::validity,
+        rules::expiry::{may, validity},
         trust, words,
     },
     model::{
-        kind::Kind,
-        kinds::{KeyState, SecretFacts},
+        kinds::{KeyState, PemFacts, SecretFacts},
         object::{Object, ObjectRef},
-        references::{SERVER_TLS, agent_secret, control_planes},
+        references::{ControlPlane, control_planes},
         snapshot::Lookup,
     },
 };
@@ -35,16 +34,13 @@ pub(in crate::diagnosis) const D10: Rule = Rule {
     causes: &[],
     needs: &[Need::Paths, Need::Certificates, Need::Pods],
     check: |context, findings| {
-        let namespaces = control_planes(context.snapshot);
         // Of several control planes it is unknown which one an agent connects to.
-        let mut namespaces = namespaces.into_iter();
-        let (Some(namespace), None) = (namespaces.next(), namespaces.next()) else {
+        let mut control_planes = control_planes(context.snapshot).into_iter();
+        let (Some(control_plane), None) = (control_planes.next(), control_planes.next()) else {
             return;
         };
-        let server = ObjectRef::new(Kind::Secret, namespace, SERVER_TLS);
-        let Some(of_server) = read(context, &server) else {
-            return;
-        };
+        let server = &control_plane.server_tls;
+        let of_server = read(context, server);
         for gateway in context.gateways.keys() {
             let Some((found, _)) = context.gateways.get(gateway) else {
                 continue;
@@ -53,21 +49,46 @@ pub(in crate::diagnosis) const D10: Rule = Rule {
             if findings.has(Code::D6, gateway) {
                 continue;
             }
-            let agent = agent_secret(found);
-            let Some(of_agent) = read(context, &agent) else {
-                continue;
+            let agent = control_plane.agent_secret(found);
+            let fault = match (&of_server, read(context, &agent)) {
+                (Side::Absent, _) if control_plane.mounts_server_tls => Some(absent(server)),
+                // NGF copies the Secret a moment after it has taken up the Gateway.
+                (Side::Found(_), Side::Absent) if context.is_settled(found.meta.created) => {
+                    Some(absent(&agent))
+                }
+                (Side::Found(of_server), Side::Found(of_agent)) => {
+                    fault(context, &control_plane, of_server, of_agent)
+                }
+                _ => None,
             };
-            if let Some(fault) = fault(context, of_server, of_agent) {
-                findings.add(finding(gateway, &server, &agent, fault));
+            if let Some(fault) = fault {
+                findings.add(finding(gateway, &control_plane, &agent, fault));
             }
         }
     },
 };
 
-fn read<'a>(context: &Context<'a>, secret: &ObjectRef) -> Option<&'a Object<SecretFacts>> {
+/// The Secret of one side.
+enum Side<'a> {
+    Found(&'a Object<SecretFacts>),
+    Absent,
+    Unknown,
+}
+
+fn read<'a>(context: &Context<'a>, secret: &ObjectRef) -> Side<'a> {
     match known::secret(context.snapshot, secret) {
-        Lookup::Found(found) => Some(found),
-        _ => None,
+        Lookup::Found(found) => Side::Found(found),
+        Lookup::Absent => Side::Absent,
+        Lookup::Unknown(_) => Side::Unknown,
+    }
+}
+
+/// Without its Secret no new pod of that side starts.
+fn absent(secret: &ObjectRef) -> Fault {
+    Fault {
+        severity: Severity::Error,
+        sentence: format!("{secret} does not exist"),
+        evidence: Vec::new(),
     }
 }
 
@@ -81,14 +102,18 @@ struct Fault {
 
 fn fault(
     context: &Context<'_>,
+    control_plane: &ControlPlane,
     server: &Object<SecretFacts>,
     agent: &Object<SecretFacts>,
 ) -> Option<Fault> {
     let sides = [server, agent];
     let broken = sides.into_iter().find_map(|side| {
-        let why = match &side.spec.key {
-            KeyState::DoesNotFit(_) => "holds the key of another certificate",
-            KeyState::Missing => "holds no tls.key",
+        let why = match (&side.spec.key, &side.spec.ca) {
+            (KeyState::DoesNotFit(_), _) => "holds the key of another certificate",
+            (KeyState::Missing, _) => "holds no tls.key",
+            // Each side verifies the other by the ca.crt beside its own certificate.
+            (_, PemFacts::Missing | PemFacts::Empty) => "holds no ca.crt",
+            (_, PemFacts::Broken(_)) => "holds a ca.crt that cannot be read",
             _ => return None,
         };
         Some(Fault {
@@ -101,6 +126,47 @@ fn fault(
         .or_else(|| sides.into_iter().find_map(|side| by_time(context, side)))
         .or_else(|| by_signature(server, agent))
         .or_else(|| by_signature(agent, server))
+        .or_else(|| by_usage(server, "serverAuth", "servers"))
+        .or_else(|| by_usage(agent, "clientAuth", "clients"))
+        .or_else(|| by_name(control_plane.host.as_deref()?, server))
+}
+
+/// A certificate that is not made for the part that it plays: Go's TLS refuses it.
+fn by_usage(side: &Object<SecretFacts>, usage: &str, whom: &str) -> Option<Fault> {
+    let leaf = side.spec.certificate.certificates().first()?;
+    let place = format!("{}[tls.crt]", side.reference);
+    (!may(leaf, usage)).then(|| Fault {
+        severity: Severity::Error,
+        sentence: format!("{place} is not made for {whom}"),
+        evidence: vec![(
+            "extended key usage".to_owned(),
+            leaf.extended_key_usage.join(", "),
+            place,
+        )],
+    })
+}
+
+/// A server certificate for another name than the agent's `server_name` (`agentTemplateText`).
+fn by_name(host: &str, server: &Object<SecretFacts>) -> Option<Fault> {
+    let leaf = server.spec.certificate.certificates().first()?;
+    let place = format!("{}[tls.crt]", server.reference);
+    let mut names = leaf.dns_names.iter();
+    let fits = names.any(|name| covers(name, host));
+    (!fits).then(|| Fault {
+        severity: Severity::Error,
+        sentence: format!("{place} is not for {host}, the name that the agent expects"),
+        evidence: vec![("names".to_owned(), words::list(&leaf.dns_names, 4), place)],
+    })
+}
+
+/// Whether a name of a certificate is for a host; a wildcard stands for one label.
+fn covers(name: &str, host: &str) -> bool {
+    let below = name.strip_prefix("*.");
+    name.eq_ignore_ascii_case(host)
+        || below.is_some_and(|below| {
+            host.split_once('.')
+                .is_some_and(|(_, rest)| rest.eq_ignore_ascii_case(below))
+        })
 }
 
 /// A certificate that is not valid now, or will not be for long: what is presented, and the CA that the other side's
@@ -181,7 +247,13 @@ fn by_signature(presents: &Object<SecretFacts>, verifies: &Object<SecretFacts>) 
     })
 }
 
-fn finding(gateway: &ObjectRef, server: &ObjectRef, agent: &ObjectRef, fault: Fault) -> Finding {
+fn finding(
+    gateway: &ObjectRef,
+    control_plane: &ControlPlane,
+    agent: &ObjectRef,
+    fault: Fault,
+) -> Finding {
+    let (server, source) = (&control_plane.server_tls, &control_plane.agent_tls);
     let title = match fault.severity {
         Severity::Error => format!(
             "The data plane of {gateway} can open no connection to NGF's control plane: {}",
@@ -196,9 +268,11 @@ fn finding(gateway: &ObjectRef, server: &ObjectRef, agent: &ObjectRef, fault: Fa
         .because("A connection that is open stays; the next one, after a restart of either side, fails.")
         .scope([server, agent])
         .remedy(Remedy::command(
-            format!("Delete {server} and the Secret agent-tls beside it, let NGF's certificate generator write both again (helm upgrade runs it), then restart the control plane and the data planes."),
+            format!("Delete {server} and {source}, let NGF's certificate generator write both again (helm upgrade runs it), then restart the control plane and the data planes."),
             Command::kubectl(&server.namespace)
-                .words(["delete", "secret", "server-tls", "agent-tls"]),
+                .words(["delete", "secret"])
+                .other_name(&server.name)
+                .other_name(&source.name),
         ));
     for (what, value, place) in fault.evidence {
         finding = finding.evidence(what, value, place);

@@ -14,6 +14,7 @@ use crate::{
         ngf::{BackendState, ClientCertificate, PolicyDecision, known},
         plan::TrustSource,
         rule::{Need, Rule},
+        rules::listener::demanding,
         trust, words,
     },
     model::{
@@ -47,6 +48,9 @@ enum Part {
     Client,
     /// What a listener presents to clients.
     Listener,
+    /// The CA by which a listener verifies its clients: none with a certificate of it gets an answer when it is not
+    /// valid.
+    ClientsCa,
     /// What the pods behind a Service mount for the policy's hostname.
     Backend,
 }
@@ -54,13 +58,13 @@ enum Part {
 impl Part {
     /// The client certificate has a rule of its own (G9), and what a backend would present, too (X1).
     fn is_told_here(self) -> bool {
-        matches!(self, Self::PolicyCa | Self::Listener)
+        matches!(self, Self::PolicyCa | Self::Listener | Self::ClientsCa)
     }
 
     /// What nginx itself refuses is an error; what it serves all the same, clients may refuse.
     fn severity(self) -> Severity {
         match self {
-            Self::PolicyCa | Self::Client | Self::Backend => Severity::Error,
+            Self::PolicyCa | Self::ClientsCa | Self::Client | Self::Backend => Severity::Error,
             Self::Listener => Severity::Warning,
         }
     }
@@ -68,6 +72,7 @@ impl Part {
     fn phrase(self) -> &'static str {
         match self {
             Self::PolicyCa => "the CA that backends are checked against",
+            Self::ClientsCa => "the CA that a listener's clients are verified by",
             Self::Client => "the Gateway's client certificate",
             Self::Listener => "a listener's certificate",
             Self::Backend => "the certificate that the backend's pods mount",
@@ -94,7 +99,7 @@ fn uses<'a>(context: &'a Context<'_>) -> Vec<Use<'a>> {
         let now = context.now.as_second();
         let is_valid = |facts: &CertificateFacts| facts.not_before <= now && now <= facts.not_after;
         let facts = match part {
-            Part::PolicyCa => certificates
+            Part::PolicyCa | Part::ClientsCa => certificates
                 .iter()
                 .max_by_key(|facts| (is_valid(facts), facts.not_after)),
             Part::Client | Part::Listener | Part::Backend => certificates.first(),
@@ -114,7 +119,7 @@ fn uses<'a>(context: &'a Context<'_>) -> Vec<Use<'a>> {
     };
     for (name, (_, decision)) in &context.policies {
         if let PolicyDecision::Valid(TrustSource::Object { object, .. }) = decision
-            && context.policy_users.contains_key(name)
+            && context.is_in_use(name)
         {
             add(
                 object,
@@ -145,6 +150,14 @@ fn uses<'a>(context: &'a Context<'_>) -> Vec<Use<'a>> {
                     name: listener.name.clone(),
                 };
                 add(&secret, "tls.crt", Part::Listener, mark);
+            }
+        }
+    }
+    for one in demanding(context) {
+        for ca in one.demand.cas.iter().filter(|_| !one.demand.insecure) {
+            // What NGF refuses, or does not write, has a finding of its own.
+            if let (Some(object), Ok(None)) = (&ca.object, &ca.fault) {
+                add(object, "ca.crt", Part::ClientsCa, one.mark());
             }
         }
     }
@@ -190,7 +203,7 @@ pub(in crate::diagnosis) const E1: Rule = Rule {
     code: Code::E1,
     severity: Severity::Error,
     title: "A certificate that traffic depends on has expired",
-    explanation: "An expired CA in a policy's bundle makes nginx refuse every backend certificate under it (verify code 10), and clients get 502. An expired listener certificate nginx serves all the same; clients that verify refuse it. Conditions stay True: NGF does not look at validity.",
+    explanation: "An expired CA in a policy's bundle makes nginx refuse every backend certificate under it (verify code 10), and clients get 502. With an expired CA of a listener's clients (frontend TLS) clients under it get no answer. An expired listener certificate nginx serves all the same; clients that verify refuse it. Conditions stay True: NGF does not look at validity.",
     remedy: "Reissue the certificate; with cert-manager find out why it was not renewed.",
     causes: &[Code::T5, Code::X1],
     needs: &[Need::Paths, Need::Certificates, Need::CertManager],
@@ -309,6 +322,9 @@ fn finding(
     if used.part == Part::PolicyCa && severity == Severity::Error {
         finding =
             finding.breaks("nginx refuses every backend certificate under it; clients get 502");
+    }
+    if used.part == Part::ClientsCa && severity == Severity::Error {
+        finding = finding.breaks("clients with a certificate under it get no answer");
     }
     finding
 }

@@ -25,12 +25,12 @@ use crate::{
 
 /// A listener that ends TLS and demands a client certificate.
 #[derive(Clone)]
-struct Demanding<'a> {
-    gateway: &'a Object<Gateway>,
+pub(super) struct Demanding<'a> {
+    pub(super) gateway: &'a Object<Gateway>,
     /// The Gateway or ListenerSet.
     owner: &'a ObjectRef,
-    listener: &'a Listener,
-    demand: Demand,
+    pub(super) listener: &'a Listener,
+    pub(super) demand: Demand,
 }
 
 impl Demanding<'_> {
@@ -47,7 +47,7 @@ impl Demanding<'_> {
         })
     }
 
-    fn mark(&self) -> Mark {
+    pub(super) fn mark(&self) -> Mark {
         Mark::Listener {
             owner: self.owner.clone(),
             name: self.listener.name.clone(),
@@ -55,15 +55,20 @@ impl Demanding<'_> {
     }
 }
 
-fn demanding<'a>(context: &Context<'a>) -> Vec<Demanding<'a>> {
+/// Whether a listener is one whose clients NGF can verify.
+pub(super) fn ends_tls(listener: &Listener) -> bool {
+    listener.protocol == "HTTPS" && listener.tls_mode.as_deref() != Some("Passthrough")
+}
+
+/// The listeners that demand a client certificate.
+pub(super) fn demanding<'a>(context: &Context<'a>) -> Vec<Demanding<'a>> {
     let snapshot = context.snapshot;
     let release = context.running.release;
     let mut all = Vec::new();
     for (name, (gateway, _)) in &context.gateways {
         for (owner, listener) in context.listeners(name) {
-            let ends_tls =
-                listener.protocol == "HTTPS" && listener.tls_mode.as_deref() != Some("Passthrough");
-            let found = demand(snapshot, release, gateway, listener.port).filter(|_| ends_tls);
+            let found =
+                demand(snapshot, release, gateway, listener.port).filter(|_| ends_tls(listener));
             if let Some(demand) = found {
                 all.push(Demanding {
                     gateway,

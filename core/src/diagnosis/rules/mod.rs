@@ -13,6 +13,7 @@ pub(super) mod handshake;
 pub(super) mod isolated;
 pub(super) mod knowledge;
 pub(super) mod listener;
+pub(super) mod listener_cas;
 pub(super) mod listener_certificate;
 pub(super) mod logs;
 pub(super) mod manifest;

@@ -1,7 +1,7 @@
 //! R21 and R22: PayloadProcessors, whose backend inspects what passes through a Gateway
 //! (`state/graph/payloadprocessor.go`, `convertGraphGuardrails`).
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use ngf_text::sanitize;
 use serde_json::Value;
@@ -49,6 +49,28 @@ pub(in crate::diagnosis) fn processors<'a>(context: &Context<'a>) -> Vec<Process
         .collect()
 }
 
+/// The policies for backends of PayloadProcessors that NGF does not refuse, with their Gateways. NGF writes the CAs of
+/// these, too (`collectGuardrailsCertBundleIDs`), not for an ExternalName (NGF-R22).
+pub(in crate::diagnosis) fn policies<'a>(
+    context: &Context<'a>,
+) -> BTreeMap<&'a ObjectRef, BTreeSet<&'a ObjectRef>> {
+    let mut found: BTreeMap<&ObjectRef, BTreeSet<&ObjectRef>> = BTreeMap::new();
+    for processor in processors(context) {
+        let policy = processor.policy(context);
+        let Some(policy) = policy.filter(|_| processor.external_name(context).is_none()) else {
+            continue;
+        };
+        let mut gateways = processor.gateways.clone();
+        if let Some(refusal) = processor.refusal(context) {
+            gateways.retain(|gateway| !refusal.gateways.contains(gateway));
+        }
+        if !gateways.is_empty() {
+            found.entry(&policy.reference).or_default().extend(gateways);
+        }
+    }
+    found
+}
+
 fn of<'a>(context: &Context<'a>, object: &'a Object<NgfResource>) -> Option<Processor<'a>> {
     let namespace = object.reference.namespace.as_str();
     // NGF takes the first processor of type ExtProcess.
@@ -94,7 +116,10 @@ fn of<'a>(context: &Context<'a>, object: &'a Object<NgfResource>) -> Option<Proc
 
 impl<'a> Processor<'a> {
     /// The Service and its port, where both exist.
-    fn port(&self, context: &Context<'a>) -> Option<(&'a Object<Service>, &'a ServicePort)> {
+    pub(in crate::diagnosis) fn port(
+        &self,
+        context: &Context<'a>,
+    ) -> Option<(&'a Object<Service>, &'a ServicePort)> {
         let service = context.index.service(&self.service)?;
         let mut ports = service.spec.ports.iter();
         let port = ports.find(|port| Some(port.port) == self.number)?;

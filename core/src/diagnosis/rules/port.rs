@@ -9,10 +9,11 @@ use crate::{
     diagnosis::{
         code::Code,
         context::Context,
+        engine::Findings,
         finding::{Finding, Remedy, Severity},
-        ngf::{BackendDecision, BackendState},
+        ngf::{BackendDecision, BackendState, known},
         rule::{Need, Rule},
-        rules::change,
+        rules::{change, payload_processor::processors},
         words::list,
     },
     model::{
@@ -42,7 +43,11 @@ fn ports_in_use<'c, 'a>(context: &'c Context<'a>) -> Vec<InUse<'c, 'a>> {
         // nginx does not look into the bytes of the others.
         let is_http = matches!(route.kind, Kind::HTTPRoute | Kind::GRPCRoute);
         // Clients get 500 (NGF-R1), or nginx speaks TLS to all (NGF-R2).
-        if !is_http || rule.decision.mismatch || rule.decision.spills {
+        if !is_http
+            || rule.decision.mismatch
+            || rule.decision.spills
+            || rule.decision.barred.is_some()
+        {
             continue;
         }
         for backend in &rule.decision.backends {
@@ -185,6 +190,11 @@ pub(in crate::diagnosis) const X4: Rule = Rule {
                 continue;
             }
             let endpoints = context.index.endpoints(service, port);
+            let effect = if backend.filter {
+                "the requests of the route's filter to it fail"
+            } else {
+                "clients get 400 or 502"
+            };
             let mut finding = Finding::new(
                 Code::X4,
                 Severity::Warning,
@@ -206,10 +216,9 @@ pub(in crate::diagnosis) const X4: Rule = Rule {
                         |_| "Only a probe shows what it speaks.".to_owned(),
                         |probe| format!("To see what it speaks: {probe}"),
                     );
-                    format!("If it wants TLS, clients get 400 or 502. {see}")
+                    format!("If it wants TLS, {effect}. {see}")
                 }
-                _ => "If it wants TLS, clients get 400 or 502. Only a probe shows what it speaks."
-                    .to_owned(),
+                _ => format!("If it wants TLS, {effect}. Only a probe shows what it speaks."),
             })
             .evidence("port", described(port), name.to_string())
             .scope(routes.iter().copied())
@@ -225,8 +234,50 @@ pub(in crate::diagnosis) const X4: Rule = Rule {
             }
             findings.add(finding);
         }
+        of_processors(context, findings);
     },
 };
+
+/// X4 of the backends of PayloadProcessors.
+fn of_processors(context: &Context<'_>, findings: &mut Findings) {
+    for processor in processors(context) {
+        let Some((service, port)) = processor.port(context) else {
+            continue;
+        };
+        let (Meant::Tls, why) = meant(port) else {
+            continue;
+        };
+        let is_plain = processor.policy(context).is_none()
+            && processor.external_name(context).is_none()
+            && known::kind_is_known(context.snapshot, Kind::BackendTLSPolicy).is_ok();
+        let name = &service.reference;
+        if !is_plain || processor.refusal(context).is_some() || findings.has(Code::X4, name) {
+            continue;
+        }
+        let inspects = &processor.object.reference;
+        let mut finding = Finding::new(
+            Code::X4,
+            Severity::Warning,
+            name,
+            format!(
+                "nginx speaks plain HTTP to {name}:{}, which inspects requests and is meant for TLS: {why}",
+                port.port
+            ),
+        )
+        .unknown()
+        .because("No BackendTLSPolicy takes effect on it; NGF turns TLS on for nothing else.")
+        .because(format!("If it wants TLS, {inspects} can inspect nothing."))
+        .evidence("port", described(port), name.to_string())
+        .scope([inspects])
+        .scope(processor.gateways.iter().copied())
+        .mark_objects([inspects]);
+        if let Some(mut remedy) = change::policy_for(context, name) {
+            remedy.changes.clear();
+            finding = finding.remedy(remedy);
+        }
+        findings.add(finding);
+    }
+}
 
 /// `https 443 → 8443 (appProtocol https)`.
 fn described(port: &ServicePort) -> String {

@@ -96,6 +96,10 @@ pub(super) fn add_others(entries: &mut [Entry]) {
         for used in &entry.uses {
             let sentence = match used.part {
                 Part::Listener => format!("clients of {} refuse it", used.of),
+                Part::ListenerCa => format!(
+                    "{} gives no answer to clients whose chain ends in it (10:certificate has expired)",
+                    used.of
+                ),
                 Part::Issuer => format!(
                     "{} can issue nothing that verifies against it, and what it issued does not either",
                     used.of

@@ -11,7 +11,7 @@ use crate::{
         chain::served,
         context::Context,
         mounted::{self, Mounted},
-        ngf::{ClientCertificate, known},
+        ngf::{ClientCertificate, frontend, known},
         plan::{self, Connection, PlannedTls, TrustSource},
         rules::cert_manager::{ca_secret, issuer_name},
         trust::{self, NoCertificates},
@@ -223,6 +223,19 @@ pub(super) fn entries(
                 let secret = ObjectRef::new(Kind::Secret, namespace, &reference.name);
                 let of = format!("listener {} of {owner}", listener.name);
                 collector.object(Part::Listener, &of, &secret, "tls.crt");
+            }
+            let ends_tls =
+                listener.protocol == "HTTPS" && listener.tls_mode.as_deref() != Some("Passthrough");
+            let release = context.running.release;
+            let demand = frontend::demand(context.snapshot, release, gateway, listener.port);
+            for object in demand
+                .filter(|demand| ends_tls && !demand.insecure)
+                .into_iter()
+                .flat_map(|demand| demand.cas)
+                .filter_map(|ca| ca.object)
+            {
+                let of = format!("listener {} of {owner}", listener.name);
+                collector.object(Part::ListenerCa, &of, &object, "ca.crt");
             }
         }
     }

@@ -79,6 +79,8 @@ pub enum Part {
     BackendCa,
     /// What a listener presents to clients.
     Listener,
+    /// In a CA by which a listener verifies its clients.
+    ListenerCa,
     /// The CA by which a cert-manager issuer signs one of these.
     Issuer,
 }
@@ -167,6 +169,7 @@ impl Part {
             Self::Client => "client certificate of",
             Self::BackendCa => "probably trusted for clients by",
             Self::Listener => "presented to clients by",
+            Self::ListenerCa => "trusted for clients by",
             Self::Issuer => "CA of",
         }
     }

@@ -36,6 +36,7 @@ pub(super) fn pem_facts(bytes: Option<&[u8]>) -> PemFacts {
         Ok(certificates) => PemFacts::Certificates {
             certificates: certificates.into(),
             trailing: None,
+            open_end: is_open(bytes),
         },
         Err(error) => readable_part(bytes, &error),
     })
@@ -66,8 +67,14 @@ fn readable_part(bytes: &[u8], error: &PemError) -> PemFacts {
         PemFacts::Certificates {
             certificates: certificates.into(),
             trailing: Some(error.to_string()),
+            open_end: is_open(bytes),
         }
     }
+}
+
+/// Whether the last line of a text is not ended.
+fn is_open(bytes: &[u8]) -> bool {
+    !bytes.ends_with(b"\n")
 }
 
 /// Each part that begins like a certificate, up to the next.

@@ -54,7 +54,8 @@ pub(super) fn authority(store: &Store, object: &ObjectRef) -> Option<Zeroizing<V
 pub(super) fn taken<'r, 's>(
     rule: &'r RuleDecision<'s>,
 ) -> impl Iterator<Item = &'r BackendDecision<'s>> {
-    let backends = rule.backends.iter().filter(|_| !rule.mismatch);
+    let backends = rule.backends.iter();
+    let backends = backends.filter(|_| !rule.mismatch && rule.barred.is_none());
     backends.filter(|backend| {
         let works = matches!(
             backend.state,

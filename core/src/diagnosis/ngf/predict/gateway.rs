@@ -17,7 +17,6 @@ use crate::{
         kind::Kind,
         kinds::{Gateway, LocalRef, PemFacts},
         object::{Object, ObjectRef},
-        snapshot::Lookup,
     },
 };
 
@@ -428,7 +427,7 @@ fn loads(context: &Context<'_>, gateway: &ObjectRef) -> bool {
 
 /// The Gateways whose nginx cannot load the CA file of a policy.
 fn with_broken_bundles(context: &Context<'_>) -> BTreeSet<ObjectRef> {
-    let policies = context.policy_users.keys();
+    let policies = context.policies_in_use();
     let broken = policies.filter(|policy| is_broken(context, policy));
     let gateways = broken.flat_map(|policy| context.gateways_using(policy));
     gateways.cloned().collect()
@@ -445,13 +444,8 @@ fn is_broken(context: &Context<'_>, policy: &ObjectRef) -> bool {
     let Some(TrustSource::Object { object, .. }) = trust else {
         return false;
     };
-    let ca = match (
-        known::secret(context.snapshot, object),
-        known::config_map(context.snapshot, object),
-    ) {
-        (Lookup::Found(secret), _) => &secret.spec.ca,
-        (_, Lookup::Found(map)) => &map.spec.ca,
-        _ => return false,
+    let Some(ca) = known::ca(context.snapshot, object) else {
+        return false;
     };
     let broken = matches!(
         ca,
@@ -464,17 +458,20 @@ fn is_broken(context: &Context<'_>, policy: &ObjectRef) -> bool {
     broken || frontend::is_opaque(context.snapshot, object)
 }
 
-/// Whether a listener names a file with the CAs of its clients that NGF does not write (L2).
+/// Whether a listener names a file with the CAs of its clients that NGF does not write (L2), or that nginx cannot load
+/// (L10).
 fn lacks_frontend_file(context: &Context<'_>, gateway: &ObjectRef) -> bool {
     let Some((found, _)) = context.gateways.get(gateway) else {
         return false;
     };
     let release = context.running.release;
-    let https = found.spec.listeners.iter();
-    let https = https.filter(|listener| listener.protocol == "HTTPS");
+    let listeners = context.listeners(gateway).into_iter();
+    let https = listeners.filter(|(_, listener)| listener.protocol == "HTTPS");
     https
-        .filter_map(|listener| frontend::demand(context.snapshot, release, found, listener.port))
-        .any(|demand| demand.lacks_file())
+        .filter_map(|(_, listener)| {
+            frontend::demand(context.snapshot, release, found, listener.port)
+        })
+        .any(|demand| demand.lacks_file() || demand.unloadable(context.snapshot).is_some())
 }
 
 /// What NGF says of the CAs of the Gateway's clients that are not granted; it says so after what it says of

@@ -9,7 +9,7 @@ use super::{
 use crate::{
     diagnosis::{
         context::Context,
-        ngf::{BackendState, RuleDecision, decide_rule, resolver::has_resolver},
+        ngf::{BackendState, Barred, RuleDecision, decide_rule, resolver::has_resolver},
     },
     model::{
         attachment::Restriction,
@@ -117,6 +117,13 @@ fn resolved_refs(
     gateway: &ObjectRef,
     bound: bool,
 ) -> Option<Predicted> {
+    // What NGF says of such a filter is not predicted.
+    let is_barred = |rule: &Cow<'_, RuleDecision<'_>>| {
+        matches!(rule.barred, Some(Barred::UnknownFilter | Barred::Protocol))
+    };
+    if rules.iter().any(is_barred) {
+        return None;
+    }
     let no = |reason, message: &str| Predicted {
         kind: "ResolvedRefs",
         status: "False",
@@ -154,6 +161,12 @@ fn resolved_refs(
             said = no(
                 "UnsupportedValue",
                 "Backend TLS policies do not match for all backends",
+            );
+        }
+        if rule.barred == Some(Barred::Backend) {
+            said = no(
+                "InvalidFilter",
+                "ExternalAuth filter references a backend that could not be resolved; the rule is rejected to avoid proxying without authentication",
             );
         }
     }

@@ -4,7 +4,7 @@ use ngf_tls::protocol::Protocol;
 
 use super::Place;
 use crate::{
-    diagnosis::ngf::{BackendDecision, Release, RuleDecision},
+    diagnosis::ngf::{BackendDecision, BackendState, Release, RuleDecision},
     model::kind::Kind,
 };
 
@@ -50,8 +50,12 @@ fn is_websocket(decision: &BackendDecision<'_>) -> bool {
     !decision.filter && matches!(protocol, Some("kubernetes.io/ws" | "kubernetes.io/wss"))
 }
 
-/// Whether all backends that share the location are h2c: one other is enough for HTTP/1.1.
-fn all_h2c(decision: &BackendDecision<'_>, rule: &RuleDecision<'_>) -> bool {
+/// Whether all backends that share the location are h2c, of those that NGF does not refuse: one other is enough for
+/// HTTP/1.1 (`allValidBackendsAreH2C`).
+pub(in crate::diagnosis) fn all_h2c(
+    decision: &BackendDecision<'_>,
+    rule: &RuleDecision<'_>,
+) -> bool {
     let is_h2c = |backend: &BackendDecision<'_>| {
         backend
             .port
@@ -62,6 +66,6 @@ fn all_h2c(decision: &BackendDecision<'_>, rule: &RuleDecision<'_>) -> bool {
     }
     rule.backends
         .iter()
-        .filter(|backend| !backend.filter)
+        .filter(|backend| !backend.filter && !matches!(backend.state, BackendState::Invalid(_)))
         .all(is_h2c)
 }

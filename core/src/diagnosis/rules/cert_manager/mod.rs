@@ -54,7 +54,7 @@ fn secrets_in_use<'a>(context: &'a Context<'_>) -> BTreeMap<ObjectRef, Vec<&'a O
         }
     }
     for (name, (_, decision)) in &context.policies {
-        if !context.policy_users.contains_key(name) {
+        if !context.is_in_use(name) {
             continue;
         }
         let secret = match decision {

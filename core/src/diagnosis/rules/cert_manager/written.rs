@@ -40,7 +40,7 @@ fn trusted<'a>(context: &'a Context<'_>) -> Vec<Trusted<'a>> {
     let names: BTreeSet<&ObjectRef> = context
         .policies
         .iter()
-        .filter(|(policy, _)| context.policy_users.contains_key(*policy))
+        .filter(|(policy, _)| context.is_in_use(policy))
         .filter_map(|(_, (_, decision))| match decision {
             PolicyDecision::Valid(TrustSource::Object { object, .. }) => Some(object),
             _ => None,
@@ -206,7 +206,7 @@ pub(in crate::diagnosis) const M7: Rule = Rule {
 /// Of a Secret that is not there yet and that an ACME Certificate is to write: it never has a ca.crt.
 fn not_written_yet(context: &Context<'_>, findings: &mut Findings) {
     for (policy, (object, _)) in &context.policies {
-        if !context.policy_users.contains_key(policy) {
+        if !context.is_in_use(policy) {
             continue;
         }
         let [reference] = object.spec.ca_certificate_refs.as_slice() else {

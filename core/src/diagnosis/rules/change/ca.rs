@@ -53,6 +53,7 @@ fn cas<'a>(
         PemFacts::Certificates {
             certificates,
             trailing: None,
+            ..
         } => Some(&**certificates),
         _ => None,
     };

@@ -1,12 +1,24 @@
 //! G10 and C3: client certificates that are never presented.
 
-use crate::diagnosis::{
-    code::Code,
-    finding::{Finding, Remedy, Severity},
-    ngf::{BackendState, ClientCertificate, known},
-    rule::{Need, Rule},
-    rules::condition::class::gateway_api_version,
+use serde_json::Value;
+
+use crate::{
+    diagnosis::{
+        code::Code,
+        engine::Findings,
+        finding::{Finding, Remedy, Severity},
+        ngf::{BackendState, ClientCertificate, known},
+        rule::{Need, Rule},
+        rules::condition::class::gateway_api_version,
+    },
+    model::{kinds::Gateway, object::Object},
 };
+
+/// The annotation in which kubectl keeps what it applied last.
+const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
+
+/// The same as a place of evidence.
+const OF_APPLIED: &str = "annotation kubectl.kubernetes.io/last-applied-configuration";
 
 pub(in crate::diagnosis) const G10: Rule = Rule {
     code: Code::G10,
@@ -58,22 +70,23 @@ pub(in crate::diagnosis) const G10: Rule = Rule {
 pub(in crate::diagnosis) const C3: Rule = Rule {
     code: Code::C3,
     severity: Severity::Error,
-    title: "The client certificate was applied to the Gateway, and the API server dropped the field",
-    explanation: "spec.tls.backend is in the standard CRDs only from Gateway API v1.5.0 on (v1.4: experimental only; v1.3 experimental: spec.backendTLS). An API server with older CRDs drops it without a word.",
+    title: "The API server dropped what was applied to the Gateway about client certificates",
+    explanation: "spec.tls.backend, the certificate that nginx presents to backends, and spec.tls.frontend, the CAs of the Gateway's clients, are in the standard CRDs only from Gateway API v1.5.0 on (v1.4: experimental only; v1.3 experimental: spec.backendTLS, and tls.frontendValidation of a listener). An API server with older CRDs drops them without a word.",
     remedy: "Upgrade the Gateway API CRDs and apply the Gateway again.",
     causes: &[Code::B1, Code::B10, Code::B11, Code::G8],
     needs: &[Need::Paths, Need::Certificates, Need::Pods],
     check: |context, findings| {
         for (gateway, _) in context.gateways.values() {
-            if gateway.spec.client_certificate_ref.is_some() {
-                continue;
-            }
             let name = &gateway.reference;
             let applied = gateway
                 .meta
                 .annotations
-                .get("kubectl.kubernetes.io/last-applied-configuration")
-                .and_then(|text| serde_json::from_str::<serde_json::Value>(text).ok());
+                .get(LAST_APPLIED)
+                .and_then(|text| serde_json::from_str::<Value>(text).ok());
+            clients_dropped(findings, gateway, applied.as_ref());
+            if gateway.spec.client_certificate_ref.is_some() {
+                continue;
+            }
             let dropped = applied.is_some_and(|applied| {
                 applied
                     .pointer("/spec/tls/backend/clientCertificateRef/name")
@@ -87,7 +100,7 @@ pub(in crate::diagnosis) const C3: Rule = Rule {
                 (
                     "applied, and not in the object",
                     "spec.tls.backend.clientCertificateRef".to_owned(),
-                    "annotation kubectl.kubernetes.io/last-applied-configuration",
+                    OF_APPLIED,
                 )
             } else {
                 (
@@ -113,3 +126,47 @@ pub(in crate::diagnosis) const C3: Rule = Rule {
         }
     },
 };
+
+/// C3 of the CAs by which the Gateway would verify its clients.
+fn clients_dropped(findings: &mut Findings, gateway: &Object<Gateway>, applied: Option<&Value>) {
+    if gateway.raw.pointer("/spec/tls/frontend").is_some() {
+        return;
+    }
+    let name = &gateway.reference;
+    let applied = applied.and_then(|applied| applied.pointer("/spec/tls/frontend"));
+    let listeners = gateway
+        .raw
+        .pointer("/spec/listeners")
+        .and_then(Value::as_array);
+    let mut listeners = listeners.into_iter().flatten();
+    let has_old = listeners.any(|listener| listener.pointer("/tls/frontendValidation").is_some());
+    let (what, value, place) = if applied.is_some_and(Value::is_object) {
+        (
+            "applied, and not in the object",
+            "spec.tls.frontend",
+            OF_APPLIED,
+        )
+    } else if has_old {
+        (
+            "spec.listeners[].tls.frontendValidation",
+            "set",
+            "the place of Gateway API 1.3, which NGF does not read",
+        )
+    } else {
+        return;
+    };
+    findings.add(
+        Finding::new(
+            Code::C3,
+            Severity::Error,
+            name,
+            format!("{name} was given CAs of its clients in a field that this cluster's Gateway API does not have"),
+        )
+        .because("Its listeners accept clients with any certificate, and without one, and every condition stays True.")
+        .evidence(what, value, place)
+        .remedy(Remedy::command(
+            "Upgrade the Gateway API CRDs to v1.5 or later, then apply the Gateway again.",
+            gateway_api_version(),
+        )),
+    );
+}

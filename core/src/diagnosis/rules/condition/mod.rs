@@ -6,6 +6,7 @@ pub(in crate::diagnosis) mod controller;
 pub(in crate::diagnosis) mod data_plane;
 pub(in crate::diagnosis) mod not_sent_again;
 pub(in crate::diagnosis) mod silence;
+pub(in crate::diagnosis) mod unread;
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -18,7 +18,7 @@ use crate::{
     model::{
         kinds::{Gateway, SecretFacts},
         object::{Object, ObjectRef},
-        references::{AGENT_TLS, SERVER_TLS, agent_secret, control_planes},
+        references::{ControlPlane, control_planes},
         snapshot::Lookup,
     },
 };
@@ -65,8 +65,9 @@ pub(super) fn explain(
     reason: &str,
     finding: Finding,
 ) -> Finding {
-    let agent = agent_secret(gateway);
-    let own = control_planes(context.snapshot).into_iter().next();
+    let control_plane = control_planes(context.snapshot).into_iter().next();
+    let control_plane = control_plane.unwrap_or_else(|| ControlPlane::of_chart("nginx-gateway"));
+    let agent = control_plane.agent_secret(gateway);
     match why(reason) {
         Why::Unreachable => finding.remedy(Remedy::command(
             "See whether the control plane runs, and whether a NetworkPolicy lets the data plane reach it.",
@@ -80,7 +81,7 @@ pub(super) fn explain(
                 _ => "The agent reaches the control plane, whose certificate is for another name.",
             };
             let finding = finding.because(sentence).scope([&agent]);
-            compared(context, &agent, own.as_deref(), finding)
+            compared(context, &agent, &control_plane, finding)
         }
     }
 }
@@ -96,12 +97,13 @@ fn found<'a>(context: &'a Context<'_>, name: &ObjectRef) -> Option<&'a Object<Se
 fn compared(
     context: &Context<'_>,
     agent: &ObjectRef,
-    control_plane: Option<&str>,
+    control_plane: &ControlPlane,
     mut finding: Finding,
 ) -> Finding {
-    let namespace = control_plane.unwrap_or("nginx-gateway");
-    let of = |name: &str| ObjectRef::new(crate::model::kind::Kind::Secret, namespace, name);
-    let (server, source) = (of(SERVER_TLS), of(AGENT_TLS));
+    let (server, source) = (
+        control_plane.server_tls.clone(),
+        control_plane.agent_tls.clone(),
+    );
     let by_hand = Remedy::command(
         format!(
             "Compare the CA in {agent} with that of {server}. Where they differ, restart NGF's control plane, which writes the agent's Secret, then the data plane."
@@ -173,7 +175,7 @@ fn compared(
             Command::kubectl(&agent.namespace)
                 .words(["delete"])
                 .object(agent)
-                .then(Command::kubectl(namespace).words([
+                .then(Command::kubectl(&control_plane.server_tls.namespace).words([
                     "rollout",
                     "restart",
                     "deployment",

@@ -15,6 +15,7 @@ use crate::{
         plan::TrustSource,
         rule::{Need, Rule},
         rules::change,
+        rules::listener::demanding,
         rules::shared::writer,
         words::list,
     },
@@ -22,7 +23,6 @@ use crate::{
         kind::Kind,
         kinds::{BackendTLSPolicy, PemFacts},
         object::{Object, ObjectRef},
-        snapshot::Lookup,
     },
 };
 
@@ -53,21 +53,14 @@ pub(super) fn unloadable(context: &Context<'_>, findings: &mut Findings, code: C
     let mut objects: BTreeSet<&ObjectRef> = BTreeSet::new();
     for (name, (_, decision)) in &context.policies {
         if let PolicyDecision::Valid(TrustSource::Object { object, .. }) = decision
-            && context.policy_users.contains_key(name)
+            && context.is_in_use(name)
         {
             objects.insert(object);
         }
     }
     for object in objects {
-        let ca = match object.kind {
-            Kind::Secret => match known::secret(context.snapshot, object) {
-                Lookup::Found(secret) => &secret.spec.ca,
-                _ => continue,
-            },
-            _ => match known::config_map(context.snapshot, object) {
-                Lookup::Found(map) => &map.spec.ca,
-                _ => continue,
-            },
+        let Some(ca) = known::ca(context.snapshot, object) else {
+            continue;
         };
         let (title, detail) = match (code, ca) {
             (_, _) if (code == Code::P7) != frontend::is_opaque(context.snapshot, object) => {
@@ -223,7 +216,7 @@ pub(in crate::diagnosis) const P10: Rule = Rule {
         let mut kinds: BTreeMap<(&str, &str), BTreeSet<&ObjectRef>> = BTreeMap::new();
         for (name, (_, decision)) in &context.policies {
             if let PolicyDecision::Valid(TrustSource::Object { object, .. }) = decision
-                && context.policy_users.contains_key(name)
+                && context.is_in_use(name)
             {
                 kinds
                     .entry((&object.namespace, &object.name))
@@ -266,21 +259,19 @@ pub(in crate::diagnosis) const M6: Rule = Rule {
     causes: &[Code::T3, Code::X1],
     needs: &[Need::Paths, Need::Certificates, Need::CertManager],
     check: |context, findings| {
+        of_clients_without_root(context, findings);
         let mut seen = BTreeSet::new();
         for (name, (_, decision)) in &context.policies {
             let PolicyDecision::Valid(TrustSource::Object { object, .. }) = decision else {
                 continue;
             };
-            if !context.policy_users.contains_key(name) || !seen.insert(object) {
+            if !context.is_in_use(name) || !seen.insert(object) {
                 continue;
             }
-            let certificates = match (object.kind, known::secret(context.snapshot, object)) {
-                (Kind::Secret, Lookup::Found(secret)) => secret.spec.ca.certificates(),
-                _ => match known::config_map(context.snapshot, object) {
-                    Lookup::Found(map) => map.spec.ca.certificates(),
-                    _ => continue,
-                },
+            let Some(ca) = known::ca(context.snapshot, object) else {
+                continue;
             };
+            let certificates = ca.certificates();
             // A certificate that names itself as issuer may end a chain; others cannot.
             if certificates.is_empty()
                 || certificates
@@ -318,3 +309,57 @@ pub(in crate::diagnosis) const M6: Rule = Rule {
         }
     },
 };
+
+/// M6 of the CAs by which a listener verifies its clients.
+fn of_clients_without_root(context: &Context<'_>, findings: &mut Findings) {
+    let mut seen = BTreeSet::new();
+    for one in demanding(context) {
+        let cas = &one.demand.cas;
+        // What cannot be read, or is left out, may be the root, or has a finding of its own.
+        if one.demand.insecure || cas.iter().any(|ca| ca.fault != Ok(None)) {
+            continue;
+        }
+        let objects: Vec<&ObjectRef> = cas.iter().filter_map(|ca| ca.object.as_ref()).collect();
+        let certificates: Vec<_> = objects
+            .iter()
+            .filter_map(|object| known::ca(context.snapshot, object))
+            .flat_map(PemFacts::certificates)
+            .collect();
+        let has_root = certificates
+            .iter()
+            .any(|facts| facts.subject == facts.issuer);
+        let Some(first) = objects
+            .first()
+            .filter(|_| !certificates.is_empty() && !has_root)
+        else {
+            continue;
+        };
+        if !seen.insert((*first).clone()) {
+            continue;
+        }
+        let mut finding = Finding::new(
+            Code::M6,
+            Severity::Error,
+            first,
+            format!(
+                "The ca.crt in {} holds no root: nginx can verify no client of listener {} with it",
+                list(&objects, 3),
+                one.listener.name
+            ),
+        )
+        .mark(one.mark())
+        .scope([&one.gateway.reference])
+        .breaks("clients get no answer (444), whatever certificate they present")
+        .remedy(Remedy::say(
+            "Add the self-signed root to ca.crt, after or instead of the intermediate.",
+        ));
+        for facts in certificates.iter().take(3) {
+            finding = finding.evidence(
+                "CA",
+                format!("{}, issued by {}", facts.subject, facts.issuer),
+                format!("{first}[ca.crt]"),
+            );
+        }
+        findings.add(finding);
+    }
+}

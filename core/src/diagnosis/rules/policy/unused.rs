@@ -37,6 +37,7 @@ pub(in crate::diagnosis) const P1: Rule = Rule {
             let used = context.policy_users.contains_key(name)
                 || context.losers.contains(*name)
                 || is_met(context, name)
+                || is_passed_by(context, name)
                 || is_of_payload_processor(context, policy)
                 || is_anothers(context, policy);
             if !used {
@@ -168,6 +169,21 @@ pub(super) fn is_anothers(context: &Context<'_>, policy: &Object<BackendTLSPolic
             .any(|gateway| !context.gateways.contains_key(gateway))
     };
     told || targets.into_iter().any(routed)
+}
+
+/// Whether the policy is for the backend of a route whose bytes nginx passes on unread (NGF-R11, NGF-R13).
+fn is_passed_by(context: &Context<'_>, policy: &ObjectRef) -> bool {
+    let of_streams = |kind| matches!(kind, Kind::TCPRoute | Kind::UDPRoute | Kind::TLSRoute);
+    let rules = context.rules.iter();
+    let mut rules = rules.filter(|rule| of_streams(rule.route.reference.kind));
+    rules.any(|rule| {
+        rule.decision.backends.iter().any(|backend| {
+            backend.port.is_some_and(|(service, port)| {
+                let policies = context.index.policies(&service.reference, &port.name);
+                policies.iter().any(|one| one.reference == *policy)
+            })
+        })
+    })
 }
 
 /// Whether a backend meets the policy that NGF refuses for its appProtocol alone: it looks at policies

@@ -43,7 +43,7 @@ pub(in crate::diagnosis) const R1: Rule = Rule {
     title: "The backends of a rule have different TLS policies, and NGF refuses all of them",
     explanation: "NGF renders one set of proxy_ssl_* directives for a rule. It compares CA references and hostnames of the backends' policies, filters' backends included; two policies with wellKnownCACertificates never count as equal. Where they differ NGF refuses all backends of the rule, and still renders https:// and the CA file of the first policy. It writes that file only if another, accepted backend of the Gateway uses the same CA. Without the file nginx refuses the whole configuration, and no change of the Gateway takes effect any more; with it, or with wellKnownCACertificates, clients get 502, because nginx speaks TLS to NGF's own plain server for 500.",
     remedy: "Use one policy with several targetRefs, or split the rule.",
-    causes: &[Code::D1],
+    causes: &[Code::D1, Code::R19],
     needs: &[Need::Paths],
     check: |context, findings| {
         for rule in context.rules.iter().filter(|rule| rule.decision.mismatch) {

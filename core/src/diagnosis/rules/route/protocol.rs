@@ -6,6 +6,7 @@ use crate::{
     diagnosis::{
         code::Code,
         finding::{Finding, Remedy, Severity},
+        plan::all_h2c,
         rule::{Need, Rule},
         rules::policy::is_tls,
         words::list,
@@ -21,7 +22,7 @@ pub(in crate::diagnosis) const R6: Rule = Rule {
     code: Code::R6,
     severity: Severity::Info,
     title: "A port with appProtocol h2c has a TLS policy: nginx speaks HTTP/2 over TLS to it",
-    explanation: "kubernetes.io/h2c means HTTP/2 in plain text. Where a BackendTLSPolicy takes effect on the port NGF renders HTTP/2 and TLS: a backend that speaks cleartext only answers with something that is not TLS.",
+    explanation: "kubernetes.io/h2c means HTTP/2 in plain text. Where a BackendTLSPolicy takes effect on the port NGF renders TLS, and HTTP/2 where all backends of the rule are h2c: a backend that speaks cleartext only answers with something that is not TLS.",
     remedy: "Nothing, if the backend speaks HTTP/2 over TLS; else remove the policy or the appProtocol.",
     causes: &[],
     needs: &[Need::Paths],
@@ -40,16 +41,26 @@ pub(in crate::diagnosis) const R6: Rule = Rule {
                     continue;
                 }
                 let policy = backend.state.policy().map(|policy| &policy.reference);
-                findings.add(
-                    Finding::new(
-                        Code::R6,
-                        Severity::Info,
-                        &service.reference,
-                        format!("nginx speaks HTTP/2 over TLS to {}, whose appProtocol means HTTP/2 in plain text", backend.label()),
+                let title = if all_h2c(backend, &rule.decision) {
+                    format!(
+                        "nginx speaks HTTP/2 over TLS to {}, whose appProtocol means HTTP/2 in plain text",
+                        backend.label()
                     )
-                    .evidence("appProtocol", "kubernetes.io/h2c", service.reference.to_string())
-                    .scope(policy)
-                    .scope([&rule.route.reference]),
+                } else {
+                    format!(
+                        "nginx speaks HTTP/1.1 over TLS to {}, whose appProtocol means HTTP/2 in plain text: another backend of the rule is not h2c",
+                        backend.label()
+                    )
+                };
+                findings.add(
+                    Finding::new(Code::R6, Severity::Info, &service.reference, title)
+                        .evidence(
+                            "appProtocol",
+                            "kubernetes.io/h2c",
+                            service.reference.to_string(),
+                        )
+                        .scope(policy)
+                        .scope([&rule.route.reference]),
                 );
             }
         }

@@ -6,8 +6,9 @@ use crate::{
     diagnosis::{
         code::Code,
         context::{Context, RuleInUse},
-        finding::{Finding, Severity},
-        ngf::{Answer, BackendDecision, BackendState, backend::is_authentication},
+        engine::Findings,
+        finding::{Finding, Remedy, Severity},
+        ngf::{Answer, Barred, backend::is_authentication},
         rule::{Need, Rule},
         rules::logs::line,
         words::{answer_to, list},
@@ -89,8 +90,8 @@ pub(in crate::diagnosis::rules) fn tell<'r, 'a: 'r>(
 pub(in crate::diagnosis) const R19: Rule = Rule {
     code: Code::R19,
     severity: Severity::Error,
-    title: "NGF refuses a rule, because it cannot use the backend of its external authentication",
-    explanation: "From 2.7 on NGF knows the filter ExternalAuth. Where it refuses the filter's backend it refuses the whole rule, so that nothing passes without authentication: clients get 500, and the route's ResolvedRefs is False/InvalidFilter.",
+    title: "NGF refuses a rule, because it cannot use its external authentication",
+    explanation: "From 2.7 on NGF knows the filter ExternalAuth; earlier releases refuse the rule that has one, as 2.7 does where its protocol is not HTTP (Accepted False/UnsupportedValue, or PartiallyInvalid True), and clients get 500. Where it refuses the filter's backend it refuses the whole rule, so that nothing passes without authentication: clients get 500, and the route's ResolvedRefs is False/InvalidFilter.",
     remedy: "Correct what the finding about the backend names.",
     causes: &[Code::S4],
     needs: &[Need::Paths],
@@ -102,12 +103,13 @@ pub(in crate::diagnosis) const R19: Rule = Rule {
                 filter.is_some_and(|filter| is_authentication(route, rule.index, filter))
             });
             let authenticates: Vec<_> = authenticates.collect();
-            let refused = |backend: &&BackendDecision<'_>| {
-                rule.decision.mismatch || matches!(backend.state, BackendState::Invalid(_))
-            };
-            let knows = context.running.release.authenticates_externally();
-            if !knows || authenticates.is_empty() || !authenticates.iter().all(refused) {
-                continue;
+            match rule.decision.barred {
+                None => continue,
+                Some(Barred::Backend) => {}
+                Some(_) => {
+                    filter_refused(context, findings, rule);
+                    continue;
+                }
             }
             let name = &route.reference;
             let told = route
@@ -138,6 +140,48 @@ pub(in crate::diagnosis) const R19: Rule = Rule {
         }
     },
 };
+
+/// R19 for a filter that NGF does not take as it is written.
+fn filter_refused(context: &Context<'_>, findings: &mut Findings, rule: &RuleInUse<'_>) {
+    let name = &rule.route.reference;
+    let told = rule.route.status.parents.iter();
+    let told = told.flat_map(|parent| &parent.conditions).find(|said| {
+        said.message.contains("ExternalAuth") || said.message.contains("externalAuth")
+    });
+    let by_release = rule.decision.barred == Some(Barred::UnknownFilter);
+    let index = rule.index;
+    let (title, because, remedy) = match &context.running.said_by {
+        Some((_, version)) if by_release => (
+            format!(
+                "NGF {version} does not know the filter ExternalAuth, and refuses rule {index} of {name}"
+            ),
+            "NGF knows it from 2.7 on.",
+            "Upgrade NGF to 2.7 or later, or remove the filter.",
+        ),
+        _ => (
+            format!(
+                "NGF refuses rule {index} of {name}: the protocol of its filter ExternalAuth is not HTTP"
+            ),
+            "NGF takes the protocol HTTP only, not GRPC.",
+            "Set externalAuth.protocol HTTP, and let the backend answer HTTP requests.",
+        ),
+    };
+    findings.explain(name, "Accepted");
+    findings.explain(name, "PartiallyInvalid");
+    let mut finding = Finding::new(Code::R19, Severity::Error, name, title)
+        .because(because)
+        .condition_if(name, told)
+        .mark(rule.mark())
+        .breaks(format!(
+            "clients of {name} get {} for every request of the rule",
+            answer_to([name], 500)
+        ))
+        .remedy(Remedy::say(remedy));
+    if let (true, Some((workload, version))) = (by_release, &context.running.said_by) {
+        finding = finding.evidence("version", version, workload.to_string());
+    }
+    findings.add(finding);
+}
 
 /// The lines in which nginx says that it spoke TLS to NGF's own server.
 fn logged(context: &Context<'_>, mut finding: Finding, gateways: &BTreeSet<&ObjectRef>) -> Finding {

@@ -32,7 +32,12 @@ pub(in crate::diagnosis) const R20: Rule = Rule {
             let is_http = matches!(name.kind, Kind::HTTPRoute | Kind::GRPCRoute);
             let has_weight = backends.iter().any(|backend| backend.reference.weight != 0);
             // What is refused is told for its own reason.
-            if !is_http || backends.is_empty() || has_weight || rule.decision.mismatch {
+            if !is_http
+                || backends.is_empty()
+                || has_weight
+                || rule.decision.mismatch
+                || rule.decision.barred.is_some()
+            {
                 continue;
             }
             let labels = list(backends.iter().map(|backend| backend.label()), 3);
