@@ -9,5 +9,6 @@ pub mod config;
 mod defect;
 pub mod diagram;
 pub mod files;
+pub mod recording;
 pub mod report;
 pub mod tui;

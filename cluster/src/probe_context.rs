@@ -5,20 +5,19 @@ mod client;
 mod compare;
 mod names;
 
-use std::{collections::BTreeSet, net::IpAddr, time::Duration};
+use std::{borrow::Cow, collections::BTreeSet, net::IpAddr, time::Duration};
 
 use futures::future::join_all;
 use jiff::Timestamp;
 use ngf_probes::spec::ClientIdentity;
 use ngf_text::sanitize;
 use ngf_tls::transcript::Transcript;
-use serde::Serialize;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
-pub use client::{ClientView, as_met, client_view, meet};
+pub use client::{as_met, client_view, meet};
 pub use compare::compare;
-pub use names::NameView;
+pub use ngf_core::diagnosis::probe_context::{ClientView, LogLine, NameView, ProbeContext, Source};
 
 use crate::{
     LogOptions,
@@ -56,48 +55,6 @@ pub struct Address {
     pub host: String,
     /// `None` for the listener's.
     pub port: Option<u16>,
-}
-
-/// The context of a probe.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, schemars::JsonSchema)]
-pub struct ProbeContext {
-    /// What the gateway's client gets.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub client: Option<ClientView>,
-    /// Lines of that moment, of the application and of the data plane.
-    pub log_lines: Vec<LogLine>,
-    /// The backend's names, as the pod and as this machine resolves them.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub names: Vec<NameView>,
-    /// What could not be had, and why, a sentence each.
-    pub missing: Vec<String>,
-}
-
-/// Whose log a line is of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, schemars::JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Source {
-    /// The application's pod.
-    Application,
-    /// nginx's container of a data-plane pod.
-    DataPlane,
-}
-
-/// A line of a log that belongs to a probe.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
-pub struct LogLine {
-    /// Whose log it is.
-    pub source: Source,
-    /// The pod and container: `Pod shop/app-1 (app)`.
-    pub from: String,
-    /// The line, cleaned of control characters.
-    pub line: String,
-    /// The step that it explains, by its name in the transcript.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub step: Option<&'static str>,
-    /// What it means, in a sentence.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub means: Option<String>,
 }
 
 /// All of it, after a probe that began at `began` and saw `transcript`.
@@ -278,7 +235,7 @@ async fn read(
             source: *source,
             from: format!("{pod} ({container})"),
             line: sanitize::line(line, 400),
-            step,
+            step: step.map(Cow::Borrowed),
             means: Some(means),
         })
     });

@@ -1,7 +1,7 @@
 //! `bundle`: what is seen of a cluster, in one redacted file for a support case; and `--from`, which opens it.
 
 use std::{
-    fs::{File, OpenOptions},
+    fs::File,
     io::{Read, Write},
     path::Path,
     sync::Arc,
@@ -17,7 +17,7 @@ use super::{
     measure::{Parts, measured},
     output,
 };
-use crate::report::clean;
+use crate::{recording::create, report::clean};
 use ngf_cluster::prober::survey::Extent;
 use ngf_core::{
     bundle::{self, MAX_BYTES, Opened},
@@ -38,6 +38,8 @@ pub(super) async fn run(input: &InputArgs, args: &BundleArgs) -> Result<u8, CliE
         data_plane: !args.no_data_plane,
         within: args.timeout,
         extent: Extent::Sample,
+        context: true,
+        matrix: args.all,
     };
     let (evidence, missing) = measured(&cluster, &snapshot, &[], parts).await;
     for why in missing {
@@ -73,15 +75,6 @@ fn opening(path: &Path) -> String {
         .words(["check", "--from"])
         .argument(path);
     command.text().unwrap_or_else(|why| why)
-}
-
-/// A new file that its owner alone can read.
-pub(super) fn create(path: &Path) -> std::io::Result<File> {
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path)
 }
 
 /// Opens a bundle; `-` is standard input.

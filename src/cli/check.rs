@@ -147,6 +147,8 @@ pub(super) async fn examine(
         let snapshot = Arc::new(cluster.snapshot(cluster.left_of(args.timeout)).await);
         let targets = targets_of(args, &snapshot, cluster.namespace())?;
         let parts = Parts {
+            context: false,
+            matrix: false,
             // No target at all means every path; a part of a sweep may have none.
             probes: !args.no_probe && (args.shard.is_none() || !targets.is_empty()),
             logs: !args.no_logs,

@@ -1,19 +1,22 @@
 //! What is measured on a cluster in addition to what its objects say: `check` and `fix` measure the same.
 
 use std::{
+    collections::BTreeSet,
     io::{IsTerminal, Write},
     sync::Arc,
     time::Duration,
 };
 
-use futures::{StreamExt, stream};
-use tokio_util::sync::CancellationToken;
+use futures::{StreamExt, future::join_all, stream};
+use jiff::Timestamp;
+use ngf_tls::transcript::Outcome;
+use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 
 use super::{check::ngf_gateways, target::Target, tui::PROBE_TIMEOUT};
 use ngf_cluster::{
-    Cluster,
+    Cluster, endpoint_matrix, probe_context,
     prober::{
-        Prober, ProberOptions, listeners,
+        By, Extras, Prober, ProberOptions, listeners,
         survey::{self, Extent, Tested},
     },
     transport::{Transports, Via},
@@ -21,7 +24,9 @@ use ngf_cluster::{
 use ngf_core::{
     diagnosis::{
         Evidence,
-        plan::{ProbePlan, ProbeTarget},
+        evidence::Probed,
+        plan::{PlanKey, ProbePlan, ProbeTarget, plan_every},
+        probe_context::HowProbed,
         words,
     },
     logs::PodLog,
@@ -46,7 +51,16 @@ pub(super) struct Parts {
     pub(super) within: Duration,
     /// How much of each path is tested.
     pub(super) extent: Extent,
+    /// The context of a few probes, those that failed first: what the gateway's client gets, what was logged, names.
+    pub(super) context: bool,
+    /// Every endpoint from every data-plane pod.
+    pub(super) matrix: bool,
 }
+
+/// Probes of a matrix at a time.
+const PARALLEL: usize = 16;
+/// Handshakes of a matrix that are kept beside its faults.
+const KEPT: usize = 512;
 
 /// What logs report, what the data plane is really using, and what handshakes show, as far as `parts` and the
 /// user's rights allow; and what is missing, a sentence each. Logs and files are read first: a handshake leaves lines in logs.
@@ -130,9 +144,10 @@ async fn probe(
     cluster: &Cluster,
     snapshot: &Arc<Snapshot>,
     targets: &[Target],
-    Parts { within, extent, .. }: Parts,
+    parts: Parts,
     evidence: &mut Evidence,
 ) -> Option<String> {
+    let Parts { within, extent, .. } = parts;
     let targets: Vec<ProbeTarget> = targets.iter().map(Target::to_probe).collect();
     let transports = Transports::new(cluster.clone(), Arc::clone(snapshot));
     let options = ProberOptions::new(PROBE_TIMEOUT.min(within));
@@ -170,12 +185,137 @@ async fn probe(
     for (meeting, at, result) in handshakes {
         evidence.record_meeting(meeting, at, result);
     }
+    if parts.context {
+        let contexts = contexts(&prober, evidence, &cancel);
+        // Each is bounded; all of them are, too.
+        if let Ok(known) = tokio::time::timeout(within, contexts).await {
+            for (key, how, pod, probed) in known {
+                evidence.record_from(pod.as_deref(), probed);
+                evidence.record_around(key, how);
+            }
+        }
+    }
+    if parts.matrix {
+        matrices(&prober, evidence, within).await;
+    }
     (!is_through).then(|| {
         format!(
             "not every path could be tested within {}; --timeout gives it more time",
             in_seconds(within)
         )
     })
+}
+
+/// A probe with its context, and the data-plane pod that it left from.
+type WithContext = (PlanKey, HowProbed, Option<String>, Probed);
+
+/// Probes a few paths again, those that failed first, each with its context.
+async fn contexts(
+    prober: &Prober,
+    evidence: &Evidence,
+    cancel: &CancellationToken,
+) -> Vec<WithContext> {
+    let failed = |probed: &&Probed| {
+        let result = probed.result.as_ref();
+        result.is_ok_and(|transcript| transcript.nginx.outcome != Outcome::Ok)
+    };
+    let mut all: Vec<&Probed> = evidence.probes().collect();
+    all.sort_by_key(|probed| !failed(probed));
+    let mut paths = BTreeSet::new();
+    all.retain(|probed| {
+        let plan = &probed.plan;
+        paths.insert((
+            plan.gateway.clone(),
+            plan.route.clone(),
+            plan.service.clone(),
+        ))
+    });
+    let one = |probed: &Probed| {
+        let plan = Arc::clone(&probed.plan);
+        async move {
+            let at = Timestamp::now();
+            let by = By::via(Via::Auto);
+            let seen = prober.probe(&plan, &by, &Extras::default(), cancel).await;
+            let seen = seen.ok()?;
+            let how = HowProbed {
+                at,
+                way: Some(seen.way.clone()),
+                context: Some(prober.context(&plan, &seen, at, cancel).await),
+            };
+            let probed = Probed {
+                plan: Arc::clone(&plan),
+                at,
+                result: Ok(Arc::clone(&seen.transcript)),
+            };
+            Some((plan.key(), how, seen.place.clone(), probed))
+        }
+    };
+    let some = all.into_iter().take(probe_context::MOST_PROBES).map(one);
+    join_all(some).await.into_iter().flatten().collect()
+}
+
+/// Probes every endpoint of every Gateway from every data-plane pod, by transports that write nothing.
+async fn matrices(prober: &Prober, evidence: &mut Evidence, within: Duration) {
+    let cancel = CancellationToken::new();
+    let end = cancel.clone();
+    let over = AbortOnDropHandle::new(tokio::spawn(async move {
+        tokio::time::sleep(within).await;
+        end.cancel();
+    }));
+    let transports = prober.transports();
+    for gateway in ngf_gateways(transports.snapshot()) {
+        let target = ProbeTarget::Gateway(gateway.clone());
+        let (Ok(planning), Ok((columns, notes))) = (
+            plan_every(transports.snapshot(), &target),
+            endpoint_matrix::columns(transports, &gateway, Via::Auto, None).await,
+        ) else {
+            continue;
+        };
+        let (plans, mut kept) = (planning.plans.clone(), Vec::new());
+        let run = endpoint_matrix::run(
+            prober,
+            planning.plans,
+            &columns,
+            PARALLEL,
+            &cancel,
+            |done| {
+                if done.seen.is_some() && (done.cell.is_fault() || kept.len() < KEPT) {
+                    kept.push(done);
+                }
+                std::future::ready(())
+            },
+        );
+        let mut matrix = run.await;
+        matrix.notes.splice(0..0, notes);
+        for done in kept {
+            let (Some((transcript, way)), Some(plan)) = (done.seen, plans.get(done.row)) else {
+                continue;
+            };
+            let is_pod = way.via == Via::Exec.to_string();
+            let probed = Probed {
+                plan: Arc::new(plan.clone()),
+                at: done.at,
+                result: Ok(transcript),
+            };
+            // One with its context says more.
+            let has_context = |known: &Probed| {
+                let how = evidence.around(known);
+                how.is_some_and(|how| how.context.is_some())
+            };
+            if !evidence.probe(&plan.key()).is_some_and(has_context) {
+                let how = HowProbed {
+                    at: done.at,
+                    way: Some(way),
+                    context: None,
+                };
+                evidence.record_around(plan.key(), how);
+            }
+            let place = is_pod.then(|| matrix.columns[done.column].as_str());
+            evidence.record_from(place, probed);
+        }
+        evidence.record_matrix(gateway, matrix);
+    }
+    drop(over);
 }
 
 fn in_seconds(duration: Duration) -> String {

@@ -110,6 +110,8 @@ async fn shown(input: &InputArgs, args: &DebugArgs) -> Result<Shown, CliError> {
         data_plane: !input.read_only,
         within: WITHIN,
         extent: Extent::Sample,
+        context: true,
+        matrix: args.view.iter().any(|name| name == Linear::MATRIX),
     };
     let (evidence, missing) = measured(&cluster, &snapshot, &[], parts).await;
     for why in missing {

@@ -1,6 +1,6 @@
 //! `record`: what is seen of a cluster over time, in one redacted file; `replay` plays it in the terminal interface.
 
-use std::{fs::File, io::Write, sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use tokio::{
@@ -12,33 +12,23 @@ use tokio_util::{sync::CancellationToken, task::AbortOnDropHandle};
 use super::{
     CliError, EXIT_COULD_NOT, EXIT_OK,
     args::{InputArgs, RecordArgs},
-    bundle::create,
     check::{nothing_could_be_read, tell_problems},
     connect_within,
     ends::signals,
     measure::{Parts, measured},
     output,
 };
-use crate::report::clean;
+use crate::{
+    recording::{PAUSE, SHARE, Writing},
+    report::clean,
+};
 use ngf_cluster::{Cluster, prober::survey::Extent};
 use ngf_core::{
-    bundle::{
-        BundleError, MAX_BYTES,
-        recording::{MAX_MOMENTS, Recorder},
-    },
-    command::Command,
-    diagnosis::{
-        Evidence,
-        words::{count, span},
-    },
+    diagnosis::{Evidence, words::count},
     logs::PodLog,
     model::snapshot::{KindState, Snapshot, Source},
 };
 
-/// Between two moments there is at least this time.
-const PAUSE: Duration = Duration::from_secs(1);
-/// Making a moment of a large cluster takes a while: it takes a tenth of the time at most.
-const SHARE: u32 = 9;
 /// Tests of all paths that may wait to be taken in.
 const WAITING: usize = 4;
 
@@ -67,7 +57,7 @@ pub(super) async fn run(input: &InputArgs, args: &RecordArgs) -> Result<u8, CliE
         () = &mut ended => return Err("ended before anything was recorded".into()),
     };
     let _stop = cancel.clone().drop_guard();
-    let file = create(&args.file).map_err(|why| format!("{name}: cannot be written: {why}"))?;
+    let mut writing = Writing::create(&args.file)?;
     let context = match &snapshots.borrow().source {
         Source::Cluster { context, .. } => clean(context),
         Source::Files { .. } => String::new(),
@@ -77,17 +67,13 @@ pub(super) async fn run(input: &InputArgs, args: &RecordArgs) -> Result<u8, CliE
         None => "until ctrl-c".to_owned(),
     };
     output::say(&format!("Recording context {context} to {name} {until}."));
-    let mut writing = Writing::new(file);
     let mut seen = Seen::new(&cluster, snapshots, args, &cancel);
     let end = args.lasts.map(|lasts| Instant::now() + lasts);
     let why = loop {
         let began = Instant::now();
-        writing = writing.add(seen.snapshot(), seen.evidence.clone()).await?;
-        if writing.is_full {
-            break Some(format!(
-                "The recording has reached {} MiB or {MAX_MOMENTS} moments, and ends.",
-                MAX_BYTES >> 20
-            ));
+        writing = added(writing, seen.snapshot(), seen.evidence.clone()).await?;
+        if writing.is_full() {
+            break Some(Writing::full());
         }
         let next = Instant::now() + PAUSE.max(began.elapsed() * SHARE);
         let news = async {
@@ -119,14 +105,12 @@ pub(super) async fn run(input: &InputArgs, args: &RecordArgs) -> Result<u8, CliE
     };
     // What came since the last moment.
     let snapshot = seen.snapshot();
-    let writing = writing
-        .add(Arc::clone(&snapshot), seen.evidence.clone())
-        .await?;
+    let writing = added(writing, Arc::clone(&snapshot), seen.evidence.clone()).await?;
     if let Some(why) = why {
         output::say(&why);
     }
     tell_problems(&snapshot);
-    output::say(&writing.summary(&name, &seen.evidence, args));
+    output::say(&summary(&writing, &name, &seen.evidence, args));
     Ok(if nothing_could_be_read(&snapshot) {
         EXIT_COULD_NOT
     } else {
@@ -221,6 +205,8 @@ fn test_again_and_again(
         data_plane: !args.no_data_plane,
         within: args.timeout,
         extent: Extent::Sample,
+        context: true,
+        matrix: args.all,
     };
     let every = args.every;
     async move {
@@ -238,86 +224,32 @@ fn test_again_and_again(
     }
 }
 
-/// The file, and how far it is.
-struct Writing {
-    recorder: Recorder,
-    file: File,
-    bytes: u64,
-    moments: usize,
-    first: Option<Timestamp>,
-    last: Option<Timestamp>,
-    /// What may be recorded is recorded: no further moment fits.
-    is_full: bool,
+/// Adds what is seen now, where it holds nobody up.
+async fn added(
+    mut writing: Writing,
+    snapshot: Arc<Snapshot>,
+    evidence: Evidence,
+) -> Result<Writing, CliError> {
+    let add = move || {
+        let added = writing.add(&snapshot, &evidence, Timestamp::now());
+        added.map(|()| writing)
+    };
+    match tokio::task::spawn_blocking(add).await {
+        Ok(written) => Ok(written?),
+        Err(defect) => match defect.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            Err(_) => Err("the recording was cancelled".into()),
+        },
+    }
 }
 
-impl Writing {
-    fn new(file: File) -> Self {
-        Self {
-            recorder: Recorder::default(),
-            file,
-            bytes: 0,
-            moments: 0,
-            first: None,
-            last: None,
-            is_full: false,
-        }
-    }
-
-    /// Adds what is seen now, where it is different from what was seen before.
-    async fn add(self, snapshot: Arc<Snapshot>, evidence: Evidence) -> Result<Self, CliError> {
-        let add = move || self.written(&snapshot, &evidence);
-        let written = tokio::task::spawn_blocking(add).await;
-        match written {
-            Ok(written) => written,
-            Err(defect) => match defect.try_into_panic() {
-                Ok(panic) => std::panic::resume_unwind(panic),
-                Err(_) => Err("the recording was cancelled".into()),
-            },
-        }
-    }
-
-    fn written(mut self, snapshot: &Snapshot, evidence: &Evidence) -> Result<Self, CliError> {
-        if self.is_full {
-            return Ok(self);
-        }
-        let now = Timestamp::now();
-        let line = self
-            .recorder
-            .line(snapshot, evidence, now, env!("CARGO_PKG_VERSION"))
-            .map_err(|why: BundleError| why.to_string())?;
-        let Some(line) = line else {
-            return Ok(self);
-        };
-        // Half of a line would be of no use.
-        self.is_full = self.bytes + line.len() as u64 > MAX_BYTES;
-        if self.is_full {
-            return Ok(self);
-        }
-        self.file
-            .write_all(line.as_bytes())
-            .map_err(|why| format!("the recording cannot be written on: {why}"))?;
-        self.bytes += line.len() as u64;
-        self.moments += 1;
-        self.first = self.first.or(Some(now));
-        self.last = Some(now);
-        self.is_full = self.moments >= MAX_MOMENTS;
-        Ok(self)
-    }
-
-    fn summary(&self, name: &str, evidence: &Evidence, args: &RecordArgs) -> String {
-        let lasted = match (self.first, self.last) {
-            (Some(first), Some(last)) => span(last.as_second() - first.as_second()),
-            _ => span(0),
-        };
-        let play = Command::own().words(["replay"]).argument(&args.file);
-        format!(
-            "Wrote {name}: {} in {lasted}, {}, {}, {} KiB. Keys, tokens, values of environment variables and bodies are not \
-             in it; names, addresses and certificates are. Read it before you send it. To play it: {}",
-            count(self.moments, "moment"),
-            count(evidence.probes().count(), "probe"),
-            count(evidence.logs().count(), "log"),
-            self.bytes.div_ceil(1024),
-            play.text().unwrap_or_else(|why| why)
-        )
-    }
+fn summary(writing: &Writing, name: &str, evidence: &Evidence, args: &RecordArgs) -> String {
+    format!(
+        "Wrote {name}: {}, {}, {}. Keys, tokens, values of environment variables and bodies are not \
+         in it; names, addresses and certificates are. Read it before you send it. To play it: {}",
+        writing.size(),
+        count(evidence.probes().count(), "probe"),
+        count(evidence.logs().count(), "log"),
+        Writing::play(&args.file)
+    )
 }

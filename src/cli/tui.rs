@@ -243,7 +243,13 @@ pub(super) async fn show(
             Source::Cluster { context, .. } => context.clone(),
             Source::Files { .. } => String::new(),
         };
-        watch_others(&places, &contexts, &here, app.tests != Tests::Off)
+        watch_others(
+            &places,
+            &contexts,
+            &here,
+            app.tests != Tests::Off,
+            &app.theme,
+        )
     });
     ngf_ui::terminal::use_mouse(!begin.look.no_mouse);
     let tick = begin.tick.unwrap_or(TICK);

@@ -175,6 +175,7 @@ pub(super) fn context(out: &mut String, context: &ProbeContext) {
         if let Some(means) = &line.means {
             let step = line
                 .step
+                .as_ref()
                 .map(|step| format!(" ({step})"))
                 .unwrap_or_default();
             let _ = writeln!(out, "    = {}{step}", clean(means));

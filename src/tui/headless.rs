@@ -1,13 +1,18 @@
 //! The terminal interface without a terminal: keys in, screens out, every effect carried out before
 //! the next key. For pictures and tests.
 
-use std::{collections::VecDeque, path::PathBuf, sync::Arc};
+use std::{
+    collections::VecDeque,
+    path::PathBuf,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use jiff::Timestamp;
 use ratatui::{buffer::Buffer, layout::Rect};
 use tokio::sync::mpsc;
 
+use crate::recording::Writing;
 use crate::tui::views::screen;
 use crate::tui::{
     jobs::{Running, written},
@@ -16,11 +21,15 @@ use crate::tui::{
         action::Action,
         event::{Diagnosed, Effect, Event},
         job::{FixNews, Job, Session},
+        recording::{RecordingNews, ended},
     },
     update::{perform, update},
 };
 use ngf_cluster::temporary::Agreed;
-use ngf_core::{diagnosis::Diagnosis, model::snapshot::Snapshot};
+use ngf_core::{
+    diagnosis::{Diagnosis, Evidence},
+    model::snapshot::Snapshot,
+};
 
 /// An application that is driven by code.
 pub struct Headless {
@@ -33,6 +42,8 @@ pub struct Headless {
     pub folder: PathBuf,
     /// The moment that it stays at; the clock's where there is none.
     at: Option<Timestamp>,
+    /// The recording that is being made.
+    recording: Mutex<Option<(PathBuf, Writing)>>,
 }
 
 impl Headless {
@@ -44,6 +55,7 @@ impl Headless {
             copied: None,
             folder: PathBuf::new(),
             at: None,
+            recording: Mutex::default(),
         }
     }
 
@@ -115,6 +127,7 @@ impl Headless {
                 now,
             } => {
                 let diagnosis = Diagnosis::of(&snapshot, &evidence, now);
+                self.add_to_recording(&snapshot, &evidence);
                 vec![Event::Diagnosed(Box::new(Diagnosed {
                     snapshot,
                     diagnosis,
@@ -142,6 +155,9 @@ impl Headless {
                 let found = self.session.configuration(&gateways).await;
                 vec![Event::Configuration(gateways, found)]
             }
+            Effect::ReadLines(number, of) => {
+                vec![Event::Lines(number, self.session.lines(of).await)]
+            }
             Effect::ReadMoment(index) => {
                 vec![Event::Moment(index, self.session.moment(index).await)]
             }
@@ -153,12 +169,43 @@ impl Headless {
                 let path = self.folder.join(path);
                 vec![written(&path, contents).await]
             }
+            Effect::Record(path) => {
+                let path = self.folder.join(path);
+                match Writing::create(&path) {
+                    Ok(writing) => {
+                        *self.recorded() = Some((path, writing));
+                        Vec::new()
+                    }
+                    Err(why) => vec![Event::Recording(RecordingNews::Ended(Err(why)))],
+                }
+            }
+            Effect::EndRecording => {
+                let over = self.recorded().take();
+                let over = over.map(|(path, writing)| ended(&path, &writing));
+                over.map(|summary| Event::Recording(RecordingNews::Ended(Ok(summary))))
+                    .into_iter()
+                    .collect()
+            }
             Effect::Forget(_)
             | Effect::CancelProbes
             | Effect::Watch(_)
             | Effect::Copy(_)
             | Effect::Suspend
             | Effect::Quit => Vec::new(),
+        }
+    }
+
+    fn recorded(&self) -> MutexGuard<'_, Option<(PathBuf, Writing)>> {
+        self.recording
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A moment of the recording, where one is being made.
+    fn add_to_recording(&self, snapshot: &Snapshot, evidence: &Evidence) {
+        if let Some((_, writing)) = &mut *self.recorded() {
+            // Where it cannot be written, its end is missing.
+            let _ = writing.add(snapshot, evidence, self.now());
         }
     }
 

@@ -3,7 +3,7 @@
 
 use std::{
     panic::AssertUnwindSafe,
-    path::Path,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -17,11 +17,14 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::tui::state::{
-    event::{Diagnosed, Effect, Event},
-    job::{
-        By, FixNews, Job, MatrixNews, ProbeContextDone, ProbeDone, Seen, Session, SurveyNews, Work,
-        keys,
+use crate::tui::{
+    recorder::{self, Wanted},
+    state::{
+        event::{Diagnosed, Effect, Event},
+        job::{
+            By, FixNews, Job, MatrixNews, ProbeContextDone, ProbeDone, Seen, Session, SurveyNews,
+            Work, keys,
+        },
     },
 };
 use ngf_cluster::{
@@ -43,9 +46,6 @@ const WAITING_STEPS: usize = 64;
 /// News of a matrix that may wait.
 const WAITING_NEWS: usize = 64;
 
-/// What is to be diagnosed, and the moment at which it is judged.
-type Wanted = (Arc<Snapshot>, Evidence, Timestamp);
-
 /// What runs beside the screen.
 pub(super) struct Jobs {
     session: Arc<dyn Session>,
@@ -60,6 +60,10 @@ pub(super) struct Jobs {
     /// The matrix: there is one at a time.
     matrix: CancellationToken,
     continues: watch::Sender<bool>,
+    /// The recording of what is on the screen.
+    recorders: JoinSet<()>,
+    /// Ends it.
+    recording: CancellationToken,
     /// What could not be removed when nobody listened any more.
     unsaid: Arc<Mutex<Vec<String>>>,
 }
@@ -83,6 +87,8 @@ impl Jobs {
             places: Arc::new(Semaphore::new(PROBES_AT_A_TIME)),
             matrix: CancellationToken::new(),
             continues: watch::Sender::new(false),
+            recorders: JoinSet::new(),
+            recording: CancellationToken::new(),
             unsaid: Arc::default(),
         }
     }
@@ -93,6 +99,7 @@ impl Jobs {
         let ended = tokio::select! {
             Some(ended) = self.running.join_next() => ended,
             Some(ended) = self.working.join_next() => ended,
+            Some(ended) = self.recorders.join_next() => ended,
             else => std::future::pending().await,
         };
         ended
@@ -108,7 +115,9 @@ impl Jobs {
     /// each.
     pub(super) async fn finish(&mut self) -> Vec<String> {
         self.cancel.cancel();
+        self.recording.cancel();
         while self.working.join_next().await.is_some() {}
+        while self.recorders.join_next().await.is_some() {}
         std::mem::take(&mut *self.unsaid.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
@@ -166,6 +175,9 @@ impl Jobs {
                 let found = world.configuration(&gateways).await;
                 Event::Configuration(gateways, found)
             }),
+            Effect::ReadLines(number, of) => {
+                self.spawn(async move |session| Event::Lines(number, session.lines(of).await));
+            }
             Effect::ReadMoment(index) => {
                 self.spawn(async move |session| Event::Moment(index, session.moment(index).await));
             }
@@ -180,9 +192,25 @@ impl Jobs {
             Effect::Write { path, contents } => {
                 self.spawn(async move |_| written(&path, contents).await);
             }
+            Effect::Record(path) => self.record(path),
+            Effect::EndRecording => self.recording.cancel(),
             // These are the loop's own.
             Effect::Copy(_) | Effect::Suspend | Effect::Quit => {}
         }
+    }
+
+    /// Records what is asked to be diagnosed, which is what is on the screen.
+    fn record(&mut self, path: PathBuf) {
+        self.recording = CancellationToken::new();
+        let (seen, end) = (self.wanted.subscribe(), self.recording.clone());
+        let (sender, unsaid) = (self.sender.clone(), Arc::clone(&self.unsaid));
+        self.recorders.spawn(async move {
+            let left = recorder::record(path, seen, end, sender).await;
+            unsaid
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .extend(left);
+        });
     }
 
     fn spawn<W, F>(&mut self, work: W)
@@ -434,10 +462,18 @@ impl Running {
             .iter()
             .map(|plan| self.probe(plan, by, with_context).boxed())
             .collect();
-        futures::stream::iter(probes)
+        let probes = futures::stream::iter(probes)
             .buffer_unordered(PROBES_AT_A_TIME)
-            .collect::<()>()
-            .await;
+            .collect::<()>();
+        futures::join!(probes, self.listeners(plans));
+    }
+
+    /// Handshakes with the listeners by which these paths are reached.
+    async fn listeners(&self, plans: &[ProbePlan]) {
+        let seen = self.session.listeners(plans, &self.cancel).await;
+        if !seen.is_empty() && !self.cancel.is_cancelled() {
+            let _ = self.sender.send(Event::Listeners(seen)).await;
+        }
     }
 
     /// Tests every path, and tells each handshake that ended.

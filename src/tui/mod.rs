@@ -6,6 +6,7 @@
 pub mod effects;
 pub mod headless;
 mod jobs;
+mod recorder;
 pub mod run;
 pub mod signals;
 pub mod state;

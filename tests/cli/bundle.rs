@@ -96,7 +96,11 @@ fn a_bundle_tells_what_the_cluster_tells_and_holds_no_secret() {
     assert!(applied.ok, "{applied:?}");
     let folder = tempfile::tempdir().expect("a folder");
     let folder = folder.path();
-    let output = on(&demo, folder, &["bundle", "case.json", "--timeout", "60s"]);
+    let output = on(
+        &demo,
+        folder,
+        &["bundle", "case.json", "--all", "--timeout", "60s"],
+    );
     let error = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(0), "{error}");
     assert!(
@@ -124,7 +128,26 @@ fn a_bundle_tells_what_the_cluster_tells_and_holds_no_secret() {
         "{chain}{error}"
     );
 
+    // The endpoint matrix, and what the gateway's client gets.
+    let document: Value = serde_json::from_str(&bundle).expect("JSON");
+    let cells = document.pointer("/matrices/0/matrix/rows/0/cells/0/state");
+    assert_eq!(cells, Some(&Value::from("probed")));
+    let probes = document["probes"].as_array().expect("probes");
+    let status = probes
+        .iter()
+        .filter_map(|probe| probe.pointer("/context/client/status")?.as_u64())
+        .next();
+    assert_eq!(status, Some(502), "what the gateway's client gets");
+    for (view, told) in [
+        ("matrix", "error: "),
+        ("handshake", "the gateway's client gets 502"),
+    ] {
+        let (_, plain, error) = from(folder, &["--from", "case.json", "--plain", "--view", view]);
+        assert!(plain.contains(told), "{view}: {plain}{error}");
+    }
+
     let recording = record(&demo, folder);
+    let from_interface = record_in_the_interface(&demo, folder);
 
     // What must not leave, in every form that it may have.
     let mut forbidden = vec![
@@ -164,10 +187,12 @@ fn a_bundle_tells_what_the_cluster_tells_and_holds_no_secret() {
         .filter(|text| text.len() >= 12 && !text.contains("----"))
     {
         assert!(!bundle.contains(text.as_str()), "the bundle holds {text:?}");
-        let holds = recording.contains(text.as_str());
-        assert!(!holds, "the recording holds {text:?}");
+        for recording in [&recording, &from_interface] {
+            let holds = recording.contains(text.as_str());
+            assert!(!holds, "the recording holds {text:?}");
+        }
     }
-    for file in [&bundle, &recording] {
+    for file in [&bundle, &recording, &from_interface] {
         assert!(!file.contains("PRIVATE KEY"));
         assert!(file.contains("secretive.example.com"), "names stay");
     }
@@ -176,7 +201,7 @@ fn a_bundle_tells_what_the_cluster_tells_and_holds_no_secret() {
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;
-        for name in ["case.json", "case.jsonl"] {
+        for name in ["case.json", "case.jsonl", "screen.jsonl"] {
             let file = fs::metadata(folder.join(name)).expect("it");
             assert_eq!(file.permissions().mode() & 0o777, 0o600, "{name}");
         }
@@ -261,6 +286,35 @@ fn record(demo: &Demo, folder: &Path) -> String {
         error.contains("case.jsonl exists and is not overwritten"),
         "{error}"
     );
+    fs::read_to_string(path).expect("a recording")
+}
+
+/// Records from the interface while the probes of a path run; what the file holds.
+fn record_in_the_interface(demo: &Demo, folder: &Path) -> String {
+    let path = folder.join("screen.jsonl");
+    let mut command = demo.ngf_tui("");
+    command.current_dir(folder);
+    let mut pty = Pty::run(&command, 120, 40);
+    pty.wait_for("NGF-T1");
+    // Never over a file.
+    pty.press(":record case.json\r");
+    pty.wait_for("case.json exists and is not overwritten");
+    pty.press(":record screen.jsonl\r");
+    pty.wait_for("recording to screen.jsonl; :stop ends it");
+    until("something is recorded", || lines(&path) > 0);
+    pty.press("r");
+    until("the probe and its context are recorded", || {
+        let text = fs::read_to_string(&path).unwrap_or_default();
+        text.contains("\"probes/") && text.contains("\"client\":{")
+    });
+    pty.press(":stop\r");
+    pty.wait_for("Wrote screen.jsonl");
+    pty.wait_for("ngf-tui replay screen.jsonl");
+    pty.press("q");
+    assert!(pty.end().success());
+    let (status, opened, error) = from(folder, &["check", "--from", "screen.jsonl", "-o", "json"]);
+    assert_eq!(status, Some(1), "{error}");
+    assert!(opened.contains("NGF-T1"), "{opened}");
     fs::read_to_string(path).expect("a recording")
 }
 

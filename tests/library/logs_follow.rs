@@ -326,7 +326,7 @@ async fn the_demos_gateway_is_asked_and_its_log_is_read_as_on_any_cluster() {
     let mut lines = context.log_lines.iter();
     let of_gateway = lines.find(|line| line.source == probe_context::Source::DataPlane);
     let of_gateway = of_gateway.expect("a line of the data plane");
-    assert_eq!(of_gateway.step, Some("verify certificate"));
+    assert_eq!(of_gateway.step.as_deref(), Some("verify certificate"));
 
     let mut evidence = Evidence::none();
     let found = timeout(PATIENCE, async {

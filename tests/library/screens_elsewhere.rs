@@ -10,7 +10,7 @@ use ngf_tui::tui::{
     headless::Headless,
     state::{
         App,
-        elsewhere::{Elsewhere, ElsewhereState, Summary},
+        elsewhere::{Elsewhere, ElsewhereState, Summary, Whole},
         event::{Effect, Event},
     },
     update::update,
@@ -25,12 +25,16 @@ fn text(screen: &mut Headless) -> String {
 fn summary(name: &str) -> ElsewhereState {
     let scenario = Scenario::load(name);
     let diagnosis = scenario.diagnose();
-    ElsewhereState::Known(Summary::of(
-        &diagnosis,
-        &scenario.snapshot,
-        &scenario.evidence,
-        scenario.now,
-    ))
+    let (snapshot, evidence, now) = (scenario.snapshot, scenario.evidence, scenario.now);
+    let summary = Summary::of(&diagnosis, &snapshot, &evidence, now);
+    let whole = Whole::of(
+        diagnosis,
+        Arc::new(snapshot),
+        evidence,
+        now,
+        &Theme::plain(),
+    );
+    ElsewhereState::Known(Summary { whole, ..summary })
 }
 
 async fn prod() -> Headless {
@@ -128,4 +132,44 @@ async fn enter_on_a_problem_of_another_context_goes_there() {
         "{drawn}"
     );
     assert!(!drawn.contains("in context prod"), "{drawn}");
+}
+
+/// Lists of what clusters hold are of all contexts, and say which; Enter on a row of another one connects to it.
+#[tokio::test]
+async fn lists_are_of_all_contexts() {
+    let mut screen = prod().await;
+    let healthy = summary("b0-all-well");
+    news(&mut screen, "healthy", healthy).await;
+    let why = ElsewhereState::Unreadable("connection refused".to_owned());
+    news(&mut screen, "dead", why).await;
+    for key in ":routes".chars() {
+        screen.press(&[&key.to_string()]).await;
+    }
+    screen.press(&["enter"]).await;
+    let rows = |screen: &mut Headless| -> Vec<String> {
+        let drawn = text(screen);
+        let is_row = |line: &&str| line.starts_with(" ✗ ") || line.starts_with(" ✓ ");
+        let rows = drawn.lines().filter(is_row);
+        rows.map(str::to_owned).collect()
+    };
+    let all = rows(&mut screen);
+    assert_eq!(all.len(), 2, "{all:?}");
+    // Trouble comes first, wherever it is.
+    assert!(all[0].contains("✗") && all[0].contains("prod"), "{all:?}");
+    assert!(
+        all[1].contains("✓") && all[1].contains("healthy"),
+        "{all:?}"
+    );
+    assert!(text(&mut screen).contains("CONTEXT"));
+    screen
+        .press(&["/", "h", "e", "a", "l", "t", "h", "y", "enter"])
+        .await;
+    assert_eq!(rows(&mut screen).len(), 1);
+    let key = crossterm::event::KeyEvent::from(KeyCode::Enter);
+    let now = screen.app.now;
+    let effects = update(&mut screen.app, Event::Key(key), now);
+    let switches = effects.iter().any(
+        |effect| matches!(effect, Effect::Switch(to) if to.context.as_deref() == Some("healthy")),
+    );
+    assert!(switches, "{effects:?}");
 }

@@ -289,11 +289,11 @@ impl Session for Script {
         _: Timestamp,
         _: &'a CancellationToken,
     ) -> BoxFuture<'a, Option<ProbeContext>> {
-        let line = |source, step, line: &str, means: &str| LogLine {
+        let line = |source, step: &'static str, line: &str, means: &str| LogLine {
             source,
             from: "Pod default/secure-app-00 (app)".to_owned(),
             line: line.to_owned(),
-            step: Some(step),
+            step: Some(step.into()),
             means: Some(means.to_owned()),
         };
         let context = ProbeContext {

@@ -1,5 +1,7 @@
 //! What a probe saw: versioned, serialisable, and complete enough that a view needs nothing else.
 
+pub mod client;
+
 use serde::{Deserialize, Serialize};
 
 use crate::certificate::CertificateFacts;

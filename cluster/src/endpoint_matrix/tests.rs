@@ -1,5 +1,6 @@
 use super::*;
 use ngf_core::{diagnosis::plan::PlannedEndpoint, model::kind::Kind};
+use ngf_tls::transcript::Outcome;
 
 fn plan(endpoint: &str) -> ProbePlan {
     let named = |kind, name: &str| ObjectRef::new(kind, "shop", name);
@@ -48,7 +49,7 @@ fn cell(code: i32) -> Cell {
 /// A grid of verify codes: a line for each endpoint, a number for each data-plane pod.
 fn matrix(codes: &[&[i32]]) -> EndpointMatrix {
     EndpointMatrix {
-        schema: SCHEMA,
+        schema: std::borrow::Cow::Borrowed(SCHEMA),
         started_at: String::new(),
         columns: (0..codes[0].len()).map(|n| format!("pod-{n}")).collect(),
         rows: codes

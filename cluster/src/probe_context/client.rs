@@ -13,13 +13,9 @@ use ngf_tls::{
     messages::names,
     transcript::Transcript,
 };
-use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
-use super::{
-    Address, Asked,
-    compare::{compare, headline},
-};
+use super::{Address, Asked, ClientView, compare::compare};
 use crate::transport::{PortForward, Transports, Via};
 use ngf_core::{
     diagnosis::{
@@ -30,6 +26,7 @@ use ngf_core::{
             known,
         },
         plan::ProbePlan,
+        probe_context::headline,
     },
     model::{
         kind::Kind,
@@ -42,30 +39,6 @@ use ngf_core::{
 /// How long an address of the Gateway may take to answer before another way is tried: many are not
 /// reachable from where people sit.
 const CONNECT: Duration = Duration::from_secs(2);
-
-/// A handshake and a request at the Gateway's listener, as one of its clients would make them.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
-pub struct ClientView {
-    /// Where it was sent: `http://10.96.3.4:80/`, Host as the route has it.
-    pub request: String,
-    /// How the bytes went.
-    pub via: String,
-    /// The status; `None` where no answer came.
-    pub status: Option<u16>,
-    /// The title of the answer, where it is HTML, or its first line; or what came instead.
-    pub answer: String,
-    /// The answer's first bytes.
-    #[serde(skip)]
-    pub body: String,
-    /// How it stands to what the probe says, in a sentence.
-    pub sentence: String,
-    /// What the client saw, step by step.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub transcript: Option<Box<ClientTranscript>>,
-    /// The same without the client certificate, where one was given and the listener asks for it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub without_certificate: Option<Box<ClientTranscript>>,
-}
 
 /// The listener by which a route is reached.
 struct At<'a> {

@@ -1,7 +1,6 @@
 //! What the gateway's client gets, compared with what the probe shows: the status, and the text.
 
-use ngf_core::command::own;
-use ngf_text::sanitize;
+use ngf_core::{command::own, diagnosis::probe_context::headline};
 use ngf_tls::transcript::Transcript;
 
 use super::ClientView;
@@ -38,16 +37,6 @@ pub fn compare(view: &ClientView, probe: &Transcript) -> String {
             view.answer
         ),
     }
-}
-
-/// The title of an HTML page, or the first line of another text.
-pub(super) fn headline(body: &str) -> String {
-    let title = body
-        .split_once("<title>")
-        .and_then(|(_, rest)| rest.split_once("</title>"))
-        .map(|(title, _)| title.trim());
-    let first = || body.lines().find(|line| !line.trim().is_empty());
-    sanitize::line(title.or_else(first).unwrap_or_default(), 120)
 }
 
 /// Why two answers of one status are not the same: their texts. `None` where they are, or where nginx itself

@@ -13,37 +13,10 @@ use ngf_probes::{
         names_there::{self, Settings},
     },
 };
-use serde::Serialize;
 
+use super::NameView;
 use crate::transport::Exec;
 use ngf_core::diagnosis::plan::ProbePlan;
-
-/// A name, resolved in two places.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
-pub struct NameView {
-    /// The name.
-    pub name: String,
-    /// The pod: `Pod shop/gateway-nginx-1`.
-    pub pod: String,
-    /// `nameserver` of its resolv.conf.
-    pub servers: Vec<IpAddr>,
-    /// `search` of it.
-    pub search: Vec<String>,
-    /// `ndots` of it.
-    pub ndots: usize,
-    /// What the pod would connect to; empty where there is an error.
-    pub there: Vec<IpAddr>,
-    /// Why the pod finds none.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub there_error: Option<String>,
-    /// What this machine would connect to.
-    pub here: Vec<IpAddr>,
-    /// Why this machine finds none.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub here_error: Option<String>,
-    /// The difference, in a sentence.
-    pub sentence: String,
-}
 
 /// The names that a plan's backend has: an ExternalName's own, and, where `all` are asked for, the
 /// Service's.

@@ -21,6 +21,7 @@ use ngf_core::{
         context::is_ngf,
         evidence::Probed,
         plan::{ProbePlan, ProbeTarget, plan_all},
+        probe_context::HowProbed,
     },
     model::{index::Index, object::ObjectRef, snapshot::Snapshot, topology::Topology},
 };
@@ -111,7 +112,15 @@ impl Tested {
     /// Keeps it as evidence. What could not be run is no evidence; it says why a path is untested.
     pub fn record(self, evidence: &mut Evidence) {
         match &self.probed.result {
-            Ok(_) => evidence.record_from(self.place.as_deref(), self.probed),
+            Ok(_) => {
+                let around = HowProbed {
+                    at: self.probed.at,
+                    way: self.way,
+                    context: None,
+                };
+                evidence.record_around(self.probed.plan.key(), around);
+                evidence.record_from(self.place.as_deref(), self.probed);
+            }
             Err(why) => evidence.record_untested(self.probed.plan.key(), why.clone()),
         }
     }

@@ -25,12 +25,13 @@ pub use exec::Exec;
 pub use heartbeat::Usage;
 pub use leftovers::{Leftover, Leftovers, find_leftovers, remove_leftover};
 pub use made::{IMAGE, MakeOptions};
+pub use ngf_core::diagnosis::probe_context::WayTaken;
 #[allow(unused_imports)] // for the text above
 use ngf_probes::dial::Dial;
 pub use on_disk::{OnDisk, same_certificates};
 pub(crate) use on_disk::{certificates_on_disk, configured};
 pub use port_forward::PortForward;
-pub use ways::{Transports, Way, WayTaken, Ways};
+pub use ways::{Transports, Way, Ways};
 pub use write_plan::{Confirmation, Prepared, WritePlan};
 
 use super::error::Failure;

@@ -41,20 +41,6 @@ pub struct Ways {
     pub not_taken: Vec<String>,
 }
 
-/// The way that a probe went.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
-pub struct WayTaken {
-    /// What kind of way: `exec`.
-    pub via: String,
-    /// Why this one, and what it proves, in a sentence.
-    pub because: String,
-    /// Why better ones were not taken, a sentence each.
-    pub not_taken: Vec<String>,
-    /// The address that the backend sees, where it is known.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub seen_from: Option<IpAddr>,
-}
-
 /// Finds ways through one cluster, as it stands in one snapshot.
 pub struct Transports {
     cluster: Cluster,

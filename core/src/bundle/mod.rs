@@ -24,8 +24,10 @@ use self::recording::{Player, Recording};
 use crate::{
     diagnosis::{
         Evidence,
-        evidence::Probed,
+        endpoint_matrix::EndpointMatrix,
+        evidence::{Meeting, Met, Probed},
         plan::{PlanKey, ProbePlan},
+        probe_context::{HowProbed, ProbeContext, WayTaken},
     },
     logs::PodLog,
     model::{
@@ -119,6 +121,12 @@ pub struct Document {
     /// Secrets and ConfigMaps, as facts.
     held: Vec<Held>,
     probes: Vec<Probe>,
+    /// Handshakes with listeners.
+    #[serde(default)]
+    listeners: Vec<Listener>,
+    /// The last endpoint matrix of each Gateway.
+    #[serde(default)]
+    matrices: Vec<Matrix>,
     untested: Vec<Untested>,
     logs: Vec<PodLog>,
     nginx: Vec<InPod>,
@@ -214,6 +222,43 @@ struct Probe {
     /// The certificates that the backend sent: DER in base64.
     chain: Vec<String>,
     failed: Option<String>,
+    /// The transport.
+    #[serde(default)]
+    way: Option<WayTaken>,
+    /// What the gateway's client gets, what was logged at that moment, and how names resolve.
+    #[serde(default)]
+    context: Option<ProbeContext>,
+}
+
+/// A handshake with a listener, as one of the Gateway's clients makes it.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+struct Listener {
+    gateway: ObjectRef,
+    /// The Gateway or ListenerSet that has the listener.
+    owner: ObjectRef,
+    /// The listener's name.
+    listener: String,
+    /// The name that the client asks for, by SNI.
+    server_name: String,
+    at: Timestamp,
+    /// Why there was no handshake; `null` where there was one.
+    failed: Option<String>,
+    via: String,
+    /// The certificates that the listener presented: DER in base64.
+    chain: Vec<String>,
+    /// Whether a strict client accepts them; `null` where that depends on a CA that is not known.
+    accepted: Option<bool>,
+    /// The same in a sentence.
+    verdict: String,
+    /// Why the handshake was not completed; `null` where it was.
+    broke_off: Option<String>,
+}
+
+/// The endpoint matrix of a Gateway.
+#[derive(Debug, Serialize, Deserialize, JsonSchema)]
+struct Matrix {
+    gateway: ObjectRef,
+    matrix: EndpointMatrix,
 }
 
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
@@ -277,7 +322,18 @@ fn document(snapshot: &Snapshot, evidence: &Evidence, at: Timestamp, tool: &str)
         held: held(snapshot),
         probes: evidence
             .probes_from()
-            .map(|(pod, probed)| probe(pod, probed))
+            .map(|(pod, probed)| probe(pod, probed, evidence.around(probed)))
+            .collect(),
+        listeners: evidence
+            .meetings()
+            .map(|(meeting, at, met)| listener(meeting, at, met))
+            .collect(),
+        matrices: evidence
+            .matrices()
+            .map(|(gateway, matrix)| Matrix {
+                gateway: gateway.clone(),
+                matrix: matrix.clone(),
+            })
             .collect(),
         untested: evidence
             .untested()
@@ -500,15 +556,64 @@ impl Key {
     }
 }
 
-fn probe(pod: Option<&str>, probed: &Probed) -> Probe {
+fn probe(pod: Option<&str>, probed: &Probed, around: Option<&HowProbed>) -> Probe {
     let transcript = probed.result.as_ref().ok();
     Probe {
+        way: around.and_then(|around| around.way.clone()),
+        context: around
+            .and_then(|around| around.context.as_ref())
+            .map(|context| redact::context(context, transcript.map(|transcript| &**transcript))),
         plan: (*probed.plan).clone(),
         pod: pod.map(str::to_owned),
         at: probed.at,
         chain: transcript.map_or_else(Vec::new, |transcript| ders(&transcript.server_chain)),
         transcript: transcript.map(|transcript| redact::transcript(transcript)),
         failed: probed.result.as_ref().err().cloned(),
+    }
+}
+
+fn listener(meeting: &Meeting, at: Timestamp, met: Result<&Met, &str>) -> Listener {
+    let Meeting {
+        gateway,
+        owner,
+        listener,
+        server_name,
+    } = meeting.clone();
+    let seen = met.ok();
+    Listener {
+        gateway,
+        owner,
+        listener,
+        server_name,
+        at,
+        failed: met.err().map(str::to_owned),
+        via: seen.map_or_else(String::new, |met| met.via.clone()),
+        chain: seen.map_or_else(Vec::new, |met| ders(&met.chain)),
+        accepted: seen.and_then(|met| met.accepted),
+        verdict: seen.map_or_else(String::new, |met| met.verdict.clone()),
+        broke_off: seen.and_then(|met| met.failed.clone()),
+    }
+}
+
+impl Listener {
+    fn record(self, evidence: &mut Evidence) {
+        let meeting = Meeting {
+            gateway: self.gateway,
+            owner: self.owner,
+            listener: self.listener,
+            server_name: self.server_name,
+        };
+        let met = match self.failed {
+            Some(why) => Err(why),
+            None => Ok(Met {
+                via: self.via,
+                chain: facts_of(&self.chain),
+                accepted: self.accepted,
+                verdict: self.verdict,
+                failed: self.broke_off,
+            }),
+        };
+        evidence.record_meeting(meeting, self.at, met);
     }
 }
 
@@ -637,9 +742,16 @@ fn opened(document: Document) -> Opened {
             in_pod.versions = now.with_older(objects);
         }
     }
+    let mut evidence = evidence(document.probes, document.untested, document.logs, nginx);
+    for listener in document.listeners {
+        listener.record(&mut evidence);
+    }
+    for Matrix { gateway, matrix } in document.matrices {
+        evidence.record_matrix(gateway, matrix.bounded());
+    }
     Opened {
         snapshot,
-        evidence: evidence(document.probes, document.untested, document.logs, nginx),
+        evidence,
         at: document.at,
     }
 }
@@ -718,6 +830,14 @@ fn evidence(
         evidence.record_untested(untested.key(), why.clone());
     }
     for probe in probes {
+        if probe.way.is_some() || probe.context.is_some() {
+            let around = HowProbed {
+                at: probe.at,
+                way: probe.way,
+                context: probe.context,
+            };
+            evidence.record_around(probe.plan.key(), around);
+        }
         let result = match (probe.transcript, probe.failed) {
             (Some(mut transcript), _) => {
                 let chain = facts_of(&probe.chain);

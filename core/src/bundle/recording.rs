@@ -112,6 +112,8 @@ fn parts(document: Document) -> Result<BTreeMap<String, Value>, BundleError> {
         objects,
         held,
         probes,
+        listeners,
+        matrices,
         untested,
         logs,
         nginx,
@@ -137,6 +139,18 @@ fn parts(document: Document) -> Result<BTreeMap<String, Value>, BundleError> {
         let name = format!("probes/{pod}/{}", of_key(&probe.plan.key()));
         parts.insert(name, serde_json::to_value(probe)?);
     }
+    for one in listeners {
+        let (gateway, owner) = (of_object(&one.gateway), of_object(&one.owner));
+        let name = format!(
+            "listeners/{gateway}/{owner}/{}/{}",
+            one.listener, one.server_name
+        );
+        parts.insert(name, serde_json::to_value(one)?);
+    }
+    for one in matrices {
+        let name = format!("matrices/{}", of_object(&one.gateway));
+        parts.insert(name, serde_json::to_value(one)?);
+    }
     for one in untested {
         let name = format!("untested/{}", of_key(&one.key()));
         parts.insert(name, serde_json::to_value(one)?);
@@ -157,6 +171,8 @@ fn parts(document: Document) -> Result<BTreeMap<String, Value>, BundleError> {
         objects: Vec::new(),
         held: Vec::new(),
         probes: Vec::new(),
+        listeners: Vec::new(),
+        matrices: Vec::new(),
         untested: Vec::new(),
         logs: Vec::new(),
         nginx: Vec::new(),
@@ -177,8 +193,16 @@ fn parts(document: Document) -> Result<BTreeMap<String, Value>, BundleError> {
 }
 
 /// The fields of a bundle that are told item by item.
-const LISTS: [&str; 7] = [
-    "objects", "held", "probes", "untested", "logs", "nginx", "behind",
+const LISTS: [&str; 9] = [
+    "objects",
+    "held",
+    "probes",
+    "listeners",
+    "matrices",
+    "untested",
+    "logs",
+    "nginx",
+    "behind",
 ];
 
 fn of_object(object: &ObjectRef) -> String {

@@ -1,10 +1,11 @@
 //! What never enters a bundle: keys, tokens, values of environment variables, headers that carry credentials, bodies.
 
 use ngf_text::credentials::{REDACTED, redact};
-use ngf_tls::transcript::Transcript;
+use ngf_tls::transcript::{Direction, HttpAnswer, Layer, Step, Transcript};
 use serde_json::{Map, Value};
 
 use crate::{
+    diagnosis::probe_context::{ProbeContext, headline},
     logs::PodLog,
     model::{kind::Kind, raw::Raw},
 };
@@ -225,15 +226,92 @@ pub(super) fn metadata_of(raw: &Raw, secret_type: Option<&str>) -> Value {
 /// A transcript without the body of the answer, unless it is nginx's own page about an error.
 pub(super) fn transcript(transcript: &Transcript) -> Transcript {
     let mut transcript = transcript.clone();
-    if let Some(answer) = &mut transcript.http {
-        let is_nginx_page = answer.status >= 400
-            && answer.body.contains("<center><h1>")
-            && answer.body.len() < 4096;
-        if !is_nginx_page && !answer.body.is_empty() {
-            answer.body = format!("{REDACTED} ({} bytes)", answer.body.len());
+    answers(&mut transcript.steps, transcript.http.as_mut());
+    transcript
+}
+
+/// The headers of an answer that are kept, in lower case, and what else is told of it.
+const KEPT_OF_ANSWERS: &[&str] = &[
+    "status",
+    "body_end",
+    "server",
+    "date",
+    "content-type",
+    "content-length",
+    "transfer-encoding",
+    "connection",
+    "keep-alive",
+    "upgrade",
+];
+
+/// Takes the body of an answer and the values of its headers away; nginx's own page about an error stays.
+fn answers(steps: &mut [Step], answer: Option<&mut HttpAnswer>) {
+    if answer.as_deref().is_some_and(is_nginx_page) {
+        return;
+    }
+    if let Some(answer) = answer {
+        body(answer);
+    }
+    let is_answer =
+        |step: &&mut Step| step.layer == Layer::Http && step.direction == Direction::Received;
+    for step in steps.iter_mut().filter(is_answer) {
+        let mut status = String::new();
+        for field in &mut step.fields {
+            if field.name == "status" {
+                status.clone_from(&field.value);
+            }
+            let is_kept = KEPT_OF_ANSWERS.contains(&field.name.to_ascii_lowercase().as_str());
+            if !is_kept && !field.value.is_empty() {
+                REDACTED.clone_into(&mut field.value);
+            }
+        }
+        // It repeats the first line of the body.
+        if !status.is_empty() && step.summary.starts_with(&status) {
+            step.summary = status;
         }
     }
-    transcript
+}
+
+/// Takes the body of an answer away, unless it is nginx's own page about an error.
+fn body(answer: &mut HttpAnswer) {
+    if !is_nginx_page(answer) && !answer.body.is_empty() {
+        answer.body = format!("{REDACTED} ({} bytes)", answer.body.len());
+    }
+}
+
+fn is_nginx_page(answer: &HttpAnswer) -> bool {
+    answer.status >= 400 && answer.body.contains("<center><h1>") && answer.body.len() < 4096
+}
+
+/// The context of a probe without bodies of answers, their first lines, and the queries of requests.
+pub(super) fn context(context: &ProbeContext, probe: Option<&Transcript>) -> ProbeContext {
+    let mut context = context.clone();
+    for line in &mut context.log_lines {
+        line.line = without_query(&line.line);
+        line.means = line.means.as_deref().map(without_query);
+    }
+    let Some(client) = &mut context.client else {
+        return context;
+    };
+    client.body.clear();
+    let of_client = client
+        .transcript
+        .as_ref()
+        .and_then(|seen| seen.http.clone());
+    let of_probe = probe.and_then(|probe| probe.http.clone());
+    for answer in [&of_client, &of_probe].into_iter().flatten() {
+        let first = headline(&answer.body);
+        if first.is_empty() || is_nginx_page(answer) {
+            continue;
+        }
+        client.answer = client.answer.replace(&first, REDACTED);
+        client.sentence = client.sentence.replace(&first, REDACTED);
+    }
+    let seen = [&mut client.transcript, &mut client.without_certificate];
+    for transcript in seen.into_iter().flatten() {
+        answers(&mut transcript.steps, transcript.http.as_mut());
+    }
+    context
 }
 
 /// A log without the queries of requests.

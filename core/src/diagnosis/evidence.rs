@@ -8,13 +8,18 @@ use std::{
 use jiff::Timestamp;
 use ngf_tls::{certificate::CertificateFacts, transcript::Transcript};
 
-use super::plan::{PlanKey, ProbePlan};
+use super::{
+    endpoint_matrix::EndpointMatrix,
+    plan::{PlanKey, ProbePlan},
+    probe_context::HowProbed,
+};
 use crate::{
+    data_plane::data_plane,
     logs::PodLog,
     model::{
         kind::Kind,
         object::ObjectRef,
-        snapshot::{KindState, Snapshot},
+        snapshot::{KindState, Lookup, Snapshot},
     },
     nginx_config::InPod,
     overlay::Said,
@@ -31,6 +36,10 @@ pub struct Evidence {
     rendered: BTreeMap<ObjectRef, Arc<InPod>>,
     said: BTreeMap<ObjectRef, Arc<Said>>,
     meetings: BTreeMap<Meeting, (Timestamp, Result<Arc<Met>, String>)>,
+    /// How the last probe of each connection went, and its context. No rule reads it.
+    around: BTreeMap<PlanKey, Arc<HowProbed>>,
+    /// The last endpoint matrix of each Gateway. Its probes are in `probes`; no rule reads the matrix itself.
+    matrices: BTreeMap<ObjectRef, Arc<EndpointMatrix>>,
 }
 
 /// A handshake with a listener, as one of the Gateway's clients makes it: whose, and for which host name.
@@ -202,6 +211,8 @@ impl Evidence {
             self.record_from(Some(pod.as_str()).filter(|pod| !pod.is_empty()), probed);
         }
         self.meetings.extend(later.meetings);
+        self.around.extend(later.around);
+        self.matrices.extend(later.matrices);
         self.logs.extend(later.logs);
         self.rendered.extend(later.rendered);
         self.said.extend(later.said);
@@ -251,6 +262,58 @@ impl Evidence {
         })
     }
 
+    /// Forgets handshakes with listeners whose Gateway, Secrets or data-plane pods are others than before: what they
+    /// saw may be over.
+    pub fn forget_listeners(&mut self, before: &Snapshot, now: &Snapshot) {
+        if self.meetings.is_empty() {
+            return;
+        }
+        let pods = |snapshot: &Snapshot, gateway: &ObjectRef| {
+            let found = data_plane(snapshot, gateway).ok()?;
+            let pods = found.usable().ok()?.into_iter();
+            Some(pods.map(|pod| pod.uid.clone()).collect::<BTreeSet<_>>())
+        };
+        let mut of_gateway: BTreeMap<ObjectRef, bool> = BTreeMap::new();
+        for meeting in self.meetings.keys() {
+            if !of_gateway.contains_key(&meeting.gateway) {
+                let is_same = pods(before, &meeting.gateway) == pods(now, &meeting.gateway);
+                of_gateway.insert(meeting.gateway.clone(), is_same);
+            }
+        }
+        self.meetings.retain(|meeting, _| {
+            of_gateway.get(&meeting.gateway).copied().unwrap_or(false)
+                && certificates_of(before, meeting) == certificates_of(now, meeting)
+        });
+    }
+
+    /// Keeps how a probe went, and its context.
+    pub fn record_around(&mut self, key: PlanKey, around: HowProbed) {
+        self.around.insert(key, Arc::new(around));
+    }
+
+    /// How probes went, and their contexts, by connection.
+    pub fn all_around(&self) -> impl Iterator<Item = (&PlanKey, &HowProbed)> {
+        self.around.iter().map(|(key, around)| (key, &**around))
+    }
+
+    /// How a probe went, and its context.
+    pub fn around(&self, probed: &Probed) -> Option<&HowProbed> {
+        let around = self.around.get(&probed.plan.key())?;
+        (around.at == probed.at).then_some(&**around)
+    }
+
+    /// Keeps the endpoint matrix of a Gateway.
+    pub fn record_matrix(&mut self, gateway: ObjectRef, matrix: EndpointMatrix) {
+        self.matrices.insert(gateway, Arc::new(matrix));
+    }
+
+    /// The last endpoint matrix of each Gateway.
+    pub fn matrices(&self) -> impl Iterator<Item = (&ObjectRef, &EndpointMatrix)> {
+        self.matrices
+            .iter()
+            .map(|(gateway, matrix)| (gateway, &**matrix))
+    }
+
     /// Keeps what the API server said to a manifest.
     pub fn record_said(&mut self, said: Said) {
         self.said.insert(said.object.clone(), Arc::new(said));
@@ -276,6 +339,9 @@ impl Evidence {
             logs,
             rendered,
             said,
+            // No rule reads these.
+            around: _,
+            matrices: _,
         } = self;
         let same_probe = |(one, other): (&Probed, &Probed)| {
             one.at == other.at
@@ -299,7 +365,29 @@ impl Evidence {
     pub fn retain(&mut self, keep: impl Fn(&PlanKey) -> bool) {
         self.probes.retain(|(key, _), _| keep(key));
         self.untested.retain(|key, _| keep(key));
+        self.around.retain(|key, _| keep(key));
     }
+}
+
+/// The certificates that a listener is to present, by the objects: the Secrets and what each holds.
+fn certificates_of(snapshot: &Snapshot, meeting: &Meeting) -> Option<Vec<(String, String)>> {
+    let owner = &meeting.owner;
+    let of_gateway = snapshot.gateways.get(owner);
+    let listeners = of_gateway
+        .map(|gateway| &gateway.spec.listeners)
+        .or_else(|| Some(&snapshot.listener_sets.get(owner)?.spec.listeners))?;
+    let listener = listeners.iter().find(|one| one.name == meeting.listener)?;
+    let references = listener.certificate_refs.iter().map(|reference| {
+        let namespace = reference.namespace.as_ref().unwrap_or(&owner.namespace);
+        let secret = ObjectRef::new(Kind::Secret, namespace, &reference.name);
+        let leaf = match snapshot.secrets.get(&secret) {
+            Some(Lookup::Found(found)) => found.spec.certificate.certificates().first(),
+            _ => None,
+        };
+        let leaf = leaf.map_or_else(String::new, |leaf| leaf.fingerprint_sha256.clone());
+        (secret.to_string(), leaf)
+    });
+    Some(references.collect())
 }
 
 fn same_result<T>(one: &Result<Arc<T>, String>, other: &Result<Arc<T>, String>) -> bool {

@@ -209,6 +209,11 @@ impl Snapshot {
         annotations.get(name).map(String::as_str)
     }
 
+    /// The labels of an object; `None` where it was not read.
+    pub fn labels(&self, object: &ObjectRef) -> Option<&BTreeMap<String, String>> {
+        Some(&self.look(object)?.meta.labels)
+    }
+
     /// What the tool did not understand in an object.
     pub fn notes_of(&self, object: &ObjectRef) -> &[Note] {
         self.look(object).map_or(&[], |common| common.notes)

@@ -13,13 +13,14 @@ use jiff::Timestamp;
 use rustls::crypto::{CryptoProvider, ring};
 use rustls::pki_types::ServerName;
 use rustls::{AlertDescription, ClientConfig, ProtocolVersion};
-use serde::Serialize;
 use tokio::time::timeout_at;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use tokio_util::sync::CancellationToken;
 
-pub use trust::Judged;
+pub use ngf_tls::transcript::client::{
+    ClientAuthentication, ClientEnding, ClientTranscript, Judged,
+};
 
 use crate::dial::{ByteStream, Dial, DialError, Target};
 use crate::probe::ProbeError;
@@ -70,72 +71,6 @@ pub struct ClientTls {
     pub identity: Option<ClientIdentity>,
     /// Protocols that are offered by ALPN: `h2`, `http/1.1`.
     pub alpn: Vec<String>,
-}
-
-/// How a client's connection ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, schemars::JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum ClientEnding {
-    /// There was no connection.
-    NotConnected,
-    /// The handshake failed.
-    HandshakeFailed,
-    /// The handshake did not end in time.
-    HandshakeTimedOut,
-    /// The handshake is complete, and nothing was asked.
-    Shaken,
-    /// An alert, or the end of the connection, came after the handshake instead of an answer.
-    Closed,
-    /// No answer came in time.
-    NoAnswerInTime,
-    /// What came is no HTTP answer.
-    NotHttp,
-    /// An HTTP answer came.
-    Answered,
-}
-
-/// What a listener asked of its client, and what was sent.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, schemars::JsonSchema)]
-pub struct ClientAuthentication {
-    /// The listener sent a CertificateRequest.
-    pub requested: bool,
-    /// The CA names in it, as RFC 4514 text.
-    pub acceptable_cas: Vec<String>,
-    /// A certificate was sent.
-    pub sent: bool,
-    /// Subject of what was sent.
-    pub subject: Option<String>,
-}
-
-/// What a client of the gateway saw.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
-pub struct ClientTranscript {
-    /// The address that was connected to, once known.
-    pub address: Option<String>,
-    /// How the bytes went.
-    pub via: String,
-    /// Microseconds from begin to end.
-    pub duration_us: u64,
-    /// How it ended.
-    pub ending: ClientEnding,
-    /// The alert that the listener sent, if it sent one other than close_notify.
-    pub alert: Option<u8>,
-    /// How it ended, in words.
-    pub ended: String,
-    /// What was seen, in a sentence.
-    pub sentence: String,
-    /// What was agreed upon.
-    pub tls: Option<TlsAgreed>,
-    /// What a strict client makes of the listener's certificate; `None` where none came.
-    pub judged: Option<Judged>,
-    /// What the listener asked of the client, and what was sent.
-    pub client_certificate: ClientAuthentication,
-    /// The certificates that the listener presented, leaf first.
-    pub chain: Vec<CertificateFacts>,
-    /// Every step, in order of time.
-    pub steps: Vec<Step>,
-    /// The HTTP answer.
-    pub http: Option<HttpAnswer>,
 }
 
 /// Whether a client certificate can be presented at all.
@@ -322,7 +257,7 @@ impl Asking<'_> {
         let judged = trust::judge(&chain, &trust, &server_name, Timestamp::now());
         if let Some(judged) = &judged {
             self.recorder
-                .push(judged.step(&server_name, self.recorder.now_us()));
+                .push(trust::step(judged, &server_name, self.recorder.now_us()));
         }
         let mut seen = match shaken {
             Err(_) => {

@@ -1,25 +1,13 @@
 //! Whether a strict client accepts the listener's certificate, by each of the CAs that it may trust.
 
 use jiff::Timestamp;
-use serde::Serialize;
 
 use crate::engine::openssl::roots;
 use crate::engine::second_opinion::{self, Refusal, StrictQuestion};
 use crate::spec::Trust;
 use crate::steps::tls;
 use ngf_tls::certificate::CertificateFacts;
-use ngf_tls::transcript::{Step, StepStatus};
-
-/// What a strict client makes of the listener's certificate.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, schemars::JsonSchema)]
-pub struct Judged {
-    /// Whether it accepts the certificate; `None` where all depends on a CA that is not known here.
-    pub accepted: Option<bool>,
-    /// Whom it trusts, where it accepts the certificate.
-    pub trusted: Option<String>,
-    /// Why, in a sentence.
-    pub sentence: String,
-}
+use ngf_tls::transcript::{Step, StepStatus, client::Judged};
 
 /// Roots, and where they come from.
 pub(super) struct Roots {
@@ -102,24 +90,22 @@ pub(super) fn judge(
     })
 }
 
-impl Judged {
-    /// As a step of the handshake.
-    pub(super) fn step(&self, name: &str, at_us: u64) -> Step {
-        let step = tls::judgement(
-            tls::VERIFY_CERTIFICATE,
-            at_us,
-            self.accepted != Some(false),
-            &self.sentence,
-        )
-        .field("server_name", name)
-        .field("engine", second_opinion::ENGINE);
-        let step = match self.accepted {
-            None => step.status(StepStatus::Warning),
-            Some(_) => step,
-        };
-        match &self.trusted {
-            Some(trusted) => step.field("trusted", trusted),
-            None => step,
-        }
+/// A judgement as a step of the handshake.
+pub(super) fn step(judged: &Judged, name: &str, at_us: u64) -> Step {
+    let step = tls::judgement(
+        tls::VERIFY_CERTIFICATE,
+        at_us,
+        judged.accepted != Some(false),
+        &judged.sentence,
+    )
+    .field("server_name", name)
+    .field("engine", second_opinion::ENGINE);
+    let step = match judged.accepted {
+        None => step.status(StepStatus::Warning),
+        Some(_) => step,
+    };
+    match &judged.trusted {
+        Some(trusted) => step.field("trusted", trusted),
+        None => step,
     }
 }

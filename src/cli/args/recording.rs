@@ -15,6 +15,9 @@ pub struct BundleArgs {
     /// Make no handshake with the backends
     #[arg(long)]
     pub no_probe: bool,
+    /// Probe every endpoint from every data-plane pod, too: the endpoint matrix
+    #[arg(long, conflicts_with = "no_probe")]
+    pub all: bool,
     /// Do not read the logs of the past hour
     #[arg(long)]
     pub no_logs: bool,
@@ -41,6 +44,9 @@ pub struct RecordArgs {
     /// Make no handshake with the backends
     #[arg(long)]
     pub no_probe: bool,
+    /// Probe every endpoint from every data-plane pod, too: the endpoint matrix
+    #[arg(long, conflicts_with = "no_probe")]
+    pub all: bool,
     /// Do not follow the logs
     #[arg(long)]
     pub no_logs: bool,

@@ -189,6 +189,8 @@ impl Job {
             data_plane: true,
             within: self.timeout.max(PATIENCE),
             extent: Extent::Sample,
+            context: false,
+            matrix: false,
         };
         let (evidence, _) = measured(&self.cluster, &snapshot, &[], parts).await;
         let diagnosis = Diagnosis::of(&snapshot, &evidence, Timestamp::now());

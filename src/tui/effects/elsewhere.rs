@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::places::Places;
 use crate::tui::state::{
-    elsewhere::{ElsewhereState, Summary},
+    elsewhere::{ElsewhereState, Summary, Whole},
     event::Event,
     job::{Connected, SurveyNews, SwitchTo},
 };
@@ -22,6 +22,7 @@ use ngf_core::{
     diagnosis::{Diagnosis, Evidence},
     model::snapshot::{KindState, Snapshot},
 };
+use ngf_ui::Theme;
 
 /// How long connecting may take.
 const CONNECT: Duration = Duration::from_secs(15);
@@ -46,7 +47,13 @@ pub struct Others {
 }
 
 /// Watches these contexts, but for the one that is on the screen.
-pub fn watch_others(places: &Places, contexts: &[String], here: &str, tests: bool) -> Others {
+pub fn watch_others(
+    places: &Places,
+    contexts: &[String],
+    here: &str,
+    tests: bool,
+    theme: &Theme,
+) -> Others {
     let (sender, events) = mpsc::channel(WAITING);
     let (here, on_screen) = watch::channel(here.to_owned());
     let mut tasks = JoinSet::new();
@@ -57,6 +64,7 @@ pub fn watch_others(places: &Places, contexts: &[String], here: &str, tests: boo
             on_screen: on_screen.clone(),
             sender: sender.clone(),
             tests,
+            theme: theme.clone(),
         };
         tasks.spawn(watching.run());
     }
@@ -74,6 +82,8 @@ struct Watching {
     sender: mpsc::Sender<Event>,
     /// Every path is tested once.
     tests: bool,
+    /// How the lists are drawn.
+    theme: Theme,
 }
 
 impl Watching {
@@ -146,7 +156,7 @@ impl Watching {
         loop {
             let snapshot = Arc::clone(&snapshots.borrow_and_update());
             evidence.forget_gone(&snapshot);
-            let summary = summary(snapshot, evidence.clone()).await;
+            let summary = summary(snapshot, evidence.clone(), &self.theme).await;
             if let Some(summary) = summary
                 && !self.tell(ElsewhereState::Known(summary)).await
             {
@@ -187,6 +197,11 @@ impl Watching {
 fn take(evidence: &mut Evidence, news: SurveyNews) {
     match news {
         SurveyNews::Done(tested) => tested.record(evidence),
+        SurveyNews::Listeners(seen) => {
+            for (meeting, at, result) in seen {
+                evidence.record_meeting(meeting, at, result);
+            }
+        }
         SurveyNews::Using(pods) => {
             for in_pod in pods {
                 evidence.record_nginx_config(in_pod);
@@ -197,11 +212,16 @@ fn take(evidence: &mut Evidence, news: SurveyNews) {
 }
 
 /// What is wrong; `None` where the program ends meanwhile.
-async fn summary(snapshot: Arc<Snapshot>, evidence: Evidence) -> Option<Summary> {
+async fn summary(snapshot: Arc<Snapshot>, evidence: Evidence, theme: &Theme) -> Option<Summary> {
+    let theme = theme.clone();
     let judge = move || {
         let now = Timestamp::now();
         let diagnosis = Diagnosis::of(&snapshot, &evidence, now);
-        Summary::of(&diagnosis, &snapshot, &evidence, now)
+        let summary = Summary::of(&diagnosis, &snapshot, &evidence, now);
+        Summary {
+            whole: Whole::of(diagnosis, snapshot, evidence, now, &theme),
+            ..summary
+        }
     };
     match tokio::task::spawn_blocking(judge).await {
         Ok(summary) => Some(summary),

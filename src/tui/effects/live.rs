@@ -12,15 +12,18 @@ use tokio_util::sync::CancellationToken;
 use super::places::Places;
 use crate::tui::state::{
     event::Stage as StageEvent,
-    job::{By, Connected, Job, MatrixNews, Seen, Session, SurveyNews, SwitchTo, Work},
+    job::{
+        By, Connected, Job, ListenerSeen, MatrixNews, Seen, Session, SurveyNews, SwitchTo, Work,
+    },
+    lines::{BYTES, LINES, Read},
 };
 use ngf_cluster::temporary::{self, Agreed, Made, ONCE, Preparation, WATCHING, Wish};
 use ngf_cluster::{
-    Cluster, KubeContext,
+    Cluster, KubeContext, LogOptions,
     endpoint_matrix::{self, EndpointMatrix},
     probe_context::{Address, ProbeContext},
     prober::{
-        Extras, Prober, ProberOptions,
+        Extras, Prober, ProberOptions, listeners,
         survey::{self, Extent},
     },
     transport::{Confirmation, IMAGE, Leftovers, MakeOptions, Transports, Via},
@@ -193,6 +196,17 @@ impl Live {
         Some(pods)
     }
 
+    /// Handshakes with the listeners of these plans.
+    async fn listener_handshakes(
+        &self,
+        plans: &[ProbePlan],
+        cancel: &CancellationToken,
+    ) -> Vec<ListenerSeen> {
+        let transports = self.now();
+        let chosen = listeners::select(transports.snapshot(), plans);
+        listeners::run(&transports, chosen, self.options.timeout, SURVEY, cancel).await
+    }
+
     async fn round(
         &self,
         gateway: &ObjectRef,
@@ -316,6 +330,14 @@ impl Session for Live {
         .boxed()
     }
 
+    fn listeners<'a>(
+        &'a self,
+        plans: &'a [ProbePlan],
+        cancel: &'a CancellationToken,
+    ) -> BoxFuture<'a, Vec<ListenerSeen>> {
+        self.listener_handshakes(plans, cancel).boxed()
+    }
+
     fn probe_context<'a>(
         &'a self,
         plan: &'a ProbePlan,
@@ -354,6 +376,13 @@ impl Session for Live {
             let prober = self.prober();
             let transports = prober.transports();
             let plans = survey::plans(transports.snapshot(), &[]);
+            let of_listeners = plans.clone();
+            let meet = async {
+                let seen = self.listener_handshakes(&of_listeners, cancel).await;
+                if !seen.is_empty() {
+                    let _ = news.send(SurveyNews::Listeners(seen)).await;
+                }
+            };
             let selection = survey::select(transports, plans, via, Extent::Sample).await;
             let began = SurveyNews::Began {
                 paths: selection.paths,
@@ -371,13 +400,36 @@ impl Session for Live {
                     let _ = news.send(SurveyNews::Done(Box::new(tested))).await;
                 }
             };
-            survey::run(&prober, selection, SURVEY, cancel, tell).await;
+            let survey = survey::run(&prober, selection, SURVEY, cancel, tell);
+            futures::join!(survey, meet);
             if !failing.is_empty()
                 && let Some(pods) = self.in_use(transports, &failing, cancel).await
             {
                 let _ = news.send(SurveyNews::Using(pods)).await;
             }
             let _ = news.send(SurveyNews::Ended).await;
+        }
+        .boxed()
+    }
+
+    fn lines(&self, of: Vec<(ObjectRef, String)>) -> BoxFuture<'_, Read> {
+        let options = LogOptions {
+            tail: Some(LINES),
+            limit: Some(BYTES),
+            timestamps: true,
+            ..LogOptions::default()
+        };
+        async move {
+            let options = &options;
+            let cluster = self.transports.cluster();
+            let read = of.into_iter().map(|(pod, container)| async move {
+                let text = cluster
+                    .pod_log(&pod.namespace, &pod.name, &container, options)
+                    .await
+                    .map_err(|error| in_words(&error));
+                (pod, container, text)
+            });
+            futures::future::join_all(read).await
         }
         .boxed()
     }

@@ -25,8 +25,10 @@ use crate::tui::state::{
     fix::FixDialog,
     history::History,
     job::{Job, SwitchTo},
+    lines::Lines,
     list::ListPane,
     place::Stack,
+    recording::Recording,
     settings::Settings,
     tree::TreePane,
 };
@@ -40,7 +42,7 @@ use ngf_core::{
     diagnosis::{
         Code, Diagnosis, Evidence,
         chain::ChainPicture,
-        evidence::Probed,
+        evidence::{Met, Probed},
         plan::PlanKey,
         problems::{FieldAt, Problem, ProblemKey},
     },
@@ -133,6 +135,8 @@ pub struct App {
     pub configured: HashMap<ObjectRef, bool>,
     /// The guide's stage, where this is the embedded cluster.
     pub stage: Option<Stage>,
+    /// The recording that is being made of what is on the screen.
+    pub recording: Option<Recording>,
     /// When the diagnosis was made; `None` before the first one.
     pub diagnosed_at: Option<Timestamp>,
 }
@@ -214,6 +218,8 @@ pub struct Detail {
     pub field: Option<FieldAt>,
     /// The filter of the logs; empty for none.
     pub filter: String,
+    /// The lines of the logs as they were written, where they are shown instead of what they mean.
+    pub lines: Option<Lines>,
     /// The tab YAML.
     pub yaml: YamlPane,
     /// The selected line of two probes side by side.
@@ -293,6 +299,8 @@ pub struct Shown<'a> {
     pub way: Option<&'a WayTaken>,
     /// Its context.
     pub context: &'a ProbeContextState,
+    /// The last handshake with the listener by which the path is reached.
+    pub listener: Option<Result<&'a Met, &'a str>>,
 }
 
 /// A person is asked whether something may be made in the cluster.
@@ -445,6 +453,7 @@ impl App {
             switching: None,
             configured: HashMap::new(),
             stage: None,
+            recording: None,
             diagnosed_at: None,
         }
     }

@@ -8,8 +8,12 @@ use ngf_core::{
     model::snapshot::{KindState, Loss, Snapshot},
 };
 
+use std::{fmt, sync::Arc};
+
 use jiff::Timestamp;
-use ngf_ui::Mark;
+use ngf_ui::{Mark, Theme};
+
+use crate::tui::state::App;
 
 /// What is known of another context.
 #[derive(Debug, Clone)]
@@ -46,6 +50,35 @@ pub struct Summary {
     pub stale: Option<&'static str>,
     /// Kinds that could not be read, or that the rights hide.
     pub hidden: usize,
+    /// All of it, for the lists.
+    pub whole: Option<Whole>,
+}
+
+/// Everything that is known of another context, as the lists take it.
+#[derive(Clone)]
+pub struct Whole(pub Arc<App>);
+
+impl fmt::Debug for Whole {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Whole").finish_non_exhaustive()
+    }
+}
+
+impl Whole {
+    /// What was seen and found at this moment; `None` where the keys conflict, which a test excludes.
+    pub fn of(
+        diagnosis: Diagnosis,
+        snapshot: Arc<Snapshot>,
+        evidence: Evidence,
+        now: Timestamp,
+        theme: &Theme,
+    ) -> Option<Self> {
+        let mut app = App::new(theme.clone(), snapshot, None, now).ok()?;
+        app.diagnosis = diagnosis;
+        app.diagnosed_at = Some(now);
+        app.take_evidence(evidence);
+        Some(Self(Arc::new(app)))
+    }
 }
 
 /// A problem of another context.
@@ -114,6 +147,7 @@ impl Summary {
                 None => None,
             },
             hidden: snapshot.kinds.values().filter(is_unread).count(),
+            whole: None,
         }
     }
 }

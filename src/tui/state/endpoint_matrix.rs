@@ -16,6 +16,7 @@ use ngf_cluster::{
 };
 use ngf_core::{
     diagnosis::{
+        Evidence,
         evidence::Probed,
         plan::{PlanKey, ProbePlan},
     },
@@ -107,6 +108,50 @@ impl Matrix {
             log: VecDeque::new(),
             failed: None,
             kept: BTreeMap::new(),
+        }
+    }
+
+    /// One that was seen by another run, with the handshakes that are kept of it.
+    pub fn restored(gateway: ObjectRef, latest: EndpointMatrix, evidence: &Evidence) -> Self {
+        let mut kept = BTreeMap::new();
+        for (pod, probed) in evidence.probes_from() {
+            let Ok(transcript) = &probed.result else {
+                continue;
+            };
+            let columns = latest.columns.iter();
+            let mut columns = columns.filter(|column| pod.is_none_or(|pod| *column == pod));
+            let (Some(column), true) = (columns.next(), probed.plan.gateway == gateway) else {
+                continue;
+            };
+            let way = evidence.around(probed).and_then(|how| how.way.clone());
+            let way = way.unwrap_or_else(|| WayTaken {
+                via: transcript.via.clone(),
+                because: String::new(),
+                not_taken: Vec::new(),
+                seen_from: None,
+            });
+            let one = Kept {
+                at: probed.at,
+                transcript: Arc::clone(transcript),
+                way,
+            };
+            kept.insert((probed.plan.key(), column.clone()), one);
+        }
+        Self {
+            number: 0,
+            gateway,
+            via: Via::default(),
+            watch: false,
+            lives: Lives::OneRound,
+            watch_next: false,
+            running: false,
+            progress: None,
+            latest: Some(latest),
+            state: MatrixState::default(),
+            history: History::default(),
+            log: VecDeque::new(),
+            failed: None,
+            kept,
         }
     }
 

@@ -9,8 +9,11 @@ use ngf_ui::input::Mouse;
 
 use crate::tui::state::elsewhere::ElsewhereState;
 use crate::tui::state::job::{
-    Connected, FixNews, Job, MatrixNews, ProbeContextDone, ProbeDone, SurveyNews, SwitchTo,
+    Connected, FixNews, Job, ListenerSeen, MatrixNews, ProbeContextDone, ProbeDone, SurveyNews,
+    SwitchTo,
 };
+use crate::tui::state::lines::Read;
+use crate::tui::state::recording::RecordingNews;
 use ngf_cluster::{
     KubeContext,
     temporary::{Agreed, Preparation},
@@ -55,6 +58,8 @@ pub enum Event {
     Settled(PlanKey, Timestamp, Arc<Transcript>),
     /// A container's log says something new.
     Logged(Box<PodLog>),
+    /// Handshakes with listeners ended.
+    Listeners(Vec<ListenerSeen>),
     /// These probes have ended or were cancelled.
     ProbesEnded(Vec<PlanKey>),
     /// News of the survey that tests every path.
@@ -79,6 +84,10 @@ pub enum Event {
     Elsewhere(String, Box<ElsewhereState>),
     /// What was seen at this moment of the recording that is played, or why it cannot be read.
     Moment(usize, Result<Box<Opened>, String>),
+    /// The lines of logs as they were written, by the number of the reading.
+    Lines(u64, Read),
+    /// News of the recording that is being made.
+    Recording(RecordingNews),
     /// The embedded cluster reached a stage of the guide.
     Stage(Stage),
     /// Something that was asked for failed: a sentence.
@@ -142,6 +151,12 @@ pub enum Effect {
         /// What it holds.
         contents: String,
     },
+    /// Read the last lines of these containers as they were written, and send [`Event::Lines`].
+    ReadLines(u64, Vec<(ObjectRef, String)>),
+    /// Record what is on the screen to this new file, and send [`Event::Recording`].
+    Record(PathBuf),
+    /// End the recording.
+    EndRecording,
     /// Stop until the shell continues the program.
     Suspend,
     /// End.

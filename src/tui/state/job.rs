@@ -12,7 +12,7 @@ use ngf_tls::transcript::{Step, Transcript};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use crate::tui::state::event::Stage;
+use crate::tui::state::{event::Stage, lines::Read};
 use ngf_cluster::{
     KubeContext,
     endpoint_matrix::{Done, EndpointMatrix},
@@ -24,7 +24,7 @@ use ngf_cluster::{
 use ngf_core::{
     bundle::Opened,
     diagnosis::{
-        evidence::Probed,
+        evidence::{Meeting, Met, Probed},
         plan::{PlanKey, ProbePlan},
     },
     fix::FixPlan,
@@ -100,6 +100,9 @@ pub struct ProbeContextDone {
     pub context: Option<ProbeContext>,
 }
 
+/// A handshake with a listener, when it began, and what came of it.
+pub type ListenerSeen = (Meeting, Timestamp, Result<Met, String>);
+
 /// News of a survey.
 #[derive(Debug, Clone)]
 pub enum SurveyNews {
@@ -114,6 +117,8 @@ pub enum SurveyNews {
     },
     /// A handshake ended.
     Done(Box<Tested>),
+    /// Handshakes with listeners ended.
+    Listeners(Vec<ListenerSeen>),
     /// What nginx is really using in the data-plane pods, read because something failed.
     Using(Vec<InPod>),
     /// It is over.
@@ -225,6 +230,16 @@ pub trait Session: Send + Sync + 'static {
         self.probe(plan, by, cancel)
     }
 
+    /// Makes a handshake with each listener that ends TLS and by which one of these paths is reached, as one of its
+    /// clients makes it: bounded in number and time, by a transport that writes nothing.
+    fn listeners<'a>(
+        &'a self,
+        _: &'a [ProbePlan],
+        _: &'a CancellationToken,
+    ) -> BoxFuture<'a, Vec<ListenerSeen>> {
+        ready(Vec::new()).boxed()
+    }
+
     /// Asks as the gateway's client, reads logs, resolves names; after a probe that began at this
     /// time.
     fn probe_context<'a>(
@@ -276,6 +291,12 @@ pub trait Session: Send + Sync + 'static {
     /// What logs say, as they grow, until `cancel`; `None` where there are none.
     fn logs(&self, _: &CancellationToken) -> Option<mpsc::Receiver<PodLog>> {
         None
+    }
+
+    /// The last lines of these containers, each with its time; bounded in number and bytes.
+    fn lines(&self, of: Vec<(ObjectRef, String)>) -> BoxFuture<'_, Read> {
+        let none = move |(pod, container)| (pod, container, Err(NO_CLUSTER.to_owned()));
+        ready(of.into_iter().map(none).collect()).boxed()
     }
 
     /// The contexts that one may switch to.

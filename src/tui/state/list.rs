@@ -1,12 +1,15 @@
 //! The lists, as in k9s: one state for all of them. Trouble comes first, `/` filters, `s` sorts.
 
-use std::cmp::Ordering;
+use std::{cmp::Ordering, collections::BTreeMap};
 
 use jiff::Timestamp;
 use ngf_ui::{Mark, scroll::ListState};
 
 use crate::tui::state::{ids::ViewId, place::Subject};
-use ngf_core::model::object::ObjectRef;
+use ngf_core::{
+    model::{object::ObjectRef, snapshot::Snapshot},
+    selector::Selector,
+};
 
 /// A cell of a row.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -48,7 +51,8 @@ impl Cell {
         Self::sorted(text, i64::try_from(number).unwrap_or(i64::MAX))
     }
 
-    fn compare(&self, other: &Self) -> Ordering {
+    /// By its number, or else by its text.
+    pub fn compare(&self, other: &Self) -> Ordering {
         match (self.number, other.number) {
             (Some(one), Some(other)) => one.cmp(&other),
             // What has no number, such as a probe that never was, comes last.
@@ -72,6 +76,8 @@ pub enum Target {
     Context(String),
     /// A namespace to read alone; all of them if `None`.
     Namespace(Option<String>),
+    /// A row of another context that is watched, and what it is there.
+    Elsewhere(String, Box<Target>),
     /// Nothing, and why.
     Nothing(&'static str),
 }
@@ -102,6 +108,10 @@ pub struct ListPane {
     pub shown: Vec<usize>,
     /// The filter; empty for none.
     pub filter: String,
+    /// The rows are of several contexts, which their last cell names.
+    pub has_contexts: bool,
+    /// Which rows have the labels that the filter wants, where it wants any.
+    pub labelled: Option<Vec<bool>>,
     /// No row has the filter's words: those are shown that have their letters in order.
     pub is_fuzzy: bool,
     /// The column by which it is sorted, and whether from the greatest to the least; trouble first if `None`.
@@ -111,10 +121,11 @@ pub struct ListPane {
 }
 
 impl ListPane {
-    /// Takes new rows; the selected one stays selected.
-    pub fn take(&mut self, rows: Vec<Row>) {
+    /// Takes new rows, and which of them have the labels that the filter wants; the selected one stays selected.
+    pub fn take(&mut self, rows: Vec<Row>, labelled: Option<Vec<bool>>) {
         let selected = self.selected().cloned();
         self.rows = rows;
+        self.labelled = labelled;
         self.arrange();
         let Some(selected) = selected else { return };
         let is_same = |row: &Row| row.object == selected.object && row.target == selected.target;
@@ -137,12 +148,16 @@ impl ListPane {
     pub fn arrange(&mut self) {
         let words = Words::of(&self.filter);
         let rows = &self.rows;
-        let mut shown: Vec<usize> = (0..rows.len())
-            .filter(|index| words.matches(&rows[*index]))
-            .collect();
+        let labelled = &self.labelled;
+        let has_labels = |index: &usize| {
+            let known = labelled.as_ref();
+            known.is_none_or(|known| known.get(*index).copied().unwrap_or(false))
+        };
+        let all = || (0..rows.len()).filter(has_labels);
+        let mut shown: Vec<usize> = all().filter(|index| words.matches(&rows[*index])).collect();
         self.is_fuzzy = shown.is_empty() && !words.wanted.is_empty();
         if self.is_fuzzy {
-            shown.extend((0..rows.len()).filter(|index| words.resembles(&rows[*index])));
+            shown.extend(all().filter(|index| words.resembles(&rows[*index])));
         }
         match self.sort {
             None if self.is_ordered => {}
@@ -178,9 +193,10 @@ impl ListPane {
         self.arrange();
     }
 
-    /// Filters by these words.
-    pub fn set_filter(&mut self, filter: &str) {
+    /// Filters by these words; of the labels it is known which rows have them.
+    pub fn set_filter(&mut self, filter: &str, labelled: Option<Vec<bool>>) {
         filter.clone_into(&mut self.filter);
+        self.labelled = labelled;
         self.state.selected = 0;
         self.arrange();
     }
@@ -198,25 +214,107 @@ fn rank(mark: Mark) -> u8 {
     }
 }
 
-/// A filter: all of its words must occur, those after `!` must not.
+/// A filter: all of its words must occur, those after `!` must not; `-l app=shop` wants labels, as kubectl takes them.
 #[derive(Debug, Clone, Default)]
 pub struct Words {
     wanted: Vec<String>,
     unwanted: Vec<String>,
+    selectors: Vec<Selector>,
+    invalid: Option<String>,
+}
+
+/// Words of one selector, at most: `-l app in (shop, cart)`.
+const LONGEST: usize = 12;
+
+/// A selector that begins a list of words, and how many of them it has: as many as make sense together.
+fn selector(words: &[&str]) -> Result<(Selector, usize), String> {
+    let mut wrong = None;
+    for count in (1..=words.len().min(LONGEST)).rev() {
+        match words[..count].join(" ").parse() {
+            Ok(selector) => return Ok((selector, count)),
+            Err(why) => wrong = Some(why),
+        }
+    }
+    Err(wrong.unwrap_or_default())
 }
 
 impl Words {
     /// The words of a filter.
     pub fn of(filter: &str) -> Self {
         let mut words = Self::default();
-        for word in filter.to_lowercase().split_whitespace() {
-            match word.strip_prefix('!') {
+        let mut rest: Vec<&str> = filter.split_whitespace().collect();
+        while let Some(word) = rest.first().copied() {
+            let joined = word
+                .strip_prefix("-l")
+                .or_else(|| word.strip_prefix("--selector="))
+                .filter(|joined| joined.contains('='));
+            if matches!(word, "-l" | "--selector") || joined.is_some() {
+                match joined {
+                    Some(joined) => rest[0] = joined,
+                    None => drop(rest.remove(0)),
+                }
+                if rest.is_empty() {
+                    // It is still being typed.
+                    break;
+                }
+                let count = match selector(&rest) {
+                    Ok((selector, count)) => {
+                        words.selectors.push(selector);
+                        count
+                    }
+                    Err(why) => {
+                        words.invalid = Some(why);
+                        1
+                    }
+                };
+                rest.drain(..count);
+                continue;
+            }
+            let lower = word.to_lowercase();
+            match lower.strip_prefix('!') {
                 Some("") => {}
                 Some(word) => words.unwanted.push(word.to_owned()),
-                None => words.wanted.push(word.to_owned()),
+                None => words.wanted.push(lower),
             }
+            rest.remove(0);
         }
         words
+    }
+
+    /// Whether a text has a word that is not wanted.
+    pub fn is_unwanted(&self, text: &str) -> bool {
+        let text = text.to_lowercase();
+        let mut unwanted = self.unwanted.iter();
+        unwanted.any(|word| text.contains(word.as_str()))
+    }
+
+    /// Whether it wants labels.
+    pub fn wants_labels(&self) -> bool {
+        !self.selectors.is_empty() || self.invalid.is_some()
+    }
+
+    /// Why its label selector cannot be read.
+    pub fn invalid(&self) -> Option<&str> {
+        self.invalid.as_deref()
+    }
+
+    /// Whether one of these objects has the labels that it wants. What cannot be read is met by nothing.
+    pub fn meets_labels<'o>(
+        &self,
+        snapshot: &Snapshot,
+        objects: impl IntoIterator<Item = &'o ObjectRef>,
+    ) -> bool {
+        if !self.wants_labels() {
+            return true;
+        }
+        let labels = objects
+            .into_iter()
+            .filter_map(|object| snapshot.labels(object));
+        let has_all = |labels: &BTreeMap<String, String>| {
+            let mut selectors = self.selectors.iter();
+            selectors.all(|selector| selector.matches(labels))
+        };
+        self.invalid.is_none() && labels.into_iter().any(has_all)
     }
 
     /// Whether a text meets the filter.
@@ -283,11 +381,14 @@ mod tests {
     #[test]
     fn trouble_comes_first_and_any_column_sorts() {
         let mut pane = ListPane::default();
-        pane.take(vec![
-            row(Mark::Ok, "b", 10),
-            row(Mark::Failed, "c", 9),
-            row(Mark::Unknown, "a", 100),
-        ]);
+        pane.take(
+            vec![
+                row(Mark::Ok, "b", 10),
+                row(Mark::Failed, "c", 9),
+                row(Mark::Unknown, "a", 100),
+            ],
+            None,
+        );
         assert_eq!(names(&pane), ["c", "a", "b"]);
         pane.sort_by_next(2);
         assert_eq!(names(&pane), ["a", "b", "c"]);
@@ -302,11 +403,14 @@ mod tests {
     #[test]
     fn two_words_are_and_and_an_exclamation_mark_is_not() {
         let mut pane = ListPane::default();
-        pane.take(vec![
-            row(Mark::Ok, "payments api", 1),
-            row(Mark::Ok, "payments web", 2),
-            row(Mark::Ok, "shop api", 3),
-        ]);
+        pane.take(
+            vec![
+                row(Mark::Ok, "payments api", 1),
+                row(Mark::Ok, "payments web", 2),
+                row(Mark::Ok, "shop api", 3),
+            ],
+            None,
+        );
         for (filter, expected) in [
             ("pay", &["payments api", "payments web"][..]),
             ("API pay", &["payments api"]),
@@ -315,7 +419,7 @@ mod tests {
             ("!", &["payments api", "payments web", "shop api"]),
             ("none", &[]),
         ] {
-            pane.set_filter(filter);
+            pane.set_filter(filter, None);
             assert_eq!(names(&pane), expected, "{filter}");
         }
         assert!(pane.selected().is_none());
@@ -324,10 +428,13 @@ mod tests {
     #[test]
     fn letters_in_order_count_where_no_row_has_the_words() {
         let mut pane = ListPane::default();
-        pane.take(vec![
-            row(Mark::Ok, "backend-tls", 1),
-            row(Mark::Ok, "frontend-tls", 2),
-        ]);
+        pane.take(
+            vec![
+                row(Mark::Ok, "backend-tls", 1),
+                row(Mark::Ok, "frontend-tls", 2),
+            ],
+            None,
+        );
         for (filter, expected, fuzzy) in [
             ("bktls", &["backend-tls"][..], true),
             ("ntls", &["backend-tls", "frontend-tls"], true),
@@ -336,7 +443,7 @@ mod tests {
             ("slt", &[], true),
             ("", &["backend-tls", "frontend-tls"], false),
         ] {
-            pane.set_filter(filter);
+            pane.set_filter(filter, None);
             assert_eq!(names(&pane), expected, "{filter}");
             assert_eq!(pane.is_fuzzy, fuzzy, "{filter}");
         }
@@ -345,13 +452,16 @@ mod tests {
     #[test]
     fn the_selected_row_stays_selected_when_rows_change() {
         let mut pane = ListPane::default();
-        pane.take(vec![row(Mark::Ok, "a", 1), row(Mark::Ok, "b", 2)]);
+        pane.take(vec![row(Mark::Ok, "a", 1), row(Mark::Ok, "b", 2)], None);
         pane.state.selected = 1;
-        pane.take(vec![
-            row(Mark::Failed, "c", 3),
-            row(Mark::Ok, "a", 1),
-            row(Mark::Ok, "b", 2),
-        ]);
+        pane.take(
+            vec![
+                row(Mark::Failed, "c", 3),
+                row(Mark::Ok, "a", 1),
+                row(Mark::Ok, "b", 2),
+            ],
+            None,
+        );
         assert_eq!(
             pane.selected().map(|row| row.cells[0].text.as_str()),
             Some("b")

@@ -1,7 +1,8 @@
 //! What is selected: in the place that is on the screen, or by the page that is.
 
 use crate::tui::state::{
-    App, ProbeContextState, SeenProbe, Shown,
+    App, Around, ProbeContextState, SeenProbe, Shown,
+    endpoint_matrix::Matrix,
     list::{Row, Target},
     place::Place,
 };
@@ -9,7 +10,13 @@ use ngf_cluster::transport::WayTaken;
 use ngf_tls::transcript::Outcome;
 
 use ngf_core::{
-    diagnosis::{Evidence, evidence::Probed, plan::ProbePlan, problems::Problem},
+    diagnosis::{
+        Evidence,
+        evidence::{Met, Probed},
+        plan::{PlanKey, ProbePlan},
+        probe_context::HowProbed,
+        problems::Problem,
+    },
     model::{
         object::ObjectRef,
         topology::{Node, NodeId, NodeIx},
@@ -36,6 +43,7 @@ impl App {
                 Target::Probe(_)
                 | Target::Context(_)
                 | Target::Namespace(_)
+                | Target::Elsewhere(..)
                 | Target::Nothing(_) => return None,
             },
             Place::Matrix => *topology.places(&self.matrix.as_ref()?.gateway).first()?,
@@ -86,6 +94,66 @@ impl App {
         }
     }
 
+    /// Keeps how a probe went, and its context as far as it is known.
+    pub fn keep_around(&mut self, key: PlanKey, around: Around) {
+        let context = match &around.context {
+            ProbeContextState::Known(context) => Some((**context).clone()),
+            ProbeContextState::NotAsked | ProbeContextState::Asking => None,
+        };
+        let how = HowProbed {
+            at: around.at,
+            way: Some(around.way.clone()),
+            context,
+        };
+        self.evidence.record_around(key.clone(), how);
+        self.around.insert(key, around);
+    }
+
+    /// What was seen by another run of how probes went, and the endpoint matrix.
+    fn take_around(&mut self) {
+        let all = self.evidence.all_around();
+        let around = all.filter_map(|(key, how)| {
+            let context = match &how.context {
+                Some(context) => ProbeContextState::Known(Box::new(context.clone())),
+                None => ProbeContextState::NotAsked,
+            };
+            let around = Around {
+                at: how.at,
+                way: how.way.clone()?,
+                context,
+            };
+            Some((key.clone(), around))
+        });
+        self.around = around.collect();
+        let shown = self.matrix.as_ref().map(|matrix| matrix.gateway.clone());
+        let mut matrices = self.evidence.matrices();
+        let of_shown = matrices.find(|(gateway, _)| shown.as_ref() == Some(*gateway));
+        let first = || self.evidence.matrices().next();
+        let restored = of_shown.or_else(first).map(|(gateway, matrix)| {
+            Matrix::restored(gateway.clone(), matrix.clone(), &self.evidence)
+        });
+        let known = self.matrix.take();
+        self.matrix = restored.map(|mut restored| {
+            if let Some(known) = known.filter(|known| known.gateway == restored.gateway) {
+                restored.state = known.state;
+            }
+            restored
+        });
+    }
+
+    /// The last handshake with the listener by which a path is reached, and what came of it.
+    pub fn listener_seen(&self, plan: &ProbePlan) -> Option<Result<&Met, &str>> {
+        let (owner, name) = plan.listener.as_ref()?;
+        let mut all = self.evidence.meetings();
+        let seen = all.find(|(meeting, ..)| {
+            meeting.gateway == plan.gateway
+                && meeting.owner == *owner
+                && meeting.listener == *name
+                && meeting.server_name == plan.host
+        });
+        seen.map(|(_, _, result)| result)
+    }
+
     /// Keeps a probe that went well, to compare later ones with.
     pub fn remember_good(&mut self, probed: &Probed) {
         let is_good = matches!(&probed.result, Ok(seen) if seen.nginx.outcome == Outcome::Ok);
@@ -106,9 +174,11 @@ impl App {
         new.sort_by_key(|(_, probed)| probed.at);
         for (pod, probed) in new {
             self.remember_good(probed);
-            self.remember_probe(probed, None, pod.map(str::to_owned));
+            let way = evidence.around(probed).and_then(|how| how.way.clone());
+            self.remember_probe(probed, way, pod.map(str::to_owned));
         }
         self.evidence = evidence;
+        self.take_around();
     }
 
     /// The selected problem of the home screen.
@@ -180,7 +250,8 @@ impl App {
                 number: 0,
                 count: 1,
                 way: opened.way.as_ref(),
-                context: &ProbeContextState::NotAsked,
+                context: self.context_of(&opened.probed),
+                listener: self.listener_seen(&opened.probed.plan),
             });
         }
         let all = self.probes_of_selected();
@@ -194,8 +265,16 @@ impl App {
             number,
             count,
             way: around.map(|around| &around.way),
-            context: around.map_or(&ProbeContextState::NotAsked, |around| &around.context),
+            context: self.context_of(probed),
+            listener: self.listener_seen(&probed.plan),
         })
+    }
+
+    /// The context of a probe, as far as it is known.
+    fn context_of(&self, probed: &Probed) -> &ProbeContextState {
+        let around = self.around.get(&probed.plan.key());
+        let around = around.filter(|around| around.at == probed.at);
+        around.map_or(&ProbeContextState::NotAsked, |around| &around.context)
     }
 
     /// Whether a plan's connection is at or below a node.

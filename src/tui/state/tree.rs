@@ -5,13 +5,27 @@ use std::collections::HashMap;
 
 use ngf_ui::widgets::tree::{Branch, TreeRow, TreeState, connect};
 
+use super::list::Words;
 use ngf_core::{
     diagnosis::{Diagnosis, Health},
-    model::topology::{NodeId, NodeIx, Topology, What},
+    model::{
+        snapshot::Snapshot,
+        topology::{NodeId, NodeIx, Topology, What},
+    },
 };
 
 /// Up to how many nodes everything is open at first.
 const OPEN_ALL: usize = 200;
+
+/// How a node stands to the filter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Match {
+    /// It meets it.
+    Yes,
+    No,
+    /// It, or what is above it, has a word that is not wanted.
+    Unwanted,
+}
 
 /// State of the tree pane.
 #[derive(Debug, Default)]
@@ -22,6 +36,8 @@ pub struct TreePane {
     pub filter: String,
     /// What a person opened (true) or closed (false); the rest follows the rule of [`Self::is_open`].
     toggled: HashMap<NodeId, bool>,
+    /// Of each node, how it stands to the filter.
+    matching: Vec<Match>,
     selected: Option<NodeId>,
     /// A person moved the selection: do not move it for them.
     pub touched: bool,
@@ -33,8 +49,9 @@ pub struct TreePane {
 impl TreePane {
     /// Takes a new diagnosis in; the selection stays where it was, or goes to the nearest ancestor
     /// that is left.
-    pub fn refresh(&mut self, diagnosis: &Diagnosis) {
+    pub fn refresh(&mut self, diagnosis: &Diagnosis, snapshot: &Snapshot) {
         let topology = &diagnosis.topology;
+        self.matching = self.matching(diagnosis, snapshot);
         self.rebuild(diagnosis);
         let mut wanted = self.selected.clone();
         while let Some(id) = &wanted {
@@ -113,16 +130,16 @@ impl TreePane {
     }
 
     /// Sets the filter: rows that contain it, with what is above them, are left.
-    pub fn set_filter(&mut self, filter: &str, diagnosis: &Diagnosis) {
+    pub fn set_filter(&mut self, filter: &str, diagnosis: &Diagnosis, snapshot: &Snapshot) {
         filter.clone_into(&mut self.filter);
+        self.matching = self.matching(diagnosis, snapshot);
         self.rebuild(diagnosis);
         let keep = self
             .selected
             .as_ref()
             .and_then(|id| diagnosis.topology.find(id));
-        let lower = self.filter.to_lowercase();
         let first_match = || {
-            let matches = |node: &&NodeIx| Self::matches(&lower, **node, &diagnosis.topology);
+            let matches = |node: &&NodeIx| self.is_match(**node);
             self.visible.iter().find(matches).copied()
         };
         let target = keep.filter(|node| self.filter.is_empty() || self.visible.contains(node));
@@ -149,15 +166,32 @@ impl TreePane {
             || diagnosis.health(node) == Health::Broken
     }
 
-    fn matches(filter: &str, node: NodeIx, topology: &Topology) -> bool {
-        let entry = topology.node(node);
-        let has = |text: &str| text.to_lowercase().contains(filter);
-        has(&entry.name)
-            || entry.note.as_deref().is_some_and(has)
-            || entry
-                .object
-                .as_ref()
-                .is_some_and(|object| has(&object.to_string()))
+    /// Of each node, how it stands to the filter; empty without one.
+    fn matching(&self, diagnosis: &Diagnosis, snapshot: &Snapshot) -> Vec<Match> {
+        if self.filter.is_empty() {
+            return Vec::new();
+        }
+        let words = Words::of(&self.filter);
+        let mut all = vec![Match::No; diagnosis.topology.len()];
+        for (node, entry) in diagnosis.topology.iter() {
+            let object = entry.object.as_ref();
+            let named = object.map_or_else(String::new, ToString::to_string);
+            let note = entry.note.as_deref().unwrap_or_default();
+            let text = format!("{}\n{note}\n{named}", entry.name);
+            let above = entry.parent.map(|parent| all[parent.index()]);
+            all[node.index()] = if above == Some(Match::Unwanted) || words.is_unwanted(&text) {
+                Match::Unwanted
+            } else if words.meets(&text) && words.meets_labels(snapshot, object) {
+                Match::Yes
+            } else {
+                Match::No
+            };
+        }
+        all
+    }
+
+    fn is_match(&self, node: NodeIx) -> bool {
+        self.matching.get(node.index()) == Some(&Match::Yes)
     }
 
     fn rebuild(&mut self, diagnosis: &Diagnosis) {
@@ -194,11 +228,11 @@ impl TreePane {
 
     /// Of each node, whether it is left: it matches, or stands above or below one that does.
     fn filtered(&self, topology: &Topology) -> Vec<bool> {
-        let filter = self.filter.to_lowercase();
         let (mut keep, mut whole) = (vec![false; topology.len()], vec![false; topology.len()]);
         for (node, entry) in topology.iter() {
             let below_match = entry.parent.is_some_and(|parent| whole[parent.index()]);
-            if below_match || Self::matches(&filter, node, topology) {
+            let is_unwanted = self.matching.get(node.index()) == Some(&Match::Unwanted);
+            if !is_unwanted && (below_match || self.is_match(node)) {
                 whole[node.index()] = true;
                 keep[node.index()] = true;
                 for above in topology.ancestors(node) {

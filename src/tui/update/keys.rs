@@ -9,12 +9,13 @@ use ngf_ui::{
 };
 
 use super::{
-    comparing, export, findings, go_to_stage, moving, opening, places, probing, replaying,
+    comparing, export, findings, go_to_stage, lines, moving, opening, places, probing, recording,
+    replaying,
 };
 use crate::tui::{
     state::{
         App, Overlay,
-        action::Action,
+        action::{Action, Destination},
         edit::edit,
         event::Effect,
         history,
@@ -274,6 +275,9 @@ pub fn perform(app: &mut App, action: Action) -> Vec<Effect> {
         Action::Configuration,
     ];
     if asks.contains(&action) && !app.clock.is_live() {
+        if action == Action::ProbeAll && app.matrix.is_some() {
+            return opening::go_to(app, Destination::Matrix);
+        }
         app.say(
             Mark::Info,
             "What is shown was seen earlier: nothing is asked of the cluster",
@@ -306,6 +310,7 @@ pub fn perform(app: &mut App, action: Action) -> Vec<Effect> {
         Action::NextEndpoint => moving::turn_endpoint(app, 1),
         Action::PreviousEndpoint => moving::turn_endpoint(app, -1),
         Action::Zoom => moving::zoom(app),
+        Action::Lines => return lines::toggle(app),
         Action::Replay => handshake::replay(app),
         Action::ToScale => app.detail.to_scale = !app.detail.to_scale,
         Action::Compare if matches!(app.place(), Place::List(_)) => comparing::open(app),
@@ -343,6 +348,8 @@ pub fn perform(app: &mut App, action: Action) -> Vec<Effect> {
         Action::Copy => return export::copy(app),
         Action::CopyName => return export::copy_name(app),
         Action::Export => export::offer(app),
+        Action::Record => return recording::toggle(app),
+        Action::StopRecording => return recording::stop(app),
         Action::NextMatch => yaml::next_match(app, true, false),
         Action::PreviousMatch => yaml::next_match(app, false, false),
         Action::Suspend => return vec![Effect::Suspend],

@@ -4,11 +4,13 @@ mod comparing;
 mod export;
 mod findings;
 mod keys;
+mod lines;
 mod mouse;
 mod moving;
 mod opening;
 mod places;
 mod probing;
+mod recording;
 mod replaying;
 
 use std::{collections::HashMap, sync::Arc};
@@ -48,6 +50,7 @@ pub fn update(app: &mut App, event: Event, now: Timestamp) -> Vec<Effect> {
         Event::Tick => tick(app),
         Event::Snapshot(snapshot) => {
             app.evidence.forget_gone(&snapshot);
+            app.evidence.forget_listeners(&app.latest, &snapshot);
             if !app.reading {
                 app.changes.note(&app.latest, &snapshot, app.now);
             }
@@ -70,11 +73,9 @@ pub fn update(app: &mut App, event: Event, now: Timestamp) -> Vec<Effect> {
             app.evidence.record_log(*log);
             vec![diagnose(app)]
         }
-        Event::ProbeContext(done) => {
-            probing::probe_context(app, *done);
-            Vec::new()
-        }
+        Event::ProbeContext(done) => probing::probe_context(app, *done),
         Event::Settled(key, at, transcript) => probing::settled(app, &key, at, transcript),
+        Event::Listeners(seen) => probing::listeners(app, seen),
         Event::ProbesEnded(keys) => {
             app.running.retain(|key| !keys.contains(key));
             app.steps.retain(|key, _| !keys.contains(key));
@@ -101,6 +102,14 @@ pub fn update(app: &mut App, event: Event, now: Timestamp) -> Vec<Effect> {
             Vec::new()
         }
         Event::Moment(index, found) => replaying::moment(app, index, found),
+        Event::Lines(number, read) => {
+            lines::read(app, number, read);
+            Vec::new()
+        }
+        Event::Recording(news) => {
+            recording::news(app, news);
+            Vec::new()
+        }
         Event::Stage(stage) => {
             app.explain(&stage);
             app.stage = Some(stage);
@@ -168,7 +177,7 @@ fn take_diagnosis(app: &mut App, diagnosed: Diagnosed) -> Vec<Effect> {
         .diagnosis
         .filtered_by(filter, &app.snapshot, app.now);
     app.diagnosed_at = Some(app.now);
-    app.tree.refresh(&app.diagnosis);
+    app.tree.refresh(&app.diagnosis, &app.snapshot);
     group_problems(app);
     places::remember_namespaces(app);
     if !app.tree.touched {
@@ -222,7 +231,11 @@ fn group_problems(app: &mut App) {
         *counts.entry(mark).or_default() += 1;
     }
     let words = Words::of(&app.home.filter);
-    problems.retain(|problem| words.meets(&views::problems::searched(problem)));
+    problems.retain(|problem| {
+        let finding = &app.diagnosis.findings[problem.head];
+        words.meets(&views::problems::searched(problem))
+            && words.meets_labels(&app.snapshot, finding.objects())
+    });
     let is_same = |key: &ProblemKey| {
         let kind = |key: &ProblemKey| (key.root, key.head);
         problems

@@ -154,5 +154,6 @@ fn list_on_screen(app: &mut App) -> Option<(usize, &mut ListPane)> {
     let Place::List(id) = *app.place() else {
         return None;
     };
-    Some((id.info().columns.len(), app.lists.get_mut(&id)?))
+    let pane = app.lists.get_mut(&id)?;
+    Some((lists::heads(pane, id.info()).len(), pane))
 }

@@ -13,7 +13,7 @@ use crate::tui::{
         list::Target,
         place::{Place, Subject},
     },
-    views::{chain, handshake, problems, yaml},
+    views::{chain, handshake, lists, problems, yaml},
 };
 use ngf_core::{
     diagnosis::{
@@ -84,8 +84,8 @@ pub(super) fn set_filter(app: &mut App, text: &str) {
             text.clone_into(&mut app.home.filter);
             super::group_problems(app);
         }
-        Place::Tree => app.tree.set_filter(text, &app.diagnosis),
-        Place::List(id) => app.lists.entry(id).or_default().set_filter(text),
+        Place::Tree => app.tree.set_filter(text, &app.diagnosis, &app.snapshot),
+        Place::List(id) => lists::set_filter(app, id, text),
         Place::Page(_) if app.detail.view == ViewId::Yaml => {
             text.clone_into(&mut app.detail.yaml.search);
             yaml::next_match(app, true, true);
@@ -117,6 +117,10 @@ fn open_row(app: &mut App) -> Vec<Effect> {
             return show_view(app, view);
         }
         Target::Context(name) => return places::switch(app, places::to_context(&name)),
+        Target::Elsewhere(context, _) => {
+            let to = places::to_watched(app, &context);
+            return places::switch(app, to);
+        }
         Target::Namespace(name) => {
             let to = SwitchTo {
                 context: None,
@@ -350,7 +354,7 @@ pub(super) fn events_of_selected(app: &mut App) -> Vec<Effect> {
     };
     app.places
         .open(Place::List(ListId::Events), &mut app.detail);
-    crate::tui::views::lists::refresh(app, ListId::Events);
+    lists::refresh(app, ListId::Events);
     set_filter(app, &object.to_string());
     Vec::new()
 }
@@ -373,7 +377,7 @@ pub(super) fn go_to(app: &mut App, destination: Destination) -> Vec<Effect> {
                 }
                 _ => {}
             }
-            crate::tui::views::lists::refresh(app, id);
+            lists::refresh(app, id);
             Place::List(id)
         }
         Destination::Matrix => Place::Matrix,

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use ngf_ui::Mark;
 
-use super::{diagnose, opening};
+use super::{diagnose, opening, recording};
 use crate::tui::{
     state::{
         App,
-        action::Destination,
+        action::{Action, Destination},
         elsewhere::ElsewhereState,
         event::Effect,
         ids::ListId,
@@ -31,6 +31,9 @@ pub(super) fn command(app: &mut App, typed: &str) -> Option<Vec<Effect>> {
     let (name, argument) = typed.split_once(char::is_whitespace)?;
     let argument = argument.trim();
     let is_it = |known: &&str| known.eq_ignore_ascii_case(name);
+    if is_it(&Action::Record.info().id) {
+        return Some(recording::start(app, argument));
+    }
     let list = LISTS
         .iter()
         .find(|list| is_it(&list.name) || list.aliases.iter().any(is_it))?;
@@ -132,7 +135,7 @@ pub(super) fn elsewhere(app: &mut App, context: &str, state: ElsewhereState) {
         known.state = state;
     }
     problems::select_remote(app, selected);
-    if let Some(pane) = app.lists.get_mut(&ListId::Contexts) {
+    for pane in app.lists.values_mut() {
         pane.made_for = None;
     }
 }

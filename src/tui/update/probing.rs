@@ -17,8 +17,8 @@ use crate::tui::{
         action::Destination,
         endpoint_matrix::{Lives, Matrix},
         event::Effect,
-        ids::ViewId,
-        job::{Job, MatrixNews, ProbeContextDone, ProbeDone, SurveyNews, Work},
+        ids::{ListId, ViewId},
+        job::{Job, ListenerSeen, MatrixNews, ProbeContextDone, ProbeDone, SurveyNews, Work},
         place::{Place, Subject},
     },
     views::handshake,
@@ -304,8 +304,14 @@ pub(super) fn probed(app: &mut App, done: ProbeDone) -> Vec<Effect> {
         } else {
             ProbeContextState::NotAsked
         };
-        let at = probed.at;
-        app.around.insert(key, Around { at, way, context });
+        app.keep_around(
+            key,
+            Around {
+                at: probed.at,
+                way,
+                context,
+            },
+        );
     }
     app.remember_good(&probed);
     let way = app
@@ -395,13 +401,14 @@ pub(super) fn survey_news(app: &mut App, news: SurveyNews) -> Vec<Effect> {
                     way,
                     context: ProbeContextState::NotAsked,
                 };
-                app.around.insert(key, around);
+                app.keep_around(key, around);
             }
             app.remember_good(&tested.probed);
             app.remember_probe(&tested.probed, tested.way.clone(), tested.place.clone());
             tested.record(&mut app.evidence);
             vec![diagnose(app)]
         }
+        SurveyNews::Listeners(seen) => listeners(app, seen),
         SurveyNews::Using(pods) => {
             for in_pod in pods {
                 app.evidence.record_nginx_config(in_pod);
@@ -418,15 +425,32 @@ pub(super) fn survey_news(app: &mut App, news: SurveyNews) -> Vec<Effect> {
 }
 
 /// The context of a probe is known.
-pub(super) fn probe_context(app: &mut App, done: ProbeContextDone) {
-    if let Some(around) = app.around.get_mut(&done.key)
-        && around.at == done.at
-    {
-        around.context = match done.context {
+pub(super) fn probe_context(app: &mut App, done: ProbeContextDone) -> Vec<Effect> {
+    let known = app.around.get(&done.key);
+    let Some(known) = known.filter(|around| around.at == done.at) else {
+        return Vec::new();
+    };
+    let around = Around {
+        context: match done.context {
             Some(context) => ProbeContextState::Known(Box::new(context)),
             None => ProbeContextState::NotAsked,
-        };
+        },
+        ..known.clone()
+    };
+    app.keep_around(done.key, around);
+    // No rule reads it; a recording has it.
+    vec![diagnose(app)]
+}
+
+/// Handshakes with listeners ended.
+pub(super) fn listeners(app: &mut App, seen: Vec<ListenerSeen>) -> Vec<Effect> {
+    for (meeting, at, result) in seen {
+        app.evidence.record_meeting(meeting, at, result);
     }
+    if let Some(pane) = app.lists.get_mut(&ListId::Probes) {
+        pane.made_for = None;
+    }
+    vec![diagnose(app)]
 }
 
 /// A second handshake completed what a probe saw.
@@ -460,6 +484,12 @@ pub(super) fn matrix_news(app: &mut App, number: u64, news: MatrixNews) -> Vec<E
             app.evidence.record_nginx_config(in_pod.clone());
         }
     }
+    if let MatrixNews::Ended(latest) = &news {
+        // No rule reads it; a recording has it.
+        let gateway = matrix.gateway.clone();
+        app.evidence.record_matrix(gateway, (**latest).clone());
+        is_news = true;
+    }
     let probed = matrix.take(news, now);
     if is_over && std::mem::take(&mut matrix.watch_next) {
         let gateway = matrix.gateway.clone();
@@ -486,7 +516,7 @@ pub(super) fn matrix_news(app: &mut App, number: u64, news: MatrixNews) -> Vec<E
             way,
             context: ProbeContextState::NotAsked,
         };
-        app.around.insert(probed.plan.key(), around);
+        app.keep_around(probed.plan.key(), around);
         app.evidence.record_from(place.as_deref(), probed);
     }
     if is_news {

@@ -3,9 +3,13 @@
 
 use jiff::Timestamp;
 use ngf_ui::{
-    Label, Mark, Role, Theme,
-    text::{hang, wrap},
-    widgets::{chain::Chain, entries::Entries, entries::Entry, textview::TextView},
+    Label, ListState, Mark, Role, Theme,
+    text::{hang, widest_word, wrap},
+    widgets::{
+        chain::Chain,
+        entries::{CURSOR, Entries, Entry},
+        textview::TextView,
+    },
 };
 use ratatui::{buffer::Buffer, layout::Rect, widgets::StatefulWidget};
 
@@ -81,6 +85,19 @@ fn draw(app: &mut App, area: Rect, buffer: &mut Buffer) {
             let scroll = app.detail.scroll.entry(ViewId::Chain).or_default();
             TextView::new(&[why], &theme).render(area, buffer, scroll);
         }
+    }
+}
+
+/// Draws it without the keys, beside something else: at the broken link.
+pub(super) fn draw_beside(app: &mut App, area: Rect, buffer: &mut Buffer) {
+    let theme = app.theme.clone();
+    let fault = broken_link(app);
+    if let Some(Ok(picture)) = app.detail.chain.as_ref().map(|drawn| &drawn.picture) {
+        let make = |width: u16, _| entries(picture, usize::from(width), &theme);
+        let mut state = ListState::at(fault.unwrap_or_default());
+        Entries::new(&make, &theme)
+            .focused(false)
+            .render(area, buffer, &mut state);
     }
 }
 
@@ -299,6 +316,15 @@ pub fn at(app: &App, area: Rect, y: u16) -> Option<usize> {
     let picture = app.detail.chain.as_ref()?.picture.as_ref().ok()?;
     let make = |width: u16, _| entries(picture, usize::from(width), &app.theme);
     Entries::new(&make, &app.theme).at(y, area, &app.detail.links)
+}
+
+/// Columns in which the folded chain breaks no word.
+pub fn least_width(app: &App) -> Option<u16> {
+    let picture = app.detail.chain.as_ref()?.picture.as_ref().ok()?;
+    let entries = entries(picture, usize::from(u16::MAX), &app.theme);
+    let lines = entries.iter().flat_map(|entry| &entry.lines);
+    let word = widest_word(lines.map(|line| &line.left));
+    u16::try_from(word + INDENT + 2 + usize::from(CURSOR)).ok()
 }
 
 /// Lines that the folded chain takes at a width.

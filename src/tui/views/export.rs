@@ -7,7 +7,7 @@ use ngf_text::credentials::redact;
 use ngf_ui::golden;
 use ratatui::{buffer::Buffer, layout::Rect};
 
-use super::{chain, screen};
+use super::{chain, lists::heads, screen};
 use crate::{
     diagram::{self, Story},
     tui::state::{
@@ -144,7 +144,7 @@ fn of_list(app: &App, id: ListId) -> Vec<String> {
     let info = id.info();
     let mut table: Vec<Vec<String>> = vec![
         std::iter::once(String::new())
-            .chain(info.columns.iter().map(|head| head.title.to_owned()))
+            .chain(heads(pane, info).iter().map(|head| head.title.to_owned()))
             .collect(),
     ];
     for row in pane.shown.iter().map(|index| &pane.rows[*index]) {

@@ -77,6 +77,9 @@ const PATH: [Kind; 4] = [
 /// How fresh it is, and how much of what there is.
 fn counts(app: &App) -> Label {
     let mut right = freshness(app);
+    if app.recording.is_some() {
+        right = right.and(Role::Error, "  recording");
+    }
     if app.read_only {
         right = right.and(Role::Muted, "  read-only");
     }

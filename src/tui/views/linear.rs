@@ -20,8 +20,11 @@ use crate::{
         place::{Place, Subject, name_of},
     },
 };
-use ngf_core::model::topology::What;
-use ngf_text::{credentials::redact, sanitize};
+use ngf_core::{
+    diagnosis::endpoint_matrix::{self, Cell},
+    model::topology::What,
+};
+use ngf_text::{credentials::redact, sanitize, words};
 
 /// Columns at which what is wrapped on the screen is wrapped.
 const WIDTH: u16 = 100;
@@ -31,7 +34,7 @@ const WHOLE: u16 = 2_000;
 /// A view that can be printed.
 #[derive(Clone, Copy)]
 pub enum Linear {
-    /// A place of its own: the problems, or the tree.
+    /// A place of its own: the problems, the tree, the endpoint matrix.
     Place(&'static str, Destination),
     /// A list.
     List(&'static ListInfo),
@@ -42,9 +45,7 @@ pub enum Linear {
 /// Every view that can be printed, in the order in which it is.
 pub fn all() -> Vec<Linear> {
     let places = ACTIONS.iter().filter_map(|info| match info.action {
-        Action::GoTo(destination @ (Destination::Problems | Destination::Tree)) => {
-            Some(Linear::Place(info.id, destination))
-        }
+        Action::GoTo(destination) => Some(Linear::Place(info.id, destination)),
         _ => None,
     });
     let lists = LISTS.iter().map(Linear::List);
@@ -56,6 +57,9 @@ pub fn all() -> Vec<Linear> {
 }
 
 impl Linear {
+    /// The name of the endpoint matrix.
+    pub const MATRIX: &str = "matrix";
+
     /// The view of this name: as it is typed after `:`.
     ///
     /// # Errors
@@ -92,6 +96,7 @@ impl Linear {
     pub fn text(&self, app: &mut App) -> String {
         let lines = match self {
             Self::Place(_, Destination::Tree) => titled("Tree", tree(app)),
+            Self::Place(_, Destination::Matrix) => titled("Matrix", matrices(app)),
             Self::Place(..) => titled("Problems", told(problems::describe(app, WHOLE))),
             Self::List(list) => titled(list.title, rows(app, list)),
             Self::Tab(_, view) => tab(app, view),
@@ -156,6 +161,40 @@ fn tree(app: &App) -> Vec<String> {
         .collect();
     if lines.is_empty() {
         return vec![empty_words(app).to_owned()];
+    }
+    lines
+}
+
+/// The endpoint matrix of each Gateway: a line for each endpoint from each place, what stands out, and notes.
+fn matrices(app: &App) -> Vec<String> {
+    let mut lines = Vec::new();
+    for (gateway, matrix) in app.evidence.matrices() {
+        let places = words::count(matrix.columns.len(), "place");
+        let endpoints = words::count(matrix.rows.len(), "endpoint");
+        lines.push(format!(
+            "{gateway}: {endpoints} from {places}, {}",
+            matrix.started_at
+        ));
+        for row in &matrix.rows {
+            let endpoint = endpoint_matrix::endpoint(&row.plan);
+            for (place, cell) in matrix.columns.iter().zip(&row.cells) {
+                let mark = match cell {
+                    Cell::Waiting | Cell::NotRun { .. } => Mark::Unknown,
+                    Cell::Probed { .. } if cell.is_served() => Mark::Ok,
+                    Cell::Probed { .. } => Mark::Failed,
+                };
+                let came_to = endpoint_matrix::words(cell);
+                lines.push(format!(
+                    "{}: {endpoint} from {place}: {came_to}",
+                    word(mark)
+                ));
+            }
+        }
+        lines.extend(matrix.findings.iter().cloned());
+        lines.extend(matrix.notes.iter().cloned());
+    }
+    if lines.is_empty() {
+        lines.push("No endpoint was probed from every data-plane pod.".to_owned());
     }
     lines
 }
@@ -238,7 +277,7 @@ fn subjects(app: &App, view: ViewId) -> Vec<Subject> {
 fn handshake(app: &App) -> Option<Vec<String>> {
     let shown = app.shown_probe()?;
     let transcript = shown.probed.result.as_ref().ok()?;
-    let arrows = handshake::arrows(transcript, &shown.probed.plan, Zoom::Guide);
+    let (arrows, notes) = handshake::told(app)?;
     let at_fault = handshake::at_fault(app);
     let who = |lane: usize| match lane {
         CLIENT => "client",
@@ -282,6 +321,7 @@ fn handshake(app: &App) -> Option<Vec<String>> {
             );
         }
     }
+    lines.extend(notes.iter().map(ngf_ui::Label::plain));
     Some(lines)
 }
 

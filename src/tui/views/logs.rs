@@ -2,12 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use ngf_ui::{Label, Mark, Role, widgets::textview::TextView};
+use ngf_ui::{Label, Mark, Role, text::cut_middle, widgets::textview::TextView};
 use ratatui::{buffer::Buffer, layout::Rect, widgets::StatefulWidget};
 
 use super::ViewInfo;
 use crate::tui::state::ids::ViewId;
-use crate::tui::state::{App, list::Words};
+use crate::tui::state::{App, lines::Lines, list::Words};
 use ngf_core::{
     diagnosis::line::codes,
     logs::{Counted, PodLog, Role as Writer, names_address},
@@ -27,6 +27,8 @@ pub const VIEW: ViewInfo = ViewInfo {
 
 /// Most lines that are shown.
 const MOST: usize = 500;
+/// Columns of a pod's name before a line.
+const POD: usize = 24;
 
 fn draw(app: &mut App, area: Rect, buffer: &mut Buffer) {
     let lines = lines(app);
@@ -99,7 +101,69 @@ impl About {
     }
 }
 
+/// The containers whose logs are about what the page is about, of those that are read.
+pub fn containers(app: &App) -> Vec<(ObjectRef, String)> {
+    let about = About::of(app);
+    let concerns = |log: &&PodLog| {
+        about.as_ref().is_none_or(|about| {
+            about.pods.contains(&log.pod)
+                || match log.role {
+                    Writer::Application => false,
+                    Writer::Controller => about.gateway.is_some(),
+                    Writer::DataPlane => about.gateway.is_some() && log.gateway == about.gateway,
+                }
+        })
+    };
+    let mut logs: Vec<&PodLog> = app.evidence.logs().filter(concerns).collect();
+    // The control plane's log is long, and seldom what one looks for.
+    logs.sort_by_key(|log| log.role == Writer::Controller);
+    logs.iter()
+        .map(|log| (log.pod.clone(), log.container.clone()))
+        .collect()
+}
+
+/// The lines as they were written.
+fn as_written(app: &App, lines: &Lines) -> Vec<Label> {
+    if lines.is_reading {
+        return vec![Label::of(Role::Muted, "Reading the logs…")];
+    }
+    let wanted = Words::of(&app.detail.filter);
+    let shown = lines.lines.iter().filter(|line| {
+        wanted.meets(&format!("{} {}", line.text, line.pod))
+            && wanted.meets_labels(&app.snapshot, [&line.pod])
+    });
+    let glyphs = app.theme.glyphs;
+    let mut labels: Vec<Label> = shown
+        .take(MOST)
+        .map(|line| {
+            let at = line
+                .at
+                .map_or_else(String::new, |at| at.strftime("%H:%M:%S ").to_string());
+            let pod = cut_middle(&line.pod.name, POD, glyphs.ellipsis);
+            Label::of(Role::Muted, format!("{at}{pod} ")).and(Role::Evidence, line.text.clone())
+        })
+        .collect();
+    let count = labels.len();
+    let filter = if app.detail.filter.is_empty() {
+        String::new()
+    } else {
+        format!(", by the filter /{}", app.detail.filter)
+    };
+    let counted = words::count(count, "line");
+    let head =
+        format!("the last {counted} as written, the newest first{filter}; z shows what they mean");
+    labels.insert(0, Label::of(Role::Muted, head));
+    for why in &lines.missing {
+        let sign = Label::new().mark(Mark::Unknown, &app.theme);
+        labels.push(sign.text(format!(" {why}")));
+    }
+    labels
+}
+
 fn lines(app: &App) -> Vec<Label> {
+    if let Some(lines) = &app.detail.lines {
+        return as_written(app, lines);
+    }
     let about = About::of(app);
     let mut said: Vec<(&PodLog, &Counted)> = app
         .evidence
@@ -119,7 +183,7 @@ fn lines(app: &App) -> Vec<Label> {
             counted.last_line.text,
             log.place()
         );
-        words.meets(&text)
+        words.meets(&text) && words.meets_labels(&app.snapshot, [&log.pod])
     });
     said.sort_by_key(|(_, counted)| std::cmp::Reverse(counted.last));
     let mut lines: Vec<Label> = said

@@ -9,12 +9,16 @@ use std::{
 use jiff::Timestamp;
 use ngf_ui::{
     Label, Mark, Role, Theme,
-    text::{hang, wrap},
+    text::{hang, widest_word, wrap},
     widgets::entries::{CURSOR, Entries, Entry, Line},
 };
 use ratatui::{buffer::Buffer, layout::Rect, widgets::StatefulWidget};
 
-use super::{findings::mark_of, problems_detail};
+use super::{
+    chain,
+    findings::mark_of,
+    problems_detail::{self, Panes},
+};
 use crate::tui::state::{
     App, Tests,
     elsewhere::{Elsewhere, ElsewhereState, RemoteProblem},
@@ -100,7 +104,8 @@ fn remotes(app: &App) -> Vec<(Remote, &Elsewhere, Option<&RemoteProblem>)> {
                 problem.sentence,
                 problem.impact.join(" ")
             );
-            if words.meets(&text) {
+            // What labels there are in another context is not known here.
+            if words.meets(&text) && !words.wants_labels() {
                 let key = (problem.code, problem.sentence.clone());
                 all.push((whole(Some(key)), one, Some(problem)));
             }
@@ -304,7 +309,14 @@ pub fn searched(problem: &Problem) -> String {
 
 /// Draws them, and the selected one in full where there is room; where the list stands.
 pub fn draw(app: &mut App, area: Rect, buffer: &mut Buffer) -> Rect {
-    let (list, detail) = problems_detail::split(app, area);
+    if area.width >= problems_detail::THREE {
+        chain::look(app);
+    }
+    let Panes {
+        list,
+        detail,
+        chain,
+    } = problems_detail::split(app, area);
     let mut state = app.home.list;
     {
         let make = |width: u16, _| entries(app, usize::from(width));
@@ -314,7 +326,31 @@ pub fn draw(app: &mut App, area: Rect, buffer: &mut Buffer) -> Rect {
     if let Some(detail) = detail {
         problems_detail::draw(app, detail, buffer);
     }
+    if let Some(place) = chain {
+        chain::draw_beside(app, place, buffer);
+    }
     list
+}
+
+/// Columns in which no line of theirs has to be wrapped.
+pub(super) fn width_of(app: &App) -> u16 {
+    let entries = entries(app, usize::from(u16::MAX));
+    let lines = entries.iter().flat_map(|entry| &entry.lines);
+    let widest = lines
+        .map(|line| {
+            let right = line.right.width();
+            line.left.width() + if right > 0 { right + 2 } else { 0 }
+        })
+        .max();
+    u16::try_from(widest.unwrap_or(0)).map_or(u16::MAX, |widest| widest.saturating_add(CURSOR))
+}
+
+/// Columns in which no word of theirs is broken.
+pub(super) fn least_width_of(app: &App) -> u16 {
+    let entries = entries(app, usize::from(u16::MAX));
+    let lines = entries.iter().flat_map(|entry| &entry.lines);
+    let word = widest_word(lines.map(|line| &line.left)) + INDENT;
+    u16::try_from(word).map_or(u16::MAX, |word| word.saturating_add(CURSOR))
 }
 
 /// How many lines they take at this width.

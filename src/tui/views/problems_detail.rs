@@ -1,37 +1,79 @@
 //! The selected problem in full, below or beside the list of problems: its findings with what shows them, and their
-//! remedies. It is shown only where all of it fits, and where the list loses nothing by it.
+//! remedies; on a very wide screen also its chain. Each is shown only where all of it fits, and where the list loses
+//! nothing by it.
 
-use ngf_ui::{Label, Role, text::hang, widgets::textview::TextView};
+use ngf_ui::{
+    Label, Role,
+    text::{hang, widest_word},
+    widgets::textview::TextView,
+};
 use ratatui::{buffer::Buffer, layout::Rect, widgets::Widget};
 
-use super::{findings::item, problems::lines_at};
+use super::{
+    chain,
+    findings::item,
+    problems::{least_width_of, lines_at, width_of},
+};
 use crate::tui::state::App;
 
 /// From this width on there may be a detail below the list.
 const BELOW: u16 = 100;
 /// Cells by which it is indented there, so that it stands below the sentences.
 const INDENT: u16 = 2;
-/// From this width on it may stand at the right side.
+/// From this width on it stands at the right side, where all of it fits there.
 const BESIDE: u16 = 140;
-/// Its columns there, in hundredths of the screen's.
-const SHARE: u16 = 40;
+/// Fewest columns for it there.
+const LEAST: u16 = 50;
+/// From this width on the chain of the selected problem may stand at the right of both.
+pub(super) const THREE: u16 = 180;
+/// Fewest columns for the chain.
+const CHAIN: u16 = 52;
 /// Findings that are told in full.
 const FINDINGS: usize = 8;
 
-/// The part of the list, and that of the detail, where there is room for one.
-pub(super) fn split(app: &App, area: Rect) -> (Rect, Option<Rect>) {
+/// What stands where.
+pub(super) struct Panes {
+    /// The list.
+    pub(super) list: Rect,
+    /// The selected problem in full, where there is room.
+    pub(super) detail: Option<Rect>,
+    /// Its chain, where there is room.
+    pub(super) chain: Option<Rect>,
+}
+
+/// The part of the list, that of the detail, and that of the chain, where there is room for them.
+pub(super) fn split(app: &App, area: Rect) -> Panes {
+    let alone = Panes {
+        list: area,
+        detail: None,
+        chain: None,
+    };
     if app.selected_problem().is_none() || area.width < BELOW {
-        return (area, None);
+        return alone;
     }
     // Half of a detail is not worth the room.
-    let fits = |(_, detail): &(Rect, Rect)| {
+    let fits = |detail: Rect| {
+        let words = widest_word(&lines(app, u16::MAX)) + 2 * usize::from(INDENT);
         let lines = lines(app, detail.width);
-        (1..=usize::from(detail.height)).contains(&lines.len())
+        words <= usize::from(detail.width)
+            && (1..=usize::from(detail.height)).contains(&lines.len())
     };
-    let found = below(app, area).filter(fits);
-    match found.or_else(|| beside(app, area).filter(fits)) {
-        Some((list, detail)) => (list, Some(detail)),
-        None => (area, None),
+    if let Some([list, detail, chain]) = three(app, area).filter(|panes| fits(panes[1])) {
+        return Panes {
+            list,
+            detail: Some(detail),
+            chain: Some(chain),
+        };
+    }
+    let beside = beside(app, area).filter(|(_, detail)| fits(*detail));
+    let found = beside.or_else(|| below(app, area).filter(|(_, detail)| fits(*detail)));
+    match found {
+        Some((list, detail)) => Panes {
+            list,
+            detail: Some(detail),
+            chain: None,
+        },
+        None => alone,
     }
 }
 
@@ -52,24 +94,52 @@ fn below(app: &App, area: Rect) -> Option<(Rect, Rect)> {
     Some((list, detail))
 }
 
-/// At the right side, where every entry of the list is still on the screen.
+/// The list as wide as its text needs, as far as `others` columns stay free, where every entry is on the screen.
+fn list(app: &App, area: Rect, others: u16) -> Option<Rect> {
+    let width = width_of(app).min(area.width.checked_sub(others)?);
+    if width < least_width_of(app) {
+        return None;
+    }
+    let list = Rect { width, ..area };
+    (lines_at(app, width) <= usize::from(area.height)).then_some(list)
+}
+
+/// Beside the list, where every entry of it is still on the screen.
 fn beside(app: &App, area: Rect) -> Option<(Rect, Rect)> {
     if area.width < BESIDE {
         return None;
     }
-    let width = u32::from(area.width) * u32::from(SHARE) / 100;
-    let width = u16::try_from(width).ok()?;
-    let list = Rect {
-        width: area.width - width - INDENT,
+    let list = list(app, area, LEAST + INDENT)?;
+    Some((list, right_of(list, area)))
+}
+
+/// What is left at the right of a part.
+fn right_of(part: Rect, area: Rect) -> Rect {
+    let x = part.right() + INDENT;
+    Rect {
+        x,
+        width: area.right().saturating_sub(x),
         ..area
-    };
+    }
+}
+
+/// The list, the detail and the chain, where every entry of the list is still on the screen, and the whole chain.
+fn three(app: &App, area: Rect) -> Option<[Rect; 3]> {
+    if area.width < THREE {
+        return None;
+    }
+    let list = list(app, area, LEAST + CHAIN + 2 * INDENT)?;
+    let rest = right_of(list, area);
+    // What is left over is shared.
+    let least = chain::least_width(app)?.max(CHAIN);
+    let spare = rest.width.checked_sub(LEAST + least + INDENT)?;
     let detail = Rect {
-        x: area.x + list.width + INDENT,
-        width,
-        ..area
+        width: LEAST + spare / 2,
+        ..rest
     };
-    let is_whole = lines_at(app, list.width) <= usize::from(area.height);
-    is_whole.then_some((list, detail))
+    let chain = right_of(detail, area);
+    let is_whole = chain::height(app, chain.width)? <= usize::from(area.height);
+    is_whole.then_some([list, detail, chain])
 }
 
 /// Draws it.

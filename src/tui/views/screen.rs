@@ -179,22 +179,19 @@ fn page(app: &mut App, area: Rect, buffer: &mut Buffer) {
     chain::look(app);
     let selected = app.detail.view.index();
     let parts = side_by_side(app, body);
-    if let Some([chain, handshake]) = parts {
+    if let Some(Parts {
+        chain,
+        handshake,
+        fields,
+    }) = parts
+    {
         (VIEWS[ViewId::Chain.index()].draw)(app, chain, buffer);
         (VIEWS[ViewId::Handshake.index()].draw)(app, handshake, buffer);
-        let between = Rect {
-            x: handshake.x.saturating_sub(2),
-            width: 1,
-            ..handshake
-        };
-        for y in between.top()..between.bottom() {
-            let line = Rect {
-                y,
-                height: 1,
-                ..between
-            };
-            let sign = Label::of(Role::Border, app.theme.glyphs.vertical);
-            draw_label(&sign, line, buffer, &app.theme, Style::new());
+        line_before(app, handshake, buffer);
+        if let Some(fields) = fields {
+            let message = handshake::pointed_at(app);
+            step_in(app, message, fields, buffer);
+            line_before(app, fields, buffer);
         }
     } else {
         (VIEWS[selected].draw)(app, body, buffer);
@@ -204,7 +201,9 @@ fn page(app: &mut App, area: Rect, buffer: &mut Buffer) {
     Tabs::new(&tabs, selected, &app.theme).render(bar, buffer);
     app.hits.push((bar, Hit::Tabs));
     match parts {
-        Some([chain, handshake]) => {
+        Some(Parts {
+            chain, handshake, ..
+        }) => {
             app.hits.push((chain, Hit::Body(Some(ViewId::Chain))));
             app.hits
                 .push((handshake, Hit::Body(Some(ViewId::Handshake))));
@@ -219,14 +218,48 @@ const WIDE: u16 = 160;
 const CHAIN: u16 = 52;
 /// Columns between both.
 const BETWEEN: u16 = 3;
+/// From this width on the decoded fields of the selected step may stand at the right of both.
+const VERY_WIDE: u16 = 180;
+/// Fewest columns for them.
+const FIELDS: u16 = 44;
+
+/// What stands side by side on a page.
+#[derive(Clone, Copy)]
+struct Parts {
+    chain: Rect,
+    handshake: Rect,
+    /// The decoded fields of the selected step.
+    fields: Option<Rect>,
+}
+
+/// A line before a part.
+fn line_before(app: &App, part: Rect, buffer: &mut Buffer) {
+    let between = Rect {
+        x: part.x.saturating_sub(2),
+        width: 1,
+        ..part
+    };
+    for y in between.top()..between.bottom() {
+        let line = Rect {
+            y,
+            height: 1,
+            ..between
+        };
+        let sign = Label::of(Role::Border, app.theme.glyphs.vertical);
+        draw_label(&sign, line, buffer, &app.theme, Style::new());
+    }
+}
 
 /// Where chain and handshake stand side by side: where one of them is on top, and nothing of either is lost by it.
-fn side_by_side(app: &App, area: Rect) -> Option<[Rect; 2]> {
+fn side_by_side(app: &App, area: Rect) -> Option<Parts> {
     let is_one = matches!(app.detail.view, ViewId::Chain | ViewId::Handshake);
     if !is_one || area.width + 1 < WIDE || app.detail.unfolded {
         return None;
     }
     let needed = handshake::width(app)?;
+    if let Some(parts) = three(app, area, needed) {
+        return Some(parts);
+    }
     let chain = area.width.checked_sub(needed.checked_add(BETWEEN)?)?;
     // The chain takes what is left, up to half of the screen: then arrows grow.
     let chain = chain.min(area.width / 2);
@@ -242,7 +275,47 @@ fn side_by_side(app: &App, area: Rect) -> Option<[Rect; 2]> {
         width: area.width - chain - BETWEEN,
         ..area
     };
-    Some([left, right])
+    Some(Parts {
+        chain: left,
+        handshake: right,
+        fields: None,
+    })
+}
+
+/// Chain, handshake and the fields of the selected step, where nothing of the first two is lost by the third.
+fn three(app: &App, area: Rect, needed: u16) -> Option<Parts> {
+    if area.width + 1 < VERY_WIDE {
+        return None;
+    }
+    let least = chain::least_width(app)?.max(CHAIN);
+    let all = least
+        .checked_add(needed)?
+        .checked_add(FIELDS + 2 * BETWEEN)?;
+    let spare = area.width.checked_sub(all)?;
+    let chain = least + spare / 3;
+    if chain::height(app, chain)? > usize::from(area.height) {
+        return None;
+    }
+    let left = Rect {
+        width: chain,
+        ..area
+    };
+    let middle = Rect {
+        x: area.x + chain + BETWEEN,
+        width: needed + spare / 3,
+        ..area
+    };
+    let x = middle.right() + BETWEEN;
+    let right = Rect {
+        x,
+        width: area.right().saturating_sub(x),
+        ..area
+    };
+    Some(Parts {
+        chain: left,
+        handshake: middle,
+        fields: Some(right),
+    })
 }
 
 /// The tabs of the page, with the marks of what they show.
@@ -262,7 +335,11 @@ pub fn tab_at(app: &App, cell: usize, width: u16) -> Option<usize> {
 
 /// The decoded fields of a step.
 fn step(app: &mut App, message: usize, area: Rect, buffer: &mut Buffer) {
-    let area = inset(area);
+    step_in(app, message, inset(area), buffer);
+}
+
+/// The same in a part of the screen.
+fn step_in(app: &mut App, message: usize, area: Rect, buffer: &mut Buffer) {
     let fields = handshake::fields(app, message);
     let title = Label::of(Role::Title, handshake::step_title(app, message));
     let heading = wrap(&title, usize::from(area.width));
@@ -349,7 +426,7 @@ fn label(node: &Node) -> Label {
 fn footer(app: &App, area: Rect, buffer: &mut Buffer) -> Option<Position> {
     if let Some(Overlay::Filter(prompt, _)) = &app.overlay {
         let prompt = Prompt::new("/ ", prompt, &app.theme)
-            .placeholder("part of a name; two words are and, !word is not");
+            .placeholder("part of a name; two words are and, !word is not, -l app=shop");
         prompt.render(area, buffer);
         return Some(prompt.cursor(area));
     }
@@ -474,6 +551,9 @@ pub fn help_sections(app: &App) -> Vec<Section> {
                     if !keys.contains(&key) {
                         keys.push(key);
                     }
+                }
+                if keys.is_empty() {
+                    keys.push(format!(":{}", info.id));
                 }
                 section = section.key(keys.join(" "), info.help);
             }

@@ -53,7 +53,10 @@ fn the_table_of_keys_is_the_list_of_actions() {
     let mut table = "| key | what it does |\n|---|---|\n".to_owned();
     for section in Section::ALL {
         for info in ACTIONS.iter().filter(|info| info.section == section) {
-            let keys: Vec<String> = info.keys.iter().map(|key| format!("`{key}`")).collect();
+            let mut keys: Vec<String> = info.keys.iter().map(|key| format!("`{key}`")).collect();
+            if keys.is_empty() {
+                keys.push(format!("`:{}`", info.id));
+            }
             let _ = writeln!(table, "| {} | {} |", keys.join(" "), info.help);
         }
     }

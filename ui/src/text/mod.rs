@@ -10,6 +10,6 @@ mod wrap;
 pub use self::draw::{draw_label, draw_right, draw_text};
 pub(crate) use self::draw::{highlight, line_of};
 pub use self::label::{Label, Run, cut_label, pad};
-pub use self::wrap::{hang, wrap, wrap_after, wrapped_height};
+pub use self::wrap::{hang, widest_word, wrap, wrap_after, wrapped_height};
 pub(crate) use crate::cells::graphemes;
 pub use crate::cells::{clean, cut, cut_middle, is_unprintable, width};

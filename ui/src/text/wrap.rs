@@ -168,6 +168,15 @@ pub fn hang(prefix: &Label, label: &Label, width: usize) -> Vec<Label> {
     lines
 }
 
+/// Cells of the widest word: a line that is narrower breaks it.
+pub fn widest_word<'l>(lines: impl IntoIterator<Item = &'l Label>) -> usize {
+    let widest = |line: &Label| {
+        let text = line.plain();
+        text.split_whitespace().map(width).max().unwrap_or(0)
+    };
+    lines.into_iter().map(widest).max().unwrap_or(0)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

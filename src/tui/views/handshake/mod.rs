@@ -134,7 +134,7 @@ fn entries(
 ) -> Vec<Entry> {
     let theme = &app.theme;
     let mut drawn = arrows(transcript, &shown.probed.plan, Zoom::Guide);
-    probe_context::attach(&mut drawn, transcript, shown.context);
+    probe_context::attach(&mut drawn, transcript, shown);
     let before = app.detail.compare.then(|| app.good_probe()).flatten();
     let before = before.and_then(|good| {
         let transcript = good.result.as_ref().ok()?;
@@ -184,6 +184,16 @@ fn guide_of(app: &App) -> Option<Vec<Arrow>> {
     Some(arrows(transcript, &shown.probed.plan, Zoom::Guide))
 }
 
+/// The guide's arrows of the probe that is shown with its context, and what else is known around it.
+pub fn told(app: &App) -> Option<(Vec<Arrow>, Vec<Label>)> {
+    let shown = app.shown_probe()?;
+    let transcript = shown.probed.result.as_ref().ok()?;
+    let mut arrows = arrows(transcript, &shown.probed.plan, Zoom::Guide);
+    probe_context::attach(&mut arrows, transcript, &shown);
+    let notes = probe_context::notes(&arrows, transcript, &shown, &app.theme);
+    Some((arrows, notes))
+}
+
 /// The entry of the step that fails; `None` where none does, or no handshake was run.
 pub fn at_fault(app: &App) -> Option<usize> {
     diagram::at_fault(&guide_of(app)?)
@@ -201,6 +211,19 @@ pub fn selected_message(app: &App) -> usize {
     let rows = diagram::rows(&arrows);
     rows.get(selected)
         .map_or(arrows.len(), |row| row.arrows.start)
+}
+
+/// The message that the cursor is on, or where the chain has the keys the one that fails.
+pub fn pointed_at(app: &App) -> usize {
+    if app.detail.view == ViewId::Handshake {
+        return selected_message(app);
+    }
+    let Some(arrows) = guide_of(app) else {
+        return 0;
+    };
+    let rows = diagram::rows(&arrows);
+    let fault = at_fault(app).and_then(|row| rows.get(row));
+    fault.map_or(arrows.len(), |row| row.arrows.start)
 }
 
 /// Draws one step more of a replay; after the last one all of them are there again.
@@ -245,7 +268,7 @@ fn picture(shown: &Shown<'_>, zoom: Zoom, theme: &Theme) -> Diagram {
     let picture = match &shown.probed.result {
         Ok(transcript) => {
             let mut arrows = arrows(transcript, &shown.probed.plan, zoom);
-            probe_context::attach(&mut arrows, transcript, shown.context);
+            probe_context::attach(&mut arrows, transcript, shown);
             let notes = probe_context::notes(&arrows, transcript, shown, theme);
             let mut picture = of_arrows(arrows, transcript, &Story::from(&*shown.probed.plan));
             picture.footnote.extend(notes);

@@ -91,10 +91,10 @@ pub(super) fn logged_at<'a>(
 ) -> Vec<&'a LogLine> {
     let lines = known(context).map_or(&[][..], |context| &context.log_lines);
     let belongs = |line: &&LogLine| {
-        line.step.is_some_and(|step| {
+        line.step.as_ref().is_some_and(|step| {
             let steps = arrow.steps.iter();
             let mut steps = steps.filter_map(|index| transcript.steps.get(*index));
-            steps.any(|known| known.name == step)
+            steps.any(|known| known.name == **step)
         })
     };
     lines.iter().filter(belongs).collect()
@@ -109,7 +109,9 @@ pub(super) fn client_steps<'a>(arrow: &Arrow, context: &'a ProbeContextState) ->
 }
 
 /// Makes the first arrow what the gateway's client saw: its handshake with the listener, where that speaks TLS.
-pub(super) fn with_client(arrows: &mut [Arrow], context: &ProbeContextState) {
+pub(super) fn with_client(arrows: &mut [Arrow], shown: &Shown<'_>) {
+    let context = shown.context;
+    with_listener(arrows, shown);
     let first = arrows.first_mut();
     let Some(arrow) = first.filter(|arrow| arrow.message.number == "1") else {
         return;
@@ -159,9 +161,65 @@ pub(super) fn with_client(arrows: &mut [Arrow], context: &ProbeContextState) {
     arrow.message = message;
 }
 
+/// Makes the first arrow what the last handshake with the listener came to.
+fn with_listener(arrows: &mut [Arrow], shown: &Shown<'_>) {
+    let first = arrows.first_mut();
+    let (Some(arrow), Some(seen)) = (
+        first.filter(|arrow| arrow.message.number == "1"),
+        shown.listener,
+    ) else {
+        return;
+    };
+    let words = arrow.short.clone();
+    let (mark, reason) = match seen {
+        Err(why) => (Mark::Unknown, Some(format!("listener not tested: {why}"))),
+        Ok(met) => match (&met.failed, met.accepted) {
+            (Some(failed), _) => (Mark::Failed, Some(failed.clone())),
+            (None, Some(false)) => (Mark::Warning, Some(met.verdict.clone())),
+            (None, _) => (Mark::Ok, None),
+        },
+    };
+    let label = Label::from(format!("Request · {words}"));
+    let mut message = Message::new(arrow.message.from, arrow.message.to, label)
+        .number(arrow.message.number.clone())
+        .mark(mark);
+    match (reason, seen) {
+        (Some(reason), _) => message = message.reason(Label::from(reason)),
+        (None, Ok(met)) => message.evidence = Label::of(Role::Evidence, met.verdict.clone()),
+        (None, Err(_)) => {}
+    }
+    arrow.message = message;
+}
+
+/// What the listener did in the last handshake with it, decoded, where the arrow is the client's.
+pub(super) fn of_listener(arrow: &Arrow, shown: &Shown<'_>) -> Vec<Field> {
+    let is_first = arrow.message.number == "1";
+    let Some(Ok(met)) = shown.listener.filter(|_| is_first) else {
+        return Vec::new();
+    };
+    let heading = Label::of(Role::Title, "Handshake with the listener");
+    let mut fields = vec![Field::Gap, Field::heading(heading)];
+    fields.push(Field::new("transport", met.via.clone()));
+    if !met.verdict.is_empty() {
+        fields.push(Field::new("a strict client", met.verdict.clone()));
+    }
+    for certificate in &met.chain {
+        fields.push(Field::new("certificate", certificate.subject.clone()));
+        fields.push(Field::new("issuer", certificate.issuer.clone()));
+        let names: Vec<&str> = certificate.dns_names.iter().map(String::as_str).collect();
+        if !names.is_empty() {
+            fields.push(Field::new("names", names.join(", ")));
+        }
+        let until = ngf_core::diagnosis::words::moment(certificate.not_after);
+        fields.push(Field::new("until", until));
+    }
+    fields
+}
+
 /// Says at each message what was logged of it, and at the first what the gateway's client saw.
-pub(super) fn attach(arrows: &mut [Arrow], transcript: &Transcript, context: &ProbeContextState) {
-    with_client(arrows, context);
+pub(super) fn attach(arrows: &mut [Arrow], transcript: &Transcript, shown: &Shown<'_>) {
+    let context = shown.context;
+    with_client(arrows, shown);
     for arrow in arrows {
         let lines = logged_at(arrow, transcript, context);
         let mut said: Vec<String> = Vec::new();

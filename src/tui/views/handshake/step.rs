@@ -47,7 +47,7 @@ pub fn fields(app: &App, message: usize) -> Vec<Field> {
         Err(why) => return vec![Field::Text(Label::from(why.clone()))],
     };
     let mut arrows = arrows(transcript, &shown.probed.plan, app.detail.zoom);
-    probe_context::with_client(&mut arrows, shown.context);
+    probe_context::with_client(&mut arrows, &shown);
     let Some(arrow) = arrows.get(message) else {
         return probe_context::fields(&shown);
     };
@@ -59,6 +59,7 @@ pub fn fields(app: &App, message: usize) -> Vec<Field> {
     }
     let own = arrow.steps.iter();
     let own = own.filter_map(|index| transcript.steps.get(*index));
+    fields.extend(probe_context::of_listener(arrow, &shown));
     let steps: Vec<&Step> = own
         .chain(probe_context::client_steps(arrow, shown.context))
         .collect();
@@ -80,7 +81,7 @@ pub fn fields(app: &App, message: usize) -> Vec<Field> {
         let decoded = step.fields.iter();
         fields.extend(decoded.map(|field| Field::new(field.name.clone(), field.value.clone())));
     }
-    if steps.is_empty() {
+    if steps.is_empty() && fields.is_empty() {
         let nothing = "Not probed: no message of the probe belongs to this arrow.";
         fields.push(Field::Text(Label::of(Role::Muted, nothing)));
     }

@@ -7,7 +7,7 @@ use ngf_ui::{
 };
 use ratatui::layout::Rect;
 
-use super::{ABOVE, BAR, BETWEEN, Head, ListInfo, MARKS};
+use super::{ABOVE, BAR, BETWEEN, Head, MARKS};
 use crate::tui::{
     state::{
         App,
@@ -20,8 +20,8 @@ use crate::tui::{
 const BELOW: u16 = 99;
 /// Fewest lines for it.
 const LEAST_LINES: u16 = 6;
-/// From this width on (without the margin of 160 columns), the list has it at its right side.
-const BESIDE: u16 = 159;
+/// From this width on (without the margin of 140 columns), the list has it at its right side.
+const BESIDE: u16 = 139;
 /// Fewest columns for it.
 const LEAST_COLUMNS: u16 = 50;
 /// Findings that are named.
@@ -66,12 +66,12 @@ pub(super) fn split(pane: &ListPane, columns: &[u16], area: Rect) -> (Rect, Opti
 }
 
 /// The row in full.
-pub(super) fn lines(app: &App, info: &ListInfo, row: &Row, width: u16) -> Vec<Label> {
+pub(super) fn lines(app: &App, heads: &[Head], row: &Row, width: u16) -> Vec<Label> {
     let width = usize::from(width);
-    let titles = info.columns.iter().map(|head: &Head| head.title.len());
+    let titles = heads.iter().map(|head| head.title.len());
     let column = titles.max().unwrap_or(0) + 2;
     let mut lines = Vec::new();
-    for (head, cell) in info.columns.iter().zip(&row.cells) {
+    for (head, cell) in heads.iter().zip(&row.cells) {
         if cell.text.is_empty() {
             continue;
         }

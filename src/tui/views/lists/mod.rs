@@ -17,6 +17,8 @@ mod probes;
 mod routes;
 mod suppressed;
 
+use std::cmp::Ordering;
+
 use ngf_ui::{
     Label, Role,
     text::{cut_middle, draw_label, width},
@@ -35,11 +37,14 @@ use ratatui::{
 
 use crate::tui::state::{
     App,
+    elsewhere::{ElsewhereState, Summary},
     ids::ListId,
-    list::{ListPane, Row},
+    list::{ListPane, Row, Target, Words},
     settings::Settings,
 };
+use crate::tui::views::problems;
 use ngf_core::model::object::ObjectRef;
+use ngf_text::sanitize;
 
 /// What is known of a list.
 pub struct ListInfo {
@@ -124,11 +129,117 @@ pub fn refresh(app: &mut App, id: ListId) {
     if pane.made_for == made_for && made_for.is_some() {
         return;
     }
-    let rows = (id.info().rows)(app);
+    let mut rows = (id.info().rows)(app);
+    let has_contexts = add_elsewhere(app, id, &mut rows);
+    let filter = app.lists.get(&id).map(|pane| Words::of(&pane.filter));
+    let labelled = filter.and_then(|words| labelled(&words, &rows, app));
     let pane = app.lists.entry(id).or_default();
     pane.made_for = made_for;
     pane.is_ordered = id.info().order != Order::Trouble;
-    pane.take(rows);
+    pane.has_contexts = has_contexts;
+    pane.take(rows, labelled);
+}
+
+/// Whether a list is about what a cluster holds, and not about this program and its run.
+fn is_of_cluster(id: ListId) -> bool {
+    match id {
+        ListId::Gateways
+        | ListId::Routes
+        | ListId::Policies
+        | ListId::Certificates
+        | ListId::Endpoints
+        | ListId::Conditions
+        | ListId::Probes
+        | ListId::Logs
+        | ListId::Events
+        | ListId::Nginx => true,
+        ListId::Changes | ListId::Suppressed | ListId::Namespaces | ListId::Contexts => false,
+    }
+}
+
+/// Adds the rows of the other contexts that are watched, each with its context as its last cell; whether there are
+/// any.
+fn add_elsewhere(app: &App, id: ListId, rows: &mut Vec<Row>) -> bool {
+    if app.elsewhere.len() < 2 || !is_of_cluster(id) {
+        return false;
+    }
+    let here = problems::here(app);
+    for row in rows.iter_mut() {
+        row.cells.push(here.as_str().into());
+    }
+    for other in problems::others(app) {
+        let ElsewhereState::Known(Summary {
+            whole: Some(whole), ..
+        }) = &other.state
+        else {
+            continue;
+        };
+        let context = sanitize::line(&other.context, 256);
+        let theirs = (id.info().rows)(&whole.0).into_iter().map(|row| {
+            let mut cells = row.cells;
+            cells.push(context.as_str().into());
+            Row {
+                cells,
+                target: Target::Elsewhere(other.context.clone(), Box::new(row.target)),
+                ..row
+            }
+        });
+        rows.extend(theirs);
+    }
+    if id.info().order != Order::Trouble {
+        // The order that they have in each context: by the first column.
+        rows.sort_by(
+            |one, other| match (one.cells.first(), other.cells.first()) {
+                (Some(one), Some(other)) => one.compare(other),
+                _ => Ordering::Equal,
+            },
+        );
+    }
+    true
+}
+
+/// The column that names the context, where rows are of several.
+const CONTEXT: Head = head("CONTEXT", 7, 30);
+
+/// The columns of a list as it is now.
+pub fn heads(pane: &ListPane, info: &ListInfo) -> Vec<Head> {
+    let context = pane.has_contexts.then_some(CONTEXT);
+    info.columns.iter().copied().chain(context).collect()
+}
+
+/// Which rows have the labels that a filter wants, where it wants any.
+fn labelled(words: &Words, rows: &[Row], app: &App) -> Option<Vec<bool>> {
+    let has_them = |row: &Row| {
+        let (target, snapshot) = match &row.target {
+            Target::Elsewhere(context, target) => {
+                let other = app.elsewhere.iter().find(|one| one.context == *context);
+                match other.map(|one| &one.state) {
+                    Some(ElsewhereState::Known(Summary {
+                        whole: Some(whole), ..
+                    })) => (&**target, &whole.0.snapshot),
+                    _ => return false,
+                }
+            }
+            target => (target, &app.snapshot),
+        };
+        let of_target = match target {
+            Target::Page(subject) | Target::Tab(subject, _) => subject.object.as_ref(),
+            _ => None,
+        };
+        let objects = row.object.iter().chain(of_target);
+        words.meets_labels(snapshot, objects)
+    };
+    words
+        .wants_labels()
+        .then(|| rows.iter().map(has_them).collect())
+}
+
+/// Filters a list.
+pub fn set_filter(app: &mut App, id: ListId, text: &str) {
+    let words = Words::of(text);
+    let rows = app.lists.get(&id).map(|pane| pane.rows.as_slice());
+    let labelled = labelled(&words, rows.unwrap_or_default(), app);
+    app.lists.entry(id).or_default().set_filter(text, labelled);
 }
 
 /// Draws a list.
@@ -143,14 +254,21 @@ pub fn draw(app: &mut App, id: ListId, area: Rect, buffer: &mut Buffer) {
         return;
     };
     let info = id.info();
-    let order = order(&app.settings, info);
+    let heads = heads(pane, info);
+    let order = order(&app.settings, info, pane.has_contexts);
     // As wide as everything that is in it.
-    let whole = columns(pane, info, &order, theme.glyphs, u16::MAX);
+    let whole = columns(pane, &heads, &order, theme.glyphs, u16::MAX);
     let widths: Vec<u16> = whole.iter().map(|column| column.ideal).collect();
     let (area, beside) = detail::split(pane, &widths, area);
     let [line, body] = Layout::vertical([Constraint::Length(1), Constraint::Min(0)]).areas(area);
-    draw_label(&summary(pane, info), line, buffer, &theme, Style::new());
-    let columns = columns(pane, info, &order, theme.glyphs, body.width);
+    draw_label(
+        &summary(pane, info, &heads),
+        line,
+        buffer,
+        &theme,
+        Style::new(),
+    );
+    let columns = columns(pane, &heads, &order, theme.glyphs, body.width);
     let mut state = pane.state;
     let (rows, shown) = (&pane.rows, &pane.shown);
     let lazy = Lazy::new(shown.len(), |index: usize| {
@@ -176,7 +294,7 @@ pub fn draw(app: &mut App, id: ListId, area: Rect, buffer: &mut Buffer) {
     pane.state = state;
     let selected = pane.selected().cloned();
     if let (Some(place), Some(row)) = (beside, selected) {
-        let lines = detail::lines(app, info, &row, place.width);
+        let lines = detail::lines(app, &heads, &row, place.width);
         Widget::render(&TextView::new(&lines, &theme).wrap(false), place, buffer);
     }
 }
@@ -192,7 +310,7 @@ pub fn at(app: &App, id: ListId, area: Rect, y: u16) -> Option<usize> {
 }
 
 /// How many there are, and by what they are filtered and sorted.
-fn summary(pane: &ListPane, info: &ListInfo) -> Label {
+fn summary(pane: &ListPane, info: &ListInfo, heads: &[Head]) -> Label {
     let count = if pane.filter.is_empty() {
         pane.rows.len().to_string()
     } else {
@@ -205,7 +323,7 @@ fn summary(pane: &ListPane, info: &ListInfo) -> Label {
             Order::Given(words) => format!(", {words}"),
         },
         Some((column, descending)) => {
-            let title = info.columns.get(column).map_or("", |head| head.title);
+            let title = heads.get(column).map_or("", |head| head.title);
             let order = if descending {
                 "greatest first"
             } else {
@@ -217,6 +335,9 @@ fn summary(pane: &ListPane, info: &ListInfo) -> Label {
     line.push(Role::Muted, order);
     if !pane.filter.is_empty() {
         line.push(Role::Accent, format!("  /{}", pane.filter));
+        if let Some(why) = Words::of(&pane.filter).invalid() {
+            line.push(Role::Warning, format!("  {why}"));
+        }
         if pane.is_fuzzy && !pane.shown.is_empty() {
             line.push(
                 Role::Muted,
@@ -238,18 +359,21 @@ const BAR: u16 = 1;
 const BETWEEN: u16 = 2;
 
 /// The columns that are shown, from left to right, as indices into all of them.
-fn order(settings: &Settings, info: &ListInfo) -> Vec<usize> {
-    match settings.columns.get(&info.id) {
+fn order(settings: &Settings, info: &ListInfo, has_contexts: bool) -> Vec<usize> {
+    // The context stands first.
+    let context = has_contexts.then_some(info.columns.len());
+    let own: Vec<usize> = match settings.columns.get(&info.id) {
         Some(chosen) => chosen.clone(),
         None => (0..info.columns.len()).collect(),
-    }
+    };
+    context.into_iter().chain(own).collect()
 }
 
 /// Columns as wide as what stands in them, from the left, as many as there is room for: a wider terminal adds
 /// to the last one or shows another, and takes nothing from those before.
 fn columns(
     pane: &ListPane,
-    info: &ListInfo,
+    heads: &[Head],
     order: &[usize],
     glyphs: &ngf_ui::Glyphs,
     width_of_area: u16,
@@ -257,7 +381,7 @@ fn columns(
     let mut left = width_of_area.saturating_sub(MARKS + BAR);
     let mut columns = Vec::new();
     for (place, index) in order.iter().copied().enumerate() {
-        let Some(head) = info.columns.get(index) else {
+        let Some(head) = heads.get(index) else {
             continue;
         };
         let cells = pane.shown.iter().take(MEASURED);
