@@ -36,6 +36,7 @@ async fn each_kind_that_the_cluster_serves_is_live() {
                 | Kind::ExternalLoadBalancer
                 | Kind::Bundle
                 | Kind::ClusterBundle
+                | Kind::ClusterTrustBundle
         );
         let is_right = match state {
             KindState::Live { version } => !is_absent && info.versions.contains(&version.as_str()),

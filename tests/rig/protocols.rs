@@ -152,6 +152,87 @@ fn a_grpc_server_answers_the_probe_as_it_answers_grpc_pass() {
     }
 }
 
+/// The health service, as far as a check needs it: tonic's server has no reflection.
+const HEALTH: &str = "syntax = \"proto3\"; package grpc.health.v1; message HealthCheckRequest { string service = 1; }
+message HealthCheckResponse { enum ServingStatus { UNKNOWN = 0; SERVING = 1; NOT_SERVING = 2; SERVICE_UNKNOWN = 3; }
+ServingStatus status = 1; } service Health { rpc Check(HealthCheckRequest) returns (HealthCheckResponse); }";
+
+/// Whether grpcurl gets an answer of the backend: it trusts the policy's CA and expects its hostname, as nginx does.
+fn grpcurl(world: &World, presents: bool) -> (bool, String) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = |name: &str, content: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, content).expect("a file");
+        path
+    };
+    let certificates = &world.certificates;
+    let mut command = std::process::Command::new("grpcurl");
+    command.args(["-max-time", "60", "-servername", "secure-app.example.com"]);
+    command.arg("-cacert");
+    command.arg(file("ca.crt", &certificates["ca"].certificate_pem()));
+    if presents {
+        let pair = &certificates["gateway"];
+        command.arg("-cert");
+        command.arg(file("tls.crt", &pair.certificate_pem()));
+        command.arg("-key");
+        command.arg(file("tls.key", &pair.key_pem()));
+    }
+    file("health.proto", HEALTH);
+    command.arg("-import-path").arg(folder.path());
+    command.args(["-proto", "health.proto"]);
+    let address = format!("127.0.0.1:{}", world.ports["secure-app"]);
+    let output = command
+        .args([&address, "grpc.health.v1.Health/Check"])
+        .output()
+        .expect("grpcurl runs");
+    let text = [output.stdout, output.stderr].concat();
+    let text = String::from_utf8_lossy(&text).into_owned();
+    (output.status.success() && text.contains("SERVING"), text)
+}
+
+#[test]
+fn grpcurl_gets_of_a_grpc_server_what_the_probe_says() {
+    let is_there = std::process::Command::new("grpcurl")
+        .arg("-version")
+        .output()
+        .is_ok();
+    if !is_there {
+        support::skipped::count("grpcurl is not installed; make peers installs it where Go is");
+        return;
+    }
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    let open: fn(&Certificates) -> u16 = |certificates| grpc(certificates, false);
+    let mutual: fn(&Certificates) -> u16 = |certificates| grpc(certificates, true);
+    let case = |name, server| {
+        Case::new(name, "NGF-R9", Backend::Served(server))
+            .from("r9-grpc")
+            .aimed("grpcroute/grpc", &["/"])
+    };
+    for (case, expected) in [
+        (case("it asks for no certificate", open), true),
+        (case("it demands a certificate", mutual), false),
+        (
+            case("another CA signed its certificate", open)
+                .minted("other", ca("OtherCA", None))
+                .minted("app", leaf(Some("other"))),
+            false,
+        ),
+    ] {
+        let world = World::of(&case);
+        // nginx presents no client certificate to the backends of a GRPCRoute (NGF-R9).
+        let (is_served, text) = grpcurl(&world, false);
+        assert_eq!(is_served, expected, "{}: {text}", case.name);
+        let mut evidence = Evidence::none();
+        let transcript = runtime.block_on(world.probed(&case, &mut evidence));
+        let verdict = transcript.expect("a transcript").nginx;
+        let is_answered = verdict.outcome == Outcome::Ok;
+        assert_eq!(is_answered, is_served, "{}: {verdict:?} {text}", case.name);
+    }
+    let world = World::of(&case("it demands a certificate, and gets it", mutual));
+    let (is_served, text) = grpcurl(&world, true);
+    assert!(is_served, "{text}");
+}
+
 /// tungstenite over rustls, which demands a client certificate.
 fn websocket(certificates: &Certificates) -> u16 {
     let app = &certificates["app"];

@@ -78,7 +78,7 @@ pub(super) fn object(kind: Kind, value: &mut Value) {
         }
         Kind::Challenge => remove(value, "spec", &["key", "token", "solver"]),
         // Passwords of keystores.
-        Kind::Bundle | Kind::ClusterBundle => passwords(value),
+        Kind::Bundle | Kind::ClusterBundle | Kind::ClusterTrustBundle => passwords(value),
         _ => {}
     }
 }

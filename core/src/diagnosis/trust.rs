@@ -42,7 +42,15 @@ pub fn certificates<'a>(
     key: &str,
 ) -> Result<&'a [CertificateFacts], NoCertificates> {
     use NoCertificates::{Unknown, Wrong};
-    let facts = if object.kind == Kind::Secret {
+    let facts = if object.kind == Kind::ClusterTrustBundle {
+        match snapshot.trust_bundles.get(object) {
+            Some(bundle) => &bundle.spec.own,
+            None => {
+                known::absence_is_proven(snapshot, object).map_err(Unknown)?;
+                return Err(Wrong(format!("{object} does not exist")));
+            }
+        }
+    } else if object.kind == Kind::Secret {
         match known::secret(snapshot, object) {
             Lookup::Found(secret) if key == "ca.crt" => &secret.spec.ca,
             Lookup::Found(secret) => &secret.spec.certificate,

@@ -115,6 +115,7 @@ kinds! {
     Challenge in Challenge: ACME, ["v1"], "challenges", [], namespaced, Watched;
     Bundle in TrustBundle: "trust.cert-manager.io", ["v1alpha1"], "bundles", [], cluster, Watched;
     ClusterBundle in TrustBundle: "trust-manager.io", ["v1alpha2"], "clusterbundles", [], cluster, Watched;
+    ClusterTrustBundle in TrustBundle: "certificates.k8s.io", ["v1beta1", "v1alpha1"], "clustertrustbundles", [], cluster, Watched;
     Secret in Secret: "", ["v1"], "secrets", [], namespaced, ByName;
     ConfigMap in ConfigMap: "", ["v1"], "configmaps", ["cm"], namespaced, ByName;
     Event in Event: "", ["v1"], "events", ["ev"], namespaced, Recent;

@@ -372,17 +372,48 @@ pub struct Challenge {
 }
 
 /// trust-manager's Bundle or ClusterBundle: CAs that it writes into a ConfigMap or Secret of its own name in each
-/// namespace that it selects.
+/// namespace that it selects. Or a ClusterTrustBundle, whose CAs the kubelet writes into volumes.
 #[derive(Debug, Clone, Default)]
 pub struct TrustBundle {
-    /// What it takes the CAs from, in words: `Secret root-ca[ca.crt]`, `inline`, `the default CAs`.
-    pub sources: Vec<String>,
+    /// What it takes the CAs from.
+    pub sources: Vec<BundleSource>,
+    /// `spec.trustBundle` of a ClusterTrustBundle.
+    pub own: PemFacts,
+    /// `spec.signerName` of a ClusterTrustBundle.
+    pub signer: Option<String>,
     /// The PEM keys that it writes into ConfigMaps; `None` where it writes none.
     pub config_map_keys: Option<Vec<String>>,
     /// The PEM keys that it writes into Secrets; `None` where it writes none.
     pub secret_keys: Option<Vec<String>>,
     /// `target.namespaceSelector` in words; `None` where all namespaces are selected.
     pub selector: Option<String>,
+}
+
+/// What trust-manager takes CAs from.
+#[derive(Debug, Clone)]
+pub struct BundleSource {
+    /// In words: `Secret root-ca[ca.crt]`, `inline`, `the default CAs`.
+    pub label: String,
+    /// Where the CAs stand.
+    pub held: SourceOf,
+}
+
+/// Where the CAs of a source stand.
+#[derive(Debug, Clone)]
+pub enum SourceOf {
+    /// In the Bundle itself.
+    Inline(PemFacts),
+    /// Under one key of a Secret or ConfigMap of trust-manager's namespace.
+    Key {
+        /// Secret or ConfigMap.
+        kind: super::kind::Kind,
+        /// Its name.
+        name: String,
+        /// The key.
+        key: String,
+    },
+    /// In objects that are selected by labels, under patterns of keys, or in trust-manager's image: not known.
+    Elsewhere,
 }
 
 /// Event.

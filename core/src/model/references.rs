@@ -10,6 +10,7 @@
 //! - what pods mount that stand behind a Service which a BackendTLSPolicy targets, behind another Service of the
 //!   same route, or behind a port that routes use and that is meant for TLS by its name, number or appProtocol:
 //!   the backend's certificate and the CA that it trusts are among them;
+//! - what trust-manager takes the CAs of those above from (`spec.sources` of Bundles, in its own namespace);
 //! - for each Secret above that a cert-manager Certificate writes: the Secret of its CA issuer, the
 //!   Secret of that one's issuer, and so on.
 //!
@@ -22,7 +23,9 @@ use std::{
 
 use super::{
     kind::Kind,
-    kinds::{Certificate, EndpointSlice, Gateway, Listener, LocalRef, Pod, Volume, Workload},
+    kinds::{
+        Certificate, EndpointSlice, Gateway, Listener, LocalRef, Pod, SourceOf, Volume, Workload,
+    },
     meant::{Meant, meant},
     object::{Object, ObjectRef},
     snapshot::{Snapshot, Source},
@@ -83,7 +86,8 @@ pub fn references(snapshot: &Snapshot) -> BTreeSet<ObjectRef> {
             workloads: workloads.get(namespace).map_or(&[], Vec::as_slice),
         };
         for volume in mounted(snapshot, &slices, &found, &service) {
-            if volume.source.name != ROOT_CA {
+            // ClusterTrustBundles are watched.
+            if volume.source.name != ROOT_CA && volume.source.kind != Kind::ClusterTrustBundle {
                 wanted.insert(volume.source.clone());
             }
         }
@@ -91,6 +95,7 @@ pub fn references(snapshot: &Snapshot) -> BTreeSet<ObjectRef> {
     if matches!(snapshot.source, Source::Cluster { .. }) {
         agents(snapshot, &mut wanted);
     }
+    sources_of_bundles(snapshot, &mut wanted);
     issuers(snapshot, &mut wanted);
     wanted
 }
@@ -186,6 +191,33 @@ fn agents(snapshot: &Snapshot, wanted: &mut BTreeSet<ObjectRef>) {
             wanted.extend(control_planes.iter().map(|one| one.agent_secret(gateway)));
         }
     }
+}
+
+/// The namespace that trust-manager takes CAs from: `--trust-namespace`, or cert-manager's.
+pub fn trust_namespace(snapshot: &Snapshot) -> &str {
+    let mut workloads = snapshot.workloads.values();
+    let given = workloads.find_map(|workload| {
+        let mut containers = workload.spec.template.containers.iter();
+        containers.find_map(|container| flag(&container.args, "--trust-namespace"))
+    });
+    given.unwrap_or(CERT_MANAGER)
+}
+
+/// The Secrets and ConfigMaps that trust-manager takes the CAs of what is wanted from.
+fn sources_of_bundles(snapshot: &Snapshot, wanted: &mut BTreeSet<ObjectRef>) {
+    let namespace = trust_namespace(snapshot);
+    let mut sources = BTreeSet::new();
+    for (name, bundle) in &snapshot.trust_bundles {
+        if !wanted.iter().any(|object| object.name == name.name) {
+            continue;
+        }
+        for source in &bundle.spec.sources {
+            if let SourceOf::Key { kind, name, .. } = &source.held {
+                sources.insert(ObjectRef::new(*kind, namespace, name.as_str()));
+            }
+        }
+    }
+    wanted.extend(sources);
 }
 
 fn listeners(listeners: &[Listener], namespace: &str, wanted: &mut BTreeSet<ObjectRef>) {

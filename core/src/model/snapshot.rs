@@ -251,7 +251,9 @@ impl Snapshot {
             Kind::CertificateRequest => table(&self.certificate_requests, object),
             Kind::Order => table(&self.orders, object),
             Kind::Challenge => table(&self.challenges, object),
-            Kind::Bundle | Kind::ClusterBundle => table(&self.trust_bundles, object),
+            Kind::Bundle | Kind::ClusterBundle | Kind::ClusterTrustBundle => {
+                table(&self.trust_bundles, object)
+            }
             Kind::Secret => match self.secrets.get(object)? {
                 Lookup::Found(secret) => Some(found(secret)),
                 Lookup::Absent | Lookup::Unknown(_) => None,

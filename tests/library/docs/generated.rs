@@ -113,6 +113,10 @@ fn about(group: &str, reading: Reading) -> (&'static str, &'static str) {
             "where trust-manager writes CAs, and whether it did",
             "NGF-M11 is unknown",
         ),
+        ("certificates.k8s.io", _) => (
+            "ClusterTrustBundles that backends mount as CA of their clients",
+            "what such a backend verifies clients by is unknown",
+        ),
         ("discovery.k8s.io", _) => (
             "the endpoints that nginx connects to",
             "no endpoint is known, so that nothing is tested",

@@ -249,6 +249,12 @@ fn volumes(field: Field<'_>, namespace: &str) -> Vec<Volume> {
             Kind::ConfigMap,
             source.get("configMap").text("name"),
         ));
+        // By signerName it may be several, of which the objects do not tell the pod's.
+        let bundle = source.get("clusterTrustBundle").text("name");
+        volumes.extend(bundle.map(|bundle| Volume {
+            name: name.clone(),
+            source: ObjectRef::new(Kind::ClusterTrustBundle, "", bundle),
+        }));
     }
     volumes
 }

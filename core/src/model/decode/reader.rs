@@ -234,6 +234,11 @@ impl<'a> Field<'a> {
         text.map(|text| self.bounded(text))
     }
 
+    /// This as text, as it is: for what is parsed and never shown.
+    pub(super) fn raw_text(self) -> Option<&'a str> {
+        self.value?.as_str()
+    }
+
     fn bounded(self, text: &str) -> String {
         let mut end = text.len();
         if end > MAX_TEXT {

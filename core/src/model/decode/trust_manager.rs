@@ -1,12 +1,23 @@
 //! trust-manager's kinds: Bundle (`trust.cert-manager.io/v1alpha1`) and ClusterBundle
-//! (`trust-manager.io/v1alpha2`), which say the same in different fields.
+//! (`trust-manager.io/v1alpha2`), which say the same in different fields. ClusterTrustBundles of Kubernetes itself.
 
-use crate::model::{kind::Kind, kinds::TrustBundle};
+use crate::model::{
+    facts,
+    kind::Kind,
+    kinds::{BundleSource, SourceOf, TrustBundle},
+};
 
 use super::reader::Field;
 
 pub(super) fn bundle(kind: Kind, root: Field<'_>) -> TrustBundle {
     let spec = root.required("spec");
+    if kind == Kind::ClusterTrustBundle {
+        return TrustBundle {
+            own: facts::certificates(spec.get("trustBundle").raw_text()),
+            signer: spec.text("signerName").filter(|name| !name.is_empty()),
+            ..TrustBundle::default()
+        };
+    }
     let target = spec.get("target");
     let is_old = kind == Kind::Bundle;
     TrustBundle {
@@ -18,51 +29,83 @@ pub(super) fn bundle(kind: Kind, root: Field<'_>) -> TrustBundle {
         config_map_keys: keys(target, "configMap", is_old),
         secret_keys: keys(target, "secret", is_old),
         selector: selector(target.get("namespaceSelector")),
+        ..TrustBundle::default()
     }
 }
 
 /// `configMap`, `secret`, `inLine` or `useDefaultCAs`.
-fn old_source(source: Field<'_>) -> String {
+fn old_source(source: Field<'_>) -> BundleSource {
     for (field, kind) in [("configMap", "ConfigMap"), ("secret", "Secret")] {
         let object = source.get(field);
         if object.is_present() {
             return of_object(kind, object);
         }
     }
-    if source.get("inLine").is_present() {
-        return "inline".to_owned();
+    let inline = source.get("inLine");
+    if inline.is_present() {
+        return in_line(inline);
     }
-    "the default CAs".to_owned()
+    defaults()
 }
 
-fn sources(spec: Field<'_>) -> Vec<String> {
-    let mut all: Vec<String> = spec
+fn sources(spec: Field<'_>) -> Vec<BundleSource> {
+    let mut all: Vec<BundleSource> = spec
         .objects("sourceRefs")
         .map(|source| of_object(&source.text("kind").unwrap_or_default(), source))
         .collect();
     let provider = spec.get("defaultCAs").text("provider");
     if provider.is_some_and(|provider| provider != "Disabled") {
-        all.push("the default CAs".to_owned());
+        all.push(defaults());
     }
-    if spec.get("inLineCAs").is_present() {
-        all.push("inline".to_owned());
+    let inline = spec.get("inLineCAs");
+    if inline.is_present() {
+        all.push(in_line(inline));
     }
     all
 }
 
+fn in_line(field: Field<'_>) -> BundleSource {
+    BundleSource {
+        label: "inline".to_owned(),
+        held: SourceOf::Inline(facts::certificates(field.raw_text())),
+    }
+}
+
+fn defaults() -> BundleSource {
+    BundleSource {
+        label: "the default CAs".to_owned(),
+        held: SourceOf::Elsewhere,
+    }
+}
+
 /// `Secret root-ca[ca.crt]`, `ConfigMaps with labels`.
-fn of_object(kind: &str, source: Field<'_>) -> String {
+fn of_object(kind: &str, source: Field<'_>) -> BundleSource {
     let Some(name) = source.text("name") else {
         let selector = selector(source.get("selector"));
-        return format!(
-            "{kind}s with {}",
-            selector.as_deref().unwrap_or("any labels")
-        );
+        return BundleSource {
+            label: format!(
+                "{kind}s with {}",
+                selector.as_deref().unwrap_or("any labels")
+            ),
+            held: SourceOf::Elsewhere,
+        };
     };
-    match source.text("key") {
+    let key = source.text("key").filter(|key| !key.is_empty());
+    let label = match &key {
         Some(key) => format!("{kind} {name}[{key}]"),
         None => format!("{kind} {name}"),
-    }
+    };
+    let kind = match kind {
+        "Secret" => Some(Kind::Secret),
+        "ConfigMap" => Some(Kind::ConfigMap),
+        _ => None,
+    };
+    let held = match (kind, key) {
+        // A key of a ClusterBundle may be a pattern.
+        (Some(kind), Some(key)) if !key.contains('*') => SourceOf::Key { kind, name, key },
+        _ => SourceOf::Elsewhere,
+    };
+    BundleSource { label, held }
 }
 
 /// The keys that hold PEM.

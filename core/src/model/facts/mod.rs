@@ -9,7 +9,7 @@ use zeroize::{Zeroize, Zeroizing};
 
 use super::{
     clean::clean_line,
-    kinds::{ConfigMapFacts, SecretFacts},
+    kinds::{ConfigMapFacts, PemFacts, SecretFacts},
     placeholder,
 };
 use pem::{ca_facts, key_state, pem_facts};
@@ -147,6 +147,11 @@ pub fn config_map(value: &Value) -> (ConfigMapFacts, Vec<Wrong>) {
         ca: ca_facts(values.get("ca.crt").map(|value| value.as_slice())),
     };
     (facts, wrong)
+}
+
+/// The certificates of a text, as nginx reads a CA bundle.
+pub fn certificates(text: Option<&str>) -> PemFacts {
+    pem_facts(text.map(str::as_bytes))
 }
 
 /// The bytes under `key` of a Secret (`data`) or ConfigMap (`data`, `binaryData`), as the API server

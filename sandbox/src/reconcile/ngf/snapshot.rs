@@ -26,6 +26,7 @@ const IDLE: &[Kind] = &[
     Kind::Challenge,
     Kind::Bundle,
     Kind::ClusterBundle,
+    Kind::ClusterTrustBundle,
     Kind::Event,
 ];
 

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use ngf_tls::certificate::CertificateFacts;
+
 use crate::{
     command::Command,
     diagnosis::{
@@ -11,13 +13,15 @@ use crate::{
         ngf::{PolicyDecision, frontend, known},
         plan::TrustSource,
         rule::{Need, Rule},
-        words::{condition, list},
+        trust,
+        words::{self, condition, list},
     },
     model::{
         kind::Kind,
-        kinds::TrustBundle,
+        kinds::{SourceOf, TrustBundle},
         object::{Condition, Meta, Object, ObjectRef},
-        snapshot::Lookup,
+        references::trust_namespace,
+        snapshot::{Lookup, Snapshot},
     },
 };
 
@@ -25,9 +29,9 @@ pub(in crate::diagnosis) const M11: Rule = Rule {
     code: Code::M11,
     severity: Severity::Error,
     title: "trust-manager does not bring a CA that traffic depends on where it is needed",
-    explanation: "A Bundle or ClusterBundle writes its CAs into a ConfigMap or Secret of its own name, in each namespace that its target's namespaceSelector selects (and that trust-manager's option --target-namespaces allows). It writes none where the target names another kind of object, and none anywhere while its condition Synced is False: a source is missing or cannot be read, or it may not write Secrets. What it wrote before stays, and grows old.",
+    explanation: "A Bundle or ClusterBundle writes its CAs into a ConfigMap or Secret of its own name, in each namespace that its target's namespaceSelector selects (and that trust-manager's option --target-namespaces allows). It writes none where the target names another kind of object, and none anywhere while its condition Synced is False: a source is missing or cannot be read, or it may not write Secrets. What it wrote before stays, and grows old. Where it has not taken up a change of the Bundle or of a source, what it wrote is older than the sources.",
     remedy: "Repair what the Bundle's condition Synced reports, or let its target select the namespace and the kind of object.",
-    causes: &[Code::P6, Code::L1, Code::T1, Code::X2],
+    causes: &[Code::P6, Code::L1, Code::T1, Code::X1, Code::X2],
     needs: &[Need::Paths, Need::Certificates, Need::TrustManager],
     check: |context, findings| {
         for (object, users) in cas_in_use(context) {
@@ -42,6 +46,7 @@ pub(in crate::diagnosis) const M11: Rule = Rule {
                     None if is_absent && writes(context, bundle, synced) => {
                         Some(left_out(bundle, &object))
                     }
+                    None if is_written => behind(context, bundle, synced, &object),
                     _ => None,
                 };
                 let Some(finding) = finding else { continue };
@@ -146,7 +151,11 @@ fn writes(context: &Context<'_>, bundle: &Object<TrustBundle>, synced: Option<&C
 fn with_sources(finding: Finding, bundle: &Object<TrustBundle>) -> Finding {
     match bundle.spec.sources.as_slice() {
         [] => finding,
-        sources => finding.evidence("sources", list(sources, 4), bundle.reference.to_string()),
+        sources => finding.evidence(
+            "sources",
+            list(sources.iter().map(|source| &source.label), 4),
+            bundle.reference.to_string(),
+        ),
     }
 }
 
@@ -249,4 +258,106 @@ fn targets(bundle: &Object<TrustBundle>, kind: Kind) -> Option<&[String]> {
         _ => &spec.config_map_keys,
     };
     keys.as_deref()
+}
+
+/// What it wrote is older than the Bundle, or than what it takes the CAs from.
+fn behind(
+    context: &Context<'_>,
+    bundle: &Object<TrustBundle>,
+    synced: Option<&Condition>,
+    object: &ObjectRef,
+) -> Option<Finding> {
+    targets(bundle, object.kind)?;
+    let name = &bundle.reference;
+    let held = known::ca(context.snapshot, object)?.certificates();
+    let parts: Vec<(&str, Option<&[CertificateFacts]>)> = bundle
+        .spec
+        .sources
+        .iter()
+        .map(|source| (&*source.label, of_source(context.snapshot, &source.held)))
+        .collect();
+    let now = context.now.as_second();
+    let is_in = |all: &[CertificateFacts], one: &CertificateFacts| {
+        all.iter()
+            .any(|facts| facts.fingerprint_sha256 == one.fingerprint_sha256)
+    };
+    // trust-manager leaves out what has expired, if it is started so.
+    let lacks: Vec<(&str, &CertificateFacts)> = parts
+        .iter()
+        .flat_map(|(label, facts)| {
+            facts
+                .iter()
+                .flat_map(|all| all.iter())
+                .map(move |one| (*label, one))
+        })
+        .filter(|(_, facts)| facts.not_after >= now && !is_in(held, facts))
+        .collect();
+    // Only where all sources are known it is certain that none holds it.
+    let all_known = !parts.is_empty() && parts.iter().all(|(_, facts)| facts.is_some());
+    let more: Vec<&CertificateFacts> = held
+        .iter()
+        .filter(|facts| {
+            all_known
+                && !parts
+                    .iter()
+                    .any(|(_, all)| all.is_some_and(|all| is_in(all, facts)))
+        })
+        .collect();
+    let is_unread = synced.is_some_and(|synced| {
+        let observed = synced.observed_generation;
+        observed.is_some_and(|observed| observed < bundle.meta.generation)
+    });
+    let holder = |facts: &CertificateFacts| words::holder(facts).to_string();
+    let title = if lacks.is_empty() && more.is_empty() {
+        if !is_unread {
+            return None;
+        }
+        format!(
+            "trust-manager has not taken up the last change of {name}: the CAs in {object} may be old"
+        )
+    } else if lacks.is_empty() {
+        format!("{object} holds CAs that the sources of {name} do not hold any more")
+    } else {
+        format!("{object} lacks CAs that the sources of {name} hold")
+    };
+    let mut finding = Finding::new(Code::M11, Severity::Warning, name, title)
+        .because("trust-manager writes what the sources hold a moment after they change; it is not running, or may not write.");
+    for (label, facts) in lacks.iter().take(3) {
+        finding = finding.evidence("lacks", holder(facts), *label);
+    }
+    for facts in more.iter().take(3) {
+        finding = finding.evidence("holds", holder(facts), object.to_string());
+    }
+    if let Some(synced) = synced.filter(|_| is_unread) {
+        finding = finding.evidence(
+            "observedGeneration",
+            synced.observed_generation.unwrap_or_default().to_string(),
+            name.to_string(),
+        );
+    }
+    Some(finding.remedy(Remedy::command(
+        "See what trust-manager logs, and whether its pod runs.",
+        describe(bundle),
+    )))
+}
+
+/// The certificates of a source, as far as they are known.
+fn of_source<'a>(snapshot: &'a Snapshot, source: &'a SourceOf) -> Option<&'a [CertificateFacts]> {
+    match source {
+        SourceOf::Inline(facts) => Some(facts.certificates()),
+        SourceOf::Key { kind, name, key } => {
+            let namespace = trust_namespace(snapshot);
+            let object = ObjectRef::new(*kind, namespace, name.as_str());
+            // Of other keys no certificates are kept.
+            let is_read = match kind {
+                Kind::Secret => matches!(&**key, "ca.crt" | "tls.crt"),
+                _ => key == "ca.crt",
+            };
+            if !is_read {
+                return None;
+            }
+            trust::certificates(snapshot, &object, key).ok()
+        }
+        SourceOf::Elsewhere => None,
+    }
 }
