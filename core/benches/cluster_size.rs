@@ -8,17 +8,18 @@ use std::{
     fs,
     hint::black_box,
     process::Command,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
 use jiff::Timestamp;
 use ngf_core::{
-    diagnosis::{Diagnosis, Evidence},
+    diagnosis::{Diagnosis, Evidence, incremental::Incremental},
     manifests,
     model::{
         index::Index,
         kind::{KINDS, Kind},
-        snapshot::{KindState, Snapshot, Source},
+        snapshot::{KindState, Lookup, Snapshot, Source},
         topology::Topology,
     },
 };
@@ -102,7 +103,55 @@ fn measure(routes: usize) -> Vec<Figure> {
         "diagnosis of everything, of a cluster",
         best(|| drop(black_box(Diagnosis::of(&snapshot, &evidence, now)))),
     ));
+    figures.push((
+        "  one change: an EndpointSlice",
+        one_change(&snapshot, |changed| {
+            let slice = changed.endpoint_slices.values_mut().next();
+            let slice = Arc::make_mut(slice.expect("an EndpointSlice"));
+            for endpoint in slice.spec.endpoints.iter_mut().skip(1) {
+                endpoint.ready = Some(false);
+            }
+        }),
+    ));
+    figures.push((
+        "  one change: an HTTPRoute",
+        one_change(&snapshot, |changed| {
+            let route = changed.routes.values_mut().next();
+            let route = Arc::make_mut(route.expect("an HTTPRoute"));
+            route.spec.rules[0].backend_refs[0].target.port = Some(1);
+        }),
+    ));
+    figures.push((
+        "  one change: a Secret",
+        one_change(&snapshot, |changed| {
+            let secret = changed.secrets.values_mut().next();
+            *secret.expect("a Secret") = Lookup::Absent;
+        }),
+    ));
     figures
+}
+
+/// The diagnosis after one change, of one that is kept up to date: there and back again.
+fn one_change(snapshot: &Snapshot, change: impl Fn(&mut Snapshot)) -> Duration {
+    let (evidence, now) = (Evidence::none(), Timestamp::now());
+    let before = Arc::new(snapshot.clone());
+    let mut after = snapshot.clone();
+    change(&mut after);
+    let after = Arc::new(after);
+    let mut kept = Incremental::new();
+    let mut update = |snapshot| drop(black_box(kept.update(snapshot, &evidence, now)));
+    // The first builds what is kept, the second and third what ties objects together.
+    for snapshot in [&before, &after, &before] {
+        update(snapshot);
+    }
+    let mut is_changed = false;
+    let took = best(|| {
+        is_changed = !is_changed;
+        update(if is_changed { &after } else { &before });
+    });
+    let counts = kept.counts();
+    assert_eq!(counts.whole.values().sum::<usize>(), 1, "{counts:?}");
+    took
 }
 
 /// The same objects as if a cluster had given them, all kinds read: then NGF's statuses count, too.

@@ -33,7 +33,7 @@ use ngf_cluster::{
     transport::{Leftovers, Via},
 };
 use ngf_core::{
-    diagnosis::{Diagnosis, Evidence, evidence::Probed, plan::ProbePlan},
+    diagnosis::{Diagnosis, Evidence, evidence::Probed, incremental::Incremental, plan::ProbePlan},
     model::{object::ObjectRef, snapshot::Snapshot},
 };
 
@@ -301,26 +301,43 @@ const REST: u32 = 3;
 /// than half a percent of one core on it.
 const HOLDS: u32 = 250;
 
-/// What was diagnosed last, and in which minute: certificates expire while nobody touches the cluster.
-struct Last {
-    snapshot: Arc<Snapshot>,
-    evidence: Evidence,
-    minute: i64,
-    /// Until when it holds although another minute has begun.
-    until: Timestamp,
+/// After so many seconds in which parts were judged by themselves everything is judged again. It finds the same; should
+/// it not, what was wrong is right again then.
+const SECONDS_OF_PARTS: i64 = 60;
+
+/// A diagnosis that is kept up to date, and when everything was judged last.
+#[derive(Default)]
+struct Kept {
+    incremental: Incremental,
+    whole: Option<Timestamp>,
+    /// Until when it holds where only time passes.
+    until: Option<Timestamp>,
 }
 
-impl Last {
-    /// Whether what was found holds for these as well.
-    fn holds(&self, snapshot: &Snapshot, evidence: &Evidence, now: Timestamp) -> bool {
-        (self.minute == minute(now) || now < self.until)
-            && self.snapshot.is_same_but_for_events(snapshot)
-            && self.evidence.is_same(evidence)
+impl Kept {
+    /// The diagnosis; `None` where the one before still holds.
+    fn update(
+        &mut self,
+        snapshot: &Arc<Snapshot>,
+        evidence: &Evidence,
+        now: Timestamp,
+    ) -> Option<Diagnosis> {
+        if self.until.is_some_and(|until| now < until) && self.incremental.is_of(snapshot, evidence)
+        {
+            return None;
+        }
+        let has_parts = self.incremental.counts().parts > 0;
+        let since = self.whole.map_or(0, |at| now.as_second() - at.as_second());
+        if has_parts && since >= SECONDS_OF_PARTS {
+            self.incremental = Incremental::new();
+        }
+        let before: usize = self.incremental.counts().whole.values().sum();
+        let diagnosis = self.incremental.update(snapshot, evidence, now);
+        if self.incremental.counts().whole.values().sum::<usize>() > before {
+            self.whole = Some(now);
+        }
+        diagnosis
     }
-}
-
-fn minute(at: Timestamp) -> i64 {
-    at.as_second() / 60
 }
 
 /// Diagnoses whatever was asked for last, one at a time, where it holds nobody up.
@@ -328,57 +345,44 @@ async fn diagnose_the_newest(
     mut requests: watch::Receiver<Option<Wanted>>,
     sender: mpsc::Sender<Event>,
 ) {
-    let mut last: Option<Last> = None;
+    let mut kept = Kept::default();
     while requests.changed().await.is_ok() {
         let Some((snapshot, evidence, now)) = requests.borrow_and_update().clone() else {
             continue;
         };
-        if let Some(last) = &mut last
-            && last.holds(&snapshot, &evidence, now)
-        {
-            last.snapshot = Arc::clone(&snapshot);
-            if sender.send(Event::StillHolds(snapshot)).await.is_err() {
-                return;
-            }
-            continue;
-        }
         let began = Instant::now();
-        let known = (Arc::clone(&snapshot), evidence.clone());
         let job = tokio::task::spawn_blocking(move || {
-            let diagnosis = Diagnosis::of(&snapshot, &evidence, now);
-            Diagnosed {
-                snapshot,
-                diagnosis,
-            }
+            let diagnosis = kept.update(&snapshot, &evidence, now);
+            (kept, snapshot, diagnosis)
         });
-        match job.await {
-            Ok(diagnosed) => {
-                let (snapshot, evidence) = known;
-                // One that is not taken in, since a kind is still loading, holds for nothing.
-                last = (diagnosed.diagnosis.loading == 0).then(|| Last {
-                    snapshot,
-                    evidence,
-                    minute: minute(now),
-                    until: now + began.elapsed() * HOLDS,
+        let event = match job.await {
+            Ok((back, snapshot, diagnosis)) => {
+                kept = back;
+                kept.until = diagnosis.as_ref().map_or(kept.until, |_| {
+                    now.checked_add(began.elapsed() * HOLDS).ok()
                 });
-                // While kinds are loading nothing is to keep the first findings waiting.
-                let rest = last
-                    .as_ref()
-                    .map_or(Duration::ZERO, |_| began.elapsed() * REST);
-                if sender
-                    .send(Event::Diagnosed(Box::new(diagnosed)))
-                    .await
-                    .is_err()
-                {
-                    return;
+                match diagnosis {
+                    Some(diagnosis) => Event::Diagnosed(Box::new(Diagnosed {
+                        snapshot,
+                        diagnosis,
+                    })),
+                    None => Event::StillHolds(snapshot),
                 }
-                sleep(rest).await;
             }
             Err(error) => match error.try_into_panic() {
                 Ok(panic) => std::panic::resume_unwind(panic),
                 Err(_) => return,
             },
+        };
+        // While kinds are loading nothing is to keep the first findings waiting.
+        let rest = match &event {
+            Event::Diagnosed(diagnosed) if diagnosed.diagnosis.loading > 0 => Duration::ZERO,
+            _ => began.elapsed() * REST,
+        };
+        if sender.send(event).await.is_err() {
+            return;
         }
+        sleep(rest).await;
     }
 }
 
@@ -599,7 +603,7 @@ impl Running {
 
 #[cfg(test)]
 mod tests {
-    use ngf_core::manifests::parse;
+    use ngf_core::{manifests::parse, model::snapshot::Source};
 
     use super::*;
 
@@ -609,7 +613,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn events_alone_need_no_new_diagnosis_and_a_minute_does() {
+    async fn what_holds_needs_no_new_diagnosis() {
         let text = "apiVersion: v1\nkind: Event\nmetadata: {name: e}\n";
         let mut snapshot = parse(text, "default");
         let evidence = Evidence::none();
@@ -623,28 +627,44 @@ mod tests {
         ask(&snapshot, now);
         assert!(matches!(next(&mut events).await, Event::Diagnosed(_)));
         snapshot.events.clear();
-        ask(&snapshot, now + Duration::from_secs(59));
-        let Event::StillHolds(kept) = next(&mut events).await else {
-            panic!("a new diagnosis");
-        };
-        assert_eq!(kept.events.len(), 0);
-        // However long the first one took.
-        ask(&snapshot, now + Duration::from_hours(24));
-        assert!(matches!(next(&mut events).await, Event::Diagnosed(_)));
+        for later in [59, 3_600] {
+            ask(&snapshot, now + Duration::from_secs(later));
+            let Event::StillHolds(kept) = next(&mut events).await else {
+                panic!("a new diagnosis");
+            };
+            assert_eq!(kept.events.len(), 0);
+        }
         snapshot.templates.push("new".to_owned());
         ask(&snapshot, now);
         assert!(matches!(next(&mut events).await, Event::Diagnosed(_)));
-        let holds = |until, seconds| {
-            let at = |seconds| Timestamp::from_second(seconds).expect("a moment");
-            let last = Last {
-                snapshot: Arc::new(snapshot.clone()),
-                evidence: evidence.clone(),
-                minute: minute(Timestamp::UNIX_EPOCH),
-                until: at(until),
-            };
-            last.holds(&snapshot, &evidence, at(seconds))
+    }
+
+    #[test]
+    fn parts_are_judged_by_themselves_for_a_minute_and_not_longer() {
+        let text = "---\n{apiVersion: v1, kind: Service, metadata: {name: a}}\n\
+            ---\n{apiVersion: v1, kind: Service, metadata: {name: b}}\n";
+        let mut full = parse(text, "default");
+        full.source = Source::Cluster {
+            context: "c".to_owned(),
+            server: "https://c.invalid".to_owned(),
+            version: None,
         };
-        assert!(holds(1, 0) && holds(1, 59) && !holds(1, 60));
-        assert!(holds(150, 149) && !holds(150, 150));
+        let mut less = full.clone();
+        less.services.pop_last();
+        let (full, less) = (Arc::new(full), Arc::new(less));
+        let evidence = Evidence::none();
+        let mut kept = Kept::default();
+        let wholes = |kept: &Kept| kept.incremental.counts().whole.values().sum::<usize>();
+        let mut see = |snapshot: &Arc<Snapshot>, second: i64| {
+            let at = Timestamp::from_second(second).expect("a moment");
+            let diagnosis = kept.update(snapshot, &evidence, at);
+            let counts = kept.incremental.counts();
+            (diagnosis.is_some(), counts.parts, wholes(&kept))
+        };
+        assert_eq!(see(&full, 0), (true, 0, 1));
+        assert_eq!(see(&less, 1), (true, 1, 1));
+        assert_eq!(see(&full, 59), (true, 2, 1));
+        assert_eq!(see(&full, 60), (true, 0, 1), "everything again");
+        assert_eq!(see(&full, 600), (false, 0, 1), "nothing was judged since");
     }
 }

@@ -20,6 +20,7 @@ mod embedded_ways;
 mod files;
 mod files_hostile;
 mod fix;
+mod incremental;
 mod init;
 mod listeners;
 mod logs;

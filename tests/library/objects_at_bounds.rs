@@ -131,9 +131,9 @@ fn a_gateway_with_64_listeners_takes_a_route_on_each() {
     let (snapshot, diagnosis, findings) = diagnosed(&text(&objects));
     assert_eq!(snapshot.problems, []);
     let route = ObjectRef::new(Kind::HTTPRoute, "team-0", "wide");
-    let places = diagnosis.topology.places(&route).iter();
+    let places = diagnosis.topology.places(&route).into_iter();
     let routes =
-        places.filter(|place| matches!(diagnosis.topology.node(**place).what, What::Route { .. }));
+        places.filter(|place| matches!(diagnosis.topology.node(*place).what, What::Route { .. }));
     assert_eq!(routes.count(), 64);
     let others: Vec<String> = findings
         .into_iter()

@@ -1014,7 +1014,7 @@ fn as_silent(snapshot: &mut Snapshot, why: &str, now: Timestamp) {
 }
 
 /// What was read is all that there is.
-fn as_cluster(snapshot: &mut Snapshot, denied: &[String]) {
+pub(crate) fn as_cluster(snapshot: &mut Snapshot, denied: &[String]) {
     snapshot.source = Source::Cluster {
         context: "test".to_owned(),
         server: "https://127.0.0.1:6443".to_owned(),

@@ -2,7 +2,7 @@
 //! once.
 
 use std::{
-    cell::{OnceCell, RefCell},
+    cell::{Cell, OnceCell, RefCell},
     collections::{BTreeMap, BTreeSet, HashMap},
     rc::Rc,
 };
@@ -11,6 +11,8 @@ use jiff::Timestamp;
 use ngf_tls::transcript::Outcome;
 
 use super::{
+    clock::Clock,
+    elsewhere::{Elsewhere, REFERRING},
     evidence::{Evidence, Probed},
     finding::Mark,
     joined::{self, Joined},
@@ -29,6 +31,7 @@ use crate::model::{
     kind::Kind,
     kinds::{BackendTLSPolicy, Gateway, Listener, ListenerSet, Route, RouteRule, Service},
     object::{Object, ObjectRef},
+    references::references,
     snapshot::{Snapshot, Source},
     topology::{Group, Topology, What, gateway_of, is_ngf_controller},
     versions::Versions,
@@ -44,10 +47,22 @@ pub struct Context<'a> {
     pub snapshot: &'a Snapshot,
     /// What was measured.
     pub evidence: &'a Evidence,
-    /// Now.
-    pub now: Timestamp,
+    /// The moment that is judged.
+    pub now: Clock,
     /// The release of NGF that decides.
     pub running: Running,
+    /// All that is known, of which [`Context::snapshot`] may be a part.
+    cluster: &'a Snapshot,
+    /// Kinds of which a rule looked at all objects.
+    wide: RefCell<BTreeSet<Kind>>,
+    /// What rules ask of the rest of the cluster.
+    elsewhere: &'a Elsewhere,
+    /// Names of which a rule asked whether an object has them.
+    names: RefCell<BTreeSet<ObjectRef>>,
+    /// Whether one did.
+    has_asked: Cell<bool>,
+    /// Whether a rule needs an object that the part does not hold.
+    is_cut: Cell<bool>,
     /// Look-ups.
     pub index: &'a Index<'a>,
     /// The tree.
@@ -103,6 +118,44 @@ pub struct Context<'a> {
     inspecting: BTreeMap<&'a ObjectRef, BTreeSet<&'a ObjectRef>>,
 }
 
+/// What a part of a cluster stands in.
+pub(super) struct Surroundings<'a> {
+    /// All that is known.
+    pub(super) cluster: &'a Snapshot,
+    /// What the other parts answer.
+    pub(super) elsewhere: &'a Elsewhere,
+    /// The release of NGF that decides.
+    pub(super) running: Running,
+}
+
+/// What rules asked beyond the objects that they were given.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Asked {
+    /// Kinds of which they looked at all objects.
+    pub(super) wide: BTreeSet<Kind>,
+    /// Names of which they asked whether an object has them.
+    pub(super) names: BTreeSet<ObjectRef>,
+    /// Whether they asked for [`Elsewhere`].
+    pub(super) elsewhere: bool,
+    /// Whether they needed an object that was not there.
+    pub(super) is_cut: bool,
+    /// From when on, in seconds since 1970, the answer may be another.
+    pub(super) until: i64,
+}
+
+impl Asked {
+    /// What was asked here or there. Until when the one holds is not what the other says.
+    pub(super) fn and(&self, other: &Self) -> Self {
+        Self {
+            wide: self.wide.union(&other.wide).copied().collect(),
+            names: self.names.union(&other.names).cloned().collect(),
+            elsewhere: self.elsewhere || other.elsewhere,
+            is_cut: false,
+            until: self.until,
+        }
+    }
+}
+
 /// A rule that one of NGF's Gateways takes.
 pub struct RuleInUse<'a> {
     /// Its route.
@@ -126,7 +179,28 @@ impl<'a> Context<'a> {
         index: &'a Index<'a>,
         topology: &'a Topology,
     ) -> Self {
-        let running = Running::of(snapshot);
+        let whole = Surroundings {
+            cluster: snapshot,
+            elsewhere: Elsewhere::NOTHING,
+            running: Running::of(snapshot),
+        };
+        Self::within(whole, snapshot, evidence, now, index, topology)
+    }
+
+    /// The same for a part of a cluster.
+    pub(super) fn within(
+        surroundings: Surroundings<'a>,
+        snapshot: &'a Snapshot,
+        evidence: &'a Evidence,
+        now: Timestamp,
+        index: &'a Index<'a>,
+        topology: &'a Topology,
+    ) -> Self {
+        let Surroundings {
+            cluster,
+            elsewhere,
+            running,
+        } = surroundings;
         let release = running.release;
         let gateways: BTreeMap<_, _> = snapshot
             .gateways
@@ -147,8 +221,14 @@ impl<'a> Context<'a> {
         let mut context = Self {
             snapshot,
             evidence,
-            now,
+            now: Clock::at(now),
             running,
+            cluster,
+            wide: RefCell::default(),
+            names: RefCell::default(),
+            elsewhere,
+            has_asked: Cell::new(false),
+            is_cut: Cell::new(false),
             index,
             topology,
             gateways,
@@ -312,6 +392,54 @@ impl<'a> Context<'a> {
             }
         }
         found
+    }
+
+    /// All that is known of the cluster, for a rule that looks at every object of these kinds, whether or not anything
+    /// ties it to what is judged.
+    pub fn cluster(&self, kinds: &[Kind]) -> &'a Snapshot {
+        self.wide.borrow_mut().extend(kinds);
+        self.cluster
+    }
+
+    /// The Secrets and ConfigMaps that anything refers to.
+    pub fn references(&self) -> BTreeSet<ObjectRef> {
+        references(self.cluster(REFERRING))
+    }
+
+    /// Whether an object of the cluster has a name, or something refers to it that was looked up.
+    pub fn is_taken(&self, object: &ObjectRef) -> bool {
+        self.names.borrow_mut().insert(object.clone());
+        match object.kind {
+            Kind::ConfigMap => self.cluster.config_maps.contains_key(object),
+            Kind::Secret => self.cluster.secrets.contains_key(object),
+            _ => self.cluster.contains(object),
+        }
+    }
+
+    /// Says that a rule continues with objects that it found in [`Context::cluster`].
+    pub fn look_at(&self, objects: &[ObjectRef]) {
+        let is_missing =
+            |object: &ObjectRef| self.cluster.contains(object) && !self.snapshot.contains(object);
+        if objects.iter().any(is_missing) {
+            self.is_cut.set(true);
+        }
+    }
+
+    /// What rules ask of the rest of the cluster.
+    pub fn elsewhere(&self) -> &'a Elsewhere {
+        self.has_asked.set(true);
+        self.elsewhere
+    }
+
+    /// What became of it: what was asked beyond the part, and until when the answers hold.
+    pub(super) fn asked(&self) -> Asked {
+        Asked {
+            wide: self.wide.borrow().clone(),
+            names: self.names.borrow().clone(),
+            elsewhere: self.has_asked.get(),
+            is_cut: self.is_cut.get(),
+            until: self.now.until(),
+        }
     }
 
     /// The rules that refer to a Service.
@@ -506,7 +634,7 @@ impl<'a> Context<'a> {
 
     /// Whether an object is old enough for a controller to have looked at it.
     pub fn is_settled(&self, created: Option<Timestamp>) -> bool {
-        created.is_none_or(|created| self.now.as_second() - created.as_second() > SETTLE_SECONDS)
+        created.is_none_or(|created| self.now.is_after(created.as_second() + SETTLE_SECONDS))
     }
 
     /// Routes that no listener takes, with the reason.

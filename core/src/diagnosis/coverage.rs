@@ -1,11 +1,14 @@
 //! Which paths from a Gateway to a backend were tested by a handshake, and which were not: what is not known
 //! is counted and named.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use serde::Serialize;
 
-use super::{context::Context, health::Health};
+use super::health::{Ground, Health};
 use crate::command::Command;
 use crate::model::{
     kind::Kind,
@@ -62,9 +65,9 @@ pub struct Covered {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Coverage {
     /// The paths that could be tested.
-    pub paths: Vec<Covered>,
+    pub paths: Vec<Arc<Covered>>,
     /// The paths that were not tested, and that no finding proves to be broken.
-    pub untested: Vec<Untested>,
+    pub untested: Vec<Arc<Untested>>,
 }
 
 impl Coverage {
@@ -89,6 +92,33 @@ impl Coverage {
             .sum()
     }
 
+    /// The same with what is known now of the paths of some Gateways.
+    pub(super) fn with(&self, part: Self, is_of_part: impl Fn(&ObjectRef) -> bool) -> Self {
+        // Paths are in the order of their Gateways: each is asked about once.
+        fn others<T: Clone>(
+            all: &[T],
+            path: impl Fn(&T) -> &Path,
+            is_of_part: impl Fn(&ObjectRef) -> bool,
+        ) -> impl Iterator<Item = T> {
+            let mut kept = Vec::with_capacity(all.len());
+            for of_gateway in all.chunk_by(|one, other| path(one).gateway == path(other).gateway) {
+                if !is_of_part(&path(&of_gateway[0]).gateway) {
+                    kept.extend_from_slice(of_gateway);
+                }
+            }
+            kept.into_iter()
+        }
+        let paths = others(&self.paths, |one| &one.path, &is_of_part);
+        let untested = others(&self.untested, |one| &one.path, &is_of_part);
+        let mut new = Self {
+            paths: paths.chain(part.paths).collect(),
+            untested: untested.chain(part.untested).collect(),
+        };
+        new.paths.sort_by(|one, other| one.path.cmp(&other.path));
+        new.untested.sort_by(|one, other| one.path.cmp(&other.path));
+        new
+    }
+
     /// Forgets all paths but these.
     pub(super) fn retain(&mut self, keep: &BTreeSet<Path>) {
         self.paths.retain(|covered| keep.contains(&covered.path));
@@ -105,17 +135,22 @@ struct Found {
 }
 
 /// Counts paths and what was tested of them. `own` is the health of each node by itself.
-pub(super) fn of(context: &Context<'_>, own: &[Health]) -> Coverage {
-    let topology = context.topology;
+pub(super) fn of(
+    ground: &Ground<'_>,
+    own: &[Health],
+    places: impl Iterator<Item = NodeIx>,
+) -> Coverage {
+    let topology = ground.topology;
     let mut paths: BTreeMap<Path, Found> = BTreeMap::new();
-    for (place, node) in topology.iter() {
+    for place in places {
+        let node = topology.node(place);
         let What::Backend(backend) = &node.what else {
             continue;
         };
         let Some(path) = path_at(topology, place) else {
             continue;
         };
-        if !context.gateways.contains_key(&path.gateway) || !is_spoken(&path.route, backend) {
+        if !ground.gateways.contains(&path.gateway) || !is_spoken(&path.route, backend) {
             continue;
         }
         let endpoints: BTreeSet<(String, u16)> = node
@@ -138,12 +173,12 @@ pub(super) fn of(context: &Context<'_>, own: &[Health]) -> Coverage {
             .chain(topology.ancestors(place))
             .any(|above| own[above.index()] == Health::Broken);
     }
-    count(context, &paths)
+    count(ground, &paths)
 }
 
-fn count(context: &Context<'_>, paths: &BTreeMap<Path, Found>) -> Coverage {
+fn count(ground: &Ground<'_>, paths: &BTreeMap<Path, Found>) -> Coverage {
     let mut tested: BTreeMap<Path, BTreeSet<(String, u16)>> = BTreeMap::new();
-    for probed in context.probes.iter().filter(|probed| probed.result.is_ok()) {
+    for probed in ground.probes.iter().filter(|probed| probed.result.is_ok()) {
         let plan = &probed.plan;
         let path = Path {
             gateway: plan.gateway.clone(),
@@ -155,36 +190,39 @@ fn count(context: &Context<'_>, paths: &BTreeMap<Path, Found>) -> Coverage {
         let endpoint = (plan.endpoint.address.clone(), plan.endpoint.port);
         tested.entry(path).or_default().insert(endpoint);
     }
+    let mut tried: BTreeMap<Path, &str> = BTreeMap::new();
+    for (key, why) in ground.evidence.untested() {
+        let path = Path {
+            gateway: key.gateway.clone(),
+            route: key.route.clone(),
+            rule: key.rule,
+            service: key.service.clone(),
+            port: key.port,
+        };
+        tried.entry(path).or_insert(why);
+    }
     let mut coverage = Coverage::default();
     for (path, found) in paths {
         let known = tested.get(path);
-        coverage.paths.push(Covered {
+        coverage.paths.push(Arc::new(Covered {
             path: path.clone(),
             endpoints: found.endpoints.len(),
             tested_endpoints: known.map_or(0, |known| known.intersection(&found.endpoints).count()),
             is_tested: known.is_some(),
-        });
+        }));
         if known.is_none() && !found.is_broken {
-            coverage.untested.push(untested(context, path));
+            coverage
+                .untested
+                .push(Arc::new(untested(ground, path, &tried)));
         }
     }
     coverage
 }
 
-fn untested(context: &Context<'_>, path: &Path) -> Untested {
-    let tried = context
-        .evidence
-        .untested()
-        .find(|(key, _)| {
-            key.gateway == path.gateway
-                && key.route == path.route
-                && key.rule == path.rule
-                && key.service == path.service
-                && key.port == path.port
-        })
-        .map(|(_, why)| why.to_owned());
+fn untested(ground: &Ground<'_>, path: &Path, tried: &BTreeMap<Path, &str>) -> Untested {
+    let tried = tried.get(path).map(|why| (*why).to_owned());
     let check = Command::new(PROGRAM).words(["check"]).path(&path.route);
-    let (why, command) = match (tried, &context.snapshot.source) {
+    let (why, command) = match (tried, &ground.snapshot.source) {
         (_, Source::Files { .. }) => ("files hold no endpoint to connect to".to_owned(), check),
         // What writes nothing did not get there.
         (Some(why), _) => {

@@ -5,15 +5,17 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use jiff::Timestamp;
 
 use super::{
-    context::Context,
+    context::{Asked, Context},
     coverage::{self, Coverage},
-    evidence::Evidence,
+    elsewhere::Elsewhere,
+    evidence::{Evidence, Probed},
     finding::{Finding, Remedy, Severity, Verdict},
-    health::{self, Health},
+    health::{self, AtNode, Ground, Health},
     hidden::{self, Hidden},
-    ngf::{Difference, Running},
+    ngf::{BackendState, Difference, Running},
     order::in_order,
     registry::RULES,
+    rules::handshake::wanting_tls,
     suppress::Filtered,
     unapplied,
 };
@@ -82,6 +84,73 @@ impl Findings {
     }
 }
 
+/// What the rules say of a snapshot, or of a part of one, before effects are put behind their causes.
+#[derive(Debug, Clone)]
+pub(super) struct Judged {
+    /// What they found, in the order of the rules, of the objects and of the titles: that of no table.
+    pub(super) findings: Vec<Finding>,
+    /// The release of NGF that decides.
+    pub(super) running: Running,
+    /// Objects whose status is another than NGF would write.
+    pub(super) differences: BTreeMap<ObjectRef, Vec<Difference>>,
+    /// NGF's Gateways.
+    pub(super) gateways: BTreeSet<ObjectRef>,
+    /// Probes of connections that nginx would still open as it was tried.
+    pub(super) probes: Vec<Probed>,
+    /// What was asked beyond the objects that were judged.
+    pub(super) asked: Asked,
+    /// What others may ask of them.
+    pub(super) facts: Elsewhere,
+}
+
+/// Asks every rule.
+pub(super) fn judge(context: &Context<'_>) -> Judged {
+    let mut findings = Findings::default();
+    for rule in RULES {
+        (rule.check)(context, &mut findings);
+    }
+    let mut findings = findings.list;
+    findings.sort_by(Finding::by_rule);
+    Judged {
+        findings,
+        running: context.running.clone(),
+        differences: context.differences.clone(),
+        gateways: context.gateways.keys().copied().cloned().collect(),
+        probes: context.probes.iter().copied().cloned().collect(),
+        facts: facts(context),
+        asked: context.asked(),
+    }
+}
+
+/// Puts effects behind their causes.
+pub(super) fn ordered(mut findings: Vec<Finding>) -> Vec<Finding> {
+    unapplied::hold(&mut findings);
+    let mut findings = in_order(findings, RULES);
+    for finding in &mut findings {
+        if finding.remedy.is_none() {
+            finding.remedy = Some(Remedy::say(finding.code.rule().remedy));
+        }
+    }
+    findings
+}
+
+/// What rules may ask of these objects where they judge others.
+fn facts(context: &Context<'_>) -> Elsewhere {
+    let mut plain: BTreeMap<String, BTreeSet<ObjectRef>> = BTreeMap::new();
+    for rule in &context.rules {
+        for backend in &rule.decision.backends {
+            if let (BackendState::Plain, Some(service)) = (&backend.state, &backend.service) {
+                let gateways = plain.entry(service.namespace.clone()).or_default();
+                gateways.extend(rule.gateways.iter().copied().cloned());
+            }
+        }
+    }
+    Elsewhere {
+        plain,
+        wanting: wanting_tls(context).into_iter().cloned().collect(),
+    }
+}
+
 /// All that a snapshot and the evidence mean at one moment.
 #[derive(Debug, Clone, Default)]
 pub struct Diagnosis {
@@ -104,41 +173,58 @@ pub struct Diagnosis {
     pub filtered: Filtered,
     pub(super) own: Vec<Health>,
     pub(super) worst: Vec<Health>,
-    pub(super) at_node: Vec<Vec<usize>>,
+    pub(super) at_node: AtNode,
 }
 
 impl Diagnosis {
     /// Asks every rule.
     pub fn of(snapshot: &Snapshot, evidence: &Evidence, now: Timestamp) -> Self {
+        Self::judged(snapshot, evidence, now).0
+    }
+
+    /// The same, with what it was made of; `None` as long as a kind is loading.
+    pub(super) fn judged(
+        snapshot: &Snapshot,
+        evidence: &Evidence,
+        now: Timestamp,
+    ) -> (Self, Option<Judged>) {
         let index = Index::of(snapshot);
         let topology = Topology::with(snapshot, &index);
         let is_loading = |state: &&KindState| **state == KindState::Loading;
         let loading = snapshot.kinds.values().filter(is_loading).count();
         if loading > 0 {
-            return Self::while_loading(topology, loading);
+            return (Self::while_loading(topology, loading), None);
         }
-        let context = Context::new(snapshot, evidence, now, &index, &topology);
-        let mut findings = Findings::default();
-        for rule in RULES {
-            (rule.check)(&context, &mut findings);
-        }
-        unapplied::hold(&mut findings.list);
-        let mut findings = in_order(findings.list, RULES);
-        for finding in &mut findings {
-            if finding.remedy.is_none() {
-                finding.remedy = Some(Remedy::say(finding.code.rule().remedy));
-            }
-        }
+        let judged = judge(&Context::new(snapshot, evidence, now, &index, &topology));
+        let diagnosis = Self::finish(snapshot, evidence, topology, &judged);
+        (diagnosis, Some(judged))
+    }
+
+    /// Puts the findings in order and in their places.
+    pub(super) fn finish(
+        snapshot: &Snapshot,
+        evidence: &Evidence,
+        topology: Topology,
+        judged: &Judged,
+    ) -> Self {
+        let findings = ordered(judged.findings.clone());
+        let ground = Ground {
+            snapshot,
+            evidence,
+            topology: &topology,
+            gateways: &judged.gateways,
+            probes: &judged.probes,
+        };
         let at_node = health::findings_by_node(&topology, &findings);
-        let own = health::own(&context, &findings, &at_node);
+        let mut own = vec![Health::Unknown; topology.bound()];
+        let all = || topology.iter().map(|(place, _)| place);
+        health::own(&ground, &findings, &at_node, all(), &mut own);
         let worst = health::worst(&topology, &own);
-        let coverage = coverage::of(&context, &own);
-        let (running, differences) = (context.running, context.differences);
+        let coverage = coverage::of(&ground, &own, all());
         Self {
-            topology,
             findings,
-            running,
-            differences,
+            running: judged.running.clone(),
+            differences: judged.differences.clone(),
             coverage,
             loading: 0,
             hidden: hidden::of(snapshot, evidence),
@@ -146,18 +232,18 @@ impl Diagnosis {
             own,
             worst,
             at_node,
+            topology,
         }
     }
 
     /// The tree alone: nothing is known of any node.
     fn while_loading(topology: Topology, loading: usize) -> Self {
-        let nodes = topology.len();
+        let nodes = topology.bound();
         Self {
             topology,
             loading,
             own: vec![Health::Unknown; nodes],
             worst: vec![Health::Unknown; nodes],
-            at_node: vec![Vec::new(); nodes],
             ..Self::default()
         }
     }
@@ -174,7 +260,7 @@ impl Diagnosis {
 
     /// The findings that are shown at a node, as indices into [`Diagnosis::findings`].
     pub fn findings_at(&self, node: NodeIx) -> &[usize] {
-        self.at_node.get(node.index()).map_or(&[], Vec::as_slice)
+        self.at_node.get(&node).map_or(&[], Vec::as_slice)
     }
 
     /// Findings at a node or anywhere below it, each once, in order of importance.

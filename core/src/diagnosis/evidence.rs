@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     data_plane::data_plane,
-    logs::PodLog,
+    logs::{PodLog, Role},
     model::{
         kind::Kind,
         object::ObjectRef,
@@ -343,22 +343,149 @@ impl Evidence {
             around: _,
             matrices: _,
         } = self;
-        let same_probe = |(one, other): (&Probed, &Probed)| {
-            one.at == other.at
-                && Arc::ptr_eq(&one.plan, &other.plan)
-                && same_result(&one.result, &other.result)
-        };
         meetings.keys().eq(other.meetings.keys())
             && meetings
                 .values()
                 .zip(other.meetings.values())
                 .all(|((at, one), (other_at, other))| at == other_at && same_result(one, other))
             && probes.keys().eq(other.probes.keys())
-            && probes.values().zip(other.probes.values()).all(same_probe)
+            && probes
+                .values()
+                .zip(other.probes.values())
+                .all(|(one, other)| is_same_probe(one, other))
             && *untested == other.untested
             && shared(logs, &other.logs)
             && shared(rendered, &other.rendered)
             && shared(said, &other.said)
+    }
+
+    /// Whether some of it is about the whole cluster: a saved log, whose pods are unknown.
+    pub(super) fn is_of_all(&self) -> bool {
+        self.logs.values().any(|log| log.file.is_some())
+    }
+
+    /// The data-plane pods that it is from, each with its Gateways.
+    pub(super) fn data_plane_pods(&self) -> BTreeMap<ObjectRef, BTreeSet<ObjectRef>> {
+        let mut all: BTreeMap<ObjectRef, BTreeSet<ObjectRef>> = BTreeMap::new();
+        for log in self.logs.values() {
+            if let Some(gateway) = &log.gateway {
+                let gateways = all.entry(log.pod.clone()).or_default();
+                gateways.insert(gateway.clone());
+            }
+        }
+        for in_pod in self.rendered.values() {
+            let gateways = all.entry(in_pod.pod.clone()).or_default();
+            gateways.insert(in_pod.gateway.clone());
+        }
+        let mut last = None;
+        for ((key, pod), probed) in &self.probes {
+            // Most probes of one Gateway are from one pod.
+            if last == Some((&key.gateway, pod)) {
+                continue;
+            }
+            last = Some((&key.gateway, pod));
+            let by_name = ObjectRef::new(Kind::Pod, &key.gateway.namespace, pod);
+            for pod in std::iter::once(by_name).chain(probed.data_plane_pod()) {
+                all.entry(pod).or_default().insert(key.gateway.clone());
+            }
+        }
+        all
+    }
+
+    /// What of it is about objects of a part of the cluster, and what is about objects of no part. `place` says where
+    /// an object is.
+    pub(super) fn part(&self, place: impl Fn(&ObjectRef) -> Place) -> Self {
+        let is_here = |objects: &[&ObjectRef]| {
+            let places = || objects.iter().map(|object| place(object));
+            places().any(|place| place == Place::Here)
+                || places().all(|place| place == Place::Nowhere)
+        };
+        let is_of_path = |key: &PlanKey| is_here(&[&key.gateway, &key.route]);
+        let is_of_pod = |gateway: Option<&ObjectRef>, pod: &ObjectRef| match gateway {
+            Some(gateway) => is_here(&[gateway, pod]),
+            None => is_here(&[pod]),
+        };
+        fn those<K: Ord + Clone, V: Clone>(
+            all: &BTreeMap<K, V>,
+            is_wanted: impl Fn(&K, &V) -> bool,
+        ) -> BTreeMap<K, V> {
+            let all = all.iter().filter(|(key, value)| is_wanted(key, value));
+            all.map(|(key, value)| (key.clone(), value.clone()))
+                .collect()
+        }
+        Self {
+            probes: those(&self.probes, |(key, _), _| is_of_path(key)),
+            untested: those(&self.untested, |key, _| is_of_path(key)),
+            // What the control plane says is about all of it.
+            logs: those(&self.logs, |_, log| {
+                log.role == Role::Controller || is_of_pod(log.gateway.as_ref(), &log.pod)
+            }),
+            rendered: those(&self.rendered, |_, in_pod| {
+                is_of_pod(Some(&in_pod.gateway), &in_pod.pod)
+            }),
+            said: those(&self.said, |object, _| is_here(&[object])),
+            meetings: those(&self.meetings, |meeting, _| {
+                is_here(&[&meeting.gateway, &meeting.owner])
+            }),
+            // No rule reads these.
+            around: BTreeMap::new(),
+            matrices: BTreeMap::new(),
+        }
+    }
+
+    /// The objects that the other knows something else of: Gateways, routes and pods. `None` where it may be any.
+    pub(super) fn changed(&self, after: &Self) -> Option<BTreeSet<ObjectRef>> {
+        fn differing<'m, K: Ord, V>(
+            before: &'m BTreeMap<K, V>,
+            after: &'m BTreeMap<K, V>,
+            is_same: impl Fn(&V, &V) -> bool,
+        ) -> Vec<(&'m K, &'m V)> {
+            let differs = |(key, value): &(&'m K, &'m V), others: &BTreeMap<K, V>| {
+                others.get(*key).is_none_or(|other| !is_same(value, other))
+            };
+            let gone = before.iter().filter(|one| differs(one, after));
+            let new = after.iter().filter(|one| differs(one, before));
+            gone.chain(new).collect()
+        }
+        // Named one by one, so that nobody adds a field and forgets it here.
+        let Self {
+            probes,
+            untested,
+            logs,
+            rendered,
+            said,
+            meetings,
+            // No rule reads these.
+            around: _,
+            matrices: _,
+        } = self;
+        let mut all = BTreeSet::new();
+        let mut is_of_all = false;
+        let of_path = |key: &PlanKey| [key.gateway.clone(), key.route.clone()];
+        for ((key, _), _) in differing(probes, &after.probes, is_same_probe) {
+            all.extend(of_path(key));
+        }
+        for (key, _) in differing(untested, &after.untested, |a, b| a == b) {
+            all.extend(of_path(key));
+        }
+        for (_, log) in differing(logs, &after.logs, Arc::ptr_eq) {
+            all.extend(log.gateway.clone());
+            all.insert(log.pod.clone());
+            is_of_all |= log.role == Role::Controller;
+        }
+        for (_, in_pod) in differing(rendered, &after.rendered, Arc::ptr_eq) {
+            all.extend([in_pod.gateway.clone(), in_pod.pod.clone()]);
+        }
+        for (object, _) in differing(said, &after.said, Arc::ptr_eq) {
+            all.insert(object.clone());
+        }
+        let same_meeting = |a: &(Timestamp, Result<Arc<Met>, String>), b: &(_, _)| {
+            a.0 == b.0 && same_result(&a.1, &b.1)
+        };
+        for (meeting, _) in differing(meetings, &after.meetings, same_meeting) {
+            all.extend([meeting.gateway.clone(), meeting.owner.clone()]);
+        }
+        (!is_of_all).then_some(all)
     }
 
     /// Forgets everything about connections that `keep` does not name.
@@ -388,6 +515,23 @@ fn certificates_of(snapshot: &Snapshot, meeting: &Meeting) -> Option<Vec<(String
         (secret.to_string(), leaf)
     });
     Some(references.collect())
+}
+
+/// Where an object is, as a part of a cluster sees it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place {
+    /// In the part.
+    Here,
+    /// In another part.
+    Elsewhere,
+    /// In no part, or in all of them.
+    Nowhere,
+}
+
+fn is_same_probe(one: &Probed, other: &Probed) -> bool {
+    one.at == other.at
+        && Arc::ptr_eq(&one.plan, &other.plan)
+        && same_result(&one.result, &other.result)
 }
 
 fn same_result<T>(one: &Result<Arc<T>, String>, other: &Result<Arc<T>, String>) -> bool {

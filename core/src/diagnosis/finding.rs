@@ -1,6 +1,6 @@
 //! What a rule found.
 
-use std::{collections::HashSet, fmt::Write as _};
+use std::{cmp::Ordering, collections::HashSet, fmt::Write as _};
 
 use serde::Serialize;
 use serde_json::Value;
@@ -264,6 +264,12 @@ impl Finding {
         self.marks.retain(|mark| seen.insert(mark.clone()));
         let mut seen = HashSet::new();
         self.scope.retain(|object| seen.insert(object.clone()));
+    }
+
+    /// The order of the rules, of the objects and of the titles.
+    pub(super) fn by_rule(&self, other: &Self) -> Ordering {
+        let of = (self.code, &self.subject, &self.title);
+        of.cmp(&(other.code, &other.subject, &other.title))
     }
 
     /// Every object that it is about: subject, marks and scope.

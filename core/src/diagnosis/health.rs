@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 use serde::Serialize;
 
 use super::{
-    context::Context,
+    evidence::{Evidence, Probed},
     finding::{Finding, Mark, Severity, Verdict},
     ngf::known::kind_is_known,
     registry::only_probes_show,
@@ -13,8 +13,33 @@ use super::{
 use crate::model::{
     kind::Kind,
     object::ObjectRef,
-    topology::{Node, NodeIx, Topology, What, is_ngf_controller},
+    snapshot::{Snapshot, Source},
+    topology::{NodeIx, Topology, What, is_ngf_controller},
 };
+
+/// The findings at each node that has any, as indices.
+pub(super) type AtNode = HashMap<NodeIx, Vec<usize>>;
+
+/// What health and coverage are told by, beside the findings.
+pub(super) struct Ground<'a> {
+    /// The objects.
+    pub(super) snapshot: &'a Snapshot,
+    /// What was measured.
+    pub(super) evidence: &'a Evidence,
+    /// The tree.
+    pub(super) topology: &'a Topology,
+    /// NGF's Gateways.
+    pub(super) gateways: &'a BTreeSet<ObjectRef>,
+    /// Probes of connections that nginx would still open as it was tried.
+    pub(super) probes: &'a [Probed],
+}
+
+impl Ground<'_> {
+    /// Whether the snapshot comes from files.
+    pub(super) fn is_files(&self) -> bool {
+        matches!(self.snapshot.source, Source::Files { .. })
+    }
+}
 
 /// How a node is. Orders from best to worst, so that the worst of several is their maximum.
 #[derive(
@@ -67,32 +92,22 @@ impl Health {
     }
 }
 
-/// For each node the findings that are shown at it, as indices.
-pub(super) fn findings_by_node(topology: &Topology, findings: &[Finding]) -> Vec<Vec<usize>> {
-    let mut by_mark: HashMap<&Mark, Vec<usize>> = HashMap::new();
+/// For the nodes at which findings are shown: these, as indices, in their order.
+pub(super) fn findings_by_node(topology: &Topology, findings: &[Finding]) -> AtNode {
+    let mut at_node = AtNode::default();
     for (index, finding) in findings.iter().enumerate() {
         for mark in &finding.marks {
-            by_mark.entry(mark).or_default().push(index);
+            for place in marked(topology, mark) {
+                if is_of_gateway(topology, place, finding) {
+                    let at = at_node.entry(place).or_default();
+                    if at.last() != Some(&index) {
+                        at.push(index);
+                    }
+                }
+            }
         }
     }
-    if by_mark.is_empty() {
-        return vec![Vec::new(); topology.len()];
-    }
-    topology
-        .iter()
-        .map(|(place, _)| {
-            let mut at: Vec<usize> = marks_of(topology, place)
-                .iter()
-                .filter_map(|mark| by_mark.get(mark))
-                .flatten()
-                .copied()
-                .filter(|index| is_of_gateway(topology, place, &findings[*index]))
-                .collect();
-            at.sort_unstable();
-            at.dedup();
-            at
-        })
-        .collect()
+    at_node
 }
 
 /// What a handshake of one Gateway showed is shown below that Gateway only: another one that shares the
@@ -116,70 +131,54 @@ fn is_of_gateway(topology: &Topology, place: NodeIx, finding: &Finding) -> bool 
     about.peek().is_none() || gateway.is_none_or(|gateway| about.any(|object| object == gateway))
 }
 
-/// The marks that mean this node.
-fn marks_of(topology: &Topology, place: NodeIx) -> Vec<Mark> {
-    let node = topology.node(place);
-    let object = |node: &Node| node.object.clone();
-    match &node.what {
-        What::Group(_) => Vec::new(),
-        What::Class
-        | What::Gateway
-        | What::ListenerSet
-        | What::Route { .. }
-        | What::Policy { .. } => object(node).map(Mark::Object).into_iter().collect(),
-        What::Listener { name } => object(node)
-            .map(|owner| Mark::Listener {
-                owner,
-                name: name.clone(),
-            })
-            .into_iter()
-            .collect(),
-        What::Rule { index } => object(node)
-            .map(|route| Mark::Rule {
-                route,
-                index: *index,
-            })
-            .into_iter()
-            .collect(),
-        What::Backend(backend) => backend
-            .service
-            .iter()
-            .flat_map(|service| {
-                let mark = |port| Mark::Backend {
-                    service: service.clone(),
-                    port,
-                };
-                [
-                    Mark::Object(service.clone()),
-                    mark(None),
-                    mark(backend.port),
-                ]
-            })
-            .collect(),
-        What::Endpoint(endpoint) => {
-            let above = topology.above(place, |node| match &node.what {
-                What::Backend(backend) => backend.service.clone().zip(backend.port),
-                _ => None,
-            });
-            let mark = above.map(|(service, port)| Mark::Endpoint {
-                service,
-                port,
-                address: endpoint.address.clone(),
-                endpoint_port: endpoint.port,
-            });
-            let pod = node.object.clone().map(Mark::Object);
-            mark.into_iter().chain(pod).collect()
+/// The nodes that a mark means.
+fn marked(topology: &Topology, mark: &Mark) -> Vec<NodeIx> {
+    let mut places = topology.places(mark.object());
+    let what = |place: &NodeIx| &topology.node(*place).what;
+    match mark {
+        Mark::Object(_) => places.retain(|place| {
+            !matches!(
+                what(place),
+                What::Group(_) | What::Listener { .. } | What::Rule { .. }
+            )
+        }),
+        Mark::Listener { name, .. } => places.retain(
+            |place| matches!(what(place), What::Listener { name: known } if known == name),
+        ),
+        Mark::Rule { index, .. } => places
+            .retain(|place| matches!(what(place), What::Rule { index: known } if known == index)),
+        Mark::Backend { port, .. } => places.retain(|place| {
+            matches!(what(place), What::Backend(backend) if port.is_none() || backend.port == *port)
+        }),
+        Mark::Endpoint {
+            port,
+            address,
+            endpoint_port,
+            ..
+        } => {
+            let is_meant = |place: &NodeIx| {
+                matches!(what(place), What::Endpoint(endpoint)
+                    if endpoint.address == *address && endpoint.port == *endpoint_port)
+            };
+            let backends = places.iter().filter(
+                |place| matches!(what(place), What::Backend(backend) if backend.port == Some(*port)),
+            );
+            let below = backends.flat_map(|place| &topology.node(*place).children);
+            return below.copied().filter(is_meant).collect();
         }
     }
+    places
 }
 
-/// How each node is by itself.
+/// How each of these nodes is by itself.
 pub(super) fn own(
-    context: &Context<'_>,
+    ground: &Ground<'_>,
     findings: &[Finding],
-    at_node: &[Vec<usize>],
-) -> Vec<Health> {
-    let probed: BTreeSet<_> = context
+    at_node: &AtNode,
+    places: impl Iterator<Item = NodeIx>,
+    own: &mut [Health],
+) {
+    let probed: BTreeSet<_> = ground
         .probes
         .iter()
         .filter(|probed| probed.result.is_ok())
@@ -195,31 +194,28 @@ pub(super) fn own(
             )
         })
         .collect();
-    context
-        .topology
-        .iter()
-        .map(|(place, _)| {
-            let found = at_node[place.index()]
-                .iter()
-                .map(|index| Health::of_finding(&findings[*index]))
-                .max();
-            if is_anothers(context, place) {
-                return found
-                    .filter(|found| *found > Health::Ok)
-                    .unwrap_or(Health::NotOurs);
-            }
+    for place in places {
+        let found = at_node.get(&place).into_iter().flatten();
+        let found = found
+            .map(|index| Health::of_finding(&findings[*index]))
+            .max();
+        own[place.index()] = if is_anothers(ground, place) {
+            found
+                .filter(|found| *found > Health::Ok)
+                .unwrap_or(Health::NotOurs)
+        } else {
             let found = found.unwrap_or(Health::Ok);
-            found.max(unknown_by_nature(context, &probed, place))
-        })
-        .collect()
+            found.max(unknown_by_nature(ground, &probed, place))
+        };
+    }
 }
 
 /// Whether a node stands under a GatewayClass of another controller.
-fn is_anothers(context: &Context<'_>, place: NodeIx) -> bool {
-    let topology = context.topology;
+fn is_anothers(ground: &Ground<'_>, place: NodeIx) -> bool {
+    let topology = ground.topology;
     let root = topology.ancestors(place).last().unwrap_or(place);
     let node = topology.node(root);
-    let classes = &context.snapshot.gateway_classes;
+    let classes = &ground.snapshot.gateway_classes;
     matches!(node.what, What::Class)
         && node
             .object
@@ -232,18 +228,18 @@ fn is_anothers(context: &Context<'_>, place: NodeIx) -> bool {
 /// whether the port speaks TLS where nginx speaks plain HTTP to it, and readiness says nothing of
 /// either. So is a backend whose endpoints are unknown.
 fn unknown_by_nature(
-    context: &Context<'_>,
+    ground: &Ground<'_>,
     probed: &BTreeSet<(&ObjectRef, &ObjectRef, u16, &str, u16)>,
     place: NodeIx,
 ) -> Health {
-    let node = context.topology.node(place);
+    let node = ground.topology.node(place);
     let unknown = match &node.what {
         What::Endpoint(endpoint) if endpoint.ready => {
-            let backend = context.topology.above(place, |node| match &node.what {
+            let backend = ground.topology.above(place, |node| match &node.what {
                 What::Backend(backend) => Some(backend),
                 _ => None,
             });
-            let gateway = context.topology.above(place, |node| match node.what {
+            let gateway = ground.topology.above(place, |node| match node.what {
                 What::Gateway => node.object.as_ref(),
                 _ => None,
             });
@@ -260,9 +256,9 @@ fn unknown_by_nature(
             let endpoints = node
                 .children
                 .iter()
-                .any(|child| matches!(context.topology.node(*child).what, What::Endpoint(_)));
-            let known = kind_is_known(context.snapshot, Kind::EndpointSlice).is_ok();
-            !endpoints && !known && (backend.policy.is_some() || !context.is_files())
+                .any(|child| matches!(ground.topology.node(*child).what, What::Endpoint(_)));
+            let known = kind_is_known(ground.snapshot, Kind::EndpointSlice).is_ok();
+            !endpoints && !known && (backend.policy.is_some() || !ground.is_files())
         }
         _ => false,
     };
@@ -283,4 +279,21 @@ pub(super) fn worst(topology: &Topology, own: &[Health]) -> Vec<Health> {
         }
     }
     worst
+}
+
+/// The same where only these branches, and what is above them, may be otherwise than before.
+pub(super) fn worst_of(topology: &Topology, new: &[NodeIx], own: &[Health], worst: &mut [Health]) {
+    for place in new.iter().chain(topology.roots()) {
+        worst[place.index()] = own[place.index()];
+    }
+    for place in new.iter().rev() {
+        if let Some(parent) = topology.node(*place).parent {
+            worst[parent.index()] = worst[parent.index()].max(worst[place.index()]);
+        }
+    }
+    for root in topology.roots() {
+        let below = topology.node(*root).children.iter();
+        let all = below.map(|child| worst[child.index()]);
+        worst[root.index()] = all.fold(own[root.index()], Health::max);
+    }
 }

@@ -19,7 +19,7 @@ pub fn places(topology: &Topology, object: &ObjectRef, port: Option<u16>) -> Vec
         | (What::Policy { .. }, Kind::BackendTLSPolicy) => true,
         _ => false,
     };
-    let all = topology.places(object).iter().copied();
+    let all = topology.places(object).into_iter();
     all.filter(is_whole).collect()
 }
 
@@ -102,7 +102,7 @@ impl Diagnosis {
                 self.findings.push(finding);
             }
         }
-        for at in &mut self.at_node {
+        for at in self.at_node.values_mut() {
             *at = at.iter().filter_map(|old| new.get(old).copied()).collect();
         }
     }

@@ -14,6 +14,7 @@ pub mod meant;
 pub mod network;
 pub mod node_id;
 pub mod object;
+mod part;
 pub mod placeholder;
 pub mod raw;
 pub mod references;

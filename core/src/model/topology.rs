@@ -2,13 +2,11 @@
 //! ListenerSet), route, rule, Service and port with its policy, endpoints; and roots for what hangs
 //! nowhere.
 
+mod branches;
 mod build;
+mod splice;
 
-use std::{
-    collections::{BTreeSet, HashMap},
-    hash::{BuildHasherDefault, DefaultHasher, Hash as _, Hasher},
-    sync::Arc,
-};
+use std::{collections::BTreeSet, sync::Arc};
 
 use super::{
     index::{Endpoint, Index},
@@ -19,6 +17,7 @@ use super::{
 };
 
 pub use super::node_id::{Group, NodeId, Step};
+use branches::Branches;
 pub use build::gateway_of;
 use build::{Builder, Label};
 
@@ -27,21 +26,19 @@ use build::{Builder, Label};
 pub struct NodeIx(u32);
 
 impl NodeIx {
-    /// As an index into a table of the same length as [`Topology::len`].
+    /// As an index into a table that is as long as [`Topology::bound`].
     pub fn index(self) -> usize {
         self.0 as usize
     }
 }
 
-/// The tree.
+/// The tree. What hangs below a Gateway is a branch, as is a route that no listener takes and a policy that nothing
+/// uses: two trees share the branches that are the same in both.
 #[derive(Debug, Clone, Default)]
 pub struct Topology {
-    nodes: Vec<Node>,
+    branches: Branches,
     roots: Vec<NodeIx>,
-    by_id: HashMap<NodeId, NodeIx, BuildHasherDefault<Hashed>>,
-    /// By the hash of the object: the nodes themselves hold its name.
-    by_object: HashMap<u64, Vec<NodeIx>, BuildHasherDefault<Hashed>>,
-    undecided: BTreeSet<ObjectRef>,
+    undecided: Arc<BTreeSet<ObjectRef>>,
 }
 
 /// A node of the tree.
@@ -157,15 +154,12 @@ impl Topology {
     /// # Panics
     /// If the index is of another, larger tree.
     pub fn node(&self, index: NodeIx) -> &Node {
-        &self.nodes[index.index()]
+        self.branches.node(index)
     }
 
     /// All nodes, parents before their children.
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = (NodeIx, &Node)> {
-        self.nodes
-            .iter()
-            .enumerate()
-            .map(|(index, node)| (NodeIx(index as u32), node))
+        self.branches.iter()
     }
 
     /// Whether a route is among those that no listener takes only because too little is known: the
@@ -176,31 +170,27 @@ impl Topology {
 
     /// How many nodes there are.
     pub fn len(&self) -> usize {
-        self.nodes.len()
+        self.branches.count()
     }
 
-    /// Whether there is none.
+    /// How long a table has to be that has a place for each node by its [`NodeIx::index`]. Not every index is a node's.
+    pub fn bound(&self) -> usize {
+        self.branches.bound()
+    }
+
+    /// Whether there is no node.
     pub fn is_empty(&self) -> bool {
-        self.nodes.is_empty()
+        self.roots.is_empty()
     }
 
     /// The node of that id, if this snapshot still has it.
     pub fn find(&self, id: &NodeId) -> Option<NodeIx> {
-        self.by_id.get(id).copied()
+        self.branches.find(id)
     }
 
     /// Every place where an object stands in the tree.
-    pub fn places(&self, object: &ObjectRef) -> &[NodeIx] {
-        let places = self
-            .by_object
-            .get(&hash_of(object))
-            .map_or(&[][..], Vec::as_slice);
-        let same = |place: &NodeIx| self.node(*place).object.as_ref() == Some(object);
-        // All nodes of one entry stand for one object, but for a collision of 64 bits.
-        match places.first() {
-            Some(first) if same(first) => places,
-            _ => &[],
-        }
+    pub fn places(&self, object: &ObjectRef) -> Vec<NodeIx> {
+        self.branches.places(object)
     }
 
     /// The nodes above, the nearest first.
@@ -228,39 +218,26 @@ impl Topology {
     /// Takes everything but these nodes out of the tree. They keep their places.
     pub fn keep(&mut self, kept: &BTreeSet<NodeIx>) {
         self.roots.retain(|root| kept.contains(root));
-        for node in &mut self.nodes {
-            node.children.retain(|child| kept.contains(child));
-        }
+        self.branches
+            .for_each_mut(|node| node.children.retain(|child| kept.contains(child)));
     }
 
     fn with_room(nodes: usize) -> Self {
         Self {
-            nodes: Vec::with_capacity(nodes),
-            roots: Vec::new(),
-            by_id: HashMap::with_capacity_and_hasher(nodes, BuildHasherDefault::default()),
-            by_object: HashMap::with_hasher(BuildHasherDefault::default()),
-            undecided: BTreeSet::new(),
+            branches: Branches::with_room(nodes),
+            ..Self::default()
         }
     }
 
     fn push(&mut self, parent: Option<NodeIx>, step: Step, label: Label) -> NodeIx {
-        let index = NodeIx(self.nodes.len() as u32);
-        let id = match parent {
-            Some(parent) => self.node(parent).id.child(step),
-            None => NodeId::root(step),
+        let (id, is_new) = match parent {
+            Some(parent) => {
+                let above = self.node(parent);
+                (above.id.child(step), above.parent.is_none())
+            }
+            None => (NodeId::root(step), true),
         };
-        match parent {
-            Some(parent) => self.nodes[parent.index()].children.push(index),
-            None => self.roots.push(index),
-        }
-        self.by_id.insert(id.clone(), index);
-        if let Some(object) = &label.object {
-            self.by_object
-                .entry(hash_of(object))
-                .or_default()
-                .push(index);
-        }
-        self.nodes.push(Node {
+        let node = Node {
             id,
             what: label.what,
             name: label.name,
@@ -268,34 +245,13 @@ impl Topology {
             object: label.object,
             parent,
             children: Vec::new(),
-        });
-        index
-    }
-}
-
-fn hash_of(object: &ObjectRef) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    object.hash(&mut hasher);
-    hasher.finish()
-}
-
-/// Takes the hash that a key already has.
-#[derive(Default)]
-struct Hashed(u64);
-
-impl Hasher for Hashed {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
+        };
+        let index = self.branches.push(node, is_new);
+        match parent {
+            Some(parent) => self.branches.node_mut(parent).children.push(index),
+            None => self.roots.push(index),
         }
-    }
-
-    fn write_u64(&mut self, hash: u64) {
-        self.0 = hash;
+        index
     }
 }
 

@@ -65,10 +65,10 @@ impl Subject {
 
     /// An object, wherever it stands in the tree.
     pub fn object(topology: &Topology, object: &ObjectRef) -> Self {
-        let place = topology.places(object).first();
+        let place = topology.places(object).first().copied();
         Self {
             name: name_of(object),
-            node: place.map(|place| topology.node(*place).id.clone()),
+            node: place.map(|place| topology.node(place).id.clone()),
             object: Some(object.clone()),
             problem: None,
         }

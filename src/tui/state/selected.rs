@@ -211,8 +211,8 @@ impl App {
                 let coverage = &self.diagnosis.coverage;
                 let untested = coverage.untested.first().map(|path| &path.path);
                 let path = untested.or(coverage.paths.first().map(|path| &path.path))?;
-                let route = topology.places(&path.route).first()?;
-                Some(topology.node(*route).id.clone())
+                let route = topology.places(&path.route).first().copied()?;
+                Some(topology.node(route).id.clone())
             }
         }
     }

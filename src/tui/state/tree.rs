@@ -172,7 +172,7 @@ impl TreePane {
             return Vec::new();
         }
         let words = Words::of(&self.filter);
-        let mut all = vec![Match::No; diagnosis.topology.len()];
+        let mut all = vec![Match::No; diagnosis.topology.bound()];
         for (node, entry) in diagnosis.topology.iter() {
             let object = entry.object.as_ref();
             let named = object.map_or_else(String::new, ToString::to_string);
@@ -228,7 +228,7 @@ impl TreePane {
 
     /// Of each node, whether it is left: it matches, or stands above or below one that does.
     fn filtered(&self, topology: &Topology) -> Vec<bool> {
-        let (mut keep, mut whole) = (vec![false; topology.len()], vec![false; topology.len()]);
+        let (mut keep, mut whole) = (vec![false; topology.bound()], vec![false; topology.bound()]);
         for (node, entry) in topology.iter() {
             let below_match = entry.parent.is_some_and(|parent| whole[parent.index()]);
             let is_unwanted = self.matching.get(node.index()) == Some(&Match::Unwanted);

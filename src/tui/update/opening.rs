@@ -168,8 +168,8 @@ fn open_entry(app: &mut App) {
         coverage.paths.first().map(|path| &path.path)
     };
     let subject = route.and_then(|path| {
-        let place = topology.places(&path.route).first()?;
-        Some(Subject::node(topology, *place))
+        let place = topology.places(&path.route).first().copied()?;
+        Some(Subject::node(topology, place))
     });
     match subject {
         Some(subject) => {

@@ -282,7 +282,7 @@ impl Places {
                 let about = findings
                     .iter()
                     .flat_map(|index| diagnosis.findings[*index].objects());
-                let all = about.flat_map(|object| topology.places(object)).copied();
+                let all = about.flat_map(|object| topology.places(object));
                 let mut on_path =
                     all.filter(|place| nearness(&topology.node(*place).what) >= ON_PATH);
                 on_path.next().or(shown.map(|(_, (_, place))| *place))?

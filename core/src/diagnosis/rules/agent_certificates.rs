@@ -172,7 +172,7 @@ fn covers(name: &str, host: &str) -> bool {
 /// A certificate that is not valid now, or will not be for long: what is presented, and the CA that the other side's
 /// is verified by.
 fn by_time(context: &Context<'_>, side: &Object<SecretFacts>) -> Option<Fault> {
-    let now = context.now.as_second();
+    let now = &context.now;
     let of = [
         ("tls.crt", side.spec.certificate.certificates()),
         ("ca.crt", side.spec.ca.certificates()),
@@ -182,17 +182,17 @@ fn by_time(context: &Context<'_>, side: &Object<SecretFacts>) -> Option<Fault> {
         .filter_map(|(key, all)| Some((key, all.first()?)));
     all.find_map(|(key, facts)| {
         let place = format!("{}[{key}]", side.reference);
-        let (severity, what) = if facts.not_after < now {
-            let ago = words::span(now - facts.not_after);
+        let (severity, what) = if now.is_after(facts.not_after) {
+            let ago = now.span(facts.not_after);
             (Severity::Error, format!("expired {ago} ago"))
-        } else if facts.not_before > now {
-            let until = words::span(facts.not_before - now);
+        } else if now.is_before(facts.not_before) {
+            let until = now.span(facts.not_before);
             (
                 Severity::Error,
                 format!("is not valid before {until} from now"),
             )
-        } else if facts.not_after - now < SOON && !is_renewed(context, side, facts) {
-            let left = words::span(facts.not_after - now);
+        } else if now.is_after(facts.not_after - SOON) && !is_renewed(context, side, facts) {
+            let left = now.span(facts.not_after);
             (
                 Severity::Warning,
                 format!("expires in {left}, and nothing renews it"),

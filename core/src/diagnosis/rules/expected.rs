@@ -137,7 +137,8 @@ fn refused_by(
         return None;
     };
     let depth = crate::diagnosis::mounted::client_depth(context, service);
-    let judge = |depth| trust::judge_client_to(presented, trusted, depth, context.now).ok();
+    let now = context.now.for_validity(presented.iter().chain(trusted));
+    let judge = |depth| trust::judge_client_to(presented, trusted, depth, now).ok();
     let judgement = judge(depth)?;
     let trusts = words::list(trusted.iter().map(words::holder), 3);
     if judgement.code != 0 && judge(100).is_some_and(|deeper| deeper.code == 0) {

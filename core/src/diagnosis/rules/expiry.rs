@@ -96,8 +96,7 @@ fn uses<'a>(context: &'a Context<'_>) -> Vec<Use<'a>> {
         };
         // Of a bundle the one that lasts longest decides, of those that are valid now if any is; of a
         // chain the leaf is looked at.
-        let now = context.now.as_second();
-        let is_valid = |facts: &CertificateFacts| facts.not_before <= now && now <= facts.not_after;
+        let is_valid = |facts: &CertificateFacts| context.now.is_valid(facts);
         let facts = match part {
             Part::PolicyCa | Part::ClientsCa => certificates
                 .iter()
@@ -208,10 +207,10 @@ pub(in crate::diagnosis) const E1: Rule = Rule {
     causes: &[Code::T5, Code::X1],
     needs: &[Need::Paths, Need::Certificates, Need::CertManager],
     check: |context, findings| {
-        let now = context.now.as_second();
+        let now = &context.now;
         for used in uses(context) {
-            if used.facts.not_after < now && used.part.is_told_here() {
-                let ago = words::span(now - used.facts.not_after);
+            if now.is_after(used.facts.not_after) && used.part.is_told_here() {
+                let ago = now.span(used.facts.not_after);
                 findings.add(finding(
                     context,
                     Code::E1,
@@ -233,10 +232,10 @@ pub(in crate::diagnosis) const E2: Rule = Rule {
     causes: &[Code::T6, Code::X1],
     needs: &[Need::Paths, Need::Certificates, Need::CertManager],
     check: |context, findings| {
-        let now = context.now.as_second();
+        let now = &context.now;
         for used in uses(context) {
-            if used.facts.not_before > now && used.part.is_told_here() {
-                let until = words::span(used.facts.not_before - now);
+            if now.is_before(used.facts.not_before) && used.part.is_told_here() {
+                let until = now.span(used.facts.not_before);
                 findings.add(finding(
                     context,
                     Code::E2,
@@ -263,22 +262,23 @@ pub(in crate::diagnosis) const E3: Rule = Rule {
         Need::Pods,
     ],
     check: |context, findings| {
-        let now = context.now.as_second();
+        let now = &context.now;
         for used in uses(context) {
-            let left = used.facts.not_after - now;
-            if used.facts.not_before > now || !(0..SOON).contains(&left) {
+            let end = used.facts.not_after;
+            let is_soon = now.is_after(end - SOON) && !now.is_after(end);
+            if now.is_before(used.facts.not_before) || !is_soon {
                 continue;
             }
             let lifetime = used.facts.not_after - used.facts.not_before;
             let renewed = renewal(context, &used.object);
-            if renewed.is_some_and(|renewal| renewal < used.facts.not_after && renewal > now) {
+            if renewed.is_some_and(|renewal| renewal < end && now.is_before(renewal)) {
                 continue;
             }
             // What lives for hours is made to be replaced often.
-            if lifetime <= SOON && left > lifetime / 3 {
+            if lifetime <= SOON && now.is_before(end - lifetime / 3) {
                 continue;
             }
-            let what = format!("expires in {}", words::span(left));
+            let what = format!("expires in {}", now.span(end));
             let finding = finding(context, Code::E3, Severity::Warning, &used, &what);
             findings.add(match renewed {
                 Some(renewal) => finding.because(format!(

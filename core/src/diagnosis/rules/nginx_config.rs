@@ -666,7 +666,7 @@ fn not_known_yet(
     changed: &ObjectRef,
     title: String,
 ) -> Finding {
-    let ago = words::span(context.now.as_second() - in_pod.at.as_second());
+    let ago = context.now.span(in_pod.at.as_second());
     let mut finding = Finding::new(code, Severity::Info, &in_pod.gateway, title)
         .unknown()
         .because(format!(
@@ -683,6 +683,6 @@ fn not_known_yet(
 pub(super) fn read_at(context: &Context<'_>, in_pod: &InPod) -> String {
     format!(
         "It was read {} ago; right after a change the agent may still be at it.",
-        words::span(context.now.as_second() - in_pod.at.as_second())
+        context.now.span(in_pod.at.as_second())
     )
 }

@@ -236,7 +236,8 @@ fn by_bundle(
     let trusted = trust::trusted(context.snapshot, source).map_err(|_| ())?;
     let release = context.running.release;
     let depth = release.verify_depth();
-    let judge = |depth| trust::judge_backend(presented, trusted, hostname, depth, context.now);
+    let now = context.now.for_validity(presented.iter().chain(trusted));
+    let judge = |depth| trust::judge_backend(presented, trusted, hostname, depth, now);
     let judgement = judge(depth).map_err(|_| ())?;
     let Some(complaint) = trust::complaint(&judgement, hostname) else {
         return Ok(None);

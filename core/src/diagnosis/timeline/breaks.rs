@@ -46,7 +46,7 @@ pub(super) fn add(
             );
         }
     }
-    for facts in through(presented, trusted, context.now, &judge) {
+    for facts in through(presented, trusted, context.now.exactly(), &judge) {
         push(
             entries,
             &facts,
@@ -66,7 +66,7 @@ pub(super) fn add(
     };
     match client_ca(context, connection) {
         Some((_, trusted)) => {
-            for facts in through(client, trusted, context.now, &judge) {
+            for facts in through(client, trusted, context.now.exactly(), &judge) {
                 push(
                     entries,
                     &facts,

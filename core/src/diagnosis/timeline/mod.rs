@@ -189,11 +189,11 @@ fn paths(
                     context.index,
                     evidence,
                     connection,
-                    context.now,
+                    context.now.exactly(),
                 )
             };
             let mut picture = by(context.evidence);
-            if context.now != now {
+            if context.now.exactly() != now {
                 // That a backend took the gateway's certificate today proves nothing of another
                 // day; what it presented can be judged on any.
                 let unproven = by(&Evidence::none()).columns;

@@ -140,7 +140,7 @@ impl<'a> Builder<'a> {
             }
             if !attached {
                 if matches!(refusal, Some(Refusal::NamespaceUnknown(_))) {
-                    self.tree.undecided.insert(route.reference.clone());
+                    Arc::make_mut(&mut self.tree.undecided).insert(route.reference.clone());
                 }
                 self.unattached.push((route, refusal));
             }
@@ -238,7 +238,7 @@ impl<'a> Builder<'a> {
             for gateway in gateways {
                 let place = self.gateway(root, gateway, sets);
                 if group.is_some() {
-                    self.tree.nodes[place.index()].note =
+                    self.tree.branches.node_mut(place).note =
                         Some(format!("there is no GatewayClass {class}"));
                 }
             }

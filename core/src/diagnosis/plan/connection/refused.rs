@@ -41,10 +41,10 @@ impl<'a> Planner<'a> {
     /// The CA bundles that NGF writes for the Gateway.
     fn written(&self, at: &Place<'a>) -> Written {
         let topology = self.topology;
-        let places = topology.places(&at.gateway.reference).iter();
+        let places = topology.places(&at.gateway.reference).into_iter();
         let below = places
-            .filter(|place| matches!(topology.node(**place).what, What::Gateway))
-            .flat_map(|place| topology.subtree(*place));
+            .filter(|place| matches!(topology.node(*place).what, What::Gateway))
+            .flat_map(|place| topology.subtree(place));
         let routes = below.filter_map(|place| {
             let node = topology.node(place);
             let is_route = matches!(node.what, What::Route { .. });

@@ -173,7 +173,7 @@ fn reason_of<'a>(context: &Context<'_>, challenge: &'a Object<Challenge>) -> Opt
         "invalid" | "errored" | "expired" => Some(reason),
         "" | "pending" | "processing" => {
             let created = challenge.meta.created?;
-            let is_slow = context.now.as_second() - created.as_second() > SLOW;
+            let is_slow = context.now.is_after(created.as_second() + SLOW);
             (is_slow && !status.reason.is_empty()).then_some(reason)
         }
         _ => None,

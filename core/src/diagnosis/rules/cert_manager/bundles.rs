@@ -276,7 +276,6 @@ fn behind(
         .iter()
         .map(|source| (&*source.label, of_source(context.snapshot, &source.held)))
         .collect();
-    let now = context.now.as_second();
     let is_in = |all: &[CertificateFacts], one: &CertificateFacts| {
         all.iter()
             .any(|facts| facts.fingerprint_sha256 == one.fingerprint_sha256)
@@ -290,7 +289,7 @@ fn behind(
                 .flat_map(|all| all.iter())
                 .map(move |one| (*label, one))
         })
-        .filter(|(_, facts)| facts.not_after >= now && !is_in(held, facts))
+        .filter(|(_, facts)| !context.now.is_after(facts.not_after) && !is_in(held, facts))
         .collect();
     // Only where all sources are known it is certain that none holds it.
     let all_known = !parts.is_empty() && parts.iter().all(|(_, facts)| facts.is_some());

@@ -113,8 +113,14 @@ fn verifies(
     name: &str,
     depth: u32,
 ) -> bool {
-    trust::judge_backend(presented, ca, name, depth, context.now)
-        .is_ok_and(|judged| judged.code == 0 && judged.name_matches != Some(false))
+    trust::judge_backend(
+        presented,
+        ca,
+        name,
+        depth,
+        context.now.for_validity(presented.iter().chain(ca)),
+    )
+    .is_ok_and(|judged| judged.code == 0 && judged.name_matches != Some(false))
 }
 
 fn reference_to(ca: &ObjectRef) -> Value {

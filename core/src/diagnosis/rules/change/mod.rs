@@ -227,19 +227,19 @@ fn is_ready(certificate: &Object<Certificate>) -> bool {
 fn is_used(context: &Context<'_>, certificate: &Object<Certificate>) -> bool {
     let namespace = &certificate.reference.namespace;
     let secret = ObjectRef::new(Kind::Secret, namespace, &certificate.spec.secret_name);
-    let snapshot = context.snapshot;
-    let mounted = snapshot
+    let cluster = context.cluster(&[Kind::Pod, Kind::Deployment, Kind::DaemonSet]);
+    let mounted = cluster
         .pods
         .values()
         .flat_map(|pod| &pod.spec.volumes)
         .chain(
-            snapshot
+            cluster
                 .workloads
                 .values()
                 .flat_map(|workload| &workload.spec.template.volumes),
         )
         .any(|volume| volume.source == secret);
-    mounted || crate::model::references::references(snapshot).contains(&secret)
+    mounted || context.references().contains(&secret)
 }
 
 /// A BackendTLSPolicy for a Service whose pods mount one TLS Secret of a CA issuer of cert-manager:
@@ -335,16 +335,10 @@ pub(super) fn admit(context: &Context<'_>, from: &ObjectRef, plan: &ProbePlan) -
 /// An object of a kind that is to be created, under a name that nothing of that kind has and nothing refers to,
 /// as far as is known.
 pub(super) fn unused(context: &Context<'_>, kind: Kind, namespace: &str, name: &str) -> ObjectRef {
-    let snapshot = context.snapshot;
-    let is_taken = |object: &ObjectRef| match kind {
-        Kind::ConfigMap => snapshot.config_maps.contains_key(object),
-        Kind::Secret => snapshot.secrets.contains_key(object),
-        _ => snapshot.contains(object),
-    };
     let named = |name: String| ObjectRef::new(kind, namespace, name);
     let numbered = (2..100).map(|number| named(format!("{name}-{number}")));
     let mut all = std::iter::once(named(name.to_owned())).chain(numbered);
-    all.find(|object| !is_taken(object))
+    all.find(|object| !context.is_taken(object))
         .unwrap_or_else(|| named(name.to_owned()))
 }
 

@@ -10,7 +10,9 @@ use crate::{
     diagnosis::{
         context::Context, finding::Remedy, mounted::with_certificates, plan::ProbePlan, trust,
     },
-    model::{index::service_port, kinds::KeyState, object::ObjectRef, snapshot::Lookup},
+    model::{
+        index::service_port, kind::Kind, kinds::KeyState, object::ObjectRef, snapshot::Lookup,
+    },
 };
 
 /// The policy's target limited to the one port of the Service that a probe showed to speak TLS.
@@ -93,11 +95,12 @@ pub(in crate::diagnosis::rules) fn client_secret_by_ca(
         return None;
     };
     let is_mounted = |secret: &ObjectRef| {
-        let mut pods = snapshot.pods.values();
+        let mut pods = context.cluster(&[Kind::Pod]).pods.values();
         pods.any(|pod| pod.spec.volumes.iter().any(|one| one.source == *secret))
     };
     let verifies = |chain: &[CertificateFacts]| {
-        trust::judge_client(chain, trusted, context.now).is_ok_and(|judged| judged.code == 0)
+        let now = context.now.for_validity(chain.iter().chain(*trusted));
+        trust::judge_client(chain, trusted, now).is_ok_and(|judged| judged.code == 0)
     };
     let fitting = pairs(context, &gateway.namespace)
         .filter(|(secret, chain)| !is_mounted(secret) && verifies(chain));
@@ -105,7 +108,7 @@ pub(in crate::diagnosis::rules) fn client_secret_by_ca(
         .filter(|(_, chain)| may_be_for_clients(chain))
         .partition(|(_, chain)| says_clients(chain));
     // One without any usage is for everything; what a listener or a policy uses is meant for that.
-    let used = crate::model::references::references(snapshot);
+    let used = context.references();
     let free: Vec<_> = unnamed
         .into_iter()
         .filter(|(secret, _)| !used.contains(*secret))
@@ -132,7 +135,7 @@ fn pairs<'a>(
     context: &'a Context<'_>,
     namespace: &'a str,
 ) -> impl Iterator<Item = (&'a ObjectRef, &'a [CertificateFacts])> {
-    let of_namespace = context.snapshot.secrets.iter();
+    let of_namespace = context.cluster(&[Kind::Secret]).secrets.iter();
     let of_namespace = of_namespace.filter(move |(name, _)| name.namespace == namespace);
     of_namespace.filter_map(|(name, lookup)| {
         let Lookup::Found(found) = lookup else {

@@ -48,15 +48,15 @@ fn unfit(
     findings: &mut Findings,
 ) {
     let name = &gateway.reference;
-    let now = context.now.as_second();
-    let (severity, title) = if leaf.not_after < now {
-        let ago = words::span(now - leaf.not_after);
+    let now = &context.now;
+    let (severity, title) = if now.is_after(leaf.not_after) {
+        let ago = now.span(leaf.not_after);
         (
             Severity::Error,
             format!("The client certificate of {name} expired {ago} ago"),
         )
-    } else if leaf.not_before > now {
-        let until = words::span(leaf.not_before - now);
+    } else if now.is_before(leaf.not_before) {
+        let until = now.span(leaf.not_before);
         (
             Severity::Error,
             format!("The client certificate of {name} is not valid before {until} from now"),

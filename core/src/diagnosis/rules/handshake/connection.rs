@@ -255,9 +255,7 @@ pub(in crate::diagnosis::rules) fn code_of(context: &Context<'_>, probed: &Probe
 }
 
 /// Services that a probe or a log showed to want TLS, and to which nginx speaks plain HTTP (B9).
-pub(in crate::diagnosis::rules) fn wanting_tls<'a>(
-    context: &'a Context<'_>,
-) -> BTreeSet<&'a ObjectRef> {
+pub(in crate::diagnosis) fn wanting_tls<'a>(context: &'a Context<'_>) -> BTreeSet<&'a ObjectRef> {
     let by_probes = context.probes.iter().filter_map(|probed| {
         (code_of(context, probed) == Some(Code::B9)).then_some(&probed.plan.service)
     });
@@ -406,7 +404,7 @@ impl<'a, 'c> Case<'a, 'c> {
             return None;
         };
         let code = |depth| {
-            let now = self.context.now;
+            let now = self.context.now.for_validity(chain.iter().chain(trusted));
             let judged = trust::judge_backend(chain, trusted, &tls.hostname, depth, now).ok()?;
             Some(judged.code)
         };

@@ -15,7 +15,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use ngf_tls::transcript::{Outcome, Transcript};
 
-pub(super) use connection::{Case, Claim, Connection, wanting_tls};
+pub(in crate::diagnosis) use connection::wanting_tls;
+pub(super) use connection::{Case, Claim, Connection};
 
 use sentence::{answer_text, effect};
 pub(super) use sentence::{depth_text, objects, too_deep};
@@ -28,7 +29,7 @@ use crate::{
         engine::Findings,
         evidence::Probed,
         finding::{Finding, Mark, Severity},
-        words::{self, list},
+        words::list,
     },
     model::object::ObjectRef,
 };
@@ -171,7 +172,7 @@ fn finding(connection: &Connection, alike: &[Shown<'_, '_>], endpoints: usize) -
     let place = format!(
         "probe of {} {} ago",
         list(&failing, 2),
-        words::span(context.now.as_second() - probed.at.as_second())
+        context.now.span(probed.at.as_second())
     );
     if let Some(line) = &transcript.nginx.log_line {
         finding = finding.evidence("nginx would log", line, &place);

@@ -91,8 +91,7 @@ pub(in crate::diagnosis::rules) fn refusal<'a>(
     let Some(leaf) = client_leaf(context, plan) else {
         return Refusal::NotTrusted(Doubt::Either);
     };
-    let now = context.now.as_second();
-    if leaf.not_after < now || leaf.not_before > now {
+    if !context.now.is_valid(leaf) {
         return Refusal::NotValid;
     }
     if !expiry::may(leaf, "clientAuth") {
@@ -185,7 +184,8 @@ fn deep<'a>(
             .cloned(),
     );
     let passes = |depth| {
-        trust::judge_client_to(sent, &trusted, depth, context.now)
+        let now = context.now.for_validity(sent.iter().chain(&trusted));
+        trust::judge_client_to(sent, &trusted, depth, now)
             .is_ok_and(|judged| FOR_TIME.contains(&judged.code))
     };
     (!passes(depth) && passes(100)).then_some(Refusal::TooDeep {
@@ -253,8 +253,8 @@ fn incomplete<'a>(
     let mut whole = sent.to_vec();
     whole.extend(missing.iter().map(|known| known.facts.clone()));
     let holds = |chain: &[CertificateFacts], trusted: &[CertificateFacts]| {
-        trust::judge_client(chain, trusted, context.now)
-            .is_ok_and(|judged| FOR_TIME.contains(&judged.code))
+        let now = context.now.for_validity(chain.iter().chain(trusted));
+        trust::judge_client(chain, trusted, now).is_ok_and(|judged| FOR_TIME.contains(&judged.code))
     };
     let mut mounted = mounted_with(context, plan).into_iter();
     mounted
@@ -314,7 +314,8 @@ impl<'a> AtHand<'a> {
                 object: object.map(|(object, key)| (object.clone(), key)),
             }));
         };
-        for (name, lookup) in &context.snapshot.secrets {
+        let cluster = context.cluster(&[Kind::Secret, Kind::ConfigMap]);
+        for (name, lookup) in &cluster.secrets {
             if let Lookup::Found(secret) = lookup {
                 add(
                     Some((name, "tls.crt")),
@@ -323,7 +324,7 @@ impl<'a> AtHand<'a> {
                 add(Some((name, "ca.crt")), secret.spec.ca.certificates());
             }
         }
-        for (name, lookup) in &context.snapshot.config_maps {
+        for (name, lookup) in &cluster.config_maps {
             if let Lookup::Found(map) = lookup {
                 add(Some((name, "ca.crt")), map.spec.ca.certificates());
             }

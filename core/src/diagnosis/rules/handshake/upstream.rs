@@ -134,7 +134,7 @@ pub(in crate::diagnosis) const T17: Rule = Rule {
     causes: &[],
     needs: &[Need::Paths, Need::Logs, Need::Handshake],
     check: |context, findings| {
-        let now = context.now.as_second();
+        let now = &context.now;
         for ((gateway, service, port), upstream) in &broken(context) {
             let ended = upstream
                 .failing
@@ -147,11 +147,11 @@ pub(in crate::diagnosis) const T17: Rule = Rule {
                         .map(|facts| facts.not_after)
                         .min()
                 })
-                .find(|end| *end < now && now - end < SESSION_SECONDS);
+                .find(|end| now.is_after(*end) && now.is_before(end + SESSION_SECONDS));
             let Some(ended) = ended else { continue };
             let title = format!(
                 "nginx of {gateway} may still get through to {service}:{port} with sessions from before the certificate expired, {} ago",
-                words::span(now - ended)
+                now.span(ended)
             );
             findings_add(
                 findings,

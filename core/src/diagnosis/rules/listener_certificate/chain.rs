@@ -16,7 +16,7 @@ use crate::{
         trust,
         words::{holder, list},
     },
-    model::{object::ObjectRef, snapshot::Lookup},
+    model::{kind::Kind, object::ObjectRef, snapshot::Lookup},
 };
 
 /// The extension with the proofs that a certificate is in public logs, as DER: such a certificate is from a public
@@ -131,7 +131,7 @@ fn missing<'a>(
     let beside = own.iter().find(signed);
     let known = beside
         .map(|ca| (format!("{secret}[ca.crt]"), ca))
-        .or_else(|| trust::issuer_in(context.snapshot, last));
+        .or_else(|| trust::issuer_in(context.cluster(&[Kind::Secret]), last));
     match known {
         Some((_, ca)) if ca.subject == ca.issuer => None,
         Some(known) => Some(Fault::Missing(last, Some(known))),

@@ -65,8 +65,8 @@ fn hosts<'a>(
 ) -> BTreeMap<String, BTreeSet<&'a ObjectRef>> {
     let topology = context.topology;
     let mut hosts: BTreeMap<String, BTreeSet<&ObjectRef>> = BTreeMap::new();
-    let places = topology.places(one.owner).iter();
-    let below = places.flat_map(|place| topology.subtree(*place));
+    let places = topology.places(one.owner).into_iter();
+    let below = places.flat_map(|place| topology.subtree(place));
     let listeners = below.filter(|place| {
         matches!(&topology.node(*place).what, What::Listener { name } if *name == one.listener.name)
             && topology.node(*place).object.as_ref() == Some(one.owner)

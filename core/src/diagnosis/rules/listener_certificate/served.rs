@@ -73,7 +73,9 @@ pub(in crate::diagnosis) const L8: Rule = Rule {
 /// A Secret that was written a moment ago is still on its way to nginx.
 fn is_just_issued(context: &Context<'_>, held: &CertificateFacts) -> bool {
     let issued = Timestamp::from_second(held.not_before).ok();
-    issued.is_some_and(|issued| issued < context.now && !context.is_settled(Some(issued)))
+    issued.is_some_and(|issued| {
+        context.now.is_after(issued.as_second()) && !context.is_settled(Some(issued))
+    })
 }
 
 fn another(
@@ -85,14 +87,13 @@ fn another(
     held: &[(&ObjectRef, &CertificateFacts)],
     at: Timestamp,
 ) -> Finding {
-    let now = context.now.as_second();
     let secrets: Vec<&ObjectRef> = held.iter().map(|(secret, _)| *secret).collect();
     let is_older = held
         .iter()
         .all(|(_, held)| held.not_before > leaf.not_before);
     let which = if is_older { "an older" } else { "another" };
-    let (severity, expired) = if leaf.not_after < now {
-        let ago = words::span(now - leaf.not_after);
+    let (severity, expired) = if context.now.is_after(leaf.not_after) {
+        let ago = context.now.span(leaf.not_after);
         (Severity::Error, format!(", which expired {ago} ago"))
     } else {
         (Severity::Warning, String::new())

@@ -247,7 +247,7 @@ fn finding(
         finding.marks.dedup();
     }
     let last = said.iter().map(|said| said.joined.counted.last).max()?;
-    let ago = |at: Timestamp| words::span(context.now.as_second() - at.as_second());
+    let ago = |at: Timestamp| context.now.span(at.as_second());
     finding = match youngest {
         Age::Current => finding,
         Age::BeforeReload(at) => finding.unknown().because(format!(
@@ -296,6 +296,20 @@ fn with_lines(context: &Context<'_>, mut finding: Finding, said: &[Said<'_, '_>]
     finding
 }
 
+/// Whether a line was written for the last time more than so many seconds before the log's end, or before now.
+pub(in crate::diagnosis::rules) fn is_over(
+    context: &Context<'_>,
+    log: &PodLog,
+    counted: &Counted,
+    seconds: i64,
+) -> bool {
+    let last = counted.last.as_second().saturating_add(seconds);
+    match log.until {
+        Some(end) => end.as_second() > last,
+        None => context.now.is_after(last),
+    }
+}
+
 /// A counted line as evidence.
 pub(in crate::diagnosis::rules) fn line(
     context: &Context<'_>,
@@ -303,8 +317,7 @@ pub(in crate::diagnosis::rules) fn line(
     log: &PodLog,
     counted: &Counted,
 ) -> Finding {
-    let now = context.now.as_second();
-    let last = words::span(now - counted.last.as_second());
+    let last = context.now.span(counted.last.as_second());
     let what = if counted.count == 1 {
         format!("logged once, {last} ago")
     } else {
@@ -356,7 +369,7 @@ impl Said<'_, '_> {
             return Some(&log.pod);
         }
         let client = self.joined.counted.last_line.request.client?.to_string();
-        let mut pods = context.snapshot.pods.values();
+        let mut pods = context.cluster(&[Kind::Pod]).pods.values();
         pods.find(|pod| pod.status.ips.contains(&client))
             .map(|pod| &pod.reference)
     }

@@ -83,10 +83,7 @@ pub(in crate::diagnosis) const N1: Rule = Rule {
             let finding = kept_out(context, &pod, plan, elsewhere, &admits).evidence(
                 "timed out",
                 format!("connecting to {}", plan.endpoint.address),
-                format!(
-                    "probe from {pod} {} ago",
-                    words::span(context.now.as_second() - at)
-                ),
+                format!("probe from {pod} {} ago", context.now.span(at)),
             );
             findings.add(finding);
         }
@@ -141,7 +138,7 @@ fn kept_out(
                 format!(
                     "probe of {} {} ago",
                     plan.endpoint.address,
-                    words::span(context.now.as_second() - at)
+                    context.now.span(at)
                 ),
             );
     }

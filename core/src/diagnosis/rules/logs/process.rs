@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{agent, line};
+use super::{agent, is_over, line};
 use crate::{
     command::Command,
     data_plane::CONTAINER,
@@ -187,15 +187,17 @@ pub(in crate::diagnosis::rules) fn refused_by_backend<'a>(
 
 /// The Secret or ConfigMap that NGF makes a file of, among those that the cluster's objects refer to.
 pub(in crate::diagnosis::rules) fn of_file(context: &Context<'_>, file: &str) -> Vec<ObjectRef> {
-    let snapshot = context.snapshot;
-    let referred = snapshot.secrets.keys().chain(snapshot.config_maps.keys());
-    referred
+    let cluster = context.cluster(&[Kind::Secret, Kind::ConfigMap]);
+    let referred = cluster.secrets.keys().chain(cluster.config_maps.keys());
+    let found: Vec<ObjectRef> = referred
         .filter(|object| {
             bundle_file(&object.namespace, &object.name) == file
                 || key_pair_file(&object.namespace, &object.name) == file
         })
         .cloned()
-        .collect()
+        .collect();
+    context.look_at(&found);
+    found
 }
 
 pub(in crate::diagnosis) const D6: Rule = Rule {
@@ -215,8 +217,7 @@ pub(in crate::diagnosis) const D6: Rule = Rule {
                 continue;
             };
             // The agent tries again every few seconds; a start before its control plane is no fault.
-            let silent = joined.log.end(context.now).as_second() - joined.counted.last.as_second();
-            if silent > 120 || joined.counted.count < 2 {
+            if is_over(context, joined.log, joined.counted, 120) || joined.counted.count < 2 {
                 continue;
             }
             let finding = Finding::new(

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{line, process::newest_lines};
+use super::{is_over, line, process::newest_lines};
 use crate::diagnosis::code::Code;
 use crate::{
     command::Command,
@@ -38,7 +38,7 @@ pub(in crate::diagnosis::rules) fn stale_by_log(context: &Context<'_>, findings:
     for joined in &context.logs {
         let counted = joined.counted;
         let reloaded = joined.log.tally.reloaded;
-        let is_old = joined.log.end(context.now).as_second() - counted.last.as_second() > RECENT
+        let is_old = is_over(context, joined.log, counted, RECENT)
             || reloaded.is_some_and(|at| at > counted.last);
         if is_old || is_known(context, joined) {
             continue;
@@ -69,12 +69,12 @@ fn is_known(context: &Context<'_>, joined: &Joined<'_>) -> bool {
         return false;
     };
     let address = address.to_string();
-    let snapshot = context.snapshot;
-    let in_slices = snapshot.endpoint_slices.values().any(|slice| {
+    let cluster = context.cluster(&[Kind::EndpointSlice, Kind::Service]);
+    let in_slices = cluster.endpoint_slices.values().any(|slice| {
         let mut endpoints = slice.spec.endpoints.iter();
         endpoints.any(|endpoint| endpoint.addresses.contains(&address))
     });
-    let is_service = snapshot
+    let is_service = cluster
         .services
         .values()
         .any(|service| service.spec.cluster_ip.as_ref() == Some(&address));

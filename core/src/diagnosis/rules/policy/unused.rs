@@ -158,10 +158,10 @@ pub(super) fn is_anothers(context: &Context<'_>, policy: &Object<BackendTLSPolic
         .iter()
         .map(|target| ObjectRef::new(Kind::Service, &policy.reference.namespace, &target.name));
     let routed = |service: ObjectRef| {
-        let places = context.topology.places(&service).iter();
+        let places = context.topology.places(&service).into_iter();
         places
             .filter_map(|place| {
-                context.topology.above(*place, |node| match node.what {
+                context.topology.above(place, |node| match node.what {
                     What::Gateway => node.object.as_ref(),
                     _ => None,
                 })
@@ -414,16 +414,19 @@ fn stopped(context: &Context<'_>, service: &ObjectRef) -> Vec<ObjectRef> {
 
 /// A probe may have shown which Service of the namespace wants the TLS that the policy is for.
 fn wants_it(context: &Context<'_>, policy: &ObjectRef, target: &LocalRef, miss: &mut Miss) {
-    let wanting: Vec<&ObjectRef> = crate::diagnosis::rules::handshake::wanting_tls(context)
+    let wanting = crate::diagnosis::rules::handshake::wanting_tls(context);
+    let wanting: BTreeSet<&ObjectRef> = wanting
         .into_iter()
+        .chain(&context.elsewhere().wanting)
         .filter(|service| service.namespace == policy.namespace)
         .collect();
-    if let [one] = wanting.as_slice() {
+    let mut wanting = wanting.into_iter();
+    if let (Some(one), None) = (wanting.next(), wanting.next()) {
         miss.sentence = format!(
             "{}; {one} wants TLS, as a probe shows, and no policy targets it",
             miss.sentence
         );
-        miss.elsewhere = vec![(*one).clone()];
+        miss.elsewhere = vec![one.clone()];
         miss.remedy = change::target(
             context,
             format!("Target {one}, if the policy is meant for it."),
@@ -461,9 +464,11 @@ fn gateways_of_namespace<'a>(context: &Context<'a>, namespace: &str) -> BTreeSet
             && here.is_some_and(|service| service.namespace == namespace)
     };
     let rules = context.rules.iter();
+    let elsewhere = context.elsewhere().plain.get(namespace);
     rules
         .filter(|rule| rule.decision.backends.iter().any(plain))
         .flat_map(|rule| rule.gateways.iter().copied())
+        .chain(elsewhere.into_iter().flatten())
         .collect()
 }
 

@@ -248,10 +248,10 @@ fn only_passthrough(context: &Context<'_>, rule: &RuleInUse<'_>) -> bool {
     let snapshot = context.snapshot;
     let mut any = false;
     for place in topology.places(&rule.route.reference) {
-        if !matches!(topology.node(*place).what, What::Route { .. }) {
+        if !matches!(topology.node(place).what, What::Route { .. }) {
             continue;
         }
-        let above = topology.above(*place, |node| match &node.what {
+        let above = topology.above(place, |node| match &node.what {
             What::Listener { name } => Some((node.object.as_ref()?, name.as_str())),
             _ => None,
         });

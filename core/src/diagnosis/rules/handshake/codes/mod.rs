@@ -49,7 +49,7 @@ mod prelude {
         finding::{Remedy, Severity},
         rule::{Need, Rule},
         rules::{change, expiry, shared::upper},
-        words::{list, span},
+        words::list,
     };
 }
 

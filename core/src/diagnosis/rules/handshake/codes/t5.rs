@@ -17,11 +17,11 @@ pub(in crate::diagnosis) static CONNECTION: Connection = Connection {
     code: Code::T5,
     means: |fault| matches!(fault, Fault::Verify { code: Some(10) }).into(),
     title: |case| {
-        let (service, now) = (case.service(), case.context.now.as_second());
-        match case.leaf().filter(|leaf| leaf.not_after < now) {
+        let (service, now) = (case.service(), &case.context.now);
+        match case.leaf().filter(|leaf| now.is_after(leaf.not_after)) {
             Some(leaf) => format!(
                 "The certificate that {service} presents expired {} ago",
-                span(now - leaf.not_after)
+                now.span(leaf.not_after)
             ),
             None if case.transcript().is_some() => {
                 format!("A certificate above the one that {service} presents has expired")

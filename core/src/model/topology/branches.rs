@@ -1,0 +1,303 @@
+//! The nodes of a tree, in branches that another tree may share.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    hash::{BuildHasherDefault, DefaultHasher, Hash as _, Hasher},
+    sync::Arc,
+};
+
+use super::{Node, NodeId, NodeIx};
+use crate::model::object::ObjectRef;
+
+/// Nodes for which a page has room. A page belongs to one branch.
+const PAGE: u32 = 16;
+
+/// Which branch: its place in [`Branches::all`]. The first is empty; free pages belong to it.
+pub(super) type Slot = u32;
+const NO_BRANCH: Slot = 0;
+
+/// Nodes that are told together: a root alone, or what hangs on a root with all that is below.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Branch {
+    /// The index of the first node; the others follow.
+    pub(super) base: u32,
+    /// The nodes, parents before their children.
+    pub(super) nodes: Vec<Node>,
+}
+
+/// Where nodes are.
+#[derive(Debug, Clone, Default)]
+struct Known {
+    by_id: HashMap<NodeId, NodeIx, BuildHasherDefault<Hashed>>,
+    /// By the hash of the object: the nodes themselves hold its name.
+    by_object: HashMap<u64, Vec<NodeIx>, BuildHasherDefault<Hashed>>,
+}
+
+/// All branches.
+#[derive(Debug, Clone)]
+pub(super) struct Branches {
+    all: Vec<Arc<Branch>>,
+    /// The branch of each page.
+    pages: Vec<Slot>,
+    /// The branches in the order of the tree, and the place of each in it.
+    order: Vec<Slot>,
+    rank: Vec<u32>,
+    /// Slots without a branch.
+    vacant: Vec<Slot>,
+    /// Free pages: the first, and how many.
+    free: BTreeMap<u32, u32>,
+    /// Where the nodes are of the branches that were built together.
+    known: Arc<Known>,
+    /// Where those are of the branches that were put in later.
+    later: BTreeMap<Slot, Arc<Known>>,
+}
+
+impl Default for Branches {
+    fn default() -> Self {
+        Self::with_room(0)
+    }
+}
+
+impl Branches {
+    pub(super) fn with_room(nodes: usize) -> Self {
+        let by_id = HashMap::with_capacity_and_hasher(nodes, BuildHasherDefault::default());
+        Self {
+            all: vec![Arc::default()],
+            pages: Vec::new(),
+            order: Vec::new(),
+            rank: vec![0],
+            vacant: Vec::new(),
+            free: BTreeMap::new(),
+            known: Arc::new(Known {
+                by_id,
+                by_object: HashMap::default(),
+            }),
+            later: BTreeMap::new(),
+        }
+    }
+
+    pub(super) fn count(&self) -> usize {
+        self.all.iter().map(|branch| branch.nodes.len()).sum()
+    }
+
+    pub(super) fn bound(&self) -> usize {
+        self.pages.len() * PAGE as usize
+    }
+
+    pub(super) fn slot(&self, index: NodeIx) -> Slot {
+        let page = self.pages.get((index.0 / PAGE) as usize);
+        page.copied().unwrap_or(NO_BRANCH)
+    }
+
+    pub(super) fn branch(&self, slot: Slot) -> &Arc<Branch> {
+        &self.all[slot as usize]
+    }
+
+    pub(super) fn node(&self, index: NodeIx) -> &Node {
+        let branch = self.branch(self.slot(index));
+        &branch.nodes[(index.0 - branch.base) as usize]
+    }
+
+    pub(super) fn node_mut(&mut self, index: NodeIx) -> &mut Node {
+        let slot = self.slot(index);
+        let branch = Arc::make_mut(&mut self.all[slot as usize]);
+        &mut branch.nodes[(index.0 - branch.base) as usize]
+    }
+
+    pub(super) fn for_each_mut(&mut self, mut change: impl FnMut(&mut Node)) {
+        for branch in &mut self.all {
+            Arc::make_mut(branch).nodes.iter_mut().for_each(&mut change);
+        }
+    }
+
+    pub(super) fn iter(&self) -> impl DoubleEndedIterator<Item = (NodeIx, &Node)> {
+        self.order.iter().flat_map(|slot| self.of(*slot))
+    }
+
+    /// The nodes of one branch.
+    pub(super) fn of(&self, slot: Slot) -> impl DoubleEndedIterator<Item = (NodeIx, &Node)> {
+        let branch = self.branch(slot);
+        let nodes = branch.nodes.iter().enumerate();
+        nodes.map(|(place, node)| (NodeIx(branch.base + place as u32), node))
+    }
+
+    /// Adds a node behind all others, to the last branch or to a new one.
+    pub(super) fn push(&mut self, node: Node, is_new: bool) -> NodeIx {
+        if is_new {
+            let slot = self.all.len() as Slot;
+            self.all.push(Arc::new(Branch {
+                base: self.pages.len() as u32 * PAGE,
+                nodes: Vec::new(),
+            }));
+            self.rank.push(self.order.len() as u32);
+            self.order.push(slot);
+        }
+        let slot = self.all.len() - 1;
+        let branch = Arc::make_mut(&mut self.all[slot]);
+        let index = NodeIx(branch.base + branch.nodes.len() as u32);
+        if (index.0 / PAGE) as usize >= self.pages.len() {
+            self.pages.push(slot as Slot);
+        }
+        Arc::make_mut(&mut self.known).add(index, &node);
+        branch.nodes.push(node);
+        index
+    }
+
+    pub(super) fn find(&self, id: &NodeId) -> Option<NodeIx> {
+        let first = self.known.by_id.get(id).copied();
+        let later = || self.later.values().find_map(|known| known.by_id.get(id));
+        first
+            .filter(|index| self.is_first(*index))
+            .or_else(|| later().copied())
+    }
+
+    pub(super) fn places(&self, object: &ObjectRef) -> Vec<NodeIx> {
+        let hash = hash_of(object);
+        // All nodes of one entry stand for one object, but for a collision of 64 bits.
+        let is_same = |place: &NodeIx| self.node(*place).object.as_ref() == Some(object);
+        let first = self.known.by_object.get(&hash).into_iter().flatten();
+        let mut all: Vec<NodeIx> = first
+            .copied()
+            .filter(|place| self.is_first(*place))
+            .collect();
+        for known in self.later.values() {
+            all.extend(known.by_object.get(&hash).into_iter().flatten());
+        }
+        if !all.first().is_none_or(is_same) {
+            return Vec::new();
+        }
+        if !self.later.is_empty() {
+            all.sort_by_key(|place| (self.rank[self.slot(*place) as usize], *place));
+        }
+        all
+    }
+
+    /// Whether what was known first of an index holds.
+    fn is_first(&self, index: NodeIx) -> bool {
+        let slot = self.slot(index);
+        slot != NO_BRANCH && !self.later.contains_key(&slot)
+    }
+
+    /// Takes a branch out.
+    pub(super) fn take(&mut self, slot: Slot) {
+        let branch = std::mem::take(&mut self.all[slot as usize]);
+        self.later.remove(&slot);
+        let first = branch.base / PAGE;
+        let count = pages_for(branch.nodes.len());
+        for page in first..first + count {
+            self.pages[page as usize] = NO_BRANCH;
+        }
+        self.set_free(first, count);
+        self.vacant.push(slot);
+    }
+
+    fn set_free(&mut self, mut first: u32, mut count: u32) {
+        if let Some(behind) = self.free.remove(&(first + count)) {
+            count += behind;
+        }
+        let before = self.free.range(..first).next_back();
+        if let Some((start, length)) = before.map(|(start, length)| (*start, *length))
+            && start + length == first
+        {
+            self.free.remove(&start);
+            (first, count) = (start, length + count);
+        }
+        self.free.insert(first, count);
+    }
+
+    /// The first of so many free pages.
+    fn room(&mut self, count: u32) -> u32 {
+        let fitting = self.free.iter().find(|(_, length)| **length >= count);
+        if let Some((first, length)) = fitting.map(|(first, length)| (*first, *length)) {
+            self.free.remove(&first);
+            if length > count {
+                self.free.insert(first + count, length - count);
+            }
+            return first;
+        }
+        let first = self.pages.len() as u32;
+        self.pages.resize((first + count) as usize, NO_BRANCH);
+        first
+    }
+
+    /// Puts a branch in, below that parent; returns its slot.
+    pub(super) fn put(&mut self, mut branch: Branch, parent: Option<NodeIx>) -> Slot {
+        let count = pages_for(branch.nodes.len());
+        let first = self.room(count);
+        let (before, base) = (branch.base, first * PAGE);
+        let moved = |index: NodeIx| NodeIx(index.0 - before + base);
+        let mut known = Known::default();
+        for (place, node) in branch.nodes.iter_mut().enumerate() {
+            node.parent = match place {
+                0 => parent,
+                _ => node.parent.map(moved),
+            };
+            for child in &mut node.children {
+                *child = moved(*child);
+            }
+            known.add(NodeIx(base + place as u32), node);
+        }
+        branch.base = base;
+        let slot = self.vacant.pop().unwrap_or(self.all.len() as Slot);
+        if slot as usize == self.all.len() {
+            self.all.push(Arc::default());
+            self.rank.push(0);
+        }
+        self.all[slot as usize] = Arc::new(branch);
+        for page in first..first + count {
+            self.pages[page as usize] = slot;
+        }
+        self.later.insert(slot, Arc::new(known));
+        slot
+    }
+
+    /// Says in which order the tree is told.
+    pub(super) fn set_order(&mut self, order: Vec<Slot>) {
+        for (rank, slot) in order.iter().enumerate() {
+            self.rank[*slot as usize] = rank as u32;
+        }
+        self.order = order;
+    }
+}
+
+fn pages_for(nodes: usize) -> u32 {
+    nodes.div_ceil(PAGE as usize) as u32
+}
+
+impl Known {
+    fn add(&mut self, index: NodeIx, node: &Node) {
+        self.by_id.insert(node.id.clone(), index);
+        if let Some(object) = &node.object {
+            self.by_object
+                .entry(hash_of(object))
+                .or_default()
+                .push(index);
+        }
+    }
+}
+
+fn hash_of(object: &ObjectRef) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    object.hash(&mut hasher);
+    hasher.finish()
+}
+
+/// Takes the hash that a key already has.
+#[derive(Default)]
+struct Hashed(u64);
+
+impl Hasher for Hashed {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
+        }
+    }
+
+    fn write_u64(&mut self, hash: u64) {
+        self.0 = hash;
+    }
+}
