@@ -26,7 +26,7 @@ screenshots: ## draw assets/*.svg and assets/demo.cast again from the embedded c
 test-lab: ## on a real Kubernetes with the guide played on it: NGF_TUI_LAB_KUBECONFIG names its kubeconfig
 	cargo test --locked --features lab-tests --test lab
 
-test-apiserver: peers ## on a real kube-apiserver with etcd, built with Go: a quarter of an hour the first time, then five minutes
+test-apiserver: peers ## on a real kube-apiserver with etcd, built with Go: eight minutes of processor time the first time, then five minutes
 	cargo test --locked --features apiserver-tests --test apiserver
 
 fields: ## whether the list of known fields is as new as the released CRDs, which Go downloads; NGF_TUI_CRDS names a folder with further ones

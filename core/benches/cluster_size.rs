@@ -26,8 +26,8 @@ use ngf_core::{
 use ngf_generator::{Cluster, Size};
 
 #[global_allocator]
-static ALLOCATOR: zeroizing_alloc::ZeroAlloc<std::alloc::System> =
-    zeroizing_alloc::ZeroAlloc(std::alloc::System);
+static ALLOCATOR: zeroizing_alloc::ZeroAlloc<mimalloc::MiMalloc> =
+    zeroizing_alloc::ZeroAlloc(mimalloc::MiMalloc);
 
 /// Names the size in the environment of the process that makes the manifests.
 const GENERATE: &str = "NGF_BENCH_GENERATE";

@@ -1,12 +1,13 @@
 //! `ngf-tui`.
 
-use std::{alloc::System, process::ExitCode};
+use std::process::ExitCode;
 
+use mimalloc::MiMalloc;
 use zeroizing_alloc::ZeroAlloc;
 
 /// Clears what is freed: private keys pass through buffers of HTTP, TLS, JSON and YAML libraries.
 #[global_allocator]
-static ALLOCATOR: ZeroAlloc<System> = ZeroAlloc(System);
+static ALLOCATOR: ZeroAlloc<MiMalloc> = ZeroAlloc(MiMalloc);
 
 fn main() -> ExitCode {
     ngf_tui::cli::main()

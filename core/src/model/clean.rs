@@ -25,6 +25,7 @@ pub fn clean_line(text: &str) -> String {
 /// Cleans every text and every field name in `value`; says whether there was anything to clean.
 pub fn clean_value(value: &mut Value) -> bool {
     match value {
+        Value::String(text) if is_plain(text) => false,
         Value::String(text) => {
             // A line that ends as on Windows is no more than a line's end.
             if text.contains("\r\n") {
@@ -57,8 +58,15 @@ pub fn clean_value(value: &mut Value) -> bool {
 }
 
 fn is_dirty(text: &str) -> bool {
+    !is_plain(text) && text.chars().any(is_unsafe)
+}
+
+/// Whether it holds printable ASCII, line feeds and tabs alone, as nearly every text does. Every byte is looked at,
+/// which is faster than to stop at the first: the compiler takes many at once.
+fn is_plain(text: &str) -> bool {
     let is_plain = |byte: &u8| matches!(byte, b' '..=b'~' | b'\n' | b'\t');
-    !text.as_bytes().iter().all(is_plain) && text.chars().any(is_unsafe)
+    let bytes = text.as_bytes().iter();
+    bytes.fold(true, |all, byte| all & is_plain(byte))
 }
 
 /// What [`clean`] replaces, and what it puts there: a text that holds one may not be what it was.

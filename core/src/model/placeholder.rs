@@ -24,7 +24,12 @@ pub fn of(text: &str) -> Option<Unrendered> {
         return Some(Unrendered::Encrypted);
     }
     // A certificate, a script or a configuration may hold any of the signs.
-    if text.len() > 1_000 || !text.bytes().any(|byte| b"${<([".contains(&byte)) {
+    if text.len() > 1_000 {
+        return None;
+    }
+    // Without a stop at the first sign, the compiler takes many bytes at once.
+    let is_sign = |byte: u8| matches!(byte, b'$' | b'{' | b'<' | b'(' | b'[');
+    if !text.bytes().fold(false, |any, byte| any | is_sign(byte)) {
         return None;
     }
     if text.contains("-----BEGIN ") {

@@ -1,6 +1,6 @@
 //! Whole objects, in little memory.
 
-use std::{fmt, ops::Deref, sync::OnceLock};
+use std::{cell::RefCell, fmt, ops::Deref, sync::OnceLock};
 
 use serde::{Serialize, Serializer};
 use serde_json::Value;
@@ -12,10 +12,29 @@ pub struct Raw {
     value: OnceLock<Box<Value>>,
 }
 
+thread_local! {
+    /// What the texts are written into, so that each takes one block of memory, and of its own size.
+    static WRITTEN: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Bytes of the buffer that are kept for the next object.
+const KEPT: usize = 64 << 10;
+
 impl From<&Value> for Raw {
     fn from(value: &Value) -> Self {
+        let text = WRITTEN.with_borrow_mut(|buffer| {
+            buffer.clear();
+            // A value has no keys but texts, and a vector takes everything: there is no error.
+            let _ = serde_json::to_writer(&mut *buffer, value);
+            // serde_json writes nothing but UTF-8.
+            let text = std::str::from_utf8(buffer).unwrap_or_default().into();
+            if buffer.capacity() > KEPT {
+                *buffer = Vec::new();
+            }
+            text
+        });
         Self {
-            text: value.to_string().into_boxed_str(),
+            text,
             value: OnceLock::new(),
         }
     }

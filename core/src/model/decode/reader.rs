@@ -4,7 +4,7 @@
 use std::{cell::RefCell, collections::BTreeMap, fmt::Write, ops::RangeInclusive};
 
 use jiff::Timestamp;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::model::{
     object::{Note, NoteKind},
@@ -78,6 +78,16 @@ impl<'a> Reader<'a> {
     pub(super) fn into_notes(self) -> Vec<Note> {
         self.notes.into_inner()
     }
+}
+
+/// The field of an object. Most have few, which are compared sooner than a key is hashed.
+fn find_in<'a>(map: &'a Map<String, Value>, key: &str) -> Option<&'a Value> {
+    const FEW: usize = 8;
+    if map.len() > FEW {
+        return map.get(key);
+    }
+    let found = map.iter().find(|(name, _)| *name == key);
+    found.map(|(_, value)| value)
 }
 
 /// Writes the path from `root` to `wanted`, which is found by its address: paths cost nothing until
@@ -187,7 +197,7 @@ impl<'a> Field<'a> {
     /// The field `key` of this object.
     pub(super) fn get(self, key: &str) -> Field<'a> {
         let value = match self.value {
-            Some(Value::Object(map)) => map.get(key).filter(|value| !value.is_null()),
+            Some(Value::Object(map)) => find_in(map, key).filter(|value| !value.is_null()),
             Some(_) => {
                 self.wrong("an object");
                 None
@@ -251,7 +261,12 @@ impl<'a> Field<'a> {
                 text.len()
             ));
         }
-        text[..end].replace(['\n', '\t'], " ")
+        let text = &text[..end];
+        if text.bytes().any(|byte| matches!(byte, b'\n' | b'\t')) {
+            text.replace(['\n', '\t'], " ")
+        } else {
+            text.to_owned()
+        }
     }
 
     /// The text under `key`.
