@@ -73,6 +73,7 @@ macro_rules! for_every_rule {
             R16 in route;
             R18 in route;
             R19 in route::refused;
+            R23 in route::refused;
             R20 in route::weight;
             R21 in payload_processor;
             R22 in payload_processor;

@@ -61,16 +61,23 @@ fn of_service(snapshot: &Snapshot, service: &ObjectRef) -> Option<bool> {
 
 /// What the Gateway's NginxProxy says, or else its class's.
 fn of_gateway(snapshot: &Snapshot, gateway: &Object<Gateway>) -> Option<bool> {
+    flag_of_proxy(snapshot, gateway, "/spec/useClusterIP").map(|(_, flag)| flag)
+}
+
+/// A setting of the Gateway's NginxProxy, or else of its class's, with the NginxProxy that has it.
+pub fn flag_of_proxy(
+    snapshot: &Snapshot,
+    gateway: &Object<Gateway>,
+    pointer: &str,
+) -> Option<(ObjectRef, bool)> {
     let class = ObjectRef::new(Kind::GatewayClass, "", &gateway.spec.class);
     let class = snapshot.gateway_classes.get(&class);
     let of_class = class.and_then(|class| class.spec.parameters_ref.as_ref());
     let references = gateway.spec.parameters_ref.iter().chain(of_class);
     let mut proxies = references.filter_map(|one| snapshot.ngf.get(&proxy_name(gateway, one)));
     proxies.find_map(|proxy| {
-        proxy
-            .raw
-            .pointer("/spec/useClusterIP")
-            .and_then(Value::as_bool)
+        let flag = proxy.raw.pointer(pointer).and_then(Value::as_bool)?;
+        Some((proxy.reference.clone(), flag))
     })
 }
 

@@ -1,7 +1,7 @@
-//! D1 by the objects: a snippet that repeats a directive which NGF renders in the same block. nginx takes
+//! D1 by the objects: a snippet that repeats a directive which NGF, or another snippet, puts into the same block. nginx takes
 //! each of them once (`ngx_conf_set_flag_slot` and its like: "directive is duplicate").
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
@@ -11,7 +11,10 @@ use crate::{
         context::{Context, RuleInUse},
         engine::Findings,
         finding::{Finding, Remedy, Severity},
-        ngf::{BackendState, ClientCertificate},
+        ngf::{
+            BackendState, ClientCertificate,
+            snippets::{Block, of_rule},
+        },
         words::list,
     },
     model::{
@@ -80,6 +83,75 @@ pub(super) fn repeated(context: &Context<'_>, findings: &mut Findings) {
             .remedy(Remedy::say(format!(
                 "Remove {what} from {name}: the BackendTLSPolicy sets it."
             ))),
+        );
+    }
+    twice(context, findings);
+}
+
+/// Snippets in one place of nginx's configuration, each with what it sets.
+type Beside = BTreeMap<ObjectRef, Vec<String>>;
+
+/// Looks for snippets that repeat each other's directives, or their own.
+fn twice(context: &Context<'_>, findings: &mut Findings) {
+    // By Gateway, block, and the route and rule whose server or location it is.
+    let mut places: BTreeMap<(&ObjectRef, Block, String), Beside> = BTreeMap::new();
+    for rule in &context.rules {
+        let route = &rule.route.reference;
+        for gateway in &rule.gateways {
+            for snippet in of_rule(context.snapshot, rule.route, rule.index, gateway) {
+                let place = match snippet.block {
+                    Block::Http => "the http block".to_owned(),
+                    Block::Server => format!("the server of {route}"),
+                    Block::Location => format!("the location of {route} rule {}", rule.index),
+                };
+                // This one may be repeated (`ngx_conf_set_keyval_slot`).
+                let sets = snippet.directives.iter().map(|one| one.name.clone());
+                let sets = sets.filter(|name| !name.ends_with("_conf_command"));
+                let beside = places.entry((*gateway, snippet.block, place)).or_default();
+                // NGF includes what several rules use once.
+                beside
+                    .entry(snippet.object)
+                    .or_insert_with(|| sets.collect());
+            }
+        }
+    }
+    for ((gateway, _, place), beside) in places {
+        let mut by_name: BTreeMap<&str, Vec<&ObjectRef>> = BTreeMap::new();
+        for (object, names) in &beside {
+            for name in names {
+                by_name.entry(name).or_default().push(object);
+            }
+        }
+        let found = by_name.into_iter().find(|(_, objects)| objects.len() > 1);
+        let Some((name, objects)) = found.filter(|_| !findings.has(Code::D1, gateway)) else {
+            continue;
+        };
+        let whose: BTreeSet<&ObjectRef> = objects.into_iter().collect();
+        let who = list(&whose, 3);
+        let how = if whose.len() == 1 {
+            "sets it twice"
+        } else {
+            "set the same"
+        };
+        findings.add(
+            Finding::new(
+                Code::D1,
+                Severity::Error,
+                gateway,
+                format!(
+                    "nginx of {gateway} refuses its configuration: {name} stands twice in {place}"
+                ),
+            )
+            .because(format!(
+                "{who} {how}: nginx takes a directive once in a block."
+            ))
+            .because(format!(
+                "nginx logs: [emerg] \"{name}\" directive is duplicate."
+            ))
+            .evidence("spec.snippets", name, &who)
+            .scope(whose.iter().copied())
+            .breaks("nothing that changes takes effect, for any route of the Gateway")
+            .remedy(Remedy::say(format!("Leave {name} in one snippet only."))),
         );
     }
 }

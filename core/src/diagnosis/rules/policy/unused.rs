@@ -215,6 +215,12 @@ fn unused(context: &Context<'_>, policy: &Object<BackendTLSPolicy>, findings: &m
         let miss = why_missed(context, name, target);
         misses |= miss.is_mistake;
         proven &= miss.is_proven;
+        // A Service that a route refers to and that does not exist is missing for both (NGF-R3).
+        let meant = ObjectRef::new(Kind::Service, &name.namespace, &target.name);
+        if context.index.service(&meant).is_none() {
+            let routes = context.rules_using(&meant);
+            finding = finding.scope(routes.map(|rule| &rule.route.reference));
+        }
         finding = finding
             .because(format!("{}.", upper(&miss.sentence)))
             .scope(miss.service.iter())

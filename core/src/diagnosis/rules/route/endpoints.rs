@@ -102,7 +102,13 @@ fn no_endpoints(context: &Context<'_>, findings: &mut Findings, code: Code) {
         } else if let Some(workload) = scaled {
             format!("{workload} is scaled to 0")
         } else {
-            reason(&why)
+            match (&why, starting(context, service)) {
+                (NoEndpoints::NoAddresses, 1) => "its only pod has not started".to_owned(),
+                (NoEndpoints::NoAddresses, count @ 2..) => {
+                    format!("none of its {count} pods has started")
+                }
+                _ => reason(&why),
+            }
         };
         let routes: BTreeSet<&ObjectRef> = users
             .iter()
@@ -382,6 +388,17 @@ fn endpoints_are_known(context: &Context<'_>, service: &ObjectRef) -> bool {
     known::absence_is_proven(context.snapshot, &slice).is_ok()
         // Whoever gives the slices of a Service in files gives all of them.
         || context.index.has_slices(service)
+}
+
+/// How many pods a Service selects that have no address yet: no EndpointSlice holds these.
+fn starting(context: &Context<'_>, service: &Object<Service>) -> usize {
+    let pods = context.snapshot.pods.values();
+    pods.filter(|pod| {
+        pod.reference.namespace == service.reference.namespace
+            && service.spec.selects(&pod.meta.labels)
+            && pod.status.ips.is_empty()
+    })
+    .count()
 }
 
 fn reason(why: &NoEndpoints) -> String {

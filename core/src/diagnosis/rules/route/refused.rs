@@ -8,13 +8,13 @@ use crate::{
         context::{Context, RuleInUse},
         engine::Findings,
         finding::{Finding, Remedy, Severity},
-        ngf::{Answer, Barred, backend::is_authentication},
+        ngf::{Answer, Barred, backend::is_authentication, cluster_ip::flag_of_proxy},
         rule::{Need, Rule},
         rules::logs::line,
         words::{answer_to, list},
     },
     logs::{Upstream, What},
-    model::object::ObjectRef,
+    model::{kind::Kind, object::ObjectRef},
 };
 
 /// The socket of NGF's own server for 500 (`nginx500Server`).
@@ -136,6 +136,55 @@ pub(in crate::diagnosis) const R19: Rule = Rule {
                     "clients of {name} get {} for every request of the rule",
                     answer_to([name], 500)
                 )),
+            );
+        }
+    },
+};
+
+pub(in crate::diagnosis) const R23: Rule = Rule {
+    code: Code::R23,
+    severity: Severity::Error,
+    title: "NGF refuses a GRPCRoute, because the Gateway's NginxProxy disables HTTP/2",
+    explanation: "gRPC needs HTTP/2 from the client on. With disableHTTP2 in the NginxProxy of a Gateway, or of its class, NGF refuses every GRPCRoute for the Gateway (Accepted False/UnsupportedConfiguration, `HTTP2 is disabled - cannot configure GRPCRoutes`), and clients get 404.",
+    remedy: "Remove disableHTTP2 from the NginxProxy, or give the GRPCRoute a Gateway without it.",
+    causes: &[Code::S4],
+    needs: &[Need::Paths, Need::NginxProxies],
+    check: |context, findings| {
+        for rule in &context.rules {
+            let name = &rule.route.reference;
+            if name.kind != Kind::GRPCRoute || findings.has(Code::R23, name) {
+                continue;
+            }
+            let refusing = rule.gateways.iter().find_map(|gateway| {
+                let (found, _) = context.gateways.get(*gateway)?;
+                let of_proxy = flag_of_proxy(context.snapshot, found, "/spec/disableHTTP2");
+                of_proxy
+                    .filter(|(_, flag)| *flag)
+                    .map(|(proxy, _)| (*gateway, proxy))
+            });
+            let Some((gateway, proxy)) = refusing else {
+                continue;
+            };
+            let told = rule.route.status.parents.iter();
+            let told = told
+                .flat_map(|parent| &parent.conditions)
+                .find(|said| said.status == "False" && said.message.contains("HTTP2"));
+            findings.explain(name, "Accepted");
+            findings.add(
+                Finding::new(
+                    Code::R23,
+                    Severity::Error,
+                    name,
+                    format!("NGF refuses {name} for {gateway}: {proxy} disables HTTP/2"),
+                )
+                .condition_if(name, told)
+                .evidence("spec.disableHTTP2", "true", proxy.to_string())
+                .mark(rule.mark())
+                .scope([gateway, &proxy])
+                .breaks(format!("clients of {name} get 404"))
+                .remedy(Remedy::say(format!(
+                    "Remove disableHTTP2 from {proxy}, or give {name} another Gateway."
+                ))),
             );
         }
     },
