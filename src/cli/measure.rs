@@ -185,6 +185,10 @@ async fn probe(
     for (meeting, at, result) in handshakes {
         evidence.record_meeting(meeting, at, result);
     }
+    if parts.matrix {
+        matrices(&prober, evidence, within).await;
+    }
+    // Last: their probes are newer than those of the matrix.
     if parts.context {
         let contexts = contexts(&prober, evidence, &cancel);
         // Each is bounded; all of them are, too.
@@ -194,9 +198,6 @@ async fn probe(
                 evidence.record_around(key, how);
             }
         }
-    }
-    if parts.matrix {
-        matrices(&prober, evidence, within).await;
     }
     (!is_through).then(|| {
         format!(
@@ -297,19 +298,12 @@ async fn matrices(prober: &Prober, evidence: &mut Evidence, within: Duration) {
                 at: done.at,
                 result: Ok(transcript),
             };
-            // One with its context says more.
-            let has_context = |known: &Probed| {
-                let how = evidence.around(known);
-                how.is_some_and(|how| how.context.is_some())
+            let how = HowProbed {
+                at: done.at,
+                way: Some(way),
+                context: None,
             };
-            if !evidence.probe(&plan.key()).is_some_and(has_context) {
-                let how = HowProbed {
-                    at: done.at,
-                    way: Some(way),
-                    context: None,
-                };
-                evidence.record_around(plan.key(), how);
-            }
+            evidence.record_around(plan.key(), how);
             let place = is_pod.then(|| matrix.columns[done.column].as_str());
             evidence.record_from(place, probed);
         }

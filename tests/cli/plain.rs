@@ -90,7 +90,7 @@ fn a_view_that_there_is_not_is_named_with_those_that_there_are() {
     for (args, says) in [
         (
             &["--plain", "--view", "pods", "-f", "x"][..],
-            "there is no view \"pods\": expected problems, tree, gateways,",
+            "there is no view \"pods\": expected problems, tree, matrix, gateways,",
         ),
         (
             &["--plain", "--context", "a", "--context", "b"],

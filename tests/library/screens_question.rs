@@ -119,6 +119,22 @@ async fn nothing_is_made_before_somebody_agrees_and_nothing_is_left_afterwards()
         matches!(effects[..], [Effect::Run(_, Some(_))]),
         "{effects:?}"
     );
+    // Meanwhile q and ctrl-c ask; escape stays, and the second ctrl-c leaves.
+    let app = &mut screen.app;
+    let control = Event::Key(KeyEvent::new(KeyCode::Char('c'), KeyModifiers::CONTROL));
+    assert!(update(app, key(KeyCode::Char('q')), later).is_empty());
+    assert!(matches!(app.overlay, Some(Overlay::Quit)));
+    assert!(update(app, key(KeyCode::Esc), later).is_empty());
+    assert!(app.overlay.is_none());
+    assert!(update(app, control, later).is_empty());
+    let control = Event::Key(KeyEvent::new(KeyCode::Char('c'), KeyModifiers::CONTROL));
+    assert!(matches!(update(app, control, later)[..], [Effect::Quit]));
+    let keys = app.running.iter().cloned().collect();
+    let _ = update(app, Event::ProbesEnded(keys), later);
+    assert!(matches!(
+        update(app, key(KeyCode::Char('q')), later)[..],
+        [Effect::Quit]
+    ));
     screen.press(&["r", "y"]).await;
     let shown = screen
         .app

@@ -203,8 +203,8 @@ pub static ACTIONS: &[ActionInfo] = &[
     action!(Action::PreviousMatch, "previous-match", ["N"], [Context::Search], "previous", "YAML: to the line before that has the text", Move, 0),
     action!(Action::Collapse, "collapse", ["left"], [Context::Tree], "fold", "fold the branch, or go to the parent", Move, 0),
     action!(Action::Expand, "expand", ["right"], [Context::Tree], "unfold", "unfold the branch, or go to the first child", Move, 0),
-    action!(Action::CellLeft, "cell-left", ["left"], [Context::Matrix], "left", "matrix: to the data-plane pod at the left", Move, 0),
-    action!(Action::CellRight, "cell-right", ["right"], [Context::Matrix], "right", "matrix: to the data-plane pod at the right", Move, 0),
+    action!(Action::CellLeft, "cell-left", ["left"], [Context::Matrix, Context::List], "left", "matrix: to the data-plane pod at the left; list: show the columns at the left", Move, 0),
+    action!(Action::CellRight, "cell-right", ["right"], [Context::Matrix, Context::List], "right", "matrix: to the data-plane pod at the right; list: show the columns at the right that have no room", Move, 0),
     action!(Action::NextView, "next-tab", ["tab", "right"], [Context::Page], "next tab", "page: next tab", Look, 8),
     action!(Action::PreviousView, "previous-tab", ["shift-tab", "left"], [Context::Page], "previous tab", "page: previous tab", Look, 0),
     action!(Action::View(0), "chain", ["1"], [], "chain", "tab Chain: both directions of trust", Look, 0),
@@ -252,7 +252,7 @@ pub static ACTIONS: &[ActionInfo] = &[
     action!(Action::Command, "command", [":"], [], "go to", "go to a list or a tab, or run a command, by name", Program, 6),
     action!(Action::Help, "help", ["?", "f1"], [], "help", "this screen", Program, 15),
     action!(Action::Suspend, "suspend", ["ctrl-z"], [], "suspend", "suspend: back to the shell, whose fg continues the program", Program, 0),
-    action!(Action::Quit, "quit", ["q", "ctrl-c"], [], "quit", "quit; ctrl-c first closes an open dialog", Program, 16),
+    action!(Action::Quit, "quit", ["q", "ctrl-c"], [], "quit", "quit; asks while temporary resources are in the cluster; ctrl-c first closes an open dialog", Program, 16),
 ];
 
 impl Action {

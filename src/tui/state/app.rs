@@ -93,6 +93,8 @@ pub struct App {
     pub overlay: Option<Overlay>,
     /// A short message.
     pub toast: Option<Toast>,
+    /// The jobs whose temporary resources are in the cluster.
+    pub temporary: Vec<Temporary>,
     /// The probes that run.
     pub running: BTreeSet<PlanKey>,
     /// What the probes that run have seen so far.
@@ -361,10 +363,21 @@ pub enum Overlay {
     Via(ListState),
     /// Whether something may be made in the cluster.
     Question(Box<Question>),
+    /// Whether to quit while temporary resources are in the cluster.
+    Quit,
     /// A rule in words, by its code.
     Explain(Code, ScrollState),
     /// A fix, before it is applied and after.
     Fix(Box<FixDialog>),
+}
+
+/// A job whose temporary resources are in the cluster.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Temporary {
+    /// Probes of these connections.
+    Probes(BTreeSet<PlanKey>),
+    /// The matrix of this number.
+    Matrix(u64),
 }
 
 /// A short message that goes by itself.
@@ -432,6 +445,7 @@ impl App {
             good: HashMap::new(),
             overlay: None,
             toast: None,
+            temporary: Vec::new(),
             running: BTreeSet::new(),
             steps: HashMap::new(),
             via: Via::default(),

@@ -116,11 +116,24 @@ pub struct ListPane {
     pub is_fuzzy: bool,
     /// The column by which it is sorted, and whether from the greatest to the least; trouble first if `None`.
     pub sort: Option<(usize, bool)>,
+    /// So many columns at the left are left out, to show those at the right.
+    pub skip: usize,
+    /// Columns at the right have no room.
+    pub is_cut: bool,
     /// Selection and scroll position.
     pub state: ListState,
 }
 
 impl ListPane {
+    /// Shows the columns further to the right, or to the left.
+    pub fn turn_column(&mut self, step: isize) {
+        if step < 0 {
+            self.skip = self.skip.saturating_sub(1);
+        } else if self.is_cut {
+            self.skip += 1;
+        }
+    }
+
     /// Takes new rows, and which of them have the labels that the filter wants; the selected one stays selected.
     pub fn take(&mut self, rows: Vec<Row>, labelled: Option<Vec<bool>>) {
         let selected = self.selected().cloned();
@@ -466,5 +479,57 @@ mod tests {
             pane.selected().map(|row| row.cells[0].text.as_str()),
             Some("b")
         );
+    }
+
+    #[test]
+    fn a_selector_in_a_filter_is_read_as_kubectl_reads_it() {
+        let text = "apiVersion: v1\nkind: Service\nmetadata: {name: a, namespace: shop, labels: {app: Shop, tier: web}}\n";
+        let snapshot = ngf_core::manifests::parse(text, "default");
+        let service = ObjectRef::new(ngf_core::model::kind::Kind::Service, "shop", "a");
+        let other = ObjectRef::new(ngf_core::model::kind::Kind::Service, "shop", "gone");
+        for (filter, is_met, rest) in [
+            ("-l app=Shop", true, "anything"),
+            ("-lapp=Shop", true, "anything"),
+            ("--selector=app=Shop,tier!=db", true, "anything"),
+            ("-l app=shop", false, "anything"),
+            ("-l app in (Shop, cart) web", true, "a web"),
+            ("web -l !db", true, "a web"),
+            ("-l tier notin (web)", false, "anything"),
+            // It is still being typed.
+            ("-l", true, "anything"),
+            ("-l app=a=b", false, "anything"),
+        ] {
+            let words = Words::of(filter);
+            assert_eq!(
+                words.meets_labels(&snapshot, [&service]),
+                is_met,
+                "{filter}"
+            );
+            assert!(words.meets(rest), "{filter}");
+            assert_eq!(
+                words.invalid().is_some(),
+                filter.contains("a=b"),
+                "{filter}"
+            );
+            // Of what was not read no label is known.
+            let wants = words.wants_labels();
+            assert_eq!(words.meets_labels(&snapshot, [&other]), !wants, "{filter}");
+        }
+        assert!(!Words::of("-l app in (Shop, cart) web").meets("other"));
+    }
+
+    #[test]
+    fn columns_move_to_the_right_as_long_as_some_have_no_room() {
+        let mut pane = ListPane::default();
+        pane.turn_column(1);
+        assert_eq!(pane.skip, 0);
+        pane.is_cut = true;
+        pane.turn_column(1);
+        pane.turn_column(1);
+        assert_eq!(pane.skip, 2);
+        pane.is_cut = false;
+        pane.turn_column(1);
+        pane.turn_column(-1);
+        assert_eq!(pane.skip, 1);
     }
 }

@@ -52,6 +52,11 @@ pub(super) fn pressed(app: &mut App, key: KeyEvent) -> Vec<Effect> {
     }
     // What lies over the panes is closed as by escape; without it, the program ends.
     let (key, chord) = match &app.overlay {
+        // Who presses it again wants to leave.
+        Some(Overlay::Quit) if control('c') => {
+            app.overlay = None;
+            return vec![Effect::Quit];
+        }
         Some(_) if control('c') => (
             KeyCode::Esc.into(),
             KeyChord::new(KeyCode::Esc, KeyModifiers::NONE),
@@ -82,6 +87,10 @@ fn overlay_key(app: &mut App, overlay: Overlay, key: KeyEvent, chord: KeyChord) 
             app.overlay = stays.then_some(Overlay::Explain(code, scroll));
             Vec::new()
         }
+        Overlay::Quit => match key.code {
+            KeyCode::Char('y') | KeyCode::Enter => vec![Effect::Quit],
+            _ => Vec::new(),
+        },
         Overlay::Via(list) => via_key(app, list, chord),
         Overlay::Export(list) => export_key(app, list, chord),
         Overlay::Question(mut question) => match answer(app, key, chord, &mut question.scroll) {
@@ -353,6 +362,8 @@ pub fn perform(app: &mut App, action: Action) -> Vec<Effect> {
         Action::NextMatch => yaml::next_match(app, true, false),
         Action::PreviousMatch => yaml::next_match(app, false, false),
         Action::Suspend => return vec![Effect::Suspend],
+        // Quitting removes them; who meant something else loses the probe.
+        Action::Quit if !app.temporary.is_empty() => app.overlay = Some(Overlay::Quit),
         Action::Quit => return vec![Effect::Quit],
     }
     Vec::new()

@@ -20,7 +20,7 @@ use ngf_ui::Mark;
 
 pub use self::keys::perform;
 use crate::tui::state::{
-    App,
+    App, Temporary,
     event::{Diagnosed, Effect, Event},
     history::Visit,
     list::Words,
@@ -77,6 +77,8 @@ pub fn update(app: &mut App, event: Event, now: Timestamp) -> Vec<Effect> {
         Event::Settled(key, at, transcript) => probing::settled(app, &key, at, transcript),
         Event::Listeners(seen) => probing::listeners(app, seen),
         Event::ProbesEnded(keys) => {
+            let ended = Temporary::Probes(keys.iter().cloned().collect());
+            app.temporary.retain(|one| *one != ended);
             app.running.retain(|key| !keys.contains(key));
             app.steps.retain(|key, _| !keys.contains(key));
             Vec::new()

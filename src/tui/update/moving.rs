@@ -77,8 +77,12 @@ fn on_list(app: &mut App, list: impl FnOnce(&mut ListState), text: impl FnOnce(&
     }
 }
 
-/// Another column of the matrix.
+/// Another column of the matrix; in a list the columns further to a side.
 pub(super) fn turn_column(app: &mut App, step: isize) {
+    if let Some((_, pane)) = list_on_screen(app) {
+        pane.turn_column(step);
+        return;
+    }
     if let Some(matrix) = &mut app.matrix {
         matrix.state.columns.move_by(step);
     }

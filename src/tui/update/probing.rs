@@ -13,12 +13,12 @@ use ngf_ui::{
 use super::{diagnose, opening};
 use crate::tui::{
     state::{
-        App, Around, Opened, Overlay, ProbeContextState, Question, Tests,
+        App, Around, Opened, Overlay, ProbeContextState, Question, Temporary, Tests,
         action::Destination,
         endpoint_matrix::{Lives, Matrix},
         event::Effect,
         ids::{ListId, ViewId},
-        job::{Job, ListenerSeen, MatrixNews, ProbeContextDone, ProbeDone, SurveyNews, Work},
+        job::{Job, ListenerSeen, MatrixNews, ProbeContextDone, ProbeDone, SurveyNews, Work, keys},
         place::{Place, Subject},
     },
     views::handshake,
@@ -205,6 +205,11 @@ pub(super) fn agreed(app: &mut App, question: Question) -> Vec<Effect> {
         job, preparation, ..
     } = question;
     begun(app, &job);
+    app.temporary.extend(match &job.work {
+        Work::Probes(plans) => Some(Temporary::Probes(keys(plans))),
+        Work::EndpointMatrix { .. } => Some(Temporary::Matrix(job.number)),
+        Work::Survey => None,
+    });
     let agreed = preparation.agreed(Confirmation::given());
     vec![Effect::Run(job, Some(agreed))]
 }
@@ -470,6 +475,10 @@ pub(super) fn settled(
 /// News of a matrix; that of another than the one on the screen is of no interest.
 pub(super) fn matrix_news(app: &mut App, number: u64, news: MatrixNews) -> Vec<Effect> {
     let now = app.now;
+    if matches!(news, MatrixNews::Over) {
+        app.temporary
+            .retain(|one| *one != Temporary::Matrix(number));
+    }
     let Some(matrix) = &mut app.matrix else {
         return Vec::new();
     };

@@ -13,7 +13,7 @@ use ngf_ui::{
 };
 use ratatui::{buffer::Buffer, layout::Rect, widgets::StatefulWidget};
 
-use super::ViewInfo;
+use super::{ViewInfo, handshake};
 use crate::diagram::chain::{argument, mark_of};
 use crate::tui::state::ids::ViewId;
 use crate::tui::state::{App, DrawnChain};
@@ -73,12 +73,16 @@ fn draw(app: &mut App, area: Rect, buffer: &mut Buffer) {
         }
         Ok(picture) => {
             let make = |width: u16, _| entries(picture, usize::from(width), &theme);
-            let has_keys = app.detail.view == ViewId::Chain;
-            Entries::new(&make, &theme).focused(has_keys).render(
-                area,
-                buffer,
-                &mut app.detail.links,
-            );
+            if app.detail.view == ViewId::Chain {
+                Entries::new(&make, &theme).render(area, buffer, &mut app.detail.links);
+            } else {
+                // Beside the handshake it stands where the handshake does.
+                let shared = handshake::direction(app).and_then(|one| part_of(app, one));
+                let mut state = ListState::at(shared.unwrap_or(app.detail.links.selected));
+                Entries::new(&make, &theme)
+                    .focused(false)
+                    .render(area, buffer, &mut state);
+            }
         }
         Err(why) => {
             let why = Label::of(Role::Muted, why.clone());
@@ -148,6 +152,44 @@ pub fn broken_link(app: &mut App) -> Option<usize> {
     let picture = app.detail.chain.as_ref()?.picture.as_ref().ok()?;
     let parts = parts(picture);
     parts.iter().position(Part::is_fault)
+}
+
+/// The direction of trust that the cursor is on, from 0, and whether it is broken.
+pub(super) fn direction(app: &App) -> Option<(usize, bool)> {
+    let picture = app.detail.chain.as_ref()?.picture.as_ref().ok()?;
+    let parts = parts(picture);
+    let part = parts.get(app.detail.links.selected)?;
+    let of = match part {
+        Part::Folded(column) | Part::Heading(column) | Part::Conclusion(column) => *column,
+        Part::Box(one, _) => picture.columns.iter().find(|column| {
+            let mut boxes = column.boxes.iter();
+            boxes.any(|other| std::ptr::eq(other, *one))
+        })?,
+        Part::Notes(_) => return None,
+    };
+    let columns = picture.columns.iter();
+    let number = columns
+        .take_while(|column| !std::ptr::eq(*column, of))
+        .count();
+    Some((number, matches!(of.trust, Trust::Broken(_))))
+}
+
+/// The part at which a direction begins, or where it is broken.
+pub(super) fn part_of(app: &App, direction: usize) -> Option<usize> {
+    let picture = app.detail.chain.as_ref()?.picture.as_ref().ok()?;
+    let column = picture.columns.get(direction)?;
+    let parts = parts(picture);
+    let is_its = |part: &Part<'_>| match part {
+        Part::Folded(one) | Part::Heading(one) | Part::Conclusion(one) => {
+            std::ptr::eq(*one, column)
+        }
+        Part::Box(one, _) => column.boxes.iter().any(|other| std::ptr::eq(other, *one)),
+        Part::Notes(_) => false,
+    };
+    let broken = parts
+        .iter()
+        .position(|part| is_its(part) && part.is_fault());
+    broken.or_else(|| parts.iter().position(is_its))
 }
 
 /// A part of the picture that can be selected.

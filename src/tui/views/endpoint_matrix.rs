@@ -34,6 +34,9 @@ const SHOWN: usize = 20;
 /// Least rounds that a sparkline is worth drawing for.
 const ROUNDS: usize = 2;
 
+/// Lines above the first row: what the matrix is about, and the names of the places.
+const HEADS: u16 = 3;
+
 fn is_fault(cell: &Cell) -> bool {
     matches!(cell, Cell::Probed { .. }) && !cell.is_served()
 }
@@ -47,7 +50,13 @@ pub fn draw(app: &mut App, area: Rect, buffer: &mut Buffer) {
         return;
     };
     // Two fifths for what is said of the selected cell, and of all of them.
-    let below = (area.height * 2 / 5).clamp(3, 14).min(area.height);
+    let least = (area.height * 2 / 5).clamp(3, 14).min(area.height);
+    // What the rows leave free is theirs.
+    let rows = matrix.latest.as_ref().map_or(0, |latest| latest.rows.len());
+    let rows = u16::try_from(rows)
+        .unwrap_or(u16::MAX)
+        .saturating_add(HEADS);
+    let below = least.max(area.height.saturating_sub(rows));
     let [top, middle, bottom] = Layout::vertical([
         Constraint::Length(1),
         Constraint::Min(0),
@@ -215,7 +224,7 @@ fn sparkline(rounds: &[Cell], room: usize, theme: &Theme) -> Label {
 /// Whose matrix it is, by which way, and how far it has come.
 fn head(matrix: &Matrix, theme: &Theme) -> Label {
     let mut label = Label::of(Role::Strong, matrix.gateway.path())
-        .and(Role::Muted, format!(" via {}  ", matrix.via));
+        .and(Role::Muted, format!(" using {}  ", matrix.via));
     if let Some(progress) = matrix.progress {
         let mark = if progress.faults > 0 {
             Mark::Failed

@@ -10,21 +10,35 @@ use ngf_core::model::{
     kind::Kind,
     snapshot::{KindState, Loss, Lost, Scope, Source},
 };
-use ngf_text::words;
+use ngf_text::{sanitize, words};
 
 /// Draws it.
 pub(super) fn draw(app: &App, area: Rect, buffer: &mut Buffer) {
     let left = Label::of(Role::Title, "ngf-tui")
         .text("  ")
         .joined(&cluster(app));
-    Header::new(left, Label::new(), counts(app), &app.theme).render(area, buffer);
+    Header::new(left, release(app), counts(app), &app.theme).render(area, buffer);
 }
 
-/// Which cluster and namespaces these are, or which stage of the guide.
+/// `NGF 2.7.1`, where its workload says so; of the guide what the stage is about, where there is room.
+fn release(app: &App) -> Label {
+    if let Some(stage) = &app.stage {
+        return Label::of(Role::Accent, stage.title.clone());
+    }
+    match &app.diagnosis.running.said_by {
+        Some((_, version)) => {
+            let version = sanitize::line(version.trim_start_matches('v'), 16);
+            Label::of(Role::Muted, format!("NGF {version}"))
+        }
+        None => Label::new(),
+    }
+}
+
+/// Which cluster and namespaces these are, or which stage of the guide it is.
 fn cluster(app: &App) -> Label {
     if let Some(stage) = &app.stage {
         let (number, of) = (stage.index + 1, stage.of);
-        let words = format!("{} {number} of {of}: {}", stage.walk, stage.title);
+        let words = format!("{} {number} of {of}", stage.walk);
         return Label::of(Role::Accent, words);
     }
     let source = match &app.snapshot.source {

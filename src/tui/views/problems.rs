@@ -325,8 +325,12 @@ pub fn draw(app: &mut App, area: Rect, buffer: &mut Buffer) -> Rect {
     app.home.list = state;
     if let Some(detail) = detail {
         problems_detail::draw(app, detail, buffer);
+        if detail.x > list.x + list.width {
+            super::screen::line_before(app, detail, buffer);
+        }
     }
     if let Some(place) = chain {
+        super::screen::line_before(app, place, buffer);
         chain::draw_beside(app, place, buffer);
     }
     list

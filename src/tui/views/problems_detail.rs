@@ -2,11 +2,7 @@
 //! remedies; on a very wide screen also its chain. Each is shown only where all of it fits, and where the list loses
 //! nothing by it.
 
-use ngf_ui::{
-    Label, Role,
-    text::{hang, widest_word},
-    widgets::textview::TextView,
-};
+use ngf_ui::{Label, Role, text::hang, widgets::textview::TextView};
 use ratatui::{buffer::Buffer, layout::Rect, widgets::Widget};
 
 use super::{
@@ -20,6 +16,8 @@ use crate::tui::state::App;
 const BELOW: u16 = 100;
 /// Cells by which it is indented there, so that it stands below the sentences.
 const INDENT: u16 = 2;
+/// Cells between parts that stand side by side.
+const BETWEEN: u16 = 3;
 /// From this width on it stands at the right side, where all of it fits there.
 const BESIDE: u16 = 140;
 /// Fewest columns for it there.
@@ -53,10 +51,8 @@ pub(super) fn split(app: &App, area: Rect) -> Panes {
     }
     // Half of a detail is not worth the room.
     let fits = |detail: Rect| {
-        let words = widest_word(&lines(app, u16::MAX)) + 2 * usize::from(INDENT);
         let lines = lines(app, detail.width);
-        words <= usize::from(detail.width)
-            && (1..=usize::from(detail.height)).contains(&lines.len())
+        (1..=usize::from(detail.height)).contains(&lines.len())
     };
     if let Some([list, detail, chain]) = three(app, area).filter(|panes| fits(panes[1])) {
         return Panes {
@@ -65,7 +61,12 @@ pub(super) fn split(app: &App, area: Rect) -> Panes {
             chain: Some(chain),
         };
     }
-    let beside = beside(app, area).filter(|(_, detail)| fits(*detail));
+    // As wide as its text needs, or half of the screen where the other half is needed.
+    let half = area.width.saturating_sub(BETWEEN) / 2;
+    let mut beside = [LEAST, half.max(LEAST)]
+        .into_iter()
+        .filter_map(|least| beside(app, area, least));
+    let beside = beside.find(|(_, detail)| fits(*detail));
     let found = beside.or_else(|| below(app, area).filter(|(_, detail)| fits(*detail)));
     match found {
         Some((list, detail)) => Panes {
@@ -105,17 +106,17 @@ fn list(app: &App, area: Rect, others: u16) -> Option<Rect> {
 }
 
 /// Beside the list, where every entry of it is still on the screen.
-fn beside(app: &App, area: Rect) -> Option<(Rect, Rect)> {
+fn beside(app: &App, area: Rect, least: u16) -> Option<(Rect, Rect)> {
     if area.width < BESIDE {
         return None;
     }
-    let list = list(app, area, LEAST + INDENT)?;
+    let list = list(app, area, least + BETWEEN)?;
     Some((list, right_of(list, area)))
 }
 
 /// What is left at the right of a part.
 fn right_of(part: Rect, area: Rect) -> Rect {
-    let x = part.right() + INDENT;
+    let x = part.right() + BETWEEN;
     Rect {
         x,
         width: area.right().saturating_sub(x),
@@ -128,11 +129,11 @@ fn three(app: &App, area: Rect) -> Option<[Rect; 3]> {
     if area.width < THREE {
         return None;
     }
-    let list = list(app, area, LEAST + CHAIN + 2 * INDENT)?;
+    let least = chain::least_width(app)?.max(CHAIN);
+    let list = list(app, area, LEAST + least + 2 * BETWEEN)?;
     let rest = right_of(list, area);
     // What is left over is shared.
-    let least = chain::least_width(app)?.max(CHAIN);
-    let spare = rest.width.checked_sub(LEAST + least + INDENT)?;
+    let spare = rest.width.checked_sub(LEAST + least + BETWEEN)?;
     let detail = Rect {
         width: LEAST + spare / 2,
         ..rest

@@ -1,5 +1,7 @@
 //! The whole screen: header, breadcrumb, the place that one is at, messages, footer; and a dialog over them.
 
+use std::collections::BTreeSet;
+
 use ngf_ui::{
     Label, Mark, Role,
     text::{cut_middle, draw_label, draw_right, hang, width, wrap},
@@ -27,7 +29,7 @@ use super::{
 };
 use crate::tui::state::{
     App, Hit, Overlay, Tests,
-    action::{ACTIONS, Action, ActionInfo},
+    action::{ACTIONS, Action, ActionInfo, Context},
     place::{Place, contexts},
 };
 use ngf_core::model::{
@@ -155,7 +157,7 @@ pub fn place(app: &mut App, area: Rect, buffer: &mut Buffer) {
             lists::draw(app, id, inset(area), buffer);
         }
         Place::Diff(one, other) => diff::draw(app, one, other, inset(area), buffer),
-        Place::Matrix => endpoint_matrix::draw(app, area, buffer),
+        Place::Matrix => endpoint_matrix::draw(app, inset(area), buffer),
         Place::Page(_) => page(app, area, buffer),
         Place::Step(message) => step(app, message, area, buffer),
     }
@@ -221,7 +223,7 @@ const BETWEEN: u16 = 3;
 /// From this width on the decoded fields of the selected step may stand at the right of both.
 const VERY_WIDE: u16 = 180;
 /// Fewest columns for them.
-const FIELDS: u16 = 44;
+const FIELDS: u16 = 36;
 
 /// What stands side by side on a page.
 #[derive(Clone, Copy)]
@@ -233,7 +235,7 @@ struct Parts {
 }
 
 /// A line before a part.
-fn line_before(app: &App, part: Rect, buffer: &mut Buffer) {
+pub(super) fn line_before(app: &App, part: Rect, buffer: &mut Buffer) {
     let between = Rect {
         x: part.x.saturating_sub(2),
         width: 1,
@@ -450,21 +452,35 @@ fn footer(app: &App, area: Rect, buffer: &mut Buffer) -> Option<Position> {
     };
     let mut shown: Vec<_> = ACTIONS
         .iter()
-        .filter(|info| info.footer > 0)
+        .filter(|info| info.footer > 0 || info.action == Action::CellRight && lists::is_cut(app))
         .filter(means_something)
         .filter(of_use)
         .collect();
-    shown.sort_by_key(|info| info.footer);
+    // What means something here only comes before what means the same everywhere.
+    let is_of_here = |info: &ActionInfo| match here.first() {
+        Some(Context::Page) | None => false,
+        Some(innermost) => info.contexts.contains(innermost),
+    };
+    shown.sort_by_key(|info| {
+        let is_first = matches!(info.action, Action::Open | Action::Back | Action::Probe);
+        (!is_first, !is_of_here(info), info.footer)
+    });
+    let mut taken = BTreeSet::new();
     let hints: Vec<Hint> = shown
         .iter()
         .filter_map(|info| {
             // An action may have lost its keys.
             let key = app.keymap.chords(info.action).next()?.to_string();
+            // A key of what is on the screen hides what it means elsewhere.
+            if !taken.insert(key.clone()) {
+                return None;
+            }
             let hint = match info.action {
                 Action::Via => Hint::new(key, format!("from {}", app.via)),
+                Action::CellRight => Hint::new(key, "more columns"),
                 _ => Hint::new(key, info.short),
             };
-            Some(if matches!(info.id, "help" | "quit") {
+            Some(if matches!(info.id, "help" | "quit" | "command") {
                 hint.keep()
             } else {
                 hint

@@ -84,6 +84,17 @@ const SAID: &[(&str, &str, &str)] = &[
     ),
     (
         "docs/interface.md",
+        "`z` reads the last 500 lines",
+        "lines",
+    ),
+    (
+        "docs/interface.md",
+        "`z` again shows what they mean",
+        "lines",
+    ),
+    ("docs/interface.md", "`R` does the same", "record"),
+    (
+        "docs/interface.md",
         "`P` probes every endpoint",
         "probe-all",
     ),

@@ -11,7 +11,7 @@ use ngf_tls::{
 };
 use ngf_ui::{
     Label, ListState, Mark, Role, Theme,
-    text::wrap,
+    text::{hang, wrap},
     widgets::{
         entries::{Entries, Entry},
         sequence::{Diagram, Message, Sequence},
@@ -28,14 +28,11 @@ pub use step::{fields, name as step_name, title as step_title};
 
 pub use crate::diagram::mark_of;
 
-use super::ViewInfo;
+use super::{ViewInfo, chain};
 use crate::diagram::{Arrow, GATEWAY, Story, footnote, guide, lanes, of_arrows, wire};
 use crate::tui::state::ids::ViewId;
 use crate::tui::state::{App, Shown, Zoom};
-use ngf_core::diagnosis::{
-    evidence::Probed,
-    plan::{ProbePlan, ProbeTarget, plan},
-};
+use ngf_core::diagnosis::plan::{ProbePlan, ProbeTarget, plan};
 use ngf_text::words;
 
 /// The tab.
@@ -83,7 +80,7 @@ fn draw(app: &mut App, area: Rect, buffer: &mut Buffer) {
             // Beside the chain it shows where it fails.
             let has_keys = app.detail.view == ViewId::Handshake;
             if !has_keys {
-                let mut state = ListState::at(at_fault(app).unwrap_or_default());
+                let mut state = ListState::at(shared_row(app).unwrap_or_default());
                 Entries::new(&make, &theme)
                     .focused(false)
                     .render(body, buffer, &mut state);
@@ -93,6 +90,11 @@ fn draw(app: &mut App, area: Rect, buffer: &mut Buffer) {
         }
         _ => {
             let strip = probe_context::strip(&shown, &theme);
+            let strip: Vec<Label> = strip
+                .iter()
+                .flat_map(|line| hang(&Label::new(), line, usize::from(area.width)))
+                .take(usize::from(area.height / 2))
+                .collect();
             let picture = picture(&shown, app.detail.zoom, &theme);
             let [top, body] =
                 Layout::vertical([Constraint::Length(strip.len() as u16), Constraint::Min(0)])
@@ -213,6 +215,39 @@ pub fn selected_message(app: &App) -> usize {
         .map_or(arrows.len(), |row| row.arrows.start)
 }
 
+/// The numbers of the arrows with which a direction of trust begins: the gateway's certificate, the backend's.
+const PROOFS: [&str; 2] = ["5", "7"];
+
+/// The row that belongs to the direction of trust on which the chain's cursor is; the fault, where that is broken.
+fn shared_row(app: &App) -> Option<usize> {
+    let fault = at_fault(app);
+    let Some((direction, is_broken)) = chain::direction(app) else {
+        return fault;
+    };
+    if is_broken && fault.is_some() {
+        return fault;
+    }
+    let arrows = guide_of(app)?;
+    let number = PROOFS.get(direction)?;
+    let rows = diagram::rows(&arrows);
+    let is_it = |row: &diagram::Row| {
+        let mut own = arrows[row.arrows.clone()].iter();
+        own.any(|arrow| arrow.message.number == *number)
+    };
+    rows.iter().position(is_it).or(fault)
+}
+
+/// The direction of trust that the selected step belongs to, from 0.
+pub(super) fn direction(app: &App) -> Option<usize> {
+    let arrows = guide_of(app)?;
+    let number = &arrows.get(selected_message(app))?.message.number;
+    match number.as_str() {
+        "4" | "5" | "6" => Some(0),
+        "7" | "8" => Some(1),
+        _ => None,
+    }
+}
+
 /// The message that the cursor is on, or where the chain has the keys the one that fails.
 pub fn pointed_at(app: &App) -> usize {
     if app.detail.view == ViewId::Handshake {
@@ -222,7 +257,7 @@ pub fn pointed_at(app: &App) -> usize {
         return 0;
     };
     let rows = diagram::rows(&arrows);
-    let fault = at_fault(app).and_then(|row| rows.get(row));
+    let fault = shared_row(app).and_then(|row| rows.get(row));
     fault.map_or(arrows.len(), |row| row.arrows.start)
 }
 
@@ -274,7 +309,7 @@ fn picture(shown: &Shown<'_>, zoom: Zoom, theme: &Theme) -> Diagram {
             picture.footnote.extend(notes);
             picture
         }
-        Err(why) => not_run(shown.probed, why),
+        Err(why) => not_run(shown, why),
     };
     with_count(picture, shown.number, shown.count)
 }
@@ -297,11 +332,21 @@ fn nothing_yet(app: &App) -> Vec<Label> {
     }
 }
 
-fn not_run(probed: &Probed, why: &str) -> Diagram {
+fn not_run(shown: &Shown<'_>, why: &str) -> Diagram {
+    let story = Story::from(&*shown.probed.plan);
     let mut diagram = Diagram {
-        lanes: lanes(&Story::from(&*probed.plan)),
+        lanes: lanes(&story),
         ..Diagram::default()
     };
+    if shown.listener.is_some() {
+        // What its listener does is known all the same.
+        let mut arrows = guide(&so_far(&[]), &story);
+        arrows.truncate(1);
+        probe_context::with_client(&mut arrows, shown);
+        diagram
+            .messages
+            .extend(arrows.into_iter().map(|arrow| arrow.message));
+    }
     diagram.messages.push(
         Message::new(GATEWAY, GATEWAY, "the probe could not be run")
             .mark(Mark::Unknown)

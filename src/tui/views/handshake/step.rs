@@ -37,6 +37,18 @@ pub fn name(app: &App, message: usize) -> String {
     }
 }
 
+/// A field's name for eyes: OpenSSL calls the verify callback once for each error, and for each certificate.
+fn called(name: &str) -> String {
+    let number = name
+        .strip_prefix("verify_trace[")
+        .and_then(|rest| rest.strip_suffix(']'))
+        .and_then(|number| number.parse::<usize>().ok());
+    match number {
+        Some(number) => format!("verify callback {}", number + 1),
+        None => name.to_owned(),
+    }
+}
+
 /// What there is to say of it: for each step name, time, size, summary and decoded fields.
 pub fn fields(app: &App, message: usize) -> Vec<Field> {
     let Some(shown) = app.shown_probe() else {
@@ -79,7 +91,7 @@ pub fn fields(app: &App, message: usize) -> Vec<Field> {
         ));
         fields.push(Field::Text(Label::from(step.summary.clone())));
         let decoded = step.fields.iter();
-        fields.extend(decoded.map(|field| Field::new(field.name.clone(), field.value.clone())));
+        fields.extend(decoded.map(|field| Field::new(called(&field.name), field.value.clone())));
     }
     if steps.is_empty() && fields.is_empty() {
         let nothing = "Not probed: no message of the probe belongs to this arrow.";

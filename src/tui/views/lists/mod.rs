@@ -40,6 +40,7 @@ use crate::tui::state::{
     elsewhere::{ElsewhereState, Summary},
     ids::ListId,
     list::{ListPane, Row, Target, Words},
+    place::Place,
     settings::Settings,
 };
 use crate::tui::views::problems;
@@ -255,7 +256,9 @@ pub fn draw(app: &mut App, id: ListId, area: Rect, buffer: &mut Buffer) {
     };
     let info = id.info();
     let heads = heads(pane, info);
-    let order = order(&app.settings, info, pane.has_contexts);
+    let all = order(&app.settings, info, pane.has_contexts);
+    pane.skip = pane.skip.min(all.len().saturating_sub(1));
+    let order = all[pane.skip..].to_vec();
     // As wide as everything that is in it.
     let whole = columns(pane, &heads, &order, theme.glyphs, u16::MAX);
     let widths: Vec<u16> = whole.iter().map(|column| column.ideal).collect();
@@ -269,6 +272,7 @@ pub fn draw(app: &mut App, id: ListId, area: Rect, buffer: &mut Buffer) {
         Style::new(),
     );
     let columns = columns(pane, &heads, &order, theme.glyphs, body.width);
+    pane.is_cut = columns.len() < order.len();
     let mut state = pane.state;
     let (rows, shown) = (&pane.rows, &pane.shown);
     let lazy = Lazy::new(shown.len(), |index: usize| {
@@ -297,6 +301,14 @@ pub fn draw(app: &mut App, id: ListId, area: Rect, buffer: &mut Buffer) {
         let lines = detail::lines(app, &heads, &row, place.width);
         Widget::render(&TextView::new(&lines, &theme).wrap(false), place, buffer);
     }
+}
+
+/// Whether the list that is on the screen has columns for which there is no room.
+pub fn is_cut(app: &App) -> bool {
+    let Place::List(id) = app.place() else {
+        return false;
+    };
+    app.lists.get(id).is_some_and(|pane| pane.is_cut)
 }
 
 /// Lines above the first row: how many there are, and the heads of the columns.
@@ -333,6 +345,9 @@ fn summary(pane: &ListPane, info: &ListInfo, heads: &[Head]) -> Label {
         }
     };
     line.push(Role::Muted, order);
+    if pane.skip > 0 {
+        line.push(Role::Muted, ", left shows the columns before");
+    }
     if !pane.filter.is_empty() {
         line.push(Role::Accent, format!("  /{}", pane.filter));
         if let Some(why) = Words::of(&pane.filter).invalid() {

@@ -41,10 +41,30 @@ pub(super) fn draw(app: &mut App, area: Rect, buffer: &mut Buffer) -> Option<Pos
         Overlay::Question(asked) => question::draw(asked, &app.theme, area, buffer),
         Overlay::Explain(code, scroll) => explain::draw(*code, scroll, &app.theme, area, buffer),
         Overlay::Fix(dialog) => fix::draw(dialog, &app.theme, area, buffer),
+        Overlay::Quit => quit(&app.theme, area, buffer),
         Overlay::Filter(..) => {}
     }
     app.overlay = Some(overlay);
     cursor
+}
+
+/// Temporary resources are in the cluster: quit?
+fn quit(theme: &Theme, area: Rect, buffer: &mut Buffer) {
+    let lines = [
+        Label::from("Probes are running with temporary resources in the cluster."),
+        Label::from("Quitting ends the probes and removes the resources first."),
+        Label::new(),
+        Label::of(Role::Warning, "Quit?"),
+    ];
+    text(
+        Label::from("Temporary resources"),
+        &lines,
+        keys(&[("y enter", "quit"), ("n esc", "stay")]),
+        &mut ScrollState::default(),
+        theme,
+        area,
+        buffer,
+    );
 }
 
 /// Keys and what they do, for the lower edge.

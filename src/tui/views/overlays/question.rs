@@ -19,12 +19,12 @@ pub(super) fn draw(asked: &mut Question, theme: &Theme, area: Rect, buffer: &mut
     lines.push(Label::new());
     lines.push(Label::of(
         Role::Warning,
-        format!("Make it, for probes by {}?", asked.job.via),
+        format!("Create it, for probes using {}?", asked.job.via),
     ));
     text(
         Label::from("This writes to the cluster"),
         &lines,
-        keys(&[("y enter", "make it"), ("n esc", "make nothing")]),
+        keys(&[("y enter", "create it"), ("n esc", "create nothing")]),
         &mut asked.scroll,
         theme,
         area,

@@ -19,7 +19,7 @@ use ngf_cluster::transport::Via;
 
 pub(super) fn draw(app: &App, list: &mut ListState, area: Rect, buffer: &mut Buffer) {
     let columns = [
-        Column::new("way", 12, 12),
+        Column::new("transport", 12, 12),
         Column::new("what it proves", 20, 32).grow(3).wrap(),
         Column::new("what it writes", 16, 26).grow(2).wrap(),
     ];
