@@ -13,9 +13,9 @@ use ngf_core::{
         Diagnosis, Evidence,
         endpoint_matrix::{Cell, EndpointMatrix, findings},
         evidence::{Meeting, Met},
-        probe_context::{ClientView, HowProbed, LogLine, NameView, ProbeContext, Source, WayTaken},
+        probe_context::{self, ClientView, HowProbed, LogLine, NameView, ProbeContext, WayTaken},
     },
-    model::snapshot::Snapshot,
+    model::snapshot::{Snapshot, Source},
 };
 use ngf_tls::transcript::{
     Direction, HttpAnswer, Layer, Step,
@@ -239,7 +239,7 @@ fn with_surroundings(scenario: &Scenario) -> Evidence {
             without_certificate: Some(Box::new(transcript)),
         }),
         log_lines: vec![LogLine {
-            source: Source::DataPlane,
+            source: probe_context::Source::DataPlane,
             from: "Pod default/gateway-nginx-1 (nginx)".to_owned(),
             line: format!("GET /a?token={SECRET} HTTP/1.1"),
             step: Some("verify certificate".into()),
@@ -427,4 +427,65 @@ fn findings_about_listeners_are_in_a_bundle() {
         found, 2,
         "both scenarios are about handshakes with listeners"
     );
+}
+
+/// What is on the screen is recorded until somebody stops it; the header says so, and no file is overwritten.
+#[tokio::test]
+async fn the_interface_records_what_it_shows() {
+    let mut scenario = Scenario::load("t1-wrong-ca");
+    scenario.snapshot.source = Source::Cluster {
+        context: "prod".to_owned(),
+        server: "https://api.example.com".to_owned(),
+        version: None,
+    };
+    let folder = tempfile::tempdir().expect("a folder");
+    let live = Clock::Live;
+    let app = on(scenario.snapshot, Evidence::none(), live, scenario.now);
+    let snapshot = Arc::clone(&app.snapshot);
+    let mut screen = Headless::new(app, Arc::new(Files)).at(scenario.now);
+    screen.folder = folder.path().to_owned();
+    screen.snapshot(Arc::clone(&snapshot)).await;
+    let command = async |screen: &mut Headless, line: &str| {
+        for key in line.chars() {
+            let key = if key == ' ' {
+                "space".to_owned()
+            } else {
+                key.to_string()
+            };
+            screen.press(&[&key]).await;
+        }
+        screen.press(&["enter"]).await;
+    };
+    let said = |screen: &Headless| screen.app.toast.as_ref().expect("a message").text.clone();
+    command(&mut screen, ":record case.jsonl").await;
+    assert!(said(&screen).contains("recording to case.jsonl; :stop ends it"));
+    assert!(text(&mut screen, 80, 24).contains("live  recording"));
+    command(&mut screen, ":record other.jsonl").await;
+    assert!(said(&screen).contains("recording to case.jsonl already"));
+    screen.app.evidence = scenario.evidence;
+    let later = scenario.now + SignedDuration::from_secs(5);
+    let mut screen = screen.at(later);
+    screen.snapshot(Arc::clone(&snapshot)).await;
+    command(&mut screen, ":stop").await;
+    let summary = said(&screen);
+    assert!(summary.contains("case.jsonl: 2 moments in 5s"), "{summary}");
+    assert!(summary.contains("ngf-tui replay"), "{summary}");
+    assert!(!text(&mut screen, 80, 24).contains("live  recording"));
+    command(&mut screen, ":stop").await;
+    assert!(said(&screen).contains("Nothing is being recorded"));
+    command(&mut screen, ":record case.jsonl").await;
+    assert!(said(&screen).contains("case.jsonl exists and is not overwritten"));
+    assert!(screen.app.recording.is_none());
+    // R gives it a name of its own, and ends it.
+    screen.press(&["R"]).await;
+    assert!(said(&screen).contains("recording to ngf-tui-"));
+    screen.press(&["R"]).await;
+    assert!(
+        said(&screen).contains("1 moment in 0s"),
+        "{}",
+        said(&screen)
+    );
+    let file = std::fs::read_to_string(folder.path().join("case.jsonl")).expect("a file");
+    let last = bundle::open(&file).expect("a recording");
+    assert_eq!((last.at, last.evidence.probes().count()), (later, 1));
 }

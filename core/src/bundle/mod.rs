@@ -232,6 +232,7 @@ struct Probe {
 
 /// A handshake with a listener, as one of the Gateway's clients makes it.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
+#[allow(clippy::struct_field_names)] // a listener has a name, and so has the one who has it
 struct Listener {
     gateway: ObjectRef,
     /// The Gateway or ListenerSet that has the listener.
