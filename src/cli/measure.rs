@@ -40,6 +40,7 @@ const LOGS: usize = 8;
 
 /// What is measured.
 #[derive(Debug, Clone, Copy)]
+#[allow(clippy::struct_excessive_bools)] // each is a thing to measure
 pub(super) struct Parts {
     /// Handshakes.
     pub(super) probes: bool,
@@ -243,12 +244,12 @@ async fn contexts(
                 way: Some(seen.way.clone()),
                 context: Some(prober.context(&plan, &seen, at, cancel).await),
             };
-            let probed = Probed {
+            let made = Probed {
                 plan: Arc::clone(&plan),
                 at,
                 result: Ok(Arc::clone(&seen.transcript)),
             };
-            Some((plan.key(), how, seen.place.clone(), probed))
+            Some((plan.key(), how, seen.place.clone(), made))
         }
     };
     let some = all.into_iter().take(probe_context::MOST_PROBES).map(one);
@@ -293,7 +294,7 @@ async fn matrices(prober: &Prober, evidence: &mut Evidence, within: Duration) {
                 continue;
             };
             let is_pod = way.via == Via::Exec.to_string();
-            let probed = Probed {
+            let made = Probed {
                 plan: Arc::new(plan.clone()),
                 at: done.at,
                 result: Ok(transcript),
@@ -305,7 +306,7 @@ async fn matrices(prober: &Prober, evidence: &mut Evidence, within: Duration) {
             };
             evidence.record_around(plan.key(), how);
             let place = is_pod.then(|| matrix.columns[done.column].as_str());
-            evidence.record_from(place, probed);
+            evidence.record_from(place, made);
         }
         evidence.record_matrix(gateway, matrix);
     }

@@ -135,8 +135,7 @@ fn a_bundle_tells_what_the_cluster_tells_and_holds_no_secret() {
     let probes = document["probes"].as_array().expect("probes");
     let status = probes
         .iter()
-        .filter_map(|probe| probe.pointer("/context/client/status")?.as_u64())
-        .next();
+        .find_map(|probe| probe.pointer("/context/client/status")?.as_u64());
     assert_eq!(status, Some(502), "what the gateway's client gets");
     for (view, told) in [
         ("matrix", "error: "),

@@ -303,7 +303,7 @@ fn random_changes(
     kept.look("all".to_owned(), &snapshot, &evidence, now);
     for _ in 0..steps {
         let mut told = Vec::new();
-        for _ in 0..1 + random.below(3) / 2 {
+        for _ in 0..=random.below(3) / 2 {
             let object = &all[random.below(all.len())];
             match random.below(3) {
                 0 => {
@@ -318,7 +318,7 @@ fn random_changes(
             }
         }
         if random.below(8) == 0 {
-            now += SignedDuration::from_secs(random.below(100) as i64);
+            now += SignedDuration::from_secs(random.below(100).try_into().expect("small"));
         }
         kept.look(told.join(", "), &snapshot, &evidence, now);
     }
@@ -391,7 +391,7 @@ fn changed(object: &ObjectRef, snapshot: &mut Snapshot, random: &mut Random) -> 
         Kind::Gateway => {
             let found = Arc::make_mut(snapshot.gateways.get_mut(object)?);
             if random.below(2) == 0 {
-                found.spec.class = "another".to_owned();
+                "another".clone_into(&mut found.spec.class);
                 "is of another class"
             } else {
                 found.meta.created = Some(scenario::moment());
@@ -406,7 +406,7 @@ fn changed(object: &ObjectRef, snapshot: &mut Snapshot, random: &mut Random) -> 
                 "targets another Service"
             } else {
                 found.meta.generation += 1;
-                found.spec.hostname = "other.example.com".to_owned();
+                "other.example.com".clone_into(&mut found.spec.hostname);
                 "expects another name"
             }
         }

@@ -7,6 +7,7 @@ use futures::{FutureExt, future::BoxFuture};
 use jiff::Timestamp;
 use ngf_core::{
     diagnosis::{
+        code::Code,
         evidence::{Meeting, Met},
         plan::ProbePlan,
     },
@@ -127,7 +128,7 @@ async fn a_handshake_with_a_listener_is_forgotten_once_its_certificate_changes()
     let mut screen = on("l8-older-certificate-served", Arc::new(Script)).await;
     let has_l8 = |screen: &Headless| {
         let mut findings = screen.app.diagnosis.findings.iter();
-        findings.any(|finding| finding.code.to_string() == "NGF-L8")
+        findings.any(|finding| finding.code == Code::L8)
     };
     assert!(has_l8(&screen));
     let same = Arc::new((*screen.app.latest).clone());

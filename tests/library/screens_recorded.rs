@@ -12,7 +12,7 @@ use ngf_core::{
     diagnosis::{
         Diagnosis, Evidence,
         endpoint_matrix::{Cell, EndpointMatrix, findings},
-        evidence::{Meeting, Met},
+        evidence::{Meeting, Met, Probed},
         probe_context::{self, ClientView, HowProbed, LogLine, NameView, ProbeContext, WayTaken},
     },
     model::snapshot::{Snapshot, Source},
@@ -191,6 +191,26 @@ async fn space_pauses_everywhere_and_o_unfolds() {
 /// What must not leave, wherever it stands.
 const SECRET: &str = "value-that-must-not-leave-4711";
 
+/// A handshake with the listener of a probe's path.
+fn met(probed: &Probed) -> (Meeting, Met) {
+    let plan = &probed.plan;
+    let (owner, listener) = plan.listener.clone().expect("a listener");
+    let meeting = Meeting {
+        gateway: plan.gateway.clone(),
+        owner,
+        listener,
+        server_name: plan.host.clone(),
+    };
+    let met = Met {
+        via: "port-forward to gateway-nginx-1".to_owned(),
+        chain: probed.result.as_ref().expect("seen").server_chain.clone(),
+        accepted: Some(false),
+        verdict: "a strict client refuses CN=web".to_owned(),
+        failed: None,
+    };
+    (meeting, met)
+}
+
 /// All that is known around a probe: its context, a handshake with its listener, the endpoint matrix; with values that
 /// must not leave in every text that may hold one.
 fn with_surroundings(scenario: &Scenario) -> Evidence {
@@ -271,21 +291,7 @@ fn with_surroundings(scenario: &Scenario) -> Evidence {
         context: Some(context),
     };
     evidence.record_around(plan.key(), how);
-    let (owner, listener) = plan.listener.clone().expect("a listener");
-    let meeting = Meeting {
-        gateway: plan.gateway.clone(),
-        owner,
-        listener,
-        server_name: plan.host.clone(),
-    };
-    let chain = probed.result.as_ref().expect("seen").server_chain.clone();
-    let met = Met {
-        via: "port-forward to gateway-nginx-1".to_owned(),
-        chain,
-        accepted: Some(false),
-        verdict: "a strict client refuses CN=web".to_owned(),
-        failed: None,
-    };
+    let (meeting, met) = met(&probed);
     evidence.record_meeting(meeting, probed.at, Ok(met));
     let places = vec!["gateway-nginx-1".to_owned(), "gateway-nginx-2".to_owned()];
     let mut matrix = EndpointMatrix::waiting(vec![plan.clone()], places, probed.at);
@@ -391,10 +397,10 @@ async fn what_is_known_around_a_probe_is_kept_and_shown_again() {
             matrix.contains("from gateway-nginx-2: not probed: the pod is not running"),
             "{matrix}"
         );
-        let probes = plain("probes");
+        let list = plain("probes");
         assert!(
-            probes.contains("ENDPOINT listener ") && probes.contains("a strict client refuses"),
-            "{probes}"
+            list.contains("ENDPOINT listener ") && list.contains("a strict client refuses"),
+            "{list}"
         );
     }
 }

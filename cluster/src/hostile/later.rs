@@ -46,8 +46,8 @@ async fn watches_that_are_cut_every_two_seconds_are_continued_and_live() {
     let is_stale = |snapshot: &Arc<Snapshot>| {
         matches!(snapshot.kinds[&Kind::Gateway], KindState::Stale { .. })
     };
-    let stale = tokio::time::timeout(MINUTE, snapshots.wait_for(is_stale)).await;
-    let state = stale.expect("it is told").expect("somebody reads").kinds[&Kind::Gateway].clone();
+    let told = tokio::time::timeout(MINUTE, snapshots.wait_for(is_stale)).await;
+    let state = told.expect("it is told").expect("somebody reads").kinds[&Kind::Gateway].clone();
     let KindState::Stale { since, why, .. } = state else {
         panic!("{state:?}")
     };

@@ -405,14 +405,6 @@ impl Evidence {
             Some(gateway) => is_here(&[gateway, pod]),
             None => is_here(&[pod]),
         };
-        fn those<K: Ord + Clone, V: Clone>(
-            all: &BTreeMap<K, V>,
-            is_wanted: impl Fn(&K, &V) -> bool,
-        ) -> BTreeMap<K, V> {
-            let all = all.iter().filter(|(key, value)| is_wanted(key, value));
-            all.map(|(key, value)| (key.clone(), value.clone()))
-                .collect()
-        }
         Self {
             probes: those(&self.probes, |(key, _), _| is_of_path(key)),
             untested: those(&self.untested, |key, _| is_of_path(key)),
@@ -526,6 +518,16 @@ pub(super) enum Place {
     Elsewhere,
     /// In no part, or in all of them.
     Nowhere,
+}
+
+/// The entries that are wanted.
+fn those<K: Ord + Clone, V: Clone>(
+    all: &BTreeMap<K, V>,
+    is_wanted: impl Fn(&K, &V) -> bool,
+) -> BTreeMap<K, V> {
+    let all = all.iter().filter(|(key, value)| is_wanted(key, value));
+    all.map(|(key, value)| (key.clone(), value.clone()))
+        .collect()
 }
 
 fn is_same_probe(one: &Probed, other: &Probed) -> bool {

@@ -8,6 +8,7 @@ use super::values::duration;
 
 /// Arguments of `bundle`.
 #[derive(Debug, Clone, Args)]
+#[allow(clippy::struct_excessive_bools)] // flags of a command line are bools
 pub struct BundleArgs {
     /// The file to write; never over another
     #[arg(value_name = "FILE")]
@@ -31,6 +32,7 @@ pub struct BundleArgs {
 
 /// Arguments of `record`.
 #[derive(Debug, Clone, Args)]
+#[allow(clippy::struct_excessive_bools)] // each is a flag of the command line
 pub struct RecordArgs {
     /// The file to write; never over another
     #[arg(value_name = "FILE")]

@@ -97,6 +97,7 @@ pub struct Row {
 
 /// State of a list.
 #[derive(Debug, Default)]
+#[allow(clippy::struct_excessive_bools)] // each is a fact of its own
 pub struct ListPane {
     /// The diagnosis that the rows were made of.
     pub made_for: Option<(Timestamp, usize)>,

@@ -293,10 +293,10 @@ mod tests {
             let app = App::new(Theme::plain(), snapshot, None, now).expect("no conflict");
             freshness(&app).plain()
         };
-        let live = KindState::Live {
+        let followed = KindState::Live {
             version: "v1".to_owned(),
         };
-        line(Kind::Service, live);
+        line(Kind::Service, followed);
         assert_eq!(line(Kind::Gateway, stale(3)), "Gateway stale for 3m");
         assert_eq!(line(Kind::HTTPRoute, stale(7)), "2 kinds stale for 7m");
     }

@@ -172,10 +172,10 @@ fn comments_names_and_scenarios_hold_no_banned_words() {
     let banned = banned();
     let mut wrong = Vec::new();
     let mut texts = 0;
-    let tests = files("tests", |path| {
+    let of_tests = files("tests", |path| {
         is_rust(path) || path.ends_with("scenario.yaml")
     });
-    for path in sources().into_iter().chain(tests) {
+    for path in sources().into_iter().chain(of_tests) {
         let source = fs::read_to_string(&path).expect("a source");
         let all = if is_rust(&path) {
             let mut all = comments(&source);

@@ -195,13 +195,13 @@ impl Links {
             holders.active += u32::from(tie.is_active);
             holders.all.push(number);
         }
-        let tied = Some(Tied {
+        let entry = Some(Tied {
             object: object.clone(),
             ties: ties.into(),
         });
         match self.tied.get_mut(number as usize) {
-            Some(place) => *place = tied,
-            None => self.tied.push(tied),
+            Some(place) => *place = entry,
+            None => self.tied.push(entry),
         }
         self.numbers.insert(object.clone(), number);
     }

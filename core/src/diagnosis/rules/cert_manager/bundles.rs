@@ -306,7 +306,6 @@ fn behind(
         let observed = synced.observed_generation;
         observed.is_some_and(|observed| observed < bundle.meta.generation)
     });
-    let holder = |facts: &CertificateFacts| words::holder(facts).to_string();
     let title = if lacks.is_empty() && more.is_empty() {
         if !is_unread {
             return None;
@@ -322,10 +321,10 @@ fn behind(
     let mut finding = Finding::new(Code::M11, Severity::Warning, name, title)
         .because("trust-manager writes what the sources hold a moment after they change; it is not running, or may not write.");
     for (label, facts) in lacks.iter().take(3) {
-        finding = finding.evidence("lacks", holder(facts), *label);
+        finding = finding.evidence("lacks", words::holder(facts), *label);
     }
     for facts in more.iter().take(3) {
-        finding = finding.evidence("holds", holder(facts), object.to_string());
+        finding = finding.evidence("holds", words::holder(facts), object.to_string());
     }
     if let Some(synced) = synced.filter(|_| is_unread) {
         finding = finding.evidence(

@@ -102,13 +102,7 @@ fn no_endpoints(context: &Context<'_>, findings: &mut Findings, code: Code) {
         } else if let Some(workload) = scaled {
             format!("{workload} is scaled to 0")
         } else {
-            match (&why, starting(context, service)) {
-                (NoEndpoints::NoAddresses, 1) => "its only pod has not started".to_owned(),
-                (NoEndpoints::NoAddresses, count @ 2..) => {
-                    format!("none of its {count} pods has started")
-                }
-                _ => reason(&why),
-            }
+            reason(&why, starting(context, service))
         };
         let routes: BTreeSet<&ObjectRef> = users
             .iter()
@@ -401,7 +395,15 @@ fn starting(context: &Context<'_>, service: &Object<Service>) -> usize {
     .count()
 }
 
-fn reason(why: &NoEndpoints) -> String {
+/// Why a Service has no endpoint, `starting` of whose pods have no address yet.
+fn reason(why: &NoEndpoints, starting: usize) -> String {
+    match (why, starting) {
+        (NoEndpoints::NoAddresses, 1) => return "its only pod has not started".to_owned(),
+        (NoEndpoints::NoAddresses, 2..) => {
+            return format!("none of its {starting} pods has started");
+        }
+        _ => {}
+    }
     match why {
         NoEndpoints::NoSlices => "it has no EndpointSlice".to_owned(),
         NoEndpoints::NoSuchPort { name, found } => format!(
