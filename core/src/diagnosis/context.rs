@@ -416,7 +416,7 @@ impl<'a> Context<'a> {
         }
     }
 
-    /// Says that a rule continues with objects that it found in [`Context::cluster`].
+    /// Says that a rule uses objects that it found in [`Context::cluster`].
     pub fn look_at(&self, objects: &[ObjectRef]) {
         let is_missing =
             |object: &ObjectRef| self.cluster.contains(object) && !self.snapshot.contains(object);

@@ -359,7 +359,7 @@ impl Evidence {
             && shared(said, &other.said)
     }
 
-    /// Whether some of it is about the whole cluster: a saved log, whose pods are unknown.
+    /// Whether some of it is about the whole cluster: a saved log, whose pods are not known.
     pub(super) fn is_of_all(&self) -> bool {
         self.logs.values().any(|log| log.file.is_some())
     }

@@ -64,7 +64,7 @@ pub enum Why {
     Wide,
     /// It was measured or read of an object that no part has.
     Evidence,
-    /// What was found may be outdated, and it is unknown for which objects.
+    /// Time may have changed what was found, and it is not known of which objects.
     Time,
     /// By themselves the objects of the part were judged otherwise than together with all others.
     Differs,
