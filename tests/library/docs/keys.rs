@@ -82,11 +82,7 @@ const SAID: &[(&str, &str, &str)] = &[
         "`z` shows the TLS messages on the wire",
         "wire",
     ),
-    (
-        "docs/interface.md",
-        "`z` reads the last 500 lines",
-        "lines",
-    ),
+    ("docs/interface.md", "`z` reads the last 500 lines", "lines"),
     (
         "docs/interface.md",
         "`z` again shows what they mean",
