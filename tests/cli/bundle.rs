@@ -311,18 +311,6 @@ fn record_in_the_interface(demo: &Demo, folder: &Path) -> String {
     fs::read_to_string(path).expect("a recording")
 }
 
-/// Waits until a text is on the screen. Only cells that differ are written: in another size all of them are.
-fn shown(pty: &Pty, text: &str) {
-    let mut columns = 120;
-    until(text, || {
-        let from = pty.count();
-        columns = 241 - columns;
-        pty.resize(columns, 40);
-        pty.wait_until_quiet(Duration::from_millis(200));
-        pty.shows_after(from, text)
-    });
-}
-
 /// The recording is played, stepped through, and opened by `check` at its end.
 fn replay(folder: &Path, recording: &str) {
     let moments = recording.lines().count();
@@ -333,7 +321,8 @@ fn replay(folder: &Path, recording: &str) {
     pty.press(" ");
     for moment in 1..moments {
         pty.press("}");
-        shown(&pty, &format!("{} of {moments}", moment + 1));
+        let position = format!("{} of {moments}", moment + 1);
+        pty.wait_until_screen(&position, |screen| screen.contains(&position));
     }
     pty.wait_for("NGF-T1");
     pty.press(":routes\r");

@@ -40,7 +40,7 @@ pub(crate) struct Pty {
     child: Child,
     errors: tempfile::NamedTempFile,
     /// What the terminal shows after this many of the bytes.
-    screen: (vt100::Parser, usize),
+    screen: Mutex<(vt100::Parser, usize)>,
 }
 
 impl Pty {
@@ -97,7 +97,7 @@ impl Pty {
             reader: Some(reader),
             child,
             errors,
-            screen: (vt100::Parser::new(lines, columns, 0), 0),
+            screen: Mutex::new((vt100::Parser::new(lines, columns, 0), 0)),
         }
     }
 
@@ -112,8 +112,10 @@ impl Pty {
     }
 
     /// The window has another size; the program is told by the system.
-    pub(crate) fn resize(&mut self, columns: u16, lines: u16) {
-        self.screen.0.screen_mut().set_size(lines, columns);
+    pub(crate) fn resize(&self, columns: u16, lines: u16) {
+        let mut screen = self.screen.lock().expect("no panic");
+        screen.0.screen_mut().set_size(lines, columns);
+        drop(screen);
         let window = Winsize {
             ws_col: columns,
             ws_row: lines,
@@ -171,9 +173,18 @@ impl Pty {
         }
     }
 
-    /// Waits until this was written, in one piece.
+    /// Waits until this was written in one piece, or is on the screen: a frame writes only the cells that differ.
     pub(crate) fn wait_for(&self, text: &str) {
-        self.wait_for_after(0, text);
+        let begun = Instant::now();
+        while !self.shows_after(0, text) && !self.screen().contains(text) {
+            assert!(
+                begun.elapsed() < PATIENCE,
+                "{text:?} was never shown, but\n{}\nand as errors\n{}",
+                self.screen(),
+                self.errors()
+            );
+            sleep(Duration::from_millis(5));
+        }
     }
 
     /// Whether this was written, in one piece.
@@ -184,20 +195,17 @@ impl Pty {
     }
 
     /// What the terminal shows now. A frame writes only the cells that differ: what was written says less.
-    pub(crate) fn screen(&mut self) -> String {
-        let from = self.screen.1;
-        let more = self.seen(|seen| seen.bytes.get(from..).unwrap_or_default().to_vec());
-        self.screen.1 += more.len();
-        self.screen.0.process(&more);
-        self.screen.0.screen().contents()
+    pub(crate) fn screen(&self) -> String {
+        let mut screen = self.screen.lock().expect("no panic");
+        let (terminal, from) = &mut *screen;
+        let more = self.seen(|seen| seen.bytes.get(*from..).unwrap_or_default().to_vec());
+        *from += more.len();
+        terminal.process(&more);
+        terminal.screen().contents()
     }
 
     /// Waits until something holds of what the terminal shows; how long it took.
-    pub(crate) fn wait_until_screen(
-        &mut self,
-        what: &str,
-        holds: impl Fn(&str) -> bool,
-    ) -> Duration {
+    pub(crate) fn wait_until_screen(&self, what: &str, holds: impl Fn(&str) -> bool) -> Duration {
         let begun = Instant::now();
         loop {
             let screen = self.screen();

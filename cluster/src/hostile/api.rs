@@ -16,10 +16,7 @@ use tokio::time::{Instant, sleep};
 use tower::BoxError;
 
 use crate::{Cluster, ClusterOptions, link::Link, renew::Renewable, room::Room};
-use ngf_core::model::{
-    kind::KINDS,
-    snapshot::Scope,
-};
+use ngf_core::model::{kind::KINDS, snapshot::Scope};
 
 /// What is wrong with the API server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
