@@ -188,6 +188,37 @@ async fn space_pauses_everywhere_and_o_unfolds() {
     assert!(text(&mut screen, 120, 30).contains("paused"));
 }
 
+/// A recording that stands still, and a clock that is slower than the cluster, give several diagnoses one moment.
+#[tokio::test]
+async fn a_list_follows_what_comes_at_the_same_moment() {
+    let scenario = Scenario::load("t1-wrong-ca");
+    let app = on(
+        scenario.snapshot.clone(),
+        Evidence::none(),
+        Clock::Live,
+        scenario.now,
+    );
+    let mut screen = Headless::new(app, Arc::new(Files)).at(scenario.now);
+    let with_host = |host: &str| {
+        let mut snapshot = scenario.snapshot.clone();
+        for route in snapshot.routes.values_mut() {
+            Arc::make_mut(route).spec.hostnames = vec![host.to_owned()];
+        }
+        Arc::new(snapshot)
+    };
+    screen.snapshot(with_host("first.example.com")).await;
+    screen
+        .press(&[":", "r", "o", "u", "t", "e", "s", "enter"])
+        .await;
+    assert!(text(&mut screen, 160, 45).contains("first.example.com"));
+    screen.snapshot(with_host("second.example.com")).await;
+    let drawn = text(&mut screen, 160, 45);
+    assert!(
+        drawn.contains("second.example.com") && !drawn.contains("first.example.com"),
+        "{drawn}"
+    );
+}
+
 /// What must not leave, wherever it stands.
 const SECRET: &str = "value-that-must-not-leave-4711";
 

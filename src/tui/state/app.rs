@@ -141,6 +141,8 @@ pub struct App {
     pub recording: Option<Recording>,
     /// When the diagnosis was made; `None` before the first one.
     pub diagnosed_at: Option<Timestamp>,
+    /// How many diagnoses and snapshots were taken: of a recording that stands still, several have one moment.
+    pub taken: u64,
 }
 
 /// Whether every path is tested by itself, without a key press.
@@ -322,7 +324,7 @@ pub struct Question {
 #[derive(Debug)]
 pub struct DrawnChain {
     /// The selection and the diagnosis that it was made for.
-    pub made_for: Option<(NodeId, Timestamp)>,
+    pub made_for: Option<(NodeId, Timestamp, u64)>,
     /// The picture, or why there is none.
     pub picture: Result<ChainPicture, String>,
 }
@@ -469,6 +471,7 @@ impl App {
             stage: None,
             recording: None,
             diagnosed_at: None,
+            taken: 0,
         }
     }
 

@@ -100,7 +100,7 @@ pub struct Row {
 #[allow(clippy::struct_excessive_bools)] // each is a fact of its own
 pub struct ListPane {
     /// The diagnosis that the rows were made of.
-    pub made_for: Option<(Timestamp, usize)>,
+    pub made_for: Option<(Timestamp, u64, usize)>,
     /// The natural order is kept until somebody sorts: trouble does not come first.
     pub is_ordered: bool,
     /// All rows, in their natural order.

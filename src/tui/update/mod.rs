@@ -61,6 +61,7 @@ pub fn update(app: &mut App, event: Event, now: Timestamp) -> Vec<Effect> {
         Event::Diagnosed(diagnosed) => take_diagnosis(app, *diagnosed),
         Event::StillHolds(snapshot) => {
             app.snapshot = snapshot;
+            app.taken += 1;
             Vec::new()
         }
         Event::Prepared(job, result) => probing::prepared(app, job, result),
@@ -179,6 +180,7 @@ fn take_diagnosis(app: &mut App, diagnosed: Diagnosed) -> Vec<Effect> {
         .diagnosis
         .filtered_by(filter, &app.snapshot, app.now);
     app.diagnosed_at = Some(app.now);
+    app.taken += 1;
     app.tree.refresh(&app.diagnosis, &app.snapshot);
     group_problems(app);
     places::remember_namespaces(app);

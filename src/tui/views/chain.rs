@@ -37,7 +37,7 @@ pub const VIEW: ViewInfo = ViewInfo {
 /// The worst of both directions of what is selected.
 fn mark(app: &App) -> Option<Mark> {
     let drawn = app.detail.chain.as_ref()?;
-    let (node, _) = drawn.made_for.as_ref()?;
+    let (node, ..) = drawn.made_for.as_ref()?;
     let (_, selected) = app.selected()?;
     if *node != selected.id {
         return None;
@@ -53,9 +53,9 @@ fn mark(app: &App) -> Option<Mark> {
 }
 
 /// What a picture drawn now would be of.
-fn made_for(app: &App) -> Option<(NodeId, Timestamp)> {
+fn made_for(app: &App) -> Option<(NodeId, Timestamp, u64)> {
     let (_, node) = app.selected()?;
-    Some(node.id.clone()).zip(app.diagnosed_at)
+    Some((node.id.clone(), app.diagnosed_at?, app.taken))
 }
 
 fn draw(app: &mut App, area: Rect, buffer: &mut Buffer) {

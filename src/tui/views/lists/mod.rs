@@ -125,7 +125,7 @@ impl ListId {
 
 /// Makes the rows of a list, where what is known has changed since.
 pub fn refresh(app: &mut App, id: ListId) {
-    let made_for = app.diagnosed_at.map(|at| (at, app.probed.len()));
+    let made_for = app.diagnosed_at.map(|at| (at, app.taken, app.probed.len()));
     let pane = app.lists.entry(id).or_default();
     if pane.made_for == made_for && made_for.is_some() {
         return;
