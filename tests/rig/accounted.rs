@@ -108,6 +108,18 @@ const ELSEWHERE: &[(&str, &str)] = &[
         "NGF-R22",
         "nginx asks the backend by NGF's own module, which is no part of Debian",
     ),
+    (
+        "NGF-R23",
+        "NGF refuses the route, and renders nothing of it: nginx opens no connection",
+    ),
+    (
+        "NGF-L10",
+        "nginx does not load the configuration with such a file: nobody can connect",
+    ),
+    (
+        "NGF-L11",
+        "the port has no listener that ends TLS: nobody can connect to it",
+    ),
     ("NGF-D12", "it is about what NGF does not send: nginx waits"),
     (
         "NGF-D10",

@@ -502,12 +502,14 @@ fn beside() -> Vec<Case> {
             "RequestMirror",
             "requestMirror",
         ),
+        // NGF before 2.7 does not know the filter (NGF-R19).
         beside(
             "who authenticates is signed by another CA",
             Shape::Authentication,
             "ExternalAuth",
             "externalAuth",
-        ),
+        )
+        .patched("Deployment/default/gateway-nginx", release_2_7()),
     ]
 }
 
