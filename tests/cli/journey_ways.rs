@@ -65,8 +65,16 @@ async fn a_debug_pod_is_removed_however_the_interface_ends() {
         terminal.wait_for(&["watching"]);
         wait_for(&cluster, 1, "while it is watched").await;
         match end {
-            "key q" => terminal.press(&["q"]),
-            "key ctrl-c" => terminal.press(&["C-c"]),
+            "key q" => {
+                terminal.press(&["q"]);
+                terminal.wait_for(&["Quit?"]);
+                terminal.press(&["y"]);
+            }
+            "key ctrl-c" => {
+                terminal.press(&["C-c"]);
+                terminal.wait_for(&["Quit?"]);
+                terminal.press(&["C-c"]);
+            }
             "key ctrl-x" => terminal.press(&["C-x"]),
             signal => {
                 let pid = terminal.pid_of("debug");
@@ -78,6 +86,8 @@ async fn a_debug_pod_is_removed_however_the_interface_ends() {
         }
         wait_for(&cluster, 0, end).await;
         if end == "key ctrl-x" {
+            // The pod is gone a moment before the interface knows it.
+            terminal.wait_until_gone("watching");
             terminal.press(&["q"]);
         }
         let status = match end {
@@ -106,11 +116,16 @@ fn a_fault_is_found_explained_and_repaired() {
     terminal.press(&["x"]);
     terminal.wait_for(&["How to fix it"]);
     terminal.press(&["Escape"]);
+    // Escape and the next key, read together, are that key with Alt.
+    terminal.wait_until_gone("How to fix it");
+    // Which CAs the backend accepts is known after a second handshake.
+    terminal.wait_for(&["f  Name Secret"]);
     terminal.press(&["f"]);
     terminal.wait_for(&["+++ Gateway default/gateway", "Apply it?"]);
     terminal.press(&["y"]);
     terminal.wait_for(&["changed Gateway default/gateway"]);
     terminal.press(&["Escape"]);
+    terminal.wait_until_gone("changed Gateway default/gateway");
     // What the data plane was using before the change is known still; the fault itself is gone.
     terminal.wait_until_gone("NGF-G8");
     terminal.press(&["Enter", "r"]);
