@@ -19,7 +19,6 @@ pub mod placeholder;
 pub mod raw;
 pub mod references;
 pub mod rights;
-mod same;
 pub mod sensitive;
 pub mod snapshot;
 pub mod status;

@@ -1,6 +1,9 @@
 //! What differs between two snapshots, and parts of a snapshot, by what they share.
 
-use std::{collections::BTreeMap, collections::BTreeSet, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use super::{
     object::{Object, ObjectRef},
@@ -179,3 +182,55 @@ macro_rules! part {
 }
 
 for_every_table!(part);
+
+impl Snapshot {
+    /// Whether the other snapshot holds the very same objects, but for Events, and the same is known of everything else.
+    /// No rule reads Events: what was diagnosed of the one holds for the other.
+    pub fn is_same_but_for_events(&self, other: &Self) -> bool {
+        let changed = self.changed_objects(other);
+        changed.is_some_and(|changed| changed.is_empty())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{manifests::parse, model::snapshot::KindState};
+
+    const TEXT: &str = r#"---
+{"apiVersion": "v1", "kind": "Service", "metadata": {"name": "a"}}
+---
+{"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s"}}
+---
+{"apiVersion": "v1", "kind": "Event", "metadata": {"name": "e"}}
+"#;
+
+    #[test]
+    fn events_alone_make_no_difference_and_everything_else_does() {
+        let before = parse(TEXT, "default");
+        let differs = |change: fn(&mut Snapshot)| {
+            let mut after = before.clone();
+            change(&mut after);
+            !before.is_same_but_for_events(&after) && !after.is_same_but_for_events(&before)
+        };
+        assert!(!differs(|_| {}));
+        assert!(!differs(|after| after.events.clear()));
+        assert!(differs(|after| after.services.clear()));
+        assert!(differs(|after| {
+            for service in after.services.values_mut() {
+                *service = Arc::new(Object::clone(service));
+            }
+        }));
+        assert!(differs(|after| {
+            for secret in after.secrets.values_mut() {
+                *secret = Lookup::Absent;
+            }
+        }));
+        assert!(differs(|after| {
+            for state in after.kinds.values_mut() {
+                *state = KindState::NotServed;
+            }
+        }));
+        assert!(differs(|after| after.templates.push("t".to_owned())));
+    }
+}
