@@ -30,16 +30,16 @@ pub(super) async fn run(input: &InputArgs, args: &BundleArgs) -> Result<u8, CliE
     if args.file.exists() {
         return Err(format!("{name} exists and is not overwritten: name another file").into());
     }
-    let cluster = connect_within(input, args.timeout).await?;
-    let snapshot = Arc::new(cluster.snapshot(cluster.left_of(args.timeout)).await);
+    let cluster = connect_within(input, args.seen.timeout).await?;
+    let snapshot = Arc::new(cluster.snapshot(cluster.left_of(args.seen.timeout)).await);
     let parts = Parts {
-        probes: !args.no_probe,
-        logs: !args.no_logs,
-        data_plane: !args.no_data_plane,
-        within: args.timeout,
+        probes: !args.seen.no_probe,
+        logs: !args.seen.no_logs,
+        data_plane: !args.seen.no_data_plane,
+        within: args.seen.timeout,
         extent: Extent::Sample,
         context: true,
-        matrix: args.all,
+        matrix: args.seen.all,
     };
     let (evidence, missing) = measured(&cluster, &snapshot, &[], parts).await;
     for why in missing {

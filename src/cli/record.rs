@@ -41,7 +41,7 @@ pub(super) async fn run(input: &InputArgs, args: &RecordArgs) -> Result<u8, CliE
     let ended = signals()?;
     tokio::pin!(ended);
     let reading = async {
-        let cluster = connect_within(input, args.timeout).await?;
+        let cluster = connect_within(input, args.seen.timeout).await?;
         let cancel = CancellationToken::new();
         let mut snapshots = cluster.watch(&cancel);
         let is_read = |snapshot: &Arc<Snapshot>| {
@@ -49,7 +49,7 @@ pub(super) async fn run(input: &InputArgs, args: &RecordArgs) -> Result<u8, CliE
             !states.any(|state| matches!(state, KindState::Loading))
         };
         // What has not answered by then is unknown in the first moment.
-        let _ = tokio::time::timeout(args.timeout, snapshots.wait_for(is_read)).await;
+        let _ = tokio::time::timeout(args.seen.timeout, snapshots.wait_for(is_read)).await;
         Ok::<_, CliError>((cluster, cancel, snapshots))
     };
     let (cluster, cancel, snapshots) = tokio::select! {
@@ -141,8 +141,8 @@ impl Seen {
     ) -> Self {
         let (sender, tests) = mpsc::channel(WAITING);
         let testing = test_again_and_again(cluster.clone(), snapshots.clone(), args, sender);
-        let logs =
-            (!args.no_logs).then(|| ngf_cluster::logs::watch(cluster, snapshots.clone(), cancel));
+        let logs = (!args.seen.no_logs)
+            .then(|| ngf_cluster::logs::watch(cluster, snapshots.clone(), cancel));
         Self {
             snapshots,
             logs,
@@ -199,14 +199,14 @@ fn test_again_and_again(
     sender: mpsc::Sender<(Evidence, Vec<String>)>,
 ) -> impl Future<Output = ()> + use<> {
     let parts = Parts {
-        probes: !args.no_probe,
+        probes: !args.seen.no_probe,
         // These are followed.
         logs: false,
-        data_plane: !args.no_data_plane,
-        within: args.timeout,
+        data_plane: !args.seen.no_data_plane,
+        within: args.seen.timeout,
         extent: Extent::Sample,
         context: true,
-        matrix: args.all,
+        matrix: args.seen.all,
     };
     let every = args.every;
     async move {

@@ -31,6 +31,6 @@ pub use deploy::{Shard, Store};
 pub use input::{FileArgs, InputArgs};
 pub use logs::{LogsArgs, Tail};
 pub use probe::{ProbeArgs, WayArgs};
-pub use recording::{BundleArgs, RecordArgs, ReplayArgs};
+pub use recording::{BundleArgs, RecordArgs, ReplayArgs, SeenArgs};
 pub use tool::{ConfigArgs, ConfigPart, ExplainArgs, InfoArgs, RelayArgs, VersionArgs};
 pub use values::{Codes, Within, with_verbosity_joined};

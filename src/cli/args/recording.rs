@@ -6,33 +6,40 @@ use clap::Args;
 
 use super::values::duration;
 
-/// Arguments of `bundle`.
+/// What `bundle` and `record` read and measure of a cluster.
 #[derive(Debug, Clone, Args)]
 #[allow(clippy::struct_excessive_bools)] // flags of a command line are bools
-pub struct BundleArgs {
-    /// The file to write; never over another
-    #[arg(value_name = "FILE")]
-    pub file: PathBuf,
+pub struct SeenArgs {
     /// Make no handshake with the backends
     #[arg(long)]
     pub no_probe: bool,
     /// Probe every endpoint from every data-plane pod, too: the endpoint matrix
     #[arg(long, conflicts_with = "no_probe")]
     pub all: bool,
-    /// Do not read the logs of the past hour
+    /// Do not read logs
     #[arg(long)]
     pub no_logs: bool,
     /// Do not read the configuration that the data plane's nginx is using
     #[arg(long)]
     pub no_data_plane: bool,
-    /// How long to wait for the cluster's answers, and how long the handshakes may take in all
+    /// How long to wait for the cluster's answers, and how long one test of all paths may take
     #[arg(long, default_value = "30s", value_parser = duration, value_name = "DURATION")]
     pub timeout: Duration,
 }
 
+/// Arguments of `bundle`.
+#[derive(Debug, Clone, Args)]
+pub struct BundleArgs {
+    /// The file to write; never over another
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// What is read and measured.
+    #[command(flatten)]
+    pub seen: SeenArgs,
+}
+
 /// Arguments of `record`.
 #[derive(Debug, Clone, Args)]
-#[allow(clippy::struct_excessive_bools)] // each is a flag of the command line
 pub struct RecordArgs {
     /// The file to write; never over another
     #[arg(value_name = "FILE")]
@@ -43,21 +50,9 @@ pub struct RecordArgs {
     /// The pause between two tests of all paths
     #[arg(long, default_value = "1m", value_parser = duration, value_name = "DURATION")]
     pub every: Duration,
-    /// Make no handshake with the backends
-    #[arg(long)]
-    pub no_probe: bool,
-    /// Probe every endpoint from every data-plane pod, too: the endpoint matrix
-    #[arg(long, conflicts_with = "no_probe")]
-    pub all: bool,
-    /// Do not follow the logs
-    #[arg(long)]
-    pub no_logs: bool,
-    /// Do not read the configuration that the data plane's nginx is using
-    #[arg(long)]
-    pub no_data_plane: bool,
-    /// How long to wait for the cluster's answers, and how long the handshakes of one test may take in all
-    #[arg(long, default_value = "30s", value_parser = duration, value_name = "DURATION")]
-    pub timeout: Duration,
+    /// What is read and measured.
+    #[command(flatten)]
+    pub seen: SeenArgs,
 }
 
 /// Arguments of `replay`.
