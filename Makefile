@@ -10,9 +10,10 @@ test: peers ## install what the tests need where it can be, say what could not, 
 test-later: peers ## the quick tests as if it were later: 400 days, or LATER=+30d
 	NGF_TUI_LATER=$(or $(LATER),+400d) ./tests/run --workspace --locked
 
-test-slow: peers ## the suites that take minutes: the differential suite against a real nginx, two minutes of random keys, and soak
+test-slow: peers ## the suites that take minutes: the differential suite against a real nginx, random keys, soak, and every change to every scenario
 	cargo test --package ngf-probes --locked --features slow-tests --test differential -- --nocapture
 	cargo test --locked --features soak-tests --test soak -- --nocapture --test-threads 1
+	cargo test --locked --features soak-tests --test library -- incremental::
 
 soak: peers ## the terminal interface on a cluster that changes all the time: two minutes, or NGF_TUI_SOAK_MINUTES
 	cargo test --locked --features soak-tests --test soak -- churn --nocapture
