@@ -201,13 +201,13 @@ fn comments_names_and_scenarios_hold_no_banned_words() {
 
 #[test]
 fn comments_are_read_over_line_ends_and_names_as_sentences() {
-    let source = "/// nginx goes\n/// on.\nfn it_ends_there() {}\n// anew\n\n// here";
+    let source = "/// nginx closes\n/// it.\nfn it_ends_there() {}\n// one line\n\n// another";
     assert_eq!(
         comments(source),
         [
-            (2, " nginx goes\n on.".to_owned()),
-            (4, " anew".to_owned()),
-            (6, " here".to_owned()),
+            (2, " nginx closes\n it.".to_owned()),
+            (4, " one line".to_owned()),
+            (6, " another".to_owned()),
         ]
     );
     assert_eq!(names(source), [(3, "it ends there".to_owned())]);
