@@ -78,7 +78,7 @@ fn known<'a>(subject: &'a Subject<'_>) -> Known<'a> {
 
 fn first_box(subject: &Subject<'_>, tls: &PlannedTls, known: &Known<'_>) -> ChainBox {
     let (caption, title, presented, note): (_, _, &[CertificateFacts], _) = match known {
-        Known::Served(presented, served) => ("presents", served.clone(), presented, None),
+        Known::Served(presented, served) => ("certificate", served.clone(), presented, None),
         Known::Mounted(mounted, presented) => (
             "probably presents",
             format!("{}[tls.crt]", mounted.source),
