@@ -1,29 +1,53 @@
 //! Splits text into documents and parses each by itself, so that a broken one hides no other.
 
-use serde_json::error::Category;
+use serde_json::{Value, error::Category};
 
-use super::items::{List, Outline};
+use super::{
+    item::{Item, Reading},
+    items::{List, Outline},
+};
 use crate::model::{
     clean::clean_line,
     decode::{Bounds, Incoming},
 };
 
+/// A part of a file that is a document, or holds none.
+pub(super) struct Part<'t> {
+    /// The line on which it begins, from 1.
+    line: usize,
+    /// Its text.
+    pub(super) text: &'t str,
+    shape: Shape<'t>,
+}
+
+/// How a part is written.
+enum Shape<'t> {
+    /// A value in JSON.
+    Json,
+    /// A list of objects in JSON.
+    List(List<'t>),
+    /// The text up to the next document marker.
+    Yaml,
+    /// No JSON, where it had to be.
+    Failed(serde_json::Error),
+}
+
 /// One document of a file.
-pub(super) struct Document<'t> {
-    /// Its number in the file, from 1. Empty documents do not count.
-    pub(super) number: usize,
+pub(super) struct Document<'p, 't> {
     /// The line on which it begins, from 1.
     pub(super) line: usize,
     /// What it holds, or why it cannot be read.
-    pub(super) content: Result<Content<'t>, Failed>,
+    pub(super) content: Result<Content<'p, 't>, Failed>,
 }
 
 /// What a document holds.
-pub(super) enum Content<'t> {
-    /// A value.
-    Value(Incoming),
+pub(super) enum Content<'p, 't> {
+    /// An object, or what else it is.
+    Item(Item),
+    /// A bare list of objects.
+    Items(Vec<Item>),
     /// A list of objects in JSON, whose items are not read yet.
-    List(List<'t>),
+    List(&'p List<'t>),
 }
 
 /// Why a document cannot be read.
@@ -53,33 +77,63 @@ pub(super) const MAX_DECODED: u64 = 384 << 20;
 /// Values and keys of one YAML document: ten thousand routes have two million.
 const MAX_NODES: usize = 3_000_000;
 
-/// Gives the documents of a file to `each`, one after the other, so that only one is in memory. JSON
-/// may hold several values.
-pub(super) fn documents(text: &str, is_json: bool, mut each: impl FnMut(Document<'_>)) {
+/// The parts of a file. JSON may hold several values, one after the other.
+pub(super) fn parts(text: &str, is_json: bool) -> Vec<Part<'_>> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     if is_json || text.trim_start().starts_with(['{', '[']) {
         let found: Vec<_> = values(text).collect();
         // `{a: b}` is YAML and no JSON
         if is_json || found.iter().all(Result::is_ok) {
-            return json(text, found, each);
+            return json(text, found);
         }
     }
-    let mut number = 0;
-    for (line, chunk) in chunks(text) {
-        if let Some(content) = yaml(chunk, line) {
-            number += 1;
-            each(Document {
-                number,
-                line: line + blank_lines(chunk),
-                content: content.map(Content::Value),
-            });
-        }
+    let chunks = chunks(text).map(|(line, text)| Part {
+        line,
+        text,
+        shape: Shape::Yaml,
+    });
+    chunks.collect()
+}
+
+impl<'t> Part<'t> {
+    /// The document that it is; `None` where there is nothing in it.
+    pub(super) fn read(&self, reading: Reading<'_>) -> Option<Document<'_, 't>> {
+        let item = |incoming| content(incoming, reading);
+        Some(match &self.shape {
+            Shape::Json => Document {
+                line: self.line,
+                content: whole(self.text).map(item),
+            },
+            Shape::List(list) => Document {
+                line: self.line,
+                content: Ok(Content::List(list)),
+            },
+            Shape::Failed(error) => Document {
+                line: self.line,
+                content: Err(Failed::new(no_json(error), self.text)),
+            },
+            Shape::Yaml => Document {
+                content: yaml(self.text, self.line)?.map(item),
+                line: self.line + blank_lines(self.text),
+            },
+        })
     }
 }
 
-/// Where each JSON value of a text ends, and what it is; nothing else is kept of them.
-fn values(text: &str) -> impl Iterator<Item = Result<(usize, Outline), serde_json::Error>> {
-    let mut stream = serde_json::Deserializer::from_str(text).into_iter::<Outline>();
+fn content<'p, 't>(incoming: Incoming, reading: Reading<'_>) -> Content<'p, 't> {
+    let Incoming { value, cut } = incoming;
+    match value {
+        Value::Array(items) => {
+            let items = items.into_iter().map(|item| reading.value(item, cut));
+            Content::Items(items.collect())
+        }
+        value => Content::Item(reading.value(value, cut)),
+    }
+}
+
+/// Where each JSON value of a text ends, and what it is; of a list, where its items are.
+fn values(text: &str) -> impl Iterator<Item = Result<(usize, Outline<'_>), serde_json::Error>> {
+    let mut stream = serde_json::Deserializer::from_str(text).into_iter::<Outline<'_>>();
     let mut has_failed = false;
     std::iter::from_fn(move || {
         if has_failed {
@@ -91,40 +145,35 @@ fn values(text: &str) -> impl Iterator<Item = Result<(usize, Outline), serde_jso
     })
 }
 
-fn json(
-    text: &str,
-    found: Vec<Result<(usize, Outline), serde_json::Error>>,
-    mut each: impl FnMut(Document<'_>),
-) {
+fn json<'t>(
+    text: &'t str,
+    found: Vec<Result<(usize, Outline<'t>), serde_json::Error>>,
+) -> Vec<Part<'t>> {
     // How far lines are counted, and the line there.
     let (mut counted, mut line) = (0, 1);
     let mut end = 0;
-    for (index, value) in found.into_iter().enumerate() {
+    let parts = found.into_iter().map(|value| {
         let rest = &text[end..];
         let start = end + rest.len() - rest.trim_start().len();
         line += text[counted..start].matches('\n').count();
         counted = start;
-        let content = match value {
+        match value {
             Ok((at, outline)) => {
                 end = at;
-                let text = &text[start..end];
-                match outline.list() {
-                    Some((api_version, kind)) => Ok(Content::List(List {
-                        api_version,
-                        kind,
-                        text,
-                    })),
-                    None => whole(text).map(Content::Value),
+                Part {
+                    line,
+                    text: &text[start..end],
+                    shape: outline.list().map_or(Shape::Json, Shape::List),
                 }
             }
-            Err(error) => Err(Failed::new(no_json(&error), rest)),
-        };
-        each(Document {
-            number: index + 1,
-            line,
-            content,
-        });
-    }
+            Err(error) => Part {
+                line,
+                text: rest,
+                shape: Shape::Failed(error),
+            },
+        }
+    });
+    parts.collect()
 }
 
 fn whole(value: &str) -> Result<Incoming, Failed> {
@@ -132,7 +181,7 @@ fn whole(value: &str) -> Result<Incoming, Failed> {
     read(&mut bounds, value).map_err(|error| failed(&bounds, &error, value))
 }
 
-fn read(bounds: &mut Bounds, text: &str) -> Result<Incoming, serde_json::Error> {
+pub(super) fn read(bounds: &mut Bounds, text: &str) -> Result<Incoming, serde_json::Error> {
     let mut deserializer = serde_json::Deserializer::from_str(text);
     let incoming = bounds.read(&mut deserializer)?;
     deserializer.end()?;
@@ -141,15 +190,16 @@ fn read(bounds: &mut Bounds, text: &str) -> Result<Incoming, serde_json::Error> 
 
 fn failed(bounds: &Bounds, error: &serde_json::Error, text: &str) -> Failed {
     if bounds.exceeded() {
-        return Failed::new(too_many_values(), text);
+        return Failed::new(too_many_values(MAX_DECODED), text);
     }
     Failed::new(no_json(error), text)
 }
 
-pub(super) fn too_many_values() -> String {
+/// A value takes more than `most` bytes.
+pub(super) fn too_many_values(most: u64) -> String {
     format!(
         "holds more values than fit in {} MiB of memory: give smaller parts",
-        MAX_DECODED >> 20
+        most >> 20
     )
 }
 
@@ -263,56 +313,75 @@ fn in_words(error: &serde_saphyr::Error, first_line: usize) -> String {
 mod tests {
     use super::*;
 
-    fn shape(text: &str) -> Vec<(usize, usize, Result<String, String>)> {
-        let mut found = Vec::new();
-        documents(text, false, |document| {
+    /// The line of each document, and what it is.
+    fn shape(text: &str) -> Vec<(usize, Result<String, String>)> {
+        let reading = Reading {
+            default_namespace: "default",
+            keeps: true,
+        };
+        let name = |item: &Item| match item {
+            Item::Other { name, .. } => name.clone(),
+            Item::None { what, .. } => (*what).to_owned(),
+            _ => "another".to_owned(),
+        };
+        let parts = parts(text, false);
+        let documents = parts.iter().filter_map(|part| part.read(reading));
+        let shapes = documents.map(|document| {
             let content = document.content.map_err(|failed| failed.message);
             let content = content.map(|content| match content {
-                Content::Value(incoming) => incoming.value.to_string(),
+                Content::Item(item) => name(&item),
+                Content::Items(items) => items.iter().map(name).collect::<Vec<_>>().join(", "),
                 Content::List(list) => format!("list of {}", list.kind),
             });
-            found.push((document.number, document.line, content));
+            (document.line, content)
         });
-        found
+        shapes.collect()
     }
 
+    fn is(line: usize, name: &str) -> (usize, Result<String, String>) {
+        (line, Ok(format!("v1 {name}")))
+    }
+
+    const NO_OBJECT: &str = "is not a mapping with apiVersion and kind";
+
     #[test]
-    fn documents_are_counted_and_empty_ones_are_not() {
-        let text = "# comment\n---\n\na: 1\n---\n# nothing\n---\nb: |\n  ---\n  x\n...\nc: 2\n";
-        assert_eq!(
-            shape(text),
-            [
-                (1, 4, Ok(r#"{"a":1}"#.into())),
-                (2, 8, Ok(r#"{"b":"---\nx\n"}"#.into())),
-                (3, 12, Ok(r#"{"c":2}"#.into())),
-            ]
-        );
+    fn documents_end_at_markers_and_empty_ones_do_not_count() {
+        let text = "# comment\n---\n\napiVersion: v1\nkind: A\n---\n# nothing\n---\napiVersion: v1\nkind: B\n\
+                    b: |\n  ---\n  x\n...\napiVersion: v1\nkind: C\n";
+        assert_eq!(shape(text), [is(4, "A"), is(9, "B"), is(15, "C")]);
     }
 
     #[test]
     fn json_values_may_follow_one_another_and_flow_style_is_yaml() {
-        assert_eq!(
-            shape("{\"a\": 1}\n\n{\"b\": 2}"),
-            [
-                (1, 1, Ok(r#"{"a":1}"#.into())),
-                (2, 3, Ok(r#"{"b":2}"#.into()))
-            ]
-        );
-        assert_eq!(shape("{a: b}"), [(1, 1, Ok(r#"{"a":"b"}"#.into()))]);
+        let text = "{\"apiVersion\": \"v1\", \"kind\": \"A\"}\n\n{\"kind\": \"B\", \"apiVersion\": \"v1\"}";
+        assert_eq!(shape(text), [is(1, "A"), is(3, "B")]);
+        assert_eq!(shape("{apiVersion: v1, kind: A}"), [is(1, "A")]);
+        let [(1, Err(message))] = &shape("{\"a\": 1} {b")[..] else {
+            panic!("{:?}", shape("{\"a\": 1} {b"))
+        };
+        assert!(message.starts_with("is not YAML"), "{message}");
+    }
+
+    #[test]
+    fn a_bare_list_is_read_item_by_item() {
+        let text = "- {apiVersion: v1, kind: A}\n- 7\n";
+        let items = format!("v1 A, {NO_OBJECT}");
+        assert_eq!(shape(text), [(1, Ok(items))]);
+        assert_eq!(shape("[7]"), [(1, Ok("list of ".to_owned()))]);
     }
 
     #[test]
     fn json_within_yaml_is_json_and_a_field_that_is_given_twice_is_yamls() {
+        let a = "{\"apiVersion\": \"v1\", \"kind\": \"\\ud83d\\ude00\"}";
+        let b = "{\"apiVersion\": \"v1\", \"kind\": \"B\"}";
         assert_eq!(
-            shape("---\n{\"a\": \"\\ud83d\\ude00\"}\n--- {\"b\": 1}\n---\n{c: 2}\n"),
-            [
-                (1, 2, Ok("{\"a\":\"\u{1f600}\"}".into())),
-                (2, 3, Ok(r#"{"b":1}"#.into())),
-                (3, 5, Ok(r#"{"c":2}"#.into())),
-            ]
+            shape(&format!(
+                "---\n{a}\n--- {b}\n---\n{{apiVersion: v1, kind: C}}\n"
+            )),
+            [is(2, "\u{1f600}"), is(3, "B"), is(5, "C")]
         );
         let twice = shape("---\n{\"a\": 1, \"a\": 2}\n");
-        let (.., Err(message)) = &twice[0] else {
+        let [(_, Err(message))] = &twice[..] else {
             panic!("{twice:?}")
         };
         assert!(message.contains("line 2"), "{message}");

@@ -1,14 +1,18 @@
-//! Lists of objects in JSON, read item by item: a list of ten thousand routes is never in memory as a whole.
+//! Lists of objects in JSON: found in a file before they are decoded, and read item by item, so that a list of ten
+//! thousand routes is never in memory as a whole.
 
 use std::fmt;
 
 use serde::{
     Deserialize, Deserializer,
-    de::{DeserializeSeed, Error, IgnoredAny, MapAccess, SeqAccess, Visitor},
+    de::{DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor},
 };
+use serde_json::value::RawValue;
 
-use super::documents::{MAX_DECODED, too_many_values};
-use crate::model::decode::{Bounds, Incoming};
+use super::{
+    item::{Item, Reading, Typed},
+    threads::in_batches,
+};
 
 /// Items that are read of one list: no object of Kubernetes is so small that a file holds more.
 const MAX_ITEMS: usize = 200_000;
@@ -19,116 +23,67 @@ pub(super) struct List<'t> {
     pub(super) api_version: String,
     /// `kind`; empty for a bare list.
     pub(super) kind: String,
-    /// The list itself, which is JSON.
-    pub(super) text: &'t str,
+    items: Vec<&'t RawValue>,
+    /// There are more items than are read.
+    has_more: bool,
 }
 
 impl List<'_> {
-    /// Gives each item to `take`. An error says why an item and what follows it are left out.
-    pub(super) fn each(&self, mut take: impl FnMut(Incoming)) -> Result<(), String> {
-        let mut bounds = Bounds::new(MAX_DECODED);
-        let mut items = 0;
-        let reading = Reading {
-            bounds: &mut bounds,
-            items: &mut items,
-            take: &mut take,
-        };
-        let read = reading.deserialize(&mut serde_json::Deserializer::from_str(self.text));
-        match read {
-            Ok(()) => Ok(()),
-            Err(_) if items >= MAX_ITEMS => Err(format!(
+    /// Gives each item to `take`, in the list's order: what it is, or why it cannot be read. Several threads read
+    /// where there are many items, and the machine has several processors.
+    pub(super) fn each(&self, reading: Reading<'_>, mut take: impl FnMut(Result<Item, String>)) {
+        let typed = self.kind.strip_suffix("List").map(|kind| Typed {
+            api_version: &self.api_version,
+            kind,
+        });
+        let length = |item: &&RawValue| item.get().len();
+        let read = |item: &&RawValue| reading.text(item.get(), typed);
+        in_batches(&self.items, length, read, &mut take);
+        if self.has_more {
+            take(Err(format!(
                 "is beyond the {MAX_ITEMS} items that are read of a list: give smaller parts"
-            )),
-            // It was read once to find its end: nothing else can go wrong.
-            Err(_) => Err(too_many_values()),
+            )));
         }
-    }
-}
-
-/// Gives the items of a list to `take` as they are read.
-struct Reading<'b> {
-    bounds: &'b mut Bounds,
-    items: &'b mut usize,
-    take: &'b mut dyn FnMut(Incoming),
-}
-
-impl<'de> DeserializeSeed<'de> for Reading<'_> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_any(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Reading<'_> {
-    type Value = ();
-
-    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("a list of objects")
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
-        while let Some(item) = items.next_element_seed(Item(self.bounds))? {
-            if *self.items >= MAX_ITEMS {
-                return Err(Error::custom("more items than are read"));
-            }
-            *self.items += 1;
-            (self.take)(item);
-        }
-        Ok(())
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<(), A::Error> {
-        while let Some(key) = fields.next_key::<String>()? {
-            if key == "items" {
-                fields.next_value_seed(Reading {
-                    bounds: self.bounds,
-                    items: self.items,
-                    take: self.take,
-                })?;
-            } else {
-                fields.next_value::<IgnoredAny>()?;
-            }
-        }
-        Ok(())
-    }
-}
-
-struct Item<'b>(&'b mut Bounds);
-
-impl<'de> DeserializeSeed<'de> for Item<'_> {
-    type Value = Incoming;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Incoming, D::Error> {
-        self.0.read(deserializer)
     }
 }
 
 /// What a JSON value is, as far as one must know before it is decoded.
 #[derive(Default)]
-pub(super) struct Outline {
+pub(super) struct Outline<'t> {
     text: Option<String>,
     is_list: bool,
     api_version: Option<String>,
     kind: Option<String>,
+    /// The items of the list that it is, or that its last field `items` is.
+    items: Vec<&'t RawValue>,
+    has_more: bool,
     /// Whether its last field `items` is a list, and how many fields of that name there are.
     has_items: bool,
-    items: usize,
+    fields: usize,
 }
 
-impl Outline {
-    /// `apiVersion` and `kind`, where it is a list of objects.
-    pub(super) fn list(self) -> Option<(String, String)> {
+impl<'t> Outline<'t> {
+    /// The list of objects that it is, if it is one.
+    pub(super) fn list(self) -> Option<List<'t>> {
+        let Self {
+            items, has_more, ..
+        } = self;
+        let list = |api_version, kind| List {
+            api_version,
+            kind,
+            items,
+            has_more,
+        };
         if self.is_list {
-            return Some((String::new(), String::new()));
+            return Some(list(String::new(), String::new()));
         }
         let kind = self.kind.filter(|kind| kind.ends_with("List"))?;
         let api_version = self.api_version.filter(|version| !version.is_empty())?;
-        (self.has_items && self.items == 1).then_some((api_version, kind))
+        (self.has_items && self.fields == 1).then(|| list(api_version, kind))
     }
 }
 
-impl<'de> Deserialize<'de> for Outline {
+impl<'de> Deserialize<'de> for Outline<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Look { is_root: true }.deserialize(deserializer)
     }
@@ -140,56 +95,65 @@ struct Look {
 }
 
 impl<'de> DeserializeSeed<'de> for Look {
-    type Value = Outline;
+    type Value = Outline<'de>;
 
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Outline, D::Error> {
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Outline<'de>, D::Error> {
         deserializer.deserialize_any(self)
     }
 }
 
 impl<'de> Visitor<'de> for Look {
-    type Value = Outline;
+    type Value = Outline<'de>;
 
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("a value")
     }
 
-    fn visit_bool<E>(self, _: bool) -> Result<Outline, E> {
+    fn visit_bool<E>(self, _: bool) -> Result<Outline<'de>, E> {
         Ok(Outline::default())
     }
 
-    fn visit_i64<E>(self, _: i64) -> Result<Outline, E> {
+    fn visit_i64<E>(self, _: i64) -> Result<Outline<'de>, E> {
         Ok(Outline::default())
     }
 
-    fn visit_u64<E>(self, _: u64) -> Result<Outline, E> {
+    fn visit_u64<E>(self, _: u64) -> Result<Outline<'de>, E> {
         Ok(Outline::default())
     }
 
-    fn visit_f64<E>(self, _: f64) -> Result<Outline, E> {
+    fn visit_f64<E>(self, _: f64) -> Result<Outline<'de>, E> {
         Ok(Outline::default())
     }
 
-    fn visit_unit<E>(self) -> Result<Outline, E> {
+    fn visit_unit<E>(self) -> Result<Outline<'de>, E> {
         Ok(Outline::default())
     }
 
-    fn visit_str<E>(self, text: &str) -> Result<Outline, E> {
+    fn visit_str<E>(self, text: &str) -> Result<Outline<'de>, E> {
         Ok(Outline {
             text: Some(text.to_owned()),
             ..Outline::default()
         })
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Outline, A::Error> {
-        while items.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(Outline {
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Outline<'de>, A::Error> {
+        let mut outline = Outline {
             is_list: true,
             ..Outline::default()
-        })
+        };
+        while outline.items.len() < MAX_ITEMS {
+            match items.next_element()? {
+                Some(item) => outline.items.push(item),
+                None => return Ok(outline),
+            }
+        }
+        while items.next_element::<IgnoredAny>()?.is_some() {
+            outline.has_more = true;
+        }
+        Ok(outline)
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Outline, A::Error> {
+    fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Outline<'de>, A::Error> {
         let mut outline = Outline::default();
         if !self.is_root {
             while fields.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
@@ -201,8 +165,11 @@ impl<'de> Visitor<'de> for Look {
                 "apiVersion" => outline.api_version = fields.next_value_seed(below())?.text,
                 "kind" => outline.kind = fields.next_value_seed(below())?.text,
                 "items" => {
-                    outline.items += 1;
-                    outline.has_items = fields.next_value_seed(below())?.is_list;
+                    outline.fields += 1;
+                    let below = fields.next_value_seed(below())?;
+                    outline.has_items = below.is_list;
+                    outline.items = below.items;
+                    outline.has_more = below.has_more;
                 }
                 _ => {
                     fields.next_value::<IgnoredAny>()?;
@@ -219,8 +186,8 @@ mod tests {
     use crate::manifests::parse;
 
     fn outline(text: &str) -> Option<(String, String)> {
-        let outline: Outline = serde_json::from_str(text).expect("JSON");
-        outline.list()
+        let outline: Outline<'_> = serde_json::from_str(text).expect("JSON");
+        outline.list().map(|list| (list.api_version, list.kind))
     }
 
     #[test]
@@ -272,5 +239,16 @@ mod tests {
         }
         let typed = r#"{"apiVersion": "v1", "kind": "ServiceList", "items": [{"metadata": {"name": "a"}}]}"#;
         assert_eq!(parse(typed, "default").services.len(), 1);
+    }
+
+    #[test]
+    fn an_item_that_is_beyond_the_bound_hides_no_other() {
+        let many = format!("[{}]", vec!["[]"; 1_000_000].join(","));
+        let object = r#"{"apiVersion": "v1", "kind": "Service", "metadata": {"name": "a"}}"#;
+        let snapshot = parse(&format!("[{many}, {object}]"), "default");
+        assert_eq!(snapshot.services.len(), 1);
+        let problem = &snapshot.problems[0];
+        assert_eq!(problem.place, "text, document 1, line 1, item 1");
+        assert!(problem.message.contains("384 MiB"), "{}", problem.message);
     }
 }

@@ -18,7 +18,7 @@ use serde_json::Value;
 use crate::model::held::{self, Held};
 use crate::model::{
     clean::clean_line,
-    decode::{self, Decoded, Incoming},
+    decode::Decoded,
     facts,
     kind::Kind,
     object::{Note, ObjectRef},
@@ -26,11 +26,15 @@ use crate::model::{
     references::references,
     snapshot::{KindState, Lookup, Place, Problem, Scope, Snapshot, Source},
 };
-use documents::{Content, Document, documents};
+use documents::{Content, Document, Part, parts};
+use item::{Item, Reading};
 use items::List;
+use threads::in_batches;
 
 mod documents;
+mod item;
 mod items;
+mod threads;
 
 /// Problems that are listed one by one.
 const MAX_PROBLEMS: usize = 200;
@@ -162,38 +166,50 @@ impl<'n> Reader<'n> {
     pub fn file(&mut self, place: &str, is_json: bool, found: bool, text: &str) {
         self.snapshot.files += 1;
         self.is_found = found;
-        let mut any = false;
         self.objects = 0;
         self.pending.clear();
         self.others = 0;
-        documents(text, is_json, |document| {
-            any = true;
-            let Document {
-                number,
-                line,
-                content,
-            } = document;
-            self.at = Some(Place {
-                file: place.to_owned(),
-                line,
-            });
-            let place = format!("{place}, document {number}, line {line}");
-            match content {
-                Ok(Content::Value(incoming)) => self.document(&place, incoming),
-                Ok(Content::List(list)) => self.list(&place, &list),
-                Err(failed) if failed.is_template => self.template(&place),
-                Err(failed) => self.pend(Pending {
-                    place,
-                    message: failed.message,
-                    notes: Vec::new(),
-                    is_other: false,
-                    is_like_manifest: failed.is_like_manifest,
-                }),
-            }
-        });
+        let mut number = 0;
+        let parts = parts(text, is_json);
+        let reading = self.reading();
+        let length = |part: &Part<'_>| part.text.len();
+        in_batches(
+            &parts,
+            length,
+            |part| part.read(reading),
+            |document| {
+                if let Some(document) = document {
+                    number += 1;
+                    self.document(place, number, document);
+                }
+            },
+        );
         self.end_of_file(place);
-        if !any {
+        if number == 0 {
             self.problem(place, "holds no object".to_owned());
+        }
+    }
+
+    /// Takes a document of `file` in, of this number.
+    fn document(&mut self, file: &str, number: usize, document: Document<'_, '_>) {
+        let Document { line, content } = document;
+        self.at = Some(Place {
+            file: file.to_owned(),
+            line,
+        });
+        let place = format!("{file}, document {number}, line {line}");
+        match content {
+            Ok(Content::Item(item)) => self.take(&place, item),
+            Ok(Content::Items(items)) => self.take_all(&place, items),
+            Ok(Content::List(list)) => self.list(&place, list),
+            Err(failed) if failed.is_template => self.template(&place),
+            Err(failed) => self.pend(Pending {
+                place,
+                message: failed.message,
+                notes: Vec::new(),
+                is_other: false,
+                is_like_manifest: failed.is_like_manifest,
+            }),
         }
     }
 
@@ -252,22 +268,16 @@ impl<'n> Reader<'n> {
         }
     }
 
-    fn document(&mut self, place: &str, incoming: Incoming) {
-        let Incoming { value, cut } = incoming;
-        match value {
-            Value::Array(items) => {
-                for (index, item) in items.into_iter().enumerate() {
-                    self.object(&format!("{place}, item {}", index + 1), item, cut);
-                }
-            }
-            value => self.object(place, value, cut),
+    fn reading(&self) -> Reading<'n> {
+        Reading {
+            default_namespace: self.default_namespace,
+            keeps: self.manifests.is_some(),
         }
     }
 
     /// Takes in a list in JSON, item by item.
     fn list(&mut self, place: &str, list: &List<'_>) {
-        let item_kind = list.kind.strip_suffix("List");
-        if item_kind.is_some() {
+        if list.kind.ends_with("List") {
             self.objects += 1;
             let is_template = |text| placeholder::of(text).is_some();
             if is_template(&list.kind) || is_template(&list.api_version) {
@@ -275,95 +285,80 @@ impl<'n> Reader<'n> {
             }
         }
         let mut number = 0;
-        let read = list.each(|Incoming { value, cut }| {
+        list.each(self.reading(), |read| {
             number += 1;
-            let item = match item_kind {
-                Some(kind) => typed(value, &list.api_version, kind),
-                None => value,
-            };
-            self.object(&format!("{place}, item {number}"), item, cut);
+            let place = format!("{place}, item {number}");
+            match read {
+                Ok(item) => self.take(&place, item),
+                Err(message) => self.pend(Pending {
+                    place,
+                    message,
+                    notes: Vec::new(),
+                    is_other: false,
+                    is_like_manifest: true,
+                }),
+            }
         });
-        if let Err(message) = read {
-            self.pend(Pending {
-                place: format!("{place}, item {}", number + 1),
-                message,
-                notes: Vec::new(),
-                is_other: false,
-                is_like_manifest: true,
-            });
-        }
     }
 
-    fn object(&mut self, place: &str, mut value: Value, cut: bool) {
-        let (Some(api_version), Some(kind)) = (text(&value, "apiVersion"), text(&value, "kind"))
-        else {
-            let what = match &value {
-                Value::Object(_) => "has no apiVersion or no kind",
-                _ => "is not a mapping with apiVersion and kind",
-            };
-            // Half a manifest is a mistake wherever it is.
-            let is_like_manifest = value.get("apiVersion").is_some();
-            self.pend(Pending {
+    /// Takes in what a value is.
+    fn take(&mut self, place: &str, item: Item) {
+        if !matches!(item, Item::None { .. }) {
+            self.objects += 1;
+        }
+        match item {
+            Item::Object(object) => self.object(place, *object),
+            Item::List(items) => self.take_all(place, items),
+            Item::Template => self.template(place),
+            Item::Other { name, kind, value } => {
+                if let (Some(manifests), Some(value)) = (&mut self.manifests, value) {
+                    manifests.note(&kind, &value);
+                }
+                let ignored = &mut self.snapshot.ignored;
+                if ignored.len() < MAX_IGNORED || ignored.contains_key(&name) {
+                    *ignored.entry(name).or_default() += 1;
+                }
+            }
+            Item::None {
+                what,
+                is_like_manifest,
+            } => self.pend(Pending {
                 place: place.to_owned(),
                 message: format!("is not a Kubernetes object: it {what}"),
                 notes: Vec::new(),
                 is_other: !is_like_manifest,
                 is_like_manifest,
-            });
-            return;
-        };
-        self.objects += 1;
-        if placeholder::of(&kind).is_some() || placeholder::of(&api_version).is_some() {
-            return self.template(place);
+            }),
+            Item::Broken(problem) => self.pend(Pending {
+                place: place.to_owned(),
+                message: problem.message,
+                notes: problem.notes,
+                is_other: false,
+                is_like_manifest: true,
+            }),
         }
-        if let Some(item_kind) = kind.strip_suffix("List")
-            && let Some(Value::Array(items)) = value.get_mut("items").map(Value::take)
-        {
-            for (index, item) in items.into_iter().enumerate() {
-                let item = typed(item, &api_version, item_kind);
-                self.object(&format!("{place}, item {}", index + 1), item, cut);
-            }
-            return;
+    }
+
+    fn take_all(&mut self, place: &str, items: Vec<Item>) {
+        for (index, item) in items.into_iter().enumerate() {
+            self.take(&format!("{place}, item {}", index + 1), item);
         }
-        let Some(known) = Kind::of(&api_version, &kind) else {
-            if let Some(manifests) = &mut self.manifests {
-                manifests.note(&kind, &value);
-            }
-            let name = clean_line(&format!("{api_version} {kind}"));
-            if self.snapshot.ignored.len() < MAX_IGNORED
-                || self.snapshot.ignored.contains_key(&name)
-            {
-                *self.snapshot.ignored.entry(name).or_default() += 1;
-            }
-            return;
-        };
-        let unrendered = placeholder::paths(&value);
-        let manifest = self.manifests.is_some().then(|| Manifest {
-            value: value.clone(),
-            place: place.to_owned(),
-            is_secret: known == Kind::Secret,
-        });
-        match decode::object(known, Incoming { value, cut }, self.default_namespace) {
-            Ok(decoded) => {
-                // One that is not whole must not be taken for what somebody wrote.
-                if let (Some(manifests), Some(manifest), false) =
-                    (&mut self.manifests, manifest, cut)
-                {
-                    let object = decoded.reference().clone();
-                    manifests.objects.insert(object, manifest);
-                }
-                self.put(place, &api_version, decoded, unrendered);
-            }
-            Err(problem) => {
-                self.pend(Pending {
-                    place: place.to_owned(),
-                    message: problem.message,
-                    notes: problem.notes,
-                    is_other: false,
-                    is_like_manifest: true,
-                });
-            }
+    }
+
+    fn object(&mut self, place: &str, object: item::Object) {
+        let item::Object {
+            api_version,
+            decoded,
+            unrendered,
+            written,
+        } = object;
+        if let (Some(manifests), Some(mut written)) = (&mut self.manifests, written) {
+            place.clone_into(&mut written.place);
+            manifests
+                .objects
+                .insert(decoded.reference().clone(), written);
         }
+        self.put(place, &api_version, decoded, unrendered);
     }
 
     fn put(&mut self, place: &str, api_version: &str, decoded: Decoded, unrendered: Vec<String>) {
@@ -493,22 +488,4 @@ impl<'n> Reader<'n> {
             .sort_by_key(|event| Reverse(event.spec.last_seen));
         (self.snapshot, manifests)
     }
-}
-
-fn text(value: &Value, field: &str) -> Option<String> {
-    let text = value.get(field)?.as_str()?;
-    (!text.is_empty()).then(|| text.to_owned())
-}
-
-/// An item of a typed list, such as the API server's `SecretList`, whose items may leave out what
-/// the list says of all.
-fn typed(mut item: Value, api_version: &str, kind: &str) -> Value {
-    if let Value::Object(map) = &mut item
-        && !kind.is_empty()
-        && !map.contains_key("kind")
-    {
-        map.insert("apiVersion".to_owned(), Value::from(api_version));
-        map.insert("kind".to_owned(), Value::from(kind));
-    }
-    item
 }
