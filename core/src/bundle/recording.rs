@@ -17,7 +17,12 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{BundleError, Document, Opened, clean, document, opened, redact};
+use super::{
+    BundleError, Document, Opened,
+    open::{clean, is_bundle, opened},
+    redact,
+    write::document,
+};
 use crate::{
     diagnosis::{Evidence, plan::PlanKey},
     model::{decode::Incoming, object::ObjectRef, snapshot::Snapshot},
@@ -251,7 +256,7 @@ impl Recording {
             is_cut: false,
             text,
         };
-        if super::is_bundle(&recording.text) {
+        if is_bundle(&recording.text) {
             let found = super::SCHEMA.to_owned();
             return Err(BundleError::OtherRecording { found });
         }
