@@ -100,7 +100,7 @@ async fn columns(
         way.pod.clone()
     } else {
         let pod = transports.data_plane_pod(gateway, None);
-        pod.ok().map(|pod| pod.pod.name)
+        pod.ok().map(|pod| pod.pod.name.clone())
     };
     endpoint_matrix::columns(transports, gateway, way.via, one.as_deref()).await
 }

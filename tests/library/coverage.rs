@@ -245,7 +245,7 @@ fn a_fault_of_one_gateway_is_not_another_ones() {
     let plan = plans(&snapshot).remove(0);
     let (name, gateway) = snapshot.gateways.first_key_value().expect("a Gateway");
     let mut other = (**gateway).clone();
-    other.reference.name = "other".to_owned();
+    other.reference = ObjectRef::new(name.kind, name.namespace.as_str(), "other");
     let (name, other_name) = (name.clone(), other.reference.clone());
     snapshot
         .gateways

@@ -253,7 +253,10 @@ async fn pods_with_exec(
     for gateway in gateways {
         let may = transports.allowed(Via::Exec, &gateway.namespace).await;
         if let (Ok(()), Ok(pods)) = (may, transports.data_plane_pods(gateway, None)) {
-            let names = pods.into_iter().take(DATA_PLANES).map(|pod| pod.pod.name);
+            let names = pods
+                .into_iter()
+                .take(DATA_PLANES)
+                .map(|pod| pod.pod.name.clone());
             found.insert(gateway.clone(), names.collect());
         }
     }

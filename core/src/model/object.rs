@@ -1,16 +1,28 @@
 //! What all objects have in common.
 
-use std::{borrow::Cow, collections::BTreeMap, fmt, sync::Arc};
+use std::{
+    borrow::Cow,
+    cmp::Ordering,
+    collections::BTreeMap,
+    fmt,
+    hash::{Hash, Hasher},
+    ops::Deref,
+    sync::Arc,
+};
 
 use jiff::Timestamp;
 use serde::Serialize;
 
 use super::{kind::Kind, raw::Raw, status::Spec};
 
-/// Names one object: kind, namespace and name. Orders by kind, then namespace, then name.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ObjectRef {
-    /// Its kind.
+/// Names one object: kind, namespace and name. Orders by kind, then namespace, then name. A copy shares the name.
+#[derive(Clone)]
+pub struct ObjectRef(Arc<Named>);
+
+/// What an [`ObjectRef`] says.
+#[derive(PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Named {
+    /// The object's kind.
     pub kind: Kind,
     /// Its namespace; empty for a kind that has none.
     pub namespace: String,
@@ -26,11 +38,11 @@ impl ObjectRef {
         } else {
             String::new()
         };
-        Self {
+        Self(Arc::new(Named {
             kind,
             namespace,
             name: name.into(),
-        }
+        }))
     }
 
     /// `default/secure-app`, or the bare name where there is no namespace.
@@ -40,6 +52,54 @@ impl ObjectRef {
         } else {
             format!("{}/{}", self.namespace, self.name)
         }
+    }
+}
+
+impl Deref for ObjectRef {
+    type Target = Named;
+
+    fn deref(&self) -> &Named {
+        &self.0
+    }
+}
+
+impl PartialEq for ObjectRef {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0) || self.0 == other.0
+    }
+}
+
+impl Eq for ObjectRef {}
+
+impl PartialOrd for ObjectRef {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for ObjectRef {
+    fn cmp(&self, other: &Self) -> Ordering {
+        if Arc::ptr_eq(&self.0, &other.0) {
+            Ordering::Equal
+        } else {
+            self.0.cmp(&other.0)
+        }
+    }
+}
+
+impl Hash for ObjectRef {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.hash(state);
+    }
+}
+
+impl fmt::Debug for ObjectRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ObjectRef")
+            .field("kind", &self.kind)
+            .field("namespace", &self.namespace)
+            .field("name", &self.name)
+            .finish()
     }
 }
 

@@ -157,7 +157,7 @@ pub fn control_planes(snapshot: &Snapshot) -> Vec<ControlPlane> {
             one.mounts_server_tls = true;
         }
         if let Some(name) = flag(&container.args, "--agent-tls-secret") {
-            one.agent_tls.name = name.into();
+            one.agent_tls = ObjectRef::new(Kind::Secret, namespace, name);
         }
         one.host = service.map(|service| format!("{service}.{namespace}.svc"));
         found.entry(namespace).or_insert(one);

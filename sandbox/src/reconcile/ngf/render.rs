@@ -172,9 +172,7 @@ fn client_pair(world: &World, gateway: &GatewayState<'_>, files: &mut Files) -> 
 
 /// `ssl_keypair_NAMESPACE_NAME.pem`: certificate and key in one file.
 fn pair(world: &World, secret: &ObjectRef, files: &mut Files) -> Option<String> {
-    let ObjectRef {
-        namespace, name, ..
-    } = secret;
+    let (namespace, name) = (&secret.namespace, &secret.name);
     let secret = world.store.get(kinds::SECRET, namespace, name)?;
     let mut pem = Zeroizing::new(Vec::new());
     for key in ["tls.crt", "tls.key"] {
@@ -236,9 +234,7 @@ fn pass(
         let Some((service, port)) = backend.port else {
             continue;
         };
-        let ObjectRef {
-            namespace, name, ..
-        } = &service.reference;
+        let (namespace, name) = (&service.reference.namespace, &service.reference.name);
         let upstream = format!("{namespace}_{name}_{}", port.port);
         upstreams.entry(upstream.clone()).or_insert_with(|| {
             let stored = world.store.get(kinds::SERVICE, namespace, name);
