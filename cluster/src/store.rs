@@ -19,6 +19,7 @@ use ngf_core::model::{
     kind::{KINDS, Kind, Reading},
     object::ObjectRef,
     references::references,
+    referring::refers_alike,
     snapshot::{KindState, Lookup, Loss, Lost, Problem, Snapshot},
 };
 
@@ -47,6 +48,8 @@ pub(super) struct Store {
     changed: bool,
     /// Something has changed that may refer to Secrets or ConfigMaps.
     references_changed: bool,
+    /// Objects came or went, which Events may be about.
+    names_changed: bool,
     /// Kinds that cannot be read because of the API server, and since when.
     troubled: BTreeMap<Kind, Timestamp>,
     wanted: watch::Sender<Arc<BTreeSet<ObjectRef>>>,
@@ -71,6 +74,7 @@ impl Store {
             full: BTreeSet::new(),
             changed: false,
             references_changed: false,
+            names_changed: false,
             troubled: BTreeMap::new(),
             wanted,
             published,
@@ -120,7 +124,10 @@ impl Store {
                 differs
             });
         }
-        self.snapshot.events = self.events.about(&self.snapshot);
+        if self.events.changed() || self.names_changed {
+            self.names_changed = false;
+            self.snapshot.events = self.events.about(&self.snapshot);
+        }
         self.judge();
         self.changed = false;
         self.published.send_replace(Arc::new(self.snapshot.clone()));
@@ -150,6 +157,7 @@ impl Store {
             Delta::Forgotten(reference) => {
                 self.held.forget(&self.snapshot, &reference);
                 self.snapshot.denied.remove(&reference);
+                self.names_changed = true;
                 self.changed |= self.snapshot.remove(&reference);
             }
             Delta::Problem(problem) => self.problem(*problem),
@@ -163,18 +171,29 @@ impl Store {
         match object {
             Decoded::Event(event) => self.events.put(event),
             object => {
-                let kind = object.reference().kind;
-                self.references_changed |= kind.info().reading == Reading::Watched;
+                let reference = object.reference().clone();
+                let kind = reference.kind;
                 self.changed = true;
+                let was_there = self.snapshot.contains(&reference);
                 if !self.held.put(&mut self.snapshot, object) && self.full.insert(kind) {
                     self.snapshot.kinds.insert(kind, full());
                 }
+                self.names_changed |= was_there != self.snapshot.contains(&reference);
+                self.note_references(&reference);
             }
         }
     }
 
+    /// What is wanted was worked out of the snapshot that was published last.
+    fn note_references(&mut self, object: &ObjectRef) {
+        self.references_changed = self.references_changed
+            || object.kind.info().reading == Reading::Watched
+                && !refers_alike(&self.published.borrow(), &self.snapshot, object);
+    }
+
     fn gone(&mut self, reference: &ObjectRef) {
         self.changed = true;
+        self.names_changed = true;
         self.held.forget(&self.snapshot, reference);
         match reference.kind {
             Kind::Event => self.events.remove(reference),
@@ -188,7 +207,7 @@ impl Store {
             }
             _ => {
                 self.snapshot.remove(reference);
-                self.references_changed = true;
+                self.note_references(reference);
             }
         }
     }
@@ -236,6 +255,7 @@ impl Store {
             ..
         } = &mut self.snapshot;
         self.changed = true;
+        self.names_changed = true;
         if reference.kind == Kind::Secret {
             secrets.insert(reference.clone(), Lookup::Unknown(why.to_owned()));
         } else {

@@ -16,3 +16,4 @@ pub mod model;
 pub mod nginx_config;
 pub mod overlay;
 pub mod selector;
+pub mod shared;

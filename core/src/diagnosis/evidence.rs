@@ -23,6 +23,7 @@ use crate::{
     },
     nginx_config::InPod,
     overlay::Said,
+    shared::SharedMap,
 };
 
 /// What was measured: the last probe of each connection that nginx would open, from each data-plane pod,
@@ -30,16 +31,16 @@ use crate::{
 #[derive(Debug, Clone, Default)]
 pub struct Evidence {
     /// By connection and the data-plane pod that the probe left from; empty for another place.
-    probes: BTreeMap<(PlanKey, String), Probed>,
-    untested: BTreeMap<PlanKey, String>,
-    logs: BTreeMap<(ObjectRef, String), Arc<PodLog>>,
-    rendered: BTreeMap<ObjectRef, Arc<InPod>>,
-    said: BTreeMap<ObjectRef, Arc<Said>>,
-    meetings: BTreeMap<Meeting, (Timestamp, Result<Arc<Met>, String>)>,
+    probes: SharedMap<(PlanKey, String), Probed>,
+    untested: SharedMap<PlanKey, String>,
+    logs: SharedMap<(ObjectRef, String), Arc<PodLog>>,
+    rendered: SharedMap<ObjectRef, Arc<InPod>>,
+    said: SharedMap<ObjectRef, Arc<Said>>,
+    meetings: SharedMap<Meeting, MetAt>,
     /// How the last probe of each connection went, and its context. No rule reads it.
-    around: BTreeMap<PlanKey, Arc<HowProbed>>,
+    around: SharedMap<PlanKey, Arc<HowProbed>>,
     /// The last endpoint matrix of each Gateway. Its probes are in `probes`; no rule reads the matrix itself.
-    matrices: BTreeMap<ObjectRef, Arc<EndpointMatrix>>,
+    matrices: SharedMap<ObjectRef, Arc<EndpointMatrix>>,
 }
 
 /// A handshake with a listener, as one of the Gateway's clients makes it: whose, and for which host name.
@@ -343,20 +344,12 @@ impl Evidence {
             around: _,
             matrices: _,
         } = self;
-        meetings.keys().eq(other.meetings.keys())
-            && meetings
-                .values()
-                .zip(other.meetings.values())
-                .all(|((at, one), (other_at, other))| at == other_at && same_result(one, other))
-            && probes.keys().eq(other.probes.keys())
-            && probes
-                .values()
-                .zip(other.probes.values())
-                .all(|(one, other)| is_same_probe(one, other))
+        same_entries(meetings, &other.meetings, is_same_meeting)
+            && same_entries(probes, &other.probes, is_same_probe)
             && *untested == other.untested
-            && shared(logs, &other.logs)
-            && shared(rendered, &other.rendered)
-            && shared(said, &other.said)
+            && same_entries(logs, &other.logs, Arc::ptr_eq)
+            && same_entries(rendered, &other.rendered, Arc::ptr_eq)
+            && same_entries(said, &other.said, Arc::ptr_eq)
     }
 
     /// Whether some of it is about the whole cluster: a saved log, whose pods are not known.
@@ -420,19 +413,22 @@ impl Evidence {
                 is_here(&[&meeting.gateway, &meeting.owner])
             }),
             // No rule reads these.
-            around: BTreeMap::new(),
-            matrices: BTreeMap::new(),
+            around: SharedMap::new(),
+            matrices: SharedMap::new(),
         }
     }
 
     /// The objects that the other knows something else of: Gateways, routes and pods. `None` where it may be any.
     pub(super) fn changed(&self, after: &Self) -> Option<BTreeSet<ObjectRef>> {
         fn differing<'m, K: Ord, V>(
-            before: &'m BTreeMap<K, V>,
-            after: &'m BTreeMap<K, V>,
+            before: &'m SharedMap<K, V>,
+            after: &'m SharedMap<K, V>,
             is_same: impl Fn(&V, &V) -> bool,
         ) -> Vec<(&'m K, &'m V)> {
-            let differs = |(key, value): &(&'m K, &'m V), others: &BTreeMap<K, V>| {
+            if before.is_shared_with(after) {
+                return Vec::new();
+            }
+            let differs = |(key, value): &(&'m K, &'m V), others: &SharedMap<K, V>| {
                 others.get(*key).is_none_or(|other| !is_same(value, other))
             };
             let gone = before.iter().filter(|one| differs(one, after));
@@ -471,10 +467,7 @@ impl Evidence {
         for (object, _) in differing(said, &after.said, Arc::ptr_eq) {
             all.insert(object.clone());
         }
-        let same_meeting = |a: &(Timestamp, Result<Arc<Met>, String>), b: &(_, _)| {
-            a.0 == b.0 && same_result(&a.1, &b.1)
-        };
-        for (meeting, _) in differing(meetings, &after.meetings, same_meeting) {
+        for (meeting, _) in differing(meetings, &after.meetings, is_same_meeting) {
             all.extend([meeting.gateway.clone(), meeting.owner.clone()]);
         }
         (!is_of_all).then_some(all)
@@ -522,12 +515,19 @@ pub(super) enum Place {
 
 /// The entries that are wanted.
 fn those<K: Ord + Clone, V: Clone>(
-    all: &BTreeMap<K, V>,
+    all: &SharedMap<K, V>,
     is_wanted: impl Fn(&K, &V) -> bool,
-) -> BTreeMap<K, V> {
+) -> SharedMap<K, V> {
     let all = all.iter().filter(|(key, value)| is_wanted(key, value));
     all.map(|(key, value)| (key.clone(), value.clone()))
         .collect()
+}
+
+/// When a handshake with a listener began, and what came of it.
+type MetAt = (Timestamp, Result<Arc<Met>, String>);
+
+fn is_same_meeting((at, one): &MetAt, (other_at, other): &MetAt) -> bool {
+    at == other_at && same_result(one, other)
 }
 
 fn is_same_probe(one: &Probed, other: &Probed) -> bool {
@@ -544,10 +544,16 @@ fn same_result<T>(one: &Result<Arc<T>, String>, other: &Result<Arc<T>, String>) 
     }
 }
 
-fn shared<K: Ord, T>(one: &BTreeMap<K, Arc<T>>, other: &BTreeMap<K, Arc<T>>) -> bool {
-    one.keys().eq(other.keys())
-        && one
-            .values()
-            .zip(other.values())
-            .all(|(one, other)| Arc::ptr_eq(one, other))
+/// Whether two maps have the same keys and the same values.
+fn same_entries<K: Ord, V>(
+    one: &SharedMap<K, V>,
+    other: &SharedMap<K, V>,
+    is_same: impl Fn(&V, &V) -> bool,
+) -> bool {
+    one.is_shared_with(other)
+        || one.keys().eq(other.keys())
+            && one
+                .values()
+                .zip(other.values())
+                .all(|(one, other)| is_same(one, other))
 }

@@ -10,7 +10,7 @@ use super::{
     kind::Kind,
     object::Object,
     object::ObjectRef,
-    snapshot::{KindState, Lookup, Scope, Snapshot, Source, Table},
+    snapshot::{KindState, Lookup, Lookups, Scope, Snapshot, Source, Table},
     status::Spec,
     table::{TableName, for_every_table},
 };
@@ -27,10 +27,10 @@ macro_rules! fill {
             kinds: BTreeMap::new(),
             narrowed: BTreeMap::new(),
             denied: BTreeSet::new(),
-            $($field: BTreeMap::new(),)*
+            $($field: Table::new(),)*
             events: Vec::new(),
-            secrets: BTreeMap::new(),
-            config_maps: BTreeMap::new(),
+            secrets: Lookups::new(),
+            config_maps: Lookups::new(),
             ignored: BTreeMap::new(),
             problems: Vec::new(),
             lost: None,
@@ -110,10 +110,7 @@ fn put<T: Spec>(table: &mut Table<T>, object: Object<T>) -> bool {
     table.insert(reference, Arc::new(object)).is_some()
 }
 
-fn put_found<T: Spec>(
-    looked_up: &mut BTreeMap<ObjectRef, Lookup<Arc<Object<T>>>>,
-    object: Object<T>,
-) -> bool {
+fn put_found<T: Spec>(looked_up: &mut Lookups<T>, object: Object<T>) -> bool {
     let reference = object.reference.clone();
     let found = Lookup::Found(Arc::new(object));
     matches!(looked_up.insert(reference, found), Some(Lookup::Found(_)))

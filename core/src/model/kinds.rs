@@ -10,7 +10,7 @@ use ngf_tls::certificate::CertificateFacts;
 use super::object::ObjectRef;
 
 /// GatewayClass.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct GatewayClass {
     /// `spec.controllerName`.
     pub controller_name: String,
@@ -36,7 +36,7 @@ pub struct LocalRef {
 }
 
 /// Gateway.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Gateway {
     /// `spec.gatewayClassName`.
     pub class: String,
@@ -55,7 +55,7 @@ pub struct Gateway {
 
 /// What listeners demand of their clients: `spec.tls.frontend.default.validation`, or that of an element of
 /// `spec.tls.frontend.perPort`.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct FrontendTls {
     /// `port`; `None` for the default.
     pub port: Option<u16>,
@@ -66,7 +66,7 @@ pub struct FrontendTls {
 }
 
 /// A listener of a Gateway or ListenerSet.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Listener {
     /// `name`.
     pub name: String,
@@ -85,7 +85,7 @@ pub struct Listener {
 }
 
 /// ListenerSet.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ListenerSet {
     /// `spec.parentRef`.
     pub parent_ref: LocalRef,
@@ -95,7 +95,7 @@ pub struct ListenerSet {
 
 /// HTTPRoute, GRPCRoute, TLSRoute, TCPRoute, UDPRoute: they differ in what they match, not in how
 /// they refer to parents and backends.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Route {
     /// `spec.parentRefs`.
     pub parent_refs: Vec<LocalRef>,
@@ -112,7 +112,7 @@ pub struct Route {
 }
 
 /// A rule of a route.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RouteRule {
     /// `name`.
     pub name: Option<String>,
@@ -129,7 +129,7 @@ pub struct RouteRule {
 }
 
 /// A backend of a rule.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct BackendRef {
     /// What it refers to.
     pub target: LocalRef,
@@ -140,7 +140,7 @@ pub struct BackendRef {
 }
 
 /// BackendTLSPolicy.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct BackendTLSPolicy {
     /// Whether it has the fields of v1alpha2, which later versions do not have.
     pub is_of_old_shape: bool,
@@ -168,7 +168,7 @@ pub struct ReferenceGrant {
 }
 
 /// Service.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Service {
     /// `spec.type`.
     pub service_type: String,
@@ -195,7 +195,7 @@ impl Service {
 }
 
 /// A port of a Service.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ServicePort {
     /// `name`; empty where left out.
     pub name: String,
@@ -252,7 +252,7 @@ pub struct Pod {
 }
 
 /// A container of a pod: its state is in the pod's status.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Container {
     /// `name`.
     pub name: String,
@@ -265,7 +265,7 @@ pub struct Container {
 }
 
 /// A volume that is filled from a Secret or ConfigMap (projected sources included).
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Volume {
     /// `name`.
     pub name: String,
@@ -274,7 +274,7 @@ pub struct Volume {
 }
 
 /// Deployment or DaemonSet.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Workload {
     /// `spec.selector.matchLabels`.
     pub selector: BTreeMap<String, String>,
@@ -286,7 +286,7 @@ pub struct Workload {
 
 /// A certificate that cert-manager's CSI driver (`csi.cert-manager.io`) requests when a pod starts, and mounts: no
 /// Secret holds it.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct CsiCertificate {
     /// The volume's name.
     pub volume: String,
@@ -299,7 +299,7 @@ pub struct CsiCertificate {
 }
 
 /// `spec.template` of a workload: what its pods will be.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct PodTemplate {
     /// `metadata.labels`.
     pub labels: BTreeMap<String, String>,
@@ -319,7 +319,7 @@ pub struct NgfResource {
 }
 
 /// Issuer and ClusterIssuer.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Issuer {
     /// What issues: `ca`, `selfSigned`, `acme`, `vault`, `venafi`, or an external one's name.
     pub issuer_type: String,
@@ -328,7 +328,7 @@ pub struct Issuer {
 }
 
 /// cert-manager's Certificate.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Certificate {
     /// `spec.secretName`.
     pub secret_name: String,
@@ -373,7 +373,7 @@ pub struct Challenge {
 
 /// trust-manager's Bundle or ClusterBundle: CAs that it writes into a ConfigMap or Secret of its own name in each
 /// namespace that it selects. Or a ClusterTrustBundle, whose CAs the kubelet writes into volumes.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TrustBundle {
     /// What it takes the CAs from.
     pub sources: Vec<BundleSource>,
@@ -390,7 +390,7 @@ pub struct TrustBundle {
 }
 
 /// What trust-manager takes CAs from.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BundleSource {
     /// In words: `Secret root-ca[ca.crt]`, `inline`, `the default CAs`.
     pub label: String,
@@ -399,7 +399,7 @@ pub struct BundleSource {
 }
 
 /// Where the CAs of a source stand.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SourceOf {
     /// In the Bundle itself.
     Inline(PemFacts),

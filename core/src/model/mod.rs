@@ -18,6 +18,7 @@ mod part;
 pub mod placeholder;
 pub mod raw;
 pub mod references;
+pub mod referring;
 pub mod rights;
 pub mod sensitive;
 pub mod snapshot;

@@ -1,24 +1,25 @@
 //! What differs between two snapshots, and parts of a snapshot, by what they share.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-};
+use std::{collections::BTreeSet, sync::Arc};
 
 use super::{
     object::{Object, ObjectRef},
-    snapshot::{Lookup, Snapshot, Table},
+    snapshot::{Lookup, Lookups, Snapshot, Table},
     status::Spec,
     table::{TableName, for_every_table},
 };
+use crate::shared::SharedMap;
 
 /// Adds the keys of what one of the maps holds and the other does not, or holds otherwise. Both are read once, in order.
 fn differing<T>(
-    before: &BTreeMap<ObjectRef, T>,
-    after: &BTreeMap<ObjectRef, T>,
+    before: &SharedMap<ObjectRef, T>,
+    after: &SharedMap<ObjectRef, T>,
     is_same: impl Fn((&ObjectRef, &T), (&ObjectRef, &T)) -> bool,
     found: &mut BTreeSet<ObjectRef>,
 ) {
+    if before.is_shared_with(after) {
+        return;
+    }
     let (mut before, mut after) = (before.iter().peekable(), after.iter().peekable());
     loop {
         match (before.peek(), after.peek()) {
@@ -59,9 +60,9 @@ fn is_same_answer<T: Spec>(
 }
 
 fn take<T: Clone>(
-    from: &BTreeMap<ObjectRef, T>,
+    from: &SharedMap<ObjectRef, T>,
     object: &ObjectRef,
-    into: &mut BTreeMap<ObjectRef, T>,
+    into: &mut SharedMap<ObjectRef, T>,
 ) {
     if let Some((name, found)) = from.get_key_value(object) {
         into.insert(name.clone(), found.clone());
@@ -138,8 +139,8 @@ macro_rules! part {
                     denied: self.denied.clone(),
                     $($field: Table::new(),)*
                     events: Vec::new(),
-                    secrets: BTreeMap::new(),
-                    config_maps: BTreeMap::new(),
+                    secrets: Lookups::new(),
+                    config_maps: Lookups::new(),
                     ignored: self.ignored.clone(),
                     problems: self.problems.clone(),
                     lost: self.lost.clone(),

@@ -20,9 +20,13 @@ use super::{
     status::Spec,
     table::for_every_table,
 };
+use crate::shared::SharedMap;
 
 /// The objects of some kinds, by name.
-pub type Table<T> = BTreeMap<ObjectRef, Arc<Object<T>>>;
+pub type Table<T> = SharedMap<ObjectRef, Arc<Object<T>>>;
+
+/// The answers to a `get` by name, of some kinds.
+pub type Lookups<T> = SharedMap<ObjectRef, Lookup<Arc<Object<T>>>>;
 
 macro_rules! snapshot {
     ($($(#[$doc:meta])* $variant:ident => $field:ident: $spec:ident;)*) => {
@@ -46,9 +50,9 @@ pub struct Snapshot {
     /// Events about objects above, the newest first.
     pub events: Vec<Arc<Object<Event>>>,
     /// Secrets that something refers to.
-    pub secrets: BTreeMap<ObjectRef, Lookup<Arc<Object<SecretFacts>>>>,
+    pub secrets: Lookups<SecretFacts>,
     /// ConfigMaps that something refers to.
-    pub config_maps: BTreeMap<ObjectRef, Lookup<Arc<Object<ConfigMapFacts>>>>,
+    pub config_maps: Lookups<ConfigMapFacts>,
     /// Objects in files of kinds that the tool does not read, as `apiVersion kind`, counted.
     pub ignored: BTreeMap<String, usize>,
     /// What was wrong with an input as a whole: a file that is not YAML, an object without a name.

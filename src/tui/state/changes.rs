@@ -10,8 +10,8 @@ use jiff::Timestamp;
 
 use ngf_core::model::{
     kinds::{ConfigMapFacts, PemFacts, SecretFacts},
-    object::{Object, ObjectRef},
-    snapshot::{Lookup, Snapshot, Table},
+    object::ObjectRef,
+    snapshot::{Lookup, Lookups, Snapshot, Table},
     status::Spec,
 };
 
@@ -173,7 +173,7 @@ fn certificates(held: &PemFacts) -> String {
 /// Objects whose generation is another, or that are there no more or again. A table that was empty had not
 /// been read.
 fn of_table<T: Spec>(old: &Table<T>, new: &Table<T>, changed: &mut Changed) {
-    if old.is_empty() {
+    if old.is_empty() || old.is_shared_with(new) {
         return;
     }
     for (object, now) in new {
@@ -195,13 +195,19 @@ fn of_table<T: Spec>(old: &Table<T>, new: &Table<T>, changed: &mut Changed) {
 }
 
 fn of_lookups<T: Spec>(
-    old: &BTreeMap<ObjectRef, Lookup<Arc<Object<T>>>>,
-    new: &BTreeMap<ObjectRef, Lookup<Arc<Object<T>>>>,
+    old: &Lookups<T>,
+    new: &Lookups<T>,
     what: impl Fn(&T, &T) -> String,
     changed: &mut Changed,
 ) {
+    if old.is_shared_with(new) {
+        return;
+    }
     for (object, now) in new {
         let what = match (old.get(object), now) {
+            (Some(Lookup::Found(before)), Lookup::Found(now)) if Arc::ptr_eq(before, now) => {
+                continue;
+            }
             (Some(Lookup::Found(before)), Lookup::Found(now)) => what(&before.spec, &now.spec),
             (Some(Lookup::Found(_)), Lookup::Absent) => "deleted".to_owned(),
             (Some(Lookup::Absent), Lookup::Found(_)) => "created".to_owned(),
