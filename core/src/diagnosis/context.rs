@@ -144,15 +144,12 @@ pub(super) struct Asked {
 }
 
 impl Asked {
-    /// What was asked here or there. Until when the one holds is not what the other says.
-    pub(super) fn and(&self, other: &Self) -> Self {
-        Self {
-            wide: self.wide.union(&other.wide).copied().collect(),
-            names: self.names.union(&other.names).cloned().collect(),
-            elsewhere: self.elsewhere || other.elsewhere,
-            is_cut: false,
-            until: self.until,
-        }
+    /// Adds what was asked elsewhere, too. Until when the one holds is not what the other says.
+    pub(super) fn add(&mut self, other: &Self) {
+        self.wide.extend(&other.wide);
+        self.names.extend(other.names.iter().cloned());
+        self.elsewhere |= other.elsewhere;
+        self.is_cut = false;
     }
 }
 

@@ -61,13 +61,96 @@ pub struct Covered {
     pub is_tested: bool,
 }
 
+/// What is known of paths, in their order. Two diagnoses share what is the same of a Gateway's paths.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Paths<T> {
+    of_gateways: BTreeMap<ObjectRef, Arc<Vec<T>>>,
+    count: usize,
+}
+
+impl<T> Default for Paths<T> {
+    fn default() -> Self {
+        Self {
+            of_gateways: BTreeMap::new(),
+            count: 0,
+        }
+    }
+}
+
+impl<T> Paths<T> {
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.count
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    /// All of them.
+    pub fn iter(&self) -> impl Iterator<Item = &T> {
+        self.of_gateways.values().flat_map(|all| all.iter())
+    }
+
+    /// The first.
+    pub fn first(&self) -> Option<&T> {
+        self.iter().next()
+    }
+
+    /// Adds one behind the others. They come in the order of their Gateways.
+    fn push(&mut self, gateway: &ObjectRef, one: T)
+    where
+        T: Clone,
+    {
+        let last = self.of_gateways.last_entry();
+        match last.filter(|last| last.key() == gateway) {
+            Some(mut last) => Arc::make_mut(last.get_mut()).push(one),
+            None => {
+                self.of_gateways
+                    .insert(gateway.clone(), Arc::new(vec![one]));
+            }
+        }
+        self.count += 1;
+    }
+
+    /// Puts what is known now of some Gateways in the place of what was known of them.
+    fn replace(&mut self, part: Self, is_of_part: impl Fn(&ObjectRef) -> bool) {
+        self.of_gateways.retain(|gateway, _| !is_of_part(gateway));
+        self.of_gateways.extend(part.of_gateways);
+        self.count = self.of_gateways.values().map(|all| all.len()).sum();
+    }
+
+    fn retain(&mut self, is_wanted: impl Fn(&T) -> bool)
+    where
+        T: Clone,
+    {
+        for all in self.of_gateways.values_mut() {
+            if !all.iter().all(&is_wanted) {
+                Arc::make_mut(all).retain(&is_wanted);
+            }
+        }
+        self.of_gateways.retain(|_, all| !all.is_empty());
+        self.count = self.of_gateways.values().map(|all| all.len()).sum();
+    }
+}
+
+impl<'p, T> IntoIterator for &'p Paths<T> {
+    type Item = &'p T;
+    type IntoIter = Box<dyn Iterator<Item = &'p T> + 'p>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        Box::new(self.iter())
+    }
+}
+
 /// How much was tested.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Coverage {
     /// The paths that could be tested.
-    pub paths: Vec<Arc<Covered>>,
+    pub paths: Paths<Covered>,
     /// The paths that were not tested, and that no finding proves to be broken.
-    pub untested: Vec<Arc<Untested>>,
+    pub untested: Paths<Untested>,
 }
 
 impl Coverage {
@@ -92,31 +175,10 @@ impl Coverage {
             .sum()
     }
 
-    /// The same with what is known now of the paths of some Gateways.
-    pub(super) fn with(&self, part: Self, is_of_part: impl Fn(&ObjectRef) -> bool) -> Self {
-        // Paths are in the order of their Gateways: each is asked about once.
-        fn others<T: Clone>(
-            all: &[T],
-            path: impl Fn(&T) -> &Path,
-            is_of_part: impl Fn(&ObjectRef) -> bool,
-        ) -> impl Iterator<Item = T> {
-            let mut kept = Vec::with_capacity(all.len());
-            for of_gateway in all.chunk_by(|one, other| path(one).gateway == path(other).gateway) {
-                if !is_of_part(&path(&of_gateway[0]).gateway) {
-                    kept.extend_from_slice(of_gateway);
-                }
-            }
-            kept.into_iter()
-        }
-        let paths = others(&self.paths, |one| &one.path, &is_of_part);
-        let untested = others(&self.untested, |one| &one.path, &is_of_part);
-        let mut new = Self {
-            paths: paths.chain(part.paths).collect(),
-            untested: untested.chain(part.untested).collect(),
-        };
-        new.paths.sort_by(|one, other| one.path.cmp(&other.path));
-        new.untested.sort_by(|one, other| one.path.cmp(&other.path));
-        new
+    /// Puts what is known now of the paths of some Gateways in the place of what was known of them.
+    pub(super) fn replace(&mut self, part: Self, is_of_part: impl Fn(&ObjectRef) -> bool) {
+        self.paths.replace(part.paths, &is_of_part);
+        self.untested.replace(part.untested, &is_of_part);
     }
 
     /// Forgets all paths but these.
@@ -204,16 +266,16 @@ fn count(ground: &Ground<'_>, paths: &BTreeMap<Path, Found>) -> Coverage {
     let mut coverage = Coverage::default();
     for (path, found) in paths {
         let known = tested.get(path);
-        coverage.paths.push(Arc::new(Covered {
+        let covered = Covered {
             path: path.clone(),
             endpoints: found.endpoints.len(),
             tested_endpoints: known.map_or(0, |known| known.intersection(&found.endpoints).count()),
             is_tested: known.is_some(),
-        }));
+        };
+        coverage.paths.push(&path.gateway, covered);
         if known.is_none() && !found.is_broken {
-            coverage
-                .untested
-                .push(Arc::new(untested(ground, path, &tried)));
+            let untested = untested(ground, path, &tried);
+            coverage.untested.push(&path.gateway, untested);
         }
     }
     coverage

@@ -25,7 +25,7 @@ use super::{
     coverage::{self, Coverage},
     elsewhere::Elsewhere,
     engine::{Judged, judge, ordered},
-    evidence::Place,
+    evidence::{Place, Probed},
     health::{self, Ground, Health},
     hidden,
     ngf::Running,
@@ -229,7 +229,7 @@ impl Last {
             self.judge(&step)
         };
         self.links = Some(links);
-        let (judged, part) = judged?;
+        let part = judged?;
         let until = part.judged.asked.until;
         self.due = self.due.split_off(&(now.as_second() + 1));
         let objects = Arc::new(region.objects().clone());
@@ -240,7 +240,6 @@ impl Last {
         self.snapshot = Arc::clone(snapshot);
         self.evidence = evidence.clone();
         self.now = now;
-        self.judged = judged;
         Ok(Some(self.finish(&region, &part)))
     }
 
@@ -303,7 +302,7 @@ impl Last {
         );
         health::worst_of(&topology, &new, own, worst);
         let of_part = coverage::of(&ground, own, new.iter().copied());
-        *coverage = coverage.with(of_part, is_of_part);
+        coverage.replace(of_part, is_of_part);
         self.shape.topology = topology;
         Diagnosis {
             topology: self.shape.topology.clone(),
@@ -320,8 +319,9 @@ impl Last {
         }
     }
 
-    /// Judges the region by itself, before and after, and puts what comes of it in the place of what was.
-    fn judge(&self, step: &Step<'_>) -> Result<(Judged, Part), Why> {
+    /// Judges the region by itself, before and after, and puts what comes of it in the place of what was. After an error
+    /// nothing has changed.
+    fn judge(&mut self, step: &Step<'_>) -> Result<Part, Why> {
         let region = step.region;
         let elsewhere = self.judged.facts.without(|object| region.holds(object));
         let running = &self.judged.running;
@@ -332,20 +332,19 @@ impl Last {
             &elsewhere,
             running,
         )?;
-        let before = before.judged;
         let part = step.of(step.snapshot, step.evidence, step.now, &elsewhere, running)?;
         let after = &part.judged;
         let is_inside =
-            |finding: &&Finding| finding.input.is_none() && region.holds(&finding.subject);
+            |finding: &Finding| finding.input.is_none() && region.holds(&finding.subject);
+        let is_in = |finding: &&Finding| is_inside(finding);
         let (known, rest): (Vec<&Finding>, Vec<&Finding>) =
-            self.judged.findings.iter().partition(is_inside);
+            self.judged.findings.iter().partition(is_in);
         let (inside, outside): (Vec<&Finding>, Vec<&Finding>) =
-            before.findings.iter().partition(is_inside);
+            before.judged.findings.iter().partition(is_in);
         if known != inside {
             return Err(Why::Differs);
         }
-        let (new, others): (Vec<&Finding>, Vec<&Finding>) =
-            after.findings.iter().partition(is_inside);
+        let (new, others): (Vec<&Finding>, Vec<&Finding>) = after.findings.iter().partition(is_in);
         if outside != others {
             return Err(Why::Others);
         }
@@ -356,30 +355,28 @@ impl Last {
         }
         let mut facts = elsewhere;
         facts.add(after.facts.clone());
-        let asked = self.judged.asked.and(&after.asked);
-        if asked.elsewhere && facts != self.judged.facts {
+        let asks_elsewhere = self.judged.asked.elsewhere || after.asked.elsewhere;
+        if asks_elsewhere && facts != self.judged.facts {
             return Err(Why::Others);
         }
-        let mut findings: Vec<Finding> = rest.into_iter().chain(new).cloned().collect();
-        findings.sort_by(Finding::by_rule);
-        let mut differences = self.judged.differences.clone();
-        differences.retain(|object, _| !region.holds(object));
-        differences.extend(after.differences.clone());
-        let mut gateways = self.judged.gateways.clone();
-        gateways.retain(|gateway| !region.holds(gateway));
-        gateways.extend(after.gateways.iter().cloned());
-        let probes = self.judged.probes.iter();
-        let probes = probes.filter(|probed| !region.holds(&probed.plan.route));
-        let judged = Judged {
-            findings,
-            running: running.clone(),
-            differences,
-            gateways,
-            probes: probes.chain(&after.probes).cloned().collect(),
-            asked,
-            facts,
-        };
-        Ok((judged, part))
+        let new: Vec<Finding> = new.into_iter().cloned().collect();
+        let judged = &mut self.judged;
+        judged.findings.retain(|finding| !is_inside(finding));
+        judged.findings.extend(new);
+        judged.findings.sort_by(Finding::by_rule);
+        // What is said of an object is said of one that is there or was.
+        for object in region.objects() {
+            judged.differences.remove(object);
+            judged.gateways.remove(object);
+        }
+        judged.differences.extend(after.differences.clone());
+        judged.gateways.extend(after.gateways.iter().cloned());
+        let is_outside = |probed: &Probed| !region.holds(&probed.plan.route);
+        judged.probes.retain(is_outside);
+        judged.probes.extend(after.probes.iter().cloned());
+        judged.asked.add(&after.asked);
+        judged.facts = facts;
+        Ok(part)
     }
 }
 
