@@ -263,6 +263,13 @@ impl Diagnosis {
         self.at_node.get(&node).map_or(&[], Vec::as_slice)
     }
 
+    /// The nodes at which findings are shown, in the order of the tree.
+    pub fn marked(&self) -> Vec<NodeIx> {
+        let mut nodes: Vec<NodeIx> = self.at_node.keys().copied().collect();
+        self.topology.sort(&mut nodes);
+        nodes
+    }
+
     /// Findings at a node or anywhere below it, each once, in order of importance.
     pub fn findings_below(&self, node: NodeIx) -> Vec<usize> {
         let below: BTreeSet<usize> = self

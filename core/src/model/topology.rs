@@ -193,6 +193,11 @@ impl Topology {
         self.branches.places(object)
     }
 
+    /// Puts nodes into the order of [`Topology::iter`].
+    pub fn sort(&self, nodes: &mut [NodeIx]) {
+        self.branches.sort(nodes);
+    }
+
     /// The nodes above, the nearest first.
     pub fn ancestors(&self, index: NodeIx) -> impl Iterator<Item = NodeIx> {
         std::iter::successors(self.node(index).parent, |above| self.node(*above).parent)

@@ -151,10 +151,13 @@ pub(super) fn remember_namespaces(app: &mut App) {
         .chain(snapshot.routes.keys())
         .chain(snapshot.policies.keys())
         .chain(snapshot.services.keys());
+    // Tables are in the order of their namespaces.
+    let mut last = "";
     for object in objects {
-        if !app.namespaces.contains(&object.namespace) {
+        if object.namespace != last && !app.namespaces.contains(&object.namespace) {
             app.namespaces.insert(object.namespace.clone());
         }
+        last = &object.namespace;
     }
 }
 

@@ -75,7 +75,7 @@ fn routes(diagnosis: &Diagnosis, all: &[usize]) -> BTreeSet<ObjectRef> {
     let mut routes: BTreeSet<ObjectRef> = BTreeSet::new();
     let mut places: BTreeMap<usize, Vec<NodeIx>> = BTreeMap::new();
     let wanted: BTreeSet<usize> = all.iter().copied().collect();
-    for (place, _) in diagnosis.topology.iter() {
+    for place in diagnosis.marked() {
         for finding in diagnosis.findings_at(place) {
             if wanted.contains(finding) {
                 places.entry(*finding).or_default().push(place);

@@ -246,13 +246,9 @@ struct Places(BTreeMap<usize, (u8, NodeIx)>);
 impl Places {
     fn of(diagnosis: &Diagnosis) -> Self {
         let mut best: BTreeMap<usize, (u8, NodeIx)> = BTreeMap::new();
-        for (place, node) in diagnosis.topology.iter() {
-            let found = diagnosis.findings_at(place);
-            if found.is_empty() {
-                continue;
-            }
-            let near = nearness(&node.what);
-            for finding in found {
+        for place in diagnosis.marked() {
+            let near = nearness(&diagnosis.topology.node(place).what);
+            for finding in diagnosis.findings_at(place) {
                 match best.get(finding) {
                     Some((known, _)) if *known >= near => {}
                     _ => {

@@ -167,9 +167,14 @@ impl Branches {
             return Vec::new();
         }
         if !self.later.is_empty() {
-            all.sort_by_key(|place| (self.rank[self.slot(*place) as usize], *place));
+            self.sort(&mut all);
         }
         all
+    }
+
+    /// Puts nodes into the order of the tree.
+    pub(super) fn sort(&self, nodes: &mut [NodeIx]) {
+        nodes.sort_unstable_by_key(|place| (self.rank[self.slot(*place) as usize], *place));
     }
 
     /// Whether what was known first of an index holds.
