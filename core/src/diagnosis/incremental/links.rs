@@ -47,7 +47,7 @@ pub(super) fn key(of: impl Hash) -> Key {
 
 /// The key of an object's name.
 pub(super) fn key_of(object: &ObjectRef) -> Key {
-    key((object.kind as usize, &object.namespace, &object.name))
+    object.hashed()
 }
 
 /// An object by its number.
@@ -79,7 +79,7 @@ pub(super) struct Links {
 }
 
 /// Objects that are tied to each other, and not to any other.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Region {
     objects: BTreeSet<ObjectRef>,
     keys: HashSet<Key>,
@@ -94,6 +94,11 @@ impl Region {
     /// Whether an object is in it, or something in it refers to one of that name.
     pub(super) fn holds(&self, object: &ObjectRef) -> bool {
         self.objects.contains(object) || self.keys.contains(&key_of(object))
+    }
+
+    /// Whether nothing ties an object of the one to an object of the other.
+    pub(super) fn is_apart_from(&self, other: &Self) -> bool {
+        self.keys.is_disjoint(&other.keys)
     }
 }
 

@@ -8,7 +8,7 @@ mod links;
 mod ties;
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     sync::Arc,
 };
 
@@ -43,6 +43,9 @@ const GATHERING: &[Code] = &[Code::S7, Code::S8, Code::S9];
 
 /// Of fewer objects it does not matter how they are judged.
 const FEW: usize = 200;
+
+/// Parts of which is kept what the rules said of them by themselves.
+const KNOWN_PARTS: usize = 16;
 
 /// Whether a part is so large that judging it before and after costs more than judging everything.
 fn is_most(part: usize, all: usize) -> bool {
@@ -105,6 +108,18 @@ struct Last {
     links: Option<Links>,
     /// From when on, in seconds since 1970, something may be another for the objects of a part.
     due: BTreeMap<i64, Arc<BTreeSet<ObjectRef>>>,
+    /// What the rules said last of parts, the newest last.
+    known: VecDeque<Known>,
+}
+
+/// What the rules say of a part by itself, as it is now.
+struct Known {
+    region: Region,
+    findings: Vec<Finding>,
+    /// What they were told of the rest, where they asked.
+    elsewhere: Option<Elsewhere>,
+    /// From when on, in seconds since 1970, they may say something else.
+    until: i64,
 }
 
 impl Incremental {
@@ -169,6 +184,7 @@ impl Incremental {
             judged,
             links: before.and_then(|before| before.links),
             due: BTreeMap::new(),
+            known: VecDeque::new(),
         });
         diagnosis
     }
@@ -229,7 +245,7 @@ impl Last {
             self.judge(&step)
         };
         self.links = Some(links);
-        let part = judged?;
+        let (part, elsewhere) = judged?;
         let until = part.judged.asked.until;
         self.due = self.due.split_off(&(now.as_second() + 1));
         let objects = Arc::new(region.objects().clone());
@@ -238,9 +254,40 @@ impl Last {
             .and_modify(|known| *known = Arc::new(known.union(&objects).cloned().collect()))
             .or_insert(objects);
         self.snapshot = Arc::clone(snapshot);
+        if !self.evidence.is_same(evidence) {
+            self.known.clear();
+        }
         self.evidence = evidence.clone();
         self.now = now;
-        Ok(Some(self.finish(&region, &part)))
+        let diagnosis = self.finish(&region, &part);
+        self.keep(region, part.judged, elsewhere);
+        Ok(Some(diagnosis))
+    }
+
+    /// Keeps what the rules said of a part: before its next change they need not be asked again.
+    fn keep(&mut self, region: Region, judged: Judged, elsewhere: Elsewhere) {
+        self.known
+            .retain(|known| known.region.is_apart_from(&region));
+        if self.known.len() == KNOWN_PARTS {
+            self.known.pop_front();
+        }
+        self.known.push_back(Known {
+            region,
+            findings: judged.findings,
+            elsewhere: judged.asked.elsewhere.then_some(elsewhere),
+            until: judged.asked.until,
+        });
+    }
+
+    /// What the rules said of a region by itself before the change, where that is known.
+    fn known(&self, region: &Region, elsewhere: &Elsewhere) -> Option<&[Finding]> {
+        let is_same = |known: &&Known| {
+            let told = known.elsewhere.as_ref();
+            known.region == *region
+                && told.is_none_or(|told| told == elsewhere)
+                && self.now.as_second() < known.until
+        };
+        Some(&self.known.iter().find(is_same)?.findings)
     }
 
     /// What is to be judged again without a change of its own: what somebody measured, and what time may change.
@@ -321,17 +368,19 @@ impl Last {
 
     /// Judges the region by itself, before and after, and puts what comes of it in the place of what was. After an error
     /// nothing has changed.
-    fn judge(&mut self, step: &Step<'_>) -> Result<Part, Why> {
+    fn judge(&mut self, step: &Step<'_>) -> Result<(Part, Elsewhere), Why> {
         let region = step.region;
         let elsewhere = self.judged.facts.without(|object| region.holds(object));
         let running = &self.judged.running;
-        let before = step.of(
-            &self.snapshot,
-            &self.evidence,
-            self.now,
-            &elsewhere,
-            running,
-        )?;
+        let asked;
+        let before = match self.known(region, &elsewhere) {
+            Some(findings) => findings,
+            None => {
+                let (snapshot, evidence) = (&self.snapshot, &self.evidence);
+                asked = step.of(snapshot, evidence, self.now, &elsewhere, running)?;
+                &asked.judged.findings
+            }
+        };
         let part = step.of(step.snapshot, step.evidence, step.now, &elsewhere, running)?;
         let after = &part.judged;
         let is_inside =
@@ -339,8 +388,7 @@ impl Last {
         let is_in = |finding: &&Finding| is_inside(finding);
         let (known, rest): (Vec<&Finding>, Vec<&Finding>) =
             self.judged.findings.iter().partition(is_in);
-        let (inside, outside): (Vec<&Finding>, Vec<&Finding>) =
-            before.judged.findings.iter().partition(is_in);
+        let (inside, outside): (Vec<&Finding>, Vec<&Finding>) = before.iter().partition(is_in);
         if known != inside {
             return Err(Why::Differs);
         }
@@ -353,7 +401,7 @@ impl Last {
         if gathered.any(|one| rest.iter().any(|other| other.code == one.code)) {
             return Err(Why::Gathered);
         }
-        let mut facts = elsewhere;
+        let mut facts = elsewhere.clone();
         facts.add(after.facts.clone());
         let asks_elsewhere = self.judged.asked.elsewhere || after.asked.elsewhere;
         if asks_elsewhere && facts != self.judged.facts {
@@ -376,7 +424,7 @@ impl Last {
         judged.probes.extend(after.probes.iter().cloned());
         judged.asked.add(&after.asked);
         judged.facts = facts;
-        Ok(part)
+        Ok((part, elsewhere))
     }
 }
 
@@ -437,8 +485,8 @@ impl Step<'_> {
                 Place::Nowhere
             }
         });
-        let topology = Topology::of(&part);
         let index = Index::of(&part);
+        let topology = Topology::with(&part, &index);
         let surroundings = Surroundings {
             cluster,
             elsewhere,
