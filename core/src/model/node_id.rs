@@ -31,7 +31,7 @@ pub enum Step {
     /// What hangs nowhere else.
     Group(Group),
     /// A Gateway, ListenerSet, route or policy.
-    Object(Arc<ObjectRef>),
+    Object(ObjectRef),
     /// A listener by name.
     Listener(String),
     /// A rule of the route above, from 0.

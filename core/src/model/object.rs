@@ -5,7 +5,7 @@ use std::{
     cmp::Ordering,
     collections::BTreeMap,
     fmt,
-    hash::{Hash, Hasher},
+    hash::{DefaultHasher, Hash, Hasher},
     ops::Deref,
     sync::Arc,
 };
@@ -17,7 +17,13 @@ use super::{kind::Kind, raw::Raw, status::Spec};
 
 /// Names one object: kind, namespace and name. Orders by kind, then namespace, then name. A copy shares the name.
 #[derive(Clone)]
-pub struct ObjectRef(Arc<Named>);
+pub struct ObjectRef(Arc<Inner>);
+
+struct Inner {
+    /// Of all that it says, so that no look-up hashes the text again.
+    hash: u64,
+    named: Named,
+}
 
 /// What an [`ObjectRef`] says.
 #[derive(PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -38,11 +44,20 @@ impl ObjectRef {
         } else {
             String::new()
         };
-        Self(Arc::new(Named {
+        let named = Named {
             kind,
             namespace,
             name: name.into(),
-        }))
+        };
+        let mut hasher = DefaultHasher::new();
+        named.hash(&mut hasher);
+        let hash = hasher.finish();
+        Self(Arc::new(Inner { hash, named }))
+    }
+
+    /// The hash of the name, the same for every copy.
+    pub(crate) fn hashed(&self) -> u64 {
+        self.0.hash
     }
 
     /// `default/secure-app`, or the bare name where there is no namespace.
@@ -59,13 +74,14 @@ impl Deref for ObjectRef {
     type Target = Named;
 
     fn deref(&self) -> &Named {
-        &self.0
+        &self.0.named
     }
 }
 
 impl PartialEq for ObjectRef {
     fn eq(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.0, &other.0) || self.0 == other.0
+        Arc::ptr_eq(&self.0, &other.0)
+            || self.0.hash == other.0.hash && self.0.named == other.0.named
     }
 }
 
@@ -82,14 +98,14 @@ impl Ord for ObjectRef {
         if Arc::ptr_eq(&self.0, &other.0) {
             Ordering::Equal
         } else {
-            self.0.cmp(&other.0)
+            self.0.named.cmp(&other.0.named)
         }
     }
 }
 
 impl Hash for ObjectRef {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        self.0.hash(state);
+        state.write_u64(self.0.hash);
     }
 }
 

@@ -143,10 +143,7 @@ mod tests {
         );
         assert_eq!(of_slice(&|slice| slice.service = None), differs);
         assert_eq!(of_pod(&|pod| pod.spec.volumes.clear()), differs);
-        assert_eq!(
-            after(&pod, &|after| drop(after.pods.remove(&pod))),
-            differs
-        );
+        assert_eq!(after(&pod, &|after| drop(after.pods.remove(&pod))), differs);
         assert_eq!(
             after(&policy, &|after| {
                 let found = after.policies.get_mut(&policy).expect("the policy");

@@ -227,13 +227,6 @@ impl Topology {
             .for_each_mut(|node| node.children.retain(|child| kept.contains(child)));
     }
 
-    fn with_room(nodes: usize) -> Self {
-        Self {
-            branches: Branches::with_room(nodes),
-            ..Self::default()
-        }
-    }
-
     fn push(&mut self, parent: Option<NodeIx>, step: Step, label: Label) -> NodeIx {
         let (id, is_new) = match parent {
             Some(parent) => {

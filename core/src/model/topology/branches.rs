@@ -2,11 +2,11 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
-    hash::{BuildHasherDefault, DefaultHasher, Hash as _, Hasher},
+    hash::{BuildHasherDefault, Hasher},
     sync::Arc,
 };
 
-use super::{Node, NodeId, NodeIx};
+use super::{Node, NodeId, NodeIx, Step};
 use crate::model::object::ObjectRef;
 
 /// Nodes for which a page has room. A page belongs to one branch.
@@ -25,13 +25,9 @@ pub(super) struct Branch {
     pub(super) nodes: Vec<Node>,
 }
 
-/// Where nodes are.
+/// Where nodes are, by the hash of their object: the nodes themselves hold its name.
 #[derive(Debug, Clone, Default)]
-struct Known {
-    by_id: HashMap<NodeId, NodeIx, BuildHasherDefault<Hashed>>,
-    /// By the hash of the object: the nodes themselves hold its name.
-    by_object: HashMap<u64, Vec<NodeIx>, BuildHasherDefault<Hashed>>,
-}
+struct Known(HashMap<u64, Vec<NodeIx>, BuildHasherDefault<Hashed>>);
 
 /// All branches.
 #[derive(Debug, Clone)]
@@ -54,13 +50,6 @@ pub(super) struct Branches {
 
 impl Default for Branches {
     fn default() -> Self {
-        Self::with_room(0)
-    }
-}
-
-impl Branches {
-    pub(super) fn with_room(nodes: usize) -> Self {
-        let by_id = HashMap::with_capacity_and_hasher(nodes, BuildHasherDefault::default());
         Self {
             all: vec![Arc::default()],
             pages: Vec::new(),
@@ -68,14 +57,13 @@ impl Branches {
             rank: vec![0],
             vacant: Vec::new(),
             free: BTreeMap::new(),
-            known: Arc::new(Known {
-                by_id,
-                by_object: HashMap::default(),
-            }),
+            known: Arc::default(),
             later: BTreeMap::new(),
         }
     }
+}
 
+impl Branches {
     pub(super) fn count(&self) -> usize {
         self.all.iter().map(|branch| branch.nodes.len()).sum()
     }
@@ -143,25 +131,34 @@ impl Branches {
         index
     }
 
+    /// The node of that id: among the places of its object, or below the node above it.
     pub(super) fn find(&self, id: &NodeId) -> Option<NodeIx> {
-        let first = self.known.by_id.get(id).copied();
-        let later = || self.later.values().find_map(|known| known.by_id.get(id));
-        first
-            .filter(|index| self.is_first(*index))
-            .or_else(|| later().copied())
+        let is_it = |place: &NodeIx| self.node(*place).id == *id;
+        match (id.step(), id.parent()) {
+            (Step::Object(object), _) => self.places(object).into_iter().find(is_it),
+            (_, Some(parent)) => {
+                let above = self.find(parent)?;
+                self.node(above).children.iter().copied().find(is_it)
+            }
+            (_, None) => {
+                let firsts = self.order.iter();
+                let mut firsts = firsts.map(|slot| NodeIx(self.branch(*slot).base));
+                firsts.find(is_it)
+            }
+        }
     }
 
     pub(super) fn places(&self, object: &ObjectRef) -> Vec<NodeIx> {
-        let hash = hash_of(object);
+        let hash = object.hashed();
         // All nodes of one entry stand for one object, but for a collision of 64 bits.
         let is_same = |place: &NodeIx| self.node(*place).object.as_ref() == Some(object);
-        let first = self.known.by_object.get(&hash).into_iter().flatten();
+        let first = self.known.0.get(&hash).into_iter().flatten();
         let mut all: Vec<NodeIx> = first
             .copied()
             .filter(|place| self.is_first(*place))
             .collect();
         for known in self.later.values() {
-            all.extend(known.by_object.get(&hash).into_iter().flatten());
+            all.extend(known.0.get(&hash).into_iter().flatten());
         }
         if !all.first().is_none_or(is_same) {
             return Vec::new();
@@ -271,20 +268,10 @@ fn pages_for(nodes: usize) -> u32 {
 
 impl Known {
     fn add(&mut self, index: NodeIx, node: &Node) {
-        self.by_id.insert(node.id.clone(), index);
         if let Some(object) = &node.object {
-            self.by_object
-                .entry(hash_of(object))
-                .or_default()
-                .push(index);
+            self.0.entry(object.hashed()).or_default().push(index);
         }
     }
-}
-
-fn hash_of(object: &ObjectRef) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    object.hash(&mut hasher);
-    hasher.finish()
 }
 
 /// Takes the hash that a key already has.

@@ -21,10 +21,6 @@ use super::{
     Backend, Group, NodeIx, Step, Topology, What, classes_are_known, is_ngf_controller, service_of,
 };
 
-/// A route, its rule, its backend with a policy, two endpoints: room for what is usual, so that a
-/// large tree is not copied as it grows.
-const NODES_A_ROUTE: usize = 6;
-
 /// What a new node says.
 pub(super) struct Label {
     pub(super) what: What,
@@ -86,8 +82,6 @@ pub(super) struct Builder<'a> {
     used_policies: HashSet<&'a ObjectRef>,
     /// Many routes refer to one Service: what its nodes say is worked out once.
     endpoints: HashMap<(&'a ObjectRef, u16), Rc<[EndpointLabel]>>,
-    /// Names that several nodes bear.
-    names: HashMap<&'a ObjectRef, Arc<ObjectRef>>,
     /// The listener at hand passes TLS on unread.
     passthrough: bool,
     pub(super) tree: Topology,
@@ -120,9 +114,8 @@ impl<'a> Builder<'a> {
             unattached: Vec::new(),
             used_policies: HashSet::new(),
             endpoints: HashMap::new(),
-            names: HashMap::new(),
             passthrough: false,
-            tree: Topology::with_room(snapshot.routes.len() * NODES_A_ROUTE),
+            tree: Topology::default(),
         }
     }
 
@@ -290,11 +283,7 @@ impl<'a> Builder<'a> {
             note,
             object: Some(object.clone()),
         };
-        let name = self
-            .names
-            .entry(object)
-            .or_insert_with(|| Arc::new(object.clone()));
-        let step = Step::Object(Arc::clone(name));
+        let step = Step::Object(object.clone());
         self.tree.push(Some(parent), step, label)
     }
 
