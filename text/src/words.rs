@@ -77,10 +77,13 @@ pub fn moment(seconds: i64) -> String {
 
 /// `a`, `a and b`, `a, b and c`; after `most` names only how many more.
 pub fn list<T: ToString>(items: impl IntoIterator<Item = T>, most: usize) -> String {
-    let items: Vec<String> = items.into_iter().map(|item| item.to_string()).collect();
-    let more = items.len().saturating_sub(most);
-    let shown = &items[..items.len() - more];
-    match (shown, more) {
+    let mut items = items.into_iter();
+    let shown: Vec<String> = items
+        .by_ref()
+        .take(most)
+        .map(|item| item.to_string())
+        .collect();
+    match (shown.as_slice(), items.count()) {
         ([], 0) => String::new(),
         ([one], 0) => one.clone(),
         ([rest @ .., last], 0) => format!("{} and {last}", rest.join(", ")),

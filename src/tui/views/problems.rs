@@ -2,7 +2,7 @@
 //! when, what shows it and what fixes it. Untested paths are an entry; if all is well, one entry says so.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, HashSet},
     fmt::Write as _,
 };
 
@@ -31,7 +31,10 @@ use ngf_core::{
         problems::Problem,
         words::{count as counted, holder, list, span},
     },
-    model::snapshot::{Lookup, Source},
+    model::{
+        object::ObjectRef,
+        snapshot::{Lookup, Source},
+    },
 };
 use ngf_text::{sanitize, words};
 
@@ -549,12 +552,12 @@ fn untested_entry(app: &App, width: usize) -> Entry {
     };
     let mut lines = hang_at(&sign, &Label::of(Role::Unknown, headline), width);
     let indent = Label::from(" ".repeat(INDENT));
-    let mut why: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    let mut why: BTreeMap<&str, Vec<&ObjectRef>> = BTreeMap::new();
+    let mut seen = HashSet::new();
     for path in untested {
-        let routes = why.entry(path.why.as_str()).or_default();
-        let route = path.path.route.to_string();
-        if !routes.contains(&route) {
-            routes.push(route);
+        let (reason, route) = (path.why.as_str(), &path.path.route);
+        if seen.insert((reason, route)) {
+            why.entry(reason).or_default().push(route);
         }
     }
     for (why, routes) in why {
