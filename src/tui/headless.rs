@@ -107,7 +107,9 @@ impl Headless {
         let mut events = VecDeque::from([event]);
         while let Some(mut event) = events.pop_front() {
             let now = self.now();
-            if let Event::Switched(_, Ok(connected)) = &mut event {
+            if let Event::Switched(to, Ok(connected)) = &mut event
+                && self.app.switching.as_ref() == Some(to)
+            {
                 self.session = Arc::clone(&connected.session);
             }
             for effect in update(&mut self.app, event, now) {

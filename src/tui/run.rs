@@ -273,7 +273,9 @@ impl Around {
                 if !is_tick {
                     rhythm.news = Instant::now();
                 }
-                if let Event::Switched(_, Ok(connected)) = &mut event {
+                if let Event::Switched(to, Ok(connected)) = &mut event
+                    && app.switching.as_ref() == Some(to)
+                {
                     (events, snapshots) = self.switch(connected);
                     has_source = true;
                 }

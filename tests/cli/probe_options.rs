@@ -238,7 +238,7 @@ fn the_backends_ca_judges_the_client_and_records_are_shown() {
             .stdout,
     );
     assert!(
-        words.contains("by the CA in file ca.crt and a depth of 1 it verifies"),
+        words.contains("it verifies with the CA in file ca.crt and a verify depth of 1"),
         "{words}"
     );
     assert!(words.contains("Records ("), "{words}");

@@ -47,6 +47,7 @@ mod screens;
 mod screens_elsewhere;
 mod screens_every;
 mod screens_export;
+mod screens_inputs;
 mod screens_listeners;
 mod screens_lists;
 mod screens_mouse;

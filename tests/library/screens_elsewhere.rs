@@ -12,10 +12,14 @@ use ngf_tui::tui::{
         App,
         elsewhere::{Elsewhere, ElsewhereState, Summary, Whole},
         event::{Effect, Event},
+        ids::{ListId, ViewId},
+        job::{Connected, SwitchTo},
+        place::Place,
     },
     update::update,
 };
 use ngf_ui::{Theme, golden};
+use tokio::sync::watch;
 
 fn text(screen: &mut Headless) -> String {
     golden::screen(&screen.draw(100, 50))
@@ -172,4 +176,145 @@ async fn lists_are_of_all_contexts() {
         |effect| matches!(effect, Effect::Switch(to) if to.context.as_deref() == Some("healthy")),
     );
     assert!(switches, "{effects:?}");
+}
+
+/// Presses Enter without carrying out what comes of it; where the program is about to connect to.
+fn enter(screen: &mut Headless) -> Option<SwitchTo> {
+    let now = screen.app.now;
+    let effects = update(&mut screen.app, Event::Key(KeyCode::Enter.into()), now);
+    effects.into_iter().find_map(|effect| match effect {
+        Effect::Switch(to) => Some(to),
+        _ => None,
+    })
+}
+
+/// Another context is connected, and has the objects of a scenario.
+async fn connected(screen: &mut Headless, to: SwitchTo, name: &str) {
+    let mut snapshot = Scenario::load(name).snapshot;
+    snapshot.source = Source::Cluster {
+        context: to.context.clone().unwrap_or_default(),
+        server: "https://other.example.com".to_owned(),
+        version: None,
+    };
+    let (sender, snapshots) = watch::channel(Arc::new(snapshot));
+    drop(sender);
+    let connected = Connected {
+        session: Arc::new(Files),
+        snapshots,
+        stop: None,
+    };
+    screen.happen(Event::Switched(to, Ok(connected))).await;
+}
+
+async fn typed(screen: &mut Headless, keys: &str) {
+    for key in keys.chars() {
+        screen.press(&[&key.to_string()]).await;
+    }
+    screen.press(&["enter"]).await;
+}
+
+/// Enter on a row of another context opens what it is about there; Esc goes back to the list, as it was filtered.
+#[tokio::test]
+async fn enter_on_a_row_of_another_context_opens_it_there() {
+    let mut screen = prod().await;
+    news(&mut screen, "healthy", summary("b0-all-well")).await;
+    typed(&mut screen, ":routes").await;
+    typed(&mut screen, "/healthy").await;
+    let to = enter(&mut screen).expect("it connects");
+    let drawn = text(&mut screen);
+    let line = "connecting to context healthy to open HTTPRoute default/secure-app; esc stays here";
+    assert!(drawn.contains(line), "{drawn}");
+    connected(&mut screen, to, "b0-all-well").await;
+    let drawn = text(&mut screen);
+    assert!(
+        drawn.contains("Problems › Routes › httproute/secure-app"),
+        "{drawn}"
+    );
+    assert!(drawn.contains("healthy ▸"), "{drawn}");
+    assert!(!drawn.contains("esc stays here"), "{drawn}");
+    screen.press(&["esc"]).await;
+    assert_eq!(*screen.app.place(), Place::List(ListId::Routes));
+    let drawn = text(&mut screen);
+    assert!(drawn.contains("/healthy"), "{drawn}");
+    assert!(screen.app.selected_row().is_some());
+    screen.press(&["esc", "esc"]).await;
+    assert_eq!(*screen.app.place(), Place::Problems);
+}
+
+/// A row that opens on a tab opens there, and what is gone meanwhile is said.
+#[tokio::test]
+async fn what_is_gone_from_another_context_is_said() {
+    let mut screen = prod().await;
+    news(&mut screen, "healthy", summary("b0-all-well")).await;
+    for (list, other, opens) in [
+        (":policies", "b0-all-well", true),
+        (":certificates", "b0-all-well", true),
+        (":routes", "empty", false),
+    ] {
+        typed(&mut screen, list).await;
+        typed(&mut screen, "/healthy").await;
+        let to = enter(&mut screen).expect("it connects");
+        if other == "empty" {
+            let (sender, snapshots) =
+                watch::channel(Arc::new(ngf_core::manifests::parse("", "default")));
+            drop(sender);
+            let connected = Connected {
+                session: Arc::new(Files),
+                snapshots,
+                stop: None,
+            };
+            screen.happen(Event::Switched(to, Ok(connected))).await;
+        } else {
+            connected(&mut screen, to, other).await;
+        }
+        let is_open = matches!(screen.app.place(), Place::Page(_));
+        assert_eq!(is_open, opens, "{list}: {}", text(&mut screen));
+        if !opens {
+            let said = screen.app.toast.as_ref().expect("a word");
+            assert_eq!(
+                said.text,
+                "HTTPRoute default/secure-app is not in context healthy any more"
+            );
+        }
+        screen = prod().await;
+        news(&mut screen, "healthy", summary("b0-all-well")).await;
+    }
+}
+
+/// Esc while the program connects stays: what is connected afterwards is let go.
+#[tokio::test]
+async fn esc_stays_in_the_context_where_one_is() {
+    let mut screen = prod().await;
+    news(&mut screen, "healthy", summary("b0-all-well")).await;
+    typed(&mut screen, ":routes").await;
+    screen.press(&["end"]).await;
+    let to = enter(&mut screen).expect("it connects");
+    screen.press(&["esc"]).await;
+    let said = screen.app.toast.as_ref().expect("a word");
+    assert_eq!(said.text, "not connected to context healthy");
+    assert_eq!(*screen.app.place(), Place::List(ListId::Routes));
+    connected(&mut screen, to.clone(), "b0-all-well").await;
+    assert!(text(&mut screen).contains("prod ▸"));
+    screen
+        .happen(Event::Switched(to, Err("refused".to_owned())))
+        .await;
+    assert!(!text(&mut screen).contains("refused"));
+}
+
+/// Enter on a problem of another context opens that problem at its broken link.
+#[tokio::test]
+async fn enter_on_a_problem_of_another_context_opens_it_there() {
+    let mut screen = prod().await;
+    let other = "g9-client-certificate-expired";
+    news(&mut screen, "staging", summary(other)).await;
+    screen.press(&["down"]).await;
+    let to = enter(&mut screen).expect("it connects");
+    assert!(text(&mut screen).contains("to open NGF-G9; esc stays here"));
+    connected(&mut screen, to, other).await;
+    assert!(matches!(screen.app.place(), Place::Page(_)));
+    let drawn = text(&mut screen);
+    assert!(drawn.contains("NGF-G9"), "{drawn}");
+    assert_ne!(screen.app.detail.view, ViewId::Logs);
+    screen.press(&["esc"]).await;
+    assert_eq!(*screen.app.place(), Place::Problems);
 }

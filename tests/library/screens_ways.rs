@@ -474,7 +474,7 @@ async fn the_ways_say_what_they_prove_and_what_they_write() {
     screen.press(&["2"]).await;
     let shown = text(&mut screen, 80, 24);
     assert!(
-        shown.contains(" from exec"),
+        shown.contains(" via exec"),
         "the transport is shown:\n{shown}"
     );
 }

@@ -104,7 +104,7 @@ fn an_expiry_that_another_path_outlives_breaks_nothing() {
     );
     for (heading, _, conclusion) in &after.paths[0].directions {
         assert!(
-            conclusion.starts_with("would hold"),
+            conclusion.starts_with("holds if"),
             "{heading}: {conclusion}"
         );
     }

@@ -132,7 +132,7 @@ impl Decoded {
             }
             What::ClientVerify { verify, subject } => match verify {
                 ClientVerify::Success => {
-                    format!("{server} took the client certificate {subject}")
+                    format!("{server} accepted the client certificate {subject}")
                 }
                 ClientVerify::None => format!("no client certificate reached {server}"),
                 ClientVerify::NoTls => {

@@ -161,10 +161,10 @@ fn sentence(seen: &ClientCertificate, word: &Word) -> String {
             "the backend asked for no client certificate: no mutual TLS".to_owned()
         }
         (Demand::Optional, Word::Served) if seen.sent => format!(
-            "the backend took the client certificate {subject}, and serves whoever presents none, too: it is optional, no mutual TLS"
+            "the backend accepted the client certificate {subject}, and also serves clients without one: it is optional, no mutual TLS"
         ),
         (Demand::Required, Word::Served) if seen.sent => format!(
-            "the backend took the client certificate {subject}, and refuses whoever presents none"
+            "the backend accepted the client certificate {subject}, and refuses clients without one"
         ),
         (Demand::Optional, _) => {
             "the backend asked for a client certificate, got none, and served the request: it is optional, no mutual TLS".to_owned()
@@ -176,7 +176,7 @@ fn sentence(seen: &ClientCertificate, word: &Word) -> String {
             format!("the backend refused the client certificate {subject}: {evidence}")
         }
         (_, Word::Served) if seen.sent => format!(
-            "the backend took the client certificate {subject}; whether it demands one, only a probe without it tells"
+            "the backend accepted the client certificate {subject}; whether it demands one, only a probe without it tells"
         ),
         (_, _) if seen.sent => format!(
             "the backend got the client certificate {subject}; its answer does not say what it thinks of it"
@@ -192,11 +192,14 @@ fn sentence(seen: &ClientCertificate, word: &Word) -> String {
         ));
     }
     if let Some(own) = &seen.judged_as_backend {
-        let how = format!("by the CA in {} and a depth of {}", own.trusted, own.depth);
+        let how = format!(
+            "with the CA in {} and a verify depth of {}",
+            own.trusted, own.depth
+        );
         parts.push(if own.code == 0 {
-            format!("{how} it verifies")
+            format!("it verifies {how}")
         } else {
-            format!("{how} it does not verify ({}:{})", own.code, own.text)
+            format!("it does not verify {how} ({}:{})", own.code, own.text)
         });
     }
     parts.join("; ")

@@ -11,6 +11,7 @@ use ngf_ui::{
     Mark, Theme,
     keymap::{KeyConflict, Keymap},
     scroll::{ListState, ScrollState},
+    widgets::prompt::Entered,
 };
 use ratatui::layout::Rect;
 
@@ -19,9 +20,10 @@ use crate::tui::state::{
     action::{Action, Context, keymap, keymap_with},
     changes::Changes,
     clock::Clock,
-    elsewhere::Elsewhere,
+    elsewhere::{Arrival, Elsewhere},
     endpoint_matrix::Matrix,
     event::Stage,
+    filter::Filter,
     fix::FixDialog,
     history::History,
     job::{Job, SwitchTo},
@@ -131,8 +133,14 @@ pub struct App {
     pub elsewhere: Vec<Elsewhere>,
     /// The namespaces that were seen while all were read.
     pub namespaces: BTreeSet<String>,
+    /// What was entered after `:`.
+    pub commands: Entered,
+    /// What was entered after `/`.
+    pub filters: Entered,
     /// Where the program is about to switch to.
     pub switching: Option<SwitchTo>,
+    /// What is opened once another context is connected and read.
+    pub arrival: Option<Arrival>,
     /// The Gateways whose nginx configuration was asked for, and whether it has come.
     pub configured: HashMap<ObjectRef, bool>,
     /// The guide's stage, where this is the embedded cluster.
@@ -177,8 +185,8 @@ pub struct Home {
     pub list: ListState,
     /// Kinds of problems that are told one by one.
     pub unfolded: BTreeSet<ProblemKey>,
-    /// The filter; empty for none.
-    pub filter: String,
+    /// The filter.
+    pub filter: Filter,
     /// How many problems there are of each sign, whatever the filter leaves.
     pub counts: HashMap<Mark, usize>,
     /// When each finding came, by its code and object; `None` where it was there when the program started.
@@ -220,8 +228,8 @@ pub struct Detail {
     pub opened: Option<Opened>,
     /// The field at fault, which the tab YAML shows.
     pub field: Option<FieldAt>,
-    /// The filter of the logs; empty for none.
-    pub filter: String,
+    /// The filter of the logs.
+    pub filter: Filter,
     /// The lines of the logs as they were written, where they are shown instead of what they mean.
     pub lines: Option<Lines>,
     /// The tab YAML.
@@ -239,8 +247,8 @@ pub struct YamlPane {
     pub list: ListState,
     /// The lines at which folded blocks begin, by their numbers in the whole text.
     pub folded: BTreeSet<usize>,
-    /// What is searched for; empty for nothing.
-    pub search: String,
+    /// What is searched for.
+    pub search: Filter,
     /// The cursor was put on the field at fault, or on the first line.
     pub is_placed: bool,
 }
@@ -350,11 +358,22 @@ pub enum Hit {
     Body(Option<ViewId>),
 }
 
+/// State of the help screen.
+#[derive(Debug, Default)]
+pub struct HelpPane {
+    /// Where it is scrolled to.
+    pub scroll: ScrollState,
+    /// What is searched for.
+    pub search: ngf_ui::widgets::prompt::PromptState,
+    /// The keys go into the search.
+    pub is_typing: bool,
+}
+
 /// What lies over the panes and has the keys.
 #[derive(Debug)]
 pub enum Overlay {
     /// The help screen.
-    Help(ScrollState),
+    Help(HelpPane),
     /// The command palette.
     Palette(ngf_ui::widgets::palette::PaletteState),
     /// The filter's input, and what it was before.
@@ -466,7 +485,10 @@ impl App {
             contexts: None,
             elsewhere: Vec::new(),
             namespaces: BTreeSet::new(),
+            commands: Entered::default(),
+            filters: Entered::default(),
             switching: None,
+            arrival: None,
             configured: HashMap::new(),
             stage: None,
             recording: None,
@@ -492,6 +514,8 @@ impl App {
             contexts: self.contexts.take(),
             elsewhere: std::mem::take(&mut self.elsewhere),
             namespaces: std::mem::take(&mut self.namespaces),
+            commands: std::mem::take(&mut self.commands),
+            filters: std::mem::take(&mut self.filters),
             stage: self.stage.take(),
             ..blank
         };

@@ -5,7 +5,10 @@ use ngf_core::{
         Code, Diagnosis, Evidence, Severity, Verdict,
         problems::{Clues, problems},
     },
-    model::snapshot::{KindState, Loss, Snapshot},
+    model::{
+        object::ObjectRef,
+        snapshot::{KindState, Loss, Snapshot},
+    },
 };
 
 use std::{fmt, sync::Arc};
@@ -13,7 +16,7 @@ use std::{fmt, sync::Arc};
 use jiff::Timestamp;
 use ngf_ui::{Mark, Theme};
 
-use crate::tui::state::App;
+use crate::tui::state::{App, ids::ListId, list::Target};
 
 /// What is known of another context.
 #[derive(Debug, Clone)]
@@ -79,6 +82,59 @@ impl Whole {
         app.take_evidence(evidence);
         Some(Self(Arc::new(app)))
     }
+}
+
+/// What is opened once another context is connected and read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Arrival {
+    /// The context.
+    pub context: String,
+    /// What is opened.
+    pub wanted: Wanted,
+    /// The list from which it was opened.
+    pub list: Option<ListLeft>,
+    /// Since when the context is connected; `None` until then.
+    pub connected: Option<Timestamp>,
+}
+
+impl Arrival {
+    /// Whether the context is connected.
+    pub fn is_connected(&self) -> bool {
+        self.connected.is_some()
+    }
+}
+
+/// What a person wants to open in another context.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Wanted {
+    /// What a row of a list is about, and its object.
+    Row(Target, Option<ObjectRef>),
+    /// A problem, by its code and its sentence.
+    Problem(Code, String),
+}
+
+impl fmt::Display for Wanted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Row(_, Some(object)) => object.fmt(f),
+            Self::Row(Target::Page(subject) | Target::Tab(subject, _), None) => {
+                f.write_str(&subject.name)
+            }
+            Self::Row(..) => f.write_str("the row"),
+            Self::Problem(code, _) => code.fmt(f),
+        }
+    }
+}
+
+/// A list as it was left.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListLeft {
+    /// Which one.
+    pub id: ListId,
+    /// Its filter.
+    pub filter: String,
+    /// The column by which it was sorted, and whether from the greatest to the least.
+    pub sort: Option<(usize, bool)>,
 }
 
 /// A problem of another context.

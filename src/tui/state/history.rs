@@ -32,7 +32,8 @@ impl Visit {
         }
     }
 
-    fn is_same_place(&self, other: &Self) -> bool {
+    /// Whether both are one place, on one tab.
+    pub fn is_same_place(&self, other: &Self) -> bool {
         self.places == other.places && self.view == other.view
     }
 

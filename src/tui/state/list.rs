@@ -1,15 +1,12 @@
 //! The lists, as in k9s: one state for all of them. Trouble comes first, `/` filters, `s` sorts.
 
-use std::{cmp::Ordering, collections::BTreeMap};
+use std::cmp::Ordering;
 
 use jiff::Timestamp;
 use ngf_ui::{Mark, scroll::ListState};
 
-use crate::tui::state::{ids::ViewId, place::Subject};
-use ngf_core::{
-    model::{object::ObjectRef, snapshot::Snapshot},
-    selector::Selector,
-};
+use crate::tui::state::{filter::Filter, ids::ViewId, place::Subject};
+use ngf_core::model::object::ObjectRef;
 
 /// A cell of a row.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -95,6 +92,14 @@ pub struct Row {
     pub object: Option<ObjectRef>,
 }
 
+impl Row {
+    /// Its cells as the text that a filter searches, a line each.
+    fn searched(&self) -> String {
+        let cells: Vec<&str> = self.cells.iter().map(|cell| cell.text.as_str()).collect();
+        cells.join("\n")
+    }
+}
+
 /// State of a list.
 #[derive(Debug, Default)]
 #[allow(clippy::struct_excessive_bools)] // each is a fact of its own
@@ -107,8 +112,8 @@ pub struct ListPane {
     pub rows: Vec<Row>,
     /// The rows that the filter leaves, as they are sorted.
     pub shown: Vec<usize>,
-    /// The filter; empty for none.
-    pub filter: String,
+    /// The filter.
+    pub filter: Filter,
     /// The rows are of several contexts, which their last cell names.
     pub has_contexts: bool,
     /// Which rows have the labels that the filter wants, where it wants any.
@@ -158,20 +163,36 @@ impl ListPane {
         self.rows.get(*index)
     }
 
+    /// Selects the first row of which this holds, if one is shown.
+    pub fn select(&mut self, is_it: impl Fn(&Row) -> bool) {
+        let place = self
+            .shown
+            .iter()
+            .position(|index| is_it(&self.rows[*index]));
+        if let Some(place) = place {
+            self.state.selected = place;
+        }
+    }
+
     /// Filters and sorts.
     pub fn arrange(&mut self) {
-        let words = Words::of(&self.filter);
         let rows = &self.rows;
+        self.filter
+            .settle(|| Box::new(rows.iter().map(Row::searched)));
         let labelled = &self.labelled;
         let has_labels = |index: &usize| {
             let known = labelled.as_ref();
             known.is_none_or(|known| known.get(*index).copied().unwrap_or(false))
         };
-        let all = || (0..rows.len()).filter(has_labels);
-        let mut shown: Vec<usize> = all().filter(|index| words.matches(&rows[*index])).collect();
-        self.is_fuzzy = shown.is_empty() && !words.wanted.is_empty();
+        let found = |filter: &Filter| -> Vec<usize> {
+            let all = (0..rows.len()).filter(has_labels);
+            all.filter(|index| filter.is_empty() || filter.meets(&rows[*index].searched()))
+                .collect()
+        };
+        let mut shown = found(&self.filter);
+        self.is_fuzzy = shown.is_empty() && self.filter.wants_texts();
         if self.is_fuzzy {
-            shown.extend(all().filter(|index| words.resembles(&rows[*index])));
+            shown = found(&self.filter.by_letters());
         }
         match self.sort {
             None if self.is_ordered => {}
@@ -207,9 +228,9 @@ impl ListPane {
         self.arrange();
     }
 
-    /// Filters by these words; of the labels it is known which rows have them.
-    pub fn set_filter(&mut self, filter: &str, labelled: Option<Vec<bool>>) {
-        filter.clone_into(&mut self.filter);
+    /// Filters; of the labels it is known which rows have them.
+    pub fn set_filter(&mut self, filter: Filter, labelled: Option<Vec<bool>>) {
+        self.filter = filter;
         self.labelled = labelled;
         self.state.selected = 0;
         self.arrange();
@@ -225,152 +246,6 @@ fn rank(mark: Mark) -> u8 {
         Mark::Info => 3,
         Mark::Ok => 4,
         Mark::Muted => 5,
-    }
-}
-
-/// A filter: all of its words must occur, those after `!` must not; `-l app=shop` wants labels, as kubectl takes them.
-#[derive(Debug, Clone, Default)]
-pub struct Words {
-    wanted: Vec<String>,
-    unwanted: Vec<String>,
-    selectors: Vec<Selector>,
-    invalid: Option<String>,
-}
-
-/// Words of one selector, at most: `-l app in (shop, cart)`.
-const LONGEST: usize = 12;
-
-/// A selector that begins a list of words, and how many of them it has: as many as make sense together.
-fn selector(words: &[&str]) -> Result<(Selector, usize), String> {
-    let mut wrong = None;
-    for count in (1..=words.len().min(LONGEST)).rev() {
-        match words[..count].join(" ").parse() {
-            Ok(selector) => return Ok((selector, count)),
-            Err(why) => wrong = Some(why),
-        }
-    }
-    Err(wrong.unwrap_or_default())
-}
-
-impl Words {
-    /// The words of a filter.
-    pub fn of(filter: &str) -> Self {
-        let mut words = Self::default();
-        let mut rest: Vec<&str> = filter.split_whitespace().collect();
-        while let Some(word) = rest.first().copied() {
-            let joined = word
-                .strip_prefix("-l")
-                .or_else(|| word.strip_prefix("--selector="))
-                .filter(|joined| joined.contains('='));
-            if matches!(word, "-l" | "--selector") || joined.is_some() {
-                match joined {
-                    Some(joined) => rest[0] = joined,
-                    None => drop(rest.remove(0)),
-                }
-                if rest.is_empty() {
-                    // It is still being typed.
-                    break;
-                }
-                let count = match selector(&rest) {
-                    Ok((selector, count)) => {
-                        words.selectors.push(selector);
-                        count
-                    }
-                    Err(why) => {
-                        words.invalid = Some(why);
-                        1
-                    }
-                };
-                rest.drain(..count);
-                continue;
-            }
-            let lower = word.to_lowercase();
-            match lower.strip_prefix('!') {
-                Some("") => {}
-                Some(word) => words.unwanted.push(word.to_owned()),
-                None => words.wanted.push(lower),
-            }
-            rest.remove(0);
-        }
-        words
-    }
-
-    /// Whether a text has a word that is not wanted.
-    pub fn is_unwanted(&self, text: &str) -> bool {
-        let text = text.to_lowercase();
-        let mut unwanted = self.unwanted.iter();
-        unwanted.any(|word| text.contains(word.as_str()))
-    }
-
-    /// Whether it wants labels.
-    pub fn wants_labels(&self) -> bool {
-        !self.selectors.is_empty() || self.invalid.is_some()
-    }
-
-    /// Why its label selector cannot be read.
-    pub fn invalid(&self) -> Option<&str> {
-        self.invalid.as_deref()
-    }
-
-    /// Whether one of these objects has the labels that it wants. What cannot be read is met by nothing.
-    pub fn meets_labels<'o>(
-        &self,
-        snapshot: &Snapshot,
-        objects: impl IntoIterator<Item = &'o ObjectRef>,
-    ) -> bool {
-        if !self.wants_labels() {
-            return true;
-        }
-        let labels = objects
-            .into_iter()
-            .filter_map(|object| snapshot.labels(object));
-        let has_all = |labels: &BTreeMap<String, String>| {
-            let mut selectors = self.selectors.iter();
-            selectors.all(|selector| selector.matches(labels))
-        };
-        self.invalid.is_none() && labels.into_iter().any(has_all)
-    }
-
-    /// Whether a text meets the filter.
-    pub fn meets(&self, text: &str) -> bool {
-        if self.wanted.is_empty() && self.unwanted.is_empty() {
-            return true;
-        }
-        let text = text.to_lowercase();
-        self.wanted.iter().all(|word| text.contains(word.as_str()))
-            && !self
-                .unwanted
-                .iter()
-                .any(|word| text.contains(word.as_str()))
-    }
-
-    /// Whether each wanted word has its letters in their order in one of the cells: `bktls` of `backend-tls`.
-    fn resembles(&self, row: &Row) -> bool {
-        let cells: Vec<String> = row
-            .cells
-            .iter()
-            .map(|cell| cell.text.to_lowercase())
-            .collect();
-        let has = |word: &String| {
-            cells.iter().any(|cell| {
-                let mut letters = cell.chars();
-                word.chars()
-                    .all(|wanted| letters.any(|letter| letter == wanted))
-            })
-        };
-        self.wanted.iter().all(has)
-            && !self
-                .unwanted
-                .iter()
-                .any(|word| cells.iter().any(|cell| cell.contains(word.as_str())))
-    }
-
-    fn matches(&self, row: &Row) -> bool {
-        if self.wanted.is_empty() && self.unwanted.is_empty() {
-            return true;
-        }
-        let cells: Vec<&str> = row.cells.iter().map(|cell| cell.text.as_str()).collect();
-        self.meets(&cells.join("\n"))
     }
 }
 
@@ -433,7 +308,7 @@ mod tests {
             ("!", &["payments api", "payments web", "shop api"]),
             ("none", &[]),
         ] {
-            pane.set_filter(filter, None);
+            pane.set_filter(Filter::of(filter), None);
             assert_eq!(names(&pane), expected, "{filter}");
         }
         assert!(pane.selected().is_none());
@@ -457,7 +332,7 @@ mod tests {
             ("slt", &[], true),
             ("", &["backend-tls", "frontend-tls"], false),
         ] {
-            pane.set_filter(filter, None);
+            pane.set_filter(Filter::of(filter), None);
             assert_eq!(names(&pane), expected, "{filter}");
             assert_eq!(pane.is_fuzzy, fuzzy, "{filter}");
         }
@@ -480,43 +355,6 @@ mod tests {
             pane.selected().map(|row| row.cells[0].text.as_str()),
             Some("b")
         );
-    }
-
-    #[test]
-    fn a_selector_in_a_filter_is_read_as_kubectl_reads_it() {
-        let text = "apiVersion: v1\nkind: Service\nmetadata: {name: a, namespace: shop, labels: {app: Shop, tier: web}}\n";
-        let snapshot = ngf_core::manifests::parse(text, "default");
-        let service = ObjectRef::new(ngf_core::model::kind::Kind::Service, "shop", "a");
-        let other = ObjectRef::new(ngf_core::model::kind::Kind::Service, "shop", "gone");
-        for (filter, is_met, rest) in [
-            ("-l app=Shop", true, "anything"),
-            ("-lapp=Shop", true, "anything"),
-            ("--selector=app=Shop,tier!=db", true, "anything"),
-            ("-l app=shop", false, "anything"),
-            ("-l app in (Shop, cart) web", true, "a web"),
-            ("web -l !db", true, "a web"),
-            ("-l tier notin (web)", false, "anything"),
-            // It is still being typed.
-            ("-l", true, "anything"),
-            ("-l app=a=b", false, "anything"),
-        ] {
-            let words = Words::of(filter);
-            assert_eq!(
-                words.meets_labels(&snapshot, [&service]),
-                is_met,
-                "{filter}"
-            );
-            assert!(words.meets(rest), "{filter}");
-            assert_eq!(
-                words.invalid().is_some(),
-                filter.contains("a=b"),
-                "{filter}"
-            );
-            // Of what was not read no label is known.
-            let wants = words.wants_labels();
-            assert_eq!(words.meets_labels(&snapshot, [&other]), !wants, "{filter}");
-        }
-        assert!(!Words::of("-l app in (Shop, cart) web").meets("other"));
     }
 
     #[test]

@@ -8,6 +8,7 @@ pub mod edit;
 pub mod elsewhere;
 pub mod endpoint_matrix;
 pub mod event;
+pub mod filter;
 pub mod fix;
 pub mod history;
 pub mod ids;

@@ -3,6 +3,8 @@
 use crate::tui::state::{
     App, Around, ProbeContextState, SeenProbe, Shown,
     endpoint_matrix::Matrix,
+    filter::Filter,
+    ids::ViewId,
     list::{Row, Target},
     place::Place,
 };
@@ -30,6 +32,18 @@ impl App {
     /// The place that is on the screen.
     pub fn place(&self) -> &Place {
         self.places.top()
+    }
+
+    /// The filter of what is on the screen, where that can be filtered.
+    pub fn filter(&self) -> Option<&Filter> {
+        match self.place() {
+            Place::Problems => Some(&self.home.filter),
+            Place::Tree => Some(&self.tree.filter),
+            Place::List(id) => self.lists.get(id).map(|pane| &pane.filter),
+            Place::Page(_) if self.detail.view == ViewId::Logs => Some(&self.detail.filter),
+            Place::Page(_) if self.detail.view == ViewId::Yaml => Some(&self.detail.yaml.search),
+            Place::Page(_) | Place::Matrix | Place::Step(_) | Place::Diff(..) => None,
+        }
     }
 
     /// The node of the tree that the place is about, or that is selected in it.

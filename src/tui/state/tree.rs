@@ -5,12 +5,12 @@ use std::collections::HashMap;
 
 use ngf_ui::widgets::tree::{Branch, TreeRow, TreeState, connect};
 
-use super::list::Words;
+use super::filter::Filter;
 use ngf_core::{
     diagnosis::{Diagnosis, Health},
     model::{
         snapshot::Snapshot,
-        topology::{NodeId, NodeIx, Topology, What},
+        topology::{Node, NodeId, NodeIx, Topology, What},
     },
 };
 
@@ -27,13 +27,21 @@ enum Match {
     Unwanted,
 }
 
+/// The text of a node that a filter searches.
+fn searched(node: &Node) -> String {
+    let object = node.object.as_ref();
+    let named = object.map_or_else(String::new, ToString::to_string);
+    let note = node.note.as_deref().unwrap_or_default();
+    format!("{}\n{note}\n{named}", node.name)
+}
+
 /// State of the tree pane.
 #[derive(Debug, Default)]
 pub struct TreePane {
     /// Selection and scroll position among the visible rows.
     pub state: TreeState,
-    /// The filter; empty for none.
-    pub filter: String,
+    /// The filter.
+    pub filter: Filter,
     /// What a person opened (true) or closed (false); the rest follows the rule of [`Self::is_open`].
     toggled: HashMap<NodeId, bool>,
     /// Of each node, how it stands to the filter.
@@ -131,7 +139,7 @@ impl TreePane {
 
     /// Sets the filter: rows that contain it, with what is above them, are left.
     pub fn set_filter(&mut self, filter: &str, diagnosis: &Diagnosis, snapshot: &Snapshot) {
-        filter.clone_into(&mut self.filter);
+        self.filter = Filter::of(filter);
         self.matching = self.matching(diagnosis, snapshot);
         self.rebuild(diagnosis);
         let keep = self
@@ -167,21 +175,21 @@ impl TreePane {
     }
 
     /// Of each node, how it stands to the filter; empty without one.
-    fn matching(&self, diagnosis: &Diagnosis, snapshot: &Snapshot) -> Vec<Match> {
+    fn matching(&mut self, diagnosis: &Diagnosis, snapshot: &Snapshot) -> Vec<Match> {
         if self.filter.is_empty() {
             return Vec::new();
         }
-        let words = Words::of(&self.filter);
+        let nodes = || diagnosis.topology.iter();
+        self.filter
+            .settle(|| Box::new(nodes().map(|(_, node)| searched(node))));
+        let filter = &self.filter;
         let mut all = vec![Match::No; diagnosis.topology.bound()];
         for (node, entry) in diagnosis.topology.iter() {
-            let object = entry.object.as_ref();
-            let named = object.map_or_else(String::new, ToString::to_string);
-            let note = entry.note.as_deref().unwrap_or_default();
-            let text = format!("{}\n{note}\n{named}", entry.name);
+            let text = searched(entry);
             let above = entry.parent.map(|parent| all[parent.index()]);
-            all[node.index()] = if above == Some(Match::Unwanted) || words.is_unwanted(&text) {
+            all[node.index()] = if above == Some(Match::Unwanted) || filter.is_unwanted(&text) {
                 Match::Unwanted
-            } else if words.meets(&text) && words.meets_labels(snapshot, object) {
+            } else if filter.meets(&text) && filter.meets_labels(snapshot, entry.object.as_ref()) {
                 Match::Yes
             } else {
                 Match::No

@@ -9,37 +9,20 @@ use ngf_ui::{
 };
 
 use super::{
-    comparing, export, findings, go_to_stage, lines, moving, opening, places, probing, recording,
-    replaying,
+    comparing, export, findings, go_to_stage, inputs, lines, moving, opening, places, probing,
+    recording, replaying,
 };
 use crate::tui::{
     state::{
-        App, Overlay,
+        App, HelpPane, Overlay,
         action::{Action, Destination},
-        edit::edit,
         event::Effect,
         history,
         place::{Place, contexts},
     },
-    views::{
-        VIEWS,
-        export::formats,
-        handshake,
-        palette::{commands, entries},
-        yaml,
-    },
+    views::{VIEWS, export::formats, handshake, lists::namespaces::ALL, yaml},
 };
 use ngf_cluster::transport::Via;
-
-pub(super) fn pasted(app: &mut App, text: &str) -> Vec<Effect> {
-    match &mut app.overlay {
-        Some(Overlay::Filter(prompt, _)) => prompt.insert(text),
-        Some(Overlay::Palette(palette)) => palette.prompt.insert(text),
-        _ => return Vec::new(),
-    }
-    apply_filter(app);
-    Vec::new()
-}
 
 pub(super) fn pressed(app: &mut App, key: KeyEvent) -> Vec<Effect> {
     let Some(chord) = KeyChord::pressed(key) else {
@@ -77,9 +60,8 @@ pub(super) fn pressed(app: &mut App, key: KeyEvent) -> Vec<Effect> {
 
 fn overlay_key(app: &mut App, overlay: Overlay, key: KeyEvent, chord: KeyChord) -> Vec<Effect> {
     match overlay {
-        Overlay::Help(mut scroll) => {
-            let stays = scrolled(app, chord, &mut scroll);
-            app.overlay = stays.then_some(Overlay::Help(scroll));
+        Overlay::Help(pane) => {
+            inputs::help_key(app, pane, key, chord);
             Vec::new()
         }
         Overlay::Explain(code, mut scroll) => {
@@ -112,8 +94,8 @@ fn overlay_key(app: &mut App, overlay: Overlay, key: KeyEvent, chord: KeyChord) 
                 Vec::new()
             }
         },
-        Overlay::Filter(prompt, before) => filter_key(app, prompt, before, key),
-        Overlay::Palette(palette) => palette_key(app, palette, key),
+        Overlay::Filter(prompt, before) => inputs::filter_key(app, prompt, before, key),
+        Overlay::Palette(palette) => inputs::palette_key(app, palette, key),
     }
 }
 
@@ -173,7 +155,7 @@ fn half(page: usize) -> isize {
 }
 
 /// Keys of an overlay that only scrolls: whether it stays open.
-fn scrolled(app: &App, chord: KeyChord, scroll: &mut ScrollState) -> bool {
+pub(super) fn scrolled(app: &App, chord: KeyChord, scroll: &mut ScrollState) -> bool {
     match app.keymap.action(chord, &[]) {
         Some(Action::Up) => scroll.scroll_by(-1),
         Some(Action::Down) => scroll.scroll_by(1),
@@ -187,80 +169,6 @@ fn scrolled(app: &App, chord: KeyChord, scroll: &mut ScrollState) -> bool {
         _ => {}
     }
     true
-}
-
-fn filter_key(
-    app: &mut App,
-    mut prompt: PromptState,
-    before: String,
-    key: KeyEvent,
-) -> Vec<Effect> {
-    match key.code {
-        KeyCode::Enter => {}
-        KeyCode::Esc => opening::set_filter(app, &before),
-        _ => {
-            edit(&mut prompt, key);
-            app.overlay = Some(Overlay::Filter(prompt, before));
-            apply_filter(app);
-        }
-    }
-    Vec::new()
-}
-
-fn apply_filter(app: &mut App) {
-    if let Some(Overlay::Filter(prompt, _)) = &app.overlay {
-        let text = prompt.text().to_owned();
-        opening::set_filter(app, &text);
-    }
-}
-
-fn palette_key(app: &mut App, mut palette: PaletteState, key: KeyEvent) -> Vec<Effect> {
-    match key.code {
-        KeyCode::Esc => {}
-        KeyCode::Enter => {
-            if let Some(meant) = expanded(app, palette.prompt.text()) {
-                palette.prompt = PromptState::with(&meant);
-            }
-            if let Some(index) = palette.runs(&entries(app)) {
-                return perform(app, commands(app)[index]);
-            }
-            let typed = palette.prompt.text().trim().to_owned();
-            if let Some(effects) = places::command(app, &typed) {
-                return effects;
-            }
-            app.say(
-                Mark::Warning,
-                format!("no command {typed:?}; : lists them all"),
-            );
-        }
-        KeyCode::Up => {
-            palette.list.previous();
-            palette.is_chosen = true;
-            app.overlay = Some(Overlay::Palette(palette));
-        }
-        KeyCode::Down => {
-            palette.list.next();
-            palette.is_chosen = true;
-            app.overlay = Some(Overlay::Palette(palette));
-        }
-        _ => {
-            if edit(&mut palette.prompt, key) {
-                palette.list.first();
-                palette.is_chosen = false;
-            }
-            app.overlay = Some(Overlay::Palette(palette));
-        }
-    }
-    Vec::new()
-}
-
-/// What a word of the person's own stands for, with what was typed after it.
-fn expanded(app: &App, typed: &str) -> Option<String> {
-    let typed = typed.trim();
-    let (word, rest) = typed.split_once(char::is_whitespace).unwrap_or((typed, ""));
-    let mut aliases = app.settings.aliases.iter();
-    let (_, meant) = aliases.find(|(alias, _)| alias == word)?;
-    Some(format!("{meant} {rest}").trim().to_owned())
 }
 
 /// Back, forward, or to the last place.
@@ -330,10 +238,15 @@ pub fn perform(app: &mut App, action: Action) -> Vec<Effect> {
         Action::Reverse => moving::reverse(app),
         Action::Filter => {
             let filter = opening::filter(app);
+            app.filters.begin();
             app.overlay = Some(Overlay::Filter(PromptState::with(&filter), filter));
         }
-        Action::Command => app.overlay = Some(Overlay::Palette(PaletteState::default())),
-        Action::Help => app.overlay = Some(Overlay::Help(ScrollState::default())),
+        Action::Command => {
+            app.commands.begin();
+            app.overlay = Some(Overlay::Palette(PaletteState::default()));
+        }
+        Action::Help => app.overlay = Some(Overlay::Help(HelpPane::default())),
+        Action::AllNamespaces => return places::switch(app, places::to_namespace(ALL)),
         Action::Probe => return probing::probe_selected(app),
         Action::ProbeAll => return probing::probe_all(app),
         Action::Cancel => return probing::cancel(app),

@@ -1,8 +1,10 @@
 //! How the state changes: synchronous and pure. What takes time comes out as effects.
 
+mod arriving;
 mod comparing;
 mod export;
 mod findings;
+mod inputs;
 mod keys;
 mod lines;
 mod mouse;
@@ -21,15 +23,15 @@ use ngf_ui::Mark;
 pub use self::keys::perform;
 use crate::tui::state::{
     App, Temporary,
+    elsewhere::Arrival,
     event::{Diagnosed, Effect, Event},
     history::Visit,
-    list::Words,
 };
 use crate::tui::views;
 use ngf_core::{
     diagnosis::{
         Evidence, Finding, Severity, Verdict,
-        problems::{Clues, ProblemKey, problems},
+        problems::{Clues, Problem, ProblemKey, problems},
     },
     model::{object::ObjectRef, topology::What},
 };
@@ -45,7 +47,7 @@ pub fn update(app: &mut App, event: Event, now: Timestamp) -> Vec<Effect> {
     let mut effects = match event {
         Event::Key(key) => keys::pressed(app, key),
         Event::Mouse(mouse) => mouse::pointed(app, mouse),
-        Event::Paste(text) => keys::pasted(app, &text),
+        Event::Paste(text) => inputs::pasted(app, &text),
         Event::Resized => Vec::new(),
         Event::Tick => tick(app),
         Event::Snapshot(snapshot) => {
@@ -130,6 +132,10 @@ pub fn update(app: &mut App, event: Event, now: Timestamp) -> Vec<Effect> {
     };
     if let Some(before) = before.filter(|_| !app.traveled) {
         let here = Visit::of(app);
+        if app.arrival.as_ref().is_some_and(Arrival::is_connected) && !before.is_same_place(&here) {
+            // Who went somewhere else meanwhile stays there.
+            app.arrival = None;
+        }
         app.history.note(before, &here);
     }
     probing::ask_when_free(app);
@@ -162,7 +168,7 @@ fn tick(app: &mut App) -> Vec<Effect> {
         app.diagnosed_at = Some(app.now);
         return vec![diagnose(app)];
     }
-    Vec::new()
+    arriving::arrive(app)
 }
 
 fn take_diagnosis(app: &mut App, diagnosed: Diagnosed) -> Vec<Effect> {
@@ -189,6 +195,7 @@ fn take_diagnosis(app: &mut App, diagnosed: Diagnosed) -> Vec<Effect> {
     }
     let mut effects = vec![Effect::Forget(Box::new(replaced))];
     effects.extend(probing::survey_when_read(app));
+    effects.extend(arriving::arrive(app));
     effects
 }
 
@@ -234,12 +241,20 @@ fn group_problems(app: &mut App) {
         let mark = views::findings::mark_of(&app.diagnosis.findings[problem.head]);
         *counts.entry(mark).or_default() += 1;
     }
-    let words = Words::of(&app.home.filter);
-    problems.retain(|problem| {
-        let finding = &app.diagnosis.findings[problem.head];
-        words.meets(&views::problems::searched(problem))
-            && words.meets_labels(&app.snapshot, finding.objects())
+    let searched = |problem: &Problem| views::problems::searched(problem, &app.diagnosis);
+    let elsewhere = views::problems::searched_elsewhere(app);
+    app.home.filter.settle(|| {
+        let own = problems.iter().map(searched);
+        Box::new(own.chain(elsewhere.iter().cloned()))
     });
+    let filter = &app.home.filter;
+    if !filter.is_empty() {
+        problems.retain(|problem| {
+            let findings = problem.findings.iter();
+            let objects = findings.flat_map(|index| app.diagnosis.findings[*index].objects());
+            filter.meets(&searched(problem)) && filter.meets_labels(&app.snapshot, objects)
+        });
+    }
     let is_same = |key: &ProblemKey| {
         let kind = |key: &ProblemKey| (key.root, key.head);
         problems

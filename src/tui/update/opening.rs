@@ -2,12 +2,14 @@
 
 use ngf_ui::{Mark, scroll::ListState};
 
-use super::{findings, places, probing};
+use super::{arriving, findings, places, probing};
 use crate::tui::{
     state::{
         App, Tests, Zoom,
         action::Destination,
+        elsewhere::Wanted,
         event::Effect,
+        filter::Filter,
         ids::{ListId, ViewId},
         job::SwitchTo,
         list::Target,
@@ -31,8 +33,16 @@ pub(super) fn open(app: &mut App) -> Vec<Effect> {
         Place::Page(_) if app.detail.view == ViewId::Chain => return open_from_chain(app),
         Place::Problems => {
             if let Some(remote) = problems::selected_remote(app) {
-                let to = places::to_watched(app, &remote.context);
-                return places::switch(app, to);
+                return match remote.problem {
+                    Some((code, sentence)) => {
+                        let wanted = Wanted::Problem(code, sentence);
+                        arriving::set_out(app, &remote.context, wanted)
+                    }
+                    None => {
+                        let to = places::to_watched(app, &remote.context);
+                        places::switch(app, to)
+                    }
+                };
             }
             open_entry(app);
         }
@@ -53,6 +63,9 @@ pub(super) fn open(app: &mut App) -> Vec<Effect> {
 
 /// Goes back.
 pub(super) fn back(app: &mut App) {
+    if arriving::stay(app) {
+        return;
+    }
     if !filter(app).is_empty() {
         set_filter(app, "");
         return;
@@ -64,34 +77,24 @@ pub(super) fn back(app: &mut App) {
 
 /// The filter of what is on the screen.
 pub(super) fn filter(app: &App) -> String {
-    match app.place() {
-        Place::Problems => app.home.filter.clone(),
-        Place::Tree => app.tree.filter.clone(),
-        Place::List(id) => app
-            .lists
-            .get(id)
-            .map_or_else(String::new, |pane| pane.filter.clone()),
-        Place::Page(_) if app.detail.view == ViewId::Logs => app.detail.filter.clone(),
-        Place::Page(_) if app.detail.view == ViewId::Yaml => app.detail.yaml.search.clone(),
-        Place::Page(_) | Place::Matrix | Place::Step(_) | Place::Diff(..) => String::new(),
-    }
+    let filter = app.filter();
+    filter.map_or_else(String::new, |filter| filter.text().to_owned())
 }
 
 /// Filters what is on the screen.
 pub(super) fn set_filter(app: &mut App, text: &str) {
     match *app.place() {
         Place::Problems => {
-            text.clone_into(&mut app.home.filter);
+            app.home.filter = Filter::of(text);
             super::group_problems(app);
         }
         Place::Tree => app.tree.set_filter(text, &app.diagnosis, &app.snapshot),
         Place::List(id) => lists::set_filter(app, id, text),
         Place::Page(_) if app.detail.view == ViewId::Yaml => {
-            text.clone_into(&mut app.detail.yaml.search);
-            yaml::next_match(app, true, true);
+            yaml::search(app, text);
         }
         Place::Page(_) => {
-            text.clone_into(&mut app.detail.filter);
+            app.detail.filter = Filter::of(text);
             app.detail.scroll.remove(&ViewId::Logs);
         }
         Place::Matrix | Place::Step(_) | Place::Diff(..) => {}
@@ -104,7 +107,32 @@ fn open_row(app: &mut App) -> Vec<Effect> {
         app.say(Mark::Info, "Nothing is selected");
         return Vec::new();
     };
-    match row.target {
+    let target = row.target;
+    if let Target::Elsewhere(context, target) = target {
+        return match *target {
+            Target::Nothing(why) => {
+                app.say(Mark::Info, why);
+                Vec::new()
+            }
+            Target::Page(_) | Target::Tab(..) => {
+                arriving::set_out(app, &context, Wanted::Row(*target, row.object))
+            }
+            // What was probed there is not kept here.
+            Target::Probe(_)
+            | Target::Context(_)
+            | Target::Namespace(_)
+            | Target::Elsewhere(..) => {
+                let to = places::to_watched(app, &context);
+                places::switch(app, to)
+            }
+        };
+    }
+    open_target(app, target)
+}
+
+/// Opens what a row is about.
+pub(super) fn open_target(app: &mut App, target: Target) -> Vec<Effect> {
+    match target {
         Target::Page(subject) => {
             let findings = subject
                 .object

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use ngf_ui::Mark;
 
-use super::{diagnose, opening, recording};
+use super::{arriving, diagnose, opening, recording};
 use crate::tui::{
     state::{
         App,
@@ -87,27 +87,37 @@ pub(super) fn switch(app: &mut App, to: SwitchTo) -> Vec<Effect> {
         return Vec::new();
     }
     app.switching = Some(to.clone());
+    app.arrival = None;
     vec![Effect::Switch(to)]
 }
 
-/// Another context or namespace is connected, or cannot be. Of two that were asked for, the later one counts.
+/// Another context or namespace is connected, or cannot be. Of two that were asked for, the later one counts; one that
+/// is not waited for any more is let go.
 pub(super) fn switched(
     app: &mut App,
     to: &SwitchTo,
     result: Result<Connected, String>,
 ) -> Vec<Effect> {
+    if app.switching.as_ref() != Some(to) {
+        return Vec::new();
+    }
     match result {
         Ok(connected) => {
             if to.context.is_some() {
                 app.namespaces.clear();
             }
             let snapshot = Arc::clone(&connected.snapshots.borrow());
+            let arrival = app.arrival.take();
             app.reset(snapshot);
-            app.say(Mark::Ok, format!("connected: {to}"));
+            if arrival.is_none() {
+                app.say(Mark::Ok, format!("connected: {to}"));
+            }
+            arriving::connected(app, arrival, app.real);
             vec![diagnose(app)]
         }
         Err(why) => {
             app.switching = None;
+            app.arrival = None;
             app.say_for(15, Mark::Failed, format!("cannot switch to {to}: {why}"));
             Vec::new()
         }

@@ -316,6 +316,7 @@ fn claim(link: &Link) -> String {
     match (link.same, &link.trust) {
         (false, _) => link.words.clone(),
         (true, Trust::Broken(_)) => "not the same".to_owned(),
+        (true, Trust::Unknown(_)) => "perhaps the same key".to_owned(),
         (true, _) => "same key".to_owned(),
     }
 }

@@ -2,7 +2,6 @@
 
 use ngf_ui::{
     Label, Mark, Role, Theme,
-    text::cut_label,
     widgets::{
         matrix::{Matrix as Table, Widths},
         textview::TextView,
@@ -83,17 +82,14 @@ pub fn draw(app: &mut App, area: Rect, buffer: &mut Buffer) {
 
 fn nothing_yet() -> Vec<Label> {
     vec![
-        Label::of(
-            Role::Muted,
-            "Nothing has been probed from everywhere yet. Press ",
-        )
-        .and(Role::Key, "P")
-        .and(
-            Role::Muted,
-            " to probe every endpoint of the Gateway from every data-plane pod, and then ",
-        )
-        .and(Role::Key, "w")
-        .and(Role::Muted, " to go on doing so."),
+        Label::of(Role::Muted, "No matrix yet. Press ")
+            .and(Role::Key, "P")
+            .and(
+                Role::Muted,
+                " to probe every endpoint of the Gateway from every data-plane pod; ",
+            )
+            .and(Role::Key, "w")
+            .and(Role::Muted, " then repeats it."),
     ]
 }
 
@@ -268,8 +264,8 @@ fn counts(latest: &EndpointMatrix, theme: &Theme) -> Label {
     label
 }
 
-/// Which cell is selected, in one line, and how its last rounds went.
-fn place(matrix: &Matrix, plan: &ProbePlan, column: &str, width: usize, theme: &Theme) -> Label {
+/// Which cell is selected, and how its last rounds went.
+fn place(matrix: &Matrix, plan: &ProbePlan, column: &str, theme: &Theme) -> Label {
     let address = host_and_port(&plan.endpoint.address, plan.endpoint.port);
     let mut label = Label::of(Role::Strong, address).text(format!(" from {column}"));
     let rounds = matrix.history.rounds(plan, column);
@@ -280,10 +276,10 @@ fn place(matrix: &Matrix, plan: &ProbePlan, column: &str, width: usize, theme: &
         label.push(Role::Muted, format!("  {pod}"));
     }
     label.push(Role::Muted, format!(" of {}:{}", plan.service, plan.port));
-    cut_label(&label, width, theme.glyphs.ellipsis)
+    label
 }
 
-/// The selected cell in words; then what changed, or what stands out.
+/// What stands out; then the selected cell in words, and what changed.
 fn lines_below(matrix: &Matrix, width: usize, theme: &Theme) -> Vec<Label> {
     let mut lines = vec![Label::of(
         Role::Border,
@@ -296,8 +292,14 @@ fn lines_below(matrix: &Matrix, width: usize, theme: &Theme) -> Vec<Label> {
                 .text(format!(" {why}")),
         );
     }
+    let findings = matrix.latest.iter().flat_map(|latest| &latest.findings);
+    lines.extend(findings.map(|finding| {
+        Label::new()
+            .mark(Mark::Warning, theme)
+            .text(format!(" {finding}"))
+    }));
     if let Some((plan, column, cell)) = matrix.selected() {
-        lines.push(place(matrix, plan, column, width, theme));
+        lines.push(place(matrix, plan, column, theme));
         let mark = mark_of(cell);
         lines.push(
             Label::new()
@@ -308,12 +310,6 @@ fn lines_below(matrix: &Matrix, width: usize, theme: &Theme) -> Vec<Label> {
     let changes = matrix.log.iter().rev();
     lines.extend(changes.map(|change| Label::of(Role::Evidence, change.clone())));
     if let Some(latest) = &matrix.latest {
-        let findings = latest.findings.iter();
-        lines.extend(findings.map(|finding| {
-            Label::new()
-                .mark(Mark::Warning, theme)
-                .text(format!(" {finding}"))
-        }));
         let notes = latest.notes.iter();
         lines.extend(notes.map(|note| Label::of(Role::Muted, note.clone())));
     }

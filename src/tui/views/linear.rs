@@ -7,7 +7,7 @@ use super::{
     VIEWS, ViewInfo,
     findings::mark_of_health,
     handshake,
-    lists::{LISTS, ListInfo, refresh},
+    lists::{LISTS, ListInfo, none, refresh},
     problems,
     screen::empty_words,
 };
@@ -206,7 +206,7 @@ fn rows(app: &mut App, list: &ListInfo) -> Vec<String> {
         return Vec::new();
     };
     if pane.shown.is_empty() {
-        return vec!["There is none.".to_owned()];
+        return vec![none(list.id).to_owned()];
     }
     let rows = pane.shown.iter().map(|index| &pane.rows[*index]);
     rows.map(|row| {

@@ -7,7 +7,11 @@ use ratatui::{buffer::Buffer, layout::Rect, widgets::StatefulWidget};
 
 use super::ViewInfo;
 use crate::tui::state::ids::ViewId;
-use crate::tui::state::{App, lines::Lines, list::Words};
+use crate::tui::state::{
+    App,
+    filter::Filter,
+    lines::{Line, Lines},
+};
 use ngf_core::{
     diagnosis::line::codes,
     logs::{Counted, PodLog, Role as Writer, names_address},
@@ -31,6 +35,7 @@ const MOST: usize = 500;
 const POD: usize = 24;
 
 fn draw(app: &mut App, area: Rect, buffer: &mut Buffer) {
+    app.detail.filter = settled(app);
     let lines = lines(app);
     let scroll = app.detail.scroll.entry(ViewId::Logs).or_default();
     TextView::new(&lines, &app.theme).render(area, buffer, scroll);
@@ -122,15 +127,45 @@ pub fn containers(app: &App) -> Vec<(ObjectRef, String)> {
         .collect()
 }
 
+/// The text of a line as it was written that a filter searches.
+fn searched_line(line: &Line) -> String {
+    format!("{}\n{}", line.text, line.pod)
+}
+
+/// The text of what is logged that a filter searches.
+fn searched(log: &PodLog, counted: &Counted) -> String {
+    format!(
+        "{}\n{}\n{}",
+        counted.means,
+        counted.last_line.text,
+        log.place()
+    )
+}
+
+/// The filter, once it is known which words of it are in the logs.
+fn settled(app: &App) -> Filter {
+    let mut filter = app.detail.filter.clone();
+    match &app.detail.lines {
+        Some(lines) => filter.settle(|| Box::new(lines.lines.iter().map(searched_line))),
+        None => filter.settle(|| {
+            let logs = app.evidence.logs();
+            Box::new(logs.flat_map(|log| {
+                let said = log.tally.said.values();
+                said.map(move |counted| searched(log, counted))
+            }))
+        }),
+    }
+    filter
+}
+
 /// The lines as they were written.
 fn as_written(app: &App, lines: &Lines) -> Vec<Label> {
     if lines.is_reading {
         return vec![Label::of(Role::Muted, "Reading the logs…")];
     }
-    let wanted = Words::of(&app.detail.filter);
+    let wanted = settled(app);
     let shown = lines.lines.iter().filter(|line| {
-        wanted.meets(&format!("{} {}", line.text, line.pod))
-            && wanted.meets_labels(&app.snapshot, [&line.pod])
+        wanted.meets(&searched_line(line)) && wanted.meets_labels(&app.snapshot, [&line.pod])
     });
     let glyphs = app.theme.glyphs;
     let mut labels: Vec<Label> = shown
@@ -147,7 +182,7 @@ fn as_written(app: &App, lines: &Lines) -> Vec<Label> {
     let filter = if app.detail.filter.is_empty() {
         String::new()
     } else {
-        format!(", by the filter /{}", app.detail.filter)
+        format!(", by the filter /{}", app.detail.filter.text())
     };
     let counted = words::count(count, "line");
     let head =
@@ -175,15 +210,9 @@ fn lines(app: &App) -> Vec<Label> {
                 .is_none_or(|about| about.concerns(log, counted))
         })
         .collect();
-    let words = Words::of(&app.detail.filter);
+    let words = settled(app);
     said.retain(|(log, counted)| {
-        let text = format!(
-            "{} {} {}",
-            counted.means,
-            counted.last_line.text,
-            log.place()
-        );
-        words.meets(&text) && words.meets_labels(&app.snapshot, [&log.pod])
+        words.meets(&searched(log, counted)) && words.meets_labels(&app.snapshot, [&log.pod])
     });
     said.sort_by_key(|(_, counted)| std::cmp::Reverse(counted.last));
     let mut lines: Vec<Label> = said
@@ -196,7 +225,7 @@ fn lines(app: &App) -> Vec<Label> {
         lines.push(Label::of(Role::Muted, words));
     }
     if !app.detail.filter.is_empty() {
-        let words = format!("by the filter /{}", app.detail.filter);
+        let words = format!("by the filter /{}", app.detail.filter.text());
         lines.push(Label::of(Role::Accent, words));
     }
     for log in app.evidence.logs() {

@@ -1,13 +1,58 @@
 //! What the palette offers.
 
-use ngf_ui::widgets::palette::Command;
+use ngf_ui::widgets::palette::{Command, PaletteState};
 
 use super::lists::LISTS;
 use crate::tui::state::{
     App,
     action::{ACTIONS, Action, Context, Destination},
+    ids::ListId,
     place::contexts,
 };
+
+/// What people type to leave vi and k9s.
+const QUIT: [&str; 9] = ["q", "q!", "qa", "qa!", "wq", "wq!", "wqa", "quit!", "exit"];
+
+/// What tab makes of what was typed: the name of the selected command; after `:ns` and `:ctx`, the name of a namespace
+/// or a context that begins so.
+pub fn completed(app: &App, palette: &PaletteState) -> Option<String> {
+    let typed = palette.prompt.text();
+    if let Some((name, begun)) = typed.trim_start().split_once(char::is_whitespace) {
+        let is_it = |known: &&str| known.eq_ignore_ascii_case(name);
+        let mut lists = LISTS.iter();
+        let list =
+            lists.find(|list| is_it(&list.name) || list.aliases.iter().any(|one| is_it(&one)))?;
+        let names: Vec<&str> = match list.id {
+            ListId::Namespaces => app.namespaces.iter().map(String::as_str).collect(),
+            ListId::Contexts => {
+                let known = app.contexts.iter().flatten().flatten();
+                let known = known.map(|context| context.name.as_str());
+                known
+                    .chain(app.elsewhere.iter().map(|one| one.context.as_str()))
+                    .collect()
+            }
+            _ => return None,
+        };
+        let begun = begun.trim_start();
+        let mut fitting = names.into_iter().filter(|known| known.starts_with(begun));
+        // A second press goes to the next one.
+        let first = fitting.next()?;
+        let meant = if first == begun {
+            fitting.next().unwrap_or(first)
+        } else {
+            first
+        };
+        return Some(format!("{name} {meant}"));
+    }
+    let entries = entries(app);
+    let index = palette.selected(&entries)?;
+    let takes_more = index < LISTS.len();
+    Some(format!(
+        "{}{}",
+        entries[index].name,
+        if takes_more { " " } else { "" }
+    ))
+}
 
 /// The actions that the palette offers, in order, each once.
 pub fn commands(app: &App) -> Vec<Action> {
@@ -45,7 +90,11 @@ pub fn entries(app: &App) -> Vec<Command> {
                 .chords(action)
                 .map(|chord| chord.to_string())
                 .collect();
-            Command::new(info.id, info.help, keys.join(" "))
+            let command = Command::new(info.id, info.help, keys.join(" "));
+            match action {
+                Action::Quit => command.aliases(QUIT),
+                _ => command,
+            }
         })
         .collect()
 }

@@ -22,11 +22,10 @@ use super::{
 use crate::tui::state::{
     App, Tests,
     elsewhere::{Elsewhere, ElsewhereState, RemoteProblem},
-    list::Words,
 };
 use ngf_core::{
     diagnosis::{
-        Code, Severity, Verdict,
+        Code, Diagnosis, Severity, Verdict,
         finding::Remedy,
         problems::Problem,
         words::{count as counted, holder, list, span},
@@ -83,12 +82,12 @@ pub struct Remote {
     /// The context.
     pub context: String,
     /// Its problem; `None` for what is known of the context as a whole.
-    problem: Option<(Code, String)>,
+    pub problem: Option<(Code, String)>,
 }
 
 /// The entries about other contexts, after the own ones.
 fn remotes(app: &App) -> Vec<(Remote, &Elsewhere, Option<&RemoteProblem>)> {
-    let words = Words::of(&app.home.filter);
+    let filter = &app.home.filter;
     let mut all = Vec::new();
     for one in others(app) {
         let whole = |problem| Remote {
@@ -100,15 +99,8 @@ fn remotes(app: &App) -> Vec<(Remote, &Elsewhere, Option<&RemoteProblem>)> {
             ElsewhereState::Reading | ElsewhereState::Unreadable(_) => &[],
         };
         for problem in problems {
-            let text = format!(
-                "{} {} {} {}",
-                one.context,
-                problem.code,
-                problem.sentence,
-                problem.impact.join(" ")
-            );
             // What labels there are in another context is not known here.
-            if words.meets(&text) && !words.wants_labels() {
+            if filter.meets(&searched_remote(one, problem)) && !filter.wants_labels() {
                 let key = (problem.code, problem.sentence.clone());
                 all.push((whole(Some(key)), one, Some(problem)));
             }
@@ -119,6 +111,31 @@ fn remotes(app: &App) -> Vec<(Remote, &Elsewhere, Option<&RemoteProblem>)> {
         }
     }
     all
+}
+
+/// What a filter searches in a problem of another context.
+fn searched_remote(one: &Elsewhere, problem: &RemoteProblem) -> String {
+    format!(
+        "{}\n{} {}\n{}",
+        one.context,
+        problem.code,
+        problem.sentence,
+        problem.impact.join("\n")
+    )
+}
+
+/// The same of all problems of other contexts.
+pub fn searched_elsewhere(app: &App) -> Vec<String> {
+    let known = others(app).filter_map(|one| match &one.state {
+        ElsewhereState::Known(summary) => Some((one, summary)),
+        ElsewhereState::Reading | ElsewhereState::Unreadable(_) => None,
+    });
+    known
+        .flat_map(|(one, summary)| {
+            let problems = summary.problems.iter();
+            problems.map(move |problem| searched_remote(one, problem))
+        })
+        .collect()
 }
 
 /// Whether a context has a line for itself: it is well, not read, or not tested.
@@ -299,13 +316,18 @@ pub fn all_clear(app: &App) -> Option<Mark> {
     )
 }
 
-/// What a filter searches in a problem.
-pub fn searched(problem: &Problem) -> String {
+/// What a filter searches in a problem: its words, and the objects of all of its findings.
+pub fn searched(problem: &Problem, diagnosis: &Diagnosis) -> String {
     let key = &problem.key;
     let mut text = format!("{} {} {}", key.head, key.root, problem.sentence);
     for more in problem.impact.iter().chain(&problem.because) {
         text.push('\n');
         text.push_str(more);
+    }
+    let findings = problem.findings.iter();
+    for object in findings.flat_map(|index| diagnosis.findings[*index].objects()) {
+        text.push('\n');
+        text.push_str(&object.to_string());
     }
     text
 }
@@ -386,7 +408,7 @@ fn entries(app: &App, width: usize) -> Vec<Entry> {
         let words = format!(
             "{} shown, by the filter /{}",
             counted(shown, "problem"),
-            app.home.filter
+            app.home.filter.text()
         );
         entries.push(Entry::of(wrap(&Label::of(Role::Accent, words), width)));
     }

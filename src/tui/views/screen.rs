@@ -30,6 +30,7 @@ use super::{
 use crate::tui::state::{
     App, Hit, Overlay, Tests,
     action::{ACTIONS, Action, ActionInfo, Context},
+    filter::Filter,
     place::{Place, contexts},
 };
 use ngf_core::model::{
@@ -118,7 +119,7 @@ fn breadcrumb(app: &mut App, area: Rect, buffer: &mut Buffer) {
     }
     let mut area = inset(area);
     if matches!(app.place(), Place::Page(_)) && app.detail.view == ViewId::Handshake {
-        let from = Label::of(Role::Muted, "from ").and(Role::Accent, app.via.to_string());
+        let from = Label::of(Role::Muted, "via ").and(Role::Accent, app.via.to_string());
         let used = draw_right(&from, area, buffer, theme);
         area.width = area.width.saturating_sub(used + 1);
     }
@@ -377,11 +378,11 @@ fn tree(app: &mut App, area: Rect, buffer: &mut Buffer) {
         Constraint::Min(0),
     ])
     .areas(area);
-    let filter = Label::of(Role::Accent, format!("/{}", app.tree.filter));
+    let filter = Label::of(Role::Accent, format!("/{}", app.tree.filter.text()));
     draw_label(&filter, line, buffer, &app.theme, Style::new());
     Tree::new(&rows, &app.theme)
         .focused(true)
-        .filter(&app.tree.filter)
+        .found(&|text| app.tree.filter.places(text))
         .empty(empty_words(app))
         .render(area, buffer, &mut state);
     app.tree.state = state;
@@ -424,11 +425,27 @@ fn label(node: &Node) -> Label {
     label
 }
 
+/// Whether enter opens nothing where the person is.
+fn opens_nothing(app: &App) -> bool {
+    match app.place() {
+        Place::Step(_) | Place::Diff(..) => true,
+        Place::Page(_) => match app.detail.view {
+            ViewId::Logs | ViewId::Conditions | ViewId::Yaml | ViewId::Nginx => true,
+            ViewId::Handshake => app.shown_probe().is_none(),
+            ViewId::Chain | ViewId::Findings => false,
+        },
+        Place::Problems | Place::Tree | Place::List(_) | Place::Matrix => false,
+    }
+}
+
 /// The footer's hints, or the filter's input.
 fn footer(app: &App, area: Rect, buffer: &mut Buffer) -> Option<Position> {
     if let Some(Overlay::Filter(prompt, _)) = &app.overlay {
+        let note = app.filter().and_then(Filter::note);
+        let note = note.map_or_else(String::new, |(_, words)| words);
         let prompt = Prompt::new("/ ", prompt, &app.theme)
-            .placeholder("part of a name; two words are and, !word is not, -l app=shop");
+            .placeholder("words or a regular expression; !word is not, -l app=shop, -f letters")
+            .right(&note);
         prompt.render(area, buffer);
         return Some(prompt.cursor(area));
     }
@@ -442,6 +459,9 @@ fn footer(app: &App, area: Rect, buffer: &mut Buffer) -> Option<Position> {
     let is_home = *app.place() == Place::Problems;
     let of_use = |info: &&ActionInfo| {
         if is_home && info.action == Action::Back {
+            return false;
+        }
+        if info.action == Action::Open && opens_nothing(app) {
             return false;
         }
         // What was seen earlier cannot be probed.
@@ -476,7 +496,7 @@ fn footer(app: &App, area: Rect, buffer: &mut Buffer) -> Option<Position> {
                 return None;
             }
             let hint = match info.action {
-                Action::Via => Hint::new(key, format!("from {}", app.via)),
+                Action::Via => Hint::new(key, format!("via {}", app.via)),
                 Action::CellRight => Hint::new(key, "more columns"),
                 _ => Hint::new(key, info.short),
             };
@@ -504,7 +524,16 @@ fn messages(app: &App, screen: Rect) -> Vec<Label> {
         ));
     }
     if let Some(to) = &app.switching {
-        all.push((Mark::Info, format!("connecting to {to}")));
+        let then = app.arrival.as_ref().map_or_else(String::new, |arrival| {
+            format!(" to open {}; esc stays here", arrival.wanted)
+        });
+        all.push((Mark::Info, format!("connecting to {to}{then}")));
+    } else if let Some(arrival) = &app.arrival {
+        let words = format!(
+            "opening {} as soon as context {} is read; esc stays here",
+            arrival.wanted, arrival.context
+        );
+        all.push((Mark::Info, words));
     }
     if app.preparing.is_some() {
         let words = format!("finding out what {} needs; ctrl-x cancels", app.via);
@@ -554,27 +583,46 @@ fn list_section() -> Section {
     })
 }
 
-/// The help screen's sections, from the list of actions.
-pub fn help_sections(app: &App) -> Vec<Section> {
-    crate::tui::state::action::Section::ALL
-        .into_iter()
-        .map(|heading| {
-            let mut section = Section::new(heading.title());
-            for info in ACTIONS.iter().filter(|info| info.section == heading) {
-                let mut keys: Vec<String> = Vec::new();
-                for chord in app.keymap.chords(info.action) {
-                    let key = chord.to_string();
-                    if !keys.contains(&key) {
-                        keys.push(key);
-                    }
-                }
-                if keys.is_empty() {
-                    keys.push(format!(":{}", info.id));
-                }
-                section = section.key(keys.join(" "), info.help);
-            }
-            section
-        })
-        .chain(std::iter::once(list_section()))
-        .collect()
+/// The keys of an action as the help screen shows them; its name where it has none.
+fn help_keys(app: &App, info: &ActionInfo) -> String {
+    let mut keys: Vec<String> = Vec::new();
+    for chord in app.keymap.chords(info.action) {
+        let key = chord.to_string();
+        if !keys.contains(&key) {
+            keys.push(key);
+        }
+    }
+    if keys.is_empty() {
+        keys.push(format!(":{}", info.id));
+    }
+    keys.join(" ")
+}
+
+/// The help screen's sections, from the list of actions: first what means something only here.
+pub fn help_sections(app: &App, search: &Filter) -> Vec<Section> {
+    let here = contexts(app);
+    let is_of_here = |info: &&ActionInfo| {
+        let mut contexts = info.contexts.iter();
+        contexts.any(|context| here.contains(context))
+    };
+    let name = trail(app).pop().unwrap_or_default();
+    let add = |section: Section, info: &ActionInfo| section.key(help_keys(app, info), info.help);
+    let of_here = ACTIONS.iter().filter(is_of_here);
+    let first = of_here.fold(Section::new(format!("Here: {name}")), add);
+    let others = crate::tui::state::action::Section::ALL.map(|heading| {
+        let of_heading = ACTIONS
+            .iter()
+            .filter(|info| info.section == heading && !is_of_here(info));
+        of_heading.fold(Section::new(heading.title()), add)
+    });
+    let all = std::iter::once(first)
+        .chain(others)
+        .chain(std::iter::once(list_section()));
+    let found = all.map(|mut section| {
+        section
+            .keys
+            .retain(|(key, words)| search.meets(&format!("{key}\n{words}")));
+        section
+    });
+    found.filter(|section| !section.keys.is_empty()).collect()
 }

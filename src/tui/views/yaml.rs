@@ -16,8 +16,8 @@ use ratatui::{buffer::Buffer, layout::Rect, widgets::StatefulWidget};
 use serde_json::Value;
 
 use super::ViewInfo;
-use crate::tui::state::App;
 use crate::tui::state::ids::ViewId;
+use crate::tui::state::{App, filter::Filter};
 
 /// The tab.
 pub const VIEW: ViewInfo = ViewInfo {
@@ -86,7 +86,10 @@ fn entries(app: &App, lines: &Shown, shown: &[usize]) -> Vec<Entry> {
         title
     } else {
         let found = found(&lines.lines, &yaml.search).len();
-        title.and(Role::Accent, format!("  /{}  {found} found", yaml.search))
+        title.and(
+            Role::Accent,
+            format!("  /{}  {found} found", yaml.search.text()),
+        )
     };
     let rows = shown.iter().map(|number| {
         let line = &lines.lines[*number];
@@ -109,36 +112,8 @@ fn entries(app: &App, lines: &Shown, shown: &[usize]) -> Vec<Entry> {
     });
     std::iter::once(title)
         .chain(rows)
-        .map(|label| Entry::of([marked(&label, &yaml.search)]))
+        .map(|label| Entry::of([label.marked(&yaml.search.places(&label.plain()))]))
         .collect()
-}
-
-/// The label with what was searched for underlined.
-fn marked(label: &Label, search: &str) -> Label {
-    if search.is_empty() {
-        return label.clone();
-    }
-    let search = search.to_lowercase();
-    let mut marked = Label::new();
-    for run in &label.runs {
-        let lower = run.text.to_lowercase();
-        // Where letters change their length with their case, nothing is underlined rather than the wrong text.
-        if lower.len() != run.text.len() {
-            marked.push(run.role, run.text.to_string());
-            continue;
-        }
-        let mut from = 0;
-        for (at, _) in lower.match_indices(&search) {
-            let end = at + search.len();
-            if let (Some(before), Some(hit)) = (run.text.get(from..at), run.text.get(at..end)) {
-                marked.push(run.role, before.to_owned());
-                marked.push(Role::Match, hit.to_owned());
-                from = end;
-            }
-        }
-        marked.push(run.role, run.text[from..].to_owned());
-    }
-    marked
 }
 
 /// The object's lines; a sentence where there is none.
@@ -197,12 +172,11 @@ fn visible(lines: &[String], folded: &BTreeSet<usize>) -> Vec<usize> {
     shown
 }
 
-/// The numbers of the lines that have this text, whatever its case.
-fn found(lines: &[String], search: &str) -> Vec<usize> {
-    let search = search.to_lowercase();
+/// The numbers of the lines that have what is searched for.
+fn found(lines: &[String], search: &Filter) -> Vec<usize> {
     let lines = lines.iter().enumerate();
     lines
-        .filter(|(_, line)| !search.is_empty() && line.to_lowercase().contains(&search))
+        .filter(|(_, line)| !search.is_empty() && search.meets(line))
         .map(|(number, _)| number)
         .collect()
 }
@@ -257,6 +231,18 @@ fn place(app: &mut App, lines: &Shown, number: usize) {
     let shown = visible(&lines.lines, &app.detail.yaml.folded);
     let row = shown.partition_point(|line| *line < number);
     app.detail.yaml.list.selected = row + 1;
+}
+
+/// Searches for a text, or a regular expression.
+pub fn search(app: &mut App, text: &str) {
+    let mut search = Filter::search(text);
+    if let Ok(lines) = lines(app) {
+        search.settle(|| Box::new(lines.lines.iter().cloned()));
+    }
+    app.detail.yaml.search = search;
+    // Who searches before the first frame is not put back by it.
+    app.detail.yaml.is_placed = true;
+    next_match(app, true, true);
 }
 
 /// Goes to the next line that has the text, or the one before; around the end, too. Folded blocks that hold it are
@@ -378,21 +364,7 @@ mod tests {
         );
         // A folded block within a folded block.
         assert_eq!(visible(&lines, &BTreeSet::from([3, 5])), [0, 1, 2, 3, 11]);
-        assert_eq!(found(&lines, "NAME"), [2, 5, 7, 10]);
-        assert!(found(&lines, "").is_empty());
-    }
-
-    #[test]
-    fn what_was_searched_for_is_underlined_and_nothing_is_lost() {
-        let label = marked(&colored("  name: my-name"), "name");
-        assert_eq!(label.plain(), "  name: my-name");
-        let hits: Vec<&str> = label
-            .runs
-            .iter()
-            .filter(|run| run.role == Role::Match)
-            .map(|run| &*run.text)
-            .collect();
-        assert_eq!(hits, ["name", "name"]);
-        assert_eq!(marked(&Label::from("İx"), "x").plain(), "İx");
+        assert_eq!(found(&lines, &Filter::search("NAME")), [2, 5, 7, 10]);
+        assert!(found(&lines, &Filter::search("")).is_empty());
     }
 }

@@ -1,5 +1,7 @@
 //! Labels in a buffer.
 
+use std::ops::Range;
+
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
@@ -67,40 +69,41 @@ pub fn draw_right(label: &Label, area: Rect, buffer: &mut Buffer, theme: &Theme)
     draw_label(label, area, buffer, theme, Style::new())
 }
 
-/// Lays [`Role::Match`] over every place where `needle` occurs in a label that was drawn `skip`
-/// cells right of the area's left edge. Upper and lower case are alike.
+/// Finds what was searched for in a text: where it stands, in bytes.
+pub type Finder<'a> = &'a dyn Fn(&str) -> Vec<Range<usize>>;
+
+/// Lays [`Role::Match`] over every place that `find` gives of a label that was drawn `skip` cells right of the
+/// area's left edge.
 pub(crate) fn highlight(
-    needle: &str,
+    find: Finder<'_>,
     label: &Label,
     skip: usize,
     area: Rect,
     buffer: &mut Buffer,
     theme: &Theme,
 ) {
-    let needle = needle.to_lowercase();
     let text = label.plain();
-    // Cell of every byte of the lower-case text, which may be longer or shorter than the text.
-    let mut lower = String::new();
-    let mut cells = Vec::new();
-    let mut cell = skip;
-    for (grapheme, width) in graphemes(&text) {
-        let small = grapheme.to_lowercase();
-        cells.extend(std::iter::repeat_n((cell, width), small.len()));
-        lower.push_str(&small);
-        cell += usize::from(width);
+    let found = find(&text);
+    if found.is_empty() {
+        return;
     }
-    for (start, found) in lower.match_indices(&needle) {
-        for (cell, width) in &cells[start..start + found.len()] {
-            if *cell + usize::from(*width) <= usize::from(area.width) {
-                let place = Rect {
-                    x: area.x + *cell as u16,
-                    width: *width,
-                    height: 1,
-                    ..area
-                };
-                buffer.set_style(place.intersection(area), theme.style(Role::Match));
-            }
+    let (mut cell, mut start) = (skip, 0);
+    for (grapheme, width) in graphemes(&text) {
+        let bytes = start..start + grapheme.len();
+        let is_found = found
+            .iter()
+            .any(|one| one.start < bytes.end && bytes.start < one.end);
+        if is_found && cell + usize::from(width) <= usize::from(area.width) {
+            let place = Rect {
+                x: area.x + cell as u16,
+                width,
+                height: 1,
+                ..area
+            };
+            buffer.set_style(place.intersection(area), theme.style(Role::Match));
         }
+        cell += usize::from(width);
+        start = bytes.end;
     }
 }
 
@@ -115,7 +118,12 @@ mod tests {
         let buffer = golden::draw(12, 1, |area, buffer| {
             let label = Label::from("漢Ab ab");
             draw_label(&label, area, buffer, &theme, Style::new());
-            highlight("aB", &label, 0, area, buffer, &theme);
+            let find = |text: &str| {
+                let text = text.to_lowercase();
+                let places = text.match_indices("ab");
+                places.map(|(at, found)| at..at + found.len()).collect()
+            };
+            highlight(&find, &label, 0, area, buffer, &theme);
         });
         let underlined: Vec<u16> = (0..12)
             .filter(|x| {

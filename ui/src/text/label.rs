@@ -1,6 +1,6 @@
 //! Text in runs of different roles.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, ops::Range};
 
 use super::{clean, graphemes, width};
 use crate::theme::{Mark, Role, Theme};
@@ -97,6 +97,23 @@ impl Label {
         self.runs.iter().map(|run| clean(&run.text)).collect()
     }
 
+    /// The same text with these parts of it, in bytes of [`Self::plain`], as [`Role::Match`].
+    #[must_use]
+    pub fn marked(&self, places: &[Range<usize>]) -> Self {
+        let mut marked = Self::new();
+        let mut start = 0;
+        for run in &self.runs {
+            for (at, letter) in clean(&run.text).char_indices() {
+                let at = start + at;
+                let is_found = places.iter().any(|place| place.contains(&at));
+                let role = if is_found { Role::Match } else { run.role };
+                append(&mut marked.runs, letter.encode_utf8(&mut [0; 4]), role);
+            }
+            start += clean(&run.text).len();
+        }
+        marked
+    }
+
     /// The same text, all of one role.
     #[must_use]
     pub fn all(mut self, role: Role) -> Self {
@@ -165,6 +182,29 @@ pub fn pad(label: &Label, width: usize, ellipsis: &str) -> Label {
 mod tests {
     use super::*;
     use crate::cells::cut;
+
+    #[test]
+    fn parts_of_a_label_are_marked_across_its_runs_and_nothing_is_lost() {
+        let label = Label::of(Role::Accent, "name:").text(" my-näme");
+        let marked = label.marked(&[3..8, 10..12]);
+        assert_eq!(marked.plain(), "name: my-näme");
+        let parts: Vec<(Role, &str)> = marked
+            .runs
+            .iter()
+            .map(|run| (run.role, &*run.text))
+            .collect();
+        assert_eq!(
+            parts,
+            [
+                (Role::Accent, "nam"),
+                (Role::Match, "e: my"),
+                (Role::Normal, "-n"),
+                (Role::Match, "ä"),
+                (Role::Normal, "me"),
+            ]
+        );
+        assert_eq!(label.marked(&[]).plain(), label.plain());
+    }
 
     #[test]
     fn a_label_is_cut_as_its_text_is() {

@@ -7,7 +7,7 @@ mod draw;
 mod label;
 mod wrap;
 
-pub use self::draw::{draw_label, draw_right, draw_text};
+pub use self::draw::{Finder, draw_label, draw_right, draw_text};
 pub(crate) use self::draw::{highlight, line_of};
 pub use self::label::{Label, Run, cut_label, pad};
 pub use self::wrap::{hang, widest_word, wrap, wrap_after, wrapped_height};

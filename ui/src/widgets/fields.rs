@@ -12,6 +12,8 @@ use crate::theme::{Mark, Role, Theme};
 
 /// The names take at most this part of the width.
 const NAMES_PART: usize = 3;
+/// Names of so many cells are whole where they take at most half of the width: `certificate_request_context`.
+const NAMES_WHOLE: usize = 28;
 /// Below this width values stand below their names.
 const NARROW: usize = 36;
 /// Blank cells a level.
@@ -112,7 +114,9 @@ impl<'a> Fields<'a> {
             }
             _ => None,
         });
-        let names = names.max().unwrap_or(0).min(width / NAMES_PART);
+        let names = names.max().unwrap_or(0);
+        let most = (width / NAMES_PART).max(NAMES_WHOLE.min(width / 2));
+        let names = names.min(most);
         self.fields
             .iter()
             .flat_map(|field| self.field(field, names, width))

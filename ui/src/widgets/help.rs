@@ -45,11 +45,12 @@ impl Section {
 }
 
 /// Draws the keys over the screen.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Help<'a> {
     title: &'a str,
     sections: &'a [Section],
     theme: &'a Theme,
+    bottom: Label,
 }
 
 impl<'a> Help<'a> {
@@ -59,7 +60,15 @@ impl<'a> Help<'a> {
             title,
             sections,
             theme,
+            bottom: Label::new(),
         }
+    }
+
+    /// The same with a label at the lower edge, such as the keys that apply.
+    #[must_use]
+    pub fn bottom(mut self, label: Label) -> Self {
+        self.bottom = label;
+        self
     }
 
     /// The keys in lines of at most this width.
@@ -124,7 +133,7 @@ impl<'a> Help<'a> {
     fn overlay(&self, screen: Rect) -> Overlay<'a> {
         let width = screen.width.saturating_sub(8).min(WIDEST);
         let height = u16::try_from(self.lines(width).len()).unwrap_or(u16::MAX);
-        Overlay::new(self.title.to_owned(), width, height, self.theme)
+        Overlay::new(self.title.to_owned(), width, height, self.theme).bottom(self.bottom.clone())
     }
 }
 

@@ -131,6 +131,67 @@ impl PromptState {
     }
 }
 
+/// Most lines that are kept.
+const MOST: usize = 100;
+
+/// Lines that were entered before, to enter them again: as a shell does with its arrow keys.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct Entered {
+    lines: Vec<String>,
+    /// Which of them stands in the input, counted from the newest; `None` for what is being typed.
+    at: Option<usize>,
+    /// What was typed before the first of them was asked for.
+    draft: String,
+}
+
+impl Entered {
+    /// Keeps a line that was entered. One that was entered before moves to the end.
+    pub fn push(&mut self, line: &str) {
+        self.at = None;
+        if line.trim().is_empty() {
+            return;
+        }
+        self.lines.retain(|known| known != line);
+        self.lines.push(line.to_owned());
+        if self.lines.len() > MOST {
+            self.lines.remove(0);
+        }
+    }
+
+    /// Whether a line from before stands in the input.
+    pub const fn is_recalled(&self) -> bool {
+        self.at.is_some()
+    }
+
+    /// Begins with what is typed.
+    pub fn begin(&mut self) {
+        self.at = None;
+    }
+
+    /// Puts the line before into the input; whether there is one.
+    pub fn older(&mut self, prompt: &mut PromptState) -> bool {
+        let next = self.at.map_or(0, |at| at + 1);
+        let Some(line) = self.lines.iter().rev().nth(next) else {
+            return false;
+        };
+        if self.at.is_none() {
+            prompt.text().clone_into(&mut self.draft);
+        }
+        self.at = Some(next);
+        *prompt = PromptState::with(line);
+        true
+    }
+
+    /// Puts the line after into the input, in the end what was typed; whether there is one.
+    pub fn newer(&mut self, prompt: &mut PromptState) -> bool {
+        let Some(at) = self.at else { return false };
+        self.at = at.checked_sub(1);
+        let line = self.at.and_then(|at| self.lines.iter().rev().nth(at));
+        *prompt = PromptState::with(line.unwrap_or(&self.draft));
+        true
+    }
+}
+
 /// Draws a prompt.
 #[derive(Clone, Copy, Debug)]
 pub struct Prompt<'a> {
@@ -243,5 +304,31 @@ impl Widget for &Prompt<'_> {
         let start = shown.map_or(self.state.text.len(), |(start, _)| start);
         let text = Label::from(self.state.text[start..].to_owned());
         draw_label(&text, input, buffer, self.theme, Style::new());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_from_before_come_back_and_what_was_typed_is_kept() {
+        let mut entered = Entered::default();
+        let mut prompt = PromptState::with("typed");
+        assert!(!entered.older(&mut prompt) && !entered.newer(&mut prompt));
+        for line in ["routes", "gw", " ", "routes"] {
+            entered.push(line);
+        }
+        let mut seen = Vec::new();
+        while entered.older(&mut prompt) {
+            seen.push(prompt.text().to_owned());
+        }
+        assert_eq!(seen, ["routes", "gw"]);
+        assert!(entered.is_recalled());
+        assert!(entered.newer(&mut prompt));
+        assert_eq!(prompt.text(), "routes");
+        assert!(entered.newer(&mut prompt));
+        assert_eq!(prompt.text(), "typed");
+        assert!(!entered.newer(&mut prompt));
     }
 }

@@ -10,7 +10,7 @@ use super::rows::Rows;
 use super::tree::select;
 use crate::golden;
 use crate::scroll::{ListState, beside_scrollbar, draw_scrollbar};
-use crate::text::{Label, draw_label, draw_right, highlight, line_of, wrap};
+use crate::text::{Finder, Label, draw_label, draw_right, highlight, line_of, wrap};
 use crate::theme::{Mark, Role, Theme};
 
 /// Selection and scroll position of a table.
@@ -105,7 +105,7 @@ pub struct Table<'a> {
     focused: bool,
     marks: bool,
     header: bool,
-    filter: &'a str,
+    found: Option<Finder<'a>>,
     empty: &'a str,
 }
 
@@ -126,7 +126,7 @@ impl<'a> Table<'a> {
             focused: true,
             marks: false,
             header: true,
-            filter: "",
+            found: None,
             empty: "",
         }
     }
@@ -152,10 +152,10 @@ impl<'a> Table<'a> {
         self
     }
 
-    /// Text that is underlined wherever it occurs in a cell that is not wrapped.
+    /// Finds the parts of a cell's text that are underlined.
     #[must_use]
-    pub const fn filter(mut self, filter: &'a str) -> Self {
-        self.filter = filter;
+    pub const fn found(mut self, find: Finder<'a>) -> Self {
+        self.found = Some(find);
         self
     }
 
@@ -290,8 +290,8 @@ impl<'a> Table<'a> {
         } else {
             draw_label(label, place, buffer, self.theme, Style::new());
         }
-        if !self.filter.is_empty() {
-            highlight(self.filter, label, 0, place, buffer, self.theme);
+        if let Some(find) = self.found {
+            highlight(find, label, 0, place, buffer, self.theme);
         }
     }
 

@@ -8,7 +8,7 @@ use ratatui::widgets::StatefulWidget;
 use super::rows::Rows;
 use crate::golden;
 use crate::scroll::{ListState, beside_scrollbar, draw_scrollbar};
-use crate::text::{Label, cut_label, draw_label, highlight, line_of};
+use crate::text::{Finder, Label, cut_label, draw_label, highlight, line_of};
 use crate::theme::{Mark, Role, Theme};
 
 /// Selection and scroll position of a tree.
@@ -105,7 +105,7 @@ pub struct Tree<'a> {
     rows: &'a dyn Rows<TreeRow>,
     theme: &'a Theme,
     focused: bool,
-    filter: &'a str,
+    found: Option<Finder<'a>>,
     empty: &'a str,
 }
 
@@ -116,7 +116,7 @@ impl<'a> Tree<'a> {
             rows,
             theme,
             focused: true,
-            filter: "",
+            found: None,
             empty: "",
         }
     }
@@ -128,10 +128,10 @@ impl<'a> Tree<'a> {
         self
     }
 
-    /// Text that is underlined wherever it occurs in a label, upper and lower case alike.
+    /// Finds the parts of a label that are underlined.
     #[must_use]
-    pub const fn filter(mut self, filter: &'a str) -> Self {
-        self.filter = filter;
+    pub const fn found(mut self, find: Finder<'a>) -> Self {
+        self.found = Some(find);
         self
     }
 
@@ -196,8 +196,8 @@ impl<'a> Tree<'a> {
             glyphs.ellipsis,
         ));
         draw_label(&label, area, buffer, self.theme, Style::new());
-        if !self.filter.is_empty() {
-            highlight(self.filter, &row.label, prefix, area, buffer, self.theme);
+        if let Some(find) = self.found {
+            highlight(find, &row.label, prefix, area, buffer, self.theme);
         }
         if with_note {
             let width = note as u16;

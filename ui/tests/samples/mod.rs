@@ -147,14 +147,23 @@ pub(crate) const SAMPLES: &[Sample] = &[
     },
 ];
 
+/// Finds a text, upper and lower case alike.
+fn finder(wanted: String) -> impl Fn(&str) -> Vec<std::ops::Range<usize>> {
+    move |text| {
+        let text = text.to_lowercase();
+        let places = text.match_indices(&wanted);
+        places.map(|(at, found)| at..at + found.len()).collect()
+    }
+}
+
 fn draw_tree(theme: &Theme, words: Words, area: Rect, buffer: &mut Buffer) {
     let panel = Panel::new("Tree", theme)
         .focused(true)
         .right(words("11 of 11"));
     panel.render(area, buffer);
     let rows = tree(words);
-    let filter = words("secure");
-    let tree = Tree::new(&rows, theme).filter(&filter);
+    let find = finder(words("secure"));
+    let tree = Tree::new(&rows, theme).found(&find);
     tree.render(Panel::inner(area), buffer, &mut ListState::at(5));
 }
 
@@ -177,11 +186,11 @@ fn text_table(theme: &Theme, words: Words, width: u16) -> Vec<String> {
 
 fn draw_wrapped_table(theme: &Theme, words: Words, area: Rect, buffer: &mut Buffer) {
     let (rows, columns) = (table(words), wrapped_columns());
-    let filter = words("gateway");
+    let find = finder(words("gateway"));
     let table = Table::new(&columns, &rows, theme)
         .marks()
         .focused(false)
-        .filter(&filter);
+        .found(&find);
     table.render(area, buffer, &mut ListState::at(2));
 }
 

@@ -183,7 +183,7 @@ fn conclude(
         (Known::Mounted(mounted, _), Ok(judgement)) => {
             let place = &mounted.source;
             let words = match trust::complaint(&judgement, &tls.hostname) {
-                None => format!("would hold, if the backend presents {place}: probe it to know"),
+                None => format!("holds if the backend presents {place}; only a probe tells"),
                 Some(complaint) => {
                     format!("would not hold, if the backend presents {place}: {complaint}")
                 }

@@ -90,7 +90,7 @@ fn trust_of(subject: &Subject<'_>, candidates: &[Candidate<'_>], link: Link) -> 
                 .to_owned(),
             ))),
             caption: "trusts".to_owned(),
-            title: "not known".to_owned(),
+            title: "a CA that is not known".to_owned(),
             details: Vec::new(),
         },
     };
@@ -225,7 +225,7 @@ fn conclude(
         .first()
         .map_or_else(String::new, |(mounted, _)| mounted.source.to_string());
     let words = match complaint {
-        Some(None) => format!("would hold, if the backend trusts {place}: probe it to know"),
+        Some(None) => format!("holds if the backend trusts {place}; only a probe tells"),
         Some(Some(complaint)) => {
             format!("would not hold, if the backend trusts {place}: {complaint}")
         }
@@ -261,7 +261,7 @@ fn measured(subject: &Subject<'_>, complaint: Option<&str>) -> Option<(Trust, St
             } else {
                 Some((
                     Trust::Verified,
-                    format!("mTLS holds in this direction: the backend took it ({when})"),
+                    format!("mTLS holds in this direction: the backend accepted it ({when})"),
                 ))
             }
         }

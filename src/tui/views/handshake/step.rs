@@ -91,7 +91,14 @@ pub fn fields(app: &App, message: usize) -> Vec<Field> {
         ));
         fields.push(Field::Text(Label::from(step.summary.clone())));
         let decoded = step.fields.iter();
-        fields.extend(decoded.map(|field| Field::new(called(&field.name), field.value.clone())));
+        fields.extend(decoded.map(|field| {
+            let value = if field.value.is_empty() {
+                Label::of(Role::Muted, "empty")
+            } else {
+                Label::from(field.value.clone())
+            };
+            Field::new(called(&field.name), value)
+        }));
     }
     if steps.is_empty() && fields.is_empty() {
         let nothing = "Not probed: no message of the probe belongs to this arrow.";

@@ -20,7 +20,7 @@ mod suppressed;
 use std::cmp::Ordering;
 
 use ngf_ui::{
-    Label, Role,
+    Label, Mark, Role,
     text::{cut_middle, draw_label, width},
     widgets::{
         rows::Lazy,
@@ -36,10 +36,11 @@ use ratatui::{
 };
 
 use crate::tui::state::{
-    App,
+    App, Overlay,
     elsewhere::{ElsewhereState, Summary},
+    filter::Filter,
     ids::ListId,
-    list::{ListPane, Row, Target, Words},
+    list::{ListPane, Row, Target},
     place::Place,
     settings::Settings,
 };
@@ -132,7 +133,7 @@ pub fn refresh(app: &mut App, id: ListId) {
     }
     let mut rows = (id.info().rows)(app);
     let has_contexts = add_elsewhere(app, id, &mut rows);
-    let filter = app.lists.get(&id).map(|pane| Words::of(&pane.filter));
+    let filter = app.lists.get(&id).map(|pane| pane.filter.clone());
     let labelled = filter.and_then(|words| labelled(&words, &rows, app));
     let pane = app.lists.entry(id).or_default();
     pane.made_for = made_for;
@@ -209,7 +210,7 @@ pub fn heads(pane: &ListPane, info: &ListInfo) -> Vec<Head> {
 }
 
 /// Which rows have the labels that a filter wants, where it wants any.
-fn labelled(words: &Words, rows: &[Row], app: &App) -> Option<Vec<bool>> {
+fn labelled(words: &Filter, rows: &[Row], app: &App) -> Option<Vec<bool>> {
     let has_them = |row: &Row| {
         let (target, snapshot) = match &row.target {
             Target::Elsewhere(context, target) => {
@@ -237,10 +238,10 @@ fn labelled(words: &Words, rows: &[Row], app: &App) -> Option<Vec<bool>> {
 
 /// Filters a list.
 pub fn set_filter(app: &mut App, id: ListId, text: &str) {
-    let words = Words::of(text);
+    let words = Filter::of(text);
     let rows = app.lists.get(&id).map(|pane| pane.rows.as_slice());
     let labelled = labelled(&words, rows.unwrap_or_default(), app);
-    app.lists.entry(id).or_default().set_filter(text, labelled);
+    app.lists.entry(id).or_default().set_filter(words, labelled);
 }
 
 /// Draws a list.
@@ -249,8 +250,9 @@ pub fn draw(app: &mut App, id: ListId, area: Rect, buffer: &mut Buffer) {
     let theme = app.theme.clone();
     let none = match id {
         ListId::Contexts => contexts::none(app),
-        _ => "There is none.".to_owned(),
+        id => none(id).to_owned(),
     };
+    let is_typing = matches!(app.overlay, Some(Overlay::Filter(..)));
     let Some(pane) = app.lists.get_mut(&id) else {
         return;
     };
@@ -265,7 +267,7 @@ pub fn draw(app: &mut App, id: ListId, area: Rect, buffer: &mut Buffer) {
     let (area, beside) = detail::split(pane, &widths, area);
     let [line, body] = Layout::vertical([Constraint::Length(1), Constraint::Min(0)]).areas(area);
     draw_label(
-        &summary(pane, info, &heads),
+        &summary(pane, info, &heads, is_typing),
         line,
         buffer,
         &theme,
@@ -292,7 +294,7 @@ pub fn draw(app: &mut App, id: ListId, area: Rect, buffer: &mut Buffer) {
     };
     Table::new(&columns, &lazy, &theme)
         .marks()
-        .filter(pane.filter.trim())
+        .found(&|text| pane.filter.places(text))
         .empty(empty)
         .render(body, buffer, &mut state);
     pane.state = state;
@@ -300,6 +302,26 @@ pub fn draw(app: &mut App, id: ListId, area: Rect, buffer: &mut Buffer) {
     if let (Some(place), Some(row)) = (beside, selected) {
         let lines = detail::lines(app, &heads, &row, place.width);
         Widget::render(&TextView::new(&lines, &theme).wrap(false), place, buffer);
+    }
+}
+
+/// What to say of a list without rows.
+pub fn none(id: ListId) -> &'static str {
+    match id {
+        ListId::Gateways => "No Gateways were read.",
+        ListId::Routes => "No routes were read.",
+        ListId::Policies => "No BackendTLSPolicies were read.",
+        ListId::Certificates => "No certificates were read.",
+        ListId::Endpoints => "No endpoints were read.",
+        ListId::Conditions => "No object that was read has conditions.",
+        ListId::Probes => "No probe has run yet; r runs one.",
+        ListId::Logs => "No log has been read, or none says anything about TLS.",
+        ListId::Events => "No Events were read.",
+        ListId::Changes => "No change is known.",
+        ListId::Nginx => "No route that was read has a backend.",
+        ListId::Suppressed => "No findings are suppressed.",
+        ListId::Namespaces => "No namespaces are known.",
+        ListId::Contexts => "No contexts are known.",
     }
 }
 
@@ -322,7 +344,7 @@ pub fn at(app: &App, id: ListId, area: Rect, y: u16) -> Option<usize> {
 }
 
 /// How many there are, and by what they are filtered and sorted.
-fn summary(pane: &ListPane, info: &ListInfo, heads: &[Head]) -> Label {
+fn summary(pane: &ListPane, info: &ListInfo, heads: &[Head], is_typing: bool) -> Label {
     let count = if pane.filter.is_empty() {
         pane.rows.len().to_string()
     } else {
@@ -349,9 +371,10 @@ fn summary(pane: &ListPane, info: &ListInfo, heads: &[Head]) -> Label {
         line.push(Role::Muted, ", left shows the columns before");
     }
     if !pane.filter.is_empty() {
-        line.push(Role::Accent, format!("  /{}", pane.filter));
-        if let Some(why) = Words::of(&pane.filter).invalid() {
-            line.push(Role::Warning, format!("  {why}"));
+        line.push(Role::Accent, format!("  /{}", pane.filter.text()));
+        // While it is typed, the input says it.
+        if let Some((mark, words)) = pane.filter.note().filter(|_| !is_typing) {
+            line.push(note_role(mark), format!("  {words}"));
         }
         if pane.is_fuzzy && !pane.shown.is_empty() {
             line.push(
@@ -361,6 +384,15 @@ fn summary(pane: &ListPane, info: &ListInfo, heads: &[Head]) -> Label {
         }
     }
     line
+}
+
+/// What is said of a filter: quiet, unless a part of it cannot be read.
+fn note_role(mark: Mark) -> Role {
+    if mark == Mark::Warning {
+        Role::Warning
+    } else {
+        Role::Muted
+    }
 }
 
 /// So many rows are measured for the widths of the columns.

@@ -8,7 +8,12 @@ mod way;
 
 use ngf_ui::{
     Label, Role, ScrollState, Theme,
-    widgets::{help::Help, overlay::Overlay as Frame, palette::Palette, textview::TextView},
+    widgets::{
+        help::{Help, Section},
+        overlay::Overlay as Frame,
+        palette::Palette,
+        textview::TextView,
+    },
 };
 use ratatui::{
     buffer::Buffer,
@@ -17,7 +22,7 @@ use ratatui::{
 };
 
 use super::{palette, screen};
-use crate::tui::state::{App, Overlay};
+use crate::tui::state::{App, HelpPane, Overlay, filter::Filter};
 
 /// Widest content of an overlay that is text, in cells: longer lines are hard to read.
 const WIDEST: u16 = 96;
@@ -27,9 +32,7 @@ pub(super) fn draw(app: &mut App, area: Rect, buffer: &mut Buffer) -> Option<Pos
     let mut overlay = app.overlay.take()?;
     let mut cursor = None;
     match &mut overlay {
-        Overlay::Help(scroll) => {
-            Help::new("Keys", &screen::help_sections(app), &app.theme).render(area, buffer, scroll);
-        }
+        Overlay::Help(pane) => help(app, pane, area, buffer),
         Overlay::Palette(state) => {
             let commands = palette::entries(app);
             let palette = Palette::new("Command", &commands, &app.theme);
@@ -46,6 +49,28 @@ pub(super) fn draw(app: &mut App, area: Rect, buffer: &mut Buffer) -> Option<Pos
     }
     app.overlay = Some(overlay);
     cursor
+}
+
+/// All keys, or those that were searched for.
+fn help(app: &App, pane: &mut HelpPane, area: Rect, buffer: &mut Buffer) {
+    let search = pane.search.text();
+    let mut sections = screen::help_sections(app, &Filter::of(search));
+    if sections.is_empty() {
+        sections.push(Section::new("Nothing matches the search."));
+    }
+    let title = if pane.is_typing || !search.is_empty() {
+        format!("Keys  /{search}{}", if pane.is_typing { "_" } else { "" })
+    } else {
+        "Keys".to_owned()
+    };
+    let bottom = if pane.is_typing {
+        keys(&[("enter", "keep"), ("esc", "all keys")])
+    } else {
+        keys(&[("/", "search"), ("esc", "back")])
+    };
+    Help::new(&title, &sections, &app.theme)
+        .bottom(bottom)
+        .render(area, buffer, &mut pane.scroll);
 }
 
 /// Temporary resources are in the cluster: quit?

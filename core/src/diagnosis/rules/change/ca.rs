@@ -201,7 +201,7 @@ pub(in crate::diagnosis::rules) fn same_ca(
         .find(|(_, ca)| prints(ca) == prints(held))?;
     Some(trusting(
         context,
-        format!("Name {ca} in {policy}: it holds the same CA, and NGF takes it."),
+        format!("Name {ca} in {policy}: it holds the same CA, and NGF accepts it."),
         policy,
         &ca,
     ))

@@ -33,7 +33,7 @@ pub(super) fn effect(
     if failing < endpoints && is_passed_on {
         format!("{share}: {clients} get {status} from these")
     } else if failing < endpoints {
-        format!("{share}: nginx tries the next one, so that {clients} mostly get an answer, later")
+        format!("{share}: nginx tries the next one: {clients} usually get an answer, but later")
     } else if plan.route.kind == Kind::TLSRoute {
         format!("{share}: connections of {} are closed", plan.route)
     } else {

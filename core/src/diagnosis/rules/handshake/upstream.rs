@@ -115,7 +115,7 @@ pub(in crate::diagnosis) const T16: Rule = Rule {
                 .iter()
                 .map(|(address, port)| host_and_port(address, *port));
             let title = format!(
-                "{failing} of {all} endpoints of {service}:{port} {} ({}): clients mostly get an answer from another, later",
+                "{failing} of {all} endpoints of {service}:{port} {} ({}): clients usually get an answer from another one, but later",
                 if failing == 1 { "fails" } else { "fail" },
                 words::list(names, 3)
             );

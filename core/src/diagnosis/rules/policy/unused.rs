@@ -255,7 +255,8 @@ fn unused(context: &Context<'_>, policy: &Object<BackendTLSPolicy>, findings: &m
         };
         finding = finding.unknown();
     } else {
-        finding = finding.breaks("nginx speaks plain HTTP to the backend that it was made for");
+        finding =
+            finding.breaks("nginx speaks plain HTTP to the backend that the policy is meant for");
     }
     findings.add(finding);
 }

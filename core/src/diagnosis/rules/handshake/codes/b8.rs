@@ -35,7 +35,7 @@ pub(in crate::diagnosis) static CONNECTION: Connection = Connection {
     remedy: |case| {
         case.transcript()?;
         Some(Remedy::manifest(
-            "Let the policy's hostname and the Host header be one, by changing the one or rewriting the other.",
+            "Make the policy's hostname and the Host header the same: change the hostname, or rewrite the header.",
             &json!({"filters": [{
                 "type": "URLRewrite",
                 "urlRewrite": {"hostname": case.plan.tls.as_ref()?.hostname},
