@@ -143,7 +143,7 @@ pub static SCENARIOS: &[Scenario] = &[
         title: "The backend's certificate has expired",
         shows: "502; nginx logs: upstream SSL certificate verify error: (10:certificate has \
                 expired); every condition of the Gateway API is True",
-        differs: "the certificate in Secret app-tls-secret ended yesterday; cert-manager did not \
+        differs: "The certificate in Secret app-tls-secret ended yesterday; cert-manager did not \
                   renew it",
         changes: &[Change::Secret {
             name: "app-tls-secret",
@@ -155,8 +155,8 @@ pub static SCENARIOS: &[Scenario] = &[
         title: "The policy's CA did not sign the backend's certificate",
         shows: "502; nginx logs: upstream SSL certificate verify error: (21:unable to verify the \
                 first certificate); every condition is True",
-        differs: "ca.crt of Secret backend-cert is an older CA: its name is LocalCA too, its key is \
-                  another one",
+        differs: "The ca.crt of Secret backend-cert is an older CA: it has the same name, LocalCA, \
+                  and another key",
         changes: &[Change::Secret {
             name: "backend-cert",
             flaw: Flaw::OtherCaCrt,
@@ -166,7 +166,7 @@ pub static SCENARIOS: &[Scenario] = &[
         name: "no-client-certificate",
         title: "The Gateway presents no client certificate",
         shows: "400, No required SSL certificate was sent; every condition is True",
-        differs: "the Gateway has no spec.tls.backend.clientCertificateRef",
+        differs: "The Gateway has no spec.tls.backend.clientCertificateRef",
         changes: &[Change::Patch {
             kind: "Gateway",
             name: "gateway",
@@ -178,8 +178,8 @@ pub static SCENARIOS: &[Scenario] = &[
         title: "The backend does not trust the Gateway's client certificate",
         shows: "400, The SSL certificate error; the pod logs ssl_client_verify=FAILED:unable to \
                 verify the first certificate; every condition is True",
-        differs: "the certificate in Secret gateway-presents-this-cert-for-validation was signed by \
-                  an older CA: its name is LocalCA too, its key is another one",
+        differs: "The certificate in Secret gateway-presents-this-cert-for-validation was signed by \
+                  an older CA: it has the same name, LocalCA, and another key",
         changes: &[Change::Secret {
             name: "gateway-presents-this-cert-for-validation",
             flaw: Flaw::OtherCa,
@@ -235,7 +235,7 @@ pub static SCENARIOS: &[Scenario] = &[
         title: "One of two pods serves an expired certificate",
         shows: "200, because nginx tries the other pod; a probe of each endpoint shows the one that \
                 fails with (10:certificate has expired)",
-        differs: "a second Deployment behind the Service secure-app serves Secret app-tls-old, which \
+        differs: "A second Deployment behind the Service secure-app serves Secret app-tls-old, which \
                   ended yesterday",
         changes: &[
             Change::Extra(include_str!("objects/manifests/old-endpoint.yaml")),
@@ -272,7 +272,7 @@ pub static SCENARIOS: &[Scenario] = &[
         title: "The Gateway's client certificate has expired",
         shows: "400, The SSL certificate error; the pod logs ssl_client_verify=FAILED:certificate has \
                 expired; every condition of the Gateway API is True",
-        differs: "the certificate in Secret gateway-presents-this-cert-for-validation ended yesterday",
+        differs: "The certificate in Secret gateway-presents-this-cert-for-validation ended yesterday",
         changes: &[Change::Secret {
             name: "gateway-presents-this-cert-for-validation",
             flaw: Flaw::Expired,
@@ -308,7 +308,7 @@ pub static SCENARIOS: &[Scenario] = &[
         title: "The Gateway verifies its own clients, too",
         shows: "200 for clients with a certificate of LocalCA, such as the one in Secret alice; others get no \
                 answer: nginx logs client sent no required SSL certificate, and status 444",
-        differs: "the Gateway has one listener, https, with the certificate in Secret web-tls; \
+        differs: "The Gateway has one listener, https, with the certificate in Secret web-tls; \
                   spec.tls.frontend demands client certificates of the CA in that Secret's ca.crt",
         changes: &[
             Change::Extra(include_str!("objects/manifests/frontend-mtls.yaml")),

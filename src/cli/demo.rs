@@ -55,7 +55,10 @@ pub(super) async fn run(input: &InputArgs, args: &DemoArgs) -> Result<u8, CliErr
         None if args.scenario.is_some() => Stage::Policy,
         _ => Stage::Before,
     };
-    let plain = args.plain || !std::io::stdout().is_terminal() || !std::io::stdin().is_terminal();
+    let is_screen = std::io::stdout().is_terminal()
+        && std::io::stdin().is_terminal()
+        && !ngf_ui::terminal::is_dumb();
+    let plain = args.plain || !is_screen;
     if all && !plain {
         return Err("--stage all walks all stages in words: add --plain, or name one stage".into());
     }
@@ -274,7 +277,7 @@ fn explanation(scenario: &Scenario, stage: Stage) -> String {
         stage.text().to_owned()
     } else {
         format!(
-            "As the guide's last stage, but: {}. Shows: {}.",
+            "As the guide's last stage, with a difference. {}. Shows: {}.",
             scenario.differs, scenario.shows
         )
     }

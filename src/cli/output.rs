@@ -3,6 +3,8 @@
 
 use std::io::{self, ErrorKind, IsTerminal, Write};
 
+use crate::report::text::Style;
+
 /// Prints text as it is; a reader that has gone (`| head`) is no error.
 pub(super) fn print(text: &str) -> io::Result<()> {
     let mut out = io::stdout().lock();
@@ -26,6 +28,18 @@ pub(super) fn say(sentence: &str) {
 /// Whether text output may have colours.
 pub(super) fn colour() -> bool {
     io::stdout().is_terminal() && ngf_ui::terminal::color_support() != ngf_ui::ColorSupport::None
+}
+
+/// How sentences are printed: within the columns of a terminal; in files and pipes each is one line.
+pub(super) fn style() -> Style {
+    if io::stdout().is_terminal() {
+        Style {
+            colour: colour(),
+            width: usize::from(width()),
+        }
+    } else {
+        Style::endless()
+    }
 }
 
 /// How wide text output may be.

@@ -141,11 +141,12 @@ fn print(reports: &Reports, args: &ProbeArgs, connect: Option<&Story>) -> Result
         ([one], []) => report::shaped(one, &args.output)?,
         _ => report::shaped(reports, &args.output)?,
     };
+    let style = output::style();
     let in_words = |report: &Report| {
         if args.records {
-            report.text_with_records()
+            report.text_with_records(style)
         } else {
-            report.text()
+            report.text(style)
         }
     };
     let text = document.unwrap_or_else(|| match args.output {

@@ -15,6 +15,7 @@ pub mod markdown;
 mod notes;
 pub mod openmetrics;
 pub mod probe;
+pub(crate) mod prose;
 pub mod sarif;
 mod shape;
 pub mod source;

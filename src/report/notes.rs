@@ -7,20 +7,20 @@ use jiff::Timestamp;
 use ngf_probes::stall;
 use ngf_tls::transcript::{Direction, Expiry, Outcome, Part, Record, SecondOpinion, Transcript};
 
-use super::clean;
+use super::{clean, prose::Prose};
 use ngf_cluster::probe_context::ProbeContext;
 use ngf_core::diagnosis::words;
 use ngf_text::words::micros;
 
 /// The moment that was judged, where it is not now: it stands before the verdict.
-pub(super) fn moment(out: &mut String, transcript: &Transcript) {
+pub(super) fn moment(out: &mut Prose, transcript: &Transcript) {
     if let Some(at) = &transcript.judged_at {
-        let _ = writeln!(out, "judged as of {}, and not of now:", clean(at));
+        out.sentence(0, &format!("judged as of {at}, and not of now:"));
     }
 }
 
 /// The notes, a line each.
-pub(super) fn notes(out: &mut String, transcript: &Transcript) {
+pub(super) fn notes(out: &mut Prose, transcript: &Transcript) {
     let lines = [
         stall::longest(transcript).map(|stall| stall.to_string()),
         client(transcript),
@@ -34,7 +34,7 @@ pub(super) fn notes(out: &mut String, transcript: &Transcript) {
             .and_then(|opinion| strict(opinion, transcript)),
     ];
     for line in lines.into_iter().flatten() {
-        let _ = writeln!(out, "  {}", clean(&line));
+        out.sentence(2, &line);
     }
     let not_spoken = transcript.second_opinion.iter().flat_map(|opinion| {
         opinion
@@ -43,17 +43,19 @@ pub(super) fn notes(out: &mut String, transcript: &Transcript) {
             .map(|note| (note, &opinion.engine))
     });
     for (note, engine) in not_spoken {
-        let _ = writeln!(
-            out,
-            "  of a strict client: {} ({engine}); --tls-scan tells whether the backend takes anything else",
-            clean(note)
+        out.sentence(
+            2,
+            &format!(
+                "a strict client: {note} ({engine}); --tls-scan shows whether the backend accepts anything else"
+            ),
         );
     }
 }
 
 fn client(transcript: &Transcript) -> Option<String> {
     let sentence = &transcript.client_certificate.sentence;
-    (transcript.tls.is_some() && !sentence.is_empty()).then(|| format!("of the client: {sentence}"))
+    (transcript.tls.is_some() && !sentence.is_empty())
+        .then(|| format!("client certificate: {sentence}"))
 }
 
 fn judged_at(transcript: &Transcript) -> Option<Timestamp> {
@@ -148,55 +150,64 @@ fn line(record: &Record, before: Option<u64>) -> String {
 }
 
 /// The context of a probe: the gateway's client, and the lines of both logs.
-pub(super) fn context(out: &mut String, context: &ProbeContext) {
+pub(super) fn context(out: &mut Prose, context: &ProbeContext) {
     if let Some(client) = &context.client {
-        let status = client
-            .status
-            .map_or_else(|| "no answer".to_owned(), |status| status.to_string());
-        let _ = writeln!(
-            out,
-            "\nAs the gateway's client: {} ({}): {status} {}",
-            clean(&client.request),
-            clean(&client.via),
-            clean(&client.answer)
+        let answer = match client.status {
+            // The answer begins with its status.
+            Some(status) if !client.answer.starts_with(&status.to_string()) => {
+                format!("{status} {}", client.answer)
+            }
+            Some(_) => client.answer.clone(),
+            None => format!("no answer {}", client.answer),
+        };
+        out.blank();
+        out.sentence(
+            0,
+            &format!(
+                "As the gateway's client: {} ({}): {answer}",
+                client.request, client.via
+            ),
         );
         if let Some(seen) = &client.transcript {
             super::probe::steps(out, &seen.steps);
         }
-        let _ = writeln!(out, "  {}", clean(&client.sentence));
+        out.sentence(2, &client.sentence);
     }
     let mut from = "";
     for line in &context.log_lines {
         if line.from != from {
-            let _ = writeln!(out, "\nLogged by {}", clean(&line.from));
+            out.blank();
+            out.line(&format!("Logged by {}", clean(&line.from)));
             from = &line.from;
         }
-        let _ = writeln!(out, "  {}", clean(&line.line));
+        // A line of a log is copied as one line.
+        out.line(&format!("  {}", clean(&line.line)));
         if let Some(means) = &line.means {
             let step = line
                 .step
                 .as_ref()
                 .map(|step| format!(" ({step})"))
                 .unwrap_or_default();
-            let _ = writeln!(out, "    = {}{step}", clean(means));
+            out.led("    = ", None, &format!("{means}{step}"));
         }
     }
     for name in &context.names {
         let servers: Vec<_> = name.servers.iter().map(ToString::to_string).collect();
-        let _ = writeln!(out, "\nDNS: {}", clean(&name.sentence));
-        let _ = writeln!(
-            out,
-            "  {} asks {}; searches {} where a name has fewer than {} dots",
-            clean(&name.pod),
+        out.blank();
+        out.sentence(0, &format!("DNS: {}", name.sentence));
+        let asks = format!(
+            "{} asks {}; searches {} where a name has fewer than {} dots",
+            name.pod,
             servers.join(", "),
-            clean(&name.search.join(" ")),
+            name.search.join(" "),
             name.ndots
         );
+        out.sentence(2, &asks);
     }
     if !context.missing.is_empty() {
-        out.push('\n');
+        out.blank();
     }
     for why in &context.missing {
-        let _ = writeln!(out, "  not known: {}", clean(why));
+        out.sentence(2, &format!("not known: {why}"));
     }
 }

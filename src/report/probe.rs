@@ -1,11 +1,13 @@
 //! What `ngf-tui probe` prints: the steps, the verdict, and what the gateway's client would get.
 
-use std::fmt::Write as _;
-
 use ngf_tls::transcript::{Direction, Outcome, Step, StepStatus, Transcript};
 use serde::Serialize;
 
-use super::clean;
+use super::{
+    clean,
+    prose::Prose,
+    text::{GREEN, MAGENTA, RED, Style, YELLOW},
+};
 use ngf_cluster::{probe_context::ProbeContext, transport::WayTaken};
 use ngf_core::diagnosis::plan::ProbePlan;
 use ngf_text::words;
@@ -52,49 +54,51 @@ impl Report {
         self.transcript.not_proven.is_empty()
     }
 
-    /// The report as text.
-    pub fn text(&self) -> String {
+    /// The report as text: the verdict, why nginx connects like this, the steps, and the context.
+    pub fn text(&self, style: Style) -> String {
         let transcript = &self.transcript;
-        let mut out = String::new();
+        let mut out = Prose::new(style);
         let address = transcript.address.as_deref().unwrap_or("no address");
-        let _ = writeln!(
-            out,
-            "{} ({address}) via {}",
-            clean(&transcript.target),
-            transcript.via
+        out.sentence(
+            0,
+            &format!("{} ({address}) via {}", transcript.target, transcript.via),
         );
-        if let Some(plan) = &self.plan {
-            for sentence in &plan.because {
-                let _ = writeln!(out, "  {}", clean(sentence));
-            }
-        }
-        if let Some(way) = &self.way {
-            let _ = writeln!(out, "  {}", clean(&way.because));
-            for why in &way.not_taken {
-                let _ = writeln!(out, "  {}", clean(why));
-            }
-        }
-        out.push('\n');
-        steps(&mut out, &transcript.steps);
-        out.push('\n');
         super::notes::moment(&mut out, transcript);
         verdict(&mut out, transcript);
+        out.blank();
+        self.premises(&mut out);
+        out.blank();
+        steps(&mut out, &transcript.steps);
+        answer(&mut out, transcript);
         if let Some(context) = &self.context {
             super::notes::context(&mut out, context);
         }
-        out
+        out.finish()
+    }
+
+    /// Why nginx connects like this, and where the connection originates.
+    fn premises(&self, out: &mut Prose) {
+        let plan = self.plan.iter().flat_map(|plan| &plan.because);
+        let way = self.way.iter();
+        let way = way.flat_map(|way| std::iter::once(&way.because).chain(&way.not_taken));
+        for sentence in plan.chain(way) {
+            out.sentence(2, sentence);
+        }
     }
 
     /// The same with the TLS records as they passed on the stream.
-    pub fn text_with_records(&self) -> String {
-        let mut out = self.text();
+    pub fn text_with_records(&self, style: Style) -> String {
+        let mut out = self.text(style);
         super::notes::records(&mut out, &self.transcript);
         out
     }
 }
 
+/// Fewest columns for what a step says after its name; where there are fewer, it stands below.
+const LEAST: usize = 24;
+
 /// A line for each step.
-pub(super) fn steps(out: &mut String, steps: &[Step]) {
+pub(super) fn steps(out: &mut Prose, steps: &[Step]) {
     let width = steps
         .iter()
         .map(|step| step.name.len())
@@ -107,67 +111,68 @@ pub(super) fn steps(out: &mut String, steps: &[Step]) {
             Direction::Local => "·",
         };
         let sign = match step.status {
-            StepStatus::Ok => ' ',
-            StepStatus::Warning => '!',
-            StepStatus::Failed => '✗',
+            StepStatus::Ok => " ".to_owned(),
+            StepStatus::Warning => out.painted("!", YELLOW),
+            StepStatus::Failed => out.painted("✗", RED),
         };
         let size = step.bytes.map(words::bytes).unwrap_or_default();
-        let line = format!(
-            "{sign} {:>10} {arrow} {:<width$} {size:>8}  {}",
+        let lead = format!(
+            "{sign} {:>10} {arrow} {:<width$} {size:>8}  ",
             words::micros(step.at_us),
             clean(&step.name),
-            clean(&step.summary),
         );
-        let _ = writeln!(out, "{}", line.trim_end());
+        out.columns(&lead, LEAST, &step.summary);
     }
 }
 
-fn verdict(out: &mut String, transcript: &Transcript) {
+fn verdict(out: &mut Prose, transcript: &Transcript) {
     let nginx = &transcript.nginx;
-    let sign = if nginx.outcome == Outcome::Ok {
-        '✓'
-    } else {
-        '✗'
+    let (sign, colour) = match (transcript.not_proven.is_empty(), nginx.outcome) {
+        (false, _) => ('?', MAGENTA),
+        (true, Outcome::Ok) => ('✓', GREEN),
+        (true, _) => ('✗', RED),
     };
-    let sign = if transcript.not_proven.is_empty() {
-        sign
-    } else {
-        '?'
-    };
-    let _ = writeln!(out, "{sign} {}", clean(&nginx.sentence));
+    out.marked(sign, colour, &nginx.sentence);
     for why in &transcript.not_proven {
-        let _ = writeln!(out, "  {}", clean(why));
+        out.sentence(2, why);
     }
     if let Some(line) = &nginx.log_line {
-        let _ = writeln!(out, "  nginx would log: {}", clean(line));
+        out.sentence(2, &format!("nginx would log: {line}"));
     }
-    match nginx.client_status {
-        Some(status) => {
-            let _ = writeln!(out, "  The gateway's client gets {status}.");
-        }
-        None => {
-            let _ = writeln!(out, "  What the gateway's client gets is not known.");
-        }
-    }
+    out.sentence(
+        2,
+        &nginx.client_status.map_or_else(
+            || "What the gateway's client gets is not known.".to_owned(),
+            |status| format!("The gateway's client gets {status}."),
+        ),
+    );
     if let Some(tls) = &transcript.tls {
         let group = tls
             .group
             .as_deref()
             .map(|group| format!(", {group}"))
             .unwrap_or_default();
-        let _ = writeln!(out, "  {} {}{group}", tls.version, clean(&tls.cipher));
+        out.sentence(2, &format!("{} {}{group}", tls.version, tls.cipher));
     }
     super::notes::notes(out, transcript);
-    let _ = writeln!(
-        out,
-        "  judged by {}, in {}",
-        transcript.engine.version,
-        words::micros(transcript.duration_us)
+    out.sentence(
+        2,
+        &format!(
+            "judged by {}, in {}",
+            transcript.engine.version,
+            words::micros(transcript.duration_us)
+        ),
     );
-    if let Some(answer) = &transcript.http {
-        let _ = writeln!(out, "\nHTTP {}", answer.status);
-        for line in answer.body.lines().take(12) {
-            let _ = writeln!(out, "  {}", clean(line));
-        }
+}
+
+/// What the backend answered.
+fn answer(out: &mut Prose, transcript: &Transcript) {
+    let Some(answer) = &transcript.http else {
+        return;
+    };
+    out.blank();
+    out.line(&format!("HTTP {}", answer.status));
+    for line in answer.body.lines().take(12) {
+        out.line(&format!("  {}", clean(line)));
     }
 }

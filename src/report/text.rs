@@ -14,12 +14,12 @@ use ngf_core::{
 };
 use ngf_ui::text::{Label, wrap_after};
 
-const BOLD: u8 = 1;
-const RED: u8 = 31;
-const GREY: u8 = 90;
-const GREEN: u8 = 32;
-const YELLOW: u8 = 33;
-const MAGENTA: u8 = 35;
+pub(super) const BOLD: u8 = 1;
+pub(super) const RED: u8 = 31;
+pub(super) const GREY: u8 = 90;
+pub(super) const GREEN: u8 = 32;
+pub(super) const YELLOW: u8 = 33;
+pub(super) const MAGENTA: u8 = 35;
 const CYAN: u8 = 36;
 
 /// Output format.
@@ -29,6 +29,16 @@ pub struct Style {
     pub colour: bool,
     /// Columns to keep within; at least 40.
     pub width: usize,
+}
+
+impl Style {
+    /// Without colours, and without an end of a line: for files and pipes.
+    pub const fn endless() -> Self {
+        Self {
+            colour: false,
+            width: usize::MAX,
+        }
+    }
 }
 
 impl Default for Style {
@@ -502,6 +512,9 @@ fn dedup(mut codes: Vec<&str>) -> Vec<&str> {
 /// others.
 pub(super) fn wrap(text: &str, width: usize, first: usize, hanging: usize) -> Vec<String> {
     const LEAST: usize = 20;
+    if width == usize::MAX {
+        return vec![text.to_owned()];
+    }
     let room = |taken: usize| width.saturating_sub(taken).max(LEAST);
     let lines = wrap_after(&text.to_owned().into(), room(first), room(hanging));
     lines.iter().map(Label::plain).collect()

@@ -470,6 +470,18 @@ fn the_screen_is_there_while_files_are_read() {
     ends_with(&mut pty, 0, "q while a file is read");
 }
 
+/// A terminal that moves no cursor, as in the shell of Emacs, gets a sentence and no escape sequence.
+#[test]
+fn a_terminal_that_moves_no_cursor_is_told_of_plain_text() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut command = ngf_tui();
+    command.arg("-f").arg(folder.path()).env("TERM", "dumb");
+    let mut pty = Pty::run(&command, 100, 30);
+    pty.wait_for("--plain prints text");
+    ends_with(&mut pty, 2, "the sentence");
+    assert!(!pty.shows_after(0, ENTER_ALTERNATE_SCREEN));
+}
+
 #[test]
 fn the_header_counts_the_files_of_a_folder() {
     let folder = tempfile::tempdir().expect("a folder");

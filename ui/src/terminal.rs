@@ -28,8 +28,13 @@ const RESTORE_WITHIN: Duration = Duration::from_millis(500);
 #[derive(Debug, thiserror::Error)]
 pub enum TerminalError {
     /// Input or output goes elsewhere.
-    #[error("{0} is not a terminal, and the full-screen display needs one")]
+    #[error("{0} is not a terminal, and the full-screen display needs one; --plain prints text")]
     NotATerminal(&'static str),
+    /// It can only print lines, such as Emacs' shell.
+    #[error(
+        "TERM=dumb: this terminal moves no cursor, and the full-screen display needs that; --plain prints text"
+    )]
+    Dumb,
     /// It was given back, after a panic or a signal, while somebody still wanted to draw.
     #[error("the terminal was already given back")]
     GivenBack,
@@ -45,6 +50,11 @@ pub enum TerminalError {
 
 fn failed(operation: &'static str) -> impl FnOnce(io::Error) -> TerminalError {
     move |source| TerminalError::Io { operation, source }
+}
+
+/// Whether the terminal moves no cursor, by its name.
+pub fn is_dumb() -> bool {
+    std::env::var_os("TERM").is_some_and(|term| term == "dumb")
 }
 
 /// Whether the terminal is ours: raw mode, alternate screen.
@@ -83,6 +93,9 @@ impl Screen {
         }
         if !io::stdout().is_terminal() {
             return Err(TerminalError::NotATerminal("standard output"));
+        }
+        if is_dumb() {
+            return Err(TerminalError::Dumb);
         }
         install_panic_hook();
         // Under NO_COLOR, crossterm writes an empty SGR sequence for each colour, which resets

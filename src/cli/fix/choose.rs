@@ -1,6 +1,6 @@
 //! Which finding is meant, and what repairs it.
 
-use std::{collections::BTreeSet, fmt::Write as _};
+use std::collections::BTreeSet;
 
 use crate::{
     cli::{
@@ -8,7 +8,7 @@ use crate::{
         args::{FixArgs, InputArgs},
         output, target,
     },
-    report::clean,
+    report::{clean, prose::Prose},
 };
 use ngf_core::{
     command::{Command, own},
@@ -170,16 +170,13 @@ fn how_to_fix_cause(finding: &Finding, diagnosis: &Diagnosis, code: Code) -> Str
 /// Lists what can be fixed.
 pub(super) fn list(diagnosis: &Diagnosis, snapshot: &Snapshot) -> Result<u8, CliError> {
     let plans = fix::offered(&diagnosis.findings, snapshot);
-    let mut text = String::new();
+    let mut text = Prose::new(output::style());
     for (finding, plan) in &plans {
-        let _ = writeln!(
-            text,
-            "{:<8} {}\n         {}\n         {}",
-            finding.code,
-            clean(&finding.title),
-            clean(&plan.summary),
-            clean(&how(finding.code, &finding.subject))
-        );
+        text.led(&format!("{:<8} ", finding.code), None, &finding.title);
+        text.sentence(9, &plan.summary);
+        // A command is copied as one line.
+        let command = clean(&how(finding.code, &finding.subject));
+        text.line(&format!("{:9}{command}", ""));
     }
     let others: Vec<&Finding> = diagnosis
         .findings
@@ -195,22 +192,22 @@ pub(super) fn list(diagnosis: &Diagnosis, snapshot: &Snapshot) -> Result<u8, Cli
         .collect();
     for finding in &others {
         let remedy = finding.remedy.as_ref();
-        let _ = writeln!(
-            text,
-            "{:<8} {}\n         no automatic fix: {}",
-            finding.code,
-            clean(&finding.title),
-            remedy.map_or_else(String::new, |remedy| clean(&remedy.summary))
-        );
+        let summary = remedy.map_or("", |remedy| remedy.summary.as_str());
+        text.led(&format!("{:<8} ", finding.code), None, &finding.title);
+        text.sentence(9, &format!("no automatic fix: {summary}"));
     }
-    let _ = writeln!(
-        text,
-        "{}{} can be applied here; {} without an automatic fix",
-        if text.is_empty() { "" } else { "\n" },
-        count(plans.len(), "fix"),
-        count(others.len(), "finding"),
+    if !plans.is_empty() || !others.is_empty() {
+        text.blank();
+    }
+    text.sentence(
+        0,
+        &format!(
+            "{} can be applied here; {} without an automatic fix",
+            count(plans.len(), "fix"),
+            count(others.len(), "finding"),
+        ),
     );
-    output::print(&text)?;
+    output::print(&text.finish())?;
     Ok(EXIT_OK)
 }
 
