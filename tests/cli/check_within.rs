@@ -59,6 +59,7 @@ fn cluster(patch: Vec<(&str, Value)>, days_of_ca: Option<(i64, i64)>) -> Snapsho
         usage: Vec::new(),
         key_of: None,
         rsa: None,
+        curve: None,
         sha1: false,
     };
     let owned = |(path, patch): (&str, Value)| (path.to_owned(), patch);

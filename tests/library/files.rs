@@ -281,9 +281,9 @@ fn what_people_forget_or_mistype_about_secrets_is_said_without_a_value() {
     assert_eq!(
         notes,
         [
-            "data.a: is no base64",
-            "data.b: is no base64",
-            "stringData.e: is no text"
+            "data.a: is not base64",
+            "data.b: is not base64",
+            "stringData.e: is not text"
         ]
     );
     assert_eq!(object.spec.secret_type, "Opaque");

@@ -173,6 +173,7 @@ pub(crate) fn leaf(by: Option<&str>) -> Wanted {
         usage: Vec::new(),
         key_of: None,
         rsa: None,
+        curve: None,
         sha1: false,
     }
 }

@@ -46,6 +46,8 @@ pub(crate) struct Wanted {
     pub(crate) key_of: Option<String>,
     /// RSA bits; P-256 where left out.
     pub(crate) rsa: Option<u32>,
+    /// OpenSSL's name of an elliptic curve; P-256 where left out.
+    pub(crate) curve: Option<String>,
     /// It is signed with SHA-1.
     #[serde(default)]
     pub(crate) sha1: bool,
@@ -139,7 +141,13 @@ fn certificate(
         (Some(key), _) => key,
         (None, Some(bits)) => PKey::from_rsa(Rsa::generate(bits).expect("RSA key")).expect("key"),
         (None, None) => {
-            let group = EcGroup::from_curve_name(Nid::X9_62_PRIME256V1).expect("P-256");
+            let curve = match wish.curve.as_deref() {
+                None => Nid::X9_62_PRIME256V1,
+                Some("brainpoolP256r1") => Nid::BRAINPOOL_P256R1,
+                Some("secp256k1") => Nid::SECP256K1,
+                Some(other) => panic!("no curve {other} is known here"),
+            };
+            let group = EcGroup::from_curve_name(curve).expect("a curve");
             PKey::from_ec_key(EcKey::generate(&group).expect("EC key")).expect("key")
         }
     };

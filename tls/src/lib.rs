@@ -7,6 +7,7 @@
 pub mod certificate;
 pub mod chain;
 pub mod engine;
+pub mod go;
 pub mod mark;
 pub mod messages;
 pub mod pem;

@@ -146,6 +146,26 @@ pub(super) struct Held {
     pub(super) tls_crt: Pem,
     pub(super) ca_crt: Pem,
     pub(super) key: Key,
+    /// What NGF makes of `tls.crt` and `tls.key`; bundles of earlier versions do not say.
+    #[serde(default)]
+    pub(super) pair_by_ngf: Taken,
+    /// What NGF makes of `ca.crt`, likewise.
+    #[serde(default)]
+    pub(super) ca_by_ngf: Taken,
+}
+
+/// Whether NGF takes what a key holds.
+#[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "state", rename_all = "snake_case")]
+pub(super) enum Taken {
+    #[default]
+    Unknown,
+    Taken,
+    Refused {
+        /// NGF's words.
+        words: String,
+        oddity: Option<String>,
+    },
 }
 
 /// Certificates.

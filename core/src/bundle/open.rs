@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::{
     BundleError, Document, Opened, SCHEMA,
-    format::{Held, Key, Listener, Matrix, Name, Pem, Probe, State, Untested},
+    format::{Held, Key, Listener, Matrix, Name, Pem, Probe, State, Taken, Untested},
     recording::{self, Player, Recording},
 };
 use crate::{
@@ -23,7 +23,7 @@ use crate::{
     model::{
         decode::{self, Decoded, Incoming},
         kind::Kind,
-        kinds::{KeyState, PemFacts},
+        kinds::{ByNgf, KeyState, PemFacts},
         object::ObjectRef,
         snapshot::{KindState, Lookup, Scope, Snapshot, Source},
         versions::Versions,
@@ -201,6 +201,8 @@ fn take_held(snapshot: &mut Snapshot, held: &Held) {
             found.spec.certificate = held.tls_crt.facts();
             found.spec.ca = held.ca_crt.facts();
             found.spec.key = held.key.state();
+            found.spec.pair_by_ngf = held.pair_by_ngf.by_ngf();
+            found.spec.ca_by_ngf = held.ca_by_ngf.by_ngf();
             snapshot
                 .secrets
                 .insert(object, Lookup::Found(Arc::new(found)));
@@ -208,6 +210,7 @@ fn take_held(snapshot: &mut Snapshot, held: &Held) {
         Ok(Decoded::ConfigMap(mut found)) => {
             found.spec.keys.clone_from(&held.keys);
             found.spec.ca = held.ca_crt.facts();
+            found.spec.ca_by_ngf = held.ca_by_ngf.by_ngf();
             snapshot
                 .config_maps
                 .insert(object, Lookup::Found(Arc::new(found)));
@@ -243,6 +246,19 @@ fn facts_of(ders: &[String]) -> Vec<CertificateFacts> {
             .unwrap_or_else(|why| CertificateFacts::unreadable(&der, &why))
     })
     .collect()
+}
+
+impl Taken {
+    fn by_ngf(&self) -> ByNgf {
+        match self {
+            Self::Unknown => ByNgf::Unknown,
+            Self::Taken => ByNgf::Taken,
+            Self::Refused { words, oddity } => ByNgf::Refused {
+                words: words.clone(),
+                oddity: oddity.clone(),
+            },
+        }
+    }
 }
 
 impl Key {

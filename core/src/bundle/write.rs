@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::{
     BundleError, Document, SCHEMA,
-    format::{Behind, Held, Key, Listener, Matrix, Name, Pem, Probe, State, Untested},
+    format::{Behind, Held, Key, Listener, Matrix, Name, Pem, Probe, State, Taken, Untested},
     redact,
 };
 use crate::{
@@ -21,7 +21,7 @@ use crate::{
     },
     model::{
         kind::KINDS,
-        kinds::{KeyState, PemFacts},
+        kinds::{ByNgf, KeyState, PemFacts},
         object::ObjectRef,
         snapshot::{KindState, Lookup, Scope, Snapshot, Source},
         table::TableName,
@@ -187,6 +187,8 @@ fn held(snapshot: &Snapshot) -> Vec<Held> {
         tls_crt: Pem::Missing,
         ca_crt: Pem::Missing,
         key: Key::Missing,
+        pair_by_ngf: Taken::Unknown,
+        ca_by_ngf: Taken::Unknown,
     };
     let secrets = snapshot.secrets.iter().map(|(object, found)| match found {
         Lookup::Found(found) => Held {
@@ -195,6 +197,8 @@ fn held(snapshot: &Snapshot) -> Vec<Held> {
             tls_crt: pem(&found.spec.certificate),
             ca_crt: pem(&found.spec.ca),
             key: key(&found.spec.key),
+            pair_by_ngf: taken(&found.spec.pair_by_ngf),
+            ca_by_ngf: taken(&found.spec.ca_by_ngf),
             ..empty(object)
         },
         Lookup::Absent => Held {
@@ -214,6 +218,7 @@ fn held(snapshot: &Snapshot) -> Vec<Held> {
                 object: redact::metadata_of(&found.raw, None),
                 keys: found.spec.keys.clone(),
                 ca_crt: pem(&found.spec.ca),
+                ca_by_ngf: taken(&found.spec.ca_by_ngf),
                 ..empty(object)
             },
             Lookup::Absent => Held {
@@ -248,6 +253,17 @@ fn pem(facts: &PemFacts) -> Pem {
 fn ders(certificates: &[CertificateFacts]) -> Vec<String> {
     let all = certificates.iter();
     all.map(|facts| STANDARD.encode(&facts.der)).collect()
+}
+
+fn taken(by_ngf: &ByNgf) -> Taken {
+    match by_ngf {
+        ByNgf::Unknown => Taken::Unknown,
+        ByNgf::Taken => Taken::Taken,
+        ByNgf::Refused { words, oddity } => Taken::Refused {
+            words: words.clone(),
+            oddity: oddity.clone(),
+        },
+    }
 }
 
 fn key(state: &KeyState) -> Key {

@@ -450,6 +450,12 @@ pub struct SecretFacts {
     pub ca: PemFacts,
     /// `tls.key`.
     pub key: KeyState,
+    /// What NGF makes of `tls.crt` and `tls.key`.
+    pub pair_by_ngf: ByNgf,
+    /// What NGF makes of `ca.crt`.
+    pub ca_by_ngf: ByNgf,
+    /// The first of these keys whose value in a file is not base64, so that the API server refuses the Secret.
+    pub unreadable: Option<String>,
 }
 
 /// A ConfigMap as facts.
@@ -459,6 +465,26 @@ pub struct ConfigMapFacts {
     pub keys: BTreeMap<String, usize>,
     /// `ca.crt`.
     pub ca: PemFacts,
+    /// What NGF makes of `ca.crt`.
+    pub ca_by_ngf: ByNgf,
+}
+
+/// What NGF makes of a text that NGINX is to read. It reads with Go, which takes some that OpenSSL refuses, and
+/// refuses some that OpenSSL takes (`ngf_tls::go`).
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum ByNgf {
+    /// The text is not there, or not at hand.
+    #[default]
+    Unknown,
+    /// NGF takes it.
+    Taken,
+    /// NGF refuses it.
+    Refused {
+        /// NGF's words.
+        words: String,
+        /// What is odd about the text, as a clause.
+        oddity: Option<String>,
+    },
 }
 
 /// What a key that should hold PEM certificates holds.

@@ -5,6 +5,7 @@ use crate::support::pki::Template;
 use ngf_probes::steps::http::head::{LONGEST_HEAD, Reading, read};
 use ngf_text::sanitize;
 use ngf_tls::certificate::CertificateFacts;
+use ngf_tls::go::{oddity, refuses_ca, refuses_pair};
 use ngf_tls::messages::{Decoder, Message};
 use ngf_tls::pem::{key_facts, read_bundle};
 use proptest::prelude::*;
@@ -109,6 +110,10 @@ proptest! {
             prop_assert!(is_fit_to_show(&error.to_string()), "{error}");
         }
         drop(key_facts(text.as_bytes()));
+        for words in [refuses_ca(text.as_bytes()), refuses_pair(text.as_bytes(), text.as_bytes())] {
+            prop_assert!(words.is_none_or(|words| is_fit_to_show(&words)));
+        }
+        drop(oddity(text.as_bytes()));
     }
 
     #[test]

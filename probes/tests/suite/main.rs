@@ -11,6 +11,7 @@ mod certificates;
 mod client;
 mod client_certificate;
 mod configuration;
+mod go;
 mod hostile_peers;
 mod http2;
 mod limbo;

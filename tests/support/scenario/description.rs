@@ -26,7 +26,7 @@ pub(crate) struct Description {
     /// The moment of the diagnosis.
     pub(crate) now: Option<Timestamp>,
     /// Certificates by name; `{{name.crt}}` and `{{name.key}}` in the objects mean them, and
-    /// `{{name.line}}` is the certificate without the end of its last line.
+    /// `{{name.line}}` is the certificate without the end of its last line, `{{name.headed}}` with a header in its block.
     #[serde(default)]
     pub(crate) certificates: BTreeMap<String, Wanted>,
     /// Objects that are taken away, as `Kind/namespace/name`.

@@ -105,6 +105,13 @@ pub(super) fn fill(mut text: String, minted: &BTreeMap<String, &Minted>) -> Stri
             let pem = pair.certificate_pem();
             text = text.replace(&of_line, &escaped(pem.trim_end().to_owned()));
         }
+        let headed = format!("{{{{{certificate}.headed}}}}");
+        if text.contains(&headed) {
+            let begin = "-----BEGIN CERTIFICATE-----\n";
+            let pem = pair.certificate_pem();
+            let with_header = pem.replace(begin, &format!("{begin}Comment: a CA\n\n"));
+            text = text.replace(&headed, &escaped(with_header));
+        }
         if text.contains(&of_certificate) {
             text = text.replace(&of_certificate, &escaped(pair.certificate_pem()));
         }

@@ -52,7 +52,15 @@ pub fn kind_is_known(snapshot: &Snapshot, kind: Kind) -> Result<(), String> {
 
 /// A Secret by name.
 pub fn secret<'a>(snapshot: &'a Snapshot, name: &ObjectRef) -> Lookup<&'a Object<SecretFacts>> {
-    by_name(snapshot, name, snapshot.secrets.get(name).map(as_ref))
+    match by_name(snapshot, name, snapshot.secrets.get(name).map(as_ref)) {
+        Lookup::Found(secret) => match &secret.spec.unreadable {
+            Some(key) => Lookup::Unknown(format!(
+                "{key} in {name} is not base64, so that the API server refuses the Secret"
+            )),
+            None => Lookup::Found(secret),
+        },
+        other => other,
+    }
 }
 
 /// A ConfigMap by name.

@@ -3,7 +3,7 @@
 
 use super::{known, release::Release};
 use crate::model::{
-    kinds::{KeyState, PemFacts},
+    kinds::{ByNgf, KeyState, PemFacts, SecretFacts},
     object::ObjectRef,
     snapshot::{Lookup, Snapshot},
 };
@@ -50,15 +50,16 @@ pub fn resolve_secret(snapshot: &Snapshot, release: Release, name: &ObjectRef) -
             format!("unsupported secret type \"{}\"", secret.spec.secret_type),
         );
     }
-    let has_good_ca = matches!(secret.spec.ca, PemFacts::Certificates { .. });
-    if let Some(problem) = key_pair_problem(&secret.spec.certificate, &secret.spec.key)
+    let ca_problem = ca_problem(&secret.spec.ca, &secret.spec.ca_by_ngf);
+    let has_good_ca = secret.spec.ca != PemFacts::Missing && ca_problem.is_none();
+    if let Some(problem) = key_pair_problem(&secret.spec)
         && !(has_good_ca && release.ca_hides_broken_pair())
     {
         return Resolved::Refused(Fault::KeyPair, format!("tls secret is invalid: {problem}"));
     }
     match &secret.spec.ca {
         PemFacts::Missing => Resolved::Usable,
-        ca => ca_problem(ca).map_or(Resolved::Usable, |problem| {
+        _ => ca_problem.map_or(Resolved::Usable, |problem| {
             Resolved::Refused(Fault::BrokenCa, problem)
         }),
     }
@@ -83,9 +84,10 @@ pub fn resolve_frontend_secret(
                 name.path()
             ),
         ),
-        ("Opaque", ca) => ca_problem(ca).map_or(Resolved::Usable, |problem| {
-            Resolved::Refused(Fault::BrokenCa, problem)
-        }),
+        ("Opaque", ca) => ca_problem(ca, &secret.spec.ca_by_ngf)
+            .map_or(Resolved::Usable, |problem| {
+                Resolved::Refused(Fault::BrokenCa, problem)
+            }),
         ("kubernetes.io/tls", PemFacts::Missing) => Resolved::Refused(
             Fault::NoCa,
             format!("missing expected key \"ca.crt\" in secret {}", name.path()),
@@ -109,22 +111,27 @@ pub fn resolve_config_map(snapshot: &Snapshot, release: Release, name: &ObjectRe
             Fault::NoCa,
             "ConfigMap does not have the data or binaryData field ca.crt".to_owned(),
         ),
-        ca => ca_problem(ca).map_or(Resolved::Usable, |problem| {
+        ca => ca_problem(ca, &config_map.spec.ca_by_ngf).map_or(Resolved::Usable, |problem| {
             Resolved::Refused(Fault::BrokenCa, problem)
         }),
     }
 }
 
 /// What Go's `tls.X509KeyPair` would say, as far as the facts carry it.
-fn key_pair_problem(certificate: &PemFacts, key: &KeyState) -> Option<String> {
-    match certificate {
+fn key_pair_problem(secret: &SecretFacts) -> Option<String> {
+    match &secret.pair_by_ngf {
+        ByNgf::Taken => return None,
+        ByNgf::Refused { words, .. } => return Some(words.clone()),
+        ByNgf::Unknown => {}
+    }
+    match &secret.certificate {
         PemFacts::Missing | PemFacts::Empty => {
             return Some("tls: failed to find any PEM data in certificate input".to_owned());
         }
         PemFacts::Broken(why) => return Some(format!("tls.crt: {why}")),
         PemFacts::Certificates { .. } => {}
     }
-    match key {
+    match &secret.key {
         KeyState::Fits(_) => None,
         KeyState::Missing => Some("tls: failed to find any PEM data in key input".to_owned()),
         KeyState::DoesNotFit(_) => Some("tls: private key does not match public key".to_owned()),
@@ -137,15 +144,12 @@ fn key_pair_problem(certificate: &PemFacts, key: &KeyState) -> Option<String> {
 }
 
 /// What `ValidateCA` would say: only the first PEM block counts.
-fn ca_problem(ca: &PemFacts) -> Option<String> {
-    match ca {
-        PemFacts::Missing | PemFacts::Empty => {
+fn ca_problem(ca: &PemFacts, by_ngf: &ByNgf) -> Option<String> {
+    match (by_ngf, ca) {
+        (ByNgf::Taken, _) | (ByNgf::Unknown, PemFacts::Certificates { .. }) => None,
+        (ByNgf::Refused { words, .. }, _) => Some(words.clone()),
+        (ByNgf::Unknown, PemFacts::Missing | PemFacts::Empty | PemFacts::Broken(_)) => {
             Some("the data field \"ca.crt\" must hold a valid CERTIFICATE PEM block".to_owned())
         }
-        // What Go says of a block that is no certificate follows in NGF's message; it is not known here.
-        PemFacts::Broken(_) => {
-            Some("the data field \"ca.crt\" must hold a valid CERTIFICATE PEM block".to_owned())
-        }
-        PemFacts::Certificates { .. } => None,
     }
 }

@@ -236,7 +236,7 @@ pub(in crate::diagnosis) const K3: Rule = Rule {
     code: Code::K3,
     severity: Severity::Error,
     title: "An object could not be understood in full",
-    explanation: "A field is missing or has the wrong type. The rest of the object is read all the same. In files, a missing field that the API requires is an error: the API server refuses the object.",
+    explanation: "A field is missing or has the wrong type. The rest of the object is read all the same. In files, a missing field that the API requires is an error, and so is a value in the data of a Secret that is not base64: the API server refuses the object.",
     remedy: "Correct the field.",
     causes: &[],
     needs: &[],
@@ -252,17 +252,23 @@ pub(in crate::diagnosis) const K3: Rule = Rule {
                 malformed.retain(|note| note.kind != NoteKind::Missing);
             }
             if let Some(first) = malformed.first() {
+                let no_base64 = malformed.iter().find(|note| is_no_base64(note));
+                let first = no_base64.unwrap_or(first);
                 // What an API server stored has passed its schema.
                 let is_refused = context.is_files()
-                    && first.kind == NoteKind::Missing
-                    && first.path.starts_with("spec");
+                    && (no_base64.is_some()
+                        || first.kind == NoteKind::Missing && first.path.starts_with("spec"));
                 let more = match malformed.len() - 1 {
                     0 => String::new(),
                     more => format!(" (and {} more)", count(more, "field")),
                 };
                 let mut finding = if is_refused {
+                    let required = match no_base64 {
+                        Some(_) => "",
+                        None => ", and the API requires it",
+                    };
                     let title = format!(
-                        "The API server refuses {object}: {}, and the API requires it{more}",
+                        "The API server refuses {object}: {}{required}{more}",
                         told(first)
                     );
                     Finding::new(Code::K3, Severity::Error, object, title)
@@ -273,7 +279,11 @@ pub(in crate::diagnosis) const K3: Rule = Rule {
                     );
                     Finding::new(Code::K3, Severity::Warning, object, title).unknown()
                 };
-                if is_refused && first.path.ends_with("group") {
+                if is_refused && no_base64.is_some() {
+                    finding = finding.remedy(Remedy::say(
+                        "Write the text under stringData (of a ConfigMap: data), or encode it with base64.",
+                    ));
+                } else if is_refused && first.path.ends_with("group") {
                     finding = finding.remedy(Remedy::say(format!(
                         "Write {}; the core group is \"\".",
                         first.path
@@ -294,6 +304,11 @@ pub(in crate::diagnosis) const K3: Rule = Rule {
         });
     },
 };
+
+/// Whether a value in `data` of a Secret, or `binaryData`, is a text as it is.
+fn is_no_base64(note: &Note) -> bool {
+    note.message == "is not base64"
+}
 
 pub(in crate::diagnosis) const K6: Rule = Rule {
     code: Code::K6,

@@ -13,7 +13,10 @@ use crate::{
         joined::Joined,
         ngf::frontend::{Ca, CaFault, Demand, demand, frontend_bundle_file},
         rule::{Need, Rule},
-        rules::{logs::line, shared::grant},
+        rules::{
+            logs::line,
+            shared::{grant, with_oddity},
+        },
         words::list,
     },
     logs::{Role, What},
@@ -151,6 +154,9 @@ fn unusable(
     let mut finding = Finding::new(Code::L1, severity, gateway, title)
         .because(because)
         .scope(&ca.object);
+    if let (Ok(Some(CaFault::Unusable(_))), Some(object)) = (&ca.fault, &ca.object) {
+        finding = with_oddity(context, finding, object);
+    }
     for one in users {
         finding = finding.mark(one.mark());
         for condition in ["Accepted", "Programmed", "ResolvedRefs"] {

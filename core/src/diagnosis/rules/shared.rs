@@ -3,8 +3,12 @@
 use serde_json::{Value, json};
 
 use crate::{
-    diagnosis::{context::Context, finding::Finding, ngf::gateway::near_grants},
-    model::object::ObjectRef,
+    diagnosis::{
+        context::Context,
+        finding::Finding,
+        ngf::{gateway::near_grants, known},
+    },
+    model::{kind::Kind, kinds::ByNgf, object::ObjectRef, snapshot::Lookup},
 };
 
 /// The cert-manager Certificate that writes a Secret.
@@ -49,6 +53,37 @@ pub(super) fn near(
     let near = near_grants(context.snapshot, from_kind, namespace, to);
     for (grant, why) in near.into_iter().take(3) {
         finding = finding.because(format!("{grant} {why}.")).scope([&grant]);
+    }
+    finding
+}
+
+/// Adds what is odd about the text in which NGF finds no certificate or key: what does not show when it is printed.
+pub(super) fn with_oddity(
+    context: &Context<'_>,
+    mut finding: Finding,
+    object: &ObjectRef,
+) -> Finding {
+    let texts = match object.kind {
+        Kind::Secret => match known::secret(context.snapshot, object) {
+            Lookup::Found(found) => vec![
+                ("tls.crt or tls.key", &found.spec.pair_by_ngf),
+                ("ca.crt", &found.spec.ca_by_ngf),
+            ],
+            _ => Vec::new(),
+        },
+        _ => match known::config_map(context.snapshot, object) {
+            Lookup::Found(found) => vec![("ca.crt", &found.spec.ca_by_ngf)],
+            _ => Vec::new(),
+        },
+    };
+    for (key, by_ngf) in texts {
+        if let ByNgf::Refused {
+            oddity: Some(oddity),
+            ..
+        } = by_ngf
+        {
+            finding = finding.because(format!("Of {key} in {object}: {oddity}."));
+        }
     }
     finding
 }

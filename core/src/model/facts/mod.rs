@@ -12,7 +12,7 @@ use super::{
     kinds::{ConfigMapFacts, PemFacts, SecretFacts},
     placeholder,
 };
-use pem::{ca_facts, key_state, pem_facts};
+use pem::{ca_by_ngf, ca_facts, key_state, pair_by_ngf, pem_facts};
 
 mod once;
 mod pem;
@@ -67,8 +67,19 @@ pub fn secret(value: &mut Value) -> (SecretFacts, Vec<Wrong>) {
         certificate: pem_facts(values.get("tls.crt").map(|value| value.as_slice())),
         ca: ca_facts(values.get("ca.crt").map(|value| value.as_slice())),
         key: key_state(values.get("tls.key"), values.get("tls.crt")),
+        pair_by_ngf: pair_by_ngf(values.get("tls.crt"), values.get("tls.key")),
+        ca_by_ngf: ca_by_ngf(values.get("ca.crt").map(|value| value.as_slice())),
+        unreadable: unreadable(&values, &wrong),
     };
     (facts, wrong)
+}
+
+/// The first key that matters whose value cannot be read, and that no `stringData` replaces.
+fn unreadable(values: &Values, wrong: &[Wrong]) -> Option<String> {
+    let mut keys = wrong.iter().filter_map(|wrong| wrong.key.as_deref());
+    let found = keys
+        .find(|key| matches!(*key, "tls.crt" | "tls.key" | "ca.crt") && !values.contains_key(*key));
+    found.map(str::to_owned)
 }
 
 /// Moves the values of `map` to `values` and leaves their lengths.
@@ -98,7 +109,7 @@ fn take(
             wrong.push(Wrong {
                 field,
                 key: Some(key.clone()),
-                message: format!("is no {what}"),
+                message: format!("is not {what}"),
             });
             continue;
         };
@@ -137,7 +148,7 @@ pub fn config_map(value: &Value) -> (ConfigMapFacts, Vec<Wrong>) {
                 None => wrong.push(Wrong {
                     field,
                     key: Some(key.clone()),
-                    message: format!("is no {}", if encoded { "base64" } else { "text" }),
+                    message: format!("is not {}", if encoded { "base64" } else { "text" }),
                 }),
             }
         }
@@ -145,6 +156,7 @@ pub fn config_map(value: &Value) -> (ConfigMapFacts, Vec<Wrong>) {
     let facts = ConfigMapFacts {
         keys: lengths(&values),
         ca: ca_facts(values.get("ca.crt").map(|value| value.as_slice())),
+        ca_by_ngf: ca_by_ngf(values.get("ca.crt").map(|value| value.as_slice())),
     };
     (facts, wrong)
 }

@@ -2,16 +2,19 @@
 
 use ngf_tls::{
     certificate::CertificateFacts,
+    go,
     pem::{PemError, key_facts, key_fits, read_bundle},
 };
 use zeroize::Zeroizing;
 
 use super::once::Once;
-use crate::model::kinds::{KeyState, PemFacts};
+use crate::model::kinds::{ByNgf, KeyState, PemFacts};
 
 /// Many Secrets hold the same CA, and some the same certificate and key.
 static CERTIFICATES: Once<PemFacts> = Once::new();
 static KEYS: Once<KeyState> = Once::new();
+static CAS_BY_NGF: Once<ByNgf> = Once::new();
+static PAIRS_BY_NGF: Once<ByNgf> = Once::new();
 
 /// Bytes that are looked into: no Secret and no ConfigMap holds more.
 const MAX_BYTES: usize = 1 << 20;
@@ -53,6 +56,44 @@ pub(super) fn ca_facts(bytes: Option<&[u8]>) -> PemFacts {
         });
     let encoded = encoded.as_ref().map(|text| text.as_slice());
     pem_facts(encoded.or(bytes))
+}
+
+/// What NGF makes of a `ca.crt`.
+pub(super) fn ca_by_ngf(bytes: Option<&[u8]>) -> ByNgf {
+    match bytes.filter(|bytes| bytes.len() <= MAX_BYTES) {
+        Some(bytes) => CAS_BY_NGF.get_or(&[bytes], || by_ngf(go::refuses_ca(bytes), &[bytes])),
+        None => ByNgf::Unknown,
+    }
+}
+
+/// What NGF makes of a certificate and a key.
+pub(super) fn pair_by_ngf(
+    certificate: Option<&Zeroizing<Vec<u8>>>,
+    key: Option<&Zeroizing<Vec<u8>>>,
+) -> ByNgf {
+    let (Some(certificate), Some(key)) = (certificate, key) else {
+        return ByNgf::Unknown;
+    };
+    if certificate.len() > MAX_BYTES || key.len() > MAX_BYTES {
+        return ByNgf::Unknown;
+    }
+    let parts = [certificate.as_slice(), key.as_slice()];
+    PAIRS_BY_NGF.get_or(&parts, || {
+        by_ngf(go::refuses_pair(certificate, key), &parts)
+    })
+}
+
+fn by_ngf(refused: Option<String>, texts: &[&[u8]]) -> ByNgf {
+    match refused {
+        Some(words) => ByNgf::Refused {
+            words,
+            oddity: texts
+                .iter()
+                .find_map(|text| go::oddity(text))
+                .map(str::to_owned),
+        },
+        None => ByNgf::Taken,
+    }
 }
 
 /// The certificates of a bundle that can be read, though NGINX would refuse it as a whole.

@@ -450,6 +450,7 @@ fn is_broken(context: &Context<'_>, policy: &ObjectRef) -> bool {
     let broken = matches!(
         ca,
         PemFacts::Missing
+            | PemFacts::Broken(_)
             | PemFacts::Certificates {
                 trailing: Some(_),
                 ..

@@ -7,14 +7,19 @@ use crate::{
         code::Code,
         context::Context,
         engine::Findings,
-        finding::{Finding, Mark, Severity},
-        ngf::{self, ClientCertificate, gateway::grant_allows, known},
+        finding::{Finding, Mark, Remedy, Severity},
+        ngf::{
+            self, ClientCertificate,
+            gateway::grant_allows,
+            known,
+            resolve::{Resolved, resolve_secret},
+        },
         rule::{Need, Rule},
         words::{self},
     },
     model::{
         kind::Kind,
-        kinds::{Gateway, KeyState},
+        kinds::{Gateway, PemFacts},
         object::{Object, ObjectRef},
         snapshot::Lookup,
     },
@@ -89,19 +94,40 @@ fn unfit(
     );
 }
 
-/// What OpenSSL refuses in a chain that nginx is to present, at its default security level of 2.
-struct Weakness {
+/// What OpenSSL refuses in a chain that nginx is to present.
+struct Unloadable {
     /// `its key, RSA 1024, is too weak`
     sentence: String,
     /// As OpenSSL words it.
     openssl: &'static str,
     what: &'static str,
     value: String,
+    /// What to do instead of issuing the certificate again.
+    remedy: Option<Remedy>,
 }
 
-/// The first weakness of a chain, leaf first (`ssl_security_cert`): a key under 112 bits of security, or
-/// a signature with SHA-1 or MD5 by another certificate than itself.
-fn weakness(chain: &[CertificateFacts]) -> Option<Weakness> {
+/// What keeps nginx from loading a `tls.crt` that NGF takes.
+fn unloadable(certificate: &PemFacts, secret: &ObjectRef) -> Option<Unloadable> {
+    match certificate {
+        PemFacts::Certificates {
+            trailing: Some(trailing),
+            ..
+        } => Some(Unloadable {
+            sentence: "a CERTIFICATE block of its tls.crt cannot be read".to_owned(),
+            openssl: "PEM_read_bio_X509() failed",
+            what: "tls.crt",
+            value: trailing.clone(),
+            remedy: Some(Remedy::say(format!(
+                "Remove the broken CERTIFICATE block from the tls.crt of {secret}, or issue the certificate again."
+            ))),
+        }),
+        other => weakness(other.certificates()),
+    }
+}
+
+/// The first weakness of a chain, leaf first (`ssl_security_cert`), at OpenSSL's default security level of 2: a key under
+/// 112 bits of security, or a signature with SHA-1 or MD5 by another certificate than itself.
+fn weakness(chain: &[CertificateFacts]) -> Option<Unloadable> {
     chain.iter().enumerate().find_map(|(place, certificate)| {
         let whose = match place {
             0 => "its".to_owned(),
@@ -113,7 +139,7 @@ fn weakness(chain: &[CertificateFacts]) -> Option<Weakness> {
             .is_some_and(|bits| bits < 2048);
         let signature = certificate.signature.to_ascii_lowercase();
         if is_short {
-            Some(Weakness {
+            Some(Unloadable {
                 sentence: format!("{whose} key, {}, is too weak", certificate.key),
                 openssl: if place == 0 {
                     "ee key too small"
@@ -122,15 +148,17 @@ fn weakness(chain: &[CertificateFacts]) -> Option<Weakness> {
                 },
                 what: "key",
                 value: certificate.key.clone(),
+                remedy: None,
             })
         } else if certificate.subject != certificate.issuer
             && (signature.contains("sha1") || signature.contains("md5"))
         {
-            Some(Weakness {
+            Some(Unloadable {
                 sentence: format!("{whose} signature, {}, is too weak", certificate.signature),
                 openssl: "ca md too weak",
                 what: "signature",
                 value: certificate.signature.clone(),
+                remedy: None,
             })
         } else {
             None
@@ -138,7 +166,7 @@ fn weakness(chain: &[CertificateFacts]) -> Option<Weakness> {
     })
 }
 
-impl Weakness {
+impl Unloadable {
     fn finding(
         self,
         context: &Context<'_>,
@@ -164,16 +192,19 @@ impl Weakness {
             "in the data plane",
         )
         .scope([secret])
-        .remedy(crate::diagnosis::rules::expiry::reissue(context, secret))
+        .remedy(
+            self.remedy
+                .unwrap_or_else(|| crate::diagnosis::rules::expiry::reissue(context, secret)),
+        )
     }
 }
 
 pub(in crate::diagnosis) const G12: Rule = Rule {
     code: Code::G12,
     severity: Severity::Error,
-    title: "The Gateway's client certificate has a key or a signature that OpenSSL refuses as too weak",
-    explanation: "NGF takes any key and any signature. nginx's OpenSSL refuses RSA keys under 2048 bits and signatures with SHA-1 or MD5 at its default security level, in the certificate and in the rest of tls.crt, and with them the whole configuration: the Gateway is not programmed any more, and the old configuration stays.",
-    remedy: "Reissue the certificate with RSA 2048 or more, or with an elliptic curve such as P-256, signed with SHA-256.",
+    title: "nginx's OpenSSL refuses the Gateway's client certificate: a key or a signature is too weak, or a block cannot be read",
+    explanation: "NGF takes any key and any signature, and reads only the first certificate of tls.crt. nginx's OpenSSL refuses RSA keys under 2048 bits and signatures with SHA-1 or MD5 at its default security level, in the certificate and in the rest of tls.crt, and a CERTIFICATE block that it cannot read; and with them the whole configuration: the Gateway is not programmed any more, and the old configuration stays.",
+    remedy: "Reissue the certificate with RSA 2048 or more, or with an elliptic curve such as P-256, signed with SHA-256; remove a broken block.",
     causes: &[Code::D1],
     needs: &[Need::Paths, Need::Certificates],
     check: |context, findings| {
@@ -184,10 +215,10 @@ pub(in crate::diagnosis) const G12: Rule = Rule {
             let Lookup::Found(facts) = known::secret(context.snapshot, secret) else {
                 continue;
             };
-            if let Some(weakness) = weakness(facts.spec.certificate.certificates()) {
+            if let Some(unloadable) = unloadable(&facts.spec.certificate, secret) {
                 let name = &gateway.reference;
                 let of = format!("the client certificate of {name}");
-                findings.add(weakness.finding(context, Code::G12, name, &of, secret));
+                findings.add(unloadable.finding(context, Code::G12, name, &of, secret));
             }
         }
     },
@@ -196,9 +227,9 @@ pub(in crate::diagnosis) const G12: Rule = Rule {
 pub(in crate::diagnosis) const D8: Rule = Rule {
     code: Code::D8,
     severity: Severity::Error,
-    title: "A listener's certificate has a key or a signature that OpenSSL refuses as too weak",
-    explanation: "As with the client certificate (NGF-G12), NGF takes any key and any signature, and nginx's OpenSSL refuses the weak ones with the whole configuration: nothing that changes takes effect any more, backends and their TLS included.",
-    remedy: "Reissue the certificate with RSA 2048 or more, or with an elliptic curve such as P-256, signed with SHA-256.",
+    title: "nginx's OpenSSL refuses a listener's certificate: a key or a signature is too weak, or a block cannot be read",
+    explanation: "As with the client certificate (NGF-G12), NGF takes any key and any signature, and reads only the first certificate of tls.crt. nginx's OpenSSL refuses the weak ones and broken CERTIFICATE blocks with the whole configuration: nothing that changes takes effect any more, backends and their TLS included.",
+    remedy: "Reissue the certificate with RSA 2048 or more, or with an elliptic curve such as P-256, signed with SHA-256; remove a broken block.",
     causes: &[Code::D1],
     needs: &[Need::Paths, Need::Certificates, Need::Pods],
     check: |context, findings| {
@@ -217,7 +248,9 @@ pub(in crate::diagnosis) const D8: Rule = Rule {
                         continue;
                     };
                     // What NGF does not take nginx never sees.
-                    let is_taken = matches!(facts.spec.key, KeyState::Fits(_))
+                    let resolved =
+                        resolve_secret(context.snapshot, context.running.release, &secret);
+                    let is_taken = resolved == Resolved::Usable
                         && (secret.namespace == owner.namespace
                             || grant_allows(
                                 context.snapshot,
@@ -225,12 +258,12 @@ pub(in crate::diagnosis) const D8: Rule = Rule {
                                 &owner.namespace,
                                 &secret,
                             ) == Ok(true));
-                    let weakness = weakness(facts.spec.certificate.certificates());
-                    if let Some(weakness) = weakness.filter(|_| is_taken) {
+                    let unloadable = unloadable(&facts.spec.certificate, &secret);
+                    if let Some(unloadable) = unloadable.filter(|_| is_taken) {
                         let of =
                             format!("the certificate of listener {} of {owner}", listener.name);
                         findings.add(
-                            weakness
+                            unloadable
                                 .finding(context, Code::D8, name, &of, &secret)
                                 .mark(Mark::Listener {
                                     owner: owner.clone(),

@@ -9,7 +9,7 @@ use serde_json::json;
 use super::{
     change::{client_certificate, secret_exists},
     condition::blind::is_blind_to,
-    shared::{grant, near, upper, writer},
+    shared::{grant, near, upper, with_oddity, writer},
 };
 use crate::{
     command::Command,
@@ -202,7 +202,7 @@ fn from_objects(
             secret.map_or_else(String::new, |secret| secret_type(context, secret))
         ),
         (Code::G5, _) => format!(
-            "{what}, the client certificate of {name}, holds a certificate and a key that do not form a pair"
+            "{what}, the client certificate of {name}, holds a certificate and a key that do not form a usable pair"
         ),
         (Code::G6, _) => format!(
             "A broken ca.crt in {what} keeps {name} from presenting the good certificate in the same Secret"
@@ -217,6 +217,9 @@ fn from_objects(
         .remedy(remedy(context, gateway, code, secret));
     if reported.is_none() {
         finding = finding.evidence("NGF says", message, "predicted from the objects");
+    }
+    if let (Some(secret), Code::G5 | Code::G6) = (secret, code) {
+        finding = with_oddity(context, finding, secret);
     }
     if let (Some(secret), Code::G7) = (secret, code) {
         finding = near(context, finding, "Gateway", &name.namespace, secret);

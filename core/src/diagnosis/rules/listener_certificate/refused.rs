@@ -12,7 +12,7 @@ use crate::{
         rule::{Need, Rule},
         rules::{
             expiry::reissue,
-            shared::{grant, near, writer},
+            shared::{grant, near, with_oddity, writer},
         },
         words::condition,
     },
@@ -77,6 +77,9 @@ fn rejected(
             .because(format!("NGF reports: {words}.")),
         Why::Kind(_) => finding,
     };
+    if matches!(why, Why::Secret(..)) {
+        finding = with_oddity(context, finding, secret);
+    }
     if matches!(why, Why::NotGranted) {
         let (kind, namespace) = (one.owner.kind.name(), &one.owner.namespace);
         finding = near(context, finding, kind, namespace, secret);

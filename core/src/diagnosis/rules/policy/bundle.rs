@@ -84,7 +84,9 @@ pub(super) fn unloadable(context: &Context<'_>, findings: &mut Findings, code: C
                     trailing: Some(trailing),
                     ..
                 },
-            ) => (
+            )
+            // NGF takes a block whose headers OpenSSL refuses.
+            | (Code::P9, PemFacts::Broken(trailing)) => (
                 format!(
                     "The ca.crt in {object} holds more than certificates, and nginx cannot load it"
                 ),

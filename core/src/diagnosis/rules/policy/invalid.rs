@@ -22,7 +22,7 @@ use crate::{
         rules::change,
         rules::condition::blind::is_blind_to,
         rules::route::refused,
-        rules::shared::{upper, writer},
+        rules::shared::{upper, with_oddity, writer},
         words::{answer_to, condition, list},
     },
     model::{
@@ -181,6 +181,9 @@ fn add_invalid(
     let mut finding = Finding::new(fault.code, severity, subject, title)
         .mark_objects(names.iter().copied())
         .remedy(invalid_remedy(context, policy, fault, names.len()));
+    if let Some((object, Fault::BrokenCa | Fault::KeyPair)) = &fault.culprit {
+        finding = with_oddity(context, finding, object);
+    }
     if let Some((object, Fault::DoesNotExist)) = &fault.culprit
         && let Some(writer) = writer(context, object)
     {
@@ -237,7 +240,7 @@ fn invalid_title(
             "NGF refuses {object} as the CA of {users}, because its tls.crt and tls.key do not form a usable pair"
         ),
         Some((object, Fault::BrokenCa)) => {
-            format!("The ca.crt in {object}, the CA of {users}, cannot be read")
+            format!("NGF cannot read the ca.crt in {object}, the CA of {users}")
         }
         None => without_culprit(policy, fault),
     }
@@ -342,6 +345,9 @@ fn invalid_remedy(
         Fault::DoesNotExist if writer(context, object).is_some() => Remedy::say(
             "Find out why cert-manager has not written it; NGF recovers when it appears.",
         ),
+        Fault::BrokenCa => Remedy::say(format!(
+            "Let the ca.crt of {object} begin with the CA's certificate in PEM, with a key that NGF reads: RSA, P-256, P-384, P-521 or Ed25519."
+        )),
         Fault::NoCa => Remedy::command(
             "Put the CA under the key ca.crt.",
             apply_ca(namespace, name),
