@@ -19,8 +19,13 @@ pub(super) fn run(args: &ExplainArgs) -> Result<u8, CliError> {
         output::print(&explain::one(rule, width))?;
         return Ok(EXIT_OK);
     }
-    if let Some(line) = logs::decode_stamped(without_prefix(code)).1 {
+    let (_, line) = logs::unwrapped(code.trim());
+    if let Some(line) = logs::decode_stamped(&line).1 {
         output::print(&explain::line(&line, width))?;
+        return Ok(EXIT_OK);
+    }
+    if let Some(answered) = logs::answered_with(&line) {
+        output::print(&explain::answered(&answered, width))?;
         return Ok(EXIT_OK);
     }
     if !is_like_a_code(code)
@@ -54,16 +59,4 @@ fn is_like_a_code(text: &str) -> bool {
     bare.len() - digits.len() == 1
         && !digits.is_empty()
         && digits.bytes().all(|b| b.is_ascii_digit())
-}
-
-/// A line as `kubectl logs --prefix` prints it has the pod before it.
-fn without_prefix(line: &str) -> &str {
-    let line = line.trim();
-    match line
-        .strip_prefix("[pod/")
-        .and_then(|rest| rest.split_once("] "))
-    {
-        Some((_, rest)) => rest,
-        None => line,
-    }
 }

@@ -10,7 +10,7 @@ use ngf_core::{
         line::codes,
         registry::{FAMILIES, Rule, family},
     },
-    logs::{Decoded, Writer},
+    logs::{Answered, Decoded, Writer},
 };
 
 /// The folder of the pages about codes: in the repository that `Cargo.toml` names.
@@ -90,7 +90,12 @@ pub fn line(decoded: &Decoded, width: usize) -> String {
     if let Some(step) = decoded.step() {
         paragraph("Step:       ", step);
     }
-    let codes = codes(decoded);
+    told(&codes(decoded), paragraph);
+    out
+}
+
+/// The codes that a line can mean, the likeliest first.
+fn told(codes: &[Code], mut paragraph: impl FnMut(&str, &str)) {
     for (index, rule) in codes.iter().map(|code| code.rule()).enumerate() {
         let lead = if index == 0 {
             "Code:       "
@@ -107,6 +112,59 @@ pub fn line(decoded: &Decoded, width: usize) -> String {
         paragraph("", "");
         paragraph("", &format!("{explain} tells more about it."));
     }
+}
+
+/// A line of an access log: what the client got, and the rules about such answers. Why is in the error log.
+pub fn answered(answered: &Answered, width: usize) -> String {
+    let mut out = String::new();
+    let mut paragraph = |lead: &str, text: &str| {
+        let indent = lead.len();
+        let lines = wrap(&clean(text), width, indent, indent);
+        for (index, line) in lines.iter().enumerate() {
+            let lead = if index == 0 { lead } else { "" };
+            let _ = writeln!(out, "{lead:indent$}{}", line.trim_start());
+        }
+    };
+    let Answered { request, status } = answered;
+    let is_hello = request.starts_with("\\x16\\x03");
+    let (means, codes): (String, &[Code]) = match status {
+        400 if is_hello => (
+            "A client spoke TLS to a port that speaks plain HTTP".to_owned(),
+            &[],
+        ),
+        444 => (
+            format!("nginx closed the connection without an answer to {request}"),
+            &[Code::L4],
+        ),
+        495 | 496 => (
+            format!("A client sent no good certificate with {request}"),
+            &[Code::L4],
+        ),
+        497 => (
+            format!("A client sent {request} in plain text to a port that speaks TLS"),
+            &[],
+        ),
+        status => (
+            format!("A client got {status} for {request}"),
+            match status {
+                400 => &[Code::B1, Code::B2, Code::B9],
+                421 => &[Code::B8],
+                500 => &[Code::P15, Code::R3],
+                503 => &[Code::N3],
+                504 => &[Code::T14, Code::T22],
+                _ => &[],
+            },
+        ),
+    };
+    paragraph("Means:      ", &means);
+    paragraph("Written by: ", "the access log of nginx");
+    if *status >= 400 {
+        paragraph(
+            "Why:        ",
+            "The access log does not say. The error log of the same moment does; explain takes its lines, too.",
+        );
+    }
+    told(codes, paragraph);
     out
 }
 

@@ -134,7 +134,8 @@ impl Log {
         let whose = match (&self.gateway, self.role) {
             (Some(gateway), _) => format!("data plane of {gateway}"),
             (None, Role::Controller) => "control plane".to_owned(),
-            (None, _) => "backend".to_owned(),
+            (None, Role::DataPlane) => "data plane".to_owned(),
+            (None, Role::Application) => "backend".to_owned(),
         };
         let past = words::span(now.as_second() - self.since.as_second());
         let _ = writeln!(
@@ -205,8 +206,14 @@ impl Said {
             .collect();
         about.dedup();
         let upstream = counted.last_line.request.upstream.as_ref();
+        // Without any object nothing is known of what routes lead to.
+        let is_known = !diagnosis.topology.is_empty();
         if let (true, Some(upstream), true) = (about.is_empty(), upstream, joined.is_some()) {
-            about.push(format!("{upstream}, which no route leads to now"));
+            about.push(if is_known {
+                format!("{upstream}, which no route leads to now")
+            } else {
+                upstream.to_string()
+            });
         }
         let place = log.place();
         let findings = diagnosis.findings.iter().filter(|finding| {

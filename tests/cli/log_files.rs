@@ -58,6 +58,75 @@ fn run(folder: &Path, args: &[&str]) -> (i32, String, String) {
     out(&output)
 }
 
+/// The line as container runtimes and tools save it.
+fn saved() -> Vec<String> {
+    let time = "2026-06-01T11:59:00.5Z";
+    let docker = serde_json::json!({"log": format!("{LINE}\n"), "stream": "stderr", "time": time});
+    vec![
+        format!("{time} {LINE}"),
+        format!("{time} stderr F {LINE}"),
+        docker.to_string(),
+        format!("front-nginx-x0 nginx {LINE}"),
+        format!("Jun  1 11:59:00 node-1 nginx[31]: {LINE}"),
+    ]
+}
+
+#[test]
+fn a_line_means_the_same_however_it_was_saved() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for (number, line) in saved().iter().enumerate() {
+        let name = format!("{number}.log");
+        fs::write(folder.path().join(&name), format!("{line}\n")).expect("a file");
+        let (status, text, _) = run(folder.path(), &["logs", &name]);
+        assert_eq!(status, 0, "{line}");
+        for part in ["data plane", "(21:unable to verify", "10.244.2.18:8443"] {
+            assert!(text.contains(part), "{part}: {line}\n{text}");
+        }
+        assert!(!text.contains("no route"), "{line}\n{text}");
+        let (_, text, _) = run(folder.path(), &["explain", line]);
+        assert!(text.contains("NGF-T1 "), "{line}\n{text}");
+    }
+}
+
+#[test]
+fn explain_tells_what_a_line_can_mean_and_what_it_cannot() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let error = |message: &str, scheme: &str| {
+        format!(
+            "2026/06/01 11:59:00 [error] 31#31: *7 {message}, client: 10.0.0.1, server: a, request: \"GET / HTTP/1.1\", upstream: \"{scheme}://10.244.2.18:8443/\", host: \"a\""
+        )
+    };
+    let access = |request: &str, status: u16| {
+        format!(
+            "10.0.0.1 - - [01/Jun/2026:11:59:00 +0000] \"{request}\" {status} 157 \"-\" \"curl/8.9.1\""
+        )
+    };
+    let closed =
+        "upstream prematurely closed connection while reading response header from upstream";
+    let old = "SSL_do_handshake() failed (SSL: error:0A000102:SSL routines::unsupported protocol) while SSL handshaking to upstream";
+    let client = "2026/06/01 11:59:00 [info] 31#31: *7 SSL_do_handshake() failed (SSL: error:0A000416:SSL routines::ssl/tls alert certificate unknown:SSL alert number 46) while SSL handshaking, client: 10.0.0.1, server: 0.0.0.0:443";
+    for (line, says, says_not) in [
+        (error(closed, "http"), "NGF-B9", "NGF-B11"),
+        (error(closed, "grpc"), "NGF-B9", "NGF-T13"),
+        (error(closed, "https"), "NGF-B11", "NGF-T13"),
+        (error(old, "https"), "NGF-T11", "NGF-T21"),
+        (client.to_owned(), "NGF-L9", "NGF-T1 "),
+        (access("GET / HTTP/1.1", 444), "NGF-L4", "NGF-B1"),
+        (access("GET / HTTP/1.1", 502), "A client got 502", "NGF-"),
+        (access("GET / HTTP/1.1", 504), "NGF-T14", "NGF-L4"),
+        (
+            access(r"\x16\x03\x01\x02\x00", 400),
+            "spoke TLS to a port",
+            "NGF-",
+        ),
+    ] {
+        let (status, text, _) = run(folder.path(), &["explain", &line]);
+        assert_eq!(status, 0, "{line}\n{text}");
+        assert!(text.contains(says), "{line}\n{text}");
+        assert!(!text.contains(says_not), "{line}\n{text}");
+    }
+}
+
 #[test]
 fn explain_decodes_a_line_of_a_log() {
     let folder = tempfile::tempdir().expect("a folder");

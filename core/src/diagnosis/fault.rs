@@ -32,7 +32,7 @@ pub enum Fault {
     },
     /// The backend's log says that it ended the handshake, because no client certificate came.
     Demanded,
-    /// The backend's log says that nginx and it have no TLS version or cipher in common.
+    /// The backend's log, or OpenSSL in nginx, says that nginx and the backend have no TLS version or cipher in common.
     NothingInCommon,
     /// The port does not speak TLS.
     NotTls,
@@ -52,6 +52,8 @@ pub enum Fault {
         /// Whether the backend asked for a client certificate, where it is known.
         asked: Option<bool>,
     },
+    /// The backend closed a connection on which nginx spoke plain text.
+    ClosedPlain,
     /// The answer is not HTTP/1.
     NotHttp,
     /// The answer is not HTTP/2.
@@ -108,8 +110,11 @@ impl Fault {
                         .is_some_and(|tls| tls.version == "TLSv1.3"),
                     asked,
                 },
-                None if logs::message(line) == Some(What::NotTls) => Self::NotTls,
-                None => Self::Handshake,
+                None => match logs::message(line) {
+                    Some(What::NotTls) => Self::NotTls,
+                    Some(What::TlsFailed { reason, .. }) => Self::failed(&reason),
+                    _ => Self::Handshake,
+                },
             },
             Outcome::ConnectError => Self::Unreachable,
             Outcome::Timeout => Self::TimedOut {
@@ -167,13 +172,14 @@ impl Fault {
                 }
             }
             What::NotTls => Self::NotTls,
-            What::TlsFailed { .. } => Self::Handshake,
+            What::TlsFailed { reason, .. } => Self::failed(reason),
             What::ConnectRefused | What::ConnectFailed { .. } => Self::Unreachable,
             What::TimedOut { phase } => Self::TimedOut { phase: *phase },
             What::ProxyProtocol => Self::Closed {
                 after: false,
                 asked: None,
             },
+            What::Closed { .. } if line.request.plain => Self::ClosedPlain,
             What::Closed { phase, .. } => Self::Closed {
                 after: *phase != Phase::Handshaking,
                 asked: None,
@@ -194,6 +200,19 @@ impl Fault {
             What::PlainToTls => Self::PlainToTls,
             _ => return None,
         })
+    }
+
+    /// What OpenSSL's reason for a handshake that fails in nginx means. A backend that knows no `supported_versions`
+    /// answers with an old version, and no alert comes (`ssl_choose_client_version`).
+    fn failed(reason: &str) -> Self {
+        match reason {
+            "unsupported protocol"
+            | "wrong ssl version"
+            | "no protocols available"
+            | "wrong cipher returned"
+            | "unknown cipher returned" => Self::NothingInCommon,
+            _ => Self::Handshake,
+        }
     }
 
     /// Whether a line of a log can tell it of a connection on which nginx speaks plain HTTP.

@@ -40,11 +40,15 @@ fn beyond_handshakes(what: &What) -> &'static [Code] {
         What::NotConnected { .. } => &[Code::D6],
         What::WorkerDied { .. } => &[Code::D7],
         What::NoClientCertificate => &[Code::G8],
-        // nginx refuses the backend's certificate, by the backend's own log.
+        // A client that verifies refuses the certificate. nginx itself is none: it refuses a backend's certificate
+        // after the handshake, without an alert.
         What::ClientAlert {
-            number: 42 | 45 | 46 | 48,
+            number: 42..=46 | 48,
             ..
-        } => &[Code::T1],
+        } => &[Code::L9],
+        What::ClientAlert {
+            number: 40 | 70, ..
+        } => &[Code::T11],
         What::ClientAlert { .. } => &[Code::T21],
         _ => &[],
     }

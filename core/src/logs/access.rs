@@ -44,20 +44,35 @@ pub(super) fn decode(line: &str) -> Option<Decoded> {
     })
 }
 
-/// The request line of an access-log line in the usual format (`combined`) that was answered with 200 to
-/// 399: `IP - - [time] "GET / HTTP/1.1" 200 …`. The tool's own requests prove nothing of a client's.
-pub(super) fn answered(line: &str) -> Option<String> {
+/// A line of an access log in the usual format (`combined`), as far as it says what a client got.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answered {
+    /// `GET / HTTP/1.1`, or the first bytes of what was no request, escaped.
+    pub request: String,
+    /// The status.
+    pub status: u16,
+}
+
+/// What a client got by a line of an access log: `IP - - [time] "GET / HTTP/1.1" 502 …`.
+pub fn answered_with(line: &str) -> Option<Answered> {
     let line = super::bounded(line, super::LONGEST);
     let (before, rest) = line.split_once("] \"")?;
     // The kubelet's time stands before it, and the client's address, an identity and a user.
-    if !before.contains(" [") || before.contains('"') || rest.contains("\"ngf-tui/") {
+    if !before.contains(" [") || before.contains('"') {
         return None;
     }
     let (request, rest) = rest.split_once("\" ")?;
-    let status: u16 = rest.split(' ').next()?.parse().ok()?;
-    (200..400)
-        .contains(&status)
-        .then(|| sanitize::line(request, super::nginx::TEXT))
+    let status = rest.split(' ').next()?;
+    let status = status.parse().ok().filter(|_| status.len() == 3)?;
+    let request = sanitize::line(request, super::nginx::TEXT);
+    Some(Answered { request, status })
+}
+
+/// The request line of an access-log line that was answered with 200 to 399. The tool's own requests prove nothing of
+/// a client's.
+pub(super) fn answered(line: &str) -> Option<String> {
+    let found = answered_with(line).filter(|found| (200..400).contains(&found.status))?;
+    (!line.contains("\"ngf-tui/")).then_some(found.request)
 }
 
 #[cfg(test)]

@@ -1,14 +1,14 @@
 //! Log files: what somebody saved with `kubectl logs`, stern, or a log store, read without a cluster.
 //!
 //! Whose log a file is shows by its lines; which Gateway's or backend's, by the hosts and addresses in them
-//! (see the module `join`). `kubectl logs --prefix` and a file named `NAMESPACE_POD_CONTAINER.log` name the pod.
+//! (see the module `join`). A prefix and a file named `NAMESPACE_POD_CONTAINER.log` name the pod.
 
 use jiff::Timestamp;
-use ngf_text::sanitize;
 
 use super::{
     Unbroken, decode_stamped,
     line::{Decoded, What, Writer},
+    saved::unwrapped,
     tally::{PodLog, Role, Tally},
 };
 use crate::model::{kind::Kind, object::ObjectRef};
@@ -21,8 +21,9 @@ pub fn parse(name: &str, text: &str, cut: bool, now: Timestamp) -> PodLog {
     let mut pod = None;
     let (mut first, mut last) = (None, None);
     for line in text.lines() {
-        let (prefix, line) = without_prefix(line);
+        let (prefix, line) = unwrapped(line);
         pod = pod.or(prefix);
+        let line = line.as_ref();
         let (stamp, decoded) = decode_stamped(line);
         let at = stamp.or_else(|| decoded.as_ref().and_then(|decoded| decoded.at));
         first = first.or(at);
@@ -84,22 +85,6 @@ impl Kinds {
             } => Role::Controller,
             _ => Role::DataPlane,
         }
-    }
-}
-
-/// `[pod/NAME/CONTAINER] ` of `kubectl logs --prefix`.
-fn without_prefix(line: &str) -> (Option<ObjectRef>, &str) {
-    let found = line.strip_prefix("[pod/").and_then(|rest| {
-        let (name, rest) = rest.split_once("] ")?;
-        let (pod, _) = name.split_once('/')?;
-        Some((
-            ObjectRef::new(Kind::Pod, "", sanitize::line(pod, 253)),
-            rest,
-        ))
-    });
-    match found {
-        Some((pod, rest)) => (Some(pod), rest),
-        None => (None, line),
     }
 }
 

@@ -8,7 +8,7 @@ use ngf_text::sanitize;
 use serde_json::{Map, Value};
 
 use super::line::{About, Decoded, Level, Writer};
-use super::nginx::{TEXT, upstream, what};
+use super::nginx::{TEXT, is_plain, upstream, what};
 
 /// Decodes a line; `None` where it is none of nginx's error log or says nothing that matters.
 pub(super) fn decode(line: &str) -> Option<Decoded> {
@@ -58,6 +58,7 @@ fn about(fields: &Map<String, Value>) -> About {
         server: text("server"),
         request: text("request"),
         subrequest: text("subrequest"),
+        plain: text("upstream").as_deref().is_some_and(is_plain),
         upstream: text("upstream").map(|text| upstream(&text)),
         host: text("host"),
     }

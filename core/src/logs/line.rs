@@ -60,6 +60,9 @@ pub struct About {
     /// `upstream`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub upstream: Option<Upstream>,
+    /// The upstream's address says that nginx speaks plain text to it (`http://`, `grpc://`).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub plain: bool,
     /// `host`: the Host header, as the client sent it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub host: Option<String>,

@@ -10,13 +10,16 @@ mod file;
 mod json;
 mod line;
 mod nginx;
+mod saved;
 mod tally;
 mod words;
 
 use jiff::Timestamp;
 
+pub use access::{Answered, answered_with};
 pub use file::parse as parse_file;
 pub use line::{About, ClientVerify, Decoded, Level, Phase, Upstream, What, Writer};
+pub use saved::unwrapped;
 pub use tally::{Counted, PodLog, Role, Tally};
 
 /// Bytes of a line that are looked at; what a container writes can be any length.

@@ -143,7 +143,9 @@ fn about(fields: &str) -> About {
     about.server = bare(&mut rest, "server").filter(|server| !server.is_empty());
     about.request = quoted(&mut rest, "request");
     about.subrequest = quoted(&mut rest, "subrequest");
-    about.upstream = quoted(&mut rest, "upstream").map(|text| upstream(&text));
+    let place = quoted(&mut rest, "upstream");
+    about.plain = place.as_deref().is_some_and(is_plain);
+    about.upstream = place.map(|text| upstream(&text));
     about.host = quoted(&mut rest, "host");
     about
 }
@@ -164,6 +166,11 @@ pub(super) fn upstream(text: &str) -> Upstream {
         },
         Err(_) => Upstream::Name(place.to_owned()),
     }
+}
+
+/// Whether nginx speaks plain text to an upstream.
+pub(super) fn is_plain(text: &str) -> bool {
+    text.starts_with("http://") || text.starts_with("grpc://")
 }
 
 pub(super) fn what(level: Level, message: &str) -> Option<What> {

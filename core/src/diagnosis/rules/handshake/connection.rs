@@ -301,8 +301,11 @@ impl<'a, 'c> Case<'a, 'c> {
         plan: &'a ProbePlan,
         joined: &'a Joined<'a>,
     ) -> Option<Self> {
-        let fault = Fault::of_line(&joined.counted.last_line)?;
-        (plan.tls.is_some() || fault.is_of_plain_http()).then_some(Self {
+        let line = &joined.counted.last_line;
+        let fault = Fault::of_line(line)?;
+        // A line of the time before the policy tells nothing of TLS.
+        let speaks_tls = plan.tls.is_some() && !line.request.plain;
+        (speaks_tls || fault.is_of_plain_http()).then_some(Self {
             context,
             plan,
             fault,

@@ -23,7 +23,9 @@ pub(in crate::diagnosis) static CONNECTION: Connection = Connection {
     code: Code::B9,
     means: |fault| match fault {
         Fault::PlainToTls | Fault::NotHttp => May::Likely,
-        Fault::NotHttp2 { .. } | Fault::Closed { after: true, .. } => May::Perhaps,
+        Fault::NotHttp2 { .. } | Fault::Closed { after: true, .. } | Fault::ClosedPlain => {
+            May::Perhaps
+        }
         _ => May::No,
     },
     is: |case| match (&case.fault, &case.seen, &case.plan.tls) {

@@ -6,7 +6,7 @@ pub(in crate::diagnosis) const T11: Rule = Rule {
     code: Code::T11,
     severity: Severity::Error,
     title: "nginx and the backend have no TLS version or cipher in common",
-    explanation: "Alert 70 for the version, 40 for the cipher. Clients get 502.",
+    explanation: "Alert 70 for the version, 40 for the cipher; `unsupported protocol` where the backend answers with a version that nginx does not speak. Clients get 502.",
     remedy: "Let the backend speak TLS 1.2 or 1.3 with a cipher that OpenSSL's defaults hold.",
     causes: LATER,
     needs: &[Need::Paths, Need::Handshake],
