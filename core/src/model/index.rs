@@ -74,6 +74,8 @@ pub enum NoEndpoints {
     NoneReady(usize),
     /// There is a slice with the port, and it lists no address.
     NoAddresses,
+    /// All slices are of addressType FQDN, which NGF passes over (`ignoreEndpointSlice`).
+    NamesOnly,
 }
 
 impl<'a> Index<'a> {
@@ -198,6 +200,9 @@ impl<'a> Index<'a> {
         if slices.is_empty() {
             return NoEndpoints::NoSlices;
         }
+        if slices.iter().all(|slice| is_of_names(&slice.spec)) {
+            return NoEndpoints::NamesOnly;
+        }
         if !slices
             .iter()
             .any(|slice| port_in_slice(&slice.spec, port).is_some())
@@ -244,9 +249,13 @@ fn precedence(a: &Object<BackendTLSPolicy>, b: &Object<BackendTLSPolicy>) -> Ord
         .then_with(|| a.reference.cmp(&b.reference))
 }
 
+fn is_of_names(slice: &EndpointSlice) -> bool {
+    slice.address_type == "FQDN"
+}
+
 /// `findPort`: by name; a slice's port without a number stands for every port.
 fn port_in_slice(slice: &EndpointSlice, port: &ServicePort) -> Option<u16> {
-    if slice.address_type == "FQDN" {
+    if is_of_names(slice) {
         return None;
     }
     for (name, number) in &slice.ports {

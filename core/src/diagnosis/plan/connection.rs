@@ -14,6 +14,7 @@ use super::{PlanError, PlannedEndpoint, PlannedTls, ProbePlan, TrustSource};
 use crate::diagnosis::code::Code;
 use crate::{
     diagnosis::{
+        context::is_ngf,
         hidden,
         ngf::{
             Answer, BackendDecision, BackendState, ClientCertificate, ListenerDecisions, Release,
@@ -326,7 +327,12 @@ impl<'a> Planner<'a> {
         let why = match self.snapshot.gateway_classes.get(&class) {
             Some(class) if is_ngf_controller(&class.spec.controller_name) => return Ok(()),
             Some(other) => format!("{class} is {}'s", other.spec.controller_name),
-            None if known::absence_is_proven(self.snapshot, &class).is_err() => return Ok(()),
+            None if is_ngf(self.snapshot, gateway) => return Ok(()),
+            None if known::absence_is_proven(self.snapshot, &class).is_err() => {
+                format!(
+                    "another controller has written the status of its routes, and {class} is not in the files"
+                )
+            }
             None => format!("there is no {class}"),
         };
         Err(PlanError::NotNgf {
@@ -729,6 +735,9 @@ fn filter_refused(at: &Place<'_>) -> Result<(), PlanError> {
     })
 }
 
+/// Why a Service has no endpoint where its EndpointSlices hold names.
+pub const NAMES_ONLY: &str = "its EndpointSlices are of addressType FQDN, which NGF passes over";
+
 pub(super) fn no_endpoints(why: &NoEndpoints, service: &Object<Service>) -> String {
     match why {
         NoEndpoints::NoSlices if service.spec.selector.is_empty() => {
@@ -739,6 +748,7 @@ pub(super) fn no_endpoints(why: &NoEndpoints, service: &Object<Service>) -> Stri
             "its EndpointSlices have no port named {name:?} but {}: the Service's targetPort names no port of the pods",
             found.join(", ")
         ),
+        NoEndpoints::NamesOnly => NAMES_ONLY.to_owned(),
         NoEndpoints::NoneReady(1) => "its only endpoint is not ready".to_owned(),
         NoEndpoints::NoneReady(count) => format!("none of its {count} endpoints is ready"),
         NoEndpoints::NoAddresses => "no pod meets its selector".to_owned(),

@@ -12,8 +12,8 @@ use serde::Serialize;
 
 use crate::model::object::ObjectRef;
 
-pub use connection::Connection;
 pub(super) use connection::all_h2c;
+pub use connection::{Connection, NAMES_ONLY};
 pub use error::PlanError;
 pub use make::{Planning, connections, plan, plan_all, plan_every};
 pub use target::{ProbeTarget, TargetError};

@@ -6,7 +6,8 @@ use thiserror::Error;
 
 use crate::diagnosis::{ngf::known, words};
 use crate::model::{
-    clean::clean_line, kind::Kind, node_id::NodeId, object::ObjectRef, snapshot::Snapshot,
+    clean::clean_line, kind::Kind, kinds::ServicePort, node_id::NodeId, object::ObjectRef,
+    snapshot::Snapshot,
 };
 
 /// What to probe.
@@ -153,7 +154,13 @@ fn port_of(
     if let Ok(number) = port.parse::<u16>()
         && number != 0
     {
-        return Ok(number);
+        let ports = snapshot
+            .and_then(|snapshot| snapshot.services.get(service))
+            .map_or(&[][..], |found| &found.spec.ports);
+        if ports.is_empty() || ports.iter().any(|known| known.port == number) {
+            return Ok(number);
+        }
+        return Err(no_port(port, service, ports));
     }
     // As in Kubernetes, a name of a port has a letter (IANA service name, RFC 6335).
     let is_name = port.len() <= 15
@@ -177,6 +184,10 @@ fn port_of(
     if let Some(known) = ports.iter().find(|known| known.name == port) {
         return Ok(known.port);
     }
+    Err(no_port(&port, service, ports))
+}
+
+fn no_port(port: &str, service: &ObjectRef, ports: &[ServicePort]) -> TargetError {
     let known = ports.iter().map(|known| match known.name.as_str() {
         "" => known.port.to_string(),
         name => format!("{} ({name})", known.port),
@@ -185,12 +196,11 @@ fn port_of(
         0 => "it has none".to_owned(),
         _ => format!("it has {}", words::list(known, 10)),
     };
-    let service = service.clone();
-    Err(TargetError::NoPort {
-        port,
-        service,
+    TargetError::NoPort {
+        port: port.to_owned(),
+        service: service.clone(),
         known,
-    })
+    }
 }
 
 /// `HTTPRoute default/secure-app`, `Service default/secure-app:8443`.
@@ -245,6 +255,14 @@ mod tests {
         for (text, expected) in cases {
             assert_eq!(parsed(text), expected);
         }
+    }
+
+    #[test]
+    fn a_number_that_the_service_has_no_port_of_is_answered_with_its_ports() {
+        assert_eq!(
+            parsed("svc/secure-app:9"),
+            "error: Service default/secure-app has no port \"9\": it has 8080 (http) and 8443 (https)"
+        );
     }
 
     #[test]

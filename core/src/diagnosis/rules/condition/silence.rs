@@ -87,8 +87,10 @@ pub(in crate::diagnosis) const S8: Rule = Rule {
             (!context.is_files() || !meta.uid.is_empty()) && context.is_settled(meta.created)
         };
         let mut silent: Vec<&ObjectRef> = Vec::new();
+        // Whose class is not given may be another controller's.
+        let is_known = |gateway: &ObjectRef| !findings.has(Code::C5, gateway);
         for (name, (gateway, _)) in &context.gateways {
-            if gateway.status.conditions.is_empty() && is_there(&gateway.meta) {
+            if is_known(name) && gateway.status.conditions.is_empty() && is_there(&gateway.meta) {
                 silent.push(name);
             }
         }
@@ -99,7 +101,8 @@ pub(in crate::diagnosis) const S8: Rule = Rule {
                 .parents
                 .iter()
                 .any(|parent| is_ngf_controller(&parent.controller_name));
-            if !ours && is_there(&rule.route.meta) {
+            let has_known = rule.gateways.iter().copied().any(&is_known);
+            if !ours && has_known && is_there(&rule.route.meta) {
                 silent.push(&rule.route.reference);
             }
         }
@@ -113,6 +116,7 @@ pub(in crate::diagnosis) const S8: Rule = Rule {
                     .iter()
                     .any(|ancestor| is_ngf_controller(&ancestor.controller_name))
                 && is_there(&policy.meta)
+                && context.gateways_using(name).into_iter().any(&is_known)
                 && is_looked_at(context, name)
             {
                 silent.push(name);

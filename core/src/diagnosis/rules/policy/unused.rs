@@ -210,10 +210,11 @@ fn unused(context: &Context<'_>, policy: &Object<BackendTLSPolicy>, findings: &m
     )
     .because("NGF writes no status into a policy that no route's backend meets.");
     let mut proven = true;
-    let mut misses = false;
+    let (mut misses, mut similar) = (false, false);
     for target in &policy.spec.target_refs {
         let miss = why_missed(context, name, target);
         misses |= miss.is_mistake;
+        similar |= miss.similar;
         proven &= miss.is_proven;
         // A Service that a route refers to and that does not exist is missing for both (NGF-R3).
         let meant = ObjectRef::new(Kind::Service, &name.namespace, &target.name);
@@ -248,7 +249,7 @@ fn unused(context: &Context<'_>, policy: &Object<BackendTLSPolicy>, findings: &m
         // A Service that no route uses yet breaks nothing.
         finding.severity = Severity::Info;
     } else if !proven {
-        finding.severity = if context.is_files() {
+        finding.severity = if context.is_files() && !similar {
             Severity::Info
         } else {
             Severity::Warning
@@ -270,6 +271,8 @@ struct Miss {
     service: Option<ObjectRef>,
     /// Services that may have been meant.
     elsewhere: Vec<ObjectRef>,
+    /// It is one of nearly the same name.
+    similar: bool,
     remedy: Option<Remedy>,
 }
 
@@ -281,6 +284,7 @@ fn why_missed(context: &Context<'_>, policy: &ObjectRef, target: &LocalRef) -> M
         is_proven: true,
         service: Some(service.clone()),
         elsewhere: Vec::new(),
+        similar: false,
         remedy: None,
     };
     let kind = target.kind.as_deref().unwrap_or_default();
@@ -312,6 +316,23 @@ fn why_missed(context: &Context<'_>, policy: &ObjectRef, target: &LocalRef) -> M
                 one.namespace
             )));
             miss.is_proven = true;
+        }
+        if miss.elsewhere.is_empty()
+            && let Some(similar) = similar(context, &service)
+        {
+            miss.sentence = format!(
+                "{}; routes use {similar}, on which no policy takes effect",
+                miss.sentence
+            );
+            miss.remedy = change::target(
+                context,
+                format!("Target {similar}, if that is meant."),
+                policy,
+                target,
+                &json!({"name": similar.name}),
+            );
+            miss.similar = true;
+            miss.elsewhere = vec![similar];
         }
         return miss;
     };
@@ -360,8 +381,8 @@ fn why_missed(context: &Context<'_>, policy: &ObjectRef, target: &LocalRef) -> M
     miss
 }
 
-/// Of a target that is there: whether routes use another port of it, what to say, and which routes stop
-/// before they get there.
+/// Of a target that is there: whether routes use another port of it, on which no policy takes effect, what to say, and
+/// which routes stop before they get there.
 fn not_routed(
     context: &Context<'_>,
     found: &Object<Service>,
@@ -382,7 +403,7 @@ fn not_routed(
             let ports = list(ports, 6);
             let sentence =
                 format!("it targets port {section} of {service}, and routes use port {ports}");
-            return (true, sentence, Vec::new());
+            return (is_bare(context, found), sentence, Vec::new());
         }
     }
     let stopped = stopped(context, service);
@@ -397,6 +418,15 @@ fn not_routed(
         format!("{routes} {refer} to {service}, and {do_not} get there")
     };
     (false, sentence, stopped)
+}
+
+/// Whether routes use a port of a Service on which no policy takes effect.
+fn is_bare(context: &Context<'_>, found: &Object<Service>) -> bool {
+    let service = &found.reference;
+    ports_in_use(context, service)
+        .into_iter()
+        .filter_map(|port| service_port(&found.spec, port))
+        .any(|port| context.index.policies(service, &port.name).is_empty())
 }
 
 /// The routes that refer to a Service and are stopped before NGF looks for a policy: by a port that it
@@ -454,6 +484,45 @@ fn services_elsewhere(context: &Context<'_>, service: &ObjectRef) -> Vec<ObjectR
         .filter(|other| context.index.claims(other).is_empty())
         .cloned()
         .collect()
+}
+
+/// The Service of nearly the same name that routes refer to and no policy targets, where there is one. A cluster has all
+/// its Services: there a probe tells which was meant.
+fn similar(context: &Context<'_>, service: &ObjectRef) -> Option<ObjectRef> {
+    const MOST: usize = 2;
+    if !context.is_files() {
+        return None;
+    }
+    let is_near = |other: &ObjectRef| {
+        other.namespace == service.namespace
+            && service.name.len() > 2 * MOST
+            && strsim::levenshtein(&other.name, &service.name) <= MOST
+    };
+    let cluster = context.cluster(&[
+        Kind::HTTPRoute,
+        Kind::GRPCRoute,
+        Kind::Service,
+        Kind::BackendTLSPolicy,
+    ]);
+    let is_targeted = |other: &ObjectRef| {
+        let policies = cluster.policies.values();
+        let mut policies = policies.filter(|policy| policy.reference.namespace == other.namespace);
+        policies.any(|policy| {
+            let mut targets = policy.spec.target_refs.iter();
+            targets.any(|target| target.name == other.name)
+        })
+    };
+    let is_routed = |other: &ObjectRef| {
+        cluster.routes.values().any(|route| {
+            let mut backends = route.spec.rules.iter().flat_map(|rule| &rule.backend_refs);
+            backends.any(|backend| {
+                service_of(&backend.target, &route.reference.namespace).as_ref() == Some(other)
+            })
+        })
+    };
+    let mut near = cluster.services.keys().filter(|other| is_near(other));
+    let one = near.next().filter(|_| near.next().is_none())?;
+    (is_routed(one) && !is_targeted(one)).then(|| one.clone())
 }
 
 fn gateways_routing_to<'a>(context: &Context<'a>, service: &ObjectRef) -> BTreeSet<&'a ObjectRef> {

@@ -12,6 +12,7 @@ use crate::{
         engine::Findings,
         finding::{Finding, Remedy, Severity},
         ngf::{BackendDecision, BackendState, cluster_ip::cluster_ip, known},
+        plan::NAMES_ONLY,
         rule::{Need, Rule},
         rules::{cert_manager::issuer_of, logs::refused_by_backend},
         words::{answer, list},
@@ -410,6 +411,7 @@ fn reason(why: &NoEndpoints, starting: usize) -> String {
             "its targetPort names no port of the pods (no EndpointSlice has a port {name:?}, only {})",
             list(found.iter().map(|name| format!("{name:?}")), 4)
         ),
+        NoEndpoints::NamesOnly => NAMES_ONLY.to_owned(),
         NoEndpoints::NoneReady(1) => "its only endpoint is not ready".to_owned(),
         NoEndpoints::NoneReady(count) => format!("none of its {count} endpoints is ready"),
         NoEndpoints::NoAddresses => "no pod meets its selector".to_owned(),
@@ -429,6 +431,9 @@ fn endpoint_remedy(
                 .object(service)
                 .json_path("{.spec.ports}"),
         ),
+        NoEndpoints::NamesOnly => Remedy::say(format!(
+            "Write EndpointSlices of {service} with addresses, or make it an ExternalName Service."
+        )),
         _ if selector.is_empty() => {
             Remedy::say("The Service has no selector: write its EndpointSlices, or give it one.")
         }

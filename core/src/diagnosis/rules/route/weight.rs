@@ -1,9 +1,12 @@
-//! R20: rules whose backends all have a weight of 0.
+//! R20: rules without a backend, or whose backends all have a weight of 0.
+
+use serde_json::Value;
 
 use super::refused;
 use crate::{
     diagnosis::{
         code::Code,
+        context::RuleInUse,
         finding::{Finding, Remedy, Severity},
         ngf::Answer,
         rule::{Need, Rule},
@@ -15,9 +18,9 @@ use crate::{
 pub(in crate::diagnosis) const R20: Rule = Rule {
     code: Code::R20,
     severity: Severity::Error,
-    title: "All backends of a rule have a weight of 0",
+    title: "A rule has no backend, or all its backends have a weight of 0",
     explanation: "NGF sends the rule's requests to its own server for backends that are not valid (`backendGroupName`, `createSplitClientDistributions`), which answers 500. A BackendTLSPolicy on one of the backends makes nginx speak TLS to that plain server, and clients get 502. Every condition stays True.",
-    remedy: "Give one of the backends a weight.",
+    remedy: "Give the rule a backend, or one of its backends a weight.",
     causes: &[Code::D1],
     needs: &[Need::Paths],
     check: |context, findings| {
@@ -32,12 +35,13 @@ pub(in crate::diagnosis) const R20: Rule = Rule {
             let is_http = matches!(name.kind, Kind::HTTPRoute | Kind::GRPCRoute);
             let has_weight = backends.iter().any(|backend| backend.reference.weight != 0);
             // What is refused is told for its own reason.
-            if !is_http
-                || backends.is_empty()
-                || has_weight
-                || rule.decision.mismatch
-                || rule.decision.barred.is_some()
-            {
+            if !is_http || has_weight || rule.decision.mismatch || rule.decision.barred.is_some() {
+                continue;
+            }
+            if backends.is_empty() {
+                if names_none(rule) && !may_answer(rule) {
+                    findings.add(without_backend(rule));
+                }
                 continue;
             }
             let labels = list(backends.iter().map(|backend| backend.label()), 3);
@@ -73,3 +77,46 @@ pub(in crate::diagnosis) const R20: Rule = Rule {
         }
     },
 };
+
+/// Whether the rule as it is written has no backend; what could not be read is told elsewhere.
+fn names_none(rule: &RuleInUse<'_>) -> bool {
+    let at = format!("/spec/rules/{}/backendRefs", rule.index);
+    match rule.route.raw.pointer(&at) {
+        None | Some(Value::Null) => true,
+        Some(Value::Array(backends)) => backends.is_empty(),
+        Some(_) => false,
+    }
+}
+
+/// Whether a filter of a rule answers requests, or may: a redirect, or snippets and extensions of NGF.
+fn may_answer(rule: &RuleInUse<'_>) -> bool {
+    let at = format!("/spec/rules/{}/filters", rule.index);
+    let filters = rule.route.raw.pointer(&at);
+    let filters = filters.and_then(Value::as_array).into_iter().flatten();
+    let mut kinds = filters.filter_map(|filter| filter.get("type").and_then(Value::as_str));
+    kinds.any(|kind| matches!(kind, "RequestRedirect" | "ExtensionRef"))
+}
+
+fn without_backend(rule: &RuleInUse<'_>) -> Finding {
+    let name = &rule.route.reference;
+    Finding::new(
+        Code::R20,
+        Severity::Warning,
+        name,
+        format!(
+            "Clients of {name} get {}: rule {} has no backend",
+            answer_to([name], 500),
+            rule.index
+        ),
+    )
+    .mark(rule.mark())
+    .evidence(
+        "backendRefs",
+        "none",
+        format!("{name} spec.rules[{}]", rule.index),
+    )
+    .remedy(Remedy::say(format!(
+        "Give rule {} of {name} a backend, unless its clients are meant to get an error.",
+        rule.index
+    )))
+}
