@@ -28,6 +28,10 @@ pub(super) fn run(args: &ExplainArgs) -> Result<u8, CliError> {
         output::print(&explain::answered(&answered, width))?;
         return Ok(EXIT_OK);
     }
+    if let Some(part) = logs::fragment(&line) {
+        output::print(&explain::line(&part, width))?;
+        return Ok(EXIT_OK);
+    }
     if !is_like_a_code(code)
         && let Some(found) = explain::matching(code, width)
     {

@@ -89,6 +89,32 @@ fn a_line_means_the_same_however_it_was_saved() {
 }
 
 #[test]
+fn explain_takes_the_part_of_a_line_that_somebody_copied() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for (text, code) in [
+        (
+            "upstream SSL certificate verify error: (10:certificate has expired)",
+            "NGF-T5",
+        ),
+        ("unable to verify the first certificate", "NGF-T1"),
+        (
+            "[error] 31#31: *7 peer closed connection in SSL handshake while SSL handshaking to upstream",
+            "NGF-T13",
+        ),
+        ("SSL alert number 116", "NGF-B11"),
+        (
+            "connect() failed (111: Connection refused) while connecting to upstream",
+            "NGF-T14",
+        ),
+        ("wrong version number", "NGF-T12"),
+    ] {
+        let (status, found, _) = run(folder.path(), &["explain", text]);
+        assert_eq!(status, 0, "{text}");
+        assert!(found.contains(code), "{text}\n{found}");
+    }
+}
+
+#[test]
 fn explain_tells_what_a_line_can_mean_and_what_it_cannot() {
     let folder = tempfile::tempdir().expect("a folder");
     let error = |message: &str, scheme: &str| {

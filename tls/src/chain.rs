@@ -18,6 +18,11 @@ pub const GATEWAY_DEPTH: u32 = 4;
 /// `ssl_verify_depth` of a backend that says nothing else.
 pub const NGINX_SERVER_DEPTH: u32 = 1;
 
+/// OpenSSL's words for a verify code (`X509_V_ERR_…`), as nginx logs them.
+pub fn words(code: i32) -> &'static str {
+    ffi::verify_words(code)
+}
+
 /// Whose certificate is judged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Purpose {

@@ -296,8 +296,9 @@ fn refuses_key(key: &SubjectPublicKeyInfo<'_>) -> Option<&'static str> {
     if key.algorithm.algorithm.to_id_string() != "1.2.840.10045.2.1" {
         return None;
     }
-    let curve = key.algorithm.parameters.as_ref();
-    let Some(curve) = curve.and_then(|curve| curve.as_oid().ok()) else {
+    let parameters = key.algorithm.parameters.as_ref();
+    let named = parameters.filter(|parameters| parameters.tag() == Tag::Oid);
+    let Some(curve) = named.and_then(|named| named.as_oid().ok()) else {
         return Some("x509: invalid ECDSA parameters");
     };
     let is_known = KNOWN.contains(&curve.to_id_string().as_str());

@@ -7,6 +7,7 @@
 mod access;
 mod agent;
 mod file;
+mod fragment;
 mod json;
 mod line;
 mod nginx;
@@ -18,6 +19,7 @@ use jiff::Timestamp;
 
 pub use access::{Answered, answered_with};
 pub use file::parse as parse_file;
+pub use fragment::fragment;
 pub use line::{About, ClientVerify, Decoded, Level, Phase, Upstream, What, Writer};
 pub use saved::unwrapped;
 pub use tally::{Counted, PodLog, Role, Tally};

@@ -29,7 +29,7 @@ use openssl::error::ErrorStack;
 use openssl::ex_data::Index;
 use openssl::ssl::{Ssl, SslRef};
 use openssl::x509::verify::X509VerifyParamRef;
-use openssl::x509::{X509, X509Ref, X509StoreContextRef};
+use openssl::x509::{X509, X509Ref, X509StoreContextRef, X509VerifyResult};
 
 use super::file::as_a_file;
 use super::messages::MessageLog;
@@ -246,6 +246,12 @@ pub fn read_certificate_file(pem: &[u8]) -> Result<(X509, Vec<X509>), Certificat
             }
         }
     }
+}
+
+/// OpenSSL's words for a verify code (`X509_V_ERR_…`).
+pub fn verify_words(code: i32) -> &'static str {
+    // SAFETY: a code is a number, and OpenSSL has words for any.
+    unsafe { X509VerifyResult::from_raw(code) }.error_string()
 }
 
 /// Whether OpenSSL finds `name` in the certificate, as `ngx_ssl_check_host` asks it. An empty name

@@ -105,6 +105,11 @@ impl Candidate<'_> {
         }
     }
 
+    /// Whether it is a certificate with the Service's own name, though it is made for clients alone.
+    fn was_issued_for(&self, service: &ObjectRef) -> bool {
+        matches!(self.is, Is::Chain(_)) && self.is_for(service)
+    }
+
     /// Whether it says of itself that it is a server's.
     fn says_server(&self) -> bool {
         match &self.is {
@@ -140,7 +145,7 @@ fn candidates<'a>(context: &'a Context<'_>, service: &Object<Service>) -> Vec<Ca
                 from: From::Mounted(mounted.clone()),
             })
         })
-        .filter(Candidate::may_serve)
+        .filter(|candidate| candidate.may_serve() || candidate.was_issued_for(&service.reference))
         .collect();
     let mounts_any = mounted
         .iter()
