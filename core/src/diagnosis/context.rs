@@ -3,7 +3,7 @@
 
 use std::{
     cell::{Cell, OnceCell, RefCell},
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
     rc::Rc,
 };
 
@@ -76,7 +76,7 @@ pub struct Context<'a> {
     /// For each Gateway that takes a rule: its rules, as indices into [`Context::rules`].
     by_gateway: HashMap<&'a ObjectRef, Vec<usize>>,
     /// The CA bundles that NGF writes for each of its Gateways.
-    written: BTreeMap<&'a ObjectRef, Written>,
+    written: HashMap<&'a ObjectRef, Written>,
     /// Objects whose status is another than NGF would write.
     pub differences: BTreeMap<ObjectRef, Vec<Difference>>,
     /// Probes of connections that nginx would still open as it was tried, but for those of
@@ -90,7 +90,7 @@ pub struct Context<'a> {
     /// The versions of the objects, worked out once.
     versions: OnceCell<Versions>,
     /// What the pods of each Service mount, worked out once for each that is asked for.
-    mounted: RefCell<BTreeMap<ObjectRef, Rc<[Mounted]>>>,
+    mounted: RefCell<HashMap<ObjectRef, Rc<[Mounted]>>>,
     /// The Secrets that backends with TLS mount, worked out once.
     secrets_of_backends: OnceCell<BTreeSet<(ObjectRef, ObjectRef)>>,
     /// The Secrets that may be a server's, by namespace and the Service that they are for, worked out once.
@@ -108,12 +108,14 @@ pub struct Context<'a> {
     /// The policies that an older one wins against somewhere.
     pub losers: BTreeSet<&'a ObjectRef>,
     /// The policies in use by the Secret or ConfigMap that they trust.
-    trusting: BTreeMap<ObjectRef, Vec<&'a Object<BackendTLSPolicy>>>,
+    trusting: HashMap<ObjectRef, Vec<&'a Object<BackendTLSPolicy>>>,
     /// The cert-manager Certificates by the Secret that they write.
-    writers: BTreeMap<ObjectRef, &'a ObjectRef>,
+    writers: HashMap<ObjectRef, &'a ObjectRef>,
     /// For each policy that takes effect on a backend in use: the rules, as indices into
     /// [`Context::rules`], with the backend's index.
     pub policy_users: BTreeMap<&'a ObjectRef, Vec<(usize, usize)>>,
+    /// The policies of [`Context::policies_in_use`].
+    in_use: HashSet<&'a ObjectRef>,
     /// The policies for backends of PayloadProcessors, with the Gateways whose nginx connects to these.
     inspecting: BTreeMap<&'a ObjectRef, BTreeSet<&'a ObjectRef>>,
 }
@@ -232,13 +234,14 @@ impl<'a> Context<'a> {
             policies,
             rules: Vec::new(),
             by_gateway: HashMap::new(),
-            written: BTreeMap::new(),
+            written: HashMap::new(),
             policy_users: BTreeMap::new(),
+            in_use: HashSet::new(),
             inspecting: BTreeMap::new(),
             service_users: HashMap::new(),
             services_by_name: HashMap::new(),
             losers: BTreeSet::new(),
-            trusting: BTreeMap::new(),
+            trusting: HashMap::new(),
             writers: writers(snapshot),
             probes: Vec::new(),
             unfit: Vec::new(),
@@ -262,6 +265,7 @@ impl<'a> Context<'a> {
         context.written = context.written();
         context.policy_users = context.users();
         context.inspecting = payload_processor::policies(&context);
+        context.in_use = context.policies_in_use().collect();
         context.index_services();
         context.trusting = context.trusting();
         context.differences = predict::differences(&context);
@@ -295,7 +299,7 @@ impl<'a> Context<'a> {
         rules
     }
 
-    fn written(&self) -> BTreeMap<&'a ObjectRef, Written> {
+    fn written(&self) -> HashMap<&'a ObjectRef, Written> {
         let of = |(name, (gateway, _)): (&&'a ObjectRef, &(&'a Object<Gateway>, _))| {
             let decisions = self.rules_of(name).map(|rule| &rule.decision);
             (*name, Written::of(self.snapshot, gateway, decisions))
@@ -374,8 +378,8 @@ impl<'a> Context<'a> {
         }
     }
 
-    fn trusting(&self) -> BTreeMap<ObjectRef, Vec<&'a Object<BackendTLSPolicy>>> {
-        let mut found: BTreeMap<ObjectRef, Vec<&'a Object<BackendTLSPolicy>>> = BTreeMap::new();
+    fn trusting(&self) -> HashMap<ObjectRef, Vec<&'a Object<BackendTLSPolicy>>> {
+        let mut found: HashMap<ObjectRef, Vec<&'a Object<BackendTLSPolicy>>> = HashMap::new();
         for (policy, decision) in self.policies.values() {
             let trust = match decision {
                 PolicyDecision::Valid(trust) => Some(trust),
@@ -565,7 +569,7 @@ impl<'a> Context<'a> {
 
     /// Whether a policy takes effect on the backend of a route or of a PayloadProcessor.
     pub fn is_in_use(&self, policy: &ObjectRef) -> bool {
-        self.policy_users.contains_key(policy) || self.inspecting.contains_key(policy)
+        self.in_use.contains(policy)
     }
 
     /// The policies that take effect on the backend of a route or of a PayloadProcessor.
@@ -684,8 +688,8 @@ impl BackendDecision<'_> {
 }
 
 /// The first Certificate, by its name, that writes each Secret.
-fn writers(snapshot: &Snapshot) -> BTreeMap<ObjectRef, &ObjectRef> {
-    let mut found = BTreeMap::new();
+fn writers(snapshot: &Snapshot) -> HashMap<ObjectRef, &ObjectRef> {
+    let mut found = HashMap::new();
     for (name, certificate) in &snapshot.certificates {
         let secret = &certificate.spec.secret_name;
         found

@@ -191,8 +191,8 @@ impl Coverage {
 
 /// What the tree holds of one path.
 #[derive(Default)]
-struct Found {
-    endpoints: BTreeSet<(String, u16)>,
+struct Found<'t> {
+    endpoints: BTreeSet<(&'t str, u16)>,
     is_broken: bool,
 }
 
@@ -203,7 +203,7 @@ pub(super) fn of(
     places: impl Iterator<Item = NodeIx>,
 ) -> Coverage {
     let topology = ground.topology;
-    let mut paths: BTreeMap<Path, Found> = BTreeMap::new();
+    let mut paths: BTreeMap<Path, Found<'_>> = BTreeMap::new();
     for place in places {
         let node = topology.node(place);
         let What::Backend(backend) = &node.what else {
@@ -215,12 +215,12 @@ pub(super) fn of(
         if !ground.gateways.contains(&path.gateway) || !is_spoken(&path.route, backend) {
             continue;
         }
-        let endpoints: BTreeSet<(String, u16)> = node
+        let endpoints: Vec<(&str, u16)> = node
             .children
             .iter()
             .filter_map(|child| match &topology.node(*child).what {
                 What::Endpoint(endpoint) if endpoint.ready => {
-                    Some((endpoint.address.clone(), endpoint.port))
+                    Some((endpoint.address.as_str(), endpoint.port))
                 }
                 _ => None,
             })
@@ -238,8 +238,8 @@ pub(super) fn of(
     count(ground, &paths)
 }
 
-fn count(ground: &Ground<'_>, paths: &BTreeMap<Path, Found>) -> Coverage {
-    let mut tested: BTreeMap<Path, BTreeSet<(String, u16)>> = BTreeMap::new();
+fn count(ground: &Ground<'_>, paths: &BTreeMap<Path, Found<'_>>) -> Coverage {
+    let mut tested: BTreeMap<Path, BTreeSet<(&str, u16)>> = BTreeMap::new();
     for probed in ground.probes.iter().filter(|probed| probed.result.is_ok()) {
         let plan = &probed.plan;
         let path = Path {
@@ -249,7 +249,7 @@ fn count(ground: &Ground<'_>, paths: &BTreeMap<Path, Found>) -> Coverage {
             service: plan.service.clone(),
             port: plan.port,
         };
-        let endpoint = (plan.endpoint.address.clone(), plan.endpoint.port);
+        let endpoint = (plan.endpoint.address.as_str(), plan.endpoint.port);
         tested.entry(path).or_default().insert(endpoint);
     }
     let mut tried: BTreeMap<Path, &str> = BTreeMap::new();

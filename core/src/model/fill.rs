@@ -14,6 +14,7 @@ use super::{
     status::Spec,
     table::{TableName, for_every_table},
 };
+use crate::shared::SharedMap;
 
 macro_rules! fill {
     ($($(#[$doc:meta])* $variant:ident => $field:ident: $spec:ident;)*) => {
@@ -34,10 +35,10 @@ macro_rules! fill {
             ignored: BTreeMap::new(),
             problems: Vec::new(),
             lost: None,
-            unrendered: BTreeMap::new(),
+            unrendered: SharedMap::new(),
             templates: Vec::new(),
             not_manifests: Vec::new(),
-            places: BTreeMap::new(),
+            places: SharedMap::new(),
         }
     }
 

@@ -6,8 +6,9 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use jiff::Timestamp;
 use ngf_tls::certificate::CertificateFacts;
+use serde_json::Value;
 
-use super::object::ObjectRef;
+use super::object::{Object, ObjectRef};
 
 /// GatewayClass.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -126,6 +127,20 @@ pub struct RouteRule {
     pub filter_backend_refs: Vec<BackendRef>,
     /// Host name that a URLRewrite filter sets.
     pub rewrite_hostname: Option<String>,
+    /// Whether it has the field `filters`.
+    pub has_filters: bool,
+}
+
+impl Object<Route> {
+    /// `filters` of a rule, as they are written. Most rules have none: their text need not be parsed for that.
+    pub fn filters(&self, rule: usize) -> &[Value] {
+        let known = self.spec.rules.get(rule);
+        if !known.is_some_and(|known| known.has_filters) {
+            return &[];
+        }
+        let filters = self.raw.pointer(&format!("/spec/rules/{rule}/filters"));
+        filters.and_then(Value::as_array).map_or(&[], Vec::as_slice)
+    }
 }
 
 /// A backend of a rule.

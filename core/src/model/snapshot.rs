@@ -61,13 +61,13 @@ pub struct Snapshot {
     pub lost: Option<Lost>,
     /// Objects in files whose fields hold placeholders or encrypted values, with the fields' paths: those
     /// values are unknown until they are rendered or decrypted.
-    pub unrendered: BTreeMap<ObjectRef, Vec<String>>,
+    pub unrendered: SharedMap<ObjectRef, Vec<String>>,
     /// Files and documents that are templates, or encrypted as a whole: they hold manifests once rendered.
     pub templates: Vec<String>,
     /// Files of a directory that hold no Kubernetes object, such as data and configuration.
     pub not_manifests: Vec<String>,
     /// Where each object of files begins.
-    pub places: BTreeMap<ObjectRef, Place>,
+    pub places: SharedMap<ObjectRef, Place>,
 }
 
 /// Where an object of a file begins.

@@ -190,15 +190,13 @@ pub fn decide_rule<'a>(
 
 /// Whether NGF refuses the filter ExternalAuth of a rule as it is written; it looks at the first one.
 fn filter_refused(release: Release, route: &Object<Route>, rule: usize) -> Option<Barred> {
-    let at = format!("/spec/rules/{rule}/filters");
-    let filters = route.raw.pointer(&at).and_then(Value::as_array)?;
     let text = |filter: &Value, at: &str| {
         filter
             .pointer(at)
             .and_then(Value::as_str)
             .map(str::to_owned)
     };
-    let mut filters = filters.iter();
+    let mut filters = route.filters(rule).iter();
     let filter = filters.find(|filter| text(filter, "/type").as_deref() == Some("ExternalAuth"))?;
     if !release.authenticates_externally() {
         return Some(Barred::UnknownFilter);
@@ -211,9 +209,8 @@ fn filter_refused(release: Release, route: &Object<Route>, rule: usize) -> Optio
 
 /// Whether a filter of a rule is ExternalAuth, which NGF has since 2.7.
 pub fn is_authentication(route: &Object<Route>, rule: usize, filter: usize) -> bool {
-    let kind = route
-        .raw
-        .pointer(&format!("/spec/rules/{rule}/filters/{filter}/type"));
+    let filter = route.filters(rule).get(filter);
+    let kind = filter.and_then(|filter| filter.get("type"));
     kind.and_then(Value::as_str) == Some("ExternalAuth")
 }
 

@@ -70,10 +70,8 @@ pub fn of_rule(
 
 /// The SnippetsFilters that a rule names.
 fn filters(route: &Object<Route>, rule: usize) -> impl Iterator<Item = ObjectRef> {
-    let at = format!("/spec/rules/{rule}/filters");
-    let filters = route.raw.pointer(&at).and_then(Value::as_array);
     let kind = Kind::SnippetsFilter;
-    filters.into_iter().flatten().filter_map(move |filter| {
+    route.filters(rule).iter().filter_map(move |filter| {
         let text = |field: &str| filter.pointer(field).and_then(Value::as_str);
         let name = text("/extensionRef/name")?;
         (text("/extensionRef/kind") == Some(kind.name()))

@@ -1,7 +1,7 @@
 //! X2: what a backend would say of the client certificate, if it verifies by what its pods mount. Never a
 //! verdict, since only a probe sees what is asked for.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use crate::{
     diagnosis::{
@@ -24,7 +24,7 @@ use crate::{
 
 /// The objects of connections of which nginx itself, or the backend, has said in a log what comes of the
 /// handshake, or a probe has shown it.
-pub(super) fn told(findings: &Findings) -> BTreeSet<ObjectRef> {
+pub(super) fn told(findings: &Findings) -> HashSet<ObjectRef> {
     findings
         .iter()
         .filter(|finding| {

@@ -249,9 +249,7 @@ fn uses(rule: &RuleInUse<'_>, filter: &ObjectRef) -> bool {
     if rule.route.reference.namespace != filter.namespace {
         return false;
     }
-    let at = format!("/spec/rules/{}/filters", rule.index);
-    let filters = rule.route.raw.pointer(&at).and_then(Value::as_array);
-    filters.into_iter().flatten().any(|found| {
+    rule.route.filters(rule.index).iter().any(|found| {
         let text = |field: &str| {
             let reference = found.get("extensionRef")?;
             reference.get(field).and_then(Value::as_str)

@@ -115,6 +115,7 @@ fn rule(kind: Kind, field: Field<'_>) -> RouteRule {
         return rule;
     }
     rule.name = field.text("name");
+    rule.has_filters = field.get("filters").is_present();
     match kind {
         Kind::HTTPRoute => http_matches(field, &mut rule),
         Kind::GRPCRoute => grpc_matches(field, &mut rule),

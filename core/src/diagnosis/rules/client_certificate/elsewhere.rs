@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::{
     diagnosis::{
         code::Code,
-        context::{Context, RuleInUse},
+        context::Context,
         finding::{Finding, Remedy, Severity},
         ngf::{BackendState, ClientCertificate, PolicyDecision, backend::is_authentication},
         rule::{Need, Rule},
@@ -90,21 +90,11 @@ struct Server {
     is_inside: bool,
 }
 
-fn rules_of<'c, 'a>(
-    context: &'c Context<'a>,
-    gateway: &ObjectRef,
-) -> impl Iterator<Item = &'c RuleInUse<'a>> {
-    let rules = context.rules.iter();
-    rules.filter(move |rule| rule.gateways.contains(gateway))
-}
-
 /// The servers of keys that AuthenticationFilters name (`extractUniqueJWKSLocations`).
 fn key_servers(context: &Context<'_>, gateway: &ObjectRef) -> Vec<Server> {
     let mut found: BTreeMap<ObjectRef, Server> = BTreeMap::new();
-    for rule in rules_of(context, gateway) {
-        let at = format!("/spec/rules/{}/filters", rule.index);
-        let filters = rule.route.raw.pointer(&at).and_then(Value::as_array);
-        for filter in filters.into_iter().flatten() {
+    for rule in context.rules_of(gateway) {
+        for filter in rule.route.filters(rule.index) {
             let text = |field: &str| filter.pointer(field).and_then(Value::as_str);
             if text("/extensionRef/kind") != Some(Kind::AuthenticationFilter.name()) {
                 continue;
@@ -173,7 +163,7 @@ fn of_processors(context: &Context<'_>, gateway: &ObjectRef) -> Vec<Server> {
 /// The backends of ExternalAuth filters that nginx speaks TLS to.
 fn of_authentication(context: &Context<'_>, gateway: &ObjectRef) -> Vec<Server> {
     let mut found = BTreeMap::new();
-    for rule in rules_of(context, gateway) {
+    for rule in context.rules_of(gateway) {
         for backend in &rule.decision.backends {
             let is_authentication = backend.reference.filter.is_some_and(|filter| {
                 backend.filter && is_authentication(rule.route, rule.index, filter)
