@@ -40,6 +40,8 @@ pub(super) struct Branches {
     rank: Vec<u32>,
     /// Slots without a branch.
     vacant: Vec<Slot>,
+    /// How many nodes there are.
+    count: usize,
     /// Free pages: the first, and how many.
     free: BTreeMap<u32, u32>,
     /// Where the nodes are of the branches that were built together.
@@ -56,6 +58,7 @@ impl Default for Branches {
             order: Vec::new(),
             rank: vec![0],
             vacant: Vec::new(),
+            count: 0,
             free: BTreeMap::new(),
             known: Arc::default(),
             later: BTreeMap::new(),
@@ -65,7 +68,7 @@ impl Default for Branches {
 
 impl Branches {
     pub(super) fn count(&self) -> usize {
-        self.all.iter().map(|branch| branch.nodes.len()).sum()
+        self.count
     }
 
     pub(super) fn bound(&self) -> usize {
@@ -128,6 +131,7 @@ impl Branches {
         }
         Arc::make_mut(&mut self.known).add(index, &node);
         branch.nodes.push(node);
+        self.count += 1;
         index
     }
 
@@ -186,6 +190,7 @@ impl Branches {
         self.later.remove(&slot);
         let first = branch.base / PAGE;
         let count = pages_for(branch.nodes.len());
+        self.count -= branch.nodes.len();
         for page in first..first + count {
             self.pages[page as usize] = NO_BRANCH;
         }
@@ -225,6 +230,7 @@ impl Branches {
     /// Puts a branch in, below that parent; returns its slot.
     pub(super) fn put(&mut self, mut branch: Branch, parent: Option<NodeIx>) -> Slot {
         let count = pages_for(branch.nodes.len());
+        self.count += branch.nodes.len();
         let first = self.room(count);
         let (before, base) = (branch.base, first * PAGE);
         let moved = |index: NodeIx| NodeIx(index.0 - before + base);
