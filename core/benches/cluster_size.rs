@@ -32,10 +32,17 @@ static ALLOCATOR: zeroizing_alloc::ZeroAlloc<mimalloc::MiMalloc> =
 /// Names the size in the environment of the process that makes the manifests.
 const GENERATE: &str = "NGF_BENCH_GENERATE";
 
+/// The row that changes are compared with.
+const WHOLE: &str = "diagnosis of everything, of a cluster";
+/// How the rows of changes begin.
+const ONE_CHANGE: &str = "  one change";
+
 /// Sizes, where none is given.
 const SIZES: [usize; 2] = [1_000, 10_000];
 /// Runs, of which the best counts: what others do on the machine only adds to it.
 const RUNS: usize = 5;
+/// What is measured is repeated for so long: the system counts processor time in steps of some milliseconds.
+const LEAST: Duration = Duration::from_millis(100);
 
 fn main() {
     if let Ok(routes) = std::env::var(GENERATE) {
@@ -55,7 +62,14 @@ fn main() {
     for routes in sizes {
         let figures = measure(routes);
         println!("\n{routes} HTTPRoutes");
+        let whole = figures.iter().find(|(what, _)| *what == WHOLE);
+        let whole = whole.map_or(0.0, |(_, took)| took.as_secs_f64());
         for (index, (what, took)) in figures.iter().enumerate() {
+            let share = what.starts_with(ONE_CHANGE).then(|| {
+                let ratio = whole / took.as_secs_f64().max(1e-9);
+                format!("  1/{ratio:.0} of everything")
+            });
+            let share = share.unwrap_or_default();
             let growth = before.as_ref().map_or_else(String::new, |(less, known)| {
                 if known[index].1.is_zero() {
                     return String::new();
@@ -64,7 +78,8 @@ fn main() {
                 let exponent = ratio.ln() / (routes as f64 / *less as f64).ln();
                 format!("  grows with the power {exponent:.2}")
             });
-            println!("{what:<44} {:>10.2} ms{growth}", took.as_secs_f64() * 1e3);
+            let milliseconds = took.as_secs_f64() * 1e3;
+            println!("{what:<44} {milliseconds:>10.2} ms{growth}{share}");
         }
         println!("{:<44} {:>10} MB", "most memory until now", peak() / 1_000);
         before = Some((routes, figures));
@@ -104,8 +119,12 @@ fn measure(routes: usize) -> Vec<Figure> {
     drop(index);
     let snapshot = of_cluster(snapshot);
     figures.push((
-        "diagnosis of everything, of a cluster",
+        WHOLE,
         best(|| drop(black_box(Diagnosis::of(&snapshot, &evidence, now)))),
+    ));
+    figures.push((
+        "  one change: the snapshot",
+        best(|| new_snapshot(&snapshot)),
     ));
     figures.push((
         "  one change: an EndpointSlice",
@@ -133,6 +152,14 @@ fn measure(routes: usize) -> Vec<Figure> {
         }),
     ));
     figures
+}
+
+/// A copy of a snapshot of which the largest table has changed, as the store publishes it.
+fn new_snapshot(snapshot: &Snapshot) {
+    let mut after = snapshot.clone();
+    let route = after.routes.values_mut().next();
+    Arc::make_mut(route.expect("an HTTPRoute")).meta.generation += 1;
+    drop(black_box(after));
 }
 
 /// The diagnosis after one change, of one that is kept up to date: there and back again.
@@ -205,8 +232,15 @@ fn python(text: &str) -> Option<Duration> {
 fn best(mut work: impl FnMut()) -> Duration {
     let times = (0..RUNS).map(|_| {
         let began = Clock::now();
-        work();
-        began.elapsed()
+        let mut times = 0;
+        loop {
+            work();
+            times += 1;
+            let took = began.elapsed();
+            if took >= LEAST {
+                return took / times;
+            }
+        }
     });
     times.min().unwrap_or_default()
 }
