@@ -89,7 +89,7 @@ async fn what_is_not_known_of_another_context_is_told_and_hides_nothing() {
     let drawn = text(&mut screen);
     for line in [
         "NGF-T1",
-        "in context staging: enter connects to it",
+        "in context staging: enter opens it there",
         "? context dead: cannot be read: connection refused",
         "✓ context healthy: no problems found, 1 of 1 path tested",
         "elsewhere ✗ 1 ? 1",

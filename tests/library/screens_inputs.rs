@@ -176,7 +176,11 @@ async fn the_palette_completes_and_recalls_as_a_shell_does() {
     screen.press(&[":"]).await;
     typed(&mut screen, "ns def").await;
     screen.press(&["tab"]).await;
-    assert!(text(&mut screen).contains(": ns default"));
+    let shown = text(&mut screen);
+    assert!(
+        shown.contains(": ns default") && shown.contains("enter reads namespace default"),
+        "{shown}"
+    );
     // What was typed comes back after what was recalled.
     screen.press(&["esc", ":"]).await;
     typed(&mut screen, "rou").await;

@@ -28,11 +28,11 @@ enum Match {
 }
 
 /// The text of a node that a filter searches.
-fn searched(node: &Node) -> String {
-    let object = node.object.as_ref();
+fn searched(entry: &Node) -> String {
+    let object = entry.object.as_ref();
     let named = object.map_or_else(String::new, ToString::to_string);
-    let note = node.note.as_deref().unwrap_or_default();
-    format!("{}\n{note}\n{named}", node.name)
+    let note = entry.note.as_deref().unwrap_or_default();
+    format!("{}\n{note}\n{named}", entry.name)
 }
 
 /// State of the tree pane.

@@ -131,16 +131,21 @@ pub fn update(app: &mut App, event: Event, now: Timestamp) -> Vec<Effect> {
         }
     };
     if let Some(before) = before.filter(|_| !app.traveled) {
-        let here = Visit::of(app);
-        if app.arrival.as_ref().is_some_and(Arrival::is_connected) && !before.is_same_place(&here) {
-            // Who went somewhere else meanwhile stays there.
-            app.arrival = None;
-        }
-        app.history.note(before, &here);
+        note_where(app, before);
     }
     probing::ask_when_free(app);
     effects.extend(reached);
     effects
+}
+
+/// Remembers where the person was, if they are somewhere else now.
+fn note_where(app: &mut App, before: Visit) {
+    let here = Visit::of(app);
+    if app.arrival.as_ref().is_some_and(Arrival::is_connected) && !before.is_same_place(&here) {
+        // Who went somewhere else meanwhile stays there.
+        app.arrival = None;
+    }
+    app.history.note(before, &here);
 }
 
 fn diagnose(app: &App) -> Effect {

@@ -109,9 +109,7 @@ pub(super) fn switched(
             let snapshot = Arc::clone(&connected.snapshots.borrow());
             let arrival = app.arrival.take();
             app.reset(snapshot);
-            if arrival.is_none() {
-                app.say(Mark::Ok, format!("connected: {to}"));
-            }
+            app.say(Mark::Ok, format!("connected: {to}"));
             arriving::connected(app, arrival, app.real);
             vec![diagnose(app)]
         }

@@ -13,6 +13,26 @@ use crate::tui::state::{
 /// What people type to leave vi and k9s.
 const QUIT: [&str; 9] = ["q", "q!", "qa", "qa!", "wq", "wq!", "wqa", "quit!", "exit"];
 
+/// What is said where no command has the name that was typed: what its first word does with the rest.
+pub fn without_match(app: &App, typed: &str) -> String {
+    let typed = typed.trim();
+    let (name, rest) = typed.split_once(char::is_whitespace).unwrap_or((typed, ""));
+    if app.settings.aliases.iter().any(|(alias, _)| alias == name) {
+        return "enter runs a command of your configuration".to_owned();
+    }
+    let is_it = |known: &&str| known.eq_ignore_ascii_case(name);
+    let mut lists = LISTS.iter();
+    let list = lists.find(|list| is_it(&list.name) || list.aliases.iter().any(is_it));
+    let rest = rest.trim();
+    match list.map(|list| (list.id, list.name)) {
+        Some((ListId::Namespaces, _)) => format!("enter reads namespace {rest}"),
+        Some((ListId::Contexts, _)) => format!("enter connects to context {rest}"),
+        Some((_, list)) => format!("enter lists {list} by the filter {rest}"),
+        None if is_it(&Action::Record.info().id) => format!("enter records to {rest}"),
+        None => "No command has this name.".to_owned(),
+    }
+}
+
 /// What tab makes of what was typed: the name of the selected command; after `:ns` and `:ctx`, the name of a namespace
 /// or a context that begins so.
 pub fn completed(app: &App, palette: &PaletteState) -> Option<String> {
@@ -20,8 +40,7 @@ pub fn completed(app: &App, palette: &PaletteState) -> Option<String> {
     if let Some((name, begun)) = typed.trim_start().split_once(char::is_whitespace) {
         let is_it = |known: &&str| known.eq_ignore_ascii_case(name);
         let mut lists = LISTS.iter();
-        let list =
-            lists.find(|list| is_it(&list.name) || list.aliases.iter().any(|one| is_it(&one)))?;
+        let list = lists.find(|list| is_it(&list.name) || list.aliases.iter().any(is_it))?;
         let names: Vec<&str> = match list.id {
             ListId::Namespaces => app.namespaces.iter().map(String::as_str).collect(),
             ListId::Contexts => {

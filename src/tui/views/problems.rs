@@ -222,7 +222,7 @@ fn remote_entry(
         lines.extend(hang(&indent, &impact, width).into_iter().map(Line::from));
     }
     let place = Label::of(Role::Accent, format!("in context {context}"))
-        .and(Role::Muted, ": enter connects to it");
+        .and(Role::Muted, ": enter opens it there");
     lines.extend(hang(&indent, &place, width).into_iter().map(Line::from));
     Entry { lines }
 }

@@ -211,6 +211,7 @@ pub struct Palette<'a> {
     title: &'a str,
     commands: &'a [Command],
     theme: &'a Theme,
+    empty: &'a str,
 }
 
 impl<'a> Palette<'a> {
@@ -220,7 +221,15 @@ impl<'a> Palette<'a> {
             title,
             commands,
             theme,
+            empty: "",
         }
+    }
+
+    /// What to say where no command matches.
+    #[must_use]
+    pub const fn empty(mut self, words: &'a str) -> Self {
+        self.empty = words;
+        self
     }
 
     fn overlay(&self, screen: Rect) -> Overlay<'a> {
@@ -313,6 +322,16 @@ impl StatefulWidget for &Palette<'_> {
             height: inner.height - 1,
             ..inner
         };
+        if found.is_empty() && list.height > 0 {
+            let words = Label::of(Role::Muted, self.empty.to_owned());
+            draw_label(
+                &words,
+                line_of(list, list.y),
+                buffer,
+                self.theme,
+                Style::new(),
+            );
+        }
         state.list.fit(found.len(), usize::from(list.height));
         let rows = beside_scrollbar(found.len(), list);
         for (y, index) in (rows.top()..rows.bottom()).zip(state.list.offset..found.len()) {

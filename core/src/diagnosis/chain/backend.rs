@@ -185,7 +185,7 @@ fn conclude(
             let words = match trust::complaint(&judgement, &tls.hostname) {
                 None => format!("holds if the backend presents {place}; only a probe tells"),
                 Some(complaint) => {
-                    format!("would not hold, if the backend presents {place}: {complaint}")
+                    format!("fails if the backend presents {place}: {complaint}")
                 }
             };
             (Trust::Unknown("not probed".to_owned()), words)

@@ -227,7 +227,7 @@ fn conclude(
     let words = match complaint {
         Some(None) => format!("holds if the backend trusts {place}; only a probe tells"),
         Some(Some(complaint)) => {
-            format!("would not hold, if the backend trusts {place}: {complaint}")
+            format!("fails if the backend trusts {place}: {complaint}")
         }
         None => "only a probe shows which CA the backend trusts".to_owned(),
     };

@@ -35,7 +35,8 @@ pub(super) fn draw(app: &mut App, area: Rect, buffer: &mut Buffer) -> Option<Pos
         Overlay::Help(pane) => help(app, pane, area, buffer),
         Overlay::Palette(state) => {
             let commands = palette::entries(app);
-            let palette = Palette::new("Command", &commands, &app.theme);
+            let words = palette::without_match(app, state.prompt.text());
+            let palette = Palette::new("Command", &commands, &app.theme).empty(&words);
             (&palette).render(area, buffer, state);
             cursor = Some(palette.cursor(area, state));
         }
