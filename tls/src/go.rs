@@ -16,14 +16,18 @@ use x509_parser::{
     der_parser::asn1_rs::{Any, Tag},
     extensions::{GeneralName, ParsedExtension},
     prelude::FromDer as _,
-    x509::{SubjectPublicKeyInfo, X509Name},
+    x509::{AttributeTypeAndValue, SubjectPublicKeyInfo, X509Name},
 };
+use zeroize::Zeroizing;
 
 /// `base64.StdEncoding`: it does not look at the bits behind the last byte.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
     &alphabet::STANDARD,
     GeneralPurposeConfig::new().with_decode_allow_trailing_bits(true),
 );
+
+/// Bytes that may be of a key.
+type Bytes = Zeroizing<Vec<u8>>;
 
 const START: &[u8] = b"-----BEGIN ";
 const END: &[u8] = b"\n-----END ";
@@ -32,8 +36,9 @@ const DASHES: &[u8] = b"-----";
 /// What Go has to say against the first block of a CA bundle (NGF's `secrets.ValidateCA`); `None` where it takes it.
 pub fn refuses_ca(text: &[u8]) -> Option<String> {
     const WANTED: &str = "the data field \"ca.crt\" must hold a valid CERTIFICATE PEM block";
-    let decoded = base64_twice(text);
-    let Some((block, _)) = decode(decoded.as_deref().unwrap_or(text)) else {
+    let encoded = base64_twice(text);
+    let encoded = encoded.as_ref().map(|bytes| bytes.as_slice());
+    let Some((block, _)) = decode(encoded.unwrap_or(text)) else {
         return Some(WANTED.to_owned());
     };
     if block.label != b"CERTIFICATE" {
@@ -154,22 +159,28 @@ fn is_known(curve: Nid) -> bool {
 }
 
 /// A text that is base64 as a whole, decoded as `ValidateCA` does: into a buffer that may be longer than what it holds.
-fn base64_twice(text: &[u8]) -> Option<Vec<u8>> {
-    let compact = without(text, b"\r\n");
-    let mut decoded = BASE64.decode(&compact).ok()?;
+fn base64_twice(text: &[u8]) -> Option<Bytes> {
+    let mut decoded = decoded(text, b"\r\n")?;
+    // The buffer is large enough: it never grows.
     decoded.resize(text.len() / 4 * 3, 0);
     Some(decoded)
 }
 
-fn without(text: &[u8], bytes: &[u8]) -> Vec<u8> {
-    let kept = text.iter().filter(|byte| !bytes.contains(byte));
-    kept.copied().collect()
+/// What a text in base64 stands for, in which these bytes count for nothing.
+fn decoded(text: &[u8], ignored: &[u8]) -> Option<Bytes> {
+    let mut compact = Zeroizing::new(Vec::with_capacity(text.len()));
+    compact.extend(text.iter().filter(|byte| !ignored.contains(byte)));
+    let mut bytes = Zeroizing::new(vec![0; text.len() / 4 * 3 + 3]);
+    let length = BASE64.decode_slice(&*compact, &mut bytes).ok()?;
+    bytes.truncate(length);
+    Some(bytes)
 }
 
 /// A block of PEM.
 struct Block<'a> {
     label: &'a [u8],
-    der: Vec<u8>,
+    /// It may be a key.
+    der: Bytes,
 }
 
 /// `pem.Decode`: the first block that Go reads, and what follows it. What it cannot read it passes over.
@@ -220,7 +231,7 @@ fn block(text: &[u8], end: usize) -> Option<Block<'_>> {
         Some(length) => body.get(..length)?,
         None => &[],
     };
-    let der = BASE64.decode(without(data, b" \t\r\n")).ok()?;
+    let der = decoded(data, b" \t\r\n")?;
     Some(Block { label, der })
 }
 
@@ -265,10 +276,10 @@ fn refuses_certificate(der: &[u8]) -> Option<String> {
 }
 
 fn refuses_name(name: &X509Name<'_>) -> Option<String> {
-    let values = name
+    let mut values = name
         .iter_attributes()
-        .map(|attribute| attribute.attr_value());
-    let wrong = values.filter_map(refuses_string).next()?;
+        .map(AttributeTypeAndValue::attr_value);
+    let wrong = values.find_map(refuses_string)?;
     Some(format!(
         "x509: invalid RDNSequence: invalid attribute value: {wrong}"
     ))
@@ -305,10 +316,6 @@ fn refuses_key(key: &SubjectPublicKeyInfo<'_>) -> Option<&'static str> {
     (!is_known).then_some("x509: unsupported elliptic curve")
 }
 
-fn malformed(name: &str) -> Option<String> {
-    Some(format!("x509: SAN {name} is malformed"))
-}
-
 fn refuses_extensions(certificate: &X509Certificate<'_>) -> Option<String> {
     let mut seen = Vec::new();
     for extension in certificate.extensions() {
@@ -325,18 +332,21 @@ fn refuses_extensions(certificate: &X509Certificate<'_>) -> Option<String> {
         let ParsedExtension::SubjectAlternativeName(names) = extension.parsed_extension() else {
             return None;
         };
-        names.general_names.iter().find_map(|name| match name {
-            GeneralName::RFC822Name(name) if !name.is_ascii() => malformed("rfc822Name"),
-            GeneralName::DNSName(name) if !name.is_ascii() => malformed("dNSName"),
-            GeneralName::URI(name) if !name.is_ascii() => malformed("uniformResourceIdentifier"),
-            GeneralName::Invalid(Tag(1), _) => malformed("rfc822Name"),
-            GeneralName::Invalid(Tag(2), _) => malformed("dNSName"),
-            GeneralName::Invalid(Tag(6), _) => malformed("uniformResourceIdentifier"),
-            GeneralName::IPAddress(bytes) if !matches!(bytes.len(), 4 | 16) => Some(format!(
-                "x509: cannot parse IP address of length {}",
-                bytes.len()
-            )),
-            _ => None,
+        names.general_names.iter().find_map(|name| {
+            let (kind, is_wrong) = match name {
+                GeneralName::RFC822Name(name) => ("rfc822Name", !name.is_ascii()),
+                GeneralName::DNSName(name) => ("dNSName", !name.is_ascii()),
+                GeneralName::URI(name) => ("uniformResourceIdentifier", !name.is_ascii()),
+                GeneralName::Invalid(Tag(1), _) => ("rfc822Name", true),
+                GeneralName::Invalid(Tag(2), _) => ("dNSName", true),
+                GeneralName::Invalid(Tag(6), _) => ("uniformResourceIdentifier", true),
+                GeneralName::IPAddress(bytes) if !matches!(bytes.len(), 4 | 16) => {
+                    let length = bytes.len();
+                    return Some(format!("x509: cannot parse IP address of length {length}"));
+                }
+                _ => return None,
+            };
+            is_wrong.then(|| format!("x509: SAN {kind} is malformed"))
         })
     })
 }

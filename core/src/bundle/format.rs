@@ -148,16 +148,16 @@ pub(super) struct Held {
     pub(super) key: Key,
     /// What NGF makes of `tls.crt` and `tls.key`; bundles of earlier versions do not say.
     #[serde(default)]
-    pub(super) pair_by_ngf: Taken,
+    pub(super) pair_by_ngf: Judged,
     /// What NGF makes of `ca.crt`, likewise.
     #[serde(default)]
-    pub(super) ca_by_ngf: Taken,
+    pub(super) ca_by_ngf: Judged,
 }
 
 /// Whether NGF takes what a key holds.
 #[derive(Debug, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "state", rename_all = "snake_case")]
-pub(super) enum Taken {
+pub(super) enum Judged {
     #[default]
     Unknown,
     Taken,

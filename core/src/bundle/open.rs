@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::{
     BundleError, Document, Opened, SCHEMA,
-    format::{Held, Key, Listener, Matrix, Name, Pem, Probe, State, Taken, Untested},
+    format::{Held, Judged, Key, Listener, Matrix, Name, Pem, Probe, State, Untested},
     recording::{self, Player, Recording},
 };
 use crate::{
@@ -248,7 +248,7 @@ fn facts_of(ders: &[String]) -> Vec<CertificateFacts> {
     .collect()
 }
 
-impl Taken {
+impl Judged {
     fn by_ngf(&self) -> ByNgf {
         match self {
             Self::Unknown => ByNgf::Unknown,

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::{
     BundleError, Document, SCHEMA,
-    format::{Behind, Held, Key, Listener, Matrix, Name, Pem, Probe, State, Taken, Untested},
+    format::{Behind, Held, Judged, Key, Listener, Matrix, Name, Pem, Probe, State, Untested},
     redact,
 };
 use crate::{
@@ -187,8 +187,8 @@ fn held(snapshot: &Snapshot) -> Vec<Held> {
         tls_crt: Pem::Missing,
         ca_crt: Pem::Missing,
         key: Key::Missing,
-        pair_by_ngf: Taken::Unknown,
-        ca_by_ngf: Taken::Unknown,
+        pair_by_ngf: Judged::Unknown,
+        ca_by_ngf: Judged::Unknown,
     };
     let secrets = snapshot.secrets.iter().map(|(object, found)| match found {
         Lookup::Found(found) => Held {
@@ -255,11 +255,11 @@ fn ders(certificates: &[CertificateFacts]) -> Vec<String> {
     all.map(|facts| STANDARD.encode(&facts.der)).collect()
 }
 
-fn taken(by_ngf: &ByNgf) -> Taken {
+fn taken(by_ngf: &ByNgf) -> Judged {
     match by_ngf {
-        ByNgf::Unknown => Taken::Unknown,
-        ByNgf::Taken => Taken::Taken,
-        ByNgf::Refused { words, oddity } => Taken::Refused {
+        ByNgf::Unknown => Judged::Unknown,
+        ByNgf::Taken => Judged::Taken,
+        ByNgf::Refused { words, oddity } => Judged::Refused {
             words: words.clone(),
             oddity: oddity.clone(),
         },

@@ -128,7 +128,7 @@ mod tests {
         ] {
             let (found, line) = unwrapped(&saved);
             assert_eq!(line, expected, "{saved}");
-            assert_eq!(found.map(|pod| pod.name).as_deref(), pod, "{saved}");
+            assert_eq!(found.map(|pod| pod.name.clone()).as_deref(), pod, "{saved}");
         }
     }
 

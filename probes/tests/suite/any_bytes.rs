@@ -113,7 +113,7 @@ proptest! {
         for words in [refuses_ca(text.as_bytes()), refuses_pair(text.as_bytes(), text.as_bytes())] {
             prop_assert!(words.is_none_or(|words| is_fit_to_show(&words)));
         }
-        drop(oddity(text.as_bytes()));
+        prop_assert!(oddity(text.as_bytes()).is_none_or(is_fit_to_show));
     }
 
     #[test]

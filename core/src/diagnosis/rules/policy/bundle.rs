@@ -78,15 +78,15 @@ pub(super) fn unloadable(context: &Context<'_>, findings: &mut Findings, code: C
                 ),
                 "missing".to_owned(),
             ),
+            // NGF takes a block whose headers OpenSSL refuses.
             (
                 Code::P9,
                 PemFacts::Certificates {
                     trailing: Some(trailing),
                     ..
-                },
-            )
-            // NGF takes a block whose headers OpenSSL refuses.
-            | (Code::P9, PemFacts::Broken(trailing)) => (
+                }
+                | PemFacts::Broken(trailing),
+            ) => (
                 format!(
                     "The ca.crt in {object} holds more than certificates, and nginx cannot load it"
                 ),

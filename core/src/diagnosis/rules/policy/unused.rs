@@ -320,19 +320,7 @@ fn why_missed(context: &Context<'_>, policy: &ObjectRef, target: &LocalRef) -> M
         if miss.elsewhere.is_empty()
             && let Some(similar) = similar(context, &service)
         {
-            miss.sentence = format!(
-                "{}; routes use {similar}, on which no policy takes effect",
-                miss.sentence
-            );
-            miss.remedy = change::target(
-                context,
-                format!("Target {similar}, if that is meant."),
-                policy,
-                target,
-                &json!({"name": similar.name}),
-            );
-            miss.similar = true;
-            miss.elsewhere = vec![similar];
+            mean(context, policy, target, similar, &mut miss);
         }
         return miss;
     };
@@ -379,6 +367,29 @@ fn why_missed(context: &Context<'_>, policy: &ObjectRef, target: &LocalRef) -> M
     miss.sentence = sentence;
     miss.elsewhere = stopped;
     miss
+}
+
+/// Says that a Service of nearly the same name may have been meant.
+fn mean(
+    context: &Context<'_>,
+    policy: &ObjectRef,
+    target: &LocalRef,
+    similar: ObjectRef,
+    miss: &mut Miss,
+) {
+    miss.sentence = format!(
+        "{}; routes use {similar}, on which no policy takes effect",
+        miss.sentence
+    );
+    miss.remedy = change::target(
+        context,
+        format!("Target {similar}, if that is meant."),
+        policy,
+        target,
+        &json!({"name": similar.name}),
+    );
+    miss.similar = true;
+    miss.elsewhere = vec![similar];
 }
 
 /// Of a target that is there: whether routes use another port of it, on which no policy takes effect, what to say, and
