@@ -199,9 +199,9 @@ impl Evidence {
             return;
         }
         self.forget_logs_of_others(|pod| snapshot.pods.contains_key(pod));
-        let named: BTreeSet<&str> = self.probes.keys().map(|(_, pod)| pod.as_str()).collect();
+        let probed_from: BTreeSet<&str> = self.probes.keys().map(|(_, pod)| pod.as_str()).collect();
         let names = snapshot.pods.keys().map(|pod| pod.name.as_str());
-        let names = names.filter(|name| named.contains(name)).collect();
+        let names = names.filter(|name| probed_from.contains(name)).collect();
         self.forget_probes_of_others(&names);
     }
 
