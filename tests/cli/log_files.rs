@@ -78,7 +78,7 @@ fn a_line_means_the_same_however_it_was_saved() {
         let name = format!("{number}.log");
         fs::write(folder.path().join(&name), format!("{line}\n")).expect("a file");
         let (status, text, _) = run(folder.path(), &["logs", &name]);
-        assert_eq!(status, 0, "{line}");
+        assert_eq!(status, 1, "{line}");
         for part in ["data plane", "(21:unable to verify", "10.244.2.18:8443"] {
             assert!(text.contains(part), "{part}: {line}\n{text}");
         }
