@@ -64,7 +64,7 @@ pub fn open(text: &str) -> Result<Opened, BundleError> {
     Ok(opened(document))
 }
 
-/// Whether a text begins as what [`write()`] writes.
+/// Whether a text begins as what [`super::write()`] writes.
 pub(super) fn is_bundle(text: &str) -> bool {
     let begin: String = text.chars().take(100).collect();
     begin

@@ -88,8 +88,12 @@ pub(super) fn with_oddity(
     finding
 }
 
-/// With a capital letter, as a sentence begins.
+/// With a capital letter, as a sentence begins. The path of a field (`spec.validation`) stays as it is.
 pub(super) fn upper(text: &str) -> String {
+    let first = text.split(' ').next().unwrap_or_default();
+    if first.trim_end_matches('.').contains('.') {
+        return text.to_owned();
+    }
     let mut chars = text.chars();
     chars.next().map_or_else(String::new, |first| {
         first.to_uppercase().chain(chars).collect()
