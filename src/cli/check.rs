@@ -462,7 +462,7 @@ pub(super) fn render(
         Format::Junit => report::junit::render_with(diagnosis, fail_on, unread, sources),
         Format::Sarif => report::sarif::render(diagnosis, unread, sources)?,
         Format::Markdown => report::markdown::render_as_read(diagnosis, unread),
-        _ => report::text::render_as_read(diagnosis, style(), unread),
+        _ => report::text::render_as_read(diagnosis, style(), unread, sources),
     })
 }
 

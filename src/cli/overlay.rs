@@ -96,7 +96,7 @@ pub(super) async fn run(
             Format::Junit => report::junit::comparison_with(&comparison, fail_on(args), &sources),
             Format::Sarif => report::sarif::comparison(&comparison, &sources)?,
             Format::Markdown => report::markdown::comparison(&comparison),
-            _ => report::text::comparison(&comparison, style()),
+            _ => report::text::comparison(&comparison, style(), &sources),
         },
     };
     output::print(&text)?;

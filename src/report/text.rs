@@ -2,7 +2,11 @@
 
 use std::fmt::Write as _;
 
-use super::{clean, compare::Comparison};
+use super::{
+    clean,
+    compare::Comparison,
+    source::{Location, Sources},
+};
 use ngf_core::{
     command::{self, Command},
     diagnosis::{
@@ -60,13 +64,18 @@ const INDEX: usize = 11;
 
 /// The report as text.
 pub fn render(diagnosis: &Diagnosis, style: Style) -> String {
-    render_as_read(diagnosis, style, &[])
+    render_as_read(diagnosis, style, &[], &Sources::default())
 }
 
-/// The same, where `unread` says why objects could not be read.
-pub fn render_as_read(diagnosis: &Diagnosis, style: Style, unread: &[String]) -> String {
+/// The same, where `unread` says why objects could not be read, and `sources` where in files the causes are.
+pub fn render_as_read(
+    diagnosis: &Diagnosis,
+    style: Style,
+    unread: &[String],
+    sources: &Sources,
+) -> String {
     let causes = causes(&diagnosis.findings).count();
-    let mut printer = Printer::new(style, causes >= WALL);
+    let mut printer = Printer::new(style, causes >= WALL, sources);
     if printer.is_wall {
         printer.overview(&diagnosis.findings);
     }
@@ -101,9 +110,9 @@ pub fn render_as_read(diagnosis: &Diagnosis, style: Style, unread: &[String]) ->
 
 /// The report of a comparison as text: what is new in full, the rest by title, and at the end what it
 /// comes to.
-pub fn comparison(comparison: &Comparison, style: Style) -> String {
+pub fn comparison(comparison: &Comparison, style: Style, sources: &Sources) -> String {
     let is_wall = causes(&comparison.new).count() >= WALL;
-    let mut printer = Printer::new(style, is_wall);
+    let mut printer = Printer::new(style, is_wall, sources);
     let mut head = format!(
         "Laid over the cluster: {} new, {} changed, {} as before",
         count(comparison.count(Laid::New), "object"),
@@ -146,20 +155,23 @@ fn causes(findings: &[Finding]) -> impl Iterator<Item = &Finding> {
         .filter(|finding| finding.caused_by.is_none() && finding.severity != Severity::Info)
 }
 
-struct Printer {
+struct Printer<'s> {
     out: String,
     colour: bool,
     width: usize,
     is_wall: bool,
+    /// Where in files the findings are.
+    sources: &'s Sources,
 }
 
-impl Printer {
-    fn new(style: Style, is_wall: bool) -> Self {
+impl<'s> Printer<'s> {
+    fn new(style: Style, is_wall: bool, sources: &'s Sources) -> Self {
         Self {
             out: String::new(),
             colour: style.colour,
             width: style.width.max(40),
             is_wall,
+            sources,
         }
     }
 
@@ -251,11 +263,14 @@ impl Printer {
             if depth == 0 && index > 0 {
                 self.out.push('\n');
             }
-            self.finding(finding, depth);
+            // What is wrong with an input names its place itself.
+            let is_told = depth > 0 || finding.input.is_some();
+            let source = self.sources.get(index).filter(|_| !is_told);
+            self.finding(finding, depth, source);
         }
     }
 
-    fn finding(&mut self, finding: &Finding, depth: usize) {
+    fn finding(&mut self, finding: &Finding, depth: usize, source: Option<&Location>) {
         let indent = "  ".repeat(depth);
         let glyph = self.glyph(finding);
         let arrow = if depth > 0 { "so: " } else { "" };
@@ -266,6 +281,10 @@ impl Printer {
         let emphasis = (depth == 0).then_some(BOLD);
         self.wrapped_as(emphasis, &lead, first, hanging + 2, &text);
         let pad = " ".repeat(hanging + 2);
+        if let Some(Location { file, line, .. }) = source {
+            // A terminal opens it where it stays in one piece.
+            let _ = writeln!(self.out, "{pad}at {}:{line}", clean(file));
+        }
         // Whoever removes the cause is done with its effects.
         let is_brief = self.is_wall && depth > 0;
         if !is_brief {

@@ -249,6 +249,36 @@ fn only_some_codes_are_reported_and_the_others_are_counted() {
 }
 
 #[test]
+fn a_cause_names_its_file_and_line_and_a_misspelt_field_the_one_that_is_meant() {
+    let folder = folder(|text| text.replace("hostname: shop", "hostnmae: shop"));
+    let (status, out, error) = check(folder.path(), &[]);
+    assert_eq!(status, Some(1), "{error}");
+    let line_of = |text: &str| {
+        let at = MANIFESTS.lines().position(|line| line.contains(text));
+        at.expect("a line") + 1
+    };
+    let misspelt = out
+        .split("\n\n")
+        .find(|block| block.contains("NGF-K6"))
+        .unwrap_or_else(|| panic!("{out}"));
+    let place = format!("at deploy/shop.yaml:{}\n", line_of("hostname: shop"));
+    assert!(misspelt.contains(&place), "{out}");
+    assert!(
+        unwrapped(misspelt).contains("did you mean hostname?"),
+        "{out}"
+    );
+
+    let folder = self::folder(str::to_owned);
+    let (_, out, _) = check(folder.path(), &[]);
+    let empty = out
+        .split("\n\n")
+        .find(|block| block.contains("✗ NGF-P6"))
+        .unwrap_or_else(|| panic!("{out}"));
+    let place = format!("at deploy/shop.yaml:{}\n", line_of("  name: shop-ca"));
+    assert!(empty.contains(&place), "{out}");
+}
+
+#[test]
 fn sarif_and_junit_name_file_line_and_excerpt() {
     let folder = folder(str::to_owned);
     let line_of = |text: &str| {

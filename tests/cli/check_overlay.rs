@@ -20,7 +20,7 @@ use ngf_core::{
     overlay::{Laid, overlay, without_status},
 };
 use ngf_sandbox::Stage;
-use ngf_tui::report::{FailOn, compare::Comparison, json, junit, markdown, text};
+use ngf_tui::report::{FailOn, compare::Comparison, json, junit, markdown, source::Sources, text};
 use serde_json::{Value, json};
 
 /// What some manifests do to a scenario's cluster.
@@ -88,7 +88,7 @@ fn what_a_change_breaks_is_new_and_fails() {
     assert_eq!(comparison.exit_code(FailOn::Never), 0);
     assert_snapshot!(
         "over_text",
-        text::comparison(&comparison, text::Style::default())
+        text::comparison(&comparison, text::Style::default(), &Sources::default(),)
     );
     assert_snapshot!("over_markdown", markdown::comparison(&comparison));
     let report: Value =
@@ -112,7 +112,7 @@ fn what_a_change_repairs_is_gone_though_the_status_still_speaks_of_it() {
     assert_eq!(codes(&comparison.gone), ["NGF-G7"]);
     assert_snapshot!(
         "over_mends_text",
-        text::comparison(&comparison, text::Style::default())
+        text::comparison(&comparison, text::Style::default(), &Sources::default(),)
     );
     assert_snapshot!("over_mends_markdown", markdown::comparison(&comparison));
     let xml = junit::comparison(&comparison, FailOn::Warning);

@@ -238,7 +238,7 @@ pub(in crate::diagnosis) const K3: Rule = Rule {
     title: "An object could not be understood in full",
     explanation: "A field is missing or has the wrong type. The rest of the object is read all the same. In files, a missing field that the API requires is an error, and so is a value in the data of a Secret that is not base64: the API server refuses the object.",
     remedy: "Correct the field.",
-    causes: &[],
+    causes: &[Code::K2],
     needs: &[],
     check: |context, findings| {
         each_object(context, &mut |object, notes| {

@@ -30,6 +30,23 @@ impl Fields {
         let fields = names.map(|name| (*name, Self::below(&format!("{path}.{name}"), paths)));
         Some(Self(fields.collect()))
     }
+
+    /// The field that somebody meant: the one whose name differs in case alone, or else the only one that differs in
+    /// as few letters as a slip of the pen.
+    fn meant(&self, name: &str) -> Option<&'static str> {
+        const LONGEST: usize = 100;
+        if name.len() > LONGEST {
+            return None;
+        }
+        let mut known = self.0.iter().map(|(known, _)| *known);
+        if let Some(meant) = known.clone().find(|known| known.eq_ignore_ascii_case(name)) {
+            return Some(meant);
+        }
+        let most = if name.len() > 5 { 2 } else { 1 };
+        let is_near = |known: &&str| strsim::damerau_levenshtein(known, name) <= most;
+        let meant = known.find(is_near)?;
+        known.find(is_near).is_none().then_some(meant)
+    }
 }
 
 fn parse(text: &'static str) -> HashMap<Kind, Paths> {
@@ -68,13 +85,10 @@ fn walk(fields: &Fields, value: &Value, reader: &Reader<'_>) {
                     Some((_, Some(fields))) => walk(fields, below, reader),
                     Some((_, None)) => {}
                     None => {
-                        let mut known = fields.0.iter().map(|(known, _)| *known);
-                        let meant = known.find(|known| known.eq_ignore_ascii_case(name));
-                        let message = match meant {
-                            Some(meant) => {
-                                format!("is not a field of this object; meant: {meant}")
-                            }
-                            None => "is not a field that this tool knows".to_owned(),
+                        let what = "is not a field that this tool knows";
+                        let message = match fields.meant(name) {
+                            Some(meant) => format!("{what}: did you mean {meant}?"),
+                            None => what.to_owned(),
                         };
                         reader.note(below, None, NoteKind::UnknownField, message);
                     }
@@ -106,6 +120,24 @@ mod tests {
                 assert!(siblings.contains(&name), "{kind} {path}");
             }
         }
+    }
+
+    #[test]
+    fn a_slip_of_the_pen_is_told_from_a_field_of_its_own() {
+        let validation = Fields::below("spec.validation", &FIELDS[&Kind::BackendTLSPolicy]);
+        let validation = validation.expect("fields");
+        for (written, meant) in [
+            ("hostnmae", Some("hostname")),
+            ("hostName", Some("hostname")),
+            ("cacertificaterefs", Some("caCertificateRefs")),
+            ("caCertificateRef", Some("caCertificateRefs")),
+            ("wellKnownCACertificate", Some("wellKnownCACertificates")),
+            ("minVersion", None),
+            ("", None),
+        ] {
+            assert_eq!(validation.meant(written), meant, "{written}");
+        }
+        assert_eq!(validation.meant(&"hostname".repeat(1_000)), None);
     }
 
     #[test]

@@ -94,7 +94,7 @@ fn what_is_wrong_is_named_by_path_and_hides_nothing_else() {
             json!({"gatewayClassName": "nginx", "listeners": [listener],
                 "tls": {"backend": {"clientCertificateref": {"name": "x"}}}, "lisseners": []}),
             vec![
-                "spec.tls.backend.clientCertificateref: is not a field of this object; meant: clientCertificateRef",
+                "spec.tls.backend.clientCertificateref: is not a field that this tool knows: did you mean clientCertificateRef?",
                 "spec.lisseners: is not a field that this tool knows",
             ],
         ),

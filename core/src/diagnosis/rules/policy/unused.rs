@@ -10,7 +10,7 @@ use crate::{
         context::Context,
         engine::Findings,
         finding::{Finding, Mark, Remedy, Severity},
-        ngf::{BackendDecision, BackendState, known},
+        ngf::{BackendDecision, BackendState, known, policy::incomplete},
         rule::{Need, Rule},
         rules::{change, shared::upper},
         words::list,
@@ -39,6 +39,7 @@ pub(in crate::diagnosis) const P1: Rule = Rule {
                 || is_met(context, name)
                 || is_passed_by(context, name)
                 || is_of_payload_processor(context, policy)
+                || is_incomplete(context, policy)
                 || is_anothers(context, policy);
             if !used {
                 unused(context, policy, findings);
@@ -48,6 +49,18 @@ pub(in crate::diagnosis) const P1: Rule = Rule {
         }
     },
 };
+
+/// Whether a policy targets the backend of a route, and lacks a field that the API requires: NGF-K3 says so, and what
+/// nginx does with that backend is not known.
+fn is_incomplete(context: &Context<'_>, policy: &Object<BackendTLSPolicy>) -> bool {
+    let namespace = &policy.reference.namespace;
+    let mut targets = policy.spec.target_refs.iter();
+    incomplete(context.snapshot, policy).is_some()
+        && targets.any(|target| {
+            let service = ObjectRef::new(Kind::Service, namespace, &target.name);
+            context.rules_using(&service).next().is_some()
+        })
+}
 
 /// Targets that miss what they were meant for, of a policy that takes effect on another.
 fn partly_unused(

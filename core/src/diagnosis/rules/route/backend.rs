@@ -12,7 +12,7 @@ use crate::{
         context::{Context, RuleInUse},
         engine::Findings,
         finding::{Finding, Remedy, Severity},
-        ngf::{Answer, BackendDecision, BackendState, known, resolver::has_resolver},
+        ngf::{Answer, BackendDecision, BackendState, known, policy, resolver::has_resolver},
         rule::{Need, Rule},
         rules::shared::{grant, near, upper},
         rules::{change, rights},
@@ -304,6 +304,7 @@ pub(in crate::diagnosis) const K2: Rule = Rule {
                 } else {
                     Severity::Warning
                 };
+                let lacking: Vec<&ObjectRef> = incomplete(context, service).collect();
                 let (finding, routes) = unknown.entry(why.clone()).or_insert_with(|| {
                     let unread = [Kind::Service, Kind::BackendTLSPolicy, Kind::ReferenceGrant]
                         .into_iter()
@@ -317,6 +318,13 @@ pub(in crate::diagnosis) const K2: Rule = Rule {
                         format!("How nginx speaks to {service} is unknown"),
                     )
                     .scope(&unread);
+                    let finding = match lacking.as_slice() {
+                        [] => finding,
+                        lacking => finding.remedy(Remedy::say(format!(
+                            "Write what {} lacks.",
+                            list(lacking, 2)
+                        ))),
+                    };
                     (
                         finding.unknown().because(format!("{}.", upper(why))),
                         BTreeSet::new(),
@@ -326,6 +334,7 @@ pub(in crate::diagnosis) const K2: Rule = Rule {
                 *finding =
                     std::mem::replace(finding, Finding::new(Code::K2, severity, service, ""))
                         .scope([service])
+                        .scope(lacking)
                         .mark(rule.mark());
                 finding.marks.extend(backend.mark());
             }
@@ -336,6 +345,17 @@ pub(in crate::diagnosis) const K2: Rule = Rule {
         rights::named(context, findings);
     },
 };
+
+/// The policies of a Service that lack a field that the API requires: NGF-K3 names the field.
+fn incomplete<'a>(
+    context: &'a Context<'_>,
+    service: &'a ObjectRef,
+) -> impl Iterator<Item = &'a ObjectRef> {
+    let claims = context.index.claims(service).iter();
+    let policies = claims.map(|claim| claim.policy);
+    let lacking = policies.filter(|policy| policy::incomplete(context.snapshot, policy).is_some());
+    lacking.map(|policy| &policy.reference)
+}
 
 pub(in crate::diagnosis) const R7: Rule = Rule {
     code: Code::R7,
