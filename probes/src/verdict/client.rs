@@ -236,7 +236,7 @@ mod tests {
             (
                 Demand::Required,
                 Demand::Required,
-                "refuses whoever presents none",
+                "refuses clients without one",
             ),
             (
                 Demand::Optional,

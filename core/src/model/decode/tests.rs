@@ -95,7 +95,7 @@ fn what_is_wrong_is_named_by_path_and_hides_nothing_else() {
                 "tls": {"backend": {"clientCertificateref": {"name": "x"}}}, "lisseners": []}),
             vec![
                 "spec.tls.backend.clientCertificateref: is not a field that this tool knows: did you mean clientCertificateRef?",
-                "spec.lisseners: is not a field that this tool knows",
+                "spec.lisseners: is not a field that this tool knows: did you mean listeners?",
             ],
         ),
         (

@@ -89,13 +89,6 @@ async fn the_gateways_client_certificate_is_judged() {
         let refused = gateway_refused(error);
         world.expect(kinds::GATEWAY, "gateway", &[ACCEPTED, PROGRAMMED, &refused]);
     };
-    // What is wrong with the text of a certificate or key is said in ngf-core's words, and not in Go's.
-    let unreadable = |file: &str| {
-        let conditions = world.conditions(kinds::GATEWAY, "gateway");
-        let refused = gateway_refused(&format!("tls secret is invalid: {file}: "));
-        let found = conditions.iter().find(|found| found.starts_with(&refused));
-        assert!(found.is_some(), "{conditions:?}");
-    };
     let secret = world.store.get(kinds::SECRET, "default", CLIENT).unwrap();
     let data = |key: &str| secret["data"][key].clone();
     let put = |kind: &str, data: Value| {
@@ -125,17 +118,19 @@ async fn the_gateways_client_certificate_is_judged() {
         tls,
         json!({"tls.crt": encoded("x"), "tls.key": data("tls.key")}),
     );
-    unreadable("tls.crt");
+    refuse("tls secret is invalid: tls: failed to find any PEM data in certificate input");
     put(
         tls,
         json!({"tls.crt": data("tls.key"), "tls.key": data("tls.crt")}),
     );
-    unreadable("tls.crt");
+    refuse(
+        "tls secret is invalid: tls: failed to find certificate PEM data in certificate input, but did find a private key; PEM inputs may have been switched",
+    );
     put(
         tls,
         json!({"tls.crt": data("tls.crt"), "tls.key": encoded("")}),
     );
-    unreadable("tls.key");
+    refuse("tls secret is invalid: tls: failed to find any PEM data in key input");
     put(
         tls,
         json!({"tls.crt": data("tls.crt"), "tls.key": other["data"]["tls.key"]}),
@@ -151,7 +146,9 @@ async fn the_gateways_client_certificate_is_judged() {
         tls,
         json!({"tls.crt": data("tls.crt"), "tls.key": data("tls.key"), "ca.crt": data("tls.key")}),
     );
-    refuse("the data field \"ca.crt\" must hold a valid CERTIFICATE PEM block");
+    refuse(
+        "the data field \"ca.crt\" must hold a valid CERTIFICATE PEM block, but got \"RSA PRIVATE KEY\"",
+    );
     // And back.
     put(tls, secret["data"].clone());
     world.expect(kinds::GATEWAY, "gateway", &[ACCEPTED, PROGRAMMED, RESOLVED]);
