@@ -135,6 +135,41 @@ pub(in crate::diagnosis) fn differences(
         .collect()
 }
 
+/// The listeners in files that NGF will refuse because of others on the same port, with the object that has each, and
+/// the condition; none of an object that has a status, which says it.
+pub(in crate::diagnosis) fn listener_conflicts(
+    context: &Context<'_>,
+) -> Vec<(ObjectRef, String, Predicted)> {
+    if !context.is_files() {
+        return Vec::new();
+    }
+    let release = context.running.release;
+    let sets = &context.snapshot.listener_sets;
+    let mut found = Vec::new();
+    for (name, (gateway, certificate)) in &context.gateways {
+        let listeners = gateway::decide(context, gateway, certificate).listeners;
+        let own = Some((*name, listeners.own.as_slice()));
+        let own = own.filter(|_| gateway.status.listeners.is_empty());
+        let of_sets = listeners.sets.iter().filter(|(set, _)| {
+            sets.get(*set)
+                .is_some_and(|set| set.status.listeners.is_empty())
+        });
+        let of_sets = of_sets.map(|(set, listeners)| (set, listeners.as_slice()));
+        for (owner, listeners) in own.into_iter().chain(of_sets) {
+            for listener in listeners {
+                let conditions = listener.conditions(release).into_iter();
+                let conflicts = conditions.filter(|condition| {
+                    condition.kind == "Conflicted" && condition.status == "True"
+                });
+                found.extend(
+                    conflicts.map(|condition| (owner.clone(), listener.name.clone(), condition)),
+                );
+            }
+        }
+    }
+    found
+}
+
 /// Works out conditions; holds what several objects need.
 struct Predictor<'c, 'a> {
     context: &'c Context<'a>,

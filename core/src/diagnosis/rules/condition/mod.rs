@@ -6,6 +6,7 @@ pub(in crate::diagnosis) mod controller;
 pub(in crate::diagnosis) mod data_plane;
 pub(in crate::diagnosis) mod not_sent_again;
 pub(in crate::diagnosis) mod silence;
+mod to_come;
 pub(in crate::diagnosis) mod unread;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -291,14 +292,19 @@ repeats!(
     &[Code::S3, Code::S4]
 );
 
-repeats!(
-    S3,
-    Listener,
-    Code::S3,
-    &[Need::Paths],
-    "A condition of a listener says that something is wrong",
-    &[Code::S4]
-);
+pub(in crate::diagnosis) const S3: Rule = Rule {
+    code: Code::S3,
+    severity: Severity::Error,
+    title: "A condition of a listener says that something is wrong",
+    explanation: "The object's own status says so, in the controller's words, and no other rule explains it. Of files, where nobody has written a status yet, the rule tells which listeners NGF refuses because they conflict on a port.",
+    remedy: "Follow the message.",
+    causes: &[Code::S4],
+    needs: &[Need::Paths],
+    check: |context, findings| {
+        to_come::conflicts(context, findings);
+        repeat(context, findings, Family::Listener);
+    },
+};
 
 repeats!(
     S4,
