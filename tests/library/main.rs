@@ -43,6 +43,7 @@ mod sandbox_lifecycle;
 mod sandbox_scenarios;
 mod sandbox_secure_app;
 mod sandbox_watch;
+mod screen;
 mod screens;
 mod screens_elsewhere;
 mod screens_every;

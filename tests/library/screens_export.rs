@@ -1,6 +1,6 @@
 //! Copying, exporting, and YAML with folding and search, driven by keys without a terminal.
 
-use std::sync::Arc;
+use crate::screen::screen_of;
 
 use crate::support::scenario::{BROKEN, Scenario};
 use ngf_core::model::{kind::Kind, object::ObjectRef};
@@ -8,22 +8,11 @@ use ngf_text::credentials::REDACTED;
 use ngf_tui::{
     diagram::{Story, mermaid, svg},
     tui::{
-        effects::Files,
         headless::Headless,
-        state::{App, ids::ViewId, place::Place},
+        state::{ids::ViewId, place::Place},
     },
 };
 use ngf_ui::{Background, ColorSupport, GlyphSet, Theme, golden};
-
-async fn screen_of(scenario: Scenario) -> Headless {
-    let snapshot = Arc::new(scenario.snapshot);
-    let mut app = App::new(Theme::plain(), Arc::clone(&snapshot), None, scenario.now)
-        .expect("the key map has no conflicts");
-    app.evidence = scenario.evidence;
-    let mut screen = Headless::new(app, Arc::new(Files)).at(scenario.now);
-    screen.snapshot(snapshot).await;
-    screen
-}
 
 fn text(screen: &mut Headless, width: u16, height: u16) -> String {
     golden::screen(&screen.draw(width, height))

@@ -1,32 +1,21 @@
 //! What a person types: filters with regular expressions, commands with their history and completion, and a search in
 //! the help screen.
 
-use std::sync::Arc;
+use crate::screen::screen_of;
 
 use crate::support::scenario::{BROKEN, Scenario};
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ngf_tui::tui::{
-    effects::Files,
     headless::Headless,
     state::{
-        App, Overlay,
+        Overlay,
         event::{Effect, Event},
         ids::ListId,
         place::Place,
     },
     update::update,
 };
-use ngf_ui::{Theme, golden};
-
-async fn screen_of(scenario: Scenario) -> Headless {
-    let snapshot = Arc::new(scenario.snapshot);
-    let mut app = App::new(Theme::plain(), Arc::clone(&snapshot), None, scenario.now)
-        .expect("the key map has no conflicts");
-    app.evidence = scenario.evidence;
-    let mut screen = Headless::new(app, Arc::new(Files)).at(scenario.now);
-    screen.snapshot(snapshot).await;
-    screen
-}
+use ngf_ui::golden;
 
 fn text(screen: &mut Headless) -> String {
     golden::screen(&screen.draw(120, 40))

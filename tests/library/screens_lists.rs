@@ -1,5 +1,6 @@
 //! The lists and the command line of the interface, driven by keys without a terminal.
 
+use crate::screen::screen_of;
 use std::{fmt::Write as _, sync::Arc};
 
 use crate::support::scenario::Scenario;
@@ -19,16 +20,6 @@ use ngf_tui::{
     },
 };
 use ngf_ui::{Theme, golden};
-
-async fn screen_of(scenario: Scenario) -> Headless {
-    let snapshot = Arc::new(scenario.snapshot);
-    let mut app = App::new(Theme::plain(), Arc::clone(&snapshot), None, scenario.now)
-        .expect("the key map has no conflicts");
-    app.evidence = scenario.evidence;
-    let mut screen = Headless::new(app, Arc::new(Files)).at(scenario.now);
-    screen.snapshot(snapshot).await;
-    screen
-}
 
 fn text(screen: &mut Headless, width: u16, height: u16) -> String {
     golden::screen(&screen.draw(width, height))

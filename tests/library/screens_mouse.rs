@@ -1,32 +1,20 @@
 //! The mouse and the history of places, without a terminal.
 
-use std::sync::Arc;
+use crate::screen::screen_of;
 
 use crate::support::scenario::{BROKEN, Scenario};
 use ngf_tui::tui::{
-    effects::Files,
     headless::Headless,
     state::{
-        App,
         event::Event,
         ids::{ListId, ViewId},
         place::Place,
     },
 };
 use ngf_ui::{
-    Theme, golden,
+    golden,
     input::{Mouse, MouseKind},
 };
-
-async fn screen_of(scenario: Scenario) -> Headless {
-    let snapshot = Arc::new(scenario.snapshot);
-    let mut app = App::new(Theme::plain(), Arc::clone(&snapshot), None, scenario.now)
-        .expect("the key map has no conflicts");
-    app.evidence = scenario.evidence;
-    let mut screen = Headless::new(app, Arc::new(Files)).at(scenario.now);
-    screen.snapshot(snapshot).await;
-    screen
-}
 
 fn text(screen: &mut Headless) -> String {
     golden::screen(&screen.draw(100, 30))

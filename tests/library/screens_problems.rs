@@ -1,5 +1,6 @@
 //! The home screen, the stack of places and the pages, driven by keys without a terminal.
 
+use crate::screen::screen_of;
 use std::{collections::BTreeSet, fmt::Write as _, sync::Arc};
 
 use crate::support::scenario::{BROKEN, Scenario};
@@ -21,17 +22,6 @@ use ngf_tui::{
     },
 };
 use ngf_ui::{Background, ColorSupport, GlyphSet, Mark, Theme, golden};
-
-/// The interface on objects and what was measured of them, at their moment.
-async fn screen_of(scenario: Scenario) -> Headless {
-    let snapshot = Arc::new(scenario.snapshot);
-    let mut app = App::new(Theme::plain(), Arc::clone(&snapshot), None, scenario.now)
-        .expect("the key map has no conflicts");
-    app.evidence = scenario.evidence;
-    let mut screen = Headless::new(app, Arc::new(Files)).at(scenario.now);
-    screen.snapshot(snapshot).await;
-    screen
-}
 
 /// The interface on manifests.
 async fn screen_of_files(text: &str) -> Headless {
