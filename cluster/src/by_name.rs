@@ -28,6 +28,7 @@ use super::{
     error::Failure,
     pace::{LIVED, Lane, Pace},
     request::{Resource, events, fetch, is_name},
+    short_lived::Sensitive,
     watcher::Shared,
 };
 use ngf_core::model::{
@@ -77,11 +78,7 @@ pub(super) async fn get(client: &kube::Client, reference: &ObjectRef) -> Result<
         .get(&reference.name, &GetParams::default())
         .map_err(|error| Failure::Other(error.to_string()))?;
     if reference.kind == Kind::Secret {
-        // The read buffers of a connection that is kept would hold the key for a while.
-        let close = http::HeaderValue::from_static("close");
-        request
-            .headers_mut()
-            .insert(http::header::CONNECTION, close);
+        request.extensions_mut().insert(Sensitive);
     }
     let mut incoming: Incoming = fetch(client, request).await?;
     resource.complete(&mut incoming.value);

@@ -21,12 +21,13 @@ use zeroize::Zeroizing;
 
 use super::{
     ClusterOptions, address,
-    credentials::{self, Authorize, Credentials, NoCredentials},
+    credentials::{self, Authorize, NoCredentials},
     deadline::Deadline,
     error::{ClusterError, Failure, bounded},
     limits::Limits,
     named_file,
     plugin::{self, Screen},
+    short_lived::ShortLived,
     socks,
 };
 use ngf_core::model::clean::clean_line;
@@ -46,6 +47,8 @@ const WAITING: usize = 1024;
 /// A client, and where it leads.
 pub(super) struct Connection {
     pub(super) client: Client,
+    /// The same for Secrets.
+    pub(super) short_lived: Arc<ShortLived>,
     /// Name of the context.
     pub(super) context: String,
     /// Scheme, host and port of the API server.
@@ -89,12 +92,18 @@ pub(super) async fn connection(
     let namespace = clean_line(&config.default_namespace);
     // Loading the system's CAs takes a while, and a file that is broken may be a defect of kube.
     let deadline = Deadline(options.overrides.request_timeout);
+    let credentials = Authorize(Arc::new(credentials));
+    let short_lived = ShortLived::new({
+        let (config, credentials) = (config.clone(), credentials.clone());
+        move || client(config.clone(), credentials.clone(), deadline)
+    });
     let client = tokio::task::spawn_blocking(move || client(config, credentials, deadline))
         .await
         .map_err(|_| in_context("the client could not be made".to_owned()))?
         .map_err(|error| in_context(client_error(error)))?;
     Ok(Connection {
         client,
+        short_lived,
         context: shown,
         server,
         namespace,
@@ -111,11 +120,7 @@ fn plugin_limit(limit: Option<Duration>, has_asked: bool) -> Duration {
 }
 
 /// kube's client, with credentials and bounds of our own around it.
-fn client(
-    mut config: Config,
-    credentials: Credentials,
-    deadline: Deadline,
-) -> kube::Result<Client> {
+fn client(mut config: Config, credentials: Authorize, deadline: Deadline) -> kube::Result<Client> {
     // kube sends none, and the API server's audit log would not show which program asked.
     let agent = concat!("ngf-tui/", env!("CARGO_PKG_VERSION"));
     config
@@ -123,7 +128,7 @@ fn client(
         .push((USER_AGENT, HeaderValue::from_static(agent)));
     let layers = (
         BufferLayer::new(WAITING),
-        Authorize(Arc::new(credentials)),
+        credentials,
         Limits::new(),
         deadline,
     );

@@ -79,6 +79,7 @@ mod renew;
 pub mod reports;
 mod request;
 mod room;
+mod short_lived;
 mod socks;
 mod store;
 mod supervisor;
@@ -147,13 +148,14 @@ pub async fn connect(options: &ClusterOptions) -> Result<Cluster, ClusterError> 
     let screen = Arc::default();
     let config::Connection {
         client,
+        short_lived,
         context,
         server,
         namespace,
         has_asked,
     } = config::connection(options, &screen).await?;
     let link = Arc::new(Link::default());
-    let renewable = Renewable::new(client, options, &context, &server, &screen);
+    let renewable = Renewable::new((client, short_lived), options, &context, &server, &screen);
     let client = renewable.client(&namespace, &link);
     // The time in which a person logs in is not the cluster's.
     let since = if has_asked { Instant::now() } else { began };

@@ -17,7 +17,13 @@ use tokio::{
     time::{Instant, timeout},
 };
 
-use super::{ClusterOptions, config, link::Link, login::Login, plugin::Screen};
+use super::{
+    ClusterOptions, config,
+    link::Link,
+    login::Login,
+    plugin::Screen,
+    short_lived::{Sensitive, ShortLived},
+};
 
 /// Bound on reading the kubeconfig again, its plugin included.
 const RENEWAL: Duration = Duration::from_mins(1);
@@ -28,7 +34,7 @@ const PLUGIN_MOST: Duration = Duration::from_mins(5);
 
 /// A client whose credentials can be replaced.
 pub(super) struct Renewable {
-    current: RwLock<Client>,
+    current: RwLock<(Client, Arc<ShortLived>)>,
     options: ClusterOptions,
     context: String,
     server: String,
@@ -51,7 +57,7 @@ struct Seen {
 impl Renewable {
     /// The credentials of a context that was just read; `options` says where from.
     pub(super) fn new(
-        client: Client,
+        client: (Client, Arc<ShortLived>),
         options: &ClusterOptions,
         context: &str,
         server: &str,
@@ -86,9 +92,13 @@ impl Renewable {
     pub(super) fn client(self: &Arc<Self>, namespace: &str, link: &Arc<Link>) -> Client {
         let (renewable, link) = (Arc::clone(self), Arc::clone(link));
         let service = tower::service_fn(move |request: Request<Body>| {
-            let client = renewable.now();
+            let (client, short_lived) = renewable.now();
             let link = Arc::clone(&link);
             async move {
+                let client = match request.extensions().get::<Sensitive>() {
+                    Some(Sensitive) => short_lived.client().await?,
+                    None => client,
+                };
                 let answer = client.send(request).await;
                 match &answer {
                     Ok(answer) => note(&link, answer),
@@ -139,7 +149,8 @@ impl Renewable {
         seen.fingerprint = login.fingerprint(&self.key);
         seen.login = login;
         drop(seen);
-        *self.current.write().unwrap_or_else(PoisonError::into_inner) = read.client;
+        *self.current.write().unwrap_or_else(PoisonError::into_inner) =
+            (read.client, read.short_lived);
         self.replaced.notify_one();
     }
 
@@ -152,7 +163,7 @@ impl Renewable {
         }
     }
 
-    fn now(&self) -> Client {
+    fn now(&self) -> (Client, Arc<ShortLived>) {
         let current = self.current.read().unwrap_or_else(PoisonError::into_inner);
         current.clone()
     }

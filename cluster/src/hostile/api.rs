@@ -15,7 +15,9 @@ use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 use tower::BoxError;
 
-use crate::{Cluster, ClusterOptions, link::Link, renew::Renewable, room::Room};
+use crate::{
+    Cluster, ClusterOptions, link::Link, renew::Renewable, room::Room, short_lived::ShortLived,
+};
 use ngf_core::model::{kind::KINDS, snapshot::Scope};
 
 /// What is wrong with the API server.
@@ -109,7 +111,9 @@ impl Api {
         let server = "https://hostile.example";
         let client = Client::new(service, "apps");
         let link = Arc::new(Link::default());
-        let renewable = Renewable::new(client, &options, "hostile", server, &Arc::default());
+        let same = client.clone();
+        let clients = (client, ShortLived::new(move || Ok(same.clone())));
+        let renewable = Renewable::new(clients, &options, "hostile", server, &Arc::default());
         Cluster {
             client: renewable.client("apps", &link),
             link,
