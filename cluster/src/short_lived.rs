@@ -13,6 +13,8 @@ use tokio::{
 
 /// How long a connection is kept that nobody uses.
 const IDLE: Duration = Duration::from_secs(1);
+/// How long a connection is used, so that its buffer does not grow old where somebody reads all the time.
+const LONGEST: Duration = Duration::from_secs(10);
 
 /// Marks a request whose connection must not be kept.
 #[derive(Debug, Clone, Copy)]
@@ -24,7 +26,19 @@ type Make = dyn Fn() -> kube::Result<Client> + Send + Sync;
 /// The client, while it is used.
 pub(super) struct ShortLived {
     make: Box<Make>,
-    current: Mutex<Option<(Client, Instant)>>,
+    current: Mutex<Option<Current>>,
+}
+
+struct Current {
+    client: Client,
+    made: Instant,
+    used: Instant,
+}
+
+impl Current {
+    fn is_over(&self) -> bool {
+        self.used.elapsed() >= IDLE || self.made.elapsed() >= LONGEST
+    }
 }
 
 impl fmt::Debug for ShortLived {
@@ -50,29 +64,33 @@ impl ShortLived {
     /// Where none can be made, as when the system's CAs cannot be read any more.
     pub(super) async fn client(self: &Arc<Self>) -> kube::Result<Client> {
         let mut current = self.current.lock().await;
-        if let Some((client, used)) = &mut *current {
-            *used = Instant::now();
-            return Ok(client.clone());
+        let is_kept = |current: &&mut Current| current.made.elapsed() < LONGEST;
+        if let Some(current) = current.as_mut().filter(is_kept) {
+            current.used = Instant::now();
+            return Ok(current.client.clone());
         }
         let me = Arc::clone(self);
         // Loading the system's CAs takes a while.
         let made = spawn_blocking(move || (me.make)()).await;
         let client = made.map_err(|error| kube::Error::Service(error.into()))??;
-        *current = Some((client.clone(), Instant::now()));
-        drop(current);
-        tokio::spawn(Arc::clone(self).closed_when_idle());
+        let now = Instant::now();
+        let before = current.replace(Current {
+            client: client.clone(),
+            made: now,
+            used: now,
+        });
+        if before.is_none() {
+            tokio::spawn(Arc::clone(self).closed_when_over());
+        }
         Ok(client)
     }
 
     /// Drops the client, and with it the connections that nobody uses.
-    async fn closed_when_idle(self: Arc<Self>) {
+    async fn closed_when_over(self: Arc<Self>) {
         loop {
             sleep(IDLE).await;
             let mut current = self.current.lock().await;
-            let is_used = current
-                .as_ref()
-                .is_some_and(|(_, used)| used.elapsed() < IDLE);
-            if !is_used {
+            if current.as_ref().is_none_or(Current::is_over) {
                 *current = None;
                 return;
             }
@@ -104,7 +122,14 @@ mod tests {
         assert_eq!(made.load(Ordering::Relaxed), 1);
         sleep(3 * IDLE).await;
         assert!(clients.current.lock().await.is_none());
-        clients.client().await.expect("a client");
-        assert_eq!(made.load(Ordering::Relaxed), 2);
+        for _ in 0..30 {
+            clients.client().await.expect("a client");
+            sleep(IDLE / 2).await;
+        }
+        assert_eq!(
+            made.load(Ordering::Relaxed),
+            3,
+            "a second after ten seconds"
+        );
     }
 }
