@@ -34,6 +34,7 @@ mod packaging;
 mod predict;
 mod quoting;
 mod quoting_source;
+mod referring;
 mod report;
 mod report_hostile;
 mod rights;
