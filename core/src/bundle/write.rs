@@ -178,20 +178,12 @@ fn objects(snapshot: &Snapshot) -> Vec<Value> {
 }
 
 fn held(snapshot: &Snapshot) -> Vec<Held> {
-    let empty = |object: &ObjectRef| Held {
-        name: name(object),
-        unknown: None,
-        absent: false,
-        object: Value::Null,
-        keys: BTreeMap::new(),
-        tls_crt: Pem::Missing,
-        ca_crt: Pem::Missing,
-        key: Key::Missing,
-        pair_by_ngf: Judged::Unknown,
-        ca_by_ngf: Judged::Unknown,
-    };
-    let secrets = snapshot.secrets.iter().map(|(object, found)| match found {
-        Lookup::Found(found) => Held {
+    let secrets = snapshot.secrets.iter().map(|(object, lookup)| {
+        let known = known(object, lookup);
+        let Lookup::Found(found) = lookup else {
+            return known;
+        };
+        Held {
             object: redact::metadata_of(&found.raw, Some(&found.spec.secret_type)),
             keys: found.spec.keys.clone(),
             tls_crt: pem(&found.spec.certificate),
@@ -199,38 +191,42 @@ fn held(snapshot: &Snapshot) -> Vec<Held> {
             key: key(&found.spec.key),
             pair_by_ngf: taken(&found.spec.pair_by_ngf),
             ca_by_ngf: taken(&found.spec.ca_by_ngf),
-            ..empty(object)
-        },
-        Lookup::Absent => Held {
-            absent: true,
-            ..empty(object)
-        },
-        Lookup::Unknown(why) => Held {
-            unknown: Some(why.clone()),
-            ..empty(object)
-        },
+            ..known
+        }
     });
-    let maps = snapshot
-        .config_maps
-        .iter()
-        .map(|(object, found)| match found {
-            Lookup::Found(found) => Held {
-                object: redact::metadata_of(&found.raw, None),
-                keys: found.spec.keys.clone(),
-                ca_crt: pem(&found.spec.ca),
-                ca_by_ngf: taken(&found.spec.ca_by_ngf),
-                ..empty(object)
-            },
-            Lookup::Absent => Held {
-                absent: true,
-                ..empty(object)
-            },
-            Lookup::Unknown(why) => Held {
-                unknown: Some(why.clone()),
-                ..empty(object)
-            },
-        });
+    let maps = snapshot.config_maps.iter().map(|(object, lookup)| {
+        let known = known(object, lookup);
+        let Lookup::Found(found) = lookup else {
+            return known;
+        };
+        Held {
+            object: redact::metadata_of(&found.raw, None),
+            keys: found.spec.keys.clone(),
+            ca_crt: pem(&found.spec.ca),
+            ca_by_ngf: taken(&found.spec.ca_by_ngf),
+            ..known
+        }
+    });
     secrets.chain(maps).collect()
+}
+
+/// Whether an object is there, and nothing of what it holds.
+fn known<T>(object: &ObjectRef, lookup: &Lookup<T>) -> Held {
+    Held {
+        name: name(object),
+        unknown: match lookup {
+            Lookup::Unknown(why) => Some(why.clone()),
+            Lookup::Found(_) | Lookup::Absent => None,
+        },
+        absent: matches!(lookup, Lookup::Absent),
+        object: Value::Null,
+        keys: BTreeMap::new(),
+        tls_crt: Pem::Missing,
+        ca_crt: Pem::Missing,
+        key: Key::Missing,
+        pair_by_ngf: Judged::Unknown,
+        ca_by_ngf: Judged::Unknown,
+    }
 }
 
 fn pem(facts: &PemFacts) -> Pem {
