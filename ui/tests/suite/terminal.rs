@@ -8,26 +8,31 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use ngf_ui::widgets::tree::{Tree, TreeRow};
-use ngf_ui::{ListState, Mark, Theme, terminal};
+use ngf_ui::{ListState, Mark, terminal};
 
 const PART: &str = "NGF_UI_TEST_PART";
+
+/// The alternate screen is on and the cursor hidden.
+const ALTERNATE: &str = "1,0";
+/// The main screen is back, and the cursor.
+const MAIN: &str = "0,1";
 
 /// What the test does inside of tmux: takes the terminal, draws, and ends in one of many ways.
 fn play(part: &str) {
     let mut screen =
         terminal::Screen::enter(Box::new(|_| ())).expect("inside of tmux there is a terminal");
     let theme = terminal::theme();
-    let rows = vec![
-        TreeRow::new(0, "selected row").mark(Mark::Failed),
-        TreeRow::new(0, "another row").mark(Mark::Ok),
-    ];
-    let draw = |screen: &mut terminal::Screen, theme: &Theme| {
+    let draw = |screen: &mut terminal::Screen, last: &'static str| {
+        let rows = vec![
+            TreeRow::new(0, "selected row").mark(Mark::Failed),
+            TreeRow::new(0, last).mark(Mark::Ok),
+        ];
         screen.draw(|frame| {
-            let tree = Tree::new(&rows, theme);
+            let tree = Tree::new(&rows, &theme);
             frame.render_stateful_widget(&tree, frame.area(), &mut ListState::default());
         })
     };
-    draw(&mut screen, &theme).unwrap();
+    draw(&mut screen, "another row").unwrap();
     wait_for_key();
     match part {
         "ends" => {}
@@ -36,7 +41,7 @@ fn play(part: &str) {
             let thread = std::thread::spawn(|| panic!("a panic on another thread"));
             assert!(thread.join().is_err());
             assert!(!terminal::is_entered());
-            let error = draw(&mut screen, &theme).unwrap_err();
+            let error = draw(&mut screen, "another row").unwrap_err();
             println!("then: {error}");
         }
         "restores-twice" => {
@@ -46,7 +51,7 @@ fn play(part: &str) {
         }
         "suspends" => {
             screen.suspend(|| println!("suspended")).unwrap();
-            draw(&mut screen, &theme).unwrap();
+            draw(&mut screen, "drawn again").unwrap();
             wait_for_key();
         }
         other => panic!("no such part: {other}"),
@@ -111,26 +116,21 @@ impl Tmux {
         self.run(&["capture-pane", "-p"])
     }
 
-    fn wait_for(&self, text: &str) -> String {
+    /// The screen, once it shows this text and is in this state: `alternate screen on, cursor visible`, each 0 or 1.
+    fn wait_for(&self, text: &str, state: &str) -> String {
         let start = Instant::now();
         loop {
+            let now = self.run(&["display-message", "-p", "#{alternate_on},#{cursor_flag}"]);
             let screen = self.screen();
-            if screen.contains(text) {
+            if screen.contains(text) && now.trim() == state {
                 return screen;
             }
             assert!(
-                start.elapsed() < Duration::from_secs(30),
-                "no {text:?} on the screen:\n{screen}"
+                start.elapsed() < Duration::from_mins(1),
+                "no {text:?} in the state {state}, but {now} and the screen:\n{screen}"
             );
             sleep(Duration::from_millis(30));
         }
-    }
-
-    /// `alternate screen on, cursor visible`, each 0 or 1.
-    fn state(&self) -> String {
-        self.run(&["display-message", "-p", "#{alternate_on},#{cursor_flag}"])
-            .trim()
-            .to_owned()
     }
 }
 
@@ -152,29 +152,17 @@ fn check(test: &str, variables: &str, meanwhile: impl FnOnce(&Tmux)) -> Option<S
     let tmux = Tmux::start(test);
     let part = test.replace('_', "-");
     let program = std::env::current_exe().unwrap();
+    // The words that are waited for are not in the command, which the screen shows too.
     let command = format!(
-        "{variables} {PART}={part} {} --exact terminal::{test} --nocapture; stty -a | tr ' ;' '\\n' | grep -cx -e icanon -e echo; echo after",
+        "{variables} {PART}={part} {} --exact terminal::{test} --nocapture; stty -a | tr ' ;' '\\n' | grep -cx -e icanon -e echo; echo af''ter",
         program.display()
     );
     tmux.keys(&[&command, "Enter"]);
-    tmux.wait_for("another row");
-    assert_eq!(
-        tmux.state(),
-        "1,0",
-        "the alternate screen is on and the cursor hidden"
-    );
+    tmux.wait_for("another row", ALTERNATE);
     meanwhile(&tmux);
     tmux.keys(&["x"]);
-    let screen = tmux.wait_for("\nafter");
-    assert_eq!(
-        tmux.state(),
-        "0,1",
-        "the main screen and the cursor are back"
-    );
-    assert!(
-        screen.contains("\n2\nafter"),
-        "the terminal is not cooked again:\n{screen}"
-    );
+    // Two modes: the terminal is cooked again.
+    let screen = tmux.wait_for("\n2\nafter", MAIN);
     Some(screen)
 }
 
@@ -214,8 +202,7 @@ fn restores_twice() {
 fn suspends() {
     let screen = check("suspends", "", |tmux| {
         tmux.keys(&["x"]);
-        sleep(Duration::from_millis(300));
-        let screen = tmux.wait_for("another row");
+        let screen = tmux.wait_for("drawn again", ALTERNATE);
         assert!(!screen.contains("suspended"), "{screen}");
     });
     if let Some(screen) = screen {
