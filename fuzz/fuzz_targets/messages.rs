@@ -6,7 +6,7 @@ use libfuzzer_sys::fuzz_target;
 use ngf_fuzz::{assert_field, assert_fit_to_show};
 use ngf_tls::messages::Decoder;
 
-/// The most fields that a message may have (`tls/src/messages/mod.rs`).
+/// The most fields that a message may have (`tls/src/messages.rs`).
 const MOST_FIELDS: usize = 4 * 200;
 
 fuzz_target!(|input: &[u8]| {

@@ -2,7 +2,7 @@
 
 #![allow(clippy::pedantic)] // scripts against a real API server
 
-#[path = "../sandbox_support/mod.rs"]
+#[path = "../support/sandbox.rs"]
 mod sandbox_support;
 #[path = "../support/mod.rs"]
 mod support;

@@ -1,6 +1,6 @@
 //! The program as people start it: arguments, output, exit status, terminal.
 
-#[path = "../sandbox_support/mod.rs"]
+#[path = "../support/sandbox.rs"]
 mod sandbox_support;
 #[path = "../support/mod.rs"]
 mod support;

@@ -260,6 +260,65 @@ fn modules_form_no_cycle() {
     assert!(found.is_empty(), "the terminal interface: {found:#?}");
 }
 
+/// What a `mod.rs` has beside its lists of modules and of what it passes on.
+fn beside_lists(source: &str) -> Vec<&str> {
+    let mut statements = source
+        .lines()
+        .filter(|line| !line.trim_start().starts_with("//") && !line.starts_with('#'));
+    let mut beside = Vec::new();
+    while let Some(line) = statements.next() {
+        let item =
+            line.split_once(' ').map_or(
+                line,
+                |(first, rest)| {
+                    if first.starts_with("pub") { rest } else { line }
+                },
+            );
+        if item.starts_with("use ") {
+            // To the end of a list over several lines.
+            let mut last = line;
+            while !last.trim_end().ends_with(';') {
+                let Some(next) = statements.next() else { break };
+                last = next;
+            }
+        } else if !(line.is_empty() || item.starts_with("mod ") && item.ends_with(';')) {
+            beside.push(line);
+        }
+    }
+    beside
+}
+
+#[test]
+fn a_mod_file_only_lists() {
+    let mut all = Vec::new();
+    for folder in ["src", "tests"] {
+        sources(&root().join(folder), &mut all);
+        for row in table().iter().filter(|row| row.folder != "src") {
+            let folder = root().join(&row.folder).join(folder);
+            if folder.is_dir() {
+                sources(&folder, &mut all);
+            }
+        }
+    }
+    all.retain(|path| path.ends_with("mod.rs"));
+    assert!(!all.is_empty());
+    for path in all {
+        let source = fs::read_to_string(&path).expect("a source file");
+        let beside = beside_lists(&source);
+        assert!(
+            beside.is_empty(),
+            "code belongs into a file with a name: {}: {beside:#?}",
+            path.display()
+        );
+    }
+    let listing = "//! Doc.\n#![allow(dead_code)]\n\npub(crate) mod a;\nmod b;\n\npub use a::{\n    x,\n    y,\n};\nuse z::w;\n";
+    assert_eq!(beside_lists(listing), Vec::<&str>::new());
+    assert_eq!(
+        beside_lists("mod a;\npub(crate) fn f() {\n}\nconst C: u8 = 1;"),
+        ["pub(crate) fn f() {", "}", "const C: u8 = 1;"]
+    );
+}
+
 #[test]
 fn a_cycle_is_found() {
     let file = |to: &[&str]| -> BTreeMap<String, PathBuf> {

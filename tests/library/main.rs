@@ -1,6 +1,6 @@
 //! What the library says and does, without starting the program where that can be avoided.
 
-#[path = "../sandbox_support/mod.rs"]
+#[path = "../support/sandbox.rs"]
 mod sandbox_support;
 #[path = "../support/mod.rs"]
 mod support;

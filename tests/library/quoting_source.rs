@@ -17,7 +17,7 @@ const ALLOWED: &[(&str, &str)] = &[
     ("src/cli/version.rs", "ngf-tui {} (OpenSSL"),
     ("src/cli/man.rs", "ngf-tui "),
     ("src/cli/logging/panics.rs", "ngf-tui {} panicked"),
-    ("src/report/html/mod.rs", "<!doctype html>"),
+    ("src/report/html.rs", "<!doctype html>"),
     ("src/tui/views/export.rs", "ngf-tui {}, {}"),
 ];
 

@@ -14,7 +14,7 @@ use super::clean;
 pub use check::{check, comparison};
 pub use probe::probes;
 
-const STYLE: &str = include_str!("style.css");
+const STYLE: &str = include_str!("html/style.css");
 
 /// Text for an element or attribute: redacted, cleaned and escaped.
 fn text(value: &str) -> String {

@@ -22,7 +22,7 @@ use ngf_cluster::transport::Via;
 use ngf_text::sanitize;
 
 /// The JSON schema of the file, for editors.
-pub const SCHEMA: &str = include_str!("../../assets/schema/config.json");
+pub const SCHEMA: &str = include_str!("../assets/schema/config.json");
 /// Nobody writes a larger file by hand.
 const MOST: u64 = 1 << 20;
 

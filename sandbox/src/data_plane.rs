@@ -19,8 +19,14 @@ pub(crate) const CONTAINER: &str = "nginx";
 
 /// Files of NGF's image, those that a person looks at.
 pub(crate) const IMAGE_FILES: &[(&str, &str)] = &[
-    ("/etc/nginx/nginx.conf", include_str!("files/nginx.conf")),
-    ("/etc/nginx/mime.types", include_str!("files/mime.types")),
+    (
+        "/etc/nginx/nginx.conf",
+        include_str!("data_plane/files/nginx.conf"),
+    ),
+    (
+        "/etc/nginx/mime.types",
+        include_str!("data_plane/files/mime.types"),
+    ),
     (
         "/etc/nginx/main-includes/main.conf",
         "\nerror_log stderr info;\n\nworker_processes auto;\n",
@@ -126,7 +132,7 @@ impl Configuration {
 
     /// `http.conf`.
     fn http(&self) -> String {
-        let mut text = include_str!("files/base.conf").to_owned();
+        let mut text = include_str!("data_plane/files/base.conf").to_owned();
         if let Some(file) = &self.client_pair {
             let _ = write!(
                 text,
@@ -147,7 +153,7 @@ impl Configuration {
             }
             text += "}\n";
         }
-        text += include_str!("files/unix.conf");
+        text += include_str!("data_plane/files/unix.conf");
         for server in &self.servers {
             text += &server.text();
         }

@@ -18,7 +18,7 @@ pub(crate) fn install(store: &Store) {
     for crd in crds::all() {
         write(store, crd, false);
     }
-    for object in guide::objects(include_str!("manifests/install.yaml")) {
+    for object in guide::objects(include_str!("objects/manifests/install.yaml")) {
         write(store, object, false);
     }
 }
