@@ -1,7 +1,8 @@
 //! Asks the API server what it would make of manifests, by dry runs: nothing is stored.
 
+mod compare;
+
 use std::{
-    collections::BTreeSet,
     sync::atomic::{AtomicUsize, Ordering},
     time::Duration,
 };
@@ -13,17 +14,10 @@ use serde_json::Value;
 use tokio::time::sleep;
 
 use ngf_core::{
-    json_merge::lacking,
     manifests::{Manifest, Manifests},
-    model::{
-        clean::clean_line,
-        decode::{self, Incoming},
-        facts,
-        kind::Kind,
-        object::ObjectRef,
-    },
+    model::{clean::clean_line, facts, kind::Kind, object::ObjectRef},
     overlay::{
-        Answered, LAST_APPLIED, Laid, Sent, parts,
+        Answered, Sent,
         said::{Outcome, Refusal, Said, Why},
         sent,
     },
@@ -36,6 +30,8 @@ use crate::{
         may,
     },
 };
+
+use compare::taken;
 
 /// Requests under way at once.
 const AT_ONCE: usize = 8;
@@ -345,145 +341,6 @@ fn refused(object: &ObjectRef, why: Why, words: &str) -> Answered {
     }
 }
 
-/// The API server would store it so.
-fn taken(
-    object: &ObjectRef,
-    manifest: &Manifest,
-    live: Option<&Value>,
-    mut answer: Answer,
-) -> Answered {
-    let manifest = &manifest.value;
-    let laid = match live {
-        None => Laid::New,
-        Some(live) if told(live) == told(&answer.body) => Laid::Same,
-        Some(_) => Laid::Changed,
-    };
-    let mut dropped: BTreeSet<String> = BTreeSet::new();
-    let mut altered = Vec::new();
-    let mut warnings = Vec::new();
-    for warning in answer.warnings {
-        match unknown_field(&warning) {
-            Some(field) => {
-                dropped.insert(field);
-            }
-            None => warnings.push(warning),
-        }
-    }
-    if object.kind != Kind::Secret {
-        for (key, wanted) in parts(manifest) {
-            let given = answer.body.get(key).unwrap_or(&Value::Null);
-            for below in lacking(wanted, given) {
-                let path = clean_line(&joined(key, &below));
-                let is_absent = at(given, &below).is_none_or(Value::is_null);
-                let wanted = at(wanted, &below).unwrap_or(&Value::Null);
-                if is_absent && !is_empty(wanted) {
-                    dropped.insert(path);
-                } else if !is_absent && is_custom(object.kind) {
-                    altered.push(path);
-                }
-            }
-        }
-    }
-    altered.truncate(MOST_FIELDS);
-    let incoming = Incoming {
-        value: std::mem::take(&mut answer.body),
-        cut: false,
-    };
-    let outcome = Outcome::Taken {
-        dropped: dropped.into_iter().collect(),
-        altered,
-    };
-    match decode::object(object.kind, incoming, &object.namespace) {
-        Ok(decoded) if decoded.reference() == object => Answered {
-            said: Said {
-                warnings,
-                ..said(object, outcome)
-            },
-            stored: Some((decoded, laid)),
-        },
-        _ => unknown(object, "the API server's answer is another object"),
-    }
-}
-
-/// What an object says, without what the API server keeps for itself.
-fn told(object: &Value) -> Value {
-    let mut told: serde_json::Map<String, Value> = parts(object)
-        .map(|(key, value)| (key.clone(), value.clone()))
-        .collect();
-    for field in ["labels", "annotations", "finalizers", "ownerReferences"] {
-        let mut value = object
-            .get("metadata")
-            .and_then(|metadata| metadata.get(field))
-            .cloned()
-            .unwrap_or_default();
-        if let Value::Object(map) = &mut value {
-            map.shift_remove(LAST_APPLIED);
-        }
-        if !is_empty(&value) {
-            told.insert(format!("metadata.{field}"), value);
-        }
-    }
-    Value::Object(told)
-}
-
-/// `unknown field "spec.tls.backend"`, as API servers since 1.25 warn.
-fn unknown_field(warning: &str) -> Option<String> {
-    let field = warning.strip_prefix("unknown field \"")?;
-    Some(field.strip_suffix('"')?.to_owned())
-}
-
-/// The value at a path as [`lacking`] writes it: `a.b[0].c`.
-fn at<'v>(value: &'v Value, path: &str) -> Option<&'v Value> {
-    let mut at = value;
-    let mut rest = path;
-    while !rest.is_empty() {
-        if let Some(inner) = rest.strip_prefix('[') {
-            let (index, after) = inner.split_once(']')?;
-            at = at.get(index.parse::<usize>().ok()?)?;
-            rest = after.strip_prefix('.').unwrap_or(after);
-            continue;
-        }
-        // A key may have dots itself, as those of labels do: the longest that is there counts.
-        let map = at.as_object()?;
-        let key = map
-            .keys()
-            .filter(|key| {
-                rest.strip_prefix(key.as_str())
-                    .is_some_and(|after| after.is_empty() || after.starts_with(['.', '[']))
-            })
-            .max_by_key(|key| key.len())?;
-        at = map.get(key)?;
-        let after = &rest[key.len()..];
-        rest = after.strip_prefix('.').unwrap_or(after);
-    }
-    Some(at)
-}
-
-fn joined(key: &str, below: &str) -> String {
-    match below {
-        "" => key.to_owned(),
-        below if below.starts_with('[') => format!("{key}{below}"),
-        below => format!("{key}.{below}"),
-    }
-}
-
-/// What Go leaves out of an object.
-fn is_empty(value: &Value) -> bool {
-    match value {
-        Value::Null => true,
-        Value::Bool(value) => !value,
-        Value::Number(number) => number.as_f64() == Some(0.0),
-        Value::String(text) => text.is_empty(),
-        Value::Array(items) => items.is_empty(),
-        Value::Object(map) => map.is_empty(),
-    }
-}
-
-/// Custom resources are stored as they are written; built-in kinds are normalized (`1000m` as `1`).
-fn is_custom(kind: Kind) -> bool {
-    !matches!(kind.info().group, "" | "apps" | "discovery.k8s.io")
-}
-
 /// Whether a 404 is about an object of that name, not about a path that is not served.
 fn names(answer: &Answer, name: &str) -> bool {
     answer.body.pointer("/details/name").and_then(Value::as_str) == Some(name)
@@ -524,31 +381,4 @@ fn causes(status: &Value) -> Vec<(String, String)> {
         })
         .take(MOST_FIELDS)
         .collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    #[test]
-    fn a_value_is_found_by_its_path_whatever_dots_its_keys_have() {
-        let value = json!({"a": [{"b.c/d": {"e": 1}}], "a.b": 2});
-        assert_eq!(at(&value, "a[0].b.c/d.e"), Some(&json!(1)));
-        assert_eq!(at(&value, "a.b"), Some(&json!(2)));
-        assert_eq!(at(&value, "a[1]"), None);
-        assert_eq!(at(&value, "a[0].x"), None);
-    }
-
-    #[test]
-    fn what_only_the_api_server_keeps_is_no_change() {
-        let live = json!({"metadata": {"resourceVersion": "1", "generation": 1,
-            "annotations": {LAST_APPLIED: "{}"}}, "spec": {"a": 1}, "status": {"b": 1}});
-        let stored = json!({"metadata": {"resourceVersion": "2", "generation": 2,
-            "managedFields": []}, "spec": {"a": 1}});
-        assert_eq!(told(&live), told(&stored));
-        let changed = json!({"metadata": {"labels": {"x": "y"}}, "spec": {"a": 1}});
-        assert_ne!(told(&live), told(&changed));
-    }
 }

@@ -1,5 +1,8 @@
 //! Why a cluster cannot be used: one sentence each, which names the thing and holds no secret.
 
+mod plugins;
+mod proxies;
+
 use std::{
     io::{Read, Write},
     net::TcpListener,
@@ -11,6 +14,8 @@ use std::{
 use crate::support::hostile_api::{Answer, HostileApi, kubeconfig};
 use ngf_cluster::{ClusterError, ClusterOptions, connect};
 use ngf_sandbox::{Sandbox, SandboxOptions, Scenario, Stage};
+
+use plugins::{credential, exec};
 
 const TOKEN: &str = "TOPSECRETTOKEN";
 
@@ -115,36 +120,6 @@ async fn a_kubeconfig_that_cannot_be_used_is_named() {
         absent,
         "the kubeconfig /no/config cannot be read: No such file or directory (os error 2)"
     );
-}
-
-#[tokio::test]
-async fn a_plugin_that_gives_no_credentials_is_named_and_its_output_is_not_repeated() {
-    let exec = |command: &str, script: &str| {
-        config(
-            "https://127.0.0.1:1",
-            "",
-            &format!(
-                "exec: {{apiVersion: client.authentication.k8s.io/v1, interactiveMode: Never, \
-                 installHint: try our site, command: {command}, args: [-c, '{script}']}}"
-            ),
-        )
-    };
-    for (text, expected) in [
-        (
-            exec("no-such-plugin", ""),
-            "no credentials for the context \"prod\": its plugin \"no-such-plugin\" does not start: No such file or directory (os error 2); install it or put it in PATH (try our site)".to_owned(),
-        ),
-        (
-            exec("sh", &format!("echo {TOKEN}; echo log in first >&2; exit 3")),
-            "no credentials for the context \"prod\": its plugin \"sh\" failed (exit status: 3): log in first".to_owned(),
-        ),
-        (
-            exec("sh", &format!("echo {TOKEN}")),
-            "no credentials for the context \"prod\": its plugin \"sh\" does not answer with an ExecCredential".to_owned(),
-        ),
-    ] {
-        assert_eq!(words(&text, None).await, expected);
-    }
 }
 
 #[tokio::test]
@@ -261,17 +236,6 @@ async fn header(name: &str, cluster: &str, user: &str) -> Result<String, String>
         Ok(_) => Ok(received.recv().expect("a request")),
         Err(error) => Err(error.to_string()),
     }
-}
-
-fn exec(script: &str) -> String {
-    let script = serde_json::to_string(script).expect("JSON");
-    format!(
-        "exec: {{apiVersion: client.authentication.k8s.io/v1, interactiveMode: Never, command: sh, args: [-c, {script}]}}"
-    )
-}
-
-fn credential(status: &str) -> String {
-    format!("printf '%s' '{{\"kind\":\"ExecCredential\",\"status\":{{{status}}}}}'")
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -430,99 +394,6 @@ async fn no_kubeconfig_breaks_the_client() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_plugin_is_bounded_and_named() {
-    let good = credential(r#""token":"abc""#);
-    // What it left behind holds its output, and its answer is there.
-    let held = format!("sleep 30 & {good}");
-    assert_eq!(
-        authorization("", &exec(&held)).await.as_deref(),
-        Ok("Bearer abc")
-    );
-    for (script, limit, expected) in [
-        ("sleep 30", 1, "its plugin \"sh\" did not end within 1 s"),
-        (
-            "sleep 30 & echo",
-            20,
-            "its plugin \"sh\" ended, left a process behind that holds its output open, and gave no ExecCredential",
-        ),
-        (
-            "cat /dev/zero",
-            20,
-            "its plugin \"sh\" wrote more than 1 MiB",
-        ),
-        (
-            "printf 'first\\n\\033[31mlog in\\033[0m\\n' >&2; exit 2",
-            20,
-            "its plugin \"sh\" failed (exit status: 2): [31mlog in[0m",
-        ),
-        (
-            "echo '{\"status\":{}}'",
-            20,
-            "its plugin \"sh\" answers with neither a token nor a client certificate and its key",
-        ),
-        (
-            "echo '{\"status\":{\"token\":\"a\",\"expirationTimestamp\":\"soon\"}}'",
-            20,
-            "its plugin \"sh\" answers with an expirationTimestamp that is not a time: \"soon\"",
-        ),
-    ] {
-        let options = ClusterOptions {
-            kubeconfig_text: Some(kubeconfig("http://127.0.0.1:1", "", &exec(script))),
-            limit: Some(Duration::from_secs(limit)),
-            ..ClusterOptions::default()
-        };
-        let said = connect(&options)
-            .await
-            .err()
-            .expect("no credentials")
-            .to_string();
-        assert_eq!(
-            said,
-            format!("no credentials for the context \"prod\": {expected}")
-        );
-    }
-    let always = exec("exit 0").replace("Never", "Always");
-    let said = authorization("", &always).await.expect_err("nobody to ask");
-    assert!(
-        said.ends_with("its plugin \"sh\" has to ask its user (interactiveMode: Always), and standard input is not a terminal"),
-        "{said}"
-    );
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn once_the_screen_is_drawn_a_plugin_only_leaves_a_message() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let runs = folder.path().join("runs");
-    // Its token ends in this moment, so that it is run again.
-    let script = format!(
-        "cat >> {runs}; echo run >> {runs}; printf 'old\\n\\033[2Jsession ends soon\\n' >&2; {}",
-        credential(r#""token":"abc","expirationTimestamp":"2020-01-01T00:00:00Z""#),
-        runs = runs.display()
-    );
-    let api = HostileApi::start(|_| Answer::Ordinary);
-    let options = ClusterOptions {
-        kubeconfig_text: Some(kubeconfig(
-            &format!("http://{}", api.address),
-            "",
-            &exec(&script),
-        )),
-        ..ClusterOptions::default()
-    };
-    let cluster = connect(&options).await.expect("a connection");
-    let mut messages = cluster.screen_is_drawn();
-    let cancel = tokio_util::sync::CancellationToken::new();
-    let _snapshots = cluster.watch(&cancel);
-    let message = tokio::time::timeout(Duration::from_mins(2), messages.recv()).await;
-    assert_eq!(
-        message.expect("it is run again").as_deref(),
-        Some("plugin \"sh\": [2Jsession ends soon")
-    );
-    cancel.cancel();
-    let runs = std::fs::read_to_string(&runs).expect("its runs");
-    assert!(runs.lines().count() < 6, "{runs}");
-}
-
-#[tokio::test(flavor = "multi_thread")]
 async fn passwords_and_tokens_of_addresses_are_never_shown() {
     let closed = TcpListener::bind("127.0.0.1:0").expect("a port");
     let closed_address = closed.local_addr().expect("an address").to_string();
@@ -558,89 +429,6 @@ async fn passwords_and_tokens_of_addresses_are_never_shown() {
         // `words` asserts that the token is not among them.
         let said = words(&config(&server, &cluster, ""), None).await;
         assert!(said.contains("\"prod\""), "{said}");
-    }
-}
-
-/// A SOCKS5 proxy (RFC 1928) that wants this user and password (RFC 1929), or none.
-fn socks5(user: Option<(&'static str, &'static str)>) -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-    let address = listener.local_addr().expect("an address").to_string();
-    thread::spawn(move || {
-        for stream in listener.incoming().flatten() {
-            thread::spawn(move || relayed(stream, user));
-        }
-    });
-    address
-}
-
-fn relayed(mut client: std::net::TcpStream, user: Option<(&str, &str)>) -> Option<()> {
-    fn take(stream: &mut std::net::TcpStream, count: usize) -> Option<Vec<u8>> {
-        let mut bytes = vec![0; count];
-        stream.read_exact(&mut bytes).ok()?;
-        Some(bytes)
-    }
-    let methods = usize::from(take(&mut client, 2)?[1]);
-    let methods = take(&mut client, methods)?;
-    let method = if user.is_some() { 2 } else { 0 };
-    assert!(methods.contains(&method), "{methods:?}");
-    client.write_all(&[5, method]).ok()?;
-    if let Some((name, password)) = user {
-        let length = usize::from(take(&mut client, 2)?[1]);
-        let given = take(&mut client, length)?;
-        let length = usize::from(take(&mut client, 1)?[0]);
-        let secret = take(&mut client, length)?;
-        assert_eq!((given, secret), (name.into(), password.into()));
-        client.write_all(&[1, 0]).ok()?;
-    }
-    let host = match take(&mut client, 4)?[3] {
-        1 => {
-            let bytes = take(&mut client, 4)?;
-            std::net::Ipv4Addr::new(bytes[0], bytes[1], bytes[2], bytes[3]).to_string()
-        }
-        _ => {
-            let length = usize::from(take(&mut client, 1)?[0]);
-            String::from_utf8(take(&mut client, length)?).ok()?
-        }
-    };
-    let port = take(&mut client, 2)?;
-    let port = u16::from_be_bytes([port[0], port[1]]);
-    // A name that only the proxy can resolve.
-    let host = host.replace("api.inside.example", "127.0.0.1");
-    let mut server = std::net::TcpStream::connect((host.as_str(), port)).ok()?;
-    client.write_all(&[5, 0, 0, 1, 0, 0, 0, 0, 0, 0]).ok()?;
-    let (mut back, mut to) = (server.try_clone().ok()?, client.try_clone().ok()?);
-    thread::spawn(move || {
-        let _ = std::io::copy(&mut back, &mut to);
-        // An answer without a length ends with its connection.
-        to.shutdown(std::net::Shutdown::Write)
-    });
-    std::io::copy(&mut client, &mut server).ok()?;
-    Some(())
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn socks_proxies_lead_to_the_api_server_with_and_without_a_password() {
-    let api = HostileApi::start(|_| Answer::Ordinary);
-    let (_, port) = api.address.rsplit_once(':').expect("a port");
-    for (user, scheme, before) in [
-        (None, "socks5", ""),
-        (None, "socks5h", ""),
-        (Some(("me", "a@b")), "socks5", "me:a%40b@"),
-    ] {
-        let proxy = socks5(user);
-        let options = ClusterOptions {
-            kubeconfig_text: Some(kubeconfig(
-                &format!("http://api.inside.example:{port}"),
-                &format!(", proxy-url: \"{scheme}://{before}{proxy}\""),
-                "token: abc",
-            )),
-            ..ClusterOptions::default()
-        };
-        let cluster = connect(&options).await.expect("a connection");
-        assert_eq!(
-            cluster.server(),
-            format!("http://api.inside.example:{port}")
-        );
     }
 }
 

@@ -15,12 +15,13 @@ use ngf_core::{
 use serde_json::json;
 
 use super::{
-    DATA_PLANE, HOST, World,
+    DATA_PLANE, HOST,
     case::{Case, client, guide, leaf},
-    gateway, log,
+    gateway,
     nginx::{self, Configuration},
-    objects, support,
+    support,
     support::pki::Wanted,
+    world::{World, log, objects, retarget},
 };
 
 /// What the stories name: code, and the name of the story.
@@ -230,7 +231,7 @@ fn sessions_and_kept_connections_hide_that_the_certificate_expired() {
     let kept = World {
         snapshot: {
             let (mut snapshot, _) = objects(&keeping, world.began);
-            super::retarget(&mut snapshot, &world.ports);
+            retarget(&mut snapshot, &world.ports);
             snapshot
         },
         certificates: super::Certificates::new(),
