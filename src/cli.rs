@@ -33,6 +33,7 @@ mod output;
 mod overlay;
 mod pcap;
 mod plain;
+mod printed;
 mod probe;
 mod record;
 mod relay;

@@ -10,6 +10,7 @@ pub mod html;
 pub mod json;
 pub mod jsonpath;
 pub mod junit;
+mod lazy;
 pub mod logs;
 pub mod markdown;
 mod notes;
@@ -23,7 +24,7 @@ pub mod table;
 pub mod text;
 pub mod tls_scan;
 
-pub use shape::{Format, ShapeError, shaped};
+pub use shape::{Format, ShapeError, shaped, write_shaped};
 
 use ngf_core::command::program;
 use ngf_core::diagnosis::{

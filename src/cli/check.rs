@@ -13,12 +13,12 @@ use super::{
     args::{CheckArgs, FailOn, InputArgs, Within},
     connect_within,
     measure::{Parts, measured},
-    output,
+    output, printed,
     target::{self, Target},
 };
 use crate::{
     files,
-    report::{self, Format, text::Style},
+    report::{self, text::Style},
 };
 use ngf_cluster::{Cluster, prober::survey::Extent};
 use ngf_core::{
@@ -58,7 +58,7 @@ pub(super) struct Examined {
 }
 
 impl Examined {
-    fn timeline(&self) -> Timeline {
+    pub(super) fn timeline(&self) -> Timeline {
         let only = self.only.as_deref();
         Timeline::limited_to(only, &self.snapshot, &self.evidence, self.at, self.at)
     }
@@ -92,10 +92,16 @@ pub(super) async fn run(input: &InputArgs, args: &CheckArgs) -> Result<u8, CliEr
         );
     }
     let examined = examine(input, args, &filter).await?;
-    let text = printed(&examined, args)?;
-    output::print(&text)?;
+    let mut kept = Vec::new();
+    if args.store.is_some() {
+        printed::write(&examined, args, &mut kept)?;
+        output::stream(|out| out.write_all(&kept))?;
+    } else {
+        output::stream(|out| printed::write(&examined, args, out))?;
+    }
     tell_problems(&examined.snapshot);
     if let (Some(store), Some(cluster)) = (&args.store, &examined.cluster) {
+        let text = String::from_utf8_lossy(&kept);
         let namespace = store.namespace.as_deref().unwrap_or(cluster.namespace());
         let stored = ngf_cluster::reports::store(cluster, namespace, &store.name, &text).await?;
         output::say(&format!("Stored the report in {stored}."));
@@ -215,28 +221,6 @@ fn without_a_path(diagnosis: &Diagnosis, objects: &Objects) -> Vec<ObjectRef> {
     };
     let objects = objects.iter().filter(has_none);
     objects.map(|(object, _)| object.clone()).collect()
-}
-
-/// The report in the format that was asked for.
-pub(super) fn printed(found: &Examined, args: &CheckArgs) -> Result<String, CliError> {
-    let (snapshot, diagnosis) = (&found.snapshot, &found.diagnosis);
-    if args.output == Format::Html {
-        let timeline = found.timeline();
-        return Ok(report::html::check(
-            diagnosis,
-            &timeline,
-            &found.unread,
-            found.at,
-        ));
-    }
-    let sources = report::source::Sources::of(diagnosis, snapshot, files::excerpt);
-    render(
-        diagnosis,
-        &args.output,
-        fail_on(args),
-        &found.unread,
-        &sources,
-    )
 }
 
 /// The exit status.
@@ -442,28 +426,6 @@ pub(super) fn tell_problems(snapshot: &Snapshot) {
     for problem in &snapshot.problems {
         output::say(&format!("{}: {}", problem.place, problem.message));
     }
-}
-
-/// What `check` prints.
-pub(super) fn render(
-    diagnosis: &Diagnosis,
-    format: &Format,
-    fail_on: report::FailOn,
-    unread: &[String],
-    sources: &report::source::Sources,
-) -> Result<String, CliError> {
-    let json = report::json::Report::of(diagnosis, unread);
-    if let Some(text) = report::shaped(&json, format)? {
-        return Ok(text);
-    }
-    Ok(match format {
-        Format::Wide => report::table::findings(&diagnosis.findings),
-        Format::Name => report::table::names_of_findings(&diagnosis.findings),
-        Format::Junit => report::junit::render_with(diagnosis, fail_on, unread, sources),
-        Format::Sarif => report::sarif::render(diagnosis, unread, sources)?,
-        Format::Markdown => report::markdown::render_as_read(diagnosis, unread),
-        _ => report::text::render_as_read(diagnosis, style(), unread, sources),
-    })
 }
 
 /// The objects of a cluster or of files, and the namespace of names without one.

@@ -87,9 +87,11 @@ pub(super) async fn run(
     };
     let sources = report::source::Sources::of_list(&comparison.new, &manifests, files::excerpt);
     let json = report::json::ComparisonReport::of(&comparison);
-    let text = match report::shaped(&json, &args.output)? {
-        Some(text) => text,
-        None => match args.output {
+    output::stream(|out| -> Result<(), CliError> {
+        if report::write_shaped(&json, &args.output, out)? {
+            return Ok(());
+        }
+        let text = match args.output {
             Format::Wide => report::table::findings(&comparison.new),
             Format::Name => report::table::names_of_findings(&comparison.new),
             Format::Html => report::html::comparison(&comparison, now),
@@ -97,9 +99,9 @@ pub(super) async fn run(
             Format::Sarif => report::sarif::comparison(&comparison, &sources)?,
             Format::Markdown => report::markdown::comparison(&comparison),
             _ => report::text::comparison(&comparison, style(), &sources),
-        },
-    };
-    output::print(&text)?;
+        };
+        Ok(out.write_all(text.as_bytes())?)
+    })?;
     tell_problems(&manifests);
     Ok(match comparison.exit_code(fail_on(args)) {
         0 if !manifests.problems.is_empty() => EXIT_COULD_NOT,

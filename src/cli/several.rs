@@ -1,15 +1,15 @@
 //! `check` on several contexts at once: each is read, measured and judged by itself, and one that cannot be reached
 //! hides nothing of the others.
 
-use std::fmt::Write as _;
+use std::io::Write;
 
 use serde::Serialize;
 
 use super::{
     CliError, EXIT_COULD_NOT, EXIT_FOUND, EXIT_OK,
     args::{CheckArgs, InputArgs},
-    check::{Examined, examine, printed, status, tell_problems},
-    output,
+    check::{Examined, examine, status, tell_problems},
+    output, printed,
 };
 use crate::report::{self, Format, clean, json};
 use ngf_core::diagnosis::suppress::Filter;
@@ -77,7 +77,7 @@ pub(super) async fn run(
             Err(_) => EXIT_COULD_NOT,
         })
         .collect();
-    output::print(&text(&found, &statuses, args)?)?;
+    output::stream(|out| write(&found, &statuses, args, out))?;
     for (_, found) in &found {
         if let Ok(found) = found {
             tell_problems(&found.snapshot);
@@ -89,7 +89,12 @@ pub(super) async fn run(
 /// A context, and what was found or why it could not be read.
 type Found = (String, Result<Examined, String>);
 
-fn text(found: &[Found], statuses: &[u8], args: &CheckArgs) -> Result<String, CliError> {
+fn write(
+    found: &[Found],
+    statuses: &[u8],
+    args: &CheckArgs,
+    out: &mut dyn Write,
+) -> Result<(), CliError> {
     let reports = Reports {
         schema: SCHEMA,
         contexts: found
@@ -104,17 +109,18 @@ fn text(found: &[Found], statuses: &[u8], args: &CheckArgs) -> Result<String, Cl
             })
             .collect(),
     };
-    if let Some(text) = report::shaped(&reports, &args.output)? {
-        return Ok(text);
+    if report::write_shaped(&reports, &args.output, out)? {
+        return Ok(());
     }
-    let mut text = String::new();
     for (context, found) in found {
         match found {
             Ok(found) => {
-                let _ = writeln!(text, "Context {context}\n\n{}", printed(found, args)?);
+                writeln!(out, "Context {context}\n")?;
+                printed::write(found, args, out)?;
+                writeln!(out)?;
             }
             Err(why) => {
-                let _ = writeln!(text, "Context {context} could not be read: {why}\n");
+                writeln!(out, "Context {context} could not be read: {why}\n")?;
             }
         }
     }
@@ -135,6 +141,6 @@ fn text(found: &[Found], statuses: &[u8], args: &CheckArgs) -> Result<String, Cl
         .filter(|(names, _)| !names.is_empty())
         .map(|(names, words)| format!("{words}: {}", list(names, usize::MAX)))
         .collect();
-    let _ = writeln!(text, "{} contexts; {}", found.len(), ends.join("; "));
-    Ok(text)
+    writeln!(out, "{} contexts; {}", found.len(), ends.join("; "))?;
+    Ok(())
 }

@@ -4,14 +4,14 @@
 mod check;
 mod probe;
 
-use std::fmt::Write as _;
+use std::fmt::Write;
 
 use jiff::Timestamp;
 use ngf_text::credentials::redact;
 
 use super::clean;
 
-pub use check::{check, comparison};
+pub use check::{check, comparison, write_check};
 pub use probe::probes;
 
 const STYLE: &str = include_str!("html/style.css");
@@ -45,6 +45,14 @@ fn escaped(value: &str) -> String {
 
 /// A whole page.
 fn page(title: &str, at: Timestamp, body: &str) -> String {
+    format!("{}{body}{END}", head(title, at))
+}
+
+/// What follows a page's sections.
+const END: &str = "</main>\n</body>\n</html>\n";
+
+/// What comes before a page's sections.
+fn head(title: &str, at: Timestamp) -> String {
     let title = text(title);
     let at = at.strftime("%Y-%m-%d %H:%M:%S UTC");
     let version = env!("CARGO_PKG_VERSION");
@@ -55,13 +63,12 @@ fn page(title: &str, at: Timestamp, body: &str) -> String {
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
          <meta name=\"color-scheme\" content=\"light dark\">\n<meta name=\"referrer\" content=\"no-referrer\">\n\
          <meta http-equiv=\"Content-Security-Policy\" content=\"{policy}\">\n<title>{title}</title>\n<style>\n{STYLE}</style>\n\
-         </head>\n<body>\n<header>\n<h1>{title}</h1>\n<p>ngf-tui {version} · {at}</p>\n</header>\n<main>\n{body}</main>\n\
-         </body>\n</html>\n"
+         </head>\n<body>\n<header>\n<h1>{title}</h1>\n<p>ngf-tui {version} · {at}</p>\n</header>\n<main>\n"
     )
 }
 
 /// A section with a heading; nothing where it has no content.
-fn section(out: &mut String, heading: &str, content: &str) {
+fn section(out: &mut dyn Write, heading: &str, content: &str) {
     if !content.is_empty() {
         let _ = write!(
             out,

@@ -2,10 +2,10 @@
 
 use serde::Serialize;
 
-use super::{clean, clean_lines, compare::Comparison};
+use super::{clean, clean_lines, compare::Comparison, lazy::Lazy};
 use ngf_core::{
     diagnosis::{
-        Diagnosis, Finding, Health, Hidden, Severity, Verdict,
+        Diagnosis, Finding, Health, Hidden, Severity, Untested, Verdict,
         coverage::Path,
         finding::{EvidenceLine, ObjectChange, Remedy},
         hidden::{Rule, What},
@@ -24,16 +24,16 @@ pub struct Report<'a> {
     schema: &'static str,
     summary: Summary,
     /// The paths that were not tested, and that no finding proves to be broken.
-    untested: Vec<JsonUntested<'a>>,
+    untested: Lazy<'a, JsonUntested<'a>>,
     /// Why the objects could not be read.
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     unread: &'a [String],
     /// What the user's rights hide, with the rules that would show it.
     hidden: Vec<JsonHidden<'a>>,
-    findings: Vec<JsonFinding<'a>>,
+    findings: Lazy<'a, JsonFinding<'a>>,
     /// What options and annotations left out of the findings.
     filtered: JsonFiltered<'a>,
-    tree: Vec<JsonNode<'a>>,
+    tree: Lazy<'a, JsonNode<'a>>,
 }
 
 /// What options and annotations left out.
@@ -161,7 +161,7 @@ struct JsonNode<'a> {
     object: Option<&'a ObjectRef>,
     health: Health,
     findings: &'a [usize],
-    children: Vec<JsonNode<'a>>,
+    children: Lazy<'a, JsonNode<'a>>,
 }
 
 /// The report as indented JSON with a line end.
@@ -190,25 +190,23 @@ impl<'a> Report<'a> {
         Self {
             schema: SCHEMA,
             summary: summary(diagnosis),
-            untested: diagnosis
-                .coverage
-                .untested
-                .iter()
-                .map(|untested| JsonUntested {
-                    path: &untested.path,
-                    why: clean(&untested.why),
-                    command: super::command_of(untested),
-                })
-                .collect(),
+            untested: Lazy::new(diagnosis.coverage.untested.len(), || {
+                diagnosis.coverage.untested.iter().map(json_untested)
+            }),
             unread,
             hidden: diagnosis.hidden.iter().map(json_hidden).collect(),
-            findings: findings
-                .iter()
-                .map(|finding| json_finding(finding, findings))
-                .collect(),
+            findings: all_json(findings),
             filtered: json_filtered(&diagnosis.filtered),
             tree: nodes(diagnosis, diagnosis.topology.roots()),
         }
+    }
+}
+
+fn json_untested(untested: &Untested) -> JsonUntested<'_> {
+    JsonUntested {
+        path: &untested.path,
+        why: clean(&untested.why),
+        command: super::command_of(untested),
     }
 }
 
@@ -285,9 +283,9 @@ pub struct ComparisonReport<'a> {
     refused: Vec<String>,
     /// What options and annotations left out of the findings.
     filtered: JsonFiltered<'a>,
-    new: Vec<JsonFinding<'a>>,
-    gone: Vec<JsonFinding<'a>>,
-    same: Vec<JsonFinding<'a>>,
+    new: Lazy<'a, JsonFinding<'a>>,
+    gone: Lazy<'a, JsonFinding<'a>>,
+    same: Lazy<'a, JsonFinding<'a>>,
 }
 
 /// The report of a comparison, as [`render`].
@@ -329,11 +327,8 @@ impl<'a> ComparisonReport<'a> {
     }
 }
 
-fn all_json(findings: &[Finding]) -> Vec<JsonFinding<'_>> {
-    findings
-        .iter()
-        .map(|finding| json_finding(finding, findings))
-        .collect()
+fn all_json(findings: &[Finding]) -> Lazy<'_, JsonFinding<'_>> {
+    Lazy::of(findings, |finding| json_finding(finding, findings))
 }
 
 fn summary(diagnosis: &Diagnosis) -> Summary {
@@ -398,26 +393,24 @@ fn json_finding<'a>(finding: &'a Finding, all: &[Finding]) -> JsonFinding<'a> {
     }
 }
 
-fn nodes<'a>(diagnosis: &'a Diagnosis, places: &[NodeIx]) -> Vec<JsonNode<'a>> {
-    places
-        .iter()
-        .map(|place| {
-            let node = diagnosis.topology.node(*place);
-            JsonNode {
-                id: clean(&node.id.to_string()),
-                what: node.object.as_ref().map_or(node.what.word(), |object| {
-                    match node.what.word() {
-                        "route" => object.kind.name(),
-                        word => word,
-                    }
+fn nodes<'a>(diagnosis: &'a Diagnosis, places: &'a [NodeIx]) -> Lazy<'a, JsonNode<'a>> {
+    Lazy::of(places, |place| {
+        let node = diagnosis.topology.node(*place);
+        JsonNode {
+            id: clean(&node.id.to_string()),
+            what: node
+                .object
+                .as_ref()
+                .map_or(node.what.word(), |object| match node.what.word() {
+                    "route" => object.kind.name(),
+                    word => word,
                 }),
-                name: clean(&node.name),
-                note: node.note.as_deref().map(clean),
-                object: node.object.as_ref(),
-                health: diagnosis.health(*place),
-                findings: diagnosis.findings_at(*place),
-                children: nodes(diagnosis, &node.children),
-            }
-        })
-        .collect()
+            name: clean(&node.name),
+            note: node.note.as_deref().map(clean),
+            object: node.object.as_ref(),
+            health: diagnosis.health(*place),
+            findings: diagnosis.findings_at(*place),
+            children: nodes(diagnosis, &node.children),
+        }
+    })
 }

@@ -2,7 +2,10 @@
 //! that fails (or is skipped, where evidence is missing); a rule that found nothing is one that
 //! passes.
 
-use std::{collections::BTreeSet, fmt::Write as _};
+use std::{
+    collections::BTreeSet,
+    fmt::{self, Write},
+};
 
 use super::{
     FailOn, clean,
@@ -37,8 +40,22 @@ pub fn render_with(
     unread: &[String],
     sources: &Sources,
 ) -> String {
+    written(|xml| write_with(xml, diagnosis, fail_on, unread, sources))
+}
+
+/// The same, written as it is made.
+///
+/// # Errors
+/// Those of `xml`.
+pub fn write_with(
+    xml: &mut dyn Write,
+    diagnosis: &Diagnosis,
+    fail_on: FailOn,
+    unread: &[String],
+    sources: &Sources,
+) -> fmt::Result {
     if !unread.is_empty() {
-        return written("ngf-tui check", &[unreadable(unread)]);
+        return write_all(xml, "ngf-tui check", &[unreadable(unread)]);
     }
     let mut suites = Vec::new();
     let mut told = BTreeSet::new();
@@ -84,7 +101,7 @@ pub fn render_with(
     }
     suites.extend(hidden_suite(&diagnosis.hidden));
     suites.extend(filtered_suite(&diagnosis.filtered));
-    written("ngf-tui check", &suites)
+    write_all(xml, "ngf-tui check", &suites)
 }
 
 /// The report of a comparison: only what is new fails; what the change fixes passes, as does, with
@@ -124,7 +141,7 @@ pub fn comparison_with(comparison: &Comparison, fail_on: FailOn, sources: &Sourc
         suites.push(same);
     }
     suites.extend(filtered_suite(&comparison.filtered));
-    written("ngf-tui check --over", &suites)
+    written(|xml| write_all(xml, "ngf-tui check --over", &suites))
 }
 
 struct Suite {
@@ -360,21 +377,29 @@ fn words(finding: &Finding, location: Option<&Location>) -> String {
     text
 }
 
-fn written(name: &str, suites: &[Suite]) -> String {
+/// What is written, as one text.
+fn written(write: impl FnOnce(&mut String) -> fmt::Result) -> String {
+    let mut xml = String::new();
+    // A text takes everything.
+    let _ = write(&mut xml);
+    xml
+}
+
+fn write_all(xml: &mut dyn Write, name: &str, suites: &[Suite]) -> fmt::Result {
     let failed = |result: &CaseResult| matches!(result, CaseResult::Failed { .. });
     let skipped = |result: &CaseResult| matches!(result, CaseResult::Skipped(_));
     let error = |result: &CaseResult| matches!(result, CaseResult::Error(_));
     let tests: usize = suites.iter().map(|suite| suite.cases.len()).sum();
     let failures: usize = suites.iter().map(|suite| suite.count(failed)).sum();
     let errors: usize = suites.iter().map(|suite| suite.count(error)).sum();
-    let mut xml = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
-    let _ = writeln!(
+    writeln!(xml, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>")?;
+    writeln!(
         xml,
         "<testsuites name=\"{}\" tests=\"{tests}\" failures=\"{failures}\" errors=\"{errors}\">",
         attribute(name)
-    );
+    )?;
     for suite in suites {
-        let _ = writeln!(
+        writeln!(
             xml,
             "  <testsuite name=\"{}\" tests=\"{}\" failures=\"{}\" errors=\"{}\" skipped=\"{}\">",
             attribute(&suite.name),
@@ -382,17 +407,16 @@ fn written(name: &str, suites: &[Suite]) -> String {
             suite.count(failed),
             suite.count(error),
             suite.count(skipped)
-        );
+        )?;
         for case in &suite.cases {
-            write_case(&mut xml, case);
+            write_case(xml, case)?;
         }
-        xml.push_str("  </testsuite>\n");
+        writeln!(xml, "  </testsuite>")?;
     }
-    xml.push_str("</testsuites>\n");
-    xml
+    writeln!(xml, "</testsuites>")
 }
 
-fn write_case(xml: &mut String, case: &Case) {
+fn write_case(xml: &mut dyn Write, case: &Case) -> fmt::Result {
     let head = format!(
         "    <testcase classname=\"{}\" name=\"{}\"",
         attribute(&case.class),
@@ -405,7 +429,7 @@ fn write_case(xml: &mut String, case: &Case) {
         }
         None => head,
     };
-    let _ = match &case.result {
+    match &case.result {
         CaseResult::Passed { out: None } => writeln!(xml, "{head}/>"),
         CaseResult::Passed { out: Some(out) } => writeln!(
             xml,
@@ -432,7 +456,7 @@ fn write_case(xml: &mut String, case: &Case) {
             attribute(message),
             escaped(text)
         ),
-    };
+    }
 }
 
 /// Text for XML 1.0: markup escaped, and characters that XML does not have replaced.

@@ -1,5 +1,7 @@
 //! One document, in the formats that every command knows: JSON, YAML, a part of it.
 
+use std::io::Write;
+
 use serde::Serialize;
 
 use super::jsonpath::Template;
@@ -55,6 +57,9 @@ pub enum ShapeError {
     /// YAML cannot be written.
     #[error("the report cannot be written as YAML: {0}")]
     Yaml(String),
+    /// Nobody takes the text.
+    #[error("the report cannot be written")]
+    Out(#[from] std::io::Error),
 }
 
 /// A report as JSON, YAML or by a template; `None` for a format that has words of its own.
@@ -62,14 +67,32 @@ pub enum ShapeError {
 /// # Errors
 /// [`ShapeError`]; never for the types at hand.
 pub fn shaped(report: &impl Serialize, format: &Format) -> Result<Option<String>, ShapeError> {
-    Ok(match format {
-        Format::Json => Some(serde_json::to_string_pretty(report)? + "\n"),
-        Format::Yaml => {
-            let value = serde_json::to_value(report)?;
-            let yaml = serde_saphyr::to_string(&value);
-            Some(yaml.map_err(|why| ShapeError::Yaml(why.to_string()))?)
+    let mut out = Vec::new();
+    let is_shaped = write_shaped(report, format, &mut out)?;
+    Ok(is_shaped.then(|| String::from_utf8_lossy(&out).into_owned()))
+}
+
+/// The same, written as it is made; whether the format is one of these.
+///
+/// # Errors
+/// [`ShapeError`], where `out` takes no more.
+pub fn write_shaped(
+    report: &impl Serialize,
+    format: &Format,
+    out: &mut dyn Write,
+) -> Result<bool, ShapeError> {
+    match format {
+        Format::Json => {
+            serde_json::to_writer_pretty(&mut *out, report)?;
+            out.write_all(b"\n")?;
         }
-        Format::JsonPath(template) => Some(template.render(&serde_json::to_value(report)?)),
-        _ => None,
-    })
+        Format::Yaml => serde_saphyr::to_io_writer(&mut &mut *out, report)
+            .map_err(|why| ShapeError::Yaml(why.to_string()))?,
+        Format::JsonPath(template) => {
+            let value = serde_json::to_value(report)?;
+            out.write_all(template.render(&value).as_bytes())?;
+        }
+        _ => return Ok(false),
+    }
+    Ok(true)
 }

@@ -1,6 +1,6 @@
 //! The page of `check`: problems by cause, certificates by expiry, both directions of each path, the tree.
 
-use std::fmt::Write as _;
+use std::fmt::Write;
 
 use jiff::Timestamp;
 use ngf_core::{
@@ -10,7 +10,7 @@ use ngf_core::{
     model::topology::NodeIx,
 };
 
-use super::{lines, list, page, section, table, text};
+use super::{END, head, lines, list, page, section, table, text};
 use crate::report::{
     compare::Comparison, coverage_lines, explain::url, filtered_lines, hidden_line,
 };
@@ -25,31 +25,42 @@ pub fn check(
     unread: &[String],
     at: Timestamp,
 ) -> String {
-    let mut body = String::new();
+    let mut out = String::new();
+    write_check(&mut out, diagnosis, timeline, unread, at);
+    out
+}
+
+/// The same, written as it is made. Errors are those of `out`, which tells them itself.
+pub fn write_check(
+    out: &mut dyn Write,
+    diagnosis: &Diagnosis,
+    timeline: &Timeline,
+    unread: &[String],
+    at: Timestamp,
+) {
+    let _ = out.write_str(&head("ngf-tui check", at));
     let mut summary = vec![totals(&diagnosis.findings)];
     summary.extend(unread.iter().map(|why| format!("Could not be read: {why}")));
     summary.extend(coverage_lines(&diagnosis.coverage));
     summary.extend(hidden_line(&diagnosis.hidden));
     summary.extend(filtered_lines(&diagnosis.filtered));
-    section(&mut body, "Summary", &list(&summary));
+    section(out, "Summary", &list(&summary));
     let problems = match cards(&diagnosis.findings) {
         none if none.is_empty() && unread.is_empty() => {
             "<p class=\"card ok\">No problems found.</p>\n".to_owned()
         }
         cards => cards,
     };
-    section(&mut body, "Problems", &problems);
-    section(&mut body, "Chains", &chains(timeline));
-    section(&mut body, "Certificates", &certificates(timeline));
-    let mut tree = String::new();
-    nodes(
-        &mut tree,
-        diagnosis,
-        diagnosis.topology.roots(),
-        " class=\"tree\"",
-    );
-    section(&mut body, "Gateways and routes", &tree);
-    page("ngf-tui check", at, &body)
+    section(out, "Problems", &problems);
+    section(out, "Chains", &chains(timeline));
+    section(out, "Certificates", &certificates(timeline));
+    if !diagnosis.topology.roots().is_empty() {
+        let _ = writeln!(out, "<section>\n<h2>Gateways and routes</h2>");
+        let roots = diagnosis.topology.roots();
+        nodes(out, diagnosis, roots, " class=\"tree\"");
+        let _ = writeln!(out, "</section>");
+    }
+    let _ = out.write_str(END);
 }
 
 /// The page of a comparison.
@@ -199,7 +210,7 @@ fn certificates(timeline: &Timeline) -> String {
     )
 }
 
-fn nodes(out: &mut String, diagnosis: &Diagnosis, places: &[NodeIx], class: &str) {
+fn nodes(out: &mut dyn Write, diagnosis: &Diagnosis, places: &[NodeIx], class: &str) {
     if places.is_empty() {
         return;
     }
@@ -228,7 +239,7 @@ fn nodes(out: &mut String, diagnosis: &Diagnosis, places: &[NodeIx], class: &str
             text(&node.name)
         );
         nodes(out, diagnosis, &node.children, "");
-        out.push_str("</li>\n");
+        let _ = writeln!(out, "</li>");
     }
-    out.push_str("</ul>\n");
+    let _ = writeln!(out, "</ul>");
 }
