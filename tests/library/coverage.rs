@@ -220,6 +220,71 @@ fn a_fault_of_one_data_plane_pod_is_not_the_endpoints() {
     assert!(!diagnosis.findings.iter().any(|finding| of_all(&finding)));
 }
 
+/// Two of three data-plane pods that fail are both named: none of them is the only one.
+#[test]
+fn a_fault_of_two_data_plane_pods_is_one_finding() {
+    let snapshot = cluster("secure-app");
+    let mut evidence = Evidence::none();
+    let now = Timestamp::now();
+    for plan in &plans(&snapshot) {
+        for pod in ["stale", "staler"] {
+            evidence.record_from(Some(pod), probed(plan, Outcome::VerifyError, now));
+        }
+        evidence.record_from(Some("fresh"), probed(plan, Outcome::Ok, now));
+    }
+    let diagnosis = Diagnosis::of(&snapshot, &evidence, now);
+    let titles: Vec<&str> = diagnosis
+        .findings
+        .iter()
+        .map(|finding| finding.title.as_str())
+        .filter(|title| title.starts_with("From "))
+        .collect();
+    let [title] = titles.as_slice() else {
+        panic!("{titles:?}");
+    };
+    let names = "From Pod default/stale and Pod default/staler only: ";
+    assert!(title.starts_with(names), "{title}");
+}
+
+/// What fails from one pod and not from another is said with both, and nothing is said of a pod that did not try or
+/// sees the same.
+#[test]
+fn a_finding_says_from_which_pods_it_is_seen_and_from_which_not() {
+    let snapshot = cluster("secure-app");
+    let now = Timestamp::now();
+    let plans = plans(&snapshot);
+    let [first, second] = plans.as_slice() else {
+        panic!("two endpoints: {plans:?}");
+    };
+    let said = |seen: &[(&str, Outcome)]| {
+        let mut evidence = Evidence::none();
+        for (pod, outcome) in seen {
+            evidence.record_from(Some(pod), probed(first, *outcome, now));
+            // Each pod gets through to the other endpoint.
+            evidence.record_from(Some(pod), probed(second, Outcome::Ok, now));
+        }
+        evidence.record_from(Some("idle"), probed(second, Outcome::Ok, now));
+        let diagnosis = Diagnosis::of(&snapshot, &evidence, now);
+        let details = diagnosis
+            .findings
+            .iter()
+            .flat_map(|finding| &finding.detail);
+        let mut said = details.filter(|line| line.starts_with("Seen from"));
+        let one = said.next().cloned();
+        assert_eq!(said.next(), None, "once");
+        one
+    };
+    let (bad, good) = (Outcome::VerifyError, Outcome::Ok);
+    assert_eq!(
+        said(&[("a", bad), ("b", good), ("c", bad)]).as_deref(),
+        Some("Seen from Pod default/a and Pod default/c, not from Pod default/b.")
+    );
+    assert_eq!(said(&[("a", bad), ("b", bad)]), None);
+    assert_eq!(said(&[("a", bad)]), None);
+    assert_eq!(said(&[("a", bad), ("b", Outcome::Timeout)]), None);
+    assert_eq!(said(&[("a", good), ("b", good)]), None);
+}
+
 /// Whatever a backend logs about the tool's own requests is no evidence.
 #[test]
 fn marked_requests_are_not_counted() {

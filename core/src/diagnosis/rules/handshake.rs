@@ -5,6 +5,7 @@ pub(in crate::diagnosis) mod codes;
 pub(in crate::diagnosis) mod connection;
 pub(in crate::diagnosis) mod demanded;
 pub(in crate::diagnosis) mod one_certificate;
+mod places;
 mod refusal;
 mod remedy;
 mod sentence;
@@ -22,23 +23,19 @@ use sentence::{answer_text, effect};
 pub(super) use sentence::{depth_text, objects, too_deep};
 
 use super::logs;
-use crate::{
-    diagnosis::{
-        code::Code,
-        context::Context,
-        engine::Findings,
-        evidence::Probed,
-        finding::{Finding, Mark, Severity},
-        words::list,
-    },
-    model::object::ObjectRef,
+use crate::diagnosis::{
+    context::Context,
+    engine::Findings,
+    evidence::Probed,
+    finding::{Finding, Mark, Severity},
+    words::list,
 };
 use ngf_text::host_and_port;
 
 /// All that probes and logs tell of one code.
 fn told(context: &Context<'_>, findings: &mut Findings, connection: &Connection) {
     probed(context, findings, connection);
-    from_unfit_pods(context, findings, connection);
+    places::from_unfit_pods(context, findings, connection);
     logs::said(context, findings, connection);
 }
 
@@ -99,38 +96,6 @@ fn probed(context: &Context<'_>, findings: &mut Findings, connection: &Connectio
     }
 }
 
-/// What fails from one data-plane pod only: its own finding, unless what stands on its disk says why (D3).
-fn from_unfit_pods(context: &Context<'_>, findings: &mut Findings, connection: &Connection) {
-    let mut pods: BTreeMap<&ObjectRef, Vec<Shown<'_, '_>>> = BTreeMap::new();
-    for (pod, probed) in &context.unfit {
-        if let Some(shown) = Shown::of(context, probed, connection) {
-            pods.entry(pod).or_default().push(shown);
-        }
-    }
-    for (pod, alike) in pods {
-        let is_known = findings.iter().any(|finding| {
-            finding.code == Code::D3 && finding.objects().any(|object| object == pod)
-        });
-        let endpoints: BTreeSet<_> = alike
-            .iter()
-            .map(|shown| &shown.probed.plan.endpoint)
-            .collect();
-        if is_known {
-            continue;
-        }
-        if let Some(mut finding) = finding(connection, &alike, endpoints.len()) {
-            finding.title = format!("From {pod} only: {}", finding.title);
-            finding.marks = vec![Mark::Object(alike[0].case.plan.gateway.clone())];
-            finding.effects = vec![format!(
-                "clients whose requests {pod} takes; the other data-plane pods get through"
-            )];
-            findings.add(finding.scope([pod]).because(
-                "The same endpoints are well from other data-plane pods: what differs is in this pod.",
-            ));
-        }
-    }
-}
-
 fn finding(connection: &Connection, alike: &[Shown<'_, '_>], endpoints: usize) -> Option<Finding> {
     let Shown {
         probed,
@@ -182,6 +147,9 @@ fn finding(connection: &Connection, alike: &[Shown<'_, '_>], endpoints: usize) -
         && transcript.nginx.outcome == Outcome::HttpError
     {
         finding = finding.evidence("answer", answer_text(answer.status, &answer.body), &place);
+    }
+    if let Some(places) = places::seen_from(alike) {
+        finding = finding.because(places);
     }
     if severity != Severity::Info {
         finding = finding.breaks(effect(context, plan, transcript, failing.len(), endpoints));
