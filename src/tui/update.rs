@@ -14,6 +14,7 @@ mod places;
 mod probing;
 mod recording;
 mod replaying;
+mod searching;
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -141,7 +142,7 @@ pub fn update(app: &mut App, event: Event, now: Timestamp) -> Vec<Effect> {
 /// Remembers where the person was, if they are somewhere else now.
 fn note_where(app: &mut App, before: Visit) {
     let here = Visit::of(app);
-    if app.arrival.as_ref().is_some_and(Arrival::is_connected) && !before.is_same_place(&here) {
+    if app.arrival.as_ref().is_some_and(Arrival::is_connected) && before != here {
         // Who went somewhere else meanwhile stays there.
         app.arrival = None;
     }

@@ -17,6 +17,7 @@ pub mod palette;
 pub mod problems;
 mod problems_detail;
 pub mod screen;
+pub mod search;
 pub mod yaml;
 
 use ngf_ui::Mark;

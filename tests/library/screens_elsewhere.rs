@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::support::scenario::Scenario;
 use crossterm::event::KeyCode;
-use ngf_core::model::snapshot::Source;
+use ngf_core::model::snapshot::{Snapshot, Source};
 use ngf_tui::tui::{
     effects::Files,
     headless::Headless,
@@ -21,7 +21,7 @@ use ngf_tui::tui::{
 use ngf_ui::{Theme, golden};
 use tokio::sync::watch;
 
-fn text(screen: &mut Headless) -> String {
+pub(crate) fn text(screen: &mut Headless) -> String {
     golden::screen(&screen.draw(100, 50))
 }
 
@@ -41,7 +41,7 @@ fn summary(name: &str) -> ElsewhereState {
     ElsewhereState::Known(Summary { whole, ..summary })
 }
 
-async fn prod() -> Headless {
+pub(crate) async fn prod() -> Headless {
     let mut scenario = Scenario::load("t1-wrong-ca");
     scenario.snapshot.source = Source::Cluster {
         context: "prod".to_owned(),
@@ -189,13 +189,18 @@ fn enter(screen: &mut Headless) -> Option<SwitchTo> {
 }
 
 /// Another context is connected, and has the objects of a scenario.
-async fn connected(screen: &mut Headless, to: SwitchTo, name: &str) {
+pub(crate) async fn connected(screen: &mut Headless, to: SwitchTo, name: &str) {
     let mut snapshot = Scenario::load(name).snapshot;
     snapshot.source = Source::Cluster {
         context: to.context.clone().unwrap_or_default(),
         server: "https://other.example.com".to_owned(),
         version: None,
     };
+    connected_with(screen, to, snapshot).await;
+}
+
+/// The same with these objects.
+pub(crate) async fn connected_with(screen: &mut Headless, to: SwitchTo, snapshot: Snapshot) {
     let (sender, snapshots) = watch::channel(Arc::new(snapshot));
     drop(sender);
     let connected = Connected {
@@ -206,7 +211,7 @@ async fn connected(screen: &mut Headless, to: SwitchTo, name: &str) {
     screen.happen(Event::Switched(to, Ok(connected))).await;
 }
 
-async fn typed(screen: &mut Headless, keys: &str) {
+pub(crate) async fn typed(screen: &mut Headless, keys: &str) {
     for key in keys.chars() {
         screen.press(&[&key.to_string()]).await;
     }
@@ -255,15 +260,8 @@ async fn what_is_gone_from_another_context_is_said() {
         typed(&mut screen, "/healthy").await;
         let to = enter(&mut screen).expect("it connects");
         if other == "empty" {
-            let (sender, snapshots) =
-                watch::channel(Arc::new(ngf_core::manifests::parse("", "default")));
-            drop(sender);
-            let connected = Connected {
-                session: Arc::new(Files),
-                snapshots,
-                stop: None,
-            };
-            screen.happen(Event::Switched(to, Ok(connected))).await;
+            let nothing = ngf_core::manifests::parse("", "default");
+            connected_with(&mut screen, to, nothing).await;
         } else {
             connected(&mut screen, to, other).await;
         }

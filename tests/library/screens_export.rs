@@ -275,7 +275,7 @@ async fn yaml_folds_and_is_searched() {
     assert_eq!(screen.app.detail.yaml.list.selected, first);
     // Esc ends the search, and then goes back.
     screen.press(&["esc"]).await;
-    assert!(screen.app.detail.yaml.search.is_empty());
+    assert!(screen.app.search().is_none());
     assert!(matches!(screen.app.place(), Place::Page(_)));
     screen.press(&["esc"]).await;
     assert!(matches!(screen.app.place(), Place::List(_)));

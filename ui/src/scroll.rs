@@ -18,6 +18,8 @@ pub struct ListState {
     pub len: usize,
     /// Visible lines at the last drawing; the distance of a page.
     pub page: usize,
+    /// Lines of the selected item above the screen and below it at the last drawing, where it is higher than that.
+    hidden: (usize, usize),
 }
 
 impl ListState {
@@ -29,6 +31,7 @@ impl ListState {
             offset: 0,
             len: 0,
             page: 0,
+            hidden: (0, 0),
         }
     }
 
@@ -53,8 +56,22 @@ impl ListState {
         }
     }
 
-    /// Moves the selection by this many items, and stops at both ends.
+    /// Moves the selection by this many items, and stops at both ends. An item that is higher than the screen is
+    /// scrolled first.
     pub fn move_by(&mut self, items: isize) {
+        let (above, below) = &mut self.hidden;
+        let lines = items.unsigned_abs();
+        let lines = lines.min(if items < 0 { *above } else { *below });
+        if lines > 0 && items < 0 {
+            (*above, *below) = (*above - lines, *below + lines);
+            self.offset = self.offset.saturating_sub(lines);
+            return;
+        } else if lines > 0 {
+            (*above, *below) = (*above + lines, *below - lines);
+            self.offset += lines;
+            return;
+        }
+        self.hidden = (0, 0);
         let end = self.end();
         self.selected = self.selected.min(end).saturating_add_signed(items).min(end);
     }
@@ -82,11 +99,16 @@ impl ListState {
     /// Selects the first item.
     pub fn first(&mut self) {
         self.selected = 0;
+        self.offset = 0;
+        self.hidden = (0, 0);
     }
 
     /// Selects the last item.
     pub fn last(&mut self) {
         self.selected = self.end();
+        // Drawing shows its end.
+        self.offset = usize::MAX;
+        self.hidden = (0, 0);
     }
 
     /// Takes the content's size into account before drawing items of one line each.
@@ -114,10 +136,18 @@ impl ListState {
             selection.start.min(lines.saturating_sub(1)),
             selection.end.min(lines),
         );
-        if end > self.offset + height {
-            self.offset = end - height;
-        }
-        self.offset = self.offset.min(start).min(lines.saturating_sub(height));
+        self.offset = if end.saturating_sub(start) > height {
+            // Of an item that is higher than the screen any part may be shown.
+            self.offset.clamp(start, end - height)
+        } else {
+            self.offset.clamp(end.saturating_sub(height), start)
+        };
+        self.offset = self.offset.min(lines.saturating_sub(height));
+        self.hidden = if end.saturating_sub(start) > height {
+            (self.offset - start, end - height - self.offset)
+        } else {
+            (0, 0)
+        };
     }
 }
 
@@ -247,10 +277,41 @@ mod tests {
     }
 
     #[test]
-    fn an_item_higher_than_the_screen_shows_its_start() {
+    fn an_item_higher_than_the_screen_shows_its_start_and_is_scrolled() {
         let mut state = ListState::at(1);
         state.fit_lines(3, 4, 30, 10..25);
         assert_eq!(state.offset, 10);
+        // A part of it that somebody goes to stays on the screen, and so does the end that one comes to from below.
+        state.offset = 15;
+        state.fit_lines(3, 4, 30, 10..25);
+        assert_eq!(state.offset, 15);
+        state.offset = 26;
+        state.fit_lines(3, 4, 30, 10..25);
+        assert_eq!(state.offset, 21);
+        // Keys scroll it before they leave it.
+        state.page_up();
+        state.previous();
+        assert_eq!((state.selected, state.offset), (1, 17));
+        state.move_by(-100);
+        assert_eq!((state.selected, state.offset), (1, 10));
+        state.previous();
+        assert_eq!(state.selected, 0);
+        // From below one comes to its end.
+        state.fit_lines(3, 4, 30, 0..10);
+        assert_eq!(state.offset, 6);
+        state.move_by(-30);
+        state.move_by(3);
+        state.fit_lines(3, 4, 30, 0..10);
+        assert_eq!((state.selected, state.offset), (0, 3));
+        state.move_by(30);
+        assert_eq!((state.selected, state.offset), (0, 6));
+        state.next();
+        state.fit_lines(3, 4, 30, 10..25);
+        assert_eq!((state.selected, state.offset), (1, 10));
+        // To the last item, and to its end.
+        state.last();
+        state.fit_lines(3, 4, 30, 25..30);
+        assert_eq!((state.selected, state.offset), (2, 26));
     }
 
     #[test]

@@ -59,6 +59,7 @@ pub enum Action {
     Sort,
     Reverse,
     Filter,
+    Search,
     Command,
     Help,
     HistoryBack,
@@ -107,8 +108,10 @@ pub enum Context {
     Logs,
     /// YAML is on the screen.
     Yaml,
-    /// YAML is on the screen, and a text is searched in it.
+    /// A text is searched in what is on the screen.
     Search,
+    /// Two probes are side by side.
+    Diff,
     /// The matrix is on the screen.
     Matrix,
     /// The embedded cluster walks the guide.
@@ -194,14 +197,14 @@ pub static ACTIONS: &[ActionInfo] = &[
     action!(Action::Last, "last", ["end", "G"], [], "last", "to the last line", Move, 0),
     action!(Action::Open, "open", ["enter"], [], "open", "open what is selected: a problem at its broken link, a link's handshake, a step's decoded fields", Move, 1),
     action!(Action::Back, "back", ["esc"], [], "back", "go back", Move, 2),
-    action!(Action::HistoryBack, "history-back", ["["], [], "back", "history: to where you were before", Move, 0),
+    action!(Action::HistoryBack, "history-back", ["["], [], "back", "history: to where you were before, in another context or namespace, too", Move, 0),
     action!(Action::HistoryForward, "history-forward", ["]"], [], "forward", "history: forward again", Move, 0),
     action!(Action::LastPlace, "last-place", ["-"], [], "last place", "to the last place, and back again", Move, 0),
     action!(Action::NextProblem, "next-problem", ["n"], [], "next", "to the next problem", Move, 3),
     action!(Action::PreviousProblem, "previous-problem", ["N"], [], "previous", "to the previous problem", Move, 0),
     action!(Action::Toggle, "toggle", ["space", "o"], [Context::Problems, Context::Tree, Context::Chain, Context::Yaml], "unfold", "unfold or fold: problems of one kind, a branch, the whole chain, a block of YAML", Move, 0),
-    action!(Action::NextMatch, "next-match", ["n"], [Context::Search], "next", "YAML: to the next line that has the text", Move, 3),
-    action!(Action::PreviousMatch, "previous-match", ["N"], [Context::Search], "previous", "YAML: to the line before that has the text", Move, 0),
+    action!(Action::NextMatch, "next-match", ["n"], [Context::Search], "next", "search: to the next match", Move, 3),
+    action!(Action::PreviousMatch, "previous-match", ["N"], [Context::Search], "previous", "search: to the match before", Move, 0),
     action!(Action::Collapse, "collapse", ["left"], [Context::Tree], "fold", "fold the branch, or go to the parent", Move, 0),
     action!(Action::Expand, "expand", ["right"], [Context::Tree], "unfold", "unfold the branch, or go to the first child", Move, 0),
     action!(Action::CellLeft, "cell-left", ["left"], [Context::Matrix, Context::List], "left", "matrix: to the data-plane pod at the left; list: show the columns at the left", Move, 0),
@@ -225,7 +228,8 @@ pub static ACTIONS: &[ActionInfo] = &[
     action!(Action::NextEndpoint, "next-endpoint", [">"], [Context::Page], "endpoint", "handshake of the next endpoint", Look, 0),
     action!(Action::PreviousEndpoint, "previous-endpoint", ["<"], [Context::Page], "endpoint", "handshake of the previous endpoint", Look, 0),
     action!(Action::Explain, "explain", ["x"], [], "explain", "explain the rule of the finding: its background, and how to fix it", Look, 13),
-    action!(Action::Filter, "filter", ["/"], [Context::Tree, Context::List, Context::Problems, Context::Logs, Context::Yaml], "filter", "filter by words or regular expressions: two words are and, !word is not, -l app=shop selects by labels, -f bktls needs only letters in this order; in YAML: search", Look, 7),
+    action!(Action::Filter, "filter", ["/"], [Context::Tree, Context::List, Context::Problems, Context::Logs], "filter", "filter by words or regular expressions: two words are and, !word is not, -l app=shop selects by labels, -f bktls needs only letters in this order", Look, 7),
+    action!(Action::Search, "search", ["/"], [Context::Page, Context::Matrix, Context::Diff], "search", "search for a text or a regular expression: n and N go to the next match and the one before, esc ends", Look, 7),
     action!(Action::Sort, "sort", ["s"], [Context::List], "sort", "list: sort by the next column; after the last one trouble comes first", Look, 8),
     action!(Action::Reverse, "reverse", ["S"], [Context::List], "reverse", "list: turn the order around", Look, 0),
     action!(Action::GoTo(Destination::Problems), "problems", ["h"], [], "problems", "home: the problems, by root cause", Look, 0),

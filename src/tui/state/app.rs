@@ -31,6 +31,7 @@ use crate::tui::state::{
     list::ListPane,
     place::Stack,
     recording::Recording,
+    search::{Origin, Pane, Search},
     settings::Settings,
     tree::TreePane,
 };
@@ -127,6 +128,8 @@ pub struct App {
     pub traveled: bool,
     /// What stands where on the screen, for the mouse: what was drawn last lies above.
     pub hits: Vec<(Rect, Hit)>,
+    /// Where the text was drawn last that `/` searches.
+    pub searched: Rect,
     /// The contexts of the kubeconfig, once they were asked for.
     pub contexts: Option<Result<Vec<KubeContext>, String>>,
     /// The contexts that are watched at the same time, in the order of the command line; this one among them.
@@ -234,6 +237,10 @@ pub struct Detail {
     pub lines: Option<Lines>,
     /// The tab YAML.
     pub yaml: YamlPane,
+    /// What is searched in the tabs, and in the places opened above them.
+    pub searches: HashMap<Pane, Search>,
+    /// Where the search began whose text is being typed.
+    pub origin: Option<Box<Origin>>,
     /// The selected line of two probes side by side.
     pub diff: ListState,
     /// Where the decoded fields of a step are scrolled to.
@@ -247,8 +254,6 @@ pub struct YamlPane {
     pub list: ListState,
     /// The lines at which folded blocks begin, by their numbers in the whole text.
     pub folded: BTreeSet<usize>,
-    /// What is searched for.
-    pub search: Filter,
     /// The cursor was put on the field at fault, or on the first line.
     pub is_placed: bool,
 }
@@ -482,6 +487,7 @@ impl App {
             history: History::default(),
             traveled: false,
             hits: Vec::new(),
+            searched: Rect::ZERO,
             contexts: None,
             elsewhere: Vec::new(),
             namespaces: BTreeSet::new(),
@@ -516,6 +522,7 @@ impl App {
             namespaces: std::mem::take(&mut self.namespaces),
             commands: std::mem::take(&mut self.commands),
             filters: std::mem::take(&mut self.filters),
+            history: std::mem::take(&mut self.history),
             stage: self.stage.take(),
             ..blank
         };

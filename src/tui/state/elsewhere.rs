@@ -16,7 +16,9 @@ use std::{fmt, sync::Arc};
 use jiff::Timestamp;
 use ngf_ui::{Mark, Theme};
 
-use crate::tui::state::{App, ids::ListId, list::Target};
+use crate::tui::state::{
+    App, history::Visit, ids::ListId, job::SwitchTo, list::Target, place::Place,
+};
 
 /// What is known of another context.
 #[derive(Debug, Clone)]
@@ -87,8 +89,8 @@ impl Whole {
 /// What is opened once another context is connected and read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Arrival {
-    /// The context.
-    pub context: String,
+    /// Where it is.
+    pub to: SwitchTo,
     /// What is opened.
     pub wanted: Wanted,
     /// The list from which it was opened.
@@ -111,6 +113,8 @@ pub enum Wanted {
     Row(Target, Option<ObjectRef>),
     /// A problem, by its code and its sentence.
     Problem(Code, String),
+    /// A place of the history.
+    Place(Box<Visit>),
 }
 
 impl fmt::Display for Wanted {
@@ -122,6 +126,15 @@ impl fmt::Display for Wanted {
             }
             Self::Row(..) => f.write_str("the row"),
             Self::Problem(code, _) => code.fmt(f),
+            Self::Place(visit) => match visit.place() {
+                Place::Problems => f.write_str("the problems"),
+                Place::Tree => f.write_str("the tree"),
+                Place::List(id) => write!(f, "the list {}", id.info().title),
+                Place::Matrix => f.write_str("the matrix"),
+                Place::Diff(..) => f.write_str("the two probes"),
+                Place::Page(subject) => f.write_str(&subject.name),
+                Place::Step(_) => f.write_str("the step"),
+            },
         }
     }
 }

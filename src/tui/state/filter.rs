@@ -12,162 +12,11 @@ use ngf_core::{
     selector::Selector,
 };
 use ngf_ui::Mark;
-use regex::{Regex, RegexBuilder};
+
+use super::word::{Broken, Reading, Word};
 
 /// Words of one selector, at most: `-l app in (shop, cart)`.
 const LONGEST_SELECTOR: usize = 12;
-/// A longer word, in bytes, is a text.
-const LONGEST_EXPRESSION: usize = 256;
-/// Bytes that a compiled expression may take.
-const LARGEST: usize = 1 << 20;
-/// Places of a word that cannot be read at which it is cut to find what can.
-const CUTS: usize = 16;
-/// Characters that make a word an expression. A dot does not: names and addresses have it.
-const SPECIAL: [char; 12] = ['*', '+', '?', '^', '$', '|', '(', ')', '{', '}', '[', '\\'];
-
-/// A word, and what it is read as.
-#[derive(Debug, Clone)]
-enum Word {
-    /// The text itself, whatever its case.
-    Text(Regex),
-    /// The text itself, or what the expression describes.
-    Expression(Regex, Regex),
-    /// Its letters in their order: `bktls` of `backend-tls`.
-    Letters(String),
-    /// No expression can be read.
-    Broken(Broken),
-}
-
-/// A word that has an expression's characters, and is none.
-#[derive(Debug, Clone)]
-struct Broken {
-    /// The word.
-    word: String,
-    /// The text itself.
-    text: Regex,
-    /// Something has the text itself, which is searched then.
-    is_text: bool,
-    /// What comes before the fault, if that is something.
-    before: Option<Box<Word>>,
-    /// Why no expression can be read.
-    why: String,
-}
-
-/// The expression, whatever the case; `^` and `$` are the edges of a cell or a line.
-fn compile(pattern: &str) -> Result<Regex, String> {
-    let built = RegexBuilder::new(pattern)
-        .case_insensitive(true)
-        .multi_line(true)
-        .dot_matches_new_line(true)
-        .size_limit(LARGEST)
-        .dfa_size_limit(LARGEST)
-        .build();
-    built.map_err(|error| match error {
-        regex::Error::CompiledTooBig(_) => "it is too large".to_owned(),
-        // The last line says why; those before show the place.
-        error => {
-            let text = error.to_string();
-            let last = text.lines().last().unwrap_or_default();
-            last.trim_start_matches("error: ").to_owned()
-        }
-    })
-}
-
-/// Whether a word has characters of an expression, besides the brackets of an IPv6 address.
-fn is_expression(word: &str) -> bool {
-    let mut rest = word;
-    while let Some(at) = rest.find(SPECIAL) {
-        let Some((inside, after)) = rest[at..]
-            .strip_prefix('[')
-            .and_then(|inside| inside.split_once(']'))
-        else {
-            return true;
-        };
-        let is_address = inside.matches(':').count() > 1
-            && inside
-                .chars()
-                .all(|c| c.is_ascii_hexdigit() || ":.".contains(c));
-        if !is_address {
-            return true;
-        }
-        rest = after;
-    }
-    false
-}
-
-impl Word {
-    /// Reads a word; `None` where it is empty.
-    fn of(word: &str) -> Option<Self> {
-        if word.is_empty() {
-            return None;
-        }
-        // A text of a few kB is always compiled: the limit is far above it.
-        let text = compile(&regex::escape(word)).ok()?;
-        if word.len() > LONGEST_EXPRESSION || !is_expression(word) {
-            return Some(Self::Text(text));
-        }
-        match compile(word) {
-            Ok(expression) => Some(Self::Expression(text, expression)),
-            Err(why) => Some(Self::Broken(Broken {
-                word: word.to_owned(),
-                text,
-                is_text: false,
-                before: before_fault(word).map(Box::new),
-                why,
-            })),
-        }
-    }
-
-    /// Whether a text has it.
-    fn is_in(&self, text: &str) -> bool {
-        match self {
-            Self::Text(word) => word.is_match(text),
-            Self::Expression(word, expression) => word.is_match(text) || expression.is_match(text),
-            Self::Letters(word) => text.lines().any(|line| has_letters(line, word)),
-            Self::Broken(broken) if broken.is_text => broken.text.is_match(text),
-            Self::Broken(broken) => broken.before.as_ref().is_none_or(|word| word.is_in(text)),
-        }
-    }
-
-    /// Where it stands in a text, in bytes.
-    fn places(&self, text: &str) -> Vec<Range<usize>> {
-        let all = |word: &Regex| word.find_iter(text).map(|found| found.range()).collect();
-        match self {
-            Self::Text(word) => all(word),
-            Self::Expression(word, expression) => {
-                let mut places: Vec<Range<usize>> = all(expression);
-                places.extend(all(word));
-                places
-            }
-            Self::Letters(_) => Vec::new(),
-            Self::Broken(broken) if broken.is_text => all(&broken.text),
-            Self::Broken(broken) => {
-                let before = broken.before.as_ref();
-                before.map_or_else(Vec::new, |word| word.places(text))
-            }
-        }
-    }
-}
-
-/// What comes before the place from which on a word cannot be read, if that is something.
-fn before_fault(word: &str) -> Option<Word> {
-    let ends = word.rmatch_indices(SPECIAL).map(|(at, _)| at);
-    let parts = ends.map(|end| &word[..end]).take(CUTS);
-    parts.filter(|part| !part.is_empty()).find_map(|part| {
-        let text = compile(&regex::escape(part)).ok()?;
-        if !is_expression(part) {
-            return Some(Word::Text(text));
-        }
-        Some(Word::Expression(text, compile(part).ok()?))
-    })
-}
-
-/// Whether a line has these letters in their order, whatever their case.
-fn has_letters(line: &str, word: &str) -> bool {
-    let mut letters = line.chars().flat_map(char::to_lowercase);
-    let mut wanted = word.chars().flat_map(char::to_lowercase);
-    wanted.all(|wanted| letters.any(|letter| letter == wanted))
-}
 
 /// A filter: all of its words must occur, those after `!` must not; `-l app=shop` wants labels, as kubectl takes
 /// them, and after `-f` letters in their order are enough.
@@ -231,19 +80,19 @@ impl Filter {
             rest.remove(0);
             match word.strip_prefix('!') {
                 _ if word == "-f" => is_fuzzy = true,
-                Some(word) => filter.unwanted.extend(Word::of(word)),
+                Some(word) => filter.unwanted.extend(Word::of(word, Reading::Cells)),
                 None if is_fuzzy => filter.wanted.push(Word::Letters(word.to_owned())),
-                None => filter.wanted.extend(Word::of(word)),
+                None => filter.wanted.extend(Word::of(word, Reading::Cells)),
             }
         }
         filter
     }
 
-    /// Reads what is searched for in a text: one text or expression, with its blanks.
+    /// Reads what is searched for on the screen: one text or expression, with its blanks.
     pub fn search(text: &str) -> Self {
         Self {
             text: text.to_owned(),
-            wanted: Word::of(text).into_iter().collect(),
+            wanted: Word::of(text, Reading::Screen).into_iter().collect(),
             ..Self::default()
         }
     }

@@ -17,8 +17,10 @@ pub mod lines;
 pub mod list;
 pub mod place;
 pub mod recording;
+pub mod search;
 mod selected;
 pub mod settings;
 pub mod tree;
+mod word;
 
 pub use app::*;

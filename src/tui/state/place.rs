@@ -204,20 +204,21 @@ pub(crate) fn contexts(app: &App) -> Vec<Context> {
         Place::Tree => vec![Context::Tree],
         Place::List(ListId::Probes) => vec![Context::Probes, Context::List],
         Place::List(_) => vec![Context::List],
-        Place::Diff(..) => Vec::new(),
+        Place::Diff(..) => vec![Context::Diff],
         Place::Matrix => vec![Context::Matrix],
         Place::Step(_) => vec![Context::Page],
         Place::Page(_) => match app.detail.view {
             ViewId::Chain => vec![Context::Chain, Context::Page],
             ViewId::Handshake => vec![Context::Handshake, Context::Page],
             ViewId::Logs => vec![Context::Logs, Context::Page],
-            ViewId::Yaml if !app.detail.yaml.search.is_empty() => {
-                vec![Context::Search, Context::Yaml, Context::Page]
-            }
             ViewId::Yaml => vec![Context::Yaml, Context::Page],
             _ => vec![Context::Page],
         },
     };
+    if app.search().is_some() {
+        // Its keys come before those of what is searched.
+        contexts.insert(0, Context::Search);
+    }
     if app.stage.is_some() {
         contexts.push(Context::Demo);
     }

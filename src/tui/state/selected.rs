@@ -34,15 +34,16 @@ impl App {
         self.places.top()
     }
 
-    /// The filter of what is on the screen, where that can be filtered.
+    /// The filter of what is on the screen, or what is searched there.
     pub fn filter(&self) -> Option<&Filter> {
         match self.place() {
             Place::Problems => Some(&self.home.filter),
             Place::Tree => Some(&self.tree.filter),
             Place::List(id) => self.lists.get(id).map(|pane| &pane.filter),
             Place::Page(_) if self.detail.view == ViewId::Logs => Some(&self.detail.filter),
-            Place::Page(_) if self.detail.view == ViewId::Yaml => Some(&self.detail.yaml.search),
-            Place::Page(_) | Place::Matrix | Place::Step(_) | Place::Diff(..) => None,
+            Place::Page(_) | Place::Matrix | Place::Step(_) | Place::Diff(..) => {
+                self.search().map(|search| &search.filter)
+            }
         }
     }
 

@@ -11,6 +11,8 @@ use crate::tui::{
         elsewhere::{Arrival, ListLeft, Wanted},
         event::Effect,
         filter::Filter,
+        history::{self, Region, Step, Traveled},
+        job::SwitchTo,
         list::Target,
         place::Place,
     },
@@ -32,10 +34,10 @@ pub(super) fn set_out(app: &mut App, context: &str, wanted: Wanted) -> Vec<Effec
         _ => None,
     };
     let to = places::to_watched(app, context);
-    let effects = places::switch(app, to);
+    let effects = places::switch(app, to.clone());
     if !effects.is_empty() {
         app.arrival = Some(Arrival {
-            context: context.to_owned(),
+            to,
             wanted,
             list,
             connected: None,
@@ -44,15 +46,57 @@ pub(super) fn set_out(app: &mut App, context: &str, wanted: Wanted) -> Vec<Effec
     effects
 }
 
+/// A step in the history: where it leads to another context or namespace, that is connected first.
+pub(super) fn travel(app: &mut App, step: Step) -> Vec<Effect> {
+    let traveled = history::travel(app, step);
+    app.traveled = true;
+    let effects = traveled_to(app, traveled);
+    if effects.is_none() {
+        app.say(Mark::Info, "There is no place to go to");
+    }
+    effects.unwrap_or_default()
+}
+
+/// A place of the history cannot be connected: the next one that can be is gone to. `None` where the switch was no
+/// step of the history.
+pub(super) fn skip(app: &mut App, to: &SwitchTo, why: &str) -> Option<Vec<Effect>> {
+    let traveled = history::skip(app)?;
+    app.switching = None;
+    app.arrival = None;
+    let effects = traveled_to(app, traveled);
+    let words = match effects {
+        Some(_) => format!("{to} is skipped: {why}"),
+        None => format!("cannot switch to {to}: {why}; there is no other place to go to"),
+    };
+    app.say_for(15, Mark::Failed, words);
+    Some(effects.unwrap_or_default())
+}
+
+/// What is to be done after a step in the history; `None` where it leads nowhere.
+fn traveled_to(app: &mut App, traveled: Traveled) -> Option<Vec<Effect>> {
+    let visit = match traveled {
+        Traveled::Nowhere => return None,
+        Traveled::There => return Some(Vec::new()),
+        Traveled::To(visit) => visit,
+    };
+    let to = visit.region.to(&Region::of(&app.snapshot));
+    app.switching = Some(to.clone());
+    app.arrival = Some(Arrival {
+        to: to.clone(),
+        wanted: Wanted::Place(visit),
+        list: None,
+        connected: None,
+    });
+    Some(vec![Effect::Switch(to)])
+}
+
 /// Stays where the person is: nothing is connected to, or opened any more. Whether that was about to happen.
 pub(super) fn stay(app: &mut App) -> bool {
     let arrival = app.arrival.take();
     let Some(arrival) = arrival else { return false };
+    app.history.stay();
     if app.switching.take().is_some() {
-        app.say(
-            Mark::Info,
-            format!("not connected to context {}", arrival.context),
-        );
+        app.say(Mark::Info, format!("not connected to {}", arrival.to));
     } else {
         app.say(Mark::Info, format!("{} is not opened", arrival.wanted));
     }
@@ -91,10 +135,7 @@ pub(super) fn arrive(app: &mut App) -> Vec<Effect> {
     }
     app.arrival = None;
     if opened.is_none() {
-        let words = format!(
-            "{} is not in context {} any more",
-            arrival.wanted, arrival.context
-        );
+        let words = format!("{} is not in {} any more", arrival.wanted, arrival.to);
         app.say(Mark::Info, words);
     }
     opened.unwrap_or_default()
@@ -113,6 +154,16 @@ fn open(app: &mut App, arrival: &Arrival) -> Option<Vec<Effect>> {
             app.home.list.selected = place;
             let problem = app.home.problems[place].clone();
             opening::open_problem(app, &problem);
+            Some(Vec::new())
+        }
+        Wanted::Place(visit) => {
+            let visit = visit.clone().without_probes();
+            if let Place::Page(subject) = visit.place()
+                && !is_there(app, &Target::Page(subject.clone()), subject.object.as_ref())
+            {
+                return None;
+            }
+            visit.restore(app);
             Some(Vec::new())
         }
         Wanted::Row(target, object) => {

@@ -84,8 +84,14 @@ pub(super) fn filter_key(
     key: KeyEvent,
 ) -> Vec<Effect> {
     match (key.code, direction(key)) {
-        (KeyCode::Enter, _) => app.filters.push(prompt.text()),
-        (KeyCode::Esc, _) => opening::set_filter(app, &before),
+        (KeyCode::Enter, _) => {
+            app.detail.origin = None;
+            app.filters.push(prompt.text());
+        }
+        (KeyCode::Esc, _) => {
+            opening::set_filter(app, &before);
+            app.detail.origin = None;
+        }
         (_, direction) => {
             match direction {
                 Some(true) => app.filters.older(&mut prompt),

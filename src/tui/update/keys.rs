@@ -9,18 +9,19 @@ use ngf_ui::{
 };
 
 use super::{
-    comparing, export, findings, go_to_stage, inputs, lines, moving, opening, places, probing,
-    recording, replaying,
+    arriving, comparing, export, findings, go_to_stage, inputs, lines, moving, opening, places,
+    probing, recording, replaying, searching,
 };
 use crate::tui::{
     state::{
         App, HelpPane, Overlay,
         action::{Action, Destination},
         event::Effect,
-        history,
+        history::Step,
         place::{Place, contexts},
+        search::Origin,
     },
-    views::{VIEWS, export::formats, handshake, lists::namespaces::ALL, yaml},
+    views::{VIEWS, export::formats, handshake, lists::namespaces::ALL},
 };
 use ngf_cluster::transport::Via;
 
@@ -171,18 +172,6 @@ pub(super) fn scrolled(app: &App, chord: KeyChord, scroll: &mut ScrollState) -> 
     true
 }
 
-/// Back, forward, or to the last place.
-fn travel(app: &mut App, back: Option<bool>) {
-    let went = match back {
-        Some(back) => history::travel(app, back),
-        None => history::to_last(app),
-    };
-    app.traveled = true;
-    if !went {
-        app.say(Mark::Info, "There is no place to go to");
-    }
-}
-
 /// Carries an action out.
 pub fn perform(app: &mut App, action: Action) -> Vec<Effect> {
     let asks = [
@@ -236,9 +225,10 @@ pub fn perform(app: &mut App, action: Action) -> Vec<Effect> {
         Action::GoTo(destination) => return opening::go_to(app, destination),
         Action::Sort => moving::sort(app),
         Action::Reverse => moving::reverse(app),
-        Action::Filter => {
+        Action::Filter | Action::Search => {
             let filter = opening::filter(app);
             app.filters.begin();
+            app.detail.origin = app.pane().map(|_| Box::new(Origin::of(app)));
             app.overlay = Some(Overlay::Filter(PromptState::with(&filter), filter));
         }
         Action::Command => {
@@ -264,16 +254,16 @@ pub fn perform(app: &mut App, action: Action) -> Vec<Effect> {
         | Action::Slower => return replaying::perform(app, action),
         Action::NextStage => return go_to_stage(app, 1),
         Action::PreviousStage => return go_to_stage(app, -1),
-        Action::HistoryBack => travel(app, Some(true)),
-        Action::HistoryForward => travel(app, Some(false)),
-        Action::LastPlace => travel(app, None),
+        Action::HistoryBack => return arriving::travel(app, Step::Back),
+        Action::HistoryForward => return arriving::travel(app, Step::Forward),
+        Action::LastPlace => return arriving::travel(app, Step::Last),
         Action::Copy => return export::copy(app),
         Action::CopyName => return export::copy_name(app),
         Action::Export => export::offer(app),
         Action::Record => return recording::toggle(app),
         Action::StopRecording => return recording::stop(app),
-        Action::NextMatch => yaml::next_match(app, true, false),
-        Action::PreviousMatch => yaml::next_match(app, false, false),
+        Action::NextMatch => searching::next(app, true),
+        Action::PreviousMatch => searching::next(app, false),
         Action::Suspend => return vec![Effect::Suspend],
         // Quitting removes them; who meant something else loses the probe.
         Action::Quit if !app.temporary.is_empty() => app.overlay = Some(Overlay::Quit),

@@ -2,7 +2,7 @@
 
 use ngf_ui::{Mark, scroll::ListState};
 
-use super::{arriving, findings, places, probing};
+use super::{arriving, findings, places, probing, searching};
 use crate::tui::{
     state::{
         App, Tests, Zoom,
@@ -15,7 +15,7 @@ use crate::tui::{
         list::Target,
         place::{Place, Subject},
     },
-    views::{chain, handshake, lists, problems, yaml},
+    views::{chain, handshake, lists, problems},
 };
 use ngf_core::{
     diagnosis::{
@@ -81,7 +81,7 @@ pub(super) fn filter(app: &App) -> String {
     filter.map_or_else(String::new, |filter| filter.text().to_owned())
 }
 
-/// Filters what is on the screen.
+/// Filters what is on the screen, or searches in it.
 pub(super) fn set_filter(app: &mut App, text: &str) {
     match *app.place() {
         Place::Problems => {
@@ -90,14 +90,13 @@ pub(super) fn set_filter(app: &mut App, text: &str) {
         }
         Place::Tree => app.tree.set_filter(text, &app.diagnosis, &app.snapshot),
         Place::List(id) => lists::set_filter(app, id, text),
-        Place::Page(_) if app.detail.view == ViewId::Yaml => {
-            yaml::search(app, text);
-        }
-        Place::Page(_) => {
+        Place::Page(_) if app.detail.view == ViewId::Logs => {
             app.detail.filter = Filter::of(text);
             app.detail.scroll.remove(&ViewId::Logs);
         }
-        Place::Matrix | Place::Step(_) | Place::Diff(..) => {}
+        Place::Page(_) | Place::Matrix | Place::Step(_) | Place::Diff(..) => {
+            searching::search(app, text);
+        }
     }
 }
 

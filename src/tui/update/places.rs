@@ -9,8 +9,9 @@ use crate::tui::{
     state::{
         App,
         action::{Action, Destination},
-        elsewhere::ElsewhereState,
+        elsewhere::{Arrival, ElsewhereState, Wanted},
         event::Effect,
+        history::Visit,
         ids::ListId,
         job::{Connected, SwitchTo},
     },
@@ -88,6 +89,7 @@ pub(super) fn switch(app: &mut App, to: SwitchTo) -> Vec<Effect> {
     }
     app.switching = Some(to.clone());
     app.arrival = None;
+    app.history.stay();
     vec![Effect::Switch(to)]
 }
 
@@ -108,12 +110,23 @@ pub(super) fn switched(
             }
             let snapshot = Arc::clone(&connected.snapshots.borrow());
             let arrival = app.arrival.take();
+            let here = Visit::of(app);
+            match &arrival {
+                Some(Arrival {
+                    wanted: Wanted::Place(_),
+                    ..
+                }) => app.history.arrived(here),
+                _ => app.history.leave(here),
+            }
             app.reset(snapshot);
             app.say(Mark::Ok, format!("connected: {to}"));
             arriving::connected(app, arrival, app.real);
             vec![diagnose(app)]
         }
         Err(why) => {
+            if let Some(effects) = arriving::skip(app, to, &why) {
+                return effects;
+            }
             app.switching = None;
             app.arrival = None;
             app.say_for(15, Mark::Failed, format!("cannot switch to {to}: {why}"));

@@ -13,7 +13,7 @@ use ngf_ui::{
 };
 use ratatui::{buffer::Buffer, layout::Rect, widgets::StatefulWidget};
 
-use super::{ViewInfo, handshake};
+use super::{ViewInfo, handshake, search::Text};
 use crate::diagram::chain::{argument, mark_of};
 use crate::tui::state::ids::ViewId;
 use crate::tui::state::{App, DrawnChain};
@@ -103,6 +103,26 @@ pub(super) fn draw_beside(app: &mut App, area: Rect, buffer: &mut Buffer) {
             .focused(false)
             .render(area, buffer, &mut state);
     }
+}
+
+/// What is searched: the parts with all that they say, or the rows of the picture where it is unfolded.
+pub(super) fn searched(app: &App, area: Rect) -> Text {
+    let why = match app.detail.chain.as_ref().map(|drawn| &drawn.picture) {
+        Some(Ok(picture)) if app.detail.unfolded => {
+            return Text::Rows(Chain::new(&argument(picture), &app.theme).rows(area));
+        }
+        Some(Ok(picture)) => {
+            let entries = entries(picture, usize::from(u16::MAX), &app.theme);
+            let text = |entry: &Entry| {
+                let lines = entry.lines.iter().map(|line| line.left.plain());
+                lines.collect::<Vec<_>>().join("\n")
+            };
+            return Text::Entries(entries.iter().map(text).collect());
+        }
+        Some(Err(why)) => why.clone(),
+        None => String::new(),
+    };
+    Text::of(&TextView::new(&[Label::from(why)], &app.theme), area)
 }
 
 fn describe(app: &App, width: u16) -> Vec<String> {

@@ -4,7 +4,7 @@
 use ngf_ui::{Label, Mark, Role, Theme, text::width, widgets::textview::TextView};
 use ratatui::{buffer::Buffer, layout::Rect, widgets::StatefulWidget};
 
-use super::ViewInfo;
+use super::{ViewInfo, search::Text};
 use crate::tui::state::App;
 use crate::tui::state::ids::ViewId;
 use jiff::Timestamp;
@@ -43,6 +43,11 @@ fn draw(app: &mut App, area: Rect, buffer: &mut Buffer) {
     let lines = lines(app);
     let scroll = app.detail.scroll.entry(ViewId::Conditions).or_default();
     TextView::new(&lines, &app.theme).render(area, buffer, scroll);
+}
+
+/// What is searched.
+pub(super) fn searched(app: &App, area: Rect) -> Text {
+    Text::of(&TextView::new(&lines(app), &app.theme), area)
 }
 
 fn describe(app: &App, width: u16) -> Vec<String> {

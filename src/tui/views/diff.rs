@@ -13,7 +13,7 @@ use ratatui::{
 
 use crate::{
     diagram::{Story, guide},
-    tui::state::{App, SeenProbe},
+    tui::state::{App, SeenProbe, place::Place},
 };
 use ngf_text::{host_and_port, words};
 use ngf_ui::widgets::textview::TextView;
@@ -245,6 +245,20 @@ pub fn draw(app: &mut App, one: u64, other: u64, area: Rect, buffer: &mut Buffer
     let mut state = app.detail.diff;
     table.render(body, buffer, &mut state);
     app.detail.diff = state;
+}
+
+/// What is searched: a line each.
+pub(super) fn searched(app: &App) -> Vec<String> {
+    let Place::Diff(one, other) = *app.place() else {
+        return Vec::new();
+    };
+    let Some((before, after)) = both(app, one, other) else {
+        return Vec::new();
+    };
+    let lines = lines(app, before, after).into_iter();
+    lines
+        .map(|line| format!("{}\n{}\n{}", line.name, line.before, line.after))
+        .collect()
 }
 
 fn row(line: &Line) -> TableRow {

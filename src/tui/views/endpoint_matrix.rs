@@ -80,6 +80,29 @@ pub fn draw(app: &mut App, area: Rect, buffer: &mut Buffer) {
     );
 }
 
+/// What is searched: an endpoint each, with what was seen of it from every place.
+pub(super) fn searched(app: &App) -> Vec<String> {
+    let latest = app
+        .matrix
+        .as_ref()
+        .and_then(|matrix| matrix.latest.as_ref());
+    let rows = latest.iter().flat_map(|latest| {
+        latest.rows.iter().map(|row| {
+            let plan = &row.plan;
+            let address = host_and_port(&plan.endpoint.address, plan.endpoint.port);
+            let pod = plan.endpoint.pod.as_ref();
+            let pod = pod.map_or_else(String::new, ToString::to_string);
+            let mut text = format!("{address}\n{pod}\n{}:{}", plan.service, plan.port);
+            for (column, cell) in latest.columns.iter().zip(&row.cells) {
+                let words = endpoint_matrix::words(cell);
+                text.extend(["\n", column.as_str(), "\n", words.as_str()]);
+            }
+            text
+        })
+    });
+    rows.collect()
+}
+
 fn nothing_yet() -> Vec<Label> {
     vec![
         Label::of(Role::Muted, "No matrix yet. Press ")

@@ -9,7 +9,7 @@ use ngf_ui::{
 };
 use ratatui::{buffer::Buffer, layout::Rect, widgets::StatefulWidget};
 
-use super::ViewInfo;
+use super::{ViewInfo, search::Text};
 use crate::tui::state::App;
 use crate::tui::state::ids::ViewId;
 use ngf_core::diagnosis::{Finding, Health, Severity, Verdict};
@@ -41,6 +41,28 @@ fn draw(app: &mut App, area: Rect, buffer: &mut Buffer) {
     Findings::new(&items, &app.theme)
         .opened(Opened::All)
         .render(area, buffer, &mut app.detail.findings);
+}
+
+/// What is searched: the rows of all findings.
+pub(super) fn searched(app: &App, area: Rect) -> Text {
+    let items = items(app);
+    if items.is_empty() {
+        return Text::of(&TextView::new(&[nothing(app)], &app.theme), area);
+    }
+    let rows = drawn(&items, app).rows(area);
+    Text::Rows(rows.into_iter().map(|(_, row)| row).collect())
+}
+
+/// The finding to which a row belongs.
+pub fn at_row(app: &App, row: usize) -> Option<usize> {
+    let items = items(app);
+    let rows = drawn(&items, app).rows(app.searched);
+    rows.get(row).map(|(finding, _)| *finding)
+}
+
+/// How they are drawn.
+fn drawn<'a>(items: &'a [Item], app: &'a App) -> Findings<'a> {
+    Findings::new(items, &app.theme).opened(Opened::All)
 }
 
 fn describe(app: &App, width: u16) -> Vec<String> {

@@ -14,6 +14,7 @@ use ngf_ui::{
     text::{hang, wrap},
     widgets::{
         entries::{Entries, Entry},
+        fields::Fields,
         sequence::{Diagram, Message, Sequence},
         textview::TextView,
     },
@@ -28,10 +29,10 @@ pub use step::{fields, name as step_name, title as step_title};
 
 pub use crate::diagram::mark_of;
 
-use super::{ViewInfo, chain};
+use super::{ViewInfo, chain, search::Text};
 use crate::diagram::{Arrow, GATEWAY, Story, footnote, guide, lanes, of_arrows, wire};
 use crate::tui::state::ids::ViewId;
-use crate::tui::state::{App, Shown, Zoom};
+use crate::tui::state::{App, Shown, Zoom, place::Place};
 use ngf_core::diagnosis::plan::{ProbePlan, ProbeTarget, plan};
 use ngf_text::words;
 
@@ -107,6 +108,45 @@ fn draw(app: &mut App, area: Rect, buffer: &mut Buffer) {
     app.detail.messages = messages;
 }
 
+/// What is searched: the steps with all that they say.
+pub(super) fn searched(app: &App, area: Rect) -> Text {
+    if happening(app).is_some() {
+        return Text::Rows(Vec::new());
+    }
+    let Some(shown) = app.shown_probe() else {
+        return Text::of(&TextView::new(&nothing_yet(app), &app.theme), area);
+    };
+    match (&shown.probed.result, app.detail.zoom) {
+        (Ok(transcript), Zoom::Guide) => {
+            let mut drawn = arrows(transcript, &shown.probed.plan, Zoom::Guide);
+            probe_context::attach(&mut drawn, transcript, &shown);
+            let mut texts = diagram::texts(&drawn);
+            texts.push(joined(&around(&drawn, &shown, transcript, &app.theme)));
+            Text::Entries(texts)
+        }
+        _ => {
+            let picture = picture(&shown, app.detail.zoom, &app.theme);
+            let messages = picture.messages.iter().map(diagram::text);
+            let notes = picture.footnote.iter().map(Label::plain);
+            Text::Entries(messages.chain(notes).collect())
+        }
+    }
+}
+
+/// What is searched in the decoded fields of a step.
+pub(super) fn searched_step(app: &App, area: Rect) -> Text {
+    let Place::Step(message) = *app.place() else {
+        return Text::Rows(Vec::new());
+    };
+    Text::Rows(Fields::new(&fields(app, message), &app.theme).rows(area))
+}
+
+/// Labels, a line each.
+fn joined(labels: &[Label]) -> String {
+    let lines: Vec<String> = labels.iter().map(Label::plain).collect();
+    lines.join("\n")
+}
+
 fn describe(app: &App, width: u16) -> Vec<String> {
     let Some(shown) = app.shown_probe() else {
         return TextView::new(&nothing_yet(app), &app.theme).to_text(width);
@@ -151,7 +191,10 @@ fn entries(
     let width = usize::from(width);
     let mut entries = diagram::entries(&drawn, transcript, &options, width, selected);
     if app.detail.replay.is_none() {
-        entries.push(around(&drawn, shown, transcript, width, theme));
+        let around = around(&drawn, shown, transcript, theme);
+        entries.push(Entry::of(
+            around.iter().flat_map(|label| wrap(label, width)),
+        ));
     }
     entries
 }
@@ -161,9 +204,8 @@ fn around(
     arrows: &[Arrow],
     shown: &Shown<'_>,
     transcript: &Transcript,
-    width: usize,
     theme: &Theme,
-) -> Entry {
+) -> Vec<Label> {
     let mut labels = probe_context::strip(shown, theme);
     // The verdict itself is said above already.
     labels.extend(footnote(transcript).into_iter().skip(1));
@@ -176,7 +218,7 @@ fn around(
                 .and(Role::Muted, " shows the next"),
         );
     }
-    Entry::of(labels.iter().flat_map(|label| wrap(label, width)))
+    labels
 }
 
 /// The guide's arrows of the probe that is shown.

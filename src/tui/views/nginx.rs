@@ -4,7 +4,7 @@
 use ngf_ui::{Label, Mark, Role, text::hang, widgets::textview::TextView};
 use ratatui::{buffer::Buffer, layout::Rect, widgets::StatefulWidget};
 
-use super::ViewInfo;
+use super::{ViewInfo, search::Text};
 use crate::tui::state::{App, ids::ViewId};
 use ngf_core::{
     diagnosis::{
@@ -32,6 +32,12 @@ fn draw(app: &mut App, area: Rect, buffer: &mut Buffer) {
     let lines = lines(app, area.width.saturating_sub(1));
     let scroll = app.detail.scroll.entry(ViewId::Nginx).or_default();
     TextView::new(&lines, &app.theme).render(area, buffer, scroll);
+}
+
+/// What is searched.
+pub(super) fn searched(app: &App, area: Rect) -> Text {
+    let lines = lines(app, area.width.saturating_sub(1));
+    Text::of(&TextView::new(&lines, &app.theme), area)
 }
 
 fn describe(app: &App, width: u16) -> Vec<String> {

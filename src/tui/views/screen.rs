@@ -25,7 +25,7 @@ use ratatui::{
 
 use super::{
     VIEWS, ViewId, chain, diff, endpoint_matrix, findings::mark_of_health, handshake, header,
-    lists, overlays, problems,
+    lists, overlays, problems, search,
 };
 use crate::tui::state::{
     App, Hit, Overlay, Tests,
@@ -157,11 +157,18 @@ pub fn place(app: &mut App, area: Rect, buffer: &mut Buffer) {
             app.hits.push((inset(area), Hit::Body(None)));
             lists::draw(app, id, inset(area), buffer);
         }
-        Place::Diff(one, other) => diff::draw(app, one, other, inset(area), buffer),
-        Place::Matrix => endpoint_matrix::draw(app, inset(area), buffer),
+        Place::Diff(one, other) => {
+            app.searched = inset(area);
+            diff::draw(app, one, other, inset(area), buffer);
+        }
+        Place::Matrix => {
+            app.searched = inset(area);
+            endpoint_matrix::draw(app, inset(area), buffer);
+        }
         Place::Page(_) => page(app, area, buffer),
-        Place::Step(message) => step(app, message, area, buffer),
+        Place::Step(message) => app.searched = step_in(app, message, inset(area), buffer),
     }
+    search::mark(app, buffer);
 }
 
 /// The verdict, the tabs, and the tab that is on top.
@@ -193,12 +200,17 @@ fn page(app: &mut App, area: Rect, buffer: &mut Buffer) {
         line_before(app, handshake, buffer);
         if let Some(fields) = fields {
             let message = handshake::pointed_at(app);
-            step_in(app, message, fields, buffer);
+            let _ = step_in(app, message, fields, buffer);
             line_before(app, fields, buffer);
         }
     } else {
         (VIEWS[selected].draw)(app, body, buffer);
     }
+    app.searched = match parts {
+        Some(Parts { chain, .. }) if app.detail.view == ViewId::Chain => chain,
+        Some(Parts { handshake, .. }) => handshake,
+        None => body,
+    };
     // Afterwards: what was drawn may give its tab a mark.
     let tabs = tabs(app);
     Tabs::new(&tabs, selected, &app.theme).render(bar, buffer);
@@ -336,13 +348,8 @@ pub fn tab_at(app: &App, cell: usize, width: u16) -> Option<usize> {
     Tabs::new(&tabs(app), selected, &app.theme).at(cell, usize::from(width))
 }
 
-/// The decoded fields of a step.
-fn step(app: &mut App, message: usize, area: Rect, buffer: &mut Buffer) {
-    step_in(app, message, inset(area), buffer);
-}
-
-/// The same in a part of the screen.
-fn step_in(app: &mut App, message: usize, area: Rect, buffer: &mut Buffer) {
+/// Draws the decoded fields of a step, and gives the part of the area that they have below their title.
+fn step_in(app: &mut App, message: usize, area: Rect, buffer: &mut Buffer) -> Rect {
     let fields = handshake::fields(app, message);
     let title = Label::of(Role::Title, handshake::step_title(app, message));
     let heading = wrap(&title, usize::from(area.width));
@@ -360,6 +367,7 @@ fn step_in(app: &mut App, message: usize, area: Rect, buffer: &mut Buffer) {
         buffer,
         &mut app.detail.step,
     );
+    body
 }
 
 fn tree(app: &mut App, area: Rect, buffer: &mut Buffer) {
@@ -442,9 +450,16 @@ fn opens_nothing(app: &App) -> bool {
 fn footer(app: &App, area: Rect, buffer: &mut Buffer) -> Option<Position> {
     if let Some(Overlay::Filter(prompt, _)) = &app.overlay {
         let note = app.filter().and_then(Filter::note);
-        let note = note.map_or_else(String::new, |(_, words)| words);
+        let note = note.map(|(_, words)| words).into_iter();
+        let note: Vec<String> = note.chain(search::words(app)).collect();
+        let note = note.join(", ");
+        let placeholder = if app.pane().is_some() {
+            "a text or a regular expression"
+        } else {
+            "words or a regular expression; !word is not, -l app=shop, -f letters"
+        };
         let prompt = Prompt::new("/ ", prompt, &app.theme)
-            .placeholder("words or a regular expression; !word is not, -l app=shop, -f letters")
+            .placeholder(placeholder)
             .right(&note);
         prompt.render(area, buffer);
         return Some(prompt.cursor(area));
@@ -507,7 +522,11 @@ fn footer(app: &App, area: Rect, buffer: &mut Buffer) -> Option<Position> {
             })
         })
         .collect();
-    Footer::new(&hints, &app.theme).render(area, buffer);
+    let searched = search::words(app).zip(app.search());
+    let searched = searched.map(|(words, search)| format!("/{}  {words}", search.filter.text()));
+    Footer::new(&hints, &app.theme)
+        .right(&searched.unwrap_or_default())
+        .render(area, buffer);
     None
 }
 
@@ -530,8 +549,8 @@ fn messages(app: &App, screen: Rect) -> Vec<Label> {
         all.push((Mark::Info, format!("connecting to {to}{then}")));
     } else if let Some(arrival) = &app.arrival {
         let words = format!(
-            "opening {} as soon as context {} is read; esc stays here",
-            arrival.wanted, arrival.context
+            "opening {} as soon as {} is read; esc stays here",
+            arrival.wanted, arrival.to
         );
         all.push((Mark::Info, words));
     }

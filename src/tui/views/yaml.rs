@@ -16,8 +16,8 @@ use ratatui::{buffer::Buffer, layout::Rect, widgets::StatefulWidget};
 use serde_json::Value;
 
 use super::ViewInfo;
+use crate::tui::state::App;
 use crate::tui::state::ids::ViewId;
-use crate::tui::state::{App, filter::Filter};
 
 /// The tab.
 pub const VIEW: ViewInfo = ViewInfo {
@@ -55,11 +55,8 @@ fn draw(app: &mut App, area: Rect, buffer: &mut Buffer) {
         // The field at fault is on the screen, with some lines above it.
         let at = lines.fault.map_or(0, |at| at + 1);
         app.detail.yaml.is_placed = true;
-        app.detail.yaml.list = ListState {
-            selected: at,
-            offset: at.saturating_sub(usize::from(area.height) / 3),
-            ..ListState::default()
-        };
+        app.detail.yaml.list = ListState::at(at);
+        app.detail.yaml.list.offset = at.saturating_sub(usize::from(area.height) / 3);
     }
     let mut state = app.detail.yaml.list;
     let make = |_, _| entries(app, &lines, &shown);
@@ -82,15 +79,6 @@ fn describe(app: &App, width: u16) -> Vec<String> {
 fn entries(app: &App, lines: &Shown, shown: &[usize]) -> Vec<Entry> {
     let yaml = &app.detail.yaml;
     let title = Label::of(Role::Title, lines.title.clone());
-    let title = if yaml.search.is_empty() {
-        title
-    } else {
-        let found = found(&lines.lines, &yaml.search).len();
-        title.and(
-            Role::Accent,
-            format!("  /{}  {found} found", yaml.search.text()),
-        )
-    };
     let rows = shown.iter().map(|number| {
         let line = &lines.lines[*number];
         let mut label = if lines.fault == Some(*number) {
@@ -112,7 +100,7 @@ fn entries(app: &App, lines: &Shown, shown: &[usize]) -> Vec<Entry> {
     });
     std::iter::once(title)
         .chain(rows)
-        .map(|label| Entry::of([label.marked(&yaml.search.places(&label.plain()))]))
+        .map(|label| Entry::of([label]))
         .collect()
 }
 
@@ -172,13 +160,14 @@ fn visible(lines: &[String], folded: &BTreeSet<usize>) -> Vec<usize> {
     shown
 }
 
-/// The numbers of the lines that have what is searched for.
-fn found(lines: &[String], search: &Filter) -> Vec<usize> {
-    let lines = lines.iter().enumerate();
-    lines
-        .filter(|(_, line)| !search.is_empty() && search.meets(line))
-        .map(|(number, _)| number)
-        .collect()
+/// What is searched: every line, those of folded blocks among them.
+pub(super) fn searched(app: &App) -> Vec<String> {
+    lines(app).map_or_else(|_| Vec::new(), |lines| lines.lines)
+}
+
+/// The number of the line that the cursor is on.
+pub(super) fn selected(app: &App) -> Option<usize> {
+    cursor(app, &lines(app).ok()?)
 }
 
 /// The number of the line that the cursor is on.
@@ -233,44 +222,14 @@ fn place(app: &mut App, lines: &Shown, number: usize) {
     app.detail.yaml.list.selected = row + 1;
 }
 
-/// Searches for a text, or a regular expression.
-pub fn search(app: &mut App, text: &str) {
-    let mut search = Filter::search(text);
-    if let Ok(lines) = lines(app) {
-        search.settle(|| Box::new(lines.lines.iter().cloned()));
-    }
-    app.detail.yaml.search = search;
-    // Who searches before the first frame is not put back by it.
-    app.detail.yaml.is_placed = true;
-    next_match(app, true, true);
-}
-
-/// Goes to the next line that has the text, or the one before; around the end, too. Folded blocks that hold it are
-/// unfolded.
-pub fn next_match(app: &mut App, forward: bool, from_here: bool) {
+/// Puts the cursor on a line. Folded blocks that hold it are unfolded.
+pub fn show(app: &mut App, number: usize) {
     let Ok(lines) = lines(app) else { return };
-    let all = found(&lines.lines, &app.detail.yaml.search);
-    let here = cursor(app, &lines).unwrap_or(0);
-    let next = if forward {
-        let after = |number: &&usize| **number > here || (from_here && **number == here);
-        all.iter().find(after).or(all.first())
-    } else {
-        all.iter()
-            .rev()
-            .find(|number| **number < here)
-            .or(all.last())
-    };
-    let Some(next) = next.copied() else {
-        if !app.detail.yaml.search.is_empty() {
-            app.say(Mark::Info, "Nothing here has this text");
-        }
-        return;
-    };
     app.detail
         .yaml
         .folded
-        .retain(|start| *start == next || block_end(&lines.lines, *start) <= next || *start > next);
-    place(app, &lines, next);
+        .retain(|start| *start >= number || block_end(&lines.lines, *start) <= number);
+    place(app, &lines, number);
 }
 
 /// The line on which a field stands, by the names on the way to it.
@@ -364,7 +323,5 @@ mod tests {
         );
         // A folded block within a folded block.
         assert_eq!(visible(&lines, &BTreeSet::from([3, 5])), [0, 1, 2, 3, 11]);
-        assert_eq!(found(&lines, &Filter::search("NAME")), [2, 5, 7, 10]);
-        assert!(found(&lines, &Filter::search("")).is_empty());
     }
 }

@@ -101,7 +101,7 @@ const SAID: &[(&str, &str, &str)] = &[
     ),
     ("docs/interface.md", "`ctrl-x` stops probes", "cancel"),
     ("docs/interface.md", "`space` folds a block", "toggle"),
-    ("docs/interface.md", "`/` searches", "filter"),
+    ("docs/interface.md", "`/` searches", "search"),
     (
         "docs/interface.md",
         "`n` and `N` go to the next match",

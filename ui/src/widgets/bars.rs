@@ -6,7 +6,7 @@ use ratatui::style::Style;
 use ratatui::widgets::Widget;
 
 use crate::golden;
-use crate::text::{Label, draw_label, draw_right};
+use crate::text::{Label, cut_middle, draw_label, draw_right};
 use crate::theme::{Role, Theme};
 
 /// One line at the top: left, middle and right. When it is narrow, the middle goes first, then
@@ -116,12 +116,24 @@ impl Hint {
 pub struct Footer<'a> {
     theme: &'a Theme,
     hints: &'a [Hint],
+    right: &'a str,
 }
 
 impl<'a> Footer<'a> {
     /// A footer of these hints, the most useful first.
     pub const fn new(hints: &'a [Hint], theme: &'a Theme) -> Self {
-        Self { theme, hints }
+        Self {
+            theme,
+            hints,
+            right: "",
+        }
+    }
+
+    /// What stands at its right edge, before any hint.
+    #[must_use]
+    pub const fn right(mut self, words: &'a str) -> Self {
+        self.right = words;
+        self
     }
 
     /// The footer in words.
@@ -168,7 +180,15 @@ impl Widget for &Footer<'_> {
             return;
         }
         buffer.set_style(area, self.theme.style(Role::Bar));
-        let inner = inset(area);
+        let mut inner = inset(area);
+        let right = cut_middle(
+            self.right,
+            usize::from(inner.width),
+            self.theme.glyphs.ellipsis,
+        );
+        let right = Label::of(Role::Accent, right);
+        let used = draw_right(&right, inner, buffer, self.theme);
+        inner.width = inner.width.saturating_sub(used + u16::from(used > 0) * 2);
         let mut x = inner.x;
         for label in self.fitting(usize::from(inner.width)) {
             let room = Rect {

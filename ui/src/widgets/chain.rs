@@ -234,6 +234,28 @@ impl<'a> Chain<'a> {
         })
     }
 
+    /// The lines as they are drawn in an area, those that are scrolled away among them.
+    pub fn rows(&self, area: Rect) -> Vec<String> {
+        let (lines, inner) = self.fitted(area);
+        golden::paged(inner.width, lines.len(), |first, area, buffer| {
+            self.draw_lines(&lines[first..], area, buffer);
+        })
+    }
+
+    /// The lines for an area, and the part of it without a scroll bar. Boxes have frames where the whole picture fits
+    /// with them.
+    fn fitted(&self, area: Rect) -> (Vec<Label>, Rect) {
+        let mut lines = self.lines(area.width, true);
+        if lines.len() > usize::from(area.height) {
+            lines = self.lines(area.width, false);
+        }
+        let inner = beside_scrollbar(lines.len(), area);
+        if inner != area {
+            lines = self.lines(inner.width, false);
+        }
+        (lines, inner)
+    }
+
     fn draw_lines(&self, lines: &[Label], area: Rect, buffer: &mut Buffer) {
         for (y, line) in (area.top()..area.bottom()).zip(lines) {
             draw_label(line, line_of(area, y), buffer, self.theme, Style::new());
@@ -330,20 +352,12 @@ impl<'a> Chain<'a> {
 impl StatefulWidget for &Chain<'_> {
     type State = ScrollState;
 
-    /// Boxes have frames where the whole picture fits with them.
     fn render(self, area: Rect, buffer: &mut Buffer, state: &mut ScrollState) {
         let area = area.intersection(buffer.area);
         if area.is_empty() {
             return;
         }
-        let mut lines = self.lines(area.width, true);
-        if lines.len() > usize::from(area.height) {
-            lines = self.lines(area.width, false);
-        }
-        let inner = beside_scrollbar(lines.len(), area);
-        if inner != area {
-            lines = self.lines(inner.width, false);
-        }
+        let (lines, inner) = self.fitted(area);
         state.fit(lines.len(), usize::from(area.height));
         self.draw_lines(&lines[state.offset..], inner, buffer);
         draw_scrollbar(lines.len(), state.offset, area, buffer, self.theme);

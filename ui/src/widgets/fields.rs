@@ -105,6 +105,12 @@ impl<'a> Fields<'a> {
         })
     }
 
+    /// The lines as they are drawn in an area, those that are scrolled away among them.
+    pub fn rows(&self, area: Rect) -> Vec<String> {
+        let inner = beside_scrollbar(self.height(area.width), area);
+        self.to_text(inner.width)
+    }
+
     /// The fields as lines of at most this width, to be put into other text.
     pub fn lines(&self, width: u16) -> Vec<Label> {
         let width = usize::from(width);

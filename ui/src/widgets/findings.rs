@@ -141,6 +141,31 @@ impl<'a> Findings<'a> {
         text
     }
 
+    /// All lines as they are drawn in an area, each with the number of its finding, those that are scrolled away among
+    /// them.
+    pub fn rows(&self, area: Rect) -> Vec<(usize, String)> {
+        let lines = |width: u16| {
+            let items = 0..self.items.len();
+            items
+                .flat_map(|index| {
+                    let lines = self.lines_in_list(index, usize::MAX, width);
+                    lines.into_iter().map(move |line| (index, line))
+                })
+                .collect::<Vec<_>>()
+        };
+        let mut all = lines(area.width);
+        let inner = beside_scrollbar(all.len(), area);
+        if inner != area {
+            all = lines(inner.width);
+        }
+        let text = golden::paged(inner.width, all.len(), |first, area, buffer| {
+            for (y, (_, line)) in (area.top()..area.bottom()).zip(&all[first..]) {
+                self.draw_line(line, line_of(area, y), buffer);
+            }
+        });
+        all.iter().map(|(index, _)| *index).zip(text).collect()
+    }
+
     fn is_opened(&self, selected: bool) -> bool {
         match self.opened {
             Opened::All => true,
@@ -212,7 +237,7 @@ impl<'a> Findings<'a> {
         let is_selected = index == selected;
         let opened = self.is_opened(is_selected);
         let mut lines = self.lines(&self.items[index], opened, is_selected, width);
-        if !is_selected {
+        if !is_selected && self.opened != Opened::All {
             lines.truncate(MAX_LINES);
         }
         lines

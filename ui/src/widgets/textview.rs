@@ -53,6 +53,12 @@ impl<'a> TextView<'a> {
         })
     }
 
+    /// The lines as they are drawn in an area, those that are scrolled away among them.
+    pub fn rows(&self, area: Rect) -> Vec<String> {
+        let inner = beside_scrollbar(self.height(area.width), area);
+        self.to_text(inner.width)
+    }
+
     fn draw_from(&self, first: usize, area: Rect, buffer: &mut Buffer) {
         let width = usize::from(area.width);
         let mut skip = first;

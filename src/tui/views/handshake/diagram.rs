@@ -5,7 +5,7 @@ use ngf_tls::transcript::Transcript;
 use ngf_ui::{
     Glyphs, Label, Mark, Role, Theme,
     text::{cut_middle, pad, wrap},
-    widgets::entries::Entry,
+    widgets::{entries::Entry, sequence::Message},
 };
 
 use crate::diagram::{Arrow, BACKEND, CLIENT, GATEWAY};
@@ -122,6 +122,42 @@ pub(super) fn entries(
             Entry::of(lines)
         })
         .collect()
+}
+
+/// The text of every row, opened.
+pub(super) fn texts(arrows: &[Arrow]) -> Vec<String> {
+    let of_row = |row: Row| {
+        let arrow = &arrows[row.arrows.start];
+        if arrow.never_happened() {
+            return never(&arrows[row.arrows]);
+        }
+        format!("{}\n{}", arrow.short, text(&arrow.message))
+    };
+    rows(arrows).into_iter().map(of_row).collect()
+}
+
+/// All that a message says.
+pub(super) fn text(message: &Message) -> String {
+    let parts = [
+        &message.label,
+        &message.facts,
+        &message.reason,
+        &message.evidence,
+    ];
+    let parts = parts.map(Label::plain).join("\n");
+    format!("{} {parts}", message.number)
+}
+
+/// `9 and 10 never happen`.
+fn never(arrows: &[Arrow]) -> String {
+    let numbers: Vec<&str> = arrows.iter().map(|a| a.message.number.as_str()).collect();
+    match numbers.as_slice() {
+        [one] => format!("{one} never happens: {}", arrows[0].short),
+        _ => format!(
+            "{} never happen",
+            ngf_core::diagnosis::words::list(&numbers, numbers.len())
+        ),
+    }
 }
 
 /// Draws lines of one width.
@@ -315,19 +351,11 @@ impl Pen<'_> {
             .collect()
     }
 
-    /// `9 and 10 never happen`.
+    /// Those that never happened, in a line.
     fn folded(&self, arrows: &[Arrow]) -> Vec<Label> {
-        let numbers: Vec<&str> = arrows.iter().map(|a| a.message.number.as_str()).collect();
-        let words = match numbers.as_slice() {
-            [one] => format!("{one} never happens: {}", arrows[0].short),
-            _ => format!(
-                "{} never happen",
-                ngf_core::diagnosis::words::list(&numbers, numbers.len())
-            ),
-        };
         let text = Label::new()
             .mark(Mark::Muted, self.theme)
-            .and(Role::Muted, format!(" {words}"));
+            .and(Role::Muted, format!(" {}", never(arrows)));
         vec![self.with_text(self.lane(), &text, &Label::new()).0]
     }
 
