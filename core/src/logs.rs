@@ -12,6 +12,7 @@ mod json;
 mod line;
 mod nginx;
 mod saved;
+mod shape;
 mod tally;
 mod words;
 
@@ -19,9 +20,10 @@ use jiff::Timestamp;
 
 pub use access::{Answered, answered_with};
 pub use file::parse as parse_file;
-pub use fragment::fragment;
+pub use fragment::{by_name, fragment};
 pub use line::{About, ClientVerify, Decoded, Level, Phase, Upstream, What, Writer};
 pub use saved::unwrapped;
+pub use shape::is_known;
 pub use tally::{Counted, PodLog, Role, Tally};
 
 /// Bytes of a line that are looked at; what a container writes can be any length.

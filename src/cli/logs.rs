@@ -21,11 +21,13 @@ use ngf_cluster::{
     logs::{Followed, News, Wanted},
 };
 use ngf_core::{
+    command::program,
     diagnosis::{Diagnosis, Evidence, Severity, plan::ProbeTarget},
+    logs::PodLog,
     model::{kind::Kind, object::ObjectRef, snapshot::Snapshot},
 };
 
-/// Runs it: exit 1 where a log proves that something is wrong now.
+/// Runs it: exit 1 where a log proves that something is wrong now, 2 where nothing of it can be judged.
 pub(super) async fn run(input: &InputArgs, args: &LogsArgs) -> Result<u8, CliError> {
     // A single word is a file or a Gateway; only two are a type and a name.
     let word = match args.target.as_slice() {
@@ -117,11 +119,28 @@ fn from_file(input: &InputArgs, args: &LogsArgs, file: PathBuf) -> Result<u8, Cl
     let now = Timestamp::now();
     let report = Report::of(&snapshot, &evidence, Vec::new(), now);
     output::print(&shaped(&report, &args.output)?.unwrap_or_else(|| report.text(now)))?;
+    for why in report.missing() {
+        output::say(&format!("{}: not judged: {why}", program()));
+    }
     let is_wrong = evidence
         .logs()
         .flat_map(|log| log.tally.said.values())
         .any(|said| said.last_line.is_fault());
-    Ok(if is_wrong { EXIT_FOUND } else { EXIT_OK })
+    if is_wrong || report.fails_clients() {
+        return Ok(EXIT_FOUND);
+    }
+    let little: Vec<&PodLog> = evidence.logs().filter(|log| log.says_little()).collect();
+    for log in little.iter().filter(|log| log.failed.is_none()) {
+        output::say(&format!(
+            "{}: {}: too little to judge: {} of {} lines are of nginx or NGF",
+            program(),
+            log.place(),
+            log.tally.known,
+            log.tally.lines
+        ));
+    }
+    let is_judged = little.is_empty() && !report.is_empty();
+    Ok(if is_judged { EXIT_OK } else { EXIT_COULD_NOT })
 }
 
 /// The Gateway that is named, those with the labels, or all of NGF's.

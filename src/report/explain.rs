@@ -7,6 +7,7 @@ use ngf_core::{
     command::Command,
     diagnosis::{
         Code,
+        lexicon::Entry,
         line::codes,
         registry::{FAMILIES, Rule, family},
     },
@@ -91,6 +92,29 @@ pub fn line(decoded: &Decoded, width: usize) -> String {
         paragraph("Step:       ", step);
     }
     told(&codes(decoded), paragraph);
+    out
+}
+
+/// Words of conditions or messages: what each means, and the rules about it.
+pub fn entries(entries: &[&Entry], width: usize) -> String {
+    let mut out = String::new();
+    for (index, entry) in entries.iter().enumerate() {
+        if index > 0 {
+            out.push('\n');
+        }
+        let mut paragraph = |lead: &str, text: &str| {
+            let indent = lead.len();
+            let lines = wrap(text, width, indent, indent);
+            for (index, line) in lines.iter().enumerate() {
+                let lead = if index == 0 { lead } else { "" };
+                let _ = writeln!(out, "{lead:indent$}{}", line.trim_start());
+            }
+        };
+        paragraph("Words:      ", entry.words);
+        paragraph("Where:      ", entry.place);
+        paragraph("Means:      ", entry.means);
+        told(entry.codes, paragraph);
+    }
     out
 }
 

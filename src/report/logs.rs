@@ -1,6 +1,6 @@
 //! `logs`: what logs say, counted, with the connections and findings that it belongs to.
 
-use std::fmt::Write as _;
+use std::{collections::BTreeMap, fmt::Write as _};
 
 use jiff::Timestamp;
 use ngf_text::sanitize;
@@ -38,6 +38,10 @@ struct Log {
     container: String,
     since: Timestamp,
     lines: u64,
+    /// Those of them that nginx or NGF has written, by their shape; nothing is said of the others.
+    known: u64,
+    /// How often clients got each status of 400 or more, by the access log.
+    refused: BTreeMap<u16, u64>,
     left_out: u64,
     /// The oldest lines are missing.
     cut: bool,
@@ -93,6 +97,11 @@ impl Report {
         self.logs.is_empty()
     }
 
+    /// Whether an access log has answers of nginx for a backend that gave none.
+    pub fn fails_clients(&self) -> bool {
+        self.logs.iter().any(Log::fails_clients)
+    }
+
     /// What could not be read, and why, a sentence each.
     pub fn missing(&self) -> &[String] {
         &self.missing
@@ -123,6 +132,8 @@ impl Log {
             container: log.container.clone(),
             since: log.since,
             lines: log.tally.lines,
+            known: log.tally.known,
+            refused: log.tally.refused.clone(),
             left_out: log.tally.left_out,
             cut: log.cut,
             reloaded: log.tally.reloaded,
@@ -143,7 +154,7 @@ impl Log {
             "Pod {} ({}), {whose}: {} in {past}{}",
             clean(&self.pod),
             clean(&self.container),
-            words::count(usize::try_from(self.lines).unwrap_or(usize::MAX), "line"),
+            words::count(count(self.lines), "line"),
             if self.cut {
                 ", the older ones not read"
             } else {
@@ -160,7 +171,7 @@ impl Log {
             .filter(|said| said.last_line.is_fault())
             .collect();
         if faults.is_empty() {
-            let _ = writeln!(text, "  no problems found");
+            let _ = writeln!(text, "  {}", self.no_faults());
         }
         for said in faults.iter().take(MOST) {
             said.write(text, now);
@@ -180,8 +191,61 @@ impl Log {
                 self.left_out
             );
         }
+        if let Some(got) = self.got() {
+            let _ = writeln!(text, "  {got}");
+        }
+        let others = self.lines.saturating_sub(self.known);
+        if others > 0 && self.known > 0 {
+            let _ = writeln!(
+                text,
+                "  {others} of {} are not of nginx or NGF, and were not judged",
+                words::count(count(self.lines), "line")
+            );
+        }
         text.push('\n');
     }
+
+    /// What is said of a log without a fault.
+    fn no_faults(&self) -> String {
+        match (self.lines, self.known) {
+            (0, _) => "no lines".to_owned(),
+            (_, 0) => "not judged: no line is of nginx or NGF".to_owned(),
+            _ if self.fails_clients() => "no causes found".to_owned(),
+            (lines, known) if known < lines => {
+                format!(
+                    "no problems found in {}",
+                    words::count(count(known), "line")
+                )
+            }
+            _ => "no problems found".to_owned(),
+        }
+    }
+
+    /// Whether nginx answered clients as it does where a backend gave no answer.
+    fn fails_clients(&self) -> bool {
+        [502, 504]
+            .iter()
+            .any(|status| self.refused.contains_key(status))
+    }
+
+    /// What clients got, where that can come from TLS or from a backend without an answer.
+    fn got(&self) -> Option<String> {
+        let told = |status: u16| matches!(status, 400 | 421 | 444 | 495..=497 | 500..);
+        let all: Vec<String> = self
+            .refused
+            .iter()
+            .filter(|(status, _)| told(**status))
+            .map(|(status, times)| format!("{status} ({times}x)"))
+            .collect();
+        let got = (!all.is_empty()).then(|| words::list(&all, 8))?;
+        Some(format!(
+            "clients got {got}, by the access log; the error log of the same moments says why"
+        ))
+    }
+}
+
+fn count(number: u64) -> usize {
+    usize::try_from(number).unwrap_or(usize::MAX)
 }
 
 impl Said {

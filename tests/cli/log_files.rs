@@ -203,6 +203,129 @@ fn a_log_file_is_read_without_a_cluster() {
 }
 
 #[test]
+fn what_is_no_log_of_nginx_or_ngf_is_not_called_fine() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let other = "INFO app: user logged in\n";
+    let notice = "2026/06/01 11:59:00 [notice] 1#1: start worker processes\n";
+    let mixed = format!("{}{notice}", other.repeat(9_999));
+    for (name, content, says) in [
+        ("empty.log", "", "it is empty"),
+        (
+            "app.log",
+            &*other.repeat(7),
+            "none of its 7 lines is of nginx or NGF",
+        ),
+        (
+            "page.log",
+            "<html>404</html>\n",
+            "its only line is not of nginx or NGF",
+        ),
+        (
+            "pod.log",
+            "apiVersion: v1\nkind: Pod\n",
+            "none of its 2 lines",
+        ),
+        (
+            "binary.log",
+            "\u{7f}ELF\u{2}\0\0\n\u{1}\n",
+            "none of its 2 lines",
+        ),
+        ("mixed.log", &mixed, "1 of 10000 lines are of nginx or NGF"),
+    ] {
+        fs::write(folder.path().join(name), content).expect("a file");
+        let (status, text, error) = run(folder.path(), &["logs", name]);
+        assert_eq!(status, 2, "{name}: {text}{error}");
+        assert!(error.contains(says), "{name}: {error}");
+        assert_eq!(error.trim().lines().count(), 1, "{error}");
+    }
+    fs::write(folder.path().join("a.gz"), b"\x1f\x8b\x08").expect("a file");
+    let (status, _, error) = run(folder.path(), &["logs", "a.gz"]);
+    assert_eq!(status, 2);
+    assert!(error.contains("pipe the output of zcat into"), "{error}");
+    fs::write(folder.path().join("mixed.log"), format!("{mixed}{LINE}\n")).expect("a file");
+    let (status, text, _) = run(folder.path(), &["logs", "mixed.log"]);
+    assert_eq!(status, 1, "{text}");
+    assert!(text.contains("9999 of 10001 lines"), "{text}");
+    fs::write(folder.path().join("nginx.log"), notice).expect("a file");
+    let (status, text, error) = run(folder.path(), &["logs", "nginx.log"]);
+    assert_eq!((status, &*error), (0, ""), "{text}");
+    assert!(text.contains("no problems found"), "{text}");
+    // With manifests, the file is counted as unknown.
+    fs::write(folder.path().join("shop.yaml"), MANIFESTS).expect("a file");
+    let args = [
+        "check",
+        "-f",
+        "shop.yaml",
+        "--logs",
+        "app.log",
+        "-o",
+        "json",
+    ];
+    let (_, json, _) = run(folder.path(), &args);
+    assert!(json.contains("NGF-K7"), "{json}");
+    assert!(
+        json.contains("none of its 7 lines is of nginx or NGF"),
+        "{json}"
+    );
+}
+
+#[test]
+fn an_access_log_with_errors_is_not_called_fine() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let line = |status: u16| {
+        format!(
+            "10.0.0.1 - - [01/Jun/2026:11:59:00 +0000] \"GET / HTTP/1.1\" {status} 157 \"-\" \"curl/8.9.1\"\n"
+        )
+    };
+    for (statuses, expected, says) in [
+        (&[200, 304, 404][..], 0, "no problems found"),
+        (&[200, 400], 0, "clients got 400 (1x)"),
+        (
+            &[200, 502, 502, 504],
+            1,
+            "clients got 502 (2x) and 504 (1x)",
+        ),
+    ] {
+        let text: String = statuses.iter().copied().map(line).collect();
+        fs::write(folder.path().join("access.log"), text).expect("a file");
+        let (status, text, _) = run(folder.path(), &["logs", "access.log"]);
+        assert_eq!(status, expected, "{text}");
+        assert!(text.contains(says), "{text}");
+    }
+}
+
+#[test]
+fn explain_knows_conditions_messages_numbers_and_names() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for (word, code) in [
+        ("InvalidCACertificateRef", "NGF-P6"),
+        ("NoValidCACertificate", "NGF-P5"),
+        ("ResolvedRefs=False/RefNotPermitted", "NGF-G7"),
+        ("Accepted", "NGF-S2"),
+        (
+            "Backend TLS policies do not match for all backends",
+            "NGF-R1",
+        ),
+        ("21", "NGF-T1"),
+        ("alert 48", "NGF-B10"),
+        ("X509_V_ERR_CERT_HAS_EXPIRED", "NGF-T5"),
+        ("421", "NGF-B8"),
+        ("HTTP 504", "NGF-T22"),
+        ("curl: (52) Empty reply from server", "NGF-L4"),
+    ] {
+        let (status, text, error) = run(folder.path(), &["explain", word]);
+        assert_eq!(status, 0, "{word}: {error}");
+        assert!(text.contains(code), "{word}: {text}");
+    }
+    let (status, _, error) = run(folder.path(), &["explain", "InvalidCACertficateRef"]);
+    assert_eq!(status, 2);
+    assert!(
+        error.contains("nearest are InvalidCACertificateRef"),
+        "{error}"
+    );
+}
+
+#[test]
 fn manifests_and_a_log_file_are_checked_together() {
     let folder = tempfile::tempdir().expect("a folder");
     fs::create_dir(folder.path().join("deploy")).expect("a folder");

@@ -19,6 +19,7 @@ pub mod health;
 pub mod hidden;
 pub mod incremental;
 pub mod joined;
+pub mod lexicon;
 pub mod limit;
 pub mod line;
 mod list;

@@ -67,30 +67,3 @@ pub fn answered_with(line: &str) -> Option<Answered> {
     let request = sanitize::line(request, super::nginx::TEXT);
     Some(Answered { request, status })
 }
-
-/// The request line of an access-log line that was answered with 200 to 399. The tool's own requests prove nothing of
-/// a client's.
-pub(super) fn answered(line: &str) -> Option<String> {
-    let found = answered_with(line).filter(|found| (200..400).contains(&found.status))?;
-    (!line.contains("\"ngf-tui/")).then_some(found.request)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::answered;
-
-    #[test]
-    fn only_what_was_answered_well_counts() {
-        let line = |status: u16, agent: &str| {
-            format!(
-                "2026-06-01T12:00:00Z 10.0.0.1 - - [01/Jun/2026:12:00:00 +0000] \"GET /v1 HTTP/2.0\" {status} 552 \"-\" \"{agent}\""
-            )
-        };
-        let request = Some("GET /v1 HTTP/2.0".to_owned());
-        assert_eq!(answered(&line(200, "curl/8.9.1")), request);
-        assert_eq!(answered(&line(304, "curl/8.9.1")), request);
-        assert_eq!(answered(&line(502, "curl/8.9.1")), None);
-        assert_eq!(answered(&line(200, "ngf-tui/0.1.0")), None);
-        assert_eq!(answered("GET / HTTP/1.1\" 200"), None);
-    }
-}

@@ -41,11 +41,21 @@ pub fn parse(name: &str, text: &str, cut: bool, now: Timestamp) -> PodLog {
         pod: pod.unwrap_or_else(|| ObjectRef::new(Kind::Pod, "", name)),
         container: "log".to_owned(),
         since: first.unwrap_or(now),
-        failed: None,
+        failed: nothing_known(&tally),
         cut,
         file: Some(name.to_owned()),
         until: last.map(|last| last.min(now)),
         tally,
+    }
+}
+
+/// Why a file tells nothing, if so.
+fn nothing_known(tally: &Tally) -> Option<String> {
+    match (tally.lines, tally.known) {
+        (0, _) => Some("it is empty".to_owned()),
+        (1, 0) => Some("its only line is not of nginx or NGF".to_owned()),
+        (lines, 0) => Some(format!("none of its {lines} lines is of nginx or NGF")),
+        _ => None,
     }
 }
 
@@ -118,6 +128,33 @@ mod tests {
                 "{text}"
             );
         }
+    }
+
+    #[test]
+    fn a_file_without_a_line_of_nginx_or_ngf_tells_nothing() {
+        let access =
+            "10.0.0.1 - - [01/Jun/2026:11:59:00 +0000] \"GET / HTTP/1.1\" 502 157 \"-\" \"curl\"\n";
+        let notice = "2026/06/01 11:59:00 [notice] 1#1: start worker processes\n";
+        let other = "INFO app: listening\n";
+        for (text, failed) in [
+            ("", Some("it is empty")),
+            (other, Some("its only line is not of nginx or NGF")),
+            (
+                &other.repeat(7),
+                Some("none of its 7 lines is of nginx or NGF"),
+            ),
+            (access, None),
+            (&format!("{other}{notice}"), None),
+        ] {
+            let log = parse("x.log", text, false, Timestamp::UNIX_EPOCH);
+            assert_eq!(log.failed.as_deref(), failed, "{text}");
+        }
+        let log = parse("x.log", access, false, Timestamp::UNIX_EPOCH);
+        assert_eq!(log.tally.refused.get(&502), Some(&1));
+        let mixed = format!("{}{notice}", other.repeat(9_999));
+        assert!(parse("x.log", &mixed, false, Timestamp::UNIX_EPOCH).says_little());
+        let mixed = format!("{}{notice}", other.repeat(99));
+        assert!(!parse("x.log", &mixed, false, Timestamp::UNIX_EPOCH).says_little());
     }
 
     #[test]

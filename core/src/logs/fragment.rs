@@ -21,16 +21,96 @@ pub fn fragment(text: &str) -> Option<Decoded> {
         .or_else(|| nginx::what(Level::Error, &format!("{message}{HANDSHAKING}")))
         .or_else(|| alert(message))
         .or_else(|| verdict(message))?;
-    Some(Decoded {
+    Some(said(what, message))
+}
+
+fn said(what: What, text: &str) -> Decoded {
+    Decoded {
         at: None,
         writer: Writer::Nginx,
         level: Level::Error,
         pid: None,
         connection: None,
         what,
-        text: sanitize::line(message, nginx::TEXT),
+        text: sanitize::line(text, nginx::TEXT),
         request: About::default(),
+    }
+}
+
+/// What a number or a name of a standard means: `21` and `X509_V_ERR_CERT_HAS_EXPIRED` of OpenSSL's verify codes, `alert
+/// 48` and `unknown_ca` of TLS alerts. A bare number can be both.
+pub fn by_name(text: &str) -> Vec<Decoded> {
+    let text = bounded(text.trim(), super::LONGEST);
+    let lower = text.to_ascii_lowercase();
+    let (of, last) = match lower.rsplit_once([' ', '=', ':']) {
+        Some((of, last)) => (of.trim_end_matches([' ', '=', ':']), last),
+        None => ("", lower.as_str()),
+    };
+    let is_alert = matches!(of, "alert" | "tls alert" | "ssl alert" | "alert number");
+    let is_verify = matches!(
+        of,
+        "code" | "error" | "verify code" | "verify error" | "verify return code" | "openssl"
+    );
+    if !of.is_empty() && !is_alert && !is_verify {
+        return Vec::new();
+    }
+    let mut all = Vec::new();
+    if !is_alert && let Some(number) = last.parse().ok().or_else(|| verify_code(last)) {
+        all.extend(of_code(number).map(|what| said(what, text)));
+    }
+    if !is_verify && let Some(number) = last.parse().ok().or_else(|| alert_number(last)) {
+        all.extend(of_alert(number).map(|what| said(what, text)));
+    }
+    all
+}
+
+/// The verify code of this number, if OpenSSL has words for it.
+fn of_code(code: i32) -> Option<What> {
+    let words = ngf_tls::chain::words(code);
+    let is_known = (1..=100).contains(&code) && words != ngf_tls::chain::words(UNKNOWN);
+    is_known.then(|| What::VerifyError {
+        code,
+        words: words.to_owned(),
     })
+}
+
+/// A number that is no verify code.
+const UNKNOWN: i32 = 9_999;
+
+/// `cert_has_expired`, as OpenSSL (with `X509_V_ERR_`) and Node.js name verify codes (`x509_vfy.h`).
+fn verify_code(name: &str) -> Option<i32> {
+    const NAMES: &[(&str, i32)] = &[
+        ("unable_to_get_issuer_cert", 2),
+        ("unable_to_get_crl", 3),
+        ("cert_signature_failure", 7),
+        ("cert_not_yet_valid", 9),
+        ("cert_has_expired", 10),
+        ("crl_has_expired", 12),
+        ("depth_zero_self_signed_cert", 18),
+        ("self_signed_cert_in_chain", 19),
+        ("unable_to_get_issuer_cert_locally", 20),
+        ("unable_to_verify_leaf_signature", 21),
+        ("cert_chain_too_long", 22),
+        ("cert_revoked", 23),
+        ("path_length_exceeded", 25),
+        ("invalid_purpose", 26),
+        ("cert_untrusted", 27),
+        ("cert_rejected", 28),
+        ("hostname_mismatch", 62),
+        ("ip_address_mismatch", 64),
+        ("ee_key_too_small", 66),
+        ("ca_key_too_small", 67),
+        ("ca_md_too_weak", 68),
+        ("invalid_ca", 79),
+    ];
+    let bare = name.trim_start_matches("x509_v_err_");
+    let found = NAMES.iter().find(|(known, _)| *known == bare);
+    found.map(|(_, code)| *code)
+}
+
+/// `unknown_ca`, as the TLS RFCs name alerts.
+fn alert_number(name: &str) -> Option<u8> {
+    (1..=120).find(|number| ngf_tls::messages::names::alert(*number) == name)
 }
 
 /// Without `[error] 30#30: *7 `, or the end of it.
@@ -61,7 +141,17 @@ fn without_head(text: &str) -> &str {
 fn alert(text: &str) -> Option<What> {
     let (_, number) = text.rsplit_once("SSL alert number ")?;
     let number: u8 = number.trim_end_matches([')', '.']).parse().ok()?;
-    Some(What::Alert {
+    Some(sent(number))
+}
+
+/// The alert of this number, if TLS has one.
+fn of_alert(number: u8) -> Option<What> {
+    let is_known = number > 0 && !ngf_tls::messages::names::alert(number).starts_with("alert ");
+    is_known.then(|| sent(number))
+}
+
+fn sent(number: u8) -> What {
+    What::Alert {
         number,
         name: ngf_tls::messages::names::alert(number),
         phase: match number {
@@ -69,12 +159,18 @@ fn alert(text: &str) -> Option<What> {
             116 => Phase::ReadingHeader,
             _ => Phase::Handshaking,
         },
-    })
+    }
 }
 
 /// `(20:unable to get local issuer certificate)`, or these words alone, as OpenSSL has them.
 fn verdict(text: &str) -> Option<What> {
     let bare = text.trim_start_matches('(').trim_end_matches(')');
+    // As `openssl s_client` has it.
+    let bare = bare.strip_prefix("verify error:num=").unwrap_or(bare);
+    if let Some(rest) = bare.strip_prefix("Verify return code: ") {
+        let (number, words) = rest.split_once(" (")?;
+        return verdict(&format!("{number}:{words}"));
+    }
     let (number, words) = match bare.split_once(':') {
         Some((number, words)) => (number.parse::<i32>().ok()?, words),
         None => {
@@ -93,8 +189,42 @@ fn verdict(text: &str) -> Option<What> {
 
 #[cfg(test)]
 mod tests {
-    use super::fragment;
+    use super::{by_name, fragment};
     use crate::logs::What;
+
+    #[test]
+    fn numbers_and_names_of_the_standards_are_known() {
+        let codes = |text: &str| -> Vec<String> {
+            let all = by_name(text).into_iter().map(|decoded| decoded.what);
+            all.map(|what| match what {
+                What::VerifyError { code, .. } => format!("code {code}"),
+                What::Alert { number, .. } => format!("alert {number}"),
+                other => format!("{other:?}"),
+            })
+            .collect()
+        };
+        for (text, expected) in [
+            ("21", &["code 21", "alert 21"][..]),
+            ("19", &["code 19"]),
+            ("verify code 21", &["code 21"]),
+            ("code: 10", &["code 10"]),
+            ("alert 48", &["alert 48"]),
+            ("SSL alert number 116", &[]),
+            ("X509_V_ERR_CERT_HAS_EXPIRED", &["code 10"]),
+            ("UNABLE_TO_VERIFY_LEAF_SIGNATURE", &["code 21"]),
+            ("unknown_ca", &["alert 48"]),
+            ("certificate_required", &["alert 116"]),
+            ("0", &[]),
+            ("502", &[]),
+            ("-1", &[]),
+            ("99999999999", &[]),
+            ("", &[]),
+            ("alert", &[]),
+            ("chapter 21", &[]),
+        ] {
+            assert_eq!(codes(text), expected, "{text}");
+        }
+    }
 
     #[test]
     fn a_part_of_a_line_means_what_the_line_means() {
@@ -112,6 +242,14 @@ mod tests {
                 20,
             ),
             ("(20:unable to get local issuer certificate)", 20),
+            (
+                "verify error:num=20:unable to get local issuer certificate",
+                20,
+            ),
+            (
+                "Verify return code: 21 (unable to verify the first certificate)",
+                21,
+            ),
             ("unable to verify the first certificate", 21),
             ("self signed certificate in certificate chain", 19),
             ("self-signed certificate in certificate chain", 19),

@@ -58,6 +58,11 @@ pub(super) fn decode(line: &str) -> Option<Decoded> {
     })
 }
 
+/// Whether a line begins as one of nginx's error log does.
+pub(super) fn has_head(line: &str) -> bool {
+    Head::read(line).is_some()
+}
+
 /// What stands before the message.
 struct Head {
     at: Option<Timestamp>,

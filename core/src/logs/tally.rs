@@ -9,9 +9,10 @@ use serde::Serialize;
 
 use super::{
     Unbroken,
-    access::answered,
+    access::{Answered, answered_with},
     decode_stamped,
     line::{Decoded, Upstream, What},
+    shape,
 };
 use crate::model::object::ObjectRef;
 
@@ -82,6 +83,12 @@ pub struct Tally {
     pub lines: u64,
     /// Lines that mean something and were not kept, because there were too many kinds of them.
     pub left_out: u64,
+    /// Those of them that nginx or NGF has written, by their shape.
+    #[serde(skip)]
+    pub known: u64,
+    /// How often clients got each status of 400 or more, by the access log in the usual format.
+    #[serde(skip)]
+    pub refused: BTreeMap<u16, u64>,
     /// When nginx last loaded a configuration.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reloaded: Option<Timestamp>,
@@ -135,23 +142,41 @@ impl Tally {
     pub fn line(&mut self, line: &str, unbroken: &mut Unbroken, now: Timestamp) -> Option<Decoded> {
         self.lines += 1;
         if !unbroken.is_whole(line) {
+            // A part of the line before it.
+            self.known += u64::from(self.known > 0);
             return None;
         }
         // What this tool asked is no evidence of what the gateway's clients get. Somebody else who marks
         // a request so hides no more than the lines about that request.
         if is_marked(line) {
+            self.known += 1;
             return None;
         }
         let (stamp, decoded) = decode_stamped(line);
         let Some(decoded) = decoded else {
-            if let (Some(at), Some(request)) = (stamp, answered(line)) {
-                self.answer(request, at.min(now));
+            self.known += u64::from(shape::is_known(line));
+            if let Some(answered) = answered_with(line) {
+                self.got(answered, line, stamp.map(|at| at.min(now)));
             }
             return None;
         };
+        self.known += 1;
         let at = stamp.or(decoded.at).unwrap_or(now).min(now);
         self.count(&decoded, at);
         Some(decoded)
+    }
+
+    /// Counts what a client got. The tool's own requests prove nothing of a client's.
+    fn got(&mut self, answered: Answered, line: &str, at: Option<Timestamp>) {
+        let Answered { request, status } = answered;
+        if line.contains("\"ngf-tui/") {
+            return;
+        }
+        match (status, at) {
+            (200..400, Some(at)) => self.answer(request, at),
+            (400.., _) => *self.refused.entry(status).or_default() += 1,
+            _ => {}
+        }
     }
 
     fn answer(&mut self, request: String, at: Timestamp) {
@@ -207,6 +232,12 @@ impl PodLog {
     /// The moment up to which it tells.
     pub fn end(&self, now: Timestamp) -> Timestamp {
         self.until.unwrap_or(now)
+    }
+
+    /// Whether there is too little in it that nginx or NGF has written to say that nothing is wrong: less than one line
+    /// in a hundred.
+    pub fn says_little(&self) -> bool {
+        self.tally.known.saturating_mul(100) < self.tally.lines
     }
 
     /// `Pod shop/gateway-nginx-1`, or the file, where its pod is unknown.
@@ -276,4 +307,30 @@ fn values<S: serde::Serializer>(
     let mut all: Vec<&Counted> = said.values().collect();
     all.sort_by(|a, b| b.last.cmp(&a.last).then(b.count.cmp(&a.count)));
     serializer.collect_seq(all)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Tally;
+
+    #[test]
+    fn answers_to_clients_count_and_the_tools_own_do_not() {
+        let line = |status: u16, agent: &str| {
+            format!(
+                "2026-06-01T12:00:00Z 10.0.0.1 - - [01/Jun/2026:12:00:00 +0000] \"GET /{status} HTTP/2.0\" {status} 552 \"-\" \"{agent}\"\n"
+            )
+        };
+        let text: String = [200, 304, 404, 502]
+            .into_iter()
+            .flat_map(|status| [line(status, "curl/8.9.1"), line(status, "ngf-tui/0.1.0")])
+            .collect();
+        let now = "2026-06-02T00:00:00Z".parse().expect("a time");
+        let mut tally = Tally::default();
+        tally.read(&text, now);
+        let answered: Vec<&str> = tally.answered.keys().map(String::as_str).collect();
+        assert_eq!(answered, ["GET /200 HTTP/2.0", "GET /304 HTTP/2.0"]);
+        let refused: Vec<(u16, u64)> = tally.refused.into_iter().collect();
+        assert_eq!(refused, [(404, 1), (502, 1)]);
+        assert_eq!((tally.lines, tally.known), (8, 8));
+    }
 }

@@ -105,6 +105,10 @@ pub const EXAMPLES: &[(&str, &[(&str, &str)])] = &[
             ("a code", "ngf-tui explain NGF-T1"),
             ("codes that mention a word", "ngf-tui explain hostname"),
             (
+                "a reason of a condition",
+                "ngf-tui explain InvalidCACertificateRef",
+            ),
+            (
                 "a log line",
                 "ngf-tui explain '2026/01/31 12:00:00 [info] 7#7: *1 client sent no required SSL certificate'",
             ),

@@ -36,8 +36,9 @@ pub enum ConfigPart {
 /// Arguments of `explain`.
 #[derive(Debug, Clone, Args)]
 pub struct ExplainArgs {
-    /// The code, with or without NGF-, whatever the case: NGF-T1, t1; a word, to list the codes that
-    /// mention it; or a log line of nginx, of NGF's agent or of its control plane, in quotes
+    /// The code, with or without NGF-, whatever the case: NGF-T1, t1; the reason or message of a condition; a verify
+    /// code, TLS alert or HTTP status; a log line of nginx, of NGF's agent or of its control plane, or a part of it, in
+    /// quotes; or a word, to list the codes that mention it
     #[arg(value_name = "CODE|WORD|LINE", value_parser = CodeParser, hide_possible_values = true)]
     pub code: Option<String>,
 }

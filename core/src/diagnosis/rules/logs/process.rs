@@ -283,18 +283,37 @@ fn ask_again(what: &str, pod: &ObjectRef) -> Remedy {
     Remedy::command("See whether the pod answers.", command)
 }
 
+/// A log file of which nothing can be said.
+fn tells_nothing(log: &PodLog, why: &str) -> Finding {
+    let place = crate::diagnosis::rules::shared::upper(&log.place());
+    let mut finding = Finding::new(
+        Code::K7,
+        Severity::Info,
+        &log.pod,
+        format!("{place} tells nothing: {why}"),
+    )
+    .unknown()
+    .remedy(Remedy::say(
+        "Give the log of nginx's container in a data-plane pod, of a backend's nginx, or of NGF's control plane.",
+    ));
+    finding.marks.clear();
+    finding
+}
+
 pub(in crate::diagnosis) const K7: Rule = Rule {
     code: Code::K7,
     severity: Severity::Info,
     title: "A log, or what nginx is configured with, could not be read",
-    explanation: "Denied, or failed: what the data plane, the control plane or a backend says is missing from every verdict.",
+    explanation: "Denied, or failed, or a file without a line of nginx or NGF: what the data plane, the control plane or a backend says is missing from every verdict.",
     remedy: "Grant get on pods/log, and get and create on pods/exec, where RBAC hides it; otherwise see whether the pod answers.",
     causes: &[],
     needs: &[],
     check: |context, findings| {
         let mut unread: BTreeMap<(&str, &ObjectRef), String> = BTreeMap::new();
         for log in context.evidence.logs() {
-            if let Some(why) = &log.failed {
+            if let (Some(why), Some(_)) = (&log.failed, &log.file) {
+                findings.add(tells_nothing(log, why));
+            } else if let Some(why) = &log.failed {
                 let what = match log.role {
                     Role::DataPlane => "the data plane's log",
                     Role::Application => "the application's log",
