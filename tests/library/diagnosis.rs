@@ -633,6 +633,11 @@ const MASKINGS: &[(&str, &str, &str)] = &[
         "the line is about a configuration from before",
     ),
     ("NGF-X4", "NGF-R8", "there is no endpoint to speak to"),
+    (
+        "NGF-L5",
+        "NGF-X6",
+        "NGF takes no certificate of this Secret",
+    ),
     ("NGF-X4", "NGF-N3", "there is no endpoint to speak to"),
     ("NGF-X1", "NGF-M7", "there is no bundle"),
     ("NGF-X1", "NGF-P8", "there is no bundle"),

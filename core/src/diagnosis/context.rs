@@ -329,7 +329,8 @@ impl<'a> Context<'a> {
         places.map(|place| &self.rules[*place])
     }
 
-    fn gateways_of_route(&self, route: &ObjectRef) -> BTreeSet<&'a ObjectRef> {
+    /// The Gateways that take a route.
+    pub fn gateways_of_route(&self, route: &ObjectRef) -> BTreeSet<&'a ObjectRef> {
         self.topology
             .places(route)
             .iter()

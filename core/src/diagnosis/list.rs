@@ -154,6 +154,7 @@ macro_rules! for_every_rule {
             X3 in port;
             X4 in port;
             X5 in csi;
+            X6 in mounted_pair;
             S1 in condition;
             S2 in condition;
             S3 in condition;

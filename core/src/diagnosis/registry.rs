@@ -7,8 +7,8 @@ use super::{
     rules::{
         agent_certificates, api_server, cert_manager, client_certificate, condition, csi, expected,
         expiry, handshake, isolated, knowledge, listener, listener_cas, listener_certificate, logs,
-        manifest, nginx_config, overrides, payload_processor, policy, port, presented, route,
-        served,
+        manifest, mounted_pair, nginx_config, overrides, payload_processor, policy, port,
+        presented, route, served,
     },
 };
 

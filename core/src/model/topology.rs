@@ -268,6 +268,9 @@ pub fn is_ngf_controller(name: &str) -> bool {
     name.starts_with("gateway.nginx.org/")
 }
 
+/// The class that NGF's chart and manifests create.
+pub const NGFS_OWN: &str = "nginx";
+
 /// Whether a GatewayClass that is not in the snapshot does not exist.
 pub fn classes_are_known(snapshot: &Snapshot) -> bool {
     matches!(snapshot.source, Source::Cluster { .. })

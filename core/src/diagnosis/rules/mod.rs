@@ -17,6 +17,7 @@ pub(super) mod listener_cas;
 pub(super) mod listener_certificate;
 pub(super) mod logs;
 pub(super) mod manifest;
+pub(super) mod mounted_pair;
 pub(super) mod nginx_config;
 pub(super) mod overrides;
 pub(super) mod payload_processor;

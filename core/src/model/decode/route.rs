@@ -45,10 +45,19 @@ pub(super) fn route(kind: Kind, root: Field<'_>) -> Route {
     if kind == Kind::TLSRoute && !older {
         spec.required("hostnames");
     }
+    let mut rules: Vec<RouteRule> = spec.items("rules").map(|field| rule(kind, field)).collect();
+    if kind == Kind::HTTPRoute && spec.is_present() && !spec.get("rules").is_present() {
+        // The CRD's default, which the API server fills in.
+        rules.push(RouteRule {
+            path: "/".to_owned(),
+            matches: vec!["PathPrefix /".to_owned()],
+            ..RouteRule::default()
+        });
+    }
     Route {
         parent_refs: references(spec, "parentRefs"),
         hostnames: spec.texts("hostnames"),
-        rules: spec.items("rules").map(|field| rule(kind, field)).collect(),
+        rules,
         is_plain: root.value().is_none_or(is_plain),
         takes_all_rules: root.value().is_none_or(takes_all_rules),
     }

@@ -14,11 +14,12 @@ use crate::model::{
     kind::Kind,
     kinds::{BackendRef, BackendTLSPolicy, Gateway, Listener, ListenerSet, LocalRef, Route},
     object::{Object, ObjectRef},
-    snapshot::Snapshot,
+    snapshot::{Snapshot, Source},
 };
 
 use super::{
-    Backend, Group, NodeIx, Step, Topology, What, classes_are_known, is_ngf_controller, service_of,
+    Backend, Group, NGFS_OWN, NodeIx, Step, Topology, What, classes_are_known, is_ngf_controller,
+    service_of,
 };
 
 /// What a new node says.
@@ -223,7 +224,16 @@ impl<'a> Builder<'a> {
                     Label {
                         what: What::Class,
                         name: class.to_owned(),
-                        note: Some("GatewayClass not read".to_owned()),
+                        note: Some(
+                            match (&self.snapshot.source, class) {
+                                (Source::Files { .. }, NGFS_OWN) => {
+                                    "not in the files: taken for NGF's"
+                                }
+                                (Source::Files { .. }, _) => "not in the files",
+                                (Source::Cluster { .. }, _) => "GatewayClass not read",
+                            }
+                            .to_owned(),
+                        ),
                         object: None,
                     },
                 )

@@ -47,6 +47,15 @@ pub(in crate::diagnosis) const M11: Rule = Rule {
                         Some(left_out(bundle, &object))
                     }
                     None if is_written => behind(context, bundle, synced, &object),
+                    // What is not in files may be there all the same, from somebody else.
+                    None if context.is_files()
+                        && targets(bundle, object.kind).is_none()
+                        && !is_in_files(context, &object) =>
+                    {
+                        let mut finding = left_out(bundle, &object);
+                        finding.severity = Severity::Warning;
+                        Some(finding.unknown())
+                    }
                     _ => None,
                 };
                 let Some(finding) = finding else { continue };
@@ -130,8 +139,28 @@ fn state(context: &Context<'_>, object: &ObjectRef) -> (bool, bool) {
     }
 }
 
+/// The Bundle that writes an object.
+pub(in crate::diagnosis) fn writing(
+    context: &Context<'_>,
+    object: &ObjectRef,
+) -> Option<ObjectRef> {
+    let bundle = bundles(context, &object.name).into_iter().next()?;
+    targets(bundle, object.kind).map(|_| bundle.reference.clone())
+}
+
+/// Whether a Secret or ConfigMap is known.
+fn is_in_files(context: &Context<'_>, object: &ObjectRef) -> bool {
+    match object.kind {
+        Kind::Secret => matches!(known::secret(context.snapshot, object), Lookup::Found(_)),
+        _ => matches!(
+            known::config_map(context.snapshot, object),
+            Lookup::Found(_)
+        ),
+    }
+}
+
 /// The Bundles of that name, which is that of what they write.
-fn bundles<'a>(context: &Context<'a>, name: &str) -> Vec<&'a Object<TrustBundle>> {
+pub(super) fn bundles<'a>(context: &Context<'a>, name: &str) -> Vec<&'a Object<TrustBundle>> {
     let of = |kind| ObjectRef::new(kind, "", name);
     let table = &context.snapshot.trust_bundles;
     [Kind::ClusterBundle, Kind::Bundle]
@@ -251,7 +280,7 @@ fn left_out(bundle: &Object<TrustBundle>, object: &ObjectRef) -> Finding {
 }
 
 /// The keys that it writes into objects of that kind; `None` where it writes none of these.
-fn targets(bundle: &Object<TrustBundle>, kind: Kind) -> Option<&[String]> {
+pub(super) fn targets(bundle: &Object<TrustBundle>, kind: Kind) -> Option<&[String]> {
     let spec = &bundle.spec;
     let keys = match kind {
         Kind::Secret => &spec.secret_keys,

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::json;
 
-use super::{ca_secret, certificates_in_use, issuer_of, secret_of};
+use super::{bundles, ca_secret, certificates_in_use, issuer_of, secret_of};
 use crate::{
     command::Command,
     diagnosis::{
@@ -347,6 +347,15 @@ pub(in crate::diagnosis) const M9: Rule = Rule {
     needs: &[Need::Paths, Need::Certificates, Need::CertManager],
     check: |context, findings| {
         for (name, (_, decision)) in &context.policies {
+            if let PolicyDecision::Unknown {
+                trust: Some(TrustSource::Object { object, .. }),
+                ..
+            } = decision
+                && context.policy_users.contains_key(*name)
+                && let Some(found) = other_keys(context, object)
+            {
+                findings.add(found.mark_objects([*name]));
+            }
             let PolicyDecision::Invalid(first) = decision else {
                 continue;
             };
@@ -408,6 +417,30 @@ pub(in crate::diagnosis) const M9: Rule = Rule {
         }
     },
 };
+
+/// A Bundle that will write an object that is not known yet, and under other keys than ca.crt.
+fn other_keys(context: &Context<'_>, object: &ObjectRef) -> Option<Finding> {
+    let bundle = bundles::bundles(context, &object.name).into_iter().next()?;
+    let keys = bundles::targets(bundle, object.kind)?;
+    if keys.is_empty() || keys.iter().any(|key| key == "ca.crt") {
+        return None;
+    }
+    let name = &bundle.reference;
+    let keys = list(keys, 3);
+    Some(
+        Finding::new(
+            Code::M9,
+            Severity::Error,
+            name,
+            format!("trust-manager writes {keys} into {object}, and NGF reads ca.crt"),
+        )
+        .evidence("keys", &keys, format!("{name} spec.target"))
+        .scope([object])
+        .remedy(Remedy::say(format!(
+            "Set the key in spec.target of {name} to ca.crt."
+        ))),
+    )
+}
 
 pub(in crate::diagnosis) const M10: Rule = Rule {
     code: Code::M10,

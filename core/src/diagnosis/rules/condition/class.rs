@@ -12,7 +12,13 @@ use crate::{
         rule::{Need, Rule},
         words::{condition, list},
     },
-    model::{kind::Kind, object::ObjectRef, topology::is_ngf_controller},
+    model::{
+        attachment::parent_of,
+        kind::Kind,
+        kinds::{Gateway, Route},
+        object::{Object, ObjectRef},
+        topology::{NGFS_OWN, is_ngf_controller},
+    },
 };
 
 pub(in crate::diagnosis) const C1: Rule = Rule {
@@ -110,8 +116,13 @@ pub(in crate::diagnosis) const C5: Rule = Rule {
                 .collect();
             if conflict.is_none() && !missing {
                 // Whoever gives files with NGF's own class usually gives the one that is named.
-                if !classes.is_empty() && gateway.status.conditions.is_empty() {
+                if !gateway.status.conditions.is_empty() {
+                    continue;
+                }
+                if !classes.is_empty() {
                     findings.add(class_not_given(name, &class, &classes));
+                } else if context.is_files() && !is_meant_for_ngf(context, gateway) {
+                    findings.add(class_unknown(name, &class));
                 }
                 continue;
             }
@@ -174,6 +185,110 @@ fn class_not_given(gateway: &ObjectRef, class: &ObjectRef, classes: &[&str]) -> 
     )))
 }
 
+/// Whether a Gateway shows that NGF is meant: by the class that NGF's chart creates, by an NginxProxy, or by what NGF has
+/// written of one of its routes.
+fn is_meant_for_ngf(context: &Context<'_>, gateway: &Object<Gateway>) -> bool {
+    let names_proxy = gateway
+        .spec
+        .parameters_ref
+        .as_ref()
+        .is_some_and(|reference| reference.kind.as_deref() == Some(Kind::NginxProxy.name()));
+    let is_told = |route: &Object<Route>| {
+        route.status.parents.iter().any(|told| {
+            is_ngf_controller(&told.controller_name)
+                && parent_of(&told.parent, &route.reference.namespace).as_ref()
+                    == Some(&gateway.reference)
+        })
+    };
+    gateway.spec.class == NGFS_OWN
+        || names_proxy
+        || context.snapshot.routes.values().any(|route| is_told(route))
+}
+
+/// A class that is not in the files, nor any other of NGF's.
+fn class_unknown(gateway: &ObjectRef, class: &ObjectRef) -> Finding {
+    Finding::new(
+        Code::C5,
+        Severity::Info,
+        gateway,
+        format!("Whether NGF manages {gateway} is not known: {class} is not in the files"),
+    )
+    .unknown()
+    .because("All other findings assume that it does. NGF's chart creates the class nginx, unless it is told another name.")
+    .scope([class])
+    .remedy(Remedy::command(
+        format!("Add {class} to the files."),
+        Command::new("kubectl")
+            .words(["get"])
+            .object(class)
+            .words(["-o", "yaml"]),
+    ))
+}
+
+/// The NginxProxies that Gateways and NGF's classes name and that are not in the files, and references that NGF does not
+/// take.
+fn parameters(context: &Context<'_>, findings: &mut Findings) {
+    let classes = context
+        .snapshot
+        .gateway_classes
+        .values()
+        .filter(|class| is_ngf_controller(&class.spec.controller_name))
+        .map(|class| {
+            let told = !class.status.conditions.is_empty();
+            (&class.reference, &class.spec.parameters_ref, told)
+        });
+    let gateways = context.gateways.values().map(|(gateway, _)| {
+        let told = !gateway.status.conditions.is_empty();
+        (&gateway.reference, &gateway.spec.parameters_ref, told)
+    });
+    for (name, reference, told) in classes.chain(gateways) {
+        let Some(reference) = reference.as_ref().filter(|_| !told) else {
+            continue;
+        };
+        let group = reference.group.as_deref().unwrap_or_default();
+        let kind = reference.kind.as_deref().unwrap_or_default();
+        if (group, kind) != (Kind::NginxProxy.info().group, Kind::NginxProxy.name()) {
+            findings.add(wrong_parameters(name, group, kind));
+            continue;
+        }
+        let namespace = reference.namespace.as_deref().unwrap_or(&name.namespace);
+        let proxy = ObjectRef::new(Kind::NginxProxy, namespace, &reference.name);
+        if context.is_files() && !context.snapshot.ngf.contains_key(&proxy) {
+            findings.add(
+                Finding::new(
+                    Code::C7,
+                    Severity::Info,
+                    name,
+                    format!("What {proxy} sets for {name} is not known: it is not in the files"),
+                )
+                .unknown()
+                .scope([&proxy])
+                .remedy(Remedy::say(format!(
+                    "Add {proxy} to the files. Without it NGF uses its defaults."
+                ))),
+            );
+        }
+    }
+}
+
+fn wrong_parameters(name: &ObjectRef, group: &str, kind: &str) -> Finding {
+    let wanted = Kind::NginxProxy;
+    Finding::new(
+        Code::C7,
+        Severity::Error,
+        name,
+        format!("NGF does not take the parametersRef of {name}: it names {kind}.{group}"),
+    )
+    .because(format!(
+        "NGF takes only kind {wanted} of group {}.",
+        wanted.info().group
+    ))
+    .remedy(Remedy::say(format!(
+        "Set kind {wanted} and group {} in parametersRef.",
+        wanted.info().group
+    )))
+}
+
 pub(in crate::diagnosis) const C7: Rule = Rule {
     code: Code::C7,
     severity: Severity::Error,
@@ -188,6 +303,7 @@ pub(in crate::diagnosis) const C7: Rule = Rule {
         Need::NginxProxies,
     ],
     check: |context, findings| {
+        parameters(context, findings);
         let classes = context
             .snapshot
             .gateway_classes

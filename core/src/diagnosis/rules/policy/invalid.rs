@@ -19,6 +19,7 @@ use crate::{
         ngf::{Answer, PolicyDecision, PolicyFault, incomplete, known, resolve::Fault},
         plan::TrustSource,
         rule::{Need, Rule},
+        rules::cert_manager::bundles::writing,
         rules::change,
         rules::condition::blind::is_blind_to,
         rules::route::refused,
@@ -473,7 +474,8 @@ fn unknown_ca(
     .because(format!("{}.", upper(why)));
     if let Some(TrustSource::Object { object, .. }) = trust {
         finding = finding.scope([object]);
-        if let Some(writer) = writer(context, object) {
+        let writer = writer(context, object).or_else(|| writing(context, object));
+        if let Some(writer) = writer {
             finding = finding.because(format!("{writer} writes it."));
         }
     }

@@ -12,14 +12,18 @@ use crate::{
         rule::{Need, Rule},
         words::{answer_to, list},
     },
-    model::kind::Kind,
+    model::{
+        kind::Kind,
+        kinds::Route,
+        object::{Object, ObjectRef},
+    },
 };
 
 pub(in crate::diagnosis) const R20: Rule = Rule {
     code: Code::R20,
     severity: Severity::Error,
     title: "A rule has no backend, or all its backends have a weight of 0",
-    explanation: "NGF sends the rule's requests to its own server for backends that are not valid (`backendGroupName`, `createSplitClientDistributions`), which answers 500. A BackendTLSPolicy on one of the backends makes nginx speak TLS to that plain server, and clients get 502. Every condition stays True.",
+    explanation: "Of an HTTPRoute without rules the API server makes one rule for every path, without a backend. A route whose list of rules is empty, or a GRPCRoute without rules, makes no location at all, and clients get 404. NGF sends the rule's requests to its own server for backends that are not valid (`backendGroupName`, `createSplitClientDistributions`), which answers 500. A BackendTLSPolicy on one of the backends makes nginx speak TLS to that plain server, and clients get 502. Every condition stays True.",
     remedy: "Give the rule a backend, or one of its backends a weight.",
     causes: &[Code::D1],
     needs: &[Need::Paths],
@@ -75,8 +79,44 @@ pub(in crate::diagnosis) const R20: Rule = Rule {
                 )));
             findings.add(refused::tell(context, finding, [rule]));
         }
+        for (name, route) in &context.snapshot.routes {
+            let is_http = matches!(name.kind, Kind::HTTPRoute | Kind::GRPCRoute);
+            if is_http
+                && route.spec.rules.is_empty()
+                && has_none(route)
+                && !context.gateways_of_route(name).is_empty()
+            {
+                findings.add(without_rules(name));
+            }
+        }
     },
 };
+
+/// Whether the route as it is written has no rules; what could not be read is told elsewhere.
+fn has_none(route: &Object<Route>) -> bool {
+    match route.raw.pointer("/spec/rules") {
+        None | Some(Value::Null) => true,
+        Some(Value::Array(rules)) => rules.is_empty(),
+        Some(_) => false,
+    }
+}
+
+/// A route that NGF takes and makes no location of.
+fn without_rules(name: &ObjectRef) -> Finding {
+    let got = match name.kind {
+        Kind::GRPCRoute => "UNIMPLEMENTED (404)",
+        _ => "404",
+    };
+    Finding::new(
+        Code::R20,
+        Severity::Warning,
+        name,
+        format!("Clients of {name} get {got}: it has no rules"),
+    )
+    .evidence("rules", "none", format!("{name} spec"))
+    .because("NGF accepts it, and nginx gets a server without a location for it, unless another route has the same host name.")
+    .remedy(Remedy::say(format!("Give {name} a rule with a backend.")))
+}
 
 /// Whether the rule as it is written has no backend; what could not be read is told elsewhere.
 fn names_none(rule: &RuleInUse<'_>) -> bool {
