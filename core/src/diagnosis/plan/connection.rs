@@ -1,7 +1,9 @@
 //! From a backend in the tree to the connection that nginx would open.
 
+mod endpoint;
 mod protocol;
 mod refused;
+mod tls;
 
 pub(in crate::diagnosis) use protocol::all_h2c;
 use protocol::protocol;
@@ -10,32 +12,29 @@ use std::collections::{BTreeMap, BTreeSet};
 use ngf_tls::protocol::Protocol;
 
 use super::places::unattached;
-use super::{PlanError, PlannedEndpoint, PlannedTls, ProbePlan, TrustSource};
+use super::{PlanError, PlannedEndpoint, PlannedTls, ProbePlan};
 use crate::diagnosis::code::Code;
 use crate::{
     diagnosis::{
         context::is_ngf,
-        hidden,
         ngf::{
-            Answer, BackendDecision, BackendState, ClientCertificate, ListenerDecisions, Release,
-            RuleDecision, Running, Written, client_certificate,
-            cluster_ip::cluster_ip,
-            decide_listeners, decide_rule, key_pair_file, known,
-            refused::{lacks_resolver, limit_reached},
-            snippets::{self, GRPC_CERTIFICATE},
+            Answer, BackendDecision, ListenerDecisions, Release, RuleDecision, Running, Written,
+            cluster_ip::cluster_ip, decide_listeners, decide_rule, known, refused::lacks_resolver,
         },
         rules::route::has_one_backend,
     },
     model::{
-        index::{Endpoint, Index, NoEndpoints},
+        index::{Endpoint, Index},
         kind::Kind,
-        kinds::{Gateway, Listener, PemFacts, Route, Service, ServicePort},
+        kinds::{Gateway, Listener, Route, Service, ServicePort},
         object::{Object, ObjectRef},
-        snapshot::{Lookup, Snapshot},
+        snapshot::Snapshot,
         topology::{Backend, NodeIx, Topology, What, is_ngf_controller},
     },
 };
-use ngf_text::host_and_port;
+
+pub use endpoint::NAMES_ONLY;
+pub(super) use endpoint::{host, how_reached, with_endpoint};
 
 /// How nginx would speak to a backend.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -391,304 +390,6 @@ impl<'a> Planner<'a> {
             .ok_or_else(gone)?;
         Ok((decision.clone(), rule.clone()))
     }
-
-    fn tls(
-        &mut self,
-        at: &Place<'a>,
-        decision: &BackendDecision<'a>,
-        rule: &RuleDecision<'a>,
-        label: &str,
-        because: &mut Vec<String>,
-    ) -> Result<Option<PlannedTls>, PlanError> {
-        if let Some(barred) = rule.barred {
-            return Err(self.refuses(at, rule, label, barred.message(), Code::R19));
-        }
-        if rule.mismatch {
-            let message = "the backends of the rule have different TLS policies";
-            return Err(self.refuses(at, rule, label, message, Code::R1));
-        }
-        let spilled = || {
-            rule.backends
-                .iter()
-                .filter(|backend| !backend.filter)
-                .find_map(|backend| match &backend.state {
-                    BackendState::Tls { policy, trust, .. } => Some((*policy, trust)),
-                    _ => None,
-                })
-                .filter(|_| rule.spills && !decision.filter)
-        };
-        let (policy, trust) = match &decision.state {
-            BackendState::Invalid(fault) => {
-                return Err(self.refuses(at, rule, label, &*fault.message, fault.code));
-            }
-            BackendState::Unknown(why) => {
-                // The policy stands in the Service's namespace.
-                let unread = decision.service.iter().flat_map(|service| {
-                    let policy = ObjectRef::new(Kind::BackendTLSPolicy, &service.namespace, "");
-                    [service.clone(), policy]
-                });
-                let advice = unread
-                    .into_iter()
-                    .find_map(|object| {
-                        hidden::advice_for(self.snapshot, &object, &at.route.reference)
-                    })
-                    .map_or_else(String::new, |advice| format!("; {advice}"));
-                return Err(PlanError::NotKnown(format!(
-                    "how nginx speaks to {label} is not known: {why}{advice}"
-                )));
-            }
-            BackendState::Plain => match spilled() {
-                None => {
-                    because.push(format!(
-                        "nginx speaks plain HTTP to {label}: no BackendTLSPolicy takes effect on it."
-                    ));
-                    return Ok(None);
-                }
-                Some(tls) => {
-                    because.push(format!(
-                        "no BackendTLSPolicy takes effect on {label}, but {} does on another backend of this rule, and NGF renders one https:// for all of them (NGF-R2).",
-                        tls.0.reference
-                    ));
-                    tls
-                }
-            },
-            BackendState::Tls {
-                policy,
-                trust,
-                doubt,
-            } => {
-                because.push(format!("{} takes effect on {label}.", policy.reference));
-                if let Some(doubt) = doubt {
-                    because.push(format!(
-                        "Whether NGF takes the policy is not known: {doubt}."
-                    ));
-                }
-                (*policy, trust)
-            }
-        };
-        if limit_reached(at.gateway, policy) {
-            because.push(format!(
-                "{} has too many ancestors for {}: nginx speaks plain HTTP here (NGF-P14).",
-                policy.reference, at.gateway.reference
-            ));
-            return Ok(None);
-        }
-        because.push(format!(
-            "nginx checks the backend's certificate against {trust}, to a verify depth of {}, and its name against {}.",
-            self.release.verify_depth(),
-            policy.spec.hostname
-        ));
-        Ok(Some(PlannedTls {
-            hostname: policy.spec.hostname.clone(),
-            policy: policy.reference.clone(),
-            trust: trust.clone(),
-            verify_depth: self.release.verify_depth(),
-            client_certificate: self.client_certificate(at, because),
-        }))
-    }
-
-    /// P8: a TLS Secret without `ca.crt` passes NGF, and nginx cannot load the empty bundle.
-    fn loadable(&self, tls: &PlannedTls) -> Result<(), PlanError> {
-        let TrustSource::Object { object, .. } = &tls.trust else {
-            return Ok(());
-        };
-        if object.kind == Kind::Secret
-            && let Lookup::Found(secret) = known::secret(self.snapshot, object)
-            && secret.spec.ca == PemFacts::Missing
-        {
-            return Err(PlanError::NeverLoaded(format!(
-                "{object}, which {} names, has no ca.crt, and nginx refuses the empty bundle with the whole configuration (NGF-P8)",
-                tls.policy
-            )));
-        }
-        Ok(())
-    }
-
-    /// NGF renders no client certificate for a GRPCRoute; a snippet can (NGF-R9).
-    fn of_grpc_route(
-        &self,
-        at: &Place<'a>,
-        decided: &ClientCertificate,
-        because: &mut Vec<String>,
-    ) -> Option<ObjectRef> {
-        let snippets = snippets::of_rule(self.snapshot, at.route, at.rule, &at.gateway.reference);
-        let set = snippets.iter().find_map(|snippet| {
-            let directive = snippet.sets(GRPC_CERTIFICATE)?;
-            Some((snippet, directive))
-        });
-        let Some((snippet, directive)) = set else {
-            because.push(
-                "nginx presents no client certificate: NGF renders none for GRPCRoutes (NGF-R9)."
-                    .to_owned(),
-            );
-            return None;
-        };
-        let of_gateway = match decided {
-            ClientCertificate::Presented(secret)
-                if key_pair_file(&secret.namespace, &secret.name) == directive.value =>
-            {
-                Some(secret.clone())
-            }
-            _ => None,
-        };
-        because.push(match &of_gateway {
-            Some(secret) => format!(
-                "nginx presents the certificate of {secret}, as {} says.",
-                snippet.object
-            ),
-            None => format!(
-                "nginx presents the certificate in {}, as {} says, and the probe presents none.",
-                directive.value, snippet.object
-            ),
-        });
-        of_gateway
-    }
-
-    fn client_certificate(&self, at: &Place<'a>, because: &mut Vec<String>) -> Option<ObjectRef> {
-        let gateway = &at.gateway.reference;
-        let decided = client_certificate(self.snapshot, self.release, at.gateway);
-        if at.route.reference.kind == Kind::GRPCRoute {
-            return self.of_grpc_route(at, &decided, because);
-        }
-        let (sentence, secret) = match decided {
-            ClientCertificate::None => (
-                format!("nginx presents no client certificate: {gateway} names none."),
-                None,
-            ),
-            ClientCertificate::Presented(secret) => (
-                format!("nginx presents the certificate of {secret}, which {gateway} names."),
-                Some(secret),
-            ),
-            ClientCertificate::Refused { message, code, .. } => (
-                format!(
-                    "nginx presents no client certificate: NGF does not take the one of {gateway}: {message} ({code})."
-                ),
-                None,
-            ),
-            ClientCertificate::Unknown { secret, why } => (
-                format!(
-                    "{gateway} names {secret} as its client certificate; whether NGF takes it is not known: {why}."
-                ),
-                Some(secret),
-            ),
-        };
-        because.push(sentence);
-        secret
-    }
-
-    /// The Service's ClusterIP, where nginx connects to that.
-    fn cluster_ip(
-        &self,
-        connection: &Connection,
-        service: &Object<Service>,
-        port: &ServicePort,
-    ) -> Option<Endpoint> {
-        let gateway = self.snapshot.gateways.get(&connection.gateway)?;
-        let kind = connection.route.kind;
-        cluster_ip(self.snapshot, self.release, gateway, kind, service, port)
-    }
-
-    fn ready_endpoints(
-        &self,
-        service: &Object<Service>,
-        port: &ServicePort,
-        effect: &'static str,
-    ) -> Result<Vec<Endpoint>, PlanError> {
-        let ready: Vec<_> = self
-            .index
-            .endpoints(service, port)
-            .into_iter()
-            .filter(|endpoint| endpoint.ready || self.unready_too)
-            .collect();
-        if !ready.is_empty() {
-            return Ok(ready);
-        }
-        let label = format!("{}:{}", service.reference, port.port);
-        let why = self.index.why_none_ready(service, port);
-        let slices = ObjectRef::new(Kind::EndpointSlice, &service.reference.namespace, "*");
-        match known::absence_is_proven(self.snapshot, &slices) {
-            Err(unknown) if why == NoEndpoints::NoSlices => Err(PlanError::NotKnown(format!(
-                "the endpoints of {label} are not known: {}",
-                known::kind_is_known(self.snapshot, Kind::EndpointSlice)
-                    .err()
-                    .unwrap_or(unknown)
-            ))),
-            _ => Err(PlanError::NoEndpoints {
-                service: label,
-                why: no_endpoints(&why, service),
-                effect,
-            }),
-        }
-    }
-}
-
-/// The Host header that nginx passes on (`createBaseProxySetHeaders`, `generateProxySetHeaders`),
-/// and why it is that.
-pub(super) fn host(
-    at: &Place<'_>,
-    service: &Object<Service>,
-    tls: Option<&PlannedTls>,
-) -> (String, String) {
-    let rule = at.route.spec.rules.get(at.rule);
-    if let Some(host) = rule.and_then(|rule| rule.rewrite_hostname.as_ref()) {
-        let why = format!("A URLRewrite filter sets the Host header to {host}.");
-        return (host.clone(), why);
-    }
-    if let Some(name) = &service.spec.external_name
-        && service.spec.service_type == "ExternalName"
-    {
-        let why = format!("The Host header is the ExternalName's own name, {name}.");
-        return (name.clone(), why);
-    }
-    match at.hostnames.first() {
-        Some(host) if host.starts_with("*.") => {
-            let host = host.replacen('*', "any", 1);
-            let why = format!(
-                "nginx passes the client's Host header on; {host} stands for the route's wildcard."
-            );
-            (host, why)
-        }
-        Some(host) => (
-            host.clone(),
-            format!("nginx passes the client's Host header on: {host}."),
-        ),
-        None => {
-            let host = tls.map_or_else(
-                || format!("{}.{}", service.reference.name, service.reference.namespace),
-                |tls| tls.hostname.trim_start_matches("*.").to_owned(),
-            );
-            let why = format!(
-                "nginx passes the client's Host header on; the route takes any, so {host} stands for it."
-            );
-            (host, why)
-        }
-    }
-}
-
-pub(super) fn how_reached(at: &Place<'_>) -> String {
-    let (route, gateway) = (&at.route.reference, &at.gateway.reference);
-    match &at.listener {
-        Some((owner, name)) if owner == gateway => {
-            format!("{route} is attached to listener {name} of {gateway}.")
-        }
-        Some((owner, name)) => {
-            format!("{route} is attached to listener {name} of {owner}, and so to {gateway}.")
-        }
-        None => format!("{route} is attached to {gateway}."),
-    }
-}
-
-pub(super) fn with_endpoint(because: &[String], endpoint: &Endpoint) -> Vec<String> {
-    let mut because = because.to_vec();
-    let address = host_and_port(&endpoint.address, endpoint.port);
-    because.push(match (&endpoint.pod, endpoint.ready) {
-        (_, false) => format!("{address} is not ready: nginx is not given it."),
-        (Some(pod), true) => {
-            format!("nginx connects to {address}, the address of {pod}, not to the Service's.")
-        }
-        (None, true) => format!("nginx connects to {address}."),
-    });
-    because
 }
 
 /// R11, R13: nginx passes bytes on, and what is said in them is between the client and the backend.
@@ -733,24 +434,4 @@ fn filter_refused(at: &Place<'_>) -> Result<(), PlanError> {
             code: Code::S4,
         })
     })
-}
-
-/// Why a Service has no endpoint where its EndpointSlices hold names.
-pub const NAMES_ONLY: &str = "its EndpointSlices are of addressType FQDN, which NGF passes over";
-
-pub(super) fn no_endpoints(why: &NoEndpoints, service: &Object<Service>) -> String {
-    match why {
-        NoEndpoints::NoSlices if service.spec.selector.is_empty() => {
-            "the Service has no selector, and nobody wrote EndpointSlices for it".to_owned()
-        }
-        NoEndpoints::NoSlices => "there is no EndpointSlice for the Service".to_owned(),
-        NoEndpoints::NoSuchPort { name, found } => format!(
-            "its EndpointSlices have no port named {name:?} but {}: the Service's targetPort names no port of the pods",
-            found.join(", ")
-        ),
-        NoEndpoints::NamesOnly => NAMES_ONLY.to_owned(),
-        NoEndpoints::NoneReady(1) => "its only endpoint is not ready".to_owned(),
-        NoEndpoints::NoneReady(count) => format!("none of its {count} endpoints is ready"),
-        NoEndpoints::NoAddresses => "no pod meets its selector".to_owned(),
-    }
 }

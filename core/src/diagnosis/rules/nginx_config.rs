@@ -1,8 +1,10 @@
 //! D3, D4, D5 and D9: what the data plane's nginx is using, beside what the objects say.
 
+mod differing;
+mod lookup;
+
 use std::collections::{BTreeMap, BTreeSet};
 
-use jiff::Timestamp;
 use ngf_tls::transcript::Outcome;
 
 use crate::{
@@ -10,18 +12,24 @@ use crate::{
         code::Code,
         context::Context,
         evidence::Probed,
-        finding::{Finding, Remedy, Severity},
-        ngf::{bundle_file, cluster_ip, directives, key_pair_file},
-        plan::{Connection, ProbePlan, ProbeTarget, TrustSource, connections},
+        finding::{Finding, Severity},
+        ngf::{bundle_file, key_pair_file},
+        plan::{Connection, TrustSource},
         rule::{Need, Rule},
         rules::logs::stale_by_log,
         trust,
         words::{self, list},
     },
-    model::{kind::Kind, object::ObjectRef},
-    nginx_config::{Directive, InPod, Location, NginxConfig},
+    model::object::ObjectRef,
+    nginx_config::{InPod, Location, NginxConfig},
 };
-use ngf_text::host_and_port;
+
+use lookup::not_known_yet;
+pub(in crate::diagnosis) use lookup::{location, of_gateway, ready, servers, speaks_tls, upstream};
+
+pub(in crate::diagnosis) use differing::D9;
+use differing::differences;
+pub(super) use lookup::{found, read_at, tls_since};
 
 pub(in crate::diagnosis) const D3: Rule = Rule {
     code: Code::D3,
@@ -277,59 +285,6 @@ pub(in crate::diagnosis) const D4: Rule = Rule {
     },
 };
 
-/// The servers of an upstream, or of the first of its copies for session persistence; `None` where nginx has none,
-/// or keeps them elsewhere.
-pub(in crate::diagnosis) fn servers<'a>(
-    rendered: &'a NginxConfig,
-    upstream: &str,
-) -> Option<&'a Vec<String>> {
-    let own = rendered.upstreams.get(upstream);
-    let copy = || {
-        let mut all = rendered.upstreams.iter();
-        let found = all.find(|(name, _)| is_persistent_copy(name, upstream));
-        found.map(|(_, servers)| servers)
-    };
-    own.or_else(copy)?.as_ref()
-}
-
-/// The addresses that NGF would write; `None` where they are unknown.
-pub(in crate::diagnosis) fn ready(
-    context: &Context<'_>,
-    connection: &Connection,
-) -> Option<BTreeSet<String>> {
-    let service = context.index.service(&connection.service)?;
-    if service.spec.service_type == "ExternalName" {
-        return None;
-    }
-    let gateway = context.snapshot.gateways.get(&connection.gateway)?;
-    let release = context.running.release;
-    if !cluster_ip::is_certain(context.snapshot, release) {
-        return None;
-    }
-    let kind = connection.route.kind;
-    let port = service
-        .spec
-        .ports
-        .iter()
-        .find(|port| port.port == connection.port)?;
-    let single = cluster_ip::cluster_ip(context.snapshot, release, gateway, kind, service, port);
-    if let Some(endpoint) = single {
-        return Some([host_and_port(&endpoint.address, endpoint.port)].into());
-    }
-    crate::diagnosis::ngf::known::kind_is_known(context.snapshot, Kind::EndpointSlice).ok()?;
-    let all = context.index.endpoints(service, port);
-    // Until 2.6 NGF leaves out an endpoint without `conditions.ready` (`endpointReady`).
-    let wants_it_said = !release.trusts_silent_endpoints();
-    let ready = all
-        .iter()
-        .filter(|endpoint| endpoint.ready && (endpoint.says_ready || !wants_it_said));
-    Some(
-        ready
-            .map(|endpoint| host_and_port(&endpoint.address, endpoint.port))
-            .collect(),
-    )
-}
-
 pub(in crate::diagnosis) const D5: Rule = Rule {
     code: Code::D5,
     severity: Severity::Warning,
@@ -438,251 +393,4 @@ fn fails(context: &Context<'_>, connection: &Connection, location: &Location) ->
             .then(|| format!("nginx speaks TLS, and the port speaks plain HTTP: clients of {route} get 502")),
         _ => None,
     }
-}
-
-/// When every data-plane pod of a plan's Gateway that could be read was found to speak TLS to the plan's backend.
-pub(super) fn tls_since(context: &Context<'_>, plan: &ProbePlan) -> Option<Timestamp> {
-    let mut since = None;
-    for (in_pod, rendered) in found(context) {
-        if in_pod.gateway != plan.gateway {
-            continue;
-        }
-        let mut connections = of_gateway(context, &in_pod.gateway).into_iter();
-        let connection = connections.find(|connection| {
-            connection.route == plan.route
-                && connection.service == plan.service
-                && connection.port == plan.port
-        })?;
-        location(context, rendered, &connection).filter(|one| speaks_tls(one))?;
-        since = since.max(Some(in_pod.at));
-    }
-    since
-}
-
-pub(in crate::diagnosis) fn speaks_tls(location: &Location) -> bool {
-    location.pass.starts_with("https://") || location.pass.starts_with("grpcs://")
-}
-
-/// The location by which nginx passes requests of that host to that Service, alone or as one of several
-/// backends behind a variable; `None` where it has none.
-pub(in crate::diagnosis) fn location<'a>(
-    context: &Context<'_>,
-    rendered: &'a NginxConfig,
-    connection: &Connection,
-) -> Option<&'a Location> {
-    let upstream = upstream(connection);
-    let names = server_names(context, connection);
-    rendered.locations.iter().find(|location| {
-        let passes = location
-            .pass
-            .split_once("://")
-            .map_or(&*location.pass, |(_, place)| place);
-        let among = || {
-            let group = rendered.groups.get(passes);
-            group.is_some_and(|group| group.iter().any(|one| is_upstream(one, &upstream)))
-        };
-        (is_upstream(passes, &upstream) || among())
-            && location
-                .server_names
-                .iter()
-                .any(|name| names.contains(name))
-    })
-}
-
-/// The `server_name`s by which clients can reach a connection's route: its host names, or its listener's where
-/// these are narrower; `~^` where neither has any (`createServer`).
-fn server_names(context: &Context<'_>, connection: &Connection) -> BTreeSet<String> {
-    let snapshot = context.snapshot;
-    let route = snapshot.routes.get(&connection.route);
-    let mut names: BTreeSet<String> = route
-        .map(|route| route.spec.hostnames.iter().cloned().collect())
-        .unwrap_or_default();
-    if let Some((owner, name)) = &connection.listener {
-        let of_gateway = snapshot
-            .gateways
-            .get(owner)
-            .map(|found| &found.spec.listeners);
-        let of_set = || {
-            snapshot
-                .listener_sets
-                .get(owner)
-                .map(|found| &found.spec.listeners)
-        };
-        let listeners = of_gateway.or_else(of_set).into_iter().flatten();
-        let listener = listeners
-            .into_iter()
-            .find(|listener| listener.name == *name);
-        names.extend(listener.and_then(|listener| listener.hostname.clone()));
-    }
-    if names.is_empty() {
-        names.insert("~^".to_owned());
-    }
-    names
-}
-
-/// Whether a name is that of an upstream; with session persistence NGF adds the rule's number and more
-/// (`ServicePortReference`).
-fn is_upstream(name: &str, upstream: &str) -> bool {
-    name == upstream || is_persistent_copy(name, upstream)
-}
-
-/// `shop_cart_443_cart_shop_0` of `shop_cart_443`. No other upstream begins so: the port's number ends its own
-/// name, and namespaces and names have no underscore.
-fn is_persistent_copy(name: &str, upstream: &str) -> bool {
-    name.strip_prefix(upstream)
-        .is_some_and(|rest| rest.starts_with('_') && rest.len() > 1)
-}
-
-/// `upstream` as NGF names it (`nginx/config/upstreams.go`).
-pub(in crate::diagnosis) fn upstream(connection: &Connection) -> String {
-    let service = &connection.service;
-    format!("{}_{}_{}", service.namespace, service.name, connection.port)
-}
-
-pub(in crate::diagnosis) const D9: Rule = Rule {
-    code: Code::D9,
-    severity: Severity::Info,
-    title: "nginx's configuration was not compared for a backend",
-    explanation: "What nginx has is compared with the objects by server_name and upstream. For this backend nginx has no such location: its configuration is older than the route, or another object takes the route's place. Nothing is known of the TLS that nginx speaks to it.",
-    remedy: "See whether the Gateway is programmed and whether the agent is connected; look for the route's host name in nginx -T.",
-    causes: &[],
-    needs: &[Need::Paths, Need::Pods, Need::NginxConfig],
-    check: |context, findings| {
-        let mut missing: BTreeMap<(&ObjectRef, ObjectRef), Vec<(&InPod, Connection)>> =
-            BTreeMap::new();
-        for (in_pod, rendered) in found(context) {
-            for connection in of_gateway(context, &in_pod.gateway) {
-                let is_stream = connection.route.kind == Kind::TLSRoute;
-                if !is_stream && location(context, rendered, &connection).is_none() {
-                    let key = (&in_pod.gateway, connection.route.clone());
-                    missing.entry(key).or_default().push((in_pod, connection));
-                }
-            }
-        }
-        for ((gateway, route), all) in missing {
-            let Some((in_pod, connection)) = all.first() else {
-                continue;
-            };
-            let names = server_names(context, connection);
-            let pods: BTreeSet<&ObjectRef> = all.iter().map(|(in_pod, _)| &in_pod.pod).collect();
-            let services: BTreeSet<&ObjectRef> = all
-                .iter()
-                .map(|(_, connection)| &connection.service)
-                .collect();
-            let mut finding = Finding::new(
-                Code::D9,
-                Severity::Info,
-                gateway,
-                format!(
-                    "nginx's configuration for {route} was not compared: {} has no location of it",
-                    list(&pods, 2)
-                ),
-            )
-            .unknown()
-            .evidence(
-                "server_name",
-                list(&names, 3),
-                format!("expected in {}", in_pod.pod),
-            )
-            .because(read_at(context, in_pod))
-            .scope(services);
-            finding.marks.clear();
-            findings.add(finding.scope([&route]));
-        }
-    },
-};
-
-fn differences(connection: &Connection, location: &Location) -> Vec<String> {
-    let expected = directives(connection);
-    let mut all = Vec::new();
-    match (speaks_tls(location), expected.is_empty()) {
-        (true, true) => all.push(format!(
-            "{} is TLS, and no policy takes effect",
-            location.pass
-        )),
-        (false, false) => all.push(format!(
-            "{} is not TLS, and a policy takes effect",
-            location.pass
-        )),
-        _ => {}
-    }
-    if expected.is_empty() {
-        return all;
-    }
-    let of = |name: &str| location.tls.iter().find(|known| known.name == name);
-    for Directive { name, value } in &expected {
-        match of(name) {
-            Some(known) if known.value == *value => {}
-            Some(known) => all.push(format!("{name} is {}, and would be {value}", known.value)),
-            None => all.push(format!("{name} is missing, and would be {value}")),
-        }
-    }
-    let presents = location
-        .tls
-        .iter()
-        .find(|known| known.name.ends_with("_ssl_certificate"));
-    if let Some(known) = presents
-        && connection
-            .tls
-            .as_ref()
-            .is_some_and(|tls| tls.client_certificate.is_none())
-    {
-        // A GRPCRoute never presents what stands at the top (NGF-R9).
-        let is_for_it = expected
-            .iter()
-            .any(|directive| directive.name.split('_').next() == known.name.split('_').next());
-        if is_for_it {
-            all.push(format!(
-                "{} is {}, and would not be there",
-                known.name, known.value
-            ));
-        }
-    }
-    all
-}
-
-pub(super) fn found<'a>(
-    context: &'a Context<'_>,
-) -> impl Iterator<Item = (&'a InPod, &'a NginxConfig)> {
-    context
-        .evidence
-        .rendered()
-        .filter_map(|in_pod| Some((in_pod, in_pod.found.as_ref().ok()?)))
-}
-
-pub(in crate::diagnosis) fn of_gateway(
-    context: &Context<'_>,
-    gateway: &ObjectRef,
-) -> Vec<Connection> {
-    let target = ProbeTarget::Gateway(gateway.clone());
-    connections(context.snapshot, context.index, context.topology, &target).unwrap_or_default()
-}
-
-/// A comparison that proves nothing: the reading is older than one of the objects.
-fn not_known_yet(
-    context: &Context<'_>,
-    code: Code,
-    in_pod: &InPod,
-    changed: &ObjectRef,
-    title: String,
-) -> Finding {
-    let ago = context.now.span(in_pod.at.as_second());
-    let mut finding = Finding::new(code, Severity::Info, &in_pod.gateway, title)
-        .unknown()
-        .because(format!(
-            "nginx's configuration was read {ago} ago, and {changed} has changed since."
-        ))
-        .scope([changed])
-        .remedy(Remedy::say(
-            "Read nginx's configuration again: only a reading after the change shows whether nginx follows it.",
-        ));
-    finding.marks.clear();
-    finding
-}
-
-pub(super) fn read_at(context: &Context<'_>, in_pod: &InPod) -> String {
-    format!(
-        "It was read {} ago; right after a change the agent may still be at it.",
-        context.now.span(in_pod.at.as_second())
-    )
 }

@@ -1,7 +1,10 @@
 //! X1, P20 and T9 by the objects: every certificate that a backend may present, judged by its policy before
 //! anybody probes. Never a verdict, since only a probe sees what is presented.
 
-use std::collections::{BTreeSet, HashMap};
+mod candidate;
+mod hostname;
+
+use std::collections::BTreeSet;
 
 use ngf_tls::certificate::CertificateFacts;
 
@@ -12,45 +15,23 @@ use crate::{
         context::Context,
         engine::Findings,
         finding::{Finding, Remedy, Severity},
-        mounted::Mounted,
         ngf::{BackendDecision, BackendState, incomplete},
         plan::TrustSource,
         rule::{Need, Rule},
         rules::cert_manager::{ca_secret, issuer_name, issuer_of},
-        rules::{change, expiry, policy::bundle::create_and_trust},
+        rules::{change, expiry},
         trust, words,
     },
     model::{
-        kind::Kind,
         kinds::{BackendTLSPolicy, Certificate, Service, ServicePort},
         object::{Object, ObjectRef},
-        snapshot::Lookup,
     },
 };
 
-/// A certificate that a backend may present.
-struct Candidate<'a> {
-    /// The Secret that holds it, or will.
-    secret: ObjectRef,
-    /// Where it is known from.
-    from: From<'a>,
-    /// What it is.
-    is: Is<'a>,
-}
+use candidate::{Candidate, From, Is, candidates};
 
-enum From<'a> {
-    /// The pods of the Service mount it.
-    Mounted(Mounted),
-    /// It is for the Service's own name.
-    Named(&'a ObjectRef),
-}
-
-enum Is<'a> {
-    /// The certificate, with what is sent behind it.
-    Chain(&'a [CertificateFacts]),
-    /// What cert-manager was asked for; the Secret is not there, or may not be read.
-    Requested(&'a Object<Certificate>),
-}
+pub(in crate::diagnosis) use hostname::P20;
+pub(super) use hostname::address_as_hostname;
 
 /// What nginx would say.
 struct Foreseen {
@@ -61,159 +42,6 @@ struct Foreseen {
     trusted: String,
     /// What else is to be said.
     because: Option<String>,
-}
-
-impl Candidate<'_> {
-    fn names(&self) -> &[String] {
-        match &self.is {
-            Is::Chain(chain) => chain.first().map_or(&[], |leaf| &leaf.dns_names),
-            Is::Requested(certificate) => &certificate.spec.dns_names,
-        }
-    }
-
-    /// Whether one of its names is the Service's own.
-    fn is_for(&self, service: &ObjectRef) -> bool {
-        self.names()
-            .iter()
-            .any(|name| name.split('.').next() == Some(service.name.as_str()))
-    }
-
-    /// Whether one of its names is of a Service in the namespace, so that it is a server's there.
-    fn is_of_namespace(&self, context: &Context<'_>, service: &ObjectRef) -> bool {
-        let namespace = &service.namespace;
-        self.names().iter().any(|name| {
-            let mut labels = name.split('.');
-            let first = labels.next().unwrap_or_default();
-            let within = labels.next() == Some(namespace);
-            let other = ObjectRef::new(Kind::Service, namespace.as_str(), first);
-            within || context.index.service(&other).is_some()
-        })
-    }
-
-    /// Whether it can be a server's at all.
-    fn may_serve(&self) -> bool {
-        match &self.is {
-            Is::Chain(chain) => chain.first().is_some_and(|leaf| {
-                let usages = &leaf.extended_key_usage;
-                usages.is_empty() || !usages.iter().all(|usage| usage == "clientAuth")
-            }),
-            Is::Requested(certificate) => {
-                let usages = &certificate.spec.usages;
-                let is = |word: &str| usages.iter().any(|usage| usage == word);
-                !certificate.spec.is_ca && (!is("client auth") || is("server auth"))
-            }
-        }
-    }
-
-    /// Whether it is a certificate with the Service's own name, though it is made for clients alone.
-    fn was_issued_for(&self, service: &ObjectRef) -> bool {
-        matches!(self.is, Is::Chain(_)) && self.is_for(service)
-    }
-
-    /// Whether it says of itself that it is a server's.
-    fn says_server(&self) -> bool {
-        match &self.is {
-            Is::Chain(chain) => chain.first().is_some_and(|leaf| {
-                leaf.extended_key_usage
-                    .iter()
-                    .any(|usage| usage == "serverAuth")
-            }),
-            Is::Requested(certificate) => certificate
-                .spec
-                .usages
-                .iter()
-                .any(|usage| usage == "server auth"),
-        }
-    }
-}
-
-/// The certificates that the pods of a Service may present: those that they mount, or else those that are
-/// made for the Service's name in its namespace.
-fn candidates<'a>(context: &'a Context<'_>, service: &Object<Service>) -> Vec<Candidate<'a>> {
-    // Whoever answers behind a name elsewhere, no pod of this cluster is known to.
-    if service.spec.external_name.is_some() {
-        return Vec::new();
-    }
-    let mounted = context.mounted(service);
-    let of_pods: Vec<Candidate<'a>> = mounted
-        .iter()
-        .filter(|mounted| mounted.source.kind == Kind::Secret)
-        .filter_map(|mounted| {
-            Some(Candidate {
-                secret: mounted.source.clone(),
-                is: what(context, &mounted.source)?,
-                from: From::Mounted(mounted.clone()),
-            })
-        })
-        .filter(|candidate| candidate.may_serve() || candidate.was_issued_for(&service.reference))
-        .collect();
-    let mounts_any = mounted
-        .iter()
-        .any(|mounted| mounted.source.kind == Kind::Secret);
-    if mounts_any || !of_pods.is_empty() {
-        return of_pods;
-    }
-    let service = &service.reference;
-    let named = context.serving.get_or_init(|| serving(context));
-    let secrets = named.get(&(service.namespace.clone(), service.name.clone()));
-    let secrets = secrets.into_iter().flatten();
-    secrets
-        .filter_map(|secret| candidate_of(context, secret))
-        .collect()
-}
-
-/// What a Secret holds for a server, or will hold.
-fn what<'a>(context: &Context<'a>, secret: &ObjectRef) -> Option<Is<'a>> {
-    let snapshot = context.snapshot;
-    match trust::certificates(snapshot, secret, "tls.crt") {
-        Ok(chain) => Some(Is::Chain(chain)),
-        // Of a Secret that can be read, what it holds counts, not what was asked for.
-        Err(_) if matches!(snapshot.secrets.get(secret), Some(Lookup::Found(_))) => None,
-        Err(_) => context
-            .writer(secret)
-            .and_then(|writer| snapshot.certificates.get(writer))
-            .map(|certificate| Is::Requested(certificate)),
-    }
-}
-
-fn candidate_of<'a>(context: &Context<'a>, secret: &ObjectRef) -> Option<Candidate<'a>> {
-    let is = what(context, secret)?;
-    let from = match &is {
-        Is::Requested(certificate) => From::Named(&certificate.reference),
-        Is::Chain(_) => From::Named(context.snapshot.secrets.get_key_value(secret)?.0),
-    };
-    let secret = secret.clone();
-    Some(Candidate { secret, from, is }).filter(Candidate::may_serve)
-}
-
-/// The Secrets that may be a server's, by their namespace and the first label of each of their names: that of the
-/// Service that they are for. In the order of their names.
-fn serving(context: &Context<'_>) -> HashMap<(String, String), Vec<ObjectRef>> {
-    let snapshot = context.snapshot;
-    let written = snapshot.certificates.values().map(|certificate| {
-        ObjectRef::new(
-            Kind::Secret,
-            &certificate.reference.namespace,
-            &certificate.spec.secret_name,
-        )
-    });
-    let all: BTreeSet<ObjectRef> = snapshot.secrets.keys().cloned().chain(written).collect();
-    let mut found: HashMap<_, Vec<ObjectRef>> = HashMap::new();
-    for secret in all {
-        let Some(candidate) = candidate_of(context, &secret) else {
-            continue;
-        };
-        let labels: BTreeSet<&str> = candidate
-            .names()
-            .iter()
-            .filter_map(|name| name.split('.').next())
-            .collect();
-        for label in labels {
-            let key = (secret.namespace.clone(), label.to_owned());
-            found.entry(key).or_default().push(secret.clone());
-        }
-    }
-    found
 }
 
 /// What nginx would say of a candidate; `None` where it would accept it, an error where it is unknown.
@@ -619,104 +447,5 @@ fn known_from(candidate: &Candidate<'_>, count: usize) -> String {
         From::Named(object) => format!(
             "{object} is for the name of the Service; only a probe shows whether it is presented."
         ),
-    }
-}
-
-pub(in crate::diagnosis) const P20: Rule = Rule {
-    code: Code::P20,
-    severity: Severity::Warning,
-    title: "The policy trusts public CAs for a name that no public CA signs",
-    explanation: "wellKnownCACertificates: System stands for the public CAs in the data plane's image. Public CAs sign names of the public DNS only; a certificate for a cluster's own name (.svc, .local, one label) is from a private CA, and nginx refuses it (verify code 18 to 21). Clients get 502.",
-    remedy: "Name the private CA in caCertificateRefs instead.",
-    causes: &[],
-    needs: &[Need::Paths, Need::Certificates, Need::NginxProxies],
-    check: |context, findings| {
-        for Unproved {
-            backend,
-            policy,
-            source,
-            service,
-            ..
-        } in unproved(context, findings)
-        {
-            let name = &policy.reference;
-            let hostname = &policy.spec.hostname;
-            let is_address = hostname.parse::<std::net::IpAddr>().is_ok();
-            if source != TrustSource::System
-                || is_address
-                || !is_internal(hostname)
-                || findings.has(Code::X1, &service.reference)
-                || is_tried(findings, &service.reference)
-                || findings.has(Code::P20, name)
-            {
-                continue;
-            }
-            let mut finding = Finding::new(
-                Code::P20,
-                Severity::Warning,
-                name,
-                format!("{name} trusts public CAs only, and none of them signs a certificate for {hostname}"),
-            )
-            .unknown()
-            .because("The data plane's image may hold other CAs; only a probe shows what nginx accepts.")
-            .evidence("hostname", hostname, name.to_string())
-            .evidence("trusted", "the system's CAs", name.to_string())
-            .scope([&service.reference])
-            .remedy(create_and_trust(
-                context,
-                name,
-                "the CA that signs the backend's certificate",
-            ));
-            finding.marks.extend(backend.mark());
-            findings.add(finding);
-        }
-    },
-};
-
-/// Whether anything is known of connections to the Service: where some endpoints fail, others pass.
-fn is_tried(findings: &Findings, service: &ObjectRef) -> bool {
-    findings.iter().any(|finding| {
-        finding.code.is_of_handshake() && finding.objects().any(|object| object == service)
-    })
-}
-
-/// T9 where nothing was probed: a hostname that is an address.
-pub(super) fn address_as_hostname(context: &Context<'_>, findings: &mut Findings) {
-    for Unproved {
-        backend,
-        policy,
-        source,
-        service,
-        ..
-    } in unproved(context, findings)
-    {
-        let name = &policy.reference;
-        let hostname = &policy.spec.hostname;
-        if hostname.parse::<std::net::IpAddr>().is_err() || findings.has(Code::T9, name) {
-            continue;
-        }
-        // nginx does compare with the common name and with DNS names.
-        let passes = candidates(context, service)
-            .iter()
-            .any(|candidate| matches!(judge(context, candidate, &policy.spec, &source), Ok(None)));
-        if passes {
-            continue;
-        }
-        let mut finding = Finding::new(
-            Code::T9,
-            Severity::Warning,
-            name,
-            format!("The hostname of {name}, {hostname}, is an IP address, which nginx finds in no certificate's IP SAN"),
-        )
-        .unknown()
-        .because("nginx compares the hostname with DNS names and the common name alone. Clients get 502, unless the address is one of those.")
-        .evidence("hostname", hostname, name.to_string())
-        .scope([&service.reference])
-        .remedy(Remedy::yaml(
-            "Name a DNS name that the certificate carries.",
-            "spec:\n  validation:\n    hostname: NAME.IN.THE.CERTIFICATE\n",
-        ));
-        finding.marks.extend(backend.mark());
-        findings.add(finding);
     }
 }
