@@ -192,7 +192,11 @@ pub fn answered(answered: &Answered, width: usize) -> String {
     out
 }
 
+/// As a sentence begins; nginx is written so there, too.
 fn capital(text: &str) -> String {
+    if text.starts_with("nginx") {
+        return text.to_owned();
+    }
     let mut chars = text.chars();
     chars.next().map_or_else(String::new, |first| {
         first.to_uppercase().chain(chars).collect()

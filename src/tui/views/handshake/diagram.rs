@@ -388,7 +388,7 @@ impl Pen<'_> {
             .and(Role::Muted, format!(" {}", words::micros(at_us)))
     }
 
-    /// Nginx's line alone.
+    /// The line of nginx alone.
     fn lane(&self) -> Label {
         indent().and(Role::Lane, self.glyphs.vertical)
     }
