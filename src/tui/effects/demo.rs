@@ -6,7 +6,7 @@ use futures::{FutureExt as _, future::BoxFuture};
 use ngf_sandbox::{SCENARIOS, Sandbox, Scenario, Stage};
 use tokio::sync::Mutex;
 
-use super::live::Stages;
+use super::options::Stages;
 use crate::tui::state::event::Stage as StageEvent;
 
 /// The embedded cluster as a walk through the guide.

@@ -4,12 +4,14 @@ use std::{sync::Arc, time::Duration};
 
 use futures::{FutureExt, future::BoxFuture};
 use jiff::Timestamp;
-use ngf_probes::spec::ClientIdentity;
 use ngf_tls::transcript::{Step, Transcript};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
-use super::places::Places;
+use super::{
+    options::{LiveOptions, Stages},
+    places::Places,
+};
 use crate::tui::state::{
     event::Stage as StageEvent,
     job::{
@@ -21,12 +23,12 @@ use ngf_cluster::temporary::{self, Agreed, Made, ONCE, Preparation, WATCHING, Wi
 use ngf_cluster::{
     Cluster, KubeContext, LogOptions,
     endpoint_matrix::{self, EndpointMatrix},
-    probe_context::{Address, ProbeContext},
+    probe_context::ProbeContext,
     prober::{
-        Extras, Prober, ProberOptions, listeners,
+        Extras, Prober, listeners,
         survey::{self, Extent},
     },
-    transport::{Confirmation, IMAGE, Leftovers, MakeOptions, Transports, Via},
+    transport::{Confirmation, Leftovers, MakeOptions, Transports, Via},
 };
 use ngf_core::{
     diagnosis::plan::{ProbePlan, ProbeTarget, plan_every},
@@ -60,59 +62,6 @@ pub struct Live {
     options: LiveOptions,
     stages: Option<Arc<dyn Stages>>,
     places: Option<Places>,
-}
-
-/// The stages of a guide that the embedded cluster can be taken to.
-pub trait Stages: Send + Sync {
-    /// Takes the cluster to the stage with this index, and says what it is about.
-    fn go_to_stage(&self, index: usize) -> BoxFuture<'_, Result<StageEvent, String>>;
-}
-
-/// How a cluster is probed.
-#[derive(Debug, Clone)]
-pub struct LiveOptions {
-    /// Bounds each phase of a probe.
-    pub timeout: Duration,
-    /// Image of what is made in the cluster.
-    pub image: String,
-    /// Where the Gateway is, where its status does not say so.
-    pub address: Option<Address>,
-    /// Why the address of a Gateway's status leads elsewhere, where it does.
-    pub elsewhere: Option<&'static str>,
-    /// The certificate that the gateway's client presents to a listener that asks for one.
-    pub identity: Option<ClientIdentity>,
-}
-
-impl LiveOptions {
-    /// With this bound on each phase of a probe.
-    pub fn new(timeout: Duration) -> Self {
-        Self {
-            timeout,
-            image: IMAGE.to_owned(),
-            address: None,
-            elsewhere: None,
-            identity: None,
-        }
-    }
-
-    /// As the prober takes them.
-    fn prober(&self) -> ProberOptions {
-        ProberOptions {
-            address: self.address.clone(),
-            elsewhere: self.elsewhere,
-            identity: self.identity.clone(),
-            ..ProberOptions::new(self.timeout)
-        }
-    }
-
-    /// For the embedded cluster: the Gateway's address there may be somebody else's here.
-    #[must_use]
-    pub fn embedded(timeout: Duration) -> Self {
-        Self {
-            elsewhere: Some("the address may be somebody else's on this machine"),
-            ..Self::new(timeout)
-        }
-    }
 }
 
 impl Live {

@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
-use super::live::{Live, LiveOptions, Stages};
+use super::{
+    live::Live,
+    options::{LiveOptions, Stages},
+};
 use crate::tui::state::job::{Connected, SwitchTo};
 use ngf_cluster::{ClusterOptions, KubeContext};
 use ngf_text::in_words;

@@ -10,12 +10,13 @@ use ngf_tls::transcript::Step;
 use ngf_ui::{
     Mark, Theme,
     keymap::{KeyConflict, Keymap},
-    scroll::{ListState, ScrollState},
+    scroll::ListState,
     widgets::prompt::Entered,
 };
 use ratatui::layout::Rect;
 
 use crate::tui::state::ids::{ListId, ViewId};
+use crate::tui::state::{Around, Detail, Overlay, Question, Toast};
 use crate::tui::state::{
     action::{Action, Context, keymap, keymap_with},
     changes::Changes,
@@ -24,32 +25,26 @@ use crate::tui::state::{
     endpoint_matrix::Matrix,
     event::Stage,
     filter::Filter,
-    fix::FixDialog,
     history::History,
-    job::{Job, SwitchTo},
-    lines::Lines,
+    job::SwitchTo,
     list::ListPane,
     place::Stack,
     recording::Recording,
-    search::{Origin, Pane, Search},
     settings::Settings,
     tree::TreePane,
 };
 use ngf_cluster::{
     KubeContext,
-    probe_context::ProbeContext,
-    temporary::Preparation,
     transport::{Via, WayTaken},
 };
 use ngf_core::{
     diagnosis::{
         Code, Diagnosis, Evidence,
-        chain::ChainPicture,
-        evidence::{Met, Probed},
+        evidence::Probed,
         plan::PlanKey,
-        problems::{FieldAt, Problem, ProblemKey},
+        problems::{Problem, ProblemKey},
     },
-    model::{object::ObjectRef, snapshot::Snapshot, topology::NodeId},
+    model::{object::ObjectRef, snapshot::Snapshot},
 };
 
 /// All of it.
@@ -200,73 +195,6 @@ pub struct Home {
     pub expires_next: Option<(String, Timestamp)>,
 }
 
-/// State of a page's tabs.
-#[derive(Debug, Default)]
-pub struct Detail {
-    /// Which one is on top.
-    pub view: ViewId,
-    /// Where each is scrolled to.
-    pub scroll: HashMap<ViewId, ScrollState>,
-    /// The selected part of the chain.
-    pub links: ListState,
-    /// The chain is shown with all that is known of it.
-    pub unfolded: bool,
-    /// The selected message of the handshake.
-    pub messages: ListState,
-    /// The selected finding.
-    pub findings: ListState,
-    /// Guide or wire.
-    pub zoom: Zoom,
-    /// So many steps of the handshake are drawn, where it is replayed.
-    pub replay: Option<usize>,
-    /// Times of the handshake are drawn to scale.
-    pub to_scale: bool,
-    /// The handshake is compared with the last good one.
-    pub compare: bool,
-    /// The picture of the chain as it was drawn last.
-    pub chain: Option<DrawnChain>,
-    /// Which of several probed endpoints the handshake shows.
-    pub endpoint: usize,
-    /// The handshake of a cell of the matrix, shown instead of the selection's.
-    pub opened: Option<Opened>,
-    /// The field at fault, which the tab YAML shows.
-    pub field: Option<FieldAt>,
-    /// The filter of the logs.
-    pub filter: Filter,
-    /// The lines of the logs as they were written, where they are shown instead of what they mean.
-    pub lines: Option<Lines>,
-    /// The tab YAML.
-    pub yaml: YamlPane,
-    /// What is searched in the tabs, and in the places opened above them.
-    pub searches: HashMap<Pane, Search>,
-    /// Where the search began whose text is being typed.
-    pub origin: Option<Box<Origin>>,
-    /// The selected line of two probes side by side.
-    pub diff: ListState,
-    /// Where the decoded fields of a step are scrolled to.
-    pub step: ScrollState,
-}
-
-/// State of the tab YAML.
-#[derive(Debug, Default)]
-pub struct YamlPane {
-    /// The cursor among the lines that are not folded away; the first one is the title.
-    pub list: ListState,
-    /// The lines at which folded blocks begin, by their numbers in the whole text.
-    pub folded: BTreeSet<usize>,
-    /// The cursor was put on the field at fault, or on the first line.
-    pub is_placed: bool,
-}
-
-/// A handshake that is shown instead of the selection's: a cell of the matrix, or a probe of the list.
-#[derive(Debug, Clone)]
-pub struct Opened {
-    /// What was seen.
-    pub probed: Probed,
-    /// By which transport, where that is known.
-    pub way: Option<WayTaken>,
-}
-
 /// A probe of this run.
 #[derive(Debug, Clone)]
 pub struct SeenProbe {
@@ -280,78 +208,6 @@ pub struct SeenProbe {
     pub place: Option<String>,
 }
 
-/// How a probe went, and its context.
-#[derive(Debug, Clone)]
-pub struct Around {
-    /// When the probe began.
-    pub at: Timestamp,
-    /// The way that it went.
-    pub way: WayTaken,
-    /// Its context.
-    pub context: ProbeContextState,
-}
-
-/// The context of a probe, as far as it is known.
-#[derive(Debug, Clone, Default)]
-pub enum ProbeContextState {
-    /// Nobody asked, or it was cancelled.
-    #[default]
-    NotAsked,
-    /// It is being asked for.
-    Asking,
-    /// It is known.
-    Known(Box<ProbeContext>),
-}
-
-/// The handshake that is shown.
-#[derive(Debug, Clone, Copy)]
-pub struct Shown<'a> {
-    /// What was tried, and what came of it.
-    pub probed: &'a Probed,
-    /// Its number among [`Shown::count`], from 0.
-    pub number: usize,
-    /// How many there are of what is selected.
-    pub count: usize,
-    /// The way that it went.
-    pub way: Option<&'a WayTaken>,
-    /// Its context.
-    pub context: &'a ProbeContextState,
-    /// The last handshake with the listener by which the path is reached.
-    pub listener: Option<Result<&'a Met, &'a str>>,
-}
-
-/// A person is asked whether something may be made in the cluster.
-#[derive(Debug)]
-pub struct Question {
-    /// What it is needed for.
-    pub job: Box<Job>,
-    /// What will be created.
-    pub preparation: Preparation,
-    /// Where its text is scrolled to.
-    pub scroll: ScrollState,
-    /// When it came on the screen: a key that was meant for what was there before is not an answer.
-    pub shown_at: Option<Timestamp>,
-}
-
-/// The picture of a chain, kept for as long as it is right.
-#[derive(Debug)]
-pub struct DrawnChain {
-    /// The selection and the diagnosis that it was made for.
-    pub made_for: Option<(NodeId, Timestamp, u64)>,
-    /// The picture, or why there is none.
-    pub picture: Result<ChainPicture, String>,
-}
-
-/// How close the handshake is looked at.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Zoom {
-    /// The guide's eleven arrows.
-    #[default]
-    Guide,
-    /// The messages on the wire.
-    Wire,
-}
-
 /// Something on the screen that can be clicked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Hit {
@@ -363,40 +219,6 @@ pub enum Hit {
     Body(Option<ViewId>),
 }
 
-/// State of the help screen.
-#[derive(Debug, Default)]
-pub struct HelpPane {
-    /// Where it is scrolled to.
-    pub scroll: ScrollState,
-    /// What is searched for.
-    pub search: ngf_ui::widgets::prompt::PromptState,
-    /// The keys go into the search.
-    pub is_typing: bool,
-}
-
-/// What lies over the panes and has the keys.
-#[derive(Debug)]
-pub enum Overlay {
-    /// The help screen.
-    Help(HelpPane),
-    /// The command palette.
-    Palette(ngf_ui::widgets::palette::PaletteState),
-    /// The filter's input, and what it was before.
-    Filter(ngf_ui::widgets::prompt::PromptState, String),
-    /// The formats to choose from.
-    Export(ListState),
-    /// The ways to choose from.
-    Via(ListState),
-    /// Whether something may be made in the cluster.
-    Question(Box<Question>),
-    /// Whether to quit while temporary resources are in the cluster.
-    Quit,
-    /// A rule in words, by its code.
-    Explain(Code, ScrollState),
-    /// A fix, before it is applied and after.
-    Fix(Box<FixDialog>),
-}
-
 /// A job whose temporary resources are in the cluster.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Temporary {
@@ -404,17 +226,6 @@ pub enum Temporary {
     Probes(BTreeSet<PlanKey>),
     /// The matrix of this number.
     Matrix(u64),
-}
-
-/// A short message that goes by itself.
-#[derive(Debug, Clone)]
-pub struct Toast {
-    /// How it went.
-    pub mark: Mark,
-    /// What it says.
-    pub text: String,
-    /// When it goes.
-    pub until: Timestamp,
 }
 
 impl App {

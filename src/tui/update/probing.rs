@@ -1,39 +1,45 @@
 //! Probes: by which way, what has to be agreed to first, what came of them.
 
+mod news;
+mod survey;
+
+pub(super) use self::{
+    news::{listeners, matrix_news, probe_context, probed, settled, step},
+    survey::{RETESTS, survey_news, survey_when_read},
+};
+
 use crossterm::event::{KeyCode, KeyEvent};
 use std::sync::Arc;
 
-use jiff::{SignedDuration, Timestamp};
-use ngf_tls::transcript::{Step, Transcript};
+use jiff::SignedDuration;
 use ngf_ui::{
     Mark,
     scroll::{ListState, ScrollState},
 };
 
-use super::{diagnose, opening};
+use super::opening;
 use crate::tui::{
     state::{
-        App, Around, Opened, Overlay, ProbeContextState, Question, Temporary, Tests,
+        App, Opened, Overlay, Question, Temporary, Tests,
         action::Destination,
         endpoint_matrix::{Lives, Matrix},
         event::Effect,
-        ids::{ListId, ViewId},
-        job::{Job, ListenerSeen, MatrixNews, ProbeContextDone, ProbeDone, SurveyNews, Work, keys},
+        ids::ViewId,
+        job::{Job, Work, keys},
         place::{Place, Subject},
     },
     views::handshake,
 };
 use ngf_cluster::{
-    endpoint_matrix, is_settled,
+    endpoint_matrix,
     temporary::{Preparation, READ_ONLY},
     transport::{Confirmation, Via, WayTaken},
 };
 use ngf_core::{
     data_plane::data_plane,
     diagnosis::{
-        Untested,
         evidence::Probed,
-        plan::{PlanKey, ProbePlan, ProbeTarget, plan},
+        plan::{ProbePlan, ProbeTarget, plan},
     },
     model::{object::ObjectRef, topology::What},
 };
@@ -262,296 +268,6 @@ pub(super) fn watch(app: &mut App) -> Vec<Effect> {
     }
     matrix.watch = true;
     vec![Effect::Watch(true)]
-}
-
-/// Steps that are kept of a probe that runs: what it saw in the end has them all.
-const STEPS: usize = 200;
-
-/// A probe that runs has seen something.
-pub(super) fn step(app: &mut App, key: PlanKey, step: Step) {
-    if app.running.contains(&key) {
-        let steps = app.steps.entry(key).or_default();
-        if steps.len() < STEPS {
-            steps.push(step);
-        }
-    }
-}
-
-/// A probe ran, or could not.
-pub(super) fn probed(app: &mut App, done: ProbeDone) -> Vec<Effect> {
-    let ProbeDone {
-        probed,
-        way,
-        place,
-        context_follows,
-    } = done;
-    let key = probed.plan.key();
-    app.running.remove(&key);
-    app.steps.remove(&key);
-    let endpoint = &probed.plan.endpoint;
-    let endpoint = format!("{}:{}", endpoint.address, endpoint.port);
-    match &probed.result {
-        // Where the handshake is on the screen, it says so itself.
-        _ if shows_handshake(app) => {}
-        Ok(transcript) => {
-            let mark = handshake::mark_of(transcript.nginx.outcome);
-            app.say(mark, transcript.nginx.sentence.clone());
-        }
-        Err(why) => app.say(
-            Mark::Failed,
-            format!("{endpoint}: the probe could not run: {why}"),
-        ),
-    }
-    app.around.remove(&key);
-    if let Some(way) = way {
-        let context = if context_follows {
-            ProbeContextState::Asking
-        } else {
-            ProbeContextState::NotAsked
-        };
-        app.keep_around(
-            key,
-            Around {
-                at: probed.at,
-                way,
-                context,
-            },
-        );
-    }
-    app.remember_good(&probed);
-    let way = app
-        .around
-        .get(&probed.plan.key())
-        .map(|around| around.way.clone());
-    app.remember_probe(&probed, way, place.clone());
-    app.evidence.record_from(place.as_deref(), probed);
-    if shows_handshake(app) {
-        // Who asked wants to see where it fails.
-        let step = handshake::at_fault(app).unwrap_or_default();
-        app.detail.messages = ListState::at(step);
-    }
-    vec![diagnose(app)]
-}
-
-/// Whether a handshake is on the screen.
-fn shows_handshake(app: &App) -> bool {
-    matches!(app.place(), Place::Page(_)) && app.detail.view == ViewId::Handshake
-}
-
-/// How often paths are tested again after a change that was made from here: the cluster may take a while to
-/// show it.
-pub(super) const RETESTS: u8 = 3;
-
-/// Tests every path, once everything was read, where that was asked for.
-pub(super) fn survey_when_read(app: &mut App) -> Vec<Effect> {
-    let tried = |path: &Untested| {
-        let mut tried = app.evidence.untested();
-        tried.any(|(key, _)| key.route == path.path.route && key.service == path.path.service)
-    };
-    let mut untested = app.diagnosis.coverage.untested.iter();
-    if app.tests == Tests::Over && app.retests > 0 && untested.any(|path| !tried(path)) {
-        app.retests -= 1;
-        app.tests = Tests::Wanted;
-    }
-    if app.tests != Tests::Wanted || !is_settled(&app.snapshot) {
-        return Vec::new();
-    }
-    // Where the transport writes something, a person decides.
-    if app.read_only || app.via.writes() {
-        app.tests = Tests::Off;
-        return Vec::new();
-    }
-    app.tests = Tests::Over;
-    if app.diagnosis.coverage.untested.is_empty() {
-        return Vec::new();
-    }
-    app.jobs += 1;
-    let job = Job {
-        number: app.jobs,
-        via: app.via,
-        work: Work::Survey,
-    };
-    vec![Effect::Run(Box::new(job), None)]
-}
-
-/// News of the survey. What it finds does not move anybody: the selection stays.
-pub(super) fn survey_news(app: &mut App, news: SurveyNews) -> Vec<Effect> {
-    match news {
-        SurveyNews::Began {
-            paths,
-            handshakes,
-            via,
-        } => {
-            app.tests = Tests::Running {
-                done: 0,
-                of: handshakes,
-                paths,
-                via,
-            };
-            Vec::new()
-        }
-        SurveyNews::Done(tested) => {
-            if let Tests::Running { done, .. } = &mut app.tests {
-                *done = tested.done;
-            }
-            let key = tested.probed.plan.key();
-            // What a person asked for meanwhile is newer, and has its context.
-            let is_newer = |known: &Probed| known.at > tested.probed.at;
-            if app.evidence.probe(&key).is_some_and(is_newer) {
-                return Vec::new();
-            }
-            if let Some(way) = tested.way.clone() {
-                let around = Around {
-                    at: tested.probed.at,
-                    way,
-                    context: ProbeContextState::NotAsked,
-                };
-                app.keep_around(key, around);
-            }
-            app.remember_good(&tested.probed);
-            app.remember_probe(&tested.probed, tested.way.clone(), tested.place.clone());
-            tested.record(&mut app.evidence);
-            vec![diagnose(app)]
-        }
-        SurveyNews::Listeners(seen) => listeners(app, seen),
-        SurveyNews::Using(pods) => {
-            for in_pod in pods {
-                app.evidence.record_nginx_config(in_pod);
-            }
-            vec![diagnose(app)]
-        }
-        SurveyNews::Ended => {
-            if matches!(app.tests, Tests::Running { .. }) {
-                app.tests = Tests::Over;
-            }
-            Vec::new()
-        }
-    }
-}
-
-/// The context of a probe is known.
-pub(super) fn probe_context(app: &mut App, done: ProbeContextDone) -> Vec<Effect> {
-    let known = app.around.get(&done.key);
-    let Some(known) = known.filter(|around| around.at == done.at) else {
-        return Vec::new();
-    };
-    let around = Around {
-        context: match done.context {
-            Some(context) => ProbeContextState::Known(Box::new(context)),
-            None => ProbeContextState::NotAsked,
-        },
-        ..known.clone()
-    };
-    app.keep_around(done.key, around);
-    // No rule reads it; a recording has it.
-    vec![diagnose(app)]
-}
-
-/// Handshakes with listeners ended.
-pub(super) fn listeners(app: &mut App, seen: Vec<ListenerSeen>) -> Vec<Effect> {
-    for (meeting, at, result) in seen {
-        app.evidence.record_meeting(meeting, at, result);
-    }
-    if let Some(pane) = app.lists.get_mut(&ListId::Probes) {
-        pane.made_for = None;
-    }
-    vec![diagnose(app)]
-}
-
-/// A second handshake completed what a probe saw.
-pub(super) fn settled(
-    app: &mut App,
-    key: &PlanKey,
-    at: Timestamp,
-    transcript: Arc<Transcript>,
-) -> Vec<Effect> {
-    if app.evidence.complete(key, at, transcript) {
-        vec![diagnose(app)]
-    } else {
-        Vec::new()
-    }
-}
-
-/// News of a matrix; that of another than the one on the screen is of no interest.
-pub(super) fn matrix_news(app: &mut App, number: u64, news: MatrixNews) -> Vec<Effect> {
-    let now = app.now;
-    if matches!(news, MatrixNews::Over) {
-        app.temporary
-            .retain(|one| *one != Temporary::Matrix(number));
-    }
-    let Some(matrix) = &mut app.matrix else {
-        return Vec::new();
-    };
-    if matrix.number != number {
-        return Vec::new();
-    }
-    let is_over = matches!(news, MatrixNews::Over);
-    let mut is_news = false;
-    if let MatrixNews::Using(pods) = &news {
-        is_news = !pods.is_empty();
-        for in_pod in pods {
-            app.evidence.record_nginx_config(in_pod.clone());
-        }
-    }
-    if let MatrixNews::Ended(latest) = &news {
-        // No rule reads it; a recording has it.
-        let gateway = matrix.gateway.clone();
-        app.evidence.record_matrix(gateway, (**latest).clone());
-        is_news = true;
-    }
-    let probed = matrix.take(news, now);
-    if is_over && std::mem::take(&mut matrix.watch_next) {
-        let gateway = matrix.gateway.clone();
-        return start(
-            app,
-            Work::EndpointMatrix {
-                gateway,
-                watch: true,
-            },
-        );
-    }
-    for (probed, way, place) in probed {
-        // What says the same as is known already does not replace its context.
-        let known = app.evidence.probes_from().find(|(from, known)| {
-            *from == place.as_deref() && known.plan.same_connection(&probed.plan)
-        });
-        if known.is_some_and(|(_, known)| same(known, &probed)) {
-            continue;
-        }
-        is_news = true;
-        app.remember_probe(&probed, Some(way.clone()), place.clone());
-        let around = Around {
-            at: probed.at,
-            way,
-            context: ProbeContextState::NotAsked,
-        };
-        app.keep_around(probed.plan.key(), around);
-        app.evidence.record_from(place.as_deref(), probed);
-    }
-    if is_news {
-        vec![diagnose(app)]
-    } else {
-        Vec::new()
-    }
-}
-
-/// Whether two probes of a connection came to the same.
-fn same(one: &Probed, other: &Probed) -> bool {
-    match (&one.result, &other.result) {
-        (Ok(one), Ok(other)) => {
-            let class = |transcript: &Transcript| {
-                let nginx = &transcript.nginx;
-                (
-                    nginx.outcome,
-                    nginx.verify_code,
-                    nginx.alert,
-                    nginx.client_status,
-                )
-            };
-            class(one) == class(other)
-        }
-        _ => false,
-    }
 }
 
 /// The handshake of the selected cell.

@@ -3,7 +3,7 @@
 use ngf_tls::transcript::Step;
 use ngf_ui::{Label, Role, widgets::fields::Field};
 
-use super::{arrows, probe_context};
+use super::{probe_context, view::arrows};
 use crate::tui::state::App;
 use ngf_text::words;
 
