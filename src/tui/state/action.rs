@@ -243,7 +243,7 @@ pub static ACTIONS: &[ActionInfo] = &[
     action!(Action::Via, "via", ["v"], [], "via", "choose where probes connect from, and see what each transport proves", Do, 14),
     action!(Action::Cancel, "cancel", ["ctrl-x"], [], "cancel", "cancel the running probes, and remove their temporary resources", Do, 0),
     action!(Action::Fix, "fix", ["f"], [], "fix", "show the change that fixes the problem, try it as a dry run, and apply it once you agree", Do, 5),
-    action!(Action::Copy, "copy", ["y"], [], "copy", "copy the command that fixes the problem, or else what is selected (OSC 52)", Do, 0),
+    action!(Action::Copy, "copy", ["y"], [], "copy", "copy the command that fixes the problem, or else what is selected (OSC 52)", Do, 6),
     action!(Action::CopyName, "copy-name", ["c"], [], "copy name", "copy the name of the object that is selected", Do, 0),
     action!(Action::Export, "export", ["e"], [], "export", "export what this view shows to a file: text, Mermaid, SVG", Do, 0),
     action!(Action::Record, "record", ["R"], [], "record", "record what is seen from now on to a new file, or end the recording; :record FILE names it", Do, 0),

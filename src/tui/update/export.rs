@@ -13,6 +13,7 @@ use crate::tui::{
         place::{Place, name_of},
     },
     views::{
+        diff, endpoint_matrix,
         export::{Format, WIDTH, contents, formats, path},
         handshake, yaml,
     },
@@ -115,7 +116,12 @@ fn selected_text(app: &mut App) -> Option<(&'static str, String)> {
             let fields = ngf_ui::widgets::fields::Fields::new(&fields, &app.theme).to_text(WIDTH);
             Some(("the step", format!("{title}\n{}", fields.join("\n"))))
         }
-        (Place::Matrix, _) => None,
+        (Place::Matrix, _) => Some(("the cell", endpoint_matrix::selected_text(app)?)),
+        (Place::Diff(..), _) => {
+            let lines = diff::searched(app);
+            let line = lines.get(app.detail.diff.selected)?;
+            Some(("the line", line.replace('\n', "  ")))
+        }
         (Place::Tree, _) => {
             let (_, node) = app.selected()?;
             let name = node

@@ -247,8 +247,8 @@ pub fn draw(app: &mut App, one: u64, other: u64, area: Rect, buffer: &mut Buffer
     app.detail.diff = state;
 }
 
-/// What is searched: a line each.
-pub(super) fn searched(app: &App) -> Vec<String> {
+/// What is searched, and copied: a line each.
+pub fn searched(app: &App) -> Vec<String> {
     let Place::Diff(one, other) = *app.place() else {
         return Vec::new();
     };

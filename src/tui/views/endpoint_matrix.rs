@@ -103,6 +103,14 @@ pub(super) fn searched(app: &App) -> Vec<String> {
     rows.collect()
 }
 
+/// The selected cell in words.
+pub fn selected_text(app: &App) -> Option<String> {
+    let (plan, column, cell) = app.matrix.as_ref()?.selected()?;
+    let address = host_and_port(&plan.endpoint.address, plan.endpoint.port);
+    let words = endpoint_matrix::words(cell);
+    Some(format!("{address} from {column}: {words}"))
+}
+
 fn nothing_yet() -> Vec<Label> {
     vec![
         Label::of(Role::Muted, "No matrix yet. Press ")

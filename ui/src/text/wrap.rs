@@ -33,13 +33,33 @@ pub fn wrap_after(label: &Label, first: usize, width: usize) -> Vec<Label> {
     wrapper.lines
 }
 
-/// The number of lines that [`wrap`] would give.
+/// The same where further lines begin below the text of the first one: as many blanks stand before them.
+pub fn wrap_indented(label: &Label, width: usize) -> Vec<Label> {
+    let mut rest = label.clone();
+    let mut blanks = 0;
+    for run in &mut rest.runs {
+        let text = run.text.trim_start_matches(' ').to_owned();
+        blanks += run.text.len() - text.len();
+        if !text.is_empty() {
+            run.text = Cow::Owned(text);
+            break;
+        }
+        run.text = Cow::Borrowed("");
+    }
+    // Where there is hardly room for words, none is left to blanks.
+    if blanks == 0 || rest.is_empty() || width < blanks + 8 {
+        return wrap(label, width);
+    }
+    hang(&Label::from(" ".repeat(blanks)), &rest, width)
+}
+
+/// The number of lines that [`wrap_indented`] would give.
 pub fn wrapped_height(label: &Label, width: usize) -> usize {
     let short = label.runs.iter().map(|run| run.text.len()).sum::<usize>() <= width;
     if short && label.runs.iter().all(|run| !run.text.contains('\n')) {
         return 1;
     }
-    wrap(label, width).len()
+    wrap_indented(label, width).len()
 }
 
 /// Wraps one label. A word may reach over several runs.
@@ -223,6 +243,8 @@ mod tests {
             "",
             "one two three",
             "a\nb",
+            "  two words, indented",
+            "    ",
             "漢字 漢字 漢字",
             "a-very-long-word-that-fits-nowhere",
         ] {
@@ -230,11 +252,26 @@ mod tests {
                 let label = Label::from(text);
                 assert_eq!(
                     wrapped_height(&label, width),
-                    wrap(&label, width).len(),
+                    wrap_indented(&label, width).len(),
                     "{text} {width}"
                 );
             }
         }
+    }
+
+    #[test]
+    fn further_lines_begin_below_the_text_of_the_first_one() {
+        let lines = |label: Label, width| {
+            let lines = wrap_indented(&label, width);
+            lines.iter().map(Label::plain).collect::<Vec<_>>()
+        };
+        let label = Label::from("  ")
+            .and(Role::Muted, " by a name")
+            .text(" of two");
+        assert_eq!(lines(label, 12), ["   by a name", "   of two"]);
+        assert_eq!(lines("not indented".into(), 8), ["not", "indented"]);
+        assert_eq!(lines("    ".into(), 3).len(), 1);
+        assert_eq!(lines(Label::new(), 3), [""]);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use ratatui::widgets::{StatefulWidget, Widget};
 
 use crate::golden;
 use crate::scroll::{ScrollState, beside_scrollbar, draw_scrollbar};
-use crate::text::{Label, draw_label, line_of, wrap, wrapped_height};
+use crate::text::{Label, draw_label, line_of, wrap_indented, wrapped_height};
 use crate::theme::Theme;
 
 /// Draws lines of text.
@@ -79,7 +79,7 @@ impl<'a> TextView<'a> {
             let parts = if height == 1 {
                 vec![line.clone()]
             } else {
-                wrap(line, width)
+                wrap_indented(line, width)
             };
             for part in parts.iter().skip(skip) {
                 let row = line_of(area, y);

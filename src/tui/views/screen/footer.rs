@@ -31,6 +31,18 @@ pub(super) fn opens_nothing(app: &App) -> bool {
     }
 }
 
+/// Whether the selected problem names a command: wrapped on the screen, it can be copied only as a whole.
+fn has_command(app: &App) -> bool {
+    let Some(problem) = app.selected_problem() else {
+        return false;
+    };
+    let findings = [Some(problem.head), problem.fix, problem.advice];
+    let findings = findings.into_iter().flatten();
+    let mut remedies =
+        findings.filter_map(|index| app.diagnosis.findings.get(index)?.remedy.as_ref());
+    remedies.any(|remedy| remedy.command.is_some())
+}
+
 /// The footer's hints, or the filter's input.
 pub(super) fn footer(app: &App, area: Rect, buffer: &mut Buffer) -> Option<Position> {
     if let Some(Overlay::Filter(prompt, _)) = &app.overlay {
@@ -63,6 +75,9 @@ pub(super) fn footer(app: &App, area: Rect, buffer: &mut Buffer) -> Option<Posit
         }
         if info.action == Action::Open && opens_nothing(app) {
             return false;
+        }
+        if info.action == Action::Copy {
+            return is_home && has_command(app);
         }
         // What was seen earlier cannot be probed.
         if info.action == Action::Via || info.action == Action::Probe {
