@@ -220,6 +220,12 @@ async fn a_search_belongs_to_its_tab() {
     );
     screen.press(&["1"]).await;
     let (shown, found) = drawn(&mut screen, size);
+    for hint in ["n next", "esc end search"] {
+        assert!(
+            shown.lines().last().unwrap().contains(hint),
+            "{hint}: {shown}"
+        );
+    }
     assert!(counted(&shown).is_some() && !found.is_empty(), "{shown}");
     screen.press(&["esc", "esc"]).await;
     assert_eq!(*screen.app.place(), Place::Problems);

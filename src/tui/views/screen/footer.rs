@@ -91,13 +91,19 @@ pub(super) fn footer(app: &App, area: Rect, buffer: &mut Buffer) -> Option<Posit
         .filter(means_something)
         .filter(of_use)
         .collect();
+    let is_search = app.search().is_some();
     // What means something here only comes before what means the same everywhere.
     let is_of_here = |info: &ActionInfo| match here.first() {
         Some(Context::Page) | None => false,
         Some(innermost) => info.contexts.contains(innermost),
     };
     shown.sort_by_key(|info| {
-        let is_first = matches!(info.action, Action::Open | Action::Back | Action::Probe);
+        // Who searches goes to the next match, or ends it.
+        let is_first = if is_search {
+            matches!(info.action, Action::NextMatch | Action::Back)
+        } else {
+            matches!(info.action, Action::Open | Action::Back | Action::Probe)
+        };
         (!is_first, !is_of_here(info), info.footer)
     });
     let mut taken = BTreeSet::new();
@@ -111,6 +117,7 @@ pub(super) fn footer(app: &App, area: Rect, buffer: &mut Buffer) -> Option<Posit
                 return None;
             }
             let hint = match info.action {
+                Action::Back if is_search => Hint::new(key, "end search"),
                 Action::Via => Hint::new(key, format!("via {}", app.via)),
                 Action::CellRight => Hint::new(key, "more columns"),
                 _ => Hint::new(key, info.short),
