@@ -16,7 +16,6 @@ use kube::{
     api::{GetParams, WatchParams},
     core::WatchEvent,
 };
-use serde_json::Value;
 use tokio::{
     sync::{Semaphore, watch},
     time::{Instant, sleep, sleep_until, timeout},
@@ -32,9 +31,10 @@ use super::{
     watcher::Shared,
 };
 use ngf_core::model::{
-    decode::{self, Incoming},
+    decode::{self, Parsed},
     kind::Kind,
     object::ObjectRef,
+    value::Value,
 };
 
 /// Objects that are watched. Each watch is a connection of its own (kube speaks HTTP/1.1); what is
@@ -68,7 +68,10 @@ pub(super) fn resource(reference: &ObjectRef) -> Resource {
 }
 
 /// One `get`.
-pub(super) async fn get(client: &kube::Client, reference: &ObjectRef) -> Result<Incoming, Failure> {
+pub(super) async fn get(
+    client: &kube::Client,
+    reference: &ObjectRef,
+) -> Result<Parsed<'static>, Failure> {
     if !can_exist(reference) {
         return Err(Failure::NotFound(format!("{reference} has no valid name")));
     }
@@ -80,7 +83,7 @@ pub(super) async fn get(client: &kube::Client, reference: &ObjectRef) -> Result<
     if reference.kind == Kind::Secret {
         request.extensions_mut().insert(Sensitive);
     }
-    let mut incoming: Incoming = fetch(client, request).await?;
+    let mut incoming: Parsed<'static> = fetch(client, request).await?;
     resource.complete(&mut incoming.value);
     Ok(incoming)
 }
@@ -319,7 +322,7 @@ impl Reader {
                     let version = item.value.pointer("/metadata/resourceVersion");
                     let is_known = version.and_then(Value::as_str) == Some(known.as_str());
                     // a server that knows no metadata-only watch sends the values too
-                    ngf_core::model::facts::wipe(&mut item.value);
+                    item.value.wipe();
                     if !is_known {
                         return Ok(true);
                     }
@@ -327,7 +330,7 @@ impl Reader {
                     self.begins_with_it = true;
                 }
                 WatchEvent::Deleted(mut item) => {
-                    ngf_core::model::facts::wipe(&mut item.value);
+                    item.value.wipe();
                     return Ok(true);
                 }
             }

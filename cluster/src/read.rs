@@ -88,7 +88,7 @@ impl Cluster {
             return Err(object_error(object, "holds no certificates".to_owned()));
         }
         match get(&self.client, object).await {
-            Ok(incoming) => Ok(incoming.value),
+            Ok(parsed) => Ok(parsed.value.into()),
             Err(failure) => Err(object_error(
                 object,
                 cannot_be_read(&failure, &object.namespace, object.kind.info().plural),

@@ -13,7 +13,6 @@ use kube::{
     core::{Request, Status, WatchEvent},
 };
 use serde::de::DeserializeOwned;
-use serde_json::Value;
 use tokio::time::timeout;
 use zeroize::Zeroizing;
 
@@ -21,7 +20,7 @@ use super::{
     error::Failure,
     limits::{self, Place},
 };
-use ngf_core::model::{decode::Incoming, kind::KindInfo};
+use ngf_core::model::{decode::Parsed, kind::KindInfo, value::Value};
 
 /// Bound on one request, a page of a list included.
 pub(super) const ANSWER: Duration = Duration::from_secs(30);
@@ -79,13 +78,13 @@ impl Resource {
     }
 
     /// Fills in what objects within a list leave out.
-    pub(super) fn complete(&self, value: &mut Value) {
+    pub(super) fn complete(&self, value: &mut Value<'_>) {
         if let Value::Object(map) = value {
             if !map.contains_key("kind") {
-                map.insert("kind".to_owned(), Value::from(self.info.name));
+                map.insert("kind", Value::String(self.info.name.into()));
             }
             if !map.contains_key("apiVersion") {
-                map.insert("apiVersion".to_owned(), Value::from(self.api_version()));
+                map.insert("apiVersion", Value::String(self.api_version().into()));
             }
         }
     }
@@ -148,7 +147,7 @@ async fn read(mut body: Body) -> Result<Zeroizing<Vec<u8>>, Failure> {
 pub(super) async fn events(
     client: &Client,
     mut request: http::Request<Vec<u8>>,
-) -> Result<BoxStream<'static, kube::Result<WatchEvent<Incoming>>>, Failure> {
+) -> Result<BoxStream<'static, kube::Result<WatchEvent<Parsed<'static>>>>, Failure> {
     // From Kubernetes 1.37 on watches are compressed event by event.
     request
         .headers_mut()
@@ -183,7 +182,7 @@ struct Lines {
 
 impl Lines {
     /// The next event; `None` at the end of the stream.
-    async fn event(&mut self) -> Option<kube::Result<WatchEvent<Incoming>>> {
+    async fn event(&mut self) -> Option<kube::Result<WatchEvent<Parsed<'static>>>> {
         loop {
             let found = self.buffer[self.searched..]
                 .iter()
@@ -213,7 +212,7 @@ impl Lines {
 }
 
 /// The event of a line; `None` where the line is empty.
-fn decoded(line: &[u8]) -> Option<kube::Result<WatchEvent<Incoming>>> {
+fn decoded(line: &[u8]) -> Option<kube::Result<WatchEvent<Parsed<'static>>>> {
     let line = line.trim_ascii();
     if line.is_empty() {
         return None;

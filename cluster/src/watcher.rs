@@ -20,7 +20,6 @@ use kube::{
     core::WatchEvent,
 };
 use serde::Deserialize;
-use serde_json::Value;
 use tokio::{
     sync::{Notify, Semaphore, mpsc},
     time::{Instant, sleep, sleep_until, timeout},
@@ -35,9 +34,10 @@ use super::{
     room::Room,
 };
 use ngf_core::model::{
-    decode::{self, Incoming},
+    decode::{self, Parsed},
     kind::Kind,
     object::ObjectRef,
+    value::Value,
 };
 
 use failed::Broken;
@@ -114,7 +114,7 @@ impl Drop for Watcher {
 struct Page {
     #[serde(default)]
     metadata: PageMeta,
-    items: Option<Vec<Incoming>>,
+    items: Option<Vec<Parsed<'static>>>,
 }
 
 #[derive(Default, Deserialize)]
@@ -254,7 +254,7 @@ impl Watcher {
     /// Tells what a page holds that was not known yet.
     async fn page(
         &mut self,
-        items: Vec<Incoming>,
+        items: Vec<Parsed<'static>>,
         resource: &Resource,
         present: &mut HashSet<ObjectRef>,
     ) {
@@ -288,7 +288,7 @@ impl Watcher {
     }
 
     /// Name and resource version of an object, as decoding will see them.
-    fn identity(&self, value: &Value) -> Option<(ObjectRef, String)> {
+    fn identity(&self, value: &Value<'_>) -> Option<(ObjectRef, String)> {
         let metadata = value.get("metadata")?;
         let text = |key: &str| {
             let text = metadata.get(key).and_then(Value::as_str);
@@ -448,7 +448,12 @@ impl Watcher {
         }
     }
 
-    async fn changed(&mut self, mut item: Incoming, resource: &Resource, version: &mut String) {
+    async fn changed(
+        &mut self,
+        mut item: Parsed<'static>,
+        resource: &Resource,
+        version: &mut String,
+    ) {
         resource.complete(&mut item.value);
         if let Some((reference, at)) = self.identity(&item.value) {
             version.clone_from(&at);

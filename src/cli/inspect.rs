@@ -168,7 +168,7 @@ fn of_file(path: &Path, at: Timestamp) -> Result<Inspection, CliError> {
         secret["data"]["tls.key"] = serde_json::Value::String((*encoded).clone());
     }
     // The values are taken out of it, and wiped.
-    let (mut facts, _) = facts::secret(&mut secret);
+    let (mut facts, _) = facts::secret(&mut secret.into());
     facts.keys.clear();
     let certificate = facts.certificate.clone();
     Ok(Inspection::of(

@@ -7,6 +7,7 @@ use super::Change;
 use crate::model::{
     clean::{clean, clean_line, clean_value},
     kind::Kind,
+    value,
 };
 
 /// What a line of a difference is.
@@ -103,7 +104,9 @@ pub fn of_texts(before_label: &str, before: &str, after_label: &str, after: &str
 
 /// An object as human-readable YAML: without status and what the API server keeps for itself.
 fn yaml(mut object: Value) -> String {
-    let _ = clean_value(&mut object);
+    let mut cleaned = value::Value::from(object);
+    let _ = clean_value(&mut cleaned);
+    object = cleaned.into();
     without_servers_fields(&mut object);
     let text = serde_saphyr::to_string(&object)
         .unwrap_or_else(|error| format!("cannot be written as YAML: {error}\n"));

@@ -1,6 +1,6 @@
 //! Splits text into documents and parses each by itself, so that a broken one hides no other.
 
-use serde_json::{Value, error::Category};
+use serde_json::error::Category;
 
 use super::{
     item::{Item, Reading},
@@ -8,7 +8,8 @@ use super::{
 };
 use crate::model::{
     clean::clean_line,
-    decode::{Bounds, Incoming},
+    decode::{Bounds, Parsed},
+    value::Value,
 };
 
 /// A part of a file that is a document, or holds none.
@@ -98,7 +99,7 @@ pub(super) fn parts(text: &str, is_json: bool) -> Vec<Part<'_>> {
 impl<'t> Part<'t> {
     /// The document that it is; `None` where there is nothing in it.
     pub(super) fn read(&self, reading: Reading<'_>) -> Option<Document<'_, 't>> {
-        let item = |incoming| content(incoming, reading);
+        let item = |parsed| content(parsed, reading);
         Some(match &self.shape {
             Shape::Json => Document {
                 line: self.line,
@@ -120,8 +121,8 @@ impl<'t> Part<'t> {
     }
 }
 
-fn content<'p, 't>(incoming: Incoming, reading: Reading<'_>) -> Content<'p, 't> {
-    let Incoming { value, cut } = incoming;
+fn content<'p, 't>(parsed: Parsed<'_>, reading: Reading<'_>) -> Content<'p, 't> {
+    let Parsed { value, cut } = parsed;
     match value {
         Value::Array(items) => {
             let items = items.into_iter().map(|item| reading.value(item, cut));
@@ -176,16 +177,19 @@ fn json<'t>(
     parts.collect()
 }
 
-fn whole(value: &str) -> Result<Incoming, Failed> {
+fn whole(value: &str) -> Result<Parsed<'_>, Failed> {
     let mut bounds = Bounds::new(MAX_DECODED);
     read(&mut bounds, value).map_err(|error| failed(&bounds, &error, value))
 }
 
-pub(super) fn read(bounds: &mut Bounds, text: &str) -> Result<Incoming, serde_json::Error> {
+pub(super) fn read<'t>(
+    bounds: &mut Bounds,
+    text: &'t str,
+) -> Result<Parsed<'t>, serde_json::Error> {
     let mut deserializer = serde_json::Deserializer::from_str(text);
-    let incoming = bounds.read(&mut deserializer)?;
+    let parsed = bounds.read(&mut deserializer)?;
     deserializer.end()?;
-    Ok(incoming)
+    Ok(parsed)
 }
 
 fn failed(bounds: &Bounds, error: &serde_json::Error, text: &str) -> Failed {
@@ -254,9 +258,9 @@ fn blank_lines(chunk: &str) -> usize {
 }
 
 /// Parses one YAML document; `None` where there is nothing in it.
-fn yaml(chunk: &str, first_line: usize) -> Option<Result<Incoming, Failed>> {
-    if let Some(incoming) = json_in_yaml(chunk) {
-        return Some(Ok(incoming));
+fn yaml(chunk: &str, first_line: usize) -> Option<Result<Parsed<'_>, Failed>> {
+    if let Some(parsed) = json_in_yaml(chunk) {
+        return Some(Ok(parsed));
     }
     let options = serde_saphyr::options! {
         // without the text around it, which may be a Secret's
@@ -272,24 +276,24 @@ fn yaml(chunk: &str, first_line: usize) -> Option<Result<Incoming, Failed>> {
             max_total_scalar_bytes: 128 << 20,
         },
     };
-    match serde_saphyr::from_str_with_options::<Option<Incoming>>(chunk, options) {
+    match serde_saphyr::from_str_with_options::<Option<Parsed<'static>>>(chunk, options) {
         Ok(None) => None,
-        Ok(Some(incoming)) if incoming.value.is_null() => None,
-        Ok(Some(incoming)) => Some(Ok(incoming)),
+        Ok(Some(parsed)) if parsed.value.is_null() => None,
+        Ok(Some(parsed)) => Some(Ok(parsed)),
         Err(error) => Some(Err(Failed::new(in_words(&error, first_line), chunk))),
     }
 }
 
 /// A document that is one JSON object, which is read ten times as fast as YAML. Where it says something twice it is
 /// left to YAML, which names the line.
-fn json_in_yaml(chunk: &str) -> Option<Incoming> {
+fn json_in_yaml(chunk: &str) -> Option<Parsed<'_>> {
     let text = chunk.strip_prefix("---").unwrap_or(chunk).trim_start();
     if !text.starts_with('{') {
         return None;
     }
     let mut bounds = Bounds::new(MAX_DECODED);
-    let incoming = read(&mut bounds, text).ok()?;
-    (!bounds.repeats).then_some(incoming)
+    let parsed = read(&mut bounds, text).ok()?;
+    (!bounds.repeats).then_some(parsed)
 }
 
 /// What is wrong with a YAML document, and in which line of the file.

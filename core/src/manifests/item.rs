@@ -1,17 +1,16 @@
 //! What one object of a file is, wherever it stands: pure, so that several threads read the items of a list.
 
-use serde_json::Value;
-
 use super::{
     Manifest,
     documents::{MAX_DECODED, read, too_many_values},
 };
 use crate::model::{
     clean::clean_line,
-    decode::{self, Bounds, Decoded, Incoming},
+    decode::{self, Bounds, Decoded, Parsed},
     kind::Kind,
     placeholder,
     snapshot::Problem,
+    value::Value,
 };
 
 /// What a value of a file is.
@@ -25,7 +24,7 @@ pub(super) enum Item {
         /// `kind`.
         kind: String,
         /// As it is written, where somebody wants it.
-        value: Option<Value>,
+        value: Option<serde_json::Value>,
     },
     /// A list of objects, which is itself an object.
     List(Vec<Item>),
@@ -72,13 +71,13 @@ pub(super) struct Typed<'t> {
 
 impl Typed<'_> {
     /// An item, which may leave out what the list says of all.
-    fn complete(self, mut item: Value) -> Value {
+    fn complete(self, mut item: Value<'_>) -> Value<'_> {
         if let Value::Object(map) = &mut item
             && !self.kind.is_empty()
             && !map.contains_key("kind")
         {
-            map.insert("apiVersion".to_owned(), Value::from(self.api_version));
-            map.insert("kind".to_owned(), Value::from(self.kind));
+            map.insert("apiVersion", text_of(self.api_version));
+            map.insert("kind", text_of(self.kind));
         }
         item
     }
@@ -89,8 +88,8 @@ impl Reading<'_> {
     pub(super) fn text(self, text: &str, typed: Option<Typed<'_>>) -> Result<Item, String> {
         let mut bounds = Bounds::new(MAX_DECODED);
         // It was read once to find its end: nothing but the bound can be wrong.
-        let incoming = read(&mut bounds, text).map_err(|_| too_many_values(MAX_DECODED))?;
-        let Incoming { value, cut } = incoming;
+        let parsed = read(&mut bounds, text).map_err(|_| too_many_values(MAX_DECODED))?;
+        let Parsed { value, cut } = parsed;
         let value = match typed {
             Some(typed) => typed.complete(value),
             None => value,
@@ -99,7 +98,7 @@ impl Reading<'_> {
     }
 
     /// Reads a value. `cut` says that something of it is left out.
-    pub(super) fn value(self, mut value: Value, cut: bool) -> Item {
+    pub(super) fn value(self, mut value: Value<'_>, cut: bool) -> Item {
         let (Some(api_version), Some(kind)) = (text(&value, "apiVersion"), text(&value, "kind"))
         else {
             return Item::None {
@@ -131,17 +130,17 @@ impl Reading<'_> {
             return Item::Other {
                 name: clean_line(&format!("{api_version} {kind}")),
                 kind,
-                value: self.keeps.then_some(value),
+                value: self.keeps.then(|| value.into()),
             };
         };
         let unrendered = placeholder::paths(&value);
         // One that is not whole must not be taken for what somebody wrote.
         let written = (self.keeps && !cut).then(|| Manifest {
-            value: value.clone(),
+            value: value.clone().into(),
             place: String::new(),
             is_secret: known == Kind::Secret,
         });
-        match decode::object(known, Incoming { value, cut }, self.default_namespace) {
+        match decode::object(known, Parsed { value, cut }, self.default_namespace) {
             Ok(decoded) => Item::Object(Box::new(Object {
                 api_version,
                 decoded,
@@ -153,7 +152,11 @@ impl Reading<'_> {
     }
 }
 
-fn text(value: &Value, field: &str) -> Option<String> {
+fn text_of(text: &str) -> Value<'static> {
+    Value::String(text.to_owned().into())
+}
+
+fn text(value: &Value<'_>, field: &str) -> Option<String> {
     let text = value.get(field)?.as_str()?;
     (!text.is_empty()).then(|| text.to_owned())
 }

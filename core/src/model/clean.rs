@@ -1,6 +1,8 @@
 //! No control character enters the model: an object's texts are cleaned once, where it is decoded.
 
-use serde_json::{Map, Value};
+use std::borrow::Cow;
+
+use super::value::Value;
 
 /// Replaces by U+FFFD what would steer a terminal or hide from a reader. Replaced rather than left
 /// out, so that two names which differ still differ. Line feeds and tabs stay.
@@ -23,17 +25,17 @@ pub fn clean_line(text: &str) -> String {
 }
 
 /// Cleans every text and every field name in `value`; says whether there was anything to clean.
-pub fn clean_value(value: &mut Value) -> bool {
+pub fn clean_value(value: &mut Value<'_>) -> bool {
     match value {
         Value::String(text) if is_plain(text) => false,
         Value::String(text) => {
             // A line that ends as on Windows is no more than a line's end.
             if text.contains("\r\n") {
-                *text = text.replace("\r\n", "\n");
+                *text = Cow::Owned(text.replace("\r\n", "\n"));
             }
             match clean(text) {
                 Some(cleaned) => {
-                    *text = cleaned;
+                    *text = Cow::Owned(cleaned);
                     true
                 }
                 None => false,
@@ -43,12 +45,9 @@ pub fn clean_value(value: &mut Value) -> bool {
             .iter_mut()
             .fold(false, |any, item| clean_value(item) | any),
         Value::Object(map) => {
-            let names = map.keys().any(|key| is_dirty(key));
+            let names = map.keys().any(is_dirty);
             if names {
-                *map = std::mem::take(map)
-                    .into_iter()
-                    .map(|(key, value)| (clean(&key).unwrap_or(key), value))
-                    .collect::<Map<_, _>>();
+                map.rename(clean);
             }
             map.values_mut()
                 .fold(names, |any, item| clean_value(item) | any)
@@ -93,18 +92,18 @@ mod tests {
 
     #[test]
     fn lines_that_end_as_on_windows_are_lines() {
-        let mut value = json!("-----BEGIN CERTIFICATE-----\r\nMIIB\r\n");
+        let mut value = Value::from(json!("-----BEGIN CERTIFICATE-----\r\nMIIB\r\n"));
         assert!(!clean_value(&mut value));
-        assert_eq!(value, json!("-----BEGIN CERTIFICATE-----\nMIIB\n"));
+        assert_eq!(value, json!("-----BEGIN CERTIFICATE-----\nMIIB\n").into());
     }
 
     #[test]
     fn keys_and_values_are_cleaned_at_every_depth() {
-        let mut value = json!({"a\u{1b}[2J": [{"b": "c\u{9b}d\r\u{202e}"}], "e": 1});
+        let mut value = Value::from(json!({"a\u{1b}[2J": [{"b": "c\u{9b}d\r\u{202e}"}], "e": 1}));
         assert!(clean_value(&mut value));
         assert_eq!(
             value,
-            json!({"a\u{fffd}[2J": [{"b": "c\u{fffd}d\u{fffd}\u{fffd}"}], "e": 1})
+            json!({"a\u{fffd}[2J": [{"b": "c\u{fffd}d\u{fffd}\u{fffd}"}], "e": 1}).into()
         );
         assert!(!clean_value(&mut value));
     }

@@ -42,9 +42,11 @@ mod trust_manager;
 mod weight;
 
 pub(crate) use incoming::Bounds;
-pub use incoming::Incoming;
+pub use incoming::{Incoming, Parsed};
 pub use weight::Weight;
 
+/// Keys of a Secret or ConfigMap of which it is told that they are wrong.
+const MAX_WRONG: usize = 1_000;
 /// Bytes of a name (RFC 1123).
 pub const MAX_NAME: usize = 253;
 
@@ -91,12 +93,19 @@ for_every_table!(decoded);
 ///
 /// # Errors
 /// Where it is no object, or has no name: there is nothing to hang the rest on.
-pub fn object(
+pub fn object<'t>(
     kind: Kind,
-    incoming: Incoming,
+    value: impl Into<Parsed<'t>>,
     default_namespace: &str,
 ) -> Result<Decoded, Box<Problem>> {
-    let Incoming { mut value, cut } = incoming;
+    read(kind, value.into(), default_namespace)
+}
+
+fn read(
+    kind: Kind,
+    Parsed { mut value, cut }: Parsed<'_>,
+    default_namespace: &str,
+) -> Result<Decoded, Box<Problem>> {
     let secret = (kind == Kind::Secret).then(|| facts::secret(&mut value));
     let config_map = (kind == Kind::ConfigMap).then(|| facts::config_map(&value));
     let cleaned = clean::clean_value(&mut value);
@@ -140,7 +149,7 @@ pub fn object(
                 reference,
                 meta,
                 notes: reader.into_notes(),
-                raw: Arc::new(Raw::from(&value)),
+                raw: Arc::new(Raw::of(&value)),
                 spec,
                 status,
             })
@@ -201,11 +210,12 @@ pub fn object(
 
 /// Facts that were taken from the object before it was cleaned, with what was wrong.
 fn noted<T>(root: Field<'_>, (spec, wrong): (T, Vec<facts::Wrong>)) -> T {
+    // Fewer notes are kept than are looked at.
     for facts::Wrong {
         field,
         key,
         message,
-    } in wrong
+    } in wrong.into_iter().take(MAX_WRONG)
     {
         let field = root.get(field);
         match key.as_deref().map(|key| field.get(key)) {

@@ -4,13 +4,13 @@
 use std::collections::BTreeMap;
 
 use base64::{Engine, engine::general_purpose::STANDARD};
-use serde_json::{Map, Value};
 use zeroize::{Zeroize, Zeroizing};
 
 use super::{
     clean::clean_line,
     kinds::{ConfigMapFacts, PemFacts, SecretFacts},
     placeholder,
+    value::{Map, Value},
 };
 use pem::{ca_by_ngf, ca_facts, key_state, pair_by_ngf, pem_facts};
 
@@ -38,20 +38,20 @@ type Values = BTreeMap<String, Zeroizing<Vec<u8>>>;
 
 /// Takes the facts out of a Secret, and the values out of `value`: what remains names each key and
 /// the length of its value.
-pub fn secret(value: &mut Value) -> (SecretFacts, Vec<Wrong>) {
+pub fn secret(value: &mut Value<'_>) -> (SecretFacts, Vec<Wrong>) {
     let mut wrong = Vec::new();
     let mut values = Values::new();
     if let Some(Value::Object(annotations)) = value.pointer_mut("/metadata/annotations")
-        && let Some(mut applied) = annotations.shift_remove(LAST_APPLIED)
+        && let Some(mut applied) = annotations.remove(LAST_APPLIED)
     {
-        wipe(&mut applied);
+        applied.wipe();
     }
     for (field, encoded) in [("data", true), ("stringData", false)] {
         match value.get_mut(field) {
             None | Some(Value::Null) => {}
             Some(Value::Object(map)) => take(field, encoded, map, &mut values, &mut wrong),
             Some(other) => {
-                wipe(other);
+                other.wipe();
                 *other = Value::Null;
                 wrong.push(whole(field));
             }
@@ -86,42 +86,42 @@ fn unreadable(values: &Values, wrong: &[Wrong]) -> Option<String> {
 fn take(
     field: &'static str,
     encoded: bool,
-    map: &mut Map<String, Value>,
+    map: &mut Map<'_>,
     values: &mut Values,
     wrong: &mut Vec<Wrong>,
 ) {
     for (index, (key, value)) in map.iter_mut().enumerate() {
         let bytes = match value {
             Value::String(text) if encoded => decode(text.as_bytes()),
-            Value::String(text) => Some(Zeroizing::new(text.clone().into_bytes())),
+            Value::String(text) => Some(Zeroizing::new(text.as_bytes().to_vec())),
             Value::Null => Some(Zeroizing::default()),
             _ => None,
         };
         let is_placeholder = value.as_str().and_then(placeholder::of).is_some();
-        wipe(value);
+        value.wipe();
         let Some(bytes) = bytes else {
             if is_placeholder {
-                *value = Value::String("not rendered".to_owned());
+                *value = Value::String("not rendered".into());
                 continue;
             }
-            *value = Value::String("unreadable".to_owned());
+            *value = Value::String("unreadable".into());
             let what = if encoded { "base64" } else { "text" };
             wrong.push(Wrong {
                 field,
-                key: Some(key.clone()),
+                key: Some(key.to_owned()),
                 message: format!("is not {what}"),
             });
             continue;
         };
-        *value = Value::String(format!("{} bytes", bytes.len()));
+        *value = Value::String(format!("{} bytes", bytes.len()).into());
         if index < MAX_KEYS {
-            values.insert(key.clone(), bytes);
+            values.insert(key.to_owned(), bytes);
         }
     }
 }
 
 /// Facts of a ConfigMap.
-pub fn config_map(value: &Value) -> (ConfigMapFacts, Vec<Wrong>) {
+pub fn config_map(value: &Value<'_>) -> (ConfigMapFacts, Vec<Wrong>) {
     let mut wrong = Vec::new();
     let mut values = BTreeMap::new();
     for (field, encoded) in [("binaryData", true), ("data", false)] {
@@ -136,18 +136,18 @@ pub fn config_map(value: &Value) -> (ConfigMapFacts, Vec<Wrong>) {
         for (key, value) in map.iter().take(MAX_KEYS) {
             let bytes = match value {
                 Value::String(text) if encoded => decode(text.as_bytes()),
-                Value::String(text) => Some(Zeroizing::new(text.clone().into_bytes())),
+                Value::String(text) => Some(Zeroizing::new(text.as_bytes().to_vec())),
                 Value::Null => Some(Zeroizing::default()),
                 _ => None,
             };
             match bytes {
                 Some(bytes) => {
-                    values.insert(key.clone(), bytes);
+                    values.insert(key.to_owned(), bytes);
                 }
                 None if value.as_str().and_then(placeholder::of).is_some() => {}
                 None => wrong.push(Wrong {
                     field,
-                    key: Some(key.clone()),
+                    key: Some(key.to_owned()),
                     message: format!("is not {}", if encoded { "base64" } else { "text" }),
                 }),
             }
@@ -168,8 +168,8 @@ pub fn certificates(text: Option<&str>) -> PemFacts {
 
 /// The bytes under `key` of a Secret (`data`) or ConfigMap (`data`, `binaryData`), as the API server
 /// gives them; `None` where the key is not there or is unreadable.
-pub fn value_of(value: &Value, key: &str) -> Option<Zeroizing<Vec<u8>>> {
-    let is_secret = value.get("kind").and_then(Value::as_str) == Some("Secret");
+pub fn value_of(value: &serde_json::Value, key: &str) -> Option<Zeroizing<Vec<u8>>> {
+    let is_secret = value.get("kind").and_then(serde_json::Value::as_str) == Some("Secret");
     let text = |field: &str| value.get(field)?.get(key)?.as_str();
     if is_secret {
         return decode(text("data")?.as_bytes());
@@ -214,11 +214,11 @@ fn lengths(values: &Values) -> BTreeMap<String, usize> {
 }
 
 /// Overwrites every text in `value`.
-pub fn wipe(value: &mut Value) {
+pub fn wipe(value: &mut serde_json::Value) {
     match value {
-        Value::String(text) => text.zeroize(),
-        Value::Array(items) => items.iter_mut().for_each(wipe),
-        Value::Object(map) => map.values_mut().for_each(wipe),
+        serde_json::Value::String(text) => text.zeroize(),
+        serde_json::Value::Array(items) => items.iter_mut().for_each(wipe),
+        serde_json::Value::Object(map) => map.values_mut().for_each(wipe),
         _ => {}
     }
 }

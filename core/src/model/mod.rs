@@ -25,4 +25,5 @@ pub mod snapshot;
 pub mod status;
 pub mod table;
 pub mod topology;
+pub mod value;
 pub mod versions;

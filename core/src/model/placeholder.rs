@@ -3,7 +3,7 @@
 
 use std::fmt::Write as _;
 
-use serde_json::Value;
+use super::value::Value;
 
 /// Paths that are kept of one object.
 const MOST: usize = 20;
@@ -70,7 +70,7 @@ fn is_shell_variable(text: &str) -> bool {
 
 /// The paths of an object's fields that hold placeholders. Annotations, labels and what programs are
 /// given (`args`, `env`, ConfigMap keys other than `ca.crt`) may hold any text and are left out.
-pub fn paths(value: &Value) -> Vec<String> {
+pub fn paths(value: &Value<'_>) -> Vec<String> {
     let mut found = Vec::new();
     if !holds_any(value) {
         return found;
@@ -90,7 +90,7 @@ pub fn paths(value: &Value) -> Vec<String> {
 }
 
 /// Whether any text in it is a placeholder, wherever it stands: most objects have none, and need no paths.
-fn holds_any(value: &Value) -> bool {
+fn holds_any(value: &Value<'_>) -> bool {
     match value {
         Value::String(text) => of(text).is_some(),
         Value::Array(items) => items.iter().any(holds_any),
@@ -114,7 +114,7 @@ const OPAQUE: &[&str] = &[
     "snippets",
 ];
 
-fn walk(value: &Value, path: &mut String, found: &mut Vec<String>) {
+fn walk(value: &Value<'_>, path: &mut String, found: &mut Vec<String>) {
     if found.len() >= MOST {
         return;
     }
@@ -129,10 +129,10 @@ fn walk(value: &Value, path: &mut String, found: &mut Vec<String>) {
             }
         }
         Value::Object(map) => {
-            for (key, value) in map {
+            for (key, value) in map.iter() {
                 let is_data = matches!(path.as_str(), "data" | "stringData" | "binaryData");
-                let is_key = matches!(key.as_str(), "ca.crt" | "tls.crt" | "tls.key");
-                if OPAQUE.contains(&key.as_str()) || is_data && !is_key {
+                let is_key = matches!(key, "ca.crt" | "tls.crt" | "tls.key");
+                if OPAQUE.contains(&key) || is_data && !is_key {
                     continue;
                 }
                 if key.contains('.') {
@@ -207,7 +207,7 @@ mod tests {
             "data": {"ca.crt": "${CA}", "nginx.conf": "log ${request}"},
         });
         assert_eq!(
-            paths(&value),
+            paths(&Value::from(value)),
             ["metadata.name", "spec.hostnames[1]", "data[\"ca.crt\"]"]
         );
     }

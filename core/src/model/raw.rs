@@ -20,8 +20,9 @@ thread_local! {
 /// Bytes of the buffer that are kept for the next object.
 const KEPT: usize = 64 << 10;
 
-impl From<&Value> for Raw {
-    fn from(value: &Value) -> Self {
+impl Raw {
+    /// Keeps a value.
+    pub fn of(value: &impl Serialize) -> Self {
         let text = WRITTEN.with_borrow_mut(|buffer| {
             buffer.clear();
             // A value has no keys but texts, and a vector takes everything: there is no error.
@@ -38,9 +39,7 @@ impl From<&Value> for Raw {
             value: OnceLock::new(),
         }
     }
-}
 
-impl Raw {
     /// The length of its text in bytes.
     pub fn bytes(&self) -> usize {
         self.text.len()

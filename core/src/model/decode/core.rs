@@ -8,6 +8,7 @@ use crate::model::{
     },
     object::{Meta, ObjectRef},
     status::{ContainerStatus, PodStatus, WorkloadStatus},
+    value::Value,
 };
 
 use super::{meta::conditions, reader::Field};
@@ -37,7 +38,7 @@ fn service_port(field: Field<'_>) -> ServicePort {
     ServicePort {
         name: field.text("name").unwrap_or_default(),
         port: field.required_port("port"),
-        target_port: match target.value().and_then(serde_json::Value::as_i64) {
+        target_port: match target.value().and_then(Value::as_i64) {
             Some(_) => field.port("targetPort").map(|port| port.to_string()),
             None => target.as_text(),
         },

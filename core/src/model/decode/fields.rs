@@ -3,10 +3,8 @@
 
 use std::{collections::HashMap, sync::LazyLock};
 
-use serde_json::Value;
-
 use super::reader::Reader;
-use crate::model::{kind::Kind, object::NoteKind};
+use crate::model::{kind::Kind, object::NoteKind, value::Value};
 
 /// Paths without indices (`spec.listeners.tls`) with the names of the fields below them.
 type Paths = HashMap<&'static str, Vec<&'static str>>;
@@ -72,7 +70,7 @@ pub(super) fn check(kind: Kind, reader: &Reader<'_>) {
     }
 }
 
-fn walk(fields: &Fields, value: &Value, reader: &Reader<'_>) {
+fn walk(fields: &Fields, value: &Value<'_>, reader: &Reader<'_>) {
     match value {
         Value::Array(items) => {
             for item in items {
@@ -80,8 +78,8 @@ fn walk(fields: &Fields, value: &Value, reader: &Reader<'_>) {
             }
         }
         Value::Object(map) => {
-            for (name, below) in map {
-                match fields.0.iter().find(|(known, _)| known == name) {
+            for (name, below) in map.iter() {
+                match fields.0.iter().find(|(known, _)| *known == name) {
                     Some((_, Some(fields))) => walk(fields, below, reader),
                     Some((_, None)) => {}
                     None => {

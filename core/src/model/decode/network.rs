@@ -1,6 +1,9 @@
 //! NetworkPolicy.
 
-use crate::model::network::{IngressRule, IpBlock, NetworkPolicy, Peer, PolicyPort, Selector};
+use crate::model::{
+    network::{IngressRule, IpBlock, NetworkPolicy, Peer, PolicyPort, Selector},
+    value::Value,
+};
 
 use super::reader::Field;
 
@@ -43,7 +46,7 @@ fn port(field: Field<'_>) -> PolicyPort {
         protocol: field
             .choice("protocol", &["TCP", "UDP", "SCTP"])
             .unwrap_or_else(|| "TCP".to_owned()),
-        port: match port.value().and_then(serde_json::Value::as_i64) {
+        port: match port.value().and_then(Value::as_i64) {
             Some(_) => field.port("port").map(|port| port.to_string()),
             None => port.as_text(),
         },

@@ -3,13 +3,12 @@
 
 use std::{cell::RefCell, collections::BTreeMap, fmt::Write, ops::RangeInclusive};
 
-use jiff::Timestamp;
-use serde_json::{Map, Value};
-
 use crate::model::{
     object::{Note, NoteKind},
     placeholder,
+    value::{Map, Value},
 };
+use jiff::Timestamp;
 
 /// Notes kept for one object; a hostile object could cause as many as it has fields.
 const MAX_NOTES: usize = 50;
@@ -23,13 +22,13 @@ const MAX_FOUND: usize = 40;
 
 /// The object that is being read, and what was noted so far.
 pub(super) struct Reader<'a> {
-    root: &'a Value,
+    root: &'a Value<'a>,
     notes: RefCell<Vec<Note>>,
 }
 
 impl<'a> Reader<'a> {
     /// Starts to read `root`.
-    pub(super) fn new(root: &'a Value) -> Self {
+    pub(super) fn new(root: &'a Value<'a>) -> Self {
         Self {
             root,
             notes: RefCell::new(Vec::new()),
@@ -45,7 +44,13 @@ impl<'a> Reader<'a> {
     }
 
     /// Notes something about `value`, or about its field `key`.
-    pub(super) fn note(&self, value: &Value, key: Option<&str>, kind: NoteKind, message: String) {
+    pub(super) fn note(
+        &self,
+        value: &Value<'_>,
+        key: Option<&str>,
+        kind: NoteKind,
+        message: String,
+    ) {
         let mut notes = self.notes.borrow_mut();
         if notes.len() > MAX_NOTES {
             return;
@@ -80,26 +85,16 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// The field of an object. Most have few, which are compared sooner than a key is hashed.
-fn find_in<'a>(map: &'a Map<String, Value>, key: &str) -> Option<&'a Value> {
-    const FEW: usize = 8;
-    if map.len() > FEW {
-        return map.get(key);
-    }
-    let found = map.iter().find(|(name, _)| *name == key);
-    found.map(|(_, value)| value)
-}
-
 /// Writes the path from `root` to `wanted`, which is found by its address: paths cost nothing until
 /// something is wrong.
-fn find(root: &Value, wanted: &Value, path: &mut String) -> bool {
-    if std::ptr::eq(root, wanted) {
+fn find(root: &Value<'_>, wanted: &Value<'_>, path: &mut String) -> bool {
+    if std::ptr::addr_eq(root, wanted) {
         return true;
     }
     let length = path.len();
     match root {
         Value::Object(map) => {
-            for (key, value) in map {
+            for (key, value) in map.iter() {
                 push_key(path, key);
                 if find(value, wanted, path) {
                     return true;
@@ -144,7 +139,7 @@ fn shorten(text: &str) -> String {
 }
 
 /// What stands there, in words.
-fn found(value: &Value) -> String {
+fn found(value: &Value<'_>) -> String {
     match value {
         Value::Null => "null".into(),
         Value::Bool(value) => value.to_string(),
@@ -160,7 +155,7 @@ fn found(value: &Value) -> String {
 #[derive(Clone, Copy)]
 pub(super) struct Field<'a> {
     reader: &'a Reader<'a>,
-    value: Option<&'a Value>,
+    value: Option<&'a Value<'a>>,
 }
 
 impl<'a> Field<'a> {
@@ -190,14 +185,14 @@ impl<'a> Field<'a> {
     }
 
     /// The value as it stands.
-    pub(super) fn value(self) -> Option<&'a Value> {
+    pub(super) fn value(self) -> Option<&'a Value<'a>> {
         self.value
     }
 
     /// The field `key` of this object.
     pub(super) fn get(self, key: &str) -> Field<'a> {
         let value = match self.value {
-            Some(Value::Object(map)) => find_in(map, key).filter(|value| !value.is_null()),
+            Some(Value::Object(map)) => map.get(key).filter(|value| !value.is_null()),
             Some(_) => {
                 self.wrong("an object");
                 None
@@ -412,11 +407,11 @@ impl<'a> Field<'a> {
             None => None,
         };
         map.into_iter()
-            .flatten()
+            .flat_map(Map::iter)
             .take(MAX_ITEMS)
             .map(move |(key, value)| {
                 (
-                    key.as_str(),
+                    key,
                     Field {
                         reader: field.reader,
                         value: Some(value),

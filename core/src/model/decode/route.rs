@@ -1,11 +1,10 @@
 //! Routes of all five kinds.
 
-use serde_json::Value;
-
 use crate::model::{
     kind::Kind,
     kinds::{BackendRef, Route, RouteRule},
     status::RouteStatus,
+    value::{Map, Value},
 };
 
 use super::{
@@ -63,12 +62,12 @@ pub(super) fn route(kind: Kind, root: Field<'_>) -> Route {
     }
 }
 
-fn rules(route: &Value) -> impl Iterator<Item = &Value> + Clone {
+fn rules<'a>(route: &'a Value<'a>) -> impl Iterator<Item = &'a Value<'a>> + Clone {
     let rules = route.pointer("/spec/rules").and_then(Value::as_array);
     rules.into_iter().flatten()
 }
 
-fn takes_all_rules(route: &Value) -> bool {
+fn takes_all_rules(route: &Value<'_>) -> bool {
     let rules = rules(route);
     let mut filters = rules
         .clone()
@@ -86,7 +85,7 @@ fn takes_all_rules(route: &Value) -> bool {
     })
 }
 
-fn is_plain(route: &Value) -> bool {
+fn is_plain(route: &Value<'_>) -> bool {
     const FIELDS: [&str; 3] = ["matches", "filters", "backendRefs"];
     const FILTERS: [&str; 5] = [
         "RequestHeaderModifier",
@@ -96,12 +95,10 @@ fn is_plain(route: &Value) -> bool {
         "RequestMirror",
     ];
     rules(route).all(|rule| {
-        let fields = rule.as_object().into_iter().flat_map(|rule| rule.keys());
+        let mut fields = rule.as_object().into_iter().flat_map(Map::keys);
         let filters = rule.get("filters").and_then(Value::as_array);
         let types = filters.into_iter().flatten();
-        fields
-            .map(String::as_str)
-            .all(|field| FIELDS.contains(&field))
+        fields.all(|field| FIELDS.contains(&field))
             && types
                 .filter_map(|filter| filter.get("type")?.as_str())
                 .all(|kind| FILTERS.contains(&kind))
