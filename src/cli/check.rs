@@ -22,6 +22,7 @@ use crate::{
 };
 use ngf_cluster::{Cluster, prober::survey::Extent};
 use ngf_core::{
+    command::program,
     diagnosis::{
         Diagnosis, Evidence,
         context::is_ngf,
@@ -100,6 +101,9 @@ pub(super) async fn run(input: &InputArgs, args: &CheckArgs) -> Result<u8, CliEr
         output::stream(|out| printed::write(&examined, args, out))?;
     }
     tell_problems(&examined.snapshot);
+    if ngf_gateways(&examined.snapshot).is_empty() {
+        output::say(&nothing_of_ngf(&examined.snapshot));
+    }
     if let (Some(store), Some(cluster)) = (&args.store, &examined.cluster) {
         let text = String::from_utf8_lossy(&kept);
         let namespace = store.namespace.as_deref().unwrap_or(cluster.namespace());
@@ -107,6 +111,19 @@ pub(super) async fn run(input: &InputArgs, args: &CheckArgs) -> Result<u8, CliEr
         output::say(&format!("Stored the report in {stored}."));
     }
     Ok(status(&examined, input, args))
+}
+
+/// That nothing was judged, because NGF manages no Gateway.
+fn nothing_of_ngf(snapshot: &Snapshot) -> String {
+    let what = match snapshot.gateways.len() {
+        0 => "there is no Gateway".to_owned(),
+        1 => "the only Gateway is of another controller".to_owned(),
+        others => format!("the {others} Gateways are of other controllers"),
+    };
+    format!(
+        "{}: nothing of NGINX Gateway Fabric to check: {what}",
+        program()
+    )
 }
 
 /// One check as metrics. A check that fails is one, too.

@@ -27,6 +27,29 @@ pub struct Mounted {
     pub sub_path: bool,
     /// A pod, or the workload whose template says so.
     pub by: ObjectRef,
+    /// The keys of it that are mounted; `None` for all.
+    pub keys: Option<BTreeSet<String>>,
+}
+
+impl Mounted {
+    /// Whether a key of it is mounted, if it has that key.
+    pub fn has(&self, key: &str) -> bool {
+        self.keys.as_ref().is_none_or(|keys| keys.contains(key))
+    }
+}
+
+/// What of a volume a container sees: its `items`, or the files that are mounted by subPath alone.
+fn seen_keys(volume: &Volume, containers: &[Container]) -> Option<BTreeSet<String>> {
+    if let Some(keys) = &volume.keys {
+        return Some(keys.iter().cloned().collect());
+    }
+    let mounts = containers
+        .iter()
+        .flat_map(|container| &container.mounts)
+        .filter(|(name, _, _)| *name == volume.name);
+    // A path with a variable may be any.
+    let key = |path: &Option<String>| path.clone().filter(|path| !path.contains('$'));
+    mounts.map(|(_, _, sub_path)| key(sub_path)).collect()
 }
 
 /// Pods and workloads by namespace and by each of their labels, so that finding those of a Service
@@ -88,8 +111,7 @@ impl<'a> Selectable<'a> {
     /// What the pods of a Service mount, each source once; where there are no pods (files), what the
     /// templates of workloads say that the Service selects.
     pub fn mounted(&self, service: &Object<Service>) -> Vec<Mounted> {
-        let mut found = BTreeSet::new();
-        let mut seen = BTreeSet::new();
+        let mut found: BTreeMap<ObjectRef, Mounted> = BTreeMap::new();
         let mut take = |by: &ObjectRef, volumes: &[Volume], containers: &[Container]| {
             for volume in volumes {
                 let mount = containers
@@ -101,14 +123,20 @@ impl<'a> Selectable<'a> {
                     volume.source.kind == Kind::ConfigMap && volume.source.name == ROOT_CA;
                 if let Some((_, path, sub_path)) = mount
                     && !is_root_ca
-                    && seen.insert(volume.source.clone())
                 {
-                    found.insert(Mounted {
+                    let keys = seen_keys(volume, containers);
+                    let known = found.entry(volume.source.clone());
+                    let known = known.or_insert_with(|| Mounted {
                         source: volume.source.clone(),
                         path: path.clone(),
-                        sub_path: *sub_path,
+                        sub_path: sub_path.is_some(),
                         by: by.clone(),
+                        keys: keys.clone(),
                     });
+                    match (&mut known.keys, keys) {
+                        (Some(known), Some(keys)) => known.extend(keys),
+                        (all, _) => *all = None,
+                    }
                 }
             }
         };
@@ -127,7 +155,7 @@ impl<'a> Selectable<'a> {
                 }
             }
         }
-        found.into_iter().collect()
+        found.into_values().collect()
     }
 }
 
@@ -146,6 +174,7 @@ pub fn with_certificates<'a>(
     by_service(snapshot, service)
         .into_iter()
         .filter(|mounted| key == "ca.crt" || mounted.source.kind == Kind::Secret)
+        .filter(|mounted| mounted.has(key))
         .filter_map(|mounted| {
             let facts = trust::certificates(snapshot, &mounted.source, key).ok()?;
             (!facts.is_empty()).then_some((mounted, facts))

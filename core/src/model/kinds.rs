@@ -278,8 +278,8 @@ pub struct Container {
     pub image: String,
     /// `command` and `args`.
     pub args: Vec<String>,
-    /// Volumes mounted, as (volume name, mount path, subPath used).
-    pub mounts: Vec<(String, String, bool)>,
+    /// Volumes mounted, as (volume name, mount path, `subPath` or `subPathExpr`).
+    pub mounts: Vec<(String, String, Option<String>)>,
 }
 
 /// A volume that is filled from a Secret or ConfigMap (projected sources included).
@@ -289,6 +289,8 @@ pub struct Volume {
     pub name: String,
     /// The Secret or ConfigMap.
     pub source: ObjectRef,
+    /// The keys of it that the volume holds (`items`); `None` for all.
+    pub keys: Option<Vec<String>>,
 }
 
 /// Deployment or DaemonSet.

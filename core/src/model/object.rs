@@ -257,7 +257,7 @@ pub struct Note {
 pub enum NoteKind {
     /// A field has the wrong type, or a value that it cannot have.
     Malformed,
-    /// A field that the API requires is missing.
+    /// A field that the API requires is missing, or has a value that the API refuses.
     Missing,
     /// A value that this version of the tool does not know.
     UnknownValue,

@@ -14,6 +14,7 @@ use super::{
     kinds::LocalRef,
     object::ObjectRef,
     snapshot::{KindState, Snapshot, Source},
+    status::ParentStatus,
 };
 
 pub use super::node_id::{Group, NodeId, Step};
@@ -266,6 +267,13 @@ pub fn service_of(target: &LocalRef, route_namespace: &str) -> Option<ObjectRef>
 /// Whether NGF is the controller of that name (its flag demands this domain).
 pub fn is_ngf_controller(name: &str) -> bool {
     name.starts_with("gateway.nginx.org/")
+}
+
+/// The parents or ancestors of which NGF has written, and those that name no controller. Other controllers write into the
+/// same routes and policies.
+pub fn told_by_ngf(told: &[ParentStatus]) -> impl Iterator<Item = &ParentStatus> + Clone {
+    told.iter()
+        .filter(|told| told.controller_name.is_empty() || is_ngf_controller(&told.controller_name))
 }
 
 /// The class that NGF's chart and manifests create.

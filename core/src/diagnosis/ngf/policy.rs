@@ -13,7 +13,7 @@ use crate::{
         kind::Kind,
         kinds::{BackendTLSPolicy, LocalRef},
         object::{NoteKind, Object, ObjectRef},
-        snapshot::Snapshot,
+        snapshot::{Snapshot, Source},
     },
 };
 
@@ -99,12 +99,18 @@ pub fn decide_policy(
 /// server refuses the policy, or is not rendered yet. Other rules report both.
 pub fn incomplete(snapshot: &Snapshot, policy: &Object<BackendTLSPolicy>) -> Option<String> {
     let name = &policy.reference;
+    let is_files = matches!(snapshot.source, Source::Files { .. });
     let missing = policy.notes.iter().find(|note| {
         let is_needed = note.path == "spec" || note.path.starts_with("spec.validation");
-        note.kind == NoteKind::Missing && is_needed && !note.path.contains("subjectAltNames")
+        // What an API server stored it has not refused.
+        let counts = is_files || note.message == "is missing";
+        note.kind == NoteKind::Missing
+            && counts
+            && is_needed
+            && !note.path.contains("subjectAltNames")
     });
     match missing {
-        Some(note) => Some(format!("{} of {name} is missing", note.path)),
+        Some(note) => Some(format!("{} of {name} {}", note.path, note.message)),
         None => snapshot.unrendered(name, "spec.validation"),
     }
 }

@@ -135,9 +135,9 @@ pub(in crate::diagnosis) fn differences(
         .collect()
 }
 
-/// The listeners in files that NGF will refuse because of others on the same port, with the object that has each, and
-/// the condition; none of an object that has a status, which says it.
-pub(in crate::diagnosis) fn listener_conflicts(
+/// The listeners in files that NGF will refuse, because of others on the same port or by themselves, with the object that
+/// has each, and the condition; none of an object that has a status, which says it.
+pub(in crate::diagnosis) fn refused_listeners(
     context: &Context<'_>,
 ) -> Vec<(ObjectRef, String, Predicted)> {
     if !context.is_files() {
@@ -147,7 +147,12 @@ pub(in crate::diagnosis) fn listener_conflicts(
     let sets = &context.snapshot.listener_sets;
     let mut found = Vec::new();
     for (name, (gateway, certificate)) in &context.gateways {
-        let listeners = gateway::decide(context, gateway, certificate).listeners;
+        let decided = gateway::decide(context, gateway, certificate);
+        // In files no class has a status: what is said of the listeners is true if NGF takes the Gateway.
+        let listeners = match decided.valid {
+            None => super::decide_listeners(context.snapshot, release, gateway),
+            Some(_) => decided.listeners,
+        };
         let own = Some((*name, listeners.own.as_slice()));
         let own = own.filter(|_| gateway.status.listeners.is_empty());
         let of_sets = listeners.sets.iter().filter(|(set, _)| {
@@ -159,7 +164,12 @@ pub(in crate::diagnosis) fn listener_conflicts(
             for listener in listeners {
                 let conditions = listener.conditions(release).into_iter();
                 let conflicts = conditions.filter(|condition| {
-                    condition.kind == "Conflicted" && condition.status == "True"
+                    let by_itself = condition.kind == "Accepted"
+                        && condition.status == "False"
+                        && (matches!(condition.reason, "UnsupportedValue" | "UnsupportedProtocol")
+                            // Of what a reference leads to NGF-L7 tells.
+                            || condition.message.starts_with("tls.certificateRefs: "));
+                    condition.kind == "Conflicted" && condition.status == "True" || by_itself
                 });
                 found.extend(
                     conflicts.map(|condition| (owner.clone(), listener.name.clone(), condition)),

@@ -12,6 +12,7 @@ use crate::model::{
     object::{Condition, ObjectRef},
     references::cluster_resource_namespace,
     snapshot::Snapshot,
+    topology::told_by_ngf,
 };
 
 /// The earliest moment that one of the findings tells of.
@@ -121,15 +122,15 @@ pub fn conditions_of<'a>(snapshot: &'a Snapshot, object: &ObjectRef) -> Vec<&'a 
         return set.status.conditions.iter().chain(listeners).collect();
     }
     if let Some(route) = snapshot.routes.get(object) {
-        let parents = route.status.parents.iter();
+        let parents = told_by_ngf(&route.status.parents);
         return parents.flat_map(|parent| &parent.conditions).collect();
     }
     if let Some(policy) = snapshot.policies.get(object) {
-        let ancestors = policy.status.ancestors.iter();
+        let ancestors = told_by_ngf(&policy.status.ancestors);
         return ancestors.flat_map(|parent| &parent.conditions).collect();
     }
     if let Some(resource) = snapshot.ngf.get(object) {
-        let status = resource.status.parents.iter();
+        let status = told_by_ngf(&resource.status.parents);
         return status.flat_map(|parent| &parent.conditions).collect();
     }
     if let Some(issuer) = snapshot.issuers.get(object) {

@@ -296,12 +296,12 @@ pub(in crate::diagnosis) const S3: Rule = Rule {
     code: Code::S3,
     severity: Severity::Error,
     title: "A condition of a listener says that something is wrong",
-    explanation: "The object's own status says so, in the controller's words, and no other rule explains it. Of files, where nobody has written a status yet, the rule tells which listeners NGF refuses because they conflict on a port.",
+    explanation: "The object's own status says so, in the controller's words, and no other rule explains it. Of files, where nobody has written a status yet, the rule tells which listeners NGF refuses, because they conflict on a port or because of what they say themselves.",
     remedy: "Follow the message.",
     causes: &[Code::S4],
     needs: &[Need::Paths],
     check: |context, findings| {
-        to_come::conflicts(context, findings);
+        to_come::refused(context, findings);
         repeat(context, findings, Family::Listener);
     },
 };

@@ -263,9 +263,11 @@ pub(in crate::diagnosis) const K3: Rule = Rule {
                     more => format!(" (and {} more)", count(more, "field")),
                 };
                 let mut finding = if is_refused {
-                    let required = match no_base64 {
-                        Some(_) => "",
-                        None => ", and the API requires it",
+                    let lacks = matches!(&*first.message, "is missing" | "is empty");
+                    let required = if lacks {
+                        ", and the API requires it"
+                    } else {
+                        ""
                     };
                     let title = format!(
                         "The API server refuses {object}: {}{required}{more}",
@@ -289,7 +291,11 @@ pub(in crate::diagnosis) const K3: Rule = Rule {
                         first.path
                     )));
                 } else if is_refused {
-                    finding = finding.remedy(Remedy::say(format!("Write {}.", first.path)));
+                    let what = match &*first.message {
+                        "is missing" | "is empty" => "Write",
+                        _ => "Correct",
+                    };
+                    finding = finding.remedy(Remedy::say(format!("{what} {}.", first.path)));
                 }
                 for note in malformed.iter().take(8) {
                     let what = if note.path.is_empty() {

@@ -15,7 +15,7 @@ use crate::{
         rule::{Need, Rule},
         rules::{
             logs::line,
-            shared::{grant, with_oddity},
+            shared::{grant, upper, with_oddity},
         },
         words::list,
     },
@@ -108,6 +108,7 @@ pub(in crate::diagnosis) const L1: Rule = Rule {
                 }
             }
         }
+        unknown_cas(context, findings);
         for ((gateway, _), (ca, users)) in by_ca {
             // NGF itself says it of the listener, in its own words (NGF-S3).
             if users.iter().all(Demanding::is_refused_in_status) {
@@ -118,6 +119,43 @@ pub(in crate::diagnosis) const L1: Rule = Rule {
         }
     },
 };
+
+/// The CAs of which nobody has said yet whether NGF can use them.
+fn unknown_cas(context: &Context<'_>, findings: &mut Findings) {
+    let mut unknown: ByCa<'_> = BTreeMap::new();
+    for one in demanding(context) {
+        if !one.gateway.status.conditions.is_empty() {
+            continue;
+        }
+        for ca in one.demand.cas.iter().filter(|ca| ca.fault.is_err()) {
+            let key = (&one.gateway.reference, ca.label.clone());
+            let entry = unknown.entry(key);
+            let (_, users) = entry.or_insert_with(|| (ca.clone(), Vec::new()));
+            users.push(one.clone());
+        }
+    }
+    for ((gateway, label), (ca, users)) in unknown {
+        let Err(why) = &ca.fault else { continue };
+        let severity = if context.is_files() {
+            Severity::Info
+        } else {
+            Severity::Warning
+        };
+        let mut finding = Finding::new(
+            Code::L1,
+            severity,
+            gateway,
+            format!("Whether NGF takes {label} as a CA of the clients of {gateway} is unknown"),
+        )
+        .unknown()
+        .because(format!("{}.", upper(why)))
+        .scope(&ca.object);
+        for one in users {
+            finding = finding.mark(one.mark());
+        }
+        findings.add(finding);
+    }
+}
 
 fn unusable(
     context: &Context<'_>,

@@ -74,11 +74,28 @@ pub(in crate::diagnosis) const L10: Rule = Rule {
     },
 };
 
+/// A Gateway whose default names CAs of clients, and that ends TLS nowhere.
+fn default_alone(name: &ObjectRef) -> Finding {
+    Finding::new(
+        Code::L11,
+        Severity::Warning,
+        name,
+        format!("{name} names CAs of clients, and none of its listeners verifies clients"),
+    )
+    .because(
+        "NGF verifies clients at HTTPS listeners alone, those of ListenerSets too. It has none.",
+    )
+    .evidence("default", "names CAs", format!("{name} spec.tls.frontend"))
+    .remedy(Remedy::say(
+        "Add an HTTPS listener, or remove spec.tls.frontend.",
+    ))
+}
+
 pub(in crate::diagnosis) const L11: Rule = Rule {
     code: Code::L11,
     severity: Severity::Warning,
     title: "The Gateway names CAs of clients for a port on which no listener verifies clients",
-    explanation: "spec.tls.frontend.perPort names a port. NGF uses its validation for HTTPS listeners of that port, those of ListenerSets too, which end TLS. Where there is none the entry has no effect, and listeners of other ports take the default, which may demand no certificate at all.",
+    explanation: "spec.tls.frontend.perPort names a port. NGF uses its validation for HTTPS listeners of that port, those of ListenerSets too, which end TLS. Where there is none the entry has no effect, and listeners of other ports take the default, which may demand no certificate at all. A default has no effect either where the Gateway has no such listener.",
     remedy: "Name the port of an HTTPS listener, or remove the entry.",
     causes: &[],
     needs: &[Need::Paths],
@@ -101,14 +118,17 @@ pub(in crate::diagnosis) const L11: Rule = Rule {
                 .filter_map(|one| one.port)
                 .filter(|port| !https.contains(port))
                 .collect();
-            if unused.is_empty() {
-                continue;
-            }
             let has_default = gateway
                 .spec
                 .frontend
                 .iter()
                 .any(|one| one.port.is_none() && !one.ca_refs.is_empty());
+            if unused.is_empty() {
+                if has_default && https.is_empty() {
+                    findings.add(default_alone(name));
+                }
+                continue;
+            }
             let ports = list(&unused, 3);
             let finding = Finding::new(
                 Code::L11,

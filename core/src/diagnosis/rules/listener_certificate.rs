@@ -48,8 +48,8 @@ enum Reference<'a> {
     Used(ObjectRef, &'a [CertificateFacts]),
     /// NGF rejects it.
     Rejected(Why, ObjectRef),
-    /// Unknown.
-    Unknown,
+    /// Unknown: the Secret, and why.
+    Unknown(ObjectRef, String),
 }
 
 /// Why NGF rejects a certificate reference.
@@ -125,15 +125,19 @@ fn judge<'a>(context: &Context<'a>, owner: &ObjectRef, reference: &LocalRef) -> 
         match grant_allows(snapshot, owner.kind.name(), &owner.namespace, &secret) {
             Ok(true) => {}
             Ok(false) => return Reference::Rejected(Why::NotGranted, secret),
-            Err(_) => return Reference::Unknown,
+            Err(why) => return Reference::Unknown(secret, why),
         }
     }
     match resolve_secret(snapshot, release, &secret) {
         Resolved::Refused(fault, words) => Reference::Rejected(Why::Secret(fault, words), secret),
-        Resolved::Unknown(_) => Reference::Unknown,
+        Resolved::Unknown(why) => Reference::Unknown(secret, why),
         Resolved::Usable => match known::secret(snapshot, &secret) {
             Lookup::Found(found) => Reference::Used(secret, found.spec.certificate.certificates()),
-            _ => Reference::Unknown,
+            Lookup::Unknown(why) => Reference::Unknown(secret, why),
+            Lookup::Absent => {
+                let why = format!("{secret} does not exist any more");
+                Reference::Unknown(secret, why)
+            }
         },
     }
 }

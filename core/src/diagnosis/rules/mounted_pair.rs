@@ -54,7 +54,8 @@ pub(in crate::diagnosis) const X6: Rule = Rule {
 
 /// What is wrong with the pair that a Secret holds, and how that is known.
 fn fault(context: &Context<'_>, mounted: &Mounted) -> Option<(&'static str, String)> {
-    if mounted.source.kind != Kind::Secret {
+    let has_pair = mounted.has("tls.crt") && mounted.has("tls.key");
+    if mounted.source.kind != Kind::Secret || !has_pair {
         return None;
     }
     let Lookup::Found(secret) = known::secret(context.snapshot, &mounted.source) else {

@@ -18,6 +18,7 @@ use crate::{
     model::{
         kinds::BackendTLSPolicy,
         object::{Condition, Object, ObjectRef},
+        topology::told_by_ngf,
     },
 };
 
@@ -25,11 +26,7 @@ pub(super) fn ancestors_say<'a>(
     policy: &'a Object<BackendTLSPolicy>,
     kind: &str,
 ) -> Option<&'a Condition> {
-    policy
-        .status
-        .ancestors
-        .iter()
-        .find_map(|ancestor| condition(&ancestor.conditions, kind))
+    told_by_ngf(&policy.status.ancestors).find_map(|ancestor| condition(&ancestor.conditions, kind))
 }
 
 pub(in crate::diagnosis) const P12: Rule = Rule {

@@ -201,7 +201,7 @@ fn container(field: Field<'_>) -> Container {
                 let sub_path = mount
                     .text("subPath")
                     .or_else(|| mount.text("subPathExpr"))
-                    .is_some_and(|path| !path.is_empty());
+                    .filter(|path| !path.is_empty());
                 (
                     mount.required_text("name"),
                     mount.required_text("mountPath"),
@@ -235,26 +235,30 @@ fn state(field: Field<'_>) -> String {
 /// The Secrets and ConfigMaps that fill a volume.
 fn volumes(field: Field<'_>, namespace: &str) -> Vec<Volume> {
     let name = field.required_text("name");
-    let volume = |kind, source: Option<String>| {
-        source.map(|source| Volume {
+    let volume = |kind, from: Field<'_>, key: &str| {
+        let items = from.get("items");
+        let keys = items.is_present().then(|| {
+            let items = from.objects("items");
+            items.filter_map(|item| item.text("key")).collect()
+        });
+        from.text(key).map(|source| Volume {
             name: name.clone(),
             source: ObjectRef::new(kind, namespace, source),
+            keys,
         })
     };
     let mut volumes = Vec::new();
-    volumes.extend(volume(Kind::Secret, field.get("secret").text("secretName")));
-    volumes.extend(volume(Kind::ConfigMap, field.get("configMap").text("name")));
+    volumes.extend(volume(Kind::Secret, field.get("secret"), "secretName"));
+    volumes.extend(volume(Kind::ConfigMap, field.get("configMap"), "name"));
     for source in field.get("projected").objects("sources") {
-        volumes.extend(volume(Kind::Secret, source.get("secret").text("name")));
-        volumes.extend(volume(
-            Kind::ConfigMap,
-            source.get("configMap").text("name"),
-        ));
+        volumes.extend(volume(Kind::Secret, source.get("secret"), "name"));
+        volumes.extend(volume(Kind::ConfigMap, source.get("configMap"), "name"));
         // By signerName it may be several, of which the objects do not tell the pod's.
         let bundle = source.get("clusterTrustBundle").text("name");
         volumes.extend(bundle.map(|bundle| Volume {
             name: name.clone(),
             source: ObjectRef::new(Kind::ClusterTrustBundle, "", bundle),
+            keys: None,
         }));
     }
     volumes

@@ -23,6 +23,13 @@ pub(super) fn backend_tls_policy(root: Field<'_>) -> BackendTLSPolicy {
     let spec = root.required("spec");
     spec.required("targetRefs");
     let validation = spec.required("validation");
+    let hostname = validation.required_text("hostname");
+    // Gateway API's `PreciseHostname`, whose pattern has no place for `*`.
+    if hostname.starts_with("*.") {
+        validation
+            .get("hostname")
+            .refused("is a wildcard, and the API accepts a precise host name only");
+    }
     let has = |pointer| {
         root.value()
             .is_some_and(|value| value.pointer(pointer).is_some())
@@ -32,7 +39,7 @@ pub(super) fn backend_tls_policy(root: Field<'_>) -> BackendTLSPolicy {
         target_refs: full_references(spec, "targetRefs"),
         ca_certificate_refs: full_references(validation, "caCertificateRefs"),
         well_known_ca_certificates: validation.choice("wellKnownCACertificates", &["System"]),
-        hostname: validation.required_text("hostname"),
+        hostname,
         subject_alt_names: validation
             .objects("subjectAltNames")
             .map(subject_alt_name)

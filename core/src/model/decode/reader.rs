@@ -223,6 +223,14 @@ impl<'a> Field<'a> {
         }
     }
 
+    /// Notes that the API server refuses the value, though it is of the right type.
+    pub(super) fn refused(self, message: &str) {
+        if let Some(value) = self.value.filter(|_| !self.is_placeholder()) {
+            self.reader
+                .note(value, None, NoteKind::Missing, message.to_owned());
+        }
+    }
+
     /// Notes that the value cannot be what it should be.
     pub(super) fn malformed(self, message: String) {
         if let Some(value) = self.value {

@@ -44,6 +44,18 @@ pub(super) fn route(kind: Kind, root: Field<'_>) -> Route {
     if kind == Kind::TLSRoute && !older {
         spec.required("hostnames");
     }
+    if !matches!(kind, Kind::HTTPRoute | Kind::GRPCRoute) {
+        // The other kinds ask for one at least (`MinItems=1`).
+        spec.required("rules");
+        let written = spec.get("rules");
+        if written
+            .value()
+            .and_then(Value::as_array)
+            .is_some_and(Vec::is_empty)
+        {
+            written.refused("is empty");
+        }
+    }
     let mut rules: Vec<RouteRule> = spec.items("rules").map(|field| rule(kind, field)).collect();
     if kind == Kind::HTTPRoute && spec.is_present() && !spec.get("rules").is_present() {
         // The CRD's default, which the API server fills in.

@@ -443,7 +443,10 @@ fn a_pod_says_what_it_mounts_and_how_its_containers_are() {
     );
     assert_eq!(status.state, "waiting: CrashLoopBackOff");
     let container = &pod.spec.containers[0];
-    assert_eq!(container.mounts, [("tls".into(), "/tls".into(), true)]);
+    assert_eq!(
+        container.mounts,
+        [("tls".into(), "/tls".into(), Some("tls.crt".into()))]
+    );
     let volumes: Vec<_> = pod
         .spec
         .volumes

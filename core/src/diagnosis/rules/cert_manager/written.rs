@@ -344,7 +344,12 @@ pub(in crate::diagnosis) const M9: Rule = Rule {
     explanation: "NGF reads the key ca.crt of a ConfigMap, in the policy's namespace. A Bundle of trust-manager writes the key that its target names, often bundle.pem or root-certs.pem.",
     remedy: "Set the Bundle's spec.target.configMap.key to ca.crt.",
     causes: &[Code::P6],
-    needs: &[Need::Paths, Need::Certificates, Need::CertManager],
+    needs: &[
+        Need::Paths,
+        Need::Certificates,
+        Need::CertManager,
+        Need::TrustManager,
+    ],
     check: |context, findings| {
         for (name, (_, decision)) in &context.policies {
             if let PolicyDecision::Unknown {

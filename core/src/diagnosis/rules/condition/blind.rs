@@ -18,6 +18,7 @@ use crate::{
         kind::Kind,
         object::{Condition, ObjectRef},
         snapshot::{KindState, Lookup},
+        topology::told_by_ngf,
     },
 };
 
@@ -40,7 +41,7 @@ pub(in crate::diagnosis) const C4: Rule = Rule {
         let silent: Vec<&ObjectRef> = context
             .policies
             .values()
-            .filter(|(policy, _)| policy.status.ancestors.is_empty())
+            .filter(|(policy, _)| told_by_ngf(&policy.status.ancestors).next().is_none())
             .map(|(policy, _)| &policy.reference)
             .filter(|policy| context.policy_users.contains_key(*policy))
             .collect();
@@ -84,7 +85,8 @@ fn unwatched_routes(context: &Context<'_>, findings: &mut Findings, kind: Kind) 
     let silent: BTreeSet<&ObjectRef> = context
         .rules
         .iter()
-        .filter(|rule| rule.route.reference.kind == kind && rule.route.status.parents.is_empty())
+        .filter(|rule| rule.route.reference.kind == kind)
+        .filter(|rule| told_by_ngf(&rule.route.status.parents).next().is_none())
         .map(|rule| &rule.route.reference)
         .collect();
     let Some(first) = silent
@@ -222,7 +224,7 @@ fn services<'a>(
     missed: &mut BTreeMap<ObjectRef, Vec<(&'a ObjectRef, &'a Condition)>>,
 ) {
     for rule in &context.rules {
-        let parents = rule.route.status.parents.iter();
+        let parents = told_by_ngf(&rule.route.status.parents);
         let mut denials =
             parents.filter_map(|parent| denies(&parent.conditions, "BackendNotFound"));
         let Some(condition) = denials.next() else {

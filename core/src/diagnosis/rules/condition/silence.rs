@@ -16,7 +16,7 @@ use crate::{
     model::{
         kind::Kind,
         object::{Meta, ObjectRef},
-        topology::is_ngf_controller,
+        topology::{is_ngf_controller, told_by_ngf},
     },
 };
 
@@ -148,8 +148,8 @@ pub(in crate::diagnosis) const S8: Rule = Rule {
 /// references it refuses.
 fn is_looked_at(context: &Context<'_>, policy: &ObjectRef) -> bool {
     context.users_of(policy).any(|(rule, _)| {
-        let parents = &rule.route.status.parents;
-        let mut conditions = parents.iter().flat_map(|parent| &parent.conditions);
+        let parents = told_by_ngf(&rule.route.status.parents);
+        let mut conditions = parents.flat_map(|parent| &parent.conditions);
         !conditions.any(|said| {
             matches!(said.kind.as_str(), "Accepted" | "ResolvedRefs") && said.status == "False"
         })

@@ -52,7 +52,7 @@ fn presented<'r>(one: &'r EndsTls<'_>) -> Option<Vec<(&'r ObjectRef, &'r [Certif
                 by_type.insert(key, (secret, *chain));
             }
             Reference::Rejected(..) => {}
-            Reference::Unknown => return None,
+            Reference::Unknown(..) => return None,
         }
     }
     Some(by_type.into_values().collect())

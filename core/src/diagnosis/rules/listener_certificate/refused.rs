@@ -12,7 +12,7 @@ use crate::{
         rule::{Need, Rule},
         rules::{
             expiry::reissue,
-            shared::{grant, near, with_oddity, writer},
+            shared::{grant, near, upper, with_oddity, writer},
         },
         words::condition,
     },
@@ -34,14 +34,50 @@ pub(in crate::diagnosis) const L7: Rule = Rule {
                 .iter()
                 .any(|reference| !matches!(reference, Reference::Rejected(..)));
             for reference in &one.references {
-                if let Reference::Rejected(why, secret) = reference {
-                    let finding = rejected(context, findings, &one, why, secret, usable);
-                    findings.add(finding);
+                match reference {
+                    Reference::Rejected(why, secret) => {
+                        let finding = rejected(context, findings, &one, why, secret, usable);
+                        findings.add(finding);
+                    }
+                    Reference::Unknown(secret, why) if !is_told(context, &one) => {
+                        findings.add(unknown(context, &one, secret, why));
+                    }
+                    _ => {}
                 }
             }
         }
     },
 };
+
+/// Whether NGF has written of the listener.
+fn is_told(context: &Context<'_>, one: &EndsTls<'_>) -> bool {
+    let own = context.snapshot.gateways.get(one.owner);
+    let set = context.snapshot.listener_sets.get(one.owner);
+    own.is_some_and(|own| !own.status.conditions.is_empty())
+        || set.is_some_and(|set| !set.status.conditions.is_empty())
+}
+
+/// A certificate of which nobody has said yet whether NGF can use it.
+fn unknown(context: &Context<'_>, one: &EndsTls<'_>, secret: &ObjectRef, why: &str) -> Finding {
+    let severity = if context.is_files() {
+        Severity::Info
+    } else {
+        Severity::Warning
+    };
+    let title = format!(
+        "Whether NGF takes {secret} as the certificate of {} is unknown",
+        one.label()
+    );
+    let finding = Finding::new(Code::L7, severity, one.owner, title)
+        .unknown()
+        .because(format!("{}.", upper(why)))
+        .mark(one.mark())
+        .scope([one.gateway, secret]);
+    match writer(context, secret) {
+        Some(writer) => finding.because(format!("{writer} writes it.")),
+        None => finding,
+    }
+}
 
 fn rejected(
     context: &Context<'_>,

@@ -52,7 +52,7 @@ pub(in crate::diagnosis) const L8: Rule = Rule {
                 continue;
             };
             // Of what is not known nothing can be said to be another one.
-            let is_known = |reference: &Reference<'_>| !matches!(reference, Reference::Unknown);
+            let is_known = |reference: &Reference<'_>| !matches!(reference, Reference::Unknown(..));
             let held: Vec<(&ObjectRef, &CertificateFacts)> = leaves(one).collect();
             let is_held = |(_, held): &(&ObjectRef, &CertificateFacts)| {
                 held.fingerprint_sha256 == leaf.fingerprint_sha256

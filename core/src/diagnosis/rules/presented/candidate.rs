@@ -115,7 +115,7 @@ pub(super) fn candidates<'a>(
     let mounted = context.mounted(service);
     let of_pods: Vec<Candidate<'a>> = mounted
         .iter()
-        .filter(|mounted| mounted.source.kind == Kind::Secret)
+        .filter(|mounted| mounted.source.kind == Kind::Secret && mounted.has("tls.crt"))
         .filter_map(|mounted| {
             Some(Candidate {
                 secret: mounted.source.clone(),

@@ -22,7 +22,7 @@ use crate::{
         kind::Kind,
         kinds::Service,
         object::{Object, ObjectRef},
-        topology::is_ngf_controller,
+        topology::{is_ngf_controller, told_by_ngf},
     },
 };
 
@@ -121,7 +121,7 @@ fn invalid(context: &Context<'_>, findings: &mut Findings, code: Code) {
             finding = finding.mark(rule.mark());
             finding.marks.extend(backend.mark());
             explain_resolved_refs(context, findings, rule);
-            for parent in &rule.route.status.parents {
+            for parent in told_by_ngf(&rule.route.status.parents) {
                 finding = match condition(&parent.conditions, "ResolvedRefs") {
                     Some(reported) if reported.status == "False" && finding.evidence.len() < 3 => {
                         finding.condition(&rule.route.reference, reported)
@@ -342,9 +342,51 @@ pub(in crate::diagnosis) const K2: Rule = Rule {
         for (finding, _) in unknown.into_values() {
             findings.add(finding);
         }
+        filters_not_given(context, findings);
         rights::named(context, findings);
     },
 };
+
+/// The filters of NGF that rules name and that are not in the files. NGF answers 500 for a rule whose filter does not
+/// exist.
+fn filters_not_given(context: &Context<'_>, findings: &mut Findings) {
+    if !context.is_files() {
+        return;
+    }
+    for rule in &context.rules {
+        let route = &rule.route.reference;
+        if !told_by_ngf(&rule.route.status.parents).all(|told| told.conditions.is_empty()) {
+            continue;
+        }
+        for filter in rule.route.filters(rule.index) {
+            let text = |name: &str| filter.pointer(&format!("/extensionRef/{name}"))?.as_str();
+            let kind = text("kind").and_then(Kind::parse);
+            let (Some(kind), Some(name)) = (kind, text("name")) else {
+                continue;
+            };
+            let filter = ObjectRef::new(kind, &route.namespace, name);
+            if text("group") != Some(kind.info().group)
+                || context.snapshot.ngf.contains_key(&filter)
+            {
+                continue;
+            }
+            let title = format!(
+                "What {filter} does to rule {} of {route} is unknown",
+                rule.index
+            );
+            findings.add(
+                Finding::new(Code::K2, Severity::Info, route, title)
+                    .unknown()
+                    .because(format!(
+                        "{filter} is not in the files; if it does not exist, NGF refuses the rule and clients get 500."
+                    ))
+                    .scope([&filter])
+                    .mark(rule.mark())
+                    .remedy(Remedy::say(format!("Add {filter} to the files."))),
+            );
+        }
+    }
+}
 
 /// The policies of a Service that lack a field that the API requires: NGF-K3 names the field.
 fn incomplete<'a>(

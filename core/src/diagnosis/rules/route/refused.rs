@@ -14,7 +14,7 @@ use crate::{
         words::{answer_to, list},
     },
     logs::{Upstream, What},
-    model::{kind::Kind, object::ObjectRef},
+    model::{kind::Kind, object::ObjectRef, topology::told_by_ngf},
 };
 
 /// The socket of NGF's own server for 500 (`nginx500Server`).
@@ -165,7 +165,7 @@ pub(in crate::diagnosis) const R23: Rule = Rule {
             let Some((gateway, proxy)) = refusing else {
                 continue;
             };
-            let told = rule.route.status.parents.iter();
+            let told = told_by_ngf(&rule.route.status.parents);
             let told = told
                 .flat_map(|parent| &parent.conditions)
                 .find(|said| said.status == "False" && said.message.contains("HTTP2"));
@@ -193,7 +193,7 @@ pub(in crate::diagnosis) const R23: Rule = Rule {
 /// R19 for a filter that NGF does not take as it is written.
 fn filter_refused(context: &Context<'_>, findings: &mut Findings, rule: &RuleInUse<'_>) {
     let name = &rule.route.reference;
-    let told = rule.route.status.parents.iter();
+    let told = told_by_ngf(&rule.route.status.parents);
     let told = told.flat_map(|parent| &parent.conditions).find(|said| {
         said.message.contains("ExternalAuth") || said.message.contains("externalAuth")
     });
