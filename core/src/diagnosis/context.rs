@@ -1,6 +1,11 @@
 //! What a rule may look at: the snapshot, what was measured, and what NGF makes of it, worked out
 //! once.
 
+mod indexes;
+mod listeners;
+mod managed;
+mod policies;
+
 use std::{
     cell::{Cell, OnceCell, RefCell},
     collections::{BTreeMap, BTreeSet, HashMap, HashSet},
@@ -8,7 +13,6 @@ use std::{
 };
 
 use jiff::Timestamp;
-use ngf_tls::transcript::Outcome;
 
 use super::{
     clock::Clock,
@@ -18,25 +22,26 @@ use super::{
     joined::{self, Joined},
     mounted::{self, Mounted, Selectable},
     ngf::{
-        Answer, BackendDecision, BackendState, ClientCertificate, Difference, PolicyDecision,
-        RuleDecision, Running, Written, client_certificate, decide_policy, decide_rule, known,
-        predict, refused,
+        Answer, BackendDecision, ClientCertificate, Difference, PolicyDecision, RuleDecision,
+        Running, Written, client_certificate, decide_policy, predict, refused,
     },
-    plan::{PlannedEndpoint, ProbeTarget, TrustSource, plan_all},
     rules::payload_processor,
 };
 use crate::model::{
-    attachment::{parent_of, takes_listener_set},
     index::Index,
     kind::Kind,
-    kinds::{BackendTLSPolicy, Gateway, Listener, ListenerSet, Route, RouteRule, Service},
+    kinds::{BackendTLSPolicy, Gateway, ListenerSet, Route, RouteRule, Service},
     object::{Object, ObjectRef},
     references::references,
     snapshot::{Snapshot, Source},
-    topology::{Group, Topology, What, gateway_of, is_ngf_controller},
+    topology::{Group, Topology, What},
     versions::Versions,
 };
 use crate::nginx_config::InPod;
+
+use indexes::writers;
+
+pub use managed::is_ngf;
 
 /// ListenerSets, each with its name.
 type ListenerSets<'a> = Vec<(&'a ObjectRef, &'a Object<ListenerSet>)>;
@@ -272,41 +277,6 @@ impl<'a> Context<'a> {
         context
     }
 
-    fn rules_in_use(&self) -> Vec<RuleInUse<'a>> {
-        let mut rules = Vec::new();
-        for (name, route) in &self.snapshot.routes {
-            let gateways = self.gateways_of_route(name);
-            if gateways.is_empty() {
-                continue;
-            }
-            for (index, rule) in route.spec.rules.iter().enumerate() {
-                rules.push(RuleInUse {
-                    route,
-                    index,
-                    rule,
-                    decision: decide_rule(
-                        self.snapshot,
-                        self.index,
-                        self.running.release,
-                        route,
-                        index,
-                        rule,
-                    ),
-                    gateways: gateways.clone(),
-                });
-            }
-        }
-        rules
-    }
-
-    fn written(&self) -> HashMap<&'a ObjectRef, Written> {
-        let of = |(name, (gateway, _)): (&&'a ObjectRef, &(&'a Object<Gateway>, _))| {
-            let decisions = self.rules_of(name).map(|rule| &rule.decision);
-            (*name, Written::of(self.snapshot, gateway, decisions))
-        };
-        self.gateways.iter().map(of).collect()
-    }
-
     /// What clients of a Gateway get for the backends of a rule that NGF refuses.
     pub fn answer(&self, rule: &RuleInUse<'a>, gateway: &ObjectRef) -> Option<Answer> {
         let (found, _) = self.gateways.get(gateway)?;
@@ -327,73 +297,6 @@ impl<'a> Context<'a> {
     pub fn rules_of(&self, gateway: &ObjectRef) -> impl Iterator<Item = &RuleInUse<'a>> + Clone {
         let places = self.by_gateway.get(gateway).into_iter().flatten();
         places.map(|place| &self.rules[*place])
-    }
-
-    /// The Gateways that take a route.
-    pub fn gateways_of_route(&self, route: &ObjectRef) -> BTreeSet<&'a ObjectRef> {
-        self.topology
-            .places(route)
-            .iter()
-            .filter(|place| matches!(self.topology.node(**place).what, What::Route { .. }))
-            .filter_map(|place| {
-                self.topology.above(*place, |node| match node.what {
-                    What::Gateway => node.object.as_ref(),
-                    _ => None,
-                })
-            })
-            .filter_map(|gateway| self.gateways.get_key_value(gateway).map(|(name, _)| *name))
-            .collect()
-    }
-
-    fn users(&self) -> BTreeMap<&'a ObjectRef, Vec<(usize, usize)>> {
-        let mut users: BTreeMap<&'a ObjectRef, Vec<(usize, usize)>> = BTreeMap::new();
-        for (rule_place, rule) in self.rules.iter().enumerate() {
-            for (place, backend) in rule.decision.backends.iter().enumerate() {
-                if let Some(policy) = backend.state.policy() {
-                    let places = users.entry(&policy.reference).or_default();
-                    places.push((rule_place, place));
-                }
-            }
-        }
-        users
-    }
-
-    fn index_services(&mut self) {
-        for (place, rule) in self.rules.iter().enumerate() {
-            for backend in &rule.decision.backends {
-                self.losers
-                    .extend(backend.losers.iter().map(|policy| &policy.reference));
-                let Some(service) = &backend.service else {
-                    continue;
-                };
-                let users = self.service_users.entry(service.clone()).or_default();
-                if users.last() != Some(&place) {
-                    users.push(place);
-                }
-                let named = self
-                    .services_by_name
-                    .entry(service.name.clone())
-                    .or_default();
-                named.insert(service.clone());
-            }
-        }
-    }
-
-    fn trusting(&self) -> HashMap<ObjectRef, Vec<&'a Object<BackendTLSPolicy>>> {
-        let mut found: HashMap<ObjectRef, Vec<&'a Object<BackendTLSPolicy>>> = HashMap::new();
-        for (policy, decision) in self.policies.values() {
-            let trust = match decision {
-                PolicyDecision::Valid(trust) => Some(trust),
-                PolicyDecision::Unknown { trust, .. } => trust.as_ref(),
-                PolicyDecision::Invalid(_) => None,
-            };
-            if let Some(TrustSource::Object { object, .. }) = trust
-                && self.is_in_use(&policy.reference)
-            {
-                found.entry(object.clone()).or_default().push(policy);
-            }
-        }
-        found
     }
 
     /// All that is known of the cluster, for a rule that looks at every object of these kinds, whether or not anything
@@ -455,59 +358,6 @@ impl<'a> Context<'a> {
         self.writers.get(secret).copied()
     }
 
-    #[allow(clippy::type_complexity)] // the two fields that it fills
-    fn current_probes(&self) -> (Vec<&'a Probed>, Vec<(ObjectRef, &'a Probed)>) {
-        let routes: BTreeSet<&ObjectRef> = self
-            .evidence
-            .probes()
-            .map(|probed| &probed.plan.route)
-            .collect();
-        let mut plans = BTreeMap::new();
-        for route in routes {
-            let target = ProbeTarget::Route(route.clone());
-            if let Ok(planning) = plan_all(self.snapshot, self.index, self.topology, &target) {
-                plans.extend(planning.plans.into_iter().map(|plan| (plan.key(), plan)));
-            }
-        }
-        let current = self.evidence.probes_from().filter(|(_, probed)| {
-            plans
-                .get(&probed.plan.key())
-                .is_some_and(|plan| plan.same_connection(&probed.plan))
-        });
-        let mut by_place: BTreeMap<(&ObjectRef, Option<&str>), Vec<&'a Probed>> = BTreeMap::new();
-        for (place, probed) in current {
-            let at = (&probed.plan.gateway, place);
-            by_place.entry(at).or_default().push(probed);
-        }
-        let outcome = |probed: &Probed| {
-            let transcript = probed.result.as_ref().ok()?;
-            Some(transcript.nginx.outcome)
-        };
-        let gets_through =
-            |probed: &Probed| matches!(outcome(probed), Some(Outcome::Ok | Outcome::HttpError));
-        let through: BTreeSet<(&ObjectRef, &PlannedEndpoint)> = by_place
-            .values()
-            .flatten()
-            .filter(|probed| gets_through(probed))
-            .map(|probed| (&probed.plan.gateway, &probed.plan.endpoint))
-            .collect();
-        let (mut fit, mut unfit) = (Vec::new(), Vec::new());
-        for ((gateway, place), probes) in by_place {
-            let fails = |probed: &&Probed| outcome(probed).is_some() && !gets_through(probed);
-            let is_well_elsewhere =
-                |probed: &&Probed| through.contains(&(&probed.plan.gateway, &probed.plan.endpoint));
-            match place {
-                Some(pod) if probes.iter().all(fails) && probes.iter().any(is_well_elsewhere) => {
-                    let pod = ObjectRef::new(Kind::Pod, &gateway.namespace, pod);
-                    unfit.extend(probes.into_iter().map(|probed| (pod.clone(), probed)));
-                }
-                _ => fit.extend(probes),
-            }
-        }
-        fit.sort_by_cached_key(|probed| probed.plan.key());
-        (fit, unfit)
-    }
-
     /// The clients of a route, or those of them whose requests go to the Service, where the rule splits its
     /// requests among several backends.
     pub fn clients(&self, route: &ObjectRef, rule: usize, service: &ObjectRef) -> String {
@@ -542,80 +392,6 @@ impl<'a> Context<'a> {
     pub fn secrets_of_backends(&self) -> &BTreeSet<(ObjectRef, ObjectRef)> {
         self.secrets_of_backends
             .get_or_init(|| mounted::secrets_of_backends(self))
-    }
-
-    /// The rules and backends on which a policy takes effect.
-    pub fn users_of(
-        &self,
-        policy: &ObjectRef,
-    ) -> impl Iterator<Item = (&RuleInUse<'a>, &BackendDecision<'a>)> {
-        self.policy_users
-            .get(policy)
-            .into_iter()
-            .flatten()
-            .map(|(rule, backend)| {
-                let rule = &self.rules[*rule];
-                (rule, &rule.decision.backends[*backend])
-            })
-    }
-
-    /// The Gateways whose nginx speaks TLS as a policy says.
-    pub fn gateways_using(&self, policy: &ObjectRef) -> BTreeSet<&'a ObjectRef> {
-        let of_routes = self
-            .users_of(policy)
-            .flat_map(|(rule, _)| rule.gateways.iter().copied());
-        let inspecting = self.inspecting.get(policy).into_iter().flatten().copied();
-        of_routes.chain(inspecting).collect()
-    }
-
-    /// Whether a policy takes effect on the backend of a route or of a PayloadProcessor.
-    pub fn is_in_use(&self, policy: &ObjectRef) -> bool {
-        self.in_use.contains(policy)
-    }
-
-    /// The policies that take effect on the backend of a route or of a PayloadProcessor.
-    pub fn policies_in_use(&self) -> impl Iterator<Item = &'a ObjectRef> {
-        let of_routes = self.policy_users.keys();
-        let inspecting = self.inspecting.keys();
-        let inspecting = inspecting.filter(|policy| !self.policy_users.contains_key(*policy));
-        of_routes.chain(inspecting).copied()
-    }
-
-    /// The listeners of a Gateway, and those of the ListenerSets that NGF attaches to it, each with its owner.
-    pub fn listeners(&self, gateway: &ObjectRef) -> Vec<(&'a ObjectRef, &'a Listener)> {
-        let snapshot = self.snapshot;
-        let Some((own, (found, _))) = self.gateways.get_key_value(gateway) else {
-            return Vec::new();
-        };
-        let sets = self.listener_sets.get_or_init(|| {
-            let mut sets: HashMap<ObjectRef, Vec<_>> = HashMap::new();
-            for (name, set) in &snapshot.listener_sets {
-                sets.entry(gateway_of(set))
-                    .or_default()
-                    .push((name, &**set));
-            }
-            sets
-        });
-        let sets = sets.get(gateway).into_iter().flatten().filter(|(name, _)| {
-            self.running.release.knows_listener_sets()
-                && takes_listener_set(found, name) != Some(false)
-        });
-        let of_sets =
-            sets.flat_map(|(name, set)| set.spec.listeners.iter().map(move |one| (*name, one)));
-        let all = found.spec.listeners.iter().map(|one| (*own, one));
-        all.chain(of_sets).collect()
-    }
-
-    /// The policies in use whose CA comes from a Secret or ConfigMap.
-    pub fn policies_trusting(&self, object: &ObjectRef) -> Vec<&'a Object<BackendTLSPolicy>> {
-        self.trusting.get(object).cloned().unwrap_or_default()
-    }
-
-    /// Whether a Gateway has any backend that its nginx speaks TLS to.
-    pub fn speaks_tls(&self, gateway: &ObjectRef) -> bool {
-        self.rules_of(gateway)
-            .flat_map(|rule| &rule.decision.backends)
-            .any(|backend| matches!(backend.state, BackendState::Tls { .. }))
     }
 
     /// Whether the snapshot comes from files: what is not in it may exist all the same, and what
@@ -686,50 +462,4 @@ impl BackendDecision<'_> {
             None => format!("{}{port}", self.reference.target.name),
         }
     }
-}
-
-/// The first Certificate, by its name, that writes each Secret.
-fn writers(snapshot: &Snapshot) -> HashMap<ObjectRef, &ObjectRef> {
-    let mut found = HashMap::new();
-    for (name, certificate) in &snapshot.certificates {
-        let secret = &certificate.spec.secret_name;
-        found
-            .entry(ObjectRef::new(Kind::Secret, &name.namespace, secret))
-            .or_insert(name);
-    }
-    found
-}
-
-/// Whether NGF manages a Gateway; in files, where the class is usually not given, it is taken
-/// for NGF's, unless another controller has written the status of its routes.
-pub fn is_ngf(snapshot: &Snapshot, gateway: &Object<Gateway>) -> bool {
-    let class = ObjectRef::new(Kind::GatewayClass, "", &gateway.spec.class);
-    match snapshot.gateway_classes.get(&class) {
-        Some(class) => is_ngf_controller(&class.spec.controller_name),
-        None => {
-            known::absence_is_proven(snapshot, &class).is_err()
-                && !is_anothers_by_status(snapshot, gateway)
-        }
-    }
-}
-
-/// Whether controllers have written statuses of a Gateway's routes, and NGF none of them.
-fn is_anothers_by_status(snapshot: &Snapshot, gateway: &Object<Gateway>) -> bool {
-    // Before anything is applied there is no status of anybody.
-    if gateway.status.conditions.is_empty() {
-        return false;
-    }
-    let routes = snapshot.routes.iter();
-    let mut told = routes.flat_map(|(name, route)| {
-        let parents = route.status.parents.iter();
-        parents.filter(|told| {
-            parent_of(&told.parent, &name.namespace).as_ref() == Some(&gateway.reference)
-        })
-    });
-    let Some(first) = told.next() else {
-        return false;
-    };
-    std::iter::once(first)
-        .chain(told)
-        .all(|told| !is_ngf_controller(&told.controller_name))
 }

@@ -5,6 +5,7 @@
 //! own, everything is judged again.
 
 mod links;
+mod shape;
 mod ties;
 
 use std::{
@@ -22,7 +23,7 @@ use super::{
     Diagnosis, Evidence, Finding,
     code::Code,
     context::{Context, Surroundings},
-    coverage::{self, Coverage},
+    coverage::{self},
     elsewhere::Elsewhere,
     engine::{Judged, judge, ordered},
     evidence::{Place, Probed},
@@ -37,6 +38,8 @@ use crate::model::{
     snapshot::{Snapshot, Source},
     topology::Topology,
 };
+
+use shape::Shape;
 
 /// Rules that gather what they find of several objects in one finding.
 const GATHERING: &[Code] = &[Code::S7, Code::S8, Code::S9];
@@ -434,25 +437,6 @@ struct Part {
     evidence: Evidence,
     topology: Topology,
     judged: Judged,
-}
-
-/// What the diagnosis has beside the findings.
-struct Shape {
-    topology: Topology,
-    own: Vec<Health>,
-    worst: Vec<Health>,
-    coverage: Coverage,
-}
-
-impl Shape {
-    fn of(diagnosis: &Diagnosis) -> Self {
-        Self {
-            topology: diagnosis.topology.clone(),
-            own: diagnosis.own.clone(),
-            worst: diagnosis.worst.clone(),
-            coverage: diagnosis.coverage.clone(),
-        }
-    }
 }
 
 /// What is judged again.
