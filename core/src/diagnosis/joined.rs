@@ -1,6 +1,8 @@
 //! Lines joined to the connections that nginx opens: by the upstream's address or name, the pod that wrote
 //! them, the client's address, and the Host header where several routes share an endpoint.
 
+mod client;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     net::IpAddr,
@@ -15,6 +17,7 @@ use crate::{
     logs::{Counted, PodLog, Role, Upstream},
     model::{index::Index, object::ObjectRef, snapshot::Snapshot, topology::Topology},
 };
+use client::Clients;
 
 /// Something that a log says about connections.
 #[derive(Debug, Clone)]
@@ -65,7 +68,7 @@ pub fn join<'a>(
 }
 
 /// The connections of the Gateways whose logs were read, by what lines name them with.
-struct Known {
+struct Known<'a> {
     plans: Vec<Arc<ProbePlan>>,
     by_address: BTreeMap<(IpAddr, u16), Vec<usize>>,
     /// NGF's name of the upstream: `<namespace>_<service>_<port>`.
@@ -75,14 +78,15 @@ struct Known {
     gateways: BTreeMap<IpAddr, BTreeSet<ObjectRef>>,
     /// Where a log is a file: every connection of the objects, whether or not an endpoint is known.
     connections: Vec<Connection>,
+    clients: Clients<'a>,
 }
 
-impl Known {
+impl<'a> Known<'a> {
     fn new(
         snapshot: &Snapshot,
         index: &Index<'_>,
         topology: &Topology,
-        evidence: &Evidence,
+        evidence: &'a Evidence,
     ) -> Self {
         let mut known = Self {
             plans: Vec::new(),
@@ -91,6 +95,7 @@ impl Known {
             by_pod: BTreeMap::new(),
             gateways: BTreeMap::new(),
             connections: Vec::new(),
+            clients: Clients::new(snapshot, evidence),
         };
         for log in evidence.logs() {
             if let (Some(gateway), Some(pod)) = (&log.gateway, snapshot.pods.get(&log.pod)) {
@@ -223,6 +228,7 @@ impl Known {
             _ => request.client.is_some_and(|client| {
                 let of = self.gateways.get(&client);
                 of.is_some_and(|of| of.contains(&plan.gateway))
+                    && self.clients.is_nginx(client, counted, plan)
             }),
         });
         let all: Vec<Arc<ProbePlan>> = all.cloned().collect();
@@ -236,7 +242,7 @@ impl Known {
     }
 }
 
-impl Known {
+impl Known<'_> {
     /// For an address that no connection has, or a socket of NGF's: the connections of the same Gateway
     /// and Host, to the same port.
     fn instead(&self, log: &PodLog, counted: &Counted) -> Vec<Arc<ProbePlan>> {

@@ -87,6 +87,16 @@ pub(super) const MASKINGS: &[(&str, &str, &str)] = &[
         "the line is about a configuration from before",
     ),
     (
+        "NGF-T11",
+        "NGF-M7",
+        "the line is about a configuration from before",
+    ),
+    (
+        "NGF-T11",
+        "NGF-P8",
+        "the line is about a configuration from before",
+    ),
+    (
         "NGF-T16",
         "NGF-P8",
         "the line is about a configuration from before",

@@ -7,7 +7,7 @@ use super::{known, listener::proxy_name, release::Release};
 use crate::model::{
     index::Endpoint,
     kind::Kind,
-    kinds::{Gateway, Service, ServicePort},
+    kinds::{Gateway, NgfResource, Service, ServicePort},
     object::{Object, ObjectRef},
     snapshot::Snapshot,
 };
@@ -70,15 +70,35 @@ pub fn flag_of_proxy(
     gateway: &Object<Gateway>,
     pointer: &str,
 ) -> Option<(ObjectRef, bool)> {
+    of_proxy(snapshot, gateway, |proxy| {
+        let flag = proxy.raw.pointer(pointer).and_then(Value::as_bool)?;
+        Some((proxy.reference.clone(), flag))
+    })
+}
+
+/// The same for a setting that is a text.
+pub fn text_of_proxy(
+    snapshot: &Snapshot,
+    gateway: &Object<Gateway>,
+    pointer: &str,
+) -> Option<String> {
+    of_proxy(snapshot, gateway, |proxy| {
+        let text = proxy.raw.pointer(pointer)?.as_str()?;
+        Some(text.to_owned())
+    })
+}
+
+fn of_proxy<T>(
+    snapshot: &Snapshot,
+    gateway: &Object<Gateway>,
+    setting: impl Fn(&Object<NgfResource>) -> Option<T>,
+) -> Option<T> {
     let class = ObjectRef::new(Kind::GatewayClass, "", &gateway.spec.class);
     let class = snapshot.gateway_classes.get(&class);
     let of_class = class.and_then(|class| class.spec.parameters_ref.as_ref());
     let references = gateway.spec.parameters_ref.iter().chain(of_class);
     let mut proxies = references.filter_map(|one| snapshot.ngf.get(&proxy_name(gateway, one)));
-    proxies.find_map(|proxy| {
-        let flag = proxy.raw.pointer(pointer).and_then(Value::as_bool)?;
-        Some((proxy.reference.clone(), flag))
-    })
+    proxies.find_map(|proxy| setting(proxy))
 }
 
 /// Whether it is certain that nginx is given endpoints or the ClusterIP, as [`cluster_ip`] says: what decides can

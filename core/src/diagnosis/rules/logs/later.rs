@@ -1,7 +1,7 @@
 //! What a later line proves of an earlier one: a connection that got further, or a request that was
 //! answered, ends what failed before.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::endpoints;
 use crate::{
@@ -107,6 +107,7 @@ fn answered(
             client.is_some_and(|client| gateway_ips.contains(&client))
         })
         .filter(|said| said.last > counted.last)
+        .filter(|said| is_of_a_client(context, plan, said))
         .map(|said| said.last)
         .max();
     if let Some(at) = accepted {
@@ -128,6 +129,24 @@ fn answered(
         .collect();
     let is_alone = services_of(context, plan) == 1 && hosts.len() <= 1;
     (is_alone && at > counted.last).then_some((at, "nginx answered the same request with success"))
+}
+
+/// How far apart the lines of nginx and of the backend about one request may be, for clocks and whole seconds.
+const ONE_REQUEST: SignedDuration = SignedDuration::from_secs(2);
+
+/// Whether a client's request was accepted, and not one of this tool's probes from nginx's own pod, which go on where
+/// nginx stops. Their requests are marked, and their lines left out; a format without the request cannot show it, and
+/// counts only where nginx answered a client at that time.
+fn is_of_a_client(context: &Context<'_>, plan: &ProbePlan, said: &Counted) -> bool {
+    if said.last_line.request.request.is_some() {
+        return true;
+    }
+    let mut answered = context
+        .evidence
+        .logs()
+        .filter(|log| log.gateway.as_ref() == Some(&plan.gateway) && log.role == Role::DataPlane)
+        .flat_map(|log| log.tally.answered.values());
+    answered.any(|at| at.duration_since(said.last).abs() <= ONE_REQUEST)
 }
 
 /// How many Services the routes of a Gateway use: an access log names none.
