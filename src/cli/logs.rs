@@ -1,6 +1,6 @@
 //! `logs`: what the data plane, its backends and the control plane wrote, decoded and counted.
 
-use std::path::PathBuf;
+use std::{collections::HashSet, path::PathBuf};
 
 use jiff::Timestamp;
 use tokio::{sync::mpsc, time::Instant};
@@ -22,7 +22,7 @@ use ngf_cluster::{
 };
 use ngf_core::{
     command::program,
-    diagnosis::{Diagnosis, Evidence, Severity, plan::ProbeTarget},
+    diagnosis::{Code, Diagnosis, Evidence, Severity, plan::ProbeTarget},
     logs::PodLog,
     model::{kind::Kind, object::ObjectRef, snapshot::Snapshot},
 };
@@ -88,10 +88,24 @@ pub(super) async fn run(input: &InputArgs, args: &LogsArgs) -> Result<u8, CliErr
     if report.is_empty() {
         return Ok(EXIT_COULD_NOT);
     }
-    // Findings of the objects alone are `check`'s.
-    let without = Diagnosis::of(&snapshot, &Evidence::none(), now).count(Severity::Error);
-    let with = Diagnosis::of(&snapshot, &evidence, now).count(Severity::Error);
-    Ok(if with > without { EXIT_FOUND } else { EXIT_OK })
+    let is_wrong = proves_an_error(&snapshot, &evidence, now);
+    Ok(if is_wrong { EXIT_FOUND } else { EXIT_OK })
+}
+
+/// Whether logs prove an error that the objects alone do not show: those are `check`'s. What a log proves may take the
+/// place of what the objects only foresee, so that findings are compared, and not how many there are.
+fn proves_an_error(snapshot: &Snapshot, evidence: &Evidence, now: Timestamp) -> bool {
+    let without = Diagnosis::of(snapshot, &Evidence::none(), now);
+    let known: HashSet<_> = errors(&without).collect();
+    let with = Diagnosis::of(snapshot, evidence, now);
+    errors(&with).any(|error| !known.contains(&error))
+}
+
+fn errors(diagnosis: &Diagnosis) -> impl Iterator<Item = (Code, &ObjectRef)> {
+    let findings = diagnosis.findings.iter();
+    findings
+        .filter(|finding| finding.severity == Severity::Error)
+        .map(|finding| (finding.code, &finding.subject))
 }
 
 /// What of the command line is a log file: `-`, or a file that is there. `gateway/NAME` is a Gateway unless
