@@ -6,6 +6,10 @@ use ratatui::widgets::{Scrollbar, ScrollbarOrientation, ScrollbarState, Stateful
 
 use crate::theme::{Role, Theme};
 
+/// An offset behind the end of every list, to which the lines of a screen can still be added: a click may come before
+/// the list is drawn again.
+const FAR: usize = usize::MAX / 2;
+
 /// Selection and scroll position of a list. Drawing keeps both inside of the content and the
 /// selection visible.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -107,7 +111,7 @@ impl ListState {
     pub fn last(&mut self) {
         self.selected = self.end();
         // Drawing shows its end.
-        self.offset = usize::MAX;
+        self.offset = FAR;
         self.hidden = (0, 0);
     }
 

@@ -63,6 +63,15 @@ fn a_table_of_ten_thousand_rows_touches_only_those_on_the_screen() {
 }
 
 #[test]
+fn a_click_after_the_key_for_the_end_and_before_the_drawing_is_on_no_row() {
+    let mut state = ListState::at(0).of(3);
+    state.last();
+    assert_eq!(state.selected(3), Some(2));
+    let row = state.offset.checked_add(usize::from(u16::MAX));
+    assert!(row.is_some_and(|row| row >= 3), "{row:?}");
+}
+
+#[test]
 fn connecting_lines_end_at_the_last_child_of_each_level() {
     let depths = [0, 1, 2, 2, 1, 2, 0, 1];
     let mut rows: Vec<TreeRow> = depths
