@@ -117,7 +117,7 @@ fn no_connection_is_told_from_no_handshake() {
         assert_eq!(nginx["log_line"], line, "{nginx}");
         assert_eq!(nginx["client_status"], status, "{nginx}");
     }
-    // The data plane's own line stands beside the probe once a client has asked.
+    // Once a client has asked, the data plane's own line is shown with the probe.
     lab.reconcile();
     Lab::wait("nginx knows the route", || {
         let output = probe(&lab, "admin", &["httproute/closed", "-o", "json"]);
