@@ -88,7 +88,12 @@ impl Store {
         let mut ready = Instant::now();
         let mut events_ready = ready;
         loop {
-            let due = if self.changed { ready } else { events_ready };
+            let due = match (self.has_loaded(), self.changed) {
+                // This is what everybody waits for.
+                (true, _) => Instant::now(),
+                (false, true) => ready,
+                (false, false) => events_ready,
+            };
             let is_due = self.changed || self.events.changed();
             tokio::select! {
                 biased;
@@ -110,6 +115,11 @@ impl Store {
                 }
             }
         }
+    }
+
+    /// Whether every kind that rules read has been listed, which was not so when a snapshot was published last.
+    fn has_loaded(&self) -> bool {
+        self.changed && self.snapshot.loading() == 0 && self.published.borrow().loading() > 0
     }
 
     fn publish(&mut self) {

@@ -31,6 +31,27 @@ const VANISHED: Duration = Duration::from_secs(30);
 /// The least time between two discoveries.
 pub(super) const AT_MOST: Duration = Duration::from_secs(5);
 
+/// Kinds of which a large cluster has thousands, in the order in which their lists begin. The small kinds come before
+/// them, so that Gateways are on the screen first.
+const LARGE: [Kind; 8] = [
+    Kind::Service,
+    Kind::HTTPRoute,
+    Kind::GRPCRoute,
+    Kind::EndpointSlice,
+    Kind::Pod,
+    Kind::CertificateRequest,
+    Kind::Order,
+    Kind::Event,
+];
+
+/// The place of a kind in the order in which lists begin.
+fn turn(kind: Kind) -> usize {
+    LARGE
+        .iter()
+        .position(|large| *large == kind)
+        .map_or(0, |at| at + 1)
+}
+
 /// Whether the cluster lacks a kind that somebody may be about to install.
 fn is_expected((kind, served): (&Kind, &Served)) -> bool {
     let is_needed = matches!(
@@ -83,7 +104,9 @@ impl Supervisor {
                 Ok(discovered) => {
                     let is_complete = !discovered.kinds.iter().any(is_expected);
                     let mut has_changed = false;
-                    for (kind, served) in discovered.kinds {
+                    let mut kinds: Vec<(Kind, Served)> = discovered.kinds.into_iter().collect();
+                    kinds.sort_by_key(|(kind, _)| turn(*kind));
+                    for (kind, served) in kinds {
                         has_changed |= self.adjust(kind, served).await;
                     }
                     for problem in discovered.problems {

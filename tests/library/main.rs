@@ -57,6 +57,7 @@ mod screens_mouse;
 mod screens_places;
 mod screens_problems;
 mod screens_question;
+mod screens_reading;
 mod screens_recorded;
 mod screens_search;
 mod screens_suppressed;

@@ -23,7 +23,7 @@ use crate::diagnosis::code::Code;
 use crate::model::{
     index::Index,
     object::ObjectRef,
-    snapshot::{KindState, Snapshot},
+    snapshot::Snapshot,
     topology::{NodeIx, Topology},
 };
 
@@ -164,8 +164,8 @@ pub struct Diagnosis {
     pub differences: BTreeMap<ObjectRef, Vec<Difference>>,
     /// Which paths were tested, and which were not.
     pub coverage: Coverage,
-    /// How many kinds have not been listed yet. As long as there are any, no rule is asked: most of them
-    /// would take what is not there yet for what does not exist.
+    /// How many kinds have not been listed yet, Events apart, which no rule reads. As long as there are any, no rule is
+    /// asked: most of them would take what is not there yet for what does not exist.
     pub loading: usize,
     /// What the user's rights hide.
     pub hidden: Vec<Hidden>,
@@ -190,8 +190,7 @@ impl Diagnosis {
     ) -> (Self, Option<Judged>) {
         let index = Index::of(snapshot);
         let topology = Topology::with(snapshot, &index);
-        let is_loading = |state: &&KindState| **state == KindState::Loading;
-        let loading = snapshot.kinds.values().filter(is_loading).count();
+        let loading = snapshot.loading();
         if loading > 0 {
             return (Self::while_loading(topology, loading), None);
         }

@@ -188,6 +188,15 @@ pub struct Problem {
 }
 
 impl Snapshot {
+    /// How many kinds have not been listed yet. Events are not counted: no rule reads them, and they may be as many as
+    /// everything else.
+    pub fn loading(&self) -> usize {
+        let is_loading = |(kind, state): &(&Kind, &KindState)| {
+            **state == KindState::Loading && **kind != Kind::Event
+        };
+        self.kinds.iter().filter(is_loading).count()
+    }
+
     /// Why a field of an object is unknown: it holds a placeholder or an encrypted value. The path may be
     /// that of an object or list above the field.
     pub fn unrendered(&self, object: &ObjectRef, path: &str) -> Option<String> {

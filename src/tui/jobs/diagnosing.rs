@@ -9,7 +9,7 @@ use ngf_core::{
     diagnosis::{Diagnosis, Evidence, incremental::Incremental},
     model::snapshot::Snapshot,
 };
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 use tokio::{
     sync::{mpsc, watch},
     time::{Instant, sleep},
@@ -96,21 +96,40 @@ pub(super) async fn diagnose_the_newest(
                 Err(_) => return,
             },
         };
-        // While kinds are loading nothing is to keep the first findings waiting.
-        let rest = match &event {
-            Event::Diagnosed(diagnosed) if diagnosed.diagnosis.loading > 0 => Duration::ZERO,
-            _ => began.elapsed() * REST,
-        };
+        let is_loading =
+            matches!(&event, Event::Diagnosed(diagnosed) if diagnosed.diagnosis.loading > 0);
         if sender.send(event).await.is_err() {
             return;
         }
-        sleep(rest).await;
+        let rest = sleep(began.elapsed() * REST);
+        tokio::select! {
+            () = rest => {}
+            () = last_kind(requests.clone()), if is_loading => {}
+        }
     }
+}
+
+/// Waits until the last kind has been listed: the first findings are not to wait for the end of a rest.
+async fn last_kind(mut requests: watch::Receiver<Option<Wanted>>) {
+    let has_loaded = |wanted: &Option<Wanted>| {
+        let snapshot = wanted.as_ref().map(|(snapshot, ..)| snapshot);
+        snapshot.is_some_and(|snapshot| snapshot.loading() == 0)
+    };
+    let _ = requests.wait_for(has_loaded).await;
 }
 
 #[cfg(test)]
 mod tests {
-    use ngf_core::{manifests::parse, model::snapshot::Source};
+    use std::time::Duration;
+
+    use futures::FutureExt;
+    use ngf_core::{
+        manifests::parse,
+        model::{
+            kind::Kind,
+            snapshot::{KindState, Source},
+        },
+    };
 
     use super::*;
 
@@ -144,6 +163,21 @@ mod tests {
         snapshot.templates.push("new".to_owned());
         ask(&snapshot, now);
         assert!(matches!(next(&mut events).await, Event::Diagnosed(_)));
+    }
+
+    #[test]
+    fn the_last_kind_ends_a_rest_and_events_are_not_waited_for() {
+        let (wanted, requests) = watch::channel(None);
+        let mut snapshot = parse("", "default");
+        let mut is_over = |kind: Kind, state: KindState| {
+            snapshot.kinds.insert(kind, state);
+            let asked = (Arc::new(snapshot.clone()), Evidence::none(), Timestamp::MIN);
+            wanted.send_replace(Some(asked));
+            last_kind(requests.clone()).now_or_never().is_some()
+        };
+        assert!(!is_over(Kind::HTTPRoute, KindState::Loading));
+        assert!(!is_over(Kind::Event, KindState::Loading));
+        assert!(is_over(Kind::HTTPRoute, KindState::NotServed));
     }
 
     #[test]

@@ -2,14 +2,16 @@
 //! when, what shows it and what fixes it. Untested paths are an entry; if all is well, one entry says so.
 
 mod entry;
+mod reading;
 mod remote;
 mod state;
 mod verdict;
 
 use self::{
     entry::entry,
+    reading::empty_entry,
     remote::{remote_entry, remotes},
-    state::{healthy, nothing, suppressed_entry, untested_entry},
+    state::{healthy, suppressed_entry, untested_entry},
 };
 pub use self::{
     remote::{Remote, here, others, searched_elsewhere, select_remote, selected_remote},
@@ -226,7 +228,7 @@ fn entries(app: &App, width: usize) -> Vec<Entry> {
         None => None,
         Some(Extra::Untested) => Some(untested_entry(app, width)),
         Some(Extra::Healthy) => Some(healthy(app, width)),
-        Some(Extra::Empty) => Some(Entry::of(wrap(&nothing(app), width))),
+        Some(Extra::Empty) => Some(empty_entry(app, width)),
     });
     if has_suppressed(app) {
         entries.push(suppressed_entry(app, width));
