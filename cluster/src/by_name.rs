@@ -1,5 +1,7 @@
 //! Reads Secrets and ConfigMaps that something refers to: each with a `get` of its own, then watched
-//! by its name. Nothing here ever lists them.
+//! by its name, or read again [in turn](in_turn) where there are too many. Nothing here ever lists them.
+
+mod in_turn;
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -12,13 +14,14 @@ use std::{
 };
 
 use futures::StreamExt;
+use jiff::Timestamp;
 use kube::{
     api::{GetParams, WatchParams},
     core::WatchEvent,
 };
 use tokio::{
-    sync::{Semaphore, watch},
-    time::{Instant, sleep, sleep_until, timeout},
+    sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch},
+    time::{Instant, sleep_until, timeout},
 };
 use tokio_util::sync::CancellationToken;
 
@@ -28,8 +31,11 @@ use super::{
     pace::{LIVED, Lane, Pace},
     request::{Resource, events, fetch, is_name},
     short_lived::Sensitive,
+    spawn,
     watcher::Shared,
 };
+pub(super) use in_turn::Asked;
+use in_turn::{InTurn, Waiting};
 use ngf_core::model::{
     decode::{self, Parsed},
     kind::Kind,
@@ -38,11 +44,13 @@ use ngf_core::model::{
 };
 
 /// Objects that are watched. Each watch is a connection of its own (kube speaks HTTP/1.1); what is
-/// beyond is read again every [`AGAIN`].
+/// beyond is read again in turn.
 const MAX_WATCHES: usize = 100;
+/// Objects that may wait for those that are read in turn.
+const HANDED: usize = 256;
 /// Objects that are read at all.
 const MAX_OBJECTS: usize = 5_000;
-/// How often an object is read that cannot be watched.
+/// How often an object is read of which each watch fails.
 const AGAIN: Duration = Duration::from_mins(1);
 /// The least time between two reads of an object, and between two watches.
 const FLOOR: Duration = Duration::from_secs(1);
@@ -101,8 +109,14 @@ pub(super) async fn run(
     cancel: CancellationToken,
 ) {
     let mut running: HashMap<ObjectRef, CancellationToken> = HashMap::new();
-    let watches = Arc::new(Semaphore::new(MAX_WATCHES));
-    let changes_alone = Arc::new(AtomicBool::new(false));
+    let (hand_over, handed) = mpsc::channel(HANDED);
+    let names = Names {
+        shared,
+        watches: Arc::new(Semaphore::new(MAX_WATCHES)),
+        changes_alone: Arc::new(AtomicBool::new(false)),
+        hand_over,
+    };
+    spawn(&cancel, InTurn::new(names.clone(), handed).run());
     loop {
         let now = Arc::clone(&wanted.borrow_and_update());
         let gone: Vec<ObjectRef> = running
@@ -114,7 +128,7 @@ pub(super) async fn run(
             if let Some(reader) = running.remove(&reference) {
                 reader.cancel();
             }
-            shared.tell(Delta::Forgotten(reference)).await;
+            names.shared.tell(Delta::Forgotten(reference)).await;
         }
         for reference in now.iter() {
             if running.contains_key(reference) {
@@ -122,23 +136,19 @@ pub(super) async fn run(
             }
             if running.len() >= MAX_OBJECTS {
                 let why = format!("not read: more than {MAX_OBJECTS} objects are referred to");
-                shared.tell(Delta::Unknown(reference.clone(), why)).await;
+                let delta = Delta::Unknown(reference.clone(), why);
+                names.shared.tell(delta).await;
                 continue;
             }
             let token = cancel.child_token();
             running.insert(reference.clone(), token.clone());
-            let pace = || Pace::new(Arc::clone(&shared.link), Lane::Names, FLOOR);
-            let reader = Reader {
-                shared: shared.clone(),
-                reference: reference.clone(),
-                watches: Arc::clone(&watches),
-                changes_alone: Arc::clone(&changes_alone),
-                begins_with_it: true,
+            let waiting = Waiting {
+                object: reference.clone(),
                 known: None,
-                reads: pace(),
-                watching: pace(),
+                may_watch: true,
+                token,
             };
-            tokio::spawn(async move { token.run_until_cancelled(reader.run()).await });
+            names.follow(waiting, None);
         }
         if wanted.changed().await.is_err() {
             return;
@@ -146,25 +156,61 @@ pub(super) async fn run(
     }
 }
 
-struct Reader {
+/// What the readers of all objects share.
+#[derive(Clone)]
+struct Names {
     shared: Shared,
-    reference: ObjectRef,
+    /// Places for objects that are watched.
     watches: Arc<Semaphore>,
     /// Whether the API server cannot begin a watch with the object.
     changes_alone: Arc<AtomicBool>,
+    /// Takes what is beyond these places.
+    hand_over: mpsc::Sender<Waiting>,
+}
+
+impl Names {
+    /// A place for one more object that is watched, where there is one.
+    fn place(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.watches).try_acquire_owned().ok()
+    }
+
+    /// Reads an object, and watches it where it has a place or there is one.
+    fn follow(&self, waiting: Waiting, place: Option<OwnedSemaphorePermit>) {
+        let token = waiting.token.clone();
+        let mut reader = Reader::new(self, waiting);
+        reader.place = place;
+        tokio::spawn(async move { token.run_until_cancelled(reader.run()).await });
+    }
+}
+
+struct Reader {
+    names: Names,
+    waiting: Waiting,
+    /// Its place among those that are watched. It keeps it while it reads.
+    place: Option<OwnedSemaphorePermit>,
     /// Whether a watch begins with the object, as far as that was seen.
     begins_with_it: bool,
-    /// The resource version that was told to the store; empty where the object does not exist.
-    known: Option<String>,
     reads: Pace,
     watching: Pace,
 }
 
 impl Reader {
+    fn new(names: &Names, waiting: Waiting) -> Self {
+        let pace = || Pace::new(Arc::clone(&names.shared.link), Lane::Names, FLOOR);
+        Self {
+            names: names.clone(),
+            waiting,
+            place: None,
+            begins_with_it: true,
+            reads: pace(),
+            watching: pace(),
+        }
+    }
+
     async fn run(mut self) {
-        if !can_exist(&self.reference) {
-            let delta = Delta::Gone(self.reference.clone());
-            return self.shared.tell(delta).await;
+        if !can_exist(&self.waiting.object) {
+            let delta = Delta::Gone(self.waiting.object.clone());
+            return self.names.shared.tell(delta).await;
         }
         loop {
             self.reads.turn().await;
@@ -172,22 +218,59 @@ impl Reader {
                 Ok(true) => self.reads.progressed(),
                 // Whatever the watch said, the object is the known one: from a proxy's old copy, for instance.
                 Ok(false) => self.reads.stalled(),
+                Err(Failure::Denied(_)) if !self.names.shared.link.is_young() => {
+                    return self.in_turn().await;
+                }
                 Err(failure) => {
                     self.reads.failed(&failure);
                     continue;
                 }
             }
-            match Arc::clone(&self.watches).try_acquire_owned() {
-                Ok(_permit) => self.until_changed().await,
-                Err(_) => sleep(AGAIN).await,
+            self.place = self.place.take().or_else(|| self.names.place());
+            if self.place.is_none() {
+                self.tell_read(false).await;
+                return self.in_turn().await;
+            }
+            let watched = Delta::Watched(self.waiting.object.clone());
+            self.names.shared.tell(watched).await;
+            self.until_changed().await;
+            if !self.waiting.may_watch {
+                self.tell_read(false).await;
+                return self.in_turn().await;
             }
         }
     }
 
+    /// Leaves the object to those that are read in turn.
+    async fn in_turn(self) {
+        // An error means that all of this is ending.
+        let _ = self.names.hand_over.send(self.waiting).await;
+    }
+
+    /// Reads the object, and tells the store of it and that it was read at this moment.
+    async fn read_and_tell(&mut self, is_urgent: bool) -> Result<bool, Failure> {
+        let is_news = self.read().await?;
+        self.tell_read(is_urgent).await;
+        Ok(is_news)
+    }
+
+    /// Tells that the object, which is not watched, was read at this moment.
+    async fn tell_read(&self, is_urgent: bool) {
+        let delta = Delta::Read {
+            object: self.waiting.object.clone(),
+            at: Timestamp::now(),
+            is_urgent,
+        };
+        self.names.shared.tell(delta).await;
+    }
+
     /// Reads the object, and tells the store where it is another than the known one, and returns that.
     async fn read(&mut self) -> Result<bool, Failure> {
-        let permit = Arc::clone(&self.shared.lists).acquire_owned().await.ok();
-        let answer = get(&self.shared.client, &self.reference).await;
+        let permit = Arc::clone(&self.names.shared.lists)
+            .acquire_owned()
+            .await
+            .ok();
+        let answer = get(&self.names.shared.client, &self.waiting.object).await;
         drop(permit);
         match answer {
             Ok(incoming) => {
@@ -196,39 +279,45 @@ impl Reader {
                     .and_then(Value::as_str)
                     .unwrap_or_default()
                     .to_owned();
-                let is_news = self.known.as_deref() != Some(&version);
+                let is_news = self.waiting.known.as_deref() != Some(&version);
                 if is_news || version.is_empty() {
-                    self.known = Some(version);
-                    let delta = match decode::object(self.reference.kind, incoming, "") {
+                    self.waiting.known = Some(version);
+                    let delta = match decode::object(self.waiting.object.kind, incoming, "") {
                         Ok(decoded) => Delta::Changed(vec![decoded]),
-                        Err(problem) => Delta::Unknown(self.reference.clone(), problem.message),
+                        Err(problem) => {
+                            Delta::Unknown(self.waiting.object.clone(), problem.message)
+                        }
                     };
-                    self.shared.tell(delta).await;
+                    self.names.shared.tell(delta).await;
                 }
                 Ok(is_news)
             }
             Err(Failure::NotFound(_)) => {
-                let is_news = self.known.as_deref() != Some("");
+                let is_news = self.waiting.known.as_deref() != Some("");
                 if is_news {
-                    self.known = Some(String::new());
-                    let delta = Delta::Gone(self.reference.clone());
-                    self.shared.tell(delta).await;
+                    self.waiting.known = Some(String::new());
+                    let delta = Delta::Gone(self.waiting.object.clone());
+                    self.names.shared.tell(delta).await;
                 }
                 Ok(is_news)
             }
             Err(failure) => {
                 // an answer that does not come leaves what was known; the store marks it as stale
-                let was_known = self.known.as_deref().is_some_and(|known| !known.is_empty());
+                let was_known = self
+                    .waiting
+                    .known
+                    .as_deref()
+                    .is_some_and(|known| !known.is_empty());
                 let is_denied = matches!(failure, Failure::Denied(_));
                 if !was_known || is_denied {
-                    self.known = None;
-                    let (object, why) = (self.reference.clone(), failure.words().to_owned());
+                    self.waiting.known = None;
+                    let (object, why) = (self.waiting.object.clone(), failure.words().to_owned());
                     let delta = if is_denied {
                         Delta::Denied(object, why)
                     } else {
                         Delta::Unknown(object, why)
                     };
-                    self.shared.tell(delta).await;
+                    self.names.shared.tell(delta).await;
                 }
                 Err(failure)
             }
@@ -240,7 +329,7 @@ impl Reader {
     /// Each watch begins at [`ANY`] version, and not at the object's own. That may be older than the API
     /// server's memory, after its restart for instance, and a watch from there on is refused for ever.
     async fn until_changed(&mut self) {
-        let link = Arc::clone(&self.shared.link);
+        let link = Arc::clone(&self.names.shared.link);
         let mut outage_over = pin!(link.outage_over());
         let again = Instant::now() + AGAIN;
         loop {
@@ -258,9 +347,8 @@ impl Reader {
                 Ok(true) => return,
                 Ok(false) if began.elapsed() >= LIVED => self.watching.progressed(),
                 Ok(false) => self.watching.stalled(),
-                // may be read and not watched
-                Err(Failure::Denied(_)) => {
-                    sleep_until(again).await;
+                Err(Failure::Denied(_)) if !link.is_young() => {
+                    self.waiting.may_watch = false;
                     return;
                 }
                 Err(failure) => self.watching.failed(&failure),
@@ -275,18 +363,18 @@ impl Reader {
     /// One watch of the metadata of this one object; `true` where it may be another than the known one.
     /// Only metadata, so that a Secret's values travel once, on a path on which they are wiped.
     async fn watch(&mut self) -> Result<bool, Failure> {
-        let changes_alone = self.changes_alone.load(Ordering::Relaxed);
+        let changes_alone = self.names.changes_alone.load(Ordering::Relaxed);
         let request = self.watch_request(changes_alone)?;
-        let started = events(&self.shared.client, request).await;
+        let started = events(&self.names.shared.client, request).await;
         if changes_alone && matches!(started, Err(Failure::Other(_))) {
-            self.changes_alone.store(false, Ordering::Relaxed);
+            self.names.changes_alone.store(false, Ordering::Relaxed);
         }
         let mut events = started?;
         if changes_alone {
             // It may have changed before the watch began.
             self.read().await?;
         }
-        let known = self.known.clone().unwrap_or_default();
+        let known = self.waiting.known.clone().unwrap_or_default();
         // An object that was deleted since it was read is never told of.
         let mut is_awaited = self.begins_with_it && !known.is_empty() && !changes_alone;
         let first = Instant::now() + FIRST;
@@ -308,13 +396,13 @@ impl Reader {
                 }
                 Ok(None) | Err(_) => return Ok(false),
             };
-            self.shared.link.heard();
+            self.names.shared.link.heard();
             match event {
                 WatchEvent::Bookmark(_) => {}
                 WatchEvent::Error(status) => {
                     let failure = Failure::from_status(&status);
                     if is_awaited && matches!(failure, Failure::Other(_)) {
-                        self.changes_alone.store(true, Ordering::Relaxed);
+                        self.names.changes_alone.store(true, Ordering::Relaxed);
                     }
                     return Err(failure);
                 }
@@ -338,11 +426,11 @@ impl Reader {
     }
 
     fn watch_request(&self, changes_alone: bool) -> Result<http::Request<Vec<u8>>, Failure> {
-        let selector = format!("metadata.name={}", self.reference.name);
+        let selector = format!("metadata.name={}", self.waiting.object.name);
         let params = WatchParams::default()
             .fields(&selector)
             .timeout(WATCH_SECONDS);
-        let mut request = resource(&self.reference)
+        let mut request = resource(&self.waiting.object)
             .request()
             .watch_metadata(&params, ANY)
             .map_err(|error| Failure::Other(error.to_string()))?;

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use jiff::Timestamp;
 use ngf_core::model::{
     decode::Decoded,
     kind::Kind,
@@ -28,6 +29,17 @@ pub(super) enum Delta {
     Unknown(ObjectRef, String),
     /// A Secret or ConfigMap that something refers to may not be read: the API server's words.
     Denied(ObjectRef, String),
+    /// A Secret or ConfigMap that is not watched was read.
+    Read {
+        /// Which one.
+        object: ObjectRef,
+        /// When.
+        at: Timestamp,
+        /// Somebody waits for it.
+        is_urgent: bool,
+    },
+    /// A Secret or ConfigMap is watched from now on.
+    Watched(ObjectRef),
     /// Nothing refers to this Secret or ConfigMap any more.
     Forgotten(ObjectRef),
     /// An object that could not be read at all.

@@ -19,6 +19,7 @@ use ngf_core::model::{
 
 mod api;
 mod later;
+mod many_secrets;
 
 const MINUTE: Duration = Duration::from_mins(1);
 

@@ -28,6 +28,7 @@ use tokio::{
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use self::{
+    by_name::Asked,
     delta::Delta,
     error::Failure,
     link::Link,
@@ -41,6 +42,7 @@ use self::{
 };
 use ngf_core::model::{
     kind::Kind,
+    object::ObjectRef,
     snapshot::{KindState, Lookup, Loss, Lost, Scope, Snapshot, Source},
 };
 
@@ -129,6 +131,7 @@ pub struct Cluster {
     link: Arc<Link>,
     renewable: Arc<Renewable>,
     room: Arc<Room>,
+    asked: Arc<Asked>,
     context: String,
     server: String,
     version: Option<String>,
@@ -194,6 +197,7 @@ pub async fn connect(options: &ClusterOptions) -> Result<Cluster, ClusterError> 
         link,
         renewable,
         room: Arc::default(),
+        asked: Arc::default(),
         context,
         server,
         version,
@@ -316,6 +320,11 @@ impl Cluster {
         &self.namespace
     }
 
+    /// Reads a Secret or ConfigMap again soon that is not watched ([`Snapshot::unwatched`]): somebody looks at it.
+    pub fn read_again(&self, object: &ObjectRef) {
+        self.asked.ask(object.clone());
+    }
+
     /// Starts to read, and keeps a snapshot up to date until `cancel` is cancelled or every receiver
     /// is dropped. In the first snapshot every kind is [`KindState::Loading`]. At most ten snapshots
     /// come in a second; objects that did not change are shared between them.
@@ -328,7 +337,8 @@ impl Cluster {
             server: self.server.clone(),
             version: self.version.clone(),
         };
-        let (store, snapshots) = Store::new(Snapshot::new(source, self.scope.clone()), wanted);
+        let nothing = Snapshot::new(source, self.scope.clone());
+        let (store, snapshots) = Store::new(nothing, wanted, Arc::clone(&self.asked));
         let shared = Shared {
             client: self.client.clone(),
             deltas,
@@ -337,6 +347,7 @@ impl Cluster {
             room: Arc::clone(&self.room),
             room_of_events: Arc::default(),
             missing: Arc::default(),
+            asked: Arc::clone(&self.asked),
         };
         let supervisor = Supervisor::new(
             shared.clone(),

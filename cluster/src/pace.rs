@@ -37,6 +37,8 @@ pub(crate) struct Pace {
     lane: Lane,
     /// The least time from one success to the next request.
     floor: Duration,
+    /// The least time between two requests, however they end.
+    least: Duration,
     failures: u32,
     /// Watches since the last progress that held and were cut.
     cuts: u32,
@@ -59,11 +61,20 @@ impl Pace {
             link,
             lane,
             floor,
+            least: LEAST,
             failures: 0,
             cuts: 0,
             sent: None,
             next: now,
             next_after_outage: now,
+        }
+    }
+
+    /// The same for a loop that reads many objects, one in each turn, and may send the next request so soon after any.
+    pub(super) fn of_many(link: Arc<Link>, lane: Lane, floor: Duration) -> Self {
+        Self {
+            least: floor,
+            ..Self::new(link, lane, floor)
         }
     }
 
@@ -88,7 +99,7 @@ impl Pace {
         }
         let now = Instant::now();
         self.sent = Some(now);
-        self.next = now + LEAST.mul_f64(jitter());
+        self.next = now + self.least.mul_f64(jitter());
         self.next_after_outage = self.next;
     }
 

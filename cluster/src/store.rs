@@ -12,7 +12,7 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
-use super::{delta::Delta, events::Events};
+use super::{by_name::Asked, delta::Delta, events::Events};
 use ngf_core::model::{
     decode::Decoded,
     held::{self, Held},
@@ -27,6 +27,8 @@ use ngf_core::model::{
 const GAP: Duration = Duration::from_millis(100);
 /// Least time between two snapshots that differ in Events only: a busy cluster has many.
 const EVENTS_GAP: Duration = Duration::from_secs(1);
+/// Least time between two snapshots that differ only in when something was read that is not watched.
+const AGES_GAP: Duration = Duration::from_mins(1);
 /// The gap is at least this many times what the last snapshot took to make, so that a large cluster
 /// costs a bounded share of one core.
 const REST: u32 = 20;
@@ -50,9 +52,12 @@ pub(super) struct Store {
     references_changed: bool,
     /// Objects came or went, which Events may be about.
     names_changed: bool,
+    /// Objects whose references have changed, once each: what they refer to is read again.
+    changed_references: BTreeSet<ObjectRef>,
     /// Kinds that cannot be read because of the API server, and since when.
     troubled: BTreeMap<Kind, Timestamp>,
     wanted: watch::Sender<Arc<BTreeSet<ObjectRef>>>,
+    asked: Arc<Asked>,
     published: watch::Sender<Arc<Snapshot>>,
 }
 
@@ -61,6 +66,7 @@ impl Store {
     pub(super) fn new(
         mut snapshot: Snapshot,
         wanted: watch::Sender<Arc<BTreeSet<ObjectRef>>>,
+        asked: Arc<Asked>,
     ) -> (Self, watch::Receiver<Arc<Snapshot>>) {
         snapshot.kinds = KINDS
             .iter()
@@ -75,8 +81,10 @@ impl Store {
             changed: false,
             references_changed: false,
             names_changed: false,
+            changed_references: BTreeSet::new(),
             troubled: BTreeMap::new(),
             wanted,
+            asked,
             published,
         };
         (store, receiver)
@@ -87,14 +95,19 @@ impl Store {
         let mut batch = Vec::with_capacity(BATCH);
         let mut ready = Instant::now();
         let mut events_ready = ready;
+        let mut ages_ready = ready;
         loop {
-            let due = match (self.has_loaded(), self.changed) {
+            let due = if self.has_loaded() {
                 // This is what everybody waits for.
-                (true, _) => Instant::now(),
-                (false, true) => ready,
-                (false, false) => events_ready,
+                Instant::now()
+            } else if self.changed {
+                ready
+            } else if self.events.changed() {
+                events_ready
+            } else {
+                ages_ready
             };
-            let is_due = self.changed || self.events.changed();
+            let is_due = self.changed || self.events.changed() || self.ages_changed();
             tokio::select! {
                 biased;
                 () = self.published.closed() => return,
@@ -104,6 +117,7 @@ impl Store {
                     let took = started.elapsed();
                     ready = started + GAP.max(took * REST);
                     events_ready = started + EVENTS_GAP.max(took * REST);
+                    ages_ready = started + AGES_GAP;
                 }
                 received = deltas.recv_many(&mut batch, BATCH) => {
                     if received == 0 {
@@ -115,6 +129,12 @@ impl Store {
                 }
             }
         }
+    }
+
+    /// Whether something that is not watched was read again since a snapshot was published last.
+    fn ages_changed(&self) -> bool {
+        let published = self.published.borrow();
+        !self.snapshot.unwatched.is_shared_with(&published.unwatched)
     }
 
     /// Whether every kind that rules read has been listed, which was not so when a snapshot was published last.
@@ -138,6 +158,7 @@ impl Store {
             self.names_changed = false;
             self.snapshot.events = self.events.about(&self.snapshot);
         }
+        self.read_again();
         self.judge();
         self.changed = false;
         self.published.send_replace(Arc::new(self.snapshot.clone()));
@@ -162,9 +183,19 @@ impl Store {
             }
             Delta::Denied(reference, why) => {
                 self.look_up(&reference, &why);
+                self.snapshot.unwatched.remove(&reference);
                 self.snapshot.denied.insert(reference);
             }
+            Delta::Read {
+                object,
+                at,
+                is_urgent,
+            } => self.read(object, at, is_urgent),
+            Delta::Watched(reference) => {
+                self.changed |= self.snapshot.unwatched.remove(&reference).is_some();
+            }
             Delta::Forgotten(reference) => {
+                self.snapshot.unwatched.remove(&reference);
                 self.held.forget(&self.snapshot, &reference);
                 self.snapshot.denied.remove(&reference);
                 self.names_changed = true;
@@ -196,9 +227,39 @@ impl Store {
 
     /// What is wanted was worked out of the snapshot that was published last.
     fn note_references(&mut self, object: &ObjectRef) {
-        self.references_changed = self.references_changed
-            || object.kind.info().reading == Reading::Watched
-                && !refers_alike(&self.published.borrow(), &self.snapshot, object);
+        let published = self.published.borrow();
+        let asks_again = !self.snapshot.unwatched.is_empty() && published.loading() == 0;
+        if object.kind.info().reading != Reading::Watched
+            || self.references_changed && !asks_again
+            || refers_alike(&published, &self.snapshot, object)
+        {
+            return;
+        }
+        self.references_changed = true;
+        if asks_again {
+            self.changed_references.insert(object.clone());
+        }
+    }
+
+    /// Asks for what changed objects refer to, where it is not watched: who changes the one often changes the other.
+    fn read_again(&mut self) {
+        let changed = std::mem::take(&mut self.changed_references);
+        if changed.is_empty() {
+            return;
+        }
+        let found = references(&self.snapshot.part(&changed));
+        let unwatched = &self.snapshot.unwatched;
+        for object in found.into_iter().filter(|one| unwatched.contains_key(one)) {
+            self.asked.ask(object);
+        }
+    }
+
+    /// A Secret or ConfigMap that is not watched was read.
+    fn read(&mut self, object: ObjectRef, at: Timestamp, is_urgent: bool) {
+        if self.snapshot.has_entry(&object) {
+            let is_news = self.snapshot.unwatched.insert(object, at).is_none();
+            self.changed |= is_news || is_urgent;
+        }
     }
 
     fn gone(&mut self, reference: &ObjectRef) {

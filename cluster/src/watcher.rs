@@ -26,6 +26,7 @@ use tokio::{
 };
 
 use super::{
+    by_name::Asked,
     delta::Delta,
     error::Failure,
     link::Link,
@@ -76,6 +77,8 @@ pub(super) struct Shared {
     pub(super) room_of_events: Arc<Room>,
     /// Told where the cluster does not have a kind any more.
     pub(super) missing: Arc<Notify>,
+    /// Secrets and ConfigMaps that are to be read at once.
+    pub(super) asked: Arc<Asked>,
 }
 
 impl Shared {

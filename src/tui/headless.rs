@@ -157,6 +157,10 @@ impl Headless {
                 let found = self.session.configuration(&gateways).await;
                 vec![Event::Configuration(gateways, found)]
             }
+            Effect::ReadAgain(object) => {
+                self.session.read_again(&object);
+                Vec::new()
+            }
             Effect::ReadLines(number, of) => {
                 vec![Event::Lines(number, self.session.lines(of).await)]
             }

@@ -166,6 +166,7 @@ impl Jobs {
                 let found = world.configuration(&gateways).await;
                 Event::Configuration(gateways, found)
             }),
+            Effect::ReadAgain(object) => self.session.read_again(&object),
             Effect::ReadLines(number, of) => {
                 self.spawn(async move |session| Event::Lines(number, session.lines(of).await));
             }

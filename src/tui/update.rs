@@ -131,12 +131,28 @@ pub fn update(app: &mut App, event: Event, now: Timestamp) -> Vec<Effect> {
             Vec::new()
         }
     };
-    if let Some(before) = before.filter(|_| !app.traveled) {
-        note_where(app, before);
+    if let Some(before) = before {
+        effects.extend(acted(app, before));
     }
     probing::ask_when_free(app);
     effects.extend(reached);
     effects
+}
+
+/// A person has acted, who was there before.
+fn acted(app: &mut App, before: Visit) -> Option<Effect> {
+    let again = read_again(app, &before);
+    if !app.traveled {
+        note_where(app, before);
+    }
+    again
+}
+
+/// The page of a Secret or ConfigMap was opened that is not watched: it is read again.
+fn read_again(app: &App, before: &Visit) -> Option<Effect> {
+    let object = app.places.subject()?.object.as_ref()?;
+    let is_old = app.snapshot.unwatched.contains_key(object);
+    (is_old && *before != Visit::of(app)).then(|| Effect::ReadAgain(object.clone()))
 }
 
 /// Remembers where the person was, if they are somewhere else now.

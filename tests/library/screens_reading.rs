@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use ngf_core::{
     manifests::parse,
     model::{
@@ -11,7 +11,15 @@ use ngf_core::{
         snapshot::{KindState, Snapshot, Source},
     },
 };
-use ngf_tui::tui::{effects::Files, headless::Headless, state::App};
+use ngf_tui::tui::{
+    effects::Files,
+    headless::Headless,
+    state::{
+        App,
+        ids::ViewId,
+        place::{Place, Subject},
+    },
+};
 use ngf_ui::{Theme, golden};
 
 /// Two Gateways, of which NGF has programmed one.
@@ -41,12 +49,16 @@ fn cluster() -> Snapshot {
     snapshot
 }
 
-async fn home_of(snapshot: Snapshot) -> String {
+async fn screen_of(snapshot: Snapshot) -> Headless {
     let snapshot = Arc::new(snapshot);
     let app = App::new(Theme::plain(), Arc::clone(&snapshot), None, moment());
     let mut screen = Headless::new(app.expect("no conflict"), Arc::new(Files)).at(moment());
     screen.snapshot(snapshot).await;
-    golden::screen(&screen.draw(120, 30))
+    screen
+}
+
+async fn home_of(snapshot: Snapshot) -> String {
+    golden::screen(&screen_of(snapshot).await.draw(120, 30))
 }
 
 /// Gateways that are not programmed come first. Nothing is called well or broken before the rules were asked.
@@ -81,4 +93,29 @@ async fn many_gateways_are_counted() {
         home.contains("14 Gateways more; :gateways lists all"),
         "{home}"
     );
+}
+
+/// What rests on a Secret that is not watched is as old as its last read: the header and the Secret's page say so.
+#[tokio::test]
+async fn the_age_of_a_secret_that_is_not_watched_is_told() {
+    let mut snapshot = parse(
+        "apiVersion: v1\nkind: Secret\nmetadata: {name: cert}\n",
+        "shop",
+    );
+    snapshot.source = cluster().source;
+    let secret = ObjectRef::new(Kind::Secret, "shop", "cert");
+    let read_at = moment() - SignedDuration::from_mins(12);
+    snapshot.unwatched.insert(secret.clone(), read_at);
+    let mut screen = screen_of(snapshot).await;
+    let app = &mut screen.app;
+    let subject = Subject::object(&app.diagnosis.topology, &secret);
+    app.places.open(Place::Page(subject), &mut app.detail);
+    app.detail.view = ViewId::Conditions;
+    let page = golden::screen(&screen.draw(120, 30));
+    for words in [
+        "live, Secrets up to 12m old",
+        "read      12m ago; it is not watched, and read again every 15 minutes at the latest",
+    ] {
+        assert!(page.contains(words), "no {words:?} in\n{page}");
+    }
 }

@@ -71,7 +71,13 @@ pub(super) enum Fault {
     HalfDenied,
     /// A proxy holds the events of a watch back until the watch ends.
     Buffering,
+    /// Nothing, but 400 Gateways refer to a Secret each, and one of them changes.
+    ManySecrets,
 }
+
+/// Of many Gateways the number of the one that changes, and how long after its watch has begun.
+pub(super) const CHANGED: usize = 99;
+pub(super) const GATEWAY_CHANGES: Duration = Duration::from_secs(90);
 
 pub(super) struct Api {
     fault: Mutex<Fault>,
@@ -119,6 +125,7 @@ impl Api {
             link,
             renewable,
             room: Arc::new(Room::new(2_000, 3_000)),
+            asked: Arc::default(),
             context: "hostile".to_owned(),
             server: server.to_owned(),
             version: None,
@@ -219,6 +226,11 @@ impl Api {
                 });
                 page.collect()
             }
+            Fault::ManySecrets if path.ends_with("/gateways") => {
+                let all = (0..400)
+                    .map(|number| gateway(&format!("g-{number}"), &format!("cert-{number}")));
+                all.collect()
+            }
             _ => items(path),
         };
         json(&json!({
@@ -251,6 +263,13 @@ impl Api {
             ]),
             Fault::Buffering if path.ends_with("/gateways") => {
                 timed(vec![(280, Some(event("news", "1001"))), (0, None)])
+            }
+            Fault::ManySecrets if path.ends_with("/gateways") => {
+                let mut changed = gateway(&format!("g-{CHANGED}"), &format!("cert-{CHANGED}"));
+                changed["metadata"]["resourceVersion"] = json!("6");
+                changed["spec"]["gatewayClassName"] = json!("other");
+                let news = json!({"type": "MODIFIED", "object": changed});
+                timed(vec![(GATEWAY_CHANGES.as_secs(), Some(news)), (200, None)])
             }
             Fault::WatchEndsWithNews => {
                 let version = self.next_version().to_string();
@@ -320,12 +339,17 @@ pub(super) fn items(path: &str) -> Vec<Value> {
     if !path.ends_with("/gateways") {
         return Vec::new();
     }
-    let mut gateway = object("gateway", "5");
+    vec![gateway("gateway", "cert")]
+}
+
+/// A Gateway that refers to a Secret.
+fn gateway(name: &str, secret: &str) -> Value {
+    let mut gateway = object(name, "5");
     gateway["spec"] = json!({"gatewayClassName": "nginx", "listeners": [{
         "name": "https", "port": 443, "protocol": "HTTPS",
-        "tls": {"certificateRefs": [{"name": "cert"}]},
+        "tls": {"certificateRefs": [{"name": secret}]},
     }]});
-    vec![gateway]
+    gateway
 }
 
 pub(super) fn discovery(path: &str, fault: Fault) -> Response<AxumBody> {

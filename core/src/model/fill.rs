@@ -32,6 +32,7 @@ macro_rules! fill {
             events: Vec::new(),
             secrets: Lookups::new(),
             config_maps: Lookups::new(),
+            unwatched: SharedMap::new(),
             ignored: BTreeMap::new(),
             problems: Vec::new(),
             lost: None,

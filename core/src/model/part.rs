@@ -81,8 +81,8 @@ macro_rules! part {
     ($($(#[$doc:meta])* $variant:ident => $field:ident: $spec:ident;)*) => {
         impl Snapshot {
             /// The names of the objects that the other holds otherwise, or one of both does not hold. A copy of an object
-            /// counts as another object. Events are left out. `None` where more than objects differs: what is known
-            /// of kinds, or what somebody may read.
+            /// counts as another object. Events are left out, and the age of what is not watched. `None` where more than
+            /// objects differs: what is known of kinds, or what somebody may read.
             pub fn changed_objects(&self, after: &Self) -> Option<BTreeSet<ObjectRef>> {
                 // Named one by one, so that nobody adds a field and forgets it here.
                 let Self {
@@ -96,6 +96,7 @@ macro_rules! part {
                     events: _,
                     secrets,
                     config_maps,
+                    unwatched: _,
                     ignored,
                     problems,
                     lost,
@@ -141,6 +142,7 @@ macro_rules! part {
                     events: Vec::new(),
                     secrets: Lookups::new(),
                     config_maps: Lookups::new(),
+                    unwatched: SharedMap::new(),
                     ignored: self.ignored.clone(),
                     problems: self.problems.clone(),
                     lost: self.lost.clone(),
@@ -185,8 +187,8 @@ macro_rules! part {
 for_every_table!(part);
 
 impl Snapshot {
-    /// Whether the other snapshot holds the very same objects, but for Events, and the same is known of everything else.
-    /// No rule reads Events: what was diagnosed of the one holds for the other.
+    /// Whether the other snapshot holds the very same objects, but for Events, and the same is known of everything else but
+    /// the age of what is not watched. No rule reads either: what was diagnosed of the one holds for the other.
     pub fn is_same_but_for_events(&self, other: &Self) -> bool {
         let changed = self.changed_objects(other);
         changed.is_some_and(|changed| changed.is_empty())

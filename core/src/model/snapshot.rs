@@ -53,6 +53,9 @@ pub struct Snapshot {
     pub secrets: Lookups<SecretFacts>,
     /// ConfigMaps that something refers to.
     pub config_maps: Lookups<ConfigMapFacts>,
+    /// Secrets and ConfigMaps that are not watched, because too many are referred to, or because the user may not watch
+    /// them; and when each was read last. What is known of them is as old as that. No rule asks for it.
+    pub unwatched: SharedMap<ObjectRef, Timestamp>,
     /// Objects in files of kinds that the tool does not read, as `apiVersion kind`, counted.
     pub ignored: BTreeMap<String, usize>,
     /// What was wrong with an input as a whole: a file that is not YAML, an object without a name.

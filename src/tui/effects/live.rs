@@ -415,6 +415,10 @@ impl Session for Live {
         .boxed()
     }
 
+    fn read_again(&self, object: &ObjectRef) {
+        self.transports.cluster().read_again(object);
+    }
+
     fn try_fix<'a>(&'a self, plan: &'a FixPlan) -> BoxFuture<'a, Result<Vec<String>, String>> {
         async move {
             let cluster = self.transports.cluster();

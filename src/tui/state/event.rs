@@ -136,6 +136,8 @@ pub enum Effect {
     ListContexts,
     /// Connect to another cluster or namespace, and send [`Event::Switched`].
     Switch(SwitchTo),
+    /// Read a Secret or ConfigMap again that is not watched.
+    ReadAgain(ObjectRef),
     /// Read what nginx is using in the data planes of these Gateways, and send [`Event::Configuration`].
     ReadConfiguration(Vec<ObjectRef>),
     /// Read this moment of the recording that is played, and send [`Event::Moment`].

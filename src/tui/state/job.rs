@@ -314,6 +314,9 @@ pub trait Session: Send + Sync + 'static {
         no_cluster()
     }
 
+    /// Asks for a Secret or ConfigMap that is not watched to be read again soon.
+    fn read_again(&self, _: &ObjectRef) {}
+
     /// Lets the API server try a fix, without doing it.
     fn try_fix<'a>(&'a self, _: &'a FixPlan) -> BoxFuture<'a, Result<Vec<String>, String>> {
         no_cluster()

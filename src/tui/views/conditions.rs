@@ -110,10 +110,15 @@ fn described(app: &App, object: &ObjectRef) -> Vec<Label> {
     let owners = owners.map(|owner| format!("{} {}", text(&owner["kind"]), text(&owner["name"])));
     let labels = meta["labels"].as_object().into_iter().flatten();
     let labels = labels.map(|(name, value)| format!("{name}={}", text(value)));
+    let read = app.snapshot.unwatched.get(object).map(|at| {
+        let age = words::age(*at, app.now);
+        format!("{age} ago; it is not watched, and read again every 15 minutes at the latest")
+    });
     let rows = [
         ("", facts.join(&format!(" {} ", app.theme.glyphs.dot))),
         ("owned by  ", list(owners, LABELS)),
         ("labels    ", list(labels, LABELS)),
+        ("read      ", read.unwrap_or_default()),
     ];
     let rows = rows.into_iter().filter(|(_, value)| !value.is_empty());
     let rows = rows.map(|(name, value)| Label::of(Role::Muted, format!("  {name}")).text(value));

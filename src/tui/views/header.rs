@@ -223,9 +223,19 @@ fn freshness(app: &App) -> Label {
         (_, 0) if denied + objects > 0 => {
             Label::of(Role::Warning, format!("live, {} hidden", hidden.join(", ")))
         }
-        (_, 0) => Label::of(Role::Ok, "live"),
+        (_, 0) => Label::of(Role::Ok, "live").joined(&of_unwatched(app)),
         (_, failed) => Label::of(Role::Error, format!("{failed} kinds unreadable")),
     }
+}
+
+/// How old what is known of Secrets and ConfigMaps may be that are not watched: `, Secrets up to 14m old`.
+fn of_unwatched(app: &App) -> Label {
+    let unwatched = app.snapshot.unwatched.iter();
+    let oldest = unwatched.min_by_key(|(_, at)| **at);
+    oldest.map_or_else(Label::new, |(object, at)| {
+        let age = words::age(*at, app.now);
+        Label::of(Role::Muted, format!(", {}s up to {age} old", object.kind))
+    })
 }
 
 /// Which kinds may be old, and for how long the oldest of them.
