@@ -17,7 +17,7 @@ use ngf_cluster::{
     Cluster, endpoint_matrix, probe_context,
     prober::{
         By, Extras, Prober, ProberOptions, listeners,
-        survey::{self, Extent, Tested},
+        survey::{self, Extent, Rate, Tested},
     },
     transport::{Transports, Via},
 };
@@ -174,11 +174,18 @@ async fn probe(
     let selection = survey::select(prober.transports(), plans, Via::Auto, extent).await;
     let mut progress = Progress::new(selection.paths, selection.via);
     let cancel = CancellationToken::new();
-    let survey = survey::run(&prober, selection, within, &cancel, |tested: Tested| {
-        progress.show(tested.done, tested.of);
-        tested.record(evidence);
-        std::future::ready(())
-    });
+    let survey = survey::run(
+        &prober,
+        selection,
+        Rate::Asked,
+        within,
+        &cancel,
+        |tested: Tested| {
+            progress.show(tested.done, tested.of);
+            tested.record(evidence);
+            std::future::ready(())
+        },
+    );
     let timeout = PROBE_TIMEOUT.min(within);
     let meet = listeners::run(prober.transports(), meetings, timeout, within, &cancel);
     let (is_through, handshakes) = tokio::join!(survey, meet);

@@ -36,6 +36,31 @@ const DATA_PLANES: usize = 8;
 const PARALLEL: usize = 8;
 /// A new handshake begins at most so often.
 const PACE: Duration = Duration::from_millis(20);
+/// Handshakes of a calm survey that begin at that pace: there are no more in most clusters.
+const SOON: u32 = 20;
+/// A new handshake of a calm survey begins at most so often after them.
+const CALM: Duration = Duration::from_millis(100);
+
+/// How soon one handshake begins after the other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rate {
+    /// Somebody waits for it: fifty a second.
+    Asked,
+    /// It began by itself: twenty soon, and then ten a second.
+    Calm,
+}
+
+impl Rate {
+    /// How long after the first one the handshake of this number begins, from 0.
+    fn begins(self, number: usize) -> Duration {
+        let number = u32::try_from(number).unwrap_or(u32::MAX);
+        let soon = match self {
+            Self::Asked => number,
+            Self::Calm => number.min(SOON),
+        };
+        PACE.saturating_mul(soon) + CALM.saturating_mul(number - soon)
+    }
+}
 
 /// How much of each path a survey tests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -160,8 +185,26 @@ fn path_of(plan: &ProbePlan) -> PathKey {
     )
 }
 
-/// Chooses the handshakes of a survey: one for each path that uses TLS, then one from each further
-/// data-plane pod for each CA and client certificate, then further endpoints, then the paths in plain HTTP.
+/// The same paths, the most telling first: one of each Gateway, then one of each further port of a Service, which one policy
+/// and one certificate belong to, then the others.
+fn most_telling_first(plans: Vec<ProbePlan>) -> Vec<ProbePlan> {
+    let mut gateways = BTreeSet::new();
+    let mut ports = BTreeSet::new();
+    let (first, rest): (Vec<ProbePlan>, Vec<ProbePlan>) = plans.into_iter().partition(|plan| {
+        let is_first = gateways.insert(plan.gateway.clone());
+        if is_first {
+            ports.insert((plan.service.clone(), plan.port));
+        }
+        is_first
+    });
+    let (second, rest): (Vec<ProbePlan>, Vec<ProbePlan>) = rest
+        .into_iter()
+        .partition(|plan| ports.insert((plan.service.clone(), plan.port)));
+    first.into_iter().chain(second).chain(rest).collect()
+}
+
+/// Chooses the handshakes of a survey: one for each path that uses TLS, those first that tell the most, then one from each
+/// further data-plane pod for each CA and client certificate, then further endpoints, then the paths in plain HTTP.
 pub async fn select(
     transports: &Transports,
     plans: Vec<ProbePlan>,
@@ -185,14 +228,10 @@ pub async fn select(
         },
         settles,
     };
-    let mut probes: Vec<Chosen> = Vec::new();
     let first = |plans: &Vec<ProbePlan>| plans.first().cloned();
-    probes.extend(
-        of_tls(true)
-            .filter_map(first)
-            .map(|plan| chosen(&plan, None, true)),
-    );
-    let mut firsts: Vec<ProbePlan> = of_tls(true).filter_map(first).collect();
+    let mut firsts = most_telling_first(of_tls(true).filter_map(first).collect());
+    let of_firsts = firsts.iter().map(|plan| chosen(plan, None, true));
+    let mut probes: Vec<Chosen> = of_firsts.collect();
     firsts.truncate(extent.most());
     let pods_of = pods_with_exec(transports, &firsts, via).await;
     let mut told = BTreeSet::new();
@@ -216,11 +255,8 @@ pub async fn select(
             chosen(plan, pod, false)
         }));
     }
-    probes.extend(
-        of_tls(false)
-            .filter_map(first)
-            .map(|plan| chosen(&plan, None, true)),
-    );
+    let plain = most_telling_first(of_tls(false).filter_map(first).collect());
+    probes.extend(plain.iter().map(|plan| chosen(plan, None, true)));
     probes.truncate(extent.most());
     let via = match (via, probes.first()) {
         (Via::Auto, Some(_)) if !pods_of.is_empty() => Via::Exec,
@@ -263,11 +299,12 @@ async fn pods_with_exec(
     found
 }
 
-/// Runs a survey until it is through, cancelled, or `within` is over; tells each handshake that ended.
+/// Runs a survey at this rate until it is through, cancelled, or `within` is over; tells each handshake that ended.
 /// Whether it got through all of them comes out.
 pub async fn run<Told>(
     prober: &Prober,
     selection: Selection,
+    rate: Rate,
     within: Duration,
     cancel: &CancellationToken,
     mut tell: impl FnMut(Tested) -> Told,
@@ -279,7 +316,7 @@ where
     let start = Instant::now();
     let extras = &Extras::default();
     let one = |(number, chosen): (usize, Chosen)| async move {
-        sleep_until(start + PACE * u32::try_from(number).unwrap_or(u32::MAX)).await;
+        sleep_until(start + rate.begins(number)).await;
         test(prober, chosen, extras, cancel).await
     };
     let end = async {
@@ -333,3 +370,6 @@ async fn test(
         of: 0,
     }
 }
+
+#[cfg(test)]
+mod tests;

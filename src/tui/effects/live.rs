@@ -26,7 +26,7 @@ use ngf_cluster::{
     probe_context::ProbeContext,
     prober::{
         Extras, Prober, listeners,
-        survey::{self, Extent},
+        survey::{self, Extent, Rate},
     },
     transport::{Confirmation, Leftovers, MakeOptions, Transports, Via},
 };
@@ -349,7 +349,7 @@ impl Session for Live {
                     let _ = news.send(SurveyNews::Done(Box::new(tested))).await;
                 }
             };
-            let survey = survey::run(&prober, selection, SURVEY, cancel, tell);
+            let survey = survey::run(&prober, selection, Rate::Calm, SURVEY, cancel, tell);
             futures::join!(survey, meet);
             if !failing.is_empty()
                 && let Some(pods) = self.in_use(transports, &failing, cancel).await

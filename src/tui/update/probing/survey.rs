@@ -14,6 +14,11 @@ use ngf_core::diagnosis::{Untested, evidence::Probed};
 /// show it.
 pub(in crate::tui::update) const RETESTS: u8 = 3;
 
+/// So many handshakes of a survey are judged one by one.
+const EACH: usize = 20;
+/// Of more, so many together: in a large cluster a diagnosis costs more than a handshake.
+const TOGETHER: usize = 10;
+
 /// Tests every path, once everything was read, where that was asked for.
 pub(in crate::tui::update) fn survey_when_read(app: &mut App) -> Vec<Effect> {
     let tried = |path: &Untested| {
@@ -66,6 +71,7 @@ pub(in crate::tui::update) fn survey_news(app: &mut App, news: SurveyNews) -> Ve
             if let Tests::Running { done, .. } = &mut app.tests {
                 *done = tested.done;
             }
+            let is_judged = tested.done <= EACH || tested.done.is_multiple_of(TOGETHER);
             let key = tested.probed.plan.key();
             // What a person asked for meanwhile is newer, and has its context.
             let is_newer = |known: &Probed| known.at > tested.probed.at;
@@ -83,7 +89,7 @@ pub(in crate::tui::update) fn survey_news(app: &mut App, news: SurveyNews) -> Ve
             app.remember_good(&tested.probed);
             app.remember_probe(&tested.probed, tested.way.clone(), tested.place.clone());
             tested.record(&mut app.evidence);
-            vec![diagnose(app)]
+            is_judged.then(|| diagnose(app)).into_iter().collect()
         }
         SurveyNews::Listeners(seen) => listeners(app, seen),
         SurveyNews::Using(pods) => {
@@ -96,7 +102,7 @@ pub(in crate::tui::update) fn survey_news(app: &mut App, news: SurveyNews) -> Ve
             if matches!(app.tests, Tests::Running { .. }) {
                 app.tests = Tests::Over;
             }
-            Vec::new()
+            vec![diagnose(app)]
         }
     }
 }

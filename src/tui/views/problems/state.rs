@@ -3,7 +3,9 @@
 use super::{INDENT, all_clear, entry::hang_at};
 use crate::tui::state::{App, Tests};
 use jiff::Timestamp;
+use ngf_cluster::prober::survey;
 use ngf_core::{
+    command::own,
     diagnosis::words::{count as counted, holder, list, span},
     model::{
         object::ObjectRef,
@@ -75,6 +77,15 @@ pub(super) fn untested_entry(app: &App, width: usize) -> Entry {
     for (why, routes) in why {
         let words = format!("{}: {why}", list(routes, 3));
         lines.extend(hang(&indent, &Label::of(Role::Normal, words), width));
+    }
+    let paths = app.diagnosis.coverage.paths.len();
+    if paths > survey::MOST && app.tests == Tests::Over {
+        let words = format!(
+            "{} of {paths} paths were tested, one of each Gateway and Service first; {} tests all",
+            app.diagnosis.coverage.tested(),
+            own("check --all-endpoints"),
+        );
+        lines.extend(hang(&indent, &Label::of(Role::Muted, words), width));
     }
     let can_probe = app.clock.is_live() && matches!(app.snapshot.source, Source::Cluster { .. });
     let is_running = matches!(app.tests, Tests::Running { .. } | Tests::Wanted);
