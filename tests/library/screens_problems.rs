@@ -10,7 +10,7 @@ use ngf_core::{
     model::{
         kind::Kind,
         object::ObjectRef,
-        snapshot::{Lookup, Snapshot},
+        snapshot::{Lookup, Snapshot, Source},
     },
 };
 use ngf_tui::{
@@ -354,6 +354,34 @@ async fn untested_paths_are_an_entry_of_their_own() {
     let shown = text(&mut screen, 100, 30);
     assert!(shown.contains("untested: it is not known"), "{shown}");
     assert!(!shown.contains('✓'), "{shown}");
+}
+
+/// A large cluster may have a reason for each path: the most frequent ones are told, and the others are counted.
+#[tokio::test]
+async fn many_reasons_why_paths_are_untested_are_counted() {
+    let size = ngf_generator::Size {
+        routes: 50,
+        broken_per_mille: 0,
+        seed: 1,
+    };
+    let manifests = ngf_generator::Cluster::of(size).manifests();
+    let mut snapshot = ngf_core::manifests::parse(&manifests, "default");
+    snapshot.source = Source::Cluster {
+        context: "large".to_owned(),
+        server: "https://large.invalid".to_owned(),
+        version: None,
+    };
+    let mut evidence = Evidence::none();
+    for plan in ngf_cluster::prober::survey::plans(&snapshot, &[]) {
+        evidence.record_untested(plan.key(), format!("no transport to {}", plan.route));
+    }
+    let app = App::new(Theme::plain(), Arc::new(snapshot.clone()), None, moment());
+    let mut screen = Headless::new(app.expect("no conflict"), Arc::new(Files)).at(moment());
+    screen.app.evidence = evidence;
+    screen.snapshot(Arc::new(snapshot)).await;
+    let shown = text(&mut screen, 120, 1_000);
+    assert_eq!(shown.matches("no transport to").count(), 5, "{shown}");
+    assert!(shown.contains("other reasons"), "{shown}");
 }
 
 /// A problem tells since when: the change of a Secret that the program saw, and that the problem came with. What

@@ -19,6 +19,7 @@ use ngf_ui::{
     widgets::entries::Entry,
 };
 use std::{
+    cmp::Reverse,
     collections::{BTreeMap, BTreeSet, HashSet},
     fmt::Write as _,
 };
@@ -52,6 +53,10 @@ pub(super) fn suppressed_entry(app: &App, width: usize) -> Entry {
     Entry::of(lines)
 }
 
+/// Reasons that are told of why paths are untested, those of the most paths first.
+const REASONS: usize = 5;
+
+/// How many paths nobody tested, and why.
 pub(super) fn untested_entry(app: &App, width: usize) -> Entry {
     let untested = &app.diagnosis.coverage.untested;
     let sign = Label::new().mark(Mark::Unknown, &app.theme).text(" ");
@@ -74,9 +79,17 @@ pub(super) fn untested_entry(app: &App, width: usize) -> Entry {
             why.entry(reason).or_default().push(route);
         }
     }
-    for (why, routes) in why {
+    // Each path may have a reason of its own, and every frame makes these lines.
+    let mut why: Vec<(&str, Vec<&ObjectRef>)> = why.into_iter().collect();
+    why.sort_by_key(|(_, routes)| Reverse(routes.len()));
+    let others = why.len().saturating_sub(REASONS);
+    for (why, routes) in why.into_iter().take(REASONS) {
         let words = format!("{}: {why}", list(routes, 3));
         lines.extend(hang(&indent, &Label::of(Role::Normal, words), width));
+    }
+    if others > 0 {
+        let words = format!("and {}", counted(others, "other reason"));
+        lines.extend(hang(&indent, &Label::of(Role::Muted, words), width));
     }
     let paths = app.diagnosis.coverage.paths.len();
     if paths > survey::MOST && app.tests == Tests::Over {
