@@ -24,7 +24,7 @@ pub type Made = BTreeMap<ObjectRef, Vec<(DataPlanePod, Way)>>;
 
 /// What somebody wants to probe by.
 #[derive(Debug, Clone)]
-pub struct Wish {
+pub struct TransportRequest {
     /// The way.
     pub via: Via,
     /// For the data planes of these.
@@ -41,11 +41,11 @@ pub struct Wish {
 #[derive(Clone, Default)]
 pub struct Preparation {
     ready: Made,
-    wanted: Vec<Wanted>,
+    wanted: Vec<Missing>,
 }
 
 #[derive(Clone)]
-struct Wanted {
+struct Missing {
     gateway: ObjectRef,
     from: DataPlanePod,
     plan: WritePlan,
@@ -118,28 +118,31 @@ pub fn gateways<'a>(plans: impl IntoIterator<Item = &'a ProbePlan>) -> Vec<Objec
 ///
 /// # Errors
 /// A sentence: the user may not, or there is no data plane to make it beside.
-pub async fn prepare(transports: &Transports, wish: &Wish) -> Result<Preparation, String> {
+pub async fn prepare(
+    transports: &Transports,
+    request: &TransportRequest,
+) -> Result<Preparation, String> {
     let mut preparation = Preparation::default();
-    if !wish.via.writes() {
+    if !request.via.writes() {
         return Ok(preparation);
     }
-    for gateway in &wish.gateways {
-        let name = wish.pod.as_deref();
-        let pods = if wish.every_pod {
+    for gateway in &request.gateways {
+        let name = request.pod.as_deref();
+        let pods = if request.every_pod {
             transports.data_plane_pods(gateway, name)?
         } else {
             vec![transports.data_plane_pod(gateway, name)?]
         };
         for from in pods {
             let prepared = transports
-                .prepare(wish.via, gateway, &from, &wish.options)
+                .prepare(request.via, gateway, &from, &request.options)
                 .await?;
             match prepared {
                 Prepared::Ready(way) => {
                     let ready = preparation.ready.entry(gateway.clone()).or_default();
                     ready.push((from, *way));
                 }
-                Prepared::Wanted(plan) => preparation.wanted.push(Wanted {
+                Prepared::Wanted(plan) => preparation.wanted.push(Missing {
                     gateway: gateway.clone(),
                     from,
                     plan: *plan,

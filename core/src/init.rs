@@ -35,9 +35,9 @@ use target::{gateway, section, service};
 mod issuer;
 mod target;
 
-/// What somebody wants.
+/// What `init` is asked to set up.
 #[derive(Debug, Clone)]
-pub struct Wanted {
+pub struct SetupRequest {
     /// The Service.
     pub service: ObjectRef,
     /// The name in its certificate.
@@ -97,7 +97,7 @@ impl Manifest {
 /// A sentence that says what is missing or wrong, and what to do.
 pub fn manifests(
     snapshot: &Snapshot,
-    wanted: &Wanted,
+    wanted: &SetupRequest,
     now: Timestamp,
 ) -> Result<Manifests, String> {
     if let Some(problem) = hostname_problem(&wanted.hostname) {
@@ -143,7 +143,7 @@ pub fn manifests(
 
 struct Work<'s> {
     snapshot: &'s Snapshot,
-    wanted: &'s Wanted,
+    wanted: &'s SetupRequest,
     service: &'s Object<Service>,
     gateway: &'s Object<Gateway>,
     out: Manifests,

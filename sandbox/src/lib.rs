@@ -63,7 +63,7 @@ use self::api::listener::{Identity, Listener};
 use self::api::{Api, Version};
 use self::logs::Logs;
 use self::pods::Pods;
-use self::reconcile::World;
+use self::reconcile::Controllers;
 use self::store::Store;
 
 /// How long open requests may take to end when the cluster stops.
@@ -74,7 +74,7 @@ pub struct Sandbox {
     address: SocketAddr,
     token: Zeroizing<String>,
     ca_pem: Vec<u8>,
-    world: Arc<World>,
+    controllers: Arc<Controllers>,
     api: Arc<Api>,
     stage: Mutex<Stage>,
     tasks: Vec<JoinHandle<()>>,
@@ -123,7 +123,7 @@ impl Sandbox {
             quirks,
             stop.clone(),
         ));
-        let world = Arc::new(World {
+        let controllers = Arc::new(Controllers {
             store,
             logs,
             scenario: options.scenario,
@@ -149,13 +149,13 @@ impl Sandbox {
             address,
             token,
             ca_pem: identity.ca_pem.clone(),
-            world: world.clone(),
+            controllers: controllers.clone(),
             api: api.clone(),
             stage: Mutex::new(options.stage),
             tasks: Vec::new(),
             stop,
         };
-        objects::install(&world.store);
+        objects::install(&controllers.store);
         sandbox.set_stage(options.stage).await?;
         Ok(sandbox.serve(listener, identity))
     }
@@ -170,7 +170,7 @@ impl Sandbox {
             service.await.unwrap_or_default();
         }));
         self.tasks
-            .push(tokio::spawn(self.world.clone().keep_settling()));
+            .push(tokio::spawn(self.controllers.clone().keep_settling()));
         self
     }
 
@@ -211,7 +211,7 @@ current-context: ngf-demo
 
     /// What is being played.
     pub fn scenario(&self) -> &'static Scenario {
-        self.world.scenario
+        self.controllers.scenario
     }
 
     /// Where in the guide the cluster is.
@@ -222,10 +222,10 @@ current-context: ngf-demo
     /// Goes to another stage: applies the steps up to it, takes back the later ones. Returns when the
     /// controllers have done their part.
     pub async fn set_stage(&self, stage: Stage) -> Result<(), SandboxError> {
-        let world = self.world.clone();
+        let controllers = self.controllers.clone();
         let settled = tokio::task::spawn_blocking(move || {
-            objects::apply_stage(&world.store, world.scenario, stage);
-            world.settle();
+            objects::apply_stage(&controllers.store, controllers.scenario, stage);
+            controllers.settle();
         });
         settled.await.map_err(|_| SandboxError::Stopped)?;
         *self.stage.lock().unwrap_or_else(PoisonError::into_inner) = stage;
@@ -235,13 +235,13 @@ current-context: ngf-demo
     /// Stops NGF's control plane: it applies no later change and writes no status. What nginx is configured
     /// with stays.
     pub fn stop_ngf(&self) {
-        self.world.is_ngf_away.store(true, Ordering::SeqCst);
+        self.controllers.is_ngf_away.store(true, Ordering::SeqCst);
     }
 
     /// Forgets all former versions, as etcd's compaction does: running watches that are behind, and
     /// lists that are being read in pages, get 410.
     pub fn compact(&self) {
-        self.world.store.compact();
+        self.controllers.store.compact();
         self.api.pages.expire();
     }
 

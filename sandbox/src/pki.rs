@@ -26,7 +26,7 @@ pub(crate) const LIFETIME: SignedDuration = SignedDuration::from_hours(90 * 24);
 
 /// What a certificate is to say.
 #[derive(Debug, Clone)]
-pub(crate) struct Wish {
+pub(crate) struct CertificateRequest {
     /// `spec.commonName`.
     pub common_name: String,
     /// `spec.dnsNames`.
@@ -57,7 +57,7 @@ impl std::fmt::Debug for Pair {
     }
 }
 
-impl Wish {
+impl CertificateRequest {
     /// Valid from now for cert-manager's default lifetime.
     pub(crate) fn new(common_name: &str, dns_names: &[&str], ca: bool, now: Timestamp) -> Self {
         Self {
@@ -73,17 +73,27 @@ impl Wish {
 
 impl Pair {
     /// Makes an RSA key and lets `issuer` sign a certificate for it; without an issuer it signs itself.
-    pub(crate) fn mint(wish: &Wish, issuer: Option<&Self>) -> Result<Self, ErrorStack> {
+    pub(crate) fn mint(
+        wish: &CertificateRequest,
+        issuer: Option<&Self>,
+    ) -> Result<Self, ErrorStack> {
         Self::sign(PKey::from_rsa(Rsa::generate(2048)?)?, wish, issuer)
     }
 
     /// The same with a key on the curve P-256, which is made at once.
-    pub(crate) fn mint_on_curve(wish: &Wish, issuer: Option<&Self>) -> Result<Self, ErrorStack> {
+    pub(crate) fn mint_on_curve(
+        wish: &CertificateRequest,
+        issuer: Option<&Self>,
+    ) -> Result<Self, ErrorStack> {
         let curve = EcGroup::from_curve_name(Nid::X9_62_PRIME256V1)?;
         Self::sign(PKey::from_ec_key(EcKey::generate(&curve)?)?, wish, issuer)
     }
 
-    fn sign(key: PKey<Private>, wish: &Wish, issuer: Option<&Self>) -> Result<Self, ErrorStack> {
+    fn sign(
+        key: PKey<Private>,
+        wish: &CertificateRequest,
+        issuer: Option<&Self>,
+    ) -> Result<Self, ErrorStack> {
         let mut builder = X509Builder::new()?;
         builder.set_version(2)?;
         let mut serial = BigNum::new()?;
@@ -159,7 +169,7 @@ impl Pair {
     }
 
     /// A CertificateRequest's `spec.request` for this key.
-    pub(crate) fn request_pem(&self, wish: &Wish) -> Result<Vec<u8>, ErrorStack> {
+    pub(crate) fn request_pem(&self, wish: &CertificateRequest) -> Result<Vec<u8>, ErrorStack> {
         let mut builder = X509ReqBuilder::new()?;
         builder.set_subject_name(&*subject(&wish.common_name)?)?;
         builder.set_pubkey(&self.key)?;
@@ -184,7 +194,7 @@ fn time(time: Timestamp) -> Result<Asn1Time, ErrorStack> {
 /// A CA of the name that the guide's CA has, and another key: what is left in a `ca.crt` when the CA
 /// was rotated and the Secret was not.
 pub(crate) fn other_ca(now: Timestamp) -> Result<Pair, ErrorStack> {
-    Pair::mint(&Wish::new("LocalCA", &[], true, now), None)
+    Pair::mint(&CertificateRequest::new("LocalCA", &[], true, now), None)
 }
 
 #[cfg(test)]
@@ -199,7 +209,7 @@ mod tests {
     fn certificates_have_cert_managers_shape() {
         let now = Timestamp::now();
         let ca = other_ca(now).unwrap();
-        let wish = Wish::new(
+        let wish = CertificateRequest::new(
             "secure-app.example.com",
             &["secure-app.example.com"],
             false,

@@ -2,7 +2,7 @@
 //! NGF's control plane would do, as far as the guide and the scenarios need it.
 //!
 //! Each controller is a function that looks at the whole store and writes what should be different.
-//! [`World::settle`] runs them until none of them writes anything.
+//! [`Controllers::settle`] runs them until none of them writes anything.
 
 mod balancer;
 mod cert_manager;
@@ -26,14 +26,14 @@ use super::pods::Pods;
 use super::scenarios::Scenario;
 use super::store::Store;
 
-/// Rounds after which [`World::settle`] gives up on controllers that undo each other's work.
+/// Rounds after which [`Controllers::settle`] gives up on controllers that undo each other's work.
 const MAX_ROUNDS: usize = 24;
 /// How long changes are gathered before the controllers look at them.
 const GATHER: Duration = Duration::from_millis(15);
 
-/// What the controllers act on.
+/// The controllers, and what they act on.
 #[derive(Debug)]
-pub(crate) struct World {
+pub(crate) struct Controllers {
     pub(crate) store: Arc<Store>,
     pub(crate) logs: Arc<Logs>,
     pub(crate) scenario: &'static Scenario,
@@ -51,7 +51,7 @@ pub(crate) struct World {
     pub(crate) balancers: Mutex<balancer::Balancers>,
 }
 
-impl World {
+impl Controllers {
     /// Runs the controllers until nothing changes any more.
     pub(crate) fn settle(&self) {
         let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
@@ -88,9 +88,9 @@ impl World {
             tokio::time::sleep(GATHER).await;
             changed.borrow_and_update();
             ended.borrow_and_update();
-            let world = self.clone();
+            let controllers = self.clone();
             // Minting keys takes long enough to hold up the API.
-            let settled = tokio::task::spawn_blocking(move || world.settle()).await;
+            let settled = tokio::task::spawn_blocking(move || controllers.settle()).await;
             // A panic is a bug of one round, about one change; later changes are looked at all the same.
             if settled.is_err_and(|error| error.is_cancelled()) {
                 return;

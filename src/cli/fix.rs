@@ -12,7 +12,7 @@ use std::{
 use jiff::Timestamp;
 
 pub(super) use choose::object_named;
-use choose::{Choice, Wanted, list};
+use choose::{Choice, Selection, list};
 
 use super::{
     CliError, EXIT_COULD_NOT, EXIT_FOUND, EXIT_OK,
@@ -41,7 +41,7 @@ const LONGEST_LOOK: Duration = Duration::from_secs(4);
 
 /// Runs it.
 pub(super) async fn run(input: &InputArgs, args: &FixArgs) -> Result<u8, CliError> {
-    let wanted = Wanted::of(input, args)?;
+    let wanted = Selection::of(input, args)?;
     if !input.files.is_empty() {
         if args.yes {
             return Err("-f reads files, and fix writes to a cluster only: leave --yes out to see the difference, or -f".into());
@@ -72,7 +72,11 @@ pub(super) async fn run(input: &InputArgs, args: &FixArgs) -> Result<u8, CliErro
 }
 
 /// Prints the differences for manifests, and nothing else.
-fn of_files(wanted: &Wanted, diagnosis: &Diagnosis, snapshot: &Snapshot) -> Result<u8, CliError> {
+fn of_files(
+    wanted: &Selection,
+    diagnosis: &Diagnosis,
+    snapshot: &Snapshot,
+) -> Result<u8, CliError> {
     if wanted.code.is_some() {
         return match wanted.choose(diagnosis, snapshot)? {
             Choice::Plan(plan) => {

@@ -16,7 +16,7 @@ use crate::{files, report::clean};
 use ngf_cluster::Cluster;
 use ngf_core::{
     command::Command,
-    init::{Manifest, Wanted, manifests},
+    init::{Manifest, SetupRequest, manifests},
     model::{
         kind::Kind,
         object::ObjectRef,
@@ -74,7 +74,7 @@ fn next(place: &Path) -> String {
     }
 }
 
-fn wanted(args: &InitArgs, namespace: &str) -> Result<Wanted, CliError> {
+fn wanted(args: &InitArgs, namespace: &str) -> Result<SetupRequest, CliError> {
     let word = target::only(&args.service)?.unwrap_or_default();
     let service = object_named(&word, namespace)?;
     if service.kind != Kind::Service {
@@ -109,7 +109,7 @@ fn wanted(args: &InitArgs, namespace: &str) -> Result<Wanted, CliError> {
         .map_or(service.namespace.clone(), |gateway| {
             gateway.namespace.clone()
         });
-    Ok(Wanted {
+    Ok(SetupRequest {
         client_secret: args
             .client_secret
             .as_deref()
@@ -137,7 +137,7 @@ fn named(kind: Kind, option: &str, text: &str, namespace: &str) -> Result<Object
 }
 
 /// Reads what the command line names and nothing refers to yet.
-async fn read_named(cluster: &Cluster, snapshot: &mut Snapshot, wanted: &Wanted) {
+async fn read_named(cluster: &Cluster, snapshot: &mut Snapshot, wanted: &SetupRequest) {
     for object in wanted.ca.iter().chain(&wanted.client_secret) {
         match cluster.look_up(object).await {
             Lookup::Found(decoded) => {

@@ -17,7 +17,7 @@ use crate::report::probe::{Report, Reports};
 use ngf_cluster::{
     probe_context,
     prober::{By, Extras, Prober, ProberOptions},
-    temporary::{self, Made, ONCE, READ_ONLY, WATCHING, Wish},
+    temporary::{self, Made, ONCE, READ_ONLY, TransportRequest, WATCHING},
     transport::{Confirmation, Leftovers, MakeOptions, Transports, Via},
 };
 use ngf_core::{
@@ -281,14 +281,14 @@ impl Job<'_> {
     /// Makes what the way needs: shown first, and only with `--yes`.
     async fn make(&self, transports: &Transports, plans: &[ProbePlan]) -> Result<Made, CliError> {
         let way = &self.args.way;
-        let wish = Wish {
+        let request = TransportRequest {
             via: way.via,
             gateways: temporary::gateways(plans),
             every_pod: way.all,
             pod: way.pod.clone(),
             options: self.options(),
         };
-        let preparation = temporary::prepare(transports, &wish).await?;
+        let preparation = temporary::prepare(transports, &request).await?;
         for line in preparation.lines() {
             output::say(&line);
         }

@@ -18,7 +18,7 @@ use crate::{
 };
 use ngf_cluster::{
     Cluster,
-    logs::{Followed, News, Wanted},
+    logs::{Followed, LogExtent, News},
 };
 use ngf_core::{
     command::program,
@@ -56,7 +56,7 @@ pub(super) async fn run(input: &InputArgs, args: &LogsArgs) -> Result<u8, CliErr
     let read = ngf_cluster::logs::read_to_follow(
         &cluster,
         &sources,
-        Wanted {
+        LogExtent {
             past: args.since,
             tail: args.tail,
             previous: args.previous,

@@ -6,13 +6,13 @@ use crate::sandbox_support::{Cluster, peers};
 use crate::support::{ngf_tui, scenario::Scenario};
 use insta::assert_snapshot;
 use ngf_core::{
-    init::{Wanted, manifests},
+    init::{SetupRequest, manifests},
     model::{kind::Kind, object::ObjectRef, snapshot::Lookup},
 };
 use ngf_sandbox::Stage;
 
-fn wanted() -> Wanted {
-    Wanted {
+fn wanted() -> SetupRequest {
+    SetupRequest {
         service: ObjectRef::new(Kind::Service, "default", "secure-app"),
         hostname: "secure-app.example.com".to_owned(),
         gateway: None,
@@ -31,7 +31,7 @@ fn before() -> Scenario {
     scenario
 }
 
-fn texts(scenario: &Scenario, wanted: &Wanted) -> Result<String, String> {
+fn texts(scenario: &Scenario, wanted: &SetupRequest) -> Result<String, String> {
     let made = manifests(&scenario.snapshot, wanted, scenario.now)?;
     let files: Vec<String> = made
         .files
@@ -49,7 +49,7 @@ fn what_is_there_is_used_and_what_is_missing_is_issued() {
         texts(&before(), &wanted()).expect("manifests")
     );
     // Another name, a port, another namespace's Secret.
-    let more = Wanted {
+    let more = SetupRequest {
         hostname: "other.example.com".to_owned(),
         port: Some("8443".to_owned()),
         client_secret: Some(ObjectRef::new(Kind::Secret, "certificates", "gateway")),
@@ -77,7 +77,7 @@ fn bad_input_gets_one_sentence() {
     for (scenario, wanted, sentence) in [
         (
             &before,
-            Wanted {
+            SetupRequest {
                 hostname: "a:443".into(),
                 ..wanted()
             },
@@ -85,7 +85,7 @@ fn bad_input_gets_one_sentence() {
         ),
         (
             &before,
-            Wanted {
+            SetupRequest {
                 hostname: "*.example.com".into(),
                 ..wanted()
             },
@@ -93,7 +93,7 @@ fn bad_input_gets_one_sentence() {
         ),
         (
             &before,
-            Wanted {
+            SetupRequest {
                 service: object(Kind::Service, "none"),
                 ..wanted()
             },
@@ -101,7 +101,7 @@ fn bad_input_gets_one_sentence() {
         ),
         (
             &before,
-            Wanted {
+            SetupRequest {
                 port: Some("443".into()),
                 ..wanted()
             },
@@ -109,7 +109,7 @@ fn bad_input_gets_one_sentence() {
         ),
         (
             &before,
-            Wanted {
+            SetupRequest {
                 gateway: Some(object(Kind::Gateway, "none")),
                 ..wanted()
             },
@@ -117,7 +117,7 @@ fn bad_input_gets_one_sentence() {
         ),
         (
             &before,
-            Wanted {
+            SetupRequest {
                 ca: Some(object(Kind::ConfigMap, "none")),
                 ..wanted()
             },
@@ -125,7 +125,7 @@ fn bad_input_gets_one_sentence() {
         ),
         (
             &before,
-            Wanted {
+            SetupRequest {
                 hostname: "b.example.com".into(),
                 issuer: Some("none".into()),
                 ..wanted()
@@ -134,7 +134,7 @@ fn bad_input_gets_one_sentence() {
         ),
         (
             &before,
-            Wanted {
+            SetupRequest {
                 hostname: "b.example.com".into(),
                 issuer: Some("selfsigned-cluster-issuer".into()),
                 ..wanted()
@@ -143,7 +143,7 @@ fn bad_input_gets_one_sentence() {
         ),
         (
             &before,
-            Wanted {
+            SetupRequest {
                 hostname: "b.example.com".into(),
                 issuer: Some("pod/x".into()),
                 ..wanted()
@@ -157,7 +157,7 @@ fn bad_input_gets_one_sentence() {
         ),
         (
             &guide,
-            Wanted {
+            SetupRequest {
                 hostname: "other.example.com".into(),
                 ..wanted()
             },
@@ -180,7 +180,7 @@ fn with_a_policy_only_the_client_certificate_is_written() {
             &["40-gateway.yaml"],
         ),
     ] {
-        let wanted = Wanted {
+        let wanted = SetupRequest {
             client_secret,
             ..wanted()
         };

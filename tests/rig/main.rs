@@ -10,17 +10,17 @@
 mod accounted;
 mod case;
 mod cases;
+mod configuration;
 mod frontend;
 mod gateway;
 mod nginx;
 mod protocols;
 mod refused;
-mod rendered;
+mod setup;
 mod snippets;
 mod stories;
 #[path = "../support/mod.rs"]
 mod support;
-mod world;
 
 use std::{fmt::Write as _, time::Duration};
 
@@ -44,7 +44,7 @@ use ngf_probes::{
 use ngf_tls::transcript::{Outcome, Transcript};
 use tokio_util::sync::CancellationToken;
 
-use world::{World, log};
+use setup::{Setup, log};
 
 /// Bound on each phase, of nginx and of the probe.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -233,21 +233,21 @@ fn asked(case: &Case, listens: u16, gateway: &nginx::Process) -> Option<u16> {
 }
 
 async fn run(case: &Case) -> Run {
-    let world = World::of(case);
+    let setup = Setup::of(case);
     let listens = nginx::free_port();
-    let gateway = gateway::start(case, &world.given(), listens);
+    let gateway = gateway::start(case, &setup.given(), listens);
     let status = asked(case, listens, &gateway);
     let gateway_log = gateway.error_log();
-    let mut logged = world.logged(&gateway_log);
-    let backend_log = world.backend_log();
+    let mut logged = setup.logged(&gateway_log);
+    let backend_log = setup.backend_log();
     // Only then the probe: its own lines in the backend's log are not nginx's.
     let mut evidence = logged.clone();
     if case.stale.is_some() {
-        let in_pod = rendered(case, &world.given(), &gateway);
+        let in_pod = rendered(case, &setup.given(), &gateway);
         evidence.record_nginx_config(in_pod.clone());
         logged.record_nginx_config(in_pod);
     }
-    let transcript = world.probed(case, &mut evidence).await;
+    let transcript = setup.probed(case, &mut evidence).await;
     // What is stale, or hidden behind another endpoint, no probe repeats.
     let comparable = case.stale.is_none() && case.endpoints != Endpoints::Two;
     Run {
@@ -255,8 +255,8 @@ async fn run(case: &Case) -> Run {
         transcript: transcript.filter(|_| comparable && case.shape != Shape::Mirror),
         gateway_log,
         backend_log,
-        both: world.codes(&evidence),
-        by_log: world.codes(&logged),
+        both: setup.codes(&evidence),
+        by_log: setup.codes(&logged),
     }
 }
 

@@ -21,7 +21,7 @@ use tokio_rustls::TlsAcceptor;
 use tonic::transport::{Identity, Server, ServerTlsConfig, server::TcpIncoming};
 
 use super::{
-    Certificates, HOST, World,
+    Certificates, HOST, Setup,
     case::{Backend, Case, ca, client, leaf},
     gateway, nginx, support,
     support::pki::Wanted,
@@ -118,14 +118,14 @@ fn a_grpc_server_answers_the_probe_as_it_answers_grpc_pass() {
         ),
     ];
     for (case, expected) in cases {
-        let world = World::of(&case);
+        let setup = Setup::of(&case);
         let listens = nginx::free_port();
-        let process = gateway::start(&case, &world.given(), listens);
+        let process = gateway::start(&case, &setup.given(), listens);
         let got = health(listens);
         let log = process.error_log();
         assert_eq!(got, Some(expected), "{}: {log}", case.name);
         let mut evidence = Evidence::none();
-        let transcript = runtime.block_on(world.probed(&case, &mut evidence));
+        let transcript = runtime.block_on(setup.probed(&case, &mut evidence));
         let transcript = transcript.expect("a transcript");
         assert_eq!(transcript.protocol, Protocol::Http2, "{}", case.name);
         let verdict = &transcript.nginx;
@@ -144,7 +144,7 @@ fn a_grpc_server_answers_the_probe_as_it_answers_grpc_pass() {
                 case.name
             );
         }
-        let codes = world.codes(&evidence);
+        let codes = setup.codes(&evidence);
         assert_eq!(codes.first(), Some(&case.first), "{}: {codes:?}", case.name);
         if expected == 200 {
             let selected = transcript.tls.and_then(|tls| tls.alpn);
@@ -159,14 +159,14 @@ message HealthCheckResponse { enum ServingStatus { UNKNOWN = 0; SERVING = 1; NOT
 ServingStatus status = 1; } service Health { rpc Check(HealthCheckRequest) returns (HealthCheckResponse); }";
 
 /// Whether grpcurl gets an answer of the backend: it trusts the policy's CA and expects its hostname, as nginx does.
-fn grpcurl(world: &World, presents: bool) -> (bool, String) {
+fn grpcurl(setup: &Setup, presents: bool) -> (bool, String) {
     let folder = tempfile::tempdir().expect("a folder");
     let file = |name: &str, content: &str| {
         let path = folder.path().join(name);
         std::fs::write(&path, content).expect("a file");
         path
     };
-    let certificates = &world.certificates;
+    let certificates = &setup.certificates;
     let mut command = std::process::Command::new("grpcurl");
     command.args(["-max-time", "60", "-servername", "secure-app.example.com"]);
     command.arg("-cacert");
@@ -181,7 +181,7 @@ fn grpcurl(world: &World, presents: bool) -> (bool, String) {
     file("health.proto", HEALTH);
     command.arg("-import-path").arg(folder.path());
     command.args(["-proto", "health.proto"]);
-    let address = format!("127.0.0.1:{}", world.ports["secure-app"]);
+    let address = format!("127.0.0.1:{}", setup.ports["secure-app"]);
     let output = command
         .args([&address, "grpc.health.v1.Health/Check"])
         .output()
@@ -227,18 +227,18 @@ fn grpcurl_gets_of_a_grpc_server_what_the_probe_says() {
             false,
         ),
     ] {
-        let world = World::of(&case);
+        let setup = Setup::of(&case);
         // nginx presents no client certificate to the backends of a GRPCRoute (NGF-R9).
-        let (is_served, text) = grpcurl(&world, false);
+        let (is_served, text) = grpcurl(&setup, false);
         assert_eq!(is_served, expected, "{}: {text}", case.name);
         let mut evidence = Evidence::none();
-        let transcript = runtime.block_on(world.probed(&case, &mut evidence));
+        let transcript = runtime.block_on(setup.probed(&case, &mut evidence));
         let verdict = transcript.expect("a transcript").nginx;
         let is_answered = verdict.outcome == Outcome::Ok;
         assert_eq!(is_answered, is_served, "{}: {verdict:?} {text}", case.name);
     }
-    let world = World::of(&case("it demands a certificate, and gets it", mutual));
-    let (is_served, text) = grpcurl(&world, true);
+    let setup = Setup::of(&case("it demands a certificate, and gets it", mutual));
+    let (is_served, text) = grpcurl(&setup, true);
     assert!(is_served, "{text}");
 }
 
@@ -333,14 +333,14 @@ fn a_websocket_opens_for_the_probe_as_it_opens_through_nginx() {
         ),
     ];
     for (case, expected) in cases {
-        let world = World::of(&case);
+        let setup = Setup::of(&case);
         let listens = nginx::free_port();
-        let process = gateway::start(&case, &world.given(), listens);
+        let process = gateway::start(&case, &setup.given(), listens);
         let got = upgraded(listens);
         let log = process.error_log();
         assert_eq!(got, Some(expected), "{}: {log}", case.name);
         let mut evidence = Evidence::none();
-        let transcript = runtime.block_on(world.probed(&case, &mut evidence));
+        let transcript = runtime.block_on(setup.probed(&case, &mut evidence));
         let transcript = transcript.expect("a transcript");
         assert_eq!(transcript.protocol, Protocol::WebSocket, "{}", case.name);
         assert_eq!(
@@ -350,7 +350,7 @@ fn a_websocket_opens_for_the_probe_as_it_opens_through_nginx() {
         );
         let is_open = expected == 200;
         assert_eq!(!transcript.not_proven.is_empty(), is_open, "{}", case.name);
-        let codes = world.codes(&evidence);
+        let codes = setup.codes(&evidence);
         let first = codes.first().copied().unwrap_or_default();
         assert_eq!(first, case.first, "{}: {codes:?}", case.name);
     }

@@ -19,9 +19,9 @@ use super::{
     case::{Case, client, guide, leaf},
     gateway,
     nginx::{self, Configuration},
+    setup::{Setup, log, objects, retarget},
     support,
     support::pki::Wanted,
-    world::{World, log, objects, retarget},
 };
 
 /// What the stories name: code, and the name of the story.
@@ -147,7 +147,7 @@ fn a_worker_that_was_killed_is_named() {
         return;
     }
     let case = Case::new("a worker was killed", "NGF-D7", guide());
-    let world = World::of(&case);
+    let setup = Setup::of(&case);
     let port = nginx::free_port();
     let configuration = Configuration {
         workers: true,
@@ -160,7 +160,7 @@ fn a_worker_that_was_killed_is_named() {
         std::thread::sleep(Duration::from_millis(20));
     }
     assert_eq!(
-        world.codes(&world.logged(&gateway.error_log())),
+        setup.codes(&setup.logged(&gateway.error_log())),
         ["NGF-D7"],
         "{}",
         gateway.error_log()
@@ -189,11 +189,11 @@ fn sessions_and_kept_connections_hide_that_the_certificate_expired() {
         case
     };
     let (resuming, keeping) = (case(false), case(true));
-    let world = World::of(&resuming);
+    let setup = Setup::of(&resuming);
     let expires = Instant::now() + Duration::from_secs(4);
     let start = |case: &Case| {
         let port = nginx::free_port();
-        (port, gateway::start(case, &world.given(), port))
+        (port, gateway::start(case, &setup.given(), port))
     };
     let before = [start(&resuming), start(&keeping)];
     for (port, process) in &before {
@@ -219,26 +219,26 @@ fn sessions_and_kept_connections_hide_that_the_certificate_expired() {
         );
     }
     let mut evidence = Evidence::none();
-    let transcript = runtime.block_on(world.probed(&resuming, &mut evidence));
+    let transcript = runtime.block_on(setup.probed(&resuming, &mut evidence));
     assert_eq!(transcript.expect("a probe").nginx.client_status, Some(502));
-    let found = world.codes(&evidence);
+    let found = setup.codes(&evidence);
     assert_eq!(found.first(), Some(&"NGF-T5"), "{found:?}");
     assert!(found.contains(&"NGF-T17"), "{found:?}");
     // NGF 2.6 keeps connections without a policy.
     assert!(found.contains(&"NGF-T18"), "{found:?}");
 
-    // The same world, whose objects say that connections are kept.
-    let kept = World {
+    // The same setup, whose objects say that connections are kept.
+    let kept = Setup {
         snapshot: {
-            let (mut snapshot, _) = objects(&keeping, world.began);
-            retarget(&mut snapshot, &world.ports);
+            let (mut snapshot, _) = objects(&keeping, setup.began);
+            retarget(&mut snapshot, &setup.ports);
             snapshot
         },
         certificates: super::Certificates::new(),
-        ports: world.ports.clone(),
+        ports: setup.ports.clone(),
         backends: Vec::new(),
         connections: Vec::new(),
-        began: world.began,
+        began: setup.began,
     };
     let found = kept.codes(&evidence);
     assert_eq!(found.first(), Some(&"NGF-T5"), "{found:?}");

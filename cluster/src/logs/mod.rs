@@ -4,4 +4,4 @@ mod follow;
 mod read;
 
 pub use follow::{Followed, News, follow, watch};
-pub use read::{Wanted, read, read_to_follow};
+pub use read::{LogExtent, read, read_to_follow};

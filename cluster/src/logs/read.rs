@@ -22,7 +22,7 @@ const NEWEST: u32 = 20_000;
 
 /// Which part of a log is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Wanted {
+pub struct LogExtent {
     /// How far back.
     pub past: Duration,
     /// Only the last so many lines of that.
@@ -31,7 +31,7 @@ pub struct Wanted {
     pub previous: bool,
 }
 
-impl From<Duration> for Wanted {
+impl From<Duration> for LogExtent {
     fn from(past: Duration) -> Self {
         Self {
             past,
@@ -57,7 +57,7 @@ pub async fn read(
 pub async fn read_to_follow(
     cluster: &Cluster,
     sources: &[Source],
-    wanted: Wanted,
+    wanted: LogExtent,
     within: Duration,
 ) -> Vec<(PodLog, LogCursor)> {
     let until = Instant::now() + within;
@@ -74,7 +74,7 @@ pub async fn read_to_follow(
 async fn read_until(
     cluster: &Cluster,
     source: &Source,
-    wanted: Wanted,
+    wanted: LogExtent,
     until: Instant,
 ) -> (PodLog, LogCursor) {
     let read = timeout_at(until, read_one(cluster, source, wanted)).await;
@@ -107,7 +107,7 @@ fn unread(source: &Source, past: Duration) -> PodLog {
 pub(super) async fn read_one(
     cluster: &Cluster,
     source: &Source,
-    wanted: Wanted,
+    wanted: LogExtent,
 ) -> (PodLog, LogCursor) {
     let mut log = unread(source, wanted.past);
     let mut cursor = LogCursor::default();
@@ -128,17 +128,17 @@ pub(super) async fn read_one(
     (log, cursor)
 }
 
-async fn text(cluster: &Cluster, source: &Source, wanted: Wanted) -> Result<String, String> {
+async fn text(cluster: &Cluster, source: &Source, wanted: LogExtent) -> Result<String, String> {
     ask(cluster, source, wanted).await
 }
 
 /// The last lines, where the whole is more than is read.
-async fn newest(cluster: &Cluster, source: &Source, wanted: Wanted) -> Result<String, String> {
+async fn newest(cluster: &Cluster, source: &Source, wanted: LogExtent) -> Result<String, String> {
     let tail = Some(wanted.tail.map_or(NEWEST, |tail| tail.min(NEWEST)));
-    ask(cluster, source, Wanted { tail, ..wanted }).await
+    ask(cluster, source, LogExtent { tail, ..wanted }).await
 }
 
-async fn ask(cluster: &Cluster, source: &Source, wanted: Wanted) -> Result<String, String> {
+async fn ask(cluster: &Cluster, source: &Source, wanted: LogExtent) -> Result<String, String> {
     let options = LogOptions {
         seconds: Some(
             u32::try_from(wanted.past.as_secs())

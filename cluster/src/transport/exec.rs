@@ -24,7 +24,7 @@ use tokio::{
 
 use super::{
     access,
-    relay::{self, Progress, Refusal, Wanted},
+    relay::{self, Progress, Refusal, RelayRequest},
     socket::{self, ChannelStream, Channels, Side},
 };
 use crate::{Cluster, error::Failure};
@@ -194,7 +194,7 @@ impl Exec {
             )));
         }
         let seconds = target.timeout.as_secs() + 1;
-        let wanted = Wanted {
+        let wanted = RelayRequest {
             host,
             port: target.port,
             patience: seconds,

@@ -17,7 +17,7 @@ const SIGNALS: i64 = 128;
 
 /// A connection that a relay is to make.
 #[derive(Debug, Clone)]
-pub(super) struct Wanted<'t> {
+pub(super) struct RelayRequest<'t> {
     /// Name or address, without brackets.
     pub(super) host: &'t str,
     /// TCP port.
@@ -30,7 +30,7 @@ pub(super) struct Wanted<'t> {
 
 /// The commands to try in a container, the best first: the next one where the program of one is not
 /// there.
-pub(super) fn commands(wanted: &Wanted<'_>) -> [Vec<String>; 2] {
+pub(super) fn commands(wanted: &RelayRequest<'_>) -> [Vec<String>; 2] {
     let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
     let port = wanted.port.to_string();
     let target = if wanted.host.contains(':') {

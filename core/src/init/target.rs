@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::Wanted;
+use super::SetupRequest;
 use crate::{
     diagnosis::words::list,
     model::{
@@ -75,7 +75,7 @@ pub(super) fn section<'s>(
 pub(super) fn gateway<'s>(
     snapshot: &'s Snapshot,
     topology: &Topology,
-    wanted: &Wanted,
+    wanted: &SetupRequest,
 ) -> Result<&'s Object<Gateway>, String> {
     let name = match &wanted.gateway {
         Some(name) => name.clone(),

@@ -39,7 +39,7 @@ const START: Duration = Duration::from_millis(100);
 const MAX_COMMAND: usize = 64 << 10;
 
 /// What the client asked for.
-struct Wanted {
+struct ExecRequest {
     stdin: bool,
     stdout: bool,
     stderr: bool,
@@ -67,7 +67,7 @@ pub(super) fn serve(api: &Arc<Api>, call: &Call, target: Target<'_>) -> Result<R
             "the sandbox has no terminals: run kubectl exec without -t",
         ));
     }
-    let wanted = Wanted {
+    let wanted = ExecRequest {
         stdin: call.flag("stdin"),
         stdout: call.flag("stdout"),
         stderr: call.flag("stderr"),
@@ -142,7 +142,7 @@ fn default_container(pod: &Value, name: &str, asked: &str) -> Result<String, Api
     }
 }
 
-async fn run(socket: WebSocket, place: Place, wanted: Wanted, closes_alone: bool) {
+async fn run(socket: WebSocket, place: Place, wanted: ExecRequest, closes_alone: bool) {
     let (sink, stream) = socket.split();
     let (messages, outgoing) = mpsc::channel(AHEAD);
     let writer = tokio::spawn(write(sink, outgoing));

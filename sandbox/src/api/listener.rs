@@ -20,7 +20,7 @@ use tokio_openssl::SslStream;
 use tokio_util::either::Either;
 use tokio_util::sync::CancellationToken;
 
-use crate::pki::{Pair, Wish};
+use crate::pki::{CertificateRequest, Pair};
 
 /// When the API's certificates become valid, and when they expire.
 const YEAR_2000: Timestamp = Timestamp::constant(946_684_800, 0);
@@ -43,13 +43,13 @@ impl Identity {
     /// Makes a CA and a certificate for this address.
     pub(crate) fn mint(address: IpAddr) -> Result<Self, ErrorStack> {
         // The clock of a client (a kubectl in a container, a test in another year) may be another than ours.
-        let wish = |name: &str, dns_names: &[&str], ca| Wish {
+        let wish = |name: &str, dns_names: &[&str], ca| CertificateRequest {
             not_before: YEAR_2000,
             not_after: YEAR_2100,
-            ..Wish::new(name, dns_names, ca, YEAR_2000)
+            ..CertificateRequest::new(name, dns_names, ca, YEAR_2000)
         };
         let ca = Pair::mint_on_curve(&wish("ngf-tui demo CA", &[], true), None)?;
-        let leaf = Wish {
+        let leaf = CertificateRequest {
             addresses: vec![address],
             ..wish("ngf-tui demo", &["localhost"], false)
         };

@@ -81,7 +81,7 @@ pub(super) async fn script(place: &Place, mut io: Io, parameters: &[String]) -> 
         return 2;
     };
     let seconds = |index: usize| parameters.get(index).and_then(|text| text.parse().ok());
-    let wanted = Wanted {
+    let wanted = RelayRequest {
         tool,
         host,
         port,
@@ -105,7 +105,7 @@ pub(super) async fn tool(place: &Place, mut io: Io, words: &[&str]) -> i32 {
                 io.err(format!("relay {address}: write HOST:PORT")).await;
                 return 2;
             };
-            let wanted = Wanted {
+            let wanted = RelayRequest {
                 tool: "ngf-tui",
                 host,
                 port,
@@ -122,7 +122,7 @@ pub(super) async fn tool(place: &Place, mut io: Io, words: &[&str]) -> i32 {
     }
 }
 
-struct Wanted<'a> {
+struct RelayRequest<'a> {
     tool: &'static str,
     host: &'a str,
     port: u16,
@@ -130,7 +130,7 @@ struct Wanted<'a> {
     life: u64,
 }
 
-async fn relay(place: &Place, mut io: Io, wanted: &Wanted<'_>) -> i32 {
+async fn relay(place: &Place, mut io: Io, wanted: &RelayRequest<'_>) -> i32 {
     io.err(format!("ngf-tui: by {}", wanted.tool)).await;
     let patience = Duration::from_secs(wanted.patience);
     match timeout(patience, place.dial(wanted.host, wanted.port)).await {

@@ -9,7 +9,7 @@ use tokio::io::copy_bidirectional;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use super::World;
+use super::Controllers;
 use super::write::{Transition, set_status};
 use crate::addresses::Network;
 use crate::kinds;
@@ -36,8 +36,8 @@ pub(crate) struct Balancer {
 pub(crate) type Balancers = BTreeMap<String, Balancer>;
 
 /// Looks at every Service.
-pub(super) fn run(world: &World, balancers: &mut Balancers) {
-    let (services, _) = world.store.list(kinds::SERVICE, None);
+pub(super) fn run(controllers: &Controllers, balancers: &mut Balancers) {
+    let (services, _) = controllers.store.list(kinds::SERVICE, None);
     let wanted: Vec<_> = services
         .iter()
         .filter(|service| service["spec"]["type"] == "LoadBalancer")
@@ -51,9 +51,9 @@ pub(super) fn run(world: &World, balancers: &mut Balancers) {
         keep
     });
     for service in wanted {
-        let address = match world.network {
+        let address = match controllers.network {
             Network::Shared => Some(NOWHERE),
-            Network::Own(..) => give(world, service, balancers),
+            Network::Own(..) => give(controllers, service, balancers),
         };
         let ingress: Vec<_> = address
             .iter()
@@ -61,12 +61,22 @@ pub(super) fn run(world: &World, balancers: &mut Balancers) {
             .collect();
         let status = json!({"loadBalancer": {"ingress": ingress}});
         let transition = Transition::EachItsOwn;
-        set_status(&world.store, kinds::SERVICE, service, status, transition);
+        set_status(
+            &controllers.store,
+            kinds::SERVICE,
+            service,
+            status,
+            transition,
+        );
     }
 }
 
 /// The address of a Service; its ports are listened on as far as this machine allows it.
-fn give(world: &World, service: &Object, balancers: &mut Balancers) -> Option<Ipv4Addr> {
+fn give(
+    controllers: &Controllers,
+    service: &Object,
+    balancers: &mut Balancers,
+) -> Option<Ipv4Addr> {
     let uid = meta(service, "uid");
     if !balancers.contains_key(uid) {
         let taken: HashSet<u8> = balancers.values().map(|b| b.number).collect();
@@ -75,7 +85,7 @@ fn give(world: &World, service: &Object, balancers: &mut Balancers) -> Option<Ip
         balancers.insert(uid.to_owned(), Balancer { number, ports });
     }
     let balancer = balancers.get_mut(uid)?;
-    let address = world.network.address(balancer.number);
+    let address = controllers.network.address(balancer.number);
     let ports = service["spec"]["ports"].as_array();
     let ports: HashSet<u16> = ports
         .into_iter()
@@ -93,7 +103,7 @@ fn give(world: &World, service: &Object, balancers: &mut Balancers) -> Option<Ip
         if balancer.ports.contains_key(&port) {
             continue;
         }
-        let stop = world.stop.child_token();
+        let stop = controllers.stop.child_token();
         balancer.ports.insert(port, stop.clone());
         let Some(cluster_ip) = service["spec"]["clusterIP"].as_str() else {
             continue;
@@ -107,10 +117,10 @@ fn give(world: &World, service: &Object, balancers: &mut Balancers) -> Option<Ip
         let Ok(listener) = listener.and_then(|l| l.set_nonblocking(true).map(|()| l)) else {
             continue;
         };
-        let _guard = world.runtime.enter();
+        let _guard = controllers.runtime.enter();
         if let Ok(listener) = TcpListener::from_std(listener) {
-            let pods = world.pods.clone();
-            world
+            let pods = controllers.pods.clone();
+            controllers
                 .runtime
                 .spawn(serve(pods, listener, (cluster_ip, port), stop));
         }

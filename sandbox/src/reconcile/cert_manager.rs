@@ -10,33 +10,33 @@ use openssl::error::ErrorStack;
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
-use super::World;
+use super::Controllers;
 use super::write::{Transition, condition, event, own, set_status};
 use crate::kinds::{self, Kind};
 use crate::metadata::{meta, timestamp};
-use crate::pki::{Pair, Wish, other_ca};
+use crate::pki::{CertificateRequest, Pair, other_ca};
 use crate::scenarios::Flaw;
 use crate::store::Object;
 
 const CLUSTER_NAMESPACE: &str = "cert-manager";
 
 /// Looks at every issuer and every Certificate.
-pub(super) fn run(world: &World) {
+pub(super) fn run(controllers: &Controllers) {
     for kind in [kinds::CLUSTER_ISSUER, kinds::ISSUER] {
-        for issuer in world.store.list(kind, None).0 {
-            issuer_status(world, kind, &issuer);
+        for issuer in controllers.store.list(kind, None).0 {
+            issuer_status(controllers, kind, &issuer);
         }
     }
-    for certificate in world.store.list(kinds::CERTIFICATE, None).0 {
+    for certificate in controllers.store.list(kinds::CERTIFICATE, None).0 {
         let issued = certificate.pointer("/status/revision").is_some();
-        if issued || issue(world, &certificate) {
-            certificate_status(world, &certificate);
+        if issued || issue(controllers, &certificate) {
+            certificate_status(controllers, &certificate);
         }
     }
 }
 
 /// Where an issuer's CA Secret is, if it is a CA issuer.
-fn ca_secret(world: &World, issuer: &Value) -> Option<(String, Option<Object>)> {
+fn ca_secret(controllers: &Controllers, issuer: &Value) -> Option<(String, Option<Object>)> {
     let name = issuer.pointer("/spec/ca/secretName")?.as_str()?;
     let namespace = match meta(issuer, "namespace") {
         "" => CLUSTER_NAMESPACE,
@@ -44,12 +44,12 @@ fn ca_secret(world: &World, issuer: &Value) -> Option<(String, Option<Object>)> 
     };
     Some((
         format!("{namespace}/{name}"),
-        world.store.get(kinds::SECRET, namespace, name),
+        controllers.store.get(kinds::SECRET, namespace, name),
     ))
 }
 
-fn issuer_status(world: &World, kind: &'static Kind, issuer: &Object) {
-    let ready = match ca_secret(world, issuer) {
+fn issuer_status(controllers: &Controllers, kind: &'static Kind, issuer: &Object) {
+    let ready = match ca_secret(controllers, issuer) {
         None if issuer.pointer("/spec/selfSigned").is_some() => {
             condition("Ready", true, "IsReady", "")
         }
@@ -70,7 +70,7 @@ fn issuer_status(world: &World, kind: &'static Kind, issuer: &Object) {
         ),
     };
     set_status(
-        &world.store,
+        &controllers.store,
         kind,
         issuer,
         json!({"conditions": [ready]}),
@@ -104,20 +104,20 @@ impl Signer {
 }
 
 /// `None` while the issuer is not ready.
-fn signer(world: &World, certificate: &Value) -> Option<Signer> {
+fn signer(controllers: &Controllers, certificate: &Value) -> Option<Signer> {
     let reference = certificate.pointer("/spec/issuerRef")?;
     let name = reference["name"].as_str()?;
     let issuer = if reference["kind"] == "ClusterIssuer" {
-        world.store.get(kinds::CLUSTER_ISSUER, "", name)
+        controllers.store.get(kinds::CLUSTER_ISSUER, "", name)
     } else {
-        world
+        controllers
             .store
             .get(kinds::ISSUER, meta(certificate, "namespace"), name)
     }?;
     if issuer.pointer("/spec/selfSigned").is_some() {
         return Some(Signer::Itself);
     }
-    let (_, secret) = ca_secret(world, &issuer)?;
+    let (_, secret) = ca_secret(controllers, &issuer)?;
     read_pair(&*secret?).map(Signer::Ca)
 }
 
@@ -129,12 +129,12 @@ fn texts(value: &Value, pointer: &str) -> Vec<String> {
         .collect()
 }
 
-fn wish(certificate: &Value, flaw: Option<Flaw>, now: Timestamp) -> Wish {
+fn wish(certificate: &Value, flaw: Option<Flaw>, now: Timestamp) -> CertificateRequest {
     let spec = &certificate["spec"];
     let names = texts(certificate, "/spec/dnsNames");
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let common_name = spec["commonName"].as_str().unwrap_or_default();
-    let mut wish = Wish::new(common_name, &names, spec["isCA"] == true, now);
+    let mut wish = CertificateRequest::new(common_name, &names, spec["isCA"] == true, now);
     let duration = spec["duration"]
         .as_str()
         .and_then(|d| d.parse::<SignedDuration>().ok());
@@ -155,21 +155,21 @@ fn wish(certificate: &Value, flaw: Option<Flaw>, now: Timestamp) -> Wish {
 }
 
 /// Issues a Certificate: Secret and CertificateRequest. False when it cannot be issued yet.
-fn issue(world: &World, certificate: &Object) -> bool {
-    let Some(issuer) = signer(world, certificate) else {
+fn issue(controllers: &Controllers, certificate: &Object) -> bool {
+    let Some(issuer) = signer(controllers, certificate) else {
         return false;
     };
     let secret_name = certificate["spec"]["secretName"]
         .as_str()
         .unwrap_or_default();
-    let flaw = world.scenario.flaw(secret_name);
+    let flaw = controllers.scenario.flaw(secret_name);
     let now = Timestamp::now();
     let wish = wish(certificate, flaw, now);
     let Ok(minted) = mint(&wish, issuer.ca(), flaw, now) else {
         return false;
     };
     event(
-        &world.store,
+        &controllers.store,
         certificate,
         "Normal",
         "Issuing",
@@ -179,9 +179,9 @@ fn issue(world: &World, certificate: &Object) -> bool {
     let Ok(secret) = secret(certificate, &minted, flaw) else {
         return false;
     };
-    let secret = super::write::ensure(&world.store, kinds::SECRET, secret);
+    let secret = super::write::ensure(&controllers.store, kinds::SECRET, secret);
     if let Ok(request) = request(certificate, &minted, &wish)
-        && let Ok(request) = world
+        && let Ok(request) = controllers
             .store
             .create(kinds::CERTIFICATE_REQUEST, request, true)
     {
@@ -195,7 +195,7 @@ fn issue(world: &World, certificate: &Object) -> bool {
         });
         let transition = Transition::EachItsOwn;
         set_status(
-            &world.store,
+            &controllers.store,
             kinds::CERTIFICATE_REQUEST,
             &request,
             status,
@@ -203,7 +203,7 @@ fn issue(world: &World, certificate: &Object) -> bool {
         );
     }
     event(
-        &world.store,
+        &controllers.store,
         certificate,
         "Normal",
         "Issuing",
@@ -221,7 +221,7 @@ struct Minted {
 }
 
 fn mint(
-    wish: &Wish,
+    wish: &CertificateRequest,
     issuer: Option<&Pair>,
     flaw: Option<Flaw>,
     now: Timestamp,
@@ -290,7 +290,11 @@ fn secret(certificate: &Value, minted: &Minted, flaw: Option<Flaw>) -> Result<Va
     }))
 }
 
-fn request(certificate: &Value, minted: &Minted, wish: &Wish) -> Result<Value, ErrorStack> {
+fn request(
+    certificate: &Value,
+    minted: &Minted,
+    wish: &CertificateRequest,
+) -> Result<Value, ErrorStack> {
     let name = meta(certificate, "name");
     let mut request = json!({
         "apiVersion": "cert-manager.io/v1",
@@ -322,12 +326,12 @@ fn request(certificate: &Value, minted: &Minted, wish: &Wish) -> Result<Value, E
 }
 
 /// `Ready`, and the times that the Secret's certificate says.
-fn certificate_status(world: &World, certificate: &Object) {
+fn certificate_status(controllers: &Controllers, certificate: &Object) {
     let namespace = meta(certificate, "namespace");
     let name = certificate["spec"]["secretName"]
         .as_str()
         .unwrap_or_default();
-    let secret = world.store.get(kinds::SECRET, namespace, name);
+    let secret = controllers.store.get(kinds::SECRET, namespace, name);
     let times = secret
         .as_deref()
         .and_then(|s| decoded(s, "tls.crt"))
@@ -373,13 +377,13 @@ fn certificate_status(world: &World, certificate: &Object) {
     status["conditions"] = json!([ready]);
     // Read again: issuing has not changed the object, but somebody else may have.
     if let Some(certificate) =
-        world
+        controllers
             .store
             .get(kinds::CERTIFICATE, namespace, meta(certificate, "name"))
     {
         let transition = Transition::EachItsOwn;
         set_status(
-            &world.store,
+            &controllers.store,
             kinds::CERTIFICATE,
             &certificate,
             status,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::World;
+use super::Controllers;
 use super::kubelet::served_port;
 use super::workloads::is_ready;
 use super::write::{own, owned_by};
@@ -14,19 +14,19 @@ use crate::selectors::labels_match;
 use crate::store::{Key, Object, Part, Preconditions, StoreError};
 
 /// Looks at every Service.
-pub(super) fn run(world: &World) {
-    for service in world.store.list(kinds::SERVICE, None).0 {
+pub(super) fn run(controllers: &Controllers) {
+    for service in controllers.store.list(kinds::SERVICE, None).0 {
         if service.pointer("/spec/selector").is_some() {
-            slices(world, &service);
+            slices(controllers, &service);
         }
     }
 }
 
 /// One slice for each set of ports that the Service's pods serve; usually one.
-fn slices(world: &World, service: &Object) {
+fn slices(controllers: &Controllers, service: &Object) {
     let namespace = meta(service, "namespace");
     let selector = service.pointer("/spec/selector");
-    let (pods, _) = world.store.list(kinds::POD, Some(namespace));
+    let (pods, _) = controllers.store.list(kinds::POD, Some(namespace));
     let mut wanted: BTreeMap<String, (Value, Vec<Value>)> = BTreeMap::new();
     for pod in pods.iter().filter(|pod| labels_match(selector, pod)) {
         let Some(ip) = pod.pointer("/status/podIP").filter(|ip| ip.is_string()) else {
@@ -57,7 +57,9 @@ fn slices(world: &World, service: &Object) {
             .1
             .push(endpoint);
     }
-    let (slices, _) = world.store.list(kinds::ENDPOINT_SLICE, Some(namespace));
+    let (slices, _) = controllers
+        .store
+        .list(kinds::ENDPOINT_SLICE, Some(namespace));
     let mut mine = slices.iter().filter(|slice| owned_by(slice, service));
     if wanted.is_empty() {
         // A Service without pods keeps one empty slice.
@@ -65,14 +67,16 @@ fn slices(world: &World, service: &Object) {
     }
     for (ports, endpoints) in wanted.into_values() {
         match mine.next() {
-            Some(slice) => update(world, slice, &ports, &endpoints),
-            None => create(world, service, &ports, &endpoints),
+            Some(slice) => update(controllers, slice, &ports, &endpoints),
+            None => create(controllers, service, &ports, &endpoints),
         }
     }
     for slice in mine {
         let key = Key::of(slice);
         let none = Preconditions::default();
-        let _ = world.store.delete(kinds::ENDPOINT_SLICE, &key, &none, true);
+        let _ = controllers
+            .store
+            .delete(kinds::ENDPOINT_SLICE, &key, &none, true);
     }
 }
 
@@ -105,11 +109,11 @@ fn ports(service: &Value, pod: &Value) -> Value {
         .collect()
 }
 
-fn update(world: &World, slice: &Object, ports: &Value, endpoints: &[Value]) {
+fn update(controllers: &Controllers, slice: &Object, ports: &Value, endpoints: &[Value]) {
     if slice["ports"] == *ports && slice["endpoints"] == json!(endpoints) {
         return;
     }
-    let _: Result<_, StoreError> = world.store.modify(
+    let _: Result<_, StoreError> = controllers.store.modify(
         kinds::ENDPOINT_SLICE,
         &Key::of(slice),
         Part::Main,
@@ -123,7 +127,7 @@ fn update(world: &World, slice: &Object, ports: &Value, endpoints: &[Value]) {
     );
 }
 
-fn create(world: &World, service: &Object, ports: &Value, endpoints: &[Value]) {
+fn create(controllers: &Controllers, service: &Object, ports: &Value, endpoints: &[Value]) {
     let name = meta(service, "name");
     let mut labels = service["metadata"]["labels"].clone();
     *place(&mut labels, &["kubernetes.io/service-name"]) = json!(name);
@@ -142,5 +146,5 @@ fn create(world: &World, service: &Object, ports: &Value, endpoints: &[Value]) {
         "endpoints": endpoints,
     });
     own(&mut slice, service);
-    let _ = world.store.create(kinds::ENDPOINT_SLICE, slice, true);
+    let _ = controllers.store.create(kinds::ENDPOINT_SLICE, slice, true);
 }

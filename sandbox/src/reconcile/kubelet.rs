@@ -11,7 +11,7 @@ use openssl::sha::Sha256;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
-use super::World;
+use super::Controllers;
 use crate::addresses::Network;
 use crate::kinds;
 use crate::metadata::{meta, place};
@@ -41,15 +41,15 @@ pub(crate) struct Running {
 }
 
 /// Starts new pods, ends those that are gone, and writes what becomes of the others.
-pub(super) fn run(world: &World, running: &mut HashMap<String, Running>) {
-    let (pods, _) = world.store.list(kinds::POD, None);
+pub(super) fn run(controllers: &Controllers, running: &mut HashMap<String, Running>) {
+    let (pods, _) = controllers.store.list(kinds::POD, None);
     let present: HashSet<&str> = pods.iter().map(|pod| meta(pod, "uid")).collect();
     running.retain(|uid, pod| {
         let keep = present.contains(uid.as_str());
         if !keep {
             pod.stop.cancel();
-            world.pods.ended(uid);
-            world.logs.remove_pod(&pod.namespace, &pod.name);
+            controllers.pods.ended(uid);
+            controllers.logs.remove_pod(&pod.namespace, &pod.name);
         }
         keep
     });
@@ -58,24 +58,24 @@ pub(super) fn run(world: &World, running: &mut HashMap<String, Running>) {
         if let Some(before) = running.get(uid)
             && before
                 .crashed_with
-                .is_none_or(|files| Some(files) == digest(world, pod))
+                .is_none_or(|files| Some(files) == digest(controllers, pod))
         {
-            advance(world, pod, before);
+            advance(controllers, pod, before);
             continue;
         }
-        let scheduled = bind(world, pod);
+        let scheduled = bind(controllers, pod);
         let pod = scheduled.as_ref().unwrap_or(pod);
-        if let Some(started) = start(world, pod, running) {
+        if let Some(started) = start(controllers, pod, running) {
             let (stop, serves) = (started.stop.clone(), started.serves.clone());
-            world.pods.started(pod, started.address, stop, serves);
-            deadline(world, pod);
+            controllers.pods.started(pod, started.address, stop, serves);
+            deadline(controllers, pod);
             // Starting may have changed the pod.
-            if let Some(pod) = world
+            if let Some(pod) = controllers
                 .store
                 .get(kinds::POD, &started.namespace, &started.name)
             {
-                status::first_events(world, &pod, started.crash.is_some());
-                advance(world, &pod, &started);
+                status::first_events(controllers, &pod, started.crash.is_some());
+                advance(controllers, &pod, &started);
             }
             running.insert(uid.to_owned(), started);
         }
@@ -83,25 +83,27 @@ pub(super) fn run(world: &World, running: &mut HashMap<String, Running>) {
 }
 
 /// The scheduler's part: a pod that names no node gets the only one.
-fn bind(world: &World, pod: &Object) -> Option<Object> {
+fn bind(controllers: &Controllers, pod: &Object) -> Option<Object> {
     if pod["spec"]["nodeName"].is_string() {
         return None;
     }
     let key = crate::store::Key::of(pod);
     let part = crate::store::Part::Main;
     let bound: Result<_, crate::store::StoreError> =
-        world.store.modify(kinds::POD, &key, part, true, |stored| {
-            let mut object = stored.clone();
-            *place(&mut object, &["spec", "nodeName"]) = json!("ngf-demo");
-            Ok(object)
-        });
+        controllers
+            .store
+            .modify(kinds::POD, &key, part, true, |stored| {
+                let mut object = stored.clone();
+                *place(&mut object, &["spec", "nodeName"]) = json!("ngf-demo");
+                Ok(object)
+            });
     bound.ok()
 }
 
 /// Starts the containers whose work is a command, those that were added since too, and writes the
 /// status.
-fn advance(world: &World, pod: &Object, started: &Running) {
-    let Some(live) = world.pods.of(pod) else {
+fn advance(controllers: &Controllers, pod: &Object, started: &Running) {
+    let Some(live) = controllers.pods.of(pod) else {
         return;
     };
     if started.crash.is_none() && !live.stop.is_cancelled() {
@@ -114,26 +116,26 @@ fn advance(world: &World, pod: &Object, started: &Running) {
                 let name = container["name"].as_str().unwrap_or_default();
                 let known = live.mains().contains_key(name);
                 if let Some(words) = words(container).filter(|_| !known) {
-                    world
+                    controllers
                         .pods
-                        .start_main(&live, pod, container, words, &world.runtime);
+                        .start_main(&live, pod, container, words, &controllers.runtime);
                 }
             }
         }
     }
-    status::report(world, pod, &live, started.crash.as_deref());
+    status::report(controllers, pod, &live, started.crash.as_deref());
 }
 
 /// Ends a pod that has lived as long as it may.
-fn deadline(world: &World, pod: &Object) {
+fn deadline(controllers: &Controllers, pod: &Object) {
     let Some(seconds) = pod["spec"]["activeDeadlineSeconds"].as_u64() else {
         return;
     };
-    let Some(live) = world.pods.of(pod) else {
+    let Some(live) = controllers.pods.of(pod) else {
         return;
     };
-    let pods = world.pods.clone();
-    world.runtime.spawn(async move {
+    let pods = controllers.pods.clone();
+    controllers.runtime.spawn(async move {
         let sleep = tokio::time::sleep(std::time::Duration::from_secs(seconds));
         tokio::select! {
             () = live.stop.cancelled() => return,
@@ -157,13 +159,17 @@ pub(super) fn served_port(pod: &Value, port: u64) -> u64 {
 }
 
 /// `None` while the pod waits for something.
-fn start(world: &World, pod: &Object, running: &HashMap<String, Running>) -> Option<Running> {
+fn start(
+    controllers: &Controllers,
+    pod: &Object,
+    running: &HashMap<String, Running>,
+) -> Option<Running> {
     let (namespace, name) = (meta(pod, "namespace"), meta(pod, "name"));
     let mut started = Running {
         namespace: namespace.to_owned(),
         name: name.to_owned(),
         address: None,
-        stop: world.stop.child_token(),
+        stop: controllers.stop.child_token(),
         serves: Vec::new(),
         crashed_with: None,
         crash: None,
@@ -172,17 +178,17 @@ fn start(world: &World, pod: &Object, running: &HashMap<String, Running>) -> Opt
         started.address = Some(free_address(running)?);
         return Some(started);
     };
-    let files = match world.pods.mounted(pod, server) {
+    let files = match controllers.pods.mounted(pod, server) {
         Ok(files) => files,
         Err(missing) => {
-            status::waiting(world, pod, &missing);
+            status::waiting(controllers, pod, &missing);
             return None;
         }
     };
     let container = server["name"].as_str().unwrap_or_default();
-    let log = world.logs.open(namespace, name, container);
+    let log = controllers.logs.open(namespace, name, container);
     let result = match Nginx::load(&files, &log) {
-        Ok(nginx) => serve(world, pod, &nginx, &mut started, running),
+        Ok(nginx) => serve(controllers, pod, &nginx, &mut started, running),
         Err(message) => Err(message),
     };
     if let Err(message) = result {
@@ -201,8 +207,8 @@ fn server_container(pod: &Value) -> Option<&Value> {
         .find(|container| container["image"].as_str().is_some_and(known))
 }
 
-fn digest(world: &World, pod: &Value) -> Option<[u8; 32]> {
-    let files = world.pods.mounted(pod, server_container(pod)?).ok()?;
+fn digest(controllers: &Controllers, pod: &Value) -> Option<[u8; 32]> {
+    let files = controllers.pods.mounted(pod, server_container(pod)?).ok()?;
     Some(digest_of(&files))
 }
 
@@ -223,7 +229,7 @@ fn free_address(running: &HashMap<String, Running>) -> Option<u8> {
 }
 
 fn serve(
-    world: &World,
+    controllers: &Controllers,
     pod: &Object,
     nginx: &std::sync::Arc<Nginx>,
     started: &mut Running,
@@ -232,23 +238,23 @@ fn serve(
     let taken: HashSet<u8> = running.values().filter_map(|r| r.address).collect();
     let mut last = String::from("no address is left");
     for number in (FIRST_ADDRESS..=254).filter(|n| !taken.contains(n)) {
-        let port = if world.network == Network::Shared {
+        let port = if controllers.network == Network::Shared {
             0
         } else {
             nginx.port()
         };
-        let address = SocketAddr::from((world.network.address(number), port));
+        let address = SocketAddr::from((controllers.network.address(number), port));
         match std::net::TcpListener::bind(address).and_then(|listener| {
             listener.set_nonblocking(true)?;
             Ok((listener.local_addr()?, listener))
         }) {
             Ok((local, listener)) => {
                 started.address = Some(number);
-                let _guard = world.runtime.enter();
+                let _guard = controllers.runtime.enter();
                 let Ok(listener) = tokio::net::TcpListener::from_std(listener) else {
                     continue;
                 };
-                world
+                controllers
                     .runtime
                     .spawn(nginx.clone().serve(listener, started.stop.clone()));
                 started.serves.push(Served {
@@ -256,7 +262,7 @@ fn serve(
                     at: local,
                 });
                 if local.port() != nginx.port() {
-                    annotate(world, pod, nginx.port(), local.port());
+                    annotate(controllers, pod, nginx.port(), local.port());
                 }
                 return Ok(());
             }
@@ -267,27 +273,29 @@ fn serve(
 }
 
 /// Says in the pod, where clients look, that another port is served than the container names.
-fn annotate(world: &World, pod: &Object, container: u16, served: u16) {
+fn annotate(controllers: &Controllers, pod: &Object, container: u16, served: u16) {
     let key = crate::store::Key::of(pod);
     let part = crate::store::Part::Main;
     let _: Result<_, crate::store::StoreError> =
-        world.store.modify(kinds::POD, &key, part, true, |stored| {
-            let mut object = stored.clone();
-            *place(&mut object, &["metadata", "annotations", PORT_ANNOTATION]) =
-                json!(format!("{container}={served}"));
-            let containers = object["spec"]["containers"].as_array_mut();
-            for port in containers
-                .into_iter()
-                .flatten()
-                .filter_map(|c| c["ports"].as_array_mut())
-                .flatten()
-            {
-                if port["containerPort"] == container {
-                    port["containerPort"] = json!(served);
+        controllers
+            .store
+            .modify(kinds::POD, &key, part, true, |stored| {
+                let mut object = stored.clone();
+                *place(&mut object, &["metadata", "annotations", PORT_ANNOTATION]) =
+                    json!(format!("{container}={served}"));
+                let containers = object["spec"]["containers"].as_array_mut();
+                for port in containers
+                    .into_iter()
+                    .flatten()
+                    .filter_map(|c| c["ports"].as_array_mut())
+                    .flatten()
+                {
+                    if port["containerPort"] == container {
+                        port["containerPort"] = json!(served);
+                    }
                 }
-            }
-            Ok(object)
-        });
+                Ok(object)
+            });
 }
 
 impl Live {

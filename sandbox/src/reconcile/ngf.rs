@@ -20,7 +20,7 @@ use ngf_core::model::index::Index;
 use serde_json::Value;
 
 use self::gateway::GatewayState;
-use super::World;
+use super::Controllers;
 use super::write::condition;
 use crate::kinds;
 
@@ -30,8 +30,8 @@ pub(super) const CONTROLLER: &str = "gateway.nginx.org/nginx-gateway-controller"
 const CLASS: &str = "nginx";
 
 /// Looks at everything that NGF watches.
-pub(super) fn run(world: &World) {
-    let store = &*world.store;
+pub(super) fn run(controllers: &Controllers) {
+    let store = &*controllers.store;
     let class = store.get(kinds::GATEWAY_CLASS, "", CLASS);
     let class = class.filter(|c| c["spec"]["controllerName"] == CONTROLLER);
     if let Some(class) = &class {
@@ -50,12 +50,12 @@ pub(super) fn run(world: &World) {
         .collect();
     let routes = routes::judge(&snapshot, &index, release, &gateways, &predicted);
     for gateway in &mut gateways {
-        provision::run(world, gateway);
+        provision::run(controllers, gateway);
         gateway.reload_error = reload::error(store, gateway, &routes);
         // What nginx does not take is rolled back: the files stay as they were.
         match &gateway.reload_error {
-            None if gateway.valid => render::run(world, gateway, &routes),
-            Some(error) if gateway.valid => render::refused(world, gateway, error),
+            None if gateway.valid => render::run(controllers, gateway, &routes),
+            Some(error) if gateway.valid => render::refused(controllers, gateway, error),
             _ => {}
         }
         gateway.write_status(store, &routes);

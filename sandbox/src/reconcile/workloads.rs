@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use openssl::hash::{MessageDigest, hash};
 use serde_json::{Value, json};
 
-use super::World;
+use super::Controllers;
 use super::write::{Transition, condition, event, own, owned_by, set_status};
 use crate::admission;
 use crate::kinds::{self, KINDS};
@@ -15,26 +15,26 @@ use crate::store::{Key, Object, Part, Preconditions, StoreError};
 const MAX_REPLICAS: usize = 50;
 
 /// Looks at every workload.
-pub(super) fn run(world: &World) {
-    collect(world);
-    for deployment in world.store.list(kinds::DEPLOYMENT, None).0 {
-        roll(world, &deployment);
+pub(super) fn run(controllers: &Controllers) {
+    collect(controllers);
+    for deployment in controllers.store.list(kinds::DEPLOYMENT, None).0 {
+        roll(controllers, &deployment);
     }
-    for set in world.store.list(kinds::REPLICA_SET, None).0 {
-        scale(world, &set);
+    for set in controllers.store.list(kinds::REPLICA_SET, None).0 {
+        scale(controllers, &set);
     }
-    for set in world.store.list(kinds::DAEMON_SET, None).0 {
-        daemon(world, &set);
+    for set in controllers.store.list(kinds::DAEMON_SET, None).0 {
+        daemon(controllers, &set);
     }
-    for deployment in world.store.list(kinds::DEPLOYMENT, None).0 {
-        deployment_status(world, &deployment);
+    for deployment in controllers.store.list(kinds::DEPLOYMENT, None).0 {
+        deployment_status(controllers, &deployment);
     }
 }
 
 /// Garbage collection: deletes what is owned by objects that are gone.
-fn collect(world: &World) {
+fn collect(controllers: &Controllers) {
     for kind in KINDS {
-        for object in world.store.list(kind, None).0 {
+        for object in controllers.store.list(kind, None).0 {
             let references = object
                 .pointer("/metadata/ownerReferences")
                 .and_then(Value::as_array);
@@ -49,7 +49,7 @@ fn collect(world: &World) {
                     } else {
                         ""
                     };
-                    world
+                    controllers
                         .store
                         .get(owner, namespace, text("name"))
                         .is_none_or(|o| meta(&o, "uid") != text("uid"))
@@ -57,22 +57,22 @@ fn collect(world: &World) {
             });
             if orphan {
                 let key = Key::of(&object);
-                let _ = world
+                let _ = controllers
                     .store
                     .delete(kind, &key, &Preconditions::default(), true);
             }
         }
     }
     // What lives in a namespace goes with it.
-    let (namespaces, _) = world.store.list(kinds::NAMESPACE, None);
+    let (namespaces, _) = controllers.store.list(kinds::NAMESPACE, None);
     for kind in KINDS.iter().filter(|k| k.namespaced) {
-        for object in world.store.list(kind, None).0 {
+        for object in controllers.store.list(kind, None).0 {
             if !namespaces
                 .iter()
                 .any(|n| meta(n, "name") == meta(&object, "namespace"))
             {
                 let key = Key::of(&object);
-                let _ = world
+                let _ = controllers
                     .store
                     .delete(kind, &key, &Preconditions::default(), true);
             }
@@ -97,20 +97,20 @@ fn owned<'a>(all: &'a [Object], owner: &'a Object) -> impl Iterator<Item = &'a O
 }
 
 /// One ReplicaSet for the template as it is; older ones go down to zero.
-fn roll(world: &World, deployment: &Object) {
+fn roll(controllers: &Controllers, deployment: &Object) {
     let template = &deployment["spec"]["template"];
     let hash = template_hash(template);
     let name = format!("{}-{hash}", meta(deployment, "name"));
     let namespace = meta(deployment, "namespace");
     let replicas = deployment["spec"]["replicas"].clone();
-    let (sets, _) = world.store.list(kinds::REPLICA_SET, Some(namespace));
+    let (sets, _) = controllers.store.list(kinds::REPLICA_SET, Some(namespace));
     let mut known = false;
     for set in owned(&sets, deployment) {
         let current = meta(set, "name") == name;
         known |= current;
         let wanted = if current { replicas.clone() } else { json!(0) };
         if set["spec"]["replicas"] != wanted {
-            let _: Result<_, StoreError> = world.store.modify(
+            let _: Result<_, StoreError> = controllers.store.modify(
                 kinds::REPLICA_SET,
                 &Key::of(set),
                 Part::Main,
@@ -142,10 +142,14 @@ fn roll(world: &World, deployment: &Object) {
         "spec": {"replicas": replicas, "selector": selector, "template": template},
     });
     own(&mut set, deployment);
-    if world.store.create(kinds::REPLICA_SET, set, true).is_ok() {
+    if controllers
+        .store
+        .create(kinds::REPLICA_SET, set, true)
+        .is_ok()
+    {
         let message = format!("Scaled up replica set {name} from 0 to {replicas}");
         event(
-            &world.store,
+            &controllers.store,
             deployment,
             "Normal",
             "ScalingReplicaSet",
@@ -156,18 +160,20 @@ fn roll(world: &World, deployment: &Object) {
 }
 
 /// As many Pods as the ReplicaSet asks for.
-fn scale(world: &World, set: &Object) {
-    let (pods, _) = world.store.list(kinds::POD, Some(meta(set, "namespace")));
+fn scale(controllers: &Controllers, set: &Object) {
+    let (pods, _) = controllers
+        .store
+        .list(kinds::POD, Some(meta(set, "namespace")));
     let mine: Vec<_> = owned(&pods, set).collect();
     let wanted = set["spec"]["replicas"].as_u64().unwrap_or(0) as usize;
     for pod in mine.iter().skip(wanted) {
         let key = Key::of(pod);
-        let _ = world
+        let _ = controllers
             .store
             .delete(kinds::POD, &key, &Preconditions::default(), true);
     }
     for _ in mine.len()..wanted.min(MAX_REPLICAS) {
-        create_pod(world, set, "replicaset-controller");
+        create_pod(controllers, set, "replicaset-controller");
     }
     let ready = mine.iter().filter(|pod| is_ready(pod)).count();
     let status = json!({
@@ -178,7 +184,7 @@ fn scale(world: &World, set: &Object) {
         "observedGeneration": set["metadata"]["generation"],
     });
     set_status(
-        &world.store,
+        &controllers.store,
         kinds::REPLICA_SET,
         set,
         status,
@@ -187,11 +193,13 @@ fn scale(world: &World, set: &Object) {
 }
 
 /// One Pod: there is one node.
-fn daemon(world: &World, set: &Object) {
-    let (pods, _) = world.store.list(kinds::POD, Some(meta(set, "namespace")));
+fn daemon(controllers: &Controllers, set: &Object) {
+    let (pods, _) = controllers
+        .store
+        .list(kinds::POD, Some(meta(set, "namespace")));
     let mine: Vec<_> = owned(&pods, set).collect();
     if mine.is_empty() {
-        create_pod(world, set, "daemonset-controller");
+        create_pod(controllers, set, "daemonset-controller");
     }
     let ready = mine.iter().filter(|pod| is_ready(pod)).count();
     let status = json!({
@@ -204,7 +212,7 @@ fn daemon(world: &World, set: &Object) {
         "observedGeneration": set["metadata"]["generation"],
     });
     set_status(
-        &world.store,
+        &controllers.store,
         kinds::DAEMON_SET,
         set,
         status,
@@ -212,7 +220,7 @@ fn daemon(world: &World, set: &Object) {
     );
 }
 
-fn create_pod(world: &World, owner: &Object, from: &str) {
+fn create_pod(controllers: &Controllers, owner: &Object, from: &str) {
     let template = &owner["spec"]["template"];
     let mut pod = json!({
         "apiVersion": "v1",
@@ -226,11 +234,11 @@ fn create_pod(world: &World, owner: &Object, from: &str) {
     pod["metadata"]["namespace"] = owner["metadata"]["namespace"].clone();
     *place(&mut pod, &["spec", "nodeName"]) = json!("ngf-demo");
     own(&mut pod, owner);
-    let admitted = admission::admit(kinds::POD, &mut pod, None, &world.store);
-    if admitted.is_ok() && world.store.create(kinds::POD, pod, true).is_ok() {
+    let admitted = admission::admit(kinds::POD, &mut pod, None, &controllers.store);
+    if admitted.is_ok() && controllers.store.create(kinds::POD, pod, true).is_ok() {
         let message = format!("Created pod: {name}");
         event(
-            &world.store,
+            &controllers.store,
             owner,
             "Normal",
             "SuccessfulCreate",
@@ -249,11 +257,11 @@ pub(super) fn is_ready(pod: &Value) -> bool {
         .any(|c| c["type"] == "Ready" && c["status"] == "True")
 }
 
-fn deployment_status(world: &World, deployment: &Object) {
+fn deployment_status(controllers: &Controllers, deployment: &Object) {
     let namespace = meta(deployment, "namespace");
     let hash = template_hash(&deployment["spec"]["template"]);
     let current = format!("{}-{hash}", meta(deployment, "name"));
-    let (sets, _) = world.store.list(kinds::REPLICA_SET, Some(namespace));
+    let (sets, _) = controllers.store.list(kinds::REPLICA_SET, Some(namespace));
     let count = |set: &Object, field: &str| set["status"][field].as_u64().unwrap_or(0);
     let mine: Vec<_> = owned(&sets, deployment).collect();
     let total: u64 = mine.iter().map(|s| count(s, "replicas")).sum();
@@ -323,7 +331,7 @@ fn deployment_status(world: &World, deployment: &Object) {
         status["unavailableReplicas"] = json!(wanted - ready);
     }
     set_status(
-        &world.store,
+        &controllers.store,
         kinds::DEPLOYMENT,
         deployment,
         status,

@@ -17,8 +17,8 @@ use ngf_core::{
     model::{kind::Kind, object::ObjectRef, snapshot::Snapshot},
 };
 
-/// What the command line asks for.
-pub(super) struct Wanted {
+/// The findings that the command line selects.
+pub(super) struct Selection {
     pub(super) code: Option<Code>,
     object: Option<ObjectRef>,
 }
@@ -30,7 +30,7 @@ pub(super) enum Choice {
     Plan(Box<FixPlan>),
 }
 
-impl Wanted {
+impl Selection {
     pub(super) fn of(input: &InputArgs, args: &FixArgs) -> Result<Self, CliError> {
         let code = match &args.code {
             None => None,

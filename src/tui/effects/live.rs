@@ -19,7 +19,7 @@ use crate::tui::state::{
     },
     lines::{BYTES, LINES, Read},
 };
-use ngf_cluster::temporary::{self, Agreed, Made, ONCE, Preparation, WATCHING, Wish};
+use ngf_cluster::temporary::{self, Agreed, Made, ONCE, Preparation, TransportRequest, WATCHING};
 use ngf_cluster::{
     Cluster, KubeContext, LogOptions,
     endpoint_matrix::{self, EndpointMatrix},
@@ -224,7 +224,7 @@ impl Session for Live {
                 Work::EndpointMatrix { watch: false, .. } => (true, ONCE),
                 Work::EndpointMatrix { watch: true, .. } => (true, WATCHING),
             };
-            let wish = Wish {
+            let request = TransportRequest {
                 via: job.via,
                 gateways: job.work.gateways(),
                 every_pod,
@@ -235,7 +235,7 @@ impl Session for Live {
                     ..MakeOptions::default()
                 },
             };
-            temporary::prepare(&self.now(), &wish).await
+            temporary::prepare(&self.now(), &request).await
         }
         .boxed()
     }

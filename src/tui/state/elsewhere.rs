@@ -92,7 +92,7 @@ pub struct Arrival {
     /// Where it is.
     pub to: SwitchTo,
     /// What is opened.
-    pub wanted: Wanted,
+    pub wanted: RemoteTarget,
     /// The list from which it was opened.
     pub list: Option<ListLeft>,
     /// Since when the context is connected; `None` until then.
@@ -108,7 +108,7 @@ impl Arrival {
 
 /// What a person wants to open in another context.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Wanted {
+pub enum RemoteTarget {
     /// What a row of a list is about, and its object.
     Row(Target, Option<ObjectRef>),
     /// A problem, by its code and its sentence.
@@ -117,7 +117,7 @@ pub enum Wanted {
     Place(Box<Visit>),
 }
 
-impl fmt::Display for Wanted {
+impl fmt::Display for RemoteTarget {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Row(_, Some(object)) => object.fmt(f),

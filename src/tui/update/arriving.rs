@@ -8,7 +8,7 @@ use super::{opening, places};
 use crate::tui::{
     state::{
         App,
-        elsewhere::{Arrival, ListLeft, Wanted},
+        elsewhere::{Arrival, ListLeft, RemoteTarget},
         event::Effect,
         filter::Filter,
         history::{self, Region, Step, Traveled},
@@ -24,7 +24,7 @@ use ngf_core::{diagnosis::problems::Problem, model::object::ObjectRef};
 const PATIENCE: SignedDuration = SignedDuration::from_secs(3);
 
 /// Connects to a context that is watched, to open something there.
-pub(super) fn set_out(app: &mut App, context: &str, wanted: Wanted) -> Vec<Effect> {
+pub(super) fn set_out(app: &mut App, context: &str, wanted: RemoteTarget) -> Vec<Effect> {
     let list = match app.place() {
         Place::List(id) => app.lists.get(id).map(|pane| ListLeft {
             id: *id,
@@ -83,7 +83,7 @@ fn traveled_to(app: &mut App, traveled: Traveled) -> Option<Vec<Effect>> {
     app.switching = Some(to.clone());
     app.arrival = Some(Arrival {
         to: to.clone(),
-        wanted: Wanted::Place(visit),
+        wanted: RemoteTarget::Place(visit),
         list: None,
         connected: None,
     });
@@ -144,7 +144,7 @@ pub(super) fn arrive(app: &mut App) -> Vec<Effect> {
 /// Opens what is wanted; `None` where it is not there.
 fn open(app: &mut App, arrival: &Arrival) -> Option<Vec<Effect>> {
     match &arrival.wanted {
-        Wanted::Problem(code, sentence) => {
+        RemoteTarget::Problem(code, sentence) => {
             let problems = || app.home.problems.iter();
             let has_code = |problem: &Problem| app.diagnosis.findings[problem.head].code == *code;
             // Its words may have changed since, such as an age in them.
@@ -156,7 +156,7 @@ fn open(app: &mut App, arrival: &Arrival) -> Option<Vec<Effect>> {
             opening::open_problem(app, &problem);
             Some(Vec::new())
         }
-        Wanted::Place(visit) => {
+        RemoteTarget::Place(visit) => {
             let visit = visit.clone().without_probes();
             if let Place::Page(subject) = visit.place()
                 && !is_there(app, &Target::Page(subject.clone()), subject.object.as_ref())
@@ -166,7 +166,7 @@ fn open(app: &mut App, arrival: &Arrival) -> Option<Vec<Effect>> {
             visit.restore(app);
             Some(Vec::new())
         }
-        Wanted::Row(target, object) => {
+        RemoteTarget::Row(target, object) => {
             if !is_there(app, target, object.as_ref()) {
                 return None;
             }

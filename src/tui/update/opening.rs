@@ -7,7 +7,7 @@ use crate::tui::{
     state::{
         App, Tests, Zoom,
         action::Destination,
-        elsewhere::Wanted,
+        elsewhere::RemoteTarget,
         event::Effect,
         filter::Filter,
         ids::{ListId, ViewId},
@@ -35,7 +35,7 @@ pub(super) fn open(app: &mut App) -> Vec<Effect> {
             if let Some(remote) = problems::selected_remote(app) {
                 return match remote.problem {
                     Some((code, sentence)) => {
-                        let wanted = Wanted::Problem(code, sentence);
+                        let wanted = RemoteTarget::Problem(code, sentence);
                         arriving::set_out(app, &remote.context, wanted)
                     }
                     None => {
@@ -114,7 +114,7 @@ fn open_row(app: &mut App) -> Vec<Effect> {
                 Vec::new()
             }
             Target::Page(_) | Target::Tab(..) => {
-                arriving::set_out(app, &context, Wanted::Row(*target, row.object))
+                arriving::set_out(app, &context, RemoteTarget::Row(*target, row.object))
             }
             // What was probed there is not kept here.
             Target::Probe(_)

@@ -9,7 +9,7 @@ use crate::tui::{
     state::{
         App,
         action::{Action, Destination},
-        elsewhere::{Arrival, ElsewhereState, Wanted},
+        elsewhere::{Arrival, ElsewhereState, RemoteTarget},
         event::Effect,
         history::Visit,
         ids::ListId,
@@ -113,7 +113,7 @@ pub(super) fn switched(
             let here = Visit::of(app);
             match &arrival {
                 Some(Arrival {
-                    wanted: Wanted::Place(_),
+                    wanted: RemoteTarget::Place(_),
                     ..
                 }) => app.history.arrived(here),
                 _ => app.history.leave(here),

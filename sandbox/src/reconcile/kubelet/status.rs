@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::super::World;
+use super::super::Controllers;
 use super::super::write::{Transition, condition, event, event_about, set_status};
 use crate::kinds;
 use crate::metadata::{meta, timestamp};
@@ -33,8 +33,8 @@ impl State {
 }
 
 /// A pod that waits for a volume.
-pub(super) fn waiting(world: &World, pod: &Object, why: &str) {
-    let store = &world.store;
+pub(super) fn waiting(controllers: &Controllers, pod: &Object, why: &str) {
+    let store = &controllers.store;
     if pod.pointer("/status/phase").is_none() {
         event(store, pod, "Warning", "FailedMount", why, KUBELET);
     }
@@ -52,15 +52,15 @@ pub(super) fn waiting(world: &World, pod: &Object, why: &str) {
             condition("Ready", false, "ContainersNotReady", "containers are not ready"),
             condition("PodScheduled", true, "", ""),
         ],
-        "hostIP": host(world),
+        "hostIP": host(controllers),
         "qosClass": "BestEffort",
         "containerStatuses": statuses,
     });
     set_status(store, kinds::POD, pod, status, Transition::EachItsOwn);
 }
 
-fn host(world: &World) -> String {
-    world.network.address(1).to_string()
+fn host(controllers: &Controllers) -> String {
+    controllers.network.address(1).to_string()
 }
 
 fn container_status(container: &Value, state: &State) -> Value {
@@ -146,7 +146,7 @@ fn started_at(pod: &Value, name: &str) -> Option<Timestamp> {
 }
 
 /// The status of a pod that was started.
-pub(super) fn report(world: &World, pod: &Object, live: &Live, crash: Option<&str>) {
+pub(super) fn report(controllers: &Controllers, pod: &Object, live: &Live, crash: Option<&str>) {
     let list = |field: &str| {
         let list = pod["spec"][field].as_array();
         list.map_or(&[][..], Vec::as_slice)
@@ -181,8 +181,8 @@ pub(super) fn report(world: &World, pod: &Object, live: &Live, crash: Option<&st
     let mut status = json!({
         "phase": phase,
         "conditions": conditions,
-        "hostIP": host(world),
-        "hostIPs": [{"ip": host(world)}],
+        "hostIP": host(controllers),
+        "hostIPs": [{"ip": host(controllers)}],
         "startTime": start,
         "qosClass": "BestEffort",
         "containerStatuses": statuses,
@@ -215,10 +215,10 @@ pub(super) fn report(world: &World, pod: &Object, live: &Live, crash: Option<&st
             container_status(container, &state)
         });
         status["ephemeralContainerStatuses"] = statuses.collect();
-        ephemeral_events(world, pod);
+        ephemeral_events(controllers, pod);
     }
     set_status(
-        &world.store,
+        &controllers.store,
         kinds::POD,
         pod,
         status,
@@ -283,8 +283,8 @@ fn conditions(pod: &Value, ready: bool, phase: &str, unmet: &[String]) -> Vec<Va
 }
 
 /// The Events of a pod that was started.
-pub(super) fn first_events(world: &World, pod: &Object, crashed: bool) {
-    let store = &world.store;
+pub(super) fn first_events(controllers: &Controllers, pod: &Object, crashed: bool) {
+    let store = &controllers.store;
     let name = format!("{}/{}", meta(pod, "namespace"), meta(pod, "name"));
     event(
         store,
@@ -295,7 +295,7 @@ pub(super) fn first_events(world: &World, pod: &Object, crashed: bool) {
         "default-scheduler",
     );
     for container in pod["spec"]["containers"].as_array().into_iter().flatten() {
-        container_events(world, pod, "containers", container);
+        container_events(controllers, pod, "containers", container);
     }
     if crashed {
         let text = "Back-off restarting failed container";
@@ -304,7 +304,7 @@ pub(super) fn first_events(world: &World, pod: &Object, crashed: bool) {
 }
 
 /// The Events of ephemeral containers that are new.
-fn ephemeral_events(world: &World, pod: &Object) {
+fn ephemeral_events(controllers: &Controllers, pod: &Object) {
     let reported = pod["status"]["ephemeralContainerStatuses"].as_array();
     let containers = pod["spec"]["ephemeralContainers"].as_array();
     for container in containers.into_iter().flatten() {
@@ -313,17 +313,23 @@ fn ephemeral_events(world: &World, pod: &Object) {
             .flatten()
             .any(|status| status["name"] == container["name"]);
         if !known {
-            container_events(world, pod, "ephemeralContainers", container);
+            container_events(controllers, pod, "ephemeralContainers", container);
         }
     }
 }
 
-fn container_events(world: &World, pod: &Object, list: &str, container: &Value) {
+fn container_events(controllers: &Controllers, pod: &Object, list: &str, container: &Value) {
     let name = container["name"].as_str().unwrap_or_default();
     let image = container["image"].as_str().unwrap_or_default();
     let path = format!("spec.{list}{{{name}}}");
     let say = |kind: &str, reason: &str, message: &str| {
-        event_about(&world.store, pod, &path, (kind, reason, message), KUBELET);
+        event_about(
+            &controllers.store,
+            pod,
+            &path,
+            (kind, reason, message),
+            KUBELET,
+        );
     };
     if let Some(why) = Image::cannot_be_pulled(image) {
         say("Normal", "Pulling", &format!("Pulling image \"{image}\""));

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use super::gateway::GatewayState;
 use crate::kinds;
 use crate::metadata::{hex, meta};
-use crate::reconcile::World;
+use crate::reconcile::Controllers;
 use crate::reconcile::write::{ensure, own};
 use crate::store::{Object, Store};
 
@@ -31,11 +31,11 @@ pub(super) fn resource_name(gateway: &str, suffix: &str) -> String {
 }
 
 /// Makes sure that the data plane is there. An invalid Gateway keeps what it has.
-pub(super) fn run(world: &World, gateway: &GatewayState<'_>) {
+pub(super) fn run(controllers: &Controllers, gateway: &GatewayState<'_>) {
     if !gateway.valid {
         return;
     }
-    let plan = Plan::new(&world.store, gateway);
+    let plan = Plan::new(&controllers.store, gateway);
     for (kind, mut object) in [
         (kinds::SECRET, plan.agent_secret()),
         (kinds::CONFIG_MAP, plan.bootstrap()),
@@ -45,7 +45,7 @@ pub(super) fn run(world: &World, gateway: &GatewayState<'_>) {
         (kinds::DEPLOYMENT, plan.deployment()),
     ] {
         own(&mut object, &gateway.object);
-        ensure(&world.store, kind, object);
+        ensure(&controllers.store, kind, object);
     }
 }
 

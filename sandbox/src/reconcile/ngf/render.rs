@@ -24,7 +24,7 @@ use crate::data_plane::{Clients, Configuration, Location, Pass, Server, ServerTl
 use crate::kinds;
 use crate::metadata::meta;
 use crate::nginx::config::Files;
-use crate::reconcile::World;
+use crate::reconcile::Controllers;
 use crate::store::Store;
 
 type Upstreams = BTreeMap<String, Vec<(Ipv4Addr, u16)>>;
@@ -66,9 +66,13 @@ pub(super) fn taken<'r, 's>(
 }
 
 /// Writes it.
-pub(super) fn run(world: &World, gateway: &GatewayState<'_>, routes: &[RouteState<'_>]) {
+pub(super) fn run(
+    controllers: &Controllers,
+    gateway: &GatewayState<'_>,
+    routes: &[RouteState<'_>],
+) {
     let mut files = Files::new();
-    let client_pair = client_pair(world, gateway, &mut files);
+    let client_pair = client_pair(controllers, gateway, &mut files);
     let (mut servers, mut upstreams) = (Vec::new(), Upstreams::new());
     let listeners = gateway.read.spec.listeners.iter().zip(&gateway.listeners);
     // Only these are played.
@@ -77,7 +81,7 @@ pub(super) fn run(world: &World, gateway: &GatewayState<'_>, routes: &[RouteStat
     });
     for (listener, _) in played {
         let tls = (listener.protocol == "HTTPS")
-            .then(|| listener_tls(world, gateway, listener, &mut files));
+            .then(|| listener_tls(controllers, gateway, listener, &mut files));
         let name = &gateway.read.reference;
         for route in routes.iter().filter(|route| route.attached_to(name)) {
             let hosts =
@@ -90,7 +94,7 @@ pub(super) fn run(world: &World, gateway: &GatewayState<'_>, routes: &[RouteStat
                     locations: Vec::new(),
                 };
                 for (index, rule) in route.rules.iter().enumerate() {
-                    let pass = pass(world, route, rule, &mut upstreams, &mut files);
+                    let pass = pass(controllers, route, rule, &mut upstreams, &mut files);
                     for (exact, path) in paths(route, index) {
                         server.locations.push(Location {
                             exact,
@@ -116,13 +120,15 @@ pub(super) fn run(world: &World, gateway: &GatewayState<'_>, routes: &[RouteStat
         secrets: files,
     };
     let (namespace, deployment) = data_plane(gateway);
-    world.pods.configure(namespace, &deployment, configuration);
+    controllers
+        .pods
+        .configure(namespace, &deployment, configuration);
 }
 
 /// nginx does not accept what would be rendered.
-pub(super) fn refused(world: &World, gateway: &GatewayState<'_>, error: &str) {
+pub(super) fn refused(controllers: &Controllers, gateway: &GatewayState<'_>, error: &str) {
     let (namespace, deployment) = data_plane(gateway);
-    world.pods.refuse(namespace, &deployment, error);
+    controllers.pods.refuse(namespace, &deployment, error);
 }
 
 /// Namespace and name of its Deployment.
@@ -133,7 +139,7 @@ fn data_plane<'g>(gateway: &'g GatewayState<'_>) -> (&'g str, String) {
 
 /// What a listener presents to its clients, and what it demands of them.
 fn listener_tls(
-    world: &World,
+    controllers: &Controllers,
     gateway: &GatewayState<'_>,
     listener: &Listener,
     files: &mut Files,
@@ -146,7 +152,7 @@ fn listener_tls(
     let secrets: Vec<ObjectRef> = secrets.collect();
     let pairs = secrets
         .iter()
-        .filter_map(|secret| pair(world, secret, files));
+        .filter_map(|secret| pair(controllers, secret, files));
     let pairs = pairs.collect();
     let clients = match gateway.demand(listener.port) {
         None => Clients::Anyone,
@@ -156,7 +162,7 @@ fn listener_tls(
             let mut bundle = Zeroizing::new(Vec::new());
             let usable = demand.cas.iter().filter(|ca| ca.fault == Ok(None));
             for ca in usable.filter_map(|ca| ca.object.as_ref()) {
-                bundle.extend_from_slice(&authority(&world.store, ca).unwrap_or_default());
+                bundle.extend_from_slice(&authority(&controllers.store, ca).unwrap_or_default());
                 bundle.push(b'\n');
             }
             files.insert(file.clone(), bundle);
@@ -166,14 +172,18 @@ fn listener_tls(
     ServerTls { pairs, clients }
 }
 
-fn client_pair(world: &World, gateway: &GatewayState<'_>, files: &mut Files) -> Option<String> {
-    pair(world, gateway.client_secret.as_ref()?, files)
+fn client_pair(
+    controllers: &Controllers,
+    gateway: &GatewayState<'_>,
+    files: &mut Files,
+) -> Option<String> {
+    pair(controllers, gateway.client_secret.as_ref()?, files)
 }
 
 /// `ssl_keypair_NAMESPACE_NAME.pem`: certificate and key in one file.
-fn pair(world: &World, secret: &ObjectRef, files: &mut Files) -> Option<String> {
+fn pair(controllers: &Controllers, secret: &ObjectRef, files: &mut Files) -> Option<String> {
     let (namespace, name) = (&secret.namespace, &secret.name);
-    let secret = world.store.get(kinds::SECRET, namespace, name)?;
+    let secret = controllers.store.get(kinds::SECRET, namespace, name)?;
     let mut pem = Zeroizing::new(Vec::new());
     for key in ["tls.crt", "tls.key"] {
         pem.extend_from_slice(&data(&secret, key)?);
@@ -223,7 +233,7 @@ fn paths(route: &RouteState<'_>, rule: usize) -> Vec<(bool, String)> {
 }
 
 fn pass(
-    world: &World,
+    controllers: &Controllers,
     route: &RouteState<'_>,
     rule: &RuleDecision<'_>,
     upstreams: &mut Upstreams,
@@ -237,8 +247,8 @@ fn pass(
         let (namespace, name) = (&service.reference.namespace, &service.reference.name);
         let upstream = format!("{namespace}_{name}_{}", port.port);
         upstreams.entry(upstream.clone()).or_insert_with(|| {
-            let stored = world.store.get(kinds::SERVICE, namespace, name);
-            let endpoints = stored.map(|stored| world.pods.endpoints(&stored, true));
+            let stored = controllers.store.get(kinds::SERVICE, namespace, name);
+            let endpoints = stored.map(|stored| controllers.pods.endpoints(&stored, true));
             let named = endpoints
                 .into_iter()
                 .flatten()
@@ -255,7 +265,7 @@ fn pass(
         if let (None, BackendState::Tls { policy, trust, .. }) = (&tls, &backend.state) {
             tls = Some(UpstreamTls {
                 name: policy.spec.hostname.clone(),
-                trusted: trusted(&world.store, trust, files),
+                trusted: trusted(&controllers.store, trust, files),
             });
         }
     }

@@ -15,13 +15,13 @@ use crate::guide::Stage;
 use crate::kinds::{self, Kind};
 use crate::logs::Logs;
 use crate::pods::Pods;
-use crate::reconcile::World;
+use crate::reconcile::Controllers;
 use crate::scenarios::Scenario;
 use crate::store::{Key, Part, Preconditions, Store, StoreError};
 use crate::{admission, objects, patch};
 
 /// The guide's last stage, settled.
-fn guide() -> World {
+fn guide() -> Controllers {
     let (store, logs) = (Arc::new(Store::new()), Arc::new(Logs::default()));
     let (network, stop) = (Network::Shared, CancellationToken::new());
     let pods = Pods::new(
@@ -31,7 +31,7 @@ fn guide() -> World {
         Vec::new(),
         stop.clone(),
     );
-    let world = World {
+    let controllers = Controllers {
         store,
         logs,
         scenario: Scenario::find("guide").unwrap(),
@@ -43,13 +43,13 @@ fn guide() -> World {
         running: Mutex::default(),
         balancers: Mutex::default(),
     };
-    objects::install(&world.store);
-    objects::apply_stage(&world.store, world.scenario, Stage::Policy);
-    world.settle();
-    world
+    objects::install(&controllers.store);
+    objects::apply_stage(&controllers.store, controllers.scenario, Stage::Policy);
+    controllers.settle();
+    controllers
 }
 
-impl World {
+impl Controllers {
     fn change(&self, kind: &'static Kind, name: &str, change: &Value) {
         let namespace = if kind.namespaced { "default" } else { "" };
         let changed: Result<_, StoreError> = self.store.modify(

@@ -27,19 +27,19 @@ fn policy_refused(error: &str) -> [String; 2] {
 
 #[tokio::test]
 async fn the_guide_has_the_conditions_of_the_guide() {
-    let world = guide();
-    world.expect(kinds::GATEWAY, "gateway", &[ACCEPTED, PROGRAMMED, RESOLVED]);
-    world.expect(
+    let controllers = guide();
+    controllers.expect(kinds::GATEWAY, "gateway", &[ACCEPTED, PROGRAMMED, RESOLVED]);
+    controllers.expect(
         kinds::HTTP_ROUTE,
         "secure-app",
         &[ROUTE_ACCEPTED, ROUTE_RESOLVED],
     );
-    world.expect(
+    controllers.expect(
         kinds::BACKEND_TLS_POLICY,
         "backend-tls",
         &[POLICY_RESOLVED, POLICY_ACCEPTED],
     );
-    world.expect(
+    controllers.expect(
         kinds::GATEWAY_CLASS,
         "nginx",
         &[
@@ -48,7 +48,7 @@ async fn the_guide_has_the_conditions_of_the_guide() {
             "ResolvedRefs True/ResolvedRefs The ParametersRef resource is resolved",
         ],
     );
-    let gateway = world
+    let gateway = controllers
         .store
         .get(kinds::GATEWAY, "default", "gateway")
         .unwrap();
@@ -77,30 +77,37 @@ async fn the_guide_has_the_conditions_of_the_guide() {
         ]
     );
     // Settled means settled.
-    let before = world.store.revision();
-    world.settle();
-    assert_eq!(world.store.revision(), before);
+    let before = controllers.store.revision();
+    controllers.settle();
+    assert_eq!(controllers.store.revision(), before);
 }
 
 #[tokio::test]
 async fn the_gateways_client_certificate_is_judged() {
-    let world = guide();
+    let controllers = guide();
     let refuse = |error: &str| {
         let refused = gateway_refused(error);
-        world.expect(kinds::GATEWAY, "gateway", &[ACCEPTED, PROGRAMMED, &refused]);
+        controllers.expect(kinds::GATEWAY, "gateway", &[ACCEPTED, PROGRAMMED, &refused]);
     };
-    let secret = world.store.get(kinds::SECRET, "default", CLIENT).unwrap();
+    let secret = controllers
+        .store
+        .get(kinds::SECRET, "default", CLIENT)
+        .unwrap();
     let data = |key: &str| secret["data"][key].clone();
     let put = |kind: &str, data: Value| {
-        if world.store.get(kinds::SECRET, "default", CLIENT).is_some() {
-            world.remove(kinds::SECRET, CLIENT);
+        if controllers
+            .store
+            .get(kinds::SECRET, "default", CLIENT)
+            .is_some()
+        {
+            controllers.remove(kinds::SECRET, CLIENT);
         }
-        world.add(json!({
+        controllers.add(json!({
             "apiVersion": "v1", "kind": "Secret", "metadata": {"name": CLIENT}, "type": kind,
             "data": data,
         }));
     };
-    let other = world
+    let other = controllers
         .store
         .get(kinds::SECRET, "default", "app-tls-secret")
         .unwrap();
@@ -108,7 +115,7 @@ async fn the_gateways_client_certificate_is_judged() {
     let tls = "kubernetes.io/tls";
 
     // G3
-    world.remove(kinds::SECRET, CLIENT);
+    controllers.remove(kinds::SECRET, CLIENT);
     refuse(&format!("Secret default/{CLIENT} does not exist"));
     // G4
     put("Opaque", secret["data"].clone());
@@ -151,17 +158,17 @@ async fn the_gateways_client_certificate_is_judged() {
     );
     // And back.
     put(tls, secret["data"].clone());
-    world.expect(kinds::GATEWAY, "gateway", &[ACCEPTED, PROGRAMMED, RESOLVED]);
+    controllers.expect(kinds::GATEWAY, "gateway", &[ACCEPTED, PROGRAMMED, RESOLVED]);
     // G1
     let reference = |change: Value| {
-        world.change(
+        controllers.change(
             kinds::GATEWAY,
             "gateway",
             &json!({"spec": {"tls": {"backend": {"clientCertificateRef": change}}}}),
         );
     };
     reference(json!({"kind": "ConfigMap"}));
-    world.expect(kinds::GATEWAY, "gateway", &[
+    controllers.expect(kinds::GATEWAY, "gateway", &[
         ACCEPTED,
         PROGRAMMED,
         "ResolvedRefs False/InvalidClientCertificateRef Spec.tls.backend.clientCertificateRef.kind: \
@@ -171,21 +178,21 @@ async fn the_gateways_client_certificate_is_judged() {
 
 #[tokio::test]
 async fn another_namespaces_secret_needs_a_grant() {
-    let world = guide();
+    let controllers = guide();
     let reference = json!({"namespace": "cert-manager", "name": "local-ca-secret"});
-    world.change(
+    controllers.change(
         kinds::GATEWAY,
         "gateway",
         &json!({"spec": {"tls": {"backend": {"clientCertificateRef": reference}}}}),
     );
     // G7
-    world.expect(kinds::GATEWAY, "gateway", &[
+    controllers.expect(kinds::GATEWAY, "gateway", &[
         ACCEPTED,
         PROGRAMMED,
         "ResolvedRefs False/RefNotPermitted secret ref cert-manager/local-ca-secret not permitted by \
          any ReferenceGrant",
     ]);
-    world.add(json!({
+    controllers.add(json!({
         "apiVersion": "gateway.networking.k8s.io/v1",
         "kind": "ReferenceGrant",
         "metadata": {"name": "grant", "namespace": "cert-manager"},
@@ -194,27 +201,27 @@ async fn another_namespaces_secret_needs_a_grant() {
             "to": [{"group": "", "kind": "Secret"}],
         },
     }));
-    world.expect(kinds::GATEWAY, "gateway", &[ACCEPTED, PROGRAMMED, RESOLVED]);
+    controllers.expect(kinds::GATEWAY, "gateway", &[ACCEPTED, PROGRAMMED, RESOLVED]);
 }
 
 #[tokio::test]
 async fn policies_are_judged_by_their_host_name_and_their_ca() {
-    let world = guide();
+    let controllers = guide();
     let validation = |change: Value| {
-        world.change(
+        controllers.change(
             kinds::BACKEND_TLS_POLICY,
             "backend-tls",
             &json!({"spec": {"validation": change}}),
         );
     };
     let policy =
-        |expected: &[&str]| world.expect(kinds::BACKEND_TLS_POLICY, "backend-tls", expected);
-    let secret = world
+        |expected: &[&str]| controllers.expect(kinds::BACKEND_TLS_POLICY, "backend-tls", expected);
+    let secret = controllers
         .store
         .get(kinds::SECRET, "default", "backend-cert")
         .unwrap();
     // P6
-    world.remove(kinds::SECRET, "backend-cert");
+    controllers.remove(kinds::SECRET, "backend-cert");
     let refused = policy_refused("Secret default/backend-cert does not exist");
     policy(&[&refused[0], &refused[1]]);
     // P15
@@ -222,9 +229,9 @@ async fn policies_are_judged_by_their_host_name_and_their_ca() {
     let route = format!(
         "ResolvedRefs False/UnsupportedValue The BackendTLSPolicy is invalid: validation{message}"
     );
-    world.expect(kinds::HTTP_ROUTE, "secure-app", &[ROUTE_ACCEPTED, &route]);
+    controllers.expect(kinds::HTTP_ROUTE, "secure-app", &[ROUTE_ACCEPTED, &route]);
     // P7
-    world.add(json!({
+    controllers.add(json!({
         "apiVersion": "v1", "kind": "Secret", "metadata": {"name": "backend-cert"}, "type": "Opaque",
         "data": secret["data"],
     }));
@@ -243,7 +250,7 @@ async fn policies_are_judged_by_their_host_name_and_their_ca() {
         &of_map("ConfigMap default/ca does not exist, or is missing an expected key"),
         none,
     ]);
-    world.add(json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "ca"}, "data": {"x": "y"}}));
+    controllers.add(json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "ca"}, "data": {"x": "y"}}));
     policy(&[
         &of_map("ConfigMap does not have the data or binaryData field ca.crt"),
         none,
@@ -252,7 +259,7 @@ async fn policies_are_judged_by_their_host_name_and_their_ca() {
         .decode(secret["data"]["ca.crt"].as_str().unwrap())
         .unwrap();
     let pem = String::from_utf8(ca).unwrap();
-    world.change(kinds::CONFIG_MAP, "ca", &json!({"data": {"ca.crt": pem}}));
+    controllers.change(kinds::CONFIG_MAP, "ca", &json!({"data": {"ca.crt": pem}}));
     policy(&[POLICY_RESOLVED, POLICY_ACCEPTED]);
     // P5
     validation(json!({"caCertificateRefs": [{"group": "", "kind": "Service", "name": "ca"}]}));
@@ -281,7 +288,7 @@ async fn policies_are_judged_by_their_host_name_and_their_ca() {
     ]);
     // P2
     validation(json!({"wellKnownCACertificates": "System", "hostname": "Not_A_Host"}));
-    let refused = world.conditions(kinds::BACKEND_TLS_POLICY, "backend-tls");
+    let refused = controllers.conditions(kinds::BACKEND_TLS_POLICY, "backend-tls");
     assert!(
         refused[0].starts_with(
             "Accepted False/Invalid Invalid hostname: tls.hostname: Invalid value: \
@@ -293,8 +300,8 @@ async fn policies_are_judged_by_their_host_name_and_their_ca() {
 
 #[tokio::test]
 async fn what_nginx_does_not_take_is_not_programmed() {
-    let world = guide();
-    let secret = world
+    let controllers = guide();
+    let secret = controllers
         .store
         .get(kinds::SECRET, "default", "backend-cert")
         .unwrap();
@@ -317,17 +324,17 @@ async fn what_nginx_does_not_take_is_not_programmed() {
             "PEM routines::",
         ),
     ] {
-        world.change(
+        controllers.change(
             kinds::SECRET,
             "backend-cert",
             &json!({"data": {"ca.crt": ca}}),
         );
-        world.expect(
+        controllers.expect(
             kinds::BACKEND_TLS_POLICY,
             "backend-tls",
             &[POLICY_RESOLVED, POLICY_ACCEPTED],
         );
-        let gateway = world.conditions(kinds::GATEWAY, "gateway");
+        let gateway = controllers.conditions(kinds::GATEWAY, "gateway");
         assert_eq!(
             gateway[..2],
             [ACCEPTED.to_owned(), RESOLVED.to_owned()],
@@ -346,7 +353,7 @@ async fn what_nginx_does_not_take_is_not_programmed() {
 
 #[tokio::test]
 async fn the_older_of_two_policies_wins_and_an_unused_one_is_passed_over() {
-    let world = guide();
+    let controllers = guide();
     let policy = |name: &str, target: Value| {
         json!({
             "apiVersion": "gateway.networking.k8s.io/v1",
@@ -362,33 +369,33 @@ async fn the_older_of_two_policies_wins_and_an_unused_one_is_passed_over() {
         })
     };
     // P13: sectionName gives no priority.
-    world.add(policy(
+    controllers.add(policy(
         "zz-later",
         json!({"group": "", "kind": "Service", "name": "secure-app", "sectionName": "https"}),
     ));
-    world.expect(
+    controllers.expect(
         kinds::BACKEND_TLS_POLICY,
         "backend-tls",
         &[POLICY_RESOLVED, POLICY_ACCEPTED],
     );
-    world.expect(kinds::BACKEND_TLS_POLICY, "zz-later", &[
+    controllers.expect(kinds::BACKEND_TLS_POLICY, "zz-later", &[
         POLICY_RESOLVED,
         "Accepted False/Conflicted Conflicts with another BackendTLSPolicy targeting the same Service",
     ]);
     // P1: another port's name, another Service.
-    world.add(policy(
+    controllers.add(policy(
         "other-port",
         json!({"group": "", "kind": "Service", "name": "secure-app", "sectionName": "http"}),
     ));
-    world.add(policy(
+    controllers.add(policy(
         "other-service",
         json!({"group": "", "kind": "Service", "name": "nobody"}),
     ));
-    world.expect(kinds::BACKEND_TLS_POLICY, "other-port", &[]);
-    world.expect(kinds::BACKEND_TLS_POLICY, "other-service", &[]);
+    controllers.expect(kinds::BACKEND_TLS_POLICY, "other-port", &[]);
+    controllers.expect(kinds::BACKEND_TLS_POLICY, "other-service", &[]);
     // A status of former times stays when nothing uses the policy any more.
-    world.remove(kinds::HTTP_ROUTE, "secure-app");
-    world.expect(
+    controllers.remove(kinds::HTTP_ROUTE, "secure-app");
+    controllers.expect(
         kinds::BACKEND_TLS_POLICY,
         "backend-tls",
         &[POLICY_RESOLVED, POLICY_ACCEPTED],

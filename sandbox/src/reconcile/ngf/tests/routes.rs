@@ -6,9 +6,9 @@ use super::*;
 
 #[tokio::test]
 async fn routes_say_what_their_backends_lack() {
-    let world = guide();
+    let controllers = guide();
     let rules = |backends: Value| {
-        world.change(
+        controllers.change(
             kinds::HTTP_ROUTE,
             "secure-app",
             &json!({"spec": {"rules": [{"backendRefs": backends}]}}),
@@ -16,7 +16,7 @@ async fn routes_say_what_their_backends_lack() {
     };
     let route = |resolved: &str| {
         let resolved = format!("ResolvedRefs False/{resolved}");
-        world.expect(
+        controllers.expect(
             kinds::HTTP_ROUTE,
             "secure-app",
             &[ROUTE_ACCEPTED, &resolved],
@@ -47,17 +47,17 @@ async fn routes_say_what_their_backends_lack() {
     rules(json!([{"name": "secure-app"}]));
     route("UnsupportedValue spec.rules[0].backendRefs[0].port: Required value: port cannot be nil");
     // R1, and R2: the order decides.
-    world.add(service("plain"));
+    controllers.add(service("plain"));
     rules(json!([{"name": "secure-app", "port": 8443}, {"name": "plain", "port": 80}]));
     route("UnsupportedValue Backend TLS policies do not match for all backends");
     rules(json!([{"name": "plain", "port": 80}, {"name": "secure-app", "port": 8443}]));
-    world.expect(
+    controllers.expect(
         kinds::HTTP_ROUTE,
         "secure-app",
         &[ROUTE_ACCEPTED, ROUTE_RESOLVED],
     );
     // R5
-    world.change(
+    controllers.change(
         kinds::SERVICE,
         "plain",
         &json!({"spec": {"ports": [{"port": 80, "appProtocol": "kubernetes.io/wss"}]}}),
@@ -71,17 +71,17 @@ async fn routes_say_what_their_backends_lack() {
 
 #[tokio::test]
 async fn routes_that_do_not_attach_say_why() {
-    let world = guide();
+    let controllers = guide();
     let route = |accepted: &str| {
         let accepted = format!("Accepted False/{accepted}");
-        world.expect(
+        controllers.expect(
             kinds::HTTP_ROUTE,
             "secure-app",
             &[ROUTE_RESOLVED, &accepted],
         );
     };
     let parent = |change: Value| {
-        world.change(
+        controllers.change(
             kinds::HTTP_ROUTE,
             "secure-app",
             &json!({"spec": {"parentRefs": [change]}}),
@@ -90,7 +90,7 @@ async fn routes_that_do_not_attach_say_why() {
     parent(json!({"name": "gateway", "sectionName": "nobody"}));
     route("NoMatchingParent The Listener is not found for this parent ref");
     parent(json!({"name": "gateway"}));
-    world.expect(
+    controllers.expect(
         kinds::HTTP_ROUTE,
         "secure-app",
         &[ROUTE_ACCEPTED, ROUTE_RESOLVED],
@@ -98,7 +98,7 @@ async fn routes_that_do_not_attach_say_why() {
     let listener = |change: Value| {
         let mut listener = json!({"name": "http", "port": 80, "protocol": "HTTP"});
         patch::merge(&mut listener, &change);
-        world.change(
+        controllers.change(
             kinds::GATEWAY,
             "gateway",
             &json!({"spec": {"listeners": [listener]}}),
@@ -114,26 +114,26 @@ async fn routes_that_do_not_attach_say_why() {
             json!({"allowedRoutes": {"namespaces": {"from": "Selector", "selector": selector}}}),
         );
     };
-    world.change(
+    controllers.change(
         kinds::NAMESPACE,
         "default",
         &json!({"metadata": {"labels": {"team": "web"}}}),
     );
     labelled("web");
-    world.expect(
+    controllers.expect(
         kinds::HTTP_ROUTE,
         "secure-app",
         &[ROUTE_ACCEPTED, ROUTE_RESOLVED],
     );
     labelled("another");
     route("NotAllowedByListeners The Route is not allowed by any listener");
-    world.change(
+    controllers.change(
         kinds::GATEWAY,
         "gateway",
         &json!({"spec": {"gatewayClassName": "another"}}),
     );
-    world.settle();
-    let gateway = world
+    controllers.settle();
+    let gateway = controllers
         .store
         .get(kinds::GATEWAY, "default", "gateway")
         .unwrap();
@@ -145,10 +145,10 @@ async fn routes_that_do_not_attach_say_why() {
 
 #[tokio::test]
 async fn versions_and_parameters_of_the_class_are_judged() {
-    let world = guide();
+    let controllers = guide();
     let annotate = |version: &str| {
         let annotations = json!({"gateway.networking.k8s.io/bundle-version": version});
-        world.change(
+        controllers.change(
             kinds::CUSTOM_RESOURCE_DEFINITION,
             "gateways.gateway.networking.k8s.io",
             &json!({"metadata": {"annotations": annotations}}),
@@ -157,13 +157,13 @@ async fn versions_and_parameters_of_the_class_are_judged() {
     // C2
     annotate("v1.4.0");
     assert_eq!(
-        world.conditions(kinds::GATEWAY_CLASS, "nginx")[1],
+        controllers.conditions(kinds::GATEWAY_CLASS, "nginx")[1],
         "SupportedVersion False/UnsupportedVersion The Gateway API CRD versions are not recommended. \
          Recommended version is v1.5.1"
     );
     // C1
     annotate("v2.0.0");
-    world.expect(
+    controllers.expect(
         kinds::GATEWAY,
         "gateway",
         &[
@@ -175,12 +175,12 @@ async fn versions_and_parameters_of_the_class_are_judged() {
     annotate("v1.5.1");
     // C7
     let parameters = json!({"group": "gateway.nginx.org", "kind": "NginxProxy", "name": "nobody"});
-    world.change(
+    controllers.change(
         kinds::GATEWAY,
         "gateway",
         &json!({"spec": {"infrastructure": {"parametersRef": parameters}}}),
     );
-    world.expect(kinds::GATEWAY, "gateway", &[
+    controllers.expect(kinds::GATEWAY, "gateway", &[
         PROGRAMMED,
         "Accepted True/InvalidParameters The Gateway is accepted, but ParametersRef is ignored due to an error: \
          Spec.infrastructure.parametersRef.name: Not found: \"nobody\"",

@@ -21,7 +21,7 @@ use serde_json::{Value, json};
 use super::{APPLICATION, DATA_PLANE, nginx, target, tried};
 
 /// The objects of a case, and the backends that they mean.
-pub(super) struct World {
+pub(super) struct Setup {
     pub(super) snapshot: Snapshot,
     pub(super) certificates: Certificates,
     /// Where each Service's endpoints listen.
@@ -31,7 +31,7 @@ pub(super) struct World {
     pub(super) began: Timestamp,
 }
 
-impl World {
+impl Setup {
     pub(super) fn of(case: &Case) -> Self {
         let began = Timestamp::now();
         let (mut snapshot, certificates) = objects(case, began);
