@@ -294,6 +294,7 @@ fn group_problems(app: &mut App) {
     app.home.problems = problems;
     app.home.counts = counts;
     app.home.expires_next = views::problems::expires_next(app);
+    app.home.untested = views::problems::untested_reasons(&app.diagnosis.coverage.untested);
     views::problems::select_remote(app, remote);
 }
 

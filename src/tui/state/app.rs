@@ -193,6 +193,17 @@ pub struct Home {
     pub has_begun: bool,
     /// The certificate that expires next: whose it is, and when.
     pub expires_next: Option<(String, Timestamp)>,
+    /// Why paths are untested.
+    pub untested: UntestedReasons,
+}
+
+/// Why paths are untested.
+#[derive(Debug, Default)]
+pub struct UntestedReasons {
+    /// The most frequent reasons, each with the routes of these paths in words.
+    pub reasons: Vec<(String, String)>,
+    /// How many reasons there are besides.
+    pub others: usize,
 }
 
 /// A probe of this run.

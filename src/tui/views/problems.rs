@@ -15,7 +15,7 @@ use self::{
 };
 pub use self::{
     remote::{Remote, here, others, searched_elsewhere, select_remote, selected_remote},
-    state::expires_next,
+    state::{expires_next, untested_reasons},
     verdict::verdict,
 };
 

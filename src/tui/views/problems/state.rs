@@ -1,12 +1,16 @@
 //! The entries after the problems: untested paths, what is suppressed, and what is said where all is well.
 
 use super::{INDENT, all_clear, entry::hang_at};
-use crate::tui::state::{App, Tests};
+use crate::tui::state::{App, Tests, UntestedReasons};
 use jiff::Timestamp;
 use ngf_cluster::prober::survey;
 use ngf_core::{
     command::own,
-    diagnosis::words::{count as counted, holder, list, span},
+    diagnosis::{
+        Untested,
+        coverage::Paths,
+        words::{count as counted, holder, list, span},
+    },
     model::{
         object::ObjectRef,
         snapshot::{Lookup, Source},
@@ -71,24 +75,13 @@ pub(super) fn untested_entry(app: &App, width: usize) -> Entry {
     };
     let mut lines = hang_at(&sign, &Label::of(Role::Unknown, headline), width);
     let indent = Label::from(" ".repeat(INDENT));
-    let mut why: BTreeMap<&str, Vec<&ObjectRef>> = BTreeMap::new();
-    let mut seen = HashSet::new();
-    for path in untested {
-        let (reason, route) = (path.why.as_str(), &path.path.route);
-        if seen.insert((reason, route)) {
-            why.entry(reason).or_default().push(route);
-        }
-    }
-    // Each path may have a reason of its own, and every frame makes these lines.
-    let mut why: Vec<(&str, Vec<&ObjectRef>)> = why.into_iter().collect();
-    why.sort_by_key(|(_, routes)| Reverse(routes.len()));
-    let others = why.len().saturating_sub(REASONS);
-    for (why, routes) in why.into_iter().take(REASONS) {
-        let words = format!("{}: {why}", list(routes, 3));
+    let UntestedReasons { reasons, others } = &app.home.untested;
+    for (why, routes) in reasons {
+        let words = format!("{routes}: {why}");
         lines.extend(hang(&indent, &Label::of(Role::Normal, words), width));
     }
-    if others > 0 {
-        let words = format!("and {}", counted(others, "other reason"));
+    if *others > 0 {
+        let words = format!("and {}", counted(*others, "other reason"));
         lines.extend(hang(&indent, &Label::of(Role::Muted, words), width));
     }
     let paths = app.diagnosis.coverage.paths.len();
@@ -108,6 +101,29 @@ pub(super) fn untested_entry(app: &App, width: usize) -> Entry {
         lines.extend(hang(&indent, &key, width));
     }
     Entry::of(lines)
+}
+
+/// Why these paths are untested, those of most routes first. It is told on every frame, and each path may have a reason
+/// of its own.
+pub fn untested_reasons(untested: &Paths<Untested>) -> UntestedReasons {
+    let mut why: BTreeMap<&str, Vec<&ObjectRef>> = BTreeMap::new();
+    let mut seen = HashSet::new();
+    for path in untested.iter() {
+        let (reason, route) = (path.why.as_str(), &path.path.route);
+        if seen.insert((reason, route)) {
+            why.entry(reason).or_default().push(route);
+        }
+    }
+    let mut why: Vec<(&str, Vec<&ObjectRef>)> = why.into_iter().collect();
+    why.sort_by_key(|(_, routes)| Reverse(routes.len()));
+    UntestedReasons {
+        others: why.len().saturating_sub(REASONS),
+        reasons: why
+            .into_iter()
+            .take(REASONS)
+            .map(|(why, routes)| (why.to_owned(), list(routes, 3)))
+            .collect(),
+    }
 }
 
 /// What was tested and when, what expires next, and what changed last.
