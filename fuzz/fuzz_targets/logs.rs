@@ -6,8 +6,8 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 use libfuzzer_sys::fuzz_target;
-use ngf_fuzz::assert_fit_to_show;
 use ngf_core::logs::{Decoded, Tally, Unbroken, Upstream, decode, decode_stamped};
+use ngf_fuzz::{assert_fit_to_show, core::assert_json};
 
 /// The most characters that are kept of what others wrote (`core/src/logs/nginx.rs`), and what is put around them.
 const LONGEST: usize = 700;
@@ -32,17 +32,8 @@ fn check(said: &Decoded) {
     }
     // All else that it holds, as it is given to programs; JSON itself escapes control characters.
     let json = serde_json::to_value(said).expect("it can be written");
-    texts_of(&json);
+    assert_json(&json);
     assert!(json.to_string().len() <= 16 << 10);
-}
-
-fn texts_of(value: &serde_json::Value) {
-    match value {
-        serde_json::Value::String(text) => assert_fit_to_show(text),
-        serde_json::Value::Array(values) => values.iter().for_each(texts_of),
-        serde_json::Value::Object(fields) => fields.values().for_each(texts_of),
-        _ => {}
-    }
 }
 
 fuzz_target!(|input: &[u8]| {

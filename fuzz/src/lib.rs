@@ -1,6 +1,9 @@
 //! What the fuzz targets share: what must hold of everything that is shown, and a peer that says
 //! what the fuzzer wants it to.
 
+#[cfg(feature = "core")]
+pub mod core;
+
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
