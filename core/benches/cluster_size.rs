@@ -113,6 +113,10 @@ fn measure(routes: usize) -> Vec<Figure> {
         best(|| drop(black_box(Topology::with(&snapshot, &index)))),
     ));
     figures.push((
+        "  on the wall, in threads",
+        on_the_wall(|| drop(black_box(Topology::with(&snapshot, &index)))),
+    ));
+    figures.push((
         "diagnosis of everything, of files",
         best(|| drop(black_box(Diagnosis::of(&snapshot, &evidence, now)))),
     ));
@@ -121,6 +125,10 @@ fn measure(routes: usize) -> Vec<Figure> {
     figures.push((
         WHOLE,
         best(|| drop(black_box(Diagnosis::of(&snapshot, &evidence, now)))),
+    ));
+    figures.push((
+        "  on the wall, in threads",
+        on_the_wall(|| drop(black_box(Diagnosis::of(&snapshot, &evidence, now)))),
     ));
     figures.push((
         "  one change: the snapshot",

@@ -17,3 +17,4 @@ pub mod nginx_config;
 pub mod overlay;
 pub mod selector;
 pub mod shared;
+mod threads;

@@ -184,7 +184,7 @@ fn nodes_keep_their_names_when_others_come_and_go() {
                 assert_eq!(after.node(place).id, node.id);
                 assert_eq!(after.node(place).what.word(), node.what.word());
             }
-            None => gone.push(node.name.as_str()),
+            None => gone.push(&*node.name),
         }
     }
     // One pod was replaced, and stands in the tree in seven places.

@@ -1,6 +1,6 @@
 //! The moment of a diagnosis, and until when what is said at it holds.
 
-use std::cell::Cell;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use jiff::Timestamp;
 use ngf_tls::certificate::CertificateFacts;
@@ -15,7 +15,7 @@ const DAY: i64 = 24 * HOUR;
 pub struct Clock {
     now: Timestamp,
     /// In seconds since 1970: from this moment on one of the answers may be another.
-    until: Cell<i64>,
+    until: AtomicI64,
 }
 
 impl Clock {
@@ -23,18 +23,19 @@ impl Clock {
     pub fn at(now: Timestamp) -> Self {
         Self {
             now,
-            until: Cell::new(i64::MAX),
+            until: AtomicI64::new(i64::MAX),
         }
     }
 
     /// From when on, in seconds since 1970, an answer may be another.
     pub fn until(&self) -> i64 {
-        self.until.get()
+        self.until.load(Ordering::Relaxed)
     }
 
     fn changes_at(&self, moment: i64) {
-        if moment > self.now.as_second() {
-            self.until.set(self.until.get().min(moment));
+        // Most answers hold longer than another one: that is known without a write.
+        if moment > self.now.as_second() && moment < self.until() {
+            self.until.fetch_min(moment, Ordering::Relaxed);
         }
     }
 

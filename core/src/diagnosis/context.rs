@@ -7,9 +7,11 @@ mod managed;
 mod policies;
 
 use std::{
-    cell::{Cell, OnceCell, RefCell},
     collections::{BTreeMap, BTreeSet, HashMap, HashSet},
-    rc::Rc,
+    sync::{
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 use jiff::Timestamp;
@@ -59,15 +61,15 @@ pub struct Context<'a> {
     /// All that is known, of which [`Context::snapshot`] may be a part.
     cluster: &'a Snapshot,
     /// Kinds of which a rule looked at all objects.
-    wide: RefCell<BTreeSet<Kind>>,
+    wide: Mutex<BTreeSet<Kind>>,
     /// What rules ask of the rest of the cluster.
     elsewhere: &'a Elsewhere,
     /// Names of which a rule asked whether an object has them.
-    names: RefCell<BTreeSet<ObjectRef>>,
+    names: Mutex<BTreeSet<ObjectRef>>,
     /// Whether one did.
-    has_asked: Cell<bool>,
+    has_asked: AtomicBool,
     /// Whether a rule needs an object that the part does not hold.
-    is_cut: Cell<bool>,
+    is_cut: AtomicBool,
     /// Look-ups.
     pub index: &'a Index<'a>,
     /// The tree.
@@ -93,19 +95,19 @@ pub struct Context<'a> {
     /// What logs say, joined to the connections that it is about.
     pub logs: Vec<Joined<'a>>,
     /// The versions of the objects, worked out once.
-    versions: OnceCell<Versions>,
+    versions: OnceLock<Versions>,
     /// What the pods of each Service mount, worked out once for each that is asked for.
-    mounted: RefCell<HashMap<ObjectRef, Rc<[Mounted]>>>,
+    mounted: Mutex<HashMap<ObjectRef, Arc<[Mounted]>>>,
     /// The Secrets that backends with TLS mount, worked out once.
-    secrets_of_backends: OnceCell<BTreeSet<(ObjectRef, ObjectRef)>>,
+    secrets_of_backends: OnceLock<BTreeSet<(ObjectRef, ObjectRef)>>,
     /// The Secrets that may be a server's, by namespace and the Service that they are for, worked out once.
-    pub serving: OnceCell<HashMap<(String, String), Vec<ObjectRef>>>,
+    pub serving: OnceLock<HashMap<(String, String), Vec<ObjectRef>>>,
     /// The Gateways whose nginx cannot load the CA file of a policy, worked out once.
-    pub refusing: OnceCell<BTreeSet<ObjectRef>>,
+    pub refusing: OnceLock<BTreeSet<ObjectRef>>,
     /// ListenerSets by the Gateway that they name.
-    listener_sets: OnceCell<HashMap<ObjectRef, ListenerSets<'a>>>,
+    listener_sets: OnceLock<HashMap<ObjectRef, ListenerSets<'a>>>,
     /// Pods and workloads by namespace and label.
-    selectable: OnceCell<Selectable<'a>>,
+    selectable: OnceLock<Selectable<'a>>,
     /// For each Service that a rule refers to: the rules, as indices into [`Context::rules`].
     pub service_users: HashMap<ObjectRef, Vec<usize>>,
     /// The Services that rules refer to, by their bare name.
@@ -217,22 +219,26 @@ impl<'a> Context<'a> {
                 )
             })
             .collect();
-        let policies = snapshot
+        let policies: Vec<(&ObjectRef, &Object<BackendTLSPolicy>)> = snapshot
             .policies
             .iter()
-            .map(|(name, policy)| (name, (&**policy, decide_policy(snapshot, release, policy))))
+            .map(|(name, policy)| (name, &**policy))
             .collect();
+        let decide = |(name, policy): &(&'a ObjectRef, &'a Object<BackendTLSPolicy>)| {
+            (*name, (*policy, decide_policy(snapshot, release, policy)))
+        };
+        let policies = snapshot.in_threads(&policies, decide).into_iter().collect();
         let mut context = Self {
             snapshot,
             evidence,
             now: Clock::at(now),
             running,
             cluster,
-            wide: RefCell::default(),
-            names: RefCell::default(),
+            wide: Mutex::default(),
+            names: Mutex::default(),
             elsewhere,
-            has_asked: Cell::new(false),
-            is_cut: Cell::new(false),
+            has_asked: AtomicBool::new(false),
+            is_cut: AtomicBool::new(false),
             index,
             topology,
             gateways,
@@ -251,13 +257,13 @@ impl<'a> Context<'a> {
             probes: Vec::new(),
             unfit: Vec::new(),
             logs: joined::join(snapshot, index, topology, evidence),
-            mounted: RefCell::default(),
-            secrets_of_backends: OnceCell::new(),
-            selectable: OnceCell::new(),
-            listener_sets: OnceCell::new(),
-            serving: OnceCell::new(),
-            refusing: OnceCell::new(),
-            versions: OnceCell::new(),
+            mounted: Mutex::default(),
+            secrets_of_backends: OnceLock::new(),
+            selectable: OnceLock::new(),
+            listener_sets: OnceLock::new(),
+            serving: OnceLock::new(),
+            refusing: OnceLock::new(),
+            versions: OnceLock::new(),
             differences: BTreeMap::new(),
         };
         (context.probes, context.unfit) = context.current_probes();
@@ -302,7 +308,7 @@ impl<'a> Context<'a> {
     /// All that is known of the cluster, for a rule that looks at every object of these kinds, whether or not anything
     /// ties it to what is judged.
     pub fn cluster(&self, kinds: &[Kind]) -> &'a Snapshot {
-        self.wide.borrow_mut().extend(kinds);
+        locked(&self.wide).extend(kinds);
         self.cluster
     }
 
@@ -313,7 +319,7 @@ impl<'a> Context<'a> {
 
     /// Whether an object of the cluster has a name, or something refers to it that was looked up.
     pub fn is_taken(&self, object: &ObjectRef) -> bool {
-        self.names.borrow_mut().insert(object.clone());
+        locked(&self.names).insert(object.clone());
         match object.kind {
             Kind::ConfigMap => self.cluster.config_maps.contains_key(object),
             Kind::Secret => self.cluster.secrets.contains_key(object),
@@ -326,23 +332,23 @@ impl<'a> Context<'a> {
         let is_missing =
             |object: &ObjectRef| self.cluster.contains(object) && !self.snapshot.contains(object);
         if objects.iter().any(is_missing) {
-            self.is_cut.set(true);
+            self.is_cut.store(true, Ordering::Relaxed);
         }
     }
 
     /// What rules ask of the rest of the cluster.
     pub fn elsewhere(&self) -> &'a Elsewhere {
-        self.has_asked.set(true);
+        self.has_asked.store(true, Ordering::Relaxed);
         self.elsewhere
     }
 
     /// What became of it: what was asked beyond the part, and until when the answers hold.
     pub(super) fn asked(&self) -> Asked {
         Asked {
-            wide: self.wide.borrow().clone(),
-            names: self.names.borrow().clone(),
-            elsewhere: self.has_asked.get(),
-            is_cut: self.is_cut.get(),
+            wide: locked(&self.wide).clone(),
+            names: locked(&self.names).clone(),
+            elsewhere: self.has_asked.load(Ordering::Relaxed),
+            is_cut: self.is_cut.load(Ordering::Relaxed),
             until: self.now.until(),
         }
     }
@@ -375,16 +381,16 @@ impl<'a> Context<'a> {
     }
 
     /// What the pods of a Service mount.
-    pub fn mounted(&self, service: &Object<Service>) -> Rc<[Mounted]> {
-        if let Some(known) = self.mounted.borrow().get(&service.reference) {
-            return Rc::clone(known);
+    pub fn mounted(&self, service: &Object<Service>) -> Arc<[Mounted]> {
+        if let Some(known) = locked(&self.mounted).get(&service.reference) {
+            return Arc::clone(known);
         }
         let selectable = self
             .selectable
             .get_or_init(|| Selectable::of(self.snapshot));
-        let mounted: Rc<[Mounted]> = selectable.mounted(service).into();
-        let mut known = self.mounted.borrow_mut();
-        known.insert(service.reference.clone(), Rc::clone(&mounted));
+        let mounted: Arc<[Mounted]> = selectable.mounted(service).into();
+        let mut known = locked(&self.mounted);
+        known.insert(service.reference.clone(), Arc::clone(&mounted));
         mounted
     }
 
@@ -426,6 +432,11 @@ impl<'a> Context<'a> {
             .map(|child| self.topology.node(*child))
             .filter_map(|node| Some((node.object.as_ref()?, node.note.as_deref()?)))
     }
+}
+
+/// What one thread after the other may change. A thread that panics has left nothing half done in these sets.
+fn locked<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
+    shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// How long a controller may take to look at a new object, in seconds.

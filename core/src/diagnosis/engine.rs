@@ -1,6 +1,6 @@
 //! Runs the rules and puts causes before effects.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
@@ -10,6 +10,7 @@ use super::{
     elsewhere::Elsewhere,
     evidence::{Evidence, Probed},
     finding::{Finding, Remedy, Severity, Verdict},
+    findings::Turns,
     health::{self, AtNode, Ground, Health},
     hidden::{self, Hidden},
     ngf::{BackendState, Difference, Running},
@@ -19,70 +20,15 @@ use super::{
     suppress::Filtered,
     unapplied,
 };
-use crate::diagnosis::code::Code;
 use crate::model::{
     index::Index,
     object::ObjectRef,
     snapshot::Snapshot,
     topology::{NodeIx, Topology},
 };
+use crate::threads;
 
-/// What the rules found so far.
-#[derive(Debug, Default)]
-pub struct Findings {
-    list: Vec<Finding>,
-    told: HashSet<(Code, ObjectRef)>,
-    explained: BTreeSet<(ObjectRef, String)>,
-}
-
-impl Findings {
-    /// Adds a finding.
-    pub fn add(&mut self, mut finding: Finding) {
-        finding.deduplicate();
-        self.told.insert((finding.code, finding.subject.clone()));
-        self.list.push(finding);
-    }
-
-    /// Says that a condition of an object is the consequence of something that is reported, so that
-    /// nobody reports it for its own sake. `condition` is its type, with the listener's name before
-    /// it where it is a listener's: `http/Programmed`.
-    pub fn explain(&mut self, object: &ObjectRef, condition: impl Into<String>) {
-        self.explained.insert((object.clone(), condition.into()));
-    }
-
-    /// Whether a condition is explained already.
-    pub fn is_explained(&self, object: &ObjectRef, condition: &str) -> bool {
-        self.explained
-            .contains(&(object.clone(), condition.to_owned()))
-    }
-
-    /// Whether there is a finding of this code about the object.
-    pub fn has(&self, code: Code, object: &ObjectRef) -> bool {
-        self.told.contains(&(code, object.clone()))
-    }
-
-    /// The finding of this code that is about all of these objects, to add to it.
-    pub fn about(&mut self, code: Code, objects: &[&ObjectRef]) -> Option<&mut Finding> {
-        self.list.iter_mut().find(|finding| {
-            let all = || {
-                objects
-                    .iter()
-                    .all(|o| finding.objects().any(|known| known == *o))
-            };
-            finding.code == code && all()
-        })
-    }
-
-    /// The first finding that is so, to add to it.
-    pub fn find_mut(&mut self, is: impl Fn(&Finding) -> bool) -> Option<&mut Finding> {
-        self.list.iter_mut().find(|finding| is(finding))
-    }
-
-    /// What was found so far.
-    pub fn iter(&self) -> impl Iterator<Item = &Finding> {
-        self.list.iter()
-    }
-}
+pub use super::findings::Findings;
 
 /// What the rules say of a snapshot, or of a part of one, before effects are put behind their causes.
 #[derive(Debug, Clone)]
@@ -103,13 +49,19 @@ pub(super) struct Judged {
     pub(super) facts: Elsewhere,
 }
 
-/// Asks every rule.
+/// Asks every rule, in several threads where there is much to judge.
 pub(super) fn judge(context: &Context<'_>) -> Judged {
-    let mut findings = Findings::default();
-    for rule in RULES {
-        (rule.check)(context, &mut findings);
-    }
-    let mut findings = findings.list;
+    let turns = Turns::default();
+    threads::run(context.snapshot.threads(), || {
+        loop {
+            let (turn, mut findings) = turns.begin();
+            let Some(rule) = RULES.get(turn) else {
+                return;
+            };
+            (rule.check)(context, &mut findings);
+        }
+    });
+    let mut findings = turns.into_found().list;
     findings.sort_by(Finding::by_rule);
     Judged {
         findings,
@@ -292,3 +244,6 @@ impl Diagnosis {
 pub fn diagnose(snapshot: &Snapshot, evidence: &Evidence, now: Timestamp) -> Vec<Finding> {
     Diagnosis::of(snapshot, evidence, now).findings
 }
+
+#[cfg(test)]
+mod tests;

@@ -15,6 +15,7 @@ pub mod engine;
 pub mod evidence;
 pub mod fault;
 pub mod finding;
+mod findings;
 pub mod health;
 pub mod hidden;
 pub mod incremental;

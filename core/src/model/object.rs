@@ -22,7 +22,20 @@ pub struct ObjectRef(Arc<Inner>);
 struct Inner {
     /// Of all that it says, so that no look-up hashes the text again.
     hash: u64,
+    /// How namespace and name begin: it tells most names apart without another look into memory.
+    beginning: Beginning,
     named: Named,
+}
+
+/// The first bytes of a namespace and, after a zero, of a name, in numbers whose order is that of the bytes.
+type Beginning = [u64; 4];
+
+fn beginning(namespace: &str, name: &str) -> Beginning {
+    let mut bytes = namespace.bytes().chain([0]).chain(name.bytes());
+    [(); 4].map(|()| {
+        let eight = [(); 8].map(|()| bytes.next().unwrap_or(0));
+        u64::from_be_bytes(eight)
+    })
 }
 
 /// What an [`ObjectRef`] says.
@@ -52,7 +65,11 @@ impl ObjectRef {
         let mut hasher = DefaultHasher::new();
         named.hash(&mut hasher);
         let hash = hasher.finish();
-        Self(Arc::new(Inner { hash, named }))
+        Self(Arc::new(Inner {
+            hash,
+            beginning: beginning(&named.namespace, &named.name),
+            named,
+        }))
     }
 
     /// The hash of the name, the same for every copy.
@@ -96,10 +113,15 @@ impl PartialOrd for ObjectRef {
 impl Ord for ObjectRef {
     fn cmp(&self, other: &Self) -> Ordering {
         if Arc::ptr_eq(&self.0, &other.0) {
-            Ordering::Equal
-        } else {
-            self.0.named.cmp(&other.0.named)
+            return Ordering::Equal;
         }
+        let (this, that) = (&self.0, &other.0);
+        let kinds = this.named.kind.cmp(&that.named.kind);
+        let beginnings = || this.beginning.cmp(&that.beginning);
+        // Equal beginnings are those of longer names, or of the same.
+        kinds
+            .then_with(beginnings)
+            .then_with(|| this.named.cmp(&that.named))
     }
 }
 
@@ -280,4 +302,34 @@ pub struct Condition {
     pub last_transition: Option<Timestamp>,
     /// `observedGeneration`.
     pub observed_generation: Option<i64>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn objects_are_in_the_order_of_kind_namespace_and_name() {
+        let long = "a-name-of-more-than-thirty-two-characters";
+        let mut names = vec![
+            (Kind::Gateway, "b", "a".to_owned()),
+            (Kind::Gateway, "a", "z".to_owned()),
+            (Kind::Gateway, "a-b", "a".to_owned()),
+            (Kind::HTTPRoute, "a", "a".to_owned()),
+            (Kind::HTTPRoute, "a", format!("{long}-2")),
+            (Kind::HTTPRoute, "a", format!("{long}-1")),
+            (Kind::HTTPRoute, "a", long.to_owned()),
+            (Kind::GatewayClass, "", "nginx".to_owned()),
+        ];
+        let objects = names
+            .iter()
+            .map(|(kind, namespace, name)| ObjectRef::new(*kind, *namespace, name));
+        let mut objects: Vec<ObjectRef> = objects.collect();
+        objects.sort();
+        names.sort();
+        let sorted = objects
+            .iter()
+            .map(|object| (object.kind, &*object.namespace, object.name.clone()));
+        assert!(sorted.eq(names));
+    }
 }

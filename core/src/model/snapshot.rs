@@ -20,7 +20,7 @@ use super::{
     status::Spec,
     table::for_every_table,
 };
-use crate::shared::SharedMap;
+use crate::{shared::SharedMap, threads};
 
 /// The objects of some kinds, by name.
 pub type Table<T> = SharedMap<ObjectRef, Arc<Object<T>>>;
@@ -190,6 +190,9 @@ pub struct Problem {
     pub notes: Vec<Note>,
 }
 
+/// Routes and Services for each thread. For fewer, a thread costs more time than it saves.
+const FEW: usize = 500;
+
 impl Snapshot {
     /// How many kinds have not been listed yet. Events are not counted: no rule reads them, and they may be as many as
     /// everything else.
@@ -198,6 +201,20 @@ impl Snapshot {
             **state == KindState::Loading && **kind != Kind::Event
         };
         self.kinds.iter().filter(is_loading).count()
+    }
+
+    /// The number of threads that work on all objects; 1 where the cluster is small.
+    pub(crate) fn threads(&self) -> usize {
+        threads::worth((self.routes.len() + self.services.len()) / FEW)
+    }
+
+    /// `make` of each object, in their order. Several threads do it where the cluster is large.
+    pub(crate) fn in_threads<'p, T: Sync, R: Send>(
+        &self,
+        objects: &'p [T],
+        make: impl Fn(&'p T) -> R + Sync,
+    ) -> Vec<R> {
+        threads::map_in(self.threads(), threads::CHUNK, objects, make)
     }
 
     /// Why a field of an object is unknown: it holds a placeholder or an encrypted value. The path may be

@@ -50,9 +50,9 @@ pub struct Node {
     /// What it is.
     pub what: What,
     /// What to call it: `gateway`, `http :80`, `secure-app:8443`.
-    pub name: String,
+    pub name: Arc<str>,
     /// What to say behind the name: `← backend-tls`, `not ready`.
-    pub note: Option<String>,
+    pub note: Option<Arc<str>>,
     /// The object that it stands for; for a listener or a rule the object that holds it.
     pub object: Option<ObjectRef>,
     /// The node above.
@@ -141,8 +141,7 @@ impl Topology {
     pub fn with(snapshot: &Snapshot, index: &Index<'_>) -> Self {
         let mut builder = Builder::new(snapshot, index);
         builder.attach_routes();
-        builder.emit();
-        builder.tree
+        builder.emit()
     }
 
     /// The roots: GatewayClasses by name, then the groups.
@@ -228,15 +227,17 @@ impl Topology {
             .for_each_mut(|node| node.children.retain(|child| kept.contains(child)));
     }
 
-    fn push(&mut self, parent: Option<NodeIx>, step: Step, label: Label) -> NodeIx {
-        let (id, is_new) = match parent {
-            Some(parent) => {
-                let above = self.node(parent);
-                (above.id.child(step), above.parent.is_none())
-            }
-            None => (NodeId::root(step), true),
-        };
-        let node = Node {
+    fn push_root(&mut self, step: Step, label: Label) -> NodeIx {
+        let node = Node::new(NodeId::root(step), None, label);
+        let index = self.branches.push_root(node);
+        self.roots.push(index);
+        index
+    }
+}
+
+impl Node {
+    fn new(id: NodeId, parent: Option<NodeIx>, label: Label) -> Self {
+        Self {
             id,
             what: label.what,
             name: label.name,
@@ -244,13 +245,7 @@ impl Topology {
             object: label.object,
             parent,
             children: Vec::new(),
-        };
-        let index = self.branches.push(node, is_new);
-        match parent {
-            Some(parent) => self.branches.node_mut(parent).children.push(index),
-            None => self.roots.push(index),
         }
-        index
     }
 }
 

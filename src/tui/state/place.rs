@@ -56,7 +56,7 @@ impl Subject {
         Self {
             name: route
                 .or(node.object.as_ref())
-                .map_or_else(|| node.name.clone(), name_of),
+                .map_or_else(|| node.name.to_string(), name_of),
             node: Some(node.id.clone()),
             object: node.object.clone(),
             problem: None,

@@ -127,7 +127,7 @@ fn selected_text(app: &mut App) -> Option<(&'static str, String)> {
             let name = node
                 .object
                 .as_ref()
-                .map_or(node.name.clone(), ToString::to_string);
+                .map_or(node.name.to_string(), ToString::to_string);
             Some(("the name", name))
         }
         _ => {

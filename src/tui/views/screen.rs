@@ -210,7 +210,7 @@ fn may_not_be_read(app: &App) -> bool {
 }
 
 fn label(node: &Node) -> Label {
-    let mut label = Label::of(Role::Normal, node.name.clone());
+    let mut label = Label::of(Role::Normal, node.name.to_string());
     let kind = match (&node.what, &node.object) {
         (What::Route { .. } | What::Policy { .. }, Some(object)) => Some(object.kind.name()),
         (What::Class | What::Gateway | What::ListenerSet, _) => Some(node.what.word()),

@@ -11,7 +11,7 @@ use super::super::{
 };
 use crate::model::{
     kind::Kind,
-    kinds::{BackendTLSPolicy, Gateway},
+    kinds::{BackendTLSPolicy, Gateway, Route},
     object::{Object, ObjectRef},
     snapshot::Snapshot,
     topology::What,
@@ -33,30 +33,33 @@ pub(super) fn writers(snapshot: &Snapshot) -> HashMap<ObjectRef, &ObjectRef> {
 
 impl<'a> Context<'a> {
     pub(super) fn rules_in_use(&self) -> Vec<RuleInUse<'a>> {
-        let mut rules = Vec::new();
-        for (name, route) in &self.snapshot.routes {
-            let gateways = self.gateways_of_route(name);
-            if gateways.is_empty() {
-                continue;
-            }
-            for (index, rule) in route.spec.rules.iter().enumerate() {
-                rules.push(RuleInUse {
-                    route,
-                    index,
-                    rule,
-                    decision: decide_rule(
-                        self.snapshot,
-                        self.index,
-                        self.running.release,
-                        route,
-                        index,
-                        rule,
-                    ),
-                    gateways: gateways.clone(),
-                });
-            }
+        let routes: Vec<&'a Object<Route>> = self
+            .snapshot
+            .routes
+            .values()
+            .map(|route| &**route)
+            .collect();
+        let rules = |route: &&'a Object<Route>| self.rules_of_route(route);
+        let rules = self.snapshot.in_threads(&routes, rules);
+        rules.into_iter().flatten().collect()
+    }
+
+    /// The rules of a route that one of NGF's Gateways takes.
+    fn rules_of_route(&self, route: &'a Object<Route>) -> Vec<RuleInUse<'a>> {
+        let gateways = self.gateways_of_route(&route.reference);
+        if gateways.is_empty() {
+            return Vec::new();
         }
-        rules
+        let (snapshot, release) = (self.snapshot, self.running.release);
+        let rules = route.spec.rules.iter().enumerate();
+        let rules = rules.map(|(index, rule)| RuleInUse {
+            route,
+            index,
+            rule,
+            decision: decide_rule(snapshot, self.index, release, route, index, rule),
+            gateways: gateways.clone(),
+        });
+        rules.collect()
     }
 
     pub(super) fn written(&self) -> HashMap<&'a ObjectRef, Written> {

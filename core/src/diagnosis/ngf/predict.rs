@@ -122,17 +122,14 @@ pub(in crate::diagnosis) fn differences(
         return BTreeMap::new();
     }
     let predictor = Predictor::new(context);
-    predictor
-        .objects()
-        .filter_map(|object| {
-            let found: Vec<Difference> = predictor
-                .of(object)
-                .into_iter()
-                .filter_map(|predicted| difference(context, object, predicted))
-                .collect();
-            (!found.is_empty()).then(|| (object.clone(), found))
-        })
-        .collect()
+    let objects: Vec<&ObjectRef> = predictor.objects().collect();
+    let found = context.snapshot.in_threads(&objects, |object| {
+        let predicted = predictor.of(object).into_iter();
+        let differing = predicted.filter_map(|one| difference(context, object, one));
+        differing.collect::<Vec<Difference>>()
+    });
+    let of_objects = objects.into_iter().cloned().zip(found);
+    of_objects.filter(|(_, found)| !found.is_empty()).collect()
 }
 
 /// The listeners in files that NGF will refuse, because of others on the same port or by themselves, with the object that

@@ -189,7 +189,7 @@ impl<'a> Planner<'a> {
     ) -> Result<(Connection, &'a Object<Service>, &'a ServicePort), PlanError> {
         let node = self.topology.node(place);
         let What::Backend(backend) = &node.what else {
-            return Err(PlanError::NoBackends(node.name.clone()));
+            return Err(PlanError::NoBackends(node.name.to_string()));
         };
         let at = self.place(place)?;
         not_spoken(&at, self.release)?;
@@ -199,7 +199,7 @@ impl<'a> Planner<'a> {
         let (decision, rule) = self.decision(&at, backend)?;
         let label = match (&decision.service, backend.port) {
             (Some(service), Some(port)) => format!("{service}:{port}"),
-            _ => node.name.clone(),
+            _ => node.name.to_string(),
         };
         let mut because = vec![how_reached(&at)];
         let tls = self.tls(&at, &decision, &rule, &label, &mut because)?;

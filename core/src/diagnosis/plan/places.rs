@@ -127,7 +127,7 @@ pub(super) fn unattached(topology: &Topology, place: NodeIx) -> Option<PlanError
                 let route = route?;
                 return Some(PlanError::NotAttached {
                     route: route.object.as_ref()?.to_string(),
-                    why: route.note.clone().unwrap_or_default(),
+                    why: route.note.as_deref().unwrap_or_default().to_owned(),
                 });
             }
             _ => {}

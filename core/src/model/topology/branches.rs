@@ -1,10 +1,6 @@
 //! The nodes of a tree, in branches that another tree may share.
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    hash::{BuildHasherDefault, Hasher},
-    sync::Arc,
-};
+use std::{collections::BTreeMap, sync::Arc};
 
 use super::{Node, NodeId, NodeIx, Step};
 use crate::model::object::ObjectRef;
@@ -25,9 +21,9 @@ pub(super) struct Branch {
     pub(super) nodes: Vec<Node>,
 }
 
-/// Where nodes are, by the hash of their object: the nodes themselves hold its name.
+/// Where nodes are, by the hash of their object, in that order: the nodes themselves hold its name.
 #[derive(Debug, Clone, Default)]
-struct Known(HashMap<u64, Vec<NodeIx>, BuildHasherDefault<Hashed>>);
+struct Known(Vec<(u64, NodeIx)>);
 
 /// All branches.
 #[derive(Debug, Clone)]
@@ -107,32 +103,40 @@ impl Branches {
 
     /// The nodes of one branch.
     pub(super) fn of(&self, slot: Slot) -> impl DoubleEndedIterator<Item = (NodeIx, &Node)> {
-        let branch = self.branch(slot);
-        let nodes = branch.nodes.iter().enumerate();
-        nodes.map(|(place, node)| (NodeIx(branch.base + place as u32), node))
+        self.branch(slot).iter()
     }
 
-    /// Adds a node behind all others, to the last branch or to a new one.
-    pub(super) fn push(&mut self, node: Node, is_new: bool) -> NodeIx {
-        if is_new {
-            let slot = self.all.len() as Slot;
-            self.all.push(Arc::new(Branch {
-                base: self.pages.len() as u32 * PAGE,
-                nodes: Vec::new(),
-            }));
-            self.rank.push(self.order.len() as u32);
-            self.order.push(slot);
-        }
-        let slot = self.all.len() - 1;
-        let branch = Arc::make_mut(&mut self.all[slot]);
-        let index = NodeIx(branch.base + branch.nodes.len() as u32);
-        if (index.0 / PAGE) as usize >= self.pages.len() {
-            self.pages.push(slot as Slot);
-        }
-        Arc::make_mut(&mut self.known).add(index, &node);
-        branch.nodes.push(node);
-        self.count += 1;
-        index
+    /// Adds a root behind all others.
+    pub(super) fn push_root(&mut self, root: Node) -> NodeIx {
+        let alone = Branch {
+            base: 0,
+            nodes: vec![root],
+        };
+        self.push(alone, None)
+    }
+
+    /// Adds a branch behind all others, below that root.
+    pub(super) fn append(&mut self, branch: Branch, root: NodeIx) {
+        let first = self.push(branch, Some(root));
+        self.node_mut(root).children.push(first);
+    }
+
+    fn push(&mut self, mut branch: Branch, parent: Option<NodeIx>) -> NodeIx {
+        let slot = self.all.len() as Slot;
+        let count = pages_for(branch.nodes.len()) as usize;
+        self.count += branch.nodes.len();
+        branch.move_to(self.pages.len() as u32 * PAGE, parent);
+        let first = NodeIx(branch.base);
+        self.all.push(Arc::new(branch));
+        self.pages.resize(self.pages.len() + count, slot);
+        self.rank.push(self.order.len() as u32);
+        self.order.push(slot);
+        first
+    }
+
+    /// Makes what was added known by its objects.
+    pub(super) fn know_first(&mut self) {
+        self.known = Arc::new(Known::of(self.iter()));
     }
 
     /// The node of that id: among the places of its object, or below the node above it.
@@ -156,13 +160,10 @@ impl Branches {
         let hash = object.hashed();
         // All nodes of one entry stand for one object, but for a collision of 64 bits.
         let is_same = |place: &NodeIx| self.node(*place).object.as_ref() == Some(object);
-        let first = self.known.0.get(&hash).into_iter().flatten();
-        let mut all: Vec<NodeIx> = first
-            .copied()
-            .filter(|place| self.is_first(*place))
-            .collect();
+        let first = self.known.places(hash);
+        let mut all: Vec<NodeIx> = first.filter(|place| self.is_first(*place)).collect();
         for known in self.later.values() {
-            all.extend(known.0.get(&hash).into_iter().flatten());
+            all.extend(known.places(hash));
         }
         if !all.first().is_none_or(is_same) {
             return Vec::new();
@@ -232,20 +233,8 @@ impl Branches {
         let count = pages_for(branch.nodes.len());
         self.count += branch.nodes.len();
         let first = self.room(count);
-        let (before, base) = (branch.base, first * PAGE);
-        let moved = |index: NodeIx| NodeIx(index.0 - before + base);
-        let mut known = Known::default();
-        for (place, node) in branch.nodes.iter_mut().enumerate() {
-            node.parent = match place {
-                0 => parent,
-                _ => node.parent.map(moved),
-            };
-            for child in &mut node.children {
-                *child = moved(*child);
-            }
-            known.add(NodeIx(base + place as u32), node);
-        }
-        branch.base = base;
+        branch.move_to(first * PAGE, parent);
+        let known = Known::of(branch.iter());
         let slot = self.vacant.pop().unwrap_or(self.all.len() as Slot);
         if slot as usize == self.all.len() {
             self.all.push(Arc::default());
@@ -272,30 +261,45 @@ fn pages_for(nodes: usize) -> u32 {
     nodes.div_ceil(PAGE as usize) as u32
 }
 
-impl Known {
-    fn add(&mut self, index: NodeIx, node: &Node) {
-        if let Some(object) = &node.object {
-            self.0.entry(object.hashed()).or_default().push(index);
+impl Branch {
+    fn iter(&self) -> impl DoubleEndedIterator<Item = (NodeIx, &Node)> {
+        let nodes = self.nodes.iter().enumerate();
+        nodes.map(|(place, node)| (NodeIx(self.base + place as u32), node))
+    }
+
+    /// Gives the branch its place in a tree, below that parent.
+    fn move_to(&mut self, base: u32, parent: Option<NodeIx>) {
+        let before = std::mem::replace(&mut self.base, base);
+        let moved = |index: NodeIx| NodeIx(index.0 - before + base);
+        for (place, node) in self.nodes.iter_mut().enumerate() {
+            node.parent = match place {
+                0 => parent,
+                _ => node.parent.map(moved),
+            };
+            for child in &mut node.children {
+                *child = moved(*child);
+            }
         }
     }
 }
 
-/// Takes the hash that a key already has.
-#[derive(Default)]
-struct Hashed(u64);
-
-impl Hasher for Hashed {
-    fn finish(&self) -> u64 {
-        self.0
+impl Known {
+    fn of<'n>(nodes: impl Iterator<Item = (NodeIx, &'n Node)>) -> Self {
+        let of_objects = nodes.filter_map(|(index, node)| {
+            let object = node.object.as_ref()?;
+            Some((object.hashed(), index))
+        });
+        let mut all: Vec<(u64, NodeIx)> = of_objects.collect();
+        // Nodes of one object stay in their order.
+        all.sort_unstable();
+        Self(all)
     }
 
-    fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
-        }
-    }
-
-    fn write_u64(&mut self, hash: u64) {
-        self.0 = hash;
+    /// Where the nodes are of the objects with this hash.
+    fn places(&self, hash: u64) -> impl Iterator<Item = NodeIx> {
+        let first = self.0.partition_point(|(known, _)| *known < hash);
+        let from = self.0[first..].iter();
+        from.take_while(move |(known, _)| *known == hash)
+            .map(|(_, index)| *index)
     }
 }

@@ -1,59 +1,72 @@
 //! Builds the tree: attaches routes to listeners, then writes it down from the roots.
 
+mod branch;
 mod unattached;
 
 use std::{
     collections::{HashMap, HashSet},
-    rc::Rc,
     sync::Arc,
 };
 
-use ngf_text::host_and_port;
-
 use crate::model::{
     attachment::{self, Refusal, Restriction},
-    index::{self, Endpoint, Index},
+    index::Index,
     kind::Kind,
-    kinds::{BackendRef, BackendTLSPolicy, Gateway, Listener, ListenerSet, LocalRef, Route},
+    kinds::{Gateway, Listener, ListenerSet, LocalRef, Route},
     object::{Object, ObjectRef},
     snapshot::Snapshot,
 };
+use crate::threads;
 
-use super::{Backend, Group, NodeIx, Step, Topology, What, is_ngf_controller, service_of};
+use super::{Group, Step, Topology, What, is_ngf_controller};
+
+use branch::{Grower, Head};
 
 /// What a new node says.
 pub(super) struct Label {
     pub(super) what: What,
-    pub(super) name: String,
-    pub(super) note: Option<String>,
+    pub(super) name: Arc<str>,
+    pub(super) note: Option<Arc<str>>,
     pub(super) object: Option<ObjectRef>,
 }
 
-/// What the nodes of one endpoint say, wherever it stands.
-struct EndpointLabel {
-    endpoint: Arc<Endpoint>,
-    address: Arc<str>,
-    name: String,
-    note: Option<String>,
+/// A root, and what hangs on it.
+struct Root<'a> {
+    step: Step,
+    label: Label,
+    heads: Vec<Head<'a>>,
 }
 
-impl EndpointLabel {
-    fn new(endpoint: Endpoint) -> Self {
-        let note = if endpoint.ready {
-            endpoint.pod.as_ref().map(|pod| pod.name.clone())
-        } else if endpoint.terminating {
-            Some("terminating".to_owned())
-        } else {
-            Some("not ready".to_owned())
-        };
+impl<'a> Root<'a> {
+    fn class(name: &str, note: Option<&str>, object: Option<&ObjectRef>) -> Self {
         Self {
-            address: endpoint.address.as_str().into(),
-            name: host_and_port(&endpoint.address, endpoint.port),
-            note,
-            endpoint: Arc::new(endpoint),
+            step: Step::Class(name.to_owned()),
+            label: Label {
+                what: What::Class,
+                name: name.into(),
+                note: note.map(Arc::from),
+                object: object.cloned(),
+            },
+            heads: Vec::new(),
+        }
+    }
+
+    fn group(group: Group, name: &str, heads: Vec<Head<'a>>) -> Self {
+        Self {
+            step: Step::Group(group),
+            label: Label {
+                what: What::Group(group),
+                name: name.into(),
+                note: None,
+                object: None,
+            },
+            heads,
         }
     }
 }
+
+/// Branches that a thread builds before it looks for more.
+const BRANCHES: usize = 4;
 
 /// A Gateway or ListenerSet with what attaches to each of its listeners.
 pub(super) struct Parent<'a> {
@@ -80,10 +93,6 @@ pub(super) struct Builder<'a> {
     refused_sets: HashSet<&'a ObjectRef>,
     unattached: Vec<(&'a Object<Route>, Option<Refusal>)>,
     used_policies: HashSet<&'a ObjectRef>,
-    /// Many routes refer to one Service: what its nodes say is worked out once.
-    endpoints: HashMap<(&'a ObjectRef, u16), Rc<[EndpointLabel]>>,
-    /// The listener at hand passes TLS on unread.
-    passthrough: bool,
     pub(super) tree: Topology,
 }
 
@@ -113,8 +122,6 @@ impl<'a> Builder<'a> {
             refused_sets,
             unattached: Vec::new(),
             used_policies: HashSet::new(),
-            endpoints: HashMap::new(),
-            passthrough: false,
             tree: Topology::default(),
         }
     }
@@ -169,7 +176,35 @@ impl<'a> Builder<'a> {
         Ok(())
     }
 
-    pub(super) fn emit(&mut self) {
+    /// Writes the tree down from the roots.
+    pub(super) fn emit(mut self) -> Topology {
+        for root in self.classes() {
+            self.plant(root);
+        }
+        if let Some(root) = self.unattached_routes() {
+            self.plant(root);
+        }
+        if let Some(root) = self.unused_policies() {
+            self.plant(root);
+        }
+        self.tree.branches.know_first();
+        self.tree
+    }
+
+    /// Adds a root. The branches below it know nothing of each other: several threads build them.
+    fn plant(&mut self, root: Root<'a>) {
+        let place = self.tree.push_root(root.step, root.label);
+        let id = self.tree.node(place).id.clone();
+        let (index, parents) = (self.index, &self.parents);
+        let grow = |head: &Head<'a>| Grower::new(index, parents, &id).grow(head);
+        for grown in threads::map_in(self.snapshot.threads(), BRANCHES, &root.heads, grow) {
+            self.used_policies.extend(grown.used_policies);
+            self.tree.branches.append(grown.branch, place);
+        }
+    }
+
+    /// The GatewayClasses with their Gateways, and the classes that are no objects.
+    fn classes(&self) -> Vec<Root<'a>> {
         let mut by_class: HashMap<&str, Vec<&'a Object<Gateway>>> = HashMap::new();
         for gateway in self.snapshot.gateways.values() {
             by_class
@@ -181,258 +216,40 @@ impl<'a> Builder<'a> {
         for set in self.snapshot.listener_sets.values() {
             sets.entry(gateway_of(set)).or_default().push(set);
         }
+        let mut roots = Vec::new();
         for (reference, class) in &self.snapshot.gateway_classes {
             let note = (!is_ngf_controller(&class.spec.controller_name))
                 .then(|| format!("another controller: {}", class.spec.controller_name));
-            let root = self.tree.push(
-                None,
-                Step::Class(reference.name.clone()),
-                Label {
-                    what: What::Class,
-                    name: reference.name.clone(),
-                    note,
-                    object: Some(reference.clone()),
-                },
-            );
-            for gateway in by_class.remove(reference.name.as_str()).unwrap_or_default() {
-                self.gateway(root, gateway, &sets);
-            }
+            let mut root = Root::class(&reference.name, note.as_deref(), Some(reference));
+            let gateways = by_class.remove(reference.name.as_str()).unwrap_or_default();
+            let heads = gateways.into_iter();
+            root.heads
+                .extend(heads.map(|gateway| self.head(gateway, None, &sets)));
+            roots.push(root);
         }
-        self.classes_without_object(by_class, &sets);
-        self.unattached_routes();
-        self.unused_policies();
+        roots.extend(self.classes_without_object(by_class, &sets));
+        roots
     }
 
-    fn group(&mut self, group: Group, name: &str) -> NodeIx {
-        self.tree.push(
-            None,
-            Step::Group(group),
-            Label {
-                what: What::Group(group),
-                name: name.to_owned(),
-                note: None,
-                object: None,
-            },
-        )
-    }
-
-    fn gateway(
-        &mut self,
-        root: NodeIx,
+    fn head(
+        &self,
         gateway: &'a Object<Gateway>,
+        note: Option<String>,
         sets: &HashMap<ObjectRef, Vec<&'a Object<ListenerSet>>>,
-    ) -> NodeIx {
-        let place = self.object(root, &gateway.reference, What::Gateway, None);
-        self.listeners(place, &gateway.reference);
-        for set in sets.get(&gateway.reference).into_iter().flatten() {
-            let note = self
-                .refused_sets
-                .contains(&set.reference)
-                .then(|| "not allowed by the Gateway".to_owned());
-            let place = self.object(place, &set.reference, What::ListenerSet, note);
-            self.listeners(place, &set.reference);
-        }
-        place
-    }
-
-    fn object(
-        &mut self,
-        parent: NodeIx,
-        object: &'a ObjectRef,
-        what: What,
-        note: Option<String>,
-    ) -> NodeIx {
-        let label = Label {
-            what,
-            name: object.path(),
-            note,
-            object: Some(object.clone()),
-        };
-        let step = Step::Object(object.clone());
-        self.tree.push(Some(parent), step, label)
-    }
-
-    fn listeners(&mut self, above: NodeIx, owner: &'a ObjectRef) {
-        let Some(parent) = self.parents.remove(owner) else {
-            return;
-        };
-        for (listener, routes) in parent.listeners.iter().zip(parent.attached) {
-            let host = listener.hostname.as_deref().unwrap_or_default();
-            let label = Label {
-                what: What::Listener {
-                    name: listener.name.clone(),
-                },
-                name: format!("{} {host}:{}", listener.name, listener.port),
-                note: Some(listener.protocol.clone()),
-                object: Some(owner.clone()),
-            };
-            let place = self
-                .tree
-                .push(Some(above), Step::Listener(listener.name.clone()), label);
-            self.passthrough = listener.tls_mode.as_deref() == Some("Passthrough");
-            for (route, hostnames) in routes {
-                self.route(place, route, hostnames, None);
-            }
-            self.passthrough = false;
-        }
-    }
-
-    fn route(
-        &mut self,
-        above: NodeIx,
-        route: &'a Object<Route>,
-        hostnames: Vec<String>,
-        note: Option<String>,
-    ) {
-        let place = self.object(above, &route.reference, What::Route { hostnames }, note);
-        for (index, rule) in route.spec.rules.iter().enumerate() {
-            let name = rule.name.clone().unwrap_or_else(|| {
-                let matches = rule.matches.join(", ");
-                if matches.is_empty() {
-                    format!("rule {index}")
-                } else {
-                    matches
-                }
-            });
-            let label = Label {
-                what: What::Rule { index },
-                name,
-                note: None,
-                object: Some(route.reference.clone()),
-            };
-            let rule_place = self.tree.push(Some(place), Step::Rule(index as u32), label);
-            for backend in &rule.backend_refs {
-                self.backend(rule_place, route, backend, false);
-            }
-            for backend in &rule.filter_backend_refs {
-                self.backend(rule_place, route, backend, true);
-            }
-        }
-    }
-
-    fn backend(
-        &mut self,
-        above: NodeIx,
-        route: &Object<Route>,
-        backend: &BackendRef,
-        filter: bool,
-    ) {
-        let target = &backend.target;
-        let name = backend_name(target, &route.reference.namespace);
-        let service = service_of(target, &route.reference.namespace);
-        let found = service.as_ref().and_then(|name| self.index.service(name));
-        let port = found
-            .zip(target.port)
-            .and_then(|(service, port)| index::service_port(&service.spec, port));
-        let mut policies = match (&service, port) {
-            (Some(service), Some(port)) if consults_policies(route.reference.kind) => {
-                self.index.policies(service, &port.name)
-            }
-            _ => Vec::new(),
-        };
-        if self.passthrough {
-            // NGF accepts the policies, and they have no effect.
-            self.used_policies
-                .extend(policies.drain(..).map(|policy| &policy.reference));
-        }
-        let note = if let Some(policy) = policies.first() {
-            Some(format!("← {}", policy.reference.name))
-        } else if service.is_none() {
-            Some(target.kind.clone().unwrap_or_default())
-        } else if found.is_none() {
-            Some("no such Service is known".to_owned())
-        } else if port.is_none() {
-            Some("the Service has no such port".to_owned())
-        } else if self.passthrough {
-            Some("passed on unread".to_owned())
-        } else {
-            filter.then(|| "of a filter".to_owned())
-        };
-        let what = What::Backend(Box::new(Backend {
-            service: service.clone(),
-            port: target.port,
-            port_name: port.map(|port| port.name.clone()),
-            policy: policies.first().map(|policy| policy.reference.clone()),
-            filter,
-        }));
-        let step = Step::Backend {
-            occurrence: self.occurrence(above, &name, target.port),
-            name: name.as_str().into(),
-            port: target.port,
-        };
-        let label = Label {
-            what,
-            name: match target.port {
-                Some(port) => format!("{name}:{port}"),
-                None => name,
-            },
-            note,
-            object: service,
-        };
-        let place = self.tree.push(Some(above), step, label);
-        self.policies_of_backend(place, &policies);
-        if let (Some(service), Some(port)) = (found, port) {
-            let index = self.index;
-            let endpoints = Rc::clone(
-                self.endpoints
-                    .entry((&service.reference, port.port))
-                    .or_insert_with(|| {
-                        let all = index.endpoints(service, port).into_iter();
-                        all.map(EndpointLabel::new).collect()
-                    }),
-            );
-            for endpoint in &*endpoints {
-                let label = Label {
-                    what: What::Endpoint(Arc::clone(&endpoint.endpoint)),
-                    name: endpoint.name.clone(),
-                    note: endpoint.note.clone(),
-                    object: endpoint.endpoint.pod.clone(),
-                };
-                let step = Step::Endpoint {
-                    address: Arc::clone(&endpoint.address),
-                    port: endpoint.endpoint.port,
-                };
-                self.tree.push(Some(place), step, label);
-            }
-        }
-    }
-
-    fn policies_of_backend(&mut self, place: NodeIx, policies: &[&'a Object<BackendTLSPolicy>]) {
-        for (rank, policy) in policies.iter().enumerate() {
-            self.used_policies.insert(&policy.reference);
-            let note = (rank > 0).then(|| "loses against an older one".to_owned());
-            let what = What::Policy {
-                effective: rank == 0,
-            };
-            self.object(place, &policy.reference, what, note);
-        }
-    }
-
-    /// A rule may refer to the same port twice.
-    fn occurrence(&self, above: NodeIx, name: &str, port: Option<u16>) -> u32 {
-        let siblings = &self.tree.node(above).children;
-        let same = siblings.iter().filter(|sibling| {
-            matches!(
-                self.tree.node(**sibling).id.step(),
-                Step::Backend { name: other, port: other_port, .. }
-                    if **other == *name && *other_port == port
+    ) -> Head<'a> {
+        let sets = sets.get(&gateway.reference).into_iter().flatten();
+        let with_note = |set: &&'a Object<ListenerSet>| {
+            let is_refused = self.refused_sets.contains(&set.reference);
+            (
+                *set,
+                is_refused.then(|| "not allowed by the Gateway".to_owned()),
             )
-        });
-        same.count() as u32
-    }
-}
-
-/// TCP and UDP routes never look at BackendTLSPolicies (`buildTCPRoute`, `buildUDPRoute`).
-fn consults_policies(kind: Kind) -> bool {
-    matches!(kind, Kind::HTTPRoute | Kind::GRPCRoute | Kind::TLSRoute)
-}
-
-fn backend_name(target: &LocalRef, route_namespace: &str) -> String {
-    match target.namespace.as_deref() {
-        Some(namespace) if namespace != route_namespace => {
-            format!("{namespace}/{}", target.name)
+        };
+        Head::Gateway {
+            gateway,
+            note,
+            sets: sets.map(with_note).collect(),
         }
-        _ => target.name.clone(),
     }
 }
 

@@ -19,8 +19,8 @@ fn order_of(root: &Node) -> RootOrder {
         What::Group(Group::UnattachedRoutes) => (2, String::new()),
         What::Group(Group::UnusedPolicies) => (3, String::new()),
         What::Group(Group::UnknownClass) => (1, String::new()),
-        _ if root.object.is_none() => (1, root.name.clone()),
-        _ => (0, root.name.clone()),
+        _ if root.object.is_none() => (1, root.name.to_string()),
+        _ => (0, root.name.to_string()),
     }
 }
 

@@ -8,82 +8,67 @@ use crate::model::{
     snapshot::Source,
 };
 
-use super::super::{Group, NGFS_OWN, Step, What, classes_are_known};
+use super::super::{Group, NGFS_OWN, classes_are_known};
 
-use super::{Builder, Label};
+use super::{Builder, Head, Root};
 
 impl<'a> Builder<'a> {
     pub(super) fn classes_without_object(
-        &mut self,
+        &self,
         by_class: HashMap<&'a str, Vec<&'a Object<Gateway>>>,
         sets: &HashMap<ObjectRef, Vec<&'a Object<ListenerSet>>>,
-    ) {
+    ) -> Vec<Root<'a>> {
         let mut rest: Vec<_> = by_class.into_iter().collect();
         rest.sort_by_key(|(class, _)| *class);
         if rest.is_empty() {
-            return;
+            return Vec::new();
         }
-        let group = classes_are_known(self.snapshot)
-            .then(|| self.group(Group::UnknownClass, "Gateways of unknown class"));
+        let are_known = classes_are_known(self.snapshot);
+        let mut roots = Vec::new();
+        let mut of_unknown_class = Vec::new();
         for (class, gateways) in rest {
-            let root = group.unwrap_or_else(|| {
-                self.tree.push(
-                    None,
-                    Step::Class(class.to_owned()),
-                    Label {
-                        what: What::Class,
-                        name: class.to_owned(),
-                        note: Some(
-                            match (&self.snapshot.source, class) {
-                                (Source::Files { .. }, NGFS_OWN) => {
-                                    "not in the files: taken for NGF's"
-                                }
-                                (Source::Files { .. }, _) => "not in the files",
-                                (Source::Cluster { .. }, _) => "GatewayClass not read",
-                            }
-                            .to_owned(),
-                        ),
-                        object: None,
-                    },
-                )
-            });
-            for gateway in gateways {
-                let place = self.gateway(root, gateway, sets);
-                if group.is_some() {
-                    self.tree.branches.node_mut(place).note =
-                        Some(format!("there is no GatewayClass {class}"));
-                }
+            let note = are_known.then(|| format!("there is no GatewayClass {class}"));
+            let gateways = gateways.into_iter();
+            let heads = gateways.map(|gateway| self.head(gateway, note.clone(), sets));
+            if are_known {
+                of_unknown_class.extend(heads);
+                continue;
             }
+            let note = match (&self.snapshot.source, class) {
+                (Source::Files { .. }, NGFS_OWN) => "not in the files: taken for NGF's",
+                (Source::Files { .. }, _) => "not in the files",
+                (Source::Cluster { .. }, _) => "GatewayClass not read",
+            };
+            let mut root = Root::class(class, Some(note), None);
+            root.heads.extend(heads);
+            roots.push(root);
         }
+        if are_known {
+            let name = "Gateways of unknown class";
+            roots.push(Root::group(Group::UnknownClass, name, of_unknown_class));
+        }
+        roots
     }
 
-    pub(super) fn unattached_routes(&mut self) {
-        if self.unattached.is_empty() {
-            return;
-        }
-        let group = self.group(Group::UnattachedRoutes, "routes that no listener takes");
-        for (route, refusal) in std::mem::take(&mut self.unattached) {
+    pub(super) fn unattached_routes(&mut self) -> Option<Root<'a>> {
+        let unattached = std::mem::take(&mut self.unattached);
+        let heads = unattached.into_iter().map(|(route, refusal)| {
             let why = refusal.map_or_else(
                 || "it names no parent".to_owned(),
                 |refusal| refusal.to_string(),
             );
-            self.route(group, route, Vec::new(), Some(why));
-        }
+            Head::Unattached(route, why)
+        });
+        let heads: Vec<Head<'a>> = heads.collect();
+        let name = "routes that no listener takes";
+        (!heads.is_empty()).then(|| Root::group(Group::UnattachedRoutes, name, heads))
     }
 
-    pub(super) fn unused_policies(&mut self) {
-        let unused: Vec<_> = self
-            .snapshot
-            .policies
-            .keys()
-            .filter(|policy| !self.used_policies.contains(policy))
-            .collect();
-        if unused.is_empty() {
-            return;
-        }
-        let group = self.group(Group::UnusedPolicies, "policies that nothing uses");
-        for policy in unused {
-            self.object(group, policy, What::Policy { effective: false }, None);
-        }
+    pub(super) fn unused_policies(&self) -> Option<Root<'a>> {
+        let policies = self.snapshot.policies.keys();
+        let unused = policies.filter(|policy| !self.used_policies.contains(policy));
+        let heads: Vec<Head<'a>> = unused.map(Head::Policy).collect();
+        let name = "policies that nothing uses";
+        (!heads.is_empty()).then(|| Root::group(Group::UnusedPolicies, name, heads))
     }
 }
