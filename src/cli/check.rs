@@ -35,9 +35,11 @@ use ngf_core::{
     },
     logs,
     model::{
+        index::Index,
         kind::Kind,
         object::ObjectRef,
         snapshot::{KindState, Snapshot, Source},
+        topology::Topology,
     },
 };
 
@@ -344,9 +346,11 @@ fn of_gateway(
         .values()
         .filter_map(|said| said.last_line.request.host.as_deref())
         .collect();
+    let index = Index::of(snapshot);
+    let topology = Topology::with(snapshot, &index);
     let has_route = |gateway: &&ObjectRef| {
         let target = ProbeTarget::Gateway((*gateway).clone());
-        plan_every(snapshot, &target).is_ok_and(|planned| {
+        plan_every(snapshot, &index, &topology, &target).is_ok_and(|planned| {
             planned.plans.iter().any(|plan| {
                 let is_it = |host: &&str| host.eq_ignore_ascii_case(&plan.host);
                 hosts.iter().any(is_it)

@@ -263,13 +263,14 @@ impl Job<'_> {
         snapshot: &Snapshot,
         target: &ProbeTarget,
     ) -> Result<Planning, CliError> {
-        let mut planning = if self.args.way.all {
-            plan_every(snapshot, target)?
+        let index = Index::of(snapshot);
+        let topology = Topology::with(snapshot, &index);
+        let plan = if self.args.way.all {
+            plan_every
         } else {
-            let index = Index::of(snapshot);
-            let topology = Topology::with(snapshot, &index);
-            plan_all(snapshot, &index, &topology, target)?
+            plan_all
         };
+        let mut planning = plan(snapshot, &index, &topology, target)?;
         planning.plans = planning
             .plans
             .into_iter()

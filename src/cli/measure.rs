@@ -25,12 +25,12 @@ use ngf_core::{
     diagnosis::{
         Evidence,
         evidence::Probed,
-        plan::{PlanKey, ProbePlan, ProbeTarget, plan_every},
+        plan::{PlanKey, Planning, ProbePlan, ProbeTarget, plan_every},
         probe_context::HowProbed,
         words,
     },
     logs::PodLog,
-    model::{object::ObjectRef, snapshot::Snapshot},
+    model::{index::Index, object::ObjectRef, snapshot::Snapshot, topology::Topology},
 };
 
 /// How far back logs are read.
@@ -263,6 +263,19 @@ async fn contexts(
     join_all(some).await.into_iter().flatten().collect()
 }
 
+/// What there is to probe of each of NGF's Gateways.
+fn plannings(snapshot: &Snapshot) -> Vec<(ObjectRef, Planning)> {
+    let index = Index::of(snapshot);
+    let topology = Topology::with(snapshot, &index);
+    let planning = |gateway: ObjectRef| {
+        let target = ProbeTarget::Gateway(gateway.clone());
+        let planning = plan_every(snapshot, &index, &topology, &target).ok()?;
+        Some((gateway, planning))
+    };
+    let gateways = ngf_gateways(snapshot).into_iter();
+    gateways.filter_map(planning).collect()
+}
+
 /// Probes every endpoint of every Gateway from every data-plane pod, by transports that write nothing.
 async fn matrices(prober: &Prober, evidence: &mut Evidence, within: Duration) {
     let cancel = CancellationToken::new();
@@ -272,12 +285,9 @@ async fn matrices(prober: &Prober, evidence: &mut Evidence, within: Duration) {
         end.cancel();
     }));
     let transports = prober.transports();
-    for gateway in ngf_gateways(transports.snapshot()) {
-        let target = ProbeTarget::Gateway(gateway.clone());
-        let (Ok(planning), Ok((columns, notes))) = (
-            plan_every(transports.snapshot(), &target),
-            endpoint_matrix::columns(transports, &gateway, Via::Auto, None).await,
-        ) else {
+    for (gateway, planning) in plannings(transports.snapshot()) {
+        let columns = endpoint_matrix::columns(transports, &gateway, Via::Auto, None).await;
+        let Ok((columns, notes)) = columns else {
             continue;
         };
         let (plans, mut kept) = (planning.plans.clone(), Vec::new());

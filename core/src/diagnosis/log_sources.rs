@@ -60,7 +60,8 @@ pub fn sources(snapshot: &Snapshot, gateways: &[ObjectRef]) -> (Vec<Source>, Vec
             Err(why) => missing.push(why.to_string()),
         }
         let target = ProbeTarget::Gateway(gateway.clone());
-        let plans = plan_every(snapshot, &target).map_or_else(|_| Vec::new(), |all| all.plans);
+        let planning = plan_every(snapshot, &index, &topology, &target);
+        let plans = planning.map_or_else(|_| Vec::new(), |all| all.plans);
         let of = |is_tls: bool| {
             let plans = plans
                 .iter()

@@ -34,7 +34,7 @@ use ngf_core::{
     diagnosis::plan::{ProbePlan, ProbeTarget, plan_every},
     fix::{self, FixPlan},
     logs::PodLog,
-    model::{object::ObjectRef, snapshot::Snapshot},
+    model::{index::Index, object::ObjectRef, snapshot::Snapshot, topology::Topology},
     nginx_config::InPod,
 };
 use ngf_text::in_words;
@@ -166,7 +166,11 @@ impl Live {
         let prober = self.prober();
         let transports = prober.transports();
         let target = ProbeTarget::Gateway(gateway.clone());
-        let planning = plan_every(transports.snapshot(), &target).map_err(|why| why.to_string())?;
+        let snapshot = transports.snapshot();
+        let index = Index::of(snapshot);
+        let topology = Topology::with(snapshot, &index);
+        let planning =
+            plan_every(snapshot, &index, &topology, &target).map_err(|why| why.to_string())?;
         let (columns, notes) = match by.made.get(gateway) {
             Some(made) => (endpoint_matrix::made_columns(made), Vec::new()),
             None => endpoint_matrix::columns(transports, gateway, by.via, None).await?,

@@ -18,7 +18,7 @@ use ngf_cluster::{
 use ngf_core::{
     diagnosis::plan::{ProbePlan, ProbeTarget, plan_every},
     fix::FixPlan,
-    model::{object::ObjectRef, snapshot::Snapshot},
+    model::{index::Index, object::ObjectRef, snapshot::Snapshot, topology::Topology},
 };
 use ngf_probes::client::ClientTranscript;
 use ngf_tls::transcript::{
@@ -338,7 +338,10 @@ impl Session for Script {
         let round = self.rounds.fetch_add(1, Ordering::Relaxed);
         async move {
             let target = ProbeTarget::Gateway(gateway.clone());
-            let plans = plan_every(&self.snapshot, &target).expect("plans").plans;
+            let index = Index::of(&self.snapshot);
+            let topology = Topology::with(&self.snapshot, &index);
+            let planning = plan_every(&self.snapshot, &index, &topology, &target);
+            let plans = planning.expect("plans").plans;
             let columns: Vec<String> = PODS
                 .iter()
                 .map(|pod| format!("gateway-nginx-7d9f8b6c5-{pod}"))

@@ -50,10 +50,13 @@ pub fn plan_all(
 ///
 /// # Errors
 /// One sentence, where the target does not exist or has no backends.
-pub fn plan_every(snapshot: &Snapshot, target: &ProbeTarget) -> Result<Planning, PlanError> {
-    let index = Index::of(snapshot);
-    let topology = Topology::with(snapshot, &index);
-    let mut planner = Planner::new(snapshot, &index, &topology);
+pub fn plan_every(
+    snapshot: &Snapshot,
+    index: &Index<'_>,
+    topology: &Topology,
+    target: &ProbeTarget,
+) -> Result<Planning, PlanError> {
+    let mut planner = Planner::new(snapshot, index, topology);
     planner.unready_too = true;
     planning(snapshot, target, planner)
 }
