@@ -18,7 +18,7 @@ use ngf_core::{
     model::{clean::clean_line, facts, kind::Kind, object::ObjectRef},
     overlay::{
         Answered, Sent,
-        said::{Outcome, Refusal, Said, Why},
+        said::{DryRunAnswer, DryRunOutcome, ManifestRefusal, Why},
         sent,
     },
 };
@@ -112,7 +112,7 @@ impl Asking<'_> {
             live.as_mut().map(facts::wipe).unwrap_or_default();
             facts::wipe(sent.body());
         }
-        if let Outcome::Taken { dropped, .. } = &mut answered.said.outcome {
+        if let DryRunOutcome::Taken { dropped, .. } = &mut answered.said.outcome {
             dropped.truncate(MOST_FIELDS);
         }
         answered
@@ -168,7 +168,7 @@ impl Asking<'_> {
             Ok(answer) => {
                 let outcome = self.refusal(object, verb, &answer).await;
                 Answered {
-                    said: Said {
+                    said: DryRunAnswer {
                         warnings: answer.warnings,
                         ..said(object, outcome)
                     },
@@ -241,7 +241,12 @@ impl Asking<'_> {
         }
     }
 
-    async fn refusal(&self, object: &ObjectRef, verb: &'static str, answer: &Answer) -> Outcome {
+    async fn refusal(
+        &self,
+        object: &ObjectRef,
+        verb: &'static str,
+        answer: &Answer,
+    ) -> DryRunOutcome {
         let words = answer.words();
         let about = answer
             .body
@@ -251,7 +256,7 @@ impl Asking<'_> {
         let why = match answer.status {
             StatusCode::NOT_FOUND if about == "namespaces" => {
                 if self.manifests.namespaces.contains(&object.namespace) {
-                    return Outcome::Unknown(format!(
+                    return DryRunOutcome::Unknown(format!(
                         "namespace {} is among the files, and not in the cluster yet",
                         object.namespace
                     ));
@@ -259,10 +264,10 @@ impl Asking<'_> {
                 Why::NoNamespace
             }
             StatusCode::FORBIDDEN if self.is_denied(object, verb, &words).await => {
-                return Outcome::Unknown(may_not(verb, object));
+                return DryRunOutcome::Unknown(may_not(verb, object));
             }
             StatusCode::BAD_REQUEST if words.contains("does not support dry run") => {
-                return Outcome::Unknown(words);
+                return DryRunOutcome::Unknown(words);
             }
             StatusCode::CONFLICT => Why::Conflict,
             StatusCode::UNPROCESSABLE_ENTITY | StatusCode::BAD_REQUEST
@@ -275,9 +280,9 @@ impl Asking<'_> {
             StatusCode::BAD_REQUEST
             | StatusCode::UNPROCESSABLE_ENTITY
             | StatusCode::PAYLOAD_TOO_LARGE => Why::Invalid,
-            _ => return Outcome::Unknown(says(answer)),
+            _ => return DryRunOutcome::Unknown(says(answer)),
         };
-        Outcome::Refused(Refusal {
+        DryRunOutcome::Refused(ManifestRefusal {
             causes: causes(&answer.body),
             words,
             why,
@@ -313,8 +318,8 @@ impl Asking<'_> {
     }
 }
 
-fn said(object: &ObjectRef, outcome: Outcome) -> Said {
-    Said {
+fn said(object: &ObjectRef, outcome: DryRunOutcome) -> DryRunAnswer {
+    DryRunAnswer {
         object: object.clone(),
         place: String::new(),
         outcome,
@@ -324,19 +329,19 @@ fn said(object: &ObjectRef, outcome: Outcome) -> Said {
 
 fn unknown(object: &ObjectRef, why: &str) -> Answered {
     Answered {
-        said: said(object, Outcome::Unknown(why.to_owned())),
+        said: said(object, DryRunOutcome::Unknown(why.to_owned())),
         stored: None,
     }
 }
 
 fn refused(object: &ObjectRef, why: Why, words: &str) -> Answered {
-    let refusal = Refusal {
+    let refusal = ManifestRefusal {
         words: words.to_owned(),
         causes: Vec::new(),
         why,
     };
     Answered {
-        said: said(object, Outcome::Refused(refusal)),
+        said: said(object, DryRunOutcome::Refused(refusal)),
         stored: None,
     }
 }

@@ -16,7 +16,7 @@ pub use ngf_core::diagnosis::endpoint_matrix::{
 };
 
 use crate::{
-    prober::{Extras, Prober, Seen},
+    prober::{Extras, ProbeResult, Prober},
     temporary::only,
     transport::{Transports, Via, Way, WayTaken, Ways},
 };
@@ -24,7 +24,7 @@ use ngf_core::{data_plane::DataPlanePod, diagnosis::plan::ProbePlan, model::obje
 
 /// A place to probe from.
 #[derive(Clone)]
-pub struct Column {
+pub struct ProbeOrigin {
     /// Its name: a data-plane pod's, or `this machine`.
     pub name: String,
     /// The ways from there, for each planned connection.
@@ -75,7 +75,7 @@ pub struct Progress {
 pub async fn run<Told>(
     prober: &Prober,
     plans: Vec<ProbePlan>,
-    columns: &[Column],
+    columns: &[ProbeOrigin],
     parallel: usize,
     cancel: &CancellationToken,
     mut tell: impl FnMut(Done) -> Told,
@@ -133,7 +133,7 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
-    async fn cell(&self, plan: &ProbePlan, column: &Column) -> (Cell, Option<Seen>) {
+    async fn cell(&self, plan: &ProbePlan, column: &ProbeOrigin) -> (Cell, Option<ProbeResult>) {
         if self.cancel.is_cancelled() {
             return (Cell::Waiting, None);
         }
@@ -144,7 +144,7 @@ impl Run<'_> {
         }
     }
 
-    async fn probe(&self, plan: &ProbePlan, column: &Column) -> Result<Seen, String> {
+    async fn probe(&self, plan: &ProbePlan, column: &ProbeOrigin) -> Result<ProbeResult, String> {
         let transports = self.prober.transports();
         let ways = match &column.from {
             From::DataPlane(pod) => only(&transports.exec_in(pod)),
@@ -159,9 +159,9 @@ impl Run<'_> {
 }
 
 /// The columns for temporary resources beside data-plane pods.
-pub fn made_columns(made: &[(DataPlanePod, Way)]) -> Vec<Column> {
+pub fn made_columns(made: &[(DataPlanePod, Way)]) -> Vec<ProbeOrigin> {
     made.iter()
-        .map(|(pod, way)| Column {
+        .map(|(pod, way)| ProbeOrigin {
             name: format!("{} beside {}", way.via, pod.pod.name),
             from: From::Made(only(way)),
         })
@@ -178,9 +178,9 @@ pub async fn columns(
     gateway: &ObjectRef,
     via: Via,
     pod: Option<&str>,
-) -> Result<(Vec<Column>, Vec<String>), String> {
+) -> Result<(Vec<ProbeOrigin>, Vec<String>), String> {
     let anywhere = |via: Via| {
-        vec![Column {
+        vec![ProbeOrigin {
             name: match via {
                 Via::PortForward => "port-forward",
                 Via::Direct => "this machine",
@@ -201,7 +201,7 @@ pub async fn columns(
     match (pods, allowed, via) {
         (Ok(pods), Ok(()), _) => Ok((
             pods.into_iter()
-                .map(|pod| Column {
+                .map(|pod| ProbeOrigin {
                     name: pod.pod.name.clone(),
                     from: From::DataPlane(pod),
                 })

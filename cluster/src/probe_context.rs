@@ -26,7 +26,7 @@ use crate::{
 use ngf_core::{
     data_plane::CONTAINER,
     diagnosis::plan::ProbePlan,
-    logs::{self, Decoded, Role, What},
+    logs::{self, Decoded, Meaning, Role},
     model::object::ObjectRef,
 };
 use ngf_text::{host_and_port, in_words};
@@ -254,7 +254,7 @@ fn is_of_client(decoded: &Decoded, host: &str) -> bool {
     let about = &decoded.request;
     let is_refusal = matches!(
         decoded.what,
-        What::ClientRefused { .. } | What::NoClientCertificate
+        Meaning::ClientRefused { .. } | Meaning::NoClientCertificate
     );
     is_refusal && about.upstream.is_none() && about.host.as_deref().is_none_or(|said| said == host)
 }

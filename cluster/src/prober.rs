@@ -143,7 +143,7 @@ impl Extras {
 }
 
 /// What a probe saw, and through which transport.
-pub struct Seen {
+pub struct ProbeResult {
     /// What it saw.
     pub transcript: Arc<Transcript>,
     /// The transport that it used.
@@ -202,7 +202,7 @@ impl Prober {
         by: &By,
         extras: &Extras,
         cancel: &CancellationToken,
-    ) -> Result<Seen, String> {
+    ) -> Result<ProbeResult, String> {
         let ways = self.ways(plan, by).await?;
         let began = std::time::Instant::now();
         let seen = self.probe_over(plan, &ways, extras, cancel).await;
@@ -235,7 +235,7 @@ impl Prober {
         ways: &Ways,
         extras: &Extras,
         cancel: &CancellationToken,
-    ) -> Result<Seen, String> {
+    ) -> Result<ProbeResult, String> {
         let trust = mounted_trust(self.transports.snapshot(), &plan.service);
         let choices = ways.ways.len() + ways.not_taken.len();
         let mut not_taken = ways.not_taken.clone();
@@ -270,7 +270,7 @@ impl Prober {
         read: Read,
         mut transcript: Transcript,
         mut not_taken: Vec<String>,
-    ) -> Seen {
+    ) -> ProbeResult {
         read.qualify(&mut transcript);
         if let Some(why) = self.no_data_plane(plan) {
             transcript.nginx.client_status = None;
@@ -281,7 +281,7 @@ impl Prober {
             transcript.not_proven.push(why);
         }
         not_taken.extend(read.notes.iter().cloned());
-        Seen {
+        ProbeResult {
             transcript: Arc::new(transcript),
             way: WayTaken {
                 via: way.via.to_string(),
@@ -381,7 +381,7 @@ impl Prober {
     pub async fn context(
         &self,
         plan: &ProbePlan,
-        seen: &Seen,
+        seen: &ProbeResult,
         began: Timestamp,
         cancel: &CancellationToken,
     ) -> ProbeContext {
@@ -400,7 +400,11 @@ impl Prober {
 
     /// Where a probe leaves open whether the backend demands the client certificate that it accepted, asks
     /// again without one; the completed transcript, where it shows more then.
-    pub async fn settle(&self, seen: &Seen, cancel: &CancellationToken) -> Option<Transcript> {
+    pub async fn settle(
+        &self,
+        seen: &ProbeResult,
+        cancel: &CancellationToken,
+    ) -> Option<Transcript> {
         let (spec, dial) = seen.again.as_ref()?;
         if seen.transcript.client_certificate.not_proven.is_some() {
             return None;

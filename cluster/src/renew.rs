@@ -40,14 +40,14 @@ pub(super) struct Renewable {
     server: String,
     screen: Arc<Screen>,
     key: RandomState,
-    seen: Mutex<Seen>,
+    seen: Mutex<CredentialsSeen>,
     /// Whether the API server does not accept the credentials.
     refused: AtomicBool,
     replaced: Notify,
 }
 
 /// What was seen of the credentials.
-struct Seen {
+struct CredentialsSeen {
     login: Login,
     fingerprint: u64,
     /// When the plugin may be run again, and the pause after that.
@@ -78,7 +78,7 @@ impl Renewable {
             server: server.to_owned(),
             screen: Arc::clone(screen),
             key,
-            seen: Mutex::new(Seen {
+            seen: Mutex::new(CredentialsSeen {
                 login,
                 fingerprint,
                 plugin: (Instant::now() + PLUGIN, PLUGIN),
@@ -168,7 +168,7 @@ impl Renewable {
         current.clone()
     }
 
-    fn seen(&self) -> std::sync::MutexGuard<'_, Seen> {
+    fn seen(&self) -> std::sync::MutexGuard<'_, CredentialsSeen> {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -21,7 +21,7 @@ use jiff::Timestamp;
 pub use access::{Answered, answered_with};
 pub use file::parse as parse_file;
 pub use fragment::{by_name, fragment};
-pub use line::{About, ClientVerify, Decoded, Level, Phase, Upstream, What, Writer};
+pub use line::{About, ClientVerify, Decoded, Level, Meaning, Phase, Upstream, Writer};
 pub use saved::unwrapped;
 pub use shape::is_known;
 pub use tally::{Counted, PodLog, Role, Tally};
@@ -41,7 +41,7 @@ pub fn decode(line: &str) -> Option<Decoded> {
 }
 
 /// What nginx says by the message of an error: what stands in the line behind the time, the process and the connection.
-pub fn message(text: &str) -> Option<What> {
+pub fn message(text: &str) -> Option<Meaning> {
     nginx::what(Level::Error, bounded(text, LONGEST))
 }
 

@@ -2,7 +2,7 @@
 //!
 //! The API server itself says it where it can be asked: by a dry run it gives each object as it
 //! would store it, with its defaults, without what it drops, and refuses what it would refuse. Where it
-//! cannot be asked, the object is merged here, and [`Said`] says so. A changed object loses its status,
+//! cannot be asked, the object is merged here, and [`DryRunAnswer`] says so. A changed object loses its status,
 //! since what NGF will say of it is not known yet: rules then predict it.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -24,8 +24,8 @@ pub mod said;
 mod sent;
 
 pub use merge::{LAST_APPLIED, parts};
-pub use said::{Answered, READ_ONLY, Said};
-use said::{Outcome, Refusal, Why};
+pub use said::{Answered, DryRunAnswer, READ_ONLY};
+use said::{DryRunOutcome, ManifestRefusal, Why};
 pub use sent::{Sent, sent};
 
 /// What a manifest is to the cluster.
@@ -47,7 +47,7 @@ pub struct Overlay {
     /// The manifests' objects.
     pub laid: BTreeMap<ObjectRef, Laid>,
     /// What the API server said of them.
-    pub said: Vec<Said>,
+    pub said: Vec<DryRunAnswer>,
 }
 
 /// Lays `files` over `live`, as the API server answered; a manifest without an answer is merged here.
@@ -71,7 +71,7 @@ pub fn overlay(
     for object in objects(files) {
         let mut said = None;
         if let Some(answered) = answers.remove(&object) {
-            let is_refused = matches!(answered.said.outcome, Outcome::Refused(_));
+            let is_refused = matches!(answered.said.outcome, DryRunOutcome::Refused(_));
             if let Some((decoded, laid)) = answered.stored {
                 overlay.laid.insert(object.clone(), laid);
                 if laid != Laid::Same {
@@ -85,16 +85,16 @@ pub fn overlay(
             said = Some(answered.said);
         }
         if let Some(words) = not_served(live, files, &object) {
-            let refusal = Refusal {
+            let refusal = ManifestRefusal {
                 words,
                 causes: Vec::new(),
                 why: Why::NotServed,
             };
             let place = said.map_or_else(String::new, |said| said.place);
-            overlay.said.push(Said {
+            overlay.said.push(DryRunAnswer {
                 object,
                 place,
-                outcome: Outcome::Refused(refusal),
+                outcome: DryRunOutcome::Refused(refusal),
                 warnings: Vec::new(),
             });
             continue;

@@ -98,7 +98,7 @@ pub async fn ask(
 }
 
 /// What is known while it runs.
-struct Seen {
+struct RequestFacts {
     address: Option<String>,
     ending: ClientEnding,
     alert: Option<u8>,
@@ -110,7 +110,7 @@ struct Seen {
     http: Option<HttpAnswer>,
 }
 
-impl Seen {
+impl RequestFacts {
     fn new(ending: ClientEnding, words: impl Into<String>) -> Self {
         Self {
             address: None,
@@ -139,7 +139,7 @@ async fn run(spec: &ClientSpec, dial: &dyn Dial) -> Result<ClientTranscript, Pro
         Err(DialError::Transport(what)) => {
             return Err(ProbeError::Transport(sanitize::line(&what, 500)));
         }
-        Err(error) => Seen::new(ClientEnding::NotConnected, ngf_text::in_words(&error)),
+        Err(error) => RequestFacts::new(ClientEnding::NotConnected, ngf_text::in_words(&error)),
         Ok(dialled) => {
             let asking = Asking {
                 spec,
@@ -238,7 +238,7 @@ struct Asking<'a> {
 }
 
 impl Asking<'_> {
-    async fn over_tls(&self, prepared: Prepared, stream: Box<dyn ByteStream>) -> Seen {
+    async fn over_tls(&self, prepared: Prepared, stream: Box<dyn ByteStream>) -> RequestFacts {
         let Prepared {
             config,
             name,
@@ -262,7 +262,7 @@ impl Asking<'_> {
         let mut seen = match shaken {
             Err(_) => {
                 let words = "the handshake did not end in time";
-                Seen::new(ClientEnding::HandshakeTimedOut, words)
+                RequestFacts::new(ClientEnding::HandshakeTimedOut, words)
             }
             Ok(Err(error)) => self.failed(&error, &tap),
             Ok(Ok(stream)) => self.exchange(stream, true).await,
@@ -275,7 +275,7 @@ impl Asking<'_> {
     }
 
     /// A handshake that failed.
-    fn failed(&self, error: &io::Error, tap: &tap::Tap) -> Seen {
+    fn failed(&self, error: &io::Error, tap: &tap::Tap) -> RequestFacts {
         let alert = alert_of(error);
         let words = match (alert, tap.not_tls()) {
             (Some(alert), _) => format!(
@@ -289,9 +289,9 @@ impl Asking<'_> {
             (None, None) => format!("the handshake failed: {error}"),
         };
         self.stop("handshake", &words, alert);
-        Seen {
+        RequestFacts {
             alert,
-            ..Seen::new(ClientEnding::HandshakeFailed, words)
+            ..RequestFacts::new(ClientEnding::HandshakeFailed, words)
         }
     }
 
@@ -307,7 +307,7 @@ impl Asking<'_> {
     }
 
     /// Asks over a connection.
-    async fn exchange<S: ByteStream>(&self, mut stream: S, is_tls: bool) -> Seen {
+    async fn exchange<S: ByteStream>(&self, mut stream: S, is_tls: bool) -> RequestFacts {
         let until = Instant::now() + self.spec.timeout;
         let exchange = match (&self.spec.request, self.request) {
             (Some(spec), Some(request)) => {
@@ -318,7 +318,7 @@ impl Asking<'_> {
         let (ending, words) = match exchange {
             Exchange::Answer(answer) => {
                 let words = format!("the answer is {}", answer.http.status);
-                let mut seen = Seen::new(ClientEnding::Answered, words);
+                let mut seen = RequestFacts::new(ClientEnding::Answered, words);
                 seen.http = Some(answer.http);
                 return seen;
             }
@@ -355,11 +355,11 @@ impl Asking<'_> {
         if ending != ClientEnding::Shaken {
             self.stop("close", &words, None);
         }
-        Seen::new(ending, words)
+        RequestFacts::new(ending, words)
     }
 
     /// The connection ended in place of an answer.
-    fn ended(&self, alert: Option<u8>, error: &io::Error) -> Seen {
+    fn ended(&self, alert: Option<u8>, error: &io::Error) -> RequestFacts {
         let words = match alert {
             Some(alert) => format!(
                 "the gateway refused the connection after the handshake with alert {} ({alert})",
@@ -371,9 +371,9 @@ impl Asking<'_> {
             None => format!("reading the answer failed: {error}"),
         };
         self.stop("close", &words, alert);
-        Seen {
+        RequestFacts {
             alert,
-            ..Seen::new(ClientEnding::Closed, words)
+            ..RequestFacts::new(ClientEnding::Closed, words)
         }
     }
 }
@@ -424,7 +424,7 @@ fn is_end(error: &io::Error) -> bool {
 }
 
 /// All of it in a sentence.
-fn sentence(spec: &ClientSpec, seen: &Seen) -> String {
+fn sentence(spec: &ClientSpec, seen: &RequestFacts) -> String {
     let mut parts = Vec::new();
     if let Some(judged) = &seen.judged {
         parts.push(judged.sentence.clone());

@@ -25,7 +25,7 @@ use ngf_tls::chain::ChainError;
 use ngf_tls::protocol::Protocol;
 use ngf_tls::transcript::{HttpAnswer, JudgedAsBackend, Transcript};
 
-use transcript::{Seen, SeenTls, transcript};
+use transcript::{ProbeFacts, SeenTls, transcript};
 
 /// The probe could not be run, so that nothing can be said of the backend.
 #[derive(Debug, thiserror::Error)]
@@ -136,7 +136,7 @@ async fn run(
             seen.address = dialled.address;
             seen
         }
-        Err(error) => Seen {
+        Err(error) => ProbeFacts {
             address: None,
             tls: prepared.map(|prepared| SeenTls::before_handshake(&prepared)),
             ending: not_connected(error)?,
@@ -204,11 +204,11 @@ async fn in_plain_text(
     spec: &ProbeSpec,
     request: &[u8],
     recorder: &Recorder,
-) -> Seen {
+) -> ProbeFacts {
     let until = Instant::now() + spec.timeout;
     let exchange = exchange(&mut stream, spec, request, until, recorder).await;
     let (ending, http) = ending_of(exchange, spec, recorder);
-    Seen {
+    ProbeFacts {
         address: None,
         tls: None,
         ending,
@@ -222,7 +222,7 @@ async fn over_tls(
     spec: &ProbeSpec,
     request: &[u8],
     recorder: &Recorder,
-) -> Result<Seen, ProbeError> {
+) -> Result<ProbeFacts, ProbeError> {
     let trust_origin = prepared.trust_origin.clone();
     let roots = prepared.roots.clone();
     let until = Instant::now() + spec.timeout;
@@ -266,7 +266,7 @@ async fn over_tls(
         not_tls: tls::not_tls(&session.tape),
     };
     last_step::write_down(&ending, &seen.last_thing, seen.not_tls.as_deref(), recorder);
-    Ok(Seen {
+    Ok(ProbeFacts {
         address: None,
         tls: Some(seen),
         ending,

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::report::{self, Format};
 use ngf_cluster::{
-    endpoint_matrix::{self, Cell, Column, EndpointMatrix, History, Progress},
+    endpoint_matrix::{self, Cell, EndpointMatrix, History, ProbeOrigin, Progress},
     temporary::{Made, gateways},
     transport::{Transports, Via},
 };
@@ -90,7 +90,7 @@ async fn columns(
     transports: &Arc<Transports>,
     gateway: &ObjectRef,
     made: &Made,
-) -> Result<(Vec<Column>, Vec<String>), String> {
+) -> Result<(Vec<ProbeOrigin>, Vec<String>), String> {
     let way = &job.args.way;
     if let Some(made) = made.get(gateway) {
         return Ok((endpoint_matrix::made_columns(made), Vec::new()));

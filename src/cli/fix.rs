@@ -54,7 +54,7 @@ pub(super) async fn run(input: &InputArgs, args: &FixArgs) -> Result<u8, CliErro
         return of_files(&wanted, &diagnosis, &snapshot);
     }
     let job = Job::start(input, args).await?;
-    let Seen {
+    let ClusterState {
         snapshot,
         diagnosis,
         ..
@@ -126,13 +126,13 @@ fn show(plan: &FixPlan) -> io::Result<()> {
 }
 
 /// A cluster at one moment.
-struct Seen {
+struct ClusterState {
     snapshot: Arc<Snapshot>,
     evidence: Evidence,
     diagnosis: Diagnosis,
 }
 
-impl Seen {
+impl ClusterState {
     /// Whether a finding that only a probe shows can be told to be gone: the connections that it is
     /// about were probed again. Else why not.
     fn was_probed(&self, finding: &Finding) -> Result<(), String> {
@@ -179,7 +179,7 @@ impl Job {
     }
 
     /// Reads the cluster, measures what `check` does, and says what is wrong.
-    async fn look(&self) -> Result<Seen, String> {
+    async fn look(&self) -> Result<ClusterState, String> {
         let snapshot = Arc::new(self.cluster.snapshot(self.timeout).await);
         if nothing_could_be_read(&snapshot) {
             return Err(format!(
@@ -198,7 +198,7 @@ impl Job {
         };
         let (evidence, _) = measured(&self.cluster, &snapshot, &[], parts).await;
         let diagnosis = Diagnosis::of(&snapshot, &evidence, Timestamp::now());
-        Ok(Seen {
+        Ok(ClusterState {
             snapshot,
             evidence,
             diagnosis,

@@ -67,7 +67,7 @@ pub(super) async fn run(input: &InputArgs, args: &RecordArgs) -> Result<u8, CliE
         None => "until ctrl-c".to_owned(),
     };
     output::say(&format!("Recording context {context} to {name} {until}."));
-    let mut seen = Seen::new(&cluster, snapshots, args, &cancel);
+    let mut seen = Watched::new(&cluster, snapshots, args, &cancel);
     let end = args.lasts.map(|lasts| Instant::now() + lasts);
     let why = loop {
         let began = Instant::now();
@@ -119,7 +119,7 @@ pub(super) async fn run(input: &InputArgs, args: &RecordArgs) -> Result<u8, CliE
 }
 
 /// What is seen of a cluster.
-struct Seen {
+struct Watched {
     snapshots: watch::Receiver<Arc<Snapshot>>,
     logs: Option<mpsc::Receiver<PodLog>>,
     tests: mpsc::Receiver<(Evidence, Vec<String>)>,
@@ -132,7 +132,7 @@ struct Seen {
     said: Vec<String>,
 }
 
-impl Seen {
+impl Watched {
     fn new(
         cluster: &Cluster,
         snapshots: watch::Receiver<Arc<Snapshot>>,

@@ -4,11 +4,13 @@ use ngf_ui::{
     Label, Mark, Role,
     widgets::{
         bar::Bar,
-        chain::{Argument, Column as ColumnWidget, Detail as DetailLine, Link as LinkLine, Node},
+        chain::{
+            Argument, ChainColumn as ColumnWidget, Detail as DetailLine, Link as LinkLine, Node,
+        },
     },
 };
 
-use ngf_core::diagnosis::chain::{ChainBox, ChainPicture, Column, Detail, Link, Trust};
+use ngf_core::diagnosis::chain::{ChainBox, ChainDirection, ChainPicture, Detail, Link, Trust};
 
 /// All of it.
 pub fn argument(picture: &ChainPicture) -> Argument {
@@ -21,7 +23,7 @@ pub fn argument(picture: &ChainPicture) -> Argument {
     }
 }
 
-fn column(column: &Column) -> ColumnWidget {
+fn column(column: &ChainDirection) -> ColumnWidget {
     let mark = mark_of(&column.trust);
     column.boxes.iter().fold(
         ColumnWidget::new(column.heading.clone(), mark, column.conclusion.clone()),

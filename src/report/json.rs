@@ -8,7 +8,7 @@ use ngf_core::{
         Diagnosis, Finding, Health, Hidden, Severity, Untested, Verdict,
         coverage::Path,
         finding::{EvidenceLine, ObjectChange, Remedy},
-        hidden::{Rule, What},
+        hidden::{HiddenKind, Rule},
         suppress::{Filtered, Suppressed, Suppression},
     },
     model::{object::ObjectRef, topology::NodeIx},
@@ -77,7 +77,7 @@ struct JsonSuppression<'a> {
 
 #[derive(Serialize, schemars::JsonSchema)]
 struct JsonHidden<'a> {
-    what: What,
+    what: HiddenKind,
     phrase: String,
     kinds: Vec<&'static str>,
     objects: &'a [ObjectRef],

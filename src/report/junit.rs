@@ -22,7 +22,7 @@ use ngf_core::{
         suppress::{Filtered, Suppressed},
         words::count,
     },
-    model::topology::What,
+    model::topology::NodeKind,
 };
 
 use xml::{write_all, written};
@@ -70,7 +70,7 @@ pub fn write_with(
         .flat_map(|root| topology.subtree(*root));
     for place in places {
         let node = topology.node(place);
-        if !matches!(node.what, What::Gateway) {
+        if !matches!(node.what, NodeKind::Gateway) {
             continue;
         }
         let below = diagnosis.findings_below(place);

@@ -47,11 +47,11 @@ struct Log {
     cut: bool,
     /// When nginx last loaded a configuration.
     reloaded: Option<Timestamp>,
-    said: Vec<Said>,
+    said: Vec<ReportedLine>,
 }
 
 #[derive(Debug, Serialize, schemars::JsonSchema)]
-struct Said {
+struct ReportedLine {
     means: String,
     /// What of the cluster it is about: endpoints with their Service and routes.
     about: Vec<String>,
@@ -123,7 +123,7 @@ impl Log {
             let joined = joined
                 .iter()
                 .find(|joined| std::ptr::eq(joined.counted, counted));
-            Said::of(log, counted, joined, diagnosis)
+            ReportedLine::of(log, counted, joined, diagnosis)
         });
         Self {
             role: log.role,
@@ -165,7 +165,7 @@ impl Log {
             let ago = words::span(now.as_second() - at.as_second());
             let _ = writeln!(text, "  nginx loaded its configuration {ago} ago");
         }
-        let faults: Vec<&Said> = self
+        let faults: Vec<&ReportedLine> = self
             .said
             .iter()
             .filter(|said| said.last_line.is_fault())
@@ -248,7 +248,7 @@ fn count(number: u64) -> usize {
     usize::try_from(number).unwrap_or(usize::MAX)
 }
 
-impl Said {
+impl ReportedLine {
     fn of(
         log: &PodLog,
         counted: &Counted,

@@ -34,7 +34,7 @@ use ngf_core::{
         Evidence, Finding, Severity, Verdict,
         problems::{Clues, Problem, ProblemKey, problems},
     },
-    model::{object::ObjectRef, topology::What},
+    model::{object::ObjectRef, topology::NodeKind},
 };
 
 /// Takes an event in; what is to be done comes out.
@@ -317,7 +317,7 @@ fn select_something_useful(app: &mut App) {
     let route = || {
         topology
             .iter()
-            .find(|(_, node)| matches!(node.what, What::Route { .. }))
+            .find(|(_, node)| matches!(node.what, NodeKind::Route { .. }))
     };
     if let Some(node) = cause.or_else(|| route().map(|(index, _)| index)) {
         app.tree.reveal(node, &app.diagnosis);

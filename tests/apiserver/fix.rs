@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::{
     mirror::{Embedded, GUIDE, documents, play_ngf},
-    sandbox_support::Said,
+    sandbox_support::ProgramOutput,
     server::{ApiServer, GATEWAY_API, until_so},
 };
 
@@ -35,7 +35,7 @@ async fn fix_with_ngf(
     code: &str,
     answers: &str,
     has: impl Fn() -> bool,
-) -> Said {
+) -> ProgramOutput {
     let mut command = crate::sandbox_support::ngf_tui(
         &server.kubeconfig(),
         &format!("fix {code} --yes --context admin --timeout 60s"),
@@ -49,7 +49,7 @@ async fn fix_with_ngf(
     until_so("the fix is applied", has).await;
     play_ngf(server, answers);
     let output = child.wait_with_output().expect("it ends");
-    Said {
+    ProgramOutput {
         ok: output.status.success(),
         out: String::from_utf8_lossy(&output.stdout).into_owned(),
         err: String::from_utf8_lossy(&output.stderr).into_owned(),

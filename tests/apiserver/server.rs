@@ -19,7 +19,7 @@ use ngf_core::model::snapshot::Snapshot;
 use serde_json::Value;
 use tokio::{sync::watch::Receiver, time::timeout};
 
-use crate::sandbox_support::{Said, run, run_with};
+use crate::sandbox_support::{ProgramOutput, run, run_with};
 
 /// How long a test waits for what must come, also on a busy machine.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
@@ -181,12 +181,12 @@ impl ApiServer {
     }
 
     /// `kubectl` as admin, with arguments that hold no spaces.
-    pub(crate) fn kubectl(&self, arguments: &str) -> Said {
+    pub(crate) fn kubectl(&self, arguments: &str) -> ProgramOutput {
         run(&mut self.kubectl_command(arguments))
     }
 
     /// `kubectl … -f -`.
-    pub(crate) fn kubectl_with(&self, arguments: &str, input: &str) -> Said {
+    pub(crate) fn kubectl_with(&self, arguments: &str, input: &str) -> ProgramOutput {
         run_with(&mut self.kubectl_command(arguments), input.as_bytes())
     }
 
@@ -198,7 +198,7 @@ impl ApiServer {
     }
 
     /// The program, as this user.
-    pub(crate) fn ngf_tui(&self, user: &str, arguments: &str) -> Said {
+    pub(crate) fn ngf_tui(&self, user: &str, arguments: &str) -> ProgramOutput {
         let mut command = crate::sandbox_support::ngf_tui(&self.kubeconfig(), arguments);
         run(command.args(["--context", user]))
     }

@@ -4,7 +4,7 @@
 use std::net::{Ipv4Addr, TcpListener};
 use std::time::Instant;
 
-use crate::sandbox_support::{Cluster, Said, peers, run};
+use crate::sandbox_support::{Cluster, ProgramOutput, peers, run};
 use ngf_sandbox::{Denied, Quirk, Rule, SandboxOptions, Scenario, Stage};
 use serde_json::Value;
 
@@ -14,11 +14,11 @@ fn guide() -> SandboxOptions {
     SandboxOptions::new(Scenario::find("guide").expect("the guide"), Stage::Policy)
 }
 
-fn probe(cluster: &Cluster, arguments: &str) -> Said {
+fn probe(cluster: &Cluster, arguments: &str) -> ProgramOutput {
     cluster.ngf_tui(&format!("probe {ROUTE} -o json --backend-only {arguments}"))
 }
 
-fn json(said: Said) -> Value {
+fn json(said: ProgramOutput) -> Value {
     serde_json::from_str(&said.fine()).expect("JSON")
 }
 

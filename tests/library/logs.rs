@@ -7,7 +7,7 @@ use std::{
     fmt::Write as _,
 };
 
-use ngf_core::logs::{self, ClientVerify, Decoded, Level, Phase, Role, Upstream, What, Writer};
+use ngf_core::logs::{self, ClientVerify, Decoded, Level, Meaning, Phase, Role, Upstream, Writer};
 
 /// What real ones wrote (tests/logs/README.md), the oldest first.
 const RECORDED: &[(&str, &str)] = &[
@@ -85,9 +85,9 @@ fn by_case(text: &str) -> BTreeMap<&str, Vec<&str>> {
 fn gist(line: &str) -> Option<String> {
     let said = logs::decode(line)?;
     let what = match said.what {
-        What::VerifyError { code, .. } => format!("verify error {code}"),
-        What::ClientRefused { code, .. } => format!("client refused {code:?}"),
-        What::ConfigurationRefused { ref file, .. } => {
+        Meaning::VerifyError { code, .. } => format!("verify error {code}"),
+        Meaning::ClientRefused { code, .. } => format!("client refused {code:?}"),
+        Meaning::ConfigurationRefused { ref file, .. } => {
             format!("configuration refused by {file:?}")
         }
         ref what => format!("{what:?}"),
@@ -210,7 +210,7 @@ fn every_part_of_a_line() {
     assert_eq!((said.pid, said.connection), (Some(29), Some(7)));
     assert_eq!(
         said.what,
-        What::VerifyError {
+        Meaning::VerifyError {
             code: 10,
             words: "certificate has expired".to_owned()
         }
@@ -232,7 +232,7 @@ fn every_part_of_a_line() {
 /// Messages that the rig's machine does not write, each with the source that does.
 #[test]
 fn words_that_other_systems_and_versions_have() {
-    let alert = |number, phase| What::Alert {
+    let alert = |number, phase| Meaning::Alert {
         number,
         name: ngf_tls::messages::names::alert(number),
         phase,
@@ -242,13 +242,13 @@ fn words_that_other_systems_and_versions_have() {
         // musl's strerror(110) (src/errno/__strerror.h), in NGF's alpine image
         (
             "upstream timed out (110: Operation timed out) while connecting to upstream",
-            What::TimedOut {
+            Meaning::TimedOut {
                 phase: Phase::Connecting,
             },
         ),
         (
             "upstream timed out (110: Operation timed out) while reading response header from upstream",
-            What::TimedOut {
+            Meaning::TimedOut {
                 phase: Phase::ReadingHeader,
             },
         ),
@@ -263,11 +263,11 @@ fn words_that_other_systems_and_versions_have() {
         ),
         (
             "SSL_do_handshake() failed (SSL: error:1408F10B:SSL routines:ssl3_get_record:wrong version number) while SSL handshaking to upstream",
-            What::NotTls,
+            Meaning::NotTls,
         ),
         (
             "SSL_do_handshake() failed (SSL: error:0A000126:SSL routines::unexpected eof while reading) while SSL handshaking to upstream",
-            What::Closed {
+            Meaning::Closed {
                 phase: handshaking,
                 reset: false,
             },
@@ -275,28 +275,28 @@ fn words_that_other_systems_and_versions_have() {
         // ngx_event_connect.c: an error that connect() finds at once names the address
         (
             "connect() to 10.0.0.1:8443 failed (101: Network is unreachable) while connecting to upstream",
-            What::ConnectFailed {
+            Meaning::ConnectFailed {
                 errno: Some(101),
                 words: "101: Network is unreachable".to_owned(),
             },
         ),
         (
             "connect() failed (113: Host is unreachable) while connecting to upstream",
-            What::ConnectFailed {
+            Meaning::ConnectFailed {
                 errno: Some(113),
                 words: "113: Host is unreachable".to_owned(),
             },
         ),
         (
             "recv() failed (104: Connection reset by peer) while reading response header from upstream",
-            What::Closed {
+            Meaning::Closed {
                 phase: Phase::ReadingHeader,
                 reset: true,
             },
         ),
         (
             "upstream prematurely closed connection while reading response header from upstream",
-            What::Closed {
+            Meaning::Closed {
                 phase: Phase::ReadingHeader,
                 reset: false,
             },
@@ -304,14 +304,14 @@ fn words_that_other_systems_and_versions_have() {
         // ngx_http_upstream.c, ngx_resolver.c
         (
             "db.example.com could not be resolved (3: Host not found)",
-            What::HostNotFound {
+            Meaning::HostNotFound {
                 name: "db.example.com".to_owned(),
                 words: "3: Host not found".to_owned(),
             },
         ),
         (
             "no resolver defined to resolve db.example.com",
-            What::HostNotFound {
+            Meaning::HostNotFound {
                 name: "db.example.com".to_owned(),
                 words: "no resolver is defined".to_owned(),
             },
@@ -319,16 +319,16 @@ fn words_that_other_systems_and_versions_have() {
         // ngx_http_auth_request_module.c
         (
             "auth request unexpected status: 502",
-            What::AuthRequest { status: 502 },
+            Meaning::AuthRequest { status: 502 },
         ),
         (
             "no live upstreams while connecting to upstream",
-            What::NoLiveUpstreams,
+            Meaning::NoLiveUpstreams,
         ),
         // ngx_stream_proxy_module.c
         (
             "peer closed connection in SSL handshake (104: Connection reset by peer) while SSL handshaking to upstream",
-            What::Closed {
+            Meaning::Closed {
                 phase: handshaking,
                 reset: true,
             },
@@ -364,14 +364,14 @@ fn nginx_as_a_process() {
     let what = |line: &str| logs::decode(line).map(|said| said.what);
     assert_eq!(
         what(&line("notice", "start worker processes")),
-        Some(What::Reloaded)
+        Some(Meaning::Reloaded)
     );
     assert_eq!(what(&line("notice", "reconfiguring")), None);
     assert_eq!(
         what(&line("notice", "worker process 32 exited with code 0")),
         None
     );
-    let died = Some(What::WorkerDied {
+    let died = Some(Meaning::WorkerDied {
         how: "exited on signal 9".to_owned(),
     });
     assert_eq!(
@@ -380,7 +380,7 @@ fn nginx_as_a_process() {
     );
     let refused = |file: &str, reason: &str| {
         let (file, reason) = (Some(file.to_owned()), reason.to_owned());
-        Some(What::ConfigurationRefused { file, reason })
+        Some(Meaning::ConfigurationRefused { file, reason })
     };
     let unknown = "unknown directive \"x\" in /etc/nginx/conf.d/http.conf:12";
     assert_eq!(
@@ -399,7 +399,7 @@ fn nginx_as_a_process() {
 #[test]
 fn lines_of_the_agent_and_of_the_control_plane() {
     let emerg = "SSL_CTX_load_verify_locations(\"/etc/nginx/secrets/cert_bundle_shop_ca.crt\") failed (SSL: error:05800088:x509 certificate routines::no certificate or crl found)";
-    let refused = What::ConfigurationRefused {
+    let refused = Meaning::ConfigurationRefused {
         file: Some("/etc/nginx/secrets/cert_bundle_shop_ca.crt".to_owned()),
         reason: emerg.to_owned(),
     };
@@ -418,7 +418,7 @@ fn lines_of_the_agent_and_of_the_control_plane() {
     assert_eq!(decoded(&controller).what, refused);
 
     let lost = "time=2026-11-23T17:00:00.123Z level=ERROR msg=\"Failed to create connection\" error=\"rpc error: code = Unavailable desc = connection error: desc = \\\"transport: Error while dialing: dial tcp 10.96.0.7:443: i/o timeout\\\"\"";
-    let What::NotConnected { reason } = decoded(lost).what else {
+    let Meaning::NotConnected { reason } = decoded(lost).what else {
         panic!("{lost}");
     };
     assert!(
@@ -455,14 +455,14 @@ fn the_guides_access_log() {
     let subject = "CN=gateway".to_owned();
     assert_eq!(
         verify("10.244.0.12 ssl_client_verify=SUCCESS ssl_client_subject=CN=gateway"),
-        What::ClientVerify {
+        Meaning::ClientVerify {
             verify: ClientVerify::Success,
             subject
         }
     );
     assert_eq!(
         verify("10.244.0.12 ssl_client_verify=NONE ssl_client_subject=-"),
-        What::ClientVerify {
+        Meaning::ClientVerify {
             verify: ClientVerify::None,
             subject: String::new()
         }
@@ -471,7 +471,7 @@ fn the_guides_access_log() {
         verify(
             "10.244.0.12 ssl_client_verify=FAILED:unable to verify the first certificate ssl_client_subject=CN=gateway"
         ),
-        What::ClientRefused {
+        Meaning::ClientRefused {
             code: None,
             words: "unable to verify the first certificate".to_owned()
         }

@@ -24,7 +24,7 @@ use ngf_core::{
         Diagnosis, Evidence,
         plan::{ProbeTarget, plan},
     },
-    logs::{self, ClientVerify, Role, What},
+    logs::{self, ClientVerify, Meaning, Role},
     model::{kind::Kind, object::ObjectRef},
 };
 use ngf_sandbox::{Denied, Sandbox, SandboxOptions, Scenario, Stage};
@@ -78,7 +78,7 @@ fn ask(address: Ipv4Addr, times: usize) {
 fn is_of_asking(line: &logs::Decoded) -> bool {
     matches!(
         line.what,
-        What::ClientVerify {
+        Meaning::ClientVerify {
             verify: ClientVerify::NoTls,
             ..
         }

@@ -4,7 +4,7 @@
 use ngf_core::{
     diagnosis::{Diagnosis, Evidence},
     manifests::parse,
-    model::{kind::Kind, object::ObjectRef, snapshot::Snapshot, topology::What},
+    model::{kind::Kind, object::ObjectRef, snapshot::Snapshot, topology::NodeKind},
 };
 use ngf_generator::{Cluster, Size};
 use serde_json::{Value, json};
@@ -132,8 +132,8 @@ fn a_gateway_with_64_listeners_takes_a_route_on_each() {
     assert_eq!(snapshot.problems, []);
     let route = ObjectRef::new(Kind::HTTPRoute, "team-0", "wide");
     let places = diagnosis.topology.places(&route).into_iter();
-    let routes =
-        places.filter(|place| matches!(diagnosis.topology.node(*place).what, What::Route { .. }));
+    let routes = places
+        .filter(|place| matches!(diagnosis.topology.node(*place).what, NodeKind::Route { .. }));
     assert_eq!(routes.count(), 64);
     let others: Vec<String> = findings
         .into_iter()

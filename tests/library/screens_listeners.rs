@@ -19,7 +19,7 @@ use ngf_tui::tui::{
     state::{
         App,
         event::Event,
-        job::{By, ListenerSeen, Seen, Session},
+        job::{By, ListenerSeen, ProbeResult, Session},
         lines::Read,
     },
 };
@@ -37,7 +37,7 @@ impl Session for Script {
         _: &'a ProbePlan,
         _: &'a By,
         _: &'a CancellationToken,
-    ) -> BoxFuture<'a, Result<Seen, String>> {
+    ) -> BoxFuture<'a, Result<ProbeResult, String>> {
         futures::future::ready(Err("no probe here".to_owned())).boxed()
     }
 

@@ -32,7 +32,7 @@ use ngf_core::{
         plan::{ProbePlan, ProbeTarget, TrustSource},
         trust,
     },
-    logs::{self, What},
+    logs::{self, Meaning},
     model::{kind::Kind, object::ObjectRef, versions::Versions},
     nginx_config::{InPod, NginxConfig},
 };
@@ -146,7 +146,7 @@ fn difference(case: &Case, run: &Run) -> Option<String> {
         ));
     }
     let of_nginx = upstream_lines(&run.gateway_log);
-    let of_probe: Vec<What> = transcript
+    let of_probe: Vec<Meaning> = transcript
         .nginx
         .log_line
         .iter()
@@ -158,7 +158,7 @@ fn difference(case: &Case, run: &Run) -> Option<String> {
     (of_nginx != of_probe).then(|| format!("nginx logs {of_nginx:?}, the probe said {of_probe:?}"))
 }
 
-fn upstream_lines(log: &str) -> Vec<What> {
+fn upstream_lines(log: &str) -> Vec<Meaning> {
     log.lines()
         .filter_map(logs::decode)
         .filter(|decoded| decoded.request.upstream.is_some())
@@ -167,9 +167,9 @@ fn upstream_lines(log: &str) -> Vec<What> {
 }
 
 /// OpenSSL 3.6 has other words for some numbers than 3.0.
-fn without_words(what: What) -> What {
+fn without_words(what: Meaning) -> Meaning {
     match what {
-        What::VerifyError { code, .. } => What::VerifyError {
+        Meaning::VerifyError { code, .. } => Meaning::VerifyError {
             code,
             words: String::new(),
         },

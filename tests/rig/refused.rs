@@ -16,7 +16,7 @@ use super::{
 };
 
 /// What real nginx does, and what the finding must say of it.
-enum Outcome {
+enum NginxOutcome {
     /// It refuses the configuration.
     Emerg,
     /// A request gets this status.
@@ -31,7 +31,7 @@ struct Refused {
     before: &'static str,
     /// Whether NGF writes the CA file.
     writes_bundle: bool,
-    outcome: Outcome,
+    outcome: NginxOutcome,
 }
 
 const TO_INVALID: &str = "proxy_pass https://invalid-backend-ref; proxy_ssl_server_name on;
@@ -65,7 +65,7 @@ fn all() -> Vec<Refused> {
         "NGF-P15",
         SHARED,
         true,
-        Outcome::Status(502),
+        NginxOutcome::Status(502),
     );
     shares.before = SHARES;
     vec![
@@ -74,36 +74,42 @@ fn all() -> Vec<Refused> {
             "NGF-R1",
             TO_INVALID,
             false,
-            Outcome::Emerg,
+            NginxOutcome::Emerg,
         ),
         case(
             "r1-a-missing-service-beside-tls",
             "NGF-R1",
             TO_INVALID,
             false,
-            Outcome::Emerg,
+            NginxOutcome::Emerg,
         ),
-        case("r5-and-a-policy", "NGF-R5", GRPC, false, Outcome::Emerg),
+        case(
+            "r5-and-a-policy",
+            "NGF-R5",
+            GRPC,
+            false,
+            NginxOutcome::Emerg,
+        ),
         case(
             "r7-with-a-policy",
             "NGF-R7",
             TO_INVALID,
             false,
-            Outcome::Emerg,
+            NginxOutcome::Emerg,
         ),
         case(
             "r1-and-another-route-with-the-ca",
             "NGF-R1",
             TO_INVALID,
             true,
-            Outcome::Status(502),
+            NginxOutcome::Status(502),
         ),
         case(
             "r7-with-the-system-s-ca",
             "NGF-R7",
             SYSTEM,
             false,
-            Outcome::Status(502),
+            NginxOutcome::Status(502),
         ),
         shares,
         case(
@@ -111,7 +117,7 @@ fn all() -> Vec<Refused> {
             "NGF-R3",
             "proxy_pass http://invalid-backend-ref;",
             false,
-            Outcome::Status(500),
+            NginxOutcome::Status(500),
         ),
     ]
 }
@@ -141,9 +147,9 @@ fn what_nginx_makes_of_refused_backends_is_what_the_findings_say() {
         let finding = finding.unwrap_or_else(|| panic!("{name}: no {}", case.code));
         let effects = finding.effects.join("; ") + &finding.title;
         let expected = match case.outcome {
-            Outcome::Emerg => "no change takes effect any more",
-            Outcome::Status(502) => "get 502",
-            Outcome::Status(_) => "get 500",
+            NginxOutcome::Emerg => "no change takes effect any more",
+            NginxOutcome::Status(502) => "get 502",
+            NginxOutcome::Status(_) => "get 500",
         };
         assert!(effects.contains(expected), "{name}: {effects}");
         let d1 = diagnosis
@@ -151,18 +157,18 @@ fn what_nginx_makes_of_refused_backends_is_what_the_findings_say() {
             .iter()
             .find(|found| found.code == "NGF-D1");
         match case.outcome {
-            Outcome::Emerg => {
+            NginxOutcome::Emerg => {
                 let cause = d1.and_then(|found| found.caused_by);
                 let cause = cause.map(|place| diagnosis.findings[place].code.as_str());
                 assert_eq!(cause, Some(case.code), "{name}: {said}");
             }
-            Outcome::Status(502) => {
+            NginxOutcome::Status(502) => {
                 assert!(d1.is_none(), "{name}: {said}");
                 let shown = finding.evidence.iter();
                 let shown = shown.filter(|line| line.value.contains("wrong version number"));
                 assert_eq!(shown.count(), 1, "{name}: {:?}\n{said}", finding.evidence);
             }
-            Outcome::Status(_) => assert!(d1.is_none(), "{name}: {said}"),
+            NginxOutcome::Status(_) => assert!(d1.is_none(), "{name}: {said}"),
         }
     }
 }
@@ -186,7 +192,7 @@ fn real(case: &Refused, certificates: &Certificates) -> String {
     };
     let port = nginx::free_port();
     match case.outcome {
-        Outcome::Emerg => {
+        NginxOutcome::Emerg => {
             let said = nginx::refusal(&files, &http(port));
             let line = said.lines().next().unwrap_or_default().to_owned();
             assert!(
@@ -197,7 +203,7 @@ fn real(case: &Refused, certificates: &Certificates) -> String {
             assert!(line.contains("No such file"), "{}: {line}", case.scenario);
             line
         }
-        Outcome::Status(expected) => {
+        NginxOutcome::Status(expected) => {
             let process = nginx::nginx(port, &files, &Configuration::http(http(port)));
             let status = nginx::status(port, HOST, "/");
             let said = process.error_log();

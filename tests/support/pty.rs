@@ -23,7 +23,7 @@ pub(crate) const PATIENCE: Duration = Duration::from_mins(2);
 
 /// What the reading thread knows and is told.
 #[derive(Default)]
-struct Seen {
+struct PtyState {
     bytes: Vec<u8>,
     /// Nothing is read: the terminal takes nothing more once its buffer is full.
     stopped: bool,
@@ -35,7 +35,7 @@ pub(crate) struct Pty {
     keys: Option<File>,
     /// The program's side: it tells the modes of the terminal.
     side: OwnedFd,
-    seen: Arc<Mutex<Seen>>,
+    seen: Arc<Mutex<PtyState>>,
     reader: Option<JoinHandle<()>>,
     child: Child,
     errors: tempfile::NamedTempFile,
@@ -84,7 +84,7 @@ impl Pty {
         }
         let child = in_session.spawn().expect("setsid runs");
         drop(in_session);
-        let seen = Arc::new(Mutex::new(Seen::default()));
+        let seen = Arc::new(Mutex::new(PtyState::default()));
         let reader = std::thread::spawn({
             let seen = Arc::clone(&seen);
             let master = master.try_clone().expect("another descriptor");
@@ -101,7 +101,7 @@ impl Pty {
         }
     }
 
-    fn seen<T>(&self, look: impl FnOnce(&mut Seen) -> T) -> T {
+    fn seen<T>(&self, look: impl FnOnce(&mut PtyState) -> T) -> T {
         look(&mut self.seen.lock().expect("the reader does not panic"))
     }
 
@@ -156,7 +156,7 @@ impl Pty {
     /// Waits until this was written after the first `from` bytes, in one piece.
     pub(crate) fn wait_for_after(&self, from: usize, text: &str) {
         let begun = Instant::now();
-        let is_there = |seen: &mut Seen| {
+        let is_there = |seen: &mut PtyState| {
             let bytes = seen.bytes.get(from..).unwrap_or_default();
             bytes
                 .windows(text.len())
@@ -291,7 +291,7 @@ impl Drop for Pty {
     }
 }
 
-fn read(master: &OwnedFd, seen: &Mutex<Seen>) {
+fn read(master: &OwnedFd, seen: &Mutex<PtyState>) {
     let soon = Timespec {
         tv_sec: 0,
         tv_nsec: 10_000_000,

@@ -31,13 +31,13 @@ pub(crate) fn peers(programs: &[&str]) -> bool {
 
 /// What a program said.
 #[derive(Debug)]
-pub(crate) struct Said {
+pub(crate) struct ProgramOutput {
     pub(crate) ok: bool,
     pub(crate) out: String,
     pub(crate) err: String,
 }
 
-impl Said {
+impl ProgramOutput {
     /// The output of a command that must succeed.
     #[track_caller]
     pub(crate) fn fine(self) -> String {
@@ -53,12 +53,12 @@ impl Said {
     }
 }
 
-pub(crate) fn run(command: &mut Command) -> Said {
+pub(crate) fn run(command: &mut Command) -> ProgramOutput {
     let output = command
         .stdin(Stdio::null())
         .output()
         .expect("the program can be started");
-    Said {
+    ProgramOutput {
         ok: output.status.success(),
         out: String::from_utf8_lossy(&output.stdout).into_owned(),
         err: String::from_utf8_lossy(&output.stderr).into_owned(),
@@ -66,7 +66,7 @@ pub(crate) fn run(command: &mut Command) -> Said {
 }
 
 /// Runs a program with something to read.
-pub(crate) fn run_with(command: &mut Command, input: &[u8]) -> Said {
+pub(crate) fn run_with(command: &mut Command, input: &[u8]) -> ProgramOutput {
     use std::io::Write as _;
     let mut child = command
         .stdin(Stdio::piped())
@@ -80,7 +80,7 @@ pub(crate) fn run_with(command: &mut Command, input: &[u8]) -> Said {
     let writer = std::thread::spawn(move || drop(stdin.write_all(&input)));
     let output = child.wait_with_output().expect("the program ends");
     writer.join().expect("it is written, or closed");
-    Said {
+    ProgramOutput {
         ok: output.status.success(),
         out: String::from_utf8_lossy(&output.stdout).into_owned(),
         err: String::from_utf8_lossy(&output.stderr).into_owned(),
@@ -124,12 +124,12 @@ impl Cluster {
     }
 
     /// `kubectl` with arguments that hold no spaces.
-    pub(crate) fn kubectl(&self, arguments: &str) -> Said {
+    pub(crate) fn kubectl(&self, arguments: &str) -> ProgramOutput {
         run(&mut self.kubectl_command(arguments))
     }
 
     /// `kubectl … -f -`.
-    pub(crate) fn kubectl_with(&self, arguments: &str, input: &str) -> Said {
+    pub(crate) fn kubectl_with(&self, arguments: &str, input: &str) -> ProgramOutput {
         run_with(&mut self.kubectl_command(arguments), input.as_bytes())
     }
 
@@ -199,7 +199,7 @@ pub(crate) fn ngf_tui(kubeconfig: &Path, arguments: &str) -> Command {
 
 impl Cluster {
     /// `ngf-tui` on this cluster.
-    pub(crate) fn ngf_tui(&self, arguments: &str) -> Said {
+    pub(crate) fn ngf_tui(&self, arguments: &str) -> ProgramOutput {
         run(&mut ngf_tui(&self.path("kubeconfig"), arguments))
     }
 

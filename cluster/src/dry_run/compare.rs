@@ -15,7 +15,7 @@ use ngf_core::{
     },
     overlay::{
         Answered, LAST_APPLIED, Laid, parts,
-        said::{Outcome, Said},
+        said::{DryRunAnswer, DryRunOutcome},
     },
 };
 
@@ -67,13 +67,13 @@ pub(super) fn taken(
         value: std::mem::take(&mut answer.body),
         cut: false,
     };
-    let outcome = Outcome::Taken {
+    let outcome = DryRunOutcome::Taken {
         dropped: dropped.into_iter().collect(),
         altered,
     };
     match decode::object(object.kind, incoming, &object.namespace) {
         Ok(decoded) if decoded.reference() == object => Answered {
-            said: Said {
+            said: DryRunAnswer {
                 warnings,
                 ..said(object, outcome)
             },

@@ -24,7 +24,7 @@ use tokio::{
 
 use super::{
     access,
-    relay::{self, Progress, Refusal, RelayRequest},
+    relay::{self, Progress, RelayRefusal, RelayRequest},
     socket::{self, ChannelStream, Channels, Side},
 };
 use crate::{Cluster, error::Failure};
@@ -311,7 +311,7 @@ impl Attempt<'_> {
                         "not known to be connected: the container shows no state of its sockets; to",
                     )));
                 }
-                Progress::Refused(Refusal::NoProgram(_)) => return Ok(None),
+                Progress::Refused(RelayRefusal::NoProgram(_)) => return Ok(None),
                 Progress::Refused(refusal) => return Err(self.refused(refusal)),
             }
             match timeout_at(until.into(), side.changed()).await {
@@ -321,7 +321,7 @@ impl Attempt<'_> {
                     let why = "the connection through the API server ended without a word";
                     return Err(self.exec.failed(why));
                 }
-                Err(_) if by.is_some() => return Err(self.refused(Refusal::TimedOut)),
+                Err(_) if by.is_some() => return Err(self.refused(RelayRefusal::TimedOut)),
                 Err(_) => return Err(self.exec.failed(too_slow(self.bound))),
             }
         }
@@ -373,13 +373,13 @@ impl Attempt<'_> {
         is_address.then_some(address)
     }
 
-    fn refused(&self, refusal: Refusal) -> DialError {
+    fn refused(&self, refusal: RelayRefusal) -> DialError {
         let address = self.address();
         let reason = match &refusal {
-            Refusal::Os { reason, .. } => (*reason).to_owned(),
-            Refusal::TimedOut => format!("no answer within {:?}", self.target.timeout),
-            Refusal::Name { reason, .. } => reason.clone(),
-            Refusal::NoProgram(why) | Refusal::Broken(why) => why.clone(),
+            RelayRefusal::Os { reason, .. } => (*reason).to_owned(),
+            RelayRefusal::TimedOut => format!("no answer within {:?}", self.target.timeout),
+            RelayRefusal::Name { reason, .. } => reason.clone(),
+            RelayRefusal::NoProgram(why) | RelayRefusal::Broken(why) => why.clone(),
         };
         self.recorder.push(
             self.connect_step(format!("{address}: {reason}"))
@@ -387,20 +387,20 @@ impl Attempt<'_> {
                 .field("error", &reason),
         );
         match refusal {
-            Refusal::Os { errno, .. } => DialError::Remote {
+            RelayRefusal::Os { errno, .. } => DialError::Remote {
                 address,
                 errno: Some(errno),
                 reason,
             },
-            Refusal::TimedOut => DialError::TimedOut { address },
-            Refusal::Name {
+            RelayRefusal::TimedOut => DialError::TimedOut { address },
+            RelayRefusal::Name {
                 is_authoritative, ..
             } => DialError::Name {
                 host: self.target.host.clone(),
                 reason,
                 is_authoritative,
             },
-            Refusal::NoProgram(why) | Refusal::Broken(why) => self.exec.failed(why),
+            RelayRefusal::NoProgram(why) | RelayRefusal::Broken(why) => self.exec.failed(why),
         }
     }
 }

@@ -85,12 +85,12 @@ pub(super) enum Progress {
     /// It runs, by this program, and cannot tell when it is connected.
     Blind(String),
     /// There is no connection.
-    Refused(Refusal),
+    Refused(RelayRefusal),
 }
 
 /// Why a relay made no connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Refusal {
+pub(super) enum RelayRefusal {
     /// The operating system of the pod said so.
     Os {
         /// Linux's number.
@@ -161,7 +161,7 @@ pub(super) fn progress(side: &Side) -> Progress {
         return Progress::Connected(by.unwrap_or_else(|| "ngf-tui".to_owned()));
     }
     if timed_out {
-        return Progress::Refused(Refusal::TimedOut);
+        return Progress::Refused(RelayRefusal::TimedOut);
     }
     if let Some(exit) = exit(side) {
         return match refusal(&words, &exit) {
@@ -171,7 +171,7 @@ pub(super) fn progress(side: &Side) -> Progress {
         };
     }
     if let Some(how) = &side.ended {
-        return Progress::Refused(Refusal::Broken(cut(how)));
+        return Progress::Refused(RelayRefusal::Broken(cut(how)));
     }
     match by {
         Some(by) if blind => Progress::Blind(by),
@@ -243,24 +243,24 @@ fn exit(side: &Side) -> Option<Exit> {
 }
 
 /// Why a relay that ended made no connection; `None` where it did make one.
-fn refusal(words: &str, exit: &Exit) -> Option<Refusal> {
+fn refusal(words: &str, exit: &Exit) -> Option<RelayRefusal> {
     let code = match exit {
         Exit::NotStarted(why) => {
             return Some(if says_no_program(why) {
-                Refusal::NoProgram(why.clone())
+                RelayRefusal::NoProgram(why.clone())
             } else {
-                Refusal::Broken(why.clone())
+                RelayRefusal::Broken(why.clone())
             });
         }
         Exit::Code(0) => return None,
         Exit::Code(code) => *code,
     };
     if code == NOT_FOUND || code == NOT_FOUND - 1 || words.contains("ngf-tui: no relay") {
-        return Some(Refusal::NoProgram(last_words(words)));
+        return Some(RelayRefusal::NoProgram(last_words(words)));
     }
     for (text, errno, reason) in REASONS {
         if words.contains(text) {
-            return Some(Refusal::Os {
+            return Some(RelayRefusal::Os {
                 errno: *errno,
                 reason,
             });
@@ -270,17 +270,17 @@ fn refusal(words: &str, exit: &Exit) -> Option<Refusal> {
         .iter()
         .any(|text| words.contains(text))
     {
-        return Some(Refusal::TimedOut);
+        return Some(RelayRefusal::TimedOut);
     }
     for (text, is_authoritative) in NAMES {
         if words.contains(text) {
-            return Some(Refusal::Name {
+            return Some(RelayRefusal::Name {
                 reason: last_words(words),
                 is_authoritative: *is_authoritative,
             });
         }
     }
-    Some(Refusal::Broken(format!(
+    Some(RelayRefusal::Broken(format!(
         "the relay in the pod failed (exit status {code}): {}",
         last_words(words)
     )))

@@ -95,7 +95,7 @@ pub struct Document {
     pub(super) listeners: Vec<Listener>,
     /// The last endpoint matrix of each Gateway.
     #[serde(default)]
-    pub(super) matrices: Vec<Matrix>,
+    pub(super) matrices: Vec<StoredMatrix>,
     pub(super) untested: Vec<Untested>,
     pub(super) logs: Vec<PodLog>,
     pub(super) nginx: Vec<InPod>,
@@ -246,7 +246,7 @@ pub(super) struct Listener {
 
 /// The endpoint matrix of a Gateway.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
-pub(super) struct Matrix {
+pub(super) struct StoredMatrix {
     pub(super) gateway: ObjectRef,
     pub(super) matrix: EndpointMatrix,
 }

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::{
     BundleError, Document, Opened, SCHEMA,
-    format::{Held, Judged, Key, Listener, Matrix, Name, Pem, Probe, State, Untested},
+    format::{Held, Judged, Key, Listener, Name, Pem, Probe, State, StoredMatrix, Untested},
     recording::{self, Player, Recording},
 };
 use crate::{
@@ -138,7 +138,7 @@ pub(super) fn opened(document: Document) -> Opened {
     for listener in document.listeners {
         listener.record(&mut evidence);
     }
-    for Matrix { gateway, matrix } in document.matrices {
+    for StoredMatrix { gateway, matrix } in document.matrices {
         evidence.record_matrix(gateway, matrix.bounded());
     }
     Opened {

@@ -9,7 +9,9 @@ use serde_json::Value;
 
 use super::{
     BundleError, Document, SCHEMA,
-    format::{Behind, Held, Judged, Key, Listener, Matrix, Name, Pem, Probe, State, Untested},
+    format::{
+        Behind, Held, Judged, Key, Listener, Name, Pem, Probe, State, StoredMatrix, Untested,
+    },
     redact,
 };
 use crate::{
@@ -96,7 +98,7 @@ pub(super) fn document(
             .collect(),
         matrices: evidence
             .matrices()
-            .map(|(gateway, matrix)| Matrix {
+            .map(|(gateway, matrix)| StoredMatrix {
                 gateway: gateway.clone(),
                 matrix: matrix.clone(),
             })

@@ -25,14 +25,14 @@ pub struct ChainPicture {
     /// The connection that it is about: `Gateway default/gateway → Service default/secure-app:8443`.
     pub title: String,
     /// The gateway proves itself to the backend, then the backend to the gateway.
-    pub columns: Vec<Column>,
+    pub columns: Vec<ChainDirection>,
     /// Where the certificates come from, a sentence each.
     pub notes: Vec<String>,
 }
 
 /// One direction.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Column {
+pub struct ChainDirection {
     /// `gateway proves itself to secure-app`.
     pub heading: String,
     /// From what is presented down to what is trusted.
@@ -271,10 +271,10 @@ impl Detail {
     }
 }
 
-type Seen<'a> = (&'a Probed, Arc<Transcript>);
+type ProbedTranscript<'a> = (&'a Probed, Arc<Transcript>);
 
 /// The last probe of the connection, of whatever endpoint; a failing one first.
-fn probe_of<'a>(evidence: &'a Evidence, connection: &Connection) -> Option<Seen<'a>> {
+fn probe_of<'a>(evidence: &'a Evidence, connection: &Connection) -> Option<ProbedTranscript<'a>> {
     evidence
         .probes()
         .filter(|probed| {

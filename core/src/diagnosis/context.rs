@@ -36,7 +36,7 @@ use crate::model::{
     object::{Object, ObjectRef},
     references::references,
     snapshot::{Snapshot, Source},
-    topology::{Group, Topology, What},
+    topology::{Group, NodeKind, Topology},
     versions::Versions,
 };
 use crate::nginx_config::InPod;
@@ -427,7 +427,7 @@ impl<'a> Context<'a> {
             .roots()
             .iter()
             .map(|root| self.topology.node(*root))
-            .filter(|node| matches!(node.what, What::Group(Group::UnattachedRoutes)))
+            .filter(|node| matches!(node.what, NodeKind::Group(Group::UnattachedRoutes)))
             .flat_map(|node| &node.children)
             .map(|child| self.topology.node(*child))
             .filter_map(|node| Some((node.object.as_ref()?, node.note.as_deref()?)))

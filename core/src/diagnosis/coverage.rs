@@ -14,7 +14,7 @@ use crate::model::{
     kind::Kind,
     object::ObjectRef,
     snapshot::Source,
-    topology::{Backend, NodeIx, Topology, What},
+    topology::{Backend, NodeIx, NodeKind, Topology},
 };
 
 /// A path: a backend of a route's rule, as nginx of one Gateway reaches it.
@@ -206,7 +206,7 @@ pub(super) fn of(
     let mut paths: BTreeMap<Path, Found<'_>> = BTreeMap::new();
     for place in places {
         let node = topology.node(place);
-        let What::Backend(backend) = &node.what else {
+        let NodeKind::Backend(backend) = &node.what else {
             continue;
         };
         let Some(path) = path_at(topology, place) else {
@@ -219,7 +219,7 @@ pub(super) fn of(
             .children
             .iter()
             .filter_map(|child| match &topology.node(*child).what {
-                What::Endpoint(endpoint) if endpoint.ready => {
+                NodeKind::Endpoint(endpoint) if endpoint.ready => {
                     Some((endpoint.address.as_str(), endpoint.port))
                 }
                 _ => None,
@@ -314,22 +314,22 @@ fn is_spoken(route: &ObjectRef, backend: &Backend) -> bool {
 
 /// The path that a backend in the tree stands for.
 pub(super) fn path_at(topology: &Topology, place: NodeIx) -> Option<Path> {
-    let What::Backend(backend) = &topology.node(place).what else {
+    let NodeKind::Backend(backend) = &topology.node(place).what else {
         return None;
     };
     let (service, port) = backend.service.clone().zip(backend.port)?;
     let rule = topology.above(place, |node| match node.what {
-        What::Rule { index } => Some(index),
+        NodeKind::Rule { index } => Some(index),
         _ => None,
     })?;
-    let object = |is: fn(&What) -> bool| {
+    let object = |is: fn(&NodeKind) -> bool| {
         topology.above(place, |node| {
             is(&node.what).then(|| node.object.clone()).flatten()
         })
     };
     Some(Path {
-        gateway: object(|what| matches!(what, What::Gateway))?,
-        route: object(|what| matches!(what, What::Route { .. }))?,
+        gateway: object(|what| matches!(what, NodeKind::Gateway))?,
+        route: object(|what| matches!(what, NodeKind::Route { .. }))?,
         rule,
         service,
         port,

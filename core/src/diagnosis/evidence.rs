@@ -24,7 +24,7 @@ use crate::{
         snapshot::{KindState, Lookup, Snapshot},
     },
     nginx_config::InPod,
-    overlay::Said,
+    overlay::DryRunAnswer,
     shared::SharedMap,
 };
 
@@ -40,7 +40,7 @@ pub struct Evidence {
     untested: SharedMap<PlanKey, String>,
     logs: SharedMap<(ObjectRef, String), Arc<PodLog>>,
     rendered: SharedMap<ObjectRef, Arc<InPod>>,
-    said: SharedMap<ObjectRef, Arc<Said>>,
+    said: SharedMap<ObjectRef, Arc<DryRunAnswer>>,
     meetings: SharedMap<Meeting, MetAt>,
     /// How the last probe of each connection went, and its context. No rule reads it.
     around: SharedMap<PlanKey, Arc<HowProbed>>,
@@ -323,17 +323,17 @@ impl Evidence {
     }
 
     /// Keeps what the API server said to a manifest.
-    pub fn record_said(&mut self, said: Said) {
+    pub fn record_said(&mut self, said: DryRunAnswer) {
         self.said.insert(said.object.clone(), Arc::new(said));
     }
 
     /// What the API server said to manifests, by object.
-    pub fn said(&self) -> impl Iterator<Item = &Said> {
+    pub fn said(&self) -> impl Iterator<Item = &DryRunAnswer> {
         self.said.values().map(|said| &**said)
     }
 
     /// What the API server said to the manifest of an object.
-    pub fn said_of(&self, object: &ObjectRef) -> Option<&Said> {
+    pub fn said_of(&self, object: &ObjectRef) -> Option<&DryRunAnswer> {
         self.said.get(object).map(|said| &**said)
     }
 

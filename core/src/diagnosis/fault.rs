@@ -6,7 +6,7 @@ use ngf_tls::{
 };
 
 use super::plan::ProbePlan;
-use crate::logs::{self, Decoded, Phase, What, Writer};
+use crate::logs::{self, Decoded, Meaning, Phase, Writer};
 
 /// What went wrong on a connection of nginx to a backend.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -111,8 +111,8 @@ impl Fault {
                     asked,
                 },
                 None => match logs::message(line) {
-                    Some(What::NotTls) => Self::NotTls,
-                    Some(What::TlsFailed { reason, .. }) => Self::failed(&reason),
+                    Some(Meaning::NotTls) => Self::NotTls,
+                    Some(Meaning::TlsFailed { reason, .. }) => Self::failed(&reason),
                     _ => Self::Handshake,
                 },
             },
@@ -151,14 +151,14 @@ impl Fault {
     pub fn of_line(line: &Decoded) -> Option<Self> {
         let before = |phase: &Phase| matches!(phase, Phase::Connecting | Phase::Handshaking);
         Some(match &line.what {
-            What::VerifyError { code, .. } => Self::Verify { code: Some(*code) },
-            What::NameMismatch { name } => Self::Name { name: name.clone() },
-            What::Alert { number, phase, .. } => Self::Alert {
+            Meaning::VerifyError { code, .. } => Self::Verify { code: Some(*code) },
+            Meaning::NameMismatch { name } => Self::Name { name: name.clone() },
+            Meaning::Alert { number, phase, .. } => Self::Alert {
                 number: *number,
                 after: !before(phase),
                 asked: None,
             },
-            What::HandshakeRefused { reason } => {
+            Meaning::HandshakeRefused { reason } => {
                 let says = |words: &str| reason.contains(words);
                 if says("peer did not return a certificate") {
                     Self::Demanded
@@ -171,33 +171,33 @@ impl Fault {
                     return None;
                 }
             }
-            What::NotTls => Self::NotTls,
-            What::TlsFailed { reason, .. } => Self::failed(reason),
-            What::ConnectRefused | What::ConnectFailed { .. } => Self::Unreachable,
-            What::TimedOut { phase } => Self::TimedOut { phase: *phase },
-            What::ProxyProtocol => Self::Closed {
+            Meaning::NotTls => Self::NotTls,
+            Meaning::TlsFailed { reason, .. } => Self::failed(reason),
+            Meaning::ConnectRefused | Meaning::ConnectFailed { .. } => Self::Unreachable,
+            Meaning::TimedOut { phase } => Self::TimedOut { phase: *phase },
+            Meaning::ProxyProtocol => Self::Closed {
                 after: false,
                 asked: None,
             },
-            What::Closed { .. } if line.request.plain => Self::ClosedPlain,
-            What::Closed { phase, .. } => Self::Closed {
+            Meaning::Closed { .. } if line.request.plain => Self::ClosedPlain,
+            Meaning::Closed { phase, .. } => Self::Closed {
                 after: *phase != Phase::Handshaking,
                 asked: None,
             },
-            What::NotHttp if line.text.contains(TOO_LARGE_FRAME) => Self::NotHttp2 {
+            Meaning::NotHttp if line.text.contains(TOO_LARGE_FRAME) => Self::NotHttp2 {
                 is_tls: is_record_of_tls(&line.text),
             },
-            What::NotHttp => Self::NotHttp,
-            What::NoClientCertificate => Self::NoClientCertificate,
+            Meaning::NotHttp => Self::NotHttp,
+            Meaning::NoClientCertificate => Self::NoClientCertificate,
             // Under `ssl_verify_client optional_no_ca` a certificate that does not verify is no refusal.
-            What::ClientRefused { .. }
+            Meaning::ClientRefused { .. }
                 if line.writer == Writer::Access && !is_refusal(&line.text) =>
             {
                 return None;
             }
-            What::ClientRefused { code, .. } => Self::ClientRefused { code: *code },
-            What::Misdirected => Self::Misdirected,
-            What::PlainToTls => Self::PlainToTls,
+            Meaning::ClientRefused { code, .. } => Self::ClientRefused { code: *code },
+            Meaning::Misdirected => Self::Misdirected,
+            Meaning::PlainToTls => Self::PlainToTls,
             _ => return None,
         })
     }
@@ -234,7 +234,7 @@ impl Fault {
 pub fn waiting(transcript: &Transcript) -> Phase {
     let line = transcript.nginx.log_line.as_deref().unwrap_or_default();
     match logs::message(line) {
-        Some(What::TimedOut { phase }) => phase,
+        Some(Meaning::TimedOut { phase }) => phase,
         _ => Phase::Connecting,
     }
 }

@@ -14,7 +14,7 @@ use crate::model::{
     kind::Kind,
     object::ObjectRef,
     snapshot::{Snapshot, Source},
-    topology::{NodeIx, Topology, What, is_ngf_controller},
+    topology::{NodeIx, NodeKind, Topology, is_ngf_controller},
 };
 
 /// The findings at each node that has any, as indices.
@@ -115,13 +115,13 @@ pub(super) fn findings_by_node(topology: &Topology, findings: &[Finding]) -> AtN
 fn is_of_gateway(topology: &Topology, place: NodeIx, finding: &Finding) -> bool {
     let is_shared = matches!(
         topology.node(place).what,
-        What::Endpoint(_) | What::Backend(_)
+        NodeKind::Endpoint(_) | NodeKind::Backend(_)
     );
     if !is_shared || !only_probes_show(finding.code) {
         return true;
     }
     let gateway = topology.above(place, |node| match node.what {
-        What::Gateway => node.object.as_ref(),
+        NodeKind::Gateway => node.object.as_ref(),
         _ => None,
     });
     let mut about = finding
@@ -139,16 +139,16 @@ fn marked(topology: &Topology, mark: &Mark) -> Vec<NodeIx> {
         Mark::Object(_) => places.retain(|place| {
             !matches!(
                 what(place),
-                What::Group(_) | What::Listener { .. } | What::Rule { .. }
+                NodeKind::Group(_) | NodeKind::Listener { .. } | NodeKind::Rule { .. }
             )
         }),
         Mark::Listener { name, .. } => places.retain(
-            |place| matches!(what(place), What::Listener { name: known } if known == name),
+            |place| matches!(what(place), NodeKind::Listener { name: known } if known == name),
         ),
         Mark::Rule { index, .. } => places
-            .retain(|place| matches!(what(place), What::Rule { index: known } if known == index)),
+            .retain(|place| matches!(what(place), NodeKind::Rule { index: known } if known == index)),
         Mark::Backend { port, .. } => places.retain(|place| {
-            matches!(what(place), What::Backend(backend) if port.is_none() || backend.port == *port)
+            matches!(what(place), NodeKind::Backend(backend) if port.is_none() || backend.port == *port)
         }),
         Mark::Endpoint {
             port,
@@ -157,11 +157,11 @@ fn marked(topology: &Topology, mark: &Mark) -> Vec<NodeIx> {
             ..
         } => {
             let is_meant = |place: &NodeIx| {
-                matches!(what(place), What::Endpoint(endpoint)
+                matches!(what(place), NodeKind::Endpoint(endpoint)
                     if endpoint.address == *address && endpoint.port == *endpoint_port)
             };
             let backends = places.iter().filter(
-                |place| matches!(what(place), What::Backend(backend) if backend.port == Some(*port)),
+                |place| matches!(what(place), NodeKind::Backend(backend) if backend.port == Some(*port)),
             );
             let below = backends.flat_map(|place| &topology.node(*place).children);
             return below.copied().filter(is_meant).collect();
@@ -216,7 +216,7 @@ fn is_anothers(ground: &Ground<'_>, place: NodeIx) -> bool {
     let root = topology.ancestors(place).last().unwrap_or(place);
     let node = topology.node(root);
     let classes = &ground.snapshot.gateway_classes;
-    matches!(node.what, What::Class)
+    matches!(node.what, NodeKind::Class)
         && node
             .object
             .as_ref()
@@ -234,13 +234,13 @@ fn unknown_by_nature(
 ) -> Health {
     let node = ground.topology.node(place);
     let unknown = match &node.what {
-        What::Endpoint(endpoint) if endpoint.ready => {
+        NodeKind::Endpoint(endpoint) if endpoint.ready => {
             let backend = ground.topology.above(place, |node| match &node.what {
-                What::Backend(backend) => Some(backend),
+                NodeKind::Backend(backend) => Some(backend),
                 _ => None,
             });
             let gateway = ground.topology.above(place, |node| match node.what {
-                What::Gateway => node.object.as_ref(),
+                NodeKind::Gateway => node.object.as_ref(),
                 _ => None,
             });
             backend
@@ -252,11 +252,11 @@ fn unknown_by_nature(
                     })
                 })
         }
-        What::Backend(backend) => {
+        NodeKind::Backend(backend) => {
             let endpoints = node
                 .children
                 .iter()
-                .any(|child| matches!(ground.topology.node(*child).what, What::Endpoint(_)));
+                .any(|child| matches!(ground.topology.node(*child).what, NodeKind::Endpoint(_)));
             let known = kind_is_known(ground.snapshot, Kind::EndpointSlice).is_ok();
             !endpoints && !known && (backend.policy.is_some() || !ground.is_files())
         }
@@ -265,7 +265,7 @@ fn unknown_by_nature(
     match &node.what {
         _ if unknown => Health::Unknown,
         // nginx is not given it; one that is going away is nobody's worry.
-        What::Endpoint(endpoint) if !endpoint.ready && !endpoint.terminating => Health::Warning,
+        NodeKind::Endpoint(endpoint) if !endpoint.ready && !endpoint.terminating => Health::Warning,
         _ => Health::Ok,
     }
 }

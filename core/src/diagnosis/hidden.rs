@@ -23,7 +23,7 @@ const MOST_NAMES: usize = 6;
 /// What is hidden.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum What {
+pub enum HiddenKind {
     /// All objects of some kinds.
     Kinds,
     /// Secrets or ConfigMaps, by name.
@@ -52,7 +52,7 @@ pub struct Rule {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Hidden {
     /// What.
-    pub what: What,
+    pub what: HiddenKind,
     /// The same with its names, in a phrase: `2 Secrets in namespace default (a and b)`.
     pub phrase: String,
     /// The kinds.
@@ -87,7 +87,8 @@ impl Hidden {
 
     /// Whether it is what pods say, and this of it: `the data plane's log`.
     pub(super) fn is_of_pods(&self, whose: &str) -> bool {
-        matches!(self.what, What::Logs | What::Configuration) && self.phrase.starts_with(whose)
+        matches!(self.what, HiddenKind::Logs | HiddenKind::Configuration)
+            && self.phrase.starts_with(whose)
     }
 
     /// The rules as a manifest holds them.
@@ -137,9 +138,9 @@ pub fn of(snapshot: &Snapshot, evidence: &Evidence) -> Vec<Hidden> {
 pub fn missed_by<'a>(hidden: &'a [Hidden], rule: &super::rule::Rule) -> Option<&'a Hidden> {
     hidden.iter().find(|hidden| {
         rule.needs.iter().any(|need| match hidden.what {
-            What::Logs => *need == Need::Logs,
-            What::Configuration => *need == Need::NginxConfig,
-            What::Kinds | What::Objects | What::Namespaces => {
+            HiddenKind::Logs => *need == Need::Logs,
+            HiddenKind::Configuration => *need == Need::NginxConfig,
+            HiddenKind::Kinds | HiddenKind::Objects | HiddenKind::Namespaces => {
                 hidden.kinds.iter().any(|kind| need.kinds().contains(kind))
             }
         })
@@ -219,7 +220,7 @@ fn kinds(snapshot: &Snapshot) -> Option<Hidden> {
         _ => format!("{} kinds ({})", kinds.len(), names_of(&kinds)),
     };
     Some(Hidden {
-        what: What::Kinds,
+        what: HiddenKind::Kinds,
         phrase,
         rules: rules_for(&kinds, &["get", "list", "watch"]),
         kinds,
@@ -246,7 +247,7 @@ fn objects(snapshot: &Snapshot) -> Vec<Hidden> {
         .map(|(kind, found)| {
             let objects: Vec<ObjectRef> = found.iter().map(|(one, _)| (*one).clone()).collect();
             Hidden {
-                what: What::Objects,
+                what: HiddenKind::Objects,
                 phrase: format!("{} {}", count(objects.len(), kind.name()), places(&objects)),
                 kinds: vec![kind],
                 why: found.first().map(|(_, why)| (*why).to_owned()),
@@ -297,7 +298,7 @@ fn namespaces(snapshot: &Snapshot) -> Vec<Hidden> {
     by_namespace
         .into_iter()
         .map(|(namespace, kinds)| Hidden {
-            what: What::Namespaces,
+            what: HiddenKind::Namespaces,
             phrase: format!(
                 "all namespaces but {namespace}, for {} ({})",
                 count(kinds.len(), "kind"),
@@ -315,7 +316,8 @@ fn namespaces(snapshot: &Snapshot) -> Vec<Hidden> {
 
 /// What the pods would say: their logs, and nginx's configuration in them.
 fn pods(evidence: &Evidence) -> Vec<Hidden> {
-    let mut found: BTreeMap<(What, &'static str), (BTreeSet<&ObjectRef>, &str)> = BTreeMap::new();
+    let mut found: BTreeMap<(HiddenKind, &'static str), (BTreeSet<&ObjectRef>, &str)> =
+        BTreeMap::new();
     for log in evidence.logs() {
         let Some(why) = log.failed.as_deref().filter(|why| why.contains(FORBIDS)) else {
             continue;
@@ -325,14 +327,14 @@ fn pods(evidence: &Evidence) -> Vec<Hidden> {
             Role::Application => "the application's log",
             Role::Controller => "the control plane's log",
         };
-        let place = (What::Logs, whose);
+        let place = (HiddenKind::Logs, whose);
         let entry = found.entry(place).or_insert((BTreeSet::new(), why));
         entry.0.insert(&log.pod);
     }
     for in_pod in evidence.rendered() {
         let Err(why) = &in_pod.found else { continue };
         if why.contains(FORBIDS) {
-            let place = (What::Configuration, "nginx's configuration");
+            let place = (HiddenKind::Configuration, "nginx's configuration");
             let entry = found.entry(place).or_insert((BTreeSet::new(), why));
             entry.0.insert(&in_pod.pod);
         }
@@ -342,7 +344,7 @@ fn pods(evidence: &Evidence) -> Vec<Hidden> {
         .map(|((what, whose), (pods, why))| {
             let pods: Vec<ObjectRef> = pods.into_iter().cloned().collect();
             let (resource, verbs) = match what {
-                What::Configuration => ("pods/exec", vec!["get", "create"]),
+                HiddenKind::Configuration => ("pods/exec", vec!["get", "create"]),
                 _ => ("pods/log", vec!["get"]),
             };
             Hidden {

@@ -6,17 +6,17 @@ use super::{Diagnosis, coverage, health, health::Health};
 use crate::model::{
     kind::Kind,
     object::ObjectRef,
-    topology::{NodeIx, Topology, What},
+    topology::{NodeIx, NodeKind, Topology},
 };
 
 /// The places of an object in the tree. A Service stands where a rule refers to it; `port` limits that to
 /// one of its ports.
 pub fn places(topology: &Topology, object: &ObjectRef, port: Option<u16>) -> Vec<NodeIx> {
     let is_whole = |place: &NodeIx| match (&topology.node(*place).what, object.kind) {
-        (What::Backend(backend), Kind::Service) => port.is_none() || backend.port == port,
-        (What::Gateway, Kind::Gateway)
-        | (What::Route { .. }, _)
-        | (What::Policy { .. }, Kind::BackendTLSPolicy) => true,
+        (NodeKind::Backend(backend), Kind::Service) => port.is_none() || backend.port == port,
+        (NodeKind::Gateway, Kind::Gateway)
+        | (NodeKind::Route { .. }, _)
+        | (NodeKind::Policy { .. }, Kind::BackendTLSPolicy) => true,
         _ => false,
     };
     let all = topology.places(object).into_iter();
@@ -33,7 +33,7 @@ pub(super) fn around(
     for place in all.flat_map(|(object, port)| places(topology, object, *port)) {
         // The certificate that a policy is about is presented by the backend above it.
         let top = match topology.node(place).what {
-            What::Policy { .. } => topology.node(place).parent.unwrap_or(place),
+            NodeKind::Policy { .. } => topology.node(place).parent.unwrap_or(place),
             _ => place,
         };
         kept.extend(topology.subtree(top));

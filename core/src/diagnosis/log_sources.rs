@@ -10,7 +10,7 @@ use crate::{
         index::Index,
         object::ObjectRef,
         snapshot::Snapshot,
-        topology::{NodeIx, Topology, What},
+        topology::{NodeIx, NodeKind, Topology},
     },
 };
 
@@ -115,7 +115,7 @@ fn unready(
     let services: BTreeSet<&ObjectRef> = under
         .iter()
         .filter_map(|node| match &topology.node(*node).what {
-            What::Backend(backend) => backend.service.as_ref(),
+            NodeKind::Backend(backend) => backend.service.as_ref(),
             _ => None,
         })
         .collect();

@@ -18,7 +18,7 @@ use crate::diagnosis::code::Code;
 use crate::model::{
     object::ObjectRef,
     snapshot::Snapshot,
-    topology::{NodeId, NodeIx, What},
+    topology::{NodeId, NodeIx, NodeKind},
 };
 
 pub use field::{FieldAt, field_at_fault, field_of};
@@ -292,16 +292,16 @@ impl Places {
 const ON_PATH: u8 = 4;
 
 /// How near to an endpoint a node is.
-fn nearness(what: &What) -> u8 {
+fn nearness(what: &NodeKind) -> u8 {
     match what {
-        What::Group(_) => 0,
-        What::Class => 1,
-        What::Gateway => 2,
-        What::ListenerSet | What::Listener { .. } => 3,
-        What::Route { .. } => 4,
-        What::Rule { .. } => 5,
-        What::Policy { .. } => 6,
-        What::Backend(_) => 7,
-        What::Endpoint(_) => 8,
+        NodeKind::Group(_) => 0,
+        NodeKind::Class => 1,
+        NodeKind::Gateway => 2,
+        NodeKind::ListenerSet | NodeKind::Listener { .. } => 3,
+        NodeKind::Route { .. } => 4,
+        NodeKind::Rule { .. } => 5,
+        NodeKind::Policy { .. } => 6,
+        NodeKind::Backend(_) => 7,
+        NodeKind::Endpoint(_) => 8,
     }
 }

@@ -9,7 +9,7 @@ use crate::{
         kinds::{Gateway, Service},
         object::{Object, ObjectRef},
         snapshot::{Snapshot, Source},
-        topology::{Topology, What},
+        topology::{NodeKind, Topology},
     },
 };
 
@@ -85,7 +85,7 @@ pub(super) fn gateway<'s>(
                 .iter()
                 .filter_map(|place| {
                     topology.above(*place, |node| match node.what {
-                        What::Gateway => node.object.clone(),
+                        NodeKind::Gateway => node.object.clone(),
                         _ => None,
                     })
                 })

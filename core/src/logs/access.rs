@@ -2,7 +2,7 @@
 
 use ngf_text::sanitize;
 
-use super::line::{About, ClientVerify, Decoded, Level, What, Writer};
+use super::line::{About, ClientVerify, Decoded, Level, Meaning, Writer};
 
 pub(super) fn decode(line: &str) -> Option<Decoded> {
     let (before, rest) = line.split_once("ssl_client_verify=")?;
@@ -15,7 +15,7 @@ pub(super) fn decode(line: &str) -> Option<Decoded> {
         none if none == "-" => String::new(),
         subject => subject,
     };
-    let verified = |verify| What::ClientVerify {
+    let verified = |verify| Meaning::ClientVerify {
         verify,
         subject: subject.clone(),
     };
@@ -24,7 +24,7 @@ pub(super) fn decode(line: &str) -> Option<Decoded> {
         "NONE" => verified(ClientVerify::None),
         "-" => verified(ClientVerify::NoTls),
         // The reason may hold spaces.
-        other => What::ClientRefused {
+        other => Meaning::ClientRefused {
             code: None,
             words: sanitize::line(other.strip_prefix("FAILED:")?, 120),
         },

@@ -9,7 +9,7 @@ use ngf_text::sanitize;
 use serde_json::Value;
 
 use super::{
-    line::{About, Decoded, Level, What, Writer},
+    line::{About, Decoded, Level, Meaning, Writer},
     nginx::{self, TEXT},
 };
 
@@ -44,10 +44,10 @@ fn agent(line: &str) -> Option<Decoded> {
         // `nginx -t` says what it refuses; that is the cause.
         match error.split_once("[emerg] ") {
             Some((_, emerg)) => nginx::refused(emerg.lines().next().unwrap_or(emerg).trim()),
-            None => What::ApplyFailed { reason },
+            None => Meaning::ApplyFailed { reason },
         }
     } else if NOT_CONNECTED.contains(&message) {
-        What::NotConnected { reason }
+        Meaning::NotConnected { reason }
     } else {
         return None;
     };
@@ -87,7 +87,7 @@ fn controller(line: &str) -> Option<Decoded> {
         connection: None,
         what: match error.split_once("[emerg] ") {
             Some((_, emerg)) => nginx::refused(emerg.lines().next().unwrap_or(emerg).trim()),
-            None => What::UpdateFailed {
+            None => Meaning::UpdateFailed {
                 reason: sanitize::line(error, TEXT),
             },
         },

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use super::{
     Unbroken, decode_stamped,
-    line::{Decoded, What, Writer},
+    line::{Decoded, Meaning, Writer},
     saved::unwrapped,
     tally::{PodLog, Role, Tally},
 };
@@ -75,7 +75,7 @@ impl Kinds {
             self.application += 1;
         } else if decoded.request.upstream.is_some()
             || decoded.writer == Writer::Agent
-            || matches!(decoded.what, What::NoLiveUpstreams | What::Disabled)
+            || matches!(decoded.what, Meaning::NoLiveUpstreams | Meaning::Disabled)
         {
             self.data_plane += 1;
         }

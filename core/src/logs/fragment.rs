@@ -5,7 +5,7 @@ use ngf_text::sanitize;
 
 use super::{
     bounded,
-    line::{About, Decoded, Level, Phase, What, Writer},
+    line::{About, Decoded, Level, Meaning, Phase, Writer},
     nginx,
 };
 
@@ -24,7 +24,7 @@ pub fn fragment(text: &str) -> Option<Decoded> {
     Some(said(what, message))
 }
 
-fn said(what: What, text: &str) -> Decoded {
+fn said(what: Meaning, text: &str) -> Decoded {
     Decoded {
         at: None,
         writer: Writer::Nginx,
@@ -65,10 +65,10 @@ pub fn by_name(text: &str) -> Vec<Decoded> {
 }
 
 /// The verify code of this number, if OpenSSL has words for it.
-fn of_code(code: i32) -> Option<What> {
+fn of_code(code: i32) -> Option<Meaning> {
     let words = ngf_tls::chain::words(code);
     let is_known = (1..=100).contains(&code) && words != ngf_tls::chain::words(UNKNOWN);
-    is_known.then(|| What::VerifyError {
+    is_known.then(|| Meaning::VerifyError {
         code,
         words: words.to_owned(),
     })
@@ -138,20 +138,20 @@ fn without_head(text: &str) -> &str {
 }
 
 /// `SSL alert number 116`, whatever stands before it.
-fn alert(text: &str) -> Option<What> {
+fn alert(text: &str) -> Option<Meaning> {
     let (_, number) = text.rsplit_once("SSL alert number ")?;
     let number: u8 = number.trim_end_matches([')', '.']).parse().ok()?;
     Some(sent(number))
 }
 
 /// The alert of this number, if TLS has one.
-fn of_alert(number: u8) -> Option<What> {
+fn of_alert(number: u8) -> Option<Meaning> {
     let is_known = number > 0 && !ngf_tls::messages::names::alert(number).starts_with("alert ");
     is_known.then(|| sent(number))
 }
 
-fn sent(number: u8) -> What {
-    What::Alert {
+fn sent(number: u8) -> Meaning {
+    Meaning::Alert {
         number,
         name: ngf_tls::messages::names::alert(number),
         phase: match number {
@@ -163,7 +163,7 @@ fn sent(number: u8) -> What {
 }
 
 /// `(20:unable to get local issuer certificate)`, or these words alone, as OpenSSL has them.
-fn verdict(text: &str) -> Option<What> {
+fn verdict(text: &str) -> Option<Meaning> {
     let bare = text.trim_start_matches('(').trim_end_matches(')');
     // As `openssl s_client` has it.
     let bare = bare.strip_prefix("verify error:num=").unwrap_or(bare);
@@ -181,7 +181,7 @@ fn verdict(text: &str) -> Option<What> {
         }
     };
     let is_known = ngf_tls::chain::words(number) == words.replace("self signed", "self-signed");
-    is_known.then(|| What::VerifyError {
+    is_known.then(|| Meaning::VerifyError {
         code: number,
         words: sanitize::line(words, 120),
     })
@@ -190,15 +190,15 @@ fn verdict(text: &str) -> Option<What> {
 #[cfg(test)]
 mod tests {
     use super::{by_name, fragment};
-    use crate::logs::What;
+    use crate::logs::Meaning;
 
     #[test]
     fn numbers_and_names_of_the_standards_are_known() {
         let codes = |text: &str| -> Vec<String> {
             let all = by_name(text).into_iter().map(|decoded| decoded.what);
             all.map(|what| match what {
-                What::VerifyError { code, .. } => format!("code {code}"),
-                What::Alert { number, .. } => format!("alert {number}"),
+                Meaning::VerifyError { code, .. } => format!("code {code}"),
+                Meaning::Alert { number, .. } => format!("alert {number}"),
                 other => format!("{other:?}"),
             })
             .collect()
@@ -256,7 +256,7 @@ mod tests {
         ] {
             let what = fragment(text).map(|decoded| decoded.what);
             assert!(
-                matches!(what, Some(What::VerifyError { code: found, .. }) if found == code),
+                matches!(what, Some(Meaning::VerifyError { code: found, .. }) if found == code),
                 "{text}: {what:?}"
             );
         }
@@ -273,13 +273,13 @@ mod tests {
         ] {
             let what = fragment(text).map(|decoded| decoded.what);
             assert!(
-                matches!(what, Some(What::Alert { number: found, .. }) if found == number),
+                matches!(what, Some(Meaning::Alert { number: found, .. }) if found == number),
                 "{text}: {what:?}"
             );
         }
         assert!(matches!(
             fragment("peer closed connection in SSL handshake").map(|decoded| decoded.what),
-            Some(What::Closed { .. })
+            Some(Meaning::Closed { .. })
         ));
         for text in [
             "",

@@ -67,7 +67,7 @@ fn about(fields: &Map<String, Value>) -> About {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::logs::{Upstream, What, decode as any};
+    use crate::logs::{Meaning, Upstream, decode as any};
 
     const LINE: &str = r#"{"level":"error","timestamp":"2026-05-15T18:27:17.716+00:00","pid":48,"tid":48,"cnum":112,"msg":"upstream SSL certificate verify error: (20:unable to get local issuer certificate) while SSL handshaking to upstream","client":"10.244.0.1","server":"cafe.example.com","request":"GET /coffee1 HTTP/1.1","upstream":"https://10.244.0.12:8443/coffee1","host":"cafe.example.com"}"#;
 
@@ -89,7 +89,7 @@ mod tests {
     fn the_error_number_and_its_words_are_part_of_the_message() {
         let line = r#"{"level":"error","timestamp":"2026-05-15T18:27:17.716+00:00","pid":48,"tid":48,"cnum":1,"msg":"connect() failed","client":"10.0.0.1","upstream":"https://10.244.0.12:8443/","errno":111,"errtext":"Connection refused","action":"connecting to upstream"}"#;
         let decoded = any(line).expect("a line");
-        assert_eq!(decoded.what, What::ConnectRefused);
+        assert_eq!(decoded.what, Meaning::ConnectRefused);
         assert_eq!(
             decoded.text,
             "connect() failed (111: Connection refused) while connecting to upstream"

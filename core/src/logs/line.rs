@@ -23,7 +23,7 @@ pub struct Decoded {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub connection: Option<u64>,
     /// What it says.
-    pub what: What,
+    pub what: Meaning,
     /// The message without what its writer puts around it, at most 300 characters.
     pub text: String,
     /// What nginx adds about the request.
@@ -193,7 +193,7 @@ pub enum Phase {
     schemars::JsonSchema,
 )]
 #[serde(tag = "what", rename_all = "snake_case")]
-pub enum What {
+pub enum Meaning {
     /// `upstream SSL certificate verify error: (CODE:WORDS)`.
     VerifyError {
         /// OpenSSL's `X509_V_ERR_…`.

@@ -9,7 +9,7 @@ use jiff::{Timestamp, civil, tz::TimeZone};
 use ngf_text::sanitize;
 
 use super::json;
-use super::line::{About, Decoded, Level, Phase, Upstream, What, Writer};
+use super::line::{About, Decoded, Level, Meaning, Phase, Upstream, Writer};
 
 /// nginx cuts its lines at 2048 bytes (`NGX_MAX_ERROR_STR`); what is behind was written by no nginx.
 const LONGEST: usize = 4 << 10;
@@ -178,7 +178,7 @@ pub(super) fn is_plain(text: &str) -> bool {
     text.starts_with("http://") || text.starts_with("grpc://")
 }
 
-pub(super) fn what(level: Level, message: &str) -> Option<What> {
+pub(super) fn what(level: Level, message: &str) -> Option<Meaning> {
     match level {
         Level::Debug => None,
         Level::Emerg => Some(refused(message)),
@@ -190,54 +190,54 @@ pub(super) fn what(level: Level, message: &str) -> Option<What> {
 
 /// `ngx_http_upstream.c`, `ngx_stream_proxy_module.c`, `ngx_event_openssl.c`,
 /// `ngx_http_auth_request_module.c`.
-fn upstream_failure(message: &str) -> Option<What> {
+fn upstream_failure(message: &str) -> Option<Meaning> {
     if let Some(rest) = message.strip_prefix("upstream SSL certificate verify error: ") {
         let (code, words) = numbered(rest)?;
-        return Some(What::VerifyError { code, words });
+        return Some(Meaning::VerifyError { code, words });
     }
     if let Some(rest) = message.strip_prefix("upstream SSL certificate does not match \"") {
         let end = rest.rfind("\" while ").or_else(|| rest.rfind('"'))?;
         let name = sanitize::line(&rest[..end], 256);
-        return Some(What::NameMismatch { name });
+        return Some(Meaning::NameMismatch { name });
     }
     if let Some(rest) = message.strip_prefix("auth request unexpected status: ") {
         let status = leading_number(rest)?;
-        return Some(What::AuthRequest { status });
+        return Some(Meaning::AuthRequest { status });
     }
     if message.starts_with("no live upstreams") {
-        return Some(What::NoLiveUpstreams);
+        return Some(Meaning::NoLiveUpstreams);
     }
     if message.starts_with("upstream server temporarily disabled") {
-        return Some(What::Disabled);
+        return Some(Meaning::Disabled);
     }
     if let Some((name, rest)) = message.split_once(" could not be resolved (")
         && !name.contains(' ')
     {
         let words = rest.split_once(')').map_or(rest, |(words, _)| words);
-        return Some(What::HostNotFound {
+        return Some(Meaning::HostNotFound {
             name: sanitize::line(name, 256),
             words: sanitize::line(words, 80),
         });
     }
     if let Some(rest) = message.strip_prefix("no resolver defined to resolve ") {
         let name = rest.split(' ').next().unwrap_or(rest);
-        return Some(What::HostNotFound {
+        return Some(Meaning::HostNotFound {
             name: sanitize::line(name, 256),
             words: "no resolver is defined".to_owned(),
         });
     }
     if NOT_HTTP.iter().any(|begins| message.starts_with(begins)) {
-        return Some(What::NotHttp);
+        return Some(Meaning::NotHttp);
     }
     let phase = phase(message)?;
     if message.starts_with("upstream timed out") {
-        return Some(What::TimedOut { phase });
+        return Some(Meaning::TimedOut { phase });
     }
     let reset = message.contains("(104: ");
     if message.starts_with("upstream prematurely closed connection")
         || message.starts_with("peer closed connection in SSL handshake")
     {
-        return Some(What::Closed { phase, reset });
+        return Some(Meaning::Closed { phase, reset });
     }
     if message.starts_with("connect()") {
         return Some(connect(message));
@@ -257,7 +257,7 @@ fn upstream_failure(message: &str) -> Option<What> {
         let after = message.strip_prefix(call);
         after.is_some_and(|after| after.starts_with(" failed"))
     });
-    is_io.then_some(What::Closed { phase, reset })
+    is_io.then_some(Meaning::Closed { phase, reset })
 }
 
 fn phase(message: &str) -> Option<Phase> {
@@ -277,7 +277,7 @@ fn phase(message: &str) -> Option<Phase> {
     })
 }
 
-fn connect(message: &str) -> What {
+fn connect(message: &str) -> Meaning {
     let errno = message
         .split_once(" failed (")
         .and_then(|(_, rest)| leading_number(rest));
@@ -286,8 +286,8 @@ fn connect(message: &str) -> What {
         .and_then(|(_, rest)| rest.split_once(')'))
         .map_or("", |(words, _)| words);
     match errno {
-        Some(111) => What::ConnectRefused,
-        errno => What::ConnectFailed {
+        Some(111) => Meaning::ConnectRefused,
+        errno => Meaning::ConnectFailed {
             errno,
             words: sanitize::line(words, 80),
         },
@@ -296,15 +296,15 @@ fn connect(message: &str) -> What {
 
 /// ` (SSL: error:0A000412:SSL routines::ssl/tls alert bad certificate:SSL alert number 42) while …`.
 /// OpenSSL 1.1 has a function between the colons, 3.0 `sslv3 alert` for `ssl/tls alert`.
-fn openssl(text: &str, phase: Phase) -> What {
+fn openssl(text: &str, phase: Phase) -> Meaning {
     let reset = text.contains("(104: ");
     let Some((_, errors)) = text.split_once("(SSL: ") else {
-        return What::Closed { phase, reset };
+        return Meaning::Closed { phase, reset };
     };
     if let Some((_, number)) = errors.split_once(":SSL alert number ")
         && let Some(number) = leading_number::<u8>(number)
     {
-        return What::Alert {
+        return Meaning::Alert {
             number,
             name: ngf_tls::messages::names::alert(number),
             phase,
@@ -325,37 +325,37 @@ fn openssl(text: &str, phase: Phase) -> What {
         _ => false,
     };
     if is_no_tls {
-        return What::NotTls;
+        return Meaning::NotTls;
     }
     if reason == "unexpected eof while reading" {
-        return What::Closed { phase, reset };
+        return Meaning::Closed { phase, reset };
     }
-    What::TlsFailed {
+    Meaning::TlsFailed {
         reason: sanitize::line(reason, 120),
         phase,
     }
 }
 
 /// What a backend that is nginx says of its client (`ngx_http_request.c`), at level `info`.
-fn client_failure(message: &str) -> Option<What> {
+fn client_failure(message: &str) -> Option<Meaning> {
     if let Some(rest) = message.strip_prefix("client SSL certificate verify error: ") {
         let (code, words) = numbered(rest)?;
         let code = Some(code);
-        return Some(What::ClientRefused { code, words });
+        return Some(Meaning::ClientRefused { code, words });
     }
     if message.starts_with("client sent no required SSL certificate") {
-        return Some(What::NoClientCertificate);
+        return Some(Meaning::NoClientCertificate);
     }
     if message.starts_with("client sent plain HTTP request to HTTPS port") {
-        return Some(What::PlainToTls);
+        return Some(Meaning::PlainToTls);
     }
     if message.starts_with("client attempted to request the server name different from") {
-        return Some(What::Misdirected);
+        return Some(Meaning::Misdirected);
     }
     // The header is the peer's bytes, of which a ClientHello has line feeds; health checks that only
     // connect leave it empty.
     if message.starts_with("broken header: \"") && !message.starts_with("broken header: \"\"") {
-        return Some(What::ProxyProtocol);
+        return Some(Meaning::ProxyProtocol);
     }
     if !message.ends_with(" while SSL handshaking") {
         return None;
@@ -365,7 +365,7 @@ fn client_failure(message: &str) -> Option<What> {
         && let Some(number) = leading_number::<u8>(number)
     {
         let name = ngf_tls::messages::names::alert(number);
-        return Some(What::ClientAlert { number, name });
+        return Some(Meaning::ClientAlert { number, name });
     }
     let reason = match message.split_once("(SSL: ") {
         Some((_, errors)) => {
@@ -377,31 +377,31 @@ fn client_failure(message: &str) -> Option<What> {
             .filter(|text| *text == "handshake rejected")?
             .to_owned(),
     };
-    Some(What::HandshakeRefused {
+    Some(Meaning::HandshakeRefused {
         reason: sanitize::line(&reason, 120),
     })
 }
 
 /// `ngx_process_cycle.c`, `ngx_process.c`.
-fn process(message: &str) -> Option<What> {
+fn process(message: &str) -> Option<Meaning> {
     // A plain `reconfiguring` follows SIGHUP; what does not load ends in `[emerg]` before the workers are new.
     if message == "reconfiguring" {
         return None;
     }
     if message == "start worker processes" {
-        return Some(What::Reloaded);
+        return Some(Meaning::Reloaded);
     }
     let rest = message.strip_prefix("worker process ")?;
     let (pid, how) = rest.split_once(' ')?;
     pid.parse::<u32>().ok()?;
     let died = how.starts_with("exited on signal") || how.starts_with("exited with fatal code");
-    died.then(|| What::WorkerDied {
+    died.then(|| Meaning::WorkerDied {
         how: sanitize::line(how, 80),
     })
 }
 
 /// `SSL_CTX_load_verify_locations("/etc/…") failed (SSL: …)`, `unknown directive "x" in FILE:LINE`.
-pub(super) fn refused(message: &str) -> What {
+pub(super) fn refused(message: &str) -> Meaning {
     let quoted = message
         .split('"')
         .nth(1)
@@ -411,7 +411,7 @@ pub(super) fn refused(message: &str) -> What {
         let (file, line) = place.rsplit_once(':')?;
         (file.starts_with('/') && leading_number::<u32>(line).is_some()).then_some(file)
     };
-    What::ConfigurationRefused {
+    Meaning::ConfigurationRefused {
         file: quoted.or_else(placed).map(|file| sanitize::line(file, 256)),
         reason: sanitize::line(message, TEXT),
     }

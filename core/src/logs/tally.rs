@@ -11,7 +11,7 @@ use super::{
     Unbroken,
     access::{Answered, answered_with},
     decode_stamped,
-    line::{Decoded, Upstream, What},
+    line::{Decoded, Meaning, Upstream},
     shape,
 };
 use crate::model::object::ObjectRef;
@@ -104,7 +104,7 @@ pub struct Tally {
 /// What is counted together.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Key {
-    what: What,
+    what: Meaning,
     upstream: Option<Upstream>,
     server: Option<String>,
     client: Option<std::net::IpAddr>,
@@ -189,7 +189,7 @@ impl Tally {
 
     /// Counts what a line said.
     pub fn count(&mut self, decoded: &Decoded, at: Timestamp) {
-        if decoded.what == What::Reloaded {
+        if decoded.what == Meaning::Reloaded {
             self.reloaded = self.reloaded.max(Some(at));
         }
         let key = Key::of(decoded);

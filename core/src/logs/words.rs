@@ -1,7 +1,7 @@
 //! What a decoded line means, in a sentence, and which step of a transcript it explains.
 
 use super::{
-    line::{ClientVerify, Decoded, Phase, What, Writer},
+    line::{ClientVerify, Decoded, Meaning, Phase, Writer},
     tally::Role,
 };
 
@@ -9,33 +9,33 @@ impl Decoded {
     /// The step of a probe's transcript that it explains, by its name there.
     pub fn step(&self) -> Option<&'static str> {
         Some(match &self.what {
-            What::VerifyError { .. } => "verify certificate",
-            What::NameMismatch { .. } => "verify name",
-            What::Alert { phase, .. }
-            | What::TlsFailed { phase, .. }
-            | What::TimedOut { phase }
-            | What::Closed { phase, .. } => phase.step(),
-            What::NotTls => "ServerHello",
-            What::ConnectRefused
-            | What::ConnectFailed { .. }
-            | What::NoLiveUpstreams
-            | What::Disabled
-            | What::HostNotFound { .. } => "TCP connect",
-            What::ClientRefused { .. }
-            | What::NoClientCertificate
-            | What::PlainToTls
-            | What::Misdirected
-            | What::ClientVerify { .. } => "HTTP request",
-            What::NotHttp => "HTTP response",
-            What::ClientAlert { .. } => "ServerHello",
-            What::HandshakeRefused { .. } | What::ProxyProtocol => "ClientHello",
-            What::AuthRequest { .. }
-            | What::ConfigurationRefused { .. }
-            | What::Reloaded
-            | What::WorkerDied { .. }
-            | What::ApplyFailed { .. }
-            | What::NotConnected { .. }
-            | What::UpdateFailed { .. } => return None,
+            Meaning::VerifyError { .. } => "verify certificate",
+            Meaning::NameMismatch { .. } => "verify name",
+            Meaning::Alert { phase, .. }
+            | Meaning::TlsFailed { phase, .. }
+            | Meaning::TimedOut { phase }
+            | Meaning::Closed { phase, .. } => phase.step(),
+            Meaning::NotTls => "ServerHello",
+            Meaning::ConnectRefused
+            | Meaning::ConnectFailed { .. }
+            | Meaning::NoLiveUpstreams
+            | Meaning::Disabled
+            | Meaning::HostNotFound { .. } => "TCP connect",
+            Meaning::ClientRefused { .. }
+            | Meaning::NoClientCertificate
+            | Meaning::PlainToTls
+            | Meaning::Misdirected
+            | Meaning::ClientVerify { .. } => "HTTP request",
+            Meaning::NotHttp => "HTTP response",
+            Meaning::ClientAlert { .. } => "ServerHello",
+            Meaning::HandshakeRefused { .. } | Meaning::ProxyProtocol => "ClientHello",
+            Meaning::AuthRequest { .. }
+            | Meaning::ConfigurationRefused { .. }
+            | Meaning::Reloaded
+            | Meaning::WorkerDied { .. }
+            | Meaning::ApplyFailed { .. }
+            | Meaning::NotConnected { .. }
+            | Meaning::UpdateFailed { .. } => return None,
         })
     }
 
@@ -55,82 +55,82 @@ impl Decoded {
 
     fn words(&self, server: &str) -> String {
         match &self.what {
-            What::VerifyError { code, words } => {
+            Meaning::VerifyError { code, words } => {
                 format!("nginx does not take the backend's certificate ({code}:{words})")
             }
-            What::NameMismatch { name } => {
+            Meaning::NameMismatch { name } => {
                 format!("the backend's certificate has another name than {name}")
             }
-            What::Alert {
+            Meaning::Alert {
                 number,
                 name,
                 phase: Phase::Connecting | Phase::Handshaking,
             } => format!("the backend ended the handshake with alert {number} ({name})"),
-            What::Alert { number, name, .. } => format!(
+            Meaning::Alert { number, name, .. } => format!(
                 "the backend ended the session after the handshake with alert {number} ({name})"
             ),
-            What::NotTls => "the backend's port does not speak TLS".to_owned(),
-            What::NotHttp => "the backend's answer is not HTTP".to_owned(),
-            What::TlsFailed { reason, phase } => format!("TLS failed in {phase}: {reason}"),
-            What::ConnectRefused => "nothing listens on the backend's port".to_owned(),
-            What::ConnectFailed { words, .. } => format!("nginx has no connection: {words}"),
-            What::TimedOut {
+            Meaning::NotTls => "the backend's port does not speak TLS".to_owned(),
+            Meaning::NotHttp => "the backend's answer is not HTTP".to_owned(),
+            Meaning::TlsFailed { reason, phase } => format!("TLS failed in {phase}: {reason}"),
+            Meaning::ConnectRefused => "nothing listens on the backend's port".to_owned(),
+            Meaning::ConnectFailed { words, .. } => format!("nginx has no connection: {words}"),
+            Meaning::TimedOut {
                 phase: Phase::Connecting,
             } => "the backend could not be reached in time".to_owned(),
-            What::TimedOut {
+            Meaning::TimedOut {
                 phase: Phase::Handshaking,
             } => "the backend did not finish the handshake in time".to_owned(),
-            What::TimedOut { phase } => format!("the backend was too slow: {phase}"),
-            What::Closed {
+            Meaning::TimedOut { phase } => format!("the backend was too slow: {phase}"),
+            Meaning::Closed {
                 phase: Phase::Handshaking,
                 reset,
             } => format!(
                 "the backend closed the connection in the handshake{}",
                 by_reset(*reset)
             ),
-            What::Closed { phase, reset } => format!(
+            Meaning::Closed { phase, reset } => format!(
                 "the backend closed the connection: {phase}{}",
                 by_reset(*reset)
             ),
-            What::NoLiveUpstreams => {
+            Meaning::NoLiveUpstreams => {
                 "all endpoints failed a moment ago, and nginx asks none for ten seconds".to_owned()
             }
-            What::Disabled => {
+            Meaning::Disabled => {
                 "nginx leaves this endpoint out for a while, after it failed".to_owned()
             }
-            What::HostNotFound { name, words } => format!("{name} is not resolved ({words})"),
-            What::AuthRequest { status } => {
+            Meaning::HostNotFound { name, words } => format!("{name} is not resolved ({words})"),
+            Meaning::AuthRequest { status } => {
                 format!("the external authentication answered {status}, and clients get 500")
             }
-            What::ConfigurationRefused { file, reason } => match file {
+            Meaning::ConfigurationRefused { file, reason } => match file {
                 Some(file) => format!("nginx does not load its configuration, by {file}: {reason}"),
                 None => format!("nginx does not load its configuration: {reason}"),
             },
-            What::Reloaded => "nginx loaded a configuration".to_owned(),
-            What::WorkerDied { how } => format!("a worker process of nginx {how}"),
-            What::ClientRefused { code, words } => {
+            Meaning::Reloaded => "nginx loaded a configuration".to_owned(),
+            Meaning::WorkerDied { how } => format!("a worker process of nginx {how}"),
+            Meaning::ClientRefused { code, words } => {
                 let code = code.map_or_else(String::new, |code| format!("{code}:"));
                 format!("{server} does not take the client certificate ({code}{words})")
             }
-            What::NoClientCertificate => {
+            Meaning::NoClientCertificate => {
                 format!("{server} demands a client certificate, and none was sent")
             }
-            What::PlainToTls => {
+            Meaning::PlainToTls => {
                 "the request came in plain text to a port that speaks TLS".to_owned()
             }
-            What::Misdirected => {
+            Meaning::Misdirected => {
                 "the Host header selects another server than the SNI did: 421".to_owned()
             }
-            What::HandshakeRefused { reason } => {
+            Meaning::HandshakeRefused { reason } => {
                 format!("{server} ended the handshake: {reason}")
             }
-            What::ClientAlert { number, name } => {
+            Meaning::ClientAlert { number, name } => {
                 format!("its client ended the handshake with alert {number} ({name})")
             }
-            What::ProxyProtocol => {
+            Meaning::ProxyProtocol => {
                 format!("{server} expects the PROXY protocol before TLS")
             }
-            What::ClientVerify { verify, subject } => match verify {
+            Meaning::ClientVerify { verify, subject } => match verify {
                 ClientVerify::Success => {
                     format!("{server} accepted the client certificate {subject}")
                 }
@@ -139,13 +139,13 @@ impl Decoded {
                     format!("the request reached {server} in plain text, without TLS")
                 }
             },
-            What::ApplyFailed { reason } => {
+            Meaning::ApplyFailed { reason } => {
                 format!("the agent could not apply a configuration: {reason}")
             }
-            What::NotConnected { reason } => {
+            Meaning::NotConnected { reason } => {
                 format!("the agent has no connection to the control plane: {reason}")
             }
-            What::UpdateFailed { reason } => {
+            Meaning::UpdateFailed { reason } => {
                 format!("the control plane could not update nginx: {reason}")
             }
         }
@@ -155,8 +155,8 @@ impl Decoded {
     pub fn is_fault(&self) -> bool {
         !matches!(
             self.what,
-            What::Reloaded
-                | What::ClientVerify {
+            Meaning::Reloaded
+                | Meaning::ClientVerify {
                     verify: ClientVerify::Success | ClientVerify::None | ClientVerify::NoTls,
                     ..
                 }
@@ -168,14 +168,14 @@ impl Decoded {
         self.writer == Writer::Access
             || matches!(
                 self.what,
-                What::ClientRefused { .. }
-                    | What::NoClientCertificate
-                    | What::PlainToTls
-                    | What::Misdirected
-                    | What::HandshakeRefused { .. }
-                    | What::ClientAlert { .. }
-                    | What::ProxyProtocol
-                    | What::ClientVerify { .. }
+                Meaning::ClientRefused { .. }
+                    | Meaning::NoClientCertificate
+                    | Meaning::PlainToTls
+                    | Meaning::Misdirected
+                    | Meaning::HandshakeRefused { .. }
+                    | Meaning::ClientAlert { .. }
+                    | Meaning::ProxyProtocol
+                    | Meaning::ClientVerify { .. }
             )
     }
 }

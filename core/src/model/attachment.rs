@@ -18,7 +18,7 @@ pub const GATEWAY_API_GROUP: &str = "gateway.networking.k8s.io";
 
 /// Why a route does not attach by one of its parentRefs.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Refusal {
+pub enum AttachmentRefusal {
     /// The parent is of a kind that cannot have routes.
     NotAParent(String),
     /// There is no such Gateway or ListenerSet.
@@ -42,7 +42,7 @@ pub enum Refusal {
     ListenerSetNotAllowed(ObjectRef),
 }
 
-impl Refusal {
+impl AttachmentRefusal {
     /// The reason that NGF writes into the route's Accepted condition; `None` where NGF writes no
     /// status at all, because the parent is none of its own.
     pub fn reason(&self) -> Option<&'static str> {
@@ -56,7 +56,7 @@ impl Refusal {
     }
 }
 
-impl fmt::Display for Refusal {
+impl fmt::Display for AttachmentRefusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NotAParent(kind) => write!(f, "a {kind} takes no routes"),
@@ -146,7 +146,7 @@ pub fn attach(
     parent: &ObjectRef,
     listeners: &[Listener],
     restrictions: &[Restriction],
-) -> Result<Vec<(usize, Vec<String>)>, Refusal> {
+) -> Result<Vec<(usize, Vec<String>)>, AttachmentRefusal> {
     let mut found = false;
     let (mut allowed, mut unknown) = (false, false);
     let mut attached = Vec::new();
@@ -191,17 +191,17 @@ pub fn attach(
     if !attached.is_empty() {
         Ok(attached)
     } else if !found {
-        Err(Refusal::NoSuchListener {
+        Err(AttachmentRefusal::NoSuchListener {
             parent: parent.clone(),
             section: reference.section_name.clone(),
             port: reference.port,
         })
     } else if allowed {
-        Err(Refusal::HostnamesDoNotMatch(parent.clone()))
+        Err(AttachmentRefusal::HostnamesDoNotMatch(parent.clone()))
     } else if unknown {
-        Err(Refusal::NamespaceUnknown(parent.clone()))
+        Err(AttachmentRefusal::NamespaceUnknown(parent.clone()))
     } else {
-        Err(Refusal::NotAllowed(parent.clone()))
+        Err(AttachmentRefusal::NotAllowed(parent.clone()))
     }
 }
 

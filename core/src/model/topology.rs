@@ -48,7 +48,7 @@ pub struct Node {
     /// Its name in this snapshot and the next.
     pub id: NodeId,
     /// What it is.
-    pub what: What,
+    pub what: NodeKind,
     /// What to call it: `gateway`, `http :80`, `secure-app:8443`.
     pub name: Arc<str>,
     /// What to say behind the name: `← backend-tls`, `not ready`.
@@ -63,7 +63,7 @@ pub struct Node {
 
 /// What a node is, with what views and probes ask of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum What {
+pub enum NodeKind {
     /// A root for what hangs nowhere else.
     Group(Group),
     /// A GatewayClass.
@@ -113,7 +113,7 @@ pub struct Backend {
     pub filter: bool,
 }
 
-impl What {
+impl NodeKind {
     /// The word for it: `GatewayClass`, `listener`, `HTTPRoute` is the object's own.
     pub fn word(&self) -> &'static str {
         match self {

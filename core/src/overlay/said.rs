@@ -9,20 +9,20 @@ pub const READ_ONLY: &str =
 
 /// The answer to one manifest. Every text is cleaned and bounded.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Said {
+pub struct DryRunAnswer {
     /// The object.
     pub object: ObjectRef,
     /// Where its manifest stands: file, document and line; empty where that is not known.
     pub place: String,
     /// What would become of it.
-    pub outcome: Outcome,
+    pub outcome: DryRunOutcome,
     /// The API server's and its webhooks' warnings.
     pub warnings: Vec<String>,
 }
 
 /// What would become of a manifest.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Outcome {
+pub enum DryRunOutcome {
     /// The API server would store it.
     Taken {
         /// Fields that it drops, as paths.
@@ -31,7 +31,7 @@ pub enum Outcome {
         altered: Vec<String>,
     },
     /// The API server would refuse it.
-    Refused(Refusal),
+    Refused(ManifestRefusal),
     /// It could not be asked, or could not say: why, without the object's name, so that many objects
     /// can share it.
     Unknown(String),
@@ -39,7 +39,7 @@ pub enum Outcome {
 
 /// Why the API server would refuse a manifest.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Refusal {
+pub struct ManifestRefusal {
     /// Its words.
     pub words: String,
     /// The fields that it names, each with what is wrong with it.
@@ -69,7 +69,7 @@ pub enum Why {
 #[derive(Debug, Clone)]
 pub struct Answered {
     /// What it said.
-    pub said: Said,
+    pub said: DryRunAnswer,
     /// The object as it would be, and what that is to the cluster; `None` unless it is taken.
     pub stored: Option<(Decoded, Laid)>,
 }

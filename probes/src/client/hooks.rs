@@ -27,10 +27,10 @@ const MOST: usize = 200;
 
 /// What the handshake told.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Told(Arc<Mutex<Said>>);
+pub(super) struct Told(Arc<Mutex<HandshakeNotes>>);
 
 #[derive(Debug, Default)]
-struct Said {
+struct HandshakeNotes {
     chain: Vec<Vec<u8>>,
     chain_at: Option<Instant>,
     scheme: Option<(u16, Instant)>,
@@ -40,7 +40,7 @@ struct Said {
 }
 
 impl Told {
-    fn with<T>(&self, look: impl FnOnce(&mut Said) -> T) -> T {
+    fn with<T>(&self, look: impl FnOnce(&mut HandshakeNotes) -> T) -> T {
         look(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
@@ -109,7 +109,7 @@ impl Told {
     }
 }
 
-impl Said {
+impl HandshakeNotes {
     fn write_down(&self, agreed: Option<&TlsAgreed>, subject: Option<&str>, recorder: &Recorder) {
         let received = |name: &str, at: Instant, summary: &str| {
             let at = recorder.at_us(at);

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use crate::engine::openssl::roots;
-use crate::engine::second_opinion::{self, Refusal, StrictQuestion};
+use crate::engine::second_opinion::{self, RustlsRefusal, StrictQuestion};
 use crate::spec::Trust;
 use crate::steps::tls;
 use ngf_tls::certificate::CertificateFacts;
@@ -56,7 +56,8 @@ pub(super) fn judge(
                 ),
             });
         }
-        let others: Vec<&Refusal> = refusals.iter().filter(|one| !one.unknown_issuer).collect();
+        let others: Vec<&RustlsRefusal> =
+            refusals.iter().filter(|one| !one.unknown_issuer).collect();
         unknown_issuer |= refusals.len() > others.len();
         // What has nothing to do with a CA is the same for all of them; a CA that verifies the chain knows most.
         let words: Vec<String> = others.iter().map(|one| one.words.clone()).collect();

@@ -70,7 +70,7 @@ pub fn ask(question: &StrictQuestion<'_>) -> Option<SecondOpinion> {
 }
 
 /// A reason for which rustls would end the handshake.
-pub(crate) struct Refusal {
+pub(crate) struct RustlsRefusal {
     /// No CA that is trusted signed the chain; all else may be well.
     pub(crate) unknown_issuer: bool,
     /// In words.
@@ -78,7 +78,7 @@ pub(crate) struct Refusal {
 }
 
 /// Everything for which rustls would end the handshake; nothing where it would accept the certificate.
-pub(crate) fn refusals_of(question: &StrictQuestion<'_>) -> Vec<Refusal> {
+pub(crate) fn refusals_of(question: &StrictQuestion<'_>) -> Vec<RustlsRefusal> {
     let leaf = question.presented.first();
     leaf.map_or_else(Vec::new, |leaf| {
         refusals(question, leaf, &ring::default_provider())
@@ -90,8 +90,8 @@ fn refusals(
     question: &StrictQuestion<'_>,
     leaf: &CertificateFacts,
     provider: &CryptoProvider,
-) -> Vec<Refusal> {
-    let refusal = |words: String| Refusal {
+) -> Vec<RustlsRefusal> {
+    let refusal = |words: String| RustlsRefusal {
         unknown_issuer: false,
         words,
     };
@@ -128,7 +128,7 @@ fn refusals(
             question.name
         )),
     };
-    let chain = chain.err().map(|error| Refusal {
+    let chain = chain.err().map(|error| RustlsRefusal {
         unknown_issuer: error == Error::InvalidCertificate(CertificateError::UnknownIssuer),
         words: in_words(&error, question, leaf),
     });

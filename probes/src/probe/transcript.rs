@@ -18,7 +18,7 @@ use ngf_tls::protocol::Protocol;
 use ngf_tls::transcript::{ClientCertificate, HttpAnswer, Record, SCHEMA, Transcript};
 
 /// What is known at the end of a probe.
-pub(super) struct Seen {
+pub(super) struct ProbeFacts {
     pub(super) address: Option<String>,
     pub(super) tls: Option<SeenTls>,
     pub(super) ending: Ending,
@@ -59,7 +59,7 @@ pub(super) fn transcript(
     via: &str,
     started_at: Timestamp,
     recorder: &Recorder,
-    seen: Seen,
+    seen: ProbeFacts,
 ) -> Transcript {
     let duration_us = recorder.now_us();
     let target = sanitize::line(&host_and_port(&spec.host, spec.port), 300);

@@ -29,7 +29,7 @@ pub(crate) struct Head {
 
 /// Why a request cannot be served.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Refusal {
+pub(crate) struct RequestRefusal {
     /// HTTP status, or one of nginx's own (494 to 497).
     pub status: u16,
     /// What nginx logs at level info.
@@ -46,7 +46,7 @@ pub(crate) enum Parsed {
     /// A head, and how many bytes it took.
     Head(Head, usize),
     /// Nothing that can be served, with what was understood of it.
-    Refused(Head, Refusal),
+    Refused(Head, RequestRefusal),
 }
 
 impl Head {
@@ -95,7 +95,7 @@ fn refused(head: Head, status: u16, log: impl Into<String>) -> Parsed {
     };
     Parsed::Refused(
         head,
-        Refusal {
+        RequestRefusal {
             status,
             log: log.into(),
             reading,
@@ -250,7 +250,7 @@ fn text(bytes: &[u8]) -> String {
     bytes.iter().take(1024).map(|b| char::from(*b)).collect()
 }
 
-fn request_line(line: &[u8]) -> Result<Head, Box<(Head, Refusal)>> {
+fn request_line(line: &[u8]) -> Result<Head, Box<(Head, RequestRefusal)>> {
     // What cannot be read is answered as HTTP/1.
     let head = Head {
         line: text(line),
@@ -260,7 +260,7 @@ fn request_line(line: &[u8]) -> Result<Head, Box<(Head, Refusal)>> {
     let refuse = |head: &Head, status, log: &str| {
         Err(Box::new((
             head.clone(),
-            Refusal {
+            RequestRefusal {
                 status,
                 log: log.to_owned(),
                 reading: LINE,
@@ -460,7 +460,7 @@ mod tests {
         let long = [b"GET /".as_slice(), &[b'a'; 9000]].concat();
         assert!(matches!(
             parse(&long),
-            Parsed::Refused(_, Refusal { status: 414, .. })
+            Parsed::Refused(_, RequestRefusal { status: 414, .. })
         ));
     }
 }

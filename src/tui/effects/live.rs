@@ -15,7 +15,8 @@ use super::{
 use crate::tui::state::{
     event::Stage as StageEvent,
     job::{
-        By, Connected, Job, ListenerSeen, MatrixNews, Seen, Session, SurveyNews, SwitchTo, Work,
+        By, Connected, Job, ListenerSeen, MatrixNews, ProbeResult, Session, SurveyNews, SwitchTo,
+        Work,
     },
     lines::{BYTES, LINES, Read},
 };
@@ -259,7 +260,7 @@ impl Session for Live {
         by: &'a By,
         steps: mpsc::Sender<Step>,
         cancel: &'a CancellationToken,
-    ) -> BoxFuture<'a, Result<Seen, String>> {
+    ) -> BoxFuture<'a, Result<ProbeResult, String>> {
         async move {
             let extras = Extras {
                 steps: Some(steps),
@@ -275,7 +276,7 @@ impl Session for Live {
         plan: &'a ProbePlan,
         by: &'a By,
         cancel: &'a CancellationToken,
-    ) -> BoxFuture<'a, Result<Seen, String>> {
+    ) -> BoxFuture<'a, Result<ProbeResult, String>> {
         async move {
             let extras = Extras::default();
             self.prober().probe(plan, by, &extras, cancel).await
@@ -294,7 +295,7 @@ impl Session for Live {
     fn probe_context<'a>(
         &'a self,
         plan: &'a ProbePlan,
-        seen: &'a Seen,
+        seen: &'a ProbeResult,
         began: Timestamp,
         cancel: &'a CancellationToken,
     ) -> BoxFuture<'a, Option<ProbeContext>> {
@@ -313,7 +314,7 @@ impl Session for Live {
 
     fn settle<'a>(
         &'a self,
-        seen: &'a Seen,
+        seen: &'a ProbeResult,
         cancel: &'a CancellationToken,
     ) -> BoxFuture<'a, Option<Transcript>> {
         async move { self.prober().settle(seen, cancel).await }.boxed()

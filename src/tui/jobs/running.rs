@@ -4,7 +4,8 @@ use super::{PROBES_AT_A_TIME, ROUNDS_EVERY, WAITING_NEWS, WAITING_STEPS};
 use crate::tui::state::{
     event::Event,
     job::{
-        By, Job, MatrixNews, ProbeContextDone, ProbeDone, Seen, Session, SurveyNews, Work, keys,
+        By, Job, MatrixNews, ProbeContextDone, ProbeDone, ProbeResult, Session, SurveyNews, Work,
+        keys,
     },
 };
 use futures::{FutureExt, StreamExt, future::BoxFuture};
@@ -191,7 +192,7 @@ impl Running {
         }
     }
 
-    async fn probe_context(&self, plan: &ProbePlan, seen: &Seen, at: Timestamp) {
+    async fn probe_context(&self, plan: &ProbePlan, seen: &ProbeResult, at: Timestamp) {
         let asked = self.session.probe_context(plan, seen, at, &self.cancel);
         let context = self.cancel.run_until_cancelled(asked).await.flatten();
         let key = plan.key();

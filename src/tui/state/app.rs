@@ -22,7 +22,7 @@ use crate::tui::state::{
     changes::Changes,
     clock::Clock,
     elsewhere::{Arrival, Elsewhere},
-    endpoint_matrix::Matrix,
+    endpoint_matrix::GatewayMatrix,
     event::Stage,
     filter::Filter,
     history::History,
@@ -108,7 +108,7 @@ pub struct App {
     /// How probes went, and their contexts.
     pub around: HashMap<PlanKey, Around>,
     /// Every endpoint from every data-plane pod.
-    pub matrix: Option<Matrix>,
+    pub matrix: Option<GatewayMatrix>,
     /// The job of which it is being found out what it needs made.
     pub preparing: Option<u64>,
     /// A question that waits until nothing lies over the panes.

@@ -30,7 +30,7 @@ const LOG: usize = 200;
 
 /// All of it.
 #[derive(Debug)]
-pub struct Matrix {
+pub struct GatewayMatrix {
     /// The job that fills it.
     pub number: u64,
     /// The Gateway.
@@ -90,7 +90,7 @@ pub struct Kept {
     pub way: WayTaken,
 }
 
-impl Matrix {
+impl GatewayMatrix {
     /// For a job that begins; nothing is known yet.
     pub fn new(job: &Job, gateway: ObjectRef, watch: bool) -> Self {
         Self {

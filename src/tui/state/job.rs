@@ -74,7 +74,7 @@ impl Work {
     }
 }
 
-pub use ngf_cluster::prober::{By, Seen};
+pub use ngf_cluster::prober::{By, ProbeResult};
 
 /// A probe that ended.
 #[derive(Debug, Clone)]
@@ -215,7 +215,7 @@ pub trait Session: Send + Sync + 'static {
         _: &'a ProbePlan,
         _: &'a By,
         _: &'a CancellationToken,
-    ) -> BoxFuture<'a, Result<Seen, String>> {
+    ) -> BoxFuture<'a, Result<ProbeResult, String>> {
         no_cluster()
     }
 
@@ -226,7 +226,7 @@ pub trait Session: Send + Sync + 'static {
         by: &'a By,
         _: mpsc::Sender<Step>,
         cancel: &'a CancellationToken,
-    ) -> BoxFuture<'a, Result<Seen, String>> {
+    ) -> BoxFuture<'a, Result<ProbeResult, String>> {
         self.probe(plan, by, cancel)
     }
 
@@ -245,7 +245,7 @@ pub trait Session: Send + Sync + 'static {
     fn probe_context<'a>(
         &'a self,
         _: &'a ProbePlan,
-        _: &'a Seen,
+        _: &'a ProbeResult,
         _: Timestamp,
         _: &'a CancellationToken,
     ) -> BoxFuture<'a, Option<ProbeContext>> {
@@ -256,7 +256,7 @@ pub trait Session: Send + Sync + 'static {
     /// again; the completed transcript, where it says more then.
     fn settle<'a>(
         &'a self,
-        _: &'a Seen,
+        _: &'a ProbeResult,
         _: &'a CancellationToken,
     ) -> BoxFuture<'a, Option<Transcript>> {
         ready(None).boxed()

@@ -9,7 +9,7 @@ use ngf_core::{
     diagnosis::problems::ProblemKey,
     model::{
         object::ObjectRef,
-        topology::{Node, NodeId, NodeIx, Topology, What},
+        topology::{Node, NodeId, NodeIx, NodeKind, Topology},
     },
 };
 
@@ -50,7 +50,7 @@ impl Subject {
     pub fn node(topology: &Topology, index: NodeIx) -> Self {
         let node = topology.node(index);
         let route = topology.above(index, |node| match node.what {
-            What::Route { .. } => node.object.as_ref(),
+            NodeKind::Route { .. } => node.object.as_ref(),
             _ => None,
         });
         Self {

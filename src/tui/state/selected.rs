@@ -2,7 +2,7 @@
 
 use crate::tui::state::{
     App, Around, ProbeContextState, SeenProbe, Shown,
-    endpoint_matrix::Matrix,
+    endpoint_matrix::GatewayMatrix,
     filter::Filter,
     ids::ViewId,
     list::{Row, Target},
@@ -145,7 +145,7 @@ impl App {
         let of_shown = matrices.find(|(gateway, _)| shown.as_ref() == Some(*gateway));
         let first = || self.evidence.matrices().next();
         let restored = of_shown.or_else(first).map(|(gateway, matrix)| {
-            Matrix::restored(gateway.clone(), matrix.clone(), &self.evidence)
+            GatewayMatrix::restored(gateway.clone(), matrix.clone(), &self.evidence)
         });
         let known = self.matrix.take();
         self.matrix = restored.map(|mut restored| {
@@ -294,7 +294,7 @@ impl App {
 
     /// Whether a plan's connection is at or below a node.
     fn concerns(&self, index: NodeIx, plan: &ProbePlan) -> bool {
-        use ngf_core::model::topology::What;
+        use ngf_core::model::topology::NodeKind;
         let topology = &self.diagnosis.topology;
         // From the node upwards every level that the plan names must agree.
         std::iter::once(index)
@@ -302,20 +302,23 @@ impl App {
             .all(|place| {
                 let node = topology.node(place);
                 match &node.what {
-                    What::Group(_) | What::Class | What::ListenerSet | What::Policy { .. } => true,
-                    What::Gateway => node.object.as_ref() == Some(&plan.gateway),
-                    What::Listener { name } => {
+                    NodeKind::Group(_)
+                    | NodeKind::Class
+                    | NodeKind::ListenerSet
+                    | NodeKind::Policy { .. } => true,
+                    NodeKind::Gateway => node.object.as_ref() == Some(&plan.gateway),
+                    NodeKind::Listener { name } => {
                         plan.listener.as_ref().is_none_or(|(owner, listener)| {
                             listener == name && node.object.as_ref() == Some(owner)
                         })
                     }
-                    What::Route { .. } => node.object.as_ref() == Some(&plan.route),
-                    What::Rule { index } => *index == plan.rule,
-                    What::Backend(backend) => {
+                    NodeKind::Route { .. } => node.object.as_ref() == Some(&plan.route),
+                    NodeKind::Rule { index } => *index == plan.rule,
+                    NodeKind::Backend(backend) => {
                         backend.service.as_ref() == Some(&plan.service)
                             && backend.port.is_none_or(|port| port == plan.port)
                     }
-                    What::Endpoint(endpoint) => {
+                    NodeKind::Endpoint(endpoint) => {
                         endpoint.address == plan.endpoint.address
                             && endpoint.port == plan.endpoint.port
                     }

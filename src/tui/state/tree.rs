@@ -10,7 +10,7 @@ use ngf_core::{
     diagnosis::{Diagnosis, Health},
     model::{
         snapshot::Snapshot,
-        topology::{Node, NodeId, NodeIx, Topology, What},
+        topology::{Node, NodeId, NodeIx, NodeKind, Topology},
     },
 };
 
@@ -170,7 +170,10 @@ impl TreePane {
             return *open;
         }
         diagnosis.topology.len() <= OPEN_ALL
-            || matches!(entry.what, What::Class | What::Gateway | What::Group(_))
+            || matches!(
+                entry.what,
+                NodeKind::Class | NodeKind::Gateway | NodeKind::Group(_)
+            )
             || diagnosis.health(node) == Health::Broken
     }
 

@@ -22,7 +22,7 @@ use crate::tui::{
     state::{
         App, Opened, Overlay, Question, Temporary, Tests,
         action::Destination,
-        endpoint_matrix::{Lives, Matrix},
+        endpoint_matrix::{GatewayMatrix, Lives},
         event::Effect,
         ids::ViewId,
         job::{Job, Work, keys},
@@ -41,7 +41,7 @@ use ngf_core::{
         evidence::Probed,
         plan::{ProbePlan, ProbeTarget, plan},
     },
-    model::{object::ObjectRef, topology::What},
+    model::{object::ObjectRef, topology::NodeKind},
 };
 use ngf_text::host_and_port;
 
@@ -92,7 +92,7 @@ pub(super) fn probe_all(app: &mut App) -> Vec<Effect> {
 fn gateway(app: &App) -> Option<ObjectRef> {
     let (index, _) = app.selected()?;
     app.diagnosis.topology.above(index, |node| match node.what {
-        What::Gateway => node.object.clone(),
+        NodeKind::Gateway => node.object.clone(),
         _ => None,
     })
 }
@@ -153,7 +153,7 @@ fn begun(app: &mut App, job: &Job) {
         Work::Survey => {}
         Work::EndpointMatrix { gateway, watch } => match &mut app.matrix {
             Some(matrix) if matrix.gateway == *gateway => matrix.continued(job, *watch),
-            _ => app.matrix = Some(Matrix::new(job, gateway.clone(), *watch)),
+            _ => app.matrix = Some(GatewayMatrix::new(job, gateway.clone(), *watch)),
         },
     }
 }

@@ -19,7 +19,7 @@ use crate::tui::state::ids::ViewId;
 use crate::tui::state::{App, DrawnChain};
 use ngf_core::{
     diagnosis::{
-        chain::{ChainBox, ChainPicture, Column, Detail, Link, Trust},
+        chain::{ChainBox, ChainDirection, ChainPicture, Detail, Link, Trust},
         plan::ProbeTarget,
     },
     model::{index::Index, topology::NodeId},
@@ -215,13 +215,13 @@ pub(super) fn part_of(app: &App, direction: usize) -> Option<usize> {
 /// A part of the picture that can be selected.
 enum Part<'a> {
     /// A direction that holds: one line.
-    Folded(&'a Column),
+    Folded(&'a ChainDirection),
     /// The heading of another direction.
-    Heading(&'a Column),
+    Heading(&'a ChainDirection),
     /// A box and its link to the one above, and whether a broken link begins or ends here.
     Box(&'a ChainBox, bool),
     /// What a direction comes to.
-    Conclusion(&'a Column),
+    Conclusion(&'a ChainDirection),
     /// Which connection it is, and where the certificates come from.
     Notes(&'a ChainPicture),
 }
@@ -306,7 +306,7 @@ fn lines(part: &Part<'_>, width: usize, theme: &Theme) -> Vec<Label> {
 }
 
 /// `✗ secure-app proves itself to gateway  `.
-fn heading(column: &Column, theme: &Theme) -> Label {
+fn heading(column: &ChainDirection, theme: &Theme) -> Label {
     Label::new()
         .mark(mark_of(&column.trust), theme)
         .text(" ")
@@ -314,7 +314,7 @@ fn heading(column: &Column, theme: &Theme) -> Label {
 }
 
 /// `CN=gateway ─signed by─ CN=LocalCA ═same key═ app-tls-secret`.
-fn folded(column: &Column, theme: &Theme) -> Label {
+fn folded(column: &ChainDirection, theme: &Theme) -> Label {
     let g = theme.glyphs;
     let mut line = Label::new();
     for one in &column.boxes {

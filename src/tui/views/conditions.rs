@@ -12,7 +12,7 @@ use ngf_core::diagnosis::words::list;
 use ngf_core::model::{
     object::{Condition, Meta, Note, ObjectRef},
     status::ParentStatus,
-    topology::What,
+    topology::NodeKind,
 };
 use ngf_text::words;
 
@@ -206,7 +206,7 @@ fn sections(app: &App) -> Vec<Section> {
         return Vec::new();
     };
     match &node.what {
-        What::Backend(backend) => {
+        NodeKind::Backend(backend) => {
             let policy = backend.policy.as_ref().map(|policy| of_object(app, policy));
             policy.unwrap_or_else(|| {
                 vec![Section {
@@ -218,10 +218,10 @@ fn sections(app: &App) -> Vec<Section> {
                 }]
             })
         }
-        What::Listener { name } => listener(app, object, name),
-        What::Route { .. } | What::Rule { .. } => {
+        NodeKind::Listener { name } => listener(app, object, name),
+        NodeKind::Route { .. } | NodeKind::Rule { .. } => {
             let gateway = app.diagnosis.topology.above(index, |node| match node.what {
-                What::Gateway => node.object.clone(),
+                NodeKind::Gateway => node.object.clone(),
                 _ => None,
             });
             let mut sections = of_object(app, object);

@@ -15,7 +15,7 @@ use ratatui::{
 
 use crate::{
     report::endpoint_matrix::{outcome, status},
-    tui::state::{App, endpoint_matrix::Matrix},
+    tui::state::{App, endpoint_matrix::GatewayMatrix},
 };
 use ngf_cluster::endpoint_matrix::{self, Cell, EndpointMatrix};
 use ngf_core::diagnosis::plan::ProbePlan;
@@ -125,7 +125,12 @@ fn nothing_yet() -> Vec<Label> {
 }
 
 /// Hands the table to `show`: its headings and cells live only as long.
-fn table(matrix: &Matrix, latest: &EndpointMatrix, theme: &Theme, show: impl FnOnce(&Table<'_>)) {
+fn table(
+    matrix: &GatewayMatrix,
+    latest: &EndpointMatrix,
+    theme: &Theme,
+    show: impl FnOnce(&Table<'_>),
+) {
     let selected = matrix.state.columns.selected(latest.columns.len());
     let columns: Vec<Label> = latest
         .columns
@@ -249,7 +254,7 @@ fn sparkline(rounds: &[Cell], room: usize, theme: &Theme) -> Label {
 }
 
 /// Whose matrix it is, by which way, and how far it has come.
-fn head(matrix: &Matrix, theme: &Theme) -> Label {
+fn head(matrix: &GatewayMatrix, theme: &Theme) -> Label {
     let mut label = Label::of(Role::Strong, matrix.gateway.path())
         .and(Role::Muted, format!(" using {}  ", matrix.via));
     if let Some(progress) = matrix.progress {
@@ -296,7 +301,7 @@ fn counts(latest: &EndpointMatrix, theme: &Theme) -> Label {
 }
 
 /// Which cell is selected, and how its last rounds went.
-fn place(matrix: &Matrix, plan: &ProbePlan, column: &str, theme: &Theme) -> Label {
+fn place(matrix: &GatewayMatrix, plan: &ProbePlan, column: &str, theme: &Theme) -> Label {
     let address = host_and_port(&plan.endpoint.address, plan.endpoint.port);
     let mut label = Label::of(Role::Strong, address).text(format!(" from {column}"));
     let rounds = matrix.history.rounds(plan, column);
@@ -311,7 +316,7 @@ fn place(matrix: &Matrix, plan: &ProbePlan, column: &str, theme: &Theme) -> Labe
 }
 
 /// What stands out; then the selected cell in words, and what changed.
-fn lines_below(matrix: &Matrix, width: usize, theme: &Theme) -> Vec<Label> {
+fn lines_below(matrix: &GatewayMatrix, width: usize, theme: &Theme) -> Vec<Label> {
     let mut lines = vec![Label::of(
         Role::Border,
         theme.glyphs.horizontal.repeat(width),

@@ -22,7 +22,7 @@ use crate::{
 };
 use ngf_core::{
     diagnosis::endpoint_matrix::{self, Cell},
-    model::topology::What,
+    model::topology::NodeKind,
 };
 use ngf_text::{credentials::redact, sanitize, words};
 
@@ -152,7 +152,7 @@ fn tree(app: &App) -> Vec<String> {
             let named = words.iter().filter(|word| !word.is_empty());
             let named: Vec<&str> = named.copied().collect();
             let of_kind = match &node.what {
-                What::Route { .. } | What::Policy { .. } => format!(" ({kind})"),
+                NodeKind::Route { .. } | NodeKind::Policy { .. } => format!(" ({kind})"),
                 _ => String::new(),
             };
             let mark = word(mark_of_health(app.diagnosis.health(index)));
@@ -258,8 +258,8 @@ fn subjects(app: &App, view: ViewId) -> Vec<Subject> {
     let mut subjects = Vec::new();
     for (index, node) in topology.iter() {
         let is_meant = match node.what {
-            What::Route { .. } => true,
-            What::Gateway | What::Policy { .. } | What::ListenerSet => tells_of_objects,
+            NodeKind::Route { .. } => true,
+            NodeKind::Gateway | NodeKind::Policy { .. } | NodeKind::ListenerSet => tells_of_objects,
             _ => false,
         };
         let Some(object) = node.object.as_ref().filter(|_| is_meant) else {

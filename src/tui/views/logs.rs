@@ -15,7 +15,7 @@ use crate::tui::state::{
 use ngf_core::{
     diagnosis::line::codes,
     logs::{Counted, PodLog, Role as Writer, names_address},
-    model::{object::ObjectRef, topology::What},
+    model::{object::ObjectRef, topology::NodeKind},
 };
 use ngf_text::host_and_port;
 use ngf_text::words;
@@ -64,14 +64,14 @@ impl About {
         };
         let topology = &app.diagnosis.topology;
         let gateway = topology.above(index, |node| match node.what {
-            What::Gateway => node.object.clone(),
+            NodeKind::Gateway => node.object.clone(),
             _ => None,
         });
         let endpoints =
             topology
                 .subtree(index)
                 .filter_map(|place| match &topology.node(place).what {
-                    What::Endpoint(endpoint) => Some(endpoint),
+                    NodeKind::Endpoint(endpoint) => Some(endpoint),
                     _ => None,
                 });
         let (mut addresses, mut pods) = (BTreeSet::new(), BTreeSet::new());

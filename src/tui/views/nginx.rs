@@ -12,7 +12,7 @@ use ngf_core::{
         plan::ProbeTarget,
         words::list,
     },
-    model::{object::ObjectRef, topology::What},
+    model::{object::ObjectRef, topology::NodeKind},
 };
 use ngf_text::words;
 
@@ -58,7 +58,7 @@ pub fn gateways(app: &App) -> Vec<ObjectRef> {
     let of_page = app.places.subject().and_then(|subject| {
         let (index, _) = subject.find(&app.diagnosis.topology)?;
         app.diagnosis.topology.above(index, |node| match node.what {
-            What::Gateway => node.object.clone(),
+            NodeKind::Gateway => node.object.clone(),
             _ => None,
         })
     });

@@ -33,7 +33,7 @@ use crate::tui::state::{App, Hit, place::Place};
 use ngf_core::model::{
     kind::Kind,
     snapshot::KindState,
-    topology::{Node, What},
+    topology::{Node, NodeKind},
 };
 
 /// Draws everything; where the cursor belongs, if somewhere.
@@ -212,8 +212,10 @@ fn may_not_be_read(app: &App) -> bool {
 fn label(node: &Node) -> Label {
     let mut label = Label::of(Role::Normal, node.name.to_string());
     let kind = match (&node.what, &node.object) {
-        (What::Route { .. } | What::Policy { .. }, Some(object)) => Some(object.kind.name()),
-        (What::Class | What::Gateway | What::ListenerSet, _) => Some(node.what.word()),
+        (NodeKind::Route { .. } | NodeKind::Policy { .. }, Some(object)) => {
+            Some(object.kind.name())
+        }
+        (NodeKind::Class | NodeKind::Gateway | NodeKind::ListenerSet, _) => Some(node.what.word()),
         _ => None,
     };
     if let Some(note) = &node.note {

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, fmt::Write as _, sync::Arc};
 
 use jiff::Timestamp;
 use ngf_core::{
-    logs::{self, PodLog, Role, Tally, Unbroken, What},
+    logs::{self, Meaning, PodLog, Role, Tally, Unbroken},
     model::{kind::Kind, object::ObjectRef},
 };
 use ngf_tui::{
@@ -63,13 +63,13 @@ fn a_line_that_a_client_began_does_not_count() {
         ),
         now,
     );
-    let said: Vec<&What> = tally
+    let said: Vec<&Meaning> = tally
         .newest_first()
         .iter()
         .map(|said| &said.last_line.what)
         .collect();
-    assert!(!said.contains(&&What::ConnectRefused), "{said:?}");
-    assert!(said.contains(&&What::NoLiveUpstreams), "{said:?}");
+    assert!(!said.contains(&&Meaning::ConnectRefused), "{said:?}");
+    assert!(said.contains(&&Meaning::NoLiveUpstreams), "{said:?}");
 
     // A stray quote hides no more than nginx writes at once.
     let mut unbroken = Unbroken::default();
@@ -171,7 +171,7 @@ fn lines_are_counted_by_the_minute_with_the_kubelets_time() {
     let all = tally.newest_first();
     let refused = all
         .iter()
-        .find(|said| said.last_line.what == What::ConnectRefused)
+        .find(|said| said.last_line.what == Meaning::ConnectRefused)
         .expect("it");
     assert_eq!(refused.count, 3);
     assert_eq!(

@@ -27,7 +27,7 @@ use ngf_tls::transcript::{
 };
 use ngf_tui::{
     files,
-    tui::state::job::{By, MatrixNews, Seen, Session},
+    tui::state::job::{By, MatrixNews, ProbeResult, Session},
 };
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -256,8 +256,8 @@ impl Session for Script {
         plan: &'a ProbePlan,
         by: &'a By,
         _: &'a CancellationToken,
-    ) -> BoxFuture<'a, Result<Seen, String>> {
-        let seen = Seen {
+    ) -> BoxFuture<'a, Result<ProbeResult, String>> {
+        let seen = ProbeResult {
             place: None,
             notes: Vec::new(),
             transcript: Arc::new(transcript(plan, Outcome::VerifyError, 2_900)),
@@ -271,7 +271,7 @@ impl Session for Script {
     fn probe_context<'a>(
         &'a self,
         _: &'a ProbePlan,
-        _: &'a Seen,
+        _: &'a ProbeResult,
         _: Timestamp,
         _: &'a CancellationToken,
     ) -> BoxFuture<'a, Option<ProbeContext>> {

@@ -12,7 +12,7 @@ use ngf_core::{
     logs::{PodLog, Role, Tally},
     model::{kind::Kind, object::ObjectRef, snapshot::Snapshot, versions::Versions},
     nginx_config::{InPod, NginxConfig},
-    overlay::said::{Outcome as Answer, Refusal, Said, Why},
+    overlay::said::{DryRunAnswer, DryRunOutcome as Answer, ManifestRefusal, Why},
 };
 use ngf_tls::{
     certificate::CertificateFacts,
@@ -110,7 +110,7 @@ pub(super) fn beyond_probes(
             panic!("{} is not Kind/namespace/name", said.object);
         };
         let outcome = match (&said.refused, &said.unknown) {
-            (Some(words), _) => Answer::Refused(Refusal {
+            (Some(words), _) => Answer::Refused(ManifestRefusal {
                 words: words.clone(),
                 causes: said.causes.clone().into_iter().collect(),
                 why: Why::Invalid,
@@ -121,7 +121,7 @@ pub(super) fn beyond_probes(
                 altered: said.altered.clone(),
             },
         };
-        evidence.record_said(Said {
+        evidence.record_said(DryRunAnswer {
             object: ObjectRef::new(Kind::parse(kind).expect("a kind"), namespace, name),
             place: "manifests/all.yaml, document 1, line 1".to_owned(),
             outcome,

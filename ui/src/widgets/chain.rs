@@ -169,7 +169,7 @@ impl Node {
 
 /// One column: heading, boxes, conclusion.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Column {
+pub struct ChainColumn {
     /// What the column argues.
     pub heading: Label,
     /// The steps, from top to bottom.
@@ -180,7 +180,7 @@ pub struct Column {
     pub conclusion: Label,
 }
 
-impl Column {
+impl ChainColumn {
     /// A column without boxes yet.
     pub fn new(heading: impl Into<Label>, mark: Mark, conclusion: impl Into<Label>) -> Self {
         Self {
@@ -203,7 +203,7 @@ impl Column {
 #[derive(Clone, Debug, PartialEq, Default)]
 pub struct Argument {
     /// Usually two.
-    pub columns: Vec<Column>,
+    pub columns: Vec<ChainColumn>,
     /// Below all columns.
     pub footer: Vec<Label>,
 }

@@ -3,7 +3,7 @@
 use ngf_ui::text::hang;
 use ngf_ui::widgets::bar::Bar;
 use ngf_ui::widgets::bars::{Header, Hint};
-use ngf_ui::widgets::chain::{Argument, Column as ChainColumn, Detail, Link, Node};
+use ngf_ui::widgets::chain::{Argument, ChainColumn, Detail, Link, Node};
 use ngf_ui::widgets::entries::Entry;
 use ngf_ui::widgets::fields::Field;
 use ngf_ui::widgets::findings::Finding;

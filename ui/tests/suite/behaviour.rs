@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 
 use ngf_ui::widgets::bars::{Footer, Header, Hint};
-use ngf_ui::widgets::chain::{Argument, Chain, Column as ChainColumn, Link, Node};
+use ngf_ui::widgets::chain::{Argument, Chain, ChainColumn, Link, Node};
 use ngf_ui::widgets::findings::{Finding, Findings, Opened};
 use ngf_ui::widgets::palette::{Command, PaletteState, matches};
 use ngf_ui::widgets::prompt::PromptState;

@@ -16,7 +16,7 @@ fn code(code: i64) -> String {
 }
 
 fn os(errno: i32, reason: &'static str) -> Progress {
-    Progress::Refused(Refusal::Os { errno, reason })
+    Progress::Refused(RelayRefusal::Os { errno, reason })
 }
 
 #[test]
@@ -37,7 +37,7 @@ fn how_far_a_relay_has_come() {
         ),
         (
             "ngf-tui: by nc\nngf-tui: timed out\n",
-            Progress::Refused(Refusal::TimedOut),
+            Progress::Refused(RelayRefusal::TimedOut),
         ),
     ] {
         assert_eq!(progress(&side(words, None)), expected, "{words:?}");
@@ -54,7 +54,7 @@ fn a_relay_that_was_over_before_it_said_so_was_connected() {
 fn why_there_is_no_connection() {
     let refused = os(111, "Connection refused");
     let unreachable = os(113, "No route to host");
-    let timed_out = || Progress::Refused(Refusal::TimedOut);
+    let timed_out = || Progress::Refused(RelayRefusal::TimedOut);
     for (words, expected) in [
         // Debian's busybox, OpenBSD's nc, ncat, bash
         (
@@ -104,7 +104,7 @@ fn names_that_lead_nowhere() {
         ),
     ] {
         let progress = progress(&side(&format!("ngf-tui: by nc\n{words}\n"), Some(&code(1))));
-        let Progress::Refused(Refusal::Name {
+        let Progress::Refused(RelayRefusal::Name {
             reason,
             is_authoritative,
         }) = progress
@@ -119,18 +119,24 @@ fn names_that_lead_nowhere() {
 fn a_container_without_a_program_is_told_from_a_relay_that_fails() {
     let runc = r#"{"status":"Failure","message":"error executing command in container: failed to exec in container: OCI runtime exec failed: exec failed: unable to start container process: exec: \"sh\": executable file not found in $PATH","reason":"InternalError","code":500}"#;
     let gone = r#"{"status":"Failure","message":"container not running (abc)","reason":"InternalError","code":500}"#;
-    let is_missing =
-        |side: &Side| matches!(progress(side), Progress::Refused(Refusal::NoProgram(_)));
+    let is_missing = |side: &Side| {
+        matches!(
+            progress(side),
+            Progress::Refused(RelayRefusal::NoProgram(_))
+        )
+    };
     assert!(is_missing(&side("", Some(runc))));
     assert!(is_missing(&side("ngf-tui: no relay\n", Some(&code(127)))));
     assert!(is_missing(&side("sh: nc: not found\n", Some(&code(127)))));
     assert_eq!(
         progress(&side("", Some(gone))),
-        Progress::Refused(Refusal::Broken("container not running (abc)".to_owned()))
+        Progress::Refused(RelayRefusal::Broken(
+            "container not running (abc)".to_owned()
+        ))
     );
     assert_eq!(
         progress(&side("ngf-tui: by nc\nnc: what\n", Some(&code(1)))),
-        Progress::Refused(Refusal::Broken(
+        Progress::Refused(RelayRefusal::Broken(
             "the relay in the pod failed (exit status 1): nc: what".to_owned()
         ))
     );

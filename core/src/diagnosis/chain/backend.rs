@@ -3,7 +3,7 @@
 use ngf_tls::{certificate::CertificateFacts, transcript::Outcome};
 
 use super::{
-    ChainBox, Column, Detail, Link, Trust,
+    ChainBox, ChainDirection, Detail, Link, Trust,
     build::{Subject, is_trusted, leaf_details, trust_box, upwards},
     when,
 };
@@ -25,7 +25,7 @@ enum Known<'a> {
     Nothing(String),
 }
 
-pub(super) fn column(subject: &Subject<'_>, tls: &PlannedTls) -> Column {
+pub(super) fn column(subject: &Subject<'_>, tls: &PlannedTls) -> ChainDirection {
     let heading = format!("{} proves itself to gateway", subject.backend_name());
     let known = known(subject);
     let trusted = trust::trusted(subject.snapshot, &tls.trust);
@@ -43,7 +43,7 @@ pub(super) fn column(subject: &Subject<'_>, tls: &PlannedTls) -> Column {
     );
     boxes.push(last_box(subject, tls, &known, presented, signer, &trusted));
     let (trust, conclusion) = conclude(subject, tls, &known, presented, &trusted);
-    Column {
+    ChainDirection {
         heading,
         boxes,
         trust,

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use ngf_tls::certificate::CertificateFacts;
 
-use super::{ChainBox, Column, Detail, Link, Seen, Trust};
+use super::{ChainBox, ChainDirection, Detail, Link, ProbedTranscript, Trust};
 use crate::{
     diagnosis::{mounted::Mounted, plan::Connection, trust, words},
     model::{index::Index, object::ObjectRef, snapshot::Snapshot},
@@ -14,7 +14,7 @@ pub(super) struct Subject<'a> {
     pub(super) snapshot: &'a Snapshot,
     pub(super) index: &'a Index<'a>,
     pub(super) connection: &'a Connection,
-    pub(super) probe: Option<Seen<'a>>,
+    pub(super) probe: Option<ProbedTranscript<'a>>,
     pub(super) now: Timestamp,
 }
 
@@ -44,9 +44,9 @@ impl Subject<'_> {
 }
 
 /// Two columns that say that there is no TLS.
-pub(super) fn plain(subject: &Subject<'_>) -> Vec<Column> {
+pub(super) fn plain(subject: &Subject<'_>) -> Vec<ChainDirection> {
     let backend = subject.backend_name();
-    let column = |heading: String| Column {
+    let column = |heading: String| ChainDirection {
         heading,
         boxes: vec![ChainBox {
             link: None,

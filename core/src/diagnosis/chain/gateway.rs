@@ -3,7 +3,7 @@
 use ngf_tls::{certificate::CertificateFacts, transcript::Outcome};
 
 use super::{
-    ChainBox, Column, Detail, Link, Trust,
+    ChainBox, ChainDirection, Detail, Link, Trust,
     build::{Subject, is_trusted, leaf_details, object_box, trust_box, upwards},
     when,
 };
@@ -18,7 +18,7 @@ use crate::{
     model::{kind::Kind, kinds::KeyState, object::ObjectRef, snapshot::Lookup},
 };
 
-pub(super) fn column(subject: &Subject<'_>, tls: &PlannedTls) -> Column {
+pub(super) fn column(subject: &Subject<'_>, tls: &PlannedTls) -> ChainDirection {
     let heading = format!("gateway proves itself to {}", subject.backend_name());
     let Some(secret) = &tls.client_certificate else {
         return presents_nothing(subject, heading);
@@ -29,7 +29,7 @@ pub(super) fn column(subject: &Subject<'_>, tls: &PlannedTls) -> Column {
         Err(none) => {
             let why = none.why().to_owned();
             first.details.push(Detail::Plain(why.clone()));
-            return Column {
+            return ChainDirection {
                 heading,
                 boxes: vec![first],
                 trust: Trust::Unknown(why.clone()),
@@ -63,7 +63,7 @@ pub(super) fn column(subject: &Subject<'_>, tls: &PlannedTls) -> Column {
         ));
     }
     boxes.push(trust_of(subject, &candidates, link));
-    Column {
+    ChainDirection {
         heading,
         boxes,
         trust,
@@ -100,7 +100,7 @@ fn trust_of(subject: &Subject<'_>, candidates: &[Candidate<'_>], link: Link) -> 
 
 type Candidate<'a> = (Mounted, &'a [CertificateFacts]);
 
-fn presents_nothing(subject: &Subject<'_>, heading: String) -> Column {
+fn presents_nothing(subject: &Subject<'_>, heading: String) -> ChainDirection {
     let gateway = &subject.connection.gateway;
     let decision = subject.snapshot.gateways.get(gateway).map(|gateway| {
         client_certificate(
@@ -163,7 +163,7 @@ fn presents_nothing(subject: &Subject<'_>, heading: String) -> Column {
             "only a probe shows whether the backend asks for a certificate".to_owned(),
         ),
     };
-    Column {
+    ChainDirection {
         heading,
         boxes,
         trust,

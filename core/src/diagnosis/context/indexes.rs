@@ -14,7 +14,7 @@ use crate::model::{
     kinds::{BackendTLSPolicy, Gateway, Route},
     object::{Object, ObjectRef},
     snapshot::Snapshot,
-    topology::What,
+    topology::NodeKind,
 };
 
 use super::{Context, RuleInUse};
@@ -75,10 +75,10 @@ impl<'a> Context<'a> {
         self.topology
             .places(route)
             .iter()
-            .filter(|place| matches!(self.topology.node(**place).what, What::Route { .. }))
+            .filter(|place| matches!(self.topology.node(**place).what, NodeKind::Route { .. }))
             .filter_map(|place| {
                 self.topology.above(*place, |node| match node.what {
-                    What::Gateway => node.object.as_ref(),
+                    NodeKind::Gateway => node.object.as_ref(),
                     _ => None,
                 })
             })

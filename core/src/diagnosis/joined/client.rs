@@ -12,7 +12,7 @@ use crate::{
         ngf::{cluster_ip::text_of_proxy, known},
         plan::ProbePlan,
     },
-    logs::{Counted, Phase, PodLog, Role, Upstream, What},
+    logs::{Counted, Meaning, Phase, PodLog, Role, Upstream},
     model::{kind::Kind, snapshot::Snapshot},
 };
 
@@ -68,16 +68,16 @@ impl<'a> Clients<'a> {
 }
 
 /// Faults with which nginx's handshake fails as well.
-fn ends_handshake(what: &What) -> bool {
+fn ends_handshake(what: &Meaning) -> bool {
     match what {
-        What::NotTls
-        | What::HandshakeRefused { .. }
-        | What::ClientAlert { .. }
-        | What::ProxyProtocol => true,
-        What::TlsFailed { phase, .. }
-        | What::Alert { phase, .. }
-        | What::TimedOut { phase }
-        | What::Closed { phase, .. } => matches!(phase, Phase::Connecting | Phase::Handshaking),
+        Meaning::NotTls
+        | Meaning::HandshakeRefused { .. }
+        | Meaning::ClientAlert { .. }
+        | Meaning::ProxyProtocol => true,
+        Meaning::TlsFailed { phase, .. }
+        | Meaning::Alert { phase, .. }
+        | Meaning::TimedOut { phase }
+        | Meaning::Closed { phase, .. } => matches!(phase, Phase::Connecting | Phase::Handshaking),
         _ => false,
     }
 }
@@ -97,11 +97,11 @@ fn tells_of(log: &PodLog, at: Timestamp) -> bool {
 
 /// What nginx logs of a connection that the backend ended in the handshake, or at once after it (TLS 1.3). Where nginx
 /// does not take the backend's certificate, the backend is content.
-fn is_ended_by_backend(what: &What) -> bool {
+fn is_ended_by_backend(what: &Meaning) -> bool {
     ends_handshake(what)
         || matches!(
             what,
-            What::Alert { .. } | What::TlsFailed { .. } | What::Closed { .. }
+            Meaning::Alert { .. } | Meaning::TlsFailed { .. } | Meaning::Closed { .. }
         )
 }
 

@@ -29,7 +29,7 @@ use crate::{
         kinds::{Gateway, Listener, Route, Service, ServicePort},
         object::{Object, ObjectRef},
         snapshot::Snapshot,
-        topology::{Backend, NodeIx, Topology, What, is_ngf_controller},
+        topology::{Backend, NodeIx, NodeKind, Topology, is_ngf_controller},
     },
 };
 
@@ -162,7 +162,7 @@ impl<'a> Planner<'a> {
             self.loadable(tls)?;
         }
         let endpoints = match only.map(|place| &topology.node(place).what) {
-            Some(What::Endpoint(endpoint)) => vec![Endpoint::clone(endpoint)],
+            Some(NodeKind::Endpoint(endpoint)) => vec![Endpoint::clone(endpoint)],
             _ => match self.cluster_ip(&connection, service, port) {
                 Some(endpoint) => vec![endpoint],
                 None => {
@@ -188,7 +188,7 @@ impl<'a> Planner<'a> {
         place: NodeIx,
     ) -> Result<(Connection, &'a Object<Service>, &'a ServicePort), PlanError> {
         let node = self.topology.node(place);
-        let What::Backend(backend) = &node.what else {
+        let NodeKind::Backend(backend) = &node.what else {
             return Err(PlanError::NoBackends(node.name.to_string()));
         };
         let at = self.place(place)?;
@@ -288,16 +288,16 @@ impl<'a> Planner<'a> {
         for above in self.topology.ancestors(place) {
             let node = self.topology.node(above);
             match &node.what {
-                What::Rule { index } => rule = *index,
-                What::Route { hostnames: hosts } => {
+                NodeKind::Rule { index } => rule = *index,
+                NodeKind::Route { hostnames: hosts } => {
                     route = node.object.as_ref();
                     hostnames = hosts;
                 }
-                What::Listener { name } => {
+                NodeKind::Listener { name } => {
                     listener_name = Some(name.clone());
                     owner = node.object.as_ref();
                 }
-                What::Gateway => gateway = node.object.as_ref(),
+                NodeKind::Gateway => gateway = node.object.as_ref(),
                 _ => {}
             }
         }

@@ -6,7 +6,7 @@ use crate::{
     model::{
         object::ObjectRef,
         snapshot::Snapshot,
-        topology::{Group, NodeIx, Topology, What},
+        topology::{Group, NodeIx, NodeKind, Topology},
     },
 };
 
@@ -35,18 +35,18 @@ pub(super) fn backends_of(
     };
     let mut found = Vec::new();
     for start in &starts {
-        if let What::Endpoint(_) | What::Policy { .. } = topology.node(*start).what
+        if let NodeKind::Endpoint(_) | NodeKind::Policy { .. } = topology.node(*start).what
             && let Some(above) = topology.node(*start).parent
-            && let What::Backend(_) = topology.node(above).what
+            && let NodeKind::Backend(_) = topology.node(above).what
         {
-            let endpoint = matches!(topology.node(*start).what, What::Endpoint(_));
+            let endpoint = matches!(topology.node(*start).what, NodeKind::Endpoint(_));
             found.push((above, endpoint.then_some(*start)));
             continue;
         }
         found.extend(
             topology
                 .subtree(*start)
-                .filter(|place| matches!(topology.node(*place).what, What::Backend(_)))
+                .filter(|place| matches!(topology.node(*place).what, NodeKind::Backend(_)))
                 .map(|place| (place, None)),
         );
     }
@@ -72,7 +72,7 @@ pub(super) fn whole_objects(topology: &Topology, object: &ObjectRef) -> Vec<Node
         .filter(|place| {
             matches!(
                 topology.node(*place).what,
-                What::Gateway | What::Route { .. } | What::Policy { .. }
+                NodeKind::Gateway | NodeKind::Route { .. } | NodeKind::Policy { .. }
             )
         })
         .collect()
@@ -88,7 +88,7 @@ pub(super) fn service_places(
         .places(service)
         .iter()
         .filter(|place| match &topology.node(**place).what {
-            What::Backend(backend) => port.is_none() || backend.port == port,
+            NodeKind::Backend(backend) => port.is_none() || backend.port == port,
             _ => false,
         })
         .filter(|place| unattached(topology, **place).is_none())
@@ -122,8 +122,8 @@ pub(super) fn unattached(topology: &Topology, place: NodeIx) -> Option<PlanError
     for above in std::iter::once(place).chain(topology.ancestors(place)) {
         let node = topology.node(above);
         match node.what {
-            What::Route { .. } => route = Some(node),
-            What::Group(Group::UnattachedRoutes) => {
+            NodeKind::Route { .. } => route = Some(node),
+            NodeKind::Group(Group::UnattachedRoutes) => {
                 let route = route?;
                 return Some(PlanError::NotAttached {
                     route: route.object.as_ref()?.to_string(),

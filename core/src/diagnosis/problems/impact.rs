@@ -6,7 +6,7 @@ use super::super::{Diagnosis, Finding, words};
 use crate::model::{
     kind::Kind,
     object::ObjectRef,
-    topology::{NodeIx, What},
+    topology::{NodeIx, NodeKind},
 };
 
 /// What clients notice: for one cause, the sentences of its findings; for several, how many routes.
@@ -84,7 +84,7 @@ fn routes(diagnosis: &Diagnosis, all: &[usize]) -> BTreeSet<ObjectRef> {
     }
     for place in places.into_values().flatten() {
         let route = diagnosis.topology.above(place, |node| match node.what {
-            What::Route { .. } => node.object.clone(),
+            NodeKind::Route { .. } => node.object.clone(),
             _ => None,
         });
         routes.extend(route);

@@ -13,7 +13,7 @@ use crate::{
     model::object::ObjectRef,
     overlay::{
         READ_ONLY,
-        said::{Outcome, Refusal, Said, Why},
+        said::{DryRunAnswer, DryRunOutcome, ManifestRefusal, Why},
     },
 };
 
@@ -32,14 +32,14 @@ pub(in crate::diagnosis) const A1: Rule = Rule {
     needs: &[],
     check: |context, findings| {
         for said in context.evidence.said() {
-            if let Outcome::Refused(refusal) = &said.outcome {
+            if let DryRunOutcome::Refused(refusal) = &said.outcome {
                 findings.add(refused(said, refusal));
             }
         }
     },
 };
 
-fn refused(said: &Said, refusal: &Refusal) -> Finding {
+fn refused(said: &DryRunAnswer, refusal: &ManifestRefusal) -> Finding {
     let object = &said.object;
     let what = match refusal.causes.as_slice() {
         [] => refusal.words.clone(),
@@ -88,7 +88,7 @@ pub(in crate::diagnosis) const A2: Rule = Rule {
     needs: &[],
     check: |context, findings| {
         for said in context.evidence.said() {
-            let Outcome::Taken { dropped, .. } = &said.outcome else {
+            let DryRunOutcome::Taken { dropped, .. } = &said.outcome else {
                 continue;
             };
             if dropped.is_empty() {
@@ -122,9 +122,9 @@ pub(in crate::diagnosis) const A3: Rule = Rule {
     causes: &[],
     needs: &[],
     check: |context, findings| {
-        let mut by_reason: BTreeMap<&str, Vec<&Said>> = BTreeMap::new();
+        let mut by_reason: BTreeMap<&str, Vec<&DryRunAnswer>> = BTreeMap::new();
         for said in context.evidence.said() {
-            if let Outcome::Unknown(why) = &said.outcome {
+            if let DryRunOutcome::Unknown(why) = &said.outcome {
                 by_reason.entry(why).or_default().push(said);
             }
         }
@@ -134,7 +134,7 @@ pub(in crate::diagnosis) const A3: Rule = Rule {
     },
 };
 
-fn not_asked(why: &str, all: &[&Said]) -> Finding {
+fn not_asked(why: &str, all: &[&DryRunAnswer]) -> Finding {
     let objects: Vec<&ObjectRef> = all.iter().map(|said| &said.object).collect();
     let about = match objects.as_slice() {
         [one] => one.to_string(),
@@ -169,7 +169,7 @@ pub(in crate::diagnosis) const A4: Rule = Rule {
     needs: &[],
     check: |context, findings| {
         for said in context.evidence.said() {
-            let Outcome::Taken { altered, dropped } = &said.outcome else {
+            let DryRunOutcome::Taken { altered, dropped } = &said.outcome else {
                 continue;
             };
             let object = &said.object;
@@ -197,7 +197,7 @@ pub(in crate::diagnosis) const A4: Rule = Rule {
     },
 };
 
-fn at_its_place(finding: Finding, said: &Said) -> Finding {
+fn at_its_place(finding: Finding, said: &DryRunAnswer) -> Finding {
     if said.place.is_empty() {
         return finding;
     }

@@ -19,7 +19,7 @@ use crate::{
         object::{Note, NoteKind, ObjectRef},
         snapshot::{KindState, Loss, Source},
     },
-    overlay::said::Outcome,
+    overlay::said::DryRunOutcome,
 };
 
 /// Kinds that a title names.
@@ -331,7 +331,7 @@ pub(in crate::diagnosis) const K6: Rule = Rule {
             context
                 .evidence
                 .said_of(object)
-                .is_some_and(|said| matches!(said.outcome, Outcome::Unknown(_)))
+                .is_some_and(|said| matches!(said.outcome, DryRunOutcome::Unknown(_)))
         };
         each_object(context, &mut |object, notes| {
             if !context.is_files() && !is_unseen(object) {

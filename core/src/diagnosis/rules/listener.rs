@@ -19,7 +19,7 @@ use crate::{
         },
         words::list,
     },
-    logs::{Role, What},
+    logs::{Meaning, Role},
     model::{
         kinds::{Gateway, Listener},
         object::{Object, ObjectRef},
@@ -373,7 +373,7 @@ pub(in crate::diagnosis) const L4: Rule = Rule {
             let said = &joined.counted.last_line;
             let refuses = matches!(
                 said.what,
-                What::ClientRefused { .. } | What::NoClientCertificate
+                Meaning::ClientRefused { .. } | Meaning::NoClientCertificate
             );
             if joined.log.role == Role::DataPlane
                 && refuses

@@ -31,7 +31,7 @@ use crate::{
         rules::nginx_config::tls_since,
         words,
     },
-    logs::{Counted, PodLog, Role, What},
+    logs::{Counted, Meaning, PodLog, Role},
     model::{kind::Kind, object::ObjectRef},
 };
 use ngf_text::host_and_port;
@@ -49,7 +49,7 @@ fn see_the_handshake(plan: &ProbePlan) -> String {
 }
 
 /// A line, the connection that it is about, and what it proves of it.
-struct Said<'a, 'c> {
+struct ProvenLine<'a, 'c> {
     joined: &'a Joined<'a>,
     plan: &'a ProbePlan,
     case: Case<'a, 'c>,
@@ -73,7 +73,8 @@ enum Age {
 /// Lines of the logs that mean `code`: added to the finding that probes make of the same, or a finding of
 /// their own, for each Service port and Gateway.
 pub(super) fn said(context: &Context<'_>, findings: &mut Findings, connection: &Connection) {
-    let mut groups: BTreeMap<(&ObjectRef, &ObjectRef, u16), Vec<Said<'_, '_>>> = BTreeMap::new();
+    let mut groups: BTreeMap<(&ObjectRef, &ObjectRef, u16), Vec<ProvenLine<'_, '_>>> =
+        BTreeMap::new();
     for joined in &context.logs {
         for plan in &joined.plans {
             let Some(case) = Case::of_line(context, plan, joined) else {
@@ -85,7 +86,7 @@ pub(super) fn said(context: &Context<'_>, findings: &mut Findings, connection: &
                 Claim::Doubt(doubt) => Some(doubt),
             };
             let group = groups.entry((&plan.gateway, &plan.service, plan.port));
-            group.or_default().push(Said {
+            group.or_default().push(ProvenLine {
                 joined,
                 plan,
                 case,
@@ -108,7 +109,7 @@ pub(super) fn said(context: &Context<'_>, findings: &mut Findings, connection: &
         if let Some(finding) = findings.find_mut(is_of_it) {
             *finding = with_lines(context, finding.clone(), &said);
             let is_of_now =
-                |said: &Said<'_, '_>| !matches!(said.age(context), Age::BeforeReload(_));
+                |said: &ProvenLine<'_, '_>| !matches!(said.age(context), Age::BeforeReload(_));
             finding.by_probe_alone &= !said.iter().any(is_of_now);
         } else if let Some(finding) = finding(context, connection, &mut said) {
             findings.add(finding);
@@ -122,7 +123,7 @@ fn is_of_endpoints(
     finding: &Finding,
     service: &ObjectRef,
     port: u16,
-    said: &[Said<'_, '_>],
+    said: &[ProvenLine<'_, '_>],
 ) -> bool {
     let ports: Vec<bool> = finding
         .marks
@@ -153,7 +154,7 @@ fn is_of_older_file(
     context: &Context<'_>,
     findings: &mut Findings,
     connection: &Connection,
-    said: &Said<'_, '_>,
+    said: &ProvenLine<'_, '_>,
 ) -> bool {
     let counted = said.joined.counted;
     let tls = said.plan.tls.as_ref();
@@ -210,7 +211,7 @@ fn is_of_older_file(
 fn finding(
     context: &Context<'_>,
     connection: &Connection,
-    said: &mut Vec<Said<'_, '_>>,
+    said: &mut Vec<ProvenLine<'_, '_>>,
 ) -> Option<Finding> {
     let youngest = said.iter().map(|said| said.age(context)).min()?;
     said.retain(|said| said.age(context) == youngest);
@@ -218,7 +219,7 @@ fn finding(
     if said.first()?.doubt.is_some() && youngest != Age::Current {
         return None;
     }
-    let failing: BTreeSet<String> = said.iter().map(Said::endpoint).collect();
+    let failing: BTreeSet<String> = said.iter().map(ProvenLine::endpoint).collect();
     let all = endpoints(context, said.first()?.plan).max(failing.len());
     if youngest == Age::Current
         && let Some(first) = said.first_mut()
@@ -243,7 +244,7 @@ fn finding(
     if severity == Severity::Info {
         finding.marks.clear();
     } else {
-        finding.marks = said.iter().map(Said::mark).collect();
+        finding.marks = said.iter().map(ProvenLine::mark).collect();
         finding.marks.dedup();
     }
     let last = said.iter().map(|said| said.joined.counted.last).max()?;
@@ -283,9 +284,9 @@ fn finding(
 }
 
 /// The lines as evidence, each once, with how often and when.
-fn with_lines(context: &Context<'_>, mut finding: Finding, said: &[Said<'_, '_>]) -> Finding {
+fn with_lines(context: &Context<'_>, mut finding: Finding, said: &[ProvenLine<'_, '_>]) -> Finding {
     let mut seen = BTreeSet::new();
-    let mut lines: Vec<&Said<'_, '_>> = said
+    let mut lines: Vec<&ProvenLine<'_, '_>> = said
         .iter()
         .filter(|said| seen.insert(std::ptr::from_ref::<Counted>(said.joined.counted)))
         .collect();
@@ -353,7 +354,7 @@ fn endpoints(context: &Context<'_>, plan: &ProbePlan) -> usize {
     }
 }
 
-impl Said<'_, '_> {
+impl ProvenLine<'_, '_> {
     fn endpoint(&self) -> String {
         host_and_port(&self.plan.endpoint.address, self.plan.endpoint.port)
     }
@@ -401,7 +402,7 @@ fn age(context: &Context<'_>, log: &PodLog, counted: &Counted, plan: &ProbePlan)
     let is_since = |at: &Timestamp| *at > counted.last;
     // A probe speaks TLS where a policy asks for it, and shows nothing of an nginx that does not.
     let is_of_older_nginx = plan.tls.is_some()
-        && matches!(counted.last_line.what, What::PlainToTls)
+        && matches!(counted.last_line.what, Meaning::PlainToTls)
         && context
             .evidence
             .logs()

@@ -155,9 +155,12 @@ impl<'a> Processor<'a> {
     }
 
     /// Why NGF refuses it; for all Gateways, or for those that are named.
-    pub(in crate::diagnosis) fn refusal(&self, context: &Context<'a>) -> Option<Refusal<'a>> {
+    pub(in crate::diagnosis) fn refusal(
+        &self,
+        context: &Context<'a>,
+    ) -> Option<ProcessorRefusal<'a>> {
         let everywhere = |why: String| {
-            Some(Refusal {
+            Some(ProcessorRefusal {
                 why,
                 policy: None,
                 gateways: self.gateways.clone(),
@@ -184,7 +187,7 @@ impl<'a> Processor<'a> {
             matches!(decided, Some((_, PolicyDecision::Invalid(_))))
         });
         if let Some(policy) = invalid {
-            return Some(Refusal {
+            return Some(ProcessorRefusal {
                 why: format!("{} for its backend is invalid", policy.reference),
                 policy: Some(policy),
                 gateways: self.gateways.clone(),
@@ -197,7 +200,7 @@ impl<'a> Processor<'a> {
             });
             let without: BTreeSet<&ObjectRef> = without.collect();
             if !without.is_empty() {
-                return Some(Refusal {
+                return Some(ProcessorRefusal {
                     why: format!(
                         "its backend {service} is an ExternalName, and the NginxProxy of {} names no DNS resolver",
                         list(&without, 2)
@@ -217,7 +220,7 @@ impl<'a> Processor<'a> {
 }
 
 /// Why NGF refuses a PayloadProcessor.
-pub(in crate::diagnosis) struct Refusal<'a> {
+pub(in crate::diagnosis) struct ProcessorRefusal<'a> {
     /// Half a sentence.
     why: String,
     /// The policy to blame.

@@ -46,7 +46,8 @@ pub(in crate::diagnosis::rules) fn narrowed(context: &Context<'_>, findings: &mu
 /// Secrets and ConfigMaps that the user may not read: shown where they are used.
 pub(in crate::diagnosis::rules) fn named(context: &Context<'_>, findings: &mut Findings) {
     for hidden in hidden::of(context.snapshot, context.evidence) {
-        let (hidden::What::Objects, Some(first)) = (hidden.what, hidden.objects.first()) else {
+        let (hidden::HiddenKind::Objects, Some(first)) = (hidden.what, hidden.objects.first())
+        else {
             continue;
         };
         let mut finding = Finding::new(

@@ -25,7 +25,7 @@ use crate::{
         rules::change,
         words::{answer_to, list},
     },
-    model::{kind::Kind, object::ObjectRef, topology::What},
+    model::{kind::Kind, object::ObjectRef, topology::NodeKind},
 };
 
 /// Says that the ResolvedRefs condition of a rule's route is explained, for each parent.
@@ -248,11 +248,11 @@ fn only_passthrough(context: &Context<'_>, rule: &RuleInUse<'_>) -> bool {
     let snapshot = context.snapshot;
     let mut any = false;
     for place in topology.places(&rule.route.reference) {
-        if !matches!(topology.node(place).what, What::Route { .. }) {
+        if !matches!(topology.node(place).what, NodeKind::Route { .. }) {
             continue;
         }
         let above = topology.above(place, |node| match &node.what {
-            What::Listener { name } => Some((node.object.as_ref()?, name.as_str())),
+            NodeKind::Listener { name } => Some((node.object.as_ref()?, name.as_str())),
             _ => None,
         });
         let Some((owner, name)) = above else {

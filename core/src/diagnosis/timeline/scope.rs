@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::{
     diagnosis::{context::Context, limit, plan::ProbeTarget},
-    model::{kind::Kind, object::ObjectRef, topology::What},
+    model::{kind::Kind, object::ObjectRef, topology::NodeKind},
 };
 
 /// Objects, each of a Service with the port that is meant.
@@ -43,10 +43,10 @@ impl Scope {
         for place in limit::around(context.topology, objects) {
             let node = context.topology.node(place);
             match (&node.what, &node.object) {
-                (What::Gateway, Some(gateway)) => {
+                (NodeKind::Gateway, Some(gateway)) => {
                     passed.gateways.insert(gateway.clone());
                 }
-                (What::Listener { name }, Some(owner)) => {
+                (NodeKind::Listener { name }, Some(owner)) => {
                     passed.listeners.insert((owner.clone(), name.clone()));
                 }
                 _ => {}

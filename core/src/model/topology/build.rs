@@ -9,7 +9,7 @@ use std::{
 };
 
 use crate::model::{
-    attachment::{self, Refusal, Restriction},
+    attachment::{self, AttachmentRefusal, Restriction},
     index::Index,
     kind::Kind,
     kinds::{Gateway, Listener, ListenerSet, LocalRef, Route},
@@ -18,13 +18,13 @@ use crate::model::{
 };
 use crate::threads;
 
-use super::{Group, Step, Topology, What, is_ngf_controller};
+use super::{Group, NodeKind, Step, Topology, is_ngf_controller};
 
 use branch::{Grower, Head};
 
 /// What a new node says.
 pub(super) struct Label {
-    pub(super) what: What,
+    pub(super) what: NodeKind,
     pub(super) name: Arc<str>,
     pub(super) note: Option<Arc<str>>,
     pub(super) object: Option<ObjectRef>,
@@ -42,7 +42,7 @@ impl<'a> Root<'a> {
         Self {
             step: Step::Class(name.to_owned()),
             label: Label {
-                what: What::Class,
+                what: NodeKind::Class,
                 name: name.into(),
                 note: note.map(Arc::from),
                 object: object.cloned(),
@@ -55,7 +55,7 @@ impl<'a> Root<'a> {
         Self {
             step: Step::Group(group),
             label: Label {
-                what: What::Group(group),
+                what: NodeKind::Group(group),
                 name: name.into(),
                 note: None,
                 object: None,
@@ -91,7 +91,7 @@ pub(super) struct Builder<'a> {
     parents: HashMap<&'a ObjectRef, Parent<'a>>,
     /// ListenerSets whose Gateway does not take them.
     refused_sets: HashSet<&'a ObjectRef>,
-    unattached: Vec<(&'a Object<Route>, Option<Refusal>)>,
+    unattached: Vec<(&'a Object<Route>, Option<AttachmentRefusal>)>,
     used_policies: HashSet<&'a ObjectRef>,
     pub(super) tree: Topology,
 }
@@ -134,12 +134,12 @@ impl<'a> Builder<'a> {
                 match self.attach(route, reference) {
                     Ok(()) => attached = true,
                     // Another parent may take it all the same.
-                    Err(why @ Refusal::NamespaceUnknown(_)) => refusal = Some(why),
+                    Err(why @ AttachmentRefusal::NamespaceUnknown(_)) => refusal = Some(why),
                     Err(why) => refusal = refusal.or(Some(why)),
                 }
             }
             if !attached {
-                if matches!(refusal, Some(Refusal::NamespaceUnknown(_))) {
+                if matches!(refusal, Some(AttachmentRefusal::NamespaceUnknown(_))) {
                     Arc::make_mut(&mut self.tree.undecided).insert(route.reference.clone());
                 }
                 self.unattached.push((route, refusal));
@@ -147,14 +147,20 @@ impl<'a> Builder<'a> {
         }
     }
 
-    fn attach(&mut self, route: &'a Object<Route>, reference: &LocalRef) -> Result<(), Refusal> {
-        let parent = attachment::parent_of(reference, &route.reference.namespace)
-            .ok_or_else(|| Refusal::NotAParent(reference.kind.clone().unwrap_or_default()))?;
+    fn attach(
+        &mut self,
+        route: &'a Object<Route>,
+        reference: &LocalRef,
+    ) -> Result<(), AttachmentRefusal> {
+        let parent =
+            attachment::parent_of(reference, &route.reference.namespace).ok_or_else(|| {
+                AttachmentRefusal::NotAParent(reference.kind.clone().unwrap_or_default())
+            })?;
         if self.refused_sets.contains(&parent) {
-            return Err(Refusal::ListenerSetNotAllowed(parent));
+            return Err(AttachmentRefusal::ListenerSetNotAllowed(parent));
         }
         let Some(slots) = self.parents.get_mut(&parent) else {
-            return Err(Refusal::NoSuchParent(parent));
+            return Err(AttachmentRefusal::NoSuchParent(parent));
         };
         let listeners = attachment::attach(
             route,

@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::{
-    Group, Node, NodeIx, Topology, What,
+    Group, Node, NodeIx, NodeKind, Topology,
     branches::{Branch, Slot},
 };
 use crate::model::{object::ObjectRef, snapshot::Snapshot};
@@ -16,9 +16,9 @@ type RootOrder = (u8, String);
 
 fn order_of(root: &Node) -> RootOrder {
     match &root.what {
-        What::Group(Group::UnattachedRoutes) => (2, String::new()),
-        What::Group(Group::UnusedPolicies) => (3, String::new()),
-        What::Group(Group::UnknownClass) => (1, String::new()),
+        NodeKind::Group(Group::UnattachedRoutes) => (2, String::new()),
+        NodeKind::Group(Group::UnusedPolicies) => (3, String::new()),
+        NodeKind::Group(Group::UnknownClass) => (1, String::new()),
         _ if root.object.is_none() => (1, root.name.to_string()),
         _ => (0, root.name.to_string()),
     }
@@ -106,7 +106,7 @@ impl Topology {
             let place = NodeIx(self.branches.branch(root.slot).base);
             let mut children = root.children;
             let is_of_unknown_class =
-                matches!(self.node(place).what, What::Group(Group::UnknownClass));
+                matches!(self.node(place).what, NodeKind::Group(Group::UnknownClass));
             children.sort_by_cached_key(|child| {
                 let object = self.node(*child).object.clone();
                 let gateway = object.as_ref().and_then(|name| snapshot.gateways.get(name));

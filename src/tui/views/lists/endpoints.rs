@@ -14,7 +14,7 @@ use crate::tui::{
     },
     views::findings::mark_of_health,
 };
-use ngf_core::{diagnosis::evidence::Probed, model::topology::What};
+use ngf_core::{diagnosis::evidence::Probed, model::topology::NodeKind};
 use ngf_text::host_and_port;
 use ngf_text::words;
 
@@ -56,15 +56,15 @@ fn rows(app: &App) -> Vec<Row> {
     let mut seen = BTreeSet::new();
     let mut rows = Vec::new();
     for (place, node) in topology.iter() {
-        let What::Endpoint(endpoint) = &node.what else {
+        let NodeKind::Endpoint(endpoint) = &node.what else {
             continue;
         };
         let route = topology.above(place, |node| match node.what {
-            What::Route { .. } => node.object.as_ref(),
+            NodeKind::Route { .. } => node.object.as_ref(),
             _ => None,
         });
         let service = topology.above(place, |node| match &node.what {
-            What::Backend(backend) => backend.service.as_ref(),
+            NodeKind::Backend(backend) => backend.service.as_ref(),
             _ => None,
         });
         if !seen.insert((endpoint.address.as_str(), endpoint.port, route, service)) {

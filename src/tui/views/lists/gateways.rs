@@ -12,7 +12,7 @@ use crate::tui::{
     },
     views::findings::mark_of_health,
 };
-use ngf_core::model::topology::What;
+use ngf_core::model::topology::NodeKind;
 use ngf_text::words;
 
 /// The list.
@@ -51,7 +51,7 @@ fn rows(app: &App) -> Vec<Row> {
                 .into_iter()
                 .flat_map(|place| topology.subtree(place))
                 .map(|node| topology.node(node))
-                .filter(|node| matches!(node.what, What::Route { .. }))
+                .filter(|node| matches!(node.what, NodeKind::Route { .. }))
                 .filter_map(|node| node.object.as_ref())
                 .collect();
             let spec = &gateway.spec;

@@ -13,7 +13,7 @@ use crate::tui::{
     },
     views::findings::{mark_of, mark_of_health},
 };
-use ngf_core::model::{object::ObjectRef, snapshot::Scope, topology::What};
+use ngf_core::model::{object::ObjectRef, snapshot::Scope, topology::NodeKind};
 
 /// The list.
 pub(super) const LIST: ListInfo = ListInfo {
@@ -85,7 +85,7 @@ fn rows(app: &App) -> Vec<Row> {
     }
     // A path that nobody tested is no healthy one.
     for (place, node) in app.diagnosis.topology.iter() {
-        if let (What::Route { .. }, Some(object)) = (&node.what, &node.object)
+        if let (NodeKind::Route { .. }, Some(object)) = (&node.what, &node.object)
             && let Some(counts) = all.get_mut(object.namespace.as_str())
         {
             counts.note(mark_of_health(app.diagnosis.health(place)));

@@ -14,7 +14,7 @@ use crate::tui::{
 };
 use ngf_core::{
     diagnosis::Health,
-    model::{status::PolicyStatus, topology::What},
+    model::{status::PolicyStatus, topology::NodeKind},
 };
 use ngf_text::words;
 
@@ -63,7 +63,7 @@ fn rows(app: &App) -> Vec<Row> {
                 .iter()
                 .filter_map(|place| {
                     topology.above(*place, |node| match node.what {
-                        What::Route { .. } => node.object.as_ref(),
+                        NodeKind::Route { .. } => node.object.as_ref(),
                         _ => None,
                     })
                 })

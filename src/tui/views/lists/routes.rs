@@ -19,7 +19,7 @@ use ngf_core::{
     diagnosis::evidence::Probed,
     model::{
         object::ObjectRef,
-        topology::{Backend, NodeIx, What},
+        topology::{Backend, NodeIx, NodeKind},
     },
 };
 use ngf_text::words;
@@ -102,7 +102,7 @@ fn since(app: &App) -> BTreeMap<ObjectRef, Timestamp> {
 
 fn route_at(app: &App, place: NodeIx) -> Option<&ObjectRef> {
     app.diagnosis.topology.above(place, |node| match node.what {
-        What::Route { .. } => node.object.as_ref(),
+        NodeKind::Route { .. } => node.object.as_ref(),
         _ => None,
     })
 }
@@ -114,11 +114,11 @@ fn rows(app: &App) -> Vec<Row> {
     let mut seen = BTreeSet::new();
     let mut rows = Vec::new();
     for (place, node) in topology.iter() {
-        let (What::Route { hostnames }, Some(route)) = (&node.what, &node.object) else {
+        let (NodeKind::Route { hostnames }, Some(route)) = (&node.what, &node.object) else {
             continue;
         };
         let gateway = topology.above(place, |node| match node.what {
-            What::Gateway => node.object.as_ref(),
+            NodeKind::Gateway => node.object.as_ref(),
             _ => None,
         });
         if seen.insert((route, gateway)) {
@@ -140,13 +140,13 @@ fn row(
     let below = || topology.subtree(place).map(|place| topology.node(place));
     let backends: Vec<&Backend> = below()
         .filter_map(|node| match &node.what {
-            What::Backend(backend) => Some(&**backend),
+            NodeKind::Backend(backend) => Some(&**backend),
             _ => None,
         })
         .collect();
     let ready: Vec<bool> = below()
         .filter_map(|node| match &node.what {
-            What::Endpoint(endpoint) => Some(endpoint.ready),
+            NodeKind::Endpoint(endpoint) => Some(endpoint.ready),
             _ => None,
         })
         .collect();

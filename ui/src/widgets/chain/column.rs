@@ -1,6 +1,6 @@
 //! One column of boxes as lines.
 
-use super::{Column, Link, Node};
+use super::{ChainColumn, Link, Node};
 use crate::text::{Label, cut_label, hang, pad, wrap};
 use crate::theme::{Mark, Role, Theme};
 
@@ -11,7 +11,7 @@ const LEAST_FRAMED: usize = 24;
 
 /// One column at one width. Its parts are heading, box, link, box, …, conclusion.
 pub(super) struct Drawn<'a> {
-    pub(super) column: &'a Column,
+    pub(super) column: &'a ChainColumn,
     pub(super) theme: &'a Theme,
     pub(super) width: usize,
     pub(super) framed: bool,

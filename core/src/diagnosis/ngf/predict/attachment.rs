@@ -23,12 +23,12 @@ pub(super) struct Attachment {
     /// the parentRef names none (`removeDuplicateIndexParentRefs`).
     pub(super) section: Option<String>,
     /// `None` where something that decides is not known.
-    pub(super) outcome: Option<Outcome>,
+    pub(super) outcome: Option<AttachmentOutcome>,
 }
 
 /// What comes of a parentRef.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Outcome {
+pub(super) enum AttachmentOutcome {
     Attached,
     NoMatchingParent,
     NotAllowed,
@@ -40,7 +40,7 @@ pub(super) enum Outcome {
     InvalidListenerSet,
 }
 
-impl Outcome {
+impl AttachmentOutcome {
     pub(super) fn condition(self) -> Predicted {
         let (reason, message) = match self {
             Self::Attached => ("Accepted", "The Route is accepted"),
@@ -160,7 +160,7 @@ impl Parent<'_> {
         &self,
         route: &Object<Route>,
         reference: &LocalRef,
-    ) -> Option<(Option<String>, Option<Outcome>)> {
+    ) -> Option<(Option<String>, Option<AttachmentOutcome>)> {
         if reference.section_name.is_some() || reference.port.is_some() {
             let outcome = self.outcome(route, reference.section_name.as_deref(), reference.port);
             return Some((reference.section_name.clone(), outcome));
@@ -171,15 +171,18 @@ impl Parent<'_> {
             .map(|found| found.name.as_str())
             .collect();
         let (first, others) = names.split_first()?;
-        let outcomes: Vec<Option<Outcome>> = names
+        let outcomes: Vec<Option<AttachmentOutcome>> = names
             .iter()
             .map(|name| self.outcome(route, Some(name), None))
             .collect();
         let section = others.is_empty().then(|| (*first).to_owned());
-        let attached = |outcome: &&Option<Outcome>| {
+        let attached = |outcome: &&Option<AttachmentOutcome>| {
             matches!(
                 outcome,
-                Some(Outcome::Attached | Outcome::InvalidListener { attached: true })
+                Some(
+                    AttachmentOutcome::Attached
+                        | AttachmentOutcome::InvalidListener { attached: true }
+                )
             )
         };
         let outcome = if outcomes.contains(&None) {
@@ -199,7 +202,7 @@ impl Parent<'_> {
         route: &Object<Route>,
         section: Option<&str>,
         port: Option<u16>,
-    ) -> Option<Outcome> {
+    ) -> Option<AttachmentOutcome> {
         let meant: Vec<usize> = match section {
             Some(section) => {
                 let named = self
@@ -215,7 +218,7 @@ impl Parent<'_> {
                 .collect(),
         };
         if meant.is_empty() {
-            return Some(Outcome::NoMatchingParent);
+            return Some(AttachmentOutcome::NoMatchingParent);
         }
         let is_set = self.name.kind == Kind::ListenerSet;
         if is_set
@@ -224,19 +227,19 @@ impl Parent<'_> {
                 .iter()
                 .all(|found| found.valid == Some(false))
         {
-            return Some(Outcome::InvalidListenerSet);
+            return Some(AttachmentOutcome::InvalidListenerSet);
         }
         let attachable: Vec<usize> = meant
             .into_iter()
             .filter(|index| self.decisions[*index].attachable)
             .collect();
         if attachable.is_empty() {
-            return Some(Outcome::InvalidListener { attached: false });
+            return Some(AttachmentOutcome::InvalidListener { attached: false });
         }
         self.bind(route, &attachable)
     }
 
-    fn bind(&self, route: &Object<Route>, attachable: &[usize]) -> Option<Outcome> {
+    fn bind(&self, route: &Object<Route>, attachable: &[usize]) -> Option<AttachmentOutcome> {
         let (mut allowed, mut attached) = (false, Vec::new());
         for &index in attachable {
             let listener = &self.listeners[index];
@@ -256,11 +259,11 @@ impl Parent<'_> {
             }
         }
         Some(match (allowed, attached.as_slice()) {
-            (false, _) => Outcome::NotAllowed,
-            (true, []) => Outcome::HostnamesDoNotMatch,
-            (true, valid) if valid.contains(&Some(true)) => Outcome::Attached,
+            (false, _) => AttachmentOutcome::NotAllowed,
+            (true, []) => AttachmentOutcome::HostnamesDoNotMatch,
+            (true, valid) if valid.contains(&Some(true)) => AttachmentOutcome::Attached,
             (true, valid) if valid.contains(&None) => return None,
-            (true, _) => Outcome::InvalidListener { attached: true },
+            (true, _) => AttachmentOutcome::InvalidListener { attached: true },
         })
     }
 }

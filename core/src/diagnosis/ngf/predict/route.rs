@@ -4,7 +4,7 @@ use std::{borrow::Cow, collections::BTreeMap};
 
 use super::{
     Predicted, PredictedCondition, Predictor,
-    attachment::{self, Attachment, Outcome},
+    attachment::{self, Attachment, AttachmentOutcome},
 };
 use crate::{
     diagnosis::{
@@ -51,11 +51,13 @@ pub(super) fn predict(
     // What NGF says of the route itself it says for each parent.
     let to_invalid = attachments
         .iter()
-        .any(|found| found.outcome == Some(Outcome::InvalidListener { attached: true }));
+        .any(|found| found.outcome == Some(AttachmentOutcome::InvalidListener { attached: true }));
     let mut all = Vec::new();
     for found in attachments {
         let outcome = match found.outcome {
-            Some(Outcome::Attached) if to_invalid => Outcome::InvalidListener { attached: true },
+            Some(AttachmentOutcome::Attached) if to_invalid => {
+                AttachmentOutcome::InvalidListener { attached: true }
+            }
             Some(outcome) => outcome,
             None => continue,
         };
@@ -66,14 +68,14 @@ pub(super) fn predict(
                 condition,
             });
         };
-        let is_attached = outcome == Outcome::Attached;
+        let is_attached = outcome == AttachmentOutcome::Attached;
         if !is_attached || (route.spec.is_plain && route.spec.takes_all_rules) {
             add(outcome.condition());
         }
         // A route that NGF looks no further at is not asked for a resolver.
         let bound = !matches!(
             outcome,
-            Outcome::NoMatchingParent | Outcome::InvalidListenerSet
+            AttachmentOutcome::NoMatchingParent | AttachmentOutcome::InvalidListenerSet
         );
         if route.spec.takes_all_rules
             && let Some(resolved) = resolved_refs(context, &decided, &found.gateway, bound)

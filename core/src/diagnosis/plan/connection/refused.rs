@@ -7,7 +7,7 @@ use crate::{
         ngf::{Answer, RuleDecision, Written, decide_rule, refused::answer},
         plan::PlanError,
     },
-    model::topology::What,
+    model::topology::NodeKind,
 };
 
 impl<'a> Planner<'a> {
@@ -43,11 +43,11 @@ impl<'a> Planner<'a> {
         let topology = self.topology;
         let places = topology.places(&at.gateway.reference).into_iter();
         let below = places
-            .filter(|place| matches!(topology.node(*place).what, What::Gateway))
+            .filter(|place| matches!(topology.node(*place).what, NodeKind::Gateway))
             .flat_map(|place| topology.subtree(place));
         let routes = below.filter_map(|place| {
             let node = topology.node(place);
-            let is_route = matches!(node.what, What::Route { .. });
+            let is_route = matches!(node.what, NodeKind::Route { .. });
             let route = node.object.as_ref().filter(|_| is_route)?;
             self.snapshot.routes.get(route)
         });

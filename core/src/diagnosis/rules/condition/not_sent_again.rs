@@ -15,7 +15,7 @@ use crate::{
         rules::{condition::data_plane::not_applied, logs::of_file},
         words::{holder, list, moment},
     },
-    logs::{Role, What},
+    logs::{Meaning, Role},
     model::{
         kinds::{KeyState, PemFacts},
         object::{Condition, ObjectRef},
@@ -115,7 +115,7 @@ fn file(context: &Context<'_>, gateway: &ObjectRef, programmed: &Condition) -> O
 /// The file that a line is about, if it says that nginx refused its configuration; empty where it names none.
 fn refused<'a>(joined: &Joined<'a>) -> Option<&'a str> {
     match &joined.counted.last_line.what {
-        What::ConfigurationRefused { file, .. } => Some(file.as_deref().unwrap_or_default()),
+        Meaning::ConfigurationRefused { file, .. } => Some(file.as_deref().unwrap_or_default()),
         _ => None,
     }
 }

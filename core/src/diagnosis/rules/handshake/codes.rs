@@ -36,7 +36,7 @@ pub(in crate::diagnosis) mod t9;
 mod prelude {
     pub(super) use super::{
         super::{
-            connection::{Case, Claim, Connection, May, Seen, Subject},
+            connection::{Case, Claim, Connection, May, ShownBy, Subject},
             remedy, sentence,
             sentence::{depth_text, older_ca, too_deep, trust_text},
             shown, told,

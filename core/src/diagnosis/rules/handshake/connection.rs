@@ -6,7 +6,7 @@ use ngf_tls::{certificate::CertificateFacts, transcript::Transcript};
 
 use super::{
     codes,
-    refusal::{Refusal, refusal, untrusted},
+    refusal::{HandshakeRefusal, refusal, untrusted},
 };
 use crate::{
     diagnosis::{
@@ -90,11 +90,11 @@ pub(in crate::diagnosis::rules) struct Case<'a, 'c> {
     pub(in crate::diagnosis::rules) context: &'a Context<'c>,
     pub(in crate::diagnosis::rules) plan: &'a ProbePlan,
     pub(in crate::diagnosis::rules) fault: Fault,
-    pub(in crate::diagnosis::rules) seen: Seen<'a>,
+    pub(in crate::diagnosis::rules) seen: ShownBy<'a>,
 }
 
 /// What shows a fault.
-pub(in crate::diagnosis::rules) enum Seen<'a> {
+pub(in crate::diagnosis::rules) enum ShownBy<'a> {
     /// A probe.
     Probe(&'a Transcript),
     /// A line of a log.
@@ -291,7 +291,7 @@ impl<'a, 'c> Case<'a, 'c> {
             context,
             plan,
             fault: Fault::of_probe(plan, transcript)?,
-            seen: Seen::Probe(transcript),
+            seen: ShownBy::Probe(transcript),
         })
     }
 
@@ -309,13 +309,13 @@ impl<'a, 'c> Case<'a, 'c> {
             context,
             plan,
             fault,
-            seen: Seen::Line { joined, now: None },
+            seen: ShownBy::Line { joined, now: None },
         })
     }
 
     /// Says that nothing newer contradicts a line: which endpoints fail, of how many.
     pub(in crate::diagnosis::rules) fn holds_now(&mut self, failing: BTreeSet<String>, all: usize) {
-        if let Seen::Line { now, .. } = &mut self.seen {
+        if let ShownBy::Line { now, .. } = &mut self.seen {
             *now = Some((failing, all));
         }
     }
@@ -344,8 +344,8 @@ impl<'a, 'c> Case<'a, 'c> {
     /// What the probe wrote down, where a probe shows it.
     pub(super) fn transcript(&self) -> Option<&'a Transcript> {
         match self.seen {
-            Seen::Probe(transcript) => Some(transcript),
-            Seen::Line { .. } => None,
+            ShownBy::Probe(transcript) => Some(transcript),
+            ShownBy::Line { .. } => None,
         }
     }
 
@@ -357,7 +357,7 @@ impl<'a, 'c> Case<'a, 'c> {
     /// The endpoints that fail by a log that nothing newer contradicts, and how many there are.
     pub(super) fn failing_now(&self) -> Option<(&BTreeSet<String>, usize)> {
         match &self.seen {
-            Seen::Line {
+            ShownBy::Line {
                 now: Some((failing, all)),
                 ..
             } => Some((failing, *all)),
@@ -372,11 +372,11 @@ impl<'a, 'c> Case<'a, 'c> {
     }
 
     /// Why an nginx backend refuses the client certificate, where it does and no verify code says it.
-    pub(super) fn refusal(&self) -> Option<Refusal<'a>> {
+    pub(super) fn refusal(&self) -> Option<HandshakeRefusal<'a>> {
         let seen = match self.seen {
-            Seen::Probe(transcript) => Some(transcript),
+            ShownBy::Probe(transcript) => Some(transcript),
             // The CAs that the backend asks for.
-            Seen::Line { .. } => {
+            ShownBy::Line { .. } => {
                 let probed = self.context.evidence.current(self.plan);
                 probed.and_then(|probed| probed.result.as_deref().ok())
             }

@@ -24,7 +24,7 @@ const FOR_TIME: [i32; 3] = [0, 9, 10];
 
 /// Why.
 #[derive(Debug, Clone)]
-pub(in crate::diagnosis::rules) enum Refusal<'a> {
+pub(in crate::diagnosis::rules) enum HandshakeRefusal<'a> {
     /// It is not valid now (B3).
     NotValid,
     /// It is not made for clients (B4).
@@ -87,15 +87,15 @@ pub(in crate::diagnosis::rules) fn refusal<'a>(
     context: &'a Context<'_>,
     plan: &ProbePlan,
     transcript: Option<&'a Transcript>,
-) -> Refusal<'a> {
+) -> HandshakeRefusal<'a> {
     let Some(leaf) = client_leaf(context, plan) else {
-        return Refusal::NotTrusted(Doubt::Either);
+        return HandshakeRefusal::NotTrusted(Doubt::Either);
     };
     if !context.now.is_valid(leaf) {
-        return Refusal::NotValid;
+        return HandshakeRefusal::NotValid;
     }
     if !expiry::may(leaf, "clientAuth") {
-        return Refusal::NotForClients;
+        return HandshakeRefusal::NotForClients;
     }
     untrusted(context, plan, transcript)
 }
@@ -105,9 +105,9 @@ pub(in crate::diagnosis::rules) fn untrusted<'a>(
     context: &'a Context<'_>,
     plan: &ProbePlan,
     transcript: Option<&'a Transcript>,
-) -> Refusal<'a> {
+) -> HandshakeRefusal<'a> {
     let Some(sent) = sent(context, plan) else {
-        return Refusal::NotTrusted(Doubt::Either);
+        return HandshakeRefusal::NotTrusted(Doubt::Either);
     };
     let asked = transcript.map_or(&[][..], |seen| &seen.client_certificate.acceptable_cas);
     let at_hand = AtHand::of(context, plan, transcript);
@@ -117,21 +117,21 @@ pub(in crate::diagnosis::rules) fn untrusted<'a>(
     let path = at_hand.above(sent);
     let (top, sent_all) = top(sent);
     if let Some(missing) = incomplete(context, plan, &path, top, sent_all, asked) {
-        return Refusal::Incomplete(missing);
+        return HandshakeRefusal::Incomplete(missing);
     }
     if asked.is_empty() {
-        return Refusal::NotTrusted(Doubt::Either);
+        return HandshakeRefusal::NotTrusted(Doubt::Either);
     }
     let named = |facts: &CertificateFacts| asked.contains(&facts.subject);
     let is_asked = sent.iter().any(|facts| asked.contains(&facts.issuer))
         || path.iter().any(|known| named(known.facts));
     // A CA of that name: made twice, or rotated.
     if is_asked {
-        return Refusal::NotTrusted(Doubt::None);
+        return HandshakeRefusal::NotTrusted(Doubt::None);
     }
     let own = backends_own(context, plan, transcript, &at_hand);
     if own.iter().any(|known| named(known.facts)) {
-        return Refusal::NotTrusted(Doubt::None);
+        return HandshakeRefusal::NotTrusted(Doubt::None);
     }
     let common = path.iter().find(|known| {
         own.iter()
@@ -148,13 +148,13 @@ pub(in crate::diagnosis::rules) fn untrusted<'a>(
                 let mut holding = mounted.iter().filter(|(_, facts)| facts.iter().any(is));
                 holding.next().map(|(object, _)| object.clone())
             };
-            Refusal::OtherCaInBackend(OtherCa {
+            HandshakeRefusal::OtherCaInBackend(OtherCa {
                 common: common.clone(),
                 mounted: with(&named),
                 right: with(&is_it),
             })
         }
-        _ => Refusal::NotTrusted(Doubt::Either),
+        _ => HandshakeRefusal::NotTrusted(Doubt::Either),
     }
 }
 
@@ -165,7 +165,7 @@ fn deep<'a>(
     sent: &[CertificateFacts],
     asked: &[String],
     at_hand: &AtHand<'a>,
-) -> Option<Refusal<'a>> {
+) -> Option<HandshakeRefusal<'a>> {
     let service = context.index.service(&plan.service)?;
     let depth = mounted::client_depth(context, service);
     let intermediates = trust::intermediates(sent);
@@ -188,7 +188,7 @@ fn deep<'a>(
         trust::judge_client_to(sent, &trusted, depth, now)
             .is_ok_and(|judged| FOR_TIME.contains(&judged.code))
     };
-    (!passes(depth) && passes(100)).then_some(Refusal::TooDeep {
+    (!passes(depth) && passes(100)).then_some(HandshakeRefusal::TooDeep {
         intermediates,
         depth,
     })

@@ -4,7 +4,7 @@ use ngf_tls::{certificate::CertificateFacts, transcript::Transcript};
 
 use super::{
     connection::{Case, client_leaf},
-    refusal::{Doubt, Known, Refusal, refusal},
+    refusal::{Doubt, HandshakeRefusal, Known, refusal},
     sentence::too_deep,
 };
 use crate::{
@@ -138,7 +138,7 @@ pub(super) fn client_side(case: &Case<'_, '_>, mut finding: Finding) -> Finding 
         );
         let is_deep = matches!(
             refusal(context, plan, Some(transcript)),
-            Refusal::TooDeep { .. }
+            HandshakeRefusal::TooDeep { .. }
         );
         if !asked.acceptable_cas.is_empty()
             && !asked.acceptable_cas.contains(&leaf.issuer)
@@ -160,8 +160,8 @@ pub(super) fn refused(case: &Case<'_, '_>, finding: Finding) -> Finding {
     };
     let mut finding = client_side(case, finding);
     match refusal(case.context, case.plan, Some(transcript)) {
-        Refusal::Incomplete(missing) => incomplete(finding, &missing),
-        Refusal::OtherCaInBackend(other) => {
+        HandshakeRefusal::Incomplete(missing) => incomplete(finding, &missing),
+        HandshakeRefusal::OtherCaInBackend(other) => {
             finding = finding.evidence(
                 "CA of both sides' certificates",
                 format!(
@@ -183,11 +183,11 @@ pub(super) fn refused(case: &Case<'_, '_>, finding: Finding) -> Finding {
             }
             finding.because("No client certificate of the CA that it asks for is known; if there is one that is meant, it is the Gateway's that is wrong (NGF-B2).")
         }
-        Refusal::TooDeep {
+        HandshakeRefusal::TooDeep {
             intermediates,
             depth,
         } => finding.because(format!("{}.", upper(&too_deep(intermediates, depth)))),
-        Refusal::NotTrusted(Doubt::Either) => finding.because(
+        HandshakeRefusal::NotTrusted(Doubt::Either) => finding.because(
             "Whether the certificate is from the wrong CA, an intermediate is missing behind it (NGF-B5), or the wrong CA is mounted in the backend (NGF-B6), what is known here does not tell.",
         ),
         _ => finding,

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
-use super::connection::{Case, Claim, May, Seen, all, candidates, classify};
+use super::connection::{Case, Claim, May, ShownBy, all, candidates, classify};
 use crate::{
     diagnosis::{
         code::Code,
@@ -132,7 +132,7 @@ fn each(mut ask: impl FnMut(&Case<'_, '_>)) {
                 context: &context,
                 plan: &plan,
                 fault,
-                seen: Seen::Line {
+                seen: ShownBy::Line {
                     joined: &joined,
                     now: None,
                 },

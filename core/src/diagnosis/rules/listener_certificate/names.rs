@@ -14,7 +14,7 @@ use crate::{
         rules::shared::writer,
         words::{holder, list},
     },
-    model::{object::ObjectRef, placeholder, topology::What},
+    model::{object::ObjectRef, placeholder, topology::NodeKind},
 };
 
 pub(in crate::diagnosis) const L5: Rule = Rule {
@@ -68,13 +68,13 @@ fn hosts<'a>(
     let places = topology.places(one.owner).into_iter();
     let below = places.flat_map(|place| topology.subtree(place));
     let listeners = below.filter(|place| {
-        matches!(&topology.node(*place).what, What::Listener { name } if *name == one.listener.name)
+        matches!(&topology.node(*place).what, NodeKind::Listener { name } if *name == one.listener.name)
             && topology.node(*place).object.as_ref() == Some(one.owner)
     });
     for listener in listeners {
         for child in &topology.node(listener).children {
             let node = topology.node(*child);
-            if let (What::Route { hostnames }, Some(route)) = (&node.what, &node.object) {
+            if let (NodeKind::Route { hostnames }, Some(route)) = (&node.what, &node.object) {
                 for host in hostnames {
                     hosts.entry(host.to_lowercase()).or_default().insert(route);
                 }

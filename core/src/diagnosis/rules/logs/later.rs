@@ -6,42 +6,42 @@ use jiff::{SignedDuration, Timestamp};
 use super::endpoints;
 use crate::{
     diagnosis::{context::Context, plan::ProbePlan},
-    logs::{ClientVerify, Counted, Phase, PodLog, Role, What},
+    logs::{ClientVerify, Counted, Meaning, Phase, PodLog, Role},
 };
 
 /// How far a connection got before it failed: TCP, the handshake, nginx's judgement of the certificate, the
 /// request.
-fn reached(what: &What) -> Option<u8> {
+fn reached(what: &Meaning) -> Option<u8> {
     Some(match what {
-        What::ConnectRefused
-        | What::ConnectFailed { .. }
-        | What::TimedOut {
+        Meaning::ConnectRefused
+        | Meaning::ConnectFailed { .. }
+        | Meaning::TimedOut {
             phase: Phase::Connecting,
         } => 0,
-        What::TimedOut {
+        Meaning::TimedOut {
             phase: Phase::Handshaking,
         }
-        | What::Closed {
+        | Meaning::Closed {
             phase: Phase::Handshaking,
             ..
         }
-        | What::Alert {
+        | Meaning::Alert {
             phase: Phase::Connecting | Phase::Handshaking,
             ..
         }
-        | What::NotTls
-        | What::TlsFailed { .. }
-        | What::ProxyProtocol
-        | What::HandshakeRefused { .. } => 1,
-        What::VerifyError { .. } => 2,
-        What::NameMismatch { .. } => 3,
-        What::TimedOut { .. }
-        | What::Closed { .. }
-        | What::Alert { .. }
-        | What::NoClientCertificate
-        | What::ClientRefused { .. }
-        | What::Misdirected => 4,
-        What::ClientVerify {
+        | Meaning::NotTls
+        | Meaning::TlsFailed { .. }
+        | Meaning::ProxyProtocol
+        | Meaning::HandshakeRefused { .. } => 1,
+        Meaning::VerifyError { .. } => 2,
+        Meaning::NameMismatch { .. } => 3,
+        Meaning::TimedOut { .. }
+        | Meaning::Closed { .. }
+        | Meaning::Alert { .. }
+        | Meaning::NoClientCertificate
+        | Meaning::ClientRefused { .. }
+        | Meaning::Misdirected => 4,
+        Meaning::ClientVerify {
             verify: ClientVerify::Success,
             ..
         } => 5,

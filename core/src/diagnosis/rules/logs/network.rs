@@ -21,7 +21,7 @@ use crate::{
         rules::{change, handshake::objects},
         words,
     },
-    logs::{Phase, What},
+    logs::{Meaning, Phase},
     model::{
         kind::Kind,
         object::{ObjectRef, is_ambient},
@@ -44,7 +44,7 @@ pub(in crate::diagnosis) const N1: Rule = Rule {
     check: |context, findings| {
         let mut seen = BTreeSet::new();
         for joined in &context.logs {
-            let timed_out = What::TimedOut {
+            let timed_out = Meaning::TimedOut {
                 phase: Phase::Connecting,
             };
             if joined.counted.last_line.what != timed_out {
@@ -299,10 +299,10 @@ fn in_ambient_mesh(plan: &ProbePlan, pod: &ObjectRef) -> Finding {
     ))
 }
 
-fn is_closed(what: &What) -> bool {
+fn is_closed(what: &Meaning) -> bool {
     matches!(
         what,
-        What::Closed {
+        Meaning::Closed {
             phase: Phase::Handshaking,
             ..
         }
@@ -326,7 +326,7 @@ pub(in crate::diagnosis) const R14: Rule = Rule {
             };
             let host = said.request.host.as_deref().unwrap_or("a route");
             let (severity, title, effect) = match &said.what {
-                What::AuthRequest { status } => (
+                Meaning::AuthRequest { status } => (
                     Severity::Error,
                     format!("The external authentication for {host} fails with {status}"),
                     format!("clients of {host} got 500"),
@@ -413,8 +413,8 @@ pub(in crate::diagnosis::rules) fn left_out(
     code: Code,
 ) {
     let what = match code {
-        Code::T15 => What::NoLiveUpstreams,
-        _ => What::Disabled,
+        Code::T15 => Meaning::NoLiveUpstreams,
+        _ => Meaning::Disabled,
     };
     let mut by_service: BTreeMap<(&ObjectRef, u16), (&ProbePlan, &Joined<'_>, BTreeSet<_>)> =
         BTreeMap::new();

@@ -18,7 +18,7 @@ use crate::{
         rule::{Need, Rule},
         words::list,
     },
-    logs::{Counted, PodLog, Role, What},
+    logs::{Counted, Meaning, PodLog, Role},
     model::{kind::Kind, object::ObjectRef},
 };
 
@@ -32,14 +32,14 @@ pub(in crate::diagnosis::rules) fn refused_configuration(
         let gateway = joined.log.gateway.as_ref();
         let is_refusal = matches!(
             joined.counted.last_line.what,
-            What::ConfigurationRefused { .. } | What::ApplyFailed { .. }
+            Meaning::ConfigurationRefused { .. } | Meaning::ApplyFailed { .. }
         );
         if let (Some(gateway), true) = (gateway, is_refusal) {
             let known = newest.entry(gateway).or_insert(joined);
             let emerg = |joined: &Joined<'_>| {
                 matches!(
                     joined.counted.last_line.what,
-                    What::ConfigurationRefused { .. }
+                    Meaning::ConfigurationRefused { .. }
                 )
             };
             if (emerg(joined), joined.counted.last) > (emerg(known), known.counted.last) {
@@ -52,8 +52,8 @@ pub(in crate::diagnosis::rules) fn refused_configuration(
             continue;
         }
         let (file, reason) = match &joined.counted.last_line.what {
-            What::ConfigurationRefused { file, reason } => (file.as_deref(), reason),
-            What::ApplyFailed { reason } => (None, reason),
+            Meaning::ConfigurationRefused { file, reason } => (file.as_deref(), reason),
+            Meaning::ApplyFailed { reason } => (None, reason),
             _ => continue,
         };
         let loaded_since = joined
@@ -73,7 +73,7 @@ pub(in crate::diagnosis::rules) fn refused_configuration(
         }
         let is_nginx = matches!(
             joined.counted.last_line.what,
-            What::ConfigurationRefused { .. }
+            Meaning::ConfigurationRefused { .. }
         );
         let finding = if is_nginx {
             Finding::new(
@@ -169,10 +169,9 @@ pub(in crate::diagnosis::rules) fn refused_by_backend<'a>(
         if log.role != Role::Application || !pods.contains(&log.pod) {
             continue;
         }
-        let refusals =
-            log.tally.said.values().filter(|counted| {
-                matches!(counted.last_line.what, What::ConfigurationRefused { .. })
-            });
+        let refusals = log.tally.said.values().filter(|counted| {
+            matches!(counted.last_line.what, Meaning::ConfigurationRefused { .. })
+        });
         let newest = refusals.max_by_key(|counted| counted.last);
         // nginx that started afterwards loaded what it refused.
         let started = log.tally.reloaded;
@@ -210,7 +209,7 @@ pub(in crate::diagnosis) const D6: Rule = Rule {
     needs: &[Need::Paths, Need::Pods, Need::Logs],
     check: |context, findings| {
         for joined in &context.logs {
-            let What::NotConnected { reason } = &joined.counted.last_line.what else {
+            let Meaning::NotConnected { reason } = &joined.counted.last_line.what else {
                 continue;
             };
             let Some(gateway) = &joined.log.gateway else {
@@ -250,7 +249,7 @@ pub(in crate::diagnosis) const D7: Rule = Rule {
     needs: &[Need::Paths, Need::Pods, Need::Logs],
     check: |context, findings| {
         for joined in &context.logs {
-            let (What::WorkerDied { how }, Some(gateway)) =
+            let (Meaning::WorkerDied { how }, Some(gateway)) =
                 (&joined.counted.last_line.what, &joined.log.gateway)
             else {
                 continue;

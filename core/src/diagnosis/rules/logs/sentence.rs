@@ -2,7 +2,7 @@
 
 use crate::{
     diagnosis::{context::Context, plan::ProbePlan, words::answer},
-    logs::{Decoded, Phase, What},
+    logs::{Decoded, Meaning, Phase},
     model::kind::Kind,
 };
 
@@ -22,10 +22,10 @@ pub(super) fn effect(
         "every endpoint".to_owned()
     };
     let status = match &line.what {
-        What::TimedOut { .. } => 504,
-        What::Misdirected => 421,
-        What::NoClientCertificate | What::ClientRefused { .. } | What::PlainToTls => 400,
-        What::Closed {
+        Meaning::TimedOut { .. } => 504,
+        Meaning::Misdirected => 421,
+        Meaning::NoClientCertificate | Meaning::ClientRefused { .. } | Meaning::PlainToTls => 400,
+        Meaning::Closed {
             phase: Phase::Reading,
             ..
         } => return format!("{share}: {clients} got a part of the answer"),

@@ -20,7 +20,7 @@ use crate::{
         kind::Kind,
         kinds::{BackendTLSPolicy, LocalRef, ServicePort},
         object::{Object, ObjectRef},
-        topology::{What, is_ngf_controller},
+        topology::{NodeKind, is_ngf_controller},
     },
 };
 
@@ -177,7 +177,7 @@ pub(super) fn is_anothers(context: &Context<'_>, policy: &Object<BackendTLSPolic
         places
             .filter_map(|place| {
                 context.topology.above(place, |node| match node.what {
-                    What::Gateway => node.object.as_ref(),
+                    NodeKind::Gateway => node.object.as_ref(),
                     _ => None,
                 })
             })

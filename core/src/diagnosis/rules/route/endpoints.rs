@@ -17,7 +17,7 @@ use crate::{
         rules::{cert_manager::issuer_of, logs::refused_by_backend},
         words::{answer, list},
     },
-    logs::What,
+    logs::Meaning,
     model::{
         index::{Endpoint, NoEndpoints},
         kind::Kind,
@@ -257,7 +257,7 @@ fn why_not_ready(
         }
     }
     for (log, counted) in refused_by_backend(context, &pods).into_iter().take(2) {
-        let What::ConfigurationRefused { file, reason } = &counted.last_line.what else {
+        let Meaning::ConfigurationRefused { file, reason } = &counted.last_line.what else {
             continue;
         };
         // Pods of one Deployment fail for one reason, which is told once.

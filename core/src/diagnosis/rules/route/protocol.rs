@@ -14,7 +14,7 @@ use crate::{
     model::{
         kind::Kind,
         object::ObjectRef,
-        topology::{What, gateway_of},
+        topology::{NodeKind, gateway_of},
     },
 };
 
@@ -135,14 +135,14 @@ pub(in crate::diagnosis) const R12: Rule = Rule {
         let mut listeners: std::collections::BTreeMap<(&ObjectRef, &str), BTreeSet<&ObjectRef>> =
             std::collections::BTreeMap::new();
         for (place, node) in context.topology.iter() {
-            let (Some(route), What::Route { .. }) = (&node.object, &node.what) else {
+            let (Some(route), NodeKind::Route { .. }) = (&node.object, &node.what) else {
                 continue;
             };
             if route.kind != Kind::TLSRoute {
                 continue;
             }
             let listener = context.topology.above(place, |node| match &node.what {
-                What::Listener { name } => Some((node.object.as_ref()?, name.as_str())),
+                NodeKind::Listener { name } => Some((node.object.as_ref()?, name.as_str())),
                 _ => None,
             });
             if let Some(listener) = listener {

@@ -13,7 +13,7 @@ use crate::{
         rules::logs::line,
         words::{answer_to, list},
     },
-    logs::{Upstream, What},
+    logs::{Meaning, Upstream},
     model::{kind::Kind, object::ObjectRef, topology::told_by_ngf},
 };
 
@@ -242,7 +242,7 @@ fn logged(context: &Context<'_>, mut finding: Finding, gateways: &BTreeSet<&Obje
         );
         let of = joined.log.gateway.as_ref();
         if to_socket
-            && said.what == What::NotTls
+            && said.what == Meaning::NotTls
             && of.is_some_and(|gateway| gateways.contains(gateway))
             && finding.evidence.len() < 6
         {

@@ -16,7 +16,7 @@ use crate::model::{
 };
 
 use super::{
-    super::{Backend, Node, NodeId, NodeIx, Step, What, branches::Branch, service_of},
+    super::{Backend, Node, NodeId, NodeIx, NodeKind, Step, branches::Branch, service_of},
     Label, Parent,
 };
 
@@ -107,17 +107,18 @@ impl<'b, 'a> Grower<'b, 'a> {
                 sets,
             } => {
                 let name = &gateway.reference;
-                let place = self.object(None, name, What::Gateway, note.as_deref());
+                let place = self.object(None, name, NodeKind::Gateway, note.as_deref());
                 self.listeners(place, name);
                 for (set, note) in sets {
                     let name = &set.reference;
-                    let place = self.object(Some(place), name, What::ListenerSet, note.as_deref());
+                    let place =
+                        self.object(Some(place), name, NodeKind::ListenerSet, note.as_deref());
                     self.listeners(place, name);
                 }
             }
             Head::Unattached(route, why) => self.route(None, route, Vec::new(), Some(why)),
             Head::Policy(policy) => {
-                self.object(None, policy, What::Policy { effective: false }, None);
+                self.object(None, policy, NodeKind::Policy { effective: false }, None);
             }
         }
         // A tree is kept for long.
@@ -149,7 +150,7 @@ impl<'b, 'a> Grower<'b, 'a> {
         &mut self,
         above: Option<NodeIx>,
         object: &'a ObjectRef,
-        what: What,
+        what: NodeKind,
         note: Option<&str>,
     ) -> NodeIx {
         let label = Label {
@@ -169,7 +170,7 @@ impl<'b, 'a> Grower<'b, 'a> {
         for (listener, routes) in parent.listeners.iter().zip(&parent.attached) {
             let host = listener.hostname.as_deref().unwrap_or_default();
             let label = Label {
-                what: What::Listener {
+                what: NodeKind::Listener {
                     name: listener.name.clone(),
                 },
                 name: format!("{} {host}:{}", listener.name, listener.port).into(),
@@ -192,7 +193,7 @@ impl<'b, 'a> Grower<'b, 'a> {
         hostnames: Vec<String>,
         note: Option<&str>,
     ) {
-        let place = self.object(above, &route.reference, What::Route { hostnames }, note);
+        let place = self.object(above, &route.reference, NodeKind::Route { hostnames }, note);
         for (index, rule) in route.spec.rules.iter().enumerate() {
             let name = match (&rule.name, rule.matches.as_slice()) {
                 (Some(name), _) => name.as_str().into(),
@@ -201,7 +202,7 @@ impl<'b, 'a> Grower<'b, 'a> {
                 (None, several) => several.join(", ").into(),
             };
             let label = Label {
-                what: What::Rule { index },
+                what: NodeKind::Rule { index },
                 name,
                 note: None,
                 object: Some(route.reference.clone()),
@@ -256,7 +257,7 @@ impl<'b, 'a> Grower<'b, 'a> {
         };
         // The name of the object that is there, so that all share it.
         let service = found.map(|found| found.reference.clone()).or(service);
-        let what = What::Backend(Box::new(Backend {
+        let what = NodeKind::Backend(Box::new(Backend {
             service: service.clone(),
             port: target.port,
             port_name: port.map(|port| port.name.clone()),
@@ -300,7 +301,7 @@ impl<'b, 'a> Grower<'b, 'a> {
 
     fn endpoint(&mut self, above: NodeIx, endpoint: &EndpointLabel) {
         let label = Label {
-            what: What::Endpoint(Arc::clone(&endpoint.endpoint)),
+            what: NodeKind::Endpoint(Arc::clone(&endpoint.endpoint)),
             name: Arc::clone(&endpoint.name),
             note: endpoint.note.clone(),
             object: endpoint.endpoint.pod.clone(),
@@ -316,7 +317,7 @@ impl<'b, 'a> Grower<'b, 'a> {
         for (rank, policy) in policies.iter().enumerate() {
             self.used_policies.insert(&policy.reference);
             let note = (rank > 0).then_some("loses against an older one");
-            let what = What::Policy {
+            let what = NodeKind::Policy {
                 effective: rank == 0,
             };
             self.object(Some(place), &policy.reference, what, note);

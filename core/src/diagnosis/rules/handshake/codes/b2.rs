@@ -1,6 +1,6 @@
 //! B2: the backend refuses the client certificate that nginx presents.
 
-use super::super::refusal::{Refusal, untrusted};
+use super::super::refusal::{HandshakeRefusal, untrusted};
 use super::prelude::*;
 
 pub(in crate::diagnosis) const B2: Rule = Rule {
@@ -27,7 +27,7 @@ pub(in crate::diagnosis) static CONNECTION: Connection = Connection {
         let refusal = case.refusal();
         matches!(
             refusal,
-            Some(Refusal::NotTrusted(_) | Refusal::TooDeep { .. })
+            Some(HandshakeRefusal::NotTrusted(_) | HandshakeRefusal::TooDeep { .. })
         )
         .into()
     },
@@ -47,7 +47,7 @@ pub(in crate::diagnosis) static CONNECTION: Connection = Connection {
         }
     },
     remedy: |case| match (case.transcript(), case.refusal()) {
-        (Some(_), Some(Refusal::TooDeep { intermediates, .. })) => {
+        (Some(_), Some(HandshakeRefusal::TooDeep { intermediates, .. })) => {
             Some(remedy::deeper(intermediates))
         }
         (Some(_), _) => remedy::reissue_from_trusted(case),
@@ -59,7 +59,7 @@ pub(in crate::diagnosis) static CONNECTION: Connection = Connection {
 fn too_deep_now(case: &Case<'_, '_>) -> Option<(usize, u32)> {
     case.failing_now()?;
     match untrusted(case.context, case.plan, None) {
-        Refusal::TooDeep {
+        HandshakeRefusal::TooDeep {
             intermediates,
             depth,
         } => Some((intermediates, depth)),

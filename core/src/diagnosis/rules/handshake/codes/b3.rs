@@ -1,6 +1,6 @@
 //! B3: the backend refuses the client certificate, which is expired or not yet valid.
 
-use super::super::refusal::Refusal;
+use super::super::refusal::HandshakeRefusal;
 use super::prelude::*;
 
 pub(in crate::diagnosis) const B3: Rule = Rule {
@@ -23,14 +23,14 @@ pub(in crate::diagnosis) static CONNECTION: Connection = Connection {
     },
     is: |case| match case.fault {
         Fault::ClientRefused { code: Some(_) } => Claim::Sure,
-        _ => matches!(case.refusal(), Some(Refusal::NotValid)).into(),
+        _ => matches!(case.refusal(), Some(HandshakeRefusal::NotValid)).into(),
     },
     subject: Subject::Gateway,
     refuses_client_certificate: true,
     at_another_moment: None,
     title: |case| match case.seen {
-        Seen::Probe(_) => format!("{}, which is not valid now", sentence::refuses(case)),
-        Seen::Line { .. } => sentence::refuses(case),
+        ShownBy::Probe(_) => format!("{}, which is not valid now", sentence::refuses(case)),
+        ShownBy::Line { .. } => sentence::refuses(case),
     },
     explain: shown::client_side,
     remedy: |case| {

@@ -1,6 +1,6 @@
 //! B5: the client certificate's intermediate is missing from its tls.crt.
 
-use super::super::refusal::{Known, Refusal};
+use super::super::refusal::{HandshakeRefusal, Known};
 use super::prelude::*;
 use crate::model::object::ObjectRef;
 
@@ -24,12 +24,12 @@ pub(in crate::diagnosis) static CONNECTION: Connection = Connection {
         Fault::ClientRefused { .. } => May::Likely,
         _ => May::No,
     },
-    is: |case| matches!(case.refusal(), Some(Refusal::Incomplete(_))).into(),
+    is: |case| matches!(case.refusal(), Some(HandshakeRefusal::Incomplete(_))).into(),
     subject: Subject::Gateway,
     refuses_client_certificate: true,
     at_another_moment: None,
     title: |case| match (case.transcript(), case.refusal()) {
-        (Some(_), Some(Refusal::Incomplete(missing))) => format!(
+        (Some(_), Some(HandshakeRefusal::Incomplete(missing))) => format!(
             "{}: {} is missing behind it in tls.crt",
             sentence::refuses(case),
             list(missing.iter().map(|known| &known.facts.subject), 3)
@@ -50,7 +50,7 @@ pub(in crate::diagnosis) static CONNECTION: Connection = Connection {
 /// The intermediates that are missing, and the Secret from which they are.
 fn missing<'a>(case: &Case<'a, '_>) -> Option<(Vec<Known<'a>>, &'a ObjectRef)> {
     match case.refusal()? {
-        Refusal::Incomplete(missing) => Some((missing, case.client_certificate()?)),
+        HandshakeRefusal::Incomplete(missing) => Some((missing, case.client_certificate()?)),
         _ => None,
     }
 }

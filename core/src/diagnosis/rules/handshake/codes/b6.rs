@@ -1,6 +1,6 @@
 //! B6: the backend trusts another CA for clients than the one that issued both sides' certificates.
 
-use super::super::refusal::Refusal;
+use super::super::refusal::HandshakeRefusal;
 use super::prelude::*;
 
 pub(in crate::diagnosis) const B6: Rule = Rule {
@@ -23,7 +23,7 @@ pub(in crate::diagnosis) static CONNECTION: Connection = Connection {
         Fault::ClientRefused { .. } => May::Likely,
         _ => May::No,
     },
-    is: |case| matches!(case.refusal(), Some(Refusal::OtherCaInBackend(_))).into(),
+    is: |case| matches!(case.refusal(), Some(HandshakeRefusal::OtherCaInBackend(_))).into(),
     refuses_client_certificate: true,
     title: |case| match case.transcript() {
         Some(transcript) => format!(
@@ -36,7 +36,9 @@ pub(in crate::diagnosis) static CONNECTION: Connection = Connection {
     },
     explain: shown::refused,
     remedy: |case| match (case.transcript(), case.refusal()) {
-        (Some(_), Some(Refusal::OtherCaInBackend(other))) => Some(remedy::mount(case.plan, &other)),
+        (Some(_), Some(HandshakeRefusal::OtherCaInBackend(other))) => {
+            Some(remedy::mount(case.plan, &other))
+        }
         _ => None,
     },
     ..Connection::USUAL

@@ -20,13 +20,13 @@ pub(in crate::diagnosis) static CONNECTION: Connection = Connection {
     is: |case| case.plan.tls.is_some().into(),
     subject: Subject::Policy,
     title: |case| match case.seen {
-        Seen::Probe(_) => format!(
+        ShownBy::Probe(_) => format!(
             "{} has another server for the Host {} than for the name {}",
             case.service(),
             case.plan.host,
             case.hostname()
         ),
-        Seen::Line { .. } => format!(
+        ShownBy::Line { .. } => format!(
             "{} has another server for the Host than for the name {}",
             case.service(),
             case.hostname()

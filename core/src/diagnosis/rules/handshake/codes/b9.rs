@@ -29,7 +29,7 @@ pub(in crate::diagnosis) static CONNECTION: Connection = Connection {
         _ => May::No,
     },
     is: |case| match (&case.fault, &case.seen, &case.plan.tls) {
-        (Fault::PlainToTls, Seen::Line { joined, .. }, Some(tls)) => despite(case, joined, tls),
+        (Fault::PlainToTls, ShownBy::Line { joined, .. }, Some(tls)) => despite(case, joined, tls),
         (Fault::PlainToTls, ..) => Claim::Sure,
         (_, _, Some(_)) => Claim::No,
         (Fault::NotHttp, ..) => Claim::Doubt(OR_ANOTHER_PROTOCOL.to_owned()),
@@ -51,15 +51,15 @@ pub(in crate::diagnosis) static CONNECTION: Connection = Connection {
     remedy: |case| {
         let create = || change::policy_for(case.context, &case.plan.service);
         match (&case.seen, case.policy()) {
-            (Seen::Probe(_), _) => {
+            (ShownBy::Probe(_), _) => {
                 Some(create().unwrap_or_else(|| remedy::policy_to_complete(case)))
             }
-            (Seen::Line { .. }, None) => create(),
-            (Seen::Line { now: Some(_), .. }, Some(_)) => Some(Remedy::command(
+            (ShownBy::Line { .. }, None) => create(),
+            (ShownBy::Line { now: Some(_), .. }, Some(_)) => Some(Remedy::command(
                 "See whether NGF's controller runs and has written a status into the policy.",
                 controller_pods(),
             )),
-            (Seen::Line { now: None, .. }, Some(_)) => None,
+            (ShownBy::Line { now: None, .. }, Some(_)) => None,
         }
     },
     ..Connection::USUAL

@@ -1,7 +1,7 @@
 //! T20: nginx refuses the backend's certificate.
 
 use super::prelude::*;
-use crate::logs::What;
+use crate::logs::Meaning;
 
 pub(in crate::diagnosis) const T20: Rule = Rule {
     code: Code::T20,
@@ -23,12 +23,12 @@ pub(in crate::diagnosis) static CONNECTION: Connection = Connection {
     title: |case| {
         let service = case.service();
         let words = match &case.seen {
-            Seen::Probe(transcript) => {
+            ShownBy::Probe(transcript) => {
                 let words = transcript.nginx.verify_text.as_deref();
                 words.unwrap_or("verify error").to_owned()
             }
-            Seen::Line { joined, .. } => match &joined.counted.last_line.what {
-                What::VerifyError { code, words } => format!("{words} ({code})"),
+            ShownBy::Line { joined, .. } => match &joined.counted.last_line.what {
+                Meaning::VerifyError { code, words } => format!("{words} ({code})"),
                 _ => return format!("nginx refuses the certificate that {service} presents"),
             },
         };

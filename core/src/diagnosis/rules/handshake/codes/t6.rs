@@ -17,11 +17,11 @@ pub(in crate::diagnosis) static CONNECTION: Connection = Connection {
     code: Code::T6,
     means: |fault| matches!(fault, Fault::Verify { code: Some(9) }).into(),
     title: |case| match case.seen {
-        Seen::Probe(_) => format!(
+        ShownBy::Probe(_) => format!(
             "The certificate that {} presents is not valid yet",
             case.service()
         ),
-        Seen::Line { .. } => format!(
+        ShownBy::Line { .. } => format!(
             "A certificate that {} presents is not valid yet",
             case.service()
         ),

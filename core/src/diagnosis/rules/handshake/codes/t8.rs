@@ -29,7 +29,7 @@ pub(in crate::diagnosis) static CONNECTION: Connection = Connection {
     },
     subject: Subject::Policy,
     title: |case| match (&case.seen, &case.fault) {
-        (Seen::Line { .. }, Fault::Name { name }) => format!(
+        (ShownBy::Line { .. }, Fault::Name { name }) => format!(
             "The certificate that {} presents is not for {name}",
             case.service()
         ),
