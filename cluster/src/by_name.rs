@@ -1,6 +1,8 @@
 //! Reads Secrets and ConfigMaps that something refers to: each with a `get` of its own, then watched
-//! by its name, or read again [in turn](in_turn) where there are too many. Nothing here ever lists them.
+//! by its name. Where there are too many, the [names that change](changed_names) are watched, or each is read again
+//! [in turn](in_turn). Nothing here ever lists them.
 
+mod changed_names;
 mod in_turn;
 
 use std::{
@@ -34,7 +36,7 @@ use super::{
     spawn,
     watcher::Shared,
 };
-pub(super) use in_turn::Asked;
+pub(super) use in_turn::{Asked, Reach};
 use in_turn::{InTurn, Waiting};
 use ngf_core::model::{
     decode::{self, Parsed},
@@ -105,6 +107,7 @@ pub(super) fn can_exist(reference: &ObjectRef) -> bool {
 /// Keeps reading whatever `wanted` names.
 pub(super) async fn run(
     shared: Shared,
+    reach: Reach,
     mut wanted: watch::Receiver<Arc<BTreeSet<ObjectRef>>>,
     cancel: CancellationToken,
 ) {
@@ -116,7 +119,8 @@ pub(super) async fn run(
         changes_alone: Arc::new(AtomicBool::new(false)),
         hand_over,
     };
-    spawn(&cancel, InTurn::new(names.clone(), handed).run());
+    let in_turn = InTurn::new(names.clone(), reach, handed, cancel.clone());
+    spawn(&cancel, in_turn.run());
     loop {
         let now = Arc::clone(&wanted.borrow_and_update());
         let gone: Vec<ObjectRef> = running
@@ -145,6 +149,7 @@ pub(super) async fn run(
             let waiting = Waiting {
                 object: reference.clone(),
                 known: None,
+                read: None,
                 may_watch: true,
                 token,
             };
@@ -270,8 +275,13 @@ impl Reader {
             .acquire_owned()
             .await
             .ok();
+        let began = Instant::now();
+        self.waiting.read = None;
         let answer = get(&self.names.shared.client, &self.waiting.object).await;
         drop(permit);
+        if matches!(answer, Ok(_) | Err(Failure::NotFound(_))) {
+            self.waiting.read = Some(began);
+        }
         match answer {
             Ok(incoming) => {
                 let version = incoming.value.pointer("/metadata/resourceVersion");

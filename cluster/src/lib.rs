@@ -28,7 +28,7 @@ use tokio::{
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use self::{
-    by_name::Asked,
+    by_name::{Asked, Reach},
     delta::Delta,
     error::Failure,
     link::Link,
@@ -363,11 +363,25 @@ impl Cluster {
         spawn(&cancel, pulse::renew(Arc::clone(&self.renewable)));
         spawn(
             &cancel,
-            by_name::run(shared, wanted_received, cancel.clone()),
+            by_name::run(shared, self.reach(), wanted_received, cancel.clone()),
         );
         let guard = cancel.clone().drop_guard();
         spawn(&cancel, keep(store, received, guard));
         snapshots
+    }
+
+    /// Where Secrets and ConfigMaps can be watched together.
+    fn reach(&self) -> Reach {
+        match &self.scope {
+            Scope::Namespace(namespace) => Reach {
+                namespace: Some(namespace.clone()),
+                fallback: None,
+            },
+            Scope::AllNamespaces => Reach {
+                namespace: None,
+                fallback: Some(self.namespace.clone()),
+            },
+        }
     }
 
     /// Reads once: waits until each kind was read or is known not to be readable, and each Secret and

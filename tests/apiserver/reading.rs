@@ -165,6 +165,72 @@ async fn secrets_are_read_by_name_alone_and_followed() {
     }
 }
 
+/// Beyond a hundred, one watch tells the names of those that change, and nothing else of them.
+#[tokio::test(flavor = "multi_thread")]
+async fn many_secrets_are_followed_by_a_watch_of_their_names() {
+    const MANY: usize = 150;
+    let server = ApiServer::shared();
+    let namespace = server.namespace("many");
+    let names: Vec<String> = (0..MANY).map(|n| format!("client-{n}")).collect();
+    let written = |name: &String| {
+        let gateway = gateway(&namespace, Some(name));
+        let gateway = gateway.replace("name: gateway", &format!("name: gateway-{name}"));
+        let secret = secret(&namespace, name, &[("one", "value")]);
+        format!("{gateway}{secret}")
+    };
+    server.create(&names.iter().map(written).collect::<String>());
+    let cluster = server.connect("reader", None).await;
+    let cancel = CancellationToken::new();
+    let mut snapshots = cluster.watch(&cancel);
+    let of_these = |s: &Snapshot| {
+        let found = s.secrets.iter().filter(|(reference, found)| {
+            *reference.namespace == *namespace && matches!(found, Lookup::Found(_))
+        });
+        found.count()
+    };
+    until(&mut snapshots, "all Secrets are followed", |s| {
+        of_these(s) == MANY && s.unwatched.is_empty()
+    })
+    .await;
+    let of_secrets = |asked: &crate::server::Asked| {
+        asked.user == "reader"
+            && asked
+                .uri
+                .contains(&format!("/namespaces/{namespace}/secrets/"))
+    };
+    let before = server.asked(of_secrets).len();
+    let changed = |name: &String| secret(&namespace, name, &[("one", "value"), ("two", "value")]);
+    server.apply(&names.iter().map(changed).collect::<String>());
+    server
+        .kubectl(&format!("delete secret client-0 client-149 -n {namespace}"))
+        .fine();
+    until(&mut snapshots, "each Secret as it is now", |s| {
+        let is_new = |name: &String| {
+            let reference = ObjectRef::new(Kind::Secret, &*namespace, name.as_str());
+            match s.secrets.get(&reference) {
+                Some(Lookup::Found(secret)) => secret.raw.pointer("/data/two").is_some(),
+                _ => name == "client-0" || name == "client-149",
+            }
+        };
+        names.iter().all(is_new) && of_these(s) == MANY - 2
+    })
+    .await;
+    cancel.cancel();
+    let reads = server.asked(of_secrets).len() - before;
+    assert!(
+        reads <= 2 * (MANY + 2),
+        "{reads} reads of {MANY} Secrets that changed"
+    );
+    let of_all = server.asked(|asked| {
+        asked.user == "reader" && asked.uri.starts_with("/api/v1/secrets") && asked.code == 200
+    });
+    assert!(!of_all.is_empty());
+    for one in of_all {
+        let is_of_names = one.verb == "watch" && one.uri.contains("includeObject=None");
+        assert!(is_of_names, "{one:?}");
+    }
+}
+
 /// A bookmark moves the watch of a quiet kind on: when it is begun again it begins there.
 #[tokio::test(flavor = "multi_thread")]
 async fn bookmarks_keep_the_watch_of_a_quiet_kind_young() {

@@ -71,9 +71,30 @@ pub(super) enum Fault {
     HalfDenied,
     /// A proxy holds the events of a watch back until the watch ends.
     Buffering,
-    /// Nothing, but 400 Gateways refer to a Secret each, and one of them changes.
+    /// 400 Gateways refer to a Secret each, one of them changes, and the user may watch Secrets by name alone.
     ManySecrets,
+    /// As many, and the user may watch them all.
+    ManyTold(Names),
 }
+
+/// What comes of a watch of the names of all Secrets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Names {
+    /// It lives, and tells of one change, [`SECRET_CHANGES`] after it has begun.
+    Told,
+    /// It is cut after a minute, and can go on.
+    Cut,
+    /// The same, and it cannot go on.
+    Expired,
+    /// It begins with all of them: Kubernetes before 1.32.
+    All,
+    /// The API server knows no tables, and sends the Secrets.
+    NoRows,
+}
+
+/// Of many Secrets the number of the one that changes, and when.
+pub(super) const SECRET: usize = 321;
+pub(super) const SECRET_CHANGES: Duration = Duration::from_secs(90);
 
 /// Of many Gateways the number of the one that changes, and how long after its watch has begun.
 pub(super) const CHANGED: usize = 99;
@@ -168,6 +189,7 @@ impl Api {
         let is_kind = path.rsplit('/').next().is_some_and(is_plural);
         let what = match (is_watch, is_kind) {
             (true, _) if query.contains("fieldSelector") => format!("watch by name {path} {query}"),
+            (true, _) if query.contains("includeObject") => format!("watch names {path} {query}"),
             (true, _) => format!("watch {path}"),
             (false, true) => format!("list {path}"),
             (false, false) => format!("get {path}"),
@@ -186,6 +208,7 @@ impl Api {
             "/api" | "/apis" => discovery(path, fault),
             _ if path.ends_with("/log") => log(query),
             _ if fault == Fault::HalfDenied && is_denied(path) => status(403, "Forbidden"),
+            _ if is_watch && query.contains("includeObject") => names(query, fault),
             _ if is_watch => self.watch(path, query, fault),
             _ if is_kind => self.list(path, query, fault),
             _ if is_version(path) => resources(path),
@@ -226,7 +249,7 @@ impl Api {
                 });
                 page.collect()
             }
-            Fault::ManySecrets if path.ends_with("/gateways") => {
+            Fault::ManySecrets | Fault::ManyTold(_) if path.ends_with("/gateways") => {
                 let all = (0..400)
                     .map(|number| gateway(&format!("g-{number}"), &format!("cert-{number}")));
                 all.collect()
@@ -287,6 +310,44 @@ impl Api {
             _ if is_by_name => error(410),
             _ => lines(&[], true),
         }
+    }
+}
+
+/// A watch of the names of all Secrets.
+fn names(query: &str, fault: Fault) -> Response<AxumBody> {
+    let Fault::ManyTold(names) = fault else {
+        return status(403, "Forbidden");
+    };
+    let row = |name: &str, version: &str| {
+        let table = json!({
+            "kind": "Table", "apiVersion": "meta.k8s.io/v1", "metadata": {"resourceVersion": version},
+            "rows": [{"cells": [name, "kubernetes.io/tls", 2, "1s"], "object": null}],
+        });
+        json!({"type": "MODIFIED", "object": table})
+    };
+    let bookmark = || {
+        let mut bookmark = row("", "1001");
+        bookmark["type"] = json!("BOOKMARK");
+        Some(bookmark)
+    };
+    let is_new = query.contains("resourceVersion=0");
+    match names {
+        Names::Told if is_new => {
+            let news = row(&format!("cert-{SECRET}"), "1002");
+            timed(vec![(SECRET_CHANGES.as_secs(), Some(news)), (200, None)])
+        }
+        Names::Expired if !is_new => lines(&[expired(410)], false),
+        Names::Cut | Names::Expired => timed(vec![(1, bookmark()), (59, None)]),
+        Names::All if query.contains("sendInitialEvents") => status(422, "Invalid"),
+        Names::All if is_new => {
+            let all: Vec<Value> = (0..400).map(|n| row(&format!("cert-{n}"), "5")).collect();
+            lines(&all, true)
+        }
+        Names::NoRows => {
+            let event = json!({"type": "ADDED", "object": secret("cert-1", "5")});
+            lines(&[event], true)
+        }
+        Names::Told | Names::All => lines(&[], true),
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::{
-    api::{CHANGED, GATEWAY_CHANGES},
+    api::{CHANGED, GATEWAY_CHANGES, Names, SECRET, SECRET_CHANGES},
     *,
 };
 
@@ -107,4 +107,85 @@ async fn what_a_changed_object_refers_to_is_read_at_once() {
     let path = format!("get /api/v1/namespaces/apps/secrets/cert-{CHANGED}");
     let all = reads(&api, from, MINUTE);
     assert!(all.iter().any(|(what, _)| *what == path), "{all:?}");
+}
+
+/// Watches of all names in a span of time.
+fn watches_of_names(api: &Api, from: Duration, length: Duration) -> usize {
+    let asked = api.asked(from..from + length).into_iter();
+    asked
+        .filter(|(what, _)| what.starts_with("watch names /api/v1/secrets "))
+        .map(|(_, times)| times)
+        .sum()
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_names_are_told_an_idle_tool_reads_no_secret_again() {
+    let api = Api::with(Fault::ManyTold(Names::Told));
+    let (snapshots, _cancel) = watch(&api);
+    sleep(MINUTE).await;
+    assert_eq!(snapshots.borrow().secrets.len(), SECRETS);
+    assert!(snapshots.borrow().unwatched.is_empty());
+    let from = api.began.elapsed();
+    sleep(SECRET_CHANGES.saturating_sub(MINUTE) + Duration::from_secs(5)).await;
+    let path = format!("get /api/v1/namespaces/apps/secrets/cert-{SECRET}");
+    assert_eq!(reads(&api, from, MINUTE), [(path, 1)]);
+    let from = api.began.elapsed();
+    sleep(MINUTE * 30).await;
+    assert_eq!(reads(&api, from, MINUTE * 30), []);
+    assert!(snapshots.borrow().unwatched.is_empty());
+    assert!((6..=8).contains(&watches_of_names(&api, from, MINUTE * 30)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_watch_of_names_that_is_cut_continues_where_it_was() {
+    let api = Api::with(Fault::ManyTold(Names::Cut));
+    let (snapshots, _cancel) = watch(&api);
+    sleep(MINUTE / 2).await;
+    let from = api.began.elapsed();
+    sleep(MINUTE * 10).await;
+    assert_eq!(reads(&api, from, MINUTE * 10), []);
+    assert!((8..=12).contains(&watches_of_names(&api, from, MINUTE * 10)));
+    assert!(snapshots.borrow().unwatched.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_changes_may_have_been_missed_all_are_read_again_calmly() {
+    let api = Api::with(Fault::ManyTold(Names::Expired));
+    let (snapshots, _cancel) = watch(&api);
+    sleep(MINUTE / 2).await;
+    assert!(snapshots.borrow().unwatched.is_empty());
+    let from = api.began.elapsed();
+    sleep(MINUTE * 2).await;
+    let all = reads(&api, from, MINUTE * 2);
+    assert_eq!(all.len(), SECRETS - WATCHED);
+    for second in 0..120 {
+        let at = from + Duration::from_secs(second);
+        let all = reads(&api, at, Duration::from_secs(1));
+        let times: usize = all.iter().map(|(_, times)| times).sum();
+        assert!(times <= 11, "{times} reads in second {second}");
+    }
+}
+
+/// Kubernetes before 1.32 begins with all names. Their versions are known, and none is read twice for it.
+#[tokio::test(start_paused = true)]
+async fn names_that_are_known_in_their_version_are_not_read_again() {
+    let api = Api::with(Fault::ManyTold(Names::All));
+    let (snapshots, _cancel) = watch(&api);
+    sleep(MINUTE * 2).await;
+    assert!(snapshots.borrow().unwatched.is_empty());
+    let from = api.began.elapsed();
+    sleep(MINUTE * 20).await;
+    assert_eq!(reads(&api, from, MINUTE * 20), []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_api_server_without_tables_is_read_in_turn() {
+    let api = Api::with(Fault::ManyTold(Names::NoRows));
+    let (snapshots, _cancel) = watch(&api);
+    sleep(MINUTE).await;
+    assert_eq!(snapshots.borrow().unwatched.len(), SECRETS - WATCHED);
+    let from = api.began.elapsed();
+    sleep(ROUND * 2).await;
+    assert_eq!(reads(&api, from, ROUND * 2).len(), SECRETS - WATCHED);
+    assert_eq!(watches_of_names(&api, from, ROUND * 2), 0);
 }
