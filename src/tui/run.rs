@@ -270,7 +270,8 @@ impl Around {
             // Everything that has happened by now is taken in before the screen is drawn again.
             while let Some(mut event) = next.take() {
                 let is_tick = matches!(event, Event::Tick);
-                if !is_tick {
+                // That a diagnosis still holds is no news.
+                if !is_tick && !matches!(event, Event::StillHolds(_)) {
                     rhythm.news = Instant::now();
                 }
                 if let Event::Switched(to, Ok(connected)) = &mut event

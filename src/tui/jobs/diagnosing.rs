@@ -20,8 +20,8 @@ use tokio::{
 pub(super) const REST: u32 = 3;
 
 /// A diagnosis to which nothing but time was added holds for this many times what it took: an idle tool spends less
-/// than half a percent of one core on it.
-pub(super) const HOLDS: u32 = 250;
+/// than half a percent of one core on it, where a diagnosis runs in several threads, too.
+pub(super) const HOLDS: u32 = 600;
 
 /// After so many seconds in which parts were judged by themselves everything is judged again. It finds the same; should
 /// it not, what was wrong is right again then.

@@ -25,6 +25,7 @@ use ngf_ui::{
     widgets::entries::{CURSOR, Entries, Entry},
 };
 use ratatui::{buffer::Buffer, layout::Rect, widgets::StatefulWidget};
+use std::{cell::RefCell, collections::BTreeMap, rc::Rc};
 
 use super::{
     chain,
@@ -149,14 +150,15 @@ pub fn draw(app: &mut App, area: Rect, buffer: &mut Buffer) -> Rect {
     if area.width >= problems_detail::THREE {
         chain::look(app);
     }
+    let mut state = app.home.list;
+    let wrapped = Wrapped::new(app);
     let Panes {
         list,
         detail,
         chain,
-    } = problems_detail::split(app, area);
-    let mut state = app.home.list;
+    } = problems_detail::split(&wrapped, area);
     {
-        let make = |width: u16, _| entries(app, usize::from(width));
+        let make = |width: u16, _| wrapped.at(usize::from(width)).to_vec();
         Entries::new(&make, &app.theme).render(list, buffer, &mut state);
     }
     app.home.list = state;
@@ -173,31 +175,54 @@ pub fn draw(app: &mut App, area: Rect, buffer: &mut Buffer) -> Rect {
     list
 }
 
-/// Columns in which no line of theirs has to be wrapped.
-pub(super) fn width_of(app: &App) -> u16 {
-    let entries = entries(app, usize::from(u16::MAX));
-    let lines = entries.iter().flat_map(|entry| &entry.lines);
-    let widest = lines
-        .map(|line| {
-            let right = line.right.width();
-            line.left.width() + if right > 0 { right + 2 } else { 0 }
-        })
-        .max();
-    u16::try_from(widest.unwrap_or(0)).map_or(u16::MAX, |widest| widest.saturating_add(CURSOR))
+/// The problems as entries, made once for each width: a frame asks what fits before it draws.
+pub(super) struct Wrapped<'a> {
+    pub(super) app: &'a App,
+    made: RefCell<BTreeMap<usize, Rc<Vec<Entry>>>>,
 }
 
-/// Columns in which no word of theirs is broken.
-pub(super) fn least_width_of(app: &App) -> u16 {
-    let entries = entries(app, usize::from(u16::MAX));
-    let lines = entries.iter().flat_map(|entry| &entry.lines);
-    let word = widest_word(lines.map(|line| &line.left)) + INDENT;
-    u16::try_from(word).map_or(u16::MAX, |word| word.saturating_add(CURSOR))
-}
+impl<'a> Wrapped<'a> {
+    fn new(app: &'a App) -> Self {
+        Self {
+            app,
+            made: RefCell::default(),
+        }
+    }
 
-/// How many lines they take at this width.
-pub(super) fn lines_at(app: &App, width: u16) -> usize {
-    let entries = entries(app, usize::from(width.saturating_sub(CURSOR)));
-    entries.iter().map(|entry| entry.lines.len()).sum()
+    fn at(&self, width: usize) -> Rc<Vec<Entry>> {
+        let mut made = self.made.borrow_mut();
+        let entries = made
+            .entry(width)
+            .or_insert_with(|| Rc::new(entries(self.app, width)));
+        Rc::clone(entries)
+    }
+
+    /// Columns in which no line of theirs has to be wrapped.
+    pub(super) fn width(&self) -> u16 {
+        let entries = self.at(usize::from(u16::MAX));
+        let lines = entries.iter().flat_map(|entry| &entry.lines);
+        let widest = lines
+            .map(|line| {
+                let right = line.right.width();
+                line.left.width() + if right > 0 { right + 2 } else { 0 }
+            })
+            .max();
+        u16::try_from(widest.unwrap_or(0)).map_or(u16::MAX, |widest| widest.saturating_add(CURSOR))
+    }
+
+    /// Columns in which no word of theirs is broken.
+    pub(super) fn least_width(&self) -> u16 {
+        let entries = self.at(usize::from(u16::MAX));
+        let lines = entries.iter().flat_map(|entry| &entry.lines);
+        let word = widest_word(lines.map(|line| &line.left)) + INDENT;
+        u16::try_from(word).map_or(u16::MAX, |word| word.saturating_add(CURSOR))
+    }
+
+    /// How many lines they take at this width.
+    pub(super) fn lines(&self, width: u16) -> usize {
+        let entries = self.at(usize::from(width.saturating_sub(CURSOR)));
+        entries.iter().map(|entry| entry.lines.len()).sum()
+    }
 }
 
 /// The entry at a line of the screen, where the problems are drawn in this area.

@@ -5,11 +5,7 @@
 use ngf_ui::{Label, Role, text::hang, widgets::textview::TextView};
 use ratatui::{buffer::Buffer, layout::Rect, widgets::Widget};
 
-use super::{
-    chain,
-    findings::item,
-    problems::{least_width_of, lines_at, width_of},
-};
+use super::{chain, findings::item, problems::Wrapped};
 use crate::tui::state::App;
 
 /// From this width on there may be a detail below the list.
@@ -40,7 +36,8 @@ pub(super) struct Panes {
 }
 
 /// The part of the list, that of the detail, and that of the chain, where there is room for them.
-pub(super) fn split(app: &App, area: Rect) -> Panes {
+pub(super) fn split(problems: &Wrapped<'_>, area: Rect) -> Panes {
+    let app = problems.app;
     let alone = Panes {
         list: area,
         detail: None,
@@ -54,7 +51,7 @@ pub(super) fn split(app: &App, area: Rect) -> Panes {
         let lines = lines(app, detail.width);
         (1..=usize::from(detail.height)).contains(&lines.len())
     };
-    if let Some([list, detail, chain]) = three(app, area).filter(|panes| fits(panes[1])) {
+    if let Some([list, detail, chain]) = three(problems, area).filter(|panes| fits(panes[1])) {
         return Panes {
             list,
             detail: Some(detail),
@@ -65,9 +62,9 @@ pub(super) fn split(app: &App, area: Rect) -> Panes {
     let half = area.width.saturating_sub(BETWEEN) / 2;
     let mut beside = [LEAST, half.max(LEAST)]
         .into_iter()
-        .filter_map(|least| beside(app, area, least));
+        .filter_map(|least| beside(problems, area, least));
     let beside = beside.find(|(_, detail)| fits(*detail));
-    let found = beside.or_else(|| below(app, area).filter(|(_, detail)| fits(*detail)));
+    let found = beside.or_else(|| below(problems, area).filter(|(_, detail)| fits(*detail)));
     match found {
         Some((list, detail)) => Panes {
             list,
@@ -79,8 +76,8 @@ pub(super) fn split(app: &App, area: Rect) -> Panes {
 }
 
 /// Below the list, where there is room.
-fn below(app: &App, area: Rect) -> Option<(Rect, Rect)> {
-    let lines = u16::try_from(lines_at(app, area.width)).ok()?;
+fn below(problems: &Wrapped<'_>, area: Rect) -> Option<(Rect, Rect)> {
+    let lines = u16::try_from(problems.lines(area.width)).ok()?;
     let height = area.height.checked_sub(lines.checked_add(1)?)?;
     let list = Rect {
         height: lines,
@@ -96,21 +93,21 @@ fn below(app: &App, area: Rect) -> Option<(Rect, Rect)> {
 }
 
 /// The list as wide as its text needs, as far as `others` columns stay free, where every entry is on the screen.
-fn list(app: &App, area: Rect, others: u16) -> Option<Rect> {
-    let width = width_of(app).min(area.width.checked_sub(others)?);
-    if width < least_width_of(app) {
+fn list(problems: &Wrapped<'_>, area: Rect, others: u16) -> Option<Rect> {
+    let width = problems.width().min(area.width.checked_sub(others)?);
+    if width < problems.least_width() {
         return None;
     }
     let list = Rect { width, ..area };
-    (lines_at(app, width) <= usize::from(area.height)).then_some(list)
+    (problems.lines(width) <= usize::from(area.height)).then_some(list)
 }
 
 /// Beside the list, where every entry of it is still on the screen.
-fn beside(app: &App, area: Rect, least: u16) -> Option<(Rect, Rect)> {
+fn beside(problems: &Wrapped<'_>, area: Rect, least: u16) -> Option<(Rect, Rect)> {
     if area.width < BESIDE {
         return None;
     }
-    let list = list(app, area, least + BETWEEN)?;
+    let list = list(problems, area, least + BETWEEN)?;
     Some((list, right_of(list, area)))
 }
 
@@ -125,12 +122,12 @@ fn right_of(part: Rect, area: Rect) -> Rect {
 }
 
 /// The list, the detail and the chain, where every entry of the list is still on the screen, and the whole chain.
-fn three(app: &App, area: Rect) -> Option<[Rect; 3]> {
+fn three(problems: &Wrapped<'_>, area: Rect) -> Option<[Rect; 3]> {
     if area.width < THREE {
         return None;
     }
-    let least = chain::least_width(app)?.max(CHAIN);
-    let list = list(app, area, LEAST + least + 2 * BETWEEN)?;
+    let least = chain::least_width(problems.app)?.max(CHAIN);
+    let list = list(problems, area, LEAST + least + 2 * BETWEEN)?;
     let rest = right_of(list, area);
     // What is left over is shared.
     let spare = rest.width.checked_sub(LEAST + least + BETWEEN)?;
@@ -139,7 +136,7 @@ fn three(app: &App, area: Rect) -> Option<[Rect; 3]> {
         ..rest
     };
     let chain = right_of(detail, area);
-    let is_whole = chain::height(app, chain.width)? <= usize::from(area.height);
+    let is_whole = chain::height(problems.app, chain.width)? <= usize::from(area.height);
     is_whole.then_some([list, detail, chain])
 }
 
