@@ -153,7 +153,7 @@ async fn probe(
     let transports = Transports::new(cluster.clone(), Arc::clone(snapshot));
     let options = ProberOptions::new(PROBE_TIMEOUT.min(within));
     let prober = Prober::new(Arc::new(transports), options);
-    let mut plans = survey::plans(snapshot, &targets);
+    let mut plans = survey::plans(snapshot, &targets, extent);
     // Another policy may take effect on a backend that one of these names.
     let is_meant = |plan: &ProbePlan| {
         targets.iter().any(|target| match target {
@@ -171,7 +171,7 @@ async fn probe(
         plans.retain(is_meant);
     }
     let meetings = listeners::select(snapshot, &plans);
-    let selection = survey::select(prober.transports(), plans, Via::Auto, extent).await;
+    let selection = survey::select(prober.transports(), &plans, Via::Auto, extent).await;
     let mut progress = Progress::new(selection.paths, selection.via);
     let cancel = CancellationToken::new();
     let survey = survey::run(

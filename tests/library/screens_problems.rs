@@ -5,6 +5,7 @@ use std::{collections::BTreeSet, fmt::Write as _, sync::Arc};
 
 use crate::support::scenario::{BROKEN, Scenario};
 use jiff::Timestamp;
+use ngf_cluster::prober::survey::{self, Extent};
 use ngf_core::{
     diagnosis::{Code, Evidence},
     model::{
@@ -372,7 +373,7 @@ async fn many_reasons_why_paths_are_untested_are_counted() {
         version: None,
     };
     let mut evidence = Evidence::none();
-    for plan in ngf_cluster::prober::survey::plans(&snapshot, &[]) {
+    for plan in survey::plans(&snapshot, &[], Extent::AllEndpoints) {
         evidence.record_untested(plan.key(), format!("no transport to {}", plan.route));
     }
     let app = App::new(Theme::plain(), Arc::new(snapshot.clone()), None, moment());

@@ -20,7 +20,7 @@ use ngf_core::{
         Evidence,
         context::is_ngf,
         evidence::Probed,
-        plan::{ProbePlan, ProbeTarget, plan_all},
+        plan::{ProbePlan, ProbeTarget, plan_some},
         probe_context::HowProbed,
     },
     model::{index::Index, object::ObjectRef, snapshot::Snapshot, topology::Topology},
@@ -151,8 +151,8 @@ impl Tested {
     }
 }
 
-/// The connections that nginx of every Gateway of NGF would open, or those of a target.
-pub fn plans(snapshot: &Snapshot, targets: &[ProbeTarget]) -> Vec<ProbePlan> {
+/// The connections that nginx of every Gateway of NGF would open, or those of a target, as far as a survey may test them.
+pub fn plans(snapshot: &Snapshot, targets: &[ProbeTarget], extent: Extent) -> Vec<ProbePlan> {
     let index = Index::of(snapshot);
     let topology = Topology::with(snapshot, &index);
     let gateways = || {
@@ -168,7 +168,9 @@ pub fn plans(snapshot: &Snapshot, targets: &[ProbeTarget]) -> Vec<ProbePlan> {
     };
     targets
         .iter()
-        .filter_map(|target| plan_all(snapshot, &index, &topology, target).ok())
+        .filter_map(|target| {
+            plan_some(snapshot, &index, &topology, target, extent.endpoints()).ok()
+        })
         .flat_map(|planning| planning.plans)
         .collect()
 }
@@ -187,33 +189,37 @@ fn path_of(plan: &ProbePlan) -> PathKey {
 
 /// The same paths, the most telling first: one of each Gateway, then one of each further port of a Service, which one policy
 /// and one certificate belong to, then the others.
-fn most_telling_first(plans: Vec<ProbePlan>) -> Vec<ProbePlan> {
+fn most_telling_first(plans: Vec<&ProbePlan>) -> Vec<&ProbePlan> {
     let mut gateways = BTreeSet::new();
     let mut ports = BTreeSet::new();
-    let (first, rest): (Vec<ProbePlan>, Vec<ProbePlan>) = plans.into_iter().partition(|plan| {
+    let (first, rest): (Vec<&ProbePlan>, Vec<&ProbePlan>) = plans.into_iter().partition(|plan| {
         let is_first = gateways.insert(plan.gateway.clone());
         if is_first {
             ports.insert((plan.service.clone(), plan.port));
         }
         is_first
     });
-    let (second, rest): (Vec<ProbePlan>, Vec<ProbePlan>) = rest
+    let (second, rest): (Vec<&ProbePlan>, Vec<&ProbePlan>) = rest
         .into_iter()
         .partition(|plan| ports.insert((plan.service.clone(), plan.port)));
     first.into_iter().chain(second).chain(rest).collect()
+}
+
+fn first_of<'a>(plans: &Vec<&'a ProbePlan>) -> Option<&'a ProbePlan> {
+    plans.first().copied()
 }
 
 /// Chooses the handshakes of a survey: one for each path that uses TLS, those first that tell the most, then one from each
 /// further data-plane pod for each CA and client certificate, then further endpoints, then the paths in plain HTTP.
 pub async fn select(
     transports: &Transports,
-    plans: Vec<ProbePlan>,
+    plans: &[ProbePlan],
     via: Via,
     extent: Extent,
 ) -> Selection {
-    let mut paths: BTreeMap<PathKey, Vec<ProbePlan>> = BTreeMap::new();
+    let mut paths: BTreeMap<PathKey, Vec<&ProbePlan>> = BTreeMap::new();
     for plan in plans {
-        paths.entry(path_of(&plan)).or_default().push(plan);
+        paths.entry(path_of(plan)).or_default().push(plan);
     }
     let of_tls = |tls: bool| {
         paths
@@ -228,11 +234,12 @@ pub async fn select(
         },
         settles,
     };
-    let first = |plans: &Vec<ProbePlan>| plans.first().cloned();
-    let mut firsts = most_telling_first(of_tls(true).filter_map(first).collect());
+    let most = extent.most();
+    let left = |probes: &Vec<Chosen>| most.saturating_sub(probes.len());
+    let mut firsts = most_telling_first(of_tls(true).filter_map(first_of).collect());
+    firsts.truncate(most);
     let of_firsts = firsts.iter().map(|plan| chosen(plan, None, true));
     let mut probes: Vec<Chosen> = of_firsts.collect();
-    firsts.truncate(extent.most());
     let pods_of = pods_with_exec(transports, &firsts, via).await;
     let mut told = BTreeSet::new();
     for plan in firsts {
@@ -241,7 +248,7 @@ pub async fn select(
         let files = tls.map(|tls| (tls.trust.to_string(), tls.client_certificate.clone()));
         for pod in pods_of.get(gateway).into_iter().flatten().skip(1) {
             if told.insert((gateway.clone(), pod.clone(), files.clone())) {
-                probes.push(chosen(&plan, Some(pod.clone()), false));
+                probes.push(chosen(plan, Some(pod.clone()), false));
             }
         }
     }
@@ -249,15 +256,17 @@ pub async fn select(
     for number in 1..longest.min(extent.endpoints()) {
         let further = of_tls(true).filter_map(|plans| plans.get(number));
         // From one data-plane pod after the other, so that one that is left behind does not speak for all.
+        let further = further.take(left(&probes));
         probes.extend(further.map(|plan| {
             let pods = pods_of.get(&plan.gateway).filter(|pods| !pods.is_empty());
             let pod = pods.map(|pods| pods[number % pods.len()].clone());
             chosen(plan, pod, false)
         }));
     }
-    let plain = most_telling_first(of_tls(false).filter_map(first).collect());
-    probes.extend(plain.iter().map(|plan| chosen(plan, None, true)));
-    probes.truncate(extent.most());
+    let plain = most_telling_first(of_tls(false).filter_map(first_of).collect());
+    let plain = plain.into_iter().take(left(&probes));
+    probes.extend(plain.map(|plan| chosen(plan, None, true)));
+    probes.truncate(most);
     let via = match (via, probes.first()) {
         (Via::Auto, Some(_)) if !pods_of.is_empty() => Via::Exec,
         (Via::Auto, Some(first)) => {
@@ -278,7 +287,7 @@ pub async fn select(
 /// The data-plane pods of each Gateway, where exec may be used in them.
 async fn pods_with_exec(
     transports: &Transports,
-    plans: &[ProbePlan],
+    plans: &[&ProbePlan],
     via: Via,
 ) -> BTreeMap<ObjectRef, Vec<String>> {
     let mut found = BTreeMap::new();

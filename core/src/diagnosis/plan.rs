@@ -15,7 +15,7 @@ use crate::model::object::ObjectRef;
 pub(super) use connection::all_h2c;
 pub use connection::{Connection, NAMES_ONLY};
 pub use error::PlanError;
-pub use make::{Planning, connections, plan, plan_all, plan_every};
+pub use make::{Planning, connections, plan, plan_all, plan_every, plan_some};
 pub use target::{ProbeTarget, TargetError};
 
 /// One connection that nginx would open, to be tried.

@@ -32,7 +32,10 @@ use ngf_cluster::{
     transport::{Confirmation, Leftovers, MakeOptions, Transports, Via},
 };
 use ngf_core::{
-    diagnosis::plan::{ProbePlan, ProbeTarget, plan_every},
+    diagnosis::{
+        evidence::Meeting,
+        plan::{ProbePlan, ProbeTarget, plan_every},
+    },
     fix::{self, FixPlan},
     logs::PodLog,
     model::{index::Index, object::ObjectRef, snapshot::Snapshot, topology::Topology},
@@ -149,11 +152,10 @@ impl Live {
     /// Handshakes with the listeners of these plans.
     async fn listener_handshakes(
         &self,
-        plans: &[ProbePlan],
+        chosen: Vec<(Meeting, ProbePlan)>,
         cancel: &CancellationToken,
     ) -> Vec<ListenerSeen> {
         let transports = self.now();
-        let chosen = listeners::select(transports.snapshot(), plans);
         listeners::run(&transports, chosen, self.options.timeout, SURVEY, cancel).await
     }
 
@@ -289,7 +291,8 @@ impl Session for Live {
         plans: &'a [ProbePlan],
         cancel: &'a CancellationToken,
     ) -> BoxFuture<'a, Vec<ListenerSeen>> {
-        self.listener_handshakes(plans, cancel).boxed()
+        let chosen = listeners::select(self.now().snapshot(), plans);
+        self.listener_handshakes(chosen, cancel).boxed()
     }
 
     fn probe_context<'a>(
@@ -329,15 +332,16 @@ impl Session for Live {
         async move {
             let prober = self.prober();
             let transports = prober.transports();
-            let plans = survey::plans(transports.snapshot(), &[]);
-            let of_listeners = plans.clone();
+            let plans = survey::plans(transports.snapshot(), &[], Extent::Sample);
+            let of_listeners = listeners::select(transports.snapshot(), &plans);
             let meet = async {
-                let seen = self.listener_handshakes(&of_listeners, cancel).await;
+                let seen = self.listener_handshakes(of_listeners, cancel).await;
                 if !seen.is_empty() {
                     let _ = news.send(SurveyNews::Listeners(seen)).await;
                 }
             };
-            let selection = survey::select(transports, plans, via, Extent::Sample).await;
+            let selection = survey::select(transports, &plans, via, Extent::Sample).await;
+            drop(plans);
             let began = SurveyNews::Began {
                 paths: selection.paths,
                 handshakes: selection.probes.len(),

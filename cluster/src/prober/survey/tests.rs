@@ -27,13 +27,13 @@ fn path(gateway: &str, route: &str, service: &str) -> ProbePlan {
 
 #[test]
 fn each_gateway_and_each_service_is_tested_before_more_of_the_same() {
-    let paths = vec![
+    let paths = [
         path("a", "one", "cart"),
         path("a", "two", "cart"),
         path("a", "three", "till"),
         path("b", "four", "cart"),
     ];
-    let names: Vec<String> = most_telling_first(paths)
+    let names: Vec<String> = most_telling_first(paths.iter().collect())
         .iter()
         .map(|plan| plan.route.name.clone())
         .collect();

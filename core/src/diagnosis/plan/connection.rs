@@ -109,6 +109,8 @@ pub(super) struct Planner<'a> {
     release: Release,
     /// Endpoints that are not ready are planned, too.
     pub(super) unready_too: bool,
+    /// The most endpoints of one backend that are planned.
+    pub(super) most_endpoints: usize,
     rules: BTreeMap<(ObjectRef, usize), RuleDecision<'a>>,
     /// What NGF makes of the listeners of each Gateway that was asked for.
     listeners: BTreeMap<ObjectRef, ListenerDecisions>,
@@ -140,6 +142,7 @@ impl<'a> Planner<'a> {
             topology,
             release: Running::of(snapshot).release,
             unready_too: false,
+            most_endpoints: usize::MAX,
             rules: BTreeMap::new(),
             listeners: BTreeMap::new(),
             written: BTreeMap::new(),
@@ -175,11 +178,14 @@ impl<'a> Planner<'a> {
                 }
             },
         };
-        let plans: Vec<ProbePlan> = endpoints
-            .into_iter()
-            .map(|endpoint| connection.to(endpoint))
-            .filter(|plan| self.seen.insert(plan.key()))
-            .collect();
+        let mut plans = Vec::new();
+        for endpoint in endpoints {
+            let plan = connection.to(endpoint);
+            // One that is left out counts as seen, too: another route to it gains nothing by it.
+            if self.seen.insert(plan.key()) && plans.len() < self.most_endpoints {
+                plans.push(plan);
+            }
+        }
         Ok(plans)
     }
 

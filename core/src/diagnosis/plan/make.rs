@@ -45,6 +45,22 @@ pub fn plan_all(
     planning(snapshot, target, Planner::new(snapshot, index, topology))
 }
 
+/// As [`plan_all`], with so many endpoints of each backend at most: a large cluster has a hundred thousand.
+///
+/// # Errors
+/// One sentence, where the target does not exist or has no backends.
+pub fn plan_some(
+    snapshot: &Snapshot,
+    index: &Index<'_>,
+    topology: &Topology,
+    target: &ProbeTarget,
+    most_endpoints: usize,
+) -> Result<Planning, PlanError> {
+    let mut planner = Planner::new(snapshot, index, topology);
+    planner.most_endpoints = most_endpoints;
+    planning(snapshot, target, planner)
+}
+
 /// As [`plan_all`], with the endpoints that are not ready beside those that are: nginx is not given
 /// them, and a probe may show why they are not ready.
 ///
