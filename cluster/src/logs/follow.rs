@@ -34,6 +34,8 @@ const HOUR: Duration = Duration::from_hours(1);
 const TOLD_EVERY: Duration = Duration::from_secs(2);
 /// How often it is looked which containers there are, at most.
 const SOURCES_EVERY: Duration = Duration::from_secs(2);
+/// The pause after that, as a multiple of what it took: in a large cluster it takes a good part of a second.
+const SOURCES_REST: u32 = 20;
 /// How long a container that is gone may still have something to say.
 const LAST_WORDS: Duration = Duration::from_secs(5);
 
@@ -164,6 +166,7 @@ async fn attend<T, F>(
         let snapshot = Arc::clone(&snapshots.borrow_and_update());
         let is_whole = is_whole(&snapshot);
         let gateway = gateway.clone();
+        let looked = Instant::now();
         let wanted = tokio::task::spawn_blocking(move || wanted(&snapshot, gateway.as_ref()));
         let Ok(wanted) = wanted.await else { return };
         // What has not been read yet is not gone.
@@ -184,7 +187,7 @@ async fn attend<T, F>(
         tokio::select! {
             () = cancel.cancelled() => return,
             () = sender.closed() => return,
-            () = sleep(SOURCES_EVERY) => {}
+            () = sleep(SOURCES_EVERY.max(looked.elapsed() * SOURCES_REST)) => {}
         }
         tokio::select! {
             () = cancel.cancelled() => return,
