@@ -231,6 +231,9 @@ impl Reader {
                     continue;
                 }
             }
+            if !self.names.shared.follows {
+                return;
+            }
             self.place = self.place.take().or_else(|| self.names.place());
             if self.place.is_none() {
                 self.tell_read(false).await;

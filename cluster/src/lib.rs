@@ -329,6 +329,11 @@ impl Cluster {
     /// is dropped. In the first snapshot every kind is [`KindState::Loading`]. At most ten snapshots
     /// come in a second; objects that did not change are shared between them.
     pub fn watch(&self, cancel: &CancellationToken) -> watch::Receiver<Arc<Snapshot>> {
+        self.read(cancel, true)
+    }
+
+    /// Reads everything, and watches it from then on where somebody `follows`.
+    fn read(&self, cancel: &CancellationToken, follows: bool) -> watch::Receiver<Arc<Snapshot>> {
         let cancel = cancel.child_token();
         let (deltas, received) = mpsc::channel(CHANNEL);
         let (wanted, wanted_received) = watch::channel(Arc::new(BTreeSet::new()));
@@ -342,6 +347,7 @@ impl Cluster {
         let shared = Shared {
             client: self.client.clone(),
             deltas,
+            follows,
             lists: Arc::new(Semaphore::new(LISTS)),
             link: Arc::clone(&self.link),
             room: Arc::clone(&self.room),
@@ -389,7 +395,7 @@ impl Cluster {
     pub async fn snapshot(&self, limit: Duration) -> Snapshot {
         let cancel = CancellationToken::new();
         let _guard = cancel.clone().drop_guard();
-        let mut snapshots = self.watch(&cancel);
+        let mut snapshots = self.read(&cancel, false);
         Self::settled(&mut snapshots, limit).await
     }
 

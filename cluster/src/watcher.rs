@@ -67,6 +67,8 @@ const PATIENCE: u32 = 5;
 pub(super) struct Shared {
     pub(super) client: Client,
     pub(super) deltas: mpsc::Sender<Delta>,
+    /// Whether what was read is watched from then on. Who looks once starts no watch.
+    pub(super) follows: bool,
     /// Bounds the lists that run at once.
     pub(super) lists: Arc<Semaphore>,
     /// What is known of the API server.
@@ -164,6 +166,11 @@ impl Watcher {
             match self.list().await {
                 Ok((resource, version)) => {
                     self.lists.answered();
+                    if !self.shared.follows {
+                        self.live().await;
+                        // Its objects keep their room.
+                        return std::future::pending().await;
+                    }
                     self.follow(&resource, version).await;
                 }
                 Err(failure) => {
