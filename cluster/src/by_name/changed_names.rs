@@ -161,7 +161,7 @@ impl ChangedNames {
         self.shared.link.heard();
     }
 
-    /// One watch. It ends well where the next one can go on where it ended.
+    /// One watch. It ends well where the next one can continue where it ended.
     async fn watch(&mut self) -> Result<(), NoWatch> {
         let request = self.request()?;
         let mut events = events(&self.shared.client, request).await?;
@@ -187,14 +187,14 @@ impl ChangedNames {
                     table.value.wipe();
                     let Row { name, version } = row.ok_or(NoWatch::NoRows)?;
                     if is_name(&name) {
-                        let place = self.place.clone();
-                        self.version = Some(version.clone());
-                        self.tell(Changes::Changed {
-                            place,
+                        let changed = Changes::Changed {
+                            place: self.place.clone(),
                             name,
-                            version,
-                        })
-                        .await;
+                            version: version.clone(),
+                        };
+                        self.tell(changed).await;
+                        // After it was told: this may be cut off at each wait.
+                        self.version = Some(version);
                     }
                 }
             }
@@ -227,7 +227,7 @@ impl ChangedNames {
     }
 }
 
-/// Why a watch did not go on.
+/// Why a watch did not continue.
 enum NoWatch {
     /// The API server sends something else than rows.
     NoRows,

@@ -177,7 +177,9 @@ impl InTurn {
     /// Takes an object that was read and has no watch of its own.
     async fn take(&mut self, waiting: Waiting) {
         let kind = waiting.object.kind;
-        if !self.begun.contains(&kind) {
+        // What may not be read, or not watched by its name, may not be watched with all others.
+        let may_watch = waiting.read.is_some() && waiting.may_watch;
+        if may_watch && !self.begun.contains(&kind) {
             self.begun.push(kind);
             let place = Place {
                 kind,
@@ -231,6 +233,8 @@ impl InTurn {
     async fn changed(&mut self, changes: Changes) {
         match changes {
             Changes::Began(place, began) => {
+                self.live.retain(|(live, _)| *live != place);
+                self.waiting.extend(self.told.take_all(&place));
                 let may_be_old = |waiting: &Waiting| place.holds(&waiting.object);
                 self.move_up(may_be_old);
                 // They are not waited for: nothing says that any has changed.

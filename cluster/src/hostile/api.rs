@@ -75,6 +75,8 @@ pub(super) enum Fault {
     ManySecrets,
     /// As many, and the user may watch them all.
     ManyTold(Names),
+    /// The user may read no Secret.
+    SecretsDenied,
 }
 
 /// What comes of a watch of the names of all Secrets.
@@ -208,6 +210,9 @@ impl Api {
             "/api" | "/apis" => discovery(path, fault),
             _ if path.ends_with("/log") => log(query),
             _ if fault == Fault::HalfDenied && is_denied(path) => status(403, "Forbidden"),
+            _ if fault == Fault::SecretsDenied && path.contains("/secrets/") => {
+                status(403, "Forbidden")
+            }
             _ if is_watch && query.contains("includeObject") => names(query, fault),
             _ if is_watch => self.watch(path, query, fault),
             _ if is_kind => self.list(path, query, fault),

@@ -189,3 +189,13 @@ async fn an_api_server_without_tables_is_read_in_turn() {
     assert_eq!(reads(&api, from, ROUND * 2).len(), SECRETS - WATCHED);
     assert_eq!(watches_of_names(&api, from, ROUND * 2), 0);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_secret_that_may_not_be_read_is_no_reason_to_watch_all_names() {
+    let api = Api::with(Fault::SecretsDenied);
+    let (snapshots, _cancel) = watch(&api);
+    sleep(MINUTE * 5).await;
+    let denied = ObjectRef::new(Kind::Secret, "apps", "cert");
+    assert!(snapshots.borrow().denied.contains(&denied));
+    assert_eq!(watches_of_names(&api, Duration::ZERO, MINUTE * 5), 0);
+}
